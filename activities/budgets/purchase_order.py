@@ -1,4 +1,4 @@
-"""Effects of the runs of purchase orders, and of the sweep of what is due."""
+"""Activities of the runs of purchase orders, and of their sweep."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -33,7 +33,7 @@ from services.budgets.purchase_record import format_order_amount
 
 log = structlog.get_logger("bursar.purchases")
 
-#: How long an answer may be overdue before the order counts as one without a run.
+#: How long an answer may be overdue before the order's run counts as missing.
 PATIENCE = timedelta(minutes=2)
 
 
@@ -60,7 +60,7 @@ class PurchaseOrderActivities:
 
     @activity.defn(name="decline_unanswered_purchase")
     async def decline_unanswered(self, message: DeclineUnanswered) -> LoadedPurchase:
-        """Decline an order that nobody has answered in time.
+        """Decline an order without an answer in time.
 
         Effect: the order is declined, with its log, event and the end of its alert.
         Idempotent by: the order's status.
@@ -110,11 +110,11 @@ class PurchaseOrderActivities:
 
     @activity.defn(name="expire_purchases")
     async def expire(self, message: DuePage) -> HandledStepPage:
-        """End approved orders whose hold has ended.
+        """Expire approved orders whose hold has ended.
 
-        Effect: what they hold is released; log and event.
+        Effect: holds are released; log and event.
         Idempotent by: the order's status.
-        Fails with: nothing that is final; one that fails does not stop the others.
+        Fails with: nothing that is final; a failing order does not stop the others.
         """
         async with self._database.platform() as session:
             found = await orders.ended_holds(session, now=message.now, after=message.after, limit=message.limit)
@@ -122,11 +122,11 @@ class PurchaseOrderActivities:
 
     @activity.defn(name="renew_purchase_terms")
     async def renew(self, message: DuePage) -> HandledStepPage:
-        """Count the next term of purchases that renew.
+        """Count the next term of renewing purchases.
 
-        Effect: a spend of its own for each; an alert if it does not fit.
+        Effect: a count for each; an alert if it exceeds a budget.
         Idempotent by: the time of the next renewal, and the number of the count.
-        Fails with: nothing that is final; one that fails does not stop the others.
+        Fails with: nothing that is final; a failing order does not stop the others.
         """
         async with self._database.platform() as session:
             found = await orders.due_renewals(session, now=message.now, after=message.after, limit=message.limit)
@@ -150,7 +150,7 @@ class PurchaseOrderActivities:
 
     @activity.defn(name="report_unknown_purchases")
     async def report_unknown(self, message: DuePage) -> HandledStepPage:
-        """Alert organizations of attempts whose result has been unknown for 30 days.
+        """Raise alerts about attempts whose result has been unknown for 30 days.
 
         Effect: an alert for each.
         Idempotent by: the alert's key.

@@ -1,7 +1,7 @@
-"""Writes the files of exports: the activities of `ExportWorkflow`.
+"""Files of exports: the activities of `ExportWorkflow`.
 
-A file is written under a temporary name, put in place as a whole, and recorded in one transaction. A worker that is
-killed before that begins the file again behind the last row of the file before, so no row is doubled or missing.
+A file is written under a temporary name, moved into place, and recorded in one transaction. After a crash, the file is
+written again after the last row of the previous file, so no row is duplicated or missing.
 """
 
 import hashlib
@@ -50,10 +50,10 @@ class ExportActivities:
 
     @activity.defn(name="settle_export")
     async def settle(self, message: SettleExport) -> SettledExport:
-        """Say whether every transaction has ended that had begun, so that no row of the period can still appear.
+        """Return whether all earlier transactions have ended, so that no row of the period can still appear.
 
-        Effect: the export's horizon is fixed, and it is running once they have ended.
-        Idempotent by: the horizon, which is fixed once.
+        Effect: the export's horizon is set, and it is running once they have ended.
+        Idempotent by: the horizon, which is set once.
         Fails with: an outage of the database, which is retried.
         """
         async with self._database.platform() as session:
@@ -70,11 +70,11 @@ class ExportActivities:
 
     @activity.defn(name="write_export_file")
     async def write_file(self, message: WriteExportFile) -> WrittenFile:
-        """Write one file, at the database's role of the organization.
+        """Write a file, at the database's role of the organization.
 
-        Effect: the file is kept and recorded; a last one without rows only if it is the first.
+        Effect: the file is stored and recorded; an empty last one only if it is the first.
         Idempotent by: the record of the file; before it, the file is written again with the same rows.
-        Fails with: an outage of the database or the store, and `rate_limited`, another file of the organization is
+        Fails with: an outage of the database or the store, and `rate_limited` if another file of the organization is
             being written; both are retried.
         """
         async with self._database.platform() as session:
@@ -133,7 +133,7 @@ class ExportActivities:
     async def finish(self, message: FinishExport) -> None:
         """Write the manifest.
 
-        Effect: the manifest is kept, and the export is done.
+        Effect: the manifest is stored, and the export is done.
         Idempotent by: its nature: the same files give the same manifest.
         Fails with: an outage of the database or the store, which is retried.
         """
@@ -147,9 +147,9 @@ class ExportActivities:
 
     @activity.defn(name="expire_export")
     async def expire(self, message: ExpireExport) -> None:
-        """Delete the files of an export whose time is over.
+        """Delete the files of an expired export.
 
-        Effect: it is expired, and its files are gone.
+        Effect: it is expired, and its files are deleted.
         Idempotent by: its nature.
         Fails with: an outage of the database or the store, which is retried.
         """
@@ -160,7 +160,7 @@ class ExportActivities:
 
 
 def manifest_of(row: ExportRow, files: Sequence[ExportFileRow]) -> bytes:
-    """Return the manifest: what was asked for, and of each file its name, rows, sums by asset and SHA-256."""
+    """Return the manifest: the request, and of each file its name, rows, sums by asset and SHA-256."""
     document = {
         "id": row.id,
         "organization_id": row.org_id,

@@ -1,4 +1,4 @@
-"""Makes the files of reports, and starts the runs that are due."""
+"""Files of reports, and start of due runs."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -32,9 +32,9 @@ class ReportActivities:
     def __init__(
         self, database: Database, client: Client, ask: QueryRunner, *, late: timedelta, templates: Path | None = None
     ) -> None:
-        """Take the database, the Temporal client, what answers questions, and how late a period may be booked.
+        """Take the database, the Temporal client, the query runner, and the delay for late bookings.
 
-        `templates` is an operator's folder, whose fonts PDFs use.
+        `templates` is an operator's folder with fonts for PDFs.
         """
         self._database, self._client, self._ask = database, client, ask
         self._late, self._templates = late, templates
@@ -43,12 +43,11 @@ class ReportActivities:
 
     @activity.defn(name="make_report")
     async def make(self, message: MakeReport) -> MadeReport:
-        """Compute a period in one snapshot, keep the file if its figures are new, and notify the recipients.
+        """Compute a period in one snapshot, store the file if its figures are new, and notify the recipients.
 
-        Effect: a version of the period with its file, its notifications and event, and the report's next period, in
-            one transaction.
-        Idempotent by: the figures: a period that was computed before and has the same ones gets no version. Nobody is
-            notified of it a second time, whenever the attempt before was killed.
+        Effect: a version of the period with its file, notifications and event, and the report's next period, in one
+            transaction.
+        Idempotent by: the figures: unchanged ones give no version and no notifications.
         Fails with: `not_found`, there is no such report; `request.invalid`, it has no such period; `rate_limited`,
             another report of the organization is being made, which is retried.
         """
@@ -86,11 +85,11 @@ class ReportActivities:
 
     @activity.defn(name="start_due_reports")
     async def start(self, message: DuePage) -> ReportsStarted:
-        """Start the runs of reports whose period and late window are over, and delete files that are old.
+        """Start the runs of due reports, and delete old files.
 
-        Effect: a run for each period on the page that has none and is to be computed, also once more; up to as many
-            files that are older than three years go.
-        Idempotent by: the run's id. A period stays due until its run has kept it, and until it has looked at it again.
+        Effect: a run for each period on the page that is due to be computed or recomputed and has none; up to as many
+            files older than three years are deleted.
+        Idempotent by: the run's id. A period stays due until its run has stored it, or recomputed it.
         """
         async with self._database.platform() as session:
             rows = await reports.due(session, now=message.now, after=message.after, limit=message.limit)

@@ -1,8 +1,8 @@
-"""Sends events and economic facts to the search index: the activity of `SearchIndexWorkflow`.
+"""Sending of events and economic facts to the search index: the activity of `SearchIndexWorkflow`.
 
-The outbox is read by its cursor, which moves once all events of a page are in the index or on the list of refusals. A
-worker that is killed before that sends the page again, and the index finds each document by its id. Events that commit
-late are never behind the cursor, see `repositories/messages/event.py`.
+The cursor in the outbox moves once all events of a page are in the index or recorded as refused. After a crash the page
+is sent again, and the index identifies documents by id. Late events are never behind the cursor, see
+`repositories/messages/event.py`.
 """
 
 import asyncio
@@ -24,28 +24,28 @@ from repositories.messages.event import Position
 from runtime.database import Database
 from runtime.heartbeat import heartbeats
 
-#: How many events are sent at once, and the pause between two reads in seconds.
+#: The number of events in a page, and the pause between two reads in seconds.
 PAGE, LOOKS_EVERY = 500, 1.0
-#: The longest pause after a refusal for now, in seconds.
+#: The maximum pause after a temporary failure, in seconds.
 LONGEST_WAIT = 30.0
-#: How old a fact is when it is sent, and the shortest and the longest window of facts.
+#: The minimum age of sent facts, and the shortest and the longest window of facts.
 SETTLES, SHORTEST, WINDOW = timedelta(seconds=30), timedelta(seconds=10), timedelta(days=1)
-#: How long sending one window may take, in seconds: the activity ends in the middle of a longer one, for ever.
+#: The maximum time for sending a window, in seconds, because the activity would never finish a longer one.
 LONGEST_SEND = 60.0
-#: How long nothing can be sent before operators are alerted.
+#: The time without sending after which operators are alerted.
 SILENT = timedelta(hours=1)
 REFUSED_ALERT, SILENT_ALERT = "search_index.refused", "search_index.silent"
 
 
 class SearchIndexActivities:
-    """Sends new events to the search index."""
+    """The activity of `SearchIndexWorkflow`."""
 
     def __init__(
         self, database: Database, index: SearchIndex | None, *, page: int = PAGE, settles: timedelta = SETTLES
     ) -> None:
-        """Take the database, with the platform's role, and the index; None if there is none.
+        """Take the database, with the platform's role, and the index or None.
 
-        Facts are sent once they are as old as `settles`, which is longer than a transaction takes to write them.
+        Facts are sent at the age `settles`, which is longer than a transaction takes to write them.
         """
         self._database, self._index, self._page, self._settles = database, index, page, settles
         #: The end of a window of facts, and the transaction below which all must have ended first.
@@ -55,11 +55,11 @@ class SearchIndexActivities:
 
     @activity.defn(name="index_events")
     async def index(self, message: IndexEvents) -> IndexedEvents:
-        """Send new events for a while, and delete the indices of months that are not kept.
+        """Send new events for a while, and delete the indices of old months.
 
-        Effect: documents, refusals with an alert a day, an alert a day while nothing is taken, and the cursors.
+        Effect: documents, refusals with a daily alert, a daily alert while nothing is accepted, and the cursors.
         Idempotent by: the ids of documents, which are those of events and facts.
-        Fails with: an outage of the database, which is retried. While the index is down nothing moves.
+        Fails with: an outage of the database, which is retried. While the index is down the cursors do not move.
         """
         done, index = IndexedEvents(), self._index
         if index is None:
@@ -91,7 +91,7 @@ class SearchIndexActivities:
                     await asyncio.sleep(min(pause, max(until - time.monotonic(), 0)))
 
     async def _send(self, index: SearchIndex) -> tuple[int, int, int]:
-        """Send a page of events, and return how many were read, are new in the index, and were refused."""
+        """Send a page of events, and return the numbers of read, new and refused ones."""
         async with self._database.platform() as session:
             place = await store.position(session)
             rows = await event.page(session, after=place, limit=self._page)
@@ -103,7 +103,7 @@ class SearchIndexActivities:
         return len(rows), created, refused
 
     async def _send_facts(self, index: SearchIndex) -> tuple[int, int, int, bool]:
-        """Send the facts of a window in which nothing commits any more; return the same, and whether one follows."""
+        """Send the facts of a window in which nothing can commit any more; also return whether another one follows."""
         async with self._database.platform() as session:
             oldest_open, own, now = await search_facts.clock(session)
             before = await store.facts_until(session)
@@ -148,7 +148,7 @@ class SearchIndexActivities:
                     yield entry_document(entry, org_id)
 
     async def _deliver(self, index: SearchIndex, documents: Sequence[dict[str, Any]]) -> tuple[int, int]:
-        """Send documents of months that are kept, and return how many are new in the index, and were refused."""
+        """Send documents of kept months, and return the numbers of new and refused ones."""
         now = datetime.now(UTC)
         oldest = f"{index.name}-{oldest_month(now.date(), index.months)}"
         placed = [(index_name(index.name, datetime.fromisoformat(each["at"])), each["id"], each) for each in documents]
@@ -172,7 +172,7 @@ class SearchIndexActivities:
         return sent.created, len(refused)
 
     async def _make(self, index: SearchIndex, names: set[str]) -> None:
-        """Make indices that are missing. If one had the last event, it was deleted: everything is sent again."""
+        """Create missing indices. If that of the last event is missing, it was deleted: everything is sent again."""
         missing = names - set(await index.indices())
         if not missing:
             return
@@ -184,7 +184,7 @@ class SearchIndexActivities:
                 await store.restart(session)
 
     async def _note(self, index: SearchIndex, *, works: bool, problem: str = "") -> None:
-        """Note that the index takes what it is sent, or alert operators if it has taken nothing for long."""
+        """Record that the index accepts documents, or alert operators if it has not for long."""
         now = datetime.now(UTC)
         async with self._database.platform() as session:
             last = await store.sent_at(session, now, works=works)
@@ -197,20 +197,20 @@ class SearchIndexActivities:
                     session,
                     kind=SILENT_ALERT,
                     subject=index.name,
-                    detail=f"The search index has taken nothing since {last:%Y-%m-%d %H:%M} UTC, and documents "
+                    detail=f"The search index has accepted nothing since {last:%Y-%m-%d %H:%M} UTC, and documents "
                     f"wait to be sent. {problem}",
                     key=f"{SILENT_ALERT}:{now.date().isoformat()}",
                 )
 
     async def _begin(self, index: SearchIndex) -> None:
-        """Prepare the index. A cluster that was never prepared is a new one, and gets all events again."""
+        """Prepare the index; a cluster that was never prepared is new, and gets all events again."""
         if not await index.is_known():
             async with self._database.platform() as session:
                 await store.restart(session)
         await index.prepare(MAPPING)
 
     async def _tidy(self, index: SearchIndex) -> int:
-        """Delete the indices of months that are not kept."""
+        """Delete the indices of old months."""
         oldest, names = f"{index.name}-{oldest_month(datetime.now(UTC).date(), index.months)}", await index.indices()
         old = [each for each in names if len(each) == len(oldest) and each < oldest]
         for each in old:

@@ -1,1 +1,1 @@
-"""Events, webhooks, mail, notifications and alerts."""
+"""Activities of webhooks, mail, notifications and alerts."""

@@ -1,4 +1,4 @@
-"""Evaluates alert rules."""
+"""Evaluation of alert rules."""
 
 from temporalio import activity
 
@@ -16,15 +16,15 @@ class AlertRuleActivities:
     """The activity of `AlertRulesWorkflow`."""
 
     def __init__(self, database: Database, plans: Plans) -> None:
-        """Take the database, as the platform's role, which sees every organization's figures, and the plans."""
+        """Take the database, with the platform's role, and the plans."""
         self._database, self._plans = database, plans
 
     @activity.defn
     async def look_at_alert_rules(self, message: EvaluateAlertRules) -> BatchResult:
         """Evaluate the rules that are due.
 
-        Effect: alerts raised and resolved, the state of each rule, and when it is due next.
-        Idempotent by: when a rule is due next, under the rule's lock; an alert's key.
+        Effect: alerts raised and resolved, the state of each rule, and its next due time.
+        Idempotent by: the rule's due time, under its lock; an alert's key.
         """
         # The server's statement timeout must be shorter than the driver's.
         within = min(TOO_LONG, self._database.statement_timeout / 2)

@@ -1,4 +1,4 @@
-"""Notifies people of alerts that are not answered."""
+"""Escalation of unanswered alerts."""
 
 from collections.abc import Awaitable, Callable, Collection
 
@@ -24,7 +24,7 @@ from repositories.messages import alert as alerts, alert_rule
 from runtime.database import Database
 from services.messages import alert
 
-#: Notifies the members of some roles of an alert, once for each step, in the caller's transaction.
+#: Notifies some roles about an alert, once for each step, in the caller's transaction.
 RoleNotifier = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]
 
 
@@ -32,7 +32,7 @@ class EscalationActivities:
     """The effects of `EscalationWorkflow`."""
 
     def __init__(self, database: Database, tell: RoleNotifier, *, sealed_signals: bool = False) -> None:
-        """Take the database, as the platform, what writes notifications, and whether signals must be sealed."""
+        """Take the database of the platform, the writer of notifications, and whether signals must be sealed."""
         self._database = database
         self._tell = tell
         self._seals = Seals("alert", required=sealed_signals)
@@ -69,7 +69,7 @@ class EscalationActivities:
 
     @activity.defn(name="acknowledge_alert")
     async def acknowledge(self, message: AcknowledgeAlert) -> AcknowledgedAlert:
-        """Record that an operator acknowledges the alert, after everybody was notified who is notified at once.
+        """Acknowledge the alert for an operator, after taking the immediate steps.
 
         Effect: notifications; the alert is acknowledged, with an entry of the audit trail.
         Idempotent by: each step, which notifies a person once; the alert's time of acknowledgement.
@@ -89,7 +89,7 @@ class EscalationActivities:
         return AcknowledgedAlert(called=called)
 
     async def _call_at_once(self, session: AsyncSession, alert_id: str) -> tuple[str, ...]:
-        """Take the steps that no answer may prevent; returns their names."""
+        """Take the immediate steps; returns their names."""
         row = await alerts.find(session, alert_id, lock=True)
         if row is None or row.status != AlertStatus.FIRING.value:
             return ()

@@ -1,4 +1,4 @@
-"""Sends mails that are queued."""
+"""Sending of queued mails."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -38,17 +38,17 @@ class MailActivities:
         formats: Callable[[str], Formats] = formats_of,
         sealer: Sealer | None = None,
     ) -> None:
-        """Take the mail carrier, None if there is none, how long a mail is retried, formatters, what opens links."""
+        """Take the mail carrier or None, the time that a mail is retried, formatters, and the sealer of links."""
         self._database, self._mailer, self._formats = database, mailer, formats
         self._give_up_after, self._sealer = give_up_after, sealer or Sealer()
 
     @activity.defn
     async def send_mails(self, message: DuePage) -> SentMails:
-        """Send the mails that are due.
+        """Send the due mails.
 
         Effect: a mail for each at the mail server, and its response in the queue.
-        Idempotent by: the mail's key, which its Message-ID is made of; a sent mail is not queued any more. A mail whose
-            sending was interrupted is sent again with the same Message-ID.
+        Idempotent by: the mail's key, from which its Message-ID is derived; a sent mail is no longer queued. An
+            interrupted mail is sent again with the same Message-ID.
         """
         if self._mailer is None:
             return await self._give_up_all(message.now, message.limit)
@@ -91,7 +91,7 @@ class MailActivities:
         return bool(found)
 
     async def _write(self, row: QueuedMail, done: Delivery, problem: str | None, now: datetime) -> MailStatus:
-        """Record the result of an attempt: done for every recipient, to be retried, or given up."""
+        """Record the result of an attempt: done for every recipient, to retry, or given up."""
         reached = [*row.reached, *done.accepted, *done.refused]
         status = MailStatus.QUEUED
         if row.recipients and set(row.recipients) <= set(reached):
@@ -116,13 +116,13 @@ class MailActivities:
             session,
             kind="mail.undelivered",
             subject=row.id,
-            detail=f"A mail ({row.kind}) did not reach everybody that it was for: {problem} Check the contacts.",
+            detail=f"A mail ({row.kind}) did not reach all recipients: {problem} Check the contacts.",
             org_id=row.org_id,
             shared=True,
         )
 
     async def _give_up_all(self, now: datetime, limit: int) -> SentMails:
-        """Give up mails that are too old to be sent later, and alert once that there is no mail carrier."""
+        """Give up mails that are too old, and raise an alert once that there is no mail carrier."""
         async with self._database.platform() as session:
             count = await mails.give_up(
                 session, queued_before=now - self._give_up_after, limit=limit, problem=NO_SERVER

@@ -1,12 +1,12 @@
-"""Notifications: reads events and alerts, sends the notifications that are due, and closes digests.
+"""Notifications: reading of events and alerts, sending of due notifications, and closing of digests.
 
-The rows of `notifications` are the state; a workflow only waits. A worker that is killed at any moment loses nothing:
+The rows of `notifications` are the state; workflows only wait. A worker that is killed at any moment loses nothing:
 
 - Reading: a page of events, its notifications and the cursor in the outbox are one transaction; so are an alert, its
 notifications and `notified_at`. An escalation is started before that transaction, and starting it again is idempotent.
 - Sending: an attempt is claimed in one transaction, which makes the row due again a minute later, and recorded in
-another. A message is sent twice only if the process died after the carrier had accepted it, and then with the same key,
-which a mail's Message-ID is made of.
+another. A message is sent twice only if the process died after the carrier accepted it, and then with the same key,
+from which a mail's Message-ID is derived.
 - Digests: a digest is closed in the transaction that queues its message.
 """
 
@@ -56,18 +56,18 @@ from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import fan_out
 
-#: How many events, alerts, digests and messages are read at a time, and how many messages are sent concurrently.
+#: The size of a page of events, alerts, digests and messages, and the number of concurrent messages.
 PAGE, AT_ONCE = 200, 8
-#: How long after an alert, or the end of its snooze, its escalation can have steps left, and a day more.
+#: The maximum time of an escalation after the alert, or the end of its snooze, plus a day.
 ESCALATES_FOR = MAX_AFTER + timedelta(days=1)
-#: How many pages of events are handled before alerts are read again.
+#: The number of pages of events between reads of alerts.
 PAGES_AT_ONCE = 5
 #: The pause between two reads, in seconds.
 LOOKS_EVERY = 1.0
-#: Digests with a notification from this last while are started again, in case a worker died before it started them.
+#: Digests with a notification of this period are started again, in case a worker died before it started them.
 RECENT = timedelta(minutes=5)
-NO_CARRIER = "Nothing is set up to carry this."
-UNOPENED = "No key of the platform opens the address of this channel."
+NO_CARRIER = "No carrier is set up for this channel."
+UNOPENED = "No encryption key of the platform decrypts the address of this channel."
 
 
 def no_unsubscribe_link(_row: NotificationRow) -> str | None:
@@ -77,7 +77,7 @@ def no_unsubscribe_link(_row: NotificationRow) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A notification to send: its carrier, its address (None if no key decrypts it), and its content."""
+    """A notification to send: channel, address (None if no key decrypts it), and content."""
 
     row: NotificationRow
     channel: NotificationChannel
@@ -100,15 +100,15 @@ class NotificationActivities:
         give_up_after: timedelta = GIVE_UP_AFTER,
         formats: Callable[[str], Formats] = formats_of,
     ) -> None:
-        """Take the database, the Temporal client, the carriers, and what decrypts addresses.
+        """Take the database, the Temporal client, the carriers, and the sealer of addresses.
 
         Args:
             database: of the platform.
             client: the Temporal client.
-            carriers: by kind of channel; None if there is none.
+            carriers: by kind of channel, or None.
             sealer: encrypts and decrypts channels.
-            link: makes the link that unsubscribes a channel from a notification's type.
-            give_up_after: how long a message is retried.
+            link: makes the unsubscribe link of a notification.
+            give_up_after: the time that a message is retried.
             formats: the formatters of languages.
         """
         self._database, self._client, self._carriers, self._sealer = database, client, carriers, sealer
@@ -121,7 +121,7 @@ class NotificationActivities:
         """Read new events and alerts once a second, and write one notification for each person and channel.
 
         Effect: notifications; runs of digests, and of escalations.
-        Idempotent by: the place in the outbox, `notified_at`, and one row for each source, recipient and channel.
+        Idempotent by: the position in the outbox, `notified_at`, and one row for each source, recipient and channel.
         Fails with: an outage of the database or of Temporal, which is retried.
         """
         done = FanOutResult(looks=0)
@@ -158,9 +158,9 @@ class NotificationActivities:
         return {step.role for step in ladder}
 
     async def _start_lost_escalations(self, now: datetime) -> None:
-        """Start the escalations of unanswered alerts whose run was lost, as by a termination.
+        """Start the missing escalations of unanswered alerts, for example after a termination.
 
-        A run that is open or has taken all of its steps stays as it is.
+        Open runs, and those that have taken all of their steps, are not restarted.
         """
         after, started = "", 0
         while True:
@@ -221,7 +221,7 @@ class NotificationActivities:
     async def _prepare(
         self, session: AsyncSession, rows: Sequence[NotificationRow], now: datetime
     ) -> tuple[list[_Ready], list[str]]:
-        """Decide by the present settings which notifications are still to be sent, and drop the others."""
+        """Prepare notifications by the present settings, and drop those that are no longer to be sent."""
         channels = await notifications.channels_by_id(session, {row.channel for row in rows})
         people = await notifications.people(session, {row.org_id for row in rows})
         wanted = {(each.org_id, each.principal): each.preferences for every in people.values() for each in every}
@@ -295,7 +295,7 @@ class NotificationActivities:
         final: bool = False,
         after: timedelta | None = None,
     ) -> str:
-        """Record the result of an attempt: sent, to be retried, or given up with an alert."""
+        """Record the result of an attempt: sent, to retry, or given up with an alert."""
         status = "queued"
         if problem is None:
             status = "sent"
@@ -314,7 +314,7 @@ class NotificationActivities:
         return status
 
     async def _alert(self, session: AsyncSession, row: NotificationRow, problem: str, now: datetime) -> None:
-        """Alert once a day that a channel fails, even if the alert itself goes to that channel."""
+        """Raise an alert once a day about a failing channel, even if the alert itself goes to that channel."""
         await alert.raise_alert(
             session,
             kind="notification.undelivered",
@@ -349,7 +349,7 @@ class NotificationActivities:
             return await self._close(session, rows, preferences, message)
 
     def _due(self, digest: str, preferences: Preferences | None, rows: Sequence[NotificationRow]) -> datetime:
-        """Return when a digest is due, by its owner's present time zone and hour."""
+        """Return when a digest is due, by the recipient's present settings."""
         _, day = parse_digest(digest)
         if day is None or preferences is None:
             return rows[0].due_at
@@ -394,7 +394,7 @@ class NotificationActivities:
 
 
 def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: Preferences) -> bool:
-    """Whether a notification may still be sent: its channel exists, and its type is not switched off."""
+    """Return whether a notification may still be sent: its channel exists, and its type is not switched off."""
     if row.kind == CODE:
         return channel.status == ChannelStatus.PENDING.value
     chosen = preferences.choices.get(row.kind, {}).get(row.channel)

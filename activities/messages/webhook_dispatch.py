@@ -1,4 +1,4 @@
-"""Signals idle webhook endpoints that have new events: the activity of `WebhookDispatchWorkflow`."""
+"""Signals to idle webhook endpoints about new events: the activity of `WebhookDispatchWorkflow`."""
 
 import asyncio
 import time
@@ -17,16 +17,16 @@ from runtime import reach
 from runtime.database import Database
 from runtime.heartbeat import heartbeats
 
-#: The dispatcher's pause between two reads, in seconds, and how many events it reads at once.
+#: The pause between two reads, in seconds, and the number of events in a read.
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
-#: How many alerts of full endpoints are read, to resolve them.
+#: The maximum number of alerts of full endpoints that are read, to resolve them.
 FULL_AT_MOST = 1_000
-#: How many old responses are deleted at a time.
+#: The number of old responses deleted at a time.
 FORGETS = 5_000
 
 
 async def signal_runs(database: Database, client: Client, endpoint_ids: Sequence[str]) -> None:
-    """Signal the runs of endpoints that there is something to send; missing runs are started."""
+    """Signal the runs of endpoints; missing runs are started."""
     async with database.platform() as session:
         rows = [await endpoints.get(session, each) for each in endpoint_ids]
     telling = (reach.signal(client, *webhook_endpoint_news(row.id, row.org_id)) for row in rows if row)
@@ -34,20 +34,20 @@ async def signal_runs(database: Database, client: Client, endpoint_ids: Sequence
 
 
 class WebhookDispatchActivities:
-    """Reads the outbox for the runs of endpoints, which sleep while there is nothing to send."""
+    """Dispatcher that reads the outbox for the runs of endpoints, which sleep without deliveries."""
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database, with the platform's role, and the client that reaches runs."""
+        """Take the database, with the platform's role, and the Temporal client."""
         self._database, self._client = database, client
 
     @activity.defn(name="dispatch_webhooks")
     async def dispatch(self, message: DispatchWebhooks) -> DispatchedWebhooks:
         """Read the head of the outbox every second, and signal idle endpoints that subscribe to the new events.
 
-        It begins with endpoints that are behind, because a dispatcher died or a run was lost.
+        First it signals endpoints that are behind, because a dispatcher died or a run was lost.
 
         Effect: signals to runs, which are started if missing. Alerts of full endpoints are resolved.
-        Idempotent by: its nature: a run that is signalled twice looks twice.
+        Idempotent by: its nature: a run that is signalled twice reads twice.
         Fails with: an outage of the database or of Temporal, which is retried.
         """
         until = time.monotonic() + message.seconds

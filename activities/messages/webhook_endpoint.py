@@ -1,4 +1,4 @@
-"""Writes an endpoint's events and sends due deliveries: the activities of `WebhookEndpointWorkflow`."""
+"""Writing of an endpoint's events, and sending of due deliveries: the activities of `WebhookEndpointWorkflow`."""
 
 import asyncio
 import json
@@ -62,11 +62,11 @@ from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import mail, webhook_keys
 
-#: How many events are read and deliveries tried at a time, and how many requests are in flight.
+#: The number of events and deliveries in a page, and of concurrent requests.
 PAGE, AT_ONCE = 200, 8
-#: How long one drain lasts: then the run gets its turn, and another endpoint the slot.
+#: The length of a drain, after which another endpoint gets the slot.
 DRAINS_FOR = timedelta(seconds=20)
-#: How often responses are written, in seconds: a worker that dies sends that much again.
+#: The interval between writes of responses, in seconds; a worker that dies sends that much again.
 WRITES_EVERY = 0.1
 
 
@@ -79,7 +79,7 @@ def body_of(row: EventRow) -> bytes:
 
 @dataclass
 class _Drain:
-    """The state of one drain: its clock, its signing secrets, and its results so far."""
+    """State of a drain: clock, signing secrets, and results so far."""
 
     row: WebhookEndpointRow
     lease: str
@@ -89,10 +89,10 @@ class _Drain:
     began: int = field(default_factory=time.monotonic_ns)
     tried: int = 0
     delivered: int = 0
-    #: How many tries in a row got no response.
+    #: The number of consecutive tries without a response.
     silent: int = 0
     give_up: GivenUp | None = None
-    #: Nothing more is sent: another drain has it, its status has changed, or the drain was cancelled.
+    #: Whether sending has ended: another drain has the endpoint, its status changed, or the drain was cancelled.
     stopped: bool = False
     _written: list[AttemptResult] = field(default_factory=list)
 
@@ -127,7 +127,7 @@ class _Drain:
         return following.status is not DeliveryStatus.PENDING
 
     def slow_if_silent(self) -> bool:
-        """Slow down an endpoint that responded to none of a few tries; returns whether it was slowed."""
+        """Slow down an endpoint after a few tries without a response; returns whether it was slowed."""
         was_silent = 0 < self.tried == self.silent < AT_ONCE
         if was_silent:
             self.pace = pace_after_silence(self.pace, self.now())
@@ -155,7 +155,7 @@ class WebhookEndpointActivities:
         sealed_signals: bool = False,
         at_once: int = turns.MAX_DRAINED_AT_ONCE,
     ) -> None:
-        """Take the database, the Temporal client, the sender, and what decrypts the secrets.
+        """Take the database, the Temporal client, the sender, and the sealer of secrets.
 
         Args:
             database: of the platform.
@@ -163,7 +163,7 @@ class WebhookEndpointActivities:
             sender: of webhooks.
             sealer: decrypts the signing secrets.
             sealed_signals: whether operators' commands must be sealed.
-            at_once: how many endpoints of one organization are drained at once.
+            at_once: the number of an organization's endpoints that are drained at once.
         """
         self._database = database
         self._client = client
@@ -176,7 +176,7 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="record_webhook_endpoint")
     async def record(self, message: RecordWebhookEndpoint) -> RecordedWebhookEndpoint:
-        """Write one event, or return the state that the books hold instead.
+        """Write an event, or return the state in the books instead.
 
         Effect: the endpoint's row, a row of its timeline; a skipped delivery; an alert and a mail if the endpoint is
             given up.
@@ -190,7 +190,7 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="load_webhook_endpoint")
     async def load(self, message: LoadWebhookEndpoint) -> Endpoint:
-        """Return the state that the books hold."""
+        """Return the state in the books."""
         async with self._database.platform() as session:
             row = await endpoints.get(session, message.endpoint_id)
             if row is None:
@@ -286,7 +286,7 @@ class WebhookEndpointActivities:
             raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
 
     async def _waits(self, message: DrainWebhookEndpoint) -> DrainedWebhookEndpoint:
-        """Return the slot: the organization's limit of endpoints drained at once is reached."""
+        """Give the slot back, because the organization's limit of concurrent drains is reached."""
         async with self._database.platform() as session:
             row = await endpoints.get(session, message.endpoint_id)
             ordering = Ordering.SUBJECT if row is None else Ordering(row.ordering)
@@ -326,7 +326,7 @@ class WebhookEndpointActivities:
             return await deliveries.due(session, row.id, ordering, now=now, limit=limit), has_more
 
     async def _alert_of_full(self, session: AsyncSession, row: WebhookEndpointRow) -> None:
-        """Alert once that an endpoint's queue is full; the alert is resolved when half as many webhooks wait."""
+        """Raise an alert once about a full queue; it is resolved when half as many webhooks wait."""
         if await alert.is_unresolved(session, FULL_ALERT, row.id):
             return
         await alert.raise_alert(
@@ -342,7 +342,7 @@ class WebhookEndpointActivities:
         )
 
     async def _send_all(self, drain: _Drain, due: Sequence[DueDelivery]) -> None:
-        """Send due deliveries, a limited number concurrently; those of one subject in order."""
+        """Send due deliveries with limited concurrency; those of a subject in order."""
         free = asyncio.Semaphore(AT_ONCE)
         ordered = drain.row.ordering == Ordering.SUBJECT.value
 
@@ -375,7 +375,7 @@ class WebhookEndpointActivities:
         return await self._sender.send(outgoing, now=datetime.now(UTC))
 
     async def _write_tried(self, drain: _Drain) -> None:
-        """Write all results since the last time, in one transaction."""
+        """Write all new results in one transaction."""
         tried = drain.to_write()
         if not tried:
             return
@@ -391,7 +391,7 @@ class WebhookEndpointActivities:
                 self._adopt(drain, row)
 
     def _adopt(self, drain: _Drain, row: WebhookEndpointRow) -> None:
-        """Use the endpoint's present address and secrets from now on: it may have been changed."""
+        """Use the endpoint's present address and secrets, which may have changed."""
         drain.row.url = row.url
         if row.secret != drain.row.secret:
             drain.row.secret, drain.keys = row.secret, self._keys(row)
@@ -403,7 +403,7 @@ class WebhookEndpointActivities:
             )
 
     async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
-        """Return what is left. An event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
+        """Return the backlog. A new event is found here, or by the dispatcher once the endpoint is idle."""
         row = drain.row
         place = event.Position(row.read_in, row.read_id)
         slow_until = drain.pace.slow_until

@@ -1,4 +1,4 @@
-"""Effects of the nights of allocations, and of the sweep that starts them and pays trials."""
+"""Activities of nightly allocations, and of the sweep that starts them and pays trials."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ from services.returns import allocation, trial
 
 log = structlog.get_logger("bursar.returns")
 
-#: How many lines a run shows.
+#: The number of lines in a run's details.
 SHOWN = 20
 
 
@@ -40,16 +40,16 @@ class AllocationActivities:
     """The activities of `AllocationWorkflow` and `AllocationSweepWorkflow`."""
 
     def __init__(self, database: Database, client: Client, *, matures: timedelta, sealed_signals: bool = False) -> None:
-        """Take the database, the Temporal client, and how long revenue can be refunded."""
+        """Take the database, the Temporal client, and the time in which revenue can be refunded."""
         self._database, self._client, self._matures = database, client, matures
         self._seals = Seals("allocation", required=sealed_signals)
 
     @activity.defn(name="propose_allocation")
     async def propose(self, message: ProposeAllocation) -> LoadedAllocation:
-        """Divide a project's budget for a day, and apply it where the mode is `auto`.
+        """Divide a project's budget for a day, and apply it in the mode `auto`.
 
-        Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it
-        is applied a version of each budget, in one transaction.
+        Effect: the previous day's reinvestment is undone. Then the allocation, the next night, and if it is applied a
+            version of each budget, in one transaction.
         Idempotent by: the project and the night.
         """
         # By itself: dividing takes long, and nobody may spend while it is locked.
@@ -65,9 +65,9 @@ class AllocationActivities:
 
     @activity.defn(name="look_at_allocation")
     async def look(self, message: LoadAllocation) -> LoadedAllocation:
-        """Read an allocation, and end a proposal that nobody accepted in time.
+        """Read an allocation, and expire a proposal that was not accepted in time.
 
-        Effect: the allocation has expired; budgets stay as they are.
+        Effect: the allocation has expired; budgets do not change.
         Idempotent by: the allocation's status.
         """
         async with self._database.platform() as session:
@@ -95,7 +95,7 @@ class AllocationActivities:
 
     @activity.defn(name="start_allocations")
     async def start(self, message: DuePage) -> HandledStepPage:
-        """Start the runs of nights that have begun.
+        """Start the runs of due nights.
 
         Effect: a run for each project on the page that has none.
         Idempotent by: the run's id. A night stays due until its run has proposed.
@@ -110,11 +110,11 @@ class AllocationActivities:
 
     @activity.defn(name="pay_trials")
     async def pay(self, message: DuePage) -> HandledStepPage:
-        """Pay the stages of trials that are due, or stop these.
+        """Pay the due stages of trials, or stop trials.
 
         Effect: a version of the agent's budget for each stage.
         Idempotent by: the number of stages paid, and the stage's key.
-        Fails with: nothing that is final; one that fails does not stop the others.
+        Fails with: nothing that is final; a failing trial does not stop the others.
         """
         async with self._database.platform() as session:
             found = [

@@ -1,4 +1,4 @@
-"""Creates the monthly tables of usage events, and imports events from a spend log."""
+"""Monthly tables of usage events, and import of events from a spend log."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -42,16 +42,16 @@ from services.usage.rating import Rates
 from services.usage.usage import EventOutcome, EventStatus, record
 from services.usage.usage_validation import Delivery
 
-#: How far ahead monthly tables are created. A request creates one that is needed earlier.
+#: How far ahead monthly tables are created; requests create missing ones.
 AHEAD = timedelta(days=62)
-#: The window of a request to a spend log; halved if it holds more calls than the proxy counts.
+#: The window of a request to a spend log, halved if it has more calls than the proxy counts.
 WINDOW, LEAST_WINDOW = timedelta(hours=6), timedelta(seconds=2)
-#: How long calls that could not be recorded hold the cursor back, so that they are retried.
+#: How long the cursor stays before a call that could not be recorded, so that it is retried.
 HELD = timedelta(days=2)
 #: Before the first call was recorded.
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
-#: The outcome of a call that cannot be stored even without its caller's own fields.
+#: The refusal of a call that cannot be stored even without the caller's fields.
 UNSTORABLE = EventOutcome(
     status=EventStatus.INVALID, error=InvalidEvent("The call contains a value that cannot be stored.")
 )
@@ -63,17 +63,17 @@ _REUSED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metering:
-    """Where usage is imported from, and its rules.
+    """Settings of the import of usage.
 
     Attributes:
-        log: the spend log; None if none is set up.
-        rates: the rates of usage.
+        log: the spend log, or None.
+        rates: the prices of usage.
         late: the maximum age of an event.
-        longest: how long a call of the log may last to be counted by the next sync, and not by the nightly one.
+        longest: the maximum duration of a call for the next sync; longer ones are left to the nightly one.
         paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.check_payment`.
-        trusts_callers: whether a call belongs to the organization that its caller names, if its key has no owner.
-        arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
-        charges_calls: whether calls are charged at cost by a meter of the platform that is made for it.
+        trusts_callers: whether a call without an owner of its key belongs to the organization that the caller names.
+        arrears: the settings of usage in arrears; None without alerts about its limit.
+        charges_calls: whether the default meter charges calls at cost.
     """
 
     log: SpendLog | None = None
@@ -106,9 +106,9 @@ class UsageActivities:
 
     @activity.defn(name="plan_usage_sync")
     async def plan_sync(self, message: PlanSync) -> PlannedSync:
-        """Return where a sync begins and ends.
+        """Return the beginning and end of a sync.
 
-        Effect: the meter that charges for calls, if calls are charged and it was never made.
+        Effect: the default meter, if calls are charged and it never existed.
         Idempotent by: the meter's command, also after the meter was closed.
         """
         if self._metering.log is None:
@@ -127,7 +127,7 @@ class UsageActivities:
     async def sync_page(self, message: ReadSyncPage) -> SyncedPage:
         """Record the calls of a page, in one transaction for each organization unless its meters read too many values.
 
-        Effect: an event for each call that has none. A value that cannot be stored does not stop other calls.
+        Effect: an event for each new call. A value that cannot be stored does not stop other calls.
         Idempotent by: the call's id in the log.
         Fails with: nothing that is final; a log that does not answer is retried.
         """
@@ -151,8 +151,8 @@ class UsageActivities:
     async def conclude_sync(self, message: ConcludeSync) -> None:
         """Move the cursor to the end of the sync, or back to the first call that could not be recorded.
 
-        Effect: the cursor, and an alert for the day on which calls could not be recorded, or cost another amount than
-            at the proxy; a later sync of the day renews its numbers.
+        Effect: the cursor, and an alert for the day with calls that could not be recorded, or with another cost at the
+            proxy; later syncs of the day update it.
         Idempotent by: the sync; a later cursor is kept, and an alert's key is its day.
         """
         sync = message.sync
@@ -178,9 +178,9 @@ class UsageActivities:
                 await _alert(session, "usage.cost_differs", day, _difference(found, day))
 
     async def _by_owner(self, rows: Sequence[Mapping[str, Any]]) -> dict[str | None, list[Mapping[str, Any]]]:
-        """Return the rows of a page by the organization that pays for them; under None those of nobody.
+        """Group the rows of a page by organization, None without one.
 
-        What a caller says counts only if callers are trusted, or if the row has the secret of a spend that the
+        A caller's claim counts only if callers are trusted, or if the row has the secret of a spend that the
         organization made.
         """
         owned: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
@@ -205,10 +205,10 @@ class UsageActivities:
     async def _record(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool = True
     ) -> list[EventOutcome] | None:
-        """Record calls of one organization; None if it does not exist or is closed.
+        """Record calls of an organization; None if it does not exist or is closed.
 
-        If its meters would read too many values at once, or a call cannot be stored, the calls are recorded in halves.
-        A single call that cannot be stored is recorded without its caller's own fields.
+        If its meters would read too many values, or a call cannot be stored, the calls are recorded in halves. A single
+        call that cannot be stored is recorded without the caller's fields.
         """
         try:
             return await self._record_at_once(org_id, rows, at, heard=heard)
@@ -226,7 +226,7 @@ class UsageActivities:
     async def _record_at_once(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool
     ) -> list[EventOutcome] | None:
-        """Record calls of one organization in one transaction; None if it does not exist or is closed."""
+        """Record calls of an organization in one transaction; None if it does not exist or is closed."""
         metering = self._metering
         delivery = Delivery(
             actor=ACTOR,
@@ -270,16 +270,16 @@ def _difference(found: usage.CostDifference, day: datetime) -> str:
 
 
 def _is_refused(outcome: EventOutcome) -> bool:
-    """Whether an event was refused for its caller's fields: a known call that differs may match without them."""
+    """Return whether an event was refused for the caller's fields; a known call that differs may match without them."""
     return outcome.status is EventStatus.INVALID and not isinstance(outcome.error, HeldSpend)
 
 
 async def _explained(
     session: AsyncSession, org_id: str, calls: Sequence[Mapping[str, Any]], done: Sequence[EventOutcome]
 ) -> list[EventOutcome]:
-    """Return the outcomes of calls; one with a known id is a duplicate, or a different call under a used id.
+    """Return the outcomes of calls; a known id is a duplicate, or another call under a used id.
 
-    A call has one row. A row with more or fewer fields and the same start time was recorded by another release.
+    A row with the same start time and other fields was recorded by another release.
     """
     explained = list(done)
     began = {
@@ -306,7 +306,7 @@ def _following(page: SyncPage, end: datetime, found: SpendPage) -> SyncPage | No
     """Return the next page of a window, or the first page of the next window; None at the end.
 
     A page begins with the second of the previous page's last call, so that no call is skipped if the proxy deletes
-    earlier ones meanwhile. If more calls than a page began within one second, the next ones are found by page number.
+    earlier ones meanwhile. If more than a page of calls began in one second, the rest is read by page number.
     """
     if found.is_last:
         return None if page.until >= end else _window(page.until, end)
@@ -317,7 +317,7 @@ def _following(page: SyncPage, end: datetime, found: SpendPage) -> SyncPage | No
 
 
 def _last_second(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """Return the second in which the last call began; None if the calls are in another order, or have no time."""
+    """Return the second in which the last call began; None if the calls are not ordered, or have no time."""
     times = [at for at in map(started_at, rows) if at is not None]
     if len(times) < len(rows) or not times or times != sorted(times):
         return None

@@ -1,4 +1,4 @@
-"""Charges usage events to the credits of their organizations."""
+"""Charging of usage events to the credits of their organizations."""
 
 from temporalio import activity
 
@@ -10,7 +10,7 @@ from runtime.database import Database
 from services.usage import usage_of_agents
 from services.usage.usage_charge import charge_due
 
-#: How many agent uses of one organization are charged after its other events.
+#: The number of agent uses of an organization charged after its other events.
 _USES = 50
 
 
@@ -18,21 +18,17 @@ class UsageChargeActivities:
     """The activity of `UsageChargesWorkflow`."""
 
     def __init__(self, database: Database, rules: CostRules, *, sharing: Sharing = Sharing()) -> None:
-        """Take the database, with the platform's role, which charges every organization.
-
-        `rules`: how costs in money are charged.
-        `sharing`: how prices are shared with creators.
-        """
+        """Take the database, with the platform's role, and the rules for costs in money and for creators' shares."""
         self._database = database
         self._rules = rules
         self._sharing = sharing
 
     @activity.defn
     async def charge_usage(self, message: ChargeUsage) -> ChargedUsage:
-        """Charge events of one organization, and alert about events that have to wait.
+        """Charge events of an organization, and raise alerts about waiting events.
 
-        Effect: a spend for each event, and an alert for each reason and day on which events wait. Agent uses follow,
-            each in its own transaction, because each is a sale.
+        Effect: a spend for each event, and an alert for each reason and day. Agent uses follow, each in its own
+            transaction, because each is a sale.
         Idempotent by: the events, marked as charged in the transaction of their spends.
         """
         async with self._database.platform() as session:

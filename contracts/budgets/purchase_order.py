@@ -1,4 +1,4 @@
-"""Messages of purchase orders: the run that waits for a person's approval, and the sweep of what is due."""
+"""Messages of purchase orders: the run that waits for approval, and the sweep of due orders."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,13 +13,13 @@ from domain.privacy.data_map import TECHNICAL
 
 
 class PurchaseOrderInput(Message):
-    """Starts the run of an order that needs an approval; the books have all of it."""
+    """Starts the run of an order that needs approval; the books have the rest."""
 
     order_id: str
 
 
 class PurchaseOrderResult(Message):
-    """The status that the order left the run with; `gone` if there is no such order."""
+    """Final status of the order; `gone` if there is no such order."""
 
     status: str
 
@@ -29,20 +29,20 @@ class LoadPurchase(Message):
 
 
 class LoadedPurchase(Message):
-    """The order as the books have it; None if there is none."""
+    """The order in the books, or None."""
 
     purchase: WaitingPurchase | None = None
 
 
 class DeclineUnanswered(Message):
-    """Declines an order that nobody has answered by `now`."""
+    """Declines an order without an answer by `now`."""
 
     order_id: str
     now: datetime
 
 
 class GrantSignal(OperatorSignal):
-    """What operators send to grant an order: its id, and the digest that its details show."""
+    """Update of operators that grants an order: its id, and the digest in its details."""
 
     grant: object = None
     digest: Annotated[object, TECHNICAL] = None
@@ -50,7 +50,7 @@ class GrantSignal(OperatorSignal):
 
 
 class RefuseSignal(OperatorSignal):
-    """What operators send to refuse an order: its id."""
+    """Update of operators that refuses an order: its id."""
 
     refuse: object = None
     reason: object = ""

@@ -6,12 +6,12 @@ from contracts.common.base import Message
 
 
 class ExportInput(Message):
-    """Starts the run of an export, and its progress when it continues as new.
+    """Starts or continues the run of an export.
 
     Attributes:
         number: of the next file, from 1.
-        rows: how many rows are in finished files.
-        settle_until: when reading begins at the earliest; None once it has begun.
+        rows: the number of rows in finished files.
+        settle_until: the earliest beginning of reading; None once it has begun.
     """
 
     export_id: str
@@ -21,7 +21,7 @@ class ExportInput(Message):
     rows: int = 0
 
     def plus(self, done: "WrittenFile") -> "ExportInput":
-        """Return the progress after a file; a last one without rows is none, unless it is the only one."""
+        """Return the progress after a file; an empty last file does not count, unless it is the only one."""
         written = 1 if done.rows or self.number == 1 else 0
         return self.model_copy(update={"number": self.number + written, "rows": self.rows + done.rows})
 
@@ -30,13 +30,13 @@ class ExportInput(Message):
 
 
 class SettleExport(Message):
-    """Waits until every transaction that has begun by now has ended."""
+    """Waits until every transaction that has begun has ended."""
 
     export_id: str
 
 
 class SettledExport(Message):
-    """Whether older transactions have ended; `done` says that all files are written, and only their time is awaited."""
+    """Result: `settled` if older transactions have ended; `done` if all files are written and only expiry is due."""
 
     settled: bool
     done: bool = False
@@ -48,7 +48,7 @@ class WriteExportFile(Message):
 
 
 class WrittenFile(Message):
-    """How many rows a file has, and whether it is the last."""
+    """A written file: number of rows, and whether it is the last."""
 
     rows: int = 0
     last: bool = False

@@ -1,4 +1,4 @@
-"""Messages of reports: the run of a period, and the sweep that starts those that are due."""
+"""Messages of reports: the run of a period, and the sweep that starts due ones."""
 
 from datetime import datetime
 
@@ -7,18 +7,18 @@ from contracts.common.batch import HandledPage, PageProgress
 
 
 class ReportInput(Message):
-    """Starts the run of one period of a report, such as `2026-W13`."""
+    """Starts the run of a period of a report, such as `2026-W13`."""
 
     report_id: str
     period: str
 
 
 class RecomputeNow(Message):
-    """Computes the period once more, now."""
+    """Signal to recompute the period now."""
 
 
 class MakeReport(Message):
-    """Computes a period at `now`, if it is over, and keeps what differs from the latest version."""
+    """Computes a period at `now`, if it is due, and stores a new version if it differs."""
 
     report_id: str
     period: str
@@ -26,9 +26,9 @@ class MakeReport(Message):
 
 
 class MadeReport(Message):
-    """The period's latest run, and when to compute it next; None where there is none.
+    """Latest run of the period, and the time of the next computation; None without one.
 
-    With `number` None and a time, the period or its late window is not over. `told` and `left_out` are counts.
+    With `number` None and a time, the period or its late window is not over. `told` and `left_out` count recipients.
     """
 
     number: int | None = None
@@ -40,7 +40,7 @@ class MadeReport(Message):
 
 
 class ReportsStarted(HandledPage):
-    """A page of reports: the number of runs that were started, and of old files that were deleted."""
+    """Result of a page of reports: number of started runs, and of deleted old files."""
 
     started: int
     forgotten: int = 0

@@ -8,7 +8,7 @@ class IndexEvents(Message):
 
 
 class IndexedEvents(Message):
-    """What was done: events read, documents that are new, refused ones, months dropped, and times it had to wait."""
+    """Result: number of events read, of new and refused documents, of dropped months, and of waits."""
 
     read: int = 0
     created: int = 0

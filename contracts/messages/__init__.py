@@ -1,1 +1,1 @@
-"""Events, webhooks, mail, notifications and alerts."""
+"""Messages of the workflows of webhooks, mail, notifications and alerts."""

@@ -1,4 +1,4 @@
-"""Messages of escalations: the run that notifies people of an alert until it is answered."""
+"""Messages of escalations: the run that notifies people about an alert until it is answered."""
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
@@ -7,7 +7,7 @@ from domain.messages.alert.escalation import EscalatedAlert
 
 
 class EscalationInput(Message):
-    """An alert whose kind has a ladder; `taken` names the steps that were taken before the run continued."""
+    """Starts or continues the escalation of an alert; `taken` names the steps taken so far."""
 
     alert_id: str
     kind: str
@@ -17,7 +17,7 @@ class EscalationInput(Message):
 
 
 class EscalationResult(Message):
-    """Why the escalation has ended: `acknowledged`, `resolved`, `unanswered`, or `gone` if there is no such alert."""
+    """End of the escalation: `acknowledged`, `resolved`, `unanswered`, or `gone` if there is no such alert."""
 
     outcome: str
     taken: tuple[str, ...] = ()
@@ -48,13 +48,13 @@ class AcknowledgeAlert(Message):
 
 
 class AcknowledgedAlert(Message):
-    """The outcome; `called` names the steps that were taken before it, because they call people at once."""
+    """Result of an acknowledgement; `called` names the immediate steps that were taken first."""
 
     declined: Declined | None = None
     called: tuple[str, ...] = ()
 
 
 class EscalationSignal(OperatorSignal):
-    """What operators send to the run of an alert; `acknowledge` is the alert's id."""
+    """Signal of operators to the run of an alert; `acknowledge` is the alert's id."""
 
     acknowledge: object = None

@@ -28,7 +28,7 @@ class SendNotifications(Message):
 
 
 class SentNotifications(Message):
-    """The number of attempts and their outcomes; the others are retried."""
+    """Number of attempts by outcome; the rest is retried."""
 
     tried: int
     sent: int = 0
@@ -37,7 +37,7 @@ class SentNotifications(Message):
 
 
 class DigestInput(Message):
-    """The recipient and the key of a digest: `daily-2026-11-22`."""
+    """Recipient and key of a digest: `daily-2026-11-22`."""
 
     recipient: str
     digest: Annotated[str, TECHNICAL]
@@ -52,7 +52,7 @@ class CloseDigest(Message):
 
 
 class ClosedDigest(Message):
-    """Until when the digest waits; None once it is closed, with the number of its notifications and channels."""
+    """Due time of the digest; None once it is closed, with its numbers of notifications and channels."""
 
     until: datetime | None = None
     count: int = 0

@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.errors import Invalid
 from domain.messages.webhook.endpoint import Endpoint, EndpointChange
 
-#: The longest reason that is kept.
+#: The maximum length of a reason.
 MAX_REASON = 500
 
 
@@ -63,7 +63,7 @@ class RecordWebhookEndpoint(Message):
 
 
 class RecordedWebhookEndpoint(Message):
-    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
+    """Result of a record: `applied` if this event is in the books; otherwise `stored` is their state."""
 
     applied: bool
     stored: Endpoint | None = None
@@ -82,15 +82,15 @@ class DrainWebhookEndpoint(Message):
 
 
 class DrainedWebhookEndpoint(Message):
-    """What was sent, and what is left.
+    """Result of a drain.
 
     Attributes:
-        tried: how many requests were made, `delivered` of them with success.
-        more: another drain is due at once.
-        next_at: when the next delivery is due; None if none waits.
-        waiting: how many wait, the oldest `since`; `why` is the last error of the next one.
-        give_up: why the endpoint is given up, as `domain.messages.webhook.endpoint.GivenUp`.
-        stopped: nothing is sent now: its status has changed, or another drain has it.
+        tried: the number of requests, `delivered` of them successful.
+        more: whether another drain is due immediately.
+        next_at: when the next delivery is due; None without one.
+        waiting: the number of waiting deliveries, the oldest `since`; `why` is the last error of the next one.
+        give_up: the reason to give the endpoint up, as `domain.messages.webhook.endpoint.GivenUp`.
+        stopped: whether nothing is sent now, because its status has changed or another drain has it.
         at: the time of this result, by the run's clock.
     """
 
@@ -107,13 +107,13 @@ class DrainedWebhookEndpoint(Message):
 
 
 class DispatchWebhooks(Message):
-    """Reads the outbox for `seconds`, and signals idle endpoints that have news."""
+    """Reads the outbox for `seconds`, and signals idle endpoints with new events."""
 
     seconds: int
 
 
 class DispatchedWebhooks(Message):
-    """How many endpoints were signalled, how often the outbox was read, and how many old responses were deleted."""
+    """Result: number of reads of the outbox, of signalled endpoints, and of deleted old responses."""
 
     looks: int = 0
     told: int = 0

@@ -18,13 +18,13 @@ class AllocationInput(Message):
 
 
 class AllocationResult(Message):
-    """What became of the night: the status of its allocation, or why there is none."""
+    """Outcome of the night: the status of its allocation, or why there is none."""
 
     outcome: str
 
 
 class ProposeAllocation(Message):
-    """Divides a project's budget for the day that begins with a night, which is `now`."""
+    """Divides a project's budget for the day that begins with a night."""
 
     project_id: str
     night: date
@@ -32,16 +32,16 @@ class ProposeAllocation(Message):
 
 
 class LoadAllocation(Message):
-    """Reads an allocation, and ends it if its time to be accepted is over at `now`."""
+    """Reads an allocation, and expires it if it was not accepted in time."""
 
     allocation_id: str
     now: datetime
 
 
 class LoadedAllocation(Message):
-    """An allocation as the books have it, or with `allocation_id` None why there is none.
+    """An allocation, or with `allocation_id` None the reason in `outcome`.
 
-    `lines` says of the first agents what they get and why, `agents` how many there are.
+    `lines` explain the amounts of the first agents; `agents` is their total number.
     """
 
     allocation_id: str | None = None

@@ -1,1 +1,1 @@
-"""What was consumed, and what it costs."""
+"""Messages of the workflows of usage."""

@@ -22,7 +22,7 @@ class PlanSync(Message):
 
 
 class PlannedSync(Message):
-    """The first page, and the end of the last one; no page if no spend log is set up."""
+    """First page, and end of the last one; no page without a spend log."""
 
     page: SyncPage | None = None
     until: datetime | None = None
@@ -36,9 +36,9 @@ class ReadSyncPage(Message):
 
 
 class SyncedPage(Message):
-    """The outcomes of a page's calls, and the next page.
+    """Outcomes of a page's calls, and the next page.
 
-    `unassigned` calls name no organization. `refused_at` is the start of the first call that could not be recorded.
+    `unassigned` calls have no organization. `refused_at` is the start of the first call that could not be recorded.
     """
 
     following: SyncPage | None = None
@@ -51,7 +51,7 @@ class SyncedPage(Message):
 
 
 class UsageSync(Message):
-    """A sync of a spend log: its start, and its progress.
+    """Sync of a spend log: start and progress.
 
     Without `since` it begins `back_seconds` before the end of the last one, because a call is logged at its end, under
     its start time.
@@ -84,7 +84,7 @@ class UsageSync(Message):
 
 
 class ConcludeSync(Message):
-    """Records how far a sync came, and alerts of calls that could not be recorded."""
+    """Moves the cursor after a sync, and raises an alert about calls that could not be recorded."""
 
     sync: UsageSync
     at: datetime

@@ -15,7 +15,7 @@ class ChargeUsage(Message):
 
 
 class ChargedUsage(Message):
-    """The number of events charged, and of those that wait.
+    """Number of charged and of waiting events.
 
     `org_id` is their organization; null if none is left. With `is_full` more of its events may be due.
     """
@@ -46,5 +46,5 @@ class UsageCharging(Message):
         return self.model_copy(update={**counts, **place})
 
     def is_last(self, done: ChargedUsage) -> bool:
-        """Whether this was the last page: the round has ended and needs no further one."""
+        """Return whether this was the last page of a round without full pages."""
         return done.org_id is None and not self.again

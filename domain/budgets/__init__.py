@@ -1,1 +1,1 @@
-"""Rules of budgets and of what agents buy outside. Pure."""
+"""Rules of budgets and of external purchases. Pure."""

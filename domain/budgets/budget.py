@@ -1,7 +1,7 @@
-"""The rules of a budget: a spend control with two pools inside one of its windows, and how its state reads.
+"""Budgets: spend controls with a reserve and an emergency pool in one of their windows. Pure.
 
-100 a week with a reserve of 50 and an emergency pool of 20 leaves 30 to operate with: the number that a person stated
-is the most that can go. Amounts are integers in minor units of the budget's asset.
+A limit of 100 a week with a reserve of 50 and an emergency pool of 20 leaves 30 to operate with: the limit includes the
+pools. Amounts are integers in minor units of the budget's asset.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR
 from domain.credits.spend.control import Limit, LimitTerms, Pool, remaining_minor
 
-#: The longest time for which an emergency can be declared.
+#: The maximum length of an emergency.
 EMERGENCY_LASTS = timedelta(days=7)
 
 
@@ -22,12 +22,12 @@ class Pools:
     """The pools of a budget.
 
     Attributes:
-        reserve_minor: the part of the window `pools_of` that is kept in reserve; None for no reserve.
+        reserve_minor: the part of the window `pools_of` kept in reserve; None for no reserve.
         emergency_minor: the part of that window for emergencies; None for none.
-        pools_of: the window whose amount the pools are parts of; None stands for the longest one.
-        carry_over_minor: the most that is carried over of the operating pool into the next of these windows.
-        may_draw_reserve_minor: the most that agents below draw from a reserve in this window without a person. The
-            reserve may be that of a budget above.
+        pools_of: the window that the pools are parts of; None for the longest one.
+        carry_over_minor: the maximum carry-over from the operating pool to the next of these windows.
+        may_draw_reserve_minor: the maximum that agents below draw from a reserve, possibly of a budget above, in this
+            window without approval.
     """
 
     reserve_minor: int | None = None
@@ -37,7 +37,7 @@ class Pools:
     may_draw_reserve_minor: int | None = None
 
     def operating_minor(self, amount_minor: int) -> int:
-        """Return what the window `pools_of` has to operate with, of its amount."""
+        """Return the operating pool of the window `pools_of`, given its amount."""
         return amount_minor - (self.reserve_minor or 0) - (self.emergency_minor or 0)
 
 
@@ -48,7 +48,7 @@ def longest_window(windows: Iterable[Window]) -> Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetTerms:
-    """The part of a budget that a new version can change: its windows and its pools."""
+    """Changeable terms of a budget: windows and pools."""
 
     allowance: LimitTerms
     pools: Pools = Pools()
@@ -57,8 +57,9 @@ class BudgetTerms:
         """Refuse contradictory values.
 
         Raises:
-            Invalid: the budget has no window with an amount, the pools are above the amount of their window, or
-                another number cannot apply; `extra.field` names it.
+            Invalid: a window has no amount, the pools exceed the amount of their window, or another number cannot
+            apply;
+                `extra.field` names it.
         """
         amounts = {limit.window: limit.amount_minor for limit in self.allowance.limits}
         stated = [amount for amount in amounts.values() if amount is not None]
@@ -83,11 +84,11 @@ class BudgetTerms:
 
     @property
     def pools_of(self) -> Window:
-        """The window whose amount the pools are parts of: the longest, unless another one was named."""
+        """The window that the pools are parts of: the longest by default."""
         return self.pools.pools_of or longest_window(limit.window for limit in self.allowance.limits)
 
     def columns(self) -> dict[str, object]:
-        """Return what is stored of it, by column, as JSON."""
+        """Return the columns to store, as JSON."""
         return self.allowance.columns() | {
             "pools_of": self.pools_of.value,
             "reserve": self.pools.reserve_minor,
@@ -99,13 +100,13 @@ class BudgetTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolCounter:
-    """The values of one counter.
+    """Values of a counter.
 
     Attributes:
         spent_minor: the sum of charges, captures and forced spends, less refunds.
         held_minor: the sum of open reservations.
-        moved_minor: what was moved into the pool by hand; below zero for what was moved out of it.
-        carried_minor: what was carried over from the window before.
+        moved_minor: amounts moved into the pool by hand, less those moved out.
+        carried_minor: the carry-over from the previous window.
         uses: the number of spends.
     """
 
@@ -118,9 +119,9 @@ class PoolCounter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolState:
-    """A pool in a window at a moment, in minor units: its size, and what is held and spent of it.
+    """State of a pool in a window, in minor units: size, held and spent amount.
 
-    `total_remaining_minor` is what is left of all pools of the window: less than in this one where another was
+    `total_remaining_minor` is what is left in all pools of the window, which is less than in this one if another is
     overdrawn.
     """
 
@@ -131,18 +132,18 @@ class PoolState:
 
     @property
     def remaining_minor(self) -> int:
-        """What can still be spent or reserved."""
+        """The remaining amount."""
         left = self.amount_minor - self.spent_minor - self.held_minor
         return max(0, left if self.total_remaining_minor is None else min(left, self.total_remaining_minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowState:
-    """A window of a budget at a moment.
+    """State of a budget's window.
 
     Attributes:
-        limit: what a person stated.
-        pools: the operating pool; the others in the window `pools_of`, where they were stated.
+        limit: the stated limit.
+        pools: the operating pool; in the window `pools_of` also the others, if there are any.
         uses: the number of spends, from all pools.
         starts_at: when the window began; None for a lifetime.
         resets_at: when the next window begins; None for a lifetime.
@@ -166,7 +167,7 @@ class WindowState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """When the windows of a budget begin: the IANA name of its zone, and the first day of its week, 1 for Monday."""
+    """Calendar of a budget: IANA name of its zone, and first day of its week, 1 for Monday."""
 
     zone: str = "UTC"
     week_starts: int = 1
@@ -183,7 +184,7 @@ def window_states(
     calendar: Calendar,
     at: datetime,
 ) -> list[WindowState]:
-    """Return each window of a budget with its pools at a moment; without a counter nothing counts in a pool."""
+    """Return the state of each window of a budget at a moment; a pool without a counter is unused."""
     clocks = zone_of(calendar.zone)
     states = []
     for limit in limits:
@@ -228,9 +229,9 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCounter])
 
 
 def carried_minor(pools: Pools, amount_minor: int, before: PoolCounter | None) -> int:
-    """Return what a window gets from the one before, whose operating pool counted `before`; None is nothing.
+    """Return the carry-over from the previous window, whose operating pool counted `before`; None counts as unused.
 
-    `ledger.carried_into` is the same in SQL. It is for a window in which nothing counts yet, of a budget that is older.
+    It applies to a window without counts, of a budget that is older. `ledger.carried_into` is the same in SQL.
     """
     left = pools.operating_minor(amount_minor)
     if before is not None:
@@ -239,10 +240,7 @@ def carried_minor(pools: Pools, amount_minor: int, before: PoolCounter | None) -
 
 
 def tightest_window(states: Sequence[WindowState]) -> WindowState | None:
-    """Return the window that refuses first: the least left to operate with, and of equal ones the last to begin anew.
-
-    A window without a use left comes first of all.
-    """
+    """Return the tightest window: without uses left, else the least left to operate with, else the last to reset."""
 
     def order(state: WindowState) -> tuple[bool, int, float]:
         later = FOREVER if state.resets_at is None else state.resets_at

@@ -1,7 +1,7 @@
-"""The log of economic events: what its entries say, and which movements of the books are in it. Pure.
+"""Log of economic events: its entries, and the transfers that it includes. Pure.
 
-A movement is in the log when it is of an agent and money comes to its organization or leaves it. What only waits, such
-as an amount in escrow or on its way to a bank, has come or left already, so every amount is in the log once.
+A transfer is in the log if it belongs to an agent and money enters or leaves its organization. Money in escrow or on
+its way to a bank has left already, so every amount is in the log once.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from domain.payouts.summary import SummaryPart
 
 
 class PurchaseFact(StrEnum):
-    """What happened to a purchase order."""
+    """Type of an entry about a purchase order."""
 
     REQUEST = "purchase_request"
     DECISION = "purchase_decision"
@@ -30,16 +30,16 @@ class PurchaseFact(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseEntry:
-    """One fact of a purchase order for the log.
+    """A log entry about a purchase order.
 
     Attributes:
         amount_minor: not negative, in minor units of `currency`.
         payment_method: the name of a declared method, if one is chosen.
-        status: the result of the fact, such as `approved`, `declined_over_budget` or `succeeded`.
-        alternative_action: what the agent did instead.
-        reason: why a person has corrected what was reported.
-        budget_remaining: `daily` and `project`, as far as such budgets exist: decimal strings in the budget's currency.
-        at: when it happened.
+        status: the result, such as `approved`, `declined_over_budget` or `succeeded`.
+        alternative_action: the agent's action instead of the purchase.
+        reason: of a person's correction.
+        budget_remaining: `daily` and `project` if such budgets exist: decimal strings in the budget's currency.
+        at: the time of the fact.
     """
 
     org_id: str
@@ -59,7 +59,7 @@ class PurchaseEntry:
 
 
 class TransactionType(StrEnum):
-    """What an entry of the log is about."""
+    """Type of a log entry."""
 
     PURCHASE_REQUEST = PurchaseFact.REQUEST.value
     PURCHASE_DECISION = PurchaseFact.DECISION.value
@@ -82,7 +82,7 @@ class TransactionType(StrEnum):
 
 
 class EntryStatus(StrEnum):
-    """The result of what an entry is about."""
+    """Result that a log entry states."""
 
     APPROVED = "approved"
     NEEDS_ALTERNATIVES = "needs_alternatives"
@@ -110,14 +110,14 @@ class EntryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One entry of the log.
+    """An entry of the log.
 
     Attributes:
-        place: a UUIDv7 by which the log is ordered; the id of the transfer, of the refusal or of the purchase's entry.
-        agent_id: None for payouts, which are of an organization's agents together.
+        place: a UUIDv7 that orders the log: the id of the transfer, the refusal or the purchase entry.
+        agent_id: None for payouts, which are of all agents of an organization.
         project: the slug of the project.
-        object_id: the purchase order, spend, escrow or payout that it is about; None if the reader may not know it.
-        amount_minor: not negative; the type says which way it went, and the status whether it did.
+        object_id: the purchase order, spend, escrow or payout; None if the reader may not see it.
+        amount_minor: not negative; the type gives the direction, and the status whether money moved.
     """
 
     place: UUID
@@ -139,7 +139,7 @@ class LogEntry:
     budget_remaining: Mapping[str, str] = field(default_factory=dict)
 
 
-#: The kinds of transfers that entries are made of, with the type of an entry where money leaves, and where it comes.
+#: Kind of transfer → type of the entry if money leaves, and if it enters.
 _MOVES: Mapping[str, tuple[TransactionType | None, TransactionType | None]] = {
     "use": (TransactionType.USE, None),
     "use_refund": (None, TransactionType.USE_REFUND),
@@ -153,7 +153,7 @@ _MOVES: Mapping[str, tuple[TransactionType | None, TransactionType | None]] = {
     "payout.paid": (TransactionType.PAYOUT, None),
     "payout.reversed": (None, TransactionType.PAYOUT_REVERSAL),
 }
-#: The type of what was refused, by what the key of the refusal begins with.
+#: Prefix of a refusal's key → type of the entry.
 REFUSAL_TYPES = {"use": TransactionType.USE, "escrow": TransactionType.ESCROW_FUNDING}
 _SPLIT = {TransactionType.ESCROW_REFUND}
 _DECLINED = {
@@ -171,9 +171,9 @@ _STATUSES = {
 
 
 def classify_transfer(kind: str, changes: Sequence[AssetChange]) -> tuple[TransactionType, int, str] | None:
-    """Return what a transfer is in the log of an organization, with its amount in minor units and the asset.
+    """Return the type, amount in minor units and asset of a transfer in the log of an organization.
 
-    None if nothing comes or leaves by it. Of the payer of a split escrow, what comes is a refund.
+    None if no money enters or leaves. What a split escrow's payer receives is a refund.
     """
     flows = [(change.total - change.of(SummaryPart.IN_ESCROW), change) for change in changes]
     flow, change = next(((flow, change) for flow, change in flows if flow), (0, None))
@@ -186,7 +186,7 @@ def classify_transfer(kind: str, changes: Sequence[AssetChange]) -> tuple[Transa
 
 
 def kinds_of(types: Collection[str], statuses: Collection[str]) -> list[str]:
-    """Return the kinds of transfers that can be entries of these types and statuses; without any, of all."""
+    """Return the kinds of transfers with entries of these types and statuses; empty filters match all."""
     fitting = {
         each
         for each in TransactionType
@@ -197,19 +197,19 @@ def kinds_of(types: Collection[str], statuses: Collection[str]) -> list[str]:
 
 
 def can_be_refusals(types: Collection[str], statuses: Collection[str]) -> bool:
-    """Return whether refused uses and fundings can be entries of these types and statuses."""
+    """Return whether refused uses and fundings can have these types and statuses."""
     return (not types or not set(REFUSAL_TYPES.values()).isdisjoint(types)) and (
         not statuses or not _DECLINED.isdisjoint(statuses)
     )
 
 
 def status_of(moved: TransactionType) -> EntryStatus:
-    """Return the status of an entry of a transfer."""
+    """Return the status of a transfer's entry."""
     return _STATUSES.get(moved, EntryStatus.SUCCEEDED)
 
 
 def refusal_status(reason: str, *, by_control: bool) -> EntryStatus:
-    """Return the status of what was refused, by the reason of the refusal."""
+    """Return the status of a refusal by its reason."""
     if not by_control:
         return EntryStatus.DECLINED_CREDITS
     return {"frozen": EntryStatus.DECLINED_FROZEN, "rate": EntryStatus.DECLINED_RATE}.get(

@@ -1,8 +1,8 @@
-"""What people and agents write about purchases: stored and shown to others, so it may hold no secret. Pure.
+"""Check of free text about purchases, which others can read, for secrets. Pure.
 
-Forms of secrets are those that vendors publish so that scanners find them: GitHub ("Behind GitHub's new authentication
-token formats"), AWS (IAM identifiers), Stripe, Slack, Google, OpenAI, Anthropic, GitLab and npm in their documentation;
-PEM by RFC 7468, tokens of three parts by RFC 7519, passwords in addresses by RFC 3986, 3.2.1.
+The forms of secrets are published by vendors for scanners: GitHub ("Behind GitHub's new authentication token formats"),
+AWS (IAM identifiers), Stripe, Slack, Google, OpenAI, Anthropic, GitLab and npm in their documentation; PEM by RFC 7468,
+tokens of three parts by RFC 7519, passwords in addresses by RFC 3986, 3.2.1.
 """
 
 import re
@@ -34,13 +34,11 @@ _SECRETS = re.compile(
 
 
 def check_free_text(text: str, field: str) -> None:
-    """Refuse a text that holds a card number, a secret or characters that cannot be seen.
-
-    The text is in no message.
+    """Refuse a text with a card number, a secret or invisible characters; the message does not repeat the text.
 
     Raises:
-        CardNumber: it holds a card number.
-        Invalid: it holds a control character, one that cannot be seen, or what has the form of a secret.
+        CardNumber: it contains a card number.
+        Invalid: it contains a control character, an invisible one, or the form of a secret.
     """
     if not is_storable(text) or any(invisible_in_name(line) for line in text.split("\n") if line.strip()):
         raise Invalid(f"{field} must not contain control characters or invisible ones.", extra={"field": field})
@@ -58,5 +56,5 @@ def check_free_text(text: str, field: str) -> None:
 
 
 def normalize_name(text: str) -> str:
-    """Return the form in which names of vendors, categories and options are compared: without case and extra spaces."""
+    """Normalise the name of a vendor, category or option for comparison: lower case, without extra spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,6 +1,6 @@
-"""Payment policies: whether a purchase may be made, who has to approve it, and which method goes first. Pure.
+"""Payment policies: permission and approval of purchases, and order of methods. Pure.
 
-Amounts are minor units. Those of a policy are in its own currency, so a purchase is converted before it is judged.
+Amounts are minor units, those of a policy in its own currency, to which a purchase is converted first.
 """
 
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ from domain.common.calendar import Window, window_start, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import COINS, MAX_AMOUNT_MINOR, SCALES, SLOT
 
-#: The most names in each list of vendors and categories.
+#: The maximum number of names in each list of vendors and categories.
 MAX_NAMES = 100
-#: The most characters of a name of a vendor, a category, an option or a method's label.
+#: The maximum length of the name of a vendor, a category, an option or a method's label.
 MAX_NAME = 80
-#: How long a person has to answer, at least and at most.
+#: The minimum and maximum time to answer.
 MIN_ANSWER, MAX_ANSWER = timedelta(minutes=1), timedelta(days=30)
-#: After how many attempts a method's failures are measured.
+#: The number of attempts from which a method's failure rate counts.
 MEASURED_AFTER = 20
 #: The share of a quota, in percent, at which an alert is raised.
 WARN_PERCENT = 80
-#: The most that a quota may be.
+#: The maximum quota.
 MAX_QUOTA = 10**9
 QUOTA_WINDOWS = (Window.DAY, Window.WEEK, Window.MONTH)
-#: Why a method cannot be used.
+#: Reasons why a method cannot be used.
 NOT_CONNECTED, NOT_IN_POLICY, NO_CREDITS = "not_connected", "not_in_policy", "insufficient_credits"
 
 _E4 = 10_000
 
 
 class FreeFirst(StrEnum):
-    """Whether an agent has to look for a free alternative before it buys."""
+    """Rule about free alternatives before a purchase."""
 
     OFF = "off"
     ASK = "ask"
@@ -43,7 +43,7 @@ class FreeFirst(StrEnum):
 
 
 class MethodKind(StrEnum):
-    """What a purchase is paid with."""
+    """Kind of a payment method."""
 
     FREE = "free"
     CARD = "card"
@@ -55,7 +55,7 @@ class MethodKind(StrEnum):
 
 
 class WalletCreation(StrEnum):
-    """Whether an agent may create a wallet: never, after a person's approval, or by itself."""
+    """Permission for agents to create wallets: never, after approval, or always."""
 
     NEVER = "never"
     ASK = "ask"
@@ -63,7 +63,7 @@ class WalletCreation(StrEnum):
 
 
 class PolicyScope(StrEnum):
-    """What a policy is for. The nearest one holds as a whole: the agent's, the project's, the organization's."""
+    """Scope of a policy. Only the nearest one applies: the agent's, else the project's, else the organization's."""
 
     ORGANIZATION = "organization"
     PROJECT = "project"
@@ -71,7 +71,7 @@ class PolicyScope(StrEnum):
 
 
 class PolicyVerdict(StrEnum):
-    """What a policy says to a purchase."""
+    """Verdict of a policy on a purchase."""
 
     APPROVED = "approved"
     NEEDS_ALTERNATIVES = "needs_alternatives"
@@ -81,7 +81,7 @@ class PolicyVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alternative:
-    """What an agent looked at before it asked to buy. `cost_minor` is None if it does not know the cost."""
+    """An alternative that an agent considered before the purchase; `cost_minor` is None if it is unknown."""
 
     name: str
     url: str | None = None
@@ -92,7 +92,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedPurchase:
-    """What an agent asks to buy; the amount is in minor units of `currency`."""
+    """A requested purchase; the amount is in minor units of `currency`."""
 
     item: str
     vendor: str
@@ -109,10 +109,10 @@ class FreeOption:
     Attributes:
         name: unique in the organization.
         category: of purchases that it can replace.
-        address: where it is; None if not given.
-        quota: how often it can be used in a window; None without a limit.
+        address: a URL; None if not given.
+        quota: the maximum uses in a window; None without a limit.
         quota_window: `day`, `week` or `month`, in UTC; None without a quota.
-        used: how often it was used in the current window.
+        used: the uses in the current window.
     """
 
     name: str
@@ -137,7 +137,7 @@ class FreeOption:
 
     @property
     def has_quota_left(self) -> bool:
-        """Whether it can be used once more in the current window."""
+        """Whether the quota of the current window allows another use."""
         return self.quota is None or self.used < self.quota
 
 
@@ -147,13 +147,13 @@ class Method:
 
     Attributes:
         name: its code, such as `card_primary`.
-        label: what people read, such as "Card ending in 1234".
+        label: for people, such as "Card ending in 1234".
         available: whether it can be used.
         why_not: the reason if it cannot.
-        fee_minor: the expected fee for the purchase, in its currency; None if it is not known.
-        rank: its place among methods of equal cost, lower first.
-        attempts: how many attempts to pay with it have ended.
-        succeeded: how many of these succeeded.
+        fee_minor: the expected fee for the purchase, in its currency; None if it is unknown.
+        rank: the order among methods of equal cost, lower first.
+        attempts: the number of finished attempts.
+        succeeded: the number of successful attempts.
     """
 
     name: str
@@ -169,12 +169,12 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CryptoPreferences:
-    """Which coins are preferred, and why.
+    """Order of coins.
 
     Attributes:
-        primary: goes before all other coins.
-        fallbacks: go next, in this order.
-        reasoning: why; for people.
+        primary: the first coin.
+        fallbacks: the next coins, in order.
+        reasoning: for people.
         wallet_creation: whether agents may create wallets.
     """
 
@@ -187,7 +187,7 @@ class CryptoPreferences:
         """Refuse contradictory values.
 
         Raises:
-            Invalid: something is no coin or named twice, or there are fallbacks without a primary.
+            Invalid: a kind is not a coin, or named twice, or there are fallbacks without a primary.
         """
         coins = self.in_order
         if any(kind.value not in COINS for kind in coins):
@@ -205,22 +205,22 @@ class CryptoPreferences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rules that purchases are judged by. The defaults are those of an organization that has set no policy.
+    """Rules for purchases. The defaults apply to an organization without a policy.
 
     Attributes:
         currency: of all amounts here.
-        free_first: whether free alternatives have to be looked for first.
+        free_first: whether agents must look for free alternatives first.
         free_first_above_minor: the amount up to which they need not; None for zero.
-        methods: the order of kinds of methods. A kind that is left out may not be used.
-        crypto: the order among coins, at the places that coins have in `methods`.
-        vendors_allowed: the only vendors to buy from; empty for all.
-        vendors_refused: vendors not to buy from.
-        categories_allowed: the only categories to buy in; empty for all.
-        categories_refused: categories not to buy in.
-        per_purchase_minor: the most that one purchase may be; None without a cap.
-        approval_above_minor: the amount above which one person has to approve; None for never.
-        two_persons_above_minor: the amount above which two persons have to; None for never.
-        answer_within: how long they have to answer; then the purchase is declined.
+        methods: the order of kinds of methods; other kinds are not allowed.
+        crypto: the order among coins, at their places in `methods`.
+        vendors_allowed: the only vendors allowed; empty for all.
+        vendors_refused: refused vendors.
+        categories_allowed: the only categories allowed; empty for all.
+        categories_refused: refused categories.
+        per_purchase_minor: the maximum of a purchase; None without one.
+        approval_above_minor: the amount above which a person must approve; None for never.
+        two_persons_above_minor: the amount above which two persons must approve; None for never.
+        answer_within: the time to approve, after which the purchase is declined.
     """
 
     currency: str = "USD"
@@ -264,7 +264,7 @@ class Policy:
                 raise Invalid(f"{what} allows and refuses the same name.", extra={"field": f"{what}.refused"})
 
     def check_texts(self) -> None:
-        """Refuse names and reasons that hold what free text may not; called where a policy is written.
+        """Refuse names and reasons that are not allowed as free text, before a policy is written.
 
         Raises:
             Invalid: as `domain.budgets.free_text.check_free_text`.
@@ -277,13 +277,13 @@ class Policy:
 
     @property
     def has_amounts(self) -> bool:
-        """Whether the amount of a purchase matters, so that it has to be converted to `currency`."""
+        """Whether it has rules about amounts, so that a purchase must be converted to `currency`."""
         amounts = (self.free_first_above_minor, self.per_purchase_minor, self.approval_above_minor)
         return any(amount is not None for amount in amounts)
 
     @property
     def order(self) -> tuple[MethodKind, ...]:
-        """The kinds that may be used, in the order of `methods`, with the preferred coins first among the coins."""
+        """The allowed kinds in the order of `methods`, with preferred coins first among the coins."""
         coins = [kind for kind in self.methods if kind.value in COINS]
         preferred = [kind for kind in self.crypto.in_order if kind in coins]
         following = iter([*preferred, *(kind for kind in coins if kind not in preferred)])
@@ -292,13 +292,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """What a policy says to a purchase.
+    """Result of applying a policy to a purchase.
 
     Attributes:
-        verdict: what may happen next.
-        sentence: why, and what to do.
-        free_options: those of the catalogue in the purchase's category.
-        persons: how many have to approve: 0, 1 or 2.
+        verdict: the verdict.
+        sentence: the reason, and what to do.
+        free_options: the catalogue's options in the purchase's category.
+        persons: the number of required approvals: 0, 1 or 2.
     """
 
     verdict: PolicyVerdict
@@ -314,13 +314,13 @@ _NAMES = tuple(f"{what}_{how}" for what in ("vendors", "categories") for how in 
 def apply_policy(
     policy: Policy, wanted: RequestedPurchase, *, amount_minor_in_policy_currency: int, known: Sequence[FreeOption]
 ) -> PolicyResult:
-    """Judge a purchase: names, then the cap, then free alternatives, then approval. The first that refuses answers.
+    """Apply a policy to a purchase: names, maximum, free alternatives, approval; the first refusal counts.
 
     Args:
         policy: the rules.
         wanted: the purchase.
-        amount_minor_in_policy_currency: its amount, converted and rounded up.
-        known: free options of its category, from the catalogue.
+        amount_minor_in_policy_currency: the amount, converted and rounded up.
+        known: the catalogue's free options of its category.
     """
     amount, options = amount_minor_in_policy_currency, tuple(known)
     refusal = _refused(policy, wanted, amount)
@@ -342,7 +342,7 @@ def apply_policy(
 
 
 def _refused(policy: Policy, wanted: RequestedPurchase, amount_minor: int) -> str | None:
-    """Return why a purchase may not be made at all; None if it may."""
+    """Return why the policy declines a purchase, or None."""
     for what, name, allowed, refused in (
         ("vendor", wanted.vendor, policy.vendors_allowed, policy.vendors_refused),
         ("category", wanted.category, policy.categories_allowed, policy.categories_refused),
@@ -357,7 +357,7 @@ def _refused(policy: Policy, wanted: RequestedPurchase, amount_minor: int) -> st
 
 
 def _missing(policy: Policy, wanted: RequestedPurchase, amount_minor: int, known: Sequence[FreeOption]) -> str | None:
-    """Return which alternatives have to be looked at first; None if none have to."""
+    """Return which alternatives must be considered first, or None."""
     if policy.free_first is FreeFirst.OFF or amount_minor <= (policy.free_first_above_minor or 0):
         return None
     if policy.free_first is FreeFirst.ASK:
@@ -385,11 +385,10 @@ def _persons(policy: Policy, amount_minor: int) -> int:
 
 
 def rank_methods(policy: Policy, methods: Sequence[Method]) -> list[Method]:
-    """Return methods in the order of the policy; those of kinds that it leaves out go last and cannot be used.
+    """Order methods by a policy; those of kinds that it does not allow are last and not available.
 
-    Among methods of one kind those that can be used go first, then the one that is expected to cost least: its fee,
-    divided by the share of its attempts that succeeded once 20 have ended. A fee that is not known goes last. At equal
-    cost the rank decides.
+    Within a kind, available methods are first, then by expected cost: the fee divided by the success rate, which counts
+    from 20 attempts on. Unknown fees are last. At equal cost the rank decides.
     """
     places = {kind: place for place, kind in enumerate(policy.order)}
     known = [
@@ -402,7 +401,7 @@ def rank_methods(policy: Policy, methods: Sequence[Method]) -> list[Method]:
 
 
 def _cost(method: Method) -> tuple[bool, bool, Fraction]:
-    """Return what methods of one kind are ordered by: usable, cost known, expected cost."""
+    """Return the sort key of methods of a kind: availability, known cost, expected cost."""
     success = Fraction(1)
     if method.attempts >= MEASURED_AFTER:
         success = Fraction(method.succeeded, method.attempts)
@@ -412,17 +411,17 @@ def _cost(method: Method) -> tuple[bool, bool, Fraction]:
 
 
 def fee_for(amount_minor: int, *, share_e4: int, fixed_minor: int) -> int:
-    """Return a fee in minor units, rounded up: a share of the amount in ten-thousandths, and a fixed part."""
+    """Return a fee in minor units, rounded up: a share of the amount in ten-thousandths, plus a fixed part."""
     return ceil(Fraction(amount_minor * share_e4, _E4)) + fixed_minor
 
 
 def quota_window_start(window: str, at: datetime) -> datetime:
-    """Return when the window of a quota began that holds a moment, in UTC."""
+    """Return the start of the quota window that contains a moment, in UTC."""
     return window_start(Window(window), at, zone_of("UTC"), 1)
 
 
 def is_nearly_used(option: FreeOption) -> bool:
-    """Return whether at least 80 % of the quota is used, which raises the alert `free_quota`."""
+    """Return whether 80 % of the quota is used, which raises the alert `free_quota`."""
     return option.quota is not None and option.used * 100 >= option.quota * WARN_PERCENT
 
 

@@ -1,7 +1,7 @@
-"""What an agent reads of its budget: a few lines, made from the organization's template and figures. Pure.
+"""Prompt about an agent's budget, rendered from the organization's template. Pure.
 
-Nothing that an agent, a vendor or a customer wrote gets into it. Of what people of the organization write it has the
-labels of their payment methods, and their template.
+It contains no text of agents, vendors or customers, and of the organization's people only the template and the labels
+of payment methods.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from domain.common.calendar import Window
 from domain.common.errors import Invalid
 from domain.common.money import COINS, CREDIT, format_amount
 
-#: The most characters of a prompt; lines that do not fit are left out, from the end.
+#: The maximum length of a prompt; lines that do not fit are left out, from the end.
 MAX_PROMPT = 1_200
 MAX_TEMPLATE = 1_000
-#: The most payment methods that a prompt names.
+#: The maximum number of payment methods in a prompt.
 MAX_METHODS = 3
 STANDARD_TEMPLATE = """\
 Daily Budget: {daily} (remaining: {remaining})
@@ -53,13 +53,13 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolBalance:
-    """One pool of a budget in a window, in minor units.
+    """Pool of a budget in a window, in minor units.
 
     Attributes:
         amount_minor: its size.
-        remaining_minor: what is left of it.
+        remaining_minor: the remaining amount.
         currency: the budget's.
-        resets_at: when the window begins anew; None for a lifetime.
+        resets_at: when the next window begins; None for a lifetime.
     """
 
     amount_minor: int
@@ -71,16 +71,16 @@ class PoolBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFigures:
-    """What a prompt says of one agent; None for what does not apply to it.
+    """Figures of a prompt for an agent; None if they do not apply.
 
     Attributes:
-        own: the budget of its day, or else the one that refuses first.
-        methods: the labels of the payment methods, the preferred one first.
-        project: what is left of the project's budget.
-        reserve: what is left of the nearest reserve.
-        allowance: what it may draw of a reserve without a person.
-        pace_ends_at: when today's pace uses up the budget of the day, in its own time zone.
-        crypto: the coins in the order of preference.
+        own: its daily budget, or else the tightest one.
+        methods: the labels of the payment methods, in order of preference.
+        project: the rest of the project's budget.
+        reserve: the rest of the nearest reserve.
+        allowance: what it may draw from a reserve without approval.
+        pace_ends_at: when the daily budget runs out at today's pace, in the budget's time zone.
+        crypto: the coins, in order of preference.
     """
 
     own: PoolBalance | None = None
@@ -92,7 +92,7 @@ class PromptFigures:
     crypto: Sequence[str] = ()
 
     def values(self) -> dict[str, str]:
-        """Return the text of each placeholder; empty for what does not apply."""
+        """Return the text of each placeholder; empty if it does not apply."""
         project, reserve = self.project, self.reserve
         return {
             "daily": _size(self.own) if self.own else "none set",
@@ -111,7 +111,7 @@ class PromptFigures:
 
 
 def check_template(template: str) -> None:
-    """Refuse a template that is too long, or has a placeholder that there is none of.
+    """Refuse a template that is too long, or has an unknown placeholder.
 
     Raises:
         Invalid: with the field `template`.
@@ -122,13 +122,13 @@ def check_template(template: str) -> None:
     rest = _PLACE.sub("", template)
     if unknown or "{" in rest or "}" in rest:
         raise Invalid(
-            f"A template has no placeholders but {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
+            f"The only placeholders are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
             extra={"field": "template"},
         )
 
 
 def render(template: str | None, figures: PromptFigures) -> str:
-    """Write the prompt. Lines are left out that have a placeholder for something that does not apply."""
+    """Render the prompt, without lines whose placeholders do not apply."""
     values = figures.values()
     lines: list[str] = []
     length = 0
@@ -144,19 +144,19 @@ def render(template: str | None, figures: PromptFigures) -> str:
 
 
 def etag_of(content: str) -> str:
-    """Return the ETag of what is answered."""
+    """Return the ETag of a response body."""
     return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
 
 def preferred(policy: Policy, labels: Sequence[str]) -> list[str]:
-    """Return the declared methods by their labels, or where none is declared the kinds that the policy prefers."""
+    """Return the labels of the declared methods, or without any the kinds in the policy's order."""
     return list(labels) or [_KINDS[kind] for kind in policy.order if kind in _KINDS]
 
 
 def pace_ends_at(
     *, used_minor: int, remaining_minor: int, starts_at: datetime, resets_at: datetime, at: datetime, zone: ZoneInfo
 ) -> datetime | None:
-    """Return when a window's budget is used up if it goes on as since its start; None if it lasts until the end."""
+    """Return when a window's budget runs out at the pace so far; None if it lasts until the end."""
     elapsed = (at - starts_at) // timedelta(microseconds=1)
     if used_minor <= 0 or remaining_minor <= 0 or elapsed <= 0:
         return None
@@ -167,7 +167,7 @@ def pace_ends_at(
 
 
 def format_money(amount_minor: int, currency: str) -> str:
-    """Write an amount as people do: `$25`, `$18.50`; without a sign where the currency has no usual one."""
+    """Format an amount for people: `$25`, `$18.50`; without a sign if the currency has no usual one."""
     written = format_amount(amount_minor, currency)
     whole, _, decimals = written.partition(".")
     return _SIGNS.get(currency, "") + (written if decimals.strip("0") else whole)

@@ -1,7 +1,7 @@
-"""Purchase orders: what an agent wants to buy outside, who decides on it, and what became of it. Pure.
+"""Purchase orders: external purchases of agents, their approval, payment and end. Pure.
 
 An order is decided in the transaction of its request. An approved one holds its amount in the budgets above its agent
-until it is bought, abandoned or expires. Each try to pay is an attempt, noted before it is made.
+until it is purchased, abandoned or expires. A payment attempt is recorded before it is made.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ from domain.common.money import format_amount
 from domain.common.text import as_markdown
 from domain.privacy.data_map import TECHNICAL
 
-#: How many alternatives an order may name.
+#: The maximum number of alternatives of an order.
 MAX_ALTERNATIVES = 20
-#: How many attempts an order may have.
+#: The maximum number of attempts of an order.
 MAX_ATTEMPTS = 20
 #: After how long an attempt of unknown result is reported.
 UNKNOWN_REPORTED_AFTER = timedelta(days=30)
 
 
 class PurchaseOrderStatus(StrEnum):
-    """The status of a purchase order."""
+    """Status of a purchase order."""
 
     APPROVED = "approved"
     NEEDS_ALTERNATIVES = "needs_alternatives"
@@ -54,7 +54,7 @@ _CAN_BE_ABANDONED = frozenset(
 
 
 class DecisionCode(StrEnum):
-    """Why an order has the status that its last decision gave it."""
+    """Reason of an order's last decision."""
 
     APPROVED = "approved"
     GRANTED = "granted"
@@ -68,7 +68,7 @@ class DecisionCode(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """The status of an attempt; `begun` until its result is reported."""
+    """Status of an attempt; `begun` until its result is reported."""
 
     BEGUN = "begun"
     SUCCEEDED = "succeeded"
@@ -76,12 +76,12 @@ class AttemptStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-#: Results that are never replaced by another one.
+#: Results that are final.
 FINAL_STATUSES = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED})
 
 
 class PurchaseOnLimit(StrEnum):
-    """What happens to an order that does not fit into a budget."""
+    """Treatment of an order that exceeds a budget."""
 
     REFUSE = "refuse"
     ASK = "ask"
@@ -89,7 +89,7 @@ class PurchaseOnLimit(StrEnum):
 
 
 class Term(StrEnum):
-    """How often a purchase renews."""
+    """Renewal interval of a purchase."""
 
     MONTH = "month"
     QUARTER = "quarter"
@@ -102,7 +102,7 @@ class Term(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftedLimit:
-    """A window of a budget that a grant lifts for one purchase, which still counts in it."""
+    """A budget window that a grant lifts for one purchase, which still counts in it."""
 
     budget_id: str
     window: Window
@@ -110,13 +110,13 @@ class LiftedLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidingWindow:
-    """The window of a budget that decides: its limit and what is left, in minor units of `currency`.
+    """Budget window that decides about an order: limit and remainder, in minor units of `currency`.
 
     Attributes:
         budget_id: of the control, `ctl_…`.
-        subject: whose budget it is, as a sentence names it, such as `agent Ada`.
-        window: None where it is no window that refuses.
-        limit_minor: None where the budget has no amount.
+        subject: the owner of the budget for sentences, such as `agent Ada`.
+        window: None if the refusal is not by a window.
+        limit_minor: None if the budget has no amount.
         resets_at: None for a lifetime.
     """
 
@@ -131,7 +131,7 @@ class DecidingWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to pay for an order."""
+    """An attempt to pay for an order."""
 
     number: int
     status: AttemptStatus
@@ -139,11 +139,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeBooking:
-    """What a charge books: a part of the hold, and what the hold does not cover.
+    """Booking of a charge: from the hold, and beyond it.
 
     Attributes:
-        spent_minor: taken from the hold; `returned_minor` is released from it.
-        forced_minor: counted beyond the hold, whatever is left of the budgets.
+        spent_minor: captured from the hold; `returned_minor` is released.
+        forced_minor: counted beyond the hold, even if it exceeds the budgets.
     """
 
     spent_minor: int
@@ -154,7 +154,7 @@ class ChargeBooking:
 def grant_digest(
     *, item: str, vendor: str, amount_minor: int, currency: str, pool: str, lifts: Sequence[LiftedLimit]
 ) -> str:
-    """Return the SHA-256 of what a person grants; it changes with each of these, and not with the order of `lifts`."""
+    """Return the SHA-256 of what a person grants; the order of `lifts` does not matter."""
     content = {
         "item": item,
         "vendor": vendor,
@@ -177,11 +177,11 @@ _PERIODS = {
 
 
 def sentence_of_refusal(reason: str, binding: DecidingWindow) -> str:
-    """Say in one sentence why a budget refused, with what is left and when there is more.
+    """Explain a budget's refusal in a sentence, with the remainder and the next reset.
 
     Args:
         reason: of the ledger: `limit`, `uses`, `per_spend`, `frozen`.
-        binding: the window that refused. With `uses` its limit and remainder are counts.
+        binding: the refusing window; with `uses` its limit and remainder are counts.
     """
     of, more = f"in the budget of {binding.subject}", _more(binding)
     period = "" if binding.window is None else f" {_PERIODS[binding.window]}"
@@ -191,7 +191,7 @@ def sentence_of_refusal(reason: str, binding: DecidingWindow) -> str:
         )
         return f"Only {left} {binding.currency} of {limit} are left{period} {of}{more}."
     if reason == "uses":
-        return f"No purchase is left{period} {of}{more}."
+        return f"No purchases are left{period} {of}{more}."
     if reason == "per_spend" and binding.limit_minor is not None:
         most = format_amount(binding.limit_minor, binding.currency)
         return f"One purchase may cost at most {most} {binding.currency} {of}."
@@ -199,7 +199,7 @@ def sentence_of_refusal(reason: str, binding: DecidingWindow) -> str:
 
 
 def sentence_of_approval(amount_minor: int, currency: str, binding: DecidingWindow | None) -> str:
-    """Say in one sentence that an amount is held, and what is left after it."""
+    """Confirm a hold in a sentence, with the remainder after it."""
     held = f"{format_amount(amount_minor, currency)} {currency} are held for this purchase"
     if binding is None or binding.remaining_minor is None:
         return f"{held}."
@@ -209,7 +209,7 @@ def sentence_of_approval(amount_minor: int, currency: str, binding: DecidingWind
 
 
 def sentence_of_waiting(why: str, persons: int, answer_by: datetime) -> str:
-    """Say why persons have to approve, how many, and until when."""
+    """Explain in a sentence why persons must approve, how many, and until when."""
     who = "One person has" if persons == 1 else "Two persons have"
     until = f"{answer_by:%Y-%m-%d %H:%M} UTC"
     return f"{why} {who} to approve the purchase before {until}; after that it is declined."
@@ -222,11 +222,11 @@ def _more(binding: DecidingWindow) -> str:
 def check_attempt(
     status: PurchaseOrderStatus, attempts: Sequence[Attempt], *, held_until: datetime | None, at: datetime
 ) -> int:
-    """Return the number of the next attempt, if there may be one.
+    """Return the number of the next attempt.
 
     Raises:
         WrongState: the order is not approved, or its hold has ended.
-        AttemptOpen: an attempt has no result, or an unknown one.
+        AttemptOpen: the result of an attempt is missing or unknown.
         Conflict: `purchase_order.attempts_exhausted`.
     """
     if status is not PurchaseOrderStatus.APPROVED:
@@ -247,25 +247,25 @@ def check_attempt(
 
 
 def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> None:
-    """Refuse what must wait for the result of an attempt.
+    """Refuse while the result of an attempt is missing or unknown.
 
     Raises:
-        AttemptOpen: an attempt is unknown or, without `only_unknown`, has no result.
+        AttemptOpen: a result is unknown or, without `only_unknown`, missing.
     """
     waiting = {AttemptStatus.UNKNOWN} if only_unknown else {AttemptStatus.UNKNOWN, AttemptStatus.BEGUN}
     for attempt in attempts:
         if attempt.status in waiting:
             raise refusals.AttemptOpen(
-                f"The result of attempt {attempt.number} is not known yet. Look it up where it was paid, and report "
+                f"The result of attempt {attempt.number} is not known yet. Look it up at the provider, and report "
                 "whether it succeeded or was declined.",
                 extra={"attempt": attempt.number},
             )
 
 
 def book_charge(held_minor: int, charged_minor: int, *, is_confirmed: bool) -> ChargeBooking:
-    """Return how a charge is booked: from what is held as far as it goes, and the rest as forced.
+    """Book a charge: from the hold as far as it suffices, and the rest as forced.
 
-    A charge below the hold that no person has confirmed counts as the whole hold.
+    An unconfirmed charge below the hold counts as the whole hold.
     """
     spent = min(held_minor, charged_minor) if is_confirmed else held_minor
     return ChargeBooking(
@@ -274,16 +274,17 @@ def book_charge(held_minor: int, charged_minor: int, *, is_confirmed: bool) -> C
 
 
 def status_after_charge(status: PurchaseOrderStatus) -> PurchaseOrderStatus:
-    """Return the status after a charge: what was approved is purchased, also if it was abandoned or expired before.
+    """Return the status after a charge: `purchased`, even if the order was abandoned or expired before.
 
-    Else no renewal would count of what was abandoned and paid all the same, and it could not be cancelled.
+    Otherwise the renewals of an abandoned order that was paid nevertheless would not count, and it could not be
+    cancelled.
     """
     paid = {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED, PurchaseOrderStatus.ABANDONED}
     return PurchaseOrderStatus.PURCHASED if status in paid else status
 
 
 def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> None:
-    """Refuse to abandon an order that was bought or has ended, or whose last attempt may have been charged.
+    """Refuse to abandon an order that was purchased or has ended, or whose last attempt may have been charged.
 
     Raises:
         WrongState, AttemptOpen.
@@ -296,20 +297,20 @@ def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> N
 
 
 def check_cancel(status: PurchaseOrderStatus, term: Term | None) -> None:
-    """Refuse to end the term of an order that has none, or was not bought.
+    """Refuse to cancel the renewal of an order that does not renew, or was not purchased.
 
     Raises:
         WrongState: it cannot be cancelled.
     """
     if term is None or status is not PurchaseOrderStatus.PURCHASED:
         raise refusals.WrongOrderState(
-            "Only a purchase that renews can be cancelled. Abandon an order that is not bought.",
+            "Only a purchase that renews can be cancelled. Abandon an order that was not purchased.",
             extra={"state": status.value},
         )
 
 
 def check_refund(refunded_minor: int, paid_minor: int, amount_minor: int, currency: str) -> None:
-    """Refuse a refund of more than was paid and is not refunded yet.
+    """Refuse a refund of more than the paid amount less earlier refunds.
 
     Raises:
         Invalid: it is more.
@@ -331,11 +332,11 @@ def check_confirmation(
     refunded_minor: int,
     is_explained: bool,
 ) -> None:
-    """Refuse a person's figures of a purchase that cannot be, or that differ from what was reported without a reason.
+    """Refuse a person's figures that are impossible, or that differ from the report without a reason.
 
     Raises:
         WrongState: nothing was ever held or charged.
-        AttemptOpen: an attempt is unknown, or has no result while the order can still be paid.
+        AttemptOpen: the result of an attempt is unknown, or missing while the order can still be paid.
         Invalid: more is refunded than charged; a reason is missing.
     """
     if not was_held:
@@ -346,15 +347,15 @@ def check_confirmation(
     if refunded_minor > charged_minor:
         raise Invalid("At most what was charged can be refunded.", extra={"field": "refunded"})
     if not is_explained:
-        raise Invalid("Say why the figures are not those that were reported.", extra={"field": "reason"})
+        raise Invalid("Give a reason why the figures differ from the report.", extra={"field": "reason"})
 
 
 def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> dict[int, int]:
-    """Return what is refunded in all of each count, newest first, after a refund of an amount.
+    """Return the total refund of each count after a refund of an amount, from the newest count on.
 
     Args:
-        counts: number, spent and refunded of each count of the order, in minor units.
-        amount_minor: of the refund; at most what is spent and not refunded.
+        counts: number, spent and refunded amount of each count of the order, in minor units.
+        amount_minor: of the refund; at most the spent less the refunded amount.
     """
     totals: dict[int, int] = {}
     for number, spent, refunded in sorted(counts, reverse=True):
@@ -368,7 +369,7 @@ def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who asks for a purchase or decides on it: the principal, and the line of its key.
+    """Person who requests or approves a purchase: the principal, and the line of its key.
 
     Attributes:
         name: the qualified principal.
@@ -393,28 +394,28 @@ def check_grant(
     by: Person,
     before: Sequence[Person],
 ) -> None:
-    """Refuse a grant of something else, of one's own purchase, a second one by the same person, or after the end.
+    """Refuse a grant of a changed order, of an own purchase, a second one by the same person, or one that is late.
 
     Args:
         status: of the order.
-        given: the digest that the person has seen.
-        present: the digest of the order now.
+        given: the digest that the person was shown.
+        present: the present digest of the order.
         requested_at: the time of the request.
         answer_by: the end of the time to answer.
         at: the time of the grant.
-        asked_by: who proposed the purchase.
-        by: who grants it.
-        before: who has granted it already.
+        asked_by: the proposer.
+        by: the granter.
+        before: earlier granters.
 
     Raises:
-        WrongState: the order does not wait for an approval, or its time to answer is over.
-        Stale: the digest is of something else.
+        WrongState: the order does not need approval, or its time to answer is over.
+        Stale: the digests differ.
         Forbidden: `approval.own`, the person, or somebody in the line of the key, proposed it.
         Conflict: `approval.decided`, the person, or somebody in the line of the key, has granted it already.
     """
     if status is not PurchaseOrderStatus.NEEDS_APPROVAL:
         raise refusals.WrongOrderState(
-            f"This order is {status.value}, so nothing of it waits to be approved.", extra={"state": status.value}
+            f"This order is {status.value}and needs no approval.", extra={"state": status.value}
         )
     if answer_by is not None and at >= answer_by:
         # Its run declines it as soon as it gets to it.
@@ -423,15 +424,15 @@ def check_grant(
         )
     if given != present:
         raise refusals.ApprovalStale(
-            "The order is not what this approval was given for. Read it again, and send its digest.",
+            "The order has changed since this approval was given. Read it again, and send its digest.",
             extra={"digest": present},
         )
     _check_other(asked_by, by, requested_at, "Somebody else has to approve this purchase, not who proposed it.")
     for person in before:
         if (person.line | {person.name.lower()}) & (by.line | {by.name.lower()}):
             raise refusals.ApprovalDecided(
-                "You have approved this purchase already, also if another key of yours was used. Another person has "
-                "to approve it too.",
+                "You have approved this purchase already, with this or another key. Another person must approve "
+                "it too.",
                 extra={"state": status.value},
             )
 
@@ -454,7 +455,7 @@ def _check_other(asked_by: Person, by: Person, requested_at: datetime, why: str)
 
 
 def renews_after(term: Term, at: datetime, day: int) -> datetime:
-    """Return when a purchase renews next: on its day of the month, or the last one of a shorter month."""
+    """Return the next renewal: on the same day of the month, or the last one of a shorter month."""
     months = at.month - 1 + term.months
     year, month = at.year + months // 12, months % 12 + 1
     for last in (day, 30, 29, 28):
@@ -467,12 +468,12 @@ def renews_after(term: Term, at: datetime, day: int) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingPurchase:
-    """An order that waits for an approval, as the run and the Temporal UI show it.
+    """Order that waits for approval, for its run and the Temporal UI.
 
     Attributes:
         amount: with its currency.
-        digest: of what a grant grants now.
-        persons: how many have to grant it, and `granted` how many have.
+        digest: of what a grant covers now.
+        persons: the number of required approvals; `granted` is the number of given ones.
         answer_by: None once it is decided.
     """
 
@@ -496,7 +497,7 @@ def summary(order_id: str) -> str:
 
 
 def details(purchase: WaitingPurchase, refused: str | None = None) -> str:
-    """Return the details of an order's run: what is to be bought, who has to answer until when, and how."""
+    """Return the details of an order's run: purchase, approvals, deadline, and commands."""
     lines = [
         f"**{purchase.status.value}** · {purchase.amount} · {as_markdown(purchase.item)} of "
         f"{as_markdown(purchase.vendor)}",

@@ -1,4 +1,4 @@
-"""The settings of purchase orders. Pure."""
+"""Settings of purchase orders. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,11 +7,11 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseRules:
-    """How approved orders are held, and who pays for them by cards.
+    """Settings of purchase orders.
 
     Attributes:
-        hold: for how long.
-        margin: how much more than their amount is held in budgets in credits, as a part of it.
+        hold: the length of an approved order's hold.
+        margin: the additional part of the amount held in budgets in credits.
         issuing: see `domain.cards.card.issues_to`.
     """
 

@@ -1,4 +1,4 @@
-"""Exports: which rows can be exported, who may, and how long the files are kept. Pure."""
+"""Exports: datasets, permissions, and retention of files. Pure."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -7,7 +7,7 @@ from domain.common.access import Permission
 
 
 class Dataset(StrEnum):
-    """What can be exported."""
+    """Dataset of an export."""
 
     TRANSFERS = "transfers"
     ENTRIES = "entries"
@@ -22,14 +22,14 @@ class Dataset(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """How the rows are written."""
+    """File format of an export."""
 
     CSV = "csv"
     JSONL = "jsonl"
 
 
 class ExportStatus(StrEnum):
-    """How far an export is."""
+    """Status of an export."""
 
     #: Waits for the transactions that were open when it was ordered.
     QUEUED = "queued"
@@ -41,26 +41,26 @@ class ExportStatus(StrEnum):
 
 #: The most rows of one file.
 ROWS_PER_FILE = 1_000_000
-#: How long the files of an export that is done are kept.
+#: How long the files of a finished export are kept.
 FILES_KEPT_FOR = timedelta(days=7)
-#: What a transaction may take from choosing the time of a row to its first write.
+#: The maximum time between choosing the time of a row and the transaction's first write.
 WRITE_DELAY = timedelta(seconds=5)
-#: How many exports somebody may have that are not expired, and how many an organization, or the platform.
+#: The maximum number of unexpired exports, of a principal and of an organization or the platform.
 MOST_KEPT, MOST_OF_ALL = 20, 100
 MEDIA_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/jsonl"}
 
-#: What the lists of these datasets ask for beyond `READ_BILLING`, which every export asks for.
+#: Permissions of datasets besides `READ_BILLING`, which every export needs.
 _FURTHER = {Dataset.AUDIT: Permission.READ_AUDIT}
 
 
 def permissions_of(dataset: Dataset) -> tuple[Permission, ...]:
-    """Return the permissions that exporting a dataset, and reading its files, takes."""
+    """Return the permissions for exporting a dataset and reading its files."""
     further = _FURTHER.get(dataset)
     return (Permission.READ_BILLING,) if further is None else (Permission.READ_BILLING, further)
 
 
 def storage_path(export_id: str, name: str, sha256: str) -> str:
-    """Return where a file is kept: by its content, so that a late second attempt replaces nothing that is recorded."""
+    """Return the storage path of a file, by its content: a late second attempt cannot replace a recorded file."""
     return f"{export_id}/{sha256[:16]}-{name}"
 
 

@@ -1,8 +1,8 @@
-"""Forecasts of evenly spaced figures, each with the error that its method had on the same series. Pure.
+"""Forecasts of evenly spaced values, with intervals from backtests on the same series. Pure.
 
-Several plain methods forecast the last stretches of the series from what came before each; the one with the least mean
-error is used. Its errors there give the intervals, so they hold as often as they held before, not as a model says.
-Figures are floats in here, because a forecast is no money; who uses them rounds them to whole units.
+Simple methods forecast the last stretches of the series from the values before; the one with the least mean error is
+used. Its backtest errors give the intervals, so their coverage is measured, not modelled. Values are floats, because a
+forecast is no money; callers round them to whole units.
 
 The methods are those of Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", and of Assimakopoulos and
 Nikolopoulos, "The theta model" (2000); the error is the mean absolute scaled error of Hyndman and Koehler (2006).
@@ -16,24 +16,24 @@ from statistics import fmean, median
 
 from domain.common.errors import ForecastTooShort
 
-#: The parts of what comes, in percent, that the intervals are to hold.
+#: The levels of the intervals, in percent.
 LEVELS = (50, 80, 95)
-#: The same, of what the steps add up to, where there is one interval.
+#: The level of the interval of sums over steps, in percent.
 SUM_LEVEL = 90
-#: From how many earlier moments the series is forecast again, and the fewest that say something.
+#: The number of backtest origins, at most and at least.
 ORIGINS, FEWEST_ORIGINS = 14, 4
-#: How many seasons a method looks back at most, and how many of them a mean is of.
+#: How many seasons a method reads at most, and how many a mean is of.
 _BACK, _MEAN_OF = 14, 7
-#: The seasons that must have been seen before the first forecast.
+#: The seasons needed before the first origin.
 _SEEN = 2
-#: By how much a trend is damped at each step.
+#: The damping factor of a trend per step.
 _DAMPING = 0.9
 
 Series = Sequence[float]
 
 
 class ForecastMetric(StrEnum):
-    """What can be forecast, by day: a metric of that name, and for the balance the spending."""
+    """Metric that can be forecast by day; for the balance, spending is forecast."""
 
     SPENDING = "spending"
     REVENUE = "revenue"
@@ -42,7 +42,7 @@ class ForecastMetric(StrEnum):
 
 
 class Method(StrEnum):
-    """How a forecast is made."""
+    """Method of a forecast."""
 
     #: The last season again.
     SEASONAL_NAIVE = "seasonal_naive"
@@ -58,12 +58,12 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
-    """How the method did when it forecast the last stretches of the series.
+    """Errors of the method in forecasts of the last stretches of the series.
 
     Attributes:
-        origins: how many stretches.
-        mase: the mean absolute error, in those of repeating the last season; 0 where there was no error.
-        coverage: the part of what came that lay in the 80 % interval, made from the other stretches' errors.
+        origins: the number of stretches.
+        mase: the mean absolute scaled error, relative to repeating the last season; 0 without errors.
+        coverage: the share of actual values in the 80 % interval, computed from the other stretches' errors.
     """
 
     origins: int
@@ -76,11 +76,11 @@ class Forecast:
     """A forecast.
 
     Attributes:
-        season: the length of the season of the method, in steps.
-        values: of each step ahead.
-        errors: of the method at each origin and step: what came, less what was forecast.
-        near: how many steps to either side have errors like those of a step.
-        span: how many steps lie between the first and the last origin.
+        season: the season's length, in steps.
+        values: one for each step ahead.
+        errors: actual less forecast, at each origin and step.
+        near: the number of steps to either side whose errors are pooled with a step's.
+        span: the number of steps between the first and the last origin.
     """
 
     method: Method
@@ -92,25 +92,25 @@ class Forecast:
     backtest: Backtest
 
     def half_widths(self, level: int) -> tuple[float, ...]:
-        """Return how far the interval of `level` percent reaches to either side at each step, never less at a later."""
+        """Return the half-widths of the `level` percent interval by step; they never decrease."""
         return tuple(_reaches([[*map(abs, of)] for of in self.errors], level, self.near))
 
     def half_widths_of_sum(self, level: int) -> tuple[float, ...]:
-        """Return the same for what the steps add up to, each with those before it.
+        """Return the half-widths for the cumulative sums of steps.
 
-        Stretches that overlap err alike: the more they do, the less they say of the next one, and the wider it is.
+        They are wider the more the stretches overlap, because errors of overlapping stretches are correlated.
         """
         reaches = _reaches([[*map(abs, accumulate(of))] for of in self.errors], level, self.near)
         return tuple(each * (1 + at / (at + self.span)) for at, each in enumerate(reaches, 1))
 
 
 def figures_needed(steps: int, season: int) -> int:
-    """Return how many figures a forecast of `steps` needs."""
+    """Return how many values a forecast of `steps` needs."""
     return _SEEN * season + steps + FEWEST_ORIGINS - 1
 
 
 def figures_used(steps: int, season: int) -> int:
-    """Return how many figures of a series a forecast of `steps` looks at."""
+    """Return how many of the latest values a forecast of `steps` uses."""
     return (_BACK + ORIGINS) * season + steps
 
 
@@ -118,20 +118,19 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
     """Forecast a series.
 
     Args:
-        series: the figures, in order and without a gap.
-        steps: how many to forecast.
+        series: the values, in order and without a gap.
+        steps: the number of steps to forecast.
         season: the length of the season, in steps, such as 24 for hours.
-        longer: of a second one, such as 168, used where the series is long enough.
-        unit: the steps, in words.
+        longer: a second season, such as 168, used if the series is long enough.
+        unit: the name of a step.
 
     Raises:
-        Invalid: `forecast.too_short`; `figures_needed` and `available` are numbers of figures.
+        Invalid: `forecast.too_short`; `needed` and `available` are numbers of values.
     """
     least = figures_needed(steps, season)
     if len(series) < least:
         raise ForecastTooShort(
-            f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "
-            f"Ask again in {least - len(series)} {unit}, or for fewer {unit}.",
+            f"Not enough history yet: a forecast of {steps} {unit} needs {least} {unit}, not {len(series)}.",
             extra={"needed": least, "available": len(series)},
         )
     series = series[-(_BACK * max(season, longer or 0) + ORIGINS * season + steps) :]
@@ -186,9 +185,9 @@ def _seasonal_mean(series: Series, season: int, steps: int) -> list[float]:
 
 
 def _seasonal(series: Series, season: int) -> tuple[list[float], list[float], Callable[[float, float], float]]:
-    """Return the seasonal indices from the next step on, the series without them, and how to put one back.
+    """Return the seasonal indices from the next step on, the adjusted series, and the function that reapplies an index.
 
-    Each figure against the mean of the season around it: as a factor where all are above zero, else as a difference.
+    An index compares a value with the mean of the season around it: a factor if all are above zero, else a difference.
     """
     factors = min(series) > 0
     sums, half = [0.0, *accumulate(series)], season // 2
@@ -240,10 +239,9 @@ def _damped(series: Series, steps: int) -> list[float]:
 
 
 def _reaches(errors: Sequence[Series], level: int, near: int) -> Iterator[float]:
-    """Return, for each step, what `level` percent of the errors at most `near` steps from it do not exceed.
+    """Return for each step the `level` percent quantile of the absolute errors up to `near` steps from it.
 
-    The place in their order is that of conformal prediction, which counts the error to come as one more. A later step
-    never reaches less far.
+    The quantile is that of conformal prediction, which counts the coming error as one more. It never decreases.
     """
     reach = 0.0
     for at in range(len(errors[0])):

@@ -1,8 +1,8 @@
-"""Comparison with others that agreed to it: in which quarter of its group a member stands. Pure.
+"""Comparison of consenting members of a group: the quartile of each. Pure.
 
-Nobody may learn a figure of a single member. So a month is computed once, from who had agreed when it began; only
-quarters of the group are told; a group has at least eight independent members, none of which has more than 30 % of the
-sum; and organizations that one hand owns count as one.
+To keep the figures of single members secret, a month is computed once, from the members that had agreed when it began;
+only quartiles are published; a group has at least eight independent members, none with more than 30 % of the sum; and
+organizations under common ownership count as one.
 """
 
 from collections import defaultdict
@@ -12,27 +12,27 @@ from datetime import timedelta
 from enum import StrEnum
 from fractions import Fraction
 
-#: The fewest independent members of a group.
+#: The minimum number of independent members of a group.
 LEAST_MEMBERS = 8
-#: The most that one of them may have of the sum.
+#: The maximum share of the sum that one of them may have.
 MOST_SHARE = Fraction(3, 10)
-#: Younger organizations do not count: a crowd cannot be made for a month's comparison.
+#: The minimum age of an organization, so that a group cannot be filled for a month's comparison.
 LEAST_AGE = timedelta(days=90)
-#: A rate of fewer payments, uses or escrows says nothing, and could be steered by one.
+#: The minimum number of payments, uses or escrows behind a rate, so that no single one decides it.
 LEAST_EVENTS = 5
-#: An agent counts if so many organizations paid for it: one alone can be its owner's.
+#: The minimum number of organizations that paid for an agent: a single one could belong to its owner.
 LEAST_BUYERS = 3
 
 
 class MemberKind(StrEnum):
-    """Who is compared: organizations of the same plan, or agents of the same category."""
+    """Kind of members: organizations of the same plan, or agents of the same category."""
 
     ORGANIZATION = "organization"
     AGENT = "agent"
 
 
 class PeerMetric(StrEnum):
-    """The figures that are compared."""
+    """Metric of a comparison."""
 
     SPENDING = "spending"
     PAYMENT_SUCCESS_RATE = "payment_success_rate"
@@ -60,7 +60,7 @@ _WORDS = {
 
 
 class PeerReason(StrEnum):
-    """Why there is no percentile."""
+    """Reason for the absence of a quartile."""
 
     NOT_AGREED = "not_agreed"
     NOT_COUNTED = "not_counted"
@@ -68,7 +68,7 @@ class PeerReason(StrEnum):
     DOMINATED = "dominated"
 
 
-#: What a customer reads about each reason.
+#: The explanation of each reason for customers.
 SENTENCES = {
     PeerReason.NOT_AGREED: "Your organization had not agreed to be compared when the month began.",
     PeerReason.NOT_COUNTED: "The month has too little to compare, or the organization is younger than 90 days.",
@@ -79,15 +79,15 @@ _QUARTERS = ("lowest", "second lowest", "second highest", "highest")
 
 
 def sentence_of(metric: PeerMetric, quarter: int) -> str:
-    """Say where a member stands."""
+    """Return a sentence about a member's quartile."""
     return f"The {metric.words} is in the {_QUARTERS[quarter - 1]} quarter of its group."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerMember:
-    """A member of a group that agreed, with its figure of the month; None if it has none or may not count.
+    """A consenting member of a group, with its figure of the month; None if it has none or must not count.
 
-    `weight` is what it has of the group's sum: the figure itself, or what the rate is of.
+    `weight` is its part of the group's sum: the figure itself, or the denominator of a rate.
     """
 
     member_id: str
@@ -98,7 +98,7 @@ class PeerMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberPosition:
-    """Where a member stands: the quarter, 1 for the lowest to 4; or the reason that there is none."""
+    """The quartile of a member, from 1 (lowest) to 4, or the reason for its absence."""
 
     member_id: str
     org_id: str
@@ -107,11 +107,11 @@ class MemberPosition:
 
 
 def owner_groups(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return for each organization who owns it: the same name for all that share a trait, directly or by others.
+    """Group organizations by owner: those that share a trait, directly or through others, get the same name.
 
     Args:
         org_ids: the organizations.
-        traits: pairs of an organization and what it may share: a card, a tax id, who made it.
+        traits: pairs of an organization and a trait: a card, a tax id, its creator.
     """
     parent = {org_id: org_id for org_id in org_ids}
 
@@ -130,10 +130,10 @@ def owner_groups(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> d
 
 
 def rank_members(members: Sequence[PeerMember], hand_of: Mapping[str, str]) -> list[MemberPosition]:
-    """Return where each member of a group stands.
+    """Return the quartile of each member of a group.
 
-    The largest member of each hand stands for it, and is placed among those of the other hands. The others of a hand
-    are not placed: many of one hand could search for the bounds of the quarters, which are figures of others.
+    The largest member of each owner represents it among the other owners. The owner's other members get no quartile:
+    many of them could search for the bounds of the quartiles, which are figures of others.
     """
     counted = [member for member in members if member.value is not None]
     by_hand: dict[str, list[PeerMember]] = defaultdict(list)
@@ -164,6 +164,6 @@ def _refused(weights: Mapping[str, int]) -> PeerReason | None:
 
 
 def quarter_of(value: Fraction, others: Sequence[Fraction]) -> int:
-    """Return the quarter of a value among others, by how many are below it; equal ones count half."""
+    """Return the quartile of a value among others, by the number below it; equal ones count half."""
     below = 2 * sum(1 for other in others if other < value) + sum(1 for other in others if other == value)
     return min(4, 1 + 4 * below // (2 * len(others)))

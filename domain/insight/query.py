@@ -1,4 +1,4 @@
-"""A question about metrics, and its answer. Pure."""
+"""Queries of metrics, and their results. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 from domain.common.calendar import FOREVER, Window, first_moment, window_end, zone_of
 from domain.common.errors import Invalid, QueryTooLarge
 
-#: The longest period, and the most rows and intervals of an answer.
+#: The longest period of a query, and the maximum number of rows and intervals.
 LONGEST, MOST_ROWS = timedelta(days=5 * 366), 10_000
-#: The most values of an answer: metrics, by interval, group and currency, and once more those compared with.
+#: The maximum number of values of a result, including those of the comparison period.
 MOST_VALUES = 50_000
 MONDAY = 1
 
-#: A value: minor units of an asset, a count, seconds or a score; a fraction where it is a ratio, a mean or a score,
-#: None where there is nothing to divide by.
+#: A value: minor units of an asset, a count or seconds; a fraction for ratios, means and scores; None if it would
+#: divide by zero.
 Value = int | Fraction | None
 
 
 class Grain(StrEnum):
-    """The length of the intervals of an answer."""
+    """Length of the intervals of a query."""
 
     HOUR = "hour"
     DAY = "day"
@@ -36,27 +36,27 @@ _STEPS = {Grain.HOUR: timedelta(hours=1), Grain.DAY: timedelta(days=1)}
 
 
 class Compare(StrEnum):
-    """The period that an answer is compared with."""
+    """Comparison period of a query."""
 
-    #: The one of the same length before it.
+    #: The preceding period of the same length.
     PREVIOUS = "previous"
-    #: The same days of the year before.
+    #: The same dates of the year before.
     LAST_YEAR = "last_year"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question.
+    """A query of metrics.
 
     Attributes:
         metrics: names of `domain.insight.metrics.METRICS`.
-        since, until: the period, up to but not including `until`.
-        by: the dimensions of the rows.
-        where: only these values of a dimension.
-        grain: one row per interval of this length; None for one for the whole period.
+        since, until: the period; `until` is exclusive.
+        by: the dimensions to group by.
+        where: filters: values by dimension.
+        grain: the length of intervals; None for the whole period.
         zone: the IANA zone of the intervals.
-        currency: amounts of money are converted into it at each day's rate; None leaves each asset apart.
-        limit: the most rows.
+        currency: amounts of money are converted into it at each day's rate; None keeps assets apart.
+        limit: the maximum number of rows.
     """
 
     metrics: tuple[str, ...]
@@ -73,7 +73,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class MetricFigure:
-    """The value of a metric in a row, and of the period compared with; `asset` is None for what is no amount."""
+    """Value of a metric in a row, and in the comparison period; `asset` is None unless it is an amount."""
 
     metric: str
     asset: str | None
@@ -83,7 +83,7 @@ class MetricFigure:
 
 @dataclass(frozen=True, slots=True)
 class QueryRow:
-    """One interval of one group: `at` is its start, None without a grain; `group` has the value of each of `by`."""
+    """A row: an interval, which starts at `at` (None without a grain), of a group, with a value for each of `by`."""
 
     at: datetime | None
     group: Mapping[str, str | None]
@@ -92,7 +92,7 @@ class QueryRow:
 
 @dataclass(frozen=True, slots=True)
 class RateUsed:
-    """The rate at which a day's amounts were converted, as a decimal string."""
+    """Exchange rate of a day that amounts were converted at, as a decimal string."""
 
     day: str
     asset: str
@@ -102,15 +102,15 @@ class RateUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryResult:
-    """The answer to a question.
+    """Result of a query.
 
     Attributes:
-        rows: by interval and group, the intervals in order, within them the largest first value first.
-        totals: of all rows, also of those beyond `limit`.
-        as_of: the time that the figures are of.
+        rows: by interval, and within it by the first value, largest first.
+        totals: of all rows, including those beyond `limit`.
+        as_of: the time of the query.
         is_complete: whether the period is over.
-        rates: where amounts were converted.
-        left_out: assets of which amounts are in no figure, because there is no rate to the currency.
+        rates: the exchange rates used.
+        left_out: assets without a rate to the currency, whose amounts are left out.
     """
 
     rows: tuple[QueryRow, ...]
@@ -122,15 +122,15 @@ class QueryResult:
 
 
 def check_size(query: Query, rows: int, columns: int) -> None:
-    """Refuse an answer of too many values.
+    """Refuse a query with too many values.
 
     Args:
-        query: the question.
-        rows: how many intervals or groups it has; no more than its limit are in the answer.
-        columns: how many values each of them has, without those compared with.
+        query: the query.
+        rows: the number of intervals or groups, before the limit.
+        columns: the number of values in each, without the comparison period.
 
     Raises:
-        TooMuch: the answer would have more than `MOST_VALUES`.
+        TooMuch: the result would have more than `MOST_VALUES`.
     """
     values = min(rows, query.limit) * columns * (1 if query.compare is None else 2)
     if values > MOST_VALUES:
@@ -142,7 +142,7 @@ def check_size(query: Query, rows: int, columns: int) -> None:
 
 
 def interval_bounds(query: Query) -> list[datetime]:
-    """Return the bounds of the intervals, one more than there are: the first and the last may be cut.
+    """Return the bounds of the intervals; the first and the last interval may be partial.
 
     Raises:
         Invalid: the zone is unknown, or the period ends before it begins.
@@ -182,11 +182,11 @@ def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
 
 
 def comparison_bounds(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
-    """Return the bounds of the period that a question is compared with, as many as its own.
+    """Return the bounds of the comparison period, as many as the query's own.
 
-    The period before has the same length: as many months if it is made of months, otherwise as many dates of the zone.
-    The days of the year before have the same dates; 29 February becomes 28 February. A running period is compared with
-    what was over by the same time.
+    The preceding period has as many months if the query's is made of months, otherwise as many dates of the zone. The
+    year before has the same dates; 29 February becomes 28 February. An unfinished period is compared up to the same
+    time.
     """
     zone = zone_of(query.zone, "zone")
     (first, opens), (last, closes) = (_dated(bound, zone) for bound in (bounds[0], bounds[-1]))
@@ -214,9 +214,9 @@ def comparison_bounds(query: Query, bounds: Sequence[datetime], now: datetime) -
 
 
 def _dated(moment: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
-    """Return the date of a moment in UTC, and its time of the day; None where the date begins with it.
+    """Return the date of a moment in UTC, and its time of day; None at the beginning of the date.
 
-    Where the clocks skip midnight, a date begins at another time.
+    A date without a midnight begins at another time.
     """
     local = moment.astimezone(zone)
     # In UTC: times of two zones are never equal where one of them is ambiguous (PEP 495).
@@ -224,7 +224,7 @@ def _dated(moment: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
 
 
 def _months_before(on: date, clock: time | None, months: int, *, is_first: bool) -> tuple[date, time | None]:
-    """Return the same date of an earlier month; where it has none, its end, or for the first bound its last day."""
+    """Return the same date of an earlier month, or its end if it is shorter; for the first bound, its last day."""
     index = on.year * 12 + on.month - 1 - months
     year, month = index // 12, index % 12 + 1
     following = date(year + month // 12, month % 12 + 1, 1)

@@ -1,4 +1,4 @@
-"""Reports: their periods, what they ask, the templates, and how what came late is found. Pure."""
+"""Reports: periods, queries, templates, and changes between versions. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from domain.common.errors import Invalid
 from domain.insight.metrics import METRICS
 from domain.insight.query import Compare, Grain, Query
 
-#: The most reports of an organization, or of operators, the most questions of one, and the most who are notified.
+#: The maximum number of reports of an organization or of operators, of queries of a report, and of its recipients.
 MAX_REPORTS, MAX_QUESTIONS, MAX_RECIPIENTS = 50, 20, 50
-#: The most rows of a question. A page of a report is for people; more rows are an export.
+#: The maximum number of rows of a query. Reports are for people; exports have more rows.
 MAX_ROWS = 1_000
-#: How long after the first version a period is computed once more.
+#: How long after the first version a period is computed again.
 RECOMPUTED_AFTER = timedelta(days=3)
 #: How long the files of runs are kept.
 FILES_KEPT_FOR = timedelta(days=3 * 366)
@@ -26,7 +26,7 @@ _MONDAY = 1
 
 
 class ReportSchedule(StrEnum):
-    """How long the periods of a report are."""
+    """Length of a report's periods."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -35,7 +35,7 @@ class ReportSchedule(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """The form of a report's files."""
+    """File format of a report."""
 
     HTML = "html"
     PDF = "pdf"
@@ -59,12 +59,12 @@ _EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class ReportPeriod:
-    """A day, a week from Monday, a month or a quarter of a zone.
+    """A day, a week from Monday, a month or a quarter in a time zone.
 
     Attributes:
         name: `2026-03-29`, `2026-W13` (ISO 8601), `2026-03` or `2026-Q1`.
-        since, until: when it begins, and when the next one does, in UTC.
-        first, last: its days.
+        since, until: its beginning and that of the next one, in UTC.
+        first, last: its first and last day.
     """
 
     name: str
@@ -75,13 +75,13 @@ class ReportPeriod:
 
     @property
     def in_utc(self) -> tuple[datetime, datetime]:
-        """When the days of the same dates begin and end in UTC."""
+        """The bounds of the same dates in UTC."""
         first, following = (datetime.combine(each, time(), UTC) for each in (self.first, self.last + timedelta(days=1)))
         return first, following
 
 
 def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> ReportPeriod:
-    """Return the period that holds a moment. Those of a schedule follow each other without a gap."""
+    """Return the period of a schedule that contains a moment."""
     window = _WINDOWS[schedule]
     since, until = window_start(window, at, zone, _MONDAY), window_end(window, at, zone, _MONDAY)
     first = at.astimezone(zone).date()
@@ -97,7 +97,7 @@ def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> ReportP
 
 
 def period_named(schedule: ReportSchedule, name: str, zone: ZoneInfo) -> ReportPeriod:
-    """Return the period of a name.
+    """Parse the name of a period.
 
     Raises:
         Invalid: the schedule has no such period.
@@ -140,7 +140,7 @@ def _first_of(schedule: ReportSchedule, name: str) -> date:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionQuery:
-    """A question of a report: what `domain.insight.query.Query` asks, without its period; a title stands above it."""
+    """A query of a report: a `domain.insight.query.Query` without a period, and a title."""
 
     metrics: tuple[str, ...]
     title: str = ""
@@ -153,11 +153,11 @@ class SectionQuery:
 
     @property
     def is_by_utc_day(self) -> bool:
-        """Whether it can only be asked about days in UTC: then it is asked about the days of the same dates there."""
+        """Whether it is computed by UTC day, for the same dates."""
         return any(name in METRICS and METRICS[name].is_by_utc_day for name in self.metrics)
 
     def of(self, period: ReportPeriod, zone: str) -> Query:
-        """Return the question about a period."""
+        """Return the query for a period."""
         since, until = period.since, period.until
         if self.is_by_utc_day:
             zone, since, until = "UTC", *period.in_utc
@@ -189,7 +189,7 @@ class SectionQuery:
 
     @classmethod
     def kept(cls, stored: Mapping[str, Any]) -> "SectionQuery":
-        """Return the question of what `stored` wrote."""
+        """Parse the JSON of `stored`."""
         grain, compare = stored["grain"], stored["compare"]
         return cls(
             title=stored["title"],
@@ -205,13 +205,13 @@ class SectionQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDefinition:
-    """What a report says and when: all of it but whom it is sent to.
+    """Content and schedule of a report, without its recipients.
 
     Attributes:
-        name: what its owner calls it.
-        template: the name of a template that asks for it; None for questions of its own.
-        questions: its own; empty with a template.
-        zone: of the IANA database, by whose clocks its periods begin.
+        name: given by its owner.
+        template: the name of its template; None for own queries.
+        questions: its own queries; empty with a template.
+        zone: the IANA time zone of its periods.
     """
 
     name: str
@@ -226,16 +226,16 @@ class ReportDefinition:
         return self.questions if self.template is None else TEMPLATES[self.template].questions
 
     def due_at(self, period: ReportPeriod, late: timedelta) -> datetime:
-        """Return when a period is computed: when all its days are over, and what is booked late is there."""
+        """Return when a period is computed: after its end and the delay for late bookings."""
         ends = period.in_utc[1] if any(each.is_by_utc_day for each in self.asked) else period.until
         return max(period.until, ends) + late
 
     def period_at(self, at: datetime) -> ReportPeriod:
-        """Return its period that holds a moment."""
+        """Return the period that contains a moment."""
         return period_at(self.schedule, at, ZoneInfo(self.zone))
 
     def period_named(self, name: str) -> ReportPeriod:
-        """Return its period of a name; see `period_named`."""
+        """Parse the name of a period; see `period_named`."""
         return period_named(self.schedule, name, ZoneInfo(self.zone))
 
     def stored(self) -> dict[str, Any]:
@@ -251,7 +251,7 @@ class ReportDefinition:
 
     @classmethod
     def kept(cls, stored: Mapping[str, Any]) -> "ReportDefinition":
-        """Return the definition of what `stored` wrote."""
+        """Parse the JSON of `stored`, with the queries."""
         return cls(
             name=stored["name"],
             schedule=ReportSchedule(stored["schedule"]),
@@ -264,7 +264,7 @@ class ReportDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTemplate:
-    """Questions that a report can have instead of its own, for organizations or for operators."""
+    """Predefined queries of reports, for organizations or for operators."""
 
     name: str
     sentence: str
@@ -283,7 +283,7 @@ def _ask(title: str, *metrics: str, by: str | None = None, **options: Any) -> Se
     )
 
 
-#: A return compares amounts of many currencies, in that of the price book.
+#: Returns are reported in the currency of the price book.
 _IN = {"currency": "USD"}
 _RETURNS = ("returns.revenue", "returns.cost", "returns.margin", "returns.roi")
 TEMPLATES: Mapping[str, ReportTemplate] = {
@@ -360,7 +360,7 @@ TEMPLATES: Mapping[str, ReportTemplate] = {
 
 
 def check_definition(wanted: ReportDefinition, *, platform: bool) -> ReportDefinition:
-    """Return a definition, checked for an organization or the platform. Its metrics are checked where they are asked.
+    """Check a definition for an organization or the platform. Metrics are checked when they are queried.
 
     Raises:
         Invalid: the zone, the template, or the number of questions; `field` names it.
@@ -376,15 +376,15 @@ def check_definition(wanted: ReportDefinition, *, platform: bool) -> ReportDefin
     return wanted
 
 
-#: A figure's place in a report: section, interval, group, metric and asset.
+#: The key of a figure: section, interval, group, metric and asset.
 FigureKey = tuple[int, str, tuple[str, ...], str, str]
-#: What stands for the interval of a total.
+#: The interval of totals.
 TOTAL = "total"
 
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """A figure that differs from the version before, as texts; None where a version does not have it."""
+    """A figure that differs between versions, as texts; None if a version lacks it."""
 
     place: FigureKey
     before: str | None
@@ -392,7 +392,7 @@ class FigureChange:
 
 
 def figures_by_key(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[FigureKey, str | None]]:
-    """Return each figure of a report's rows and totals by its place, in their order."""
+    """Return the figures of a report's rows and totals by key, in order."""
     for number, section in enumerate(sections):
         for row in (*section["rows"], {"at": None, "group": None, "figures": section["totals"]}):
             group = ("",) if row["group"] is None else tuple(each or "" for each in row["group"])
@@ -404,9 +404,9 @@ def figures_by_key(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Figu
 def compare_versions(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
 ) -> tuple[FigureChange, ...]:
-    """Return what differs between the figures of two versions of a period, in the order of the later one.
+    """Compare the figures of two versions of a period, in the order of the later one.
 
-    What is compared with is left out: the period before is not this report's.
+    Figures of the comparison period are left out.
     """
     old, new = dict(figures_by_key(before)), dict(figures_by_key(after))
     return tuple(

@@ -1,6 +1,6 @@
-"""The files of a report: HTML without scripts, CSV and JSON Lines, and the tables that its PDF shows. Pure.
+"""Files of a report: HTML without scripts, CSV, JSON Lines, and the tables of its PDF. Pure.
 
-The same report gives the same bytes: no file says when it was made.
+The same report gives the same bytes: no file contains its creation time.
 """
 
 import json
@@ -27,22 +27,22 @@ MEDIA_TYPES: Mapping[ReportFormat, str] = {
     ReportFormat.JSONL: "application/jsonl",
 }
 EMPTY_TEXT = "Nothing in this period."
-#: What people call the assets that the platform issues.
+#: Display names of the platform's assets.
 _ISSUED = {CREDIT: "credits", SLOT: "slots"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContent:
-    """All that the file of a run says.
+    """Content of the file of a run.
 
     Attributes:
         name: of the report.
         owner: the name of the organization; empty for the platform's.
         version: counts the versions of the period from 1.
-        as_of: until when what belongs to the period was awaited.
-        sections: an answer each, see `section_of`.
-        names: of what the groups name, by their ids.
-        changes: what differs from the version before.
+        as_of: bookings until then are included.
+        sections: a query result each, see `section_of`.
+        names: of groups, by id.
+        changes: compared with the version before.
     """
 
     name: str
@@ -57,13 +57,13 @@ class ReportContent:
 
 
 def failed_section(question: SectionQuery, problem: str) -> dict[str, Any]:
-    """Return what stands in the place of a question that cannot be answered, and why."""
+    """Return the section of a failed query, with the reason."""
     nothing = QueryResult(rows=(), totals=(), as_of=datetime.min.replace(tzinfo=UTC), is_complete=True)
     return section_of(question, nothing) | {"problem": problem}
 
 
 def section_of(question: SectionQuery, answer: QueryResult) -> dict[str, Any]:
-    """Return an answer as JSON, its values as texts; rows in the order of time, and the largest first value first."""
+    """Return a query result as JSON with values as texts; rows by time, and by the first value, largest first."""
 
     def place(row: QueryRow) -> tuple[datetime, Value, list[str]]:
         largest = next((each.value for each in _ordered(question, row.figures) if each.value is not None), 0)
@@ -115,12 +115,12 @@ def _figures(question: SectionQuery, found: Sequence[MetricFigure]) -> list[dict
 
 
 def metric_label(metric: str) -> str:
-    """Return a metric's name as words."""
+    """Return a metric's name in words."""
     return metric.replace(".", ": ", 1).replace("_", " ").capitalize()
 
 
 def render_file(paper: ReportContent, form: ReportFormat) -> bytes:
-    """Write the file, unless it is a PDF, which `providers.documents.report` makes of `pdf_data`."""
+    """Render the file, unless it is a PDF, which `providers.documents.report` renders from `pdf_data`."""
     match form:
         case ReportFormat.CSV:
             return _csv(paper)
@@ -137,7 +137,7 @@ def render_file(paper: ReportContent, form: ReportFormat) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """A table: its title, the heads of its columns, its rows, how many columns are words, and a note below."""
+    """A table: title, column heads, rows, number of text columns, and a note."""
 
     title: str
     head: Sequence[str]
@@ -148,7 +148,7 @@ class ReportTable:
 
 
 def heading(paper: ReportContent) -> list[tuple[str, str]]:
-    """Return the lines at the top of a report, as labels and texts."""
+    """Return the header lines of a report, as labels and texts."""
     period = paper.period
     days = "" if period.first == period.last else f": {period.first} to {period.last}"
     return [
@@ -161,13 +161,13 @@ def heading(paper: ReportContent) -> list[tuple[str, str]]:
 
 
 def tables(paper: ReportContent) -> list[ReportTable]:
-    """Return the tables of a report: what changed since the version before, and one for each question."""
+    """Return the tables of a report: changes since the version before, and one for each query."""
     changed = [_changed(paper)] if paper.changes else []
     return [*changed, *(_table(paper, each) for each in paper.sections)]
 
 
 def pdf_data(paper: ReportContent) -> dict[str, Any]:
-    """Return what the template of PDFs is given, as JSON."""
+    """Return the data of the PDF template, as JSON."""
     return {
         "title": paper.name,
         "facts": heading(paper),
@@ -265,7 +265,7 @@ def _named(paper: ReportContent, value: str | None) -> str:
 
 
 def _when(paper: ReportContent, at: str) -> str:
-    """Write the start of an interval by the report's clocks; the offset tells apart an hour that comes twice."""
+    """Format the start of an interval in the report's zone; the offset distinguishes a repeated hour."""
     zone = ZoneInfo(paper.zone)
     local = datetime.fromisoformat(at).astimezone(zone)
     return f"{local:%Y-%m-%d}" if local == first_moment(local.date(), zone) else local.isoformat(" ", "minutes")

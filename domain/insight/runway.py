@@ -1,7 +1,7 @@
-"""When a balance of credits runs out: the forecast is of what is used, and the rest is known from the books. Pure.
+"""Projection of a credit balance from the forecast usage and the known changes in the books. Pure.
 
-Lots expire on their day, months of a paid year are granted, and a debt takes the first credits that come. The renewal
-of a plan and its open invoice bring credits only if they are paid, so the earliest day does not count on them.
+Lots expire, months of a paid year are granted, and a debt is deducted from the next credits. A plan's renewal and its
+open invoice add credits only if they are paid, so the earliest day ignores them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ _DAY = timedelta(days=1)
 
 
 class BalanceChangeKind(StrEnum):
-    """Why a balance changes without being used."""
+    """Kind of a balance change other than usage."""
 
     EXPIRY = "expiry"
     #: A month of a year that is paid.
@@ -30,7 +30,7 @@ class BalanceChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BalanceChange:
-    """A change on a day (UTC): credits that come, or expire at its end."""
+    """Change on a day (UTC): credits added, or expired at its end."""
 
     day: date
     kind: BalanceChangeKind
@@ -39,12 +39,12 @@ class BalanceChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditBooks:
-    """What is known of a balance.
+    """Balance and its known changes.
 
     Attributes:
-        lots: the free amount and the last day of each lot, None where it does not expire, in the order of spending.
-        owed_minor: what the next credits pay first.
-        coming: credits that come.
+        lots: the free amount and last day of each lot, None if it does not expire, in the order of spending.
+        owed_minor: the debt, deducted from the next credits.
+        coming: future credits.
     """
 
     lots: tuple[tuple[int, date | None], ...]
@@ -52,13 +52,13 @@ class CreditBooks:
     coming: tuple[BalanceChange, ...] = ()
 
     def certain(self) -> "CreditBooks":
-        """Return them without the credits that come only if something is paid."""
+        """Return the books without credits that depend on a payment."""
         return replace(self, coming=tuple(change for change in self.coming if change.kind is BalanceChangeKind.GRANT))
 
 
 @dataclass(frozen=True, slots=True)
 class BalancePath:
-    """A balance at the end of each day, the day that its credits did not suffice for, and what expired."""
+    """Projected balance at the end of each day, the day on which it runs out, and expired credits."""
 
     balances: tuple[int, ...]
     runs_out: date | None
@@ -66,7 +66,7 @@ class BalancePath:
 
 
 def project_balance(books: CreditBooks, used: Sequence[int], first: date) -> BalancePath:
-    """Return what becomes of a balance that is used by so much on each day from `first` on."""
+    """Project a balance, given the usage of each day from `first` on."""
     lots = list(books.lots)
     owed, coming = books.owed_minor, sorted(books.coming, key=lambda change: change.day)
     balances, expired, runs_out = list[int](), list[BalanceChange](), None
@@ -93,19 +93,19 @@ def project_balance(books: CreditBooks, used: Sequence[int], first: date) -> Bal
 
 
 def daily_uses(values: Iterable[float], reaches: Iterable[float], already: int) -> Iterator[int]:
-    """Return what is used each day where the sum of all days so far differs from the forecast by its reach.
+    """Return the daily usage whose cumulative sum differs from the forecast by `reaches`.
 
     Args:
         values: the forecast of each day.
-        reaches: by how much the sum of the days so far differs, below zero for less.
-        already: what of the first day was used by now, and is not in the balance any more.
+        reaches: the difference of the cumulative sum, negative for less.
+        already: usage of the first day so far, which the balance no longer includes.
     """
     sums = (max(0, round(total + reach) - already) for total, reach in zip(accumulate(values), reaches, strict=True))
     return (b - a for a, b in pairwise(accumulate(sums, max, initial=0)))
 
 
 def expected_credits(plan: Subscription, until: datetime) -> Iterator[BalanceChange]:
-    """Return the credits that a subscription brings before `until`: of paid months, open invoices and renewals."""
+    """Return the credits of a subscription before `until`: of paid months, open invoices and renewals."""
     for request in plan.requests:
         if request.credits_minor and request.due_at < until:
             yield BalanceChange(request.due_at.date(), BalanceChangeKind.INVOICE, request.credits_minor)

@@ -1,4 +1,4 @@
-"""The documents of the search index: which fields of events it gets, and in which index. Pure."""
+"""Documents of the search index: indexed fields, and the index of each month. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -9,8 +9,8 @@ from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import SCALES, parse_amount
 
-#: The fields of an event's data that are indexed as they are: ids, states and codes. No field names a person, and none
-#: is free text or a secret; what is not listed here never leaves.
+#: The fields of an event's data that are indexed unchanged: ids, states and codes, never names of people, free text or
+#: secrets. Fields that are not listed are never sent.
 PLAIN_FIELDS = frozenset(
     {
         *("agent_id", "alert_id", "budget_id", "chargeback_id", "contract_id", "control_id", "credit_note_id"),
@@ -20,7 +20,7 @@ PLAIN_FIELDS = frozenset(
         *("decline_code", "failure_code", "deploy_type", "interval", "model", "window"),
     }
 )
-#: Amounts of the data, which are indexed in minor units under `<name>_minor`.
+#: Fields that are amounts, indexed in minor units under `<name>_minor`.
 AMOUNT_FIELDS = frozenset(
     {
         *("amount", "captured_amount", "commission_amount", "disputed_amount", "due_amount", "funded_amount"),
@@ -36,8 +36,7 @@ AMOUNT_FIELDS = frozenset(
         *("tax_amount", "total"),
     }
 )
-#: Of entries of the log of economic events: what was bought or used, how it was paid, what the agent did instead, and
-#: what was left, in the currency of the budget.
+#: Fields of the log of economic events; remaining budgets are in the budget's currency.
 LOG_FIELDS = ("item", "payment_method", "alternative_action", "budget_remaining_daily", "budget_remaining_project")
 _SAME = ("agent_id", "project_id", "status", "amount_minor", "currency", "payment_method", "alternative_action")
 _BOUGHT = frozenset({*PurchaseFact, TransactionType.USE})
@@ -52,9 +51,9 @@ MAPPING: Mapping[str, str] = {
 
 
 def document_of(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of an event as the API shows it.
+    """Return the document of an event, given as the API shows it.
 
-    Amounts are in minor units of the event's `currency` or `asset`, so that a search adds them up exactly.
+    Amounts are in minor units of its `currency` or `asset`, so that a search adds them up exactly.
     """
     data = event["data"]
     found = {name: event[name] for name in ("id", "type", "organization_id", "subject", "subject_seq", "at")}
@@ -76,7 +75,8 @@ def fact_document(*, org_id: str, type: str, at: datetime, **fields: Any) -> dic
 def entry_document(entry: LogEntry, org_id: str) -> dict[str, Any]:
     """Return the document of an entry of an organization's log of economic events.
 
-    Titles of contracts stay here. Two organizations have an entry of one transfer, so the id names the organization.
+    Titles of contracts are left out. Two organizations can have an entry of one transfer, so the id includes the
+    organization.
     """
     return fact_document(
         org_id=org_id,
@@ -107,6 +107,6 @@ def index_name(name: str, at: datetime) -> str:
 
 
 def oldest_month(today: date, months: int) -> str:
-    """Return the oldest month that is kept, as `2026-01`: the present one, and `months` before it."""
+    """Return the oldest kept month, such as `2026-01`: `months` before the present one."""
     years, month = divmod(today.year * 12 + today.month - 1 - months, 12)
     return f"{years:04d}-{month + 1:02d}"

@@ -1,4 +1,4 @@
-"""One metric over time as a few series, for charts. Pure."""
+"""Series of a metric over time, for charts. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ from datetime import datetime
 from domain.insight.metrics import Metric, MetricUnit
 from domain.insight.query import QueryResult, Value
 
-#: How many intervals a series has at most, and how many groups; what is in no shown group is `OTHERS`.
+#: The maximum number of intervals and groups; further groups are added up as `OTHERS`.
 MAX_POINTS, MAX_GROUPS = 400, 10
 OTHERS = "others"
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The values of one group, one for each interval; None where there is nothing to divide by."""
+    """Values of a group by interval; None for a division by zero."""
 
     group: str | None
     values: tuple[Value, ...]
 
 
 def series_of(answer: QueryResult, bounds: Sequence[datetime], metric: Metric, currency: str) -> list[Series]:
-    """Return the series of an answer about one metric with a grain, the largest groups first.
+    """Return the series of a query result about one metric with a grain, the largest groups first.
 
-    Values that add up have the small groups added up as `OTHERS`. Of amounts only those in `currency` are shown.
+    Small groups are added up as `OTHERS` if values add up. Amounts in other currencies than `currency` are left out.
     """
     number = len(bounds) - 1
     missing: Value = None if "/" in metric.formula else 0

@@ -1,7 +1,7 @@
-"""Topics that pages and agents can follow for changes, and their marks. Pure.
+"""Topics that pages and agents can follow, and the marks that show changes. Pure.
 
-A mark is a number that only grows, and grows whenever something of its topic changes. It is only meaningful compared
-with another mark of the same topic.
+A mark is a number that grows whenever something of its topic changes. It is only compared with another mark of the same
+topic.
 """
 
 from collections.abc import Iterable, Mapping
@@ -69,11 +69,11 @@ def _topics_of(kind: str) -> tuple[str, ...]:
 TOPICS_OF: Mapping[str, tuple[str, ...]] = {kind: _topics_of(kind) for kind in CATALOGUE}
 #: All topics.
 TOPICS = frozenset(topic for topics in TOPICS_OF.values() for topic in topics)
-#: The topics of the platform's roles other than operators: they see jobs, and no money.
+#: Topics of the platform's roles other than operators, which see jobs but no money.
 JOB_TOPICS = frozenset({"escrows", "contracts"})
 
 
-#: The topics of what only `read_billing` reads.
+#: Topics that need the permission `read_billing`.
 BILLING_TOPICS = frozenset(
     {"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "reports", "webhook_endpoints"}
 )

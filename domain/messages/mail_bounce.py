@@ -1,8 +1,7 @@
 """Bounced mails: signed return addresses, and bounce reports. Pure.
 
 A report is a delivery status notification (RFC 3464) in a `multipart/report` (RFC 6522), with codes of RFC 3463.
-Anybody can send one, so it proves nothing by itself: the signature in the return address proves which of its addresses
-we have sent a mail to.
+Anybody can send one, so only the signature in the return address proves that we sent a mail to the address.
 """
 
 import re
@@ -15,7 +14,7 @@ from email.message import Message
 from domain.common.errors import Invalid
 from domain.common.mail import checked_address
 
-#: How long a mail may take to come back: servers try for about five days.
+#: How long a bounce may take: servers retry for about five days.
 BOUNCES_WITHIN = timedelta(days=10)
 #: The maximum size of a report. The parser's time grows with lines times nested parts, and anybody can send reports.
 MAX_REPORT, MAX_LINES, MAX_BOUNDARIES = 65_536, 2_000, 8
@@ -31,7 +30,7 @@ _GONE = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceToken:
-    """The part after the plus sign: the day that the mail was sent, and the signature of day and address."""
+    """Part of the return address after the plus sign: day of the mail, and signature of day and address."""
 
     day: date
     signature: str
@@ -39,7 +38,7 @@ class BounceToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceReport:
-    """The contents of a report.
+    """Contents of a bounce report.
 
     Attributes:
         addresses: the addresses that it may be about, as stored.
@@ -51,7 +50,7 @@ class BounceReport:
 
 
 def signed_text(address: str, day: date) -> str:
-    """Return the signed text of a mail: its recipient and the day."""
+    """Return the text that is signed for a mail: recipient and day."""
     return f"{(day - _EPOCH).days}:{address.casefold()}"
 
 
@@ -62,7 +61,7 @@ def bounce_address(mailbox: str, day: date, signature: str) -> str:
 
 
 def read_bounce_address(mailbox: str, recipient: str, today: date) -> BounceToken | None:
-    """Read the address that a report came to; None if it is not a bounce address of ours, or is too old."""
+    """Parse the address that a report was sent to; None if it is not ours or too old."""
     local, _, domain = mailbox.partition("@")
     given, _, given_domain = recipient.strip().strip("<>").lower().partition("@")
     if given_domain != domain.lower() or not given.startswith(f"{local.lower()}+"):
@@ -78,7 +77,7 @@ def read_bounce_address(mailbox: str, recipient: str, today: date) -> BounceToke
 
 
 def missing_mailbox_status(text: str) -> str | None:
-    """Return the status code, if it means that the address does not exist any more; None for any other."""
+    """Return the status code if it means that the mailbox no longer exists, else None."""
     return next((code for code in _CODE.findall(text) if code in _GONE), None)
 
 

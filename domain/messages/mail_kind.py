@@ -1,8 +1,7 @@
-"""The kinds of mail: who receives each, and which values its text has. Pure: the caller writes amounts and days.
+"""Kinds of mail: recipients and text values of each. Pure: the caller formats amounts and days.
 
-A mail is a kind with values; names that end in `_on` are days. The values are short texts that the product makes
-itself: numbers, amounts, days, links. They never contain text from strangers, and each is one line, so no value can
-inject a header.
+Names that end in `_on` are days. Values are short texts of the product: numbers, amounts, days, links. They never
+contain text from strangers, and each is one line, so no value can inject a header.
 """
 
 import re
@@ -29,7 +28,7 @@ _SECURITY = frozenset(
 
 
 def values_of_kind(kind: MailKind) -> frozenset[str]:
-    """Return the values of a kind: those of its text, `currency` with `amount`, and a link where it needs one."""
+    """Return the names of a kind's values: those in its text, `currency` with `amount`, and a required link."""
     values = values_of(TEXTS[LANGUAGES[0]].mails[kind])
     if "amount" in values:
         values |= {"currency"}
@@ -37,7 +36,7 @@ def values_of_kind(kind: MailKind) -> frozenset[str]:
 
 
 def purpose_of(kind: MailKind) -> Purpose:
-    """Return the purpose of a kind of mail, which decides about its recipients."""
+    """Return the purpose of a kind of mail, which determines its recipients."""
     return Purpose.SECURITY if kind in _SECURITY else Purpose.BILLING
 
 

@@ -1,6 +1,6 @@
-"""Ids and times within a sentence: found, so that a reader gets names and local times in their place.
+"""Ids and UTC times in a text, replaced by names and local times for each reader.
 
-Alerts are written once, for every reader, with ids and with times in UTC.
+Alerts are written once for all readers, with ids and UTC times.
 """
 
 import re
@@ -20,13 +20,13 @@ _FOUND = re.compile(
     r"|\b(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.\d{1,6})?(?:Z|\+00:00| UTC)(?!\w)"
 )
 _UNIT = re.compile(rf"(?<=[0-9] )(?:{CREDIT}|{SLOT})\b")
-#: What mail programs make a link of: a name that a stranger chose must not be one.
+#: What mail programs turn into a link: a name that a stranger chose must not match.
 _LIKE_A_LINK = re.compile(r"[/@\\]|\w\.\w")
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A part of a sentence: its text, and the id or the time that it is; plain words are neither."""
+    """Part of a text: plain, or an id, or a time."""
 
     text: str
     id: str = ""
@@ -34,7 +34,7 @@ class TextPart:
 
 
 def spell_units(text: str, language: str = "en") -> str:
-    """Return a text with words in place of the codes of what the platform issues: `10.00 credits`, not `CREDIT`."""
+    """Replace the codes of the platform's assets by words: `10.00 credits`, not `CREDIT`."""
     phrases = TEXTS[language].phrases
     words = {CREDIT: phrases["credits"], SLOT: phrases["slots"]}
     return _UNIT.sub(lambda found: words[found[0]], text)
@@ -60,25 +60,27 @@ def ids_in(texts: Iterable[str]) -> frozenset[str]:
 
 
 def localize_mail(words: MailText, names: Mapping[str, str], formats: Formats, *, zone: str, language: str) -> MailText:
-    """Return a mail as its reader reads it: the name before each id, `Acme (org_…)`, and words for units.
+    """Return a mail for its reader: names before ids, `Acme (org_…)`, local times, and words for units.
 
     Args:
         words: the mail.
-        names: of what it mentions, by id.
+        names: by mentioned id.
         formats: for the language.
         zone: of the times, of the IANA database.
         language: of `domain.common.mail.LANGUAGES`.
     """
 
-    def told(text: str) -> str:
-        return "".join(_told(piece, names, formats, zone) for piece in split_mentions(spell_units(text, language)))
+    def localized(text: str) -> str:
+        return "".join(_localized(piece, names, formats, zone) for piece in split_mentions(spell_units(text, language)))
 
     return MailText(
-        subject=told(words.subject), paragraphs=tuple(told(each) for each in words.paragraphs), link=words.link
+        subject=localized(words.subject),
+        paragraphs=tuple(localized(each) for each in words.paragraphs),
+        link=words.link,
     )
 
 
-def _told(piece: TextPart, names: Mapping[str, str], formats: Formats, zone: str) -> str:
+def _localized(piece: TextPart, names: Mapping[str, str], formats: Formats, zone: str) -> str:
     if piece.at is not None:
         return formats.moment(piece.at, zone)
     name = " ".join("".join(each if each.isprintable() else " " for each in names.get(piece.id, "")).split())

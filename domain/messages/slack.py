@@ -1,4 +1,4 @@
-"""What Slack is sent by an incoming webhook: where to, and a text in which nothing is a mention. Pure.
+"""Messages to Slack's incoming webhooks: URL check, and text in which nothing is a mention. Pure.
 
 The escapes and the limits are those of Slack's documentation (https://docs.slack.dev, "Formatting message text",
 "Sending messages using incoming webhooks").
@@ -13,7 +13,7 @@ from domain.common.errors import Invalid
 from domain.common.mail import MailText
 from domain.messages.texts import TEXTS
 
-#: What each address of a hook begins with.
+#: The prefix of each hook's URL.
 HOOK_PREFIX = "https://hooks.slack.com/"
 #: A block's longest text, in characters after it was escaped; of blocks, there are at most 50.
 MAX_TEXT = 3_000
@@ -24,14 +24,14 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def checked_hook(url: str, *, hooks: str = HOOK_PREFIX) -> str:
-    """Return the address of an incoming webhook.
+    """Return the URL of an incoming webhook.
 
     Args:
         url: as sent by the caller; it is a secret, and never part of an error.
-        hooks: what it must begin with; a stand-in has another one.
+        hooks: the required prefix; a stand-in has another one.
 
     Raises:
-        Invalid: it is not such an address.
+        Invalid: it is not such a URL.
     """
     if not url.startswith(hooks) or _PATH.fullmatch(url.removeprefix(hooks)) is None:
         raise Invalid(f"A URL of Slack must have the form {hooks}services/T…/B…/….", extra={"field": "url"})
@@ -39,7 +39,7 @@ def checked_hook(url: str, *, hooks: str = HOOK_PREFIX) -> str:
 
 
 def escape_text(text: str, *, most: int = MAX_TEXT) -> str:
-    """Return a text that Slack shows as it is: no mention, no link, at most so long; an entity is never cut in two."""
+    """Escape a text so that it has no mention or link, and shorten it without cutting an entity."""
     parts, size = list[str](), 0
     for character in text:
         part = _ESCAPES.get(character, character)
@@ -51,7 +51,7 @@ def escape_text(text: str, *, most: int = MAX_TEXT) -> str:
 
 
 def payload(words: MailText, language: str, *, unsubscribe: str | None = None) -> bytes:
-    """Write a message as the JSON that a hook takes."""
+    """Return the JSON of a message."""
     phrases = TEXTS[language].phrases
     paragraphs = [escape_text(paragraph) for paragraph in words.paragraphs[:MAX_PARAGRAPHS]]
     blocks = [_section(f"*{escape_text(words.subject, most=200)}*"), *(_section(text) for text in paragraphs)]
@@ -83,6 +83,6 @@ def _text(text: str) -> Mapping[str, Any]:
 
 
 def _link(url: str, words: str) -> str:
-    """Write a link; what could end its address early is written in percent."""
+    """Write a link; characters that could end its URL early are percent-encoded."""
     safe = "".join(f"%{ord(each):02X}" if each in "<>|" else each for each in url)
     return f"<{safe.replace('&', '&amp;')}|{words}>"

@@ -1,6 +1,6 @@
-"""How a project's money of a day is divided among its agents: four terms, bounds, and cents that add up. Pure.
+"""Division of a project's daily money among its agents by four factors, within bounds, to the cent. Pure.
 
-Everything is exact: amounts are minor units, rates are millionths, and what is between them are fractions.
+All arithmetic is exact: amounts are minor units, rates are millionths, intermediate values are fractions.
 """
 
 from collections import Counter
@@ -17,25 +17,25 @@ from domain.common.money import format_amount, round_to_sum
 from domain.reputation.score import points
 
 ONE_E6 = 1_000_000
-#: What is left of a day's evidence after a night, in hundredths.
+#: The nightly decay of evidence: what is left of it, in hundredths.
 FORGETTING = 95
-#: How many days are read: of those before, less than a ten-thousandth would be left.
+#: How many days of evidence are read; of older days, less than a ten-thousandth would be left.
 HORIZON_DAYS = 180
-#: How many days of an equal share count as if they had earned half of what all agents earn; see `estimates_e6`.
+#: How many days of an equal share count as evidence of half the average return; see `estimates_e6`.
 UNSEEN_DAYS = 5
-#: The part of the money that is shared equally, and the most that a share changes in a night.
+#: The part of the money that is shared equally, and the maximum change of a share in a night.
 EQUAL, STEP = Fraction(1, 10), Fraction(1, 5)
-#: Floor and ceiling of an agent, in ten-thousandths of an equal share, unless others are set; and the highest ceiling.
+#: The default floor and ceiling of an agent, in ten-thousandths of an equal share, and the highest ceiling.
 FLOOR_E4, CEILING_E4, MAX_CEILING_E4 = 2_500, 30_000, 10_000_000
 #: How long a proposal can be accepted.
 PROPOSAL_VALID_FOR = timedelta(hours=12)
-#: How many agents of a project take part, the first by their ids.
+#: The maximum number of agents of a project that take part, the first by id.
 MAX_AGENTS = 500
 _EXACT = 10**9
 
 
 class AllocationMode(StrEnum):
-    """What a night does: nothing, propose, or apply."""
+    """Mode of a project's nightly allocation."""
 
     OFF = "off"
     PROPOSE = "propose"
@@ -43,7 +43,7 @@ class AllocationMode(StrEnum):
 
 
 class AllocationStatus(StrEnum):
-    """What became of a night's allocation; a proposal that nobody accepts expires."""
+    """Status of a night's allocation; a proposal expires unless it is accepted."""
 
     PROPOSED = "proposed"
     APPLIED = "applied"
@@ -51,7 +51,7 @@ class AllocationStatus(StrEnum):
 
 
 class LineBound(StrEnum):
-    """What limited a line: nothing, the project's minimum or maximum, or the most that a share changes in a night."""
+    """Bound that limited a line: none, the project's minimum or maximum, or the maximum change in a night."""
 
     NONE = "none"
     FLOOR = "floor"
@@ -60,7 +60,7 @@ class LineBound(StrEnum):
 
 
 class DailyEvidence(Protocol):
-    """What an agent, or no agent, cost and brought on a day, in minor units of one currency."""
+    """Cost and revenue of an agent on a day, in minor units of one currency; without an agent, of none."""
 
     @property
     def agent_id(self) -> str | None: ...
@@ -74,13 +74,13 @@ class DailyEvidence(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentFactors:
-    """The four terms of an agent.
+    """The four factors of an agent's share.
 
     Attributes:
         performance_e6: the lower bound of its reputation, from 0 to 1,000,000.
         task_minor: the estimated cost of its open work.
-        time_e6: the part of the day that is within the term of its budget.
-        success_e6: the estimate of its confirmed, matured return, see `estimates_e6`.
+        time_e6: the part of the day within the term of its budget.
+        success_e6: the estimate of its confirmed, matured return; see `estimates_e6`.
     """
 
     performance_e6: int
@@ -91,7 +91,7 @@ class AgentFactors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationLine:
-    """What an agent gets for a day, of which `old_minor` is what it had; None if it had no budget of a day."""
+    """An agent's amount for a day; `old_minor` is the amount before, None without a daily budget."""
 
     agent_id: str
     old_minor: int | None
@@ -102,7 +102,7 @@ class AllocationLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareBounds:
-    """The floor and the ceiling of each agent, in ten-thousandths of an equal share."""
+    """Floor and ceiling of each agent, in ten-thousandths of an equal share."""
 
     floor_e4: int = FLOOR_E4
     ceiling_e4: int = CEILING_E4
@@ -114,15 +114,14 @@ DEFAULT_BOUNDS = ShareBounds()
 def estimates_e6(
     nights: Iterable[DailyEvidence], agents: Sequence[str], *, through: date, equal_minor: Fraction
 ) -> dict[str, int]:
-    """Return an estimate of the return of each agent, in millionths: 1,000,000 brings what it costs.
+    """Estimate the return of each agent, in millionths: 1,000,000 breaks even.
 
-    Evidence fades by `FORGETTING` a day. To it are added `UNSEEN_DAYS` of an equal share that have earned half of what
-    all agents earn on average, so little evidence is a low estimate, and that of an agent that has earned less than
-    half of the average is above what it has earned. More revenue never lowers an agent's part.
+    Evidence decays by `FORGETTING` a day. The prior is `UNSEEN_DAYS` of an equal share at half the average return, so
+    little evidence gives a low estimate. More revenue never lowers an agent's part.
 
     Args:
-        nights: the evidence; that of other agents and after `through` is left out.
-        agents: whose bounds are wanted.
+        nights: the evidence; other agents and days after `through` are ignored.
+        agents: the ids of the agents.
         through: the last day that is matured.
         equal_minor: an equal share of the money of a day.
     """
@@ -143,10 +142,10 @@ def estimates_e6(
 
 
 def weight(terms: AgentFactors, equal_minor: Fraction) -> int:
-    """Return what an agent's part is proportional to. It grows with each term.
+    """Return the weight of an agent's part, which grows with each factor.
 
-    The return counts to the power of 1.5. Reputation triples the part at most, and open work doubles it, however much
-    of it there is: it is what others promise, and the return what they have paid.
+    The return counts to the power of 1.5. Reputation at most triples the part, and open work at most doubles it,
+    because it is promised and not yet paid.
     """
     task_e6 = min(ONE_E6, int(terms.task_minor * ONE_E6 / equal_minor)) if equal_minor else 0
     success = isqrt(max(1, terms.success_e6) ** 3)
@@ -162,14 +161,14 @@ def divide(
 ) -> tuple[AllocationLine, ...]:
     """Divide the money of a day, to the cent.
 
-    A tenth is shared equally, the rest by `weight`. Each stays within the floor, the ceiling and `STEP` of its old
-    share of the total. An agent without an old share begins with an equal one.
+    A tenth is shared equally, the rest by `weight`. Each agent stays within floor and ceiling, and within `STEP` of its
+    old share of the total. An agent without an old share starts with an equal one.
 
     Args:
         total_minor: the money.
-        agents: by id the old amount, None without one, and the terms.
-        bounds: where equal shares are outside, these widen.
-        cent_minor: a hundredth of the asset; amounts are whole ones, and the first agent gets what is less than one.
+        agents: by id, the old amount (None without one) and the factors.
+        bounds: widened if equal shares are outside.
+        cent_minor: a hundredth of the asset; amounts are multiples of it, and the first agent gets the rest.
     """
     if not agents:
         return ()
@@ -211,10 +210,10 @@ def divide(
 def _fill(
     total: int, weights: Sequence[Fraction], low: Sequence[int], high: Sequence[int], base: Fraction = Fraction(0)
 ) -> list[Fraction]:
-    """Return parts of `base` plus a multiple of the weights, cut to their bounds, that add up to a total within them.
+    """Return parts of `base` plus a multiple of the weights, clipped to their bounds, that add up to the total.
 
-    Where the bounds leave less than `base` for each, all get as much as each other. The method is that of Bitran and
-    Hax (1981): of the parts outside their bounds, those on the side that outweighs stay there in the end.
+    If the bounds leave less than `base` for each, all parts are equal. Source: Bitran and Hax (1981): of the parts
+    outside their bounds, those on the side with the larger excess stay at the bound.
     """
     if total <= sum(min(max(base, Fraction(a)), Fraction(b)) for a, b in zip(low, high, strict=True)):
         weights, base = [Fraction(1)] * len(low), Fraction(0)
@@ -239,28 +238,28 @@ def _fill(
 def reinvested_minor(
     profit_minor: int, share_bps: int, *, already_minor: int, daily_minor: int, there_minor: int
 ) -> int:
-    """Return what profit adds to the money of a day.
+    """Return the amount of reinvested profit for a day.
 
     Args:
-        profit_minor: confirmed profit of all days that count, as it is known now: what was reversed is not in it.
-        share_bps: the part of it that is reinvested, in ten-thousandths.
-        already_minor: what it has added on earlier nights. What was added for revenue that is reversed since is in it,
-            so that the nights after a reversal add less.
-        daily_minor: the money of a day without it.
-        there_minor: the balance of the organization, less the days of its other projects: with what is added, the day
-            has no more than that.
+        profit_minor: confirmed profit of all counted days, less reversals known now.
+        share_bps: the reinvested share, in ten-thousandths.
+        already_minor: the amount reinvested on earlier nights, including that for revenue that was reversed since, so
+            that later nights reinvest less.
+        daily_minor: the money of a day without reinvestment.
+        there_minor: the organization's balance less the daily money of its other projects, the maximum of the day in
+            total.
     """
     due = profit_minor * share_bps // 10_000 - already_minor
     return max(0, min(due, there_minor - daily_minor))
 
 
 def day_bounds(night: date, zone: str) -> tuple[datetime, datetime]:
-    """Return the moments at which the day of a night begins and ends in its zone."""
+    """Return the beginning and end of a night's day in its zone."""
     return first_moment(night, zone_of(zone)), first_moment(night + timedelta(days=1), zone_of(zone))
 
 
 def time_e6(day: tuple[datetime, datetime], starts_at: datetime | None, ends_at: datetime | None) -> int:
-    """Return the part of a day that is within a term, in millionths; None is no bound."""
+    """Return the part of a day within a term, in millionths; None is an open end."""
     begins, ends = day
     within = min(ends, ends_at or ends) - max(begins, starts_at or begins)
     return max(0, within * ONE_E6 // (ends - begins))
@@ -275,7 +274,7 @@ _HELD = {
 
 
 def explain_line(line: AllocationLine, currency: str) -> str:
-    """Say why an agent gets what it gets, for a person."""
+    """Explain an agent's amount in a sentence."""
     terms = line.terms
     parts = [
         f"Every 1.00 spent is estimated to bring {terms.success_e6 / ONE_E6:.2f}",

@@ -1,15 +1,15 @@
-"""What models cost and bring, by model, mode and kind of task, and whether one is worth it over another. Pure.
+"""Cost and success of models by model, mode and kind of task, and comparison of two models. Pure.
 
-Figures of success and cost are estimates: they are floats inside, and leave as integers. Nobody is charged them.
+Success and cost are estimates: floats inside, returned as integers, and never charged.
 
-The comparison is within strata of one kind of task and one size of input, because harder tasks go to dearer models:
-over all tasks together, the better model looks worse. Differences of strata are averaged with the weights of Mantel and
-Haenszel (1959), nₐ·n_b/(nₐ+n_b); strata with one of the two models alone say nothing. An interval of a share is that
-of Wilson (1927).
+Models are compared within strata of one kind of task and size of input, because harder tasks go to dearer models: over
+all tasks together, the better model looks worse. Differences of strata are averaged with the weights of Mantel and
+Haenszel (1959), nₐ·n_b/(nₐ+n_b); strata with only one of the models do not count. Intervals of shares are those of
+Wilson (1927).
 
-Where routing has drawn the models, its odds went with what it knew of the task: with its value, the quality it needed
-and what the budget had. Such runs are strata of their own by who was drawn from, and count by one over the odds in them
-(Horvitz and Thompson 1952, as a ratio by Hájek 1971), so each model stands for all tasks that either could have got.
+If routing drew the model, its odds depended on the task: value, required quality and budget. Such runs are strata of
+their own by set of candidates, and are weighted by the inverse of their odds (Horvitz and Thompson 1952, as a ratio by
+Hájek 1971), so each model represents all tasks that either could have got.
 """
 
 from collections import defaultdict
@@ -25,16 +25,16 @@ from domain.usage.amounts import minor_pico
 from domain.usage.prices import plain_name
 from domain.usage.token_usage import Mode
 
-#: Of the standard normal distribution, for intervals that hold in 95 of 100 cases.
+#: The quantile of the standard normal distribution for 95 % intervals.
 _Z = 1.959964
-#: A stratum counts from so many runs of each model, and a comparison from so many in all strata that count.
+#: The minimum number of runs of each model in a stratum, and in all strata of a comparison.
 LEAST_IN_STRATUM, LEAST_RUNS = 5, 30
-#: Where nobody says what a result is worth, a model that succeeds at most this much less often counts as no worse.
+#: If results have no value, a model counts as no worse if its success rate is at most this much lower.
 MARGIN_E6 = 20_000
 
 
 class Grouping(StrEnum):
-    """By what figures can be grouped."""
+    """Dimension that figures are grouped by."""
 
     MODEL = "model"
     MODE = "mode"
@@ -42,7 +42,7 @@ class Grouping(StrEnum):
 
 
 class ComparisonVerdict(StrEnum):
-    """Whether the second model is worth its cost over the first."""
+    """Verdict on whether the second model is worth its cost over the first."""
 
     WORTH_IT = "worth_it"
     NOT_WORTH_IT = "not_worth_it"
@@ -51,15 +51,16 @@ class ComparisonVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSums:
-    """What some calls and runs add up to; all sums are exact.
+    """Exact sums of calls and runs.
 
     Attributes:
-        tokens: all tokens; `output_tokens` those of answers, with reasoning.
-        timed_tokens: tokens of the answers whose calls took `duration_ms`.
+        tokens: all tokens; `output_tokens` those of answers, including reasoning.
+        timed_tokens: output tokens of calls with a known duration, `duration_ms` in sum.
         estimated: calls with a unit that a substitute's price applies to.
-        runs: runs with a result, of which `accepted` were accepted; `score_e6` is the sum of their scores.
-        run_cost_pico: the cost of these runs; `square_pico` the sum of its squares, `accepted_pico` that of accepted.
-        valued: accepted runs with a value in the currency, and `value_minor` its sum.
+        runs: runs with a result, `accepted` of them accepted; `score_e6` is the sum of their scores.
+        run_cost_pico: the cost of these runs; `square_pico` the sum of its squares, `accepted_pico` that of accepted
+            runs.
+        valued: accepted runs with a value in the currency; `value_minor` is its sum.
     """
 
     calls: int = 0
@@ -86,11 +87,11 @@ SUMMED = tuple(field.name for field in fields(CallSums))
 
 
 class WeightedSums(NamedTuple):
-    """Sums of runs that count by weights; all are exact, in any unit of the weights.
+    """Exact sums of weighted runs, in any unit of the weights.
 
     Attributes:
         weight: the sum of the weights; `accepted` that of accepted runs, `cost` that of weights times costs in pico.
-        squared: the sum of the squares of the weights, and so on: of accepted runs, times costs, times squares of
+        squared: the sum of the squared weights; the others are those of accepted runs, times costs, times squared
             costs, and times costs of accepted runs.
     """
 
@@ -104,25 +105,25 @@ class WeightedSums(NamedTuple):
     squared_accepted_cost: int = 0
 
     def plus(self, other: "WeightedSums") -> "WeightedSums":
-        """Add two."""
+        """Add two sums."""
         return WeightedSums(*map(int.__add__, self, other))
 
     @property
     def effective(self) -> float:
-        """Return how many runs of equal weights say as much (Kish 1965)."""
+        """Return the effective sample size (Kish 1965)."""
         return self.weight**2 / self.squared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSums:
-    """The calls, or the runs with results, of one model and mode in one currency.
+    """Sums of the calls, or of the runs with results, of a model and mode in one currency.
 
     Attributes:
-        model: None for runs in which several models answered, or whose calls nobody reported.
-        task_kind: of runs; None for calls, of which it is not known. `size` is the class of the length of its input.
-        drawn_from: the plain names of the models that each of the runs could have got with odds above 0, if its model
-            was drawn before its first call; empty otherwise. `drawn` has the runs by one over their odds.
-        currency: None where a run has costs in several, or none.
+        model: None for runs with several models, or without reported calls.
+        task_kind: of runs; None for calls. `size` is the class of the input's length.
+        drawn_from: the plain names of the candidates with odds above 0, if routing drew the model before the first
+            call; otherwise empty. `drawn` has the runs weighted by the inverse of their odds.
+        currency: None for runs with costs in several currencies, or in none.
     """
 
     model: str | None
@@ -137,7 +138,7 @@ class ModelSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFigures:
-    """The figures of one group in one currency; a member that it is not grouped by is None."""
+    """Figures of a group in one currency; dimensions that it is not grouped by are None."""
 
     model: str | None
     mode: str | None
@@ -147,7 +148,7 @@ class ModelFigures:
 
     @property
     def per_1000_tokens_pico(self) -> int | None:
-        """Return the cost of 1,000 tokens; None without tokens or a cost."""
+        """Return the cost of 1,000 tokens; None without tokens or cost."""
         return self._each(1000 * self.sums.cost_pico, self.sums.tokens)
 
     @property
@@ -156,22 +157,22 @@ class ModelFigures:
 
     @property
     def per_accepted_pico(self) -> int | None:
-        """Return what all runs with a result cost for each accepted one; None without one or a cost."""
+        """Return the cost of runs with a result per accepted run; None without accepted runs or cost."""
         return self._each(self.sums.run_cost_pico, self.sums.accepted)
 
     @property
     def tokens_per_second_e2(self) -> int | None:
-        """Return the hundredths of tokens of answers a second; None where no call says how long it took."""
+        """Return output tokens per second, in hundredths; None if no call has a duration."""
         return _ratio(100_000 * self.sums.timed_tokens, self.sums.duration_ms)
 
     @property
     def score_e6(self) -> int | None:
-        """Return the mean score of runs with a result; None without one."""
+        """Return the mean score of runs with a result; None without runs."""
         return _ratio(self.sums.score_e6, self.sums.runs)
 
     @property
     def success_e6(self) -> tuple[int, int, int] | None:
-        """Return the share of accepted runs with the ends of its interval; None without runs."""
+        """Return the share of accepted runs, with the ends of its interval; None without runs."""
         return wilson(self.sums.accepted, self.sums.runs) if self.sums.runs else None
 
     def _each(self, cost_pico: int, number: int) -> int | None:
@@ -179,14 +180,14 @@ class ModelFigures:
 
 
 class ModelChoice(NamedTuple):
-    """A model, in one mode or in any."""
+    """A model in one mode, or in any."""
 
     model: str
     mode: Mode | None = None
 
     @classmethod
     def of(cls, text: str) -> "ModelChoice":
-        """Read `gpt-5` or `gpt-5:thinking`; a colon before another word belongs to the name."""
+        """Parse `gpt-5` or `gpt-5:thinking`; a colon before another word is part of the name."""
         name, _, mode = text.rpartition(":")
         return cls(name, Mode(mode)) if name and mode in set(Mode) else cls(text)
 
@@ -194,16 +195,16 @@ class ModelChoice(NamedTuple):
         return self.model if self.mode is None else f"{self.model}:{self.mode}"
 
     def meets(self, other: "ModelChoice") -> bool:
-        """Return whether some runs are of both."""
+        """Return whether two choices overlap."""
         return self.model == other.model and (None in {self.mode, other.mode} or self.mode == other.mode)
 
     def has(self, cell: ModelSums) -> bool:
-        """Return whether runs are its own."""
+        """Return whether the runs are of this choice."""
         return cell.model == self.model and self.mode in {None, cell.mode}
 
 
 class Estimate(NamedTuple):
-    """A figure with the ends of the interval that holds it in 95 of 100 cases."""
+    """An estimate with the ends of its 95 % interval."""
 
     value: int
     low: int
@@ -212,17 +213,19 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What choosing `b` instead of `a` changes for a run; the strata that both have are compared, and no others.
+    """Effect of choosing `b` instead of `a` on a run, by strata with runs of both.
 
     Attributes:
-        runs_a: runs of `a` that were compared, of `all_a` with a result; `runs_b` of `all_b` for `b`.
-        strata: how many strata were compared.
-        cost_pico: how much dearer `b` is; None, like `success_e6`, where no stratum has both.
-        success_e6: how much more often `b` succeeds, in millionths.
-        naive_success_e6: the same over all tasks together, which is misleading where harder tasks go to one of them.
-        per_success_pico: the cost of one more success; None where `b` does not surely succeed more often and cost more.
-        value_pico: what an accepted result is worth; None where nobody says.
-        is_randomised: the model of each run compared was drawn, from both among others. Nobody draws modes.
+        runs_a: compared runs of `a`, of `all_a` with a result; `runs_b` of `all_b` for `b`.
+        strata: the number of compared strata.
+        cost_pico: the additional cost of `b`; None, like `success_e6`, without a common stratum.
+        success_e6: the difference in the success rate, in millionths.
+        naive_success_e6: the same over all tasks together, which misleads if harder tasks go to one of them.
+        per_success_pico: the cost of an additional success; None unless `b` succeeds more often and costs more, both
+            with confidence.
+        value_pico: the value of an accepted result; None if it is not known.
+        is_randomised: whether the model of each compared run was drawn, with both among the candidates; modes never
+            are.
     """
 
     a: ModelChoice
@@ -245,10 +248,10 @@ class Comparison:
 def figures_by_group(
     calls: Iterable[ModelSums], runs: Iterable[ModelSums], by: Iterable[Grouping]
 ) -> list[ModelFigures]:
-    """Return the figures by group and currency, the dearest first.
+    """Return the figures by group and currency, the most expensive first.
 
-    Calls and their costs are those of all usage; by kind of task they are those of runs with a result, because the kind
-    of others is not known. A group by model has runs in which several models answered under no model.
+    Calls and costs are those of all usage; by kind of task, only those of runs with a result, whose kind is known. By
+    model, runs with several models are under None.
     """
     wanted = frozenset(by)
     found: dict[tuple[str | None, ...], CallSums] = defaultdict(CallSums)
@@ -272,12 +275,12 @@ def _of_results(sums: CallSums) -> CallSums:
 
 
 def _ratio(part: int, whole: int) -> int | None:
-    """Return a quotient, rounded half to even; None where there is nothing to divide by."""
+    """Return a quotient, rounded half to even; None for a division by zero."""
     return round(Fraction(part, whole)) if whole else None
 
 
 def wilson(successes: int, runs: int) -> tuple[int, int, int]:
-    """Return a share with the ends of its interval, in millionths; `runs` is not 0."""
+    """Return a share with the ends of its Wilson interval, in millionths; `runs` is not 0."""
     share, z2 = successes / runs, _Z * _Z
     middle = (share + z2 / (2 * runs)) / (1 + z2 / runs)
     half = _Z / (1 + z2 / runs) * sqrt(share * (1 - share) / runs + z2 / (4 * runs * runs))
@@ -295,7 +298,7 @@ def compare(
         a: the first model.
         b: the second one.
         currency: of the costs; runs with costs in another currency are left out.
-        value_pico: what an accepted result is worth; None takes the mean of those compared that have a value.
+        value_pico: the value of an accepted result; None for the mean of the compared results with a value.
     """
     names = frozenset(plain_name(choice.model) for choice in (a, b) if choice.mode is None)
     of_a, of_b = (_strata(runs, choice, currency, names) for choice in (a, b))
@@ -343,9 +346,9 @@ class _Stratum(NamedTuple):
 def _strata(
     runs: Iterable[ModelSums], choice: ModelChoice, currency: str, names: frozenset[str]
 ) -> dict[tuple[str, int, tuple[str, ...]], _Stratum]:
-    """Return the runs of a model by kind of task, size of input, and from whom it was drawn.
+    """Return the runs of a model by kind of task, size of input, and set of candidates.
 
-    The last is empty unless it has both of the names; then all runs weigh the same.
+    The set is empty unless it includes both names; then all runs have equal weights.
     """
     found: dict[tuple[str, int, tuple[str, ...]], _Stratum] = defaultdict(_Stratum)
     for cell in runs:
@@ -358,7 +361,7 @@ def _strata(
 
 
 def _equal(sums: CallSums) -> WeightedSums:
-    """Return runs with a weight of 1."""
+    """Give each run a weight of 1."""
     first = (sums.runs, sums.accepted, sums.run_cost_pico)
     return WeightedSums(*first, *first, sums.square_pico, sums.accepted_pico)
 
@@ -374,10 +377,10 @@ def _mean_value(sums: CallSums, currency: str) -> int | None:
 
 
 def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> ComparisonVerdict:
-    """Return the verdict by the benefit, what more successes are worth less what more they cost.
+    """Return the verdict by the benefit: the value of additional successes less the additional cost.
 
-    Where nobody says what a success is worth, the second model must surely cost less and not succeed noticeably less
-    often, or the reverse.
+    Without a value of successes, the second model must cost less with confidence and not succeed noticeably less often,
+    or the reverse.
     """
     if benefit is not None:
         is_worth, is_not = benefit.low > 0, benefit.high < 0
@@ -394,7 +397,7 @@ def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Com
 
 
 def _difference(common: Sequence[tuple[_Stratum, _Stratum]], per_success: int, per_cost: int) -> Estimate | None:
-    """Estimate how much more a run of the second models brings: so much a success, and so much a pico of its cost."""
+    """Estimate the difference between the models' runs, given the worth of a success and of a pico of cost."""
     total = value = variance = 0.0
     for a, b in common:
         runs_a, runs_b = a.weighed.effective, b.weighed.effective
@@ -412,8 +415,7 @@ def _difference(common: Sequence[tuple[_Stratum, _Stratum]], per_success: int, p
 def _mean(stratum: _Stratum, per_success: int, per_cost: int) -> tuple[float, float]:
     """Return the mean of a stratum and the variance of that mean.
 
-    The variance of a share is at least that of (x + ½)/(n + 1), so that a few runs that all succeed are not taken for
-    certainty.
+    The variance of a share is at least that of (x + ½)/(n + 1), so that a few successful runs are not certainty.
     """
     by, runs = stratum.weighed, stratum.sums.runs
     whole, rest = by.weight, runs - 1

@@ -1,4 +1,4 @@
-"""Results: how well the work of a run or a task turned out, by somebody other than the agent that did it."""
+"""Results: ratings of the work of a run or a task, by somebody other than its agent."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,14 @@ from domain.common.access import Actor, Role
 from domain.common.ids import bounded
 from domain.escrow.state import Escrow, EscrowStatus
 
-#: A score is millionths: 1,000,000 is 1.
+#: Scores are in millionths: 1,000,000 is 1.
 WHOLE_E6 = 1_000_000
-#: A reported result is accepted from this score on. A contract accepts by its own threshold or signatures.
+#: The minimum score of an accepted result. A contract has its own threshold or signatures.
 ACCEPTED_FROM_E6 = 500_000
 
 
 class ResultSource(StrEnum):
-    """Where a result comes from: a report, a validator's score, or how a contract ended."""
+    """Source of a result: a report, a validator's score, or the end of a contract."""
 
     API = "api"
     ESCROW = "escrow"
@@ -23,19 +23,19 @@ class ResultSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One result.
+    """A result.
 
     Attributes:
-        org_id: the organization whose work it was.
-        run_id: the `run_id` of its usage events, in the sender's words.
-        task_id: the task; usage events name it as their `run_id` where the work has no run of its own.
-        agent_id: the agent that did the work, where that is known.
-        task_kind: the kind of task by which results are compared.
+        org_id: the organization that the work was for.
+        run_id: the `run_id` of its usage events, chosen by their sender.
+        task_id: the task; work without a run has usage events with the task as `run_id`.
+        agent_id: the agent that did the work, if it is known.
+        task_kind: the kind of task; results are compared within it.
         score_e6: from 0 to 1,000,000.
-        is_self_reported: an agent's own key reported it, so it counts nowhere.
-        value_minor: what the result is worth, in minor units of `currency`; both are None where nobody has said.
+        is_self_reported: whether an agent's own key reported it, so that it does not count.
+        value_minor: the value of the result, in minor units of `currency`; both are None if it is not known.
         reference: unique within the organization and source.
-        reported_by: the principal, with its organization.
+        reported_by: the qualified principal.
     """
 
     org_id: str
@@ -54,21 +54,20 @@ class Result:
 
 
 def is_self_report(actor: Actor) -> bool:
-    """Return whether an actor reports on agents' work as an agent.
+    """Return whether a report by the actor counts as self-reported.
 
-    Every key of an agent is one, whichever agent's run it names: the names of runs are the senders' own words, so
-    nothing shows that an agent had no part in a run.
+    Every agent's key does, whichever run it names: run names are chosen by senders, so nothing proves that an agent had
+    no part in a run.
     """
     return actor.role is Role.AGENT
 
 
 def result_of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, actor: str) -> Result | None:
-    """Return the result that an event of an escrow gives its agent's organization; None for most events.
+    """Return the result of an escrow event for the agent's organization; None for most events.
 
-    It is a validator's score, accepted if it has released the delivery; else what a milestone or the end has paid, as
-    a share of what there was to pay. Its value is all that was paid up to then, because a run counts by its last one.
-    An escrow that ended before anything was delivered or disputed has none, unless the time to deliver has passed. The
-    kind of the task is for the caller to fill.
+    The score is a validator's, accepted if it released the delivery; else the paid share of a milestone or of the
+    whole. The value is the total paid so far, because the last result of a run counts. An escrow that ended without a
+    delivery or dispute has no result, unless the time to deliver had passed. The caller fills in the kind of task.
     """
     paid = escrow.paid_minor - before.paid_minor
     if event == "validated" and score_e4 is not None:

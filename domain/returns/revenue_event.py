@@ -1,4 +1,4 @@
-"""Revenue of agents: where it comes from, whether it counts, and how it is shared. Pure."""
+"""Revenue of agents: sources, confirmation, and attribution. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from domain.common.errors import ApprovalOwn, Invalid
 from domain.common.money import allocate
 from domain.usage.run import RunCost
 
-#: The basis points of all shares of one piece of revenue.
+#: The sum of the shares of a revenue event, in basis points.
 ALL_BPS = 10_000
-#: How many shares, and lines of a statement, one request may have.
+#: The maximum number of shares, and of statement lines, in a request.
 MOST_PARTS, MOST_LINES = 100, 500
-#: How long ago what is reported may have happened, and how far ahead clocks may be.
+#: The maximum age of reported revenue, and the tolerance for clocks that are ahead.
 _OLDEST, _AHEAD = timedelta(days=400), timedelta(minutes=5)
 
 
 class RevenueSource(StrEnum):
-    """Where revenue comes from: the first two are of the books, and the others are reported."""
+    """Source of revenue: escrows and the marketplace are in the books, the others are reported."""
 
     ESCROW = "escrow"
     MARKETPLACE = "marketplace"
@@ -28,12 +28,12 @@ class RevenueSource(StrEnum):
     OTHER = "other"
 
 
-#: What can be reported.
+#: Sources that can be reported.
 REPORTABLE = frozenset(RevenueSource) - {RevenueSource.ESCROW, RevenueSource.MARKETPLACE}
 
 
 class RevenueStatus(StrEnum):
-    """Whether revenue counts: only what is confirmed does, less what was taken back of it."""
+    """Status of revenue; only confirmed revenue counts, less reversals."""
 
     REPORTED = "reported"
     CONFIRMED = "confirmed"
@@ -42,7 +42,7 @@ class RevenueStatus(StrEnum):
 
 
 class ShareRule(StrEnum):
-    """How the shares of revenue are found."""
+    """Rule of attribution."""
 
     DIRECT = "direct"  # all of it is of its own agent and project
     RUN = "run"  # by what each agent cost in its run
@@ -62,7 +62,7 @@ class RevenueShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedShare:
-    """Who is to have a share, and its weight: basis points for `fixed`, any number for `manual`, else none."""
+    """A requested share; the weight is basis points for `fixed`, any number for `manual`, else None."""
 
     agent_id: str | None
     project_id: str | None
@@ -72,13 +72,13 @@ class RequestedShare:
 def compute_shares(
     rule: ShareRule, wanted: Sequence[RequestedShare], own: RevenueShare, run: RunCost | None = None
 ) -> tuple[RevenueShare, ...]:
-    """Return the shares by a rule; their basis points make 10,000, the remainders largest first.
+    """Compute shares by a rule; they add up to 10,000 basis points, by largest remainder.
 
     Args:
-        rule: how they are found.
-        wanted: who has a share, for all rules but `direct` and `run`.
-        own: all of it, for its own agent and project.
-        run: what the run cost.
+        rule: the rule of attribution.
+        wanted: the requested shares, for all rules but `direct` and `run`.
+        own: a share of everything for the event's own agent and project.
+        run: the costs of the run.
 
     Raises:
         Invalid: parts are missing, named twice or too many, weights do not suit the rule, or the run has no cost.
@@ -116,7 +116,7 @@ def _of_run(run: RunCost | None, own: RevenueShare) -> list[RequestedShare]:
 
 
 def _merged(costs: Mapping[str, int], own: RevenueShare) -> dict[str, int]:
-    """Add what no agent of the run cost to the revenue's own agent."""
+    """Add costs of the run without an agent to the revenue's own agent."""
     found = {agent: cost for agent, cost in costs.items() if agent}
     if costs.get(""):
         found[own.agent_id or ""] = found.get(own.agent_id or "", 0) + costs[""]
@@ -126,9 +126,9 @@ def _merged(costs: Mapping[str, int], own: RevenueShare) -> dict[str, int]:
 def divide_by_shares(
     amount_minor: int, reversed_minor: int, commission_minor: int, parts: Sequence[RevenueShare]
 ) -> list[tuple[int, int, int]]:
-    """Divide revenue, what was taken back of it, and its commission by shares; each adds up to its whole.
+    """Divide revenue, its reversals and its commission by shares; each adds up to its whole.
 
-    What is left is divided itself, so it is below zero for none. Who has more of it pays more of the commission.
+    The net amount is divided itself, so no part is below zero. The commission is divided in proportion to it.
     """
     shares_bps, kept_minor = [part.bps for part in parts], amount_minor - reversed_minor
     kept, back = _allocated(kept_minor, shares_bps), _allocated(reversed_minor, shares_bps)
@@ -141,7 +141,7 @@ def _allocated(amount_minor: int, weights: Sequence[int]) -> list[int]:
 
 
 def check_source(source: RevenueSource) -> None:
-    """Refuse what the books say themselves.
+    """Refuse a source that is in the books.
 
     Raises:
         Invalid: it names the field.
@@ -154,7 +154,7 @@ def check_source(source: RevenueSource) -> None:
 
 
 def check_report(source: RevenueSource, occurred_at: datetime, now: datetime) -> None:
-    """Refuse a report of another time, and as `check_source`.
+    """Refuse a report that is too old or in the future, and as `check_source`.
 
     Raises:
         Invalid: it names the field.
@@ -167,12 +167,12 @@ def check_report(source: RevenueSource, occurred_at: datetime, now: datetime) ->
 
 
 def check_confirmer(reported_by: str, *, by_agent: bool, confirms: frozenset[str]) -> None:
-    """Refuse that what an agent's key has reported is confirmed by the same principal or by its keys.
+    """Refuse that a principal confirms what it, or an agent's key of its line, has reported.
 
     Args:
         reported_by: the qualified principal.
-        by_agent: whether the reporter's key is attributed to an agent.
-        confirms: the principal who decides, and those of the line of its key, in lower case.
+        by_agent: whether the reporting key belongs to an agent.
+        confirms: the deciding principal and those of its key's line, in lower case.
 
     Raises:
         Forbidden: `approval.own`.
@@ -182,7 +182,7 @@ def check_confirmer(reported_by: str, *, by_agent: bool, confirms: frozenset[str
 
 
 def status_of(amount_minor: int, reversed_minor: int) -> RevenueStatus:
-    """Return the status of confirmed revenue after a part of it was taken back."""
+    """Return the status of confirmed revenue after a reversal."""
     return RevenueStatus.REVERSED if reversed_minor >= amount_minor else RevenueStatus.CONFIRMED
 
 

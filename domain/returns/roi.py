@@ -1,7 +1,7 @@
-"""Return on what agents cost: revenue by status, costs by kind, margin, ROI, payback and what comes. Pure.
+"""Return on investment of agents: revenue by status, costs by kind, margin, ROI, payback and projection. Pure.
 
-Amounts are in minor units of one currency, as exact fractions until a figure is made of them. Only confirmed revenue
-counts, less what was taken back of it.
+Amounts are in minor units of one currency, and exact fractions until they are shown. Only confirmed revenue counts,
+less reversals.
 """
 
 from collections import defaultdict
@@ -17,13 +17,13 @@ from domain.common.money import round_to_sum
 from domain.insight.forecast import forecast
 from domain.returns.revenue_event import RevenueStatus
 
-#: The days that a projection looks ahead where there are enough of them behind, and where there are fewer.
+#: The length of a projection in days, with enough history and with less.
 AHEAD = (28, 7)
-#: What part of the outcomes the interval of a projection is to hold, in percent.
+#: The level of a projection's interval, in percent.
 LEVEL = 80
-#: How many standard errors the lower bound lies below the ROI: 95 % of a normal distribution lie above.
+#: The distance of the lower bound from the ROI in standard errors, the 5 % quantile of a normal distribution.
 _ERRORS = 1.645
-#: Of fewer days with money nothing is said of the spread.
+#: The minimum number of days with money for a lower bound.
 _FEWEST_DAYS = 7
 _DAY = timedelta(days=1)
 
@@ -35,12 +35,12 @@ class CostKind(StrEnum):
     PURCHASES = "purchases"
     FEES = "fees"
     COMMISSION = "commission"
-    #: What no agent made, see `share_costs`.
+    #: Costs without an agent, see `share_costs`.
     SHARED = "shared"
 
 
 class RoiScope(StrEnum):
-    """By what figures are grouped."""
+    """Dimension that figures are grouped by."""
 
     AGENT = "agent"
     PROJECT = "project"
@@ -50,7 +50,7 @@ class RoiScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyCost:
-    """A cost of a day, in minor units of `asset`."""
+    """Cost of a day, in minor units of `asset`."""
 
     day: date
     agent_id: str | None
@@ -63,7 +63,7 @@ class DailyCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyRevenue:
-    """Revenue of a day in one status, in minor units of `asset`, with its commission and what was taken back."""
+    """Revenue of a day in one status, in minor units of `asset`, with its commission and reversals."""
 
     day: date
     agent_id: str | None
@@ -76,7 +76,7 @@ class DailyRevenue:
 
     @property
     def counts(self) -> bool:
-        """Whether it is confirmed, wholly or in part reversed since."""
+        """Whether it was confirmed, even if it was reversed since."""
         return self.status in {RevenueStatus.CONFIRMED, RevenueStatus.REVERSED}
 
     @property
@@ -90,7 +90,7 @@ class DailyRevenue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyResult:
-    """What an agent cost and brought in on a day, in minor units; None for what is of no agent."""
+    """Cost and revenue of an agent on a day, in minor units; None for those without an agent."""
 
     agent_id: str | None
     day: date
@@ -100,7 +100,7 @@ class DailyResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoiPoint:
-    """A day, or the week that begins with it."""
+    """Revenue and cost of a day, or of the week that begins with it."""
 
     day: date
     revenue_minor: int
@@ -109,7 +109,7 @@ class RoiPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
-    """The margin of the next `days`, with an interval of `LEVEL` percent."""
+    """Projected margin of the next `days`, with an interval of `LEVEL` percent."""
 
     days: int
     margin_minor: int
@@ -119,15 +119,16 @@ class Projection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roi:
-    """The figures of one agent, project, model or organization, in minor units of one currency.
+    """Figures of an agent, project, model or organization, in minor units of one currency.
 
     Attributes:
-        id: of what it is about; None for what is of none.
-        revenue: by status; `confirmed` is less what was taken back, which is `reversed`.
+        id: of the agent, project, model or organization; None for what belongs to none.
+        revenue: by status; `confirmed` is less reversals, which are `reversed`.
         costs: by kind.
-        roi: the margin for each unit of cost; None without costs.
-        roi_lower: its lower bound, by how much the days differ; None of too few days.
-        payback_days: from the first cost until the revenue had paid all costs until then, and has since; None if not.
+        roi: the margin per unit of cost; None without costs.
+        roi_lower: its lower bound, by the variance between days; None with too few days.
+        payback_days: from the first cost until cumulative revenue covers cumulative costs for good; None if it does
+            not.
         trend: by day or week, in order.
     """
 
@@ -174,7 +175,7 @@ class _Sums:
 
 
 def check_period(since: date, until: date) -> None:
-    """Refuse a period without days or of more than 366.
+    """Refuse a period that is empty or longer than 366 days.
 
     Raises:
         Invalid: it names `from`.
@@ -195,13 +196,13 @@ def figures(
 ) -> list[Roi]:
     """Return the figures of each agent, project or model, by margin, the highest first.
 
-    Each kind of revenue and of costs adds up to the rounded whole of that kind.
+    Each kind of revenue and of costs adds up to the rounded total of that kind.
 
     Args:
-        scope: by what they are grouped.
+        scope: the dimension to group by.
         costs: of the days, in one currency.
-        revenue: of the same days, in the same.
-        of: the id of the organization, which is what the figures of that scope are about.
+        revenue: of the same days, in the same currency.
+        of: the id of the organization, for the scope of that name.
         since: the first day.
         until: the day after the last one.
         weekly: whether the trend is by week.
@@ -263,16 +264,15 @@ _Of = Callable[[DailyCost | DailyRevenue], str | None]
 def share_costs(
     costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue], *, of: _Of, within: _Of
 ) -> list[DailyCost]:
-    """Share costs that no agent made over those who have costs, in proportion to these; the rule of `shared`.
+    """Distribute costs without an agent over owners in proportion to their costs; the kind is `shared`.
 
-    Who has none in the period takes no part, unless nobody has any: then those with confirmed revenue share them
-    equally. What is left of nobody stays so.
+    If no owner has costs, owners with confirmed revenue share equally. Without any owner, the costs stay unassigned.
 
     Args:
-        costs: all of them.
+        costs: all costs.
         revenue: of the same days.
-        of: whose a row is, such as its agent.
-        within: what bounds who shares it, such as its project; rows without one are shared over all.
+        of: returns the owner of a row, such as its agent.
+        within: returns the group that shares it, such as its project; rows without one are shared by all.
     """
     own: dict[str | None, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     earners: dict[str | None, set[str]] = defaultdict(set)
@@ -306,7 +306,7 @@ def _named(cost: DailyCost, of: _Of, name: str, minor: Fraction) -> DailyCost:
 
 
 def _by_model(costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue]) -> Iterable[tuple[str | None, DailyRevenue]]:
-    """Divide the revenue of each agent over models by what the agent's use of each has cost in the period."""
+    """Divide the revenue of each agent over models by the agent's costs of each in the period."""
     used: dict[str | None, dict[str | None, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for cost in costs:
         if cost.kind is CostKind.USAGE and cost.model is not None and cost.agent_id is not None:
@@ -328,7 +328,7 @@ def _by_model(costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue]) -> It
 
 
 def _rounded(exact: Mapping[str | None, Fraction]) -> dict[str | None, int]:
-    """Round amounts by name so that they add up to their rounded sum."""
+    """Round amounts so that they add up to their rounded sum."""
     names = sorted(exact, key=lambda each: each or "")
     return dict(zip(names, round_to_sum([exact[name] for name in names]), strict=True))
 
@@ -359,9 +359,9 @@ def _roi(
 
 
 def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
-    """Return the lower bound of revenue over costs less one: that of a ratio of sums, by how much the days differ.
+    """Return the lower bound of the ROI, that of a ratio of sums, by the variance between days.
 
-    None without costs, or of fewer than seven days with any money. It says nothing of revenue that is still to come.
+    None without costs, or with fewer than seven days with money. Future revenue is not considered.
     """
     moved = [(_near(earned), _near(spent)) for earned, spent in by_day if earned or spent]
     spent_in_all = sum(spent for _, spent in moved)
@@ -378,7 +378,7 @@ def _near(value: Fraction) -> float:
 
 
 def days_to_payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
-    """Return for how many days from the first cost on the revenue had not paid the costs; None if it still has not."""
+    """Return the days from the first cost until revenue has covered the costs for good; None if it has not."""
     first = next((at for at, (_, spent) in enumerate(by_day) if spent), None)
     if first is None:
         return None
@@ -391,7 +391,7 @@ def days_to_payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
 
 
 def forecast_margin(margins: Sequence[int]) -> Projection | None:
-    """Forecast the margin of the next days from that of each day since the first with money; None of too few days."""
+    """Forecast the margin of the next days from the daily margins; None with too few days."""
     begun = next((at for at, margin in enumerate(margins) if margin), len(margins))
     for ahead in AHEAD:
         try:
@@ -418,7 +418,7 @@ def _trend(days: Sequence[date], by_day: Sequence[tuple[Fraction, Fraction]], *,
 def daily_results(
     costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue], *, project_id: str | None
 ) -> list[DailyResult]:
-    """Return what each agent, and what no agent, cost and brought in on each day; with a project, of that alone."""
+    """Return cost and revenue by agent (None for none) and day; with a project, of that alone."""
     found: dict[tuple[str | None, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
     for cost in costs:
         if project_id in {None, cost.project_id}:

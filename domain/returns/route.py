@@ -1,13 +1,13 @@
-"""Chooses the model or the agent for a call by what came of earlier calls, within the pace of a budget. Pure.
+"""Routing of a call to a model or agent by the outcomes of earlier calls, within the pace of a budget. Pure.
 
-Thompson sampling: a candidate is chosen as often as it is likely to be the best one, given what came of its calls of
-the kind, shrunk to what came of all its calls and to how easy the kind is for all. Its odds are counted over fixed
-points of a lattice instead of drawn, so they are known; a small part is shared equally among all that are admissible.
-The choice is drawn by exactly these odds, which are kept: comparisons weigh by them.
+Thompson sampling: the odds of a candidate are the probability that it is the best one, given the outcomes of its calls
+of the kind, shrunk towards those of all its calls and the ease of the kind. They are computed over fixed points of a
+lattice, so they are known exactly; a small part is shared equally among all admissible candidates. The choice is drawn
+by these odds, which are stored, because comparisons weight by them.
 
-The price of the budget is a multiplier that rises after a call dearer than what the budget has for one, and falls
-after a cheaper one. Sources are in `docs/guides/routing.md`. Quality is a float between 0 and 1 in here, because it is
-an estimate; costs are integers of 10⁻¹² of the currency, and odds integers of a millionth.
+The price of the budget is a multiplier that rises after a call that cost more than the budget has per call, and falls
+after a cheaper one. Sources are in `docs/guides/routing.md`. Quality is an estimate, a float between 0 and 1; costs are
+integers of 10⁻¹² of the currency, and odds integers of a millionth.
 """
 
 from collections.abc import Sequence
@@ -19,41 +19,41 @@ from hashlib import sha256
 from math import sqrt
 from statistics import NormalDist
 
-#: What odds, scores and multiples are counted in: a whole one.
+#: The unit of odds, scores and multiples: 1 in millionths.
 ONE = 1_000_000
 #: The part of the odds that all admissible candidates share equally.
 EXPLORED_E6 = 50_000
-#: The most results that the all-round rate counts for beside those of the kind of task.
+#: The maximum weight of a candidate's overall success rate, in results of the kind of task.
 MOST_PRIOR = 30
-#: The results of a kind that say as much about how easy it is for all as nothing does.
+#: The weight of the prior for the ease of a kind of task, in results.
 PRIOR_EASE = 10
-#: The costs that an expectation counts for beside those measured.
+#: The weight of the expected cost, in measured costs.
 PRIOR_COSTS = 5
-#: A cost above so many reference costs counts as that many.
+#: The cap of a cost, in reference costs.
 MOST_MULTIPLE = 10_000
-#: The price of the budget at first, and by how much it moves after a call at twice what the budget has for one; a call
-#: that is dearer still moves it by so many steps at most, so that one expectation that was wrong does not decide.
+#: The initial price of the budget, its change after a call at twice the budget per call, and the maximum change in such
+#: steps, so that one wrong expectation does not decide.
 START_E6, STEP_E6, MOST_STEPS = 100_000, 3_000, 10
-#: A candidate whose chance to reach the quality is less is out, unless none is better.
+#: The minimum chance of reaching the quality; candidates below it are out, unless none is above.
 LEAST_CHANCE = 0.05
-#: How much the window before counts in the expected number of calls, in windows; and the shortest time, as a part of a
-#: window, from whose calls those of its rest are expected where no window was before.
+#: The weight of the previous window in the expected number of calls, in windows; and without one, the minimum elapsed
+#: part of the window to extrapolate from.
 _BEFORE_E6, _LEAST_E6 = 100_000, 10_000
-#: The interval of a cost holds its mean in nine of ten cases.
+#: The quantile for 90 % intervals of the mean cost.
 _INTERVAL = 1.645
-#: Points of the lattice, a prime; and its generator.
+#: The number of points of the lattice, a prime, and its generator.
 _POINTS, _GENERATOR = 257, 76
 _QUANTILES = tuple(NormalDist().inv_cdf((at + 0.5) / _POINTS) for at in range(_POINTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeSums:
-    """What the outcomes of a candidate add up to.
+    """Sums of the outcomes of a candidate.
 
     Attributes:
-        results: how many outcomes.
+        results: the number of outcomes.
         score_e6: the sum of their scores, in millionths.
-        costs: how many of them had a cost.
+        costs: the number of outcomes with a cost.
         cost_e6: the sum of these costs, in millionths of the reference cost at the decision.
         square_e6: the sum of the squares of these multiples.
     """
@@ -66,7 +66,7 @@ class OutcomeSums:
 
 
 class ExclusionReason(StrEnum):
-    """Why a candidate is out."""
+    """Reason why a candidate is out."""
 
     NO_PRICE = "no_price"
     NO_RATE = "no_rate"
@@ -79,7 +79,7 @@ _WHY_OUT = {
     ExclusionReason.NO_PRICE: "It has no price.",
     ExclusionReason.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
     ExclusionReason.OVER_MAX_COST: "It is expected to cost more than max_cost.",
-    ExclusionReason.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
+    ExclusionReason.OVER_BUDGET: "It is expected to exceed the rest of the budget.",
     ExclusionReason.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
 }
 
@@ -90,10 +90,10 @@ class Candidate:
 
     Attributes:
         name: the model's name or the agent's id.
-        reference_pico: what a call of the reference size costs by its price; None without a price.
-        of_kind: what came of its calls of the kind of task; `all_round`, of all its calls.
-        is_whole: the price is that of a whole task, so the size of other candidates' calls says nothing of its cost.
-        out: why it has no price.
+        reference_pico: the cost of a call of the reference size by its price; None without a price.
+        of_kind: sums of its outcomes of the kind of task; `all_round`, of all its outcomes.
+        is_whole: whether the price is for a whole task, so that the size of other candidates' calls does not matter.
+        out: the reason why it has no price.
     """
 
     name: str
@@ -106,12 +106,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetPace:
-    """What the binding budget has for calls.
+    """Remaining money of the binding budget.
 
     Attributes:
-        left_pico: what is left to spend.
-        per_call_pico: the same for each call that is expected in the rest of the window; None where that is unknown.
-        price_e6: the quality, in millionths, that costing as much as `per_call_pico` must bring.
+        left_pico: the remaining amount.
+        per_call_pico: the same per call expected in the rest of the window; None if that is unknown.
+        price_e6: the quality, in millionths, that a cost of `per_call_pico` must bring.
     """
 
     left_pico: int
@@ -119,7 +119,7 @@ class BudgetPace:
     price_e6: int = START_E6
 
     def next_price_e6(self, cost_pico: int) -> int:
-        """Return the price after a call of some cost."""
+        """Return the price after a call."""
         if not self.per_call_pico:
             return self.price_e6
         moved = STEP_E6 * (cost_pico - self.per_call_pico) // self.per_call_pico
@@ -128,7 +128,7 @@ class BudgetPace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingRequest:
-    """What a caller wants of the call; amounts in 10⁻¹² of the currency, None where it says nothing."""
+    """Constraints of a call; amounts in 10⁻¹² of the currency; None: not given."""
 
     quality_e6: int | None = None
     value_pico: int | None = None
@@ -137,15 +137,15 @@ class RoutingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedCandidate:
-    """A candidate in the ranking; all but the name are None without a price.
+    """A candidate in the ranking; fields are None without a price.
 
     Attributes:
-        cost_pico: the expected cost, between `low_pico` and `high_pico`.
+        cost_pico: the expected cost, with the interval `low_pico` to `high_pico`.
         quality_e6: the expected score.
-        chance_e6: how likely its mean score reaches the quality.
-        odds_e6: how likely it is the choice; the odds of all add up to 1,000,000.
-        results: the outcomes of the kind of task behind it.
-        out: why it cannot be the choice.
+        chance_e6: the probability that its mean score reaches the quality.
+        odds_e6: the probability that it is chosen; all add up to 1,000,000.
+        results: the number of its outcomes of the kind of task.
+        out: the reason why it cannot be chosen.
     """
 
     name: str
@@ -160,13 +160,13 @@ class RankedCandidate:
 
 
 def calls_left(*, calls: int, before: int | None, elapsed_e6: int, first_e6: int) -> int:
-    """Return how many calls to expect in the rest of a window.
+    """Return the expected number of calls in the rest of a window.
 
     Args:
-        calls: the calls of the window up to now, with this one.
-        before: the calls of the window before; None if it is unknown.
-        elapsed_e6: how much of the window is over.
-        first_e6: how much was over at the first of its calls. A budget without a window before began with that one.
+        calls: the calls of the window so far, including this one.
+        before: the calls of the previous window; None if it is unknown.
+        elapsed_e6: the elapsed part of the window.
+        first_e6: the elapsed part at its first call, at which a budget without a previous window began.
     """
     if before is None:
         seen, over_e6 = calls * ONE, max(_LEAST_E6, elapsed_e6 - first_e6)
@@ -176,14 +176,14 @@ def calls_left(*, calls: int, before: int | None, elapsed_e6: int, first_e6: int
 
 
 def elapsed_e6(starts_at: datetime, resets_at: datetime, now: datetime) -> int:
-    """Return how much of a window is over, in millionths."""
+    """Return the elapsed part of a window, in millionths."""
     return (now - starts_at) * ONE // (resets_at - starts_at)
 
 
 def rank_candidates(
     candidates: Sequence[Candidate], wish: RoutingRequest, pace: BudgetPace | None
 ) -> list[RankedCandidate]:
-    """Return the candidates with their odds, the likeliest first; without an admissible one all odds are 0."""
+    """Return the candidates with their odds, the highest first; all odds are 0 without an admissible one."""
     size, ease = _size_of_kind(candidates), _ease_of_kind(candidates)
     estimates = [_Estimate.of(each, wish, size, ease) for each in candidates if each.reference_pico is not None]
     out: dict[str, ExclusionReason] = {each.name: each.out for each in candidates if each.reference_pico is None}
@@ -205,7 +205,7 @@ def rank_candidates(
 
 
 def draw_choice(ranked: Sequence[RankedCandidate], key: str) -> RankedCandidate | None:
-    """Draw the choice by the odds; the same key draws the same. None if nothing is admissible."""
+    """Draw the choice by the odds, deterministically by the key; None without an admissible candidate."""
     ticket = int.from_bytes(sha256(key.encode()).digest()) % ONE
     for each in ranked:
         ticket -= each.odds_e6
@@ -215,7 +215,7 @@ def draw_choice(ranked: Sequence[RankedCandidate], key: str) -> RankedCandidate 
 
 
 def explain_rank(ranked: RankedCandidate) -> str:
-    """Say in a sentence why a candidate is where it is."""
+    """Explain a candidate's place in the ranking in a sentence."""
     if ranked.out is not None:
         return _WHY_OUT[ranked.out]
     if not ranked.results:
@@ -237,7 +237,7 @@ class _Estimate:
 
     @classmethod
     def of(cls, candidate: Candidate, wish: RoutingRequest, size: float, ease: float) -> "_Estimate":
-        """Estimate quality by a beta distribution, and the cost by a mean that is shrunk to the kind's."""
+        """Estimate quality by a beta distribution, and cost by a mean shrunk towards that of the kind."""
         kind, everything = candidate.of_kind, candidate.all_round
         rate = min(0.99, max(0.01, _rate(everything) + ease))
         prior = min(MOST_PRIOR, max(2, everything.results))
@@ -283,13 +283,13 @@ def _rate(sums: OutcomeSums) -> float:
 
 
 def _ease_of_kind(candidates: Sequence[Candidate]) -> float:
-    """Return how much better than all round the candidates do in the kind of task, which is hard or easy for all."""
+    """Return the difference between the candidates' success in the kind of task and overall, shrunk towards 0."""
     more = sum(each.of_kind.score_e6 / ONE - each.of_kind.results * _rate(each.all_round) for each in candidates)
     return more / (sum(each.of_kind.results for each in candidates) + PRIOR_EASE)
 
 
 def _size_of_kind(candidates: Sequence[Candidate]) -> float:
-    """Return what a call of the kind costs, in reference costs, by all candidates that have done some; else of any."""
+    """Return the mean cost of a call of the kind in reference costs, over all candidates; without any, of all kinds."""
     sized = [each for each in candidates if not each.is_whole]
     for sums in ([each.of_kind for each in sized], [each.all_round for each in sized]):
         if costs := sum(each.costs for each in sums):
@@ -298,7 +298,7 @@ def _size_of_kind(candidates: Sequence[Candidate]) -> float:
 
 
 def _odds(admissible: Sequence[_Estimate], wish: RoutingRequest, pace: BudgetPace | None) -> list[int]:
-    """Return the odds of candidates, the cheapest first, in millionths that add up exactly."""
+    """Return the odds of candidates, ordered by cost, in millionths that add up exactly."""
     if not admissible:
         return []
     wins = [0] * len(admissible)
@@ -326,7 +326,7 @@ def _odds(admissible: Sequence[_Estimate], wish: RoutingRequest, pace: BudgetPac
 
 
 def _penalty(cost_pico: int, wish: RoutingRequest, pace: BudgetPace | None) -> float:
-    """Return the quality that a cost must bring: by what a good result is worth, and by the pace of the budget."""
+    """Return the quality that a cost must bring, by the value of a good result and the pace of the budget."""
     penalty = 0.0
     if wish.value_pico:
         penalty += cost_pico / wish.value_pico
@@ -337,6 +337,6 @@ def _penalty(cost_pico: int, wish: RoutingRequest, pace: BudgetPace | None) -> f
 
 @cache
 def _column(at: int) -> tuple[float, ...]:
-    """Return the deviations of a candidate at the points: each quantile once, in an order that is its own."""
+    """Return a candidate's deviations at the lattice points: each quantile once, in its own order."""
     factor = pow(_GENERATOR, at, _POINTS)
     return tuple(_QUANTILES[point * factor % _POINTS] for point in range(_POINTS))

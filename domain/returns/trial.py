@@ -1,4 +1,4 @@
-"""Trials: an amount that an agent gets in stages, as long as what it shows is not below the bar of the next. Pure."""
+"""Trials: an amount paid to an agent in stages, each if its evidence reaches the stage's bar. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _WHOLE_BPS = 10_000
 
 
 class TrialStatus(StrEnum):
-    """Whether further stages can be paid."""
+    """Status of a trial."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -24,7 +24,7 @@ class TrialStatus(StrEnum):
 
 
 class StopReason(StrEnum):
-    """Why a trial was stopped: the bar that was not reached, or its budget was closed."""
+    """Reason why a trial was stopped: the missed bar, or a closed budget."""
 
     RESULTS = "results"
     ROI = "roi"
@@ -33,15 +33,14 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialStage:
-    """One stage.
+    """A stage of a trial.
 
     Attributes:
-        due_at: when it is paid, or the trial stops.
+        due_at: when it is paid, or the trial is stopped.
         share_bps: its part of the amount, in ten-thousandths.
-        results: how many accepted results there must be by then, since the trial began; those that the agent reports of
-            itself do not count.
-        roi_e4: what the lower bound of its confirmed, matured ROI since then must be, in ten-thousandths; 0 is a margin
-            of nothing. None asks for none.
+        results: the minimum number of accepted results since the trial began, without self-reported ones.
+        roi_e4: the minimum lower bound of its confirmed, matured ROI since then, in ten-thousandths; 0 is breaking
+            even. None for no minimum.
     """
 
     due_at: datetime
@@ -50,7 +49,7 @@ class TrialStage:
     roi_e4: int | None = None
 
     def stored(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the JSON to store."""
         return {
             "due_at": rfc3339(self.due_at),
             "share_bps": self.share_bps,
@@ -60,20 +59,20 @@ class TrialStage:
 
     @classmethod
     def kept(cls, value: Mapping[str, Any]) -> "TrialStage":
-        """Read it back."""
+        """Parse the JSON of `stored`."""
         return cls(**{**value, "due_at": datetime.fromisoformat(value["due_at"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEvidence:
-    """What an agent has shown since its trial began; an ROI of None is not known yet."""
+    """Evidence of an agent since its trial began; the ROI is None while it is unknown."""
 
     results: int
     roi_e4: int | None
 
 
 def check_stages(stages: Sequence[TrialStage], amount_minor: int) -> list[int]:
-    """Return what each stage pays, to the cent.
+    """Return the amount of each stage, to the cent.
 
     Raises:
         Invalid: there are none or too many, they are not in the order of their times, or do not share the whole amount.
@@ -88,7 +87,7 @@ def check_stages(stages: Sequence[TrialStage], amount_minor: int) -> list[int]:
 
 
 def missed_bar(stage: TrialStage, shown: TrialEvidence) -> StopReason | None:
-    """Return the bar of a stage that is not reached; None if all are. An ROI that is not known reaches none."""
+    """Return the missed bar of a stage; None if all are reached. An unknown ROI misses its bar."""
     if shown.results < stage.results:
         return StopReason.RESULTS
     if stage.roi_e4 is not None and (shown.roi_e4 is None or shown.roi_e4 < stage.roi_e4):

@@ -1,1 +1,1 @@
-"""Usage and its cost: events and their sums, prices of models and meters, and exact arithmetic."""
+"""Usage events, their cost by models and meters, and exact arithmetic."""

@@ -17,15 +17,15 @@ from domain.common.money import plain_number, scale_of
 PICO = 10**12
 #: Unit prices are held as integers of 10⁻²⁷.
 SCALE = 27
-#: The most decimals that a unit price may have: a binary fraction printed as a decimal has up to 24.
+#: The maximum decimals of a unit price.
 MAX_DECIMALS = 24
-#: The largest unit price, and the largest decimal quantity, in whole units.
+#: The maximum unit price, and the maximum decimal quantity, in whole units.
 MAX_WHOLE = 10**12
-#: The most that one call may cost, in pico: what a 64-bit column holds. Meters and sums can cost more.
+#: The maximum cost of a call, in pico: that of a 64-bit column. Meters and sums can cost more.
 MAX_PICO = 2**63 - 1
 
 _PICO_DECIMALS = 12
-#: Sums of quantities have a few digits more than a single one. An operation that would round raises an error.
+#: A context with room for sums, in which an operation that would round raises an error.
 _EXACT = Context(prec=60, traps=[Inexact])
 
 
@@ -43,9 +43,9 @@ def parse_price(value: object, field: str = "price") -> Decimal:
 
 
 def parse_decimal(value: object, field: str, *, decimals: int, bounded: bool = True) -> Decimal:
-    """Read a number that is not negative, with at most so many decimals; `Invalid` names the field.
+    """Read a number of zero or more with at most `decimals` decimals; `Invalid` names the field.
 
-    It is at most 10¹², unless it is not `bounded`: a sum of quantities that are recorded already.
+    The maximum is 10¹² if it is `bounded`; sums of recorded quantities are not.
     """
     text = plain_number(value)
     if text is None or text.startswith("-"):
@@ -82,7 +82,7 @@ def multiply_exactly(one: Decimal, other: Decimal) -> Decimal:
 
 
 def to_scaled(number: Decimal, scale: int = SCALE) -> int:
-    """Return a decimal as an integer of 10⁻ˢᶜᵃˡᵉ; it must have no more decimals than that."""
+    """Convert a decimal to an integer of 10⁻ˢᶜᵃˡᵉ; it must have no more decimals than that."""
     sign, digits, exponent = number.as_tuple()
     power = int(exponent) + scale
     whole = int("".join(map(str, digits)) or "0")
@@ -94,7 +94,7 @@ def to_scaled(number: Decimal, scale: int = SCALE) -> int:
 
 
 def from_scaled(whole: int, scale: int = SCALE) -> Decimal:
-    """Return an integer of 10⁻ˢᶜᵃˡᵉ as the decimal that it stands for, exactly."""
+    """Convert an integer of 10⁻ˢᶜᵃˡᵉ to a decimal, exactly."""
     return without_trailing_zeros(Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale)))
 
 
@@ -108,27 +108,27 @@ def to_pico(whole: int, scale: int) -> int:
 
 
 def format_pico(amount_pico: int) -> str:
-    """Write pico as a plain decimal of whole units of money, without trailing zeros: 1234000 is `"0.000001234"`."""
+    """Format pico as a plain decimal of whole units of money: 1234000 is `"0.000001234"`."""
     return f"{from_scaled(amount_pico, _PICO_DECIMALS):f}"
 
 
 def minor_pico(asset: str) -> int:
-    """Return how many pico a minor unit of the asset is."""
+    """Return the pico in a minor unit of the asset."""
     return _power(_PICO_DECIMALS - scale_of(asset))
 
 
 def to_minor(amount_pico: int, asset: str) -> int:
-    """Return the charge for an amount, in minor units of its asset, rounded up once."""
+    """Convert an amount to minor units of its asset, rounded up once."""
     return -(-amount_pico // minor_pico(asset))
 
 
 def to_exact_minor(amount_pico: int, asset: str) -> Decimal:
-    """Return an amount in minor units of its asset, with decimals."""
+    """Convert an amount to minor units of its asset, with decimals."""
     return from_scaled(amount_pico, _PICO_DECIMALS - scale_of(asset))
 
 
 def to_credits(amount_pico: int, price: CreditPrice) -> int:
-    """Return the credits that an amount in the price's currency costs, in minor units, rounded up once."""
+    """Convert an amount in the price's currency to credits, in minor units, rounded up once."""
     credits_minor, money_minor = price.rate()
     return -(-amount_pico * credits_minor // (money_minor * minor_pico(price.currency)))
 

@@ -1,7 +1,7 @@
-"""Usage in arrears: which part of an event goes on an invoice, and in which sum. Pure.
+"""Usage in arrears: the amounts of an event that go on an invoice. Pure.
 
-An event names its spend, or is charged to credits, and then it is prepaid; or it goes on a bill, and then nothing else
-is charged for it. Which of the two is decided when it comes in, by the billing terms that hold then.
+An event is either prepaid, because it names a spend or is charged to credits, or it is on a bill and not charged
+otherwise. The billing terms at its receipt decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ WHOLE_E6 = 10**6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrearsRules:
-    """The platform's settings of usage in arrears.
+    """Settings of usage in arrears.
 
     Attributes:
-        unpaid_limit: what may be unbilled and unpaid, for terms that state nothing else.
-        markup_e6: what is charged beyond the cost of calls of models, in 10^-6 of it.
+        unpaid_limit: the default maximum of unbilled usage and unpaid invoices.
+        markup_e6: the markup on the cost of model calls, in 10^-6 of it.
     """
 
     unpaid_limit: Amounts
@@ -35,11 +35,11 @@ class ArrearsRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpaidUsage:
-    """What an organization in arrears owes for usage and invoices, and what it may owe. Amounts are minor units.
+    """Unbilled usage and unpaid invoices of an organization, and their limit. Amounts are minor units.
 
     Attributes:
-        unbilled_minor: usage that is on no invoice yet, rounded up.
-        invoiced_minor: what is open of its invoices.
+        unbilled_minor: usage without an invoice, rounded up.
+        invoiced_minor: the unpaid amount of invoices.
     """
 
     currency: str
@@ -69,11 +69,11 @@ class UnpaidUsage:
         return f"{unbilled} of usage are not invoiced and {invoiced} of invoices are not paid; the limit is {limit}."
 
     def refusal(self) -> Invalid | None:
-        """Return why usage that asks first is refused; None within the limit."""
+        """Return the reason to refuse usage that is authorized before; None within the limit."""
         if not self.is_limit_reached:
             return None
         return UnpaidLimit(
-            f"{self.sentence} Pay the open invoices, or have an operator agree a higher limit.",
+            f"{self.sentence} Pay the open invoices, or ask an operator for a higher limit.",
             extra={
                 "unpaid": format_amount(self.total_minor, self.currency),
                 "limit": format_amount(self.limit_minor, self.currency),
@@ -83,10 +83,10 @@ class UnpaidUsage:
 
 
 class BilledStatus(StrEnum):
-    """How an event is paid for.
+    """Payment status of an event.
 
-    `prepaid`: credits paid for it, and an invoice shows it at zero. `unbilled`: on a bill that is not collected yet.
-    `billed`: its bill was collected. `void`: an operator took it off its bill.
+    `prepaid`: paid with credits, and at zero on an invoice. `unbilled`: on a bill that is not collected yet. `billed`:
+    its bill was collected. `void`: an operator removed it from its bill.
     """
 
     PREPAID = "prepaid"
@@ -96,7 +96,7 @@ class BilledStatus(StrEnum):
 
 
 class PriceSource(StrEnum):
-    """The source of the price of usage, in the order of an invoice's lines."""
+    """Source of a price, in the order of an invoice's lines."""
 
     MODEL = "model"
     AGENT = "agent"
@@ -105,7 +105,7 @@ class PriceSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledAmount:
-    """The amount that one event adds to one sum of its bill.
+    """Addition of an event to a sum of its bill.
 
     Attributes:
         source: the source of the price.
@@ -120,13 +120,13 @@ class BilledAmount:
     pico: int = 0
 
     def plus(self, other: "BilledAmount") -> "BilledAmount":
-        """Return what two events add to one sum."""
+        """Add up the additions of two events."""
         return replace(self, quantity=add_exactly(self.quantity, other.quantity), pico=self.pico + other.pico)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteredQuantity:
-    """A charged meter's quantity for an event, and its price; `charge` and `currency` are None without one."""
+    """Quantity and price of a charged meter for an event; `charge` and `currency` are None without a price."""
 
     number: int
     quantity: Decimal
@@ -136,7 +136,7 @@ class MeteredQuantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCost:
-    """The event's own cost, by the price of a model or an agent."""
+    """The event's own cost by the price of a model or an agent."""
 
     source: PriceSource
     ref: str
@@ -176,7 +176,7 @@ def billed_amounts(
     for each in metered:
         if each.charge is not None and rate_quantity(each.quantity, each.charge) > most_pico:
             raise InvalidEvent(
-                "The event costs more than an invoice may come to, which is "
+                "The event costs more than the maximum of an invoice, which is "
                 f"{format_amount(MAX_AMOUNT_MINOR, currency)} {currency}. Correct its quantity."
             )
     return tuple(parts)
@@ -184,7 +184,7 @@ def billed_amounts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBill:
-    """The bill that a month's events are added to until it is collected; later events go to the next number."""
+    """Open bill of a month; later events go to the next number."""
 
     month: date
     number: int
@@ -192,10 +192,10 @@ class OpenBill:
 
 @dataclass(slots=True, kw_only=True)
 class UnbilledTotal:
-    """The total of an organization's usage that is not invoiced yet, while events are added to it.
+    """Total of an organization's uninvoiced usage, while events are added.
 
-    One invoice may have late usage of several months, so the total is over all months. Part of an invoice's maximum is
-    reserved for rounding, and for events that other requests add without a lock.
+    It is over all months, because an invoice may have late usage of several. Part of an invoice's maximum is reserved
+    for rounding, and for events that other requests add without a lock.
 
     Attributes:
         currency: the currency of the bills.
@@ -240,7 +240,7 @@ class UnbilledTotal:
         """
         if self.pico > self.most_pico:
             raise InvalidEvent(
-                "The event costs more than an invoice may come to together with the usage that is not invoiced yet, "
+                "The event exceeds the maximum of an invoice together with uninvoiced usage, "
                 f"which is {format_amount(MAX_AMOUNT_MINOR, self.currency)} {self.currency} at most. Correct its "
                 "quantity, or send it after the next invoice."
             )

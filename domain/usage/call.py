@@ -46,10 +46,10 @@ class Cost(NamedTuple):
 
 
 def call_of(data: Mapping[str, Any]) -> ModelCall | None:
-    """Return the call of a model that an event's data reports; None when it reports none.
+    """Return the model call in an event's data, or None.
 
-    It is `model` with `usage` in units of `TokenUsage`; or `shape` with the vendor's own `answer`, which may also stand
-    in `data` itself.
+    The data has `model` and `usage` in units of `TokenUsage`; or `shape` and the vendor's `answer`, which can also be
+    `data` itself.
 
     Raises:
         Invalid: `usage.unreadable`, or an unknown unit.
@@ -71,10 +71,10 @@ def call_of(data: Mapping[str, Any]) -> ModelCall | None:
 
 
 def quantity_of(given: object) -> Decimal:
-    """Read how many units of its agent's work an event reports.
+    """Read the quantity of an agent's work that an event reports.
 
     Raises:
-        Invalid: it is no quantity.
+        Invalid: it is not a quantity.
     """
     return parse_decimal(given, "data.quantity", decimals=QUANTITY_DECIMALS)
 
@@ -94,12 +94,12 @@ def cost_of_use(agent_id: str, creator_org_id: str, price_minor: int, shares: Sh
 
 
 def cost_by_model(call: ModelCall, prices: Sequence[ModelPrice], at: datetime) -> Cost:
-    """Return the cost of a call and its tools at a time by the prices of their models; all of it is the platform's.
+    """Return the cost of a call and its tools by the prices of their models; all of it is the platform's share.
 
     Args:
-        call: of a model.
-        prices: that of its model, then those of its tools' models.
-        at: when it was made.
+        call: the call.
+        prices: of its model, then of its tools' models.
+        at: the time of the call.
 
     Raises:
         Invalid: `usage.unit_unpriced`; or it costs more than `MAX_PICO`, or in two currencies.
@@ -122,7 +122,7 @@ def cost_by_model(call: ModelCall, prices: Sequence[ModelPrice], at: datetime) -
 
 
 def unnamed_model_refusal(call: ModelCall, *, is_tool: bool = False) -> Invalid:
-    """Return the refusal of a call, or of a tool's usage in it, that does not say which model it called."""
+    """Return the refusal of a call, or of a tool's usage, without a model."""
     if is_tool:
         return InvalidEvent(
             "The answer has usage of an image tool without its model. Name it in data.answer.tools: "

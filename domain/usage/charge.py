@@ -1,4 +1,4 @@
-"""The charge of an event: by the prices of the meters that count it, otherwise its own cost. Pure."""
+"""Charge of an event: by the prices of its meters, otherwise its own cost. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,28 +18,28 @@ from domain.usage.meter import Aggregation
 
 
 class WaitReason(StrEnum):
-    """The reason why an event is not charged yet."""
+    """Reason why an event is not charged yet."""
 
-    #: It costs something in a currency in which credits have no price, and that has no exchange rate.
+    #: Its currency has no exchange rate.
     RATE = "rate"
-    #: It costs more than one charge may be, or would have its organization owe more than that.
+    #: Its cost, or the resulting debt of the organization, exceeds the maximum of a charge.
     AMOUNT = "amount"
-    #: The event is not there, because its month was detached.
+    #: Its month was detached.
     EVENT = "event"
-    #: The books refuse the charge.
+    #: The ledger refuses the charge.
     BOOKS = "books"
-    #: It is the use of an agent, for which the credits do not suffice.
+    #: The credits do not suffice for the use of an agent.
     CREDITS = "credits"
-    #: It is the use of an agent, which a spend control refuses.
+    #: A spend control refuses the use of an agent.
     LIMIT = "limit"
 
 
-#: What waits for an operator, and for which nothing may come: only then is a charge voided.
+#: Reasons for which an operator can void a charge.
 VOIDABLE = frozenset({WaitReason.AMOUNT, WaitReason.EVENT, WaitReason.BOOKS})
 
 
 def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: bool = False) -> None:
-    """Refuse to void what can still be charged, was charged, or is owed to a creator too.
+    """Refuse to void a charge that can still be made, was made, or is owed to a creator too.
 
     Args:
         waits_for: the reason why it is not charged yet.
@@ -78,7 +78,7 @@ class MeteredPart:
 
 
 def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | None) -> None:
-    """Refuse to charge for a meter whose events do not each add to a cost.
+    """Refuse to charge for a meter whose events do not each add a cost.
 
     Raises:
         Conflict: `meter.not_chargeable`.
@@ -93,12 +93,12 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRules:
-    """How costs in money are charged to credits.
+    """Rules for charging costs in money to credits.
 
     Attributes:
-        granted: the value of a granted credit, in the currency in which credits are sold.
-        markup_e6: what is charged beyond the events' own costs, in 10^-6 of them.
-        granted_minor: how much of these granted credits pay in a month, in minor units of that currency.
+        granted: the value of a granted credit, in the currency of credit sales.
+        markup_e6: the markup on the events' own costs, in 10^-6 of them.
+        granted_minor: the maximum of these costs that granted credits pay in a month, in minor units of that currency.
     """
 
     granted: CreditPrice
@@ -106,19 +106,19 @@ class CostRules:
     granted_minor: int = 0
 
 
-#: Credits that were paid for, the exact money paid for them, both in minor units, and its currency.
+#: Credits, the exact money paid for them, both in minor units, and its currency.
 PaidCredits = tuple[int, Fraction, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCharge:
-    """The charge of an event: a cost in money, which credits pay by what was paid for them, and an amount of credits.
+    """Charge of an event: a cost in money, which credits pay at their purchase price, and an amount of credits.
 
     Attributes:
-        pico: the cost, in pico of the currency in which credits are sold.
+        pico: the cost, in pico of the currency of credit sales.
         credits_minor: prices in credits, in minor units.
-        has_own: whether the cost includes the event's own in money.
-        rates: by currency, its value for one unit of the currency in which credits are sold, which is among them.
+        has_own: whether the cost includes the event's own cost in money.
+        rates: by currency, its amount for one unit of the currency of credit sales, which is among them.
     """
 
     rules: CostRules
@@ -129,18 +129,17 @@ class EventCharge:
 
     @property
     def most_minor(self) -> int:
-        """The credits that are owed if nothing of it is paid: the cost is counted at the granted value."""
+        """The maximum in credits, with the cost at the value of granted credits."""
         return self.credits_minor + to_credits(self.pico, self.rules.granted)
 
     def less(self, paid_minor: int, lots: Sequence[PaidCredits]) -> "EventCharge":
         """Return the rest after a payment of credits, which pays the cost first.
 
-        Credits that were granted or are owed, and those paid for in a currency without a rate, count at the granted
-        value.
+        Granted and owed credits, and those paid for in a currency without a rate, count at the granted value.
 
         Args:
-            paid_minor: the credits that were paid.
-            lots: those of them that were paid for.
+            paid_minor: the paid credits.
+            lots: those of them that were purchased.
         """
         worth, others = Fraction(), paid_minor
         for credits_minor, money, asset in lots:
@@ -160,13 +159,13 @@ def charge_of(
     rules: CostRules,
     rates: Mapping[str, Fraction] | None = None,
 ) -> EventCharge | WaitReason:
-    """Return the charge of an event, or why it has to wait. Each of its two amounts is rounded up once.
+    """Return the charge of an event, or why it waits. Each of its two amounts is rounded up once.
 
     Args:
-        parts: the parts read by charged meters.
-        cost: the event's own cost, in pico of a currency; it is charged once, even if several meters charge by it.
-        rules: how costs in money are charged.
-        rates: by currency, its value for one unit of the currency in which credits are sold.
+        parts: the parts of charged meters.
+        cost: the event's own cost, in pico of a currency; charged once, even if several meters charge it.
+        rules: the rules for costs in money.
+        rates: by currency, its amount for one unit of the currency of credit sales.
     """
     pico: Counter[str] = Counter()
     try:

@@ -1,11 +1,11 @@
-"""The price of a meter's quantity: per unit, by tiers, or by package, after free units.
+"""Price of a meter's quantity: per unit, by tiers, or by package, after free units.
 
-The models are those of the field: *per unit* (Lago's standard, Stripe's `per_unit`, OpenMeter's unit), *graduated*
-(each unit at the price of the tier that it falls in: Lago's graduated, Stripe's `tiers_mode=graduated`, OpenMeter's
-tiered), *volume* (every unit at the price of the tier that the total reaches) and *package* (packages begun; Lago's
-package, Stripe's `transform_quantity` with `round=up`). A tier's `up_to` is inclusive, as Stripe's is; its flat price
-is added once when a quantity reaches the tier, and with volume that of the one tier only. A quantity of zero costs
-nothing. Free units are deducted from the quantity first, as in Lago.
+The models are *per unit* (Lago's standard, Stripe's `per_unit`, OpenMeter's unit), *graduated* (each unit at the price
+of its tier: Lago's graduated, Stripe's `tiers_mode=graduated`, OpenMeter's tiered), *volume* (every unit at the price
+of the tier that the total reaches) and *package* (packages begun; Lago's package, Stripe's `transform_quantity` with
+`round=up`). A tier's `up_to` is inclusive, as Stripe's is; its flat price is added once when a quantity reaches the
+tier, and with volume that of the one tier only. A quantity of zero costs nothing. Free units are deducted from the
+quantity first, as in Lago.
 
 Sources: https://getlago.com/docs/guide/plans/charges/charge-models/graduated, …/volume, …/package;
 https://docs.stripe.com/billing/subscriptions/usage-based/pricing-models; https://openmeter.io/docs/billing/overview.
@@ -28,7 +28,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTier:
-    """The units above the previous tier up to and including `up_to` (None: all further ones), and their prices."""
+    """Units above the previous tier up to and including `up_to` (None: all further ones), and their prices."""
 
     up_to: Decimal | None
     unit_price: Decimal
@@ -45,7 +45,7 @@ class PerUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graduated:
-    """Each unit at the price of the tier that it falls in."""
+    """Each unit at the price of its tier."""
 
     tiers: tuple[PriceTier, ...]
     free_units: Decimal = ZERO
@@ -57,7 +57,7 @@ class Graduated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """Every unit at the price of the tier that the total reaches; more units may cost less than fewer."""
+    """Every unit at the price of the tier that the total reaches, so more units may cost less."""
 
     tiers: tuple[PriceTier, ...]
     free_units: Decimal = ZERO
@@ -97,10 +97,10 @@ def rate_quantity(quantity: int | Decimal, charge: Charge) -> int:
 
 
 def rate_step(before: int | Decimal, quantity: int | Decimal, charge: Charge) -> int:
-    """Return the cost that a further quantity adds to a period with `before` used already, in pico.
+    """Return the cost that a quantity adds to a period with `before` used already, in pico.
 
-    The steps of a period add up to the cost of the whole quantity. With volume prices a step can be negative, if it
-    reaches a cheaper tier, which applies to all units. `Invalid` as for `rate_quantity`.
+    The steps of a period add up to the cost of the whole quantity. With volume prices a step that reaches a cheaper
+    tier can be negative. `Invalid` as for `rate_quantity`.
     """
     # Added as integers: a sum of decimals is rounded to 28 digits.
     earlier = _total(before)
@@ -137,7 +137,7 @@ def parse_charge(document: Mapping[str, object]) -> Charge:
 
 
 def charge_to_json(charge: Charge) -> dict[str, object]:
-    """Return the document that `parse_charge` reads."""
+    """Return the JSON that `parse_charge` reads."""
     free = {"free_units": f"{charge.free_units:f}"} if charge.free_units else {}
     match charge:
         case PerUnit():

@@ -1,7 +1,7 @@
-"""A usage event: a CloudEvent in JSON (https://github.com/cloudevents/spec, version 1.0.2) that says what was consumed.
+"""Usage events: CloudEvents in JSON (https://github.com/cloudevents/spec, version 1.0.2) about consumption.
 
-What Bursar reads of it stands in `data`, under the names of `ATTRIBUTES`; the rest of `data` is the sender's own, and
-meters read properties of it. The module is pure: the caller gives the time.
+Bursar reads `ATTRIBUTES` of `data`; the rest of `data` is the sender's own, and meters read properties of it. Pure: the
+caller gives the time.
 """
 
 import hashlib
@@ -16,24 +16,24 @@ from domain.common.errors import Invalid, LateEvent
 from domain.common.ids import is_id
 from domain.common.text import is_storable
 
-#: How many events one request may hold.
+#: The maximum number of events in a request.
 MAX_EVENTS = 5_000
-#: The longest text of an attribute, and the largest event in bytes of JSON.
+#: The maximum length of an attribute, and of an event in bytes of JSON.
 MAX_ATTRIBUTE = 200
 MAX_EVENT_BYTES = 65_536
-#: How far ahead of our clock a sender's may be.
+#: The maximum by which a sender's clock may be ahead.
 AHEAD = timedelta(minutes=5)
-#: Sources that only the platform may name, so that no tenant takes the place of an event that the platform sends.
+#: The prefix of the platform's sources, which tenants cannot use.
 PLATFORM_SOURCE = "platform:"
 
-#: What of `data` says who consumed and what for; the sender's own words.
+#: Members of `data` about the consumer and the purpose, chosen by the sender.
 ATTRIBUTES = ("run_id", "step_id", "parent_id", "action", "provider", "model")
-#: What of `data` names something of Bursar's, by the prefix of its id.
+#: Members of `data` that are ids of Bursar, with their prefix.
 REFERENCES: Mapping[str, str] = {"agent_id": "agt", "project_id": "prj", "department_id": "dep", "spend_id": "spd"}
-#: What of `data` names the agent of the marketplace that was used. It is kept with the use, and is no column of events.
+#: The member of `data` with the used marketplace agent. It is stored with the use, not as a column of events.
 PAYEE = "payee_agent_id"
 
-#: All of these, and None instead of a prefix where the words are the sender's own.
+#: All of these with their prefix; None for members chosen by the sender.
 _NAMED = (*((name, None) for name in ATTRIBUTES), *REFERENCES.items(), (PAYEE, "agt"))
 _REQUIRED = ("specversion", "id", "source", "type")
 _OPTIONAL = ("subject", "time", "datacontenttype", "dataschema", "data")
@@ -42,13 +42,13 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-#: What was parsed has no circles, so none are looked for.
+#: Parsed JSON has no cycles, so the check is off.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, check_circular=False)
 _JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json(?:\s*;.*)?", re.IGNORECASE)
 
 
 class InvalidEvent(Invalid):
-    """A usage event is not valid, so it cannot be counted."""
+    """A usage event is invalid and cannot be counted."""
 
     code = "usage.invalid_event"
 
@@ -58,7 +58,7 @@ class HeldSpend(InvalidEvent):
 
 
 class UsageEvent(NamedTuple):
-    """One usage event.
+    """A usage event.
 
     Attributes:
         source: the reporter; source and `id` are unique together within an organization.
@@ -87,7 +87,7 @@ class UsageEvent(NamedTuple):
 
     @property
     def is_collected(self) -> bool:
-        """Whether it comes from the platform itself, such as from the spend log of a proxy."""
+        """Whether the platform sends it, such as from the spend log of a proxy."""
         return self.source.startswith(PLATFORM_SOURCE)
 
     def get(self, name: str) -> str | None:
@@ -136,7 +136,7 @@ def event_from(document: object, *, now: datetime) -> UsageEvent:
 
 
 def check_time(event: UsageEvent, *, now: datetime, late: timedelta) -> None:
-    """Refuse an event that is too old to be counted, or that has not happened yet.
+    """Refuse an event that is too old, or in the future.
 
     Raises:
         LateEvent: it is older than `late`.

@@ -1,11 +1,11 @@
-"""A row of a LiteLLM proxy's spend log → a usage event. Pure.
+"""Conversion of a row of a LiteLLM proxy's spend log to a usage event. Pure.
 
-The row is `LiteLLM_SpendLogs` of the proxy's schema, as `GET /spend/logs` and `GET /spend/logs/v2` show it. Whose it is
-stands in one of its own fields as an id of ours: `organization_id`, `team_id` or `user`, which the proxy has of the key
-of the call. What a caller of the proxy sets with its request (`metadata.spend_logs_metadata`, or `end_user`) names the
-owner only where callers are trusted. The metadata may also name agent, run, step and action, and an agent of the
-marketplace that was used by the call. What a call cost is rated here, from its tokens; what the proxy thought it cost
-is kept beside it, and compared. Nothing that a caller sets reaches the event in a form that PostgreSQL cannot hold.
+The row is `LiteLLM_SpendLogs` of the proxy's schema, as `GET /spend/logs` and `GET /spend/logs/v2` show it. Its owner
+is one of our ids in `organization_id`, `team_id` or `user`, which the proxy copies from the key of the call. Fields
+that the caller sets (`metadata.spend_logs_metadata`, or `end_user`) name the owner only if callers are trusted. The
+metadata may also name agent, run, step, action, and a marketplace agent that the call used. The cost is computed here
+from the tokens, and compared with that of the proxy, which is stored too. Values that PostgreSQL cannot store are left
+out.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ from domain.usage.token_usage import BATCH, MAX_NAME, MAX_QUANTITY, STANDARD
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
-#: The type of a row that is no inference, such as the read of a stored response: no meter of calls reads it.
+#: The event type of rows that are not inference, such as reads of stored responses; no meter of calls reads it.
 MANAGEMENT = "llm.management"
-#: The source and the type of the event of a use that is paid beside the call.
+#: The source and the type of the event of an agent's use, which is charged in addition to the call.
 USES, USE = f"{SOURCE}:uses", "agent.use"
 _DIGEST = "sha256:"
 
-#: Whose the key of the call is, by the proxy.
+#: The fields in which the proxy stores the owner of the call's key.
 _OWNERS = ("organization_id", "team_id", "user")
 _NAMED = (
     *("agent_id", "project_id", "department_id", "run_id", "step_id", "parent_id", "action", "spend_id", SECRET),
@@ -44,12 +44,12 @@ _NAMED = (
 
 
 def organization_of(row: Mapping[str, Any]) -> str | None:
-    """Return whose call a row is by the key of the call; None if the key has no organization as its owner."""
+    """Return the organization that owns the key of the call, or None."""
     return _first_organization(row.get(name) for name in _OWNERS)
 
 
 def claimed_organization(row: Mapping[str, Any]) -> str | None:
-    """Return whose call a row is by what its caller says, which proves nothing; None if it names no organization."""
+    """Return the organization that the caller claims, unproven, or None."""
     return _first_organization((_said(row).get("organization_id"), row.get("end_user")))
 
 
@@ -58,7 +58,7 @@ def _first_organization(values: Iterable[object]) -> str | None:
 
 
 def claimed_spend(row: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the spend that a caller names, and its secret, which together prove who made the spend."""
+    """Return the spend that the caller names, and its secret, which proves who made the spend."""
     said = _said(row)
     spend, secret = said.get("spend_id"), said.get(SECRET)
     if not (isinstance(spend, str) and is_id(spend, "spd") and isinstance(secret, str) and _is_secret(secret)):
@@ -67,7 +67,7 @@ def claimed_spend(row: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def started_at(row: Mapping[str, Any]) -> datetime | None:
-    """Return when a call began; None where the row does not say."""
+    """Return when a call began; None if it is unknown."""
     value = row.get("startTime")
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -78,11 +78,11 @@ def started_at(row: Mapping[str, Any]) -> datetime | None:
 
 
 def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
-    """Return the event of a row, in the form in which events are sent; it is judged as any other.
+    """Return the event of a row in the form of sent events, to be validated like them.
 
     Args:
         row: of the log.
-        heard: whether it has what the caller of the proxy said of it. Without, it is the call alone.
+        heard: whether to include the fields set by the caller.
     """
     at = started_at(row)
     data = _attributed(row) if heard else _proven(row)
@@ -114,13 +114,13 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
 
 
 def use_of(call: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the event of a marketplace agent's use that the caller reported with a call; None without one.
+    """Return the event of a marketplace agent's use that the caller reported with a call, or None.
 
-    It stands beside the event of the call, which costs what its model costs, so that no call is cheap for a word. Its
-    source is another one, so that no caller who chooses a call's id can give it that of a use.
+    It does not replace the event of the call, so a call never gets cheaper by a claim. It has another source, so that a
+    caller who chooses a call's id cannot collide with a use.
 
     Args:
-        call: the event of the row, with what its caller said.
+        call: the event of the row, with the fields set by the caller.
     """
     if PAYEE not in call["data"]:
         return None
@@ -129,11 +129,9 @@ def use_of(call: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _id(request_id: object) -> object:
-    """Return what a call is known by: its id in the log, or the digest of one that cannot be kept.
+    """Return the event id of a call: its id in the log, or a digest if it is too long, not printable, or a card number.
 
-    That is one that is too long, not printable, or a card number.
-
-    Callers may choose the id, so one that looks like a digest is hashed as well: no two calls are known by one.
+    Callers may choose the id, so one that looks like a digest is hashed too, and no two calls share an id.
     """
     if not isinstance(request_id, str) or not request_id:
         return request_id
@@ -157,7 +155,7 @@ def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _proven(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the caller said that proves itself: the spend that has paid, with its secret and its action."""
+    """Return the self-proving claims of the caller: the spend that has paid, with its secret and its action."""
     said = _attributed(row)
     spend, secret, action = (said.get(name) for name in ("spend_id", SECRET, "action"))
     if not (isinstance(spend, str) and is_id(spend, "spd") and secret is not None and _is_secret(action)):
@@ -170,7 +168,7 @@ def _is_secret(value: object) -> bool:
 
 
 def _kept(value: object) -> object:
-    """Return what is kept beside an event as it stands; None where nothing is said that can be kept."""
+    """Return a value that is stored unchanged, or None if it cannot be stored."""
     if isinstance(value, str):
         return storable_json(value) or None
     if isinstance(value, float):
@@ -179,7 +177,7 @@ def _kept(value: object) -> object:
 
 
 def _duration(row: Mapping[str, Any]) -> dict[str, int]:
-    """Return how long a call took; nothing of a batch, whose row is written when it is over."""
+    """Return the duration of a call; nothing for a batch, whose row is written at its end."""
     begun, ended = started_at(row), started_at({"startTime": row.get("endTime")})
     if begun is None or ended is None or ended <= begun or row.get("call_type") in _BATCH:
         return {}
@@ -188,9 +186,9 @@ def _duration(row: Mapping[str, Any]) -> dict[str, int]:
 
 _CALL = {"model": "model", "provider": "custom_llm_provider"}
 _KEPT = ("call_type", "model_group", "spend", "status", "cache_hit")
-#: What the proxy logs beside inference: reads and changes of what is stored. Providers do not charge them, but a read
-#: repeats the usage of the call that made the response. By their names in LiteLLM 1.110.2 (`CallTypes`,
-#: `NON_INFERENCE_CALL_TYPES`); asynchronous ones begin with `a`.
+#: Call types that are not inference: reads and changes of stored objects. Providers do not charge them, but a read
+#: repeats the usage of the original call. Names as in LiteLLM 1.110.2 (`CallTypes`, `NON_INFERENCE_CALL_TYPES`);
+#: asynchronous ones begin with `a`.
 _MANAGEMENT = frozenset(
     prefix + name
     for prefix in ("", "a")
@@ -206,11 +204,11 @@ _MANAGEMENT = frozenset(
         *("cancel_fine_tuning_job", "list_fine_tuning_jobs", "retrieve_fine_tuning_job"),
     )
 )
-#: The row that has the cost of a finished batch: the sums of all its calls. One of a batch that still runs has none.
+#: The call type of the row with the sums of a finished batch; rows of running batches have no cost.
 _BATCH = ("retrieve_batch", "aretrieve_batch")
-#: The totals of a row, and their names in answers that are not of chats.
+#: The totals of a row, and their names in responses other than chats.
 _TOTALS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
-#: Rows of the images endpoints, by the same names.
+#: The call types of the image endpoints.
 _PICTURES = frozenset({"image_generation", "image_edit", "image_variation"})
 
 
@@ -220,11 +218,10 @@ def _is_inference(row: Mapping[str, Any]) -> bool:
 
 
 def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a call used, as `TokenUsage` has it, by the rules for answers of providers.
+    """Return the usage of a call in units of `TokenUsage`, by the rules for provider responses.
 
-    The counts of the row are the totals; the usage that the proxy keeps of the answer has their parts, those totals
-    that the row lacks, and says how the call was served, which decides the price too. A row is never refused: what
-    cannot be read of it counts as text.
+    The row has the totals; the stored usage of the response has their parts, missing totals, and the service tier. A
+    row is never refused: unreadable counts are text.
     """
     kind, seen = str(row.get("call_type")).removeprefix("a"), _mapping(_metadata(row).get("usage_object"))
     usage = _counts(seen)
@@ -255,7 +252,7 @@ def _counts(document: Mapping[str, Any], deep: int = 2) -> dict[str, Any]:
 
 
 def _milliseconds(seen: Mapping[str, Any]) -> int:
-    """Return how much audio was read, where it is counted by its length."""
+    """Return the length of audio input, if it is counted."""
     name = "seconds" if seen.get("type") == "duration" else "prompt_audio_seconds"
     try:
         return milliseconds({name: Decimal(str(seen.get(name)))}, name)
@@ -264,9 +261,9 @@ def _milliseconds(seen: Mapping[str, Any]) -> int:
 
 
 def _was_served(row: Mapping[str, Any]) -> bool:
-    """Return whether a provider served the call: not the proxy's own cache, and not an error that has used nothing.
+    """Return whether a provider served the call, and not the proxy's cache or an error without usage.
 
-    The proxy takes the status from what the caller wrote into the call's metadata, where that says `failure`.
+    The proxy copies the status `failure` from the call's metadata, which the caller can set.
     """
     if str(row.get("cache_hit")).lower() == "true":
         return False
@@ -280,7 +277,7 @@ def _has_used(row: Mapping[str, Any]) -> bool:
 
 
 def has_unread_cost(data: Mapping[str, Any]) -> bool:
-    """Return whether a call cost something at the proxy, of which nothing was read but that it was made."""
+    """Return whether a call had a cost at the proxy, but no usage could be read except the request."""
     used, kept = _mapping(data.get("usage")), _mapping(data.get("litellm"))
     return set(used) - {"tier", "uplifts", "is_sum"} == {"requests"} and _has_used({"spend": kept.get("spend")})
 
@@ -308,7 +305,7 @@ def _count(document: Mapping[str, Any], name: str) -> int:
 
 
 def _number(value: object) -> int | None:
-    """Return a count; None where a value is none. Some write whole numbers with a decimal point."""
+    """Return a count, or None; whole numbers may have a decimal point."""
     if isinstance(value, float | Decimal) and math.isfinite(value) and 0 <= value <= MAX_QUANTITY and value % 1 == 0:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,4 +1,4 @@
-"""Meters: quantities aggregated from the events of one type, by day and by dimensions. Pure."""
+"""Meters: quantities aggregated from events of a type, by day and dimension. Pure."""
 
 import hashlib
 import re
@@ -14,21 +14,21 @@ from domain.common.money import plain_number
 from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEvent, UsageEvent
 from domain.usage.token_usage import UNITS
 
-#: The dimension of everything together.
+#: The dimension for the total.
 ALL = "all"
 MAX_DIMENSIONS = 5
-#: How many values meters may read of the events of one request: one for each event, meter and dimension.
+#: The maximum number of values read in a request: one for each event, meter and dimension.
 MAX_READINGS = 100_000
-#: What a quantity may have before and after the point.
+#: The maximum digits of a quantity before and after the decimal point.
 MAX_WHOLE, MAX_DECIMALS = 10**15, 12
-#: A place in `data`: names with dots between them.
+#: A path in `data`: names with dots between them.
 PROPERTY = re.compile(r"[A-Za-z0-9_-]{1,60}(?:\.[A-Za-z0-9_-]{1,60}){0,4}")
-#: Where the units of a call stand in an event.
+#: The path of a call's units in an event.
 _UNITS = frozenset(f"usage.{unit}" for unit in UNITS)
 
 
 class Aggregation(StrEnum):
-    """How a meter combines the values of events."""
+    """Aggregation of the values of events."""
 
     SUM = "sum"
     COUNT = "count"
@@ -47,12 +47,12 @@ class Meter:
         event_type: the type of the events that it reads.
         aggregation: how values are combined.
         property: the path of the value in `data`; None for `count`.
-        dimensions: attributes of events, or paths in `data`, that quantities are broken down by.
+        dimensions: attributes of events, or paths in `data`, to group by.
         is_charged: whether the organization is charged for its events, by the meter's price if it has one.
         currency: the currency of its price; None without one.
         price: the price of its quantities, in the form that `domain.usage.charge_model.parse_charge` reads.
-        is_own: whether an organization made it, and not the platform.
-        is_default: whether it charges only for calls that the platform collects and no other meter charges for.
+        is_own: whether it belongs to an organization, and not to the platform.
+        is_default: whether it charges only for collected calls that no other meter charges for.
     """
 
     number: int
@@ -70,7 +70,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The reading of one event by one meter.
+    """Reading of an event by a meter.
 
     Attributes:
         meter: the meter's number.
@@ -109,7 +109,7 @@ def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequ
 
 
 class TooManyReadings(Invalid):
-    """An organization's meters would read too many values from the events of one request; send fewer at once."""
+    """The meters would read too many values from the events of one request."""
 
 
 def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[str]) -> None:
@@ -138,12 +138,12 @@ def _values_read(meters: Iterable[Meter]) -> int:
 
 
 def reading_meters(meters: Iterable[Meter], event: UsageEvent) -> list[Meter]:
-    """Return the meters of the event's type that read it: the default one reads only what the platform collects."""
+    """Return the meters of the event's type that read it; the default one reads only collected events."""
     return [meter for meter in meters if event.is_collected or not meter.is_default]
 
 
 def charging_meters(meters: Iterable[Meter]) -> list[Meter]:
-    """Return which of the meters that read an event charge for it: the default one only if no other does."""
+    """Return the meters that charge for an event; the default one only if no other does."""
     charged = [meter for meter in meters if meter.is_charged]
     return [meter for meter in charged if not meter.is_default] or charged
 
@@ -152,7 +152,7 @@ def read_event(meter: Meter, event: UsageEvent) -> Reading:
     """Read an event of the meter's type.
 
     Raises:
-        InvalidEvent: it does not have the value that the meter counts, or a dimension is no short text.
+        InvalidEvent: the value is missing, or a dimension is not a short text.
     """
     value = None if meter.property is None else _at(event.data, meter.property)
     if value is None and event.is_collected and meter.property in _UNITS:

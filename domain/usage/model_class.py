@@ -1,7 +1,7 @@
-"""The class of a model: who serves it, its family, how large it is, and whether it reasons. Pure.
+"""Class of a model: provider, family, size, and reasoning. Pure.
 
-A price list names the provider and whether the model reasons. Family and size are read from the name, as vendors name
-their models: `mini`, `flash`, `haiku`, `8b` are small, `opus`, `pro`, `405b` large, and others between.
+The price list has provider and reasoning. Family and size are derived from the name: `mini`, `flash`, `haiku`, `8b` are
+small, `opus`, `pro`, `405b` large, and others between.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Size(StrEnum):
-    """How large a model is among those of its time."""
+    """Size of a model relative to those of its time."""
 
     SMALL = "small"
     MEDIUM = "medium"
@@ -19,10 +19,10 @@ class Size(StrEnum):
 
 
 class ModelClass(NamedTuple):
-    """The class of a model.
+    """Class of a model.
 
     Attributes:
-        provider: who serves it; None where neither the list nor the name says it.
+        provider: the serving provider; None if neither the list nor the name has it.
     """
 
     provider: str | None
@@ -33,7 +33,7 @@ class ModelClass(NamedTuple):
 
 _WORDS = re.compile(r"[^a-z0-9.]+|(?<=[a-z])\.|\.(?=[a-z])")
 _BILLIONS = re.compile(r"(?:(\d{1,3})x)?(\d{1,4}(?:\.\d)?)b")
-#: A mixture of experts counts all of them.
+#: Limits of sizes in billions of parameters; a mixture of experts counts all experts.
 _SMALL_BILLIONS, _LARGE_BILLIONS = 15, 150
 _SMALL = frozenset({"mini", "nano", "micro", "lite", "small", "tiny", "flash", "haiku", "instant", "fast"})
 _LARGE = frozenset({"opus", "large", "pro", "ultra", "premier", "heavy", "max"})
@@ -49,9 +49,9 @@ def class_of(model: str, *, provider: str | None = None, is_reasoning: bool = Fa
     """Return the class of a model.
 
     Args:
-        model: its name, with or without a provider before it.
-        provider: who serves it, by the price list.
-        is_reasoning: whether the price list says that it reasons; otherwise its name may.
+        model: its name, with or without a provider prefix.
+        provider: by the price list.
+        is_reasoning: by the price list; the name may imply it too.
     """
     head, slash, _ = model.partition("/")
     name = model.rpartition("/")[2].lower()

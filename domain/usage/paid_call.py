@@ -1,8 +1,8 @@
-"""Whether a call in a spend log was paid for by the spend that it names. Pure.
+"""Check whether the spend that a call in a spend log names has paid for it. Pure.
 
-The row of a call is written by whoever makes the call, so what it names proves nothing. The Python client's adapter
-keeps a secret for each call: the spend has its hash in its metadata, and the row of the log the secret. So only who has
-made the spend can name it, and others who can list spends cannot.
+The caller writes the row of a call, so the name of a spend proves nothing. The Python client's adapter makes a secret
+for each call: the spend's metadata has its hash, and the log row the secret. So only the maker of the spend can name
+it, and others who can list spends cannot.
 """
 
 import hashlib
@@ -17,35 +17,36 @@ from domain.common.errors import Invalid
 from domain.common.money import CREDIT, parse_amount
 from domain.usage.event import AHEAD, UsageEvent
 
-#: The member of a spend's metadata that has the hash, and that of the row's data that has the secret.
+#: The names of the hash in the spend's metadata, and of the secret in the row's data.
 HASHED, SECRET = "call_secret_sha256", "spend_secret"
-#: How long a call that has ended may wait for the capture of what was held for it.
+#: How long after a call its hold may be captured.
 CAPTURED_WITHIN = timedelta(hours=1)
-#: How long a call that names a spend is counted before it is charged: the adapter sends its own charges again for less.
+#: The delay of the charge for a call that names a spend; it exceeds the time of the adapter's retries.
 ADAPTER_ENDS_WITHIN = timedelta(minutes=5)
-#: What hexadecimal is written in, because a key of digits can look like a card's.
+#: Letters for hexadecimal digits, because a key of digits can look like a card number.
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 class PaymentCheck(Enum):
-    """The result of checking whether a spend has paid for a call."""
+    """Result of checking whether a spend has paid for a call."""
 
     YES = "yes"
-    #: What the spend has captured counts, and the rest of what the call costs is charged.
+    #: The captured amount is deducted, and the rest of the cost is charged.
     PART = "part"
     NO = "no"
-    #: What was held for it may still be captured.
+    #: Its hold may still be captured.
     LATER = "later"
 
 
 def paying_actions_from(text: str) -> dict[str, int | None]:
-    """Read the actions whose spends pay for calls from a JSON object: what settles a call whole, by action.
+    """Parse the JSON object of actions whose spends pay for calls.
 
     Returns:
-        minor units of credits by action; None where the captured amount counts for what it is.
+        by action, the amount that pays a call in full, in minor units of credits; None: the captured amount is
+        deducted.
 
     Raises:
-        Invalid: it is not such an object, or an amount is not valid.
+        Invalid: it is not such an object, or an amount is invalid.
     """
     try:
         found = json.loads(text)
@@ -57,14 +58,14 @@ def paying_actions_from(text: str) -> dict[str, int | None]:
 
 
 def excess_charge_key(secret: str, spend_id: str) -> str:
-    """Return the client's key by which the adapter charges what a call cost beyond its hold."""
+    """Return the idempotency key with which the adapter charges the cost of a call beyond its hold."""
     digest = hashlib.sha256(json.dumps([secret, spend_id, "beyond"]).encode()).hexdigest()
     return "from-" + digest[:48].translate(_LETTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSpend:
-    """What is read of a spend that a call names. Amounts are in minor units of credits."""
+    """A spend that a call names. Amounts are in minor units of credits."""
 
     agent_id: str | None
     action: str
@@ -77,16 +78,16 @@ class NamedSpend:
 def check_payment(
     event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None], *, now: datetime
 ) -> PaymentCheck:
-    """Return whether a spend of the caller's organization has paid for a call, by what the two say of each other.
+    """Return whether a spend of the caller's organization has paid for a call.
 
-    The spend has the call's secret, is of its agent and action, and is no older than the call. That no other call has
-    named it is for the caller to hold.
+    The spend must have the hash of the call's secret, and its agent and action, and must not be older than the call.
+    The caller ensures that no other call names it.
 
     Args:
         event: the call.
-        spend: that it names.
-        paying: the actions that pay for calls, each with what settles a call whole, in minor units of credits; None
-            where the captured amount counts for what it is.
+        spend: the named spend.
+        paying: by action, the amount that pays a call in full, in minor units of credits; None: the captured amount is
+            deducted.
         now: the time.
     """
     if spend.action not in paying or not _is_of(event, spend):
@@ -101,7 +102,7 @@ def check_payment(
 
 
 def is_made_with(secret: object, spend: NamedSpend) -> bool:
-    """Return whether a secret is the one that a spend was made with."""
+    """Return whether a spend was made with a secret."""
     hashed = spend.metadata.get(HASHED)
     if not isinstance(secret, str) or not isinstance(hashed, str):
         return False

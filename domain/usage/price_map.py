@@ -1,11 +1,11 @@
-"""Reads LiteLLM's map of model prices, `model_prices_and_context_window_backup.json`, exactly.
+"""Parser of LiteLLM's map of model prices, `model_prices_and_context_window_backup.json`.
 
-The map names one price a field: a base (`input_cost_per_token`), for prompts above a length
-(`…_above_200k_tokens`), for how a call is served (`…_batches`, `…_flex`, `…_priority`), or both at once. What it means
-is taken from LiteLLM 1.109.1 (`litellm_core_utils/llm_cost_calc/utils.py`): a band for long prompts prices the whole
-call, xAI's from its first token on and everybody else's above it; a tier has the standard price of what it does not
-name; a missing price of cached tokens is that of input. An entry that has `alias_of` is another name of the entry that
-it names (LiteLLM 1.110.2, `get_model_cost_map.py`). Numbers are read as decimals, never as floats.
+Each field is a price: a base (`input_cost_per_token`), for prompts above a length (`…_above_200k_tokens`), for a
+service tier (`…_batches`, `…_flex`, `…_priority`), or both. The semantics are those of LiteLLM 1.109.1
+(`litellm_core_utils/llm_cost_calc/utils.py`): the band of a long prompt prices the whole call, from its limit on for
+xAI and above it for others; a tier inherits missing prices from the standard one; cached tokens without a price cost as
+input. An entry with `alias_of` is another name of that entry (LiteLLM 1.110.2, `get_model_cost_map.py`). Numbers are
+read as decimals, never as floats.
 """
 
 import json
@@ -60,9 +60,9 @@ _UNITS: Mapping[str, str] = {
     **{f"output_cost_per_second_{it}": f"output_ms_{it}" for it in ("480p", "720p", "768p", "1080p", "2k", "4k")},
     "ocr_cost_per_page": "pages",
 }
-#: All units that the map has prices for, besides searches.
+#: All units with prices in the map, besides searches.
 UNITS_OF_THE_MAP = frozenset(_UNITS.values())
-#: Fields that repeat another one of the entry, in an older form or another unit of account.
+#: Fields that repeat another field in an older form or another unit.
 _SAME = frozenset({"input_cost_per_token_cache_hit", "cost_per_second"})
 _TIERS: Mapping[str, str] = {"batches": "batch"} | {
     name: name for name in ("flex", "priority", "balanced", "ultrafast", "decisions")
@@ -89,7 +89,7 @@ _NO_MODELS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedEntry:
-    """An entry that was not read, and why."""
+    """An entry that was not read, with the reason."""
 
     model: str
     why: str
@@ -97,15 +97,14 @@ class RefusedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceMap:
-    """The contents of a file.
+    """Contents of a file.
 
     Attributes:
-        version: the name of the list; `valid_from` is from when its prices apply.
-        prices: of the models that could be read.
-        refused: entries that could not be read, each with the reason.
+        version: the name of the list, whose prices apply from `valid_from`.
+        prices: of the models that were read.
+        refused: entries that were not read, each with the reason.
         unpriced: models without a price in the map.
-        ignored: the number of entries with a price without a unit of usage here, by field; their other prices were
-            read.
+        ignored: by field without a unit of usage here, the number of entries; their other prices were read.
     """
 
     version: str
@@ -121,7 +120,7 @@ class PriceMap:
 
 
 def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap:
-    """Read a whole file; every entry is in the result, whether it could be read or not.
+    """Parse a file; every entry is in the result, read or not.
 
     Raises:
         Invalid: it is not a JSON object, or names an entry twice.
@@ -154,10 +153,10 @@ def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap
 
 
 def _followed(entry: object, entries: Mapping[str, object]) -> object:
-    """Return the entry that an alias names, or the entry itself if it is none.
+    """Return the entry that an alias names, or the entry itself if it is not an alias.
 
     Raises:
-        Invalid: the alias names no entry, or another alias: which price applies is not known then.
+        Invalid: the alias names no entry, or another alias.
     """
     target = entry.get("alias_of") if isinstance(entry, Mapping) else None
     if target is None:
@@ -171,10 +170,10 @@ def _followed(entry: object, entries: Mapping[str, object]) -> object:
 def read_entry(
     model: str, entry: object, *, version: str, valid_from: datetime
 ) -> tuple[ModelPrice | None, tuple[str, ...]]:
-    """Read one entry: its price, None if it has none, and the price fields without a unit of usage here.
+    """Parse an entry: return its price or None, and the price fields without a unit of usage here.
 
     Raises:
-        Invalid: it is not an entry, or one of its prices is not valid.
+        Invalid: it is not an entry, or one of its prices is invalid.
     """
     if not isinstance(entry, Mapping):
         raise Invalid("The entry is not an object.")
@@ -217,7 +216,7 @@ def read_entry(
 
 
 def default_price(text: str) -> ModelPrice:
-    """Read the price of models that are on no list: an object with prices as the map names them.
+    """Parse the price of unlisted models, an object with the map's price fields.
 
     Raises:
         Invalid: it is not such an object, or has a price without a unit of usage here.
@@ -236,16 +235,16 @@ FoundPrices = dict[tuple[str, int], dict[str, Decimal]]
 def complete_tiers(
     found: FoundPrices, *, plain: bool, inclusive: bool
 ) -> dict[str, list[tuple[int, dict[str, Decimal]]]]:
-    """Return the bands of each tier, each with all its prices.
+    """Complete the bands of each tier with inherited prices.
 
-    A band has the prices of the one below it and of what the map names for it; a tier has the standard ones and its
-    own over them, so that a longer prompt never makes a tier's own price the standard one. Where it prices cache writes
-    and not those that stay longer, these are in proportion: maps leave them out, and vendors discount both.
+    A band inherits the prices of the one below it; a tier inherits the standard prices, but its own price for a shorter
+    prompt precedes the standard one for a longer prompt. A tier with a price for cache writes, and none for long-lived
+    ones, gets the latter in proportion.
 
     Args:
-        found: what the map names, by tier and length.
-        plain: the bands are whole already, and inherit nothing.
-        inclusive: the band begins with its number of tokens, not above it.
+        found: the prices in the map, by tier and length.
+        plain: whether the bands are complete already.
+        inclusive: whether a band begins at its number of tokens, not above it.
     """
     lengths = sorted({above for _, above in found} | {0})
     bands = dict[str, list[tuple[int, dict[str, Decimal]]]]()
@@ -276,7 +275,7 @@ def _overlaid(overlays: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
 
 
 def _in_proportion(own: dict[str, Decimal], standard: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Return a tier's prices with those of longer cache writes, where they follow exactly from the standard ones."""
+    """Add a tier's prices of long-lived cache writes, if they follow exactly from the standard ones."""
     written, at = standard.get("cache_write_tokens"), own.get("cache_write_tokens")
     for longer in ("cache_write_1h_tokens", "cache_write_12h_tokens"):
         if longer in standard and longer not in own and written and at is not None:
@@ -287,7 +286,7 @@ def _in_proportion(own: dict[str, Decimal], standard: Mapping[str, Decimal]) -> 
 
 
 def _fields(entry: Mapping[str, Any]) -> tuple[FoundPrices, list[str]]:
-    """Return the prices that fields name, and the fields that stand for no unit."""
+    """Return the prices of fields, and the price fields without a unit."""
     found: FoundPrices = {}
     unread = list[str]()
     for name, value in entry.items():
@@ -307,7 +306,7 @@ def _fields(entry: Mapping[str, Any]) -> tuple[FoundPrices, list[str]]:
 
 
 def _placed(name: str) -> tuple[str, tuple[str, int]] | None:
-    """Return the unit that a field prices, with the tier and the length of prompt; None where there is none."""
+    """Return the unit, tier and prompt length of a price field, or None."""
     if name in _UNITS:
         return _UNITS[name], (STANDARD, 0)
     match = _FIELD.fullmatch(name)
@@ -318,10 +317,10 @@ def _placed(name: str) -> tuple[str, tuple[str, int]] | None:
 
 
 def _off_peak(table: object, found: FoundPrices) -> tuple[OffPeakHours, ...]:
-    """Read the prices of hours that cost less, `{"windows": [{"hours_utc": "10:00-00:00", "weekdays": [6]}], …}`.
+    """Parse off-peak prices, `{"windows": [{"hours_utc": "10:00-00:00", "weekdays": [6]}], …}`.
 
     Raises:
-        Invalid: it is no such table.
+        Invalid: it is not such a table.
     """
     if table is None:
         return ()
@@ -363,7 +362,7 @@ def _searches(entry: Mapping[str, Any], found: FoundPrices) -> None:
 
 
 def _transcription(entry: Mapping[str, Any], found: FoundPrices) -> None:
-    """Charge the seconds of a transcription once: the map names them as input, as output or as both."""
+    """Price the seconds of a transcription once, although the map has them as input, output or both."""
     prices = found.get((STANDARD, 0), {})
     if entry.get("mode") == "audio_transcription" and "output_ms" in prices:
         as_output = prices.pop("output_ms")
@@ -371,9 +370,9 @@ def _transcription(entry: Mapping[str, Any], found: FoundPrices) -> None:
 
 
 def _ranged(tiers: object) -> dict[int, dict[str, Decimal]] | None:
-    """Return the prices by length of a table `[{"range": [0, 32000], …}]`; None when it is no such table.
+    """Return the prices by length of a table `[{"range": [0, 32000], …}]`, or None if it is another table.
 
-    The range that a prompt falls in prices the whole call; it begins above its first number, and the last has no end.
+    The range of the prompt prices the whole call; it begins above its first number, and the last one has no end.
     """
     if not isinstance(tiers, list) or not tiers:
         return None

@@ -1,4 +1,4 @@
-"""The prices of a model's units, by the tier of the call and the length of the prompt."""
+"""Prices of a model's units, by service tier and length of the prompt."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,23 +14,23 @@ from domain.usage.token_usage import STANDARD, UNITS, TokenUsage
 
 #: The version of a price that is configured, not imported.
 DEFAULT = "default"
-#: The longest name of a model or a provider.
+#: The maximum length of the name of a model or a provider.
 MAX_NAME = 200
-#: A price list says per second, usage says milliseconds.
+#: Units that price lists count in seconds, and usage in milliseconds.
 MILLISECOND_UNITS = frozenset(unit for unit in UNITS if unit.endswith("_ms") or unit.startswith("output_ms_"))
-#: The tier of calls at off-peak hours. It is not requested; the time of the call decides.
+#: The tier of off-peak hours, determined by the time of the call.
 OFF_PEAK = "off_peak"
 #: Surcharges have at most four decimals: 1.1 and 2.
 UPLIFT_DECIMALS = 4
-#: What Claude's tokens of a cache cost, in terms of input, at whoever serves it: Anthropic states it for all its models
-#: (https://docs.anthropic.com/en/docs/about-claude/pricing). No other vendor states one ratio for all of its own.
+#: The ratio of the prices of Claude's cached tokens to that of input, at any provider
+#: (https://docs.anthropic.com/en/docs/about-claude/pricing). No other vendor has a ratio for all its models.
 CLAUDE_RATIOS: Mapping[str, Decimal] = {
     "cached_tokens": Decimal("0.1"),
     "cache_write_tokens": Decimal("1.25"),
     "cache_write_1h_tokens": Decimal(2),
 }
-#: Substitutes for a unit without a price: the first of these with a price applies. A provider without a price for
-#: cached, audio or reasoning tokens bills them as ordinary ones. What is rated by a substitute is marked as estimated.
+#: Substitutes for a unit without a price: the first one with a price applies. A provider without a price for cached,
+#: audio or reasoning tokens bills them as ordinary ones. Costs by a substitute are marked as estimated.
 FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "cached_tokens": ("input_tokens",),
     "cache_write_tokens": ("input_tokens",),
@@ -49,14 +49,14 @@ FALLBACKS: Mapping[str, tuple[str, ...]] = {
     **{unit: ("output_ms",) for unit in UNITS if unit.startswith("output_ms_")},
 }
 DAY_MINUTES = 24 * 60
-#: What a model's name may have beside the model: who serves it, before the last slash, and the date of its version.
-#: PostgreSQL reads the expression, too.
+#: The parts of a model's name besides the model: the provider before the last slash, and the date of the version.
+#: PostgreSQL uses the expression, too.
 BESIDE_NAME = r"^.*/|[-@](\d{4}-\d{2}-\d{2}|\d{8})$"
 
 
 @dataclass(frozen=True, slots=True)
 class PriceBand:
-    """Unit prices of calls whose prompt has more than `above` tokens; they apply to the whole call.
+    """Unit prices for calls whose prompt has more than `above` tokens; they apply to the whole call.
 
     Attributes:
         above: 0 for the first band, which also applies to a call without a prompt.
@@ -65,13 +65,13 @@ class PriceBand:
 
     above: int
     prices: Mapping[str, Decimal]
-    #: What units without a price cost, as factors of the price of input.
+    #: Prices of units without their own, as ratios of the input price.
     ratios: Mapping[str, Decimal] = field(default_factory=dict)
-    #: A cache of `scaled_price_of`, because events ask for the same few prices.
+    #: The cache of `scaled_price_of`.
     _scaled: dict[str, tuple[int, str] | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def price_of(self, unit: str) -> tuple[Decimal, str] | None:
-        """Return the price of one unit and the unit that the list has it for; None if it has no substitute either."""
+        """Return the price of a unit, and the unit or substitute that the list prices; None without either."""
         own = self.prices.get(unit)
         if own is not None:
             return own, unit
@@ -80,10 +80,7 @@ class PriceBand:
         return next(((self.prices[name], name) for name in FALLBACKS.get(unit, ()) if name in self.prices), None)
 
     def scaled_price_of(self, unit: str) -> tuple[int, str] | None:
-        """Return `price_of` with the price of one unit of usage as an integer of 10⁻²⁷.
-
-        A price per second is one per millisecond.
-        """
+        """Return `price_of` with the price as an integer of 10⁻²⁷, per millisecond instead of per second."""
         try:
             return self._scaled[unit]
         except KeyError:
@@ -94,7 +91,7 @@ class PriceBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffPeakHours:
-    """Hours of a week.
+    """Daily hours on some weekdays.
 
     Attributes:
         begins: minutes after midnight in UTC; `ends` is exclusive. If `ends` is not after `begins`, they continue after
@@ -108,7 +105,7 @@ class OffPeakHours:
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        """Refuse hours that are not valid.
+        """Refuse invalid hours.
 
         Raises:
             Invalid: a minute, a weekday or the zone does not exist.
@@ -134,17 +131,17 @@ class OffPeakHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
-    """The prices of one model from a time on.
+    """Prices of a model from a time on.
 
     Attributes:
         model: its key in the price list, such as `gpt-4o` or `gemini/gemini-2.5-pro`.
-        provider: who serves it, as the list names them.
+        provider: the serving provider, by its name in the list.
         version: of the list, or `default` for the configured default price.
         tiers: bands by tier, ascending by `above`; `standard` is always included.
         uplifts: factors on the price of tokens, by the surcharge's name.
-        searches_per_call: whether a call pays for searching once, however many searches it made.
-        off_peak: when standard calls have the prices of the tier `off_peak`.
-        is_reasoning: whether the list says that the model reasons.
+        searches_per_call: whether a call with searches pays for one.
+        off_peak: the hours in which standard calls have the prices of the tier `off_peak`.
+        is_reasoning: whether the model reasons, by the list.
     """
 
     model: str
@@ -159,11 +156,11 @@ class ModelPrice:
     is_reasoning: bool = False
 
     def tier(self, asked: str, at: datetime | None) -> str:
-        """Return the tier of a call's prices: the standard one if there are none for its own tier.
+        """Return the tier of a call's prices; the standard one if its own tier has none.
 
         Args:
-            asked: how the call was served.
-            at: when; None at no off-peak hour.
+            asked: the tier of the call.
+            at: the time of the call; None to ignore off-peak hours.
         """
         if asked != STANDARD and asked != OFF_PEAK and asked in self.tiers:
             return asked
@@ -171,7 +168,7 @@ class ModelPrice:
         return OFF_PEAK if is_off_peak else STANDARD
 
     def band(self, tier: str, usage: TokenUsage) -> PriceBand:
-        """Return the prices of a call of that tier: they go by the length of its prompt, which sums of calls lack."""
+        """Return the prices of a tier for the length of the prompt; sums of calls have no length."""
         bands = self.tiers[tier]
         if len(bands) == 1 or usage.is_sum:
             return bands[0]
@@ -180,7 +177,7 @@ class ModelPrice:
 
 
 def prices_to_json(price: ModelPrice) -> dict[str, object]:
-    """Return what `prices_from_json` reads: all prices as plain decimal strings, in an order that compares."""
+    """Return the JSON that `prices_from_json` reads: prices as plain decimal strings, in a canonical order."""
     document: dict[str, object] = {
         "tiers": {
             tier: [
@@ -207,7 +204,7 @@ def prices_to_json(price: ModelPrice) -> dict[str, object]:
 def prices_from_json(
     document: Mapping[str, Any], *, model: str, provider: str, currency: str, version: str, valid_from: datetime
 ) -> ModelPrice:
-    """Read the document of `prices_to_json`; `Invalid` when it is none."""
+    """Parse the JSON of `prices_to_json`; `Invalid` if it is not such a document."""
     return make_price(
         model=model,
         provider=provider,
@@ -239,11 +236,11 @@ def make_price(
     off_peak: tuple[OffPeakHours, ...] = (),
     is_reasoning: bool = False,
 ) -> ModelPrice:
-    """Make a price of whatever `parse_price` reads, and check it.
+    """Make a price from values that `parse_price` reads, and check it.
 
     Raises:
-        Invalid: a unit is unknown, a price is not valid, nothing is priced, the bands do not rise from 0, or there are
-            hours without off-peak prices, or such prices without hours.
+        Invalid: a unit is unknown, a price is invalid, nothing is priced, the bands do not rise from 0, or there are
+        off-peak hours without prices, or the reverse.
     """
     made: dict[str, tuple[PriceBand, ...]] = {}
     ratios = CLAUDE_RATIOS if "claude" in model.lower() else {}
@@ -286,10 +283,10 @@ def _unit_prices(prices: Mapping[str, object]) -> dict[str, Decimal]:
 
 
 def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], ...]:
-    """Return where a price list may have a model, the closest first: its key there, and who must serve it.
+    """Return the possible keys of a model in a price list, the closest first, each with the required provider.
 
-    Lists name a model by itself (`gpt-4o`) or after who serves it (`azure/gpt-4o`), and so do callers. Without a
-    provider the key counts as it is, or after what stands before its slash. Names that cannot be a key are left out.
+    Lists and callers name a model alone (`gpt-4o`) or after its provider (`azure/gpt-4o`). Without a provider, the key
+    is used as it is, or with the part before its slash as the provider. Names that cannot be a key are left out.
     """
     head, slash, tail = model.partition("/")
     names: list[tuple[str, str | None]] = [(model, provider)]
@@ -301,17 +298,14 @@ def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], 
 
 
 def plain_name(model: str) -> str:
-    """Return a model's name without who serves it and the date of its version: `gpt-4o` of `azure/gpt-4o-2024-08-06`.
+    """Return a model's name without provider and date: `gpt-4o` of `azure/gpt-4o-2024-08-06`.
 
-    A name in a request and the one in the answer are compared by it, because providers answer with the version.
+    Names in requests and responses are compared by it, because responses have the version.
     """
     return re.sub(BESIDE_NAME, "", model)
 
 
 def is_served_by(listed: str, provider: str) -> bool:
-    """Return whether a provider in the list is the given one; lists distinguish the APIs of a provider.
-
-    A model of the same name at another provider has another price, and does not match.
-    """
+    """Return whether a provider in the list, which may be one of its APIs, is the given one."""
     apis = {provider, *(f"{provider}_{api}" for api in ("chat", "converse", "text")), f"text-completion-{provider}"}
     return listed in apis or listed.startswith(f"{provider}-")

@@ -1,9 +1,9 @@
-"""The cost of a call: every unit times its price, exactly, rounded once.
+"""Cost of a call: every unit times its price, rounded once.
 
-A tier for long prompts prices the whole call, as vendors do (Gemini above 200k, OpenAI above 272k tokens; see
-`docs/guides/metering.md` for sources), not only the tokens above. A unit without a price costs what a stated substitute
-does (`domain.usage.prices.FALLBACKS`), and its line is marked as estimated. Without a substitute it is refused,
-and never free.
+The band of a long prompt prices the whole call, not only the tokens above, as vendors do (Gemini above 200k, OpenAI
+above 272k tokens; see `docs/guides/metering.md` for sources). A unit without a price costs as its substitute
+(`domain.usage.prices.FALLBACKS`), and its line is marked as estimated. Without a substitute the call is refused, never
+free.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from domain.usage.token_usage import TOKEN_UNITS, TokenUsage
 
 
 class RatedLine(NamedTuple):
-    """What one unit of usage costs; exact.
+    """Exact cost of a unit of usage.
 
     Attributes:
         unit: a field of `TokenUsage`.
-        quantity: how much is charged; searches may be charged once a call.
-        scaled_price: the price of one unit with its surcharges, an integer of 10⁻ᵖˡᵃᶜᵉˢ.
-        priced_as: the unit that the list has the price for; another one than `unit` where it has none for that.
+        quantity: the charged quantity; searches may be charged once per call.
+        scaled_price: the unit price with surcharges, an integer of 10⁻ᵖˡᵃᶜᵉˢ.
+        priced_as: the unit of the price: `unit`, or its substitute.
     """
 
     unit: str
@@ -35,12 +35,12 @@ class RatedLine(NamedTuple):
 
     @property
     def is_estimated(self) -> bool:
-        """Return whether a substitute's price applies, because the list has none for the unit."""
+        """Return whether a substitute's price applies."""
         return self.priced_as != self.unit
 
     @property
     def unit_price(self) -> Decimal:
-        """Return the price of one unit (of a millisecond, where usage counts those), with its surcharges."""
+        """Return the unit price, per millisecond instead of per second, with surcharges."""
         return from_scaled(self.scaled_price, self.places)
 
     @property
@@ -49,13 +49,13 @@ class RatedLine(NamedTuple):
 
 
 class RatedCall(NamedTuple):
-    """What a call costs and why.
+    """Cost of a call, with its lines and prices.
 
     Attributes:
         amount_pico: the sum of the lines, rounded once, half to even, to 10⁻¹² of the currency.
-        tier: the prices that apply; `standard` also where the list has none for the tier that served the call.
-        above: the prompt was longer than this, and the prices are those of such prompts; 0 for the first band.
-        is_default: the list does not have the model, and the configured default price applies.
+        tier: the tier of the prices; `standard` if the call's own tier has none.
+        above: the lower limit of the prompt's band; 0 for the first band.
+        is_default: whether the model is not listed, and the configured default price applies.
     """
 
     amount_pico: int
@@ -74,11 +74,11 @@ class RatedCall(NamedTuple):
 
 
 def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) -> RatedCall:
-    """Return what a call costs at a price, at a time: where the price has hours that cost less, it decides.
+    """Return the cost of a call at a price; its time decides about off-peak prices.
 
     Raises:
-        Invalid: `usage.unit_unpriced`: something was used that the price list has no price for; `units` names it. Or
-            the call costs more than `MAX_PICO`.
+        Invalid: `usage.unit_unpriced`: the price list has no price for the used `units`. Or the call costs more than
+            `MAX_PICO`.
     """
     tier = price.tier(usage.tier, at)
     band = price.band(tier, usage)
@@ -105,7 +105,7 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
 
 
 def _priced(usage: TokenUsage, price: ModelPrice, band: PriceBand) -> list[tuple[str, int, tuple[int, str]]]:
-    """List what is charged: unit, quantity and price, as `PriceBand.scaled_price_of` has it; refuse what has none."""
+    """Return the charged units with quantity and price, see `PriceBand.scaled_price_of`; refuse unpriced units."""
     found, missing = [], []
     for unit, quantity in usage.quantities().items():
         unit_price = band.scaled_price_of(unit)
@@ -123,7 +123,7 @@ def _priced(usage: TokenUsage, price: ModelPrice, band: PriceBand) -> list[tuple
 
 
 def _with_uplifts(each: int, unit: str, applied: Sequence[int]) -> int:
-    """Return a price of 10⁻²⁷ with four more places for each surcharge; only tokens bear them."""
+    """Apply surcharges to a price of 10⁻²⁷, with four more places for each; only tokens have surcharges."""
     for factor in applied:
         each *= factor if unit in TOKEN_UNITS else 10**UPLIFT_DECIMALS
     return each

@@ -1,4 +1,4 @@
-"""The cost of a run of agents: in total, by agent, and by step including the steps below it. Pure."""
+"""Cost of an agent run: in total, by agent, and by step with its substeps. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPart:
-    """The sum of events of one agent, step and currency; events without a step belong to the run itself."""
+    """Sum of events of an agent, step and currency; events without a step belong to the run itself."""
 
     agent_id: str | None
     step_id: str | None
@@ -20,7 +20,7 @@ class RunPart:
 
 @dataclass(slots=True)
 class RunTotal:
-    """The cost of some events by currency, and their number."""
+    """Cost of events by currency, and their number."""
 
     events: int = 0
     tokens: int = 0
@@ -47,13 +47,13 @@ class RunTotal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStep:
-    """One step of a run.
+    """A step of a run.
 
     Attributes:
-        parent_id: the step that started it; None for the first steps of the run.
+        parent_id: the parent step; None at the top level.
         agents: the agents that worked on it.
         own: the cost of its own events.
-        total: its cost including all steps below it.
+        total: its cost including all substeps.
     """
 
     id: str
@@ -65,7 +65,7 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCost:
-    """The cost of a run."""
+    """Cost of a run."""
 
     total: RunTotal
     by_agent: Mapping[str, RunTotal]
@@ -75,8 +75,8 @@ class RunCost:
 def cost_of(parts: Iterable[RunPart]) -> RunCost:
     """Add up the events of a run.
 
-    A step's parent is the first one that any of its events names. Steps that form a cycle, which is a sender's mistake,
-    include the steps below them, but not each other.
+    A step's parent is the first one that any of its events names. Steps in a cycle, a sender's mistake, include their
+    substeps, but not each other.
     """
     total, by_agent, own = RunTotal(), defaultdict[str, RunTotal](RunTotal), dict[str, RunTotal]()
     parents: dict[str, str | None] = {}
@@ -102,7 +102,7 @@ def cost_of(parts: Iterable[RunPart]) -> RunCost:
 
 
 def _with_what_is_below(own: Mapping[str, RunTotal], parents: Mapping[str, str | None]) -> dict[str, RunTotal]:
-    """Add each step to its parent once all steps below it were added to it."""
+    """Add each step to its parent after all its substeps were added."""
     waiting = Counter(parent for parent in parents.values() if parent is not None)
     totals = {name: RunTotal() for name in own}
     for name, cost in own.items():

@@ -1,8 +1,8 @@
-"""The usage of one call, as units that do not overlap.
+"""Usage of a call in units that do not overlap.
 
-Vendors count differently: OpenAI's prompt tokens include cached ones, Anthropic's do not; OpenAI's answer tokens
-include reasoning, Gemini's do not. `domain.usage.adapters` convert them into this form, and prices
-(`domain.usage.prices`) are for the same units, so no token is charged twice or not at all.
+Vendors count differently: OpenAI's prompt tokens include cached ones, Anthropic's do not; OpenAI's output tokens
+include reasoning, Gemini's do not. `domain.usage.adapters` convert them to these units, which prices
+(`domain.usage.prices`) are for, so each token is charged exactly once.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from operator import attrgetter
 from domain.common.errors import Invalid
 
 STANDARD, BATCH = "standard", "batch"
-#: The most of one unit that a call may have used.
+#: The maximum quantity of a unit.
 MAX_QUANTITY = 10**12
-#: The most surcharges of a call: each of them makes its price longer by some digits.
+#: The maximum number of surcharges, because each adds digits to the price.
 MAX_UPLIFTS = 8
-#: The longest name of a tier or a surcharge.
+#: The maximum length of the name of a tier or a surcharge.
 MAX_NAME = 64
 
-#: Tokens of the prompt: bands above 128k, 200k or 272k go by their sum.
+#: Tokens of the prompt; their sum decides about the band.
 PROMPT_UNITS = (
     "input_tokens",
     "cached_tokens",
@@ -33,7 +33,7 @@ PROMPT_UNITS = (
     "cached_image_tokens",
     "video_input_tokens",
 )
-#: Tokens of the answer.
+#: Tokens of the output.
 ANSWER_UNITS = (
     "output_tokens",
     "reasoning_tokens",
@@ -45,7 +45,7 @@ TOKEN_UNITS = frozenset(PROMPT_UNITS + ANSWER_UNITS)
 
 
 class Mode(StrEnum):
-    """Whether a call reasoned before it answered."""
+    """Mode of a call: with or without reasoning."""
 
     NORMAL = "normal"
     THINKING = "thinking"
@@ -53,29 +53,28 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenUsage:
-    """The usage of one call. Each token is counted in exactly one field, whatever its vendor includes in which count.
+    """Usage of a call. Each token is in exactly one field.
 
-    Without slots, so that fields that were not given are the class's: most calls have three of forty.
+    It has no slots, so that absent fields are class attributes: most calls have three of forty.
 
     Attributes:
         input_tokens: text of the prompt that was neither read from a cache nor written to one.
         cached_tokens: text read from a cache.
-        cache_write_tokens: written to a cache for the shortest time on offer (Anthropic: five minutes).
+        cache_write_tokens: written to a cache for the shortest lifetime (Anthropic: five minutes).
         cache_write_1h_tokens: written for an hour; `cache_write_12h_tokens` for twelve.
-        output_tokens: text of the answer, without reasoning, audio, images and video.
-        reasoning_tokens: reasoning that is charged, shown or not.
-        requests: calls. It is the one unit that needs no price, because most lists have none.
-        searches: web searches that the vendor bills beside tokens.
+        output_tokens: text of the output, without reasoning, audio, images and video.
+        reasoning_tokens: charged reasoning, shown or not.
+        requests: calls, the only unit that needs no price.
+        searches: separately billed web searches.
         queries: queries of models that are priced by them, such as rerankers.
-        input_ms: milliseconds of audio that were read, `video_input_ms` of video; `output_ms` of what was made.
+        input_ms: milliseconds of audio input, `video_input_ms` of video input; `output_ms` of audio or video output.
         output_images: generated images of any size; with a number, of that size. `output_pixels` is for models that are
-            priced by the pixel. `output_ms_720p` is video of that size. Each image and each millisecond is counted in
-            one of them only.
-        tier: how it was served and is priced: `standard`, `batch`, `flex`, `priority`, or another of the price list.
-        uplifts: surcharges that apply where the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
-        is_sum: these are the sums of several calls, such as a batch, so their total says nothing about the length of a
-            prompt, and the prices of the shortest prompts apply.
-        is_thinking: the answer shows that the call reasoned, although it does not count those tokens apart.
+            priced by the pixel. `output_ms_720p` is video of that size. Each image and each millisecond is in one of
+            them only.
+        tier: the service tier: `standard`, `batch`, `flex`, `priority`, or another of the price list.
+        uplifts: surcharges that apply if the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
+        is_sum: whether these are sums of several calls, such as a batch, which are priced as short prompts.
+        is_thinking: whether the response shows reasoning without a count.
     """
 
     input_tokens: int = 0
@@ -125,8 +124,9 @@ class TokenUsage:
         """Check all quantities and names.
 
         Raises:
-            Invalid: a quantity is no integer between 0 and 10¹², the tier or a surcharge is no short name, or there
-                are too many surcharges, or one twice; or `is_sum` or `is_thinking` is not a boolean.
+            Invalid: a quantity is not an integer between 0 and 10¹²; the tier or a surcharge is not a short name; there
+            are
+                too many surcharges, or one twice; `is_sum` or `is_thinking` is not a boolean.
         """
         quantities = _quantities(self)
         # All at once first: it runs for every event.
@@ -159,7 +159,7 @@ class TokenUsage:
         return {unit: quantity for unit, quantity in zip(UNITS, _quantities(self), strict=True) if quantity}
 
     def to_json(self) -> dict[str, object]:
-        """Return the document that `from_json` reads: whatever is not the default."""
+        """Return the JSON that `from_json` reads, without defaults."""
         document: dict[str, object] = dict(self.quantities())
         if self.tier != STANDARD:
             document["tier"] = self.tier
@@ -170,10 +170,10 @@ class TokenUsage:
 
     @classmethod
     def from_json(cls, document: Mapping[str, object]) -> "TokenUsage":
-        """Read what `to_json` wrote, or what a client sent in its form.
+        """Parse the JSON of `to_json`, or of a client.
 
         Raises:
-            Invalid: an unknown name, or a value that the field does not take; `field` names it.
+            Invalid: a name is unknown, or a value is invalid; `field` names it.
         """
         if _plain(document):
             read = object.__new__(cls)
@@ -190,19 +190,19 @@ class TokenUsage:
 
 
 _FLAGS = ("is_sum", "is_thinking")
-#: Every unit that can be priced, in the order of the fields.
+#: Every unit with a price, in the order of the fields.
 UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts", *_FLAGS})
-#: All of them at once: usage is read for every event.
+#: Read all fields at once, because usage is read for every event.
 _quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))
 _INTEGERS = {int}
 _PLACES = {unit: place for place, unit in enumerate(UNITS)}
-#: Usage with at most this many fields is read by a faster path.
+#: The maximum number of fields for the fast path.
 _FEW = 10
 
 
 def _plain(document: Mapping[str, object]) -> bool:
-    """Return whether a document has few members, all of them quantities as they must be, as that of most calls."""
+    """Return whether a document has few members that are all valid quantities, as most calls do."""
     if not 0 < len(document) <= _FEW:
         return False
     for unit, quantity in document.items():

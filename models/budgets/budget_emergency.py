@@ -1,4 +1,4 @@
-"""Emergencies of budgets: who declared one, who confirmed it, and until when the emergency pool can be drawn."""
+"""Emergencies of budgets, during which the emergency pool can be drawn."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,16 +11,16 @@ from models.common.base import Base
 
 
 class BudgetEmergency(Base):
-    """One declaration. Written by the platform's role; rows are never deleted.
+    """A declaration. Written by the platform's role; rows are never deleted.
 
     The budget's own `emergency_until` opens the pool.
 
     Attributes:
-        ends_at: when it ends, unless it is ended before.
-        declared_key: the key of whoever declared it, which says who else counts as the same person.
-        confirmed_by: the second person; null while it waits for one, and where one person sufficed.
-        begun_at: when the pool was opened; null while it waits for a second person.
-        ended_at: when somebody ended it, or withdrew the declaration.
+        ends_at: when it ends, unless it is ended early.
+        declared_key: the key of the declarer, whose line counts as the same person.
+        confirmed_by: the second person; null before, and if one person sufficed.
+        begun_at: when the pool was opened; null before.
+        ended_at: when it was ended early, or the declaration was withdrawn.
     """
 
     __tablename__ = "budget_emergencies"

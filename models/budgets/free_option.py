@@ -1,4 +1,4 @@
-"""The catalogue of free options that an organization knows."""
+"""Catalogue of free options of an organization."""
 
 from datetime import datetime
 
@@ -9,13 +9,13 @@ from models.common.base import Base
 
 
 class FreeOptionRow(Base):
-    """One free option. Written by the platform's role.
+    """A free option. Written by the platform's role.
 
     Attributes:
         name: unique in the organization.
-        quota: how often it can be used in a window; null without a limit.
+        quota: the maximum uses in a window; null without a limit.
         quota_window: `day`, `week` or `month`, in UTC.
-        used: how often it was used in the window that began at `used_since`; an older window counts no more.
+        used: the uses in the window that began at `used_since`, as long as it is the present one.
     """
 
     __tablename__ = "free_options"

@@ -12,13 +12,13 @@ from models.common.base import Base
 
 
 class PaymentPolicy(Base):
-    """The policy of one organization, project or agent. Written by the platform's role; replaced as a whole.
+    """Policy of an organization, project or agent. Written by the platform's role; replaced as a whole.
 
     Amounts are minor units of `currency`; see `domain.budgets.policy.Policy` for the fields.
 
     Attributes:
         scope: `organization`, `project` or `agent`.
-        subject_id: the id of what it is for; of an organization its own.
+        subject_id: the id of the organization, project or agent.
         version: counts its changes.
         crypto: `primary`, `fallbacks`, `reasoning`, `wallet_creation`.
     """

@@ -1,4 +1,4 @@
-"""What organizations have their agents read."""
+"""Templates of budget prompts."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from models.common.base import Base
 
 
 class PromptTemplate(Base):
-    """The template of one organization. Written by the platform's role.
+    """Template of an organization. Written by the platform's role.
 
     Attributes:
         template: lines with placeholders, see `domain.budgets.prompt`; null for the standard one.

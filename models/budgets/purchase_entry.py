@@ -1,4 +1,4 @@
-"""The log of purchase orders: one row for each decision, attempt, refusal, refund and end."""
+"""Log of purchase orders: a row for each decision, attempt, refusal, refund and end."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,17 +11,17 @@ from models.common.base import Base
 
 
 class PurchaseEntryRow(Base):
-    """One fact of a purchase order. Written by the platform's role in the transaction of the fact. Immutable.
+    """A log entry of a purchase order. Written by the platform's role in the transaction of the fact. Immutable.
 
     Attributes:
-        id: a UUIDv7; the log is in its order.
+        id: a UUIDv7, which orders the log.
         transaction_type: a `domain.budgets.economics.PurchaseFact`.
         amount_minor: in minor units of `currency`.
         payment_method: the name of a declared method; null before one is chosen.
         status: the result of the fact.
-        alternative_action: what the agent did instead; null if nothing is known.
-        reason: why a person has corrected what was reported; null otherwise.
-        budget_remaining: `daily` and `project`, as far as such budgets exist: decimal strings in the budget's currency.
+        alternative_action: the agent's action instead; null if it is unknown.
+        reason: of a person's correction; null otherwise.
+        budget_remaining: `daily` and `project` if such budgets exist: decimal strings in the budget's currency.
     """
 
     __tablename__ = "purchase_entries"

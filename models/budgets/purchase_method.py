@@ -1,4 +1,4 @@
-"""The methods that an organization declares for what it buys outside."""
+"""Declared methods of external purchases."""
 
 from datetime import datetime
 
@@ -9,16 +9,16 @@ from models.common.base import Base
 
 
 class PurchaseMethod(Base):
-    """One declared method. Written by the platform's role. It holds no number of a card and no key of a wallet.
+    """A declared method, without card numbers or wallet keys. Written by the platform's role.
 
     Attributes:
         name: its code, unique in the organization, such as `card_primary`.
-        label: what people read, such as "Card ending in 1234".
+        label: for people, such as "Card ending in 1234".
         kind: see `domain.budgets.policy.MethodKind`.
-        rank: its place among methods of equal cost, lower first; in the order of declaration unless it was stated.
-        fee_share_e4: the part of an amount that is charged as a fee, in ten-thousandths; null if not declared.
-        fee_fixed: what is charged besides, in minor units of `fee_currency`; null if not declared.
-        attempts: how many attempts to pay with it have ended, `succeeded` of them well.
+        rank: the order among methods of equal cost, lower first; by default in the order of declaration.
+        fee_share_e4: the proportional fee, in ten-thousandths; null if not declared.
+        fee_fixed: the fixed fee, in minor units of `fee_currency`; null if not declared.
+        attempts: the number of finished attempts, `succeeded` of them successful.
     """
 
     __tablename__ = "purchase_methods"

@@ -1,6 +1,6 @@
-"""Purchase orders, the attempts to pay for them, the decisions of persons on them, and refunds.
+"""Purchase orders, with attempts, decisions of persons, and refunds.
 
-Everything is written by `services/budgets/purchase_order.py`, with the platform's role.
+`services/budgets/purchase_order.py` writes everything, with the platform's role.
 """
 
 from datetime import datetime
@@ -14,27 +14,27 @@ from models.common.base import Base
 
 
 class PurchaseOrder(Base):
-    """What an agent wants to buy outside, and what became of it. Amounts are in minor units of `currency`.
+    """An external purchase of an agent. Amounts are in minor units of `currency`.
 
     Attributes:
-        key_id: of the request; null in a session that a link opened, which `session_id` then names.
-        principal: who made the request, without its organization.
-        lifts: the windows of budgets that the first of two grants has named, `[{"budget_id", "window"}]`.
+        key_id: of the request; null in a session that a link opened, which is `session_id`.
+        principal: of the request, without its organization.
+        lifts: the budget windows lifted by the first of two grants, `[{"budget_id", "window"}]`.
         decision: the last one, `{"code", "sentence", "budget_id", "window", "currency", "remaining_minor",
             "resets_at"}`.
-        methods: the ways to pay when it was decided, in the order of the policy.
+        methods: the payment methods at the decision, in the order of the policy.
         budget_remaining: after the decision, as in the log.
-        persons: how many persons have to approve it.
-        answer_by: until when; null unless it waits for them.
+        persons: the number of required approvals.
+        answer_by: the end of the time to approve; null unless it waits for approval.
         held_until: when the hold of an approved order ends.
         renews_at: when the next term of a purchase begins.
         counts: the number of its last count in the ledger; 0 is the order itself.
-        spent_minor: all that was charged, as budgets count it; `refunded_minor` is what came back of it.
-        reported_spent_minor, reported_refunded_minor: the same as it was reported; see
+        spent_minor: the total charged, as budgets count it; `refunded_minor` is the refunded part.
+        reported_spent_minor, reported_refunded_minor: the same as reported; see
             `services.budgets.purchase_confirmation`.
-        unconfirmed_since: when something was reported that lowers nothing before a person confirms it.
-        cancel_reported_at: when an agent has reported that a term does not renew.
-        unknown_since: when an attempt was reported whose result is not known; null otherwise.
+        unconfirmed_since: when a report was made that does not count before a person confirms it.
+        cancel_reported_at: when an agent reported that the purchase does not renew.
+        unknown_since: when an attempt with unknown result was reported; null otherwise.
     """
 
     __tablename__ = "purchase_orders"
@@ -102,12 +102,11 @@ class PurchaseOrder(Base):
 
 
 class PurchaseAttempt(Base):
-    """One try to pay for an order, noted before it is made.
+    """An attempt to pay for an order, recorded before it is made.
 
     Attributes:
-        charged_minor: what was charged, as it was reported, in minor units of the order's currency; `fee_minor` is a
-            part of it.
-        reference: of the payment, where it was made.
+        charged_minor: the reported charge, in minor units of the order's currency; `fee_minor` is a part of it.
+        reference: of the payment at its provider.
         receipt: the address of a receipt.
     """
 
@@ -136,12 +135,12 @@ class PurchaseAttempt(Base):
 
 
 class PurchaseGrant(Base):
-    """The decision of one person on an order that needs approval; each person decides once. Immutable.
+    """Decision of a person on an order that needs approval; each person decides once. Immutable.
 
     Attributes:
         principal: qualified with its organization, in lower case.
         granted: false if the person refused.
-        digest: of what the person granted.
+        digest: of the order that was granted.
     """
 
     __tablename__ = "purchase_grants"
@@ -161,7 +160,7 @@ class PurchaseGrant(Base):
 
 
 class PurchaseRefund(Base):
-    """A refund of a purchase, as it was reported; once for each command. Immutable."""
+    """A reported refund of a purchase; once for each command. Immutable."""
 
     __tablename__ = "purchase_refunds"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Advice that was dismissed, and positions in comparisons with others."""
+"""Dismissed advice, and quartiles in comparisons."""
 
 from datetime import date, datetime
 
@@ -9,7 +9,7 @@ from models.common.base import Base
 
 
 class InsightDismissal(Base):
-    """When an organization dismissed advice last. Written by the tenant's role or an operator."""
+    """Latest dismissal of advice by an organization. Written by the tenant's role or an operator."""
 
     __tablename__ = "insight_dismissals"
 
@@ -20,13 +20,13 @@ class InsightDismissal(Base):
 
 
 class PeerPosition(Base):
-    """The quarter of its group in which a member stood in a month. Written by the platform's role; immutable.
+    """Quartile of a member in its group for a month. Written by the platform's role; immutable.
 
     Attributes:
         metric: of `domain.insight.peers.METRICS`.
         category: the plan of organizations, the category of agents.
-        member_id: the organization or the agent; `org_id` is the organization, or the agent's.
-        quarter: 1 for the lowest quarter to 4 for the highest; null where `reason` says why there is none.
+        member_id: the organization or the agent; `org_id` is the organization or that of the agent.
+        quarter: from 1 (lowest) to 4; null if there is a `reason` instead.
     """
 
     __tablename__ = "peer_positions"

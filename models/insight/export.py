@@ -1,4 +1,4 @@
-"""Exports of rows into files, and the files."""
+"""Exports and their files."""
 
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,13 @@ from models.common.base import Base
 
 
 class ExportRow(Base):
-    """One export. Written by the platform's role; a tenant inserts and reads its own.
+    """An export. Written by the platform's role; a tenant inserts and reads its own.
 
     Attributes:
-        org_id: whose rows; None for those of all organizations.
-        since, until: rows recorded at `since` or later, and before `until`.
-        horizon: transactions below this id had begun when the export began to read; it waited for their end.
-        rows_done: how many rows are in finished files.
+        org_id: the organization; None for all.
+        since, until: the period of recording; `until` is exclusive.
+        horizon: the transaction id below which all transactions had ended when the export began to read.
+        rows_done: the number of rows in finished files.
     """
 
     __tablename__ = "exports"
@@ -44,12 +44,12 @@ class ExportRow(Base):
 
 
 class ExportFileRow(Base):
-    """One finished file of an export. Written by the platform's role. Immutable.
+    """A finished file of an export. Written by the platform's role. Immutable.
 
     Attributes:
         number: from 1.
         sums: the sum of the dataset's amount in minor units, by asset.
-        last: the key of its last row, from which the next file goes on.
+        last: the key of its last row, after which the next file begins.
     """
 
     __tablename__ = "export_files"

@@ -1,4 +1,4 @@
-"""Advice that was taken."""
+"""Applied advice."""
 
 from datetime import date, datetime
 from typing import Any
@@ -11,14 +11,14 @@ from models.common.base import Base
 
 
 class InsightTake(Base):
-    """What taking advice about a month has proposed; once for each. Written by the platform's role.
+    """Proposal of a month's advice, one for each month. Written by the platform's role.
 
     Attributes:
-        month: the first day of the month that the advice is about.
-        order_id: the purchase order that was made; null where a policy is proposed.
-        policy: the proposed change: `scope`, `subject_id` and `version` of the policy that it was made for, and
+        month: the first day of the advice's month.
+        order_id: the created purchase order; null for a policy.
+        policy: the proposed change: `scope`, `subject_id` and `version` of the policy that it is based on, and
             `change`, see `domain.insight.advice.proposal.PolicyProposal`.
-        approved_at: when a proposed policy was set; a purchase order has its own approval.
+        approved_at: when the proposed policy was set; a purchase order has its own approval.
     """
 
     __tablename__ = "insight_takes"

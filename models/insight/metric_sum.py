@@ -1,4 +1,4 @@
-"""The sums of metrics, and how far they are added up. SQL functions alone write them."""
+"""Sums of metrics, and their position in the outbox. Only SQL functions write them."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,11 +12,11 @@ from models.common.base import Base
 
 
 class MetricSum(Base):
-    """What a measure of the outbox comes to in a span of time, by asset and labels.
+    """Sum of a measure of the outbox in a span of time, by asset and labels.
 
     Attributes:
         seconds: the length of the span: a day (UTC), or a quarter of an hour.
-        asset: of amounts, which are in minor units; empty for counts and seconds.
+        asset: of amounts, in minor units; empty for counts and seconds.
         labels: the dimensions, such as `{"provider": "stripe"}`.
     """
 
@@ -37,7 +37,7 @@ class MetricSum(Base):
 
 
 class ActivePerson(Base):
-    """A person who changed something on a day (UTC), by the audit log."""
+    """Person with a change on a day (UTC), by the audit log."""
 
     __tablename__ = "active_people"
 
@@ -47,7 +47,7 @@ class ActivePerson(Base):
 
 
 class MetricPlace(Base):
-    """Up to which event the outbox is added up, and before which day the audit log is; one row."""
+    """Position of the sums in the outbox, and the day before which the audit log is summed; one row."""
 
     __tablename__ = "metric_place"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)

@@ -1,4 +1,4 @@
-"""Reports, and the files of their runs."""
+"""Reports and their runs."""
 
 from datetime import datetime
 from typing import Any
@@ -12,15 +12,15 @@ from models.common.base import Base
 
 
 class Report(Base):
-    """One report. Written by the platform's role; ended, never deleted.
+    """A report. Written by the platform's role; ended, never deleted.
 
     Attributes:
-        org_id: the organization that it is about; null for the platform's.
-        definition: what the next run is made by, see `domain.insight.report.ReportDefinition`.
-        next_definition: what it is replaced by when that run has been made; null if nothing was changed.
-        recipients: the principals who are notified of each run.
-        period_from: when the period of the next run begins.
-        due_at: when that run is made: the period and its late window are over then; null once the report has ended.
+        org_id: the organization; null for the platform's.
+        definition: of the next run, see `domain.insight.report.ReportDefinition`.
+        next_definition: its replacement after that run; null without a change.
+        recipients: the principals notified of each run.
+        period_from: the beginning of the next run's period.
+        due_at: the time of that run, after the period and its late window; null once the report has ended.
     """
 
     __tablename__ = "reports"
@@ -45,18 +45,18 @@ class Report(Base):
 
 
 class ReportRun(Base):
-    """One version of one period of a report. Written once by the platform, deleted after its time.
+    """A version of a period of a report. Written once by the platform, deleted when it expires.
 
     Attributes:
         number: counts the runs of the report from 1.
         period: the period's name, such as `2026-W13`.
         version: counts the versions of the period from 1; a later one has other figures.
-        definition: what it was made by.
-        content: the figures, see `domain.insight.report_file.section_of`, and the names of what they are about.
+        definition: of this run.
+        content: the figures, see `domain.insight.report_file.section_of`, and the names of their subjects.
         sha256: of the file, in hexadecimal digits.
-        told: the principals who were notified.
+        told: the notified principals.
         left_out: the other recipients, each with the reason: `no_key`, `not_permitted` or `switched_off`.
-        look_again_at: when the period is to be computed once more; null once it was. Nothing else changes.
+        look_again_at: when the period is recomputed; null afterwards. Nothing else changes.
     """
 
     __tablename__ = "report_runs"

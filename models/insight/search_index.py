@@ -1,4 +1,4 @@
-"""Events that the search index refused."""
+"""Events refused by the search index."""
 
 from datetime import datetime
 
@@ -12,8 +12,8 @@ class SearchRefusal(Base):
     """An event that the search index refused, with its reason. Written by the platform's role.
 
     Attributes:
-        index_name: the index that it was for.
-        at: when it was refused last.
+        index_name: the index.
+        at: when it was last refused.
     """
 
     __tablename__ = "search_refusals"

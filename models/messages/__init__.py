@@ -1,1 +1,1 @@
-"""Events, webhooks, mail, notifications and alerts."""
+"""Tables of events, webhooks, mail, notifications and alerts."""

@@ -1,4 +1,4 @@
-"""Alerts: what an operator or an organization should look at."""
+"""Alerts of operators and organizations."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base
 
-#: What an organization has seen of its own is acknowledged; what operators should look at, they acknowledge.
+#: The organization's acknowledgement counts only for alerts that are not for operators.
 STATUS_SQL = (
     "CASE WHEN resolved_at IS NOT NULL THEN 'resolved' "
     "WHEN acknowledged_at IS NOT NULL OR (org_acknowledged_at IS NOT NULL AND NOT for_operators) THEN 'acknowledged' "
@@ -16,24 +16,24 @@ STATUS_SQL = (
 
 
 class Alert(Base):
-    """One thing that needs a person. Raised by the platform, once for each `key`; see `domain.messages.alert.life`.
+    """An alert. Raised by the platform, once for each `key`; see `domain.messages.alert.life`.
 
-    An organization acknowledges and snoozes what it reads for itself: an alert that is for operators too stays as it is
-    for them. A trigger refuses that it resolves one of these.
+    An organization acknowledges and snoozes for itself only, without effect on operators. A trigger refuses that it
+    resolves an alert for operators.
 
     Attributes:
-        key: what makes the alert one: raising it again with the same key changes nothing.
+        key: the idempotency key: raising it again changes nothing.
         kind: dotted, `escrow.dispute_undecided`; or the name of the rule that raised it.
-        subject: the id of what it is about.
-        status: `firing`, `acknowledged` or `resolved`, as those see it whom it is for; it follows from the times.
+        subject: the id of the subject.
+        status: `firing`, `acknowledged` or `resolved` for its audience, generated from the times.
         severity: `info`, `warning` or `critical`.
-        shared: whether the organization that it is about reads it too.
-        for_operators: whether an operator should look at it; what is not, operators find by its organization only.
-        acknowledged_at: set when it is resolved, too.
-        snoozed_until: until when operators hear nothing of it; `org_snoozed_until`, its organization.
-        resolved_by: who; `books` when its case was closed by what was booked.
-        notified_at: when it was written down who is to hear of it; null while that is not done.
-        rule_id: of the rule that raised it, in its `window`; both are null where code did.
+        shared: whether its organization can read it.
+        for_operators: whether it is for operators, who otherwise find it by organization only.
+        acknowledged_at: set at resolution, too.
+        snoozed_until: the end of the snooze for operators; `org_snoozed_until`, for its organization.
+        resolved_by: the principal; `books` if a booking has closed its case.
+        notified_at: when its notifications were written; null before.
+        rule_id: the rule that raised it, in its `window`; both are null for alerts of code.
     """
 
     __tablename__ = "alerts"

@@ -1,4 +1,4 @@
-"""Alert rules of organizations and operators, and the state of each rule for each subject."""
+"""Alert rules of organizations and operators, and their states by subject."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from models.common.base import Base
 
 
 class AlertRule(Base):
-    """One rule, or the override of a built-in one. Written by the platform's role; ended, never deleted.
+    """A rule, or an override of a built-in one. Written by the platform's role; ended, never deleted.
 
     Attributes:
         org_id: the organization that owns it; null for a rule of operators.
@@ -21,8 +21,8 @@ class AlertRule(Base):
             code.
         filters: the values that the metric is restricted to.
         condition: in the form that `domain.messages.alert.conditions.Condition` writes.
-        asset: the asset of the spend control that it watches.
-        channels: ids of notification channels that receive its alerts besides the usual ones; null for none.
+        asset: of the watched spend control.
+        channels: ids of additional notification channels for its alerts; null for none.
         ladder: the escalation, in the fields of `domain.messages.alert.escalation.EscalationStep`; null if the rule
         does not set
             one.
@@ -71,11 +71,11 @@ class AlertRule(Base):
 
 
 class AlertRuleStanding(Base):
-    """The state of a rule for one subject. Written by the platform's role, in the transaction of the alert.
+    """State of a rule for a subject. Written by the platform's role, in the transaction of the alert.
 
     Attributes:
         rule: the id of the rule, or the name of a built-in one.
-        subject: what is measured: an organization, an agent, a spend control or a provider.
+        subject: the measured organization, agent, spend control or provider.
         place: the window of a limit; empty if the metric has no windows.
         phase: see `domain.messages.alert.firing`.
         alert_key: the key of the latest alert that it raised.
@@ -98,7 +98,7 @@ class AlertRuleStanding(Base):
 
 
 class AlertRuleHours(Base):
-    """The hourly figures of a rule on what is unusual, as they were read. Written by the platform's role.
+    """Hourly figures of a rule on unusual values. Written by the platform's role.
 
     Attributes:
         rule: the id of the rule.

@@ -1,4 +1,4 @@
-"""The outbox: every fact that somebody else must hear of, a row for each organization that may know of it."""
+"""The outbox: a row for each event and organization that may see it."""
 
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,13 @@ from models.common.base import Base
 
 
 class EventRow(Base):
-    """One fact for one organization. Written by `repositories/messages/event.py` in its transaction; rows never change.
+    """An event for an organization. Written by `repositories/messages/event.py` in the fact's transaction; immutable.
 
     Attributes:
-        subject: the id of what the fact is about.
-        subject_seq: its number among the events of the subject for the organization, taken under the subject's lock.
+        subject: the id of the subject.
+        subject_seq: its number among the subject's events for the organization, assigned under the subject's lock.
         at: when it happened, in business time.
-        written_in: the transaction that wrote it, by which the outbox is read; see `repositories/messages/event.py`.
+        written_in: the transaction that wrote it, which orders the outbox; see `repositories/messages/event.py`.
     """
 
     __tablename__ = "events"
@@ -43,11 +43,11 @@ class EventRow(Base):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The data with its times in one form."""
+        """The data with times in the API's format."""
         return with_api_times(self.type, self.data)
 
     def document(self) -> dict[str, Any]:
-        """Return the event as it leaves the house, in an answer or in a webhook."""
+        """Return the event as in API responses and webhooks."""
         return {
             "id": self.id,
             "type": self.type,

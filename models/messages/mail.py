@@ -1,4 +1,4 @@
-"""The outgoing mail queue, with the result of each delivery."""
+"""Outgoing mail queue, with the result of each delivery."""
 
 from datetime import datetime
 from typing import Any
@@ -11,19 +11,19 @@ from models.common.base import Base
 
 
 class QueuedMail(Base):
-    """One mail to an organization. Queued in the transaction that books what it reports; sent by the platform.
+    """A mail to an organization. Queued in the transaction of the fact; sent by the platform.
 
-    Content and recipients never change, with one exception: `recipients` is filled in later if the organization had no
-    contact when the mail was queued.
+    Content and recipients never change, except that `recipients` is filled in later if the organization had no contact
+    when the mail was queued.
 
     Attributes:
         key: the idempotency key: queueing again with the same key changes nothing.
         kind: see `domain.common.mail.MailKind`.
-        data: the values that the template is rendered with.
+        data: the template's values.
         recipients: the addresses at the time it was queued.
-        reached: recipients that are finished: their server accepted the mail, or refused it permanently.
-        attempts: the number of attempts so far; `next_attempt_at` is the time of the next one.
-        problem: the mail server's latest error; null while there was none.
+        reached: finished recipients, whose server accepted the mail or refused it permanently.
+        attempts: the number of attempts; `next_attempt_at` is the time of the next one.
+        problem: the mail server's latest error; null without one.
     """
 
     __tablename__ = "mails"

@@ -1,4 +1,4 @@
-"""Addresses that no mail is sent to, because it came back."""
+"""Suppressed mail addresses."""
 
 from datetime import datetime
 
@@ -9,12 +9,12 @@ from models.common.base import Base
 
 
 class MailSuppression(Base):
-    """One address, from when a mail to it came back until an operator lifts it. Written by the platform's role.
+    """An address, suppressed from a permanent bounce until an operator lifts it. Written by the platform's role.
 
     Attributes:
         address: in lower case.
-        status: why, as the address's server said it: a code of RFC 3463, `5.1.1`.
-        lifted_at: since when mail goes there again; null while none does.
+        status: the code of its server by RFC 3463, such as `5.1.1`.
+        lifted_at: when the suppression was lifted; null while it holds.
     """
 
     __tablename__ = "mail_suppressions"

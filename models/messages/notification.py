@@ -1,8 +1,8 @@
 """Notification channels, preferences, and the notifications themselves.
 
 `services/messages/notification.py` writes channels and preferences, `activities/messages/notification.py` the
-notifications. A principal is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case
-however its key spells it; `recipient` combines the two, see `domain.messages.notification.preferences`.
+notifications. A principal is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case;
+`recipient` combines the two, see `domain.messages.notification.preferences`.
 """
 
 from datetime import datetime
@@ -18,19 +18,19 @@ from models.common.base import Base
 class NotificationChannel(Base):
     """A channel of a principal besides its inbox. Kept when deleted, because codes sent to it count for the rate limit.
 
-    When a principal without any key gets one, a trigger deletes its channels: it may be a different person. The address
-    of an owner is kept for a while, for mails that every owner gets, see
+    When a principal without keys gets one, a trigger deletes its channels, because it may be a different person. The
+    address of an owner is kept for a while, for mails to every owner, see
     `repositories.messages.notification.mail_addresses`.
 
     Attributes:
         address: the mail address; null for Slack, and once it is deleted and forgotten.
         hook: the URL of Slack's hook, sealed; null for mail, and once it is deleted.
         shown: the abbreviated address or URL that may be shown.
-        target_digest: the digest of the address or URL, to recognise the same one.
+        target_digest: the digest of the address or URL, to detect duplicates.
         code: the verification code, sealed; null once the channel is verified.
         code_sent_at: when that code was made.
         code_tries: the number of attempts to enter it.
-        codes_sent_at: when each code that was ever sent was made.
+        codes_sent_at: when each code was made.
         removed_at: when it was deleted; null if its address was not kept.
     """
 
@@ -81,7 +81,7 @@ class NotificationChannel(Base):
 
 
 class NotificationPreferences(Base):
-    """The preferences of a principal. Written by the principal, and by unsubscribe links, each for one type.
+    """Preferences of a principal. Written by the principal, and by unsubscribe links for one type each.
 
     Attributes:
         settings: language, time zone, quiet hours, times of digests, and the choices by type and channel.
@@ -97,7 +97,7 @@ class NotificationPreferences(Base):
 
 
 class NotificationDefault(Base):
-    """The default timing of a notification type by role, as set by operators. Without a row the built-in one applies.
+    """Default cadence of a notification type by role, set by operators. Without a row the built-in one applies.
 
     Attributes:
         kind: a type in `domain.messages.notification.types`.
@@ -112,22 +112,22 @@ class NotificationDefault(Base):
 
 
 class NotificationRow(Base):
-    """One notification to one principal over one channel, with its status. Written by the platform's role.
+    """A notification to a principal over a channel. Written by the platform's role.
 
     Attributes:
-        source: the id of what it reports: an event, an alert, an alert with its step, a code or a digest. There is one
-            notification for each source, principal and channel.
+        source: the id of the reported event, alert, alert with step, code or digest. There is one notification for each
+            source, principal and channel.
         org_id: the principal's organization; null for an operator.
         kind: a type in `domain.messages.notification.types`.
         fact: the type of the event, or `alert`.
-        subject: the id of the object it is about.
+        subject: the id of the subject.
         channel: `inbox`, or the id of a channel.
-        data: the values that its text is rendered with; for a digest, the ids of the notifications in it.
+        data: the values of its text; for a digest, the ids of its notifications.
         status: `queued` to be sent; `waiting` for its digest; `digested`; `sent`; `failed`; `dropped`, if the principal
-            was no longer to receive it when it was due.
+            was no longer a recipient when it was due.
         digest: the digest that it waits for, or was sent with.
         due_at: when it is sent or retried, or its digest is due.
-        hidden_at: when the principal lost its last key; a later holder of the same name cannot read it.
+        hidden_at: when the principal lost its last key, so that a later holder of the name cannot read it.
     """
 
     __tablename__ = "notifications"
@@ -169,7 +169,7 @@ class NotificationRow(Base):
 
 
 class NotificationCursor(Base):
-    """The position up to which the outbox was read for notifications: one row, locked by its reader."""
+    """Cursor of notifications in the outbox: one row, locked by its reader."""
 
     __tablename__ = "notification_cursors"
 

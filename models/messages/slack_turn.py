@@ -1,4 +1,4 @@
-"""When each hook of Slack may be posted to next."""
+"""Rate limit of Slack hooks."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from models.common.base import Base
 
 
 class SlackTurn(Base):
-    """One hook, from its first message on. Written by the platform's role, by every worker that posts there.
+    """The next turn of a hook. Written by the platform's role, by every worker that posts to it.
 
     Attributes:
         hook: the SHA-256 of its URL, in hex; the URL itself is a secret.

@@ -16,21 +16,21 @@ from models.common.base import Base
 
 
 class WebhookEndpointRow(Base):
-    """A URL that events of an organization are sent to. `state` is complete; the other columns serve queries.
+    """A webhook endpoint. `state` is complete; the other columns serve queries.
 
     Attributes:
         types: the subscribed event types; `*` alone means every type.
         secret, private_key: the signing keys, sealed; null once the endpoint is deleted.
-        previous_secret, previous_private_key: the keys before the latest rotation, sealed; used beside the present ones
-            until `previous_until`.
+        previous_secret, previous_private_key: the keys before the latest rotation, sealed; they sign in addition until
+            `previous_until`.
         older_keys: the keys before those, each with its own `until`.
-        read_in, read_id: the position in the outbox up to which events were taken.
-        lease: the id of the drain (the activity that sends its deliveries) that owns it now. Writes of any other drain
-            are refused.
-        idle: whether no drain is running, so that its workflow has to be signalled when there are new events.
-        seen_at: when its drain last wrote something.
-        waits_since: since when it has been waiting for its turn among the organization's endpoints; null if it is not.
-        wakes_at: when the next drain starts without a signal; null if nothing is pending.
+        read_in, read_id: its position in the outbox.
+        lease: the id of the drain (the activity that sends its deliveries) that owns it. Writes of other drains are
+            refused.
+        idle: whether no drain is running, so that its workflow must be signalled about new events.
+        seen_at: when its drain last wrote.
+        waits_since: when it began to wait for its turn among the organization's endpoints; null if it does not wait.
+        wakes_at: when the next drain starts without a signal; null without pending deliveries.
         slow_until, slowed, failing_since: the state of its rate limiting, see `domain.messages.webhook.delivery`.
     """
 
@@ -71,7 +71,7 @@ class WebhookEndpointRow(Base):
 
 
 class WebhookEndpointEventRow(Base):
-    """One step of an endpoint: who did what when, and the state after it. Immutable."""
+    """An event of an endpoint's timeline, with actor, time and state after it. Immutable."""
 
     __tablename__ = "webhook_endpoint_events"
     __table_args__ = (Index("uq_webhook_endpoint_events_command_id", "endpoint_id", "command_id", unique=True),)
@@ -88,15 +88,14 @@ class WebhookEndpointEventRow(Base):
 
 
 class WebhookDeliveryRow(Base):
-    """The delivery of one event to one endpoint. Written by the platform's role.
+    """Delivery of an event to an endpoint. Written by the platform's role.
 
-    `event_id` is no foreign key: events are never deleted, and a foreign key would lock the event's row once for each
-    endpoint.
+    `event_id` is not a foreign key, which would lock the event's row for each endpoint; events are never deleted.
 
     Attributes:
         tries: the number of attempts since it last became pending.
         answer: the beginning of the receiver's latest response body; null after 30 days.
-        replays: how often it was made pending again.
+        replays: the number of times it was made pending again.
     """
 
     __tablename__ = "webhook_deliveries"

@@ -1,4 +1,4 @@
-"""How the budget of a project is divided among its agents, and the allocations of its nights."""
+"""Allocation of projects' budgets to their agents: settings, and the allocation of each night."""
 
 from datetime import date, datetime
 from typing import Any
@@ -11,14 +11,14 @@ from models.common.base import Base
 
 
 class AllocationSetting(Base):
-    """How a project's money of a day is divided. Written by the platform's role; never deleted.
+    """Settings of a project's allocation. Written by the platform's role; never deleted.
 
     Attributes:
         mode: a `domain.returns.allocation.AllocationMode`.
-        currency: of the project's budget and those of its agents; amounts are its minor units.
-        daily_minor: the money of a day, without what is reinvested.
-        floor_e4: the least that an agent gets, in ten-thousandths of an equal share; `ceiling_e4` is the most.
-        reinvest_bps: the share of confirmed profit that is reinvested, in ten-thousandths.
+        currency: of the project's budget and those of its agents; amounts are in its minor units.
+        daily_minor: the daily money, without reinvestment.
+        floor_e4: the minimum of an agent, in ten-thousandths of an equal share; `ceiling_e4` is the maximum.
+        reinvest_bps: the reinvested share of confirmed profit, in ten-thousandths.
         reinvests_from: the first day whose profit counts.
         next_night: the date of the next night, which begins at `next_at`, in the zone of the project's budget.
     """
@@ -52,19 +52,19 @@ class AllocationSetting(Base):
 
 
 class Allocation(Base):
-    """What each agent of a project was to get for one day. Written by the platform's role; amounts never change.
+    """Allocation of a day. Written by the platform's role; amounts never change.
 
     Attributes:
         night: the date of the day.
-        total_minor: what was divided, of which `reinvested_minor` was profit.
+        total_minor: the divided amount, including `reinvested_minor`.
         lines: `domain.returns.allocation.AllocationLine`, by the id of the agent.
         status: an `AllocationStatus`.
-        answer_by: until when it can be accepted; null once it is not proposed any more.
-        versions: the version of each budget when the day was divided, by the id of the project or agent that has one.
-        left_out: currencies without a rate, whose amounts the figures of the agents leave out.
-        priced_at: the price of one credit at which credits and money were converted, `{"amount", "currency"}`.
-        is_raised: whether the project's budget of a day is still what this reinvestment raised it to.
-        applied_by: the principal that accepted it, or the platform's own where the mode was `auto`.
+        answer_by: the end of the time to accept it; null once it is not proposed any more.
+        versions: the version of each budget at that time, by the id of the project or agent.
+        left_out: currencies without a rate, whose amounts are left out.
+        priced_at: the price of a credit in conversions, `{"amount", "currency"}`.
+        is_raised: whether the project's daily budget is still raised by this reinvestment.
+        applied_by: the principal that accepted it, or the platform's own in the mode `auto`.
     """
 
     __tablename__ = "allocations"

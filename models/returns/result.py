@@ -1,4 +1,4 @@
-"""How well the work of runs and tasks turned out."""
+"""Results of runs and tasks."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from models.common.base import Base
 
 
 class ResultRow(Base):
-    """One result, see `domain.returns.result.Result`. Written by the platform's role; rows are immutable."""
+    """A result, see `domain.returns.result.Result`. Written by the platform's role; rows are immutable."""
 
     __tablename__ = "results"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What agents brought in, and how it is shared over agents and projects."""
+"""Revenue of agents, and its attribution to agents and projects."""
 
 from datetime import datetime
 from typing import Any
@@ -12,23 +12,22 @@ from models.common.base import Base
 
 
 class RevenueEvent(Base):
-    """One piece of revenue. Amounts are in minor units of `currency`.
+    """A revenue event. Amounts are in minor units of `currency`.
 
-    A trigger on transfers writes those of the books and what reverses them, and the platform's role those that are
-    reported.
+    A trigger on transfers writes those in the books and their reversals, and the platform's role reported ones.
 
     Attributes:
-        reference: the escrow, purchase or use, or the reporter's own, which is unique for its source. An escrow that
-            pays in parts has an event of each.
-        reported_minor: what was reported; null for what the books say.
-        amount_minor: what counts, before commission and before `reversed_minor` was taken back.
-        commission_minor: what the platform keeps of it.
-        money: what was paid for the credits of the books, by currency in minor units: amount, reversed, commission.
-        transfer_id: the transfer that brought it; null for what is reported.
+        reference: the escrow, purchase or use, or the reporter's own, unique for its source. An escrow that pays in
+        parts has an event for each.
+        reported_minor: the reported amount; null for events in the books.
+        amount_minor: the counted amount, before commission and reversals.
+        commission_minor: the platform's commission.
+        money: the purchase price of credits in the books, by currency in minor units: amount, reversed, commission.
+        transfer_id: the transfer; null for reported events.
         shares_version: of its attribution; 0 for its own agent and project.
-        reported_by: the principal that reported it, qualified.
-        reporter_agent_id: the agent that the reporter's key is attributed to.
-        confirmed_by: the principal that confirmed or rejected it, qualified; null for what the books say.
+        reported_by: the qualified principal that reported it.
+        reporter_agent_id: the agent of the reporter's key.
+        confirmed_by: the qualified principal that confirmed or rejected it; null for events in the books.
     """
 
     __tablename__ = "revenue_events"
@@ -75,7 +74,7 @@ class RevenueEvent(Base):
 
 
 class Attribution(Base):
-    """One version of the shares of a revenue event. Written by the platform's role; immutable.
+    """A version of the shares of a revenue event. Written by the platform's role; immutable.
 
     Attributes:
         parts: `[{"agent_id", "project_id", "bps"}]`; the basis points make 10,000.

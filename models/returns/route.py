@@ -1,4 +1,4 @@
-"""Which candidate took which call, and what the outcomes of each add up to."""
+"""Routing decisions, and sums of their outcomes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -16,25 +16,25 @@ _WIDE = Numeric(38, 0)
 
 
 class RoutingDecision(Base):
-    """To which candidate a call was given. Written by the platform's role; only the outcome is added, once.
+    """Routing decision of a call. Written by the platform's role; only the outcome is added, once.
 
     Attributes:
-        run_id: the run whose result is the outcome; the decision's own id where the caller named none.
-        currency: of all amounts, which are in 10⁻¹² of it.
-        wish: what was asked for, `{"quality_e6", "value_pico", "max_cost_pico"}`.
-        ranking: the candidates as `domain.returns.route.RankedCandidate`, by its fields, the likeliest first.
-        choice: the name of a model or the id of an agent; null if no candidate was admissible.
-        odds_e6: by which the choice was drawn, in millionths: its propensity.
-        reference_pico: what a call of the reference size costs at the choice, of a model without the markup;
-            `expected_pico`, what this call would, with it.
-        control_id: the budget that paced it, whose window began at `window_starts_at`, and in it the first decision was
-            made at `window_first_at`; null without one.
-        window_calls: the decisions that the budget paced in this window up to this one; `window_calls_before`, in the
-            window before.
+        run_id: the run whose result is the outcome; by default the decision's own id.
+        currency: of all amounts, in 10⁻¹² of it.
+        wish: the constraints, `{"quality_e6", "value_pico", "max_cost_pico"}`.
+        ranking: the candidates as `domain.returns.route.RankedCandidate`, by its fields, the highest odds first.
+        choice: the name of a model or the id of an agent; null without an admissible candidate.
+        odds_e6: the odds of the choice, in millionths.
+        reference_pico: the cost of a call of the reference size with the choice, without a model's markup;
+            `expected_pico`, the expected cost of this call, with it.
+        control_id: the budget that paced it, whose window began at `window_starts_at`, with the first decision at
+            `window_first_at`; null without one.
+        window_calls: the number of the budget's decisions in this window so far; `window_calls_before`, in the previous
+            window.
         next_price_e6: the price of the budget for the next decision.
-        priced_at: the price of one credit at which credits and money were compared, `{"amount", "currency"}`.
-        multiple_e6: the cost in millionths of `reference_pico`; null where either is unknown or zero.
-        outcome_source: `result` or `api`; `outcome_reference` is the result or who reported it.
+        priced_at: the price of a credit in conversions, `{"amount", "currency"}`.
+        multiple_e6: the cost in millionths of `reference_pico`; null if either is unknown or zero.
+        outcome_source: `result` or `api`; `outcome_reference` is the result or the reporter.
     """
 
     __tablename__ = "routing_decisions"

@@ -1,4 +1,4 @@
-"""Trials of agents: an amount that is paid out in stages."""
+"""Trials of agents: amounts paid in stages."""
 
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,12 @@ from models.common.base import Base
 
 
 class Trial(Base):
-    """One trial of an agent. Written by the platform's role; what was agreed never changes.
+    """A trial of an agent. Written by the platform's role; its terms never change.
 
     Attributes:
-        control_id: the agent's budget, which the trial opened and whose lifetime each stage raises.
-        stages: `domain.returns.trial.TrialStage`, by the time at which they are due.
-        paid: how many stages were paid, together `paid_minor`.
+        control_id: the agent's budget, opened by the trial, whose lifetime amount each stage raises.
+        stages: `domain.returns.trial.TrialStage`, by due time.
+        paid: the number of paid stages, `paid_minor` in sum.
         status: a `domain.returns.trial.TrialStatus`.
         next_at: when the next stage is due; null once the trial has ended.
         stopped_by: a `domain.returns.trial.StopReason`; null unless it was stopped.

@@ -1,1 +1,1 @@
-"""What was consumed, and what it costs."""
+"""Tables of usage, prices, charges and bills."""

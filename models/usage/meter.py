@@ -1,4 +1,4 @@
-"""Meters, and what they count by day."""
+"""Meters, and their daily counts."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,19 +13,19 @@ from models.common.base import Base
 
 
 class MeterRow(Base):
-    """What is counted of events of one type. Made by an organization for itself, or by operators for every one.
+    """A meter of an organization, or of the platform for all organizations.
 
     Attributes:
-        number: what events and days name it by.
+        number: the number by which events and daily counts refer to it.
         org_id: null for a meter of the platform, which counts in every organization.
         name: unique among the open meters of its organization, or of the platform.
-        property: where in `data` the value stands, with dots between names; null for `count`.
-        dimensions: what it is kept by beside the day: attributes of events, or places in `data`.
-        price: what its quantity costs, as `domain.usage.charge_model` reads it; null for a meter without a price.
+        property: the path of the value in `data`, with dots between names; null for `count`.
+        dimensions: attributes of events, or paths in `data`, to group by besides the day.
+        price: of its quantity, as `domain.usage.charge_model` reads it; null for a meter without a price.
         currency: of the price.
-        charged_at: since when the organizations are charged for what it counts; null where they are not.
-        closed_at: since when it counts nothing any more.
-        is_default: whether the platform made it to charge for calls that it collects and no other meter charges for.
+        charged_at: when charging began; null if it is not charged.
+        closed_at: when counting ended.
+        is_default: whether it charges only for collected calls that no other meter charges for.
     """
 
     __tablename__ = "meters"
@@ -65,14 +65,14 @@ class MeterRow(Base):
 
 
 class MeterDay(Base):
-    """What a meter counted of one organization on one day in UTC, for one value of one dimension.
+    """Count of a meter for an organization on a UTC day, by a value of a dimension.
 
-    Kept by the statement that writes the events.
+    Written by the statement that writes the events.
 
     Attributes:
         dimension: `all`, or one of the meter's.
-        quantity: the aggregate of the day; of `unique` how many there were.
-        latest_at: when the last of its events happened, and `latest_id` which it is.
+        quantity: the aggregate of the day; of `unique` the number of members.
+        latest_at: the time of its latest event, `latest_id`.
     """
 
     __tablename__ = "meter_days"
@@ -89,7 +89,7 @@ class MeterDay(Base):
 
 
 class MeterMember(Base):
-    """One thing that a `unique` meter counted on a day; each counts once there. Rows never change.
+    """A member that a `unique` meter counted on a day; each counts once. Rows never change.
 
     Attributes:
         member: 128 bits of a hash of the value.

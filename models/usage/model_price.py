@@ -1,4 +1,4 @@
-"""What LLM models cost, and the imports that said so."""
+"""Prices of LLM models, and their imports."""
 
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,14 @@ from models.common.base import Base
 
 
 class ModelPriceImport(Base):
-    """One import of a price list that changed a price. Written by `manage import-model-prices`; rows are immutable.
+    """An import of a price list that changed a price. Written by `manage import-model-prices`; rows are immutable.
 
     Attributes:
-        number: counts imports; whoever keeps prices in memory compares it.
-        version: of the list, as the operator named it.
+        number: counts imports; caches of prices compare it.
+        version: of the list, named by the operator.
         sha256: of the file.
-        valid_from: from when its prices hold.
-        entries: how many the file has, and `prices` how many of them were new or changed.
+        valid_from: when its prices begin.
+        entries: the number of entries, `prices` of them new or changed.
     """
 
     __tablename__ = "model_price_imports"
@@ -33,11 +33,11 @@ class ModelPriceImport(Base):
 
 
 class ModelPriceRow(Base):
-    """What a model costs from a moment on, until its next row. Written by an import; rows are immutable.
+    """Price of a model from a moment until its next row. Written by an import; rows are immutable.
 
     Attributes:
         model: its key in the price list.
-        provider: who serves it, as the list names them.
+        provider: the serving provider, by its name in the list.
         prices: see `domain.usage.prices.prices_to_json`; decimals are strings.
     """
 

@@ -1,4 +1,4 @@
-"""Usage events, what they were accepted by, and what adds up from them by day."""
+"""Usage events, their digests, and their daily sums."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,17 +13,17 @@ from models.common.base import Base
 
 #: 10⁻¹² of a unit of money.
 PICO = Numeric(38, 0)
-#: Sums of tokens, of which one event may have 10¹².
+#: Sums of tokens; an event may have 10¹².
 TOKENS = Numeric(38, 0)
 ID = PG_UUID(as_uuid=True)
 
 
 class UsageDigest(Base):
-    """What an accepted event is known by for good. Written by the platform's role with the event; rows never change.
+    """Permanent digest of an accepted event. Written by the platform's role with the event; rows never change.
 
     Attributes:
         digest: 128 bits of a hash of organization, source and id.
-        content: 64 bits of a hash of what the event said.
+        content: 64 bits of a hash of the event's content.
     """
 
     __tablename__ = "usage_digests"
@@ -33,10 +33,10 @@ class UsageDigest(Base):
 
 
 class UsagePaidCall(Base):
-    """That a spend has paid for a call of a spend log, and for no other. Written by the platform's role; never changes.
+    """Assignment of a spend to the call of a spend log that it paid for. Written by the platform's role; immutable.
 
     Attributes:
-        digest: what the call's event is known by, see `UsageDigest`; the event itself may still have been refused.
+        digest: of the call's event, see `UsageDigest`; the event itself may have been refused.
     """
 
     __tablename__ = "usage_paid_calls"
@@ -46,28 +46,27 @@ class UsagePaidCall(Base):
     digest: Mapped[UUID] = mapped_column(ID)
 
 
-#: A call of LiteLLM's spend log whose cost is more than a tenth off the proxy's own `spend`, both in dollars.
+#: The condition that the cost of a LiteLLM call differs from the proxy's own `spend` by more than 10 %, in dollars.
 COST_DIFFERS = """source = 'platform:litellm' AND CASE jsonb_typeof(data #> '{litellm,spend}') WHEN 'number' THEN
     abs(coalesce(cost_pico, 0) - (data #> '{litellm,spend}')::numeric * 1000000000000)
     > 0.1 * greatest(cost_pico, (data #> '{litellm,spend}')::numeric * 1000000000000) END"""
 
 
 class UsageEventRow(Base):
-    """One accepted event. Written once by the platform's role; partitioned by the month of `occurred_at`.
+    """An accepted event. Written once by the platform's role; partitioned by the month of `occurred_at`.
 
     Attributes:
         digest: of `usage_digests`.
-        recorded_in: the transaction that wrote it; what follows the events reads by it, see
-            `repositories/usage/usage_feed.py`.
+        recorded_in: the transaction that wrote it, which orders the feed, see `repositories/usage/usage_feed.py`.
         sent_by: the principal that reported it.
-        usage: tokens by kind, of the call of a model; null where there was none.
-        cost_pico: what it cost, by the price of its time; null for an event that is not rated by itself.
-        rated_by: `agent` or `model`: whose price it was.
-        price_ref: which price.
-        creator_org_id: whose agent it was, where the agent has a price.
-        estimated: the units of the call that a substitute's price applies to; null if there are none.
-        meters: the meters that counted it, by number.
-        bill_month: the month of the bill that it is on, whose number is `bill`; null where it is on none.
+        usage: of its model call, by unit; null without one.
+        cost_pico: its own cost at the price of its time; null for an event without one.
+        rated_by: `agent` or `model`, the source of the price.
+        price_ref: the reference of the price.
+        creator_org_id: the organization of the agent, if the agent has a price.
+        estimated: the units priced by a substitute; null if there are none.
+        meters: the numbers of the meters that counted it.
+        bill_month: the month of its bill, whose number is `bill`; null without one.
     """
 
     __tablename__ = "usage_events"
@@ -116,15 +115,15 @@ class UsageEventRow(Base):
 
 
 class UsageDay(Base):
-    """What events of one day in UTC add up to, for one value of one dimension. Kept by the statement of the events.
+    """Sums of events of a UTC day, by a value of a dimension. Written by the statement that writes the events.
 
     Attributes:
-        dimension: `all`, or the attribute that `value` is of; each event counts once in every dimension.
-        value: empty for events without the attribute; of `model_mode` it is such as `thinking:gpt-5`.
-        currency: of the cost; empty for events that were not rated.
-        other_tokens: tokens of calls that the other columns do not count: cache writes, audio, images, video.
-        timed_tokens: output and reasoning of the calls of which `duration_ms` is the time.
-        estimated_events: those with a unit that a substitute's price applies to.
+        dimension: `all`, or the attribute of `value`; each event counts once in every dimension.
+        value: empty for events without the attribute; for `model_mode` such as `thinking:gpt-5`.
+        currency: of the cost; empty for unrated events.
+        other_tokens: tokens that the other columns do not count: cache writes, audio, images, video.
+        timed_tokens: output and reasoning tokens of calls with a duration, `duration_ms` in sum.
+        estimated_events: events with a unit priced by a substitute.
     """
 
     __tablename__ = "usage_days"
@@ -150,10 +149,10 @@ class UsageDay(Base):
 
 
 class UsageSource(Base):
-    """How far usage was pulled from a source. Written by the worker only.
+    """Cursor of a source that usage is pulled from. Written by the worker only.
 
     Attributes:
-        reached: everything that began before it is recorded, or was refused.
+        reached: everything that began before this time is recorded or refused.
     """
 
     __tablename__ = "usage_sources"

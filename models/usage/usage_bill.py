@@ -1,4 +1,4 @@
-"""Bills of usage in arrears: what events of a month add up to until they are on an invoice."""
+"""Bills of usage in arrears: sums of events of a month until they are invoiced."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,20 +13,20 @@ from models.usage.usage import PICO
 
 
 class UsageBill(Base):
-    """What events of one month add up to until they are invoiced. Events name it by month and number.
+    """A bill of a month's usage events, which refer to it by month and number. Written by the platform's role.
 
-    Written by the platform's role. Events are added while it is open; a run seals it, and what comes in later opens
-    the next number of the month. Sealed, only its invoice is added, once.
+    Events are added while it is open; a run seals it, and later events open the next number of the month. After
+    sealing, only its invoice is added, once.
 
     Attributes:
-        month: the first day of the month in which its events happened, in the organization's time zone.
+        month: the first day of its events' month, in the organization's time zone.
         number: counts the bills of a month from 1.
-        sealed_at: since when no event is added to it.
-        invoice_id: the invoice that its usage is on; null while it is not, and for a bill that came to nothing.
+        sealed_at: when it was sealed.
+        invoice_id: its invoice; null before, and for a bill of zero.
         billed_at: when it was collected.
-        discount_bps: by how much its usage was made cheaper, in basis points.
-        markup_e6: what was charged beyond the cost of calls of models, in 10^-6 of it; it comes before the discount.
-        minor_pico: how many pico a minor unit of the currency is.
+        discount_bps: the discount on its usage, in basis points.
+        markup_e6: the markup on the cost of model calls, in 10^-6 of it, before the discount.
+        minor_pico: the pico in a minor unit of the currency.
     """
 
     __tablename__ = "usage_bills"
@@ -63,15 +63,15 @@ class UsageBill(Base):
 
 
 class UsageBillSum(Base):
-    """What the events of a bill add up to under one price. Kept by the statement that writes the events.
+    """Sum of a bill's events by price. Written by the statement that writes the events.
 
     Attributes:
-        source: `model`, `agent` or `meter`: whose price.
+        source: `model`, `agent` or `meter`, the source of the price.
         ref: the model's name, the agent's id, or the meter's number.
-        quantity: what a meter counted; zero for the others.
-        charged: what credits had paid of the meter's month when the bill was sealed, which is not priced again.
-        pico: what it costs; of a meter it is written when the bill is collected.
-        line: the number of the invoice's line that it is part of, from 0; null where it came to nothing.
+        quantity: of a meter; zero for the others.
+        charged: the meter's quantity of the month that credits had paid when the bill was sealed.
+        pico: the cost; of a meter it is written when the bill is collected.
+        line: the number of its invoice line, from 0; null if it is zero.
     """
 
     __tablename__ = "usage_bill_sums"
@@ -89,9 +89,9 @@ class UsageBillSum(Base):
 
 
 class UsageVoid(Base):
-    """That an event was taken off its open bill again by an operator. Written by the platform's role; never changes.
+    """Removal of an event from its open bill by an operator. Written by the platform's role; immutable.
 
-    The audit trail says who and why.
+    The audit trail has the operator and the reason.
     """
 
     __tablename__ = "usage_voids"

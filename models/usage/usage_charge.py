@@ -1,4 +1,4 @@
-"""The outcome of the charges of usage events, and how much of a month was charged."""
+"""Charges of usage events, and charged quantities by month."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,20 +12,19 @@ from models.common.base import Base
 
 
 class UsageChargeRow(Base):
-    """That an event is charged: written with the event by the platform's role, and completed by its one charge.
+    """Charge of an event, written with the event by the platform's role, and completed once.
 
     Attributes:
-        event: the id of the event, which happened at `occurred_at`.
-        month: the first day of the month in which it counts, in the time zone of the terms that held when it came in;
-            null where it is the month in UTC, as of uses of agents.
-        meters: the meters that were marked as charged when they counted it, and `quantities` what each counted.
-        use_id: the agreed use of an agent of the marketplace that it reports, which is charged by its price alone.
-        due_at: when it is charged at the earliest.
-        waits_for: why it could not be charged so far, as `domain.usage.charge.WaitReason` has it.
-        spend_id: the spend; null until it is charged. Rows that have one never change.
-        amount: what was charged, in minor units of credits.
-        voided_at: when an operator decided that it is never charged; the audit trail says who and why. Such rows never
-            change.
+        event: the id of the event, with the time `occurred_at`.
+        month: the first day of the month in which it counts, in the time zone of the terms at its receipt; null for the
+        UTC month, as for uses of agents.
+        meters: the charged meters that counted it, with their `quantities`.
+        use_id: the reported use of a marketplace agent, which is charged by its price alone.
+        due_at: the earliest time of the charge.
+        waits_for: why it is not charged yet, a `domain.usage.charge.WaitReason`.
+        spend_id: the spend; null until it is charged. Rows with one never change.
+        amount: the charged amount, in minor units of credits.
+        voided_at: when an operator voided it; the audit trail has operator and reason. Such rows never change.
     """
 
     __tablename__ = "usage_charges"
@@ -56,7 +55,7 @@ class UsageChargeRow(Base):
 
 
 class MeterMonth(Base):
-    """How much of what a meter counted of an organization in a month was charged. Written with the charges."""
+    """Charged quantity of a meter for an organization and month. Written with the charges."""
 
     __tablename__ = "meter_months"
 

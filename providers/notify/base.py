@@ -1,8 +1,8 @@
-"""The protocol of notification channels, with one implementation for each kind of channel.
+"""Protocol of notification carriers, one for each kind of channel.
 
-Errors of `send` are those of `providers.payments.base`, with the same meaning: `ProviderUnavailable` (nothing was
-accepted), `OutcomeUnknown` (the connection broke off after the message was sent), `ProviderRefused` (the message, or
-every recipient, is refused for good).
+Errors of `send` are those of `providers.payments.base`: `ProviderUnavailable` (nothing was accepted), `OutcomeUnknown`
+(the connection broke off after the message was sent), `ProviderRefused` (the message, or every recipient, is
+permanently refused).
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from providers.payments.base import ProviderUnavailable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message: recipients, language and text.
+    """A message: recipients, language and text.
 
     Attributes:
-        to: mail addresses, or the one URL of a hook.
-        unsubscribe: the URL to unsubscribe from this type; None if that is not possible.
+        to: mail addresses, or the URL of a hook.
+        unsubscribe: the unsubscribe URL of this type, or None.
     """
 
     to: tuple[str, ...]
@@ -31,9 +31,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The result for each address: accepted, refused for good, or to be tried later; with the reason.
+    """Result by address: accepted, permanently refused, or deferred; with the reason.
 
-    `suppressed` are the addresses of `refused` that were not tried, because earlier mail to them bounced.
+    `suppressed` are the addresses in `refused` that were not tried, because earlier mail to them bounced.
     """
 
     accepted: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Delivery:
 
 
 class Throttled(ProviderUnavailable):
-    """Nothing can be sent to this address before `retry_after` is over."""
+    """Nothing can be sent to this address before `retry_after` has passed."""
 
     def __init__(self, detail: str, retry_after: timedelta) -> None:
         super().__init__(detail)
@@ -51,11 +51,11 @@ class Throttled(ProviderUnavailable):
 
 
 class Notifier(Protocol):
-    """Sends messages over one kind of channel."""
+    """Carrier of messages over one kind of channel."""
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
         """Send a message.
 
-        If the channel supports it, the same key gives the same id (the Message-ID of a mail), so a duplicate can be
-        recognised.
+        If the channel supports it, the same key gives the same id (the Message-ID of a mail), so duplicates can be
+        detected.
         """

@@ -1,4 +1,4 @@
-"""Sends messages as mails, over SMTP."""
+"""Carrier of mails over SMTP."""
 
 import hashlib
 import ssl
@@ -26,14 +26,14 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUna
 from providers.tls import trusted
 
 Tls = Literal["starttls", "tls", "none"]
-#: An address without a space in it, as that of unsubscribing, is not folded but encoded where a line ends before it.
-#: Lines may be 998 long (RFC 5322, 2.1.1).
+#: The policy does not fold lines of up to 998 characters (RFC 5322, 2.1.1), because a URL without spaces, such as that
+#: for unsubscribing, would be encoded instead.
 _POLICY = SMTP.clone(max_line_length=900)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """The SMTP server, the sender, and the encryption of the connection."""
+    """SMTP server, sender, and encryption of the connection."""
 
     host: str
     port: int
@@ -46,7 +46,7 @@ class SmtpServer:
 
 
 class SmtpMailer:
-    """Hands mails to an SMTP server, one connection each."""
+    """Mailer that sends mails to an SMTP server, one connection each."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class SmtpMailer:
         return_path: Callable[[str], str] | None = None,
         roots: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the server, and what it is used with.
+        """Take the server, and optional settings.
 
         Args:
             server: the SMTP server.
@@ -69,7 +69,7 @@ class SmtpMailer:
         self._sender = Address(server.sender_name, addr_spec=checked_address(server.sender))
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
-        """Send a mail: in one SMTP transaction, or one for each address if each has its own bounce address."""
+        """Send a mail in one SMTP transaction, or one for each address if each has its own bounce address."""
         server, answers = self._server, _Answers()
         try:
             async with aiosmtplib.SMTP(
@@ -90,7 +90,7 @@ class SmtpMailer:
                 raise OutcomeUnknown("The mail server broke off.") from error
         except (SMTPException, OSError) as error:
             if not answers.asked:
-                problem = f"The mail server could not be asked: {type(error).__name__}."
+                problem = f"The mail server could not be reached: {type(error).__name__}."
                 raise ProviderUnavailable(problem) from error
         return answers.delivery(message.to)
 
@@ -100,7 +100,7 @@ class SmtpMailer:
         return [(self._return_path(address), (address,)) for address in to]
 
     def _mail(self, message: Message, to: tuple[str, ...], key: str) -> EmailMessage:
-        """Write the mail. The policy refuses a header of more than one line, so no value can add one."""
+        """Compose the mail. The policy refuses multi-line headers, so no value can add one."""
         mail = EmailMessage(policy=_POLICY)
         mail["From"] = self._sender
         mail["To"] = [Address(addr_spec=checked_address(address)) for address in to]
@@ -122,7 +122,7 @@ class SmtpMailer:
 
 @dataclass(slots=True)
 class _Answers:
-    """The addresses that were tried, and the server's answers for those that it did not accept."""
+    """Tried addresses, and the server's responses for those that it did not accept."""
 
     asked: list[str] = field(default_factory=list)
     said: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -148,17 +148,17 @@ async def _hand_over(
         answers.said |= {one.recipient: (one.code, one.message) for one in error.recipients}
     except SMTPDataError as error:
         if not answers.asked:
-            answer = f"The mail server did not take the mail: {_in_one_line(error.code, error.message)}."
+            answer = f"The mail server did not accept the mail: {_in_one_line(error.code, error.message)}."
             raise (ProviderRefused if error.code >= 500 else ProviderUnavailable)(answer) from error
         answers.said |= dict.fromkeys(to, (error.code, error.message))
     answers.asked += to
 
 
 def message_id(key: str, domain: str) -> str:
-    """Return the Message-ID of a mail by its key, so a duplicate can be recognised."""
+    """Return the Message-ID of a mail by its key, so that duplicates can be detected."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
 
 
 def _in_one_line(code: int, text: str) -> str:
-    """Return a server's answer, shortened and in one line, because it can contain anything."""
+    """Return a server's response, shortened and in one line, because it can contain anything."""
     return f"{code} {' '.join(text.split())[:200]}"

@@ -1,4 +1,4 @@
-"""Renders mails as HTML and plain text, with templates that an operator can replace.
+"""Rendering of mails as HTML and plain text, with templates that an operator can replace.
 
 A template has placeholders such as `$subject`, and no logic. Values are escaped before they are filled in, so neither a
 template nor a user's text can execute anything. docs/guides/notifications.md lists the placeholders.
@@ -13,16 +13,16 @@ from string import Template
 from domain.messages.texts import TEXTS
 from providers.notify.base import Message
 
-#: The templates that come with the product; an operator's folder has one or both, by the same names.
+#: The product's templates; an operator's folder has one or both, under the same names.
 TEMPLATES = Path(__file__).parent / "templates"
 HTML, TEXT = "mail.html", "mail.txt"
-#: The required placeholders: the text, and the link to unsubscribe.
+#: The required placeholders: text and unsubscribe link.
 _NEEDED = frozenset({"platform", "paragraphs", "link", "unsubscribe"})
 _KNOWN = _NEEDED | {"language", "subject", "footer"}
 
 
 class InvalidTemplate(ValueError):
-    """A template cannot be used: the text says which one and why."""
+    """A template cannot be used; the message has its name and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,19 @@ class RenderedMail:
 
 
 class MailTemplates:
-    """Writes mails in the name of a platform."""
+    """Templates of a platform's mails."""
 
     def __init__(self, platform: str, folder: Path | None = None) -> None:
         """Take the platform's name, and an operator's folder.
 
         Raises:
-            WrongTemplate: a template cannot be read, lacks a place, or has one that nothing fills.
+            WrongTemplate: a template cannot be read, lacks a placeholder, or has an unknown one.
         """
         self._platform = platform
         self._html, self._text = _read(folder, HTML), _read(folder, TEXT)
 
     def render(self, message: Message) -> RenderedMail:
-        """Write a message as a mail."""
+        """Render a message as a mail."""
         words, said = message.words, TEXTS[message.language].phrases
         values = {
             "language": message.language,
@@ -75,7 +75,7 @@ def _anchor(url: str, text: str, *, kind: str = "") -> str:
 
 
 def _button(url: str, text: str) -> str:
-    """Return a link as a button, with its address below it for copying."""
+    """Return a link as a button, with its URL below it for copying."""
     button = _anchor(url, text, kind=' class="button"')
     return f'{button}\n<p class="address">{_anchor(url, url)}</p>'
 

@@ -1,7 +1,7 @@
-"""Sends messages to Slack channels, by incoming webhooks.
+"""Carrier of messages to Slack channels by incoming webhooks.
 
-Hooks are called like webhooks, by `HttpWebhookSender`: redirects are failures, proxies of the environment are not used,
-and addresses inside of the platform's network are refused. Slack accepts one message a second for each hook.
+Hooks are called by `HttpWebhookSender`: redirects are failures, proxies of the environment are not used, and addresses
+inside the platform's network are refused. Slack accepts one message a second for each hook.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUna
 TIMEOUT = timedelta(seconds=15)
 #: The time between messages to one hook.
 PAUSE = timedelta(seconds=1)
-#: The maximum wait for a turn; with a longer one the message is tried again later.
+#: The maximum wait for a turn; beyond it the message is retried later.
 LONGEST_WAIT = timedelta(seconds=5)
-#: How long to wait if Slack names no time.
+#: The pause if Slack does not give one.
 UNTOLD_PAUSE = timedelta(seconds=30)
 _BROKE_OFF = (
     TimeoutError,
@@ -39,20 +39,20 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class HookTurns(Protocol):
-    """The shared pace of messages to each hook. A hook is identified by the hash of its URL."""
+    """Shared rate limit of messages to each hook, which is identified by the hash of its URL."""
 
     async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
-        """Take the next turn, and return how long to wait for it; the following turn is one pause later.
+        """Take the next turn, and return the wait for it; the following turn is one pause later.
 
-        The second value is whether it was taken: a turn later than `at_most` from now is not.
+        The second value is whether it was taken; a turn later than `at_most` from now is not.
         """
 
     async def hold(self, hook: str, wait: timedelta) -> None:
-        """Give no turn before a time has passed."""
+        """Give no turn before a wait is over."""
 
 
 class SlackNotifier:
-    """Posts to hooks, one message a second each. Whoever makes the sender closes it."""
+    """Carrier that posts to hooks, one message a second each. The caller closes the sender."""
 
     def __init__(
         self,
@@ -65,18 +65,18 @@ class SlackNotifier:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Take what posts, who judges addresses, who gives turns, what addresses begin with, and what waiting is."""
+        """Take the sender, the check of addresses, the turns, the prefix of hooks, and timing."""
         self._sender, self._receivers, self._turns, self._hooks = sender, receivers, turns, hooks
         self._timeout = timeout.total_seconds()
         self._clock, self._sleep = clock, sleep
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:  # noqa: ARG002 - Slack takes no key
-        """Post a message to the one hook in `to`.
+        """Post a message to the hook in `to`.
 
         Slack has no idempotency key, so a message that ended as `OutcomeUnknown` and is sent again may appear twice.
 
         Raises:
-            Throttled: Slack, or the pace that it asks for, says when to come again.
+            Throttled: the rate limit of Slack, or ours, is exceeded.
         """
         (url,) = message.to
         body = payload(message.words, message.language, unsubscribe=message.unsubscribe)
@@ -84,14 +84,14 @@ class SlackNotifier:
         hook = hashlib.sha256(url.encode()).hexdigest()
         wait, taken = await self._turns.take(hook, pause=PAUSE, at_most=LONGEST_WAIT)
         if not taken:
-            raise Throttled("Slack takes one message a second for each hook.", wait)
+            raise Throttled("Slack accepts one message a second for each hook.", wait)
         if wait:
             await self._sleep(wait.total_seconds())
         answer = await self._exchange(target, body)
         if answer.status_code == 429:
             wait = retry_after(answer, self._clock()) or UNTOLD_PAUSE
             await self._turns.hold(hook, wait)
-            raise Throttled("Slack asks to be left alone for a while.", wait)
+            raise Throttled("Slack's rate limit is exceeded.", wait)
         return self._read(answer, url)
 
     async def _exchange(self, target: Target, body: bytes) -> ReceiverResponse:
@@ -99,7 +99,9 @@ class SlackNotifier:
             async with asyncio.timeout(self._timeout):
                 return await self._sender.exchange(target, body, {})
         except UrlRefused as refused:
-            raise ProviderUnavailable(f"The name of Slack's host is not resolved as it must be: {refused}") from refused
+            raise ProviderUnavailable(
+                f"Slack's host name resolves to an address that is not allowed: {refused}"
+            ) from refused
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             raise ProviderUnavailable("Slack could not be reached.") from error
         except _BROKE_OFF as error:
@@ -111,9 +113,11 @@ class SlackNotifier:
             return Delivery(accepted=(url,))
         if code >= 500:
             raise OutcomeUnknown(f"Slack answered {code}.")
-        raise ProviderRefused(f"Slack does not take messages for this hook: {code} {_word(answer.body)}".rstrip() + ".")
+        raise ProviderRefused(
+            f"Slack does not accept messages for this hook: {code} {_word(answer.body)}".rstrip() + "."
+        )
 
 
 def _word(body: str) -> str:
-    """Return Slack's error code, such as `channel_is_archived`; any other text is not used."""
+    """Return Slack's error code, such as `channel_is_archived`; other text is dropped."""
     return body if len(body) <= 60 and body.replace("_", "").isalnum() and body.isascii() else ""

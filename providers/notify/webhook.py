@@ -1,4 +1,4 @@
-"""Sends webhooks to addresses that users choose, and never into the platform's own network.
+"""Sender of webhooks to user-defined addresses, never into the platform's own network.
 
 Connections are made by `providers/judged.py`. Proxies of the environment are not used, redirects are not followed, and
 time and size are limited.
@@ -28,11 +28,11 @@ from domain.privacy.card_numbers import redacted
 from providers.judged import JudgedConnections, Receivers
 from providers.tls import trusted
 
-#: The timeout of a request, including DNS, connection and answer.
+#: The timeout of a request, including DNS, connection and response.
 TIMEOUT = timedelta(seconds=15)
-#: How much of an answer is read, and how much of it is kept, in bytes.
+#: How much of a response is read, and how much of it is stored, in bytes.
 READ_BYTES, KEPT_BYTES = 65_536, 2_048
-#: How long an idle connection is kept for the next webhook to the same receiver, in seconds.
+#: How long an idle connection is kept, in seconds.
 KEPT_ALIVE = 15.0
 USER_AGENT = "Bursar-Webhooks/1"
 SECRET_BYTES = 32
@@ -41,11 +41,11 @@ _HMAC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKeys:
-    """What an endpoint's webhooks are signed with.
+    """Signing keys of an endpoint.
 
     Attributes:
-        secret: `whsec_…`, which the receiver has as well.
-        private_key: `whsk_…`, of an endpoint that asked for `v1a`.
+        secret: `whsec_…`, shared with the receiver.
+        private_key: `whsk_…`, of an endpoint with `v1a`.
     """
 
     secret: str
@@ -54,7 +54,7 @@ class SigningKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingWebhook:
-    """One webhook: address, id (the same for a retry), body, and signing keys."""
+    """A webhook: address, id (the same for a retry), body, and signing keys."""
 
     url: str
     message_id: str
@@ -63,36 +63,36 @@ class OutgoingWebhook:
 
 
 class MissingSigningKey(Exception):
-    """There is no key to sign a webhook with, so it is not sent."""
+    """A webhook has no signing key, so it is not sent."""
 
 
 class WebhookSender(Protocol):
-    """Delivers webhooks."""
+    """Sender of webhooks."""
 
     async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         """Send it once, and return the result; no answer or failure of the receiver raises."""
 
 
 def new_secret() -> str:
-    """Make the secret of an endpoint."""
+    """Generate the secret of an endpoint."""
     return _HMAC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def new_private_key() -> str:
-    """Make the key of an endpoint that is to be verified without a shared secret."""
+    """Generate the private key of an endpoint with asymmetric signatures."""
     return _PRIVATE + base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
 
 
 def public_key_of(private_key: str) -> str:
-    """Return the `whpk_…` that verifies what the private key signs."""
+    """Return the `whpk_…` of a private key, which verifies its signatures."""
     return _PUBLIC + base64.b64encode(_ed25519(private_key).public_key().public_bytes_raw()).decode()
 
 
 def signed_headers(webhook: OutgoingWebhook, now: datetime) -> dict[str, str]:
-    """Return the three headers of Standard Webhooks; one signature for each key.
+    """Return the three headers of Standard Webhooks, with a signature for each key.
 
     Raises:
-        Unsigned: there is no key to sign with.
+        Unsigned: there is no signing key.
     """
     if not webhook.keys:
         raise MissingSigningKey("A webhook is never sent unsigned.")
@@ -117,8 +117,8 @@ def _ed25519(private_key: str) -> Ed25519PrivateKey:
 
 
 @dataclass(slots=True)
-class _Line:
-    """The connections to one address, how many requests are under way on them, and when the last one ended."""
+class _AddressPool:
+    """Connections to an address, number of requests in flight, and end of the last one."""
 
     pool: httpcore2.AsyncConnectionPool
     under_way: int = 0
@@ -126,10 +126,10 @@ class _Line:
 
 
 class HttpWebhookSender:
-    """Sends webhooks over HTTP/1.1. One instance serves all endpoints; its creator closes it.
+    """Sender of webhooks over HTTP/1.1. One instance serves all endpoints; its creator closes it.
 
-    Each address has a connection pool of its own. A pool checks all of its connections with every request, so in a
-    common pool slow receivers would make every request slower.
+    Each address has its own connection pool, because a pool checks all of its connections with every request, so slow
+    receivers would slow down every request.
     """
 
     def __init__(
@@ -140,12 +140,12 @@ class HttpWebhookSender:
         dial: httpcore2.AsyncNetworkBackend | None = None,
         timeout: timedelta = TIMEOUT,
     ) -> None:
-        """Take who judges addresses, what checks certificates, who connects, and what a request may take."""
+        """Take the check of addresses, trusted certificates, the dialer, and the timeout."""
         self._receivers = receivers
         self._roots = roots
         self._dial = dial or httpcore2.AnyIOBackend()
         self._timeout = timeout.total_seconds()
-        self._lines: dict[Target, _Line] = {}
+        self._lines: dict[Target, _AddressPool] = {}
         self._looks_at_ns = 0
 
     # Made with the first webhook: reading the roots takes time, and most processes send none.
@@ -167,7 +167,7 @@ class HttpWebhookSender:
         await self._close_idle()
         line = self._lines.get(target)
         if line is None:
-            line = self._lines[target] = _Line(self._pool(is_local=target.is_local))
+            line = self._lines[target] = _AddressPool(self._pool(is_local=target.is_local))
         line.under_way += 1
         try:
             yield line.pool
@@ -176,7 +176,7 @@ class HttpWebhookSender:
             line.used_at_ns = time.monotonic_ns()
 
     async def _close_idle(self) -> None:
-        """Close the connections to addresses that nothing was sent to for a while."""
+        """Close the connections to addresses without recent requests."""
         now, kept = time.monotonic_ns(), int(KEPT_ALIVE * 1_000_000_000)
         if now < self._looks_at_ns:
             return
@@ -238,7 +238,7 @@ def _unanswered(*, code: str, body: str = "") -> ReceiverResponse:
 
 
 async def _beginning(response: httpcore2.Response) -> str:
-    """Read the beginning of an answer, and return what is stored of it: text without NUL and card numbers."""
+    """Read the beginning of a response, and return the text to store, without NUL and card numbers."""
     kept, size = b"", 0
     async for part in response.aiter_stream():
         kept = (kept + part)[:KEPT_BYTES]

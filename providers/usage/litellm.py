@@ -1,6 +1,6 @@
-"""The spend log of a LiteLLM proxy, read page by page (`GET /spend/logs/v2`; LiteLLM 1.109.1).
+"""Spend log of a LiteLLM proxy, read page by page (`GET /spend/logs/v2`; LiteLLM 1.109.1).
 
-`GET /spend/logs` shows the same rows without pages, the newest 10,000 of them, so it cannot be read to the end.
+`GET /spend/logs` has only the newest 10,000 rows, without pages, so it cannot be read to the end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ _FORM = "%Y-%m-%d %H:%M:%S"
 
 @dataclass(frozen=True, slots=True)
 class SpendPage:
-    """Rows of the log, by the time that the call began.
+    """Page of rows, by start time of the call.
 
     Attributes:
-        is_last: no page follows in this window.
-        is_cut: the window has more rows than the proxy counts, and its later pages may be missing.
+        is_last: whether this is the last page of the window.
+        is_cut: whether the window has more rows than the proxy counts, so that later pages may be missing.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -32,21 +32,21 @@ class SpendPage:
 
 
 class SpendLog(Protocol):
-    """Where calls of models are logged.
+    """Log of model calls.
 
     Errors:
-        ProviderUnavailable: it does not answer, or not as it should.
+        ProviderUnavailable: there is no response, or an invalid one.
     """
 
     async def page(self, since: datetime, until: datetime, number: int) -> SpendPage:
-        """Return a page of the calls that began from one time to another, both included; the first page is 1."""
+        """Return a page of the calls that began between two times, inclusive; the first page is 1."""
 
 
 class LiteLlm:
-    """The spend log of one proxy."""
+    """Spend log of a LiteLLM proxy."""
 
     def __init__(self, client: httpx2.AsyncClient, base_url: str, key: str, *, timeout: timedelta) -> None:
-        """Take the client, which the caller closes, and a key that may read all spend, such as the master key."""
+        """Take the client, which the caller closes, and a key that can read all spend, such as the master key."""
         self._node = Node(client, base_url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout)
 
     async def page(self, since: datetime, until: datetime, number: int) -> SpendPage:

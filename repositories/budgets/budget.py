@@ -1,4 +1,4 @@
-"""Budgets, with what counts in their windows. `ledger.controls` writes them, and the ledger counts."""
+"""Budgets with the counters of their windows. `ledger.controls` writes budgets, and the ledger counts."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ async def states(
 async def _carry_over(
     session: AsyncSession, budgets: Sequence[SpendControl], found: Mapping[UUID, Counts], at: datetime
 ) -> None:
-    """Add what is carried over into windows in which nothing counts yet: the first spend will write it down."""
+    """Add the carry-over of windows without counts, which their first spend will write."""
     begun = {}
     for row in budgets:
         window = pools_of(row).pools_of

@@ -1,4 +1,4 @@
-"""Emergencies of budgets, as they were declared."""
+"""Statements about emergencies of budgets."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from models.budgets.budget_emergency import BudgetEmergency as Row
 async def open_of(
     session: AsyncSession, control_ids: Collection[UUID], *, at: datetime
 ) -> Mapping[UUID, Sequence[Row]]:
-    """Return the emergencies of budgets that have not ended, begun or not, by budget, the oldest first."""
+    """Return the emergencies that have not ended, begun or not, by budget, oldest first."""
     query = select(Row).where(Row.control_id.in_(control_ids), Row.ended_at.is_(None), Row.ends_at > at)
     found: dict[UUID, list[Row]] = {}
     for row in await session.scalars(query.order_by(Row.id).execution_options(populate_existing=True)):

@@ -1,8 +1,8 @@
-"""The log of economic events of an organization: what its agents bought, used, earned and were refused.
+"""Log of an organization's economic events: purchases, uses, earnings and refusals of its agents.
 
-It is merged from three lists, each in the order of its UUIDv7: the transfers of the organization, refused uses, and
-entries of purchase orders. Each list reads a bounded number of rows for a page, so a page costs the same however long
-the history. A list that stopped before its end bounds the page: below the row where it stopped others have no say.
+It is merged from three lists in the order of UUIDv7: transfers, refused uses, and entries of purchase orders. Each list
+reads a bounded number of rows for a page, so the cost does not depend on the length of the history. The page ends at
+the last row of any list that was not read to its end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,23 +37,23 @@ from repositories.payouts import activity
 from repositories.payouts.activity import Fact
 from repositories.tenants import metadata
 
-#: What credits are paid with.
+#: The kinds of transfers in credits.
 _CREDITS = "credits"
 _PURCHASES = frozenset(fact.value for fact in PurchaseFact)
 
 
-#: Entries of one list, and the last position that it looked at; None at its end.
+#: Entries of a list, and the last position read; None at its end.
 _Read = tuple[Sequence[LogEntry], Position | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What is read: the filters of a request, as far as they are the same for all lists.
+    """Filters of a request that all lists share.
 
     Attributes:
         wanted: organization and time; of `equal`, `agent_id` and `project_id`.
         types, statuses: empty for all.
-        holder: where only what is a key's own is wanted.
+        holder: a key, if only its own entries are requested.
     """
 
     wanted: ListFilter
@@ -75,14 +75,14 @@ async def page(
     project: str | None = None,
     holder: KeyHolder | None = None,
 ) -> ListPage[LogEntry]:
-    """Return up to `limit` entries of an organization's log, newest first; one may be short and not be the last.
+    """Return up to `limit` entries of an organization's log, newest first; a page can be short without being the last.
 
     Args:
-        session: it limits what can be read.
-        wanted: the organization; entries of this time, these statuses and this `agent_id`.
+        session: its role limits what is visible.
+        wanted: the organization, and filters: time, statuses and `agent_id`.
         types: of `TransactionType`; empty for all.
-        project: its slug.
-        holder: of entries that are its own only: an agent's, or of a department and project.
+        project: a slug.
+        holder: only its own entries: those of an agent, or of a department and project.
     """
     assert wanted.org_id is not None
     equal, statuses = dict(wanted.equal), frozenset(wanted.statuses)
@@ -135,7 +135,7 @@ async def _transfers(session: AsyncSession, log: _Log) -> _Read:
 
 
 def _of_transfer(fact: Fact) -> LogEntry | None:
-    """Return the entry of a transfer; None where nothing of an agent comes or leaves by it."""
+    """Return the entry of a transfer; None if no money of an agent enters or leaves."""
     move = classify_transfer(fact.kind, fact.changes)
     if move is None:
         return None
@@ -216,7 +216,7 @@ async def _purchases(session: AsyncSession, log: _Log) -> _Read:
 
 
 def _own_purchases(log: _Log, row: type[PurchaseEntryRow]) -> Sequence[ColumnElement[bool]]:
-    """Return the conditions that an entry is of the holder's project, and of an agent of its department."""
+    """Return the conditions that an entry belongs to the holder's project, and to an agent of its department."""
     found = list[ColumnElement[bool]]()
     if log.holder is not None:
         whose = log.holder.key.attribution
@@ -248,7 +248,7 @@ def _of_purchase(row: PurchaseEntryRow) -> LogEntry:
 
 
 async def _named(session: AsyncSession, org_id: str, rows: Sequence[LogEntry]) -> list[LogEntry]:
-    """Add the names of agents and the slugs of projects that the session sees, and the organization's own ids."""
+    """Add names of agents, slugs of projects, and the organization's own ids, as far as the session sees them."""
     agents = sorted({row.agent_id for row in rows if row.agent_id is not None})
     of_projects = sorted({row.project_id for row in rows if row.project_id is not None})
     names = await _by_id(session, Agent.id, Agent.name, agents)

@@ -1,4 +1,4 @@
-"""The catalogue of free options. Writing needs a platform session; tenants read their own."""
+"""Statements about the catalogue of free options. Writing needs a platform session; tenants read their own."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ async def get(session: AsyncSession, option_id: str) -> FreeOptionRow:
 
 
 async def listed(session: AsyncSession, org_id: str, *, lock: bool = False) -> Sequence[FreeOptionRow]:
-    """Return the whole catalogue of an organization, by category and name; locked until the transaction ends."""
+    """Return the catalogue of an organization, by category and name; with `lock` it is locked."""
     query = select(FreeOptionRow).where(FreeOptionRow.org_id == org_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)

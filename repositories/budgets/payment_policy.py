@@ -1,4 +1,4 @@
-"""Payment policies. Writing needs a platform session; tenants read their own."""
+"""Statements about payment policies. Writing needs a platform session; tenants read their own."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,7 +30,7 @@ async def of_subject(session: AsyncSession, org_id: str, scope: PolicyScope, sub
 async def nearest(
     session: AsyncSession, org_id: str, *, agent_id: str | None, project_id: str | None
 ) -> PaymentPolicy | None:
-    """Return the policy of the agent, or else of the project, or else of the organization; None without any."""
+    """Return the policy of the agent, else of the project, else of the organization; None without any."""
     subjects = {PolicyScope.AGENT: agent_id, PolicyScope.PROJECT: project_id, PolicyScope.ORGANIZATION: org_id}
     query = select(PaymentPolicy).where(
         PaymentPolicy.org_id == org_id,

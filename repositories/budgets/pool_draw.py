@@ -1,4 +1,4 @@
-"""What uses of credits draw of the pools of budgets; `services/budgets/purchase_record.py` alerts purchases itself."""
+"""Draws of credit uses from pools of budgets; `services/budgets/purchase_record.py` handles those of purchases."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-#: Spends of the last hour are read by their ids, of organizations whose emergency pool was drawn in a present window.
+#: Spends of the last hour, of organizations with a draw from an emergency pool in a present window.
 _EMERGENCY = text(
     """
     SELECT s.id, s.org_id, s.amount FROM ledger.counters n
@@ -33,13 +33,13 @@ _LOW = text(
 
 
 async def emergency_pool_uses(session: AsyncSession, now: datetime) -> Sequence[Row[Any]]:
-    """Return `id`, `org_id` and `amount` in credits of uses of the last hour that draw an emergency pool."""
+    """Return `id`, `org_id` and `amount` in credits of uses in the last hour that draw from an emergency pool."""
     hour_ago = UUID(int=int((now - timedelta(hours=1)).timestamp() * 1000) << 80)
     return (await session.execute(_EMERGENCY, {"now": now, "hour_ago": hour_ago})).all()
 
 
 async def low_reserves(session: AsyncSession, now: datetime, *, percent: int) -> Sequence[Row[Any]]:
-    """Return the reserves of which at most a part is left, in percent.
+    """Return the reserves with at most `percent` percent left.
 
     Each has `control_id`, `org_id`, `asset`, `ends_at`, and `reserve` and `remaining` in minor units.
     """

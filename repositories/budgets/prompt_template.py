@@ -1,4 +1,4 @@
-"""What organizations have their agents read. Writing needs a platform session; tenants read their own."""
+"""Statements about prompt templates. Writing needs a platform session; tenants read their own."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -6,7 +6,7 @@ from models.budgets.prompt_template import PromptTemplate
 
 
 async def get(session: AsyncSession, org_id: str, *, lock: bool = False) -> PromptTemplate | None:
-    """Return the template of an organization; None if it never set one."""
+    """Return the template of an organization, or None."""
     return await session.get(PromptTemplate, org_id, with_for_update=lock or None, populate_existing=True)
 
 

@@ -1,4 +1,4 @@
-"""Writes the log of purchase orders."""
+"""Log of purchase orders."""
 
 from dataclasses import asdict
 
@@ -10,5 +10,5 @@ from repositories.common.batched import Writes
 
 
 async def record(session: Writes, entry: PurchaseEntry) -> None:
-    """Write an entry in the transaction of its fact. `session` has the platform's role."""
+    """Write an entry in the transaction of its fact. Needs the platform's role."""
     await session.execute(insert(PurchaseEntryRow).values(asdict(entry)))

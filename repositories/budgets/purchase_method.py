@@ -1,4 +1,4 @@
-"""The methods that organizations declare. Writing needs a platform session; tenants read their own."""
+"""Statements about declared purchase methods. Writing needs a platform session; tenants read their own."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ async def count_attempt(session: AsyncSession, org_id: str, name: str, *, succee
 
 
 def method_of(row: PurchaseMethod, *, amount_minor: int, currency: str) -> Method:
-    """Return the method of a row, with its expected fee for an amount. A fixed fee in another currency is not known."""
+    """Return the method of a row, with its expected fee for an amount, unknown for a fixed fee in another currency."""
     fee = None
     is_known = row.fee_share_e4 is not None or row.fee_fixed is not None
     if is_known and (not row.fee_fixed or row.fee_currency == currency):

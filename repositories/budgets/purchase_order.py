@@ -1,4 +1,4 @@
-"""Purchase orders, their attempts, grants and refunds. `services/budgets/purchase_order.py` writes them."""
+"""Statements about purchase orders, attempts, grants and refunds, which `services/budgets/purchase_order.py` writes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,12 +21,12 @@ from repositories.credits.department import parts_of
 from repositories.tenants import metadata
 
 MISSING = "There is no such purchase order."
-#: Of ids of purchase orders.
+#: The prefix of ids.
 PREFIX = "por"
 
 
 async def get(session: AsyncSession, order_id: str, *, lock: bool = False) -> PurchaseOrder:
-    """Return an order as it is now; with `lock` it is locked until the transaction ends."""
+    """Return an order; with `lock` it is locked until the transaction ends."""
     return await get_required(session, PurchaseOrder, order_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
@@ -39,7 +39,7 @@ async def attempts(session: AsyncSession, order_ids: Sequence[str]) -> Sequence[
 
 
 async def grants(session: AsyncSession, order_ids: Sequence[str]) -> Sequence[PurchaseGrant]:
-    """Return the decisions of persons on orders, the first of each first."""
+    """Return the decisions of persons on orders, oldest first."""
     if not order_ids:
         return []
     row = PurchaseGrant
@@ -48,12 +48,12 @@ async def grants(session: AsyncSession, order_ids: Sequence[str]) -> Sequence[Pu
 
 
 async def refund_of(session: AsyncSession, command_id: str) -> PurchaseRefund | None:
-    """Return the refund that a command has reported; None for a new command."""
+    """Return the refund that a command reported, or None."""
     return await session.get(PurchaseRefund, command_id)
 
 
 async def counts(session: AsyncSession, order_id: str) -> Sequence[PurchaseCount]:
-    """Return what an order counts in the ledger, in minor units of its currency."""
+    """Return the counts of an order in the ledger, in minor units of its currency."""
     row = PurchaseCount
     query = select(row).where(row.order_id == order_id).order_by(row.number)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
@@ -68,13 +68,13 @@ WHERE c.order_id = :order_id AND c.returned = c.amount AND c.changed_at = :at AN
 
 
 async def released_windows(session: AsyncSession, order_id: str, *, at: datetime) -> list[LiftedWindow]:
-    """Return the open windows in which an order counted until its hold was released, by this transaction at a time."""
+    """Return the open windows in which an order counted until this transaction released its hold."""
     rows = await session.execute(_GIVEN_BACK, {"order_id": order_id, "at": at})
     return [LiftedWindow(row.control_id, row.window) for row in rows]
 
 
 async def unconfirmed(session: AsyncSession, org_id: str, agent_id: str, *, limit: int) -> int:
-    """Count the orders of an agent of which something waits to be confirmed, up to a limit."""
+    """Count the orders of an agent with unconfirmed reports, up to a limit."""
     row = PurchaseOrder
     whose = (row.org_id == org_id, row.agent_id == agent_id, row.unconfirmed_since.is_not(None))
     found = select(row.id).where(*whose).limit(limit).subquery()
@@ -91,7 +91,7 @@ _BUDGET_ABOVE = text(
 
 
 async def has_budget(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> bool:
-    """Return whether a budget counts what an order spends. Needs the platform's session."""
+    """Return whether a budget counts an order's spending. Needs the platform's session."""
     values = {
         "org": order.org_id,
         "agent": order.agent_id,
@@ -111,7 +111,7 @@ _LIST = Listing(
 async def page(
     session: AsyncSession, wanted: ListFilter, *, of: SpendingKey | None = None, unconfirmed_only: bool = False
 ) -> ListPage[PurchaseOrder]:
-    """Return a page of the orders that the session may see, newest first; with `of`, of those that are a key's own."""
+    """Return a page of the orders that the session may see, newest first; with `of`, only those of a key."""
     part: Part = of_owner(PurchaseOrder.org_id, wanted)
     if "agent_id" in wanted.equal:
         part = (*part, PurchaseOrder.agent_id == wanted.equal["agent_id"])
@@ -124,7 +124,7 @@ async def page(
 
 
 async def is_own(session: AsyncSession, order: PurchaseOrder, key: SpendingKey) -> bool:
-    """Return whether an order is a key's own: of its agent, or of its department with its parts and its project."""
+    """Return whether an order belongs to a key: to its agent, or its department (with subdepartments) and project."""
     query = select(PurchaseOrder.id).where(PurchaseOrder.id == order.id, _own(PurchaseOrder, key))
     return await session.scalar(query) is not None
 
@@ -141,35 +141,35 @@ def _own(row: type[PurchaseOrder], key: SpendingKey) -> ColumnElement[bool]:
 
 
 async def unanswered(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PurchaseOrder]:
-    """Return orders whose time to answer was over by a time, by id, after the id `after`."""
+    """Return orders whose time to answer ended before a time, by id, after the id `after`."""
     row = PurchaseOrder
     query = select(row).where(row.answer_by < before, row.id > after).order_by(row.id)
     return (await session.scalars(query.limit(limit))).all()
 
 
 async def ended_holds(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """Return the ids of approved orders whose hold has ended, by id; a hold of an unknown attempt does not end."""
+    """Return the ids of approved orders with an ended hold, by id; a hold of an unknown attempt does not end."""
     row = PurchaseOrder
     query = select(row.id).where(row.held_until <= now, row.unknown_since.is_(None), row.id > after)
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
 async def due_renewals(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """Return the ids of purchases whose next term has begun, by id."""
+    """Return the ids of purchases with a due renewal, by id."""
     row = PurchaseOrder
     query = select(row.id).where(row.renews_at <= now, row.id > after)
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
 async def long_unknown(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PurchaseOrder]:
-    """Return orders with an attempt whose result has been unknown since before a time, by id."""
+    """Return orders with an attempt of unknown result since before a time, by id."""
     row = PurchaseOrder
     query = select(row).where(row.unknown_since < before, row.id > after).order_by(row.id)
     return (await session.scalars(query.limit(limit))).all()
 
 
 async def worth_in(session: AsyncSession, order: PurchaseOrder, in_asset: str, *, at: datetime) -> int | None:
-    """Return the amount of an order in another asset, rounded up, as budgets count it; None without a recent rate."""
+    """Convert the amount of an order to another asset, rounded up, as budgets count it; None without a recent rate."""
     amount, asset = order.amount_minor, order.currency
     if in_asset == CREDIT:
         price = await lot_price.for_cost(session, order.org_id, Decimal(amount), asset, at=at)

@@ -1,4 +1,4 @@
-"""What is left of the budgets above a spender, pool by pool."""
+"""Remaining money of the budgets above a spender, by pool."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ledger.spends import Spender
 from models.credits.spend_control import SpendControl
 from repositories.budgets import budget as budgets
 
-#: From the subject that is nearest to whoever spends to the one that is furthest.
+#: Kinds of subjects, from the nearest to the spender to the furthest.
 _NEAREST = [
     SubjectKind.AGENT,
     SubjectKind.KEY,
@@ -28,12 +28,12 @@ _NEAREST = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolRemaining:
-    """What is left of one pool in one window of a budget, in minor units of its asset; nothing while it is frozen.
+    """Remaining money of a pool in a window of a budget, in minor units of its asset; zero while it is frozen.
 
     Attributes:
         control_id: shown as `ctl_…`.
         subject_kind: `organization department project agent run key`.
-        subject_id: whose budget it is.
+        subject_id: the owner of the budget.
         amount_minor: the size of the pool.
         zone: the budget's time zone.
         starts_at: when the window began; None for a lifetime.
@@ -58,26 +58,26 @@ class PoolRemaining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:
-    """What is left of the budgets above a spender, the nearest budget first; each begins with its shortest window."""
+    """Remaining money of the budgets above a spender, nearest budget first, each from its shortest window on."""
 
     budgets: Sequence[PoolRemaining]
 
     @property
     def binding(self) -> PoolRemaining | None:
-        """The operating pool that refuses first, among those in the currency of the nearest budget."""
+        """The tightest operating pool in the currency of the nearest budget."""
         pools = [left for left in self.budgets if left.pool is Pool.OPERATING]
         pools = [left for left in pools if left.asset == pools[0].asset]
         return min(pools, key=lambda left: (left.remaining_minor, -_end(left).timestamp()), default=None)
 
     @property
     def daily(self) -> PoolRemaining | None:
-        """The operating pool of the day in the nearest budget that has one."""
+        """The daily operating pool of the nearest budget with one."""
         days = (left for left in self.budgets if left.window is Window.DAY and left.pool is Pool.OPERATING)
         return next(days, None)
 
     @property
     def project(self) -> PoolRemaining | None:
-        """The operating pool of the longest window in the project's budget."""
+        """The operating pool of the longest window of the project's budget."""
         pools = [left for left in self.budgets if left.pool is Pool.OPERATING]
         pools = [left for left in pools if left.subject_kind == SubjectKind.PROJECT]
         return pools[-1] if pools else None
@@ -88,13 +88,13 @@ class Remaining:
 
     @property
     def allowance(self) -> PoolRemaining | None:
-        """The least that may be drawn from a reserve without a person, in the currency of the nearest allowance."""
+        """The smallest allowance to draw from a reserve without approval, in the currency of the nearest one."""
         pools = [left for left in self.budgets if left.pool is Pool.ALLOWANCE]
         pools = [left for left in pools if left.asset == pools[0].asset]
         return min(pools, key=lambda left: left.remaining_minor, default=None)
 
     def document(self) -> dict[str, str]:
-        """Write what is left of the day and of the project, each in its budget's currency, as far as there are any."""
+        """Return the JSON of the daily and the project's remainder, each in its budget's currency, if any."""
         parts = {"daily": self.daily, "project": self.project}
         return {name: left.shown() for name, left in parts.items() if left is not None}
 

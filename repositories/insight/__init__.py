@@ -1,1 +1,1 @@
-"""Statements about metrics, advice, reports and exports."""
+"""Statements about metrics, advice, reports, exports and the search index."""

@@ -1,7 +1,7 @@
-"""What happened to an organization in a month, for advice, and the advice that it dismissed.
+"""Statements about an organization's month, for advice, and about dismissals.
 
-Every statement reads sums by day, or a bounded number of the latest rows: where there are more, what is found is less
-than what happened, never more. All run at the role of the organization.
+Every statement reads daily sums, or a bounded number of the latest rows, so results can be too low but never too high.
+All run at the role of the organization.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from domain.payments.payment.terms import PurposeKind
 from models.insight.advice import InsightDismissal
 from models.payments.payment import PaymentRow
 
-#: The latest rows that are read: of payments, of uses of agents, and of refusals for one reason.
+#: The maximum numbers of latest rows: of payments, of uses of agents, and of refusals for a reason.
 PAYMENTS, USES, REFUSALS = 20_000, 20_000, 2_000
-#: Of purchased agents, of alternatives to one of them, of controls, of orders of credits and slots.
+#: The maximum numbers of purchased agents, of alternatives to one, of controls, and of orders of credits and slots.
 AGENTS, ALTERNATIVES, CONTROLS, ORDERS = 50, 200, 50, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """The calendar month (UTC) that advice is about: from `since` up to but not including `until`."""
+    """Calendar month (UTC) of the advice: `since` is inclusive, `until` exclusive."""
 
     since: datetime
     until: datetime
@@ -39,7 +39,7 @@ class Month:
 
     @property
     def asked(self) -> Mapping[str, object]:
-        """Its bounds as arguments of statements."""
+        """The bounds as arguments of statements."""
         return {"since": self.since, "until": self.until, "first": self.first, "after": self.until.date()}
 
 
@@ -148,7 +148,7 @@ async def paid_outside(session: AsyncSession, org_id: str, month: Month) -> dict
 
 
 async def orders(session: AsyncSession, org_id: str, month: Month) -> Sequence[PaymentRow]:
-    """Return the payments for credits and slots whose money came."""
+    """Return the received payments for credits and slots."""
     row = PaymentRow
     latest = select(row.id).where(row.org_id == org_id).order_by(row.id.desc()).limit(PAYMENTS)
     query = select(row).where(
@@ -162,7 +162,7 @@ async def orders(session: AsyncSession, org_id: str, month: Month) -> Sequence[P
 
 
 async def refused_charges(session: AsyncSession, org_id: str, month: Month) -> list[RefusedCharges]:
-    """Return the charges that lack of credits or a limit refused, by day, agent and action."""
+    """Return charges refused for lack of credits or by a limit, by day, agent and action."""
     asked = {"org_id": org_id, "refusals": REFUSALS, **month.asked}
     rows = [
         *await session.execute(_REFUSED_BALANCE, asked),
@@ -185,7 +185,7 @@ async def limit_raises(
 async def captured_by_day(
     session: AsyncSession, org_id: str, month: Month, actions: Sequence[str], within: timedelta
 ) -> dict[tuple[date, str, str | None], int]:
-    """Return what was charged for actions by day and agent, from the day before the month on, from sums by day."""
+    """Return charges of actions by day and agent, from the day before the month on, from daily sums."""
     asked = {
         "org_id": org_id,
         "actions": list(actions),
@@ -198,7 +198,7 @@ async def captured_by_day(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPurchase:
-    """A purchase of an agent that is still kept; `rank_e6` is None for an agent without evidence."""
+    """Present purchase of an agent; `rank_e6` is None for an agent without evidence."""
 
     id: str
     agent_id: str
@@ -211,13 +211,13 @@ class KeptPurchase:
 
 
 async def kept_purchases(session: AsyncSession, org_id: str, month: Month) -> list[KeptPurchase]:
-    """Return purchases by the month that stood all month and renew, and of agents that are paid by usage."""
+    """Return renewing monthly purchases that lasted all month, and purchases by usage."""
     rows = await session.execute(_KEPT, {"org_id": org_id, **month.asked})
     return [KeptPurchase(**row._mapping) for row in rows]
 
 
 async def paid_uses(session: AsyncSession, org_id: str, month: Month) -> dict[str, dict[str, tuple[int, int]]]:
-    """Return the units of each meter of each agent that were paid, and what they cost, without refunded uses."""
+    """Return paid units and their cost by agent and meter, without refunded uses."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     for row in await session.execute(_USED, {"org_id": org_id, **month.asked}):
         found.setdefault(row.agent_id, {})[row.meter] = (row.quantity, row.paid)
@@ -225,7 +225,7 @@ async def paid_uses(session: AsyncSession, org_id: str, month: Month) -> dict[st
 
 
 async def alternatives(session: AsyncSession, org_id: str, to: KeptPurchase) -> list[AlternativeOffer]:
-    """Return the offers of others of the same category and model whose lower bound is at least as high."""
+    """Return offers of others with the same category and pricing model, and at least the same lower bound."""
     asked = {
         "org_id": org_id,
         "category": to.category,
@@ -248,7 +248,7 @@ async def was_used(session: AsyncSession, org_id: str, agent_id: str, month: Mon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleOrder:
-    """A purchase outside that renews, and whose agent did nothing."""
+    """Renewing external purchase whose agent was inactive."""
 
     id: str
     item: str
@@ -258,7 +258,7 @@ class IdleOrder:
 
 
 async def idle_orders(session: AsyncSession, org_id: str, month: Month) -> list[IdleOrder]:
-    """Return purchases that renew and whose agent neither charged anything nor reported usage all month."""
+    """Return renewing purchases whose agent neither charged anything nor reported usage all month."""
     rows = await session.execute(_IDLE_ORDERS, {"org_id": org_id, **month.asked})
     return [IdleOrder(**row._mapping) for row in rows]
 
@@ -270,7 +270,7 @@ async def dismissed(session: AsyncSession, org_id: str, since: datetime) -> froz
 
 
 async def dismiss(session: AsyncSession, org_id: str, insight_id: str, *, by: str, at: datetime) -> None:
-    """Record that advice was dismissed; once more begins its time anew."""
+    """Record a dismissal of advice, which restarts its period."""
     values = {"dismissed_by": by, "dismissed_at": at}
     new = insert(InsightDismissal).values(org_id=org_id, insight_id=insight_id, **values)
     await session.execute(new.on_conflict_do_update(index_elements=["org_id", "insight_id"], set_=values))

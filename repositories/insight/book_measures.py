@@ -1,7 +1,7 @@
 """Measures of the books: lines of the chart, revenue by organization, earnings, credits, balances.
 
-What is added up by days is of days in UTC. Money is what came in: that of credits is what was paid for their lots, as
-far as it is recognised, see `ledger/sql/revenue.sql`. Credits are credits, and slots are no measure.
+Days are in UTC. Money for credits is the purchase price of their lots, as far as it is recognised, see
+`ledger/sql/revenue.sql`. Slots are not measured.
 """
 
 from bisect import bisect_right
@@ -20,7 +20,7 @@ from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 
 _DAY = timedelta(days=1)
 _IS_MONEY = f"asset NOT IN {tuple(sorted(ISSUED))}"
-#: The lines on which the platform holds what belongs to customers and creators, and what they paid for their credits.
+#: The platform's liabilities to customers and creators, including what was paid for their credits.
 _HELD = """
     (line LIKE 'customers/%' OR line LIKE 'creators/%') AND kind = 'liability'
     OR line IN ('platform/deferred_revenue', 'platform/payable')
@@ -96,7 +96,7 @@ SELECT asset, path FROM ledger.accounts
 WHERE org_id = :org_id AND (path = 'org/' || org_id || '/credits' OR path LIKE 'org/' || org_id || '/cash/%')
 ORDER BY asset
 """)
-#: What was paid for the credits that an organization has, by currency, for each of them.
+#: The average purchase price of an organization's credits, by currency.
 _WORTH = text("""
     SELECT l.paid_asset, sum(l.paid - l.costed) AS paid, sum(sum(l.remaining)) OVER () AS credits
     FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id AND l.is_open
@@ -117,10 +117,10 @@ _BALANCES = text(f"""
 
 
 async def lines(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
+    """Return for all organizations: `commission` by interval; `escrow` and `held`, the amounts at its end.
 
-    Each is in credits, and in money with what was paid for the credits. `credits` is what was held in credits, and
-    `credit_days` that of the end of each day, added up; `days` counts them.
+    Each is in credits, and in money including what was paid for the credits. `credits` is the amount held in credits,
+    `credit_days` the sum of that at the end of each day, and `days` the number of days.
     """
     first, last = _days(wanted)
     before = first - _DAY
@@ -150,7 +150,7 @@ async def lines(wanted: MeasureQuery) -> list[MeasurePart]:
 
 
 async def revenue(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `revenue`, what was recognised and not refunded, and `net`, that less the expenses."""
+    """Return `revenue`, recognised less refunds, and `net`, that less expenses."""
     columns = "".join(f", {_REVENUE_COLUMNS[name]}" for name in wanted.by)
     statement = _REVENUE.format(columns=columns, is_money=_IS_MONEY, where=_where(wanted, _REVENUE_COLUMNS))
     parts = []
@@ -163,10 +163,7 @@ async def revenue(wanted: MeasureQuery) -> list[MeasurePart]:
 
 
 async def earnings(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `earned`, what came into the earnings of agents; returned payouts do not count.
-
-    Of credits that is the credits, and in money what was paid for them.
-    """
+    """Return `earned`, the earnings of agents without returned payouts: credits, and the money paid for them."""
     columns = "".join(f", {_EARNED_COLUMNS[name]}" for name in wanted.by)
     statement = _EARNED.format(
         columns=columns,
@@ -184,7 +181,7 @@ async def earnings(wanted: MeasureQuery) -> list[MeasurePart]:
 
 
 async def credits(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `used`, credits used less those refunded on the day, and `expired`, those that expired."""
+    """Return `used`, credits used less those refunded on the day, and `expired`."""
     whose = "" if wanted.org_id is None else "AND org_id = :org_id"
     parts = []
     for day, used, expired in await wanted.session.execute(text(_CREDITS.format(whose=whose)), _asked(wanted)):
@@ -195,9 +192,9 @@ async def credits(wanted: MeasureQuery) -> list[MeasurePart]:
 
 
 async def balances(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return of an organization: `balance`, what its wallets held when each interval ended.
+    """Return for an organization: `balance`, the sum of its wallets at the end of each interval.
 
-    In money, credits are what was paid for those that are there now; without any they stay credits.
+    In money, credits count at the average purchase price of the present ones; without any they stay credits.
     """
     assert wanted.org_id is not None
     worth = dict[str, list[tuple[str, Fraction]]]()
@@ -229,7 +226,7 @@ def _where(wanted: MeasureQuery, columns: dict[str, str]) -> str:
 
 
 def _days(wanted: MeasureQuery) -> tuple[date, date]:
-    """Return the first and the last day (UTC) that an interval begins or ends in, none later than today."""
+    """Return the first and the last day (UTC) of the intervals, up to today."""
     last = min(wanted.bounds[-1] - timedelta.resolution, max(wanted.now, wanted.bounds[0]))
     return wanted.bounds[0].astimezone(UTC).date(), last.astimezone(UTC).date()
 
@@ -239,7 +236,7 @@ def _place(day: date, bounds: Sequence[datetime]) -> int | None:
     return bisect_right(bounds, moment) - 1 if bounds[0] <= moment < bounds[-1] else None
 
 
-#: What `verify` proves about these rows.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="what each organization brought in revenue on each day equals the entries and lots that are added up",

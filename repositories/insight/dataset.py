@@ -1,8 +1,8 @@
-"""The rows of exports: for each dataset one statement, which PostgreSQL writes out itself with `COPY`.
+"""Rows of exports: a statement for each dataset, which PostgreSQL writes with `COPY`.
 
-Columns have the names that they have in the API's lists, and the same content: ids with their prefix, amounts as
-decimals, times in UTC. CSV is as `domain/common/cells.py` writes it. A file holds the rows behind a key
-in the order of the key, so a file that is begun again holds the same rows.
+Columns have the names and content of the API's lists: ids with their prefix, amounts as decimals, times in UTC. CSV is
+as `domain/common/cells.py` writes it. A file contains the rows after a key, in the order of the key, so a restarted
+file has the same rows.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -19,13 +19,13 @@ from domain.common.money import SCALES
 from domain.insight.export import Dataset, ExportFormat
 from repositories.common.listing import ID_TIME_MARGIN, first_id
 
-#: How long the statement of one file may take.
+#: The maximum time of the statement of a file.
 COPY_TIMEOUT = timedelta(hours=1)
 _TIME, _TEXT, _PLAIN, _NUMBER = "time", "text", "plain", "number"
 
 
 def _amount(of: str, asset: str) -> str:
-    """Return an amount as `format_amount` writes it: without further zeros, with two decimals at least."""
+    """Return SQL for an amount as `format_amount` writes it: with at least two decimals, without further zeros."""
     by_scale: dict[int, list[str]] = {}
     for code, scale in SCALES.items():
         by_scale.setdefault(scale, []).append(code)
@@ -59,7 +59,7 @@ class Column:
 
 
 def _columns(*named: str, **sql: str) -> list[Column]:
-    """Return columns: plain ones by their names, and `name="SQL"`."""
+    """Return columns: plain ones by name, and `name="SQL"`."""
     return [*(Column(name, name) for name in named), *(Column(name, each) for name, each in sql.items())]
 
 
@@ -81,17 +81,17 @@ def _amounts(asset: str, **sql: str) -> list[Column]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a dataset is read from.
+    """Source of a dataset.
 
     Attributes:
         of: the tables.
         key: the columns of its unique order, each with its type.
-        at: the time by which a row belongs to a period.
-        columns: of its files, in their order.
-        own: the condition by which the index of a tenant's rows is used, `{org}` is the tenant; row security decides.
-        besides: what else holds of each row; `{horizon}` is the transaction below which everything is committed.
+        at: the time that decides about the period.
+        columns: of its files, in order.
+        own: the condition for the index of a tenant's rows, with `{org}`; row security applies anyway.
+        besides: a further condition; `{horizon}` is the transaction below which everything is committed.
         sum: the amount in minor units that the manifest adds up, and its asset.
-        prefix: of ids that begin the key and hold the time of their rows, empty for UUIDs; None for other keys.
+        prefix: of ids that begin the key and contain the time, empty for UUIDs; None for other keys.
     """
 
     of: str
@@ -317,13 +317,13 @@ SOURCES: Mapping[Dataset, Source] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """The rows of one file: of a dataset, a period, and behind a key.
+    """Rows of a file: dataset, period, and key to start after.
 
     Attributes:
-        org_id: whose; None for all organizations.
+        org_id: the organization; None for all.
         horizon: as in `ExportRow`.
-        after: the key of the last row of the file before; None for the first file.
-        last: the key of the file's own last row; None where no file follows.
+        after: the key of the previous file's last row; None for the first file.
+        last: the key of the file's own last row; None for the last file.
     """
 
     dataset: Dataset
@@ -372,13 +372,13 @@ async def write(
     form: ExportFormat,
     output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> int:
-    """Write a file, and return how many rows it has; memory does not grow with it.
+    """Write a file in constant memory, and return the number of its rows.
 
     Args:
-        connection: in a transaction that reads as of one moment; its role decides which rows there are.
+        connection: in a transaction with one snapshot, at the role that may see the rows.
         extract: the rows.
-        form: how they are written.
-        output: takes the bytes as they come.
+        form: the file format.
+        output: receives the bytes.
     """
     columns = ", ".join(column.written(form) for column in SOURCES[extract.dataset].columns)
     query, values = extract.statement(columns, _ordered(extract))
@@ -397,7 +397,7 @@ async def write(
 
 
 async def totals(connection: asyncpg.Connection, extract: Extract) -> tuple[int, dict[str, int]]:
-    """Count the rows of a file, and add up its amounts by asset, without reading the file."""
+    """Count the rows of a file, and add up its amounts by asset, in the database."""
     source = SOURCES[extract.dataset]
     amount, asset = source.sum or ("0", "''")
     query, values = extract.statement(f"{asset} AS asset, count(*) AS count, sum({amount})::text AS sum", "GROUP BY 1")
@@ -407,7 +407,7 @@ async def totals(connection: asyncpg.Connection, extract: Extract) -> tuple[int,
 
 
 async def last_key(connection: asyncpg.Connection, extract: Extract, rows: int) -> list[Any] | None:
-    """Return the key of the last of so many rows; None if there are not as many."""
+    """Return the key of the last of `rows` rows; None if there are fewer."""
     key = ", ".join(f"({name})::text" for name, _ in SOURCES[extract.dataset].key)
     query, values = extract.statement(key, f"{_ordered(extract)} OFFSET {rows - 1} LIMIT 1")
     found = await connection.fetch(query, *values, timeout=COPY_TIMEOUT.total_seconds())

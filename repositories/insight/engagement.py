@@ -1,8 +1,7 @@
-"""Measures of engagement: who was active, and what they used. A day is one in UTC.
+"""Measures of engagement: activity, and use of features, by UTC day.
 
-An organization is active on a day on which it used credits, an event of its own happened, or one of its people changed
-something; a person by the audit log; an agent by its uses. Distinct numbers do not add up: the reader is asked again
-for a total.
+An organization is active on a day on which it used credits, had an event, or one of its people changed something; a
+person by the audit log; an agent by its uses. Distinct counts do not add up, so totals are read separately.
 """
 
 from datetime import UTC, datetime
@@ -71,10 +70,10 @@ GROUP BY 1, 2 LIMIT :most
 
 
 async def read(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `organizations`, `people` and `agents` that were active, `adopters` by feature, `retained` and `founded`.
+    """Return active `organizations`, `people` and `agents`, `adopters` by feature, `retained` and `founded`.
 
-    `retained` is how many organizations of a cohort, the month in which they came, were active; `founded` is how many
-    there were.
+    `founded` is the number of organizations of a cohort, the month of their creation; `retained` the number of active
+    ones.
     """
     parts = list[MeasurePart]()
     own = wanted.org_id is not None
@@ -126,11 +125,11 @@ def _grouped(wanted: MeasureQuery, measure: str, rows: list[tuple[int, str, int]
 
 
 async def note_people(session: AsyncSession, now: datetime) -> None:
-    """Note who was active on days that are over. Needs the platform's session."""
+    """Record the active people of past days. Needs the platform's session."""
     await session.execute(text("SELECT note_active_people(:now)"), {"now": now})
 
 
-#: What `verify` proves about these rows.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="people noted as active are those of the audit log",

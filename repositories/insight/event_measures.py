@@ -1,4 +1,4 @@
-"""Measures added up of the outbox: payments, escrows, subscriptions, payouts. See `sql/insight/metrics.sql`."""
+"""Measures from the outbox: payments, escrows, subscriptions, payouts. See `sql/insight/metrics.sql`."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from ledger.invariants import Invariant
 from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 from repositories.insight.spans import spans
 
-#: The dimensions, which are labels of the sums; `organization` is whose they are.
+#: The dimensions, which are labels of the sums, besides `organization`.
 LABELS = ("provider", "method", "reason", "agent", "role", "plan", "feature")
 QUARTER, DAY = 900, 86_400
 #: Escrows count for the payer and for the payee, and once for all organizations.
 _ONCE = "(CAST(:org_id AS text) IS NOT NULL OR coalesce(x.labels ->> 'role', 'payer') = 'payer')"
-#: Sums of the spans, and the events that are not added up yet.
+#: Stored sums of the spans, and events that are not added up yet.
 SUMS = """
     SELECT s.place, m.org_id, m.measure, m.asset, m.labels, m.value
     FROM unnest(CAST(:places AS int[]), CAST(:seconds AS int[]), CAST(:sinces AS timestamptz[]),
@@ -55,7 +55,7 @@ FROM (
 ) x WHERE {where}
 GROUP BY x.measure, x.asset {columns} LIMIT :most
 """
-#: What the monthly recurring revenue is made of, with signs.
+#: The components of monthly recurring revenue, with signs.
 RECURRING = {"mrr.in": 1, "mrr.out": -1}
 
 
@@ -82,7 +82,7 @@ def whose(wanted: MeasureQuery) -> str:
 
 
 async def read(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return the sums of the outbox by their names, and `mrr`, the monthly recurring revenue when an interval ends.
+    """Return the sums by measure, and `mrr`, the monthly recurring revenue at the end of an interval.
 
     The bounds are at quarters of an hour.
     """
@@ -144,7 +144,7 @@ def _column(name: str) -> str:
 
 
 async def add_up(session: AsyncSession, limit: int) -> int:
-    """Add up so many events of the outbox; returns how many there were. Needs the platform's session."""
+    """Add up to `limit` events of the outbox; returns their number. Needs the platform's session."""
     return int((await session.execute(text("SELECT add_up_metrics(:limit)"), {"limit": limit})).scalar_one())
 
 
@@ -155,7 +155,7 @@ _OF_EVENTS = """
     CROSS JOIN (VALUES (900), (86400)) AS s (seconds)
     GROUP BY 1, 2, 3, 4, 5, 6
 """
-#: What `verify` proves about these rows.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="sums of events for metrics are those of the events",

@@ -1,4 +1,4 @@
-"""Exports and their files. Tenants order and read their own; everything else needs a platform session."""
+"""Statements about exports and their files. Tenants order and read their own; the rest needs a platform session."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[ExportRow]
 
 
 async def kept(session: AsyncSession, org_id: str | None, created_by: str | None = None) -> int:
-    """Count the exports of an organization, or of the platform, whose files are not deleted; all or somebody's."""
+    """Count the unexpired exports of an organization or the platform, all or those of a principal."""
     whose = ExportRow.org_id.is_(None) if org_id is None else ExportRow.org_id == org_id
     whose = whose if created_by is None else and_(whose, ExportRow.created_by == created_by)
     query = select(func.count()).select_from(ExportRow).where(whose, ExportRow.status != ExportStatus.EXPIRED.value)
@@ -49,17 +49,17 @@ async def file(session: AsyncSession, export_id: str, number: int) -> ExportFile
 
 
 async def set_horizon(session: AsyncSession, export_id: str) -> None:
-    """Fix which transactions have begun, once."""
+    """Set the export's transaction horizon, once."""
     await session.execute(_SETTLED, {"id": export_id})
 
 
 async def oldest_open(session: AsyncSession) -> int:
-    """Return the id below which every transaction of the cluster has ended."""
+    """Return the transaction id below which every transaction of the cluster has ended."""
     return int((await session.scalars(_OLDEST)).one())
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[ExportRow]:
-    """Return exports, by id, that are not done since a time, or whose files have been due to be deleted since then."""
+    """Return exports by id that have been unfinished, or due for deletion, since before a time."""
     row = ExportRow
     open_ones = row.status.in_([ExportStatus.QUEUED.value, ExportStatus.RUNNING.value]) & (row.created_at < before)
     due = (row.status == ExportStatus.DONE.value) & (row.expires_at < before)
@@ -72,7 +72,7 @@ async def note(session: AsyncSession, export_id: str, **changed: object) -> None
 
 
 async def add_file(session: AsyncSession, row: ExportFileRow) -> None:
-    """Record a finished file, and count its rows to the export's."""
+    """Record a finished file, and add its rows to the export's."""
     session.add(row)
     await session.flush()
     counted = ExportRow.rows_done + row.rows
@@ -80,7 +80,7 @@ async def add_file(session: AsyncSession, row: ExportFileRow) -> None:
 
 
 async def expire(session: AsyncSession, export_id: str, now: datetime) -> bool:
-    """Mark an export whose files are due to be deleted; return whether it is marked."""
+    """Mark an export with expired files; return whether it is marked."""
     query = select(ExportRow.expires_at).where(ExportRow.id == export_id)
     due = (await session.scalars(query)).one()
     if due is None or due > now:

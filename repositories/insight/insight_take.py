@@ -1,4 +1,4 @@
-"""Advice that was taken. Writing needs the platform's session; tenants read their own."""
+"""Statements about applied advice. Writing needs the platform's session; tenants read their own."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,12 +15,12 @@ async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[
 
 
 async def find(session: AsyncSession, org_id: str, insight_id: str, month: date) -> InsightTake | None:
-    """Return how advice about a month was taken; None if it was not."""
+    """Return the application of a month's advice, or None."""
     return await session.get(InsightTake, (org_id, insight_id, month), populate_existing=True)
 
 
 async def latest(session: AsyncSession, org_id: str, insight_id: str) -> InsightTake | None:
-    """Return how advice was taken last, about any month; None if it was not."""
+    """Return the latest application of advice, for any month, or None."""
     row = InsightTake
     query = select(row).where(row.org_id == org_id, row.insight_id == insight_id).order_by(row.month.desc()).limit(1)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()

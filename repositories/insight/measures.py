@@ -1,4 +1,4 @@
-"""What the readers of measures take and return."""
+"""Queries and results of the readers of measures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-#: The most rows that a reader returns; whoever gets that many has not got all.
+#: The maximum number of rows of a reader; a result of that size is incomplete.
 MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureQuery:
-    """What is read: measures by interval and by dimensions.
+    """Query of measures by interval and dimensions.
 
     Attributes:
         session: the organization's for its own, the platform's otherwise.
-        org_id: whose; None for all organizations.
+        org_id: the organization; None for all.
         measures: the names, without their source.
-        bounds: of the intervals, ascending, one more than there are.
-        by, where: dimensions.
-        now: nothing later is read.
-        currency: what amounts are converted into afterwards; None: each stays in its asset.
+        bounds: of the intervals, ascending.
+        by, where: dimensions to group by, and filters.
+        now: the end of reading.
+        currency: amounts are converted into it later; None: each stays in its asset.
     """
 
     session: AsyncSession
@@ -37,7 +37,7 @@ class MeasureQuery:
 
 
 class MeasurePart(NamedTuple):
-    """A part of a measure: `asset` is empty for what is no amount."""
+    """Part of a measure; `asset` is empty unless it is an amount."""
 
     place: int
     group: tuple[str | None, ...]

@@ -1,4 +1,4 @@
-"""Converts an organization's own expectations: a credit counts what was paid for the lots that are taken next."""
+"""Conversion of an organization's expected amounts, with credits at the purchase price of the next lots."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,27 +14,27 @@ from repositories.credits import lot_price
 from repositories.credits.lot_price import LotPrice
 from repositories.insight.rates import Rates
 
-#: Decimals of the price of a credit, which counts as it is shown.
+#: The decimals of a credit's price, which is used as shown.
 _PLACES = 12
 
 
 class OwnRates(Rates):
-    """The rates into one currency for an organization's own expectations.
+    """Rates into one currency for an organization's expected amounts.
 
-    One price of a credit holds for all amounts, so they compare. What no lot covers counts as `lot_price` says: credits
-    at the list price, for which the next ones are bought, and costs at the value of granted credits, at which they are
-    owed. Without an exchange rate for lots it is the list price.
+    All amounts use one price of a credit, so that they are comparable. Beyond the lots, `lot_price` applies: credits
+    count at the list price, and costs at the value of granted credits. Without an exchange rate for lots it is the list
+    price.
     """
 
     def __init__(self, session: AsyncSession, currency: str, org_id: str, *, granted_minor: int | None = None) -> None:
-        """Take whose lots count, and how much of a month's costs granted ones pay; None: no costs."""
+        """Take the owner of the lots, and the monthly maximum of costs that granted credits pay; None: no costs."""
         super().__init__(session, currency)
         self._org_id, self._granted_minor = org_id, granted_minor
 
     async def take(self, asset: str, minor: Fraction | int, at: datetime) -> None:
-        """Price a credit at the lots that an amount would take, unless that is known or no credits are converted.
+        """Price a credit at the lots for an amount, unless it has a price or no credits are converted.
 
-        With an amount in the currency itself, the price is that of the credits that would pay it.
+        For an amount in the currency itself, these are the lots that would pay it.
         """
         money = asset if self.currency == CREDIT else self.currency
         if money == CREDIT or asset not in {CREDIT, money} or minor <= 0 or self._known(money, at):
@@ -50,7 +50,7 @@ class OwnRates(Rates):
             self.fix(shown, at)
 
     def fix(self, priced_at: Mapping[str, str], at: datetime) -> None:
-        """Convert at a price of a credit, as `priced_at` has it."""
+        """Set the price of a credit, in the form of `priced_at`."""
         money = priced_at["currency"]
         price = Fraction(priced_at["amount"]) * Fraction(10) ** (scale_of(money) - scale_of(CREDIT))
         if self.currency == CREDIT:
@@ -63,7 +63,7 @@ class OwnRates(Rates):
 
     @property
     def priced_at(self) -> dict[str, str] | None:
-        """The price of one credit at which amounts were converted; None where no credits were."""
+        """The price of a credit in conversions; None without conversions of credits."""
         for (asset, _), rate in sorted(self._rates.items()):
             if CREDIT in {asset, self.currency}:
                 money, price = (asset, 1 / rate) if self.currency == CREDIT else (self.currency, rate)
@@ -72,9 +72,10 @@ class OwnRates(Rates):
 
 
 def price_shown(found: LotPrice) -> dict[str, str] | None:
-    """Return the price of one credit of the lots that pay an amount, as `priced_at`; None if none are taken.
+    """Return the price of a credit in the lots that pay an amount, in the form of `priced_at`; None without lots.
 
-    A cost takes whole minor units of credits. Of the prices that take as many, it is the one with the fewest decimals.
+    A cost takes whole minor units of credits. Of the prices with the same result, it is the one with the fewest
+    decimals.
     """
     credits = found.credits_minor
     if not credits:

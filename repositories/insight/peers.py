@@ -1,4 +1,4 @@
-"""The figures of those who agreed to be compared, and where they stood. Computing needs the platform's role."""
+"""Statements about comparisons: figures of consenting members, and quartiles. Computing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -20,7 +20,7 @@ from domain.insight.peers import (
 from models.insight.advice import PeerPosition
 from repositories.insight.advice import Month
 
-#: The most members of a group, the oldest ones.
+#: The maximum number of members of a group, the oldest ones.
 MEMBERS = 5_000
 
 _OF_PLAN = f"""
@@ -40,7 +40,7 @@ WHERE a.category = :category AND a.visibility = 'public' AND a.retired_at IS NUL
     AND o.status = 'active' AND o.peers_agreed_at <= :since
 ORDER BY a.id LIMIT {MEMBERS}
 """
-#: Each returns the figure as two parts of a fraction, and what it is of.
+#: Each returns the figure as numerator and denominator, and its weight.
 _FIGURES = {
     PeerMetric.SPENDING: """
         SELECT org_id AS id, sum(used - refunded)::numeric AS above, 1::numeric AS below,
@@ -94,7 +94,10 @@ WHERE id = ANY (:org_ids) AND '*' <> ALL (:exempt) AND created_by <> ALL (:exemp
 
 
 async def members(session: AsyncSession, metric: PeerMetric, category: str, month: Month) -> list[PeerMember]:
-    """Return all who had agreed when the month began, with their figures; without one who may not count or has none."""
+    """Return the members that had agreed when the month began, with their figures; None for those without one.
+
+    Members that must not count have none.
+    """
     old_enough = month.since - LEAST_AGE
     statement = _OF_PLAN if metric.of is MemberKind.ORGANIZATION else _OF_CATEGORY
     found = (
@@ -133,7 +136,7 @@ async def position(
 
 
 async def is_computed(session: AsyncSession, metric: PeerMetric, category: str, month: date) -> bool:
-    """Return whether a group was computed. Locks it until the transaction ends, so that it is computed once."""
+    """Return whether a group was computed, and lock it until the transaction ends, so that it is computed once."""
     key = f"peers:{month}:{metric.value}:{category}"
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
     row = PeerPosition

@@ -1,7 +1,7 @@
-"""What an organization paid outside and earned in a month, for advice, and what it knows of prices and free options.
+"""Statements about an organization's external purchases and revenue in a month, prices and free options, for advice.
 
-Every statement reads a bounded number of the latest rows: where there are more, what is found is less than what
-happened, never more. All run at the role of the organization.
+Every statement reads a bounded number of the latest rows, so results can be too low but never too high. All run at the
+role of the organization.
 """
 
 from collections import Counter
@@ -23,9 +23,9 @@ from repositories.budgets import free_option, payment_policy, purchase_method
 from repositories.credits.spend_id_range import first_id
 from repositories.insight.advice import PAYMENTS, Month
 
-#: The latest rows that are read: of purchases of the month, of orders with a term, and of own offers.
+#: The maximum numbers of latest rows: of the month's purchases, of orders with a term, and of own offers.
 PURCHASES, ORDERS, OFFERS = 2_000, 2_000, 50
-#: So long after a choice its result is looked for.
+#: The maximum time between a choice and its result.
 RUNS_FOR = timedelta(days=7)
 
 _NEAR = timedelta(hours=3)
@@ -98,12 +98,12 @@ GROUP BY v.source, v.agent_id, a.name, o.name, m.currency
 
 
 def _ids(since: datetime, until: datetime) -> dict[str, UUID]:
-    """Return the ids between which rows of a time are: one is numbered when it is written, near its time."""
+    """Return the range of ids of rows from a period; ids are assigned near the time of a row."""
     return {"from_id": first_id(since), "to_id": first_id(until + _NEAR)}
 
 
 async def external_purchases(session: AsyncSession, org_id: str, month: Month) -> list[ExternalPurchase]:
-    """Return what was paid outside; what was charged beyond an order is a part of it, a renewal is not."""
+    """Return external purchases; a charge beyond an order is part of it, a renewal is separate."""
     policies = dict[str | None, Policy]({None: Policy()})
     found = dict[tuple[str, int], ExternalPurchase]()
     for row in await session.execute(_BOUGHT, {"org_id": org_id, **month.asked, **_ids(month.since, month.until)}):
@@ -136,14 +136,14 @@ async def external_purchases(session: AsyncSession, org_id: str, month: Month) -
 
 
 async def term_prices(session: AsyncSession, org_id: str, month: Month) -> list[TermPrice]:
-    """Return what was paid last, within a year, for each term of each item."""
+    """Return the latest price within a year for each term of each item."""
     asked = {"org_id": org_id, "year_ago": month.since - timedelta(days=365)}
     rows = await session.execute(_TERMS, asked)
     return [TermPrice(**{**row._mapping, "term": Term(row.term)}) for row in rows]
 
 
 async def free_options(session: AsyncSession, org_id: str, month: Month) -> list[FreeOptionUse]:
-    """Return the catalogue of free options, with their uses instead of purchases by window."""
+    """Return the catalogue of free options, with their uses by window."""
     options = await free_option.listed(session, org_id)
     if not options:
         return []
@@ -177,7 +177,7 @@ async def declared_methods(session: AsyncSession, org_id: str) -> list[MethodUse
 
 
 async def was_randomised(session: AsyncSession, org_id: str, month: Month) -> bool:
-    """Return whether chance chose a model or an agent for any call that may have its result in the month."""
+    """Return whether routing drew a model or agent at random for any call with a possible result in the month."""
     times = (month.since - RUNS_FOR, month.until)
     bounds = (uuid_id("rtd", UUID(int=int(at.timestamp() * 1000) << 80)) for at in times)
     asked = dict(zip(("from_id", "to_id"), bounds, strict=True))
@@ -187,7 +187,7 @@ async def was_randomised(session: AsyncSession, org_id: str, month: Month) -> bo
 async def agent_revenue(session: AsyncSession, org_id: str, month: Month, *, in_money: bool) -> list[AgentRevenue]:
     """Return the confirmed revenue by agent and source.
 
-    With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
+    With `in_money` earnings in credits count at their purchase price; reported credits stay credits.
     """
     rows = await session.execute(_EARNED, {"org_id": org_id, "in_money": in_money, **month.asked})
     return [AgentRevenue(**row._mapping) for row in rows]
@@ -195,7 +195,7 @@ async def agent_revenue(session: AsyncSession, org_id: str, month: Month, *, in_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnOffer:
-    """A listed offer of an own agent, by the month or by usage; `usage_prices` are in credits."""
+    """Listed offer of an own agent, monthly or by usage; `usage_prices` are in credits."""
 
     agent_id: str
     name: str

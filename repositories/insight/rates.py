@@ -1,4 +1,4 @@
-"""Converts amounts at the rates that budgets count with: what a credit costs in each asset."""
+"""Conversion of amounts at the exchange rates of budgets."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from domain.common.money import CREDIT, scale_of
 from domain.insight.metrics import decimal_text
 from domain.insight.query import RateUsed
 
-#: Decimals of a rate.
+#: The decimals of a rate.
 _PLACES = 12
 
 _AT = text("""
@@ -31,7 +31,7 @@ _AT = text("""
 
 
 class Rates:
-    """The rates into one currency, as they were at each moment; rates that are too old count."""
+    """Exchange rates into one currency at each moment, however old."""
 
     def __init__(self, session: AsyncSession, currency: str) -> None:
         self.currency, self._session = currency, session
@@ -45,7 +45,8 @@ class Rates:
 
         Args:
             wanted: the assets and moments.
-            leaves_out: an asset without a rate is noted in `left_out`, and `known` says no.
+            leaves_out: whether assets without a rate are added to `left_out` instead of an error; then `known` is
+                False.
         """
         missing = {key for key in wanted if key not in self._rates and key[0] != self.currency}
         prices: dict[tuple[str, datetime], Fraction] = {}
@@ -72,7 +73,7 @@ class Rates:
         return asset == self.currency or (asset, at) in self._rates
 
     def converted(self, value: int | Fraction, asset: str, at: datetime) -> int | Fraction:
-        """Convert minor units at a moment whose rate is loaded; exact, so that sums round once."""
+        """Convert minor units at a moment with a loaded rate, exactly, so that sums are rounded once."""
         return value if asset == self.currency else value * self._rates[asset, at]
 
     def used(self) -> tuple[RateUsed, ...]:

@@ -1,4 +1,4 @@
-"""Reports and the files of their runs. Writing needs a platform session; tenants read their own."""
+"""Statements about reports and the files of their runs. Writing needs a platform session; tenants read their own."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ PREFIX = "rpt"
 
 
 async def get(session: AsyncSession, report_id: str, *, lock: bool = False) -> Report:
-    """Return a report, also one that was deleted; with `lock` it is locked until the transaction ends.
+    """Return a report, even a deleted one; with `lock` it is locked until the transaction ends.
 
     Raises:
         NotFound: there is none that the session may see.
@@ -44,7 +44,7 @@ async def add(session: AsyncSession, row: Report) -> Report:
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[Report]:
-    """Return reports of which a run is due, by id: the next one, or one that looks again at a period."""
+    """Return reports with a due run, by id: the next one, or a recomputation of a period."""
     lives = or_(Report.org_id.is_(None), Organization.status != "closed")
     looks = Report.id.in_(select(ReportRun.report_id).where(ReportRun.look_again_at <= now))
     query = select(Report).outerjoin(Organization, Organization.id == Report.org_id)
@@ -53,14 +53,14 @@ async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -
 
 
 async def to_look_at(session: AsyncSession, report_ids: Collection[str], *, now: datetime) -> set[tuple[str, str]]:
-    """Return the reports with their periods that were due to be computed once more, and were not."""
+    """Return the reports with their periods that are due to be recomputed."""
     query = select(ReportRun.report_id, ReportRun.period)
     query = query.where(ReportRun.report_id.in_(report_ids), ReportRun.look_again_at <= now)
     return {(report_id, period) for report_id, period in await session.execute(query)}
 
 
 async def looked_at(session: AsyncSession, report_id: str, period: str) -> None:
-    """Note that a period was computed once more."""
+    """Record that a period was recomputed."""
     of_period = ReportRun.report_id == report_id, ReportRun.period == period, ReportRun.look_again_at.is_not(None)
     await session.execute(update(ReportRun).where(*of_period).values(look_again_at=None))
 
@@ -73,13 +73,13 @@ async def advance(
 
 
 async def latest(session: AsyncSession, report_id: str, period: str) -> ReportRun | None:
-    """Return the latest version of a period, without its file; None if it was not made yet."""
+    """Return the latest version of a period, without its file, or None."""
     query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.period == period)
     return (await session.scalars(query.order_by(ReportRun.version.desc()).limit(1))).one_or_none()
 
 
 async def last_number(session: AsyncSession, report_id: str) -> int:
-    """Return the number of a report's last run; 0 without any."""
+    """Return the number of a report's last run, or 0."""
     query = select(func.coalesce(func.max(ReportRun.number), 0)).where(ReportRun.report_id == report_id)
     return int((await session.execute(query)).scalar_one())
 
@@ -112,7 +112,7 @@ async def runs(session: AsyncSession, report_id: str, wanted: ListFilter) -> Lis
 
 
 async def forget(session: AsyncSession, before: datetime, *, limit: int) -> int:
-    """Delete runs that were made before a moment; returns how many, up to the limit."""
+    """Delete runs made before a moment; returns the number, up to the limit."""
     row = ReportRun
     old = select(row.report_id, row.number).where(row.made_at < before).order_by(row.made_at).limit(limit).subquery()
     gone = delete(row).where(row.report_id == old.c.report_id, row.number == old.c.number)

@@ -1,4 +1,4 @@
-"""What the books know of the credits that an organization can use."""
+"""Statements about the credits that an organization can use."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

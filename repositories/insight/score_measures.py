@@ -1,4 +1,4 @@
-"""Measures of reputation when an interval ends, of the last night (UTC) in it that has scores."""
+"""Measures of reputation in the last night (UTC) with scores of an interval."""
 
 from sqlalchemy import text
 
@@ -30,9 +30,9 @@ _COLUMNS = ("agent", "dimension", "decile")
 
 
 async def read(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `agents`, the number of agents with a score, and `score`, their scores in 10⁻⁶ of a point added up.
+    """Return `agents`, the number of agents with a score, and `score`, the sum of their scores in 10⁻⁶ of a point.
 
-    Without the dimension `dimension`, overall scores only.
+    Without the dimension `dimension`, these are overall scores.
     """
     filters = [f"{name} = ANY (CAST(:of_{name} AS text[]))" for name in wanted.where]
     if "dimension" not in (*wanted.by, *wanted.where):

@@ -1,7 +1,7 @@
-"""Facts that the search index gets besides events: economic entries, revenue, uses of secrets, and allocations.
+"""Facts for the search index besides events: economic entries, revenue, uses of secrets, and allocations.
 
-These rows have a time and not the transaction that wrote them. So a window of time is read once all transactions have
-ended that were open when it was over, as for exports; then nothing in it commits late.
+These rows have a time, but not the transaction that wrote them. So a window of time is read once all transactions that
+were open at its end have ended, as for exports, and nothing in it can commit late.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from domain.common.ids import uuid_of
 from repositories.budgets import economics
 from repositories.common.listing import ListFilter, Position, first_id
 
-#: How many entries of a log are read at once.
+#: The number of log entries in a page.
 PAGE = 500
-#: The transaction's own number is above those of all that are open, which `pg_snapshot_xmax` is not.
+#: The transaction's own id is above those of all open ones, unlike `pg_snapshot_xmax`.
 _CLOCK = text("""
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
         pg_current_xact_id()::text::bigint AS own, clock_timestamp() AS now
@@ -31,7 +31,7 @@ _ORGANIZATIONS = text("""
         AND uuid_extract_timestamp(id) < date_trunc('milliseconds', CAST(:until AS timestamptz))
     ORDER BY 1
 """)
-#: A report of revenue is confirmed later, and an allocation applied: each is a fact of its own.
+#: The confirmation of reported revenue and the application of an allocation are separate facts.
 _OTHERS = text("""
     SELECT id, 'revenue' AS type, id AS subject, org_id, occurred_at AS at, agent_id, project_id, NULL AS grant_id,
         NULL AS item, coalesce(reported_minor, amount_minor) AS amount_minor, currency,
@@ -56,18 +56,18 @@ _OTHERS = text("""
 
 
 async def clock(session: AsyncSession) -> tuple[int, int, datetime]:
-    """Return the oldest open transaction, this one, and the time."""
+    """Return the oldest open transaction, the own one, and the time."""
     found = (await session.execute(_CLOCK)).one()
     return found.oldest, found.own, found.now
 
 
 def below(until: datetime) -> Position:
-    """Return the position below which entries were recorded before a time."""
+    """Return the position of a time in the log; entries below were recorded before it."""
     return (uuid_of(first_id("x", until)),)
 
 
 async def organizations(session: AsyncSession, since: datetime, until: datetime) -> Sequence[str]:
-    """Return the organizations whose log can have entries that were recorded in a window."""
+    """Return the organizations that can have log entries recorded in a window."""
     first, last = (uuid_of(first_id("x", each)) for each in (since, until))
     return (await session.scalars(_ORGANIZATIONS, {"first": first, "last": last, "since": since, "until": until})).all()
 
@@ -75,9 +75,9 @@ async def organizations(session: AsyncSession, since: datetime, until: datetime)
 async def entries(
     session: AsyncSession, org_id: str, since: datetime, before: Position
 ) -> tuple[Sequence[LogEntry], Position | None]:
-    """Return entries of an organization's log that were recorded since a time, and where the next ones begin.
+    """Return log entries of an organization recorded since a time, latest first below a position.
 
-    The latest come first, from below a position on; the position of the next ones is None at the end.
+    The second value is the position of the next page, None at the end.
     """
     page = await economics.page(session, ListFilter(org_id=org_id, after=before, limit=PAGE))
     first = uuid_of(first_id("x", since))

@@ -1,4 +1,4 @@
-"""Where the reader for the search index stands in the outbox and in time, and the events that the index refused."""
+"""Cursors of the search index's reader in the outbox and in time, and refused events."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ async def position(session: AsyncSession) -> Position:
 
 
 async def move_position(session: AsyncSession, before: Position, to: Position) -> bool:
-    """Store the position up to which the outbox was read, unless somebody else has moved it; return whether it is."""
+    """Move the cursor in the outbox, unless another process has moved it; return whether it was moved."""
     row = NotificationCursor
     here = (row.name == _NAME, row.read_in == before.written_in, row.read_id == before.id)
     query = update(row).where(*here).values(read_in=to.written_in, read_id=to.id).returning(row.name)
@@ -30,17 +30,17 @@ async def move_position(session: AsyncSession, before: Position, to: Position) -
 
 
 async def facts_until(session: AsyncSession) -> datetime | None:
-    """Return the time up to which facts were sent; None at the beginning."""
+    """Return the time until which facts were sent; None at the beginning."""
     return await _time(session, _FACTS)
 
 
 async def move_facts_until(session: AsyncSession, before: datetime | None, to: datetime) -> bool:
-    """Store the time up to which facts were sent, unless somebody else has moved it; return whether it is."""
+    """Move the time until which facts were sent, unless another process has; return whether it was moved."""
     return await _set_time(session, _FACTS, before, to)
 
 
 async def sent_at(session: AsyncSession, now: datetime, *, works: bool) -> datetime:
-    """Return when all that there was could be sent, by the minute; where it `works` that is now."""
+    """Return the last time, by the minute, at which everything could be sent; now if it `works`."""
     last = await _time(session, _SENT)
     if last is None or (works and now - last >= timedelta(minutes=1)):
         await _set_time(session, _SENT, last, now)
@@ -61,7 +61,7 @@ async def _set_time(session: AsyncSession, name: str, before: datetime | None, t
 
 
 async def last_sent(session: AsyncSession, place: Position) -> datetime | None:
-    """Return when the last event up to a position happened."""
+    """Return the time of the last event up to a position."""
     row = EventRow
     here = tuple_(row.written_in, row.id) <= (place.written_in, place.id)
     query = select(row.at).where(here).order_by(row.written_in.desc(), row.id.desc()).limit(1)
@@ -77,12 +77,12 @@ async def refuse(session: AsyncSession, refused: Mapping[str, tuple[str, str]]) 
 
 
 async def refusals(session: AsyncSession, limit: int) -> Sequence[SearchRefusal]:
-    """Return refused events, the latest first."""
+    """Return refused events, latest first."""
     return (await session.scalars(select(SearchRefusal).order_by(SearchRefusal.at.desc()).limit(limit))).all()
 
 
 async def restart(session: AsyncSession) -> None:
-    """Read the outbox and all facts from their beginning, and forget what was refused."""
+    """Reset the cursors to the beginning, and forget refused events."""
     row = NotificationCursor
     await session.execute(update(row).where(row.name.in_([_NAME, _FACTS])).values(read_in=0, read_id=""))
     await session.execute(delete(SearchRefusal))

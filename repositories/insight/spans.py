@@ -1,4 +1,4 @@
-"""Divides intervals into whole days (UTC), whose sums are kept, and what is left at their edges."""
+"""Division of intervals into whole days (UTC), which have stored sums, and the rest at their edges."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -9,7 +9,7 @@ _DAY = timedelta(days=1)
 
 
 class Span(NamedTuple):
-    """A part of an interval, in UTC: of its first moment, up to but not including `until`."""
+    """Part of an interval in UTC; `until` is exclusive."""
 
     place: int
     since: datetime

@@ -1,10 +1,10 @@
-"""Measures of an organization's spends, in credits, by the time of the use."""
+"""Measures of an organization's spends, in credits, by time of use."""
 
 from domain.common.money import CREDIT
 from repositories.credits import spend_day
 from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 
-#: The dimensions, with the columns of spends.
+#: The dimensions and their columns of spends.
 DIMENSIONS = {
     "action": "action",
     "agent": "agent_id",
@@ -15,9 +15,9 @@ DIMENSIONS = {
 
 
 async def read(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `used`, what was used and not refunded, `count`, the number of uses, and `paid`, in money.
+    """Return `used`, uses less refunds, `count`, the number of uses, and `paid`, in money.
 
-    Where a currency of money is asked for, what was used is what was paid for it.
+    If a currency of money is requested, `used` is at purchase prices.
     """
     assert wanted.org_id is not None
     in_money, parts = wanted.currency not in {None, CREDIT}, list[MeasurePart]()

@@ -1,4 +1,4 @@
-"""Measures of an organization's usage events, by the time of the event."""
+"""Measures of an organization's usage events, by time of the event."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 from repositories.insight.spans import spans
 from repositories.usage.usage import TOKENS
 
-#: The dimensions, with the columns of events. The sums of days have one at a time.
+#: The dimensions and their columns of events. Daily sums have one at a time.
 DIMENSIONS = {
     "action": "action",
     "agent": "agent_id",
@@ -37,7 +37,7 @@ GROUP BY place, value, currency LIMIT :most
 
 
 async def read(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `events`, the counts of tokens, and `cost`, what the calls cost by the price book."""
+    """Return `events`, the counts of tokens, and `cost` by the price book."""
     assert wanted.org_id is not None
     named = next(iter(wanted.by or wanted.where), None)
     column = None if named is None else DIMENSIONS[named]

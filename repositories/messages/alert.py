@@ -1,7 +1,7 @@
 """Alerts of operators and of organizations.
 
 Everything needs a platform session, except `page`, `acknowledge`, `resolve_one` and `snooze`, which tenants use for
-alerts that are shared with them. The states of an alert are in `domain.messages.alert.life`.
+alerts that are shared with them. States are described in `domain.messages.alert.life`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,16 +25,16 @@ from models.payments.payment import PaymentRow
 from repositories.common.batched import Writes
 from repositories.common.listing import ListFilter, Listing, ListPage, Part
 
-#: Recorded as who resolved an alert, if a booking has closed its case.
+#: The resolver of an alert whose case was closed by a booking.
 BOOKS = "books"
 
 
 def key_of(
     kind: str, subject: str, *, org_id: str | None = None, rule_id: str | None = None, window: str | None = None
 ) -> str:
-    """Name an alert by kind and subject, or by rule, organization, subject and window.
+    """Return the key of an alert: kind and subject, or rule, organization, subject and window.
 
-    A key is raised only once, so the key of a rule contains a window, and a new occurrence has another key.
+    An alert is raised once for each key, so a rule's key contains the window, and a new occurrence has another key.
     """
     of = [kind] if rule_id is None else [rule_id, *([org_id] if org_id else [])]
     return ":".join((*of, subject, *([window] if window is not None else [])))
@@ -54,7 +54,7 @@ async def raise_alert(
     rule_id: str | None = None,
     window: str | None = None,
 ) -> bool:
-    """Raise an alert, once for each key, and return whether it is new. A resolved key does not fire again.
+    """Raise an alert, once for each key even if it was resolved, and return whether it is new.
 
     The key defaults to that of `key_of`, and the severity to that of the kind. With `shared` the organization sees it
     too; without `for_operators` only the organization does.
@@ -82,7 +82,7 @@ async def raise_alert(
 
 
 async def renew(session: AsyncSession, key: str, detail: str) -> None:
-    """Change the detail of an alert that counts what happens in its window; it sends no further notifications."""
+    """Change the detail of an alert with counts of its window, without further notifications."""
     await session.execute(update(Alert).where(Alert.key == key, Alert.detail != detail).values(detail=detail))
 
 
@@ -102,11 +102,11 @@ def _resolution(by: str) -> Update:
 
 
 async def resolve(session: Writes, key: str, by: str) -> None:
-    """Resolve the alert of a key, because its case is closed."""
+    """Resolve the alert of a key."""
     await session.execute(_resolution(by).where(Alert.key == key))
 
 
-#: What `close_cases` does, as a part of a larger statement.
+#: `close_cases` as a part of a larger statement.
 CLOSE_CASES = f"""
     UPDATE alerts SET resolved_at = greatest(now(), acknowledged_at), resolved_by = '{BOOKS}',
         acknowledged_at = coalesce(acknowledged_at, now()), acknowledged_by = coalesce(acknowledged_by, '{BOOKS}')
@@ -115,7 +115,7 @@ CLOSE_CASES = f"""
 
 
 async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> None:
-    """Resolve the alerts of some kinds about a subject, because a booking has closed their cases."""
+    """Resolve the alerts of some kinds about a subject, whose cases a booking has closed."""
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
@@ -131,7 +131,7 @@ async def close_other_dates(session: Writes, subject: str, kind: str, of: str, k
 
 
 async def last_raised(session: AsyncSession, kind: str, subject: str) -> datetime | None:
-    """Return when an alert of a kind was raised last about a subject; None where there was none."""
+    """Return when an alert of a kind was last raised about a subject, or None."""
     raised = select(func.max(Alert.created_at)).where(Alert.subject == subject, Alert.kind == kind)
     return await session.scalar(raised)
 
@@ -157,7 +157,7 @@ async def close_other_windows(session: AsyncSession, kind: str, window: str) -> 
 
 
 async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
-    """Resolve the alerts of an organization's debts in an asset, because it owes nothing of it any more."""
+    """Resolve the alerts of an organization's debts in an asset, which are paid."""
     goods_asset = PaymentRow.state["terms"]["purpose"]["goods_asset"].astext
     payments = select(PaymentRow.id).where(PaymentRow.id == Alert.subject, goods_asset == asset)
     sales = select(MarketplacePurchase.id).where(
@@ -172,13 +172,13 @@ async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlerts:
-    """How many alerts are not resolved, by kind and status; each is counted once."""
+    """Number of unresolved alerts by kind and status; each counts once."""
 
     of_operators: Mapping[tuple[str, str], int]
     of_organizations: Mapping[tuple[str, str], int]
 
 
-#: The kind under which alerts of organizations' own rules are counted, because their names are unbounded.
+#: The kind that counts alerts of organizations' own rules, whose names are unbounded.
 OWN_RULE = "own_rule"
 _OPEN = """
     SELECT for_operators, CASE WHEN for_operators OR kind = ANY ($1::text[]) THEN kind ELSE $2 END AS kind,
@@ -189,10 +189,10 @@ _OPEN = """
 
 
 async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> OpenAlerts:
-    """Count the alerts that are not resolved, by kind and status; `snoozed` is one of these.
+    """Count unresolved alerts by kind and status, which can be `snoozed`.
 
-    The kind of an alert that a rule raised is the rule's name, or `OWN_RULE` for rules of organizations. Alerts for
-    both operators and organizations count for operators only. It reads open alerts only. Needs the platform's role.
+    The kind of a rule's alert is the rule's name, or `OWN_RULE` for rules of organizations. Alerts for both operators
+    and organizations count for operators only. Needs the platform's role.
     """
     counts: dict[bool, dict[tuple[str, str], int]] = {True: {}, False: {}}
     for row in await pool.fetch(_OPEN, [*KINDS, *BUILT_IN], OWN_RULE):
@@ -201,7 +201,7 @@ async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> OpenAlerts:
 
 
 def _is(status: AlertStatus, *, by_organization: bool) -> Part:
-    """Return the condition that an alert has a status for its reader; organizations acknowledge for themselves."""
+    """Return the condition that an alert has a status for its reader; organizations acknowledge separately."""
     seen_by_organization = Alert.org_acknowledged_at.is_not(None)
     if status is AlertStatus.RESOLVED:
         return (Alert.resolved_at.is_not(None),)
@@ -214,7 +214,7 @@ def _is(status: AlertStatus, *, by_organization: bool) -> Part:
 
 
 async def find(session: AsyncSession, alert_id: str, *, lock: bool = False) -> Alert | None:
-    """Return an alert; None if there is none that the session may see. With `lock` it is locked."""
+    """Return an alert that the session may see, or None; with `lock` it is locked."""
     return await session.get(Alert, alert_id, with_for_update=lock or None, populate_existing=True)
 
 
@@ -246,8 +246,8 @@ async def acknowledge(
 ) -> tuple[Alert, bool]:
     """Acknowledge an alert, by an operator or for its organization. The first acknowledgement stays.
 
-    A tenant's session can only acknowledge for its own organization, alerts that are shared with it. The second value
-    is whether this call has acknowledged it.
+    A tenant's session can only acknowledge shared alerts for its own organization. The second value is whether this
+    call has acknowledged it.
 
     Raises:
         NotFound: there is no such alert that the session may see.
@@ -326,7 +326,7 @@ async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tu
 
 
 async def unnotified(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Alert]:
-    """Return the first alerts without notifications; those that operators have snoozed wait until the snooze ends."""
+    """Return the first alerts without notifications, except those that operators have snoozed."""
     query = select(Alert).where(
         Alert.notified_at.is_(None), or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now)
     )
@@ -334,7 +334,7 @@ async def unnotified(session: AsyncSession, *, now: datetime, limit: int) -> Seq
 
 
 async def unanswered(session: AsyncSession, *, since: datetime, after: str, limit: int) -> Sequence[Alert]:
-    """Return alerts with notifications that fire, and were raised or snoozed until later than `since`, by id."""
+    """Return firing alerts with notifications that were raised, or snoozed until, after `since`, by id."""
     newest = func.greatest(Alert.created_at, Alert.snoozed_until, Alert.org_snoozed_until)
     firing = (Alert.resolved_at.is_(None), Alert.status == AlertStatus.FIRING.value, Alert.notified_at.is_not(None))
     query = select(Alert).where(*firing, newest > since, Alert.id > after).order_by(Alert.id).limit(limit)
@@ -342,7 +342,7 @@ async def unanswered(session: AsyncSession, *, since: datetime, after: str, limi
 
 
 async def take_unnotified(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
-    """Mark alerts as notified, and return those that were not; rows that another transaction has locked are skipped."""
+    """Mark alerts as notified, and return the newly marked ones; rows locked by other transactions are skipped."""
     free = select(Alert.id).where(Alert.id.in_(ids), Alert.notified_at.is_(None)).with_for_update(skip_locked=True)
     taken = update(Alert).where(Alert.id.in_(free.scalar_subquery())).values(notified_at=now).returning(Alert)
     return (await session.scalars(taken, execution_options={"populate_existing": True})).all()

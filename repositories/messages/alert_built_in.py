@@ -1,4 +1,4 @@
-"""Finds the subjects for which a built-in alert rule may have to fire or resolve. Needs a platform session."""
+"""Subjects for which a built-in alert rule may have to fire or resolve. Needs a platform session."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from repositories.messages.alert_figure import SAME_HOURS, inbox_ages, same_hour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltInFinding:
-    """A built-in rule and a subject for which it may have to fire or resolve.
+    """Built-in rule and subject for which it may have to fire or resolve.
 
     Attributes:
         bad: whether its figure meets the condition.
@@ -28,11 +28,11 @@ class BuiltInFinding:
     values: dict[str, int] = field(default_factory=dict)
 
 
-#: Returns only subjects whose alert may change: bad and not firing, or firing and good now or at the last look.
+#: Selects subjects whose alert may change: bad and not firing, or firing and good now or at the last evaluation.
 _WORTH_A_LOOK = """
     coalesce(r.enabled, true) AND CASE WHEN s.phase = 'firing' THEN NOT f.bad OR s.good_since IS NOT NULL ELSE f.bad END
 """
-#: The maximum number of rows; the next run finds the rest.
+#: The maximum number of rows; the rest is left to the next run.
 MOST = 2_000
 # The hour stands in the statement: of one that it does not know the planner expects a third of all spends, beside which
 # it takes any other table that the statement reads for small, and reads the whole of it.
@@ -83,7 +83,7 @@ SELECT o.id AS org_id, coalesce((
     WHERE v.org_id = o.id AND v.occurred_at >= :since ORDER BY v.occurred_at DESC LIMIT 1
 ), 'CREDIT') AS currency FROM organizations o WHERE o.id = ANY (:orgs)
 """
-#: The minutes of an hour at which spending is compared, because that reads single spends.
+#: The minutes of an hour at which spending is compared, which reads single spends.
 _EVERY = 15
 #: How many seconds a provider's webhooks may wait before the alert is raised.
 DOWN_AFTER = 300
@@ -125,7 +125,7 @@ async def due(session: AsyncSession, now: datetime) -> list[BuiltInFinding]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnRuleTarget:
-    """An organization whose agents may earn, the currency of its latest revenue, and the severity of its rule."""
+    """Organization that may have revenue, currency of its latest revenue, and severity of its rule."""
 
     org_id: str
     currency: str

@@ -1,7 +1,6 @@
-"""Reads the figures that alert rules watch, for many rules at once. Needs a platform session.
+"""Figures of alert rules, read for many rules at once. Needs a platform session.
 
-Balances and counters are read from the ledger, past days from their daily sums, and today and days that are not summed
-yet from single rows.
+Balances and counters are read from the ledger, past days from daily sums, and days without sums from single rows.
 """
 
 from collections import defaultdict
@@ -25,11 +24,11 @@ from repositories.credits.spend_alert import OPERATING
 from repositories.credits.spend_id_range import first_id, first_open_days
 from repositories.messages import alert_rule
 
-#: How far back the last occurrence is looked for, by rules that watch for absence; no rule has a longer period.
+#: How far back rules on absence search for the last occurrence; no rule has a longer period.
 BACK = timedelta(days=62)
-#: How long after its time a row gets its number.
+#: The maximum delay between the time of a row and its number.
 LATE = timedelta(hours=3)
-#: What a statement may take at most.
+#: The maximum time of a statement.
 TOO_LONG = timedelta(seconds=4)
 _CANCELED = "57014"
 _WEEK = timedelta(days=7)
@@ -38,7 +37,7 @@ PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedRule:
-    """A rule whose figure is read, with its id and its organization.
+    """Rule whose figure is read, with its id and its organization.
 
     Attributes:
         until: the end of the time that its figure is read of; None for now.
@@ -52,7 +51,7 @@ class WatchedRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFigure:
-    """A figure of a rule.
+    """Figure of a rule.
 
     Attributes:
         subject: the id of what was measured.
@@ -69,7 +68,7 @@ class RuleFigure:
 
 _T = TypeVar("_T")
 Reader = Callable[[AsyncSession, Sequence[WatchedRule], datetime], Coroutine[Any, Any, dict[str, list[RuleFigure]]]]
-#: For each rule: from when single rows are read, and which daily sums before them.
+#: For each rule: the beginning of single rows, and the daily sums before them.
 _ASKED = """
     unnest(
         CAST(:rules AS text[]), CAST(:orgs AS text[]), CAST(:agents AS text[]), CAST(:departments AS text[]),
@@ -108,7 +107,7 @@ CROSS JOIN LATERAL (
 ) n
 CROSS JOIN LATERAL (SELECT ({_OF_DAYS})::bigint AS used) d
 """
-#: An hour is read once it is over: what is still reserved then counts, or what is captured late never would.
+#: An hour is read at its end: open reservations count, because late captures would otherwise be missed.
 _SPENT_OR_HELD = _SPENT.replace("s.captured - s.refunded", "s.amount - s.released - s.refunded")
 #: Daily sums contain the last spend of the day.
 _LAST_SPENT = f"""
@@ -181,8 +180,8 @@ SELECT r.rule, a.stars_e6 / 1000 AS value, (
 ) AS before
 FROM {_ASKED} JOIN reputation_agents a ON a.agent_id = r.agent_id
 """
-#: Today until now, and the same hours of the same day last week. The single spends of that day are read only if today's
-#: sum is at least a quarter of that whole day's, so small sums early in the day are no spike.
+#: Today until now, and the same hours of the same day last week. Single spends of that day are read only if today's sum
+#: is at least a quarter of the whole day's.
 SAME_HOURS = """
 LEFT JOIN ledger.credit_days d ON d.org_id = {org} AND d.day = :today
 LEFT JOIN ledger.credit_days w ON w.org_id = {org} AND w.day = :today - 7
@@ -205,7 +204,7 @@ FROM provider_events e WHERE e.handled_at IS NULL GROUP BY e.provider
 async def read_figures(
     session: AsyncSession, rules: Sequence[WatchedRule], now: datetime
 ) -> dict[str, list[RuleFigure]]:
-    """Return the figures of rules by the rule's id; a rule whose subject is gone has none."""
+    """Return the figures of rules by rule id, without rules whose subject is gone."""
     by_metric: dict[str, list[WatchedRule]] = defaultdict(list)
     for one in rules:
         by_metric[one.rule.metric.name].append(one)
@@ -218,7 +217,7 @@ async def read_figures(
 async def read_within(
     session: AsyncSession, rules: Sequence[WatchedRule], now: datetime, *, within: timedelta, by: Reader
 ) -> dict[str, Sequence[RuleFigure]] | None:
-    """Return the figures that `by` reads of the rules, none if a subject is gone; None if a statement takes too long.
+    """Return the figures of rules, read by `by`, for existing subjects; None if a statement takes too long.
 
     The server cancels a statement after `within`, and the transaction continues. `within` must be shorter than the
     driver's timeout, which would close the connection.
@@ -242,7 +241,7 @@ async def within_timeout(session: AsyncSession, work: Coroutine[Any, Any, _T], *
 
 
 async def elapsed(session: AsyncSession) -> timedelta:
-    """Return how long ago the transaction began."""
+    """Return the age of the transaction."""
     spans = await session.scalars(select(func.clock_timestamp() - func.transaction_timestamp()))
     return cast("timedelta", spans.one())
 
@@ -258,7 +257,7 @@ async def _one_each(
 ) -> dict[str, RowMapping]:
     """Return the result of a query for each rule; operators' rules about payments cover all organizations.
 
-    `opened` has the first day without daily sums, by rule, if they are written later than the end of the day.
+    `opened` has the first day without daily sums, by rule, if sums are written later than the end of the day.
     """
     statement = sql.replace("{org}", org)
     asked = _asked(rules, now, opened)
@@ -311,7 +310,7 @@ def _asked(rules: Sequence[WatchedRule], now: datetime, opened: Mapping[str, dat
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """From when single rows are read, and the range of days before them that is read from daily sums."""
+    """Beginning of single rows, and range of earlier days that are read from daily sums."""
 
     since: datetime
     first_day: date
@@ -351,10 +350,7 @@ async def _flow(
     sums: Callable[[Sequence[WatchedRule], datetime], Awaitable[dict[str, Reading]]],
     last: Callable[[Sequence[WatchedRule], datetime], Awaitable[dict[str, RowMapping]]],
 ) -> dict[str, list[RuleFigure]]:
-    """Read a sum: over the window, over the same window last week if needed, or the time of the last occurrence.
-
-    Of rules on what is unusual, the sums of single hours are read.
-    """
+    """Read a sum over the window, the same last week if needed, the time of the last occurrence, or sums of hours."""
     readings: dict[str, Reading] = {}
     absent = [r for r in rules if r.rule.condition.type is ConditionType.ABSENT_FOR]
     hourly = [r for r in rules if r.rule.condition.type is ConditionType.UNUSUAL]
@@ -378,7 +374,7 @@ async def _unusual(
     now: datetime,
     sums: Callable[[Sequence[WatchedRule], datetime], Awaitable[dict[str, Reading]]],
 ) -> dict[str, Reading]:
-    """Read hours that are missing, see `unusual.to_read`, and judge the rules that have all of them."""
+    """Read missing hours, see `unusual.hours_to_read`, and evaluate the rules that have all of them."""
     kept = await alert_rule.hours(session, [one.id for one in rules])
     ends = {one.id: unusual.hours_to_read(kept.get(one.id), now) for one in rules}
     hourly = [
@@ -494,7 +490,7 @@ async def _scores(session: AsyncSession, rules: Sequence[WatchedRule], now: date
 
 
 def same_hours(now: datetime) -> dict[str, object]:
-    """Return today, and from when until when the same hours of the same day last week were."""
+    """Return today, and the bounds of the same hours of the same day last week."""
     now = now.astimezone(UTC)
     since, until = datetime.combine(now.date(), time(), UTC) - _WEEK, now - _WEEK
     # A spend gets its number when it is made, which may be a little before or after its time.
@@ -534,7 +530,7 @@ async def _inbox(session: AsyncSession, rules: Sequence[WatchedRule], now: datet
 
 
 async def inbox_ages(session: AsyncSession, now: datetime) -> dict[str, int]:
-    """Return how many seconds the oldest unhandled webhook of each provider has waited; zero if there is none."""
+    """Return the age in seconds of the oldest unhandled webhook of each provider; zero without one."""
     rows = (await session.execute(text(_INBOX), {"now": now})).all()
     return dict.fromkeys(PROVIDERS, 0) | {provider: max(0, age) for provider, age in rows}
 

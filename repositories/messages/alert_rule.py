@@ -1,4 +1,4 @@
-"""Alert rules and their firing states. Writing needs a platform session; tenants read their own rules."""
+"""Statements about alert rules and firing states. Writing needs a platform session; tenants read their own rules."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ MISSING = "There is no such alert rule."
 
 
 async def get(session: AsyncSession, rule_id: str) -> AlertRule:
-    """Return a rule that is not ended.
+    """Return an active rule.
 
     Raises:
         NotFound: there is none that the session may see.
@@ -37,7 +37,7 @@ async def named(session: AsyncSession, org_id: str | None, name: str) -> AlertRu
 
 
 async def listed(session: AsyncSession, org_id: str | None) -> Sequence[AlertRule]:
-    """Return the rules of an organization or of operators, including changes of built-in ones; newest first."""
+    """Return the rules of an organization or of operators, with overrides of built-in ones; newest first."""
     return (await session.scalars(_of(org_id).order_by(AlertRule.id.desc()))).all()
 
 
@@ -66,7 +66,7 @@ async def firing_states(session: AsyncSession, rules: Iterable[str]) -> dict[tup
 
 
 def firing_state_of(row: AlertRuleStanding | None) -> FiringState:
-    """Return the firing state of a row; the initial state without one."""
+    """Return the firing state of a row, or the initial state."""
     if row is None:
         return FiringState()
     return FiringState(phase=Phase(row.phase), good_since=row.good_since, fired_at=row.fired_at)
@@ -105,10 +105,7 @@ async def put_hours(session: AsyncSession, rule: str, hours: HourlyFigures, *, o
 
 
 async def forget(session: AsyncSession, rule: str, *, org_id: str | None = None) -> Sequence[str]:
-    """Delete the firing states of a rule, of one organization if given, and return the keys of its firing alerts.
-
-    The hourly figures that are kept of it go too.
-    """
+    """Delete the firing states and hourly figures of a rule, for one organization if given; return the firing keys."""
     statement = delete(AlertRuleStanding).where(AlertRuleStanding.rule == rule)
     if org_id is not None:
         statement = statement.where(AlertRuleStanding.org_id == org_id)
@@ -138,8 +135,8 @@ async def channels(session: AsyncSession, raised: Collection[Raised]) -> dict[Ra
 async def ladders(session: AsyncSession, alerts: Collection[Alert]) -> dict[str, Ladder]:
     """Return the escalation steps of alerts, by their ids.
 
-    The steps of the rule that raised an alert take precedence over those of its kind. For a built-in rule, the
-    organization's setting takes precedence over that of operators.
+    The steps of an alert's rule take precedence over those of its kind, and for a built-in rule those of the
+    organization over those of operators.
     """
     raised = {(row.org_id, row.rule_id) for row in alerts if row.rule_id is not None}
     rows = await _that_raised(session, raised, AlertRule.ladder.is_not(None)) if raised else {}
@@ -150,10 +147,7 @@ async def ladders(session: AsyncSession, alerts: Collection[Alert]) -> dict[str,
 async def _that_raised(
     session: AsyncSession, raised: Collection[Raised], says: ColumnElement[bool]
 ) -> dict[Raised, list[AlertRule]]:
-    """Return the rules that raised alerts.
-
-    A rule is found by its id, and the changes of a built-in one by its name.
-    """
+    """Return the rules that raised alerts: by id, or by name for overrides of built-in ones."""
     rules = {rule for _, rule in raised}
     named = or_(AlertRule.id.in_(rules), and_(AlertRule.name.in_(rules), AlertRule.metric.is_(None)))
     rows = (await session.scalars(select(AlertRule).where(named, says, AlertRule.ended_at.is_(None)))).all()

@@ -1,7 +1,7 @@
-"""Finds what has changed since the last look, from the outbox and the version of the credits account, by index.
+"""Changes since the last read, from the outbox and the version of the credits account.
 
-Unlike `repositories/messages/event.py` it does not wait for open transactions, because readers want to know at once and
-the order does not matter. The mark of a topic counts events whose position is final, plus each later one. So it also
+Unlike `repositories/messages/event.py` it does not wait for open transactions, because readers want changes
+immediately, in any order. The mark of a topic is the last final position plus the number of later events, so it also
 grows when an older transaction commits late, and never decreases.
 """
 
@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.messages.changes import TOPICS_OF, marks_of
 
-#: How far back the marks for all organizations look for the last event of a type.
+#: How many events the marks for all organizations search for the last one of a type.
 RECENT = 1_000
-#: The maximum number of events in one round, of one organization and of all.
+#: The maximum number of events in a round, of one organization and of all.
 MAX_ROUND, ROUND_OF_ALL = 1_000, 5_000
 
 _OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -39,7 +39,7 @@ _MARKS = text(f"""
         WHERE e.org_id = :org_id AND e.type = t.type AND e.written_in >= (SELECT {_OPEN})
     ) fresh
 """)
-#: The mark of a type without an event in the window is the beginning of the window, so it grows without news.
+#: The mark of a type without an event in the window is the beginning of the window, so it grows without changes.
 _MARKS_OF_ALL = text(f"""
     WITH recent AS MATERIALIZED (
         SELECT e.type, e.written_in FROM events e WHERE e.written_in < (SELECT {_OPEN})
@@ -87,7 +87,7 @@ _OF_ALL = _ROUND.format(news=_NEWS_OF_ALL.format(most=ROUND_OF_ALL))
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The mark of every topic, and the version of the credits account, which is part of the mark of the balance."""
+    """Mark of every topic, and version of the credits account, which is part of the mark of the balance."""
 
     marks: Mapping[str, int]
     credits_version: int
@@ -95,14 +95,14 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRound:
-    """The result of a look.
+    """Result of a read.
 
     Attributes:
-        snapshot: PostgreSQL's snapshot of the look, as text.
-        news: the types of events committed since the previous look, by organization; None if that is unknown, because
-            the server is another one or was restored to an earlier time.
+        snapshot: PostgreSQL's snapshot, as text.
+        news: by organization, the types of events committed since the previous read; None if that is unknown, because
+        the server is another one or was restored to an earlier time.
         versions: the versions of the credits accounts, by organization.
-        ended: keys and sessions that are not valid any more.
+        ended: keys and sessions that are no longer valid.
     """
 
     snapshot: str
@@ -127,16 +127,16 @@ async def find_changes(
     key_ids: Collection[str],
     session_ids: Collection[str] = (),
 ) -> ChangeRound:
-    """Find what was committed since the previous look, in one statement. Needs the platform's role.
+    """Find changes committed since the previous read, in one statement. Needs the platform's role.
 
-    It reads at most a thousand events of one organization, and five thousand of all. An event that commits late, behind
-    that many younger ones, is not found, but the marks change.
+    It reads at most a thousand events of one organization, and five thousand of all. A late event behind that many
+    younger ones is not found, but the marks change.
 
     Args:
         pool: of the platform.
-        before: the snapshot of the previous look; None for the first one, which finds no news.
-        org_ids: the organizations whose news and versions are returned.
-        of_all: whether news of all other organizations are returned as well.
+        before: the snapshot of the previous read; None for the first one, which finds nothing.
+        org_ids: the organizations whose changes and versions are returned.
+        of_all: whether changes of all other organizations are returned as well.
         key_ids: the keys to check.
         session_ids: the sessions to check, also for being idle.
     """

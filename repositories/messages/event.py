@@ -1,9 +1,8 @@
-"""The outbox of events: written in the transaction of the fact, and read in an order in which nothing is skipped.
+"""Outbox of events: written in the transaction of the fact, and read in an order that skips nothing.
 
-Events are ordered by the id of the transaction that wrote them, and readers see only those of transactions below the
-oldest open one. So an event that commits late is never behind a reader's position, as it could be in the order of ids
-or times. The order of events about one subject is `subject_seq`, because a transaction can begin before another one and
-write after it.
+Events are ordered by the id of their transaction, and readers see only transactions below the oldest open one. So a
+late event is never behind a reader's position, as it could be in the order of ids or times. `subject_seq` orders the
+events about a subject, because a transaction can begin before another one and write after it.
 
 Any open transaction of the cluster delays readers, even one that writes no events. Positions are valid in one cluster
 only; `docs/reference/events.md` says what to do after loading a logical dump into another one.
@@ -26,7 +25,7 @@ from models.messages.event import EventRow
 from repositories.common.batched import Writes
 from repositories.common.listing import ListFilter, Listing, ListPage, Part, first_id, fixed, newest
 
-#: How much later than its id an event may be by the clocks of two machines, and how much older its transaction.
+#: The maximum skew between an event's id and its time, or the beginning of its transaction.
 _MARGIN = timedelta(hours=1)
 
 
@@ -37,8 +36,8 @@ class Position:
 
 
 _LIST = Listing(of=EventRow, order=[EventRow.written_in, EventRow.id], created="at", ascending=True)
-#: The columns of an event and their PostgreSQL types. `number` counts the events of a subject within the statement; it
-#: is computed here, because the statement would have to sort for it.
+#: The columns of an event and their PostgreSQL types. `number` counts the events of a subject within the statement; the
+#: caller computes it, because the statement would have to sort.
 _COLUMNS = {
     "id": "text",
     "type": "text",
@@ -48,10 +47,9 @@ _COLUMNS = {
     "data": "jsonb",
     "number": "integer",
 }
-#: The numbers of events follow the committed ones, so the caller must have locked each subject in an earlier statement.
-#: After a restore they go on behind a gap.
-#: An `external_id` of null is replaced by the one that the organization has given the subject. So the metadata of a new
-#: object is written before the object, and its first event has the external id.
+#: Event numbers follow the committed ones, so the caller must have locked each subject in an earlier statement. They
+#: skip ahead after a restore. An `external_id` of null is replaced by the organization's own id of the subject, so the
+#: metadata of a new object is written before the object.
 _RECORD = """
     INSERT INTO events (id, type, org_id, subject, subject_seq, at, data)
     SELECT coalesce(given.id, new_event_id()), given.type, given.org_id, given.subject,
@@ -71,9 +69,9 @@ _RECORD_JSON = text(
 
 
 def record_part(count: int, *, first: int) -> str:
-    """Return a statement that records a number of events, as a part of a larger one.
+    """Return a part of a larger statement that records `count` events.
 
-    Its parameters, from the number `first` on, are those of `values_of`. Single parameters are faster than an array.
+    Its parameters, from the number `first` on, are those of `values_of`; they are faster than an array.
     """
     if count == 0:
         return "SELECT"
@@ -118,8 +116,8 @@ async def record(session: Writes, events: Iterable[Event], ids: Sequence[str] | 
 
     Args:
         session: in the transaction of the fact.
-        events: the events; for none nothing is executed.
-        ids: their ids, in ascending order; by default the database makes them, which is slower.
+        events: the events; nothing is executed without any.
+        ids: their ids, in ascending order; by default the database generates them, which is slower.
     """
     given = list(events)
     if given:
@@ -139,13 +137,13 @@ async def page(
     types: Collection[str] | None = None,
     subject: str | None = None,
 ) -> list[EventRow]:
-    """Return the events behind a position that the session may see, in the order of the outbox.
+    """Return the events after a position that the session may see, in the order of the outbox.
 
     Args:
         session: of the platform, or of a tenant, which sees its own.
-        after: where the page before ended; None for the beginning.
-        limit: how many at most.
-        org_id: only this organization's.
+        after: the end of the previous page; None for the beginning.
+        limit: the maximum number.
+        org_id: only events of this organization.
         types: only events of these types.
         subject: only events about this id.
     """
@@ -170,8 +168,8 @@ async def listed(
 ) -> ListPage[EventRow]:
     """Return a page of matching events after a position; the next page begins after the returned id.
 
-    A page of a range of time, of one agent, or of one type of all organizations, reads a bounded number of events, so
-    it may be short or empty without being the last. Reading starts near the first event of the range.
+    A page of a range of time, of an agent, or of a type over all organizations, reads a bounded number of events from
+    the beginning of the range on, so it may be short or empty without being the last.
     """
     org_id, type, subject = wanted.org_id, wanted.equal.get("type"), wanted.equal.get("subject")
     assert isinstance(type, str | None)
@@ -191,19 +189,16 @@ async def listed(
 
 
 async def position_before(session: AsyncSession, moment: datetime) -> Position | None:
-    """Return a position before every event that happened at a time or later; None is the beginning.
+    """Return a position before every event of a time or later; None is the beginning.
 
-    It is the transaction of an event whose id was made well before that time.
+    It is the transaction of an event whose id is well before that time.
     """
     written_in = await session.scalar(select(func.event_written_before(first_id("evt", moment - _MARGIN))))
     return None if written_in is None else Position(written_in, "")
 
 
 async def written_after(session: AsyncSession, moment: datetime) -> int | None:
-    """Return a transaction that began after every event written before a time; None if there is none yet.
-
-    Needs a platform session: an organization's own events may be few.
-    """
+    """Return a transaction that began after every event written before a time, or None. Needs a platform session."""
     after = select(EventRow.written_in).where(EventRow.id >= first_id("evt", moment + _MARGIN))
     return await session.scalar(after.order_by(EventRow.id).limit(1))
 
@@ -215,7 +210,7 @@ async def position_of(session: AsyncSession, event_id: str) -> Position | None:
 
 
 async def head(session: AsyncSession) -> Position | None:
-    """Return the position of the last event that readers can see now; None when there is none."""
+    """Return the position of the last visible event, or None."""
     row = EventRow
     query = select(row.written_in, row.id).where(row.written_in < _oldest_open())
     found = (await session.execute(query.order_by(row.written_in.desc(), row.id.desc()).limit(1))).one_or_none()
@@ -223,7 +218,7 @@ async def head(session: AsyncSession) -> Position | None:
 
 
 def _visible(org_id: str | None, subject: str | None) -> Part:
-    """Return the condition that an event's position is final, and that organization and subject match, if given."""
+    """Return the condition that an event's position is final, with organization and subject if given."""
     row = EventRow
     found: Part = (row.written_in < _oldest_open(),)
     found = found if org_id is None else (*found, row.org_id == org_id)
@@ -231,6 +226,6 @@ def _visible(org_id: str | None, subject: str | None) -> Part:
 
 
 def _oldest_open() -> ColumnElement[int]:
-    """Return the id of the oldest open transaction, as a subquery by which indexes can be searched."""
+    """Return the id of the oldest open transaction, as a subquery for index scans."""
     oldest = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
     return select(oldest).scalar_subquery()

@@ -1,4 +1,4 @@
-"""The queue of mails. A tenant's session can add to it; everything else needs a platform session."""
+"""Queue of mails. A tenant's session can add to it; everything else needs a platform session."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -71,7 +71,7 @@ async def add(
 async def contact_changes(
     session: AsyncSession, org_id: str, addresses: Sequence[str], *, since: datetime
 ) -> tuple[list[tuple[datetime, str]], dict[str, list[datetime]]]:
-    """Return when mails about changed contacts were queued: for an organization, with who changed them, and by address.
+    """Return the times of mails about changed contacts: of an organization with the principal, and by address.
 
     Changes of contacts at these addresses are locked until the transaction ends. Addresses are compared without case.
     """
@@ -86,9 +86,9 @@ async def contact_changes(
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[QueuedMail]:
-    """Claim mails that are due, longest due first, and postpone their next attempt: a minute, two, four, … two hours.
+    """Claim due mails, longest due first, and postpone their next attempt: a minute, two, four, … two hours.
 
-    The caller commits before it sends, so after a crash the mails become due again.
+    The caller commits before it sends, so after a crash the mails are due again.
     """
     ids = list((await session.execute(_CLAIM, {"now": now, "limit": limit})).scalars())
     found = [await session.get_one(QueuedMail, mail_id, populate_existing=True) for mail_id in sorted(ids)]
@@ -103,7 +103,7 @@ async def address(session: AsyncSession, mail_id: str, language: str, recipients
 
 
 async def note(session: AsyncSession, mail_id: str, *, reached: Sequence[str], problem: str | None) -> None:
-    """Record the addresses that an attempt has reached; the mail stays queued for the others."""
+    """Record the reached addresses of an attempt; the mail stays queued for the others."""
     await session.execute(
         update(QueuedMail).where(QueuedMail.id == mail_id).values(reached=list(reached), problem=problem)
     )
@@ -117,7 +117,7 @@ async def end(session: AsyncSession, mail_id: str, status: MailStatus, *, now: d
 
 
 async def give_up(session: AsyncSession, *, queued_before: datetime, limit: int, problem: str) -> int:
-    """Give up mails that were queued before a time, and return how many."""
+    """Give up mails queued before a time, and return their number."""
     given = {"before": queued_before, "limit": limit, "problem": problem}
     return len((await session.execute(_OVERDUE, given)).scalars().all())
 

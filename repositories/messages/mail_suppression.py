@@ -1,4 +1,4 @@
-"""Suppressed mail addresses. All functions need a platform session."""
+"""Statements about suppressed mail addresses. All functions need a platform session."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from domain.common.ids import is_id
 from models.messages.mail_suppression import MailSuppression
 from repositories.common.listing import ListFilter, Listing, ListPage, Part
 
-#: The maximum number of organizations that are alerted to a suppressed contact.
+#: The maximum number of organizations that get an alert about a suppressed contact.
 MAX_ALERTED = 50
 
 _ADD = text("""
@@ -40,8 +40,8 @@ async def among(session: AsyncSession, addresses: Collection[str]) -> set[str]:
 async def add(session: AsyncSession, suppression_id: str, address: str, status: str, *, sent_on: date) -> bool:
     """Suppress an address; return whether that is new.
 
-    Reports about mails that were sent on or before the day on which a suppression was lifted have no effect, because an
-    old report could be sent again.
+    Reports about mails sent on or before the day on which a suppression was lifted have no effect, because an old
+    report could be sent again.
     """
     given = {"id": suppression_id, "address": address.casefold(), "status": status, "sent_on": sent_on}
     return (await session.execute(_ADD, given)).one_or_none() is not None
@@ -57,7 +57,7 @@ _LIST = Listing(
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, lifted: bool) -> ListPage[MailSuppression]:
-    """Return a page of the suppressions, newest first; lifted ones only if requested."""
+    """Return a page of the suppressions, newest first; lifted ones on request."""
     part: Part = () if lifted else (MailSuppression.lifted_at.is_(None),)
     address = wanted.equal.get("address")
     if isinstance(address, str):

@@ -31,7 +31,7 @@ from repositories.messages.event import Position
 MISSING = "There is no such notification."
 NO_CHANNEL = "There is no such channel."
 _OUTBOX = "outbox"
-#: For how long owners without a key, and at addresses that they have deleted, still have the mails of every owner.
+#: How long former owners, and deleted addresses of owners, still get the mails to every owner.
 REMEMBERED = timedelta(days=30)
 _SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
 
@@ -54,7 +54,7 @@ async def time_of(session: AsyncSession) -> datetime:
 
 
 async def channels(session: AsyncSession, recipient: str) -> Sequence[NotificationChannel]:
-    """Return a principal's channels, the first one first."""
+    """Return a principal's channels, oldest first."""
     row = NotificationChannel
     query = select(row).where(row.recipient == recipient, row.status != ChannelStatus.DELETED.value).order_by(row.id)
     return (await session.scalars(query)).all()
@@ -89,7 +89,7 @@ async def change_channel(session: AsyncSession, channel_id: str, **changed: obje
 
 
 async def codes_sent(session: AsyncSession, *, recipient: str, target_digest: str) -> tuple[list[datetime], ...]:
-    """Return when codes were sent to an address, for any principal, and when to any channel of the principal."""
+    """Return the times of codes to an address, for any principal, and to any channel of the principal."""
     row, found = NotificationChannel, []
     for where in (row.target_digest == target_digest, row.recipient == recipient):
         found.append(list(await session.scalars(select(func.unnest(row.codes_sent_at)).where(where))))
@@ -140,7 +140,7 @@ async def preferences(session: AsyncSession, recipient: str) -> Preferences:
 
 
 async def defaults(session: AsyncSession) -> Defaults:
-    """Return the default cadence of each role, for the types whose defaults operators have changed."""
+    """Return the default cadence of each role, for types with defaults set by operators."""
     rows = await session.scalars(select(NotificationDefault).execution_options(populate_existing=True))
     return {
         row.kind: {Role(role): Cadence.OFF if word == INBOX else Cadence(word) for role, word in row.roles.items()}
@@ -159,7 +159,7 @@ async def put_defaults(session: AsyncSession, kind: str, cadences: Mapping[Role,
 
 
 async def drop_defaults(session: AsyncSession, kind: str) -> bool:
-    """Reset a type to the product's defaults; False if it has them."""
+    """Reset a type to the product's defaults; False if it has them already."""
     row = NotificationDefault
     return (await session.scalars(delete(row).where(row.kind == kind).returning(row.kind))).one_or_none() is not None
 
@@ -179,9 +179,9 @@ async def put_preferences(
 
 
 async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict[str | None, list[Person]]:
-    """Return the principals with an active key of organizations; None among them stands for the platform.
+    """Return the principals of organizations (None: the platform) with an active key.
 
-    Principals whose last key was revoked or has expired are left out, even if they have channels. So are agents.
+    Principals without an active key, and agents, are left out even if they have channels.
     """
     named = [each for each in org_ids if each is not None]
     whose: ColumnElement[bool] = ApiKey.org_id.in_(named)
@@ -225,10 +225,10 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
 
 
 async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list[str]:
-    """Return the verified addresses of an organization's principals of a role, whatever their preferences.
+    """Return the verified addresses of an organization's principals of a role, regardless of preferences.
 
-    Principals who lost their last key within `REMEMBERED` are among them, and so are addresses that were deleted since:
-    a thief would first revoke the others' keys, issue them anew, or delete their channels.
+    They include principals who lost their last key, and addresses that were deleted, within `REMEMBERED`, because a
+    thief would first revoke or reissue others' keys, or delete their channels.
     """
     key, row = ApiKey, NotificationChannel
     holders = (
@@ -245,7 +245,7 @@ async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list
 
 
 async def forget_addresses(session: AsyncSession, before: datetime, *, limit: int) -> int:
-    """Forget addresses of channels that were deleted before a moment; returns how many, up to the limit."""
+    """Forget addresses of channels deleted before a moment; returns the number, up to the limit."""
     row = NotificationChannel
     due = (
         select(row.id)
@@ -302,14 +302,14 @@ async def add(session: AsyncSession, rows: Iterable[NewNotification]) -> int:
 
 
 async def lock_cursor(session: AsyncSession) -> Position:
-    """Lock the cursor until the transaction ends, and return the position up to which the outbox was read."""
+    """Lock the cursor until the transaction ends, and return its position in the outbox."""
     row = NotificationCursor
     query = select(row.read_in, row.read_id).where(row.name == _OUTBOX).with_for_update()
     return Position(*(await session.execute(query)).one())
 
 
 async def move_cursor(session: AsyncSession, to: Position) -> None:
-    """Store the position up to which the outbox was read; the caller has locked the cursor."""
+    """Move the cursor in the outbox, which the caller has locked."""
     row = NotificationCursor
     await session.execute(update(row).where(row.name == _OUTBOX).values(read_in=to.written_in, read_id=to.id))
 
@@ -329,10 +329,10 @@ _CLAIM = text("""
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[NotificationRow]:
-    """Claim notifications that are due, longest due first, and postpone their next attempt: a minute, two, … two hours.
+    """Claim due notifications, longest due first, and postpone their next attempt: a minute, two, … two hours.
 
     The second half is of other organizations than the first, so one organization cannot delay the rest. The caller
-    commits before it sends, so concurrent workers claim different ones, and after a crash they become due again.
+    commits before it sends, so concurrent workers claim different ones, and after a crash they are due again.
     """
     half = (limit + 1) // 2
     taken = list((await session.execute(_CLAIM, {"now": now, "limit": half, "besides": []})).all())
@@ -346,7 +346,7 @@ async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence
 
 
 async def note(session: AsyncSession, notification_id: str, **changed: object) -> bool:
-    """Record the result of an attempt; False if the notification is not queued any more."""
+    """Record the result of an attempt; False if the notification is no longer queued."""
     row = NotificationRow
     query = update(row).where(row.id == notification_id, row.status == "queued").values(**changed).returning(row.id)
     return (await session.scalars(query)).one_or_none() is not None
@@ -363,7 +363,7 @@ class WaitingDigest:
 
 
 async def digests_to_start(session: AsyncSession, *, since: datetime, now: datetime, limit: int) -> list[WaitingDigest]:
-    """Return digests that got a notification since a time, and those that are due and not sent."""
+    """Return digests with a new notification since a time, and those that are due and not sent."""
     row = NotificationRow
     query = (
         select(row.recipient, row.digest, row.org_id)
@@ -417,7 +417,7 @@ async def inbox(
 
 
 async def unread(session: AsyncSession, recipient: str) -> int:
-    """Count the unread notifications of a principal's inbox, up to `MOST_COUNTED`."""
+    """Count unread notifications of a principal's inbox, up to `MOST_COUNTED`."""
     row = NotificationRow
     own = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None), row.read_at.is_(None))
     first = select(row.id).where(*own).limit(MOST_COUNTED).subquery()
@@ -425,7 +425,7 @@ async def unread(session: AsyncSession, recipient: str) -> int:
 
 
 async def read(session: AsyncSession, recipient: str, notification_id: str, now: datetime) -> NotificationRow | None:
-    """Mark a notification of a principal's inbox as read; the first time stays. None if there is none."""
+    """Mark a notification of a principal's inbox as read, keeping the first time, or return None."""
     if not is_id(notification_id, "ntf"):
         return None
     row = NotificationRow
@@ -435,7 +435,7 @@ async def read(session: AsyncSession, recipient: str, notification_id: str, now:
 
 
 async def read_all(session: AsyncSession, recipient: str, *, until: str | None, now: datetime) -> int:
-    """Mark a principal's inbox as read, up to an id if one is given, and return how many notifications changed."""
+    """Mark a principal's inbox as read, up to an id if given, and return the number of changed notifications."""
     row = NotificationRow
     query = update(row).where(
         row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None), row.read_at.is_(None)

@@ -1,4 +1,4 @@
-"""The next turn of each Slack hook; needs a platform session. All times are the database's."""
+"""Turns of Slack hooks, by the database's clock. Needs a platform session."""
 
 from datetime import timedelta
 
@@ -20,9 +20,9 @@ _HOLD = text("""
 
 
 async def take(session: AsyncSession, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
-    """Take the next turn of a hook, and return how long to wait for it; the following turn is one pause later.
+    """Take the next turn of a hook, and return the wait for it; the following turn is one pause later.
 
-    The second value is whether it was taken: a turn later than `at_most` from now is not.
+    The second value is whether it was taken; a turn later than `at_most` from now is not.
     """
     taken = (await session.execute(_TAKE, {"hook": hook, "pause": pause, "at_most": at_most})).scalar_one_or_none()
     if taken is not None:
@@ -32,5 +32,5 @@ async def take(session: AsyncSession, hook: str, *, pause: timedelta, at_most: t
 
 
 async def hold(session: AsyncSession, hook: str, wait: timedelta) -> None:
-    """Give no turn of a hook before a time has passed."""
+    """Give no turn of a hook before a wait is over."""
     await session.execute(_HOLD, {"hook": hook, "wait": wait})

@@ -1,4 +1,4 @@
-"""Statements about deliveries: one row for each event and endpoint, with its state."""
+"""Statements about deliveries: a row with state for each event and endpoint."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MISSING = "There is no such delivery."
 #: The position before the first event.
 BEGINNING = Position(0, "")
 
-#: How long after it happened an event may be written and still be found by a replay of its time.
+#: The maximum delay between the time of an event and its record that replays consider.
 LATE = timedelta(days=1)
 
 D = WebhookDeliveryRow
@@ -50,7 +50,7 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class PendingSummary:
-    """The waiting deliveries of an endpoint: their number, the oldest, the next try, and the last error of that one."""
+    """Waiting deliveries of an endpoint: number, oldest one, next try, and its last error."""
 
     waiting: int
     since: datetime | None
@@ -78,8 +78,8 @@ async def take(
 ) -> tuple[Position, bool]:
     """Create deliveries of the next events for an endpoint; return the new position, and whether there may be more.
 
-    Events are read in the order of transactions. An event after the end of the page is included if it comes before one
-    of the page in the order of their subject, so lower numbers of a subject have their deliveries first.
+    Events are read in the order of transactions. An event after the end of the page is included if it precedes one of
+    the page in the order of their subject, so that lower numbers of a subject have their deliveries first.
     """
     after = Position(endpoint.read_in, endpoint.read_id)
     # Read before the page, so that the page sees at least as much as the head.
@@ -98,7 +98,7 @@ async def take(
 
 
 async def is_behind(session: AsyncSession, endpoint: WebhookEndpointRow, place: Position) -> bool:
-    """Return whether there are events after a position that may be of an endpoint's types."""
+    """Return whether there may be events of an endpoint's types after a position."""
     types = None if EVERYTHING in endpoint.types else [*endpoint.types, TEST]
     return bool(await event.page(session, after=place, limit=1, org_id=endpoint.org_id, types=types))
 
@@ -106,7 +106,7 @@ async def is_behind(session: AsyncSession, endpoint: WebhookEndpointRow, place: 
 async def _overtaken(
     session: AsyncSession, rows: Sequence[EventRow], place: Position, org_id: str, types: Collection[str] | None
 ) -> list[EventRow]:
-    """Return events after the end of a page that come before one of its events in the order of their subject."""
+    """Return events after the end of a page that precede one of its events in the order of their subject."""
     latest: dict[str, int] = {}
     for row in rows:
         latest[row.subject] = max(row.subject_seq, latest.get(row.subject, 0))
@@ -165,10 +165,10 @@ _ADD = """
 async def due(
     session: AsyncSession, endpoint_id: str, ordering: Ordering, *, now: datetime, limit: int
 ) -> list[DueDelivery]:
-    """Return due deliveries, oldest first, none of which has to wait for one that is not returned.
+    """Return due deliveries, oldest first, that only depend on returned ones.
 
-    Deliveries of a subject are in the order of its numbers; one that was made pending again later delays those after
-    it. So a delivery beyond the limit only waits for returned ones, and new subjects do not delay old ones.
+    Deliveries of a subject are in the order of its numbers; one that was made pending again delays those after it. New
+    subjects do not delay old ones.
     """
     query = select(D.id, D.subject, D.subject_seq, D.tries, D.replays, EventRow).join(
         EventRow, EventRow.id == D.event_id
@@ -183,7 +183,7 @@ async def due(
 
 
 async def has_pending(session: AsyncSession, endpoint_id: str, number: int) -> bool:
-    """Return whether at least a number of deliveries are waiting for an endpoint."""
+    """Return whether at least `number` deliveries are waiting for an endpoint."""
     query = select(literal(1)).where(D.endpoint_id == endpoint_id, D.status == _PENDING)
     return (await session.scalars(query.offset(number - 1).limit(1))).one_or_none() is not None
 
@@ -214,7 +214,7 @@ def _blocked(
 
 
 async def write(session: AsyncSession, tried: Sequence[AttemptResult]) -> None:
-    """Record the results of tries, except of deliveries that were made pending again or skipped meanwhile."""
+    """Record the results of attempts, except for deliveries that were made pending again or skipped meanwhile."""
     if tried:
         connection = await session.connection()
         await connection.exec_driver_sql(
@@ -246,7 +246,7 @@ _WRITE = """
 
 
 async def make_pending(session: AsyncSession, delivery_id: str, *, now: datetime) -> None:
-    """Make a delivery pending, as it was before its first try."""
+    """Make a delivery pending, as before its first attempt."""
     await session.execute(update(D).where(D.id == delivery_id).values(**_afresh(now)))
 
 
@@ -267,10 +267,10 @@ async def replayable_events(
     only_failed: bool,
     most: int,
 ) -> Sequence[EventRow] | None:
-    """Return past events that can be sent to an endpoint again; None where there are more than `most`.
+    """Return past events to send to an endpoint again; None if there are more than `most`.
 
-    These are events of the given types that happened in `[since, until)`, even if the endpoint never got them. With
-    `only_failed` only those whose delivery failed. Events written more than `LATE` after `until` are not found.
+    These are events of the given types in `[since, until)`, even if the endpoint never got them; with `only_failed`
+    only those whose delivery failed. Events recorded more than `LATE` after `until` are not found.
     """
     e = EventRow
     query = select(e).where(e.org_id == endpoint.org_id, e.at >= since, e.at < until, e.type != TEST)
@@ -302,7 +302,7 @@ async def replay(
     make_id: Callable[[], str],
     now: datetime,
 ) -> None:
-    """Make the deliveries of past events pending again; waiting ones stay as they are."""
+    """Make the deliveries of past events pending again, except waiting ones."""
     for start in range(0, len(rows), 500):
         part = rows[start : start + 500]
         known = and_(D.endpoint_id == endpoint.id, D.event_id.in_([row.id for row in part]), D.status != _PENDING)
@@ -315,7 +315,7 @@ def _afresh(now: datetime) -> dict[str, object]:
 
 
 async def forget_answers(session: AsyncSession, *, before: datetime, limit: int) -> int:
-    """Delete receivers' answers from before a time; return the number of deliveries."""
+    """Delete response bodies from before a time; return the number of deliveries."""
     old = select(D.id).where(D.answer.is_not(None), D.tried_at < before).order_by(D.tried_at).limit(limit)
     query = update(D).where(or_(D.id.in_(old.scalar_subquery()))).values(answer=None)
     return len((await session.scalars(query.returning(D.id))).all())

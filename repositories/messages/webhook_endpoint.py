@@ -1,4 +1,4 @@
-"""Statements about webhook endpoints: state, timeline, which worker drains them, and at what pace."""
+"""Statements about webhook endpoints: state, timeline, leases of drains, and rate limiting."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from repositories.messages.event import Position
 
 _STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
 MISSING = "There is no such webhook endpoint."
-#: After how long without a write a drain counts as dead, and a workflow that was due as lost.
+#: The time without a write after which a drain counts as dead, and a due workflow as lost.
 LOST_AFTER = timedelta(minutes=2)
 
 
@@ -33,7 +33,7 @@ def pace_of(row: WebhookEndpointRow) -> SendingPace:
 
 
 async def lock(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
-    """Lock the row until the transaction ends, and return its state; None if there is no such endpoint."""
+    """Lock the row until the transaction ends, and return its state, or None."""
     query = select(WebhookEndpointRow.state).where(WebhookEndpointRow.id == endpoint_id).with_for_update()
     state = (await session.scalars(query)).one_or_none()
     return None if state is None else _STATE.validate_python(state)
@@ -48,7 +48,7 @@ async def of(session: AsyncSession, org_id: str) -> Sequence[WebhookEndpointRow]
 async def lock_of(session: AsyncSession, org_id: str) -> list[Endpoint]:
     """Lock the endpoints of an organization that are not deleted, and return their states.
 
-    Lock them before the organization, because a transaction with an endpoint's lock may go on to lock the organization.
+    They are locked before the organization, because a transaction with an endpoint's lock may lock the organization.
     """
     row = WebhookEndpointRow
     query = select(row.state).where(row.org_id == org_id, row.status != EndpointStatus.DELETED.value)
@@ -84,21 +84,21 @@ async def versions(session: AsyncSession, endpoint_ids: Sequence[str]) -> dict[s
 
 
 async def with_run(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
-    """Return the endpoints with a workflow, which are enabled or paused, by id, after the id `after`."""
+    """Return endpoints with a workflow, which are enabled or paused, by id, after the id `after`."""
     row = WebhookEndpointRow
     query = select(row.id).where(row.id > after, row.status.not_in([each.value for each in ENDED_STATUSES]))
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
 async def event_of(session: AsyncSession, endpoint_id: str, command_id: str) -> WebhookEndpointEventRow | None:
-    """Return the event of a command, however old; None if there is none."""
+    """Return the event of a command, however old, or None."""
     row = WebhookEndpointEventRow
     query = select(row).where(row.endpoint_id == endpoint_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
 
 
 async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> bool:
-    """Return whether a command caused an event, however long ago that was."""
+    """Return whether a command caused an event, however long ago."""
     return await event_of(session, endpoint_id, command_id) is not None
 
 
@@ -122,7 +122,7 @@ async def add(session: AsyncSession, values: Mapping[str, Any], outcome: Endpoin
 async def write(
     session: AsyncSession, outcome: EndpointChange, *, command_id: str, at: datetime, **changed: object
 ) -> None:
-    """Write one event and the state after it, with other columns that it changes; the caller holds the row's lock."""
+    """Write an event, the state after it, and other changed columns; the caller holds the row's lock."""
     query = update(WebhookEndpointRow).where(WebhookEndpointRow.id == outcome.endpoint.endpoint_id)
     await session.execute(query.values(**changed, **_columns(outcome, at)))
     await _note(session, outcome, command_id, at)
@@ -161,11 +161,11 @@ async def _note(session: AsyncSession, outcome: EndpointChange, command_id: str,
 async def begin_drain(
     session: AsyncSession, endpoint_id: str, lease: str, *, at_once: int = MAX_DRAINED_AT_ONCE
 ) -> WebhookEndpointRow | Literal["waits"] | None:
-    """Claim an endpoint to drain it. An earlier drain of it cannot write any more.
+    """Claim an endpoint for a drain, which ends the lease of an earlier one.
 
     Returns:
-        The endpoint; `waits` if too many others of its organization are being drained or have waited longer, so that
-        this one has to wait as well; None if nothing is sent to it.
+        The endpoint; `waits` if it must wait for its turn among the organization's endpoints; None if nothing is sent
+        to it.
     """
     row = WebhookEndpointRow
     org_id = (await session.scalars(select(row.org_id).where(row.id == endpoint_id))).one_or_none()
@@ -213,7 +213,7 @@ async def renew_lease(
 ) -> WebhookEndpointRow | None:
     """Write the changes of a drain, and return the endpoint's present settings.
 
-    None if another drain has claimed it, or nothing is to be sent to it any more.
+    None if another drain has claimed it, or nothing is sent to it any more.
     """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease, row.status == EndpointStatus.ENABLED.value)
@@ -224,10 +224,10 @@ async def renew_lease(
 async def end_drain(
     session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None, **changed: object
 ) -> str | None:
-    """End a drain: write its last changes, and when the next one is due.
+    """End a drain: write its last changes, and the time of the next one.
 
     Returns:
-        The endpoint of the organization that has waited longest for its turn; None if none waits.
+        The organization's endpoint that has waited longest for its turn, or None.
     """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease)
@@ -247,12 +247,12 @@ async def end_drain(
 
 @dataclass(frozen=True, slots=True)
 class OutboxPage:
-    """The position up to which the outbox was read, and the endpoints with events up to there.
+    """Page of the outbox: its end, and the endpoints with events in it.
 
     Attributes:
-        head: the position of the last event that was read.
-        endpoints: the idle ones.
-        is_full: whether the maximum number of events was read, so there may be more.
+        head: the position of the last event.
+        endpoints: idle ones.
+        is_full: whether there may be more events.
     """
 
     head: Position | None
@@ -260,7 +260,7 @@ class OutboxPage:
     is_full: bool = False
 
 
-#: The columns of an event that an endpoint gets.
+#: The condition that an endpoint gets an event.
 _WANTS = """
     ev.org_id = ep.org_id AND CASE ev.type
         WHEN :test THEN ev.subject = ep.id
@@ -306,14 +306,14 @@ _BEHIND = text("""
 
 
 async def endpoints_with_news(session: AsyncSession, after: Position, *, limit: int) -> OutboxPage:
-    """Return the idle endpoints with an event of their types after a position, in one statement."""
+    """Return the idle endpoints with events of their types after a position."""
     given = {"written_in": after.written_in, "id": after.id, "limit": limit, "test": TEST, "everything": EVERYTHING}
     written_in, event_id, endpoints, is_full = (await session.execute(_NEWS, given)).one()
     return OutboxPage(None if event_id is None else Position(written_in, event_id), tuple(endpoints), is_full)
 
 
 async def endpoints_behind(session: AsyncSession, head: Position, now: datetime) -> list[str]:
-    """Move idle endpoints past events of other types, and return those that should be drained and are not."""
+    """Move idle endpoints past events of other types, and return those that need a drain and have none."""
     place = {"written_in": head.written_in, "id": head.id}
     await session.execute(_PASS, {**place, "test": TEST, "everything": EVERYTHING})
     return list(await session.scalars(_BEHIND, {**place, "lost_before": now - LOST_AFTER}))

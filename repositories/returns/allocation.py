@@ -1,4 +1,4 @@
-"""How projects' budgets are divided, and what nights propose and read. Writing needs the platform's role."""
+"""Statements about allocations, their settings, and the data of a night. Writing needs the platform's role."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -24,12 +24,12 @@ PREFIX = "alo"
 
 
 async def setting(session: AsyncSession, project_id: str, *, lock: bool = False) -> AllocationSetting | None:
-    """Return how a project's budget is divided; None before it was set. With `lock` until the transaction ends."""
+    """Return a project's allocation settings, or None; with `lock` they are locked until the transaction ends."""
     return await session.get(AllocationSetting, project_id, populate_existing=True, with_for_update=lock or None)
 
 
 async def put(session: AsyncSession, **values: Any) -> AllocationSetting:
-    """Set how a project's budget is divided."""
+    """Write a project's allocation settings."""
     made = insert(AllocationSetting).values(values)
     made = made.on_conflict_do_update(index_elements=["project_id"], set_=values)
     query = made.returning(AllocationSetting)
@@ -37,7 +37,7 @@ async def put(session: AsyncSession, **values: Any) -> AllocationSetting:
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[AllocationSetting]:
-    """Return the settings whose night has begun, by project. Closed organizations have none."""
+    """Return the settings with a due night, by project, without closed organizations."""
     row = AllocationSetting
     query = select(row).join(Organization, Organization.id == row.org_id)
     query = query.where(row.next_at <= now, row.project_id > after, Organization.status != "closed")
@@ -84,9 +84,9 @@ async def reinvested_minor(session: AsyncSession, project_id: str, since: date) 
 
 
 async def daily_money_of_others(session: AsyncSession, of: AllocationSetting, since: date) -> Sequence[tuple[str, int]]:
-    """Return the money of a day of the organization's other projects: the currency, and the amount.
+    """Return the daily money of the organization's other projects: currency and amount.
 
-    It is with what a night from a date on reinvests in it, as far as that is proposed or in force.
+    It includes proposed and applied reinvestments of nights from a date on.
     """
     row, night = AllocationSetting, Allocation
     added = select(func.coalesce(func.sum(night.reinvested_minor), 0)).where(
@@ -102,7 +102,7 @@ async def daily_money_of_others(session: AsyncSession, of: AllocationSetting, si
 
 
 async def raised_allocation(session: AsyncSession, project_id: str, before: date) -> Allocation | None:
-    """Return the allocation of a day before a date by which the project's day is raised still, and lock it."""
+    """Lock and return the allocation of an earlier day whose reinvestment still raises the project's daily budget."""
     row = Allocation
     query = select(row).where(row.project_id == project_id, row.night < before, row.is_raised)
     # Those before the last one were raised above.
@@ -111,7 +111,7 @@ async def raised_allocation(session: AsyncSession, project_id: str, before: date
 
 
 async def agents_of(session: AsyncSession, org_id: str, project_id: str, *, limit: int) -> Sequence[str]:
-    """Return the ids of a project's agents that are not retired, the first of them."""
+    """Return the first ids of a project's active agents."""
     query = select(Agent.id).where(Agent.org_id == org_id, Agent.project_id == project_id, Agent.retired_at.is_(None))
     return (await session.scalars(query.order_by(Agent.id).limit(limit))).all()
 
@@ -133,9 +133,9 @@ async def budgets_of(
 
 
 async def reputations(session: AsyncSession, agent_ids: Collection[str]) -> Mapping[str, int]:
-    """Return the lower bound of each agent's score as of its last night, in millionths; without a score it is left out.
+    """Return the lower bound of each agent's score in its last night, in millionths.
 
-    Agents with evidence that was voided since are left out, too.
+    Agents without a score, or with evidence voided since, are left out.
     """
     row = ReputationAgentRow
     query = select(row.agent_id, row.night_low_e6).where(
@@ -170,16 +170,16 @@ GROUP BY w.agent_id, m.asset ORDER BY w.agent_id, m.asset
 async def open_work(
     session: AsyncSession, org_id: str, agent_ids: Collection[str], *, in_money: bool
 ) -> Sequence[tuple[str, str, int]]:
-    """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount.
+    """Return the amounts that escrows of other organizations hold for agents' open work: agent, currency and amount.
 
-    What a delivery under review is worth is done, see `domain.escrow.state.Escrow.under_review_minor`. With `in_money`
-    credits are what was paid for them.
+    Deliveries under review are excluded, see `domain.escrow.state.Escrow.under_review_minor`. With `in_money` credits
+    count at their purchase price.
     """
     asked = {"agent_ids": list(agent_ids), "org_id": org_id, "in_money": in_money}
     return [(agent_id, currency, amount) for agent_id, currency, amount in await session.execute(_OPEN_WORK, asked)]
 
 
-#: What `verify` proves about these rows.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="the lines of an allocation add up to its total, and only one that is applied changes budgets, as it says",

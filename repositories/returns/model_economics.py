@@ -1,4 +1,4 @@
-"""What calls of models and runs with results add up to in a period. Reads the rows of the period and no others."""
+"""Sums of model calls and of runs with results in a period, from the rows of the period only."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +11,9 @@ from domain.usage.prices import BESIDE_NAME
 from domain.usage.token_usage import PROMPT_UNITS
 from repositories.usage.usage import COMPUTED, TOKENS
 
-#: The latest results of a period that are read.
+#: The maximum number of results of a period, the latest ones.
 MOST_RESULTS = 20_000
-#: Calls of a run are looked for up to so long before the period.
+#: How long before the period calls of its runs are searched.
 LONGEST_RUN = timedelta(days=92)
 
 _ALL_TOKENS = " + ".join((*TOKENS, "other_tokens"))
@@ -34,7 +34,7 @@ _WITH_OUTPUT = "FILTER (WHERE output_tokens + reasoning_tokens > 0)"
 
 
 def _plain(name: str) -> str:
-    """Return what `domain.usage.prices.plain_name` does of a name."""
+    """Return the SQL of `domain.usage.prices.plain_name`."""
     return f"regexp_replace({name}, '{BESIDE_NAME}', '', 'g')"
 
 
@@ -121,20 +121,20 @@ _COUNTS = text(
 
 
 async def calls(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> list[ModelSums]:
-    """Return all calls by model, mode and currency; `since` and `until` are midnights in UTC."""
+    """Sum all calls by model, mode and currency; `since` and `until` are midnights in UTC."""
     asked = {"org_id": org_id, "first": since.date(), "after": until.date()}
     return [_cell(row) for row in (await session.execute(_CALLS, asked)).mappings()]
 
 
 async def runs(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> list[ModelSums]:
-    """Return the runs of the latest results by model, mode, kind of task, size of input and currency."""
+    """Sum the runs of the latest results by model, mode, kind of task, size of input and currency."""
     asked: dict[str, Any] = {"org_id": org_id, "since": since, "until": until, "most": MOST_RESULTS}
     asked["earliest"] = since - LONGEST_RUN
     return [_cell(row) for row in (await session.execute(_RUNS, asked)).mappings()]
 
 
 async def counts(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> tuple[bool, int]:
-    """Return whether all results that count are read, and how many others agents reported on themselves."""
+    """Return whether all counted results are read, and the number of self-reported ones."""
     asked = {"org_id": org_id, "since": since, "until": until, "most": MOST_RESULTS + 1}
     row = (await session.execute(_COUNTS, asked)).one()
     return row.found <= MOST_RESULTS, row.self_reported

@@ -51,7 +51,7 @@ class AddedOfEscrow(NamedTuple):
 async def add_of_escrow(
     connection: asyncpg.Connection, result_id: str, result: Result, terms: Terms, *, now: datetime
 ) -> AddedOfEscrow:
-    """Insert the result of an escrow's event, which is new, with the kind of its agent's tasks. One statement."""
+    """Insert the result of an escrow's new event, with the kind of its agent's tasks, in one statement."""
     row = await connection.fetchrow(
         _OF_ESCROW,
         *(result_id, result.org_id, result.task_id, result.agent_id, result.score_e6, result.is_accepted),

@@ -1,4 +1,4 @@
-"""Revenue events and their shares. A trigger writes those of the books; `services.returns.revenue_event` the others."""
+"""Statements about revenue events and shares. A trigger writes the events of the books."""
 
 from collections.abc import Collection
 
@@ -18,19 +18,19 @@ PREFIX = "rvn"
 
 
 async def get(session: AsyncSession, event_id: str, *, lock: bool = False) -> RevenueEvent:
-    """Return a revenue event as it is now; with `lock` it is locked until the transaction ends."""
+    """Return a revenue event; with `lock` it is locked until the transaction ends."""
     return await get_required(session, RevenueEvent, event_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def of_reference(session: AsyncSession, org_id: str, source: str, reference: str) -> RevenueEvent | None:
-    """Return what was reported under a reference, locked; None if nothing was."""
+    """Lock and return the reported revenue event of a reference, or None."""
     row = RevenueEvent
     query = select(row).where(row.org_id == org_id, row.source == source, row.reference == reference).with_for_update()
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
 async def attributions(session: AsyncSession, events: Collection[RevenueEvent]) -> dict[str, Attribution]:
-    """Return the shares that hold now of events that have any beside their own agent and project."""
+    """Return the present shares of events with other shares than of their own agent and project."""
     versions = {event.id: event.shares_version for event in events if event.shares_version}
     if not versions:
         return {}
@@ -58,8 +58,8 @@ async def page(
 ) -> ListPage[RevenueEvent]:
     """Return a page of the revenue events that the session may see, the newest recorded first.
 
-    With an agent or a project, of those that it has a share of. Their time is when the revenue occurred, which no id
-    holds: rows are tested one by one.
+    With an agent or a project, only those in which it has a share. The time of occurrence is not part of the id, so
+    rows are tested one by one.
     """
     part: Part = of_owner(RevenueEvent.org_id, wanted)
     waiting = wanted.statuses == (RevenueStatus.REPORTED,)
@@ -77,7 +77,7 @@ async def page(
     return await _LIST.page(session, wanted, parts, besides=has_share if named else None)
 
 
-#: What was paid for credits is an amount of its own.
+#: The money paid for credits is a separate amount.
 _FACTS = """
     SELECT f.org_id, f.source, f.reference, coalesce(f.sale::text, '') AS sale, a.asset,
         coalesce(sum(a.amount) FILTER (WHERE f.is_sale), 0) AS amount,
@@ -91,7 +91,7 @@ _FACTS = """
         'marketplace.used', 'marketplace.refunded', 'earnings.recovered')
     GROUP BY 1, 2, 3, 4, 5
 """
-#: What `verify` proves about these rows.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="revenue of the books equals the entries and lots of the transfers that brought it and took it back",

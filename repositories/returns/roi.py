@@ -1,9 +1,9 @@
-"""What agents cost and brought in, by day (UTC), read from days and rows of the period alone.
+"""Cost and revenue of agents by day (UTC), from days and rows of the period only.
 
-A cost is read once: usage that names a spend, or is charged to credits, is in its spend. Work that an organization pays
-its own agents for is neither cost nor revenue.
+Costs are counted once: usage that names a spend, or is charged to credits, is in the spend. Payments of an organization
+to its own agents are neither cost nor revenue.
 
-In money, credits are what was paid for their lots, so granted ones are nothing. In credits they are credits.
+In money, credits count at the purchase price of their lots, so granted ones count nothing. In credits they are credits.
 """
 
 from bisect import bisect_right
@@ -26,7 +26,7 @@ from repositories.credits import spend_day
 from repositories.insight.measures import MAX_ROWS, MeasurePart as Measured, MeasureQuery
 
 _DAY = timedelta(days=1)
-#: The actions of spends that buy an agent, or a use of one.
+#: The actions of spends for an agent, or for a use of one.
 _BOUGHT = {PURCHASE, "marketplace.use"}
 
 # What belongs to a row is looked up for it alone: a join may read all there is.
@@ -105,10 +105,9 @@ GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :m
 async def costs(
     session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
 ) -> list[DailyCost]:
-    """Return what an organization's agents cost on the days from `since` up to but not including `until`.
+    """Return the costs of an organization's agents on the days from `since` to `until`, exclusive.
 
-    Commission of sales is with the revenue that it is a part of, see `revenue`. With `in_money` credits are what was
-    paid for them.
+    Commission of sales is part of `revenue`. With `in_money` credits count at their purchase price.
     """
     days = [_start(since) + at * _DAY for at in range((until - since).days + 1)]
     columns = ("action", "agent_id", "project_id", "model")
@@ -155,9 +154,9 @@ def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> DailyC
 async def revenue(
     session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
 ) -> list[DailyRevenue]:
-    """Return what an organization's agents brought in on the same days, by the shares that hold now.
+    """Return the revenue of an organization's agents on the same days, by the present shares.
 
-    With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
+    With `in_money` earnings in credits count at their purchase price; reported credits stay credits.
     """
     found = []
     for row in await _read(session, _REVENUE, _asked(org_id, since, until, in_money=in_money)):
@@ -200,7 +199,7 @@ def _start(day: date) -> datetime:
 
 
 def moments(days: Sequence[date], now: datetime) -> dict[date, datetime]:
-    """Return the moment of each day whose rate its amounts are converted at: its last one, or now."""
+    """Return the moment of each day at whose rate its amounts are converted: its last one, or now."""
     return {
         day: min(_start(day) + _DAY, max(now, _start(day) + timedelta.resolution)) - timedelta.resolution
         for day in days
@@ -208,7 +207,7 @@ def moments(days: Sequence[date], now: datetime) -> dict[date, datetime]:
 
 
 async def measures(wanted: MeasureQuery) -> list[Measured]:
-    """Return for metrics `revenue`, what counts of it, and `cost`, with commission; of days in UTC."""
+    """Return for metrics `revenue`, as far as it counts, and `cost` including commission, by UTC day."""
     assert wanted.org_id is not None
     since = wanted.bounds[0].astimezone(UTC).date()
     until = (

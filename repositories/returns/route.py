@@ -1,4 +1,4 @@
-"""Routing decisions, what their outcomes add up to, and what routing reads of prices and usage.
+"""Statements about routing decisions, sums of outcomes, and prices and usage for routing.
 
 Writing needs the platform's role.
 """
@@ -26,7 +26,7 @@ from repositories.common.listing import ListFilter, Listing, ListPage, of_owner
 
 PREFIX = "rtd"
 MISSING = "There is no such routing decision."
-#: The kind of task under which all of a candidate's outcomes are added up.
+#: The kind of task for the sums of all outcomes of a candidate.
 ALL_KINDS = ""
 
 _LIST = Listing(of=RoutingDecision, order=[RoutingDecision.id], created="decided_at", prefix=PREFIX)
@@ -51,7 +51,7 @@ async def lock_named(session: AsyncSession, org_id: str, name: str) -> RoutingDe
 
 
 async def lock_of_run(session: AsyncSession, org_id: str, run_id: str, task_kind: str) -> Sequence[RoutingDecision]:
-    """Return the decisions with a choice of a run and kind of task, one for each agent at most, locked."""
+    """Lock and return the decisions with a choice of a run and kind of task, at most one for each agent."""
     row = RoutingDecision
     query = select(row).where(
         row.org_id == org_id, row.run_id == run_id, row.task_kind == task_kind, row.choice.is_not(None)
@@ -68,7 +68,7 @@ async def _one(session: AsyncSession, condition: ColumnElement[bool], *, lock: b
 
 
 async def add(session: AsyncSession, row: RoutingDecision) -> bool:
-    """Insert a decision; False if its agent, or nobody, has one for the same run and kind of task."""
+    """Insert a decision; False if there is one of the same agent (or none), run and kind of task."""
     values = {column.key: getattr(row, column.key) for column in RoutingDecision.__table__.columns}
     made = (
         insert(RoutingDecision)
@@ -99,7 +99,7 @@ async def last_of_budget(session: AsyncSession, control_id: UUID) -> RoutingDeci
 async def sums(
     session: AsyncSession, org_id: str, candidates: Collection[str], task_kind: str
 ) -> Mapping[tuple[str, str], OutcomeSums]:
-    """Return what outcomes add up to, by candidate and kind of task: of the kind, and of `ALL_KINDS`."""
+    """Return the sums of outcomes by candidate, for the kind of task and for `ALL_KINDS`."""
     row = RoutingSum
     query = select(row).where(
         row.org_id == org_id, row.candidate.in_(candidates), row.task_kind.in_((task_kind, ALL_KINDS))
@@ -142,7 +142,7 @@ async def used_models(session: AsyncSession, org_id: str, *, since: date, limit:
 
 
 async def metered_agents(session: AsyncSession, org_id: str, meter: str, *, limit: int) -> Sequence[str]:
-    """Return the agents in an organization's library that are paid by use and have a price for a meter."""
+    """Return the agents in an organization's library that are priced by use, with a price for a meter."""
     row = MarketplacePurchase
     query = select(row.agent_id).where(
         row.org_id == org_id, row.status == PurchaseStatus.ACTIVE, row.usage_prices.has_key(meter)
@@ -151,7 +151,7 @@ async def metered_agents(session: AsyncSession, org_id: str, meter: str, *, limi
 
 
 class AgentTerms(NamedTuple):
-    """What an agent costs an organization: its purchase, None without one, and its listed price."""
+    """Price of an agent for an organization: its purchase, if any, and its listed price."""
 
     agent: Agent
     purchase: MarketplacePurchase | None
@@ -169,12 +169,12 @@ async def agent_terms(session: AsyncSession, org_id: str, ids: Collection[str]) 
 
 
 def _plain(name: Any) -> ColumnElement[str]:
-    """Return what `domain.usage.prices.plain_name` does of a name."""
+    """Return the SQL of `domain.usage.prices.plain_name`."""
     return func.regexp_replace(name, BESIDE_NAME, "", "g")
 
 
 async def costs_of_run(session: AsyncSession, org_id: str, run_id: str, choice: str) -> Mapping[str, int]:
-    """Return what the calls of a model, or the uses of an agent, cost in a run, in pico by currency."""
+    """Return the cost of a model's calls, or an agent's uses, in a run, in pico by currency."""
     row = UsageEventRow
     is_choice = _plain(row.model) == plain_name(choice)
     if is_id(choice, "agt"):
@@ -199,7 +199,7 @@ async def has_other_models(session: AsyncSession, org_id: str, run_id: str, mode
     return await session.scalar(query) is False
 
 
-#: What `verify` proves about the sums.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="routing sums equal the outcomes of the decisions",

@@ -1,4 +1,4 @@
-"""Trials of agents, and what they have shown. Writing needs the platform's role."""
+"""Statements about trials of agents, and their evidence. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,19 +16,19 @@ PREFIX = "trl"
 
 
 async def locked(session: AsyncSession, trial_id: str) -> Trial:
-    """Return a trial, and lock it until the transaction ends."""
+    """Lock and return a trial."""
     return await session.get_one(Trial, trial_id, populate_existing=True, with_for_update=True)
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[Trial]:
-    """Return trials of which a stage is due, by id. Closed organizations have none."""
+    """Return trials with a due stage, by id, without closed organizations."""
     query = select(Trial).join(Organization, Organization.id == Trial.org_id)
     query = query.where(Trial.next_at <= now, Trial.id > after, Organization.status != "closed")
     return (await session.scalars(query.order_by(Trial.id).limit(limit))).all()
 
 
 async def results(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> int:
-    """Return how many runs and tasks of an agent have accepted results since a time, other than what agents report."""
+    """Count the runs and tasks of an agent with accepted results since a time, without self-reported ones."""
     row = ResultRow
     query = select(func.count(func.coalesce(row.run_id, row.task_id).distinct())).where(
         row.org_id == org_id, row.recorded_at >= since, row.agent_id == agent_id, row.is_accepted, ~row.is_self_reported
@@ -45,7 +45,7 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Trial]:
     return await _LIST.page(session, wanted, [part])
 
 
-#: What `verify` proves about these rows.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="what trials have paid are the parts of their first stages, and all of them where they are finished",

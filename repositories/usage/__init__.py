@@ -1,1 +1,1 @@
-"""What was consumed, and what it costs."""
+"""Statements about usage, its charges and its bills."""

@@ -1,4 +1,4 @@
-"""Meters and their counts. Creating and closing meters, and counting, needs the platform's role."""
+"""Statements about meters and their counts. Everything but reading needs the platform's role."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
 async def add_default(session: AsyncSession, row: MeterRow) -> bool:
     """Insert the platform's default meter, and return whether it is new.
 
-    It is not inserted if it was there before, open or closed, or if another open meter has its name.
+    It is not inserted if it ever existed, open or closed, or if another open meter has its name.
     """
     columns = ("id", "command_id", *_ASKED, "charged_at", "is_default")
     adding = insert(MeterRow).values({name: getattr(row, name) for name in columns}).on_conflict_do_nothing()
@@ -53,7 +53,7 @@ async def add_default(session: AsyncSession, row: MeterRow) -> bool:
 
 
 async def get(session: AsyncSession, meter_id: str) -> MeterRow:
-    """Return a meter; NotFound when there is none, or it is not the session's to see."""
+    """Return a meter that the session may see; NotFound without one."""
     return await get_required(session, MeterRow, meter_id, "mtr", MISSING)
 
 
@@ -61,7 +61,7 @@ _LIST = Listing(of=MeterRow, order=[MeterRow.id], prefix="mtr", searched=("name"
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[MeterRow]:
-    """Return a page of the meters that count an organization's events, newest first: its own and the platform's.
+    """Return a page of the meters for an organization's events, newest first: its own and the platform's.
 
     Without an organization, only the platform's.
     """
@@ -79,7 +79,7 @@ async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_ch
 
 
 async def mark_charged(session: AsyncSession, meter_id: str, at: datetime) -> bool:
-    """Mark an open meter as charged from now on; return whether it was not before."""
+    """Mark an open meter as charged from now on; return whether that is new."""
     marking = update(MeterRow).where(
         MeterRow.id == meter_id, MeterRow.closed_at.is_(None), MeterRow.charged_at.is_(None)
     )
@@ -125,7 +125,7 @@ class MeterCount:
 async def counts(
     session: AsyncSession, row: MeterRow, org_id: str, since: date, until: date, *, dimension: str, by_day: bool
 ) -> list[MeterCount]:
-    """Return the counts of a meter in a range of days, the last not included, by day or by value.
+    """Return the counts of a meter in a range of days (`until` is exclusive), by day or by value.
 
     A `unique` meter counts a member once over several days.
     """
@@ -165,14 +165,14 @@ _NAMES = ", ".join(f"'{name}'" for name in _NAMED)
 
 
 def _at(place: str) -> str:
-    """Return SQL for the value at a path in an event's data; like `domain.usage.meter`, through objects only."""
+    """Return SQL for the value at a path in an event's data, through objects only, as in `domain.usage.meter`."""
     path = f"""('strict $."' || replace({place}, '.', '"."') || '"')::jsonpath"""
     return f"jsonb_path_query_first(e.data, {path}, silent => true)"
 
 
 _VALUE = _at("m.property")
 _NUMBER = f"({_VALUE} #>> '{{}}')::numeric"
-#: What `verify` proves about counts of meters: they are the sums of the counted events.
+#: Invariants that `verify` checks: counts are the sums of the counted events.
 INVARIANTS = (
     Invariant(
         name="what meters counted by day equals the events that they counted",

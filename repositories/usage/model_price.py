@@ -1,4 +1,4 @@
-"""Prices of LLM models: written by imports, read by the time of the call, cached in memory until the next import."""
+"""Prices of LLM models: written by imports, read by time of the call, cached in memory until the next import."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +13,12 @@ from domain.common.errors import Invalid, UsageModelUnknown
 from domain.usage.prices import ModelPrice, is_served_by, names_of, prices_from_json, prices_to_json
 from models.usage.model_price import ModelPriceImport, ModelPriceRow
 
-#: The lock by which imports wait for each other.
+#: The lock that serialises imports.
 _IMPORTING = func.pg_advisory_xact_lock(func.hashtextextended("import-model-prices", 0))
 
 
 class PriceKey(NamedTuple):
-    """A price to look up: the model, its provider (None: `model` is the key in the list), and the time."""
+    """Key of a price: model, provider (None: `model` is the key in the list), and time."""
 
     model: str
     provider: str | None
@@ -26,14 +26,14 @@ class PriceKey(NamedTuple):
 
 
 class PriceBook:
-    """Prices by model and time; a cache of the process that is valid until another import is committed.
+    """Prices by model and time, cached in the process until the next import.
 
-    Each call reads the number of the newest import from the database, and the prices of models that are not cached. So
-    no process uses a price that an import has replaced before the call.
+    Each call reads the number of the newest import, and the prices of models that are not cached, so no process uses a
+    price that was replaced before the call.
     """
 
     def __init__(self, default: ModelPrice | None = None) -> None:
-        """Start with an empty cache; `default` is the price of models that no list has, None refuses them."""
+        """Start with an empty cache; `default` is the price of unlisted models, None refuses them."""
         self._default = default
         self._number = 0
         self._kept: dict[str, tuple[ModelPrice, ...]] = {}
@@ -46,7 +46,7 @@ class PriceBook:
         return found
 
     async def prices_of(self, session: AsyncSession, wanted: Collection[PriceKey]) -> dict[PriceKey, ModelPrice | None]:
-        """Return the prices in force at their times, the default price, or None, by two queries at most."""
+        """Return the prices at the given times, the default price, or None, with at most two queries."""
         number = await session.scalar(select(func.coalesce(func.max(ModelPriceImport.number), 0)))
         if number != self._number:
             self._kept, self._number = {}, number or 0

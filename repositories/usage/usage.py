@@ -1,6 +1,6 @@
-"""Statements about usage events: recorded once, together with their daily sums. Writing needs the platform's role.
+"""Recording of usage events, once and together with their daily sums. Writing needs the platform's role.
 
-What is read of them later is in `repositories.usage.usage_report`.
+`repositories.usage.usage_report` reads them.
 """
 
 import json
@@ -36,29 +36,29 @@ _COLUMNS = (
     "currency text, cost_pico numeric, creator_pico numeric, platform_pico numeric, rated_by text, price_ref text, "
     "creator_org_id text, estimated text[], meters bigint[], bill_month date, bill bigint"
 )
-#: The columns of an event that its sender and the rating fill, in the order of the table.
+#: The columns of an event from its sender and the rating, in the order of the table.
 NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
-#: The columns that are the same for all events of a request, and are sent once.
+#: The columns that are equal for all events of a request, sent once.
 _ALIKE = ("received_at", "sent_by", "key_id")
 _OWN_COLUMNS = ", ".join(column for column in _COLUMNS.split(", ") if column.split()[0] not in _ALIKE)
 _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
 #: The counts of tokens in the usage of a call.
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
-#: What is added up of what one call has: its other tokens, the tokens of answers whose time is known, and that time.
+#: The summed values of calls: other tokens, output tokens with a known duration, and that duration.
 _OF_CALLS = ("other_tokens", "timed_tokens", "duration_ms", "estimated_events")
-#: What is added up of events.
+#: The summed values of events.
 COUNTED = ("events", *TOKENS, *_OF_CALLS, *_PICO)
 _OTHER = " + ".join(f"coalesce((usage->>'{name}')::bigint, 0)" for name in sorted(TOKEN_UNITS - set(TOKENS)))
 _ANSWERED = "coalesce((usage->>'output_tokens')::bigint, 0) + coalesce((usage->>'reasoning_tokens')::bigint, 0)"
-#: How long a call took, as its sender says, or else Bedrock; NULL where nobody says.
+#: The duration of a call, by its sender, or else by Bedrock; NULL if it is unknown.
 _DURATION = (
     """substring(coalesce(data->>'duration_ms', data#>>'{answer,metrics,latencyMs}') FROM '^[1-9][0-9]{0,8}$')"""
 )
-#: Whether a call reasoned (`TokenUsage.mode`).
+#: The mode of a call (`TokenUsage.mode`).
 MODE = """CASE WHEN usage ? 'is_thinking' OR coalesce((usage->>'reasoning_tokens')::bigint, 0) > 0
     THEN 'thinking' ELSE 'normal' END"""
-#: What is computed of an event: the tokens of its call, their time, and the mode with the model.
+#: Values computed from an event: tokens, duration, and mode with model.
 COMPUTED = ", ".join(
     (
         *(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in TOKENS),
@@ -69,7 +69,7 @@ COMPUTED = ", ".join(
         f"CASE WHEN usage IS NOT NULL AND model IS NOT NULL THEN {MODE} || ':' || model END AS model_mode",
     )
 )
-#: What events add up to.
+#: The sums of events.
 _SUMS = ", ".join(
     (
         "count(*) AS events",
@@ -190,11 +190,11 @@ _KNOWN = "SELECT digest, content FROM usage_digests WHERE digest = ANY($1::uuid[
 
 
 class RecordedEvent(NamedTuple):
-    """The outcome of an event.
+    """Outcome of an event's recording.
 
     Attributes:
-        id: the event's new id, if it was written; else None.
-        known: the content hash of an earlier event with the same digest; None if there was none.
+        id: the new id if it was written; else None.
+        known: the content hash of an earlier event with the same digest, or None.
     """
 
     id: UUID | None
@@ -240,7 +240,7 @@ async def record(
 
 
 async def known_contents(connection: asyncpg.Connection, digests: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the content hashes of events that were accepted before, by digest."""
+    """Return the content hashes of accepted events, by digest."""
     return {row["digest"]: row["content"] for row in await connection.fetch(_KNOWN, digests)}
 
 
@@ -265,7 +265,7 @@ def _has_decimal(value: object) -> bool:
 
 
 async def open_months(connection: asyncpg.Connection, since: datetime, until: datetime) -> int:
-    """Create the partition of every month between two times; return how many are new."""
+    """Create the partition of every month between two times; return the number of new ones."""
     made: int = await connection.fetchval("SELECT open_usage_months($1, $2)", since, until)
     return made
 
@@ -317,13 +317,13 @@ async def known_names(
 
 
 async def cursor(session: AsyncSession, source: str) -> datetime | None:
-    """Return up to when usage was pulled from a source; None before the first time."""
+    """Return the time until which usage was pulled from a source; None before the first pull."""
     query = select(UsageSource.reached).where(UsageSource.name == source)
     return (await session.scalars(query)).one_or_none()
 
 
 async def move_cursor(session: AsyncSession, source: str, *, since: datetime, until: datetime) -> None:
-    """Record that usage was pulled from one time to another, if that leaves no gap after the previous pull."""
+    """Record that usage was pulled in a period, if it leaves no gap after the previous pull."""
     source_row = UsageSource
     moved = insert(source_row).values(name=source, reached=until)
     await session.execute(
@@ -336,10 +336,10 @@ async def move_cursor(session: AsyncSession, source: str, *, since: datetime, un
 
 
 class CostDifference(NamedTuple):
-    """Calls of a spend log that cost another amount here than at the proxy, and the first of them; in dollars.
+    """Calls of a spend log with another cost at the proxy, and the first of them; in dollars.
 
     Attributes:
-        here: what they cost here in sum, `there` at the proxy, and `off` the sum of their differences.
+        here: the sum of their costs here, `there` at the proxy, and `off` the sum of absolute differences.
     """
 
     calls: int
@@ -365,17 +365,17 @@ _DIFFERING = text(f"""
 
 
 async def cost_difference(session: AsyncSession, since: datetime, until: datetime) -> CostDifference | None:
-    """Return the calls recorded in a window whose cost differs from the proxy's own; None if there are none."""
+    """Return the calls recorded in a window whose cost differs from that of the proxy, or None."""
     found = (await session.execute(_DIFFERING, {"since": since, "until": until})).one_or_none()
     return None if found is None else CostDifference(*found)
 
 
-#: Whether the month of a day was not detached.
+#: The condition that the month of a day was not detached.
 IS_THERE = """EXISTS (
     SELECT FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = 'public.usage_events'::regclass AND relname = to_char(day, '"usage_events_"YYYY_MM')
 )"""
-#: What `verify` proves about days and events.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="usage by day equals the events of the day",

@@ -1,4 +1,7 @@
-"""Bills of usage in arrears: opened by events, sealed and collected by runs. Writing needs the platform's role."""
+"""Statements about bills of usage in arrears, opened by events, sealed and collected by runs.
+
+Writing needs the platform's role.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +38,7 @@ _MAKE = """
 async def open_for(
     connection: asyncpg.Connection, org_id: str, months: Collection[date], currency: str, at: datetime
 ) -> dict[date, OpenBill]:
-    """Return the open bill of each month, created if needed, and lock it against being sealed.
+    """Return the open bill of each month, created if needed; it is not sealed until the transaction ends.
 
     Args:
         connection: with the platform's role, in a transaction that holds no other contended lock.
@@ -65,7 +68,7 @@ _VOID = BillState(status=BilledStatus.VOID)
 
 
 async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEventRow]) -> list[BillState]:
-    """Return the outcome of the bill of each event of an organization, in their order."""
+    """Return the state of the bill of each event of an organization, in order."""
     places = {(event.bill_month, event.bill) for event in events if event.bill is not None}
     if not places:
         return [_PREPAID] * len(events)
@@ -90,10 +93,10 @@ def _became(row: UsageBill) -> BillState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillSum:
-    """One sum of a bill.
+    """A sum of a bill.
 
     Attributes:
-        before: the meter's quantity of the month on earlier bills and paid with credits before it was sealed.
+        before: the meter's quantity of the month on earlier bills, and paid with credits before the bill was sealed.
     """
 
     month: date
@@ -170,7 +173,7 @@ _CURRENCIES = """
 
 
 async def currencies(connection: asyncpg.Connection, org_ids: Sequence[str], month: date) -> list[tuple[str, str]]:
-    """Return the currencies of organizations' bills up to a month that are on no invoice yet, open ones too."""
+    """Return the currencies of organizations' uninvoiced bills up to a month, including open ones."""
     return [(row["org_id"], row["currency"]) for row in await connection.fetch(_CURRENCIES, org_ids, month)]
 
 
@@ -188,7 +191,7 @@ _SEALED = """
 async def sealed_quantities(
     connection: asyncpg.Connection, org_id: str, months: Collection[date]
 ) -> dict[tuple[int, date], Decimal]:
-    """Return the quantity of each meter on sealed bills of months; no others are sealed until the transaction ends."""
+    """Return the quantities of meters on sealed bills of months; no others are sealed until the transaction ends."""
     await connection.execute(_KEEP_OPEN, org_id, sorted(months))
     await connection.execute(_AWAIT_SEALING, org_id)
     found = await connection.fetch(_SEALED, org_id, sorted(months))
@@ -203,12 +206,12 @@ async def unbilled(
     also_open: bool = False,
     also_failed: bool = False,
 ) -> dict[tuple[str, str], list[BillSum]]:
-    """Return sums of bills up to a month that are not on an invoice, by organization and currency.
+    """Return uninvoiced sums of bills up to a month, by organization and currency.
 
-    Earlier months that could not be invoiced are left out until they are invoiced themselves, unless `also_failed`.
+    Earlier months that could not be invoiced are excluded unless `also_failed`.
 
     Args:
-        connection: with the platform's role; a tenant's finds only its own.
+        connection: with the platform's role; a tenant's sees only its own.
         org_ids: the organizations.
         month: the first day of the last month.
         also_open: whether to include bills that are not sealed.
@@ -245,26 +248,26 @@ _COUNTED = """
 async def counted(
     connection: asyncpg.Connection, org_id: str, places: Collection[tuple[date, str]]
 ) -> dict[tuple[date, str], Decimal]:
-    """Return the quantities of months on all bills, and those paid with credits, by month and meter."""
+    """Return the quantities on all bills and paid with credits, by month and meter."""
     months, refs = zip(*places, strict=True) if places else ((), ())
     found = await connection.fetch(_COUNTED, org_id, months, refs)
     return {(row["month"], row["ref"]): row["quantity"] for row in found}
 
 
 async def lock_room(connection: asyncpg.Connection, org_id: str) -> None:
-    """Lock large additions to an organization's bills until the transaction ends."""
+    """Serialise large additions to an organization's bills until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_bills_room:' || $1, 0))", org_id)
 
 
 def billing_record(
     sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int, markup_e6: int
 ) -> dict[str, object]:
-    """Return the record that sealed bills are on an invoice, as `billing_run_invoice` reads it.
+    """Return the JSON of sealed bills on an invoice, for `billing_run_invoice`.
 
     Args:
-        sums: all sums of the bills, with the cost of each in pico and the number of its line.
+        sums: all sums of the bills, each with its cost in pico and the number of its line.
         discount_bps: the discount on usage.
-        markup_e6: what is charged beyond the cost of calls of models.
+        markup_e6: the markup on the cost of model calls.
     """
     places = sorted({(each.month, each.number) for each in sums})
     return {
@@ -285,7 +288,7 @@ def billing_record(
     }
 
 
-#: What `verify` proves about bills, their events and the lines of invoices.
+#: Invariants that `verify` checks about bills, events and invoice lines.
 INVARIANTS = (
     Invariant(
         name="each bill adds up what its events cost",

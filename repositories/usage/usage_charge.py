@@ -1,4 +1,4 @@
-"""Charges of usage events: due ones and their outcomes. Writing needs the platform's role."""
+"""Statements about charges of usage events. Writing needs the platform's role."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ _SPENDER = ("agent_id", "department_id", "project_id", "run_id", "key_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueCharge:
-    """An event that is to be charged.
+    """Event with a due charge.
 
     Attributes:
         event: its id.
         month: the first day of the month in which it counts.
-        meters: the meters that charge for it, with the quantity of each.
+        meters: the charging meters, each with its quantity.
         action: of the event; None if its month was detached.
         cost: of the event itself, in pico of a currency.
         digest: of the event; None if its month was detached.
-        spend: the spend that it names as having paid for it; `secret` is the proof.
-        spender: its attribution: arguments of `ledger.spends.Spender`.
+        spend: the spend that it claims has paid for it; `secret` is the proof.
+        spender: its attribution, as arguments of `ledger.spends.Spender`.
     """
 
     event: UUID
@@ -53,7 +53,7 @@ class DueCharge:
 
 
 async def next_organization(session: AsyncSession, after: str, due_before: datetime) -> str | None:
-    """Return the first organization after an id with due charges."""
+    """Return the next organization with due charges after an id."""
     row = UsageChargeRow
     query = select(row.org_id).where(_OPEN, row.org_id > after, row.due_at <= due_before)
     return (await session.scalars(query.order_by(row.org_id).limit(1))).one_or_none()
@@ -151,7 +151,7 @@ async def write_months(session: AsyncSession, org_id: str, charged: Mapping[tupl
         await session.execute(new, rows)
 
 
-#: The key of an event's spend; a forced one has the suffix `:forced`. Clients' keys always contain a slash.
+#: The idempotency key of an event's spend; a forced one has the suffix `:forced`. Clients' keys always contain a slash.
 KEY = "usage:{event}"
 _CHARGED = text("""
 UPDATE usage_charges c SET waits_for = NULL, spend_id = n.spend_id, amount = n.amount, charged_at = :at
@@ -172,12 +172,12 @@ async def write_charged(
 async def postpone(
     session: AsyncSession, org_id: str, events: Sequence[UUID], waits: WaitReason, until: datetime
 ) -> None:
-    """Record why events are not charged, and when they are tried again."""
+    """Record the reason of waiting events, and the time of the next try."""
     await session.execute(_of(org_id, events).values(waits_for=waits.value, due_at=until))
 
 
 async def void(session: AsyncSession, row: UsageChargeRow, at: datetime) -> None:
-    """Mark an event as void, so it is never charged."""
+    """Void the charge of an event."""
     row.voided_at, row.waits_for = at, None
     await session.flush()
 
@@ -222,9 +222,9 @@ async def has_closed_party(session: AsyncSession, use_id: str) -> bool:
     return (await session.scalars(query)).one_or_none() is not None
 
 
-#: The action of a voided charge in the audit trail; its details contain the `event` id as a UUID.
+#: The action of a voided charge in the audit trail; its details have the `event` id as a UUID.
 VOIDED = "usage.void_charge"
-#: What `verify` proves about the charges of usage events.
+#: Invariants that `verify` checks.
 INVARIANTS = (
     Invariant(
         name="every charged usage event has its one spend",

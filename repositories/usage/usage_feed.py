@@ -1,9 +1,8 @@
-"""The feed of usage events for Kafka, ClickHouse or a warehouse.
+"""Feed of usage events for Kafka, ClickHouse or a warehouse.
 
-Events are read in the order of the transactions that wrote them, and only below the oldest open transaction. So an
-event that commits late is never behind a reader's position, as it could be in the order of ids or times. A reader
-stores its position after it has delivered the events before it, and so gets each event at least once; `digest`
-identifies duplicates.
+Events are read in the order of their transactions, below the oldest open transaction. So a late event is never behind a
+reader's position, as it could be in the order of ids or times. A reader stores its position after delivering the events
+before it, and so gets each event at least once; `digest` identifies duplicates.
 
 Any open transaction of the cluster delays the feed, even one that writes no events. Positions are valid in one cluster
 only: after a restore from a logical dump, read from the beginning.
@@ -40,7 +39,7 @@ class FeedPage:
 
 
 async def read_after(session: AsyncSession, after: FeedPosition, *, limit: int) -> FeedPage:
-    """Return the events after a position; those that an open transaction may still precede are left to a later call.
+    """Return the events after a position, below the oldest open transaction.
 
     Args:
         session: of the platform.

@@ -19,12 +19,12 @@ from models.usage.usage import UsagePaidCall
 
 
 async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
-    """Assign spends to calls, and return the one call that each spend pays for.
+    """Assign spends to calls, and return the call that each spend pays for.
 
     Args:
         session: of the platform.
         org_id: the organization.
-        paying: the spend of each call, by the digest of the call's event. A spend pays for the first call only.
+        paying: the spend of each call, by the digest of the event. A spend pays for its first call only.
     """
     if not paying:
         return {}
@@ -41,10 +41,10 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """The amount that a spend has captured for a call, and the amount still held, in minor units of credits.
+    """Amounts that a spend has captured and still holds for a call, in minor units of credits.
 
     Attributes:
-        spends: the spend, and the one for the cost beyond its hold.
+        spends: the spend, and that for the cost beyond its hold.
     """
 
     spend_id: UUID
@@ -56,14 +56,14 @@ class Payment:
 async def payments(
     session: AsyncSession, org_id: str, naming: Mapping[UUID, UUID], beyond: Mapping[UUID, str], *, at: datetime
 ) -> dict[UUID, Payment]:
-    """Return the payments of calls by spends, by the calls' digests.
+    """Return the payments of calls by spends, by digest.
 
     Args:
         session: of the platform.
         org_id: the organization.
-        naming: the spend that each call names, by the digest of the call's event; ignored if it pays for another call.
-        beyond: the client's key of a second spend, for the cost beyond the call's hold, by the digest; ignored unless
-            it has the same principal and action.
+        naming: the spend that each call names, by digest; ignored if it pays for another call.
+        beyond: the client's key of a second spend, for the cost beyond the hold, by digest; ignored unless it has the
+            same principal and action.
         at: the time; a reservation that has expired by then holds nothing.
     """
     if not naming:

@@ -1,4 +1,4 @@
-"""Statements that report what was used: the log of events, their sums by day, and what a run and an agent used."""
+"""Reports of usage: the log of events, daily sums, and usage of a run or an agent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LOG = Listing(of=UsageEventRow, order=[UsageEventRow.occurred_at, UsageEventRow
 
 
 async def log(session: AsyncSession, wanted: ListFilter, *, of: SpendingKey | None = None) -> ListPage[UsageEventRow]:
-    """Return a page of the events of an organization that the session may see, the latest first.
+    """Return a page of the events of an organization that the session may see, latest first.
 
     With `of`, only those of the agent, department and project of a key.
     """
@@ -35,7 +35,7 @@ async def log(session: AsyncSession, wanted: ListFilter, *, of: SpendingKey | No
 
 
 def _of_key(row: type[UsageEventRow], org_id: str, key: SpendingKey) -> ColumnElement[bool]:
-    """Return the condition that an event is of a key's agent; else of its department, with its parts, and project."""
+    """Return the condition that an event is of a key's agent, else its department (with subdepartments) and project."""
     if key.agent_id is not None:
         return row.agent_id == key.agent_id
     return and_(*department.within(row, org_id, key.attribution))
@@ -55,7 +55,7 @@ _NAMED_USES = text(
 
 
 async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> ReportedUsage:
-    """Return the number of events of an organization that name an agent since a time, and of days with any."""
+    """Count an organization's events that name an agent since a time, and the days with any."""
     first = since.astimezone(UTC).date()
     midnight = datetime.combine(first + timedelta(days=1), time(), UTC)
     values = {"org_id": org_id, "agent_id": agent_id, "since": since, "first": first, "midnight": midnight}
@@ -66,7 +66,7 @@ async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: d
 async def run_parts(
     session: AsyncSession, org_id: str, run_id: str, limit: int, *, of: SpendingKey | None = None
 ) -> list[RunPart]:
-    """Sum the events of a run by agent, step and currency; with `of`, those of a key alone, as `log` finds them."""
+    """Sum the events of a run by agent, step and currency; with `of`, only those of a key, as in `log`."""
     row = UsageEventRow
     tokens = [func.coalesce(row.usage[name].astext.cast(BigInteger), 0) for name in TOKENS]
     keys = (row.agent_id, row.step_id, row.parent_id, row.currency)
@@ -118,9 +118,9 @@ async def totals(
         since: the first day.
         until: the day after the last one.
         dimension: one of `DIMENSIONS`, or `ALL`.
-        value: only this value of it.
-        by_day: a group for each day, otherwise one for each value.
-        of: a key with one of agent, department and project, whose dimension it is; only its own values are added up.
+        value: only this value of the dimension.
+        by_day: whether to group by day instead of by value.
+        of: a key restricted to one agent, department or project, by the dimension; only its own values are added up.
     """
     group = func.to_char(UsageDay.day, "YYYY-MM-DD") if by_day else UsageDay.value
     sums = [func.sum(getattr(UsageDay, name)).label(name) for name in COUNTED]
@@ -152,6 +152,6 @@ _MODEL_COSTS = text(
 
 
 async def model_costs(session: AsyncSession, first: date, last: date, currency: str | None) -> dict[str, int]:
-    """Return what calls of models by all organizations cost on these days (UTC, both included), in pico by currency."""
+    """Return the cost of model calls of all organizations on these days (UTC, inclusive), in pico by currency."""
     rows = await session.execute(_MODEL_COSTS, {"first": first, "last": last, "currency": currency})
     return {row.currency: int(row.cost) for row in rows}

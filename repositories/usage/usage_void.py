@@ -1,4 +1,4 @@
-"""Usage events in arrears that are taken off their bill before it is sealed. Writing needs the platform's role."""
+"""Statements about voided usage events in arrears. Writing needs the platform's role."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from ledger.invariants import Invariant
 from models.usage.usage import UsageEventRow
 from models.usage.usage_bill import UsageVoid
 
-#: How long before it came in an event may have happened, at the very most; and how far ahead clocks of senders may be.
+#: The maximum age of an event at its receipt, and the maximum by which senders' clocks may be ahead.
 _LATE = timedelta(days=400)
 _EARLY = timedelta(days=2)
-#: Milliseconds since 1970 of the year 9000: an id that somebody made up may name a time that there is not.
+#: Milliseconds from 1970 to the year 9000, because an invented id may contain an impossible time.
 _LATEST_MS = 221_845_392_000_000
 
 # The bill is locked for sharing, as by who adds events: it is not sealed meanwhile.
@@ -70,7 +70,7 @@ _TAKE = """
 
 @dataclass(frozen=True, slots=True)
 class BilledEvent:
-    """An event that went on a bill when it came in: when it happened, its bill, and whether it is void."""
+    """Event that was added to a bill: its time, its bill, and whether it is void."""
 
     occurred_at: datetime
     month: date
@@ -103,7 +103,7 @@ async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]
 
 
 async def keep_open(connection: asyncpg.Connection, org_id: str, found: BilledEvent) -> bool:
-    """Tell whether a bill is open; an open one is not sealed until the transaction ends."""
+    """Return whether a bill is open; an open one is not sealed until the transaction ends."""
     is_open: bool = await connection.fetchval(_OPEN, org_id, found.month, found.number)
     return is_open
 
@@ -117,9 +117,9 @@ async def take_off(connection: asyncpg.Connection, org_id: str, event: UUID, fou
     return taken
 
 
-#: The act of an operator who voids a billed event, in the audit trail; its details name the `event` as it is stored.
+#: The action of a voided billed event in the audit trail; its details have the `event` id as a UUID.
 VOIDED = "usage.void_event"
-#: What `verify` proves about void events.
+#: The invariant that `verify` checks.
 INVARIANT = Invariant(
     name="every void usage event was on a bill, and has a reason in the audit trail",
     table="public.usage_voids",

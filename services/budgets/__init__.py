@@ -1,1 +1,1 @@
-"""Budgets and purchases: what ends in one transaction."""
+"""Operations of budgets and purchases, each in one transaction."""

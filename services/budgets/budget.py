@@ -1,4 +1,4 @@
-"""Budgets: pools moved by hand, and emergencies, which two persons declare."""
+"""Budgets: moves between pools, and emergencies, which two persons declare."""
 
 from datetime import datetime
 from uuid import UUID
@@ -24,25 +24,25 @@ from runtime.database import driver_connection
 from services.budgets import pool_alerts
 from services.credits.spend_control import ControlCommand, write
 
-#: Whose confirmation counts: the roles that answer for the organization's money.
+#: The roles whose confirmation counts.
 _PERSONS = frozenset(role.value for role, may in PERMISSIONS.items() if Permission.MANAGE_BILLING in may)
-_NO_POOL = "The budget has no emergency pool. State one first."
+_NO_POOL = "The budget has no emergency pool. Set one first."
 
 
 async def move_between_pools(
     session: AsyncSession, order: ControlCommand, budget: SpendControl, *, source: Pool, target: Pool, amount_minor: int
 ) -> SpendControl:
-    """Move an amount from one pool of a budget's present window into another, with a reason; once for each command.
+    """Move an amount between pools of a budget's present window, with a reason; once for each command.
 
     Raises:
-        Invalid: the pools are the same, or the budget has none of one of them; there is no reason.
+        Invalid: the pools are the same, or the budget lacks one of them; the reason is missing.
     """
     stated = {Pool.OPERATING: budget.pools_of, Pool.RESERVE: budget.reserve, Pool.EMERGENCY: budget.emergency}
     for name, pool in (("from", source), ("to", target)):
         if stated.get(pool) is None:
             raise Invalid(f"The budget has no {pool.value} pool.", extra={"field": name})
     if source is target:
-        raise Invalid("Move from one pool to another.", extra={"field": "to"})
+        raise Invalid("Choose two different pools.", extra={"field": "to"})
     assert order.reason is not None
     await Purchases(await driver_connection(session), order.org_id).move_pool(
         budget.id,
@@ -64,14 +64,14 @@ async def move_between_pools(
 async def declare_emergency(
     session: AsyncSession, order: ControlCommand, budget: SpendControl, until: datetime
 ) -> SpendControl:
-    """Declare an emergency, or confirm the one that another person has declared with the same reason and end.
+    """Declare an emergency, or confirm the declaration of another person with the same reason and end.
 
-    The second person opens the emergency pool until then. One person suffices who stands behind all the keys of the
-    organization whose role may confirm.
+    The confirmation opens the emergency pool until the end. A single person suffices if all keys of the organization
+    that may confirm belong to it.
 
     Raises:
-        Forbidden: the caller is of the platform, or has signed in by a link of somebody else.
-        Invalid: the end is not within seven days from now; there is no reason.
+        Forbidden: the caller belongs to the platform, or has signed in with another person's link.
+        Invalid: the end is not within seven days; the reason is missing.
     """
     actor, reason = order.actor, order.reason
     assert reason is not None
@@ -125,7 +125,7 @@ async def declare_emergency(
 
 
 async def end_emergency(session: AsyncSession, order: ControlCommand, budget: SpendControl) -> SpendControl:
-    """End an emergency before its time, and cancel what waits for a second person; one person suffices."""
+    """End an emergency early, and cancel unconfirmed declarations; one person suffices."""
     await lock_command(session, f"budget_emergency:{budget.id}")
     for each in (await emergencies.open_of(session, [budget.id], at=order.at)).get(budget.id, ()):
         each.ended_by, each.ended_at = order.actor.qualified(), order.at
@@ -146,7 +146,7 @@ async def _person(session: AsyncSession, order: ControlCommand) -> KeyOrigin:
     if not order.actor.is_platform and order.actor.key_id is not None:
         person = await api_key.key_origin(session, order.actor.key_id, first_is_own=True)
     if person is None:
-        raise Forbidden("Only people of the organization declare an emergency.")
+        raise Forbidden("Only people of the organization can declare an emergency.")
     refuse_operator_issued(order.actor, person.line, "declare an emergency")
     return person
 

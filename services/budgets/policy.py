@@ -1,6 +1,6 @@
-"""Payment policies, the catalogue of free options and declared methods: set by owners, admins and operators.
+"""Payment policies, catalogue of free options, and declared methods, set by owners, admins and operators.
 
-What is set again as it stands changes nothing, so a request that is sent twice counts once.
+Setting the same value again changes nothing, so repeated requests are safe.
 """
 
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ from repositories.messages import alert
 from repositories.tenants import audit, organization
 from runtime.identity import new_id
 
-#: The most free options, and the most methods, of an organization.
+#: The maximum number of free options, and of methods, of an organization.
 MAX_OPTIONS, MAX_METHODS = 200, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodDeclaration:
-    """A method as an organization declares it; see `models.budgets.purchase_method`."""
+    """Declaration of a method by an organization; see `models.budgets.purchase_method`."""
 
     name: str
     label: str
@@ -54,16 +54,16 @@ class MethodDeclaration:
 
 
 async def policy_for(session: AsyncSession, org_id: str, *, agent_id: str | None, project_id: str | None) -> Policy:
-    """Return the policy that purchases of an agent for a project are judged by.
+    """Return the policy for purchases of an agent for a project.
 
-    The nearest one holds as a whole: the agent's, else the project's, else the organization's, else the default.
+    Only the nearest one applies: the agent's, else the project's, else the organization's, else the default.
     """
     row = await policies.nearest(session, org_id, agent_id=agent_id, project_id=project_id)
     return Policy() if row is None else policies.policy_of(row)
 
 
 async def options_for(session: AsyncSession, org_id: str, category: str, *, at: datetime) -> list[FreeOption]:
-    """Return the free options of a category, by name, with what is used of their quotas at a moment."""
+    """Return the free options of a category by name, with the used part of their quotas."""
     rows = await options.listed(session, org_id)
     return [options.option_of(row, at) for row in rows if normalize_name(row.category) == normalize_name(category)]
 
@@ -79,7 +79,7 @@ async def methods_of(
 ) -> list[Method]:
     """Return the organization's methods in the order of a policy, with their expected fees for an amount.
 
-    `issued` is a card of the platform. It is left out where the policy has no cards, or a declared method has its name.
+    `issued` is a card of the platform, left out if the policy excludes cards, or a declared method has its name.
     """
     rows = await methods.listed(session, org_id)
     found = [methods.method_of(row, amount_minor=amount_minor, currency=currency) for row in rows]
@@ -89,14 +89,14 @@ async def methods_of(
 
 
 async def count_attempt(session: AsyncSession, org_id: str, method_name: str, *, succeeded: bool) -> None:
-    """Count an attempt of a declared method that has ended, for its measured failures."""
+    """Count a finished attempt of a declared method, for its success rate."""
     await methods.count_attempt(session, org_id, method_name, succeeded=succeeded)
 
 
 async def count_free_use(session: AsyncSession, org_id: str, name: str, *, at: datetime) -> None:
-    """Count one use of a free option in its window, and raise an alert from 80 % of its quota on, once a window.
+    """Count a use of a free option in its window, and raise an alert once a window from 80 % of the quota on.
 
-    Nothing happens if the catalogue has no option of that name. The caller's own unique row makes this happen once.
+    An unknown option is ignored. The caller's unique row ensures that a use counts once.
     """
     wanted = normalize_name(name)
     row = next(
@@ -126,7 +126,7 @@ async def count_free_use(session: AsyncSession, org_id: str, name: str, *, at: d
 
 
 async def check_subject(session: AsyncSession, org_id: str, scope: PolicyScope, subject_id: str | None) -> str:
-    """Return the id of what a policy is for.
+    """Return the id of a policy's subject.
 
     Raises:
         NotFound: the organization has no such project or agent.
@@ -157,7 +157,7 @@ async def set_policy(
     expected_version: int | None,
     now: datetime,
 ) -> PaymentPolicy:
-    """Set the policy of an organization, a project or an agent; it replaces the one before as a whole.
+    """Set the policy of an organization, a project or an agent, replacing the whole policy.
 
     Raises:
         NotFound: the organization has no such project or agent.
@@ -171,7 +171,7 @@ async def set_policy(
     standing = 0 if row is None else row.version
     if expected_version not in {None, standing}:
         raise refusals.PaymentPolicyVersion(
-            "The policy was changed meanwhile. Read it again and decide anew.", extra={"version": standing}
+            "The policy was changed meanwhile. Read it again.", extra={"version": standing}
         )
     if row is None:
         row = PaymentPolicy(id=new_id("pol"), org_id=org_id, scope=scope.value, subject_id=subject, version=0)
@@ -186,7 +186,7 @@ async def set_policy(
 
 
 async def delete_policy(session: AsyncSession, actor: Actor, policy_id: str) -> None:
-    """Delete a policy, so that the next nearest one holds.
+    """Delete a policy, so that the next nearest one applies.
 
     Raises:
         NotFound: there is none.
@@ -200,14 +200,14 @@ async def delete_policy(session: AsyncSession, actor: Actor, policy_id: str) -> 
 
 
 async def _end_proposals(session: AsyncSession, row: PaymentPolicy) -> None:
-    """Resolve the alerts of changes that were proposed for what a policy no longer is, or for there being none."""
+    """Resolve the alerts of proposed changes that are based on the previous policy, or on having none."""
     await alert.close_cases_of(session, [row.id, row.subject_id], [POLICY_WAITING])
 
 
 async def set_option(
     session: AsyncSession, actor: Actor, org_id: str, option: FreeOption, *, now: datetime
 ) -> FreeOptionRow:
-    """Add a free option to the catalogue, or replace the one of that name. What was counted of its window stays."""
+    """Add a free option to the catalogue, or replace the one of that name, keeping its counted uses."""
     for field in ("name", "category", "address"):
         text = getattr(option, field)
         if text is not None:
@@ -238,7 +238,7 @@ async def set_option(
 
 
 async def delete_option(session: AsyncSession, actor: Actor, option_id: str) -> None:
-    """Take a free option out of the catalogue; its alert is resolved.
+    """Delete a free option from the catalogue, and resolve its alert.
 
     Raises:
         NotFound: there is none.
@@ -253,7 +253,7 @@ async def delete_option(session: AsyncSession, actor: Actor, option_id: str) -> 
 async def set_method(
     session: AsyncSession, actor: Actor, org_id: str, declared: MethodDeclaration, *, now: datetime
 ) -> PurchaseMethod:
-    """Declare a method, or replace the one of that name. What was counted of its attempts stays."""
+    """Declare a method, or replace the one of that name, keeping its counted attempts."""
     check_free_text(declared.label, "label")
     await organization.get(session, org_id)
     await lock_command(session, f"purchase_methods:{org_id}")
@@ -287,7 +287,7 @@ async def set_method(
 
 
 async def delete_method(session: AsyncSession, actor: Actor, method_id: str) -> None:
-    """Delete a declared method, with what was counted of its attempts.
+    """Delete a declared method, with its counted attempts.
 
     Raises:
         NotFound: there is none.

@@ -1,4 +1,4 @@
-"""Alerts about the pools of budgets: each draw from an emergency pool, and a reserve that is low."""
+"""Alerts about pools of budgets: draws from emergency pools, and low reserves."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,18 +12,18 @@ from domain.common.text import rfc3339
 from repositories.budgets import budget_emergency, pool_draw
 from repositories.messages import alert
 
-#: A reserve is low when at most this part of it is left, in percent.
+#: The remaining part from which a reserve is low, in percent.
 LOW_PERCENT = 20
-#: How many alerts one run looks at.
+#: The maximum number of alerts in a run.
 MAX_ALERTS = 500
 
 
-#: An emergency waits for a second person. The subject is the budget.
+#: An emergency needs a second person. Subject: the budget.
 EMERGENCY_WAITING = "emergency_waiting"
 
 
 async def alert_emergency_waiting(session: AsyncSession, org_id: str, budget_id: str, by: str, until: datetime) -> None:
-    """Ask for the second person of an emergency."""
+    """Raise the alert that asks for the second person of an emergency."""
     await alert.raise_alert(
         session,
         kind=EMERGENCY_WAITING,
@@ -38,7 +38,7 @@ async def alert_emergency_waiting(session: AsyncSession, org_id: str, budget_id:
 
 
 async def close_emergencies(session: AsyncSession, now: datetime) -> None:
-    """Resolve the alerts of emergencies that nobody waits for any more."""
+    """Resolve the alerts of emergencies that need no second person any more."""
     asked = await alert.unresolved_subjects(session, EMERGENCY_WAITING, limit=MAX_ALERTS)
     waiting = await budget_emergency.open_of(session, [uuid_of(each) for each in asked], at=now)
     waits = {uuid_id("ctl", of) for of, rows in waiting.items() if any(row.begun_at is None for row in rows)}
@@ -47,7 +47,7 @@ async def close_emergencies(session: AsyncSession, now: datetime) -> None:
 
 
 async def alert_pool_uses(session: AsyncSession, now: datetime) -> None:
-    """Raise what uses of credits of the last hour give cause for. Each alert is raised once."""
+    """Raise the alerts about uses of credits in the last hour, each once."""
     for row in await pool_draw.emergency_pool_uses(session, now):
         what = f"A use of {format_amount(row.amount, CREDIT)} {CREDIT}"
         await alert_emergency_draw(session, row.org_id, uuid_id("spd", row.id), what)
@@ -57,7 +57,7 @@ async def alert_pool_uses(session: AsyncSession, now: datetime) -> None:
 
 
 async def alert_emergency_draw(session: AsyncSession, org_id: str, subject: str, what: str) -> None:
-    """Raise the alert of a draw from an emergency pool; `what` draws it."""
+    """Raise the alert of a draw from an emergency pool by `what`."""
     await alert.raise_alert(
         session,
         kind="emergency_draw",
@@ -79,7 +79,7 @@ async def alert_reserve_low(
     remaining_minor: int,
     resets_at: datetime | None,
 ) -> None:
-    """Raise the alert of a reserve that is low, once in its window."""
+    """Raise the alert of a low reserve, once per window."""
     budget_id, until = uuid_id("ctl", control_id), "" if resets_at is None else rfc3339(resets_at)
     lasts = "for good" if resets_at is None else f"until {resets_at:%Y-%m-%d %H:%M} UTC"
     await alert.raise_alert(

@@ -1,4 +1,4 @@
-"""What an agent reads of its budget, and the template that an organization sets for it."""
+"""Prompt about an agent's budget, and the organization's template for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +20,14 @@ from services.budgets import policy
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The text, and the figures that it was made from."""
+    """Text of a prompt, and its figures."""
 
     text: str
     figures: PromptFigures
 
 
 async def prompt_of(session: AsyncSession, org_id: str, spender: Spender, *, at: datetime) -> Prompt:
-    """Return what an agent reads at a moment. Needs a platform session."""
+    """Render an agent's prompt at a moment. Needs a platform session."""
     left = await remaining(session, org_id, spender, at=at)
     own = left.daily or left.binding
     rules = await policy.policy_for(session, org_id, agent_id=spender.agent_id, project_id=spender.project_id)
@@ -53,7 +53,7 @@ async def prompt_of(session: AsyncSession, org_id: str, spender: Spender, *, at:
 
 
 async def set_template(session: AsyncSession, actor: Actor, org_id: str, template: str | None, at: datetime) -> None:
-    """Set an organization's template, or with None the standard one. The same again changes nothing."""
+    """Set an organization's template, or with None the standard one. Idempotent."""
     if template is not None:
         check_template(template)
         check_free_text(template, "template")

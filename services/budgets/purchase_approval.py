@@ -1,4 +1,4 @@
-"""Grants and refusals of purchases that need a person, and their end when nobody answers."""
+"""Grants and refusals of purchases that need approval, and their decline without an answer."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,13 +32,13 @@ from services.budgets import purchase_record as records
 from services.budgets.purchase_order import budget_refusal, mark_approved, purchase_of
 from services.credits.spend import limit_exceeded
 
-#: What a role must be allowed that grants and refuses purchases: who pays the bills.
+#: The permission for granting and refusing purchases.
 DECIDES = Permission.MANAGE_BILLING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalDecision:
-    """What a person grants: the digest of what it has read; None leaves the order's pool and lifted windows."""
+    """Approval, bound to the digest of the order that was shown; None keeps the order's pool and lifted windows."""
 
     digest: str
     pool: Pool | None = None
@@ -47,7 +47,7 @@ class ApprovalDecision:
 
 
 def digest_of(order: PurchaseOrder) -> str:
-    """Return the digest of an order as it is."""
+    """Return the digest of an order."""
     return grant_digest(
         item=order.item,
         vendor=order.vendor,
@@ -68,12 +68,12 @@ async def grant(
     rules: PurchaseRules,
     now: datetime,
 ) -> PurchaseOrder:
-    """Grant a purchase; the last grant that it needs takes the amount out of the budgets, in this transaction.
+    """Grant a purchase; the last required grant holds the amount in the budgets, in this transaction.
 
     Once for each command: a repetition returns the order.
 
     Raises:
-        NotFound: there is no such order, or a window to be lifted is of no budget of the organization.
+        NotFound: there is no such order, or the organization has no budget with a window to lift.
     """
     order = await _decided_by(session, actor, order_id)
     made = await _made(session, actor, order, command_id, granted=True, reason=given.reason)
@@ -125,10 +125,10 @@ async def grant(
 async def refuse(
     session: AsyncSession, actor: Actor, order_id: str, *, reason: str | None, command_id: str, now: datetime
 ) -> PurchaseOrder:
-    """Refuse a purchase that waits for an approval. Once for each command: a repetition returns the order.
+    """Refuse a purchase that needs approval. Once for each command: a repetition returns the order.
 
     Raises:
-        NotFound: there is no such order. WrongState: it does not wait for an approval.
+        NotFound: there is no such order. WrongState: it does not need approval.
     """
     order = await _decided_by(session, actor, order_id)
     if await _made(session, actor, order, command_id, granted=False, reason=reason) is not None:
@@ -149,7 +149,7 @@ async def refuse(
 
 
 async def decline_unanswered(session: AsyncSession, order_id: str, *, now: datetime) -> PurchaseOrder:
-    """Decline a purchase that nobody has answered in time; one that was answered, or is not due, stays as it is."""
+    """Decline a purchase whose time to answer is over; one that was answered, or is not due, does not change."""
     order = await orders.get(session, order_id, lock=True)
     if order.status == PurchaseOrderStatus.NEEDS_APPROVAL and order.answer_by is not None and now >= order.answer_by:
         await _decline(session, order, DecisionCode.UNANSWERED, "Nobody has approved the purchase in time.", now)
@@ -183,7 +183,7 @@ async def _take(session: AsyncSession, order: PurchaseOrder, *, rules: PurchaseR
 
 
 async def _decided_by(session: AsyncSession, actor: Actor, order_id: str) -> PurchaseOrder:
-    """Return the order, locked, that an actor may decide on."""
+    """Lock and return an order that the actor may decide on."""
     refuse_by_link(actor, "approve or refuse purchases")
     order = await orders.get(session, order_id, lock=True)
     if actor.org_id not in {None, order.org_id}:
@@ -268,9 +268,9 @@ async def _issued(session: AsyncSession, key_id: str | None, org_id: str | None)
 
 
 async def _is_anybody_else(session: AsyncSession, order: PurchaseOrder, asked_by: Person) -> bool:
-    """Return whether somebody outside of the line of who proposed a purchase can approve it.
+    """Return whether anybody outside the proposer's line can approve a purchase.
 
-    What a person has proposed always needs somebody else; what an agent has proposed needs them where there are any.
+    A person's proposal always needs somebody else; an agent's only if there is anybody.
     """
     proposed = None if order.key_id is None else await keys.find(session, order.key_id)
     if proposed is None or proposed.agent_id is None:

@@ -1,8 +1,8 @@
-"""Confirmation of purchases: only a person who approves purchases lowers the amount that budgets count.
+"""Confirmation of purchases: only a person who approves purchases can lower the amount that budgets count.
 
-What an agent reports is kept. As far as it lowers what budgets count (a smaller amount, a decline, a refund, the end of
-an order that was attempted), it counts once a person confirms it: until then a budget counts the whole hold, and the
-refund not at all. The card or the provider that Bursar has paid with itself confirms by its own books.
+Reports of an agent that would lower it (a smaller amount, a decline, a refund, the end of an attempted order) are
+stored, and count once a person confirms them: until then a budget counts the whole hold and no refund. Payments with
+Bursar's own cards and providers are confirmed by their bookings.
 """
 
 import hashlib
@@ -36,14 +36,14 @@ from services.budgets import purchase_record as records
 from services.budgets.purchase_approval import DECIDES
 from services.budgets.purchase_order import purchase_of
 
-#: The kind of the alert about an agent whose reports nobody confirms, and from how many orders on it is raised.
+#: The kind of the alert about an agent with unconfirmed reports, and the number of orders from which it is raised.
 UNCONFIRMED, UNCONFIRMED_ALERTS = "purchase_unconfirmed", 3
 
 
 async def may_confirm(session: AsyncSession, actor: Actor) -> bool:
-    """Return whether an actor's word lowers what budgets count: who approves purchases, by a key of its own.
+    """Return whether an actor's reports need no confirmation: an approver of purchases with an own key.
 
-    A session that a link opened does not, and no key that an operator issued.
+    Sessions that a link opened, and keys that an operator issued, do not count.
     """
     if not actor.may(DECIDES) or actor.made_by is not None:
         return False
@@ -61,9 +61,9 @@ async def confirm(
     reason: str | None,
     now: datetime,
 ) -> PurchaseOrder:
-    """Make budgets count the amounts that a person confirms as charged and refunded in all, whatever was reported.
+    """Make budgets count the total charged and refunded amounts that a person confirms, whatever was reported.
 
-    Once: a repetition changes nothing. The caller has checked that the actor confirms.
+    Idempotent. The caller has checked `may_confirm`.
     """
     refuse_operator_issued(actor, await keys.issuer_line(session, actor), "confirm purchases")
     order = await orders.get(session, order_id, lock=True)
@@ -73,8 +73,8 @@ async def confirm(
     present = digest_of_reports(order, await orders.attempts(session, [order.id]))
     if digest != present:
         raise ApprovalStale(
-            "Something was tried, counted or reported since you read the purchase. Read it again, compare it with the "
-            "payment, and send the digest of what is reported.",
+            "The purchase has changed since you read it. Read it again, compare it with the "
+            "payment, and send its new digest.",
             extra={"digest": present},
         )
     return await _count(session, actor, order, charged_minor, refunded_minor, reason=reason, now=now)
@@ -89,9 +89,9 @@ async def correct(
     reason: str | None,
     now: datetime,
 ) -> PurchaseOrder:
-    """Make budgets count all that was charged after a person corrected one attempt; other reports still wait.
+    """Make budgets count a person's correction of an attempt; other reports stay unconfirmed.
 
-    The caller has checked that the actor confirms, holds the order's lock, and has written the attempt.
+    The caller has checked `may_confirm`, holds the order's lock, and has written the attempt.
     """
     return await _count(session, actor, order, charged_minor, order.refunded_minor, reason=reason, now=now, only=number)
 
@@ -107,7 +107,7 @@ async def _count(
     now: datetime,
     only: int | None = None,
 ) -> PurchaseOrder:
-    """Make budgets count the amounts that a person confirms of a purchase, or `only` of one attempt."""
+    """Make budgets count the amounts that a person confirms of a purchase, or of the attempt `only`."""
     rows, attempts = await orders.counts(session, order.id), await orders.attempts(session, [order.id])
     as_reported = (charged_minor, refunded_minor) == (order.reported_spent_minor, order.reported_refunded_minor)
     check_confirmation(
@@ -147,7 +147,7 @@ async def _count(
 
 
 def digest_of_reports(order: PurchaseOrder, attempts: Sequence[PurchaseAttempt]) -> str:
-    """Return the digest of what a person confirms: an order's attempts, and what was counted and reported of it."""
+    """Return the digest of an order's attempts, counts and reports, which a confirmation is bound to."""
     counted = [order.spent_minor, order.refunded_minor, order.reported_spent_minor, order.reported_refunded_minor]
     tried = sorted([each.number, each.status] for each in attempts)
     content = [counted, order.cancel_reported_at is not None, tried]
@@ -155,7 +155,7 @@ def digest_of_reports(order: PurchaseOrder, attempts: Sequence[PurchaseAttempt])
 
 
 def mark_charged(order: PurchaseOrder, now: datetime) -> bool:
-    """Give an order the status of one that was charged; returns whether that has changed it."""
+    """Set the status of an order that was charged; returns whether it changed."""
     before = order.status
     order.status = status_after_charge(PurchaseOrderStatus(before)).value
     if order.status != before:
@@ -168,9 +168,9 @@ def mark_charged(order: PurchaseOrder, now: datetime) -> bool:
 async def settle_counts(
     session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime, *, releases: bool = True
 ) -> None:
-    """Make budgets count the charges of an order less its refunds: more from its holds, else as forced.
+    """Make budgets count the charges of an order less its refunds, from its holds, and beyond them as forced.
 
-    With `releases` its holds end, but for the present one of an order that can still be paid.
+    With `releases` its holds end, except the present one of an order that can still be paid.
     """
     purchases = Purchases(await driver_connection(session), order.org_id)
     more = order.spent_minor - order.refunded_minor - sum(row.spent - row.refunded for row in rows)
@@ -196,7 +196,7 @@ async def settle_counts(
 
 
 async def count_forced(session: AsyncSession, order: PurchaseOrder, amount_minor: int, now: datetime) -> None:
-    """Count what was charged beyond all holds of an order, whatever is left, and alert."""
+    """Count a charge beyond all holds of an order as forced, and raise an alert."""
     order.counts += 1
     purchases = Purchases(await driver_connection(session), order.org_id)
     await purchases.authorize(purchase_of(order, number=order.counts, amount_minor=amount_minor, forced=True), at=now)
@@ -206,7 +206,7 @@ async def count_forced(session: AsyncSession, order: PurchaseOrder, amount_minor
 async def release_holds(
     session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime
 ) -> None:
-    """Release what counts of an order still hold."""
+    """Release the holds of an order's counts."""
     purchases = Purchases(await driver_connection(session), order.org_id)
     for row in rows:
         if held_of(row):
@@ -221,20 +221,20 @@ async def release_holds(
 
 
 def held_of(row: PurchaseCount) -> int:
-    """Return what a count still holds."""
+    """Return the amount that a count still holds."""
     return row.amount - row.spent - row.returned
 
 
 async def flag_unconfirmed(
     session: AsyncSession, order: PurchaseOrder, *, now: datetime, declined: bool | None = None
 ) -> None:
-    """Note whether something of an order waits for a person, and alert of an agent of which much does.
+    """Flag an order with unconfirmed reports, and raise an alert about an agent with many of them.
 
     Args:
         session: with the platform's role.
         order: after the change.
         now: the time.
-        declined: of an order that can still be paid, whether a decline waits for a person; None as before.
+        declined: for an order that can still be paid, whether a decline is unconfirmed; None: unchanged.
     """
     waits = order.unconfirmed_since is not None if declined is None else declined
     if order.status != PurchaseOrderStatus.APPROVED:
@@ -252,8 +252,8 @@ async def flag_unconfirmed(
             kind=UNCONFIRMED,
             subject=order.agent_id,
             detail="An agent has reported declines, refunds or smaller amounts of at least "
-            f"{UNCONFIRMED_ALERTS} purchases that nobody has confirmed. They lower no budget until a person confirms "
-            "them. Compare them with what was charged where it was paid.",
+            f"{UNCONFIRMED_ALERTS} purchases that are not confirmed. They count in no budget until a person confirms "
+            "them. Compare them with the actual charges.",
             org_id=order.org_id,
             key=f"{UNCONFIRMED}:{order.agent_id}:{now:%Y-%m-%d}",
             shared=True,
@@ -264,5 +264,5 @@ async def flag_unconfirmed(
 
 
 def attempts_of(rows: Sequence[PurchaseAttempt]) -> list[Attempt]:
-    """Return attempts as rules read them."""
+    """Return attempts for the rules of the domain."""
     return [Attempt(number=each.number, status=AttemptStatus(each.status)) for each in rows]

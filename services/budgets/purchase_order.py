@@ -1,4 +1,4 @@
-"""Proposing a purchase: it is judged, counted and decided in one transaction."""
+"""Proposal of a purchase: policy, budgets and decision in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -49,13 +49,13 @@ _ASKED = ("org_id", "agent_id", "item", "vendor", "category", "amount_minor", "c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What an agent asks to buy.
+    """A proposed purchase.
 
     Attributes:
-        spender: who buys, and for what; it names the agent and the principal.
+        spender: agent, principal and attribution.
         session_id: of the request, if a link opened it.
-        why: what it is for.
-        asks: whether a person has to approve it whatever the policy says.
+        why: the purpose.
+        asks: whether a person must approve it regardless of the policy.
     """
 
     org_id: str
@@ -81,10 +81,10 @@ async def propose(
     """Decide on a purchase, or return the order that the command made. Needs the platform's session.
 
     Args:
-        session: one transaction: the policy's verdict, the count in the budgets, the order, its log and its event.
-        proposal: what is to be bought.
+        session: one transaction for verdict, budgets, order, log and event.
+        proposal: the proposal.
         command_id: of the request.
-        rules: what is set for purchase orders.
+        rules: the settings of purchase orders.
         now: the time.
     """
     order = _new(proposal, command_id, now)
@@ -121,7 +121,7 @@ async def propose(
 
 
 def _card(order: PurchaseOrder, rules: PurchaseRules, price: LotPrice | None) -> Method | None:
-    """Return the card that could be issued for an order, available if credits that were paid for pay its amount."""
+    """Return the card that could be issued for an order, available if purchased credits cover its amount."""
     if not issues_to(rules.issuing, order.org_id) or order.term is not None or order.pool != Pool.OPERATING:
         return None
     label, kind = "Card of this purchase", MethodKind.CARD
@@ -131,7 +131,7 @@ def _card(order: PurchaseOrder, rules: PurchaseRules, price: LotPrice | None) ->
 
 
 def shown_methods(methods: Sequence[Method]) -> list[dict[str, object]]:
-    """Return methods as an order keeps and shows them."""
+    """Return methods as an order stores and shows them."""
     return [
         {"method": each.name, "label": each.label, "available": each.available, "why_not": each.why_not}
         for each in methods
@@ -139,7 +139,7 @@ def shown_methods(methods: Sequence[Method]) -> list[dict[str, object]]:
 
 
 def purchase_of(order: PurchaseOrder, **differing: object) -> NewPurchase:
-    """Return what an order counts in the ledger."""
+    """Return the ledger's purchase of an order."""
     counted = {
         "order_id": order.id,
         "number": 0,
@@ -169,7 +169,7 @@ def budget_refusal(spent: SpendResult) -> ControlRefusal | None:
 
 
 def no_rate_refusal() -> Unavailable:
-    """Return the refusal of an amount without a recent rate to the currency of a budget or a policy."""
+    """Return the refusal of an amount without a recent exchange rate to the currency of a budget or a policy."""
     return RateUnavailable(
         "There is no recent exchange rate to the currency of a budget or a policy, so nothing was decided. Try again "
         "when there is one."
@@ -242,7 +242,7 @@ async def _decide(
     rules: PurchaseRules,
     now: datetime,
 ) -> SpendResult | None:
-    """Give an order its first status; returns what the budgets counted."""
+    """Set the first status of an order; returns the result of the budgets."""
     answer_by = now + policy.answer_within
 
     def wait(code: DecisionCode, why: str, persons: int) -> None:
@@ -296,7 +296,7 @@ async def mark_approved(
     until: datetime,
     now: datetime,
 ) -> None:
-    """Give an order whose amount was counted the status `approved`, and say what is left of the budget that binds."""
+    """Set the status `approved` of an order that is counted, with the remainder of the binding budget."""
     order.status, order.held_until, order.answer_by = PurchaseOrderStatus.APPROVED.value, until, None
     binding = await records.tightest_window_of(
         session, (await records.remaining_of(session, order, at=now)).binding, order.org_id

@@ -1,4 +1,4 @@
-"""What follows the approval of a purchase: attempts and their results, refunds, renewals, and its end."""
+"""Payment of approved purchases: attempts, results, refunds, renewals, and end."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,17 +46,17 @@ from services.budgets.purchase_order import budget_refusal, purchase_of
 from services.credits.spend import limit_exceeded
 
 MISSING_ATTEMPT = "There is no such attempt."
-#: The kind of the alert about an attempt whose result is not known; its subject is the order.
+#: The kind of the alert about an attempt with an unknown result. Subject: the order.
 UNKNOWN = "purchase_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """The reported result of an attempt; amounts are in minor units of the order's currency.
+    """Reported result of an attempt; amounts are in minor units of the order's currency.
 
     Attributes:
-        charged_minor: all that was charged; None for the order's amount. `fee_minor` is a part of it.
-        reason: why a person corrects a result that was reported before.
+        charged_minor: the total charged; None for the order's amount. `fee_minor` is a part of it.
+        reason: of a person's correction.
     """
 
     status: AttemptStatus
@@ -70,12 +70,12 @@ class AttemptResult:
 async def begin_attempt(
     session: AsyncSession, actor: Actor, order_id: str, method: str, *, command_id: str, now: datetime
 ) -> PurchaseOrder:
-    """Note an attempt before it is made.
+    """Record an attempt before it is made.
 
-    After one that only an agent reported as declined, the amount is held once more: both may have paid.
+    After an unconfirmed decline, the amount is held again, because both attempts may have paid.
 
     Raises:
-        Invalid: the organization has methods, but no such one, or the policy does not allow it.
+        Invalid: the organization has methods, but not this one, or the policy does not allow it.
     """
     order = await orders.get(session, order_id, lock=True)
     before = await orders.attempts(session, [order.id])
@@ -122,10 +122,10 @@ async def _hold_again(session: AsyncSession, order: PurchaseOrder, now: datetime
 
 
 def attempt_number(text: str) -> int:
-    """Return the number of an attempt as a path has it.
+    """Parse the number of an attempt in a path.
 
     Raises:
-        NotFound: it is none.
+        NotFound: it is not a number.
     """
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ATTEMPTS))):
         raise NotFound(MISSING_ATTEMPT)
@@ -135,14 +135,14 @@ def attempt_number(text: str) -> int:
 async def record_result(
     session: AsyncSession, actor: Actor, order_id: str, number: int, result: AttemptResult, *, now: datetime
 ) -> PurchaseOrder:
-    """Record the result of an attempt. A result that is final stays; another one is answered with the first.
+    """Record the result of an attempt. A final result stays, and is returned for another one.
 
-    A person who approves purchases replaces a final result, with a reason. What was charged beyond what is held is
-    counted as forced and alerted. An amount below it, or a decline, that only an agent reports lowers nothing.
+    A person who approves purchases can replace a final result, with a reason. A charge beyond the hold is counted as
+    forced, with an alert. A lower amount or a decline counts once it is confirmed.
 
     Raises:
         NotFound: there is no such order or attempt.
-        Invalid: the fee is above what was charged; a correction has no reason.
+        Invalid: the fee is above the charge; a correction has no reason.
     """
     order = await orders.get(session, order_id, lock=True)
     row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
@@ -195,7 +195,7 @@ async def record_result(
 async def _charge(
     session: AsyncSession, order: PurchaseOrder, charged_minor: int, now: datetime, *, is_confirmed: bool
 ) -> bool:
-    """Count a charge, from what is held as far as it goes; returns whether the status has changed."""
+    """Count a charge, from the hold as far as it suffices; returns whether the status changed."""
     rows = [row for row in await orders.counts(session, order.id) if row.number == order.counts]
     held = sum(map(held_of, rows))
     books = book_charge(held, charged_minor, is_confirmed=is_confirmed)
@@ -224,10 +224,10 @@ async def abandon(
     saved_minor: int | None,
     now: datetime,
 ) -> PurchaseOrder:
-    """Give up a purchase, with what was done instead. Once: a repetition changes nothing.
+    """Abandon a purchase, with the alternative action. Idempotent.
 
-    What is held is released, but of an order that was attempted only where a person gives it up.
-    An alternative that names a free option of the catalogue counts as a use of its quota.
+    The hold is released; that of an attempted order only if a person abandons it. An alternative that names a free
+    option of the catalogue counts as a use of its quota.
     """
     order = await orders.get(session, order_id, lock=True)
     if order.status == PurchaseOrderStatus.ABANDONED:
@@ -250,10 +250,9 @@ async def abandon(
 
 
 async def close_paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now: datetime) -> None:
-    """End an approved order whose card pays for it: its hold ends, because the card's own spends count from then on.
+    """Close an approved order that its card pays for: the hold ends, because the card's own spends count.
 
-    After an attempt that only an agent reported as declined the hold stays, until a person confirms the decline.
-    The caller holds the order's lock.
+    After an unconfirmed decline the hold stays. The caller holds the order's lock.
     """
     await _end(session, order, PurchaseOrderStatus.PURCHASED, now)
     await records.log_fact(session, order, PurchaseFact.ENDED, at=now, method="card")
@@ -261,9 +260,9 @@ async def close_paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now
 
 
 async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
-    """End an approved order whose hold has ended; returns whether it did. An unknown attempt keeps the order open.
+    """Expire an approved order whose hold has ended, unless an attempt is unknown; returns whether it expired.
 
-    The hold of an order that was attempted stays until a person confirms that nothing was charged.
+    The hold of an attempted order stays until a person confirms that nothing was charged.
     """
     order = await orders.get(session, order_id, lock=True)
     if order.held_until is None or order.held_until > now or order.unknown_since is not None:
@@ -282,7 +281,7 @@ async def _end(
     *,
     is_confirmed: bool = False,
 ) -> None:
-    """Give an order without a charge its last status, and release what it holds unless an attempt may have paid."""
+    """Set the final status of an order without a charge, and release its hold unless an attempt may have paid."""
     if order.status == PurchaseOrderStatus.APPROVED:
         attempts = await orders.attempts(session, [order.id])
         is_open = order.unconfirmed_since is not None or any(each.status not in FINAL_STATUSES for each in attempts)
@@ -302,12 +301,12 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> PurchaseOrder:
-    """Record a refund of what was paid; once for each command.
+    """Record a refund; once for each command.
 
-    It counts in the budgets no longer where a person who approves purchases reports it; else once one confirms it.
+    It counts in the budgets if a person who approves purchases reports it, otherwise once such a person confirms it.
 
     Raises:
-        Invalid: it is more than was paid and not refunded yet.
+        Invalid: it is more than the paid amount less earlier refunds.
     """
     await lock_command(session, command_id)
     made = await orders.refund_of(session, command_id)
@@ -345,9 +344,9 @@ async def refund(
 
 
 async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: datetime) -> PurchaseOrder:
-    """End the term of a purchase that renews. Once: a repetition changes nothing.
+    """Cancel the renewal of a purchase. Idempotent.
 
-    Where an agent says so, the renewals go on to count until a person who approves purchases cancels it.
+    If an agent reports the cancellation, renewals count until a person who approves purchases cancels it.
     """
     order = await orders.get(session, order_id, lock=True)
     if order.status == PurchaseOrderStatus.CANCELLED:
@@ -370,9 +369,9 @@ async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: dat
 
 
 async def renew(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
-    """Count the next term of a purchase on the day it begins; returns whether it was due.
+    """Count the next term of a purchase on its first day; returns whether it was due.
 
-    The vendor charges it whether it fits or not, so what does not fit is counted as forced and alerted.
+    The vendor charges it anyway, so the part that exceeds a budget is counted as forced, with an alert.
     """
     order = await orders.get(session, order_id, lock=True)
     if order.renews_at is None or order.renews_at > now or order.term is None:
@@ -397,7 +396,7 @@ async def renew(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
 
 
 async def report_unknown(session: AsyncSession, order: PurchaseOrder) -> None:
-    """Alert the organization of an attempt whose result has been unknown for long."""
+    """Raise an alert about an attempt whose result has been unknown for long."""
     assert order.unknown_since is not None
     await alert.raise_alert(
         session,

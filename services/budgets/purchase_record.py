@@ -1,4 +1,4 @@
-"""What each fact of a purchase order writes beside its row: an entry of the log, an event, and alerts."""
+"""Records of a purchase order's facts besides its row: log entries, events and alerts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -26,12 +26,12 @@ from repositories.messages import alert, event
 from repositories.tenants import name
 from services.budgets import pool_alerts
 
-#: The kind of the alert that asks people; its subject is the order.
+#: The kind of the alert that asks for approval. Subject: the order.
 APPROVAL_WAITING = "approval_waiting"
 
 
 def spender_of(order: PurchaseOrder) -> Spender:
-    """Return for what an order spends."""
+    """Return the spender of an order."""
     return Spender(
         agent_id=order.agent_id,
         department_id=order.department_id,
@@ -42,22 +42,22 @@ def spender_of(order: PurchaseOrder) -> Spender:
 
 
 def lifts_of(stored: list[dict[str, Any]]) -> tuple[LiftedLimit, ...]:
-    """Return lifted windows from a row."""
+    """Parse the lifted windows of a row."""
     return tuple(LiftedLimit(budget_id=each["budget_id"], window=Window(each["window"])) for each in stored)
 
 
 def stored_lifts(lifts: tuple[LiftedLimit, ...]) -> list[dict[str, Any]]:
-    """Return lifted windows as a row has them."""
+    """Return the JSON of lifted windows."""
     return [{"budget_id": lift.budget_id, "window": lift.window.value} for lift in lifts]
 
 
 async def remaining_of(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> Remaining:
-    """Return what is left of the budgets above an order."""
+    """Return the remaining budgets above an order."""
     return await remaining(session, order.org_id, spender_of(order), at=at)
 
 
 async def refusing_window(session: AsyncSession, refusal: ControlRefusal, org_id: str) -> DecidingWindow:
-    """Return the window of a budget that refused. Limits of uses are counts."""
+    """Return the budget window of a refusal. Limits of uses are counts."""
     return DecidingWindow(
         budget_id=uuid_id("ctl", refusal.control_id),
         subject=await _subject(session, refusal.subject_kind, refusal.subject_id, org_id),
@@ -70,7 +70,7 @@ async def refusing_window(session: AsyncSession, refusal: ControlRefusal, org_id
 
 
 async def tightest_window_of(session: AsyncSession, budget: PoolRemaining | None, org_id: str) -> DecidingWindow | None:
-    """Return the window of a budget that refuses first from now on."""
+    """Return the tightest window of a budget."""
     if budget is None:
         return None
     return DecidingWindow(
@@ -90,7 +90,7 @@ async def _subject(session: AsyncSession, kind: str, subject_id: str, org_id: st
 
 
 async def price_of(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> LotPrice | None:
-    """Return the credits that were paid for and would pay an order by a card now; None without an exchange rate."""
+    """Return the purchased credits that a card payment of an order would take now; None without an exchange rate."""
     return await lot_price.for_cost(session, order.org_id, Decimal(order.amount_minor), order.currency, at=at)
 
 
@@ -101,9 +101,9 @@ def decision_json(
     reason: RefusalReason | None = None,
     price: LotPrice | None = None,
 ) -> dict[str, Any]:
-    """Return a decision as a row has it; amounts are in minor units of its `currency`.
+    """Return the JSON of a decision; amounts are in minor units of its `currency`.
 
-    It names the price of a credit by which a budget in credits counts the order.
+    It includes the price of a credit at which a budget in credits counts the order.
     """
     counts_uses = reason is RefusalReason.USES
     stored: dict[str, Any] = {"code": code.value, "sentence": sentence}
@@ -123,7 +123,7 @@ def decision_json(
 
 
 def _each(price: LotPrice) -> str:
-    """Write what a whole credit costs, with the decimals of the currency at least."""
+    """Format the price of a credit, with at least the currency's decimals."""
     scale = scale_of(price.asset)
     exact = Decimal(decimal_text(price.price * Fraction(10) ** (scale_of(CREDIT) - scale), 9))
     return f"{exact:.{max(scale, -int(exact.as_tuple().exponent))}f}"
@@ -142,11 +142,11 @@ async def log_fact(
     after: Remaining | None = None,
     instead: bool = False,
 ) -> None:
-    """Write a fact into the log, with what is left of the budgets after it. The order's changes are written before.
+    """Write a fact into the log, with the remaining budgets after it; the order's changes are already written.
 
-    `status` is the result of the fact, by default the order's; `amount_minor` is by default that of the order, and
-    `method` the one that the policy prefers. `after` is what is left where the caller has read it. `instead` is of what
-    was given up for something else; the attempt that was declined then has what was left when it was.
+    `status` is the result, by default the order's; `amount_minor` is by default the order's, and `method` the preferred
+    one. `after` has the remaining budgets if the caller has read them. With `instead` the entry has the alternative
+    action of an abandoned order, and for its declined attempt the remaining budgets of that time.
     """
     order.updated_at = at
     await session.flush()
@@ -172,7 +172,7 @@ async def log_fact(
 
 
 async def record_status_event(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> None:
-    """Record the event of the state that an order has reached."""
+    """Record the event of an order's new status."""
     of = order.decision
     reached = purchase_order_event(
         org_id=order.org_id,
@@ -191,13 +191,13 @@ async def record_status_event(session: AsyncSession, order: PurchaseOrder, *, at
 
 
 def format_order_amount(order: PurchaseOrder, amount_minor: int | None = None) -> str:
-    """Write an amount of an order, by default its own, with the currency."""
+    """Format an amount of an order, by default its own, with the currency."""
     minor = order.amount_minor if amount_minor is None else amount_minor
     return f"{format_amount(minor, order.currency)} {order.currency}"
 
 
 async def alert_approvers(session: AsyncSession, order: PurchaseOrder) -> None:
-    """Ask those who may approve purchases, by an alert of the organization."""
+    """Raise the alert that asks approvers of the organization."""
     assert order.answer_by is not None
     who = "One person has" if order.persons == 1 else "Two persons have"
     await alert.raise_alert(
@@ -218,7 +218,7 @@ async def resolve_approval_alert(session: AsyncSession, order: PurchaseOrder) ->
 
 
 async def alert_forced_charge(session: AsyncSession, order: PurchaseOrder, number: int, amount_minor: int) -> None:
-    """Alert the organization that something was charged that no budget held."""
+    """Raise an alert about a charge beyond the hold."""
     await alert.raise_alert(
         session,
         kind="forced_spend",
@@ -233,7 +233,7 @@ async def alert_forced_charge(session: AsyncSession, order: PurchaseOrder, numbe
 
 
 async def alert_draw(session: AsyncSession, order: PurchaseOrder, number: int, pool: str, *, at: datetime) -> None:
-    """Alert the organization of a draw from the emergency pool, and of a reserve that is low after one."""
+    """Raise an alert about a draw from the emergency pool, or about a low reserve."""
     if pool == Pool.EMERGENCY.value:
         subject = order.id if number == 0 else f"{order.id}:{number}"
         await pool_alerts.alert_emergency_draw(

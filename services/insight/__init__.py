@@ -1,1 +1,1 @@
-"""Metrics, advice, reports and exports: what ends in one transaction."""
+"""Operations of metrics, advice, reports and exports, each in one transaction."""

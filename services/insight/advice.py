@@ -1,4 +1,4 @@
-"""Advice for an organization, computed when it is asked for; nothing of it is stored but what was dismissed."""
+"""Advice for an organization, computed on request; only dismissals are stored."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -50,13 +50,13 @@ from services.insight import metrics
 from services.returns import model_economics
 
 MISSING = "There is no such insight."
-#: The meters of which a unit is a whole use of an agent.
+#: The meters whose unit is a whole use of an agent.
 USES = frozenset({"use", "request", "call", "run", "task", "job"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentPrices:
-    """The prices that stand: of packages of credits, with tax or without, and of plans."""
+    """Current prices of credit packages, with or without tax, and of plans."""
 
     packages: Sequence[Package]
     includes_tax: bool
@@ -65,7 +65,7 @@ class CurrentPrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """The advice about a month: `insights` were not dismissed, `all` has those that were as well, `taken` by its id."""
+    """Advice about a month: `insights` without dismissed ones, `all` with them, and `taken` by id."""
 
     month: date
     spending: dict[str, int]
@@ -75,13 +75,13 @@ class Advice:
 
 
 def month_before(now: datetime) -> Month:
-    """Return the calendar month (UTC) before the one that holds a moment: advice is about it."""
+    """Return the calendar month (UTC) before that of a moment, which advice is about."""
     until = month_start(now)
     return Month(since=month_start(until - timedelta(days=1)), until=until)
 
 
 async def advise(session: AsyncSession, org_id: str, prices: CurrentPrices, *, now: datetime) -> Advice:
-    """Return the advice about the calendar month (UTC) before `now`. The session is of the organization.
+    """Compute the advice about the calendar month (UTC) before `now`, in a session of the organization.
 
     Raises:
         NotFound: there is no such organization.
@@ -100,7 +100,7 @@ async def advise(session: AsyncSession, org_id: str, prices: CurrentPrices, *, n
 
 
 def find_advice(advice: Advice, insight_id: str) -> Insight:
-    """Return advice by its id, also when it was dismissed.
+    """Find advice by id, even if it was dismissed.
 
     Raises:
         NotFound: there is no such advice about the month.
@@ -112,7 +112,7 @@ def find_advice(advice: Advice, insight_id: str) -> Insight:
 
 
 async def dismiss(session: AsyncSession, actor: Actor, org_id: str, insight: Insight, *, now: datetime) -> None:
-    """Dismiss advice for 90 days, also when it was dismissed before."""
+    """Dismiss advice for 90 days from now."""
     await store.dismiss(session, org_id, insight.id, by=actor.qualified(), at=now)
     await audit.record(session, actor, "insight.dismiss", insight.id, org_id=org_id)
 
@@ -161,7 +161,7 @@ async def _facts(
 
 
 async def _spending(session: AsyncSession, org_id: str, month: Month, now: datetime) -> dict[str, int]:
-    """Return what was spent by currency: credits used, and money paid in and outside, without what came back."""
+    """Return spending by currency: used credits, and money paid in and externally, less refunds."""
     signs = {"credits.used": 1, "payments.received": 1, "payments.refunded": -1}
     asked = Query(metrics=tuple(signs), since=month.since, until=month.until)
     spent = Counter({CREDIT: 0})
@@ -282,9 +282,9 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
 async def _earned(
     session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
 ) -> list[AgentRevenue]:
-    """Return the confirmed revenue, in the currency of spending with most pieces of it; as it was without a rate.
+    """Return confirmed revenue in the currency of spending with most revenue events; unconverted without a rate.
 
-    Credits that were reported have no price in money, and stay credits.
+    Reported credits have no price in money, and stay credits.
     """
     earned = await purchases.agent_revenue(session, org_id, month, in_money=False)
     pieces = Counter({code: 0 for code, spent in spending.items() if spent})
@@ -318,9 +318,9 @@ async def _earned(
 async def _offered(
     session: AsyncSession, org_id: str, month: Month, bought: Sequence[ExternalPurchase], now: datetime
 ) -> list[AgentOffer]:
-    """Return what own agents ask in the currencies in which the same category was bought: by the month, or for a use.
+    """Return monthly and per-use prices of own agents in the currencies of external purchases of the same category.
 
-    Other meters, such as of tokens or pages, count parts of what is bought outside as a whole.
+    Other meters, such as tokens or pages, are not comparable with whole purchases.
     """
     wanted = {(normalize_name(each.category), each.currency) for each in bought}
     offers = await purchases.own_offers(session, org_id) if wanted else ()
@@ -393,7 +393,7 @@ async def _unused_agents(
 async def _unused_plan(
     session: AsyncSession, organization: Organization, held: Subscription | None, spending: dict[str, int], plans: Plans
 ) -> list[UnusedPurchase]:
-    """Return the subscription where the free plan would have done, and no credits were used."""
+    """Return the subscription if the free plan would have sufficed and no credits were used."""
     if held is None or spending[CREDIT]:
         return []
     free, usage = plans.get(FREE), await usage_of(session, organization, plans)
@@ -418,7 +418,7 @@ async def _unused_plan(
 async def _unused_slots(
     session: AsyncSession, organization: Organization, orders: Sequence[Payment], plans: Plans
 ) -> list[UnusedPurchase]:
-    """Return the slots that were bought in the month and are all still free."""
+    """Return slots bought in the month if all of them are still free."""
     bought = [order for order in orders if order.terms.purpose.goods_asset == SLOT and not order.refunded_minor]
     free = (await usage_of(session, organization, plans)).slots_free if bought else 0
     return [
@@ -443,7 +443,7 @@ async def _unused_orders(session: AsyncSession, org_id: str, month: Month) -> li
             name=row.item,
             amount_minor=row.amount_minor // Term(row.term).months,
             currency=row.currency,
-            why="The agent that it was bought for charged no credits and reported no usage.",
+            why="Its agent charged no credits and reported no usage.",
             act=AdviceAction("POST", f"/purchase-orders/{row.id}/cancel"),
             page=f"/purchases/{row.id}",
         )

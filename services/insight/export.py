@@ -1,4 +1,4 @@
-"""Exports: ordered in one transaction; a run then writes the files."""
+"""Orders of exports; a run then writes the files."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,7 @@ from repositories.tenants import audit
 
 
 async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRow:
-    """Order an export, or return the one that the command ordered."""
+    """Create an export, or return the one that the command created."""
     # One lock for all orders of an organization, so that the limit holds.
     await lock_command(session, f"exports:{row.org_id or 'platform'}")
     done = await existing_row(session, row, ("org_id", "dataset", "format", "created_by"))
@@ -33,7 +33,7 @@ async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRo
 
 
 def run_of(row: ExportRow) -> Run:
-    """Return the run that writes an export, or deletes its files when their time is over."""
+    """Return the run that writes an export, or deletes its expired files."""
     whose = row.org_id or "all organizations"
     summary = f"exports {row.dataset} of {whose}, {row.since:%Y-%m-%d} to {row.until:%Y-%m-%d}"
     start = ExportInput(export_id=row.id, summary=summary, settle_until=row.until + WRITE_DELAY)

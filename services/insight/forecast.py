@@ -1,4 +1,4 @@
-"""Forecasts a metric by day, and when the credits of an organization run out."""
+"""Daily forecast of a metric, and of the date on which credits run out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from services.insight.metrics import run_query
 #: The season of days.
 _WEEK = 7
 _DAY = timedelta(days=1)
-#: Scores are forecast in thousandths of a point, and are at most 10.
+#: The scale of scores: thousandths of a point, up to 10.
 SCORE_SCALE = 1_000
 _BOUNDS: Mapping[ForecastMetric, tuple[int | None, int | None]] = {
     ForecastMetric.SPENDING: (0, None),
@@ -41,7 +41,7 @@ _BOUNDS: Mapping[ForecastMetric, tuple[int | None, int | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class ForecastDay:
-    """A day of a forecast: the figure, and the low and high end of each of `LEVELS`."""
+    """A day of a forecast: value, and ends of the interval of each of `LEVELS`."""
 
     day: date
     value: int
@@ -50,12 +50,12 @@ class ForecastDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutDates:
-    """When a balance runs out; None for not within the forecast.
+    """Dates on which a balance runs out; None if not within the forecast.
 
     Attributes:
         day: by the forecast.
-        earliest, latest: the ends of the interval of `SUM_LEVEL` percent; the earliest counts on nothing unpaid.
-        changes: what comes and expires by the books, in order.
+        earliest, latest: the ends of the interval of `SUM_LEVEL` percent; the earliest ignores unpaid credits.
+        changes: additions and expiries by the books, in order.
     """
 
     day: date | None
@@ -66,7 +66,7 @@ class RunOutDates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricForecast:
-    """A forecast of a metric, in minor units of `asset` or thousandths of a point; without amounts in `left_out`."""
+    """Forecast of a metric, in minor units of `asset` or thousandths of a point, without amounts in `left_out`."""
 
     asset: str | None
     points: tuple[ForecastDay, ...]
@@ -79,7 +79,7 @@ class MetricForecast:
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """The figures of the days that are over, from the first one on, and what there is of today."""
+    """Values of past days from the first one on, and of today so far."""
 
     asset: str | None
     figures: list[int]
@@ -97,20 +97,19 @@ async def forecast_metric(
     days: int,
     now: datetime,
 ) -> MetricForecast:
-    """Forecast the days from today on, in UTC.
+    """Forecast a metric for the days from today on, in UTC.
 
     Args:
         session: as `run_query` takes it.
-        metric: what to forecast.
-        org_id: whose; None for all organizations together.
-        where: only these values of a dimension.
+        metric: the metric.
+        org_id: the organization; None for all together.
+        where: filters: values by dimension.
         currency: amounts are converted into it at each day's rate.
-        days: how many.
+        days: the number of days.
         now: the time.
 
     Raises:
-        Unknown, Invalid: as `run_query`; `forecast.too_short`; the amounts are in several currencies and none was
-        chosen.
+        Unknown, Invalid: as `run_query`; `forecast.too_short`; no currency was chosen for amounts in several.
     """
     metric_of(metric.value, platform=org_id is None, field="metric")
     source = ForecastMetric.SPENDING if metric is ForecastMetric.BALANCE else metric

@@ -1,4 +1,4 @@
-"""Takes advice: makes the purchase order or the change of a payment policy that it proposes, for people to approve."""
+"""Application of advice: proposal of a purchase order or a change of a payment policy, which people approve."""
 
 from datetime import date, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from repositories.messages import alert
 from repositories.tenants import audit
 from services.budgets import policy as setting, purchase_order
 
-NOT_TAKEN = "Nobody has taken this advice for a payment policy."
+NOT_TAKEN = "This advice was not applied to a payment policy."
 
 
 async def apply_advice(
@@ -38,25 +38,25 @@ async def apply_advice(
     rules: PurchaseRules,
     now: datetime,
 ) -> InsightTake:
-    """Propose what advice about a month says; once for each month, whoever repeats it. Nothing is bought or set by it.
+    """Create the proposal of one month's advice. Idempotent per month; nothing is bought or set yet.
 
-    A policy that was changed since it was proposed is proposed anew.
+    A change of a policy that was changed meanwhile is proposed again.
 
     Args:
         session: of the platform.
-        actor: the order is theirs, so somebody else has to approve it.
+        actor: the proposer, so another person must approve.
         org_id: the organization.
         insight: the advice.
-        month: the first day of the month that it is about.
+        month: the first day of the advice's month.
         command_id: of the request.
-        rules: what is set for purchase orders.
+        rules: the settings of purchase orders.
         now: the time.
     """
     refuse_by_link(actor, "take advice")
     if insight.proposes is None:
         act = insight.act
         raise InsightTakenElsewhere(
-            f"This advice is taken with {act.method} {act.path}.", extra={"method": act.method, "path": act.path}
+            f"This advice is applied with {act.method} {act.path}.", extra={"method": act.method, "path": act.path}
         )
     await lock_command(session, f"insight_takes:{org_id}:{insight.id}")
     made = await store.find(session, org_id, insight.id, month)
@@ -72,7 +72,7 @@ async def apply_advice(
             order = await purchase_order.propose(session, proposal, command_id=command_id, rules=rules, now=now)
             if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
                 raise InsightOrderRefused(
-                    "Nothing was proposed, because the payment policy lets no person decide on it. "
+                    "Nothing was proposed, because the payment policy lets nobody approve it. "
                     f"{order.decision['sentence']} Change the policy, or have the agent ask for the purchase."
                 )
             await session.flush()
@@ -103,10 +103,10 @@ async def apply_advice(
 async def approve_proposed_policy(
     session: AsyncSession, actor: Actor, org_id: str, insight_id: str, *, now: datetime
 ) -> InsightTake:
-    """Set the payment policy that advice proposed last, of whatever month. Once: a repetition changes nothing.
+    """Set the payment policy of the latest proposal of this advice. Idempotent.
 
     Raises:
-        NotFound: nobody has taken the advice, or it proposes no policy.
+        NotFound: the advice was not applied, or it proposes no policy.
     """
     refuse_by_link(actor, "approve advice")
     await lock_command(session, f"insight_takes:{org_id}:{insight_id}")
@@ -159,7 +159,7 @@ async def _order(session: AsyncSession, actor: Actor, org_id: str, wanted: Order
         currency=wanted.currency,
         term=wanted.term,
         alternatives=[
-            Alternative(name="What was bought before", cost_minor=wanted.paid_minor, why="So much was paid in a month.")
+            Alternative(name="The earlier purchase", cost_minor=wanted.paid_minor, why="The amount paid in a month.")
         ],
         asks=True,
     )

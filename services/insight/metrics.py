@@ -1,4 +1,4 @@
-"""Answers questions about metrics: reads the measures, adds them up, and applies the formulas."""
+"""Queries of metrics: read the measures, add them up, and apply the formulas."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -52,18 +52,18 @@ _READERS: Mapping[MeasureSource, Callable[[MeasureQuery], Awaitable[list[Measure
     MeasureSource.REPUTATION: score_measures.read,
     MeasureSource.RETURNS: roi.measures,
 }
-#: The sums of a row, by the asset, empty for what is no amount.
+#: The sums of a row by asset, which is empty unless they are amounts.
 _Sums = dict[str, dict[Measure, int | Fraction]]
 _Group = tuple[str | None, ...]
-#: The parts that a reader returned, its measures, whether they have no dimensions, and each day's interval and moment.
+#: A reader's parts, its measures, whether they have no dimensions, and interval and moment of each day.
 _Read = tuple[list[MeasurePart], dict[str, Measure], bool, Sequence[int], list[datetime]]
 #: The sums of each interval and group, and those of the whole period.
 _Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question about checked metrics."""
+class _CheckedQuery:
+    """A query with checked metrics."""
 
     session: AsyncSession
     org_id: str | None
@@ -77,13 +77,13 @@ class _Asked:
 
 
 async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> QueryResult:
-    """Answer a question. Its figures are computed in a thread, because they can take a second.
+    """Run a query. Its figures are computed in a thread, because that can take a second.
 
     Args:
-        session: of the organization at its own role, or of the platform; its reads are as of one moment.
-        query: the question.
-        org_id: whose figures; None for those of all organizations together.
-        now: the time that the figures are of.
+        session: of the organization at its own role, or of the platform; in one snapshot.
+        query: the query.
+        org_id: the organization; None for all together.
+        now: the time of the figures.
 
     Raises:
         Invalid: the period does not suit the metrics, or there is no rate for a conversion.
@@ -91,7 +91,7 @@ async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, 
     metrics = check_query(query, platform=org_id is None)
     bounds = interval_bounds(query)
     _check_bounds(bounds, metrics, now)
-    asked = _Asked(session, org_id, query, metrics, now)
+    asked = _CheckedQuery(session, org_id, query, metrics, now)
     rates = None if query.currency is None else Rates(session, query.currency)
     rows, totals = await _period(asked, bounds, rates)
     if query.compare is not None:
@@ -105,7 +105,7 @@ async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, 
 
 
 def _answer(
-    asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole
+    asked: _CheckedQuery, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole
 ) -> QueryResult:
     query, (rows, totals), (rows_before, totals_before) = asked.query, found, before
     if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:
@@ -144,10 +144,10 @@ def _largest_first(value: Value) -> tuple[bool, int | Fraction]:
 
 
 def check_query(query: Query, *, platform: bool) -> list[Metric]:
-    """Return the metrics of a question, checked with their dimensions.
+    """Return the metrics of a query, checked with its dimensions.
 
     Raises:
-        Invalid: metrics and dimensions do not go together.
+        Invalid: metrics and dimensions do not fit together.
     """
     metrics = [metric_of(name, platform=platform) for name in query.metrics]
     for metric in metrics:
@@ -157,7 +157,7 @@ def check_query(query: Query, *, platform: bool) -> list[Metric]:
             check_dimension(metric, name, field="where")
         if metric.one_dimension and len({*query.by, *query.where}) > 1:
             raise Invalid(
-                f"The metric {metric.name} is added up by one dimension at a time. Leave out all but one.",
+                f"The metric {metric.name} can be grouped by one dimension at a time. Leave out the others.",
                 extra={"field": "by"},
             )
         if metric.needs_currency and query.currency is None:
@@ -176,14 +176,14 @@ def _check_bounds(bounds: Sequence[datetime], metrics: Sequence[Metric], now: da
     for metric in metrics:
         if metric.is_by_utc_day and any(bound.time() != time() for bound in past):
             raise Invalid(
-                f"The metric {metric.name} is added up by days in UTC. Ask for days in the zone UTC.",
+                f"The metric {metric.name} is available by UTC day only. Query days in the zone UTC.",
                 extra={"field": "zone"},
             )
     if any(bound.minute % 15 or bound.second or bound.microsecond for bound in past):
         raise Invalid("A period begins and ends at a quarter of an hour.", extra={"field": "from"})
 
 
-async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None) -> _Whole:
+async def _period(asked: _CheckedQuery, bounds: Sequence[datetime], rates: Rates | None) -> _Whole:
     """Return the sums of each interval and group, and those of the whole period."""
     by = asked.query.by
     found = await _sums(asked, asked.measures, bounds, rates)
@@ -215,7 +215,7 @@ async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
 
 
 async def _sums(
-    asked: _Asked, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
+    asked: _CheckedQuery, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
 ) -> dict[tuple[int, _Group], _Sums]:
     query = asked.query
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
@@ -292,7 +292,7 @@ def _merge(into: _Sums, sums: _Sums) -> None:
 
 
 def _clock(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `days`, how many days of each interval are over."""
+    """Return `days`, the elapsed days of each interval."""
     return [
         MeasurePart(
             place, (), "days", "", Fraction((min(ends, wanted.now) - begins) // timedelta.resolution, _MICROSECONDS)
@@ -303,7 +303,7 @@ def _clock(wanted: MeasureQuery) -> list[MeasurePart]:
 
 
 def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
-    """Return the bounds of the days (UTC) within intervals, and the interval of each day."""
+    """Return the bounds of the days (UTC) in the intervals, and the interval of each day."""
     found, places = [bounds[0]], list[int]()
     for place, ends in enumerate(bounds[1:]):
         while (midnight := datetime.combine(found[-1].date() + _DAY, time(), UTC)) < ends:
@@ -315,7 +315,7 @@ def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
 
 
 def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums], in_credits: str) -> list[tuple[Metric, str | None]]:
-    """Return each metric, an amount once for each asset that there is, in order."""
+    """Return the columns in order: each metric, or each asset of an amount."""
     assets: dict[str, set[str]] = defaultdict(set)
     for sums in all_sums:
         for asset, of_asset in sums.items():
@@ -343,5 +343,5 @@ def _figures(
 
 
 def _value(metric: Metric, asset: str | None, sums: _Sums) -> Value:
-    """Apply a metric's formula to the sums of an asset and those that are no amounts."""
+    """Apply a metric's formula to the sums of an asset and those without one."""
     return metric.value({**sums.get("", {}), **(sums.get(asset, {}) if asset else {})})

@@ -1,4 +1,4 @@
-"""Compares an organization or one of its agents with others that agreed to it."""
+"""Comparison of an organization or its agent with consenting others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from repositories.insight.advice import Month
 from repositories.marketplace import agent as agents
 from repositories.tenants import audit, organization as organizations
 
-#: How long after its end a month is compared: what comes late is in it by then.
+#: How long after its end a month is compared, to include late records.
 SETTLES = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerQuery:
-    """A question: whose figure in which group and month; `reason` says that there is no answer, whatever others have.
+    """Query for the quartile of a member's figure in its group and month; `reason` is set if no comparison is allowed.
 
     `category` is empty for an agent without one.
     """
@@ -36,7 +36,7 @@ class PeerQuery:
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """The quarter of its group in which a member stands, or the reason that there is none."""
+    """Quartile of a member in its group, or the reason for its absence."""
 
     quarter: int | None
     reason: PeerReason | None
@@ -45,7 +45,7 @@ class PeerResult:
 async def peer_query(
     session: AsyncSession, org_id: str, metric: PeerMetric, *, agent_id: str | None, now: datetime
 ) -> PeerQuery:
-    """Return the question of an organization about itself or its agent, for the latest month that is compared.
+    """Return the query of an organization about itself or its agent, for the latest comparable month.
 
     Raises:
         NotFound: there is no such organization, or it has no such agent.
@@ -73,12 +73,12 @@ async def peer_query(
 
 
 async def compute(session: AsyncSession, asked: PeerQuery, exempt: Sequence[str]) -> None:
-    """Compute the group of a question, once for its month. Needs the platform's session, which sees the others.
+    """Compute the quartiles of a query's group, once per month.
 
     Args:
-        session: of the platform.
-        asked: the question.
-        exempt: who registers organizations for others.
+        session: of the platform, which sees the other members.
+        asked: the query.
+        exempt: principals that register organizations for others.
     """
     metric, category, month = asked.metric, asked.category, asked.month
     if await store.is_computed(session, metric, category, month.first):
@@ -90,7 +90,7 @@ async def compute(session: AsyncSession, asked: PeerQuery, exempt: Sequence[str]
 
 
 async def peer_result(session: AsyncSession, asked: PeerQuery) -> PeerResult:
-    """Return where the member of a question stands, after `compute`. The session may be of the organization."""
+    """Return the result of a query after `compute`. The session may be of the organization."""
     found = await store.position(session, asked.metric, asked.category, asked.member_id, asked.month.first)
     if found is None:
         return PeerResult(None, PeerReason.NOT_COUNTED)
@@ -100,9 +100,9 @@ async def peer_result(session: AsyncSession, asked: PeerQuery) -> PeerResult:
 async def set_consent(
     session: AsyncSession, actor: Actor, org_id: str, *, agrees: bool, now: datetime
 ) -> datetime | None:
-    """Have an organization agree to be compared, or end that; return since when it agrees.
+    """Give or withdraw an organization's consent to comparisons; return the start of the consent.
 
-    It counts from the first month that begins after it agreed. Needs the platform's session.
+    It counts from the first month that begins afterwards. Needs the platform's session.
 
     Raises:
         NotFound: there is no such organization.

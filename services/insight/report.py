@@ -1,4 +1,4 @@
-"""Creates, changes and deletes reports."""
+"""Creation, change and deletion of reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from services.insight import metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest:
-    """A report as requested: what it says and when, and the principals who are notified."""
+    """A requested report: definition and recipients."""
 
     definition: ReportDefinition
     recipients: tuple[str, ...] = ()
@@ -42,14 +42,14 @@ async def create(
     command_id: str,
     now: datetime,
 ) -> Report:
-    """Create a report, or return the one that its command created. Its first period is the one that runs now.
+    """Create a report, or return the one that its command created. Its first period is the present one.
 
     Args:
         session: of the platform.
-        actor: whoever wants it.
-        org_id: what it is about; None for the platform.
+        actor: the creator.
+        org_id: the organization; None for the platform.
         wanted: the report.
-        late: how long after a period its run is made.
+        late: the delay of runs for late bookings.
         command_id: of the request.
         now: of the request.
 
@@ -82,7 +82,7 @@ async def create(
 async def change(
     session: AsyncSession, actor: Actor, report_id: str, wanted: ReportRequest, *, now: datetime
 ) -> Report:
-    """Replace a report: recipients at once, the rest from the period on that follows the one of the next run.
+    """Replace a report: recipients immediately, the rest after the next run.
 
     Raises:
         Invalid: as in `create`.
@@ -99,7 +99,7 @@ async def change(
 
 
 async def delete(session: AsyncSession, actor: Actor, report_id: str, *, now: datetime) -> None:
-    """End a report: no further run is made. Its files are kept for their time.
+    """End a report: it has no further runs, and its files are kept until they expire.
 
     Raises:
         NotFound: there is none, or it was deleted.
@@ -111,7 +111,7 @@ async def delete(session: AsyncSession, actor: Actor, report_id: str, *, now: da
 
 
 def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) -> ReportPeriod:
-    """Return a period of a report that can be computed.
+    """Return a period of a report, if it can be computed.
 
     Raises:
         NotFound: the report was deleted.
@@ -128,7 +128,7 @@ def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) ->
 
 
 async def people(session: AsyncSession, org_id: str | None) -> tuple[set[str], dict[str, Person]]:
-    """Return the principals of an organization, or of the platform, and those of them who may read its reports."""
+    """Return the principals of an organization, or of the platform, and those who may read its reports."""
     found = (await notifications.people(session, [org_id]))[org_id]
     return {each.principal for each in found}, {each.principal: each for each in found if may_read(each.role, org_id)}
 

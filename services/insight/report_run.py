@@ -1,4 +1,4 @@
-"""Computes a period of a report, keeps its file, and notifies the recipients, once for each version."""
+"""Run of a report's period: computation, storage of the file, and notification, once for each version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,25 +21,25 @@ from services.insight.report import people
 from services.messages import fan_out
 from services.messages.fan_out import NotificationContent
 
-#: Why a recipient was not notified.
+#: Reasons why a recipient was not notified.
 NO_KEY, NOT_PERMITTED, SWITCHED_OFF = "no_key", "not_permitted", "switched_off"
 
 
 class QueryRunner(Protocol):
-    """Answers a question about metrics; see `services.insight.metrics.run_query`."""
+    """Function that runs a query of metrics; see `services.insight.metrics.run_query`."""
 
     async def __call__(self, session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> QueryResult:
-        """Return the answer, of an organization or of the platform, as of a time."""
+        """Return the result for an organization or the platform, as of a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputedPeriod:
-    """A period of a report as it was computed in one snapshot.
+    """A period of a report, computed in one snapshot.
 
     Attributes:
-        last: the number of the period's run that it was compared with; 0 for none.
+        last: the number of the run that it was compared with; 0 for none.
         differs: whether a new version is due.
-        paper: what the version says.
+        paper: the content of the version.
     """
 
     report_id: str
@@ -51,21 +51,21 @@ class ComputedPeriod:
 
     @property
     def look_again_at(self) -> datetime:
-        """When the period is computed once more."""
+        """The time of the period's recomputation."""
         return self.paper.as_of + RECOMPUTED_AFTER
 
 
 async def compute(
     session: AsyncSession, ask: QueryRunner, report_id: str, period_name: str, *, late: timedelta, now: datetime
 ) -> ComputedPeriod | datetime | None:
-    """Compute a period; None if the report was deleted, and a time if the period is not over before.
+    """Compute a period; None if the report was deleted, and the due time if the period is not due yet.
 
     Args:
-        session: reads as of one moment, at the organization's role, or the platform's.
-        ask: answers questions.
+        session: in one snapshot, at the organization's role, or the platform's.
+        ask: runs queries.
         report_id: the report.
         period_name: of the period.
-        late: how long after the period what belongs to it may be booked.
+        late: the delay for late bookings.
         now: the time.
     """
     row = await reports.get(session, report_id)
@@ -106,7 +106,7 @@ async def compute(
 async def _section(
     session: AsyncSession, ask: QueryRunner, org_id: str | None, question: SectionQuery, query: Query, as_of: datetime
 ) -> dict[str, Any]:
-    """Answer a question; one that cannot be answered says why, and the others of the report are answered."""
+    """Run a query of a report; a failed query becomes a section with the reason."""
     try:
         return section_of(question, await ask(session, query, org_id=org_id, now=as_of))
     except Invalid as refusal:
@@ -116,18 +116,18 @@ async def _section(
 async def store_run(
     session: AsyncSession, computed: ComputedPeriod, file: bytes | None, *, late: timedelta, now: datetime
 ) -> tuple[ReportRun | None, bool]:
-    """Keep what was computed, notify the recipients, and go on to the next period, in the caller's transaction.
+    """Store a computed period, notify the recipients, and advance the report, in the caller's transaction.
 
     Args:
         session: of the platform.
         computed: the period.
-        file: of the new version; None if nothing differs.
+        file: of the new version; None without a difference.
         late: as in `compute`.
         now: the time; immediate notifications are due then.
 
     Returns:
-        The latest run of the period, and True; or False if another version was kept meanwhile, or the report was
-        deleted, and nothing was done.
+        The latest run of the period, and True; or False if nothing was done, because another version was stored
+            meanwhile, or the report was deleted.
     """
     row = await reports.get(session, computed.report_id, lock=True)
     before = await reports.latest(session, row.id, computed.period.name)

@@ -1,4 +1,4 @@
-"""The return of agents on their costs, as alert rules read it."""
+"""Return on investment of agents, for alert rules."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from services.returns import roi
 
 #: The name of the metric.
 AGENT_ROI = "agent.roi"
-#: The whole days (UTC) before today that a return is of.
+#: The number of whole days (UTC) before today in the period.
 PERIOD_DAYS = timedelta(days=28)
 
 
 async def read_agent_roi(
     session: AsyncSession, rules: Sequence[WatchedRule], now: datetime
 ) -> dict[str, list[RuleFigure]]:
-    """Return the lower bound of each agent's return by the rule's id; of its own agent where a rule names one.
+    """Return the lower bound of each agent's ROI by the rule's id, filtered by the rule's agent.
 
-    Where nothing can be said of an organization, what fires for it has an unknown figure, and goes on.
+    If an organization's ROI cannot be computed, its firing rules get an unknown figure, and stay firing.
     """
     orgs = {one.org_id for one in rules if one.org_id is not None}
     codes = await alert_built_in.currencies(session, orgs, since=_since(now))
@@ -47,10 +47,10 @@ async def read_agent_roi(
 async def high_returns(
     session: AsyncSession, now: datetime, *, within: timedelta, budget: timedelta
 ) -> list[BuiltInFinding]:
-    """Return the agents of the organizations that are looked at now, with whether their return is high.
+    """Return the agents of the organizations whose turn it is, with whether their ROI is high.
 
-    Of an organization without a rate, whose figures take a statement longer than `within`, or whose turn comes after
-    `budget` from the transaction's beginning, nothing is said until it is looked at again: what fires goes on.
+    Organizations without a rate, with a statement longer than `within`, or with a turn later than `budget` after the
+    transaction's beginning are left out until their next turn; their alerts stay.
     """
     found = list[BuiltInFinding]()
     earners = await alert_built_in.return_rule_targets(session, now, since=_since(now))
@@ -79,9 +79,10 @@ async def high_returns(
 
 
 async def _bounds(session: AsyncSession, org_id: str, currency: str, now: datetime) -> dict[str, int] | None:
-    """Return the lower bound of each agent's return in ten-thousandths, where there are enough days to say it.
+    """Return the lower bound of each agent's ROI in ten-thousandths, for agents with enough days.
 
-    None without a rate for the currency. An agent whose costs have no rate has no revenue, so its return is not high.
+    None without a rate for the currency. An agent whose costs have no rate counts without revenue, so its ROI is not
+    high.
     """
     since, until = _since(now).date(), now.astimezone(UTC).date()
     try:

@@ -1,7 +1,6 @@
-"""Acknowledges, resolves and snoozes alerts, by their organizations and by operators.
+"""Acknowledgement, resolution and snoozing of alerts by their organizations and operators.
 
-Each function returns the alert, and whether the call has changed it; see `repositories.messages.alert` for what it
-raises.
+Each function returns the alert, and whether the call changed it; see `repositories.messages.alert` for errors.
 """
 
 from datetime import datetime
@@ -38,10 +37,10 @@ async def snooze(session: AsyncSession, actor: Actor, alert_id: str, *, until: d
 
 
 async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> None:
-    """Refuse to silence an alert about a key, or about a signature by link, to everybody in the line of that key.
+    """Refuse to silence an alert about a key, or a signature by link, for everybody in the line of that key.
 
-    In a line are the key's principal, its issuers, and everybody to whom one of these has issued a key. A signal that
-    is not sealed does not prove who sends it. Needs the platform's session.
+    A line has the key's principal, its issuers, and the principals to whom these have issued keys. An unsealed signal
+    does not prove its sender. Needs the platform's session.
 
     Raises:
         Forbidden: the actor is in the line, or is not verified.
@@ -53,8 +52,8 @@ async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> Non
         raise Forbidden("An alert about a key is acknowledged over the API or by a sealed signal.")
     if line & await keys.issuer_line(session, actor):
         raise Forbidden(
-            "The key of this alert and yours lead back to one person. Somebody with another key, such as another "
-            "operator, answers the alert."
+            "The key of this alert and yours belong to one person. Somebody with an unrelated key, such as another "
+            "operator, must answer the alert."
         )
 
 

@@ -1,4 +1,4 @@
-"""Evaluates alert rules, and raises and resolves their alerts. Every function needs the platform's session."""
+"""Evaluation of alert rules, which raises and resolves alerts. Every function needs the platform's session."""
 
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from services.messages import agent_roi
 
 log = structlog.get_logger("bursar.alerts")
 
-#: Who resolves the alerts of rules.
+#: The resolver of rules' alerts.
 RESOLVED_BY = "rule"
-#: After how long a rule whose figure took too long to read is evaluated again.
+#: The delay of the next evaluation if a figure took too long to read.
 POSTPONED = timedelta(minutes=15)
-#: How long one transaction reads figures. Up to two more reads may follow it, and the sweep times out after a minute.
+#: How long one transaction reads figures. Up to two more reads may follow, and the sweep times out after a minute.
 BUDGET = timedelta(seconds=30)
 
 
@@ -102,15 +102,15 @@ async def _figures(
 
 
 async def evaluate_built_in_rules(session: AsyncSession, now: datetime) -> int:
-    """Evaluate the built-in rules that have a figure, but for returns; returns how many alerts changed."""
+    """Evaluate the built-in rules with a figure, except that of returns; returns the number of changed alerts."""
     return await _look_at_found(session, await alert_built_in.due(session, now), now)
 
 
 async def evaluate_return_rule(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
-    """Evaluate the built-in rule of returns for the organizations whose turn it is; returns how many alerts changed.
+    """Evaluate the built-in rule of returns for organizations whose turn it is; returns the number of changed alerts.
 
     Args:
-        session: of the platform, in a transaction that has just begun. It may take long, so no other rule is in it.
+        session: of the platform, in a new transaction for this rule only, because it may take long.
         now: the time.
         within: the time limit of one statement; it must be shorter than the driver's.
     """
@@ -118,7 +118,7 @@ async def evaluate_return_rule(session: AsyncSession, now: datetime, *, within: 
 
 
 async def _look_at_found(session: AsyncSession, found: Sequence[BuiltInFinding], now: datetime) -> int:
-    """Raise and resolve the alerts of built-in rules, and return how many."""
+    """Raise and resolve the alerts of built-in rules, and return their number."""
     standings = await alert_rule.firing_states(session, {one.rule for one in found})
     done = 0
     for one in found:
@@ -159,10 +159,10 @@ async def raise_built_in(
     Args:
         session: of the platform.
         name: of the rule.
-        subject: what it is about.
-        detail: what happened, and what comes next.
+        subject: the id of the subject.
+        detail: the fact, and the next steps.
         window: identifies the occurrence, such as the attempt or the night; there is one alert for each.
-        org_id: the organization that it is about, which cannot read it if the rule is one of operators.
+        org_id: the organization, which cannot read the alert if the rule is one of operators.
 
     Returns:
         Whether it is a new alert.
@@ -218,7 +218,7 @@ async def _look(
 
 
 def _terms(row: AlertRule, rule: Rule, figure: RuleFigure) -> FiringTerms:
-    """Return the firing terms for a figure: for a spending limit, the rule fires at most once in each window."""
+    """Return the firing terms for a figure; for a spending limit, once per window."""
     terms = rule.terms()
     if figure.begun_at is None:
         return terms
@@ -226,7 +226,7 @@ def _terms(row: AlertRule, rule: Rule, figure: RuleFigure) -> FiringTerms:
 
 
 async def _end_places(session: AsyncSession, left: Sequence[AlertRuleStanding]) -> None:
-    """Delete states that have no figure any more, and resolve their alerts: the window ended or the subject is gone."""
+    """Delete states without a figure and resolve their alerts, because the window ended or the subject is gone."""
     for standing in left:
         if standing.phase == Phase.FIRING.value and standing.alert_key is not None:
             await alert.resolve(session, standing.alert_key, RESOLVED_BY)
@@ -255,17 +255,17 @@ def _words(found: BuiltInFinding) -> str:
     if found.rule == rules.HIGH_ROI:
         return (
             f"The return of {found.subject} on its costs in the last 28 days is at least {found.values['percent']} %. "
-            "Look at GET /economics/roi for what made it."
+            "See GET /economics/roi."
         )
     amounts = {name: f"{format_amount(value, CREDIT)} {CREDIT}" for name, value in found.values.items()}
     match found.rule:
         case rules.LOW_CREDIT_BALANCE:
             left = amounts["available"]
-            return f"{left} are available, which end within a day at the pace of the last hour. Add credits."
+            return f"{left} are available, which run out within a day at the pace of the last hour. Add credits."
         case rules.COST_SPIKE:
             return (
                 f"{amounts['today']} were spent today, more than twice the {amounts['before']} until the same "
                 "hour of the same day last week. Look at GET /credits/usage/summary for what it was spent on."
             )
     age = found.values["age"]
-    return f"What {found.subject} says has waited for {age} s to be handled. Look whether it answers."
+    return f"What {found.subject} says has waited for {age} s to be handled. Check whether the provider responds."

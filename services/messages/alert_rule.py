@@ -1,4 +1,4 @@
-"""Creates, changes and deletes alert rules, and changes built-in ones."""
+"""Creation, change and deletion of alert rules, and change of built-in ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from runtime.identity import new_id
 _PROVIDERS = frozenset({STRIPE, PAYPAL, CRYPTO, CREDITS})
 #: The defaults of a rule.
 WINDOW, COOL_DOWN, SEVERITY = timedelta(days=1), timedelta(hours=1), "warning"
-#: The columns that a request for a rule settles, besides its name.
+#: The columns of a rule that requests set, besides its name.
 _ASKED = (
     *("metric", "filters", "condition", "window_seconds", "cool_down_seconds", "severity", "description", "channels"),
     *("ladder", "enabled"),
@@ -36,7 +36,7 @@ _ASKED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRequest:
-    """A rule as requested; None where the request left a field out."""
+    """A requested rule; None for absent fields."""
 
     metric: str | None = None
     filters: Mapping[str, str] | None = None
@@ -91,7 +91,7 @@ async def create(
 
 
 async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: RuleRequest, *, now: datetime) -> AlertRule:
-    """Replace a rule. It starts again, and an alert that it has raised is resolved.
+    """Replace a rule, and reset its state; its open alerts are resolved.
 
     Raises:
         Invalid, NotFound: as in `create`.
@@ -158,7 +158,7 @@ async def change_built_in(
 
 
 async def delete(session: AsyncSession, actor: Actor, rule_id: str) -> None:
-    """Delete a rule; an alert that it has raised is resolved."""
+    """Delete a rule, and resolve its open alerts."""
     org_id = (await alert_rule.get(session, rule_id)).org_id
     await _lock(session, org_id)
     row = await alert_rule.get(session, rule_id)
@@ -177,7 +177,7 @@ async def reset(session: AsyncSession, actor: Actor, org_id: str | None, rule: B
 
 
 def audit_view(row: AlertRule) -> dict[str, object]:
-    """Return a rule as the audit trail keeps it."""
+    """Return a rule for the audit trail."""
     names = ("name", "metric", "filters", "condition", "window_seconds", "cool_down_seconds", "severity", "enabled")
     return {name: getattr(row, name) for name in names} | {"channels": row.channels, "ladder": row.ladder}
 
@@ -209,7 +209,7 @@ async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name
 
 
 async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None, wanted: RuleRequest) -> None:
-    """Refuse channels and escalation steps that reach nobody: of the organization, or of the platform without one."""
+    """Refuse channels and escalation steps without recipients in the organization, or without one in the platform."""
     rules.check_channels(wanted.channels)
     rules.check_ladder(wanted.ladder, platform=org_id is None, by_platform=actor.is_platform)
     channels = wanted.channels or ()
@@ -220,7 +220,7 @@ async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None,
 
 
 async def _asset(session: AsyncSession, org_id: str | None, filters: Mapping[str, str]) -> str | None:
-    """Check that the organization has what the rule filters by; return the asset of the spend control, if there is one.
+    """Check that the rule's filters are objects of the organization; return the spend control's asset, if any.
 
     Raises:
         Invalid: it does not; `field` names the filter.
@@ -286,6 +286,6 @@ async def _resolve(session: AsyncSession, keys: Sequence[str], actor: Actor) -> 
 
 
 def built_in(name: str, *, platform: bool) -> BuiltIn | None:
-    """Return the built-in rule of that name that operators, or organizations, have; None where there is none."""
+    """Return the built-in rule of operators, or of organizations, by name, or None."""
     found = BUILT_IN.get(name)
     return found if found is not None and found.for_platform is platform else None

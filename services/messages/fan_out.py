@@ -1,8 +1,8 @@
-"""Creates notifications from the events of the outbox and from alerts.
+"""Fan-out of outbox events and alerts to notifications.
 
 The position in the outbox, and `notified_at` of an alert, are written in the same transaction as the notifications.
-After a crash the next process begins at the same position. Two processes wait for each other at the row of the cursor,
-or of the alert. A unique key allows one notification for each source, principal and channel, so reading twice is safe.
+After a crash the next process continues at the same position. Concurrent processes wait for the row of the cursor or
+the alert. A unique key allows one notification for each source, principal and channel, so reading twice is safe.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,23 +39,23 @@ from repositories.tenants import audit, contact
 from runtime.identity import new_id
 
 DAY = timedelta(days=1)
-#: Above so many contracts of a client within a day, people who have not agreed to them hear of them once a day.
+#: The number of a client's contracts in a day above which people who have not agreed to them get daily digests only.
 CONTRACTS_A_DAY = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationContent:
-    """What people are notified of.
+    """Content of notifications.
 
     Attributes:
         source: the id of the event or alert; there is one notification for each source, principal and channel.
         kind: the type of the notification.
         fact: the type of the event, or `alert`.
-        subject: the id of the object that it is about.
+        subject: the id of the subject.
         data: the values of its texts.
-        urgent: it is sent during quiet hours too.
-        mailed: the organization's contacts for this purpose get a mail about the same fact.
-        mailed_to_owners: so do its owners.
+        urgent: whether it is sent during quiet hours too.
+        mailed: the purpose whose contacts also get a mail; None without a mail.
+        mailed_to_owners: whether owners get that mail too.
     """
 
     source: str
@@ -70,7 +70,7 @@ class NotificationContent:
 
 @dataclass(frozen=True, slots=True)
 class NotifiedPage:
-    """How many events or alerts were read, how many notifications are new, and whether there may be more to read."""
+    """Result of reading a page: events or alerts, new notifications, and whether there may be more."""
 
     facts: int
     written: int
@@ -109,7 +109,7 @@ def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) ->
 def rows_of(
     about: NotificationContent, person: Person, ways: Mapping[str, Cadence], now: datetime
 ) -> list[NewNotification]:
-    """Return the notifications of a person, one for each channel: in the inbox at once, elsewhere when they are due."""
+    """Return the notifications of a person by channel: in the inbox immediate, elsewhere at their send time."""
     found = []
     for channel, cadence in ways.items():
         is_inbox = channel == INBOX
@@ -140,13 +140,12 @@ def recipients(
 ) -> list[tuple[Person, dict[str, Cadence]]]:
     """Return the people to notify, each with the channels and their cadence.
 
-    If a type must reach somebody and everybody who wanted it has left, it goes to the inbox of everybody who gets it by
-    default.
+    A type that must reach somebody, but has no recipients, goes to the inbox of all default recipients.
 
     Args:
         about: the event or alert.
         people: the people of its organization, or of the platform.
-        also: further channels that the alert's rule names.
+        also: further channels of the alert's rule.
     """
     found = []
     for person in people:
@@ -193,9 +192,9 @@ async def notify_of_events(session: AsyncSession, *, now: datetime, limit: int) 
 
 
 async def _least(session: AsyncSession, rows: Sequence[EventRow], now: datetime) -> Mapping[str, Cadence]:
-    """Return the soonest cadence outside of the inbox of events that another organization causes unasked, by their ids.
+    """Return the minimum cadence, outside the inbox, of events that another organization causes unasked, by event id.
 
-    They come in hourly digests; those of a client that made many contracts within a day in daily ones.
+    It is hourly, and daily for a client that made many contracts within a day.
     """
     # An escrow has the number of its contract.
     about = {row.id: f"ctr_{row.subject.partition('_')[2]}" for row in rows if is_uninvited(row.type, row.data)}
@@ -218,7 +217,7 @@ async def notify_of_alerts(
 
     Args:
         session: of the platform.
-        called: the ids of the alerts, each with the roles that its escalation notifies itself.
+        called: by alert id, the roles that its escalation notifies itself.
         now: the time; immediate notifications are due then.
     """
     rows = await alerts.take_unnotified(session, called, now=now)
@@ -228,9 +227,9 @@ async def notify_of_alerts(
 
 
 async def notify_organization(session: AsyncSession, row: Alert, called: Collection[Role], *, now: datetime) -> None:
-    """Notify the organization of an open alert before somebody resolves or snoozes it.
+    """Notify the organization of an open alert before it is resolved or snoozed.
 
-    The person who does that may be the one whom the alert is about. `notify_of_alerts` notifies nobody a second time.
+    The person who does that may be the subject of the alert. `notify_of_alerts` does not repeat the notifications.
 
     Args:
         session: of the platform, with the row locked.
@@ -244,11 +243,11 @@ async def notify_organization(session: AsyncSession, row: Alert, called: Collect
 async def _notify(
     session: AsyncSession, calls: Sequence[tuple[Alert, str | None, Collection[Role]]], now: datetime
 ) -> int:
-    """Write notifications and return how many are new.
+    """Write notifications, and return the number of new ones.
 
     Args:
         session: of the platform.
-        calls: alerts, each with its organization (None for the platform) and the roles to leave out.
+        calls: alerts, each with its organization (None for the platform) and excluded roles.
         now: the time.
     """
     if not calls:
@@ -267,7 +266,7 @@ async def _notify(
 
 
 def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
-    """Return who is notified of an alert: its organization, the platform (None), or both."""
+    """Return the audience of an alert: its organization, the platform (None), or both."""
     snoozed = row.org_snoozed_until is not None and row.org_snoozed_until > now
     if row.shared and row.org_id is not None and not snoozed and row.kind not in ALERTS_COVERED_BY_EVENTS:
         yield row.org_id
@@ -276,7 +275,7 @@ def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
 
 
 class Contacts:
-    """The addresses that get a mail about the same event, read once for each organization and purpose."""
+    """Addresses that get a mail about the same event, read once for each organization and purpose."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -285,7 +284,7 @@ class Contacts:
     async def leave_out(
         self, about: NotificationContent, person: Person, ways: Mapping[str, Cadence]
     ) -> Mapping[str, Cadence]:
-        """Return the ways without the channels whose address gets a mail about the same event."""
+        """Leave out channels whose address gets a mail about the same event."""
         if about.mailed is None or person.org_id is None or ways.keys() <= {INBOX}:
             return ways
         of = (person.org_id, about.mailed)

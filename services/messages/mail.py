@@ -1,4 +1,4 @@
-"""Queues mails in the transaction of the event that they are about, and sets who gets them."""
+"""Queueing of mails in the transaction of the reported fact, and contacts of organizations."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,10 +29,10 @@ async def queue(
     to: str | None = None,
     sealer: Sealer | None = None,
 ) -> None:
-    """Queue a mail to an organization, in the transaction of the event that it is about; once for each key.
+    """Queue a mail to an organization in the transaction of the reported fact; once for each key.
 
-    It goes to the contacts that the organization has now, so changing them later does not redirect it. If there are
-    none now, it goes to the contacts at the time of sending.
+    It goes to the organization's present contacts, so changing them later does not redirect it. Without any, it goes to
+    the contacts at the time of sending.
 
     Args:
         session: of the platform, or of that organization.
@@ -40,9 +40,9 @@ async def queue(
         org_id: the organization.
         kind: of the mail.
         data: the values of the kind, see `domain.common.mail`; amounts are decimal strings, days are like `2026-11-30`.
-        also: addresses besides those of the contacts.
+        also: additional addresses.
         to: the only address, instead of the contacts.
-        sealer: seals the link, which nobody but the recipient may know.
+        sealer: encrypts the link, which only the recipient may know.
     """
     values = checked_values(kind, data)
     language, contacts = await contact.recipients(session, org_id, purpose_of(kind))
@@ -74,23 +74,23 @@ async def set_contacts(
     command_id: str,
     now: datetime,
 ) -> OrganizationContacts:
-    """Set an organization's contacts, and notify those that it had for security until then.
+    """Set an organization's contacts, and notify its previous security contacts.
 
-    Changing only the language sends no mail. The number of mails a day is limited, because the addresses are not
+    A change of the language alone sends no mail. The number of mails a day is limited, because the addresses are not
     verified. A repeated command changes nothing, whatever `expected` is.
 
     Args:
-        session: of the platform, because the mails of all organizations to an address count.
-        actor: who sets them, and may.
+        session: of the platform, because mails of all organizations to an address count.
+        actor: has the permission.
         org_id: the organization.
-        language: of its mails; None leaves it.
-        contacts: all of them; None leaves them.
-        expected: the version that the change was made for; None for any.
-        command_id: makes it idempotent.
+        language: of its mails; None: unchanged.
+        contacts: the full list; None: unchanged.
+        expected: the version that the change is based on; None for any.
+        command_id: for idempotency.
         now: the time.
 
     Returns:
-        The contacts as they are then.
+        The resulting contacts.
     """
     row = await contact.lock(session, org_id)
     if row is not None and row.command_id == command_id:
@@ -124,8 +124,8 @@ async def set_contacts(
 async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationContacts, now: datetime) -> None:
     """Limit changes of contacts in a day, because each change sends a mail to unverified addresses.
 
-    Each principal has an allowance of its own, and operators have no limit: an attacker who put an address there cannot
-    keep it there by using up the allowance of the others.
+    Each principal has its own limit, and operators have none, so an attacker cannot keep an address in place by using
+    up the limit of others.
     """
     if actor.is_platform:
         return
@@ -141,5 +141,5 @@ async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationCo
 
 
 def _named(actor: Actor) -> str:
-    """Return who changes contacts; in a session that a link opened, also who made the link and has a key to revoke."""
+    """Return the principal; in a session that a link opened, also the maker of the link, whose key can be revoked."""
     return actor.principal if actor.made_by is None else f"{actor.principal} (link: {actor.made_by})"

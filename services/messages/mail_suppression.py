@@ -1,4 +1,4 @@
-"""Suppresses addresses that do not exist any more, by the reports of bounced mails or the answers of mail servers."""
+"""Suppression of mail addresses that no longer exist, by bounce reports or responses of mail servers."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -26,43 +26,43 @@ from runtime.signing import Signer
 
 #: The kind of the alert about a suppressed address.
 SUPPRESSED_ALERT = "mail.suppressed"
-#: What `Signer` signs these for.
+#: The purpose of these signatures for `Signer`.
 PURPOSE = "mail bounce"
 _CAME_BACK = "Mail to this address came back, so none is sent there."
 
 
 class BounceAddresses:
-    """Makes the return addresses of mails, and reads the bounce reports that arrive there."""
+    """Return addresses of mails, and the bounce reports that arrive there."""
 
     def __init__(self, mailbox: str, signer: Signer) -> None:
         self._mailbox, self._signer = mailbox, signer
 
     @classmethod
     def of(cls, mailbox: str | None, keys: SecretStr | None) -> "BounceAddresses | None":
-        """Return the one of a deployment; None if it has no address for bounced mails."""
+        """Return those of a deployment; None if it has no mailbox for bounced mails."""
         return None if mailbox is None else cls(mailbox, Signer(keys, purpose=PURPOSE))
 
     def address(self, to: str, day: date) -> str:
-        """Return the bounce address of a mail that is sent to an address on a day."""
+        """Return the return address of a mail to an address on a day."""
         return bounce_address(self._mailbox, day, self._signer.sign(signed_text(to, day)))
 
     def read(self, raw: bytes, recipient: str | None, today: date) -> tuple[str, str, date] | None:
-        """Return the address that a bounce report is about, its status code, and when the mail was sent.
+        """Return the bounced address, the status code, and the date of the original mail.
 
-        None if the mail is no report, or reports a temporary failure.
+        None if the mail is not a report, or reports a temporary failure.
 
         Args:
-            raw: the mail as it came.
-            recipient: the address that it came to; None: its headers say so.
+            raw: the received mail.
+            recipient: the address that received it; None to read it from the headers.
             today: of the request.
 
         Raises:
-            BadSignature: the bounced mail was not sent from here.
+            BadSignature: the original mail was not sent by this deployment.
         """
         given = recipients_of(raw) if recipient is None else (recipient,)
         tokens = [token for each in given if (token := read_bounce_address(self._mailbox, each, today)) is not None]
         if not tokens:
-            raise BadSignature("It came to no address that mails come back to, or to one that is too old.")
+            raise BadSignature("The recipient is not a return address of this deployment, or is too old.")
         report = read_report(raw)
         if report is None:
             return None
@@ -74,13 +74,13 @@ class BounceAddresses:
 
 
 class SuppressingNotifier:
-    """Sends mails except to suppressed addresses, and suppresses those that the server reports as gone."""
+    """Mailer that skips suppressed addresses, and suppresses those that the server reports as gone."""
 
     def __init__(self, carrier: Notifier, database: Database) -> None:
         self._carrier, self._database = carrier, database
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
-        """Send a mail to those that it can reach; the others are among `refused`, and `suppressed` names them."""
+        """Send a mail, except to suppressed addresses, which are in `refused` and `suppressed` of the result."""
         async with self._database.platform() as session:
             held = await suppressions.among(session, message.to)
         left = tuple(address for address in message.to if address not in held)
@@ -101,20 +101,20 @@ class SuppressingNotifier:
 
 
 async def suppress(session: AsyncSession, address: str, status: str, *, sent_on: date | None) -> None:
-    """Suppress an address, and alert the organizations that have it among their contacts, or operators.
+    """Suppress an address, and alert the organizations with that contact, or operators.
 
     Args:
         session: of the platform.
-        address: whose server said that it is gone.
-        status: the code with which it said so.
-        sent_on: when the bounced mail was sent; None if the server refused it at once, now.
+        address: the address.
+        status: the code of its server.
+        sent_on: the date of the bounced mail; None if the server refused it immediately, now.
     """
     suppression_id = new_id("sup")
     if not await suppressions.add(session, suppression_id, address, status, sent_on=sent_on or date.max):
         return
     # No address in it: alerts are kept for longer than contacts.
     detail = (
-        f"Mail to one of the contacts came back for good ({status}), so none is sent there any more. "
+        f"Mail to one of the contacts bounced permanently ({status}), so none is sent there any more. "
         "Replace the contact, or ask the operator to lift the suppression."
     )
     org_ids = await suppressions.organizations_with(session, address)
@@ -124,7 +124,7 @@ async def suppress(session: AsyncSession, address: str, status: str, *, sent_on:
             session, kind=SUPPRESSED_ALERT, subject=suppression_id, detail=detail, org_id=org_id, key=key, shared=True
         )
     if not org_ids:
-        detail = f"Mail to an address came back for good ({status}), so none is sent there any more."
+        detail = f"Mail to an address bounced permanently ({status}), so none is sent there any more."
         await alert.raise_alert(session, kind=SUPPRESSED_ALERT, subject=suppression_id, detail=detail)
 
 

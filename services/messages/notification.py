@@ -1,4 +1,4 @@
-"""Notification settings of principals: their channels, their preferences, and what they unsubscribe from."""
+"""Notification settings of principals: channels, preferences, and unsubscribing."""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -67,10 +67,10 @@ async def create_channel(
     hooks: str = HOOK_PREFIX,
     now: datetime,
 ) -> NotificationChannel:
-    """Create a channel and queue its code; idempotent for the command. `hooks`: what URLs of Slack begin with.
+    """Create a channel and queue its code; idempotent for the command. `hooks` is the prefix of Slack's URLs.
 
     Raises:
-        KeysMissing: no key is set to seal with.
+        KeysMissing: no encryption key is set.
     """
     target = checked_target(wanted.kind, wanted.target, hooks=hooks)
     if not sealer.seals:
@@ -113,7 +113,7 @@ async def create_channel(
 async def resend_code(
     session: AsyncSession, actor: Actor, channel_id: str, sealer: Sealer, *, now: datetime
 ) -> NotificationChannel:
-    """Send a new code for a channel that is not verified; the one before is no longer valid.
+    """Send a new code for an unverified channel, which invalidates the one before.
 
     Raises:
         NotFound: the caller has no such channel.
@@ -132,7 +132,7 @@ async def verify_channel(
 ) -> tuple[NotificationChannel, DomainError | None]:
     """Check a code, and activate the channel if it is right.
 
-    A wrong one is returned and not raised, because it must be counted: the caller commits, and raises it then.
+    The error of a wrong code is returned, because the try must be committed before the caller raises it.
 
     Raises:
         NotFound: the caller has no such channel.
@@ -179,13 +179,13 @@ async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferenc
 async def set_defaults(
     session: AsyncSession, actor: Actor, kind: str, cadences: Mapping[Role, Cadence], *, now: datetime
 ) -> None:
-    """Set how soon roles are notified of a type by default, in place of the product's or an operator's setting.
+    """Set the default cadence of a type by role, in place of the product's or an earlier one.
 
     Args:
         session: of the platform.
         actor: an operator, for the audit trail.
         kind: the name of a type.
-        cadences: role → cadence over mail and Slack, `off` for the inbox alone; other roles are not notified.
+        cadences: role → cadence over mail and Slack, `off` for the inbox only; other roles are not notified.
         now: of the request.
 
     Raises:
@@ -223,10 +223,10 @@ def type_named(kind: str) -> NotificationType:
 async def unsubscribe(
     session: AsyncSession, *, org_id: str | None, principal: str, channel_id: str, kind: str, now: datetime
 ) -> None:
-    """Switch off the notifications of an unsubscribe link for one channel of a principal. Idempotent.
+    """Switch off the notifications of an unsubscribe link for a channel of a principal. Idempotent.
 
-    The link names a type, or a digest and so every type that the channel gets in digests of that cadence. The caller
-    has checked its signature. Types of a digest that must reach somebody stay on if nobody else would get them.
+    The link names a type, or a digest, which means every type in the channel's digests of that cadence. The caller has
+    checked its signature. Types of a digest that must reach somebody stay on for the last recipient.
 
     Args:
         session: of the platform.
@@ -237,7 +237,7 @@ async def unsubscribe(
         now: of the request.
 
     Raises:
-        NotFound: the principal has no such channel any more, or there is no such type.
+        NotFound: the principal no longer has the channel, or there is no such type.
     """
     row = await notifications.channel(session, recipient_of(org_id, principal), channel_id)
     if row is None or kind not in {*BY_NAME, *DIGEST_CADENCES}:
@@ -255,11 +255,11 @@ async def unsubscribe(
 
 
 async def notify_roles(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
-    """Notify people of some roles about an alert that nobody has answered, in the caller's transaction.
+    """Notify people of some roles about an unanswered alert, in the caller's transaction.
 
-    It is sent at once, and not in a digest, to the inbox and over every channel that gets such alerts or that the
-    alert's rule names. Quiet hours delay it unless it is urgent. At the first step of an escalation, addresses that get
-    a mail about the same event are left out.
+    It is sent immediately to the inbox, to every channel that gets such alerts, and to those of the alert's rule. Quiet
+    hours delay it unless it is urgent. At the first step of an escalation, addresses that get a mail about the same
+    event are left out.
 
     Args:
         session: of the platform.
@@ -268,7 +268,7 @@ async def notify_roles(session: AsyncSession, alert: Alert, roles: Collection[Ro
         step: of the escalation; each person is notified once for each channel and step.
 
     Returns:
-        How many notifications are new.
+        The number of new notifications.
     """
     now = await notifications.time_of(session)
     orgs = {alert.org_id} if alert.shared and alert.org_id is not None else set()
@@ -289,10 +289,10 @@ async def notify_roles(session: AsyncSession, alert: Alert, roles: Collection[Ro
 
 
 async def notify_first(session: AsyncSession, alert_id: str, *, by_operator: bool, now: datetime) -> None:
-    """Notify the people of an open alert before somebody answers it.
+    """Notify the immediate recipients of an open alert before it is answered.
 
-    An answer ends the escalation, and the person who answers may be the one whom the alert is about. So the people whom
-    the escalation notifies immediately, other operators included, are notified here first, if they were not yet.
+    An answer ends the escalation, and the person who answers may be the subject of the alert. So the recipients of the
+    immediate steps, other operators included, are notified first, if they were not yet.
 
     Args:
         session: of the platform.
@@ -327,7 +327,7 @@ async def _set(
 async def _in_digests(
     session: AsyncSession, org_id: str | None, principal: str, channel_id: str, cadence: Cadence
 ) -> list[str]:
-    """Return the types that a channel gets in digests of a cadence, and those that come sooner when agreed."""
+    """Return the types in a channel's digests of a cadence, and those that would be sent sooner by choice."""
     people = (await notifications.people(session, [org_id]))[org_id]
     person = next((each for each in people if each.principal == principal.lower()), None)
     if person is None:

@@ -1,4 +1,4 @@
-"""The pace at which Slack is posted to, which all workers share."""
+"""Rate limit of Slack messages, shared by all workers."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from runtime.database import Database
 
 
 class SharedTurns:
-    """Assigns turns of hooks in the database, each in a transaction of its own, and never waits inside one."""
+    """Turns of hooks in the database; each call is a short transaction that does not wait for the turn."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -18,6 +18,6 @@ class SharedTurns:
             return await slack_turn.take(session, hook, pause=pause, at_most=at_most)
 
     async def hold(self, hook: str, wait: timedelta) -> None:
-        """Give no turn before a time."""
+        """Give no turn before a wait is over."""
         async with self._database.platform() as session:
             await slack_turn.hold(session, hook, wait)

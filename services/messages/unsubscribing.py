@@ -1,7 +1,7 @@
-"""The unsubscribe link in a message: a signed token of the principal, the channel and the type.
+"""Unsubscribe links: signed tokens of principal, channel and type.
 
-Whoever has the link can use it, and it does not expire, because mails may be read years later. It can only switch off
-that type, or the types of that digest.
+Anybody with a link can use it, and it does not expire, because mails may be read years later. It only switches off that
+type, or the types of that digest.
 """
 
 import base64
@@ -17,7 +17,7 @@ from domain.messages.notification.types import DIGEST
 from models.messages.notification import NotificationRow
 from runtime.signing import SIGNATURE_LENGTH, Signer
 
-#: What `Signer` signs these for.
+#: The purpose of these signatures for `Signer`.
 PURPOSE = "unsubscribe"
 PATH = "/notifications/unsubscribe"
 MAX_TOKEN = 1_000
@@ -25,7 +25,7 @@ MAX_TOKEN = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscription:
-    """The principal of a message, its channel and its type; `org_id` is None for the platform's people.
+    """Principal, channel and type of a message; `org_id` is None for the platform's people.
 
     `kind` is the type of the notification, or the cadence of the digest.
     """
@@ -37,7 +37,7 @@ class Unsubscription:
 
 
 class UnsubscribeLinks:
-    """Makes the links, and reads their tokens."""
+    """Maker of unsubscribe links, and parser of their tokens."""
 
     def __init__(self, public_url: str | None, signer: Signer) -> None:
         self._base, self._signer = (public_url or "").rstrip("/"), signer
@@ -47,13 +47,13 @@ class UnsubscribeLinks:
         return cls(public_url, Signer(keys, purpose=PURPOSE))
 
     def link(self, wanted: Unsubscription) -> str | None:
-        """Return the link; None without a public address of the API or a key to sign with."""
+        """Return the link; None without a public URL of the API or a signing key."""
         if not self._base or not self._signer.signs:
             return None
         return f"{self._base}{PATH}?token={quote(self.token(wanted))}"
 
     def link_in(self, row: NotificationRow) -> str | None:
-        """Return the link for the message of a notification, or of a digest."""
+        """Return the link for a notification or a digest."""
         kind = parse_digest(row.subject)[0].value if row.kind == DIGEST else row.kind
         return self.link(Unsubscription(org_id=row.org_id, principal=row.principal, channel_id=row.channel, kind=kind))
 
@@ -64,10 +64,10 @@ class UnsubscribeLinks:
         return f"{self._signer.sign(text)}{text}"
 
     def read(self, token: str) -> Unsubscription:
-        """Return what a token names.
+        """Parse a token.
 
         Raises:
-            NotFound: it was not signed here, or for another purpose.
+            NotFound: it was not signed by this deployment, or for another purpose.
         """
         signature, text = token[:SIGNATURE_LENGTH], token[SIGNATURE_LENGTH:]
         if len(token) > MAX_TOKEN or not text.isascii() or not self._signer.verifies(text, signature):

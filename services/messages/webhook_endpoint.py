@@ -1,9 +1,9 @@
-"""Webhook endpoints of tenants: created, changed, deleted, their secrets rotated, and their events sent again.
+"""Webhook endpoints of tenants: creation, change, deletion, rotation of secrets, and replays.
 
-The caller checks whether webhooks may be sent to an address before, outside of any transaction.
+The caller checks the address first, outside of any transaction.
 
-The timeline keeps what each command requested and did, for longer than its idempotency key is kept. So a repeated
-command with other content, or of another kind, is refused.
+The timeline keeps each command with its request for longer than its idempotency key is kept. So a repeated command with
+other content, or of another kind, is refused.
 """
 
 import hashlib
@@ -49,15 +49,15 @@ from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import webhook_keys
 
-#: The detail of an event that has a digest of the request. It is left out of the audit trail.
+#: The detail of an event with the digest of its request, left out of the audit trail.
 _ASKED = "asked"
-#: Actions of the audit trail: webhooks that were sent by request.
+#: Actions of the audit trail for webhooks sent on request.
 _BY_HAND, _REPLAYED = ("webhook_endpoint.tested", "webhook_endpoint.retried"), ("webhook_endpoint.replayed",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRequest:
-    """A requested endpoint; its address was checked."""
+    """A requested endpoint with a checked address."""
 
     org_id: str
     url: str
@@ -71,7 +71,7 @@ class EndpointRequest:
 async def create(
     session: AsyncSession, actor: Actor, wanted: EndpointRequest, sealer: Sealer, *, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Create an endpoint for events from now on; a repeated command returns it without its keys.
+    """Create an endpoint for future events; a repeated command returns it without its keys.
 
     Raises:
         OrganizationClosed: its organization was closed meanwhile.
@@ -141,13 +141,12 @@ async def change(
 ) -> WebhookEndpointRow:
     """Change an endpoint's columns, and enable it if requested; idempotent for the command.
 
-    Deliveries that were waiting when it was disabled are sent, and its backoff starts again. Only its workflow disables
-    it.
+    Enabling sends the waiting deliveries, and resets the backoff. Only its workflow disables it.
 
     Raises:
         NotFound: there is none.
         WrongEndpointState: an operator paused it.
-        OrganizationClosed: it is to be enabled, and its organization was closed.
+        OrganizationClosed: it cannot be enabled, because its organization was closed.
     """
     held = await _locked(session, endpoint_id)
     asked = {"fields": sorted(changed), _ASKED: _digest(**changed, status=status)}
@@ -168,9 +167,9 @@ async def change(
 async def rotate(
     session: AsyncSession, actor: Actor, endpoint_id: str, sealer: Sealer, *, command_id: str, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Rotate an endpoint's keys; earlier keys of the last day keep signing for a day. Idempotent for the command.
+    """Rotate an endpoint's keys; those of the last day keep signing for a day. Idempotent for the command.
 
-    Keys that can no longer be decrypted are dropped, so rotating repairs such an endpoint.
+    Keys that can no longer be decrypted are dropped, so rotation repairs such an endpoint.
 
     Raises:
         NotFound: there is none.
@@ -226,7 +225,7 @@ async def disable_all(session: AsyncSession, actor: Actor, org_id: str, *, now: 
 async def send_test_event(
     session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime
 ) -> None:
-    """Record a test event for this endpoint alone; idempotent for the command.
+    """Record a test event for this endpoint only; idempotent for the command.
 
     Raises:
         NotFound: there is none.
@@ -245,7 +244,7 @@ async def send_test_event(
 async def retry(
     session: AsyncSession, actor: Actor, delivery: WebhookDeliveryRow, *, command_id: str, now: datetime
 ) -> WebhookDeliveryRow:
-    """Retry a delivery now, and count its tries from one again; idempotent for the command.
+    """Retry a delivery now, and reset its number of tries; idempotent for the command.
 
     Raises:
         WrongEndpointState: nothing is sent to the endpoint now.
@@ -307,8 +306,8 @@ async def replay(
     _demand_enabled(held)
     if await deliveries.has_pending(session, endpoint_id, MOST_PENDING):
         raise refusals.WebhookTooManyWaiting(
-            f"{MOST_PENDING:,} webhooks wait at this endpoint already. Ask again when its receiver has taken some, or "
-            "read GET /events.",
+            f"{MOST_PENDING:,} webhooks wait at this endpoint already. Try again when its receiver has accepted some, "
+            "or read GET /events.",
             extra={"limit": MOST_PENDING},
         )
     row = await _get(session, endpoint_id)
@@ -339,7 +338,7 @@ async def _check_by_hand(session: AsyncSession, org_id: str, now: datetime) -> N
 async def _requested(
     session: AsyncSession, org_id: str, actions: Sequence[str], now: datetime
 ) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
-    """Return the requests of the last hour, also for deleted endpoints; locks out others until the transaction ends."""
+    """Return the requests of the last hour, including deleted endpoints; holds a lock until the transaction ends."""
     await lock_command(session, f"webhooks-requested:{org_id}")
     return await audit.since(session, org_id, actions, now - HOUR)
 
@@ -372,7 +371,7 @@ async def _done(
 
 
 def _digest(**asked: object) -> str:
-    """Return a digest that distinguishes requests without revealing their addresses and texts."""
+    """Return a digest of a request."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

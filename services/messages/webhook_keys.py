@@ -1,4 +1,4 @@
-"""The keys that an endpoint's webhooks are signed with: generated, and decrypted for sending."""
+"""Signing keys of webhook endpoints: generation, and decryption for sending."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from models.messages.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
 from runtime.sealing import Sealer
 
-#: The maximum number of earlier keys that webhooks are signed with; each adds a signature to the header.
+#: The maximum number of earlier keys, each of which adds a signature to the header.
 OLDER = 5
 
 
 @dataclass(frozen=True, slots=True)
 class NewKeys:
-    """New keys of an endpoint, shown once, and as columns that hold them sealed."""
+    """New keys of an endpoint, in clear to be shown once, and as encrypted columns."""
 
     keys: SigningKeys
     columns: Mapping[str, object]
@@ -26,7 +26,7 @@ def make_keys(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
     """Generate the keys of an endpoint.
 
     Raises:
-        SecretMissing: no encryption key is set to seal them with.
+        SecretMissing: no encryption key is set.
     """
     if not sealer.seals:
         raise SecretMissing
@@ -41,10 +41,10 @@ def make_keys(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
 
 
 def keys_to_keep(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
-    """Return the sealed earlier keys that keep signing after another rotation.
+    """Return the encrypted earlier keys that keep signing after another rotation.
 
-    There may be several: a client that lost the response to a rotation rotates again, and its receiver still has an
-    older key.
+    There may be several: a client that lost the response to a rotation rotates again, and its receiver has an older
+    key.
     """
     held = [dict(each) for each in row.older_keys]
     if row.previous_secret is not None and row.previous_until is not None:
@@ -54,10 +54,10 @@ def keys_to_keep(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]
 
 
 def signing_keys(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
-    """Decrypt the keys that sign an endpoint's webhooks: its own, and for a day the earlier ones that can be decrypted.
+    """Decrypt the signing keys of an endpoint: its own, and for a day the earlier ones that can be decrypted.
 
     Raises:
-        SecretMissing: the keys that it was sealed with are not there.
+        SecretMissing: its own keys cannot be decrypted with the encryption keys that are set.
     """
     current = _opened(row.secret, row.private_key, sealer)
     if current is None:

@@ -1,1 +1,1 @@
-"""Results, revenue, allocation and routing: what ends in one transaction."""
+"""Operations of results, revenue, allocation and routing, each in one transaction."""

@@ -1,4 +1,4 @@
-"""Divides the budgets of projects among their agents, night by night, and applies what was accepted."""
+"""Nightly allocation of projects' budgets to their agents: settings, proposals, acceptance."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -57,7 +57,7 @@ from services.credits import spend_control
 from services.credits.spend_control import ControlCommand
 from services.returns import roi
 
-#: Who applies where the mode is `auto`.
+#: The actor that applies allocations in the mode `auto`.
 ACTOR = Actor(principal="allocation", role=Role.OPERATOR)
 _DAY = timedelta(days=1)
 _OVER = (
@@ -68,12 +68,12 @@ _STALE = (
     "A budget of the project or of one of its agents was changed, opened or closed after this allocation was proposed. "
     "Wait for the next night, which proposes another one, or change the budgets by hand."
 )
-_NO_BUDGET = "The project has no open budget in {currency}. Open one with a limit of a day first."
+_NO_BUDGET = "The project has no open budget in {currency}. Open one with a daily limit first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationRequest:
-    """How a project's budget is to be divided; amounts in minor units of `currency`."""
+    """Requested settings of a project's allocation; amounts in minor units of `currency`."""
 
     mode: AllocationMode
     currency: str
@@ -85,9 +85,9 @@ class AllocationRequest:
 async def set_division(
     session: AsyncSession, actor: Actor, org_id: str, project_id: str, wanted: AllocationRequest, *, now: datetime
 ) -> AllocationSetting:
-    """Set how a project's budget is divided, from the next night on. Set as it stands, it changes nothing.
+    """Set a project's allocation settings from the next night on. Idempotent.
 
-    What is proposed by what was set before expires.
+    Open proposals by earlier settings expire.
 
     Raises:
         Invalid: its budget is on the lowest level, so no agent's can be below it.
@@ -132,17 +132,17 @@ async def set_division(
 async def propose(
     session: AsyncSession, project_id: str, night: date, *, matures: timedelta, now: datetime
 ) -> tuple[Allocation | None, str]:
-    """Divide a project's budget for the day that begins with a night, once; where the mode is `auto`, apply it.
+    """Create the allocation of a night, once; in the mode `auto`, apply it.
 
     Args:
         session: of the platform.
         project_id: the project.
         night: the date of the day.
-        matures: how long revenue can be refunded; that of later days does not count.
+        matures: how long revenue can be refunded; later days do not count.
         now: the time.
 
     Returns:
-        The allocation, as it was made before or now, and why there is none.
+        The existing or new allocation, and the reason if there is none.
     """
     setting = await allocations.setting(session, project_id, lock=True)
     assert setting is not None
@@ -161,7 +161,7 @@ async def propose(
     if night != today:
         return None, f"the day {night} is not now"
     if budget is None or budget.status != ControlStatus.ACTIVE:
-        return None, "the project has no budget that is open and not frozen"
+        return None, "the project has no active budget"
     try:
         rates = OwnRates(session, setting.currency, setting.org_id)
         total, added, lines, versions, left_out = await _divided(session, setting, budget, night, matures, rates, now)
@@ -202,7 +202,7 @@ async def propose(
 
 
 async def end_raise(session: AsyncSession, actor: Actor, project_id: str, *, before: date, now: datetime) -> None:
-    """Take back what an earlier day's reinvestment raised the project's day to, unless a person changed it since."""
+    """Undo an earlier day's reinvestment in the project's daily budget, unless a person changed it since."""
     row = await allocations.raised_allocation(session, project_id, before)
     if row is None:
         return
@@ -224,7 +224,7 @@ async def end_raise(session: AsyncSession, actor: Actor, project_id: str, *, bef
 
 
 async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now: datetime) -> Allocation:
-    """Apply what was proposed; what was applied before is returned."""
+    """Apply a proposed allocation; one that was applied is returned."""
     row = await allocations.get(session, allocation_id, lock=True)
     if row.status == AllocationStatus.APPLIED:
         return row
@@ -235,7 +235,7 @@ async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now
 
 
 async def expire(session: AsyncSession, allocation_id: str, *, now: datetime) -> Allocation:
-    """End a proposal that nobody accepted in time; budgets stay as they are."""
+    """Expire a proposal that was not accepted in time; budgets do not change."""
     row = await allocations.get(session, allocation_id, lock=True)
     if row.answer_by is not None and now >= row.answer_by:
         row.status, row.answer_by = AllocationStatus.EXPIRED.value, None
@@ -244,7 +244,7 @@ async def expire(session: AsyncSession, allocation_id: str, *, now: datetime) ->
 
 
 def line_to_json(line: AllocationLine) -> dict[str, object]:
-    """Return a line as JSON."""
+    """Return the JSON of a line."""
     return {
         "agent_id": line.agent_id,
         "old_minor": line.old_minor,
@@ -255,7 +255,7 @@ def line_to_json(line: AllocationLine) -> dict[str, object]:
 
 
 def lines_of(row: Allocation) -> list[AllocationLine]:
-    """Read the lines of an allocation back."""
+    """Parse the lines of an allocation."""
     return [
         AllocationLine(
             agent_id=each["agent_id"],
@@ -277,7 +277,7 @@ async def _divided(
     rates: OwnRates,
     now: datetime,
 ) -> tuple[int, int, Sequence[AllocationLine], dict[str, int], list[str]]:
-    """Return the money of the day, what is reinvested, the lines, the versions of budgets, and what is left out."""
+    """Return the daily money, the reinvested amount, the lines, the versions of budgets, and left-out currencies."""
     org_id, project_id, currency = setting.org_id, setting.project_id, setting.currency
     ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
     budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
@@ -351,9 +351,9 @@ async def _tasks(
     rates: OwnRates,
     now: datetime,
 ) -> tuple[Mapping[str, int], set[str]]:
-    """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned.
+    """Estimate the cost of each agent's open work: its price times the agent's cost per unit earned.
 
-    Also the currencies without a rate, which are left out.
+    The second value has the currencies without a rate, which are left out.
     """
     found = await allocations.open_work(session, org_id, list(agents), in_money=rates.currency != CREDIT)
     for _, currency, amount in found if rates.currency == CREDIT else ():
@@ -381,7 +381,7 @@ async def _reinvested(
     rates: OwnRates,
     now: datetime,
 ) -> int:
-    """Return what profit adds to the day, see `domain.returns.allocation.reinvested_minor`."""
+    """Return the reinvested profit, see `domain.returns.allocation.reinvested_minor`."""
     first = max(setting.reinvests_from, night - (HORIZON_DAYS - 1) * _DAY)
     zone = zone_of(budget.zone)
     # The day whose profit the first of these nights was the first to count.
@@ -405,16 +405,16 @@ async def _reinvested(
 
 
 async def _load(rates: OwnRates, amounts: Sequence[tuple[str, int]], now: datetime) -> None:
-    """Load the rates of amounts; a credit is priced at the lots that the first amount in credits takes."""
+    """Load the rates of amounts; a credit is priced at the lots for the first amount in credits."""
     for asset, minor in amounts:
         await rates.take(asset, minor, now)
     await rates.load((asset, now) for asset, _ in amounts)
 
 
 async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: datetime) -> None:
-    """Write a version of each budget that changes, in the caller's transaction, whose lock of the row makes it once.
+    """Write a version of each changed budget, in the caller's transaction, which holds the row's lock.
 
-    Agents that have left the project since get nothing.
+    Agents that have left the project get nothing.
     """
     # As every writer of controls, before they are read: nobody changes them meanwhile.
     credits = accounts.org_credits(row.org_id)
@@ -472,7 +472,7 @@ async def _set_day(session: AsyncSession, order: ControlCommand, budget: SpendCo
 
 
 def _operating_minor(budget: SpendControl) -> int | None:
-    """Return what a budget has to operate with on a day, without its other pools; None if it has no limit of a day."""
+    """Return the daily operating pool of a budget; None without a daily limit."""
     limits = {each.window: each for each in limits_of(budget.windows, budget.amounts, budget.uses, budget.hard)}
     amount = limits[Window.DAY].amount_minor if Window.DAY in limits else None
     return None if amount is None else max(0, amount - _kept_back(budget))

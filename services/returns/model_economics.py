@@ -1,4 +1,4 @@
-"""Reads what models cost and bring in a period, and compares them."""
+"""Cost and success of models in a period, and their comparison."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,16 +16,16 @@ from repositories.returns import model_economics
 from repositories.usage.model_price import PriceBook, PriceKey
 from runtime.compute_thread import run_in_thread
 
-#: Of how many days runs are compared, and how many models with each other, if nobody says which.
+#: The default period of a comparison in days, and the maximum number of models to compare by default.
 DAYS, MOST_MODELS = 30, 8
 
 
 class PeriodFigures(NamedTuple):
-    """The figures of a period.
+    """Figures of a period.
 
     Attributes:
-        is_complete: all results of the period are in them.
-        self_reported: results that agents reported on themselves, which are in none of them.
+        is_complete: whether they include all results of the period.
+        self_reported: the number of self-reported results, which are excluded.
     """
 
     lines: list[ModelFigures]
@@ -71,17 +71,16 @@ async def compare(
     currency: str = CURRENCY,
     value_pico: int | None = None,
 ) -> list[Comparison]:
-    """Compare models by the runs with results of a period.
+    """Compare models by the period's runs with results.
 
     Args:
         session: of the organization or the platform.
         org_id: the organization.
         until: the end of the period, such as now.
-        since: its beginning; None is `DAYS` before its end.
-        pairs: the models to compare, each with the one that is chosen instead; None compares those with enough runs,
-            each with each, of which there are at most `MOST_MODELS`.
+        since: its beginning; None for `DAYS` before its end.
+        pairs: pairs of models to compare; None for all pairs of up to `MOST_MODELS` models with enough runs.
         currency: of the costs.
-        value_pico: what an accepted result is worth; None takes the mean of those compared that have a value.
+        value_pico: the value of an accepted result; None for the mean of the compared results with a value.
     """
     runs = await model_economics.runs(session, org_id, since or until - timedelta(days=DAYS), until)
     chosen = _pairs(runs, currency) if pairs is None else pairs

@@ -1,4 +1,4 @@
-"""Records results: reported ones, and those of escrows in the transaction of their event."""
+"""Recording of results: reported ones, and those of escrows in the transaction of their event."""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -18,16 +18,16 @@ from services.returns import route
 
 
 class RecordedResult(NamedTuple):
-    """The row of a result, and whether this call wrote it."""
+    """Row of a result, and whether this call wrote it."""
 
     row: ResultRow
     is_new: bool
 
 
 async def record(session: AsyncSession, result: Result, *, now: datetime) -> RecordedResult:
-    """Record a result once for its organization, source and reference. Needs the platform's role.
+    """Record a result, once for each organization, source and reference. Needs the platform's role.
 
-    It is the outcome of the routing decision of its run, unless an agent has reported it.
+    Unless it is self-reported, it becomes the outcome of the routing decision of its run.
     """
     recorded = RecordedResult(*await results.add(session, new_id("res"), result, now=now))
     if not recorded.is_new and any(getattr(recorded.row, name) != value for name, value in asdict(result).items()):
@@ -46,13 +46,13 @@ async def _note(session: AsyncSession, result: Result, result_id: str, now: date
 
 
 async def record_escrow(books: Transaction, before: Escrow | None, outcome: Outcome, *, now: datetime) -> None:
-    """Record the result that an event of an escrow gives, in its transaction; most events have none and cost nothing.
+    """Record the result of an escrow event, if it has one, in its transaction.
 
-    It costs one statement, and more only where a routing decision waits for it.
+    That takes one statement, and more only if a routing decision waits for it.
 
     Args:
         books: the transaction of the event, which is written.
-        before: the state that the books held; None before the first event.
+        before: the previous state in the books; None before the first event.
         outcome: the event.
         now: the time of the event.
     """

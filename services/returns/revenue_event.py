@@ -1,7 +1,7 @@
-"""Revenue from outside: reported, confirmed by a person or a statement, taken back; and how revenue is shared.
+"""External revenue: report, confirmation by a person or a statement, reversal; and attribution of revenue.
 
-Nothing that is reported counts before it is confirmed. What the books say needs no confirmation, and follows its
-transfers by itself.
+Reported revenue counts once it is confirmed. Revenue in the books needs no confirmation, and follows its transfers
+automatically.
 """
 
 from collections.abc import Sequence
@@ -36,13 +36,13 @@ from repositories.tenants import api_key as keys, audit
 from repositories.usage import usage_report
 from runtime.identity import new_id
 
-#: The most sums of events that the shares of a run are made of.
+#: The maximum number of sums of events for the shares of a run.
 _RUN_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevenueReport:
-    """Revenue from outside, as it is reported; the amount is in minor units of `currency`."""
+    """Reported external revenue; the amount is in minor units of `currency`."""
 
     org_id: str
     source: RevenueSource
@@ -58,7 +58,7 @@ class RevenueReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """A line of a statement: what came in under a reference, and what was taken back by now; None: it does not say."""
+    """Line of a statement: reference, amount, and amount reversed so far (None: not stated)."""
 
     reference: str
     currency: str
@@ -68,25 +68,25 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """What a statement did: the events that it confirmed or changed, and the references that it could not match."""
+    """Result of a statement: confirmed or changed events, and unmatched references."""
 
     changed: tuple[RevenueEvent, ...]
     unknown: tuple[str, ...]
 
 
 async def report(session: AsyncSession, actor: Actor, wanted: RevenueReport, *, now: datetime) -> RevenueEvent:
-    """Note revenue from outside, which counts once it is confirmed; the same again returns the first.
+    """Record reported external revenue, which counts once it is confirmed. Idempotent.
 
-    If it names an agent and no project, it is of the agent's project, as the agent's costs are.
+    Without a project, it belongs to the agent's project, as the agent's costs do.
 
     Args:
         session: of the platform.
-        actor: who reports it.
-        wanted: what.
+        actor: the reporter.
+        wanted: the report.
         now: the time.
 
     Raises:
-        Invalid: of the books, or of another time.
+        Invalid: the source is in the books, or the time is not allowed.
         NotFound: the organization has no such agent or project.
     """
     check_report(wanted.source, wanted.occurred_at, now)
@@ -97,7 +97,7 @@ async def report(session: AsyncSession, actor: Actor, wanted: RevenueReport, *, 
         same = (known.reported_minor, *(getattr(known, name) for name in names))
         if same != (wanted.amount_minor, *(getattr(wanted, name) for name in names)):
             raise RevenueExists(
-                "Something else was reported under this reference. Ask who confirms revenue to correct it.",
+                "Another report has this reference. Ask a person who confirms revenue to correct it.",
                 extra={"revenue_id": known.id},
             )
         return known
@@ -132,9 +132,9 @@ async def report(session: AsyncSession, actor: Actor, wanted: RevenueReport, *, 
 async def confirm(
     session: AsyncSession, actor: Actor, event_id: str, *, amount_minor: int | None, now: datetime
 ) -> RevenueEvent:
-    """Confirm reported revenue with the amount that came in; None leaves what was reported.
+    """Confirm reported revenue with the received amount; None for the reported one.
 
-    The same again by the same principal returns what stands. Needs the platform's session, as do the acts that follow.
+    Idempotent for the same principal. Needs the platform's session, as do the functions below.
 
     Raises:
         NotFound: there is none.
@@ -158,17 +158,17 @@ async def reject(session: AsyncSession, actor: Actor, event_id: str, *, now: dat
 
 
 async def note_reversal(session: AsyncSession, actor: Actor, event_id: str, *, reversed_minor: int) -> RevenueEvent:
-    """Note how much of confirmed revenue was refunded or charged back outside by now, all of it together.
+    """Record the total refunded or charged back so far of confirmed external revenue.
 
     Raises:
         NotFound: there is none.
-        Invalid: more than came in.
+        Invalid: it is more than was received.
     """
     refuse_by_link(actor, "change revenue")
     row = await _of(session, actor, event_id)
     if row.transfer_id is not None or row.status not in {RevenueStatus.CONFIRMED, RevenueStatus.REVERSED}:
         raise WrongRevenueState(
-            "Only confirmed revenue from outside is taken back by hand.", extra={"state": row.status}
+            "Only confirmed external revenue can be reversed manually.", extra={"state": row.status}
         )
     _take_back(row, reversed_minor)
     await _note(session, actor, "revenue.reverse", row)
@@ -184,13 +184,12 @@ async def apply_statement(
     *,
     now: datetime,
 ) -> StatementResult:
-    """Confirm reported revenue of a source by the lines of its statement, and note what was taken back since.
+    """Confirm reported revenue of a source by the lines of its statement, and record reversals. Idempotent.
 
-    A line that matches nothing, by reference and currency, or what was rejected, changes nothing. The same statement
-    again changes nothing either.
+    Lines without a matching event, by reference and currency, and lines about rejected ones change nothing.
 
     Raises:
-        Invalid: of the books; a reference is there twice, or more is taken back than came in.
+        Invalid: the source is in the books; a reference is there twice, or more is reversed than was received.
     """
     refuse_by_link(actor, "confirm revenue")
     check_source(source)
@@ -227,9 +226,9 @@ async def set_shares(
     expected_version: int | None,
     now: datetime,
 ) -> tuple[RevenueEvent, Attribution]:
-    """Share a revenue event over agents and projects from now on; the versions before stay.
+    """Set the shares of agents and projects in a revenue event, as a new version if they differ.
 
-    A part that names an agent and no project is of the agent's project. Shares that stand already are no new version.
+    A share of an agent without a project belongs to the agent's project.
 
     Raises:
         NotFound: there is none, or the organization has no such agent or project.
@@ -283,16 +282,14 @@ async def _of(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEven
 async def _decided(
     session: AsyncSession, actor: Actor, event_id: str, as_: RevenueStatus, amount_minor: int | None = None
 ) -> RevenueEvent:
-    """Return reported revenue, locked, that an actor may decide on, or has decided so already."""
+    """Lock and return reported revenue that the actor may decide on, or has already decided in the same way."""
     refuse_by_link(actor, "confirm or reject revenue")
     row = await _of(session, actor, event_id)
     wanted = row.reported_minor if amount_minor is None else amount_minor
     if (row.status, row.confirmed_by, row.amount_minor) == (as_, actor.qualified(), wanted):
         return row
     if row.status != RevenueStatus.REPORTED:
-        raise WrongRevenueState(
-            f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
-        )
+        raise WrongRevenueState(f"This revenue is {row.status}and needs no confirmation.", extra={"state": row.status})
     by_agent, line = row.reporter_agent_id is not None, await keys.issuer_line(session, actor)
     refuse_operator_issued(actor, line, "confirm or reject revenue")
     check_confirmer(row.reported_by or "", by_agent=by_agent, confirms=line)
@@ -307,8 +304,7 @@ def _confirm(row: RevenueEvent, actor: Actor, amount_minor: int, now: datetime) 
 def _take_back(row: RevenueEvent, reversed_minor: int) -> None:
     if reversed_minor > row.amount_minor:
         raise Invalid(
-            f"{row.reference}: no more can be taken back than {format_amount(row.amount_minor, row.currency)} "
-            f"{row.currency}.",
+            f"{row.reference}: the maximum reversal is {format_amount(row.amount_minor, row.currency)} {row.currency}.",
             extra={"field": "reversed_amount"},
         )
     row.reversed_minor = reversed_minor
@@ -329,7 +325,7 @@ async def _note(session: AsyncSession, actor: Actor, act: str, row: RevenueEvent
 
 
 async def _check_whose(session: AsyncSession, org_id: str, named: Sequence[tuple[str | None, str | None]]) -> None:
-    """Refuse agents and projects that are not the organization's own."""
+    """Refuse agents and projects of others."""
     for agent_id in sorted({agent for agent, _ in named if agent is not None}):
         if (await agents.get(session, agent_id)).org_id != org_id:
             raise NotFound(agents.MISSING)

@@ -1,4 +1,4 @@
-"""Figures of what agents cost and bring in, converted into one currency at each day's rate."""
+"""Cost and revenue of agents, converted into one currency at each day's rate."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,20 +26,20 @@ async def daily_results(
     currency: str,
     now: datetime,
 ) -> tuple[list[DailyResult], tuple[str, ...]]:
-    """Return what each agent cost and brought in on each day (UTC) that has any, by agent and day.
+    """Return cost and revenue by agent and day (UTC), for days with any.
 
-    What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now. In money,
-    credits are what was paid for them. The second value has the currencies without a rate, which are left out. An agent
-    with costs among these has no revenue: what is decided by it would count on a profit that nobody knows.
+    Revenue is confirmed, less reversals until now. In money, credits count at their purchase price. The second value
+    has the currencies without a rate, which are left out; an agent with such costs counts without revenue, because its
+    profit is unknown.
 
     Args:
         session: of the organization or the platform.
         org_id: the organization.
-        project_id: only what was for this project; None for everything.
+        project_id: only this project; None for all.
         since: the first day.
-        until: the day after the last one. The caller leaves out days that can still be refunded.
+        until: the day after the last one. The caller leaves out days with refundable revenue.
         currency: of the amounts, in minor units.
-        now: the time: today is converted at its rate.
+        now: the time, at whose rate today is converted.
     """
     costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now, decides=True)
     return roi.daily_results(costs, revenue, project_id=project_id), left_out
@@ -58,7 +58,7 @@ async def figures(
 ) -> list[Roi]:
     """Return the figures of each agent, project or model, or of the organization, by margin, the highest first.
 
-    The period is that of `daily_results`, and so is the revenue. `weekly` says whether the trend is by week or by day.
+    Period and revenue are as in `daily_results`. With `weekly` the trend is by week, else by day.
     """
     costs, revenue, _ = await _rows(session, org_id, since, until, currency, now, decides=True)
     return await run_in_thread(roi.figures, scope, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
@@ -76,11 +76,10 @@ async def report(
     weekly: bool = True,
     most: int | None = None,
 ) -> tuple[list[Roi], Roi, tuple[str, ...]]:
-    """Return what `figures` does, the figures of the whole organization, and the currencies that are left out.
+    """Return the result of `figures`, the figures of the whole organization, and the left-out currencies.
 
-    All is of one read, with the revenue of every agent. It raises the same.
-
-    With `most` also `analytics.too_much`: it bounds the days of all agents, projects or models together.
+    All are from one read, with the revenue of every agent. Errors are those of `figures`; with `most`, which limits the
+    days of all agents, projects or models together, also `analytics.too_much`.
     """
     costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now)
     named = "model" if scope is RoiScope.MODEL else f"{scope}_id"
@@ -134,9 +133,9 @@ async def _rows(
 
 
 async def assets_without_rate(rates: Rates, wanted: Iterable[tuple[str, datetime]]) -> tuple[str, ...]:
-    """Load the rates of assets at moments, and return the assets that have none: amounts in them are left out.
+    """Load the rates of assets at moments, and return the assets without one, whose amounts are left out.
 
-    Credits have none in money: their list price is not what was paid for them.
+    Credits have no rate to money, because their list price is not their purchase price.
     """
     moments, left_out = defaultdict[str, set[datetime]](set), list[str]()
     for asset, at in wanted:

@@ -1,4 +1,4 @@
-"""Routes calls: ranks models and agents for a kind of task, draws one, and learns from what came of it."""
+"""Routing of calls: rank models and agents for a kind of task, draw one, and record the outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -40,11 +40,11 @@ from repositories.tenants import metadata
 from repositories.usage.model_price import PriceBook, PriceKey
 from runtime.identity import new_id
 
-#: The call by whose price models are compared before any cost is measured.
+#: The reference call by whose price models are compared without measured costs.
 REFERENCE = TokenUsage(input_tokens=1000, output_tokens=500)
-#: The most candidates of a decision.
+#: The maximum number of candidates of a decision.
 MOST_CANDIDATES = 20
-#: Where nobody names candidates: the most used models of this time, and agents that are paid by use for the kind.
+#: The period whose most used models are default candidates, with agents that are paid by use for the kind.
 USED_WITHIN = timedelta(days=30)
 _MOST_MODELS = MOST_CANDIDATES // 2
 _CURRENCY = "USD"
@@ -58,9 +58,9 @@ class CallToRoute:
         spender: whose budgets pace it.
         run_id: the run whose result will be the outcome; None for the decision's own id.
         candidates: names of models and ids of agents; empty for the default ones.
-        currency: of the wish; None for that of the budget that binds, or USD.
-        markup_e6: what is charged beyond the cost of a model, in 10^-6 of it.
-        granted_minor: how much of such costs granted credits pay, see `ledger.spends.MoneyCost`.
+        currency: of the constraints; None for that of the binding budget, or USD.
+        markup_e6: the markup on the cost of a model, in 10^-6 of it.
+        granted_minor: the maximum of such costs that granted credits pay, see `ledger.spends.MoneyCost`.
     """
 
     org_id: str
@@ -76,10 +76,10 @@ class CallToRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOutcome:
-    """What came of a routed call.
+    """Outcome of a routed call.
 
     Attributes:
-        source: `result` or `api`; `reference` is the result's id or who reported it.
+        source: `result` or `api`; `reference` is the result's id or the reporter.
         cost_pico: in the currency of the decision; None to read it from the usage of the run.
     """
 
@@ -92,11 +92,10 @@ class CallOutcome:
 async def decide(
     session: AsyncSession, book: PriceBook, question: CallToRoute, *, decided_by: str, command_id: str, now: datetime
 ) -> RoutingDecision:
-    """Choose a candidate and keep the odds, or return the decision that the command made.
+    """Choose a candidate and store the odds, or return the decision that the command made.
 
-    The rows read are those of the candidates, the budgets, the lots that the dearest candidate would take, and one
-    earlier decision, however many decisions there were. All amounts are converted at one price of a credit. No money
-    moves. Needs the platform's session.
+    It reads the candidates, the budgets, the lots for the most expensive candidate, and one earlier decision. All
+    amounts are converted at one price of a credit. No money moves. Needs the platform's session.
     """
     row = _new(question, decided_by, command_id, now)
     await lock_command(session, command_id)
@@ -134,10 +133,7 @@ async def decide(
 
 
 async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: CallOutcome, *, now: datetime) -> None:
-    """Write the outcome of a decision and add it to the sums, once; the same one again changes nothing.
-
-    The caller has locked the decision.
-    """
+    """Write the outcome of a decision and add it to the sums. Idempotent; the caller has locked the decision."""
     if row.choice is None:
         raise RoutingNoChoice("The decision has no choice, so it has no outcome.")
     if row.outcome_at is not None:
@@ -168,9 +164,8 @@ async def note_run_result(
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
-    Of several decisions it is that of the agent that the usage names, or that of no agent. The result of a run that
-    called other models only says nothing of the choice. The caller leaves out what agents report about their own work.
-    Needs the platform's session.
+    Of several decisions, it is that of the agent in the usage, or that without an agent. Runs that called only other
+    models are ignored. The caller leaves out self-reported results. Needs the platform's session.
     """
     found = await routes.lock_of_run(session, org_id, run_id, task_kind)
     if not found:
@@ -188,9 +183,9 @@ async def note_run_result(
 async def note_contract_result(
     session: AsyncSession, terms: Terms, outcome: CallOutcome, *, paid_minor: int, now: datetime
 ) -> None:
-    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`.
+    """Write the result of a contract as the outcome of the payer's decision, named by the contract's `external_id`.
 
-    Its cost is what the escrow has paid so far; without an exchange rate there is none.
+    The cost is what the escrow has paid so far, if there is an exchange rate.
     """
     own = await metadata.get(session, contract_id_of(terms.escrow_id), terms.payer_org_id)
     row = None
@@ -263,7 +258,7 @@ async def _candidates(
 async def _prices(
     session: AsyncSession, book: PriceBook, question: CallToRoute, names: Sequence[str], now: datetime
 ) -> Mapping[str, tuple[int, str] | None]:
-    """Return what a call of the reference size costs at each candidate, in pico of a currency; None without a price."""
+    """Return the cost of a reference call by candidate, in pico of a currency; None without a price."""
     agents = await routes.agent_terms(session, question.org_id, [name for name in names if is_id(name, "agt")])
     models = {name: PriceKey(name, None, now) for name in names if not is_id(name, "agt")}
     listed = await book.prices_of(session, models.values()) if models else {}
@@ -282,7 +277,7 @@ async def _prices(
 
 
 async def _take(rates: OwnRates, prices: Sequence[tuple[int, str]], left: PoolRemaining | None, now: datetime) -> None:
-    """Price a credit at the lots that the dearest candidate would take, where credits and money are compared."""
+    """Price a credit at the lots for the most expensive candidate, if credits and money are compared."""
     assets = {asset for _, asset in prices} | {rates.currency} | ({left.asset} if left is not None else set())
     if "CREDIT" not in assets:
         return
@@ -292,7 +287,7 @@ async def _take(rates: OwnRates, prices: Sequence[tuple[int, str]], left: PoolRe
 
 
 def _price_of_agent(terms: AgentTerms, kind: str, now: datetime) -> tuple[int, str] | None:
-    """Return what a task of an agent costs, in pico of a currency: by its purchase, else by its listed price."""
+    """Return the cost of an agent's task, in pico of a currency: by its purchase, else by its listed price."""
     agent, bought = terms
     if bought is not None and not is_over(bought.ends_at, now):
         if bought.usage_prices is None:
@@ -320,7 +315,7 @@ async def _converted(
 
 
 async def _in_currency(rates: OwnRates, pico: int, asset: str, now: datetime) -> int:
-    """Convert pico of an asset; raises `Invalid` without a rate."""
+    """Convert pico of an asset; `Invalid` without a rate."""
     if not pico or asset == rates.currency:
         return pico
     await rates.take(asset, Fraction(pico, minor_pico(asset)), now)
@@ -332,9 +327,9 @@ async def _in_currency(rates: OwnRates, pico: int, asset: str, now: datetime) ->
 async def _pace(
     session: AsyncSession, row: RoutingDecision, left: PoolRemaining, rates: OwnRates, now: datetime
 ) -> BudgetPace:
-    """Return the pace of the budget that binds, and note with the decision what the next one needs of it.
+    """Return the pace of the binding budget, and store the data for the next decision.
 
-    Decisions of a budget wait here for each other until their transactions end, so that each counts in the next one.
+    Decisions of a budget are serialised by a lock here, so that each counts in the next one.
     """
     left_pico = await _in_currency(rates, left.remaining_minor * minor_pico(left.asset), left.asset, now)
     await lock_command(session, f"routing:{left.control_id}")
@@ -362,7 +357,7 @@ async def _pace(
 
 
 async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:
-    """Return what the choice cost by the usage of the run; None if none was reported, or without a rate."""
+    """Return the cost of the choice by the usage of the run; None without usage or a rate."""
     costs = await routes.costs_of_run(session, row.org_id, row.run_id, choice)
     rates, total = _rates_of(session, row, now), 0
     try:
@@ -374,7 +369,7 @@ async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str,
 
 
 def _rates_of(session: AsyncSession, row: RoutingDecision, now: datetime) -> OwnRates:
-    """Return rates with the decision's price of a credit, so that a cost is compared with what was expected."""
+    """Return rates with the decision's price of a credit, so that actual and expected cost are comparable."""
     rates = OwnRates(session, row.currency, row.org_id)
     if row.priced_at is not None:
         rates.fix(row.priced_at, now)

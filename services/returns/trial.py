@@ -1,4 +1,4 @@
-"""Begins trials of agents, pays their stages as they come due, and stops those whose evidence is below the bar."""
+"""Trials of agents: creation, payment of due stages, and stop if the evidence misses a bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ from services.credits import spend_control
 from services.credits.spend_control import ControlCommand
 from services.returns import roi
 
-#: Who pays the stages.
+#: The actor that pays the stages.
 ACTOR = Actor(principal="trial", role=Role.OPERATOR)
-#: The longest period whose figures are read, in days.
+#: The maximum period of figures, in days.
 _LONGEST = 366
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRequest:
-    """A trial as requested; the amount is in minor units of the currency."""
+    """A requested trial; the amount is in minor units of the currency."""
 
     currency: str
     amount_minor: int
@@ -44,7 +44,7 @@ class TrialRequest:
 async def create(
     session: AsyncSession, actor: Actor, agent: Agent, wanted: TrialRequest, *, command_id: str, now: datetime
 ) -> Trial:
-    """Begin a trial, or return the one that its command began: it opens the agent's budget, with nothing in it yet.
+    """Create a trial with an empty budget of the agent, or return the one that its command created.
 
     The budget is below that of the agent's project in the currency, if there is one.
 
@@ -100,12 +100,12 @@ async def create(
 
 
 async def pay(session: AsyncSession, trial_id: str, *, matures: timedelta, now: datetime) -> Trial:
-    """Pay the stages that are due, each once: it raises the lifetime of the agent's budget; or stop the trial.
+    """Pay the due stages by raising the agent's lifetime budget, each once; or stop the trial.
 
     Args:
         session: of the platform.
         trial_id: the trial.
-        matures: how long revenue can be refunded; that of later days does not count.
+        matures: how long revenue can be refunded; later days do not count.
         now: the time.
     """
     row = await trials.locked(session, trial_id)
@@ -135,7 +135,7 @@ async def pay(session: AsyncSession, trial_id: str, *, matures: timedelta, now: 
 
 
 def stages_of(row: Trial) -> Sequence[TrialStage]:
-    """Read the stages of a trial back."""
+    """Parse the stages of a trial."""
     return [TrialStage.kept(each) for each in row.stages]
 
 

@@ -1,1 +1,1 @@
-"""What was consumed, and what it costs."""
+"""Recording, rating and charging of usage."""

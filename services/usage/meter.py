@@ -1,4 +1,4 @@
-"""Meters: created, charged and closed, by organizations and by operators. Needs the platform's session."""
+"""Creation, charging and closing of meters by organizations and operators. Needs the platform's session."""
 
 from datetime import datetime
 
@@ -12,12 +12,12 @@ from repositories.tenants import audit
 from repositories.usage import meter
 from runtime.identity import new_id
 
-#: The name of the meter that charges for collected calls unless another one does.
+#: The name of the default meter, which charges for collected calls unless another one does.
 DEFAULT_NAME = "Calls of models at cost"
 
 
 async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow:
-    """Insert a meter, or return the one that this command made."""
+    """Create a meter, or return the one that this command created."""
     made, is_new = await meter.add(session, row)
     if is_new:
         await audit.record(session, actor, "meter.create", made.id, {"name": made.name}, actor.org_id)
@@ -25,9 +25,9 @@ async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow
 
 
 async def charge_by_default(session: AsyncSession, actor: Actor, event_type: str, *, now: datetime) -> None:
-    """Make the meter that charges for collected calls at their own cost, unless it was made before. Idempotent.
+    """Create the default meter, which charges for collected calls at their own cost, unless it ever existed.
 
-    An operator who closes it has decided that these calls are free: it is not made again.
+    If an operator has closed it, these calls are free, and it is not created again.
     """
     row = MeterRow(
         id=new_id("mtr"),
@@ -50,7 +50,7 @@ async def charge_by_default(session: AsyncSession, actor: Actor, event_type: str
 
 
 async def charge(session: AsyncSession, actor: Actor, meter_id: str, *, now: datetime) -> MeterRow:
-    """Charge what a meter counts from now on. Idempotent."""
+    """Charge for a meter from now on. Idempotent."""
     is_new = await meter.mark_charged(session, meter_id, now)
     row = await meter.get(session, meter_id)
     if is_new:
@@ -61,7 +61,7 @@ async def charge(session: AsyncSession, actor: Actor, meter_id: str, *, now: dat
 
 
 async def close(session: AsyncSession, actor: Actor, meter_id: str, *, now: datetime) -> MeterRow:
-    """Close a meter: it counts nothing more. Idempotent.
+    """Close a meter, which ends its counting. Idempotent.
 
     Raises:
         Forbidden: it is charged, and the actor is no operator.

@@ -1,4 +1,4 @@
-"""Imports a price list: new and changed prices apply from a given time on; earlier calls keep their cost."""
+"""Import of a price list: new and changed prices apply from a given time on; earlier calls keep their cost."""
 
 from dataclasses import dataclass, replace
 
@@ -11,14 +11,14 @@ from repositories.usage import model_price as prices
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What an import did.
+    """Result of an import.
 
     Attributes:
-        added: models that had no price at that time.
-        changed: models whose price changes then.
-        unchanged: models that cost the same.
-        conflicts: models that have another price from the very same moment on, which stays: prices are not rewritten.
-        gone: models that have a price and are not in the list any more; their price stays.
+        added: models without a price at that time.
+        changed: models whose price changes.
+        unchanged: models with the same price.
+        conflicts: models with another price from the same moment on, which stays, because prices are immutable.
+        gone: models with a price that are no longer in the list; their price stays.
     """
 
     added: int

@@ -1,4 +1,4 @@
-"""The cost of model calls, at the time of the call. The cost of an agent's use is in `usage_of_agents`."""
+"""Cost of model calls at the time of the call. The cost of an agent's use is in `usage_of_agents`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,23 +17,23 @@ from repositories.usage.model_price import PriceBook, PriceKey, unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """The prices that usage is rated by: of models, and of uses of agents."""
+    """Prices of usage: of models, and of uses of agents."""
 
     prices: PriceBook
     uses: UseTerms = field(default_factory=UseTerms)
 
 
 class UseToRate(NamedTuple):
-    """One use to be rated: its model call, None if it was none, and its time."""
+    """A use to rate: its model call, if any, and its time."""
 
     call: ModelCall | None
     at: datetime
 
 
 async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[UseToRate]) -> list[Cost | Invalid | None]:
-    """Rate uses, each at the price of its time: returns the cost, None if there is nothing to rate, or the refusal.
+    """Rate uses, each at the price of its time; returns the cost, None without a call, or the refusal.
 
-    The use of a model without a price is refused, and never rated as zero.
+    The use of a model without a price is refused, never free.
     """
     wanted = [_wanted(use) for use in uses]
     asked = {price for each in wanted for price in each if price is not None}
@@ -48,7 +48,7 @@ async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[UseToRat
 
 
 def _wanted(use: UseToRate) -> list[PriceKey | None]:
-    """Return the prices that a use needs: of its call and of the call's tools. None where no model is named."""
+    """Return the keys of the prices of a call and its tools; None without a model."""
     calls = () if use.call is None else (use.call, *use.call.tools)
     return [None if call.model is None else PriceKey(call.model, call.provider or None, use.at) for call in calls]
 

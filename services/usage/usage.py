@@ -1,7 +1,7 @@
-"""Records usage events: each is validated and rated, and they are stored together with their sums.
+"""Recording of usage events: validation, rating, and storage together with their sums.
 
-An event is identified by its organization, source and id forever, so it is safe to send it again. A request is one
-transaction: accepted events are durable when the response is sent, and a failed request stores nothing.
+Organization, source and id identify an event forever, so it is safe to send it again. A request is one transaction:
+accepted events are durable when the response is sent, and a failed request stores nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ _OTHER = "An event with this source and id was accepted before with other conten
 
 
 class EventStatus(StrEnum):
-    """The outcome of an event."""
+    """Status of an event's recording."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -44,14 +44,14 @@ class EventStatus(StrEnum):
 
 
 class EventOutcome(NamedTuple):
-    """The outcome of one event of a request.
+    """Outcome of an event of a request.
 
     Attributes:
         status: accepted, a duplicate, or invalid.
-        id: our id of the event, if it was accepted.
-        error: why it is invalid.
-        source: as it was sent, if it could be read.
-        event_id: as it was sent, if it could be read.
+        id: our id of an accepted event.
+        error: the reason of an invalid event.
+        source: as sent, if it is readable.
+        event_id: as sent, if it is readable.
         cost: of an accepted event; None if it has none.
     """
 
@@ -64,7 +64,7 @@ class EventOutcome(NamedTuple):
 
 
 async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[object]) -> list[EventOutcome]:
-    """Record new events, and return the outcome of each document, in their order.
+    """Record new events, and return the outcomes of the documents, in order.
 
     Args:
         session: of the platform.
@@ -106,7 +106,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
 
 
 def _chosen(judged: Iterable[ValidatedEvent]) -> dict[UUID, ValidatedEvent]:
-    """Return which of several events with the same id is recorded: the first valid one, or else the first."""
+    """Return the indexes of events to record: of those with the same id, the first valid one, else the first."""
     chosen: dict[UUID, ValidatedEvent] = {}
     for each in judged:
         if each.digest not in chosen or (chosen[each.digest].refusal is not None and each.refusal is None):
@@ -195,7 +195,7 @@ def _row(delivery: Delivery, judged: ValidatedEvent, time_zone: str) -> dict[str
 
 
 def _charge(delivery: Delivery, judged: ValidatedEvent, time_zone: str) -> Mapping[str, object]:
-    """Return the columns that say how an event is charged; none if it is not charged."""
+    """Return the columns of an event's charge; none if it is not charged."""
     if judged.use is not None:
         return judged.use.row()
     charging = [meter.number for meter in judged.charging if meter.currency or judged.cost is not None]
@@ -211,7 +211,7 @@ def _charge(delivery: Delivery, judged: ValidatedEvent, time_zone: str) -> Mappi
 
 
 def _outcome(event: UsageEvent, judged: ValidatedEvent, number: UUID | None, known: int | None) -> EventOutcome:
-    """Return the outcome of an event: its new number if it was written, else compared with the event of the same id."""
+    """Return the outcome of an event: accepted if it was written, else by comparison with the event of the same id."""
     said = event.source, event.id
     if known is not None:
         if event.content == known:

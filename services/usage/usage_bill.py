@@ -1,4 +1,4 @@
-"""Puts usage events in arrears on the bills of their months; an operator can void one until its bill is sealed.
+"""Bills of usage in arrears: adding events to the bill of their month, and voiding them until it is sealed.
 
 Events that exceed the maximum of an invoice are refused.
 """
@@ -64,9 +64,9 @@ async def put_on_bills(
 
 
 async def _refuse_too_much(session: AsyncSession, context: ValidationContext, placed: Sequence[_Placed]) -> None:
-    """Refuse events that would exceed the maximum of an invoice, together with usage that is not invoiced yet.
+    """Refuse events that would exceed the maximum of an invoice together with uninvoiced usage.
 
-    Transactions add to a bill concurrently. Only those that add a large amount, or add to a large bill, take turns.
+    Transactions add to a bill concurrently. Only large additions, or those to a large bill, are serialised.
     """
     if not placed:
         return
@@ -96,7 +96,7 @@ async def _refuse_too_much(session: AsyncSession, context: ValidationContext, pl
 async def _tell(
     session: AsyncSession, context: ValidationContext, new: Sequence[_Placed], unbilled: UnbilledTotal
 ) -> None:
-    """Raise an alert if the usage reaches most of the limit of the terms, with the events that are new."""
+    """Raise an alert if the usage, with the new events, is near the limit of the terms."""
     usual = context.delivery.arrears
     if usual is None:
         return
@@ -109,7 +109,7 @@ async def _tell(
 
 
 def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[BilledAmount]]:
-    """Return the amount that events add to each month, rated once for each meter, which gives the same sum."""
+    """Return the additions of events by month, added up by meter before rating, which gives the same sum."""
     added: dict[date, dict[tuple[PriceSource, str], BilledAmount]] = {}
     for each in placed:
         of_month = added.setdefault(each.month, {})
@@ -128,7 +128,7 @@ async def _unbilled(session: AsyncSession, context: ValidationContext, placed: S
 
 
 async def voidable(session: AsyncSession, org_id: str, event: UUID) -> BilledEvent | None:
-    """Return the bill of an event that can be voided, or is void; None where the event is on no bill. Raises as `void`.
+    """Return the bill of an event that is void or can be voided; None without a bill. Errors as in `void`.
 
     An open bill is not sealed until the transaction ends.
     """
@@ -136,25 +136,22 @@ async def voidable(session: AsyncSession, org_id: str, event: UUID) -> BilledEve
     if found is not None and not found.is_void:
         connection = await driver_connection(session)
         if not await usage_void.keep_open(connection, org_id, found):
-            raise NotVoidable(
-                "The event is on a bill that is sealed, and an invoice has it or will. Issue a credit note for the "
-                "invoice instead."
-            )
+            raise NotVoidable("The event's bill is sealed for an invoice. Issue a credit note for the invoice instead.")
     return found
 
 
 async def void(session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime) -> None:
-    """Take an event off its open bill for good; voiding it again changes nothing.
+    """Remove an event from its open bill permanently. Idempotent.
 
-    The event stays in the log and in what usage adds up to by day.
+    The event stays in the log and in the daily sums of usage.
 
     Args:
         session: of the platform.
         actor: the operator.
-        org_id: whose event it is.
-        event: which one; it is on a bill.
-        reason: why, for the audit trail.
-        at: when.
+        org_id: the organization.
+        event: the id of the event, which is on a bill.
+        reason: for the audit trail.
+        at: the time.
 
     Raises:
         NotVoidable: the bill is sealed, or does not hold what the event costs.

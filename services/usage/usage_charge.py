@@ -1,7 +1,7 @@
-"""Charges usage events to the credits of their organizations, each exactly once.
+"""Charging of usage events to the credits of their organizations, each exactly once.
 
-The meters that charge an event are stored with it, so every accepted event is found here, however late it commits. The
-spends and the mark that their events are charged commit together, and each spend's key is made of its event's id.
+The meters that charge an event are stored with it, so every accepted event is found, however late it commits. A spend
+and the mark on its event commit together, and the spend's key is derived from the event's id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,14 +37,14 @@ from repositories.usage.usage_charge import DueCharge
 from repositories.usage.usage_paid import Lots
 from runtime.database import driver_connection
 
-#: After how long an event that could not be charged is tried again.
+#: The delay until an event that could not be charged is tried again.
 AGAIN = timedelta(hours=1)
 #: The principal of the spends.
 PRINCIPAL = "usage-charges"
 _WHY = {
-    WaitReason.RATE: "cost something in a currency that has no exchange rate",
-    WaitReason.AMOUNT: "cost more than one charge may be, or than their organization may owe",
-    WaitReason.EVENT: "lie in a month that was detached",
+    WaitReason.RATE: "cost money in a currency without an exchange rate",
+    WaitReason.AMOUNT: "exceed the maximum of a charge, or of the organization's debt",
+    WaitReason.EVENT: "belong to a month that was detached",
     WaitReason.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
     WaitReason.CREDITS: "report uses of agents for which the credits do not suffice",
     WaitReason.LIMIT: "report uses of agents that a spend control refuses",
@@ -53,7 +53,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class ChargedPage:
-    """How many events were charged, how many wait, and whether more may be due."""
+    """Result of charging a page of events: charged, waiting, and whether more may be due."""
 
     charged: int
     waiting: int
@@ -62,19 +62,19 @@ class ChargedPage:
 
 @dataclass(slots=True)
 class _Charging:
-    """The inputs and results of charging one organization.
+    """Inputs and results of charging an organization.
 
     Attributes:
-        rules: how costs in money are charged.
-        rates: exchange rates at that time, from the currency in which credits are sold, by quote currency.
-        paid: what spends have captured and still hold for calls that they pay in part, by the digest of the call.
-        lots: which credits these spends have captured, see `repositories.usage.usage_paid.lots`.
+        rules: the rules for costs in money.
+        rates: exchange rates from the currency of credit sales, by quote currency.
+        paid: amounts captured and still held by spends for calls that they pay in part, by the digest of the call.
+        lots: the lots that these spends have captured, see `repositories.usage.usage_paid.lots`.
         months: the charged quantity of each meter and month.
-        room_minor: how much can still be charged before the organization's debt reaches its maximum.
-        billed: the quantity of each meter and month on sealed bills, which counts before what is charged now.
+        room_minor: the maximum that can be charged until the organization's debt reaches its maximum.
+        billed: the quantity of each meter and month on sealed bills, which precedes the charges of now.
         changed: the meters and months whose charged quantity has changed.
-        spent: the spend and the amount of each charged event.
-        waiting: the reason of each event that was not charged.
+        spent: spend and amount of each charged event.
+        waiting: the reason for each event that was not charged.
     """
 
     org_id: str
@@ -99,14 +99,14 @@ async def charge_due(
 ) -> ChargedPage:
     """Charge the due usage events of an organization.
 
-    A spend control or the balance does not prevent a charge, because the usage has happened: it is forced.
+    Neither a spend control nor the balance prevents a charge of past usage: it is forced.
 
     Args:
         session: of the platform.
-        org_id: the organization. Uses of agents are left out, see `services.usage.usage_of_agents`.
-        due_before: later events are left to the next run.
-        at: the time of the charges, whose windows of spend controls they count in.
-        rules: how costs in money are charged.
+        org_id: the organization. Uses of agents are excluded, see `services.usage.usage_of_agents`.
+        due_before: events due later are left to the next run.
+        at: the time of the charges, in whose windows of spend controls they count.
+        rules: the rules for costs in money.
         limit: the maximum number of events; the organization's credits are locked until the transaction ends.
     """
     # Locked before the balance, as by everything that may create a debt. A concurrent run waits here.
@@ -139,9 +139,9 @@ async def charge_due(
 
 
 async def _charge(work: _Charging, group: Sequence[DueCharge]) -> None:
-    """Charge events together; if the ledger refuses them, charge each half by itself.
+    """Charge events together; if the ledger refuses them, charge each half alone.
 
-    Tiered prices depend on the quantity charged before, so events after one that waits are rated without it.
+    Tiered prices depend on the quantity charged before, so events after a waiting one are rated without it.
     """
     months = dict(work.months)
     charged, waiting = _price(work, group, months)
@@ -169,7 +169,7 @@ async def _charge(work: _Charging, group: Sequence[DueCharge]) -> None:
 
 
 async def _room(connection: asyncpg.Connection, org_id: str) -> int:
-    """Return how much an organization can be charged before its debt reaches the maximum of one amount.
+    """Return the maximum charge until an organization's debt reaches the maximum of an amount.
 
     Without this limit, reported quantities could overflow the 64-bit sums of the ledger.
     """
@@ -181,10 +181,7 @@ async def _room(connection: asyncpg.Connection, org_id: str) -> int:
 def _price(
     work: _Charging, group: Sequence[DueCharge], months: dict[tuple[int, date], Decimal]
 ) -> tuple[dict[UUID, EventCharge], dict[UUID, WaitReason]]:
-    """Return the charges of events, and the reasons why others wait.
-
-    Adds the charged quantities to `months`.
-    """
+    """Return the charges of events, and the reasons of waiting ones; add charged quantities to `months`."""
     charged: dict[UUID, EventCharge] = {}
     waiting: dict[UUID, WaitReason] = {}
     room_minor = work.room_minor
@@ -225,7 +222,7 @@ def _charge_of(work: _Charging, due: DueCharge, months: Mapping[tuple[int, date]
 async def _paid(
     session: AsyncSession, spending: Spending, org_id: str, due: Sequence[DueCharge], at: datetime
 ) -> dict[UUID, usage_paid.Payment]:
-    """Return what spends have paid for calls that name them, by the calls' digests; their reservations are locked."""
+    """Return the payments of spends for calls that name them, by digest; their reservations are locked."""
     naming: dict[UUID, UUID] = {}
     beyond: dict[UUID, str] = {}
     for each in due:
@@ -248,9 +245,9 @@ def _rest(work: _Charging, due: DueCharge, charge: EventCharge) -> EventCharge:
 
 
 async def _capture(work: _Charging, due: DueCharge, charge: EventCharge) -> EventCharge:
-    """Capture what the open hold for a call pays, and return the rest of its charge.
+    """Capture the open hold for a call, and return the rest of its charge.
 
-    The hold pays first; otherwise it could be captured afterwards, in addition to the charge.
+    The hold pays first, because it could otherwise be captured afterwards, in addition to the charge.
     """
     paid = None if due.digest is None else work.paid.get(due.digest)
     if paid is None:
@@ -276,9 +273,9 @@ def _lots_of(lots: Lots, paid: usage_paid.Payment) -> list[PaidCredits]:
 
 
 async def _returned(work: _Charging, due: DueCharge, paid: usage_paid.Payment, charge: EventCharge) -> int:
-    """Refund the granted credits that a spend has captured for a call beyond their part of the month; return how many.
+    """Refund granted credits that a spend captured for a call beyond their monthly maximum; return the amount.
 
-    The client captures credits in their order, whatever they are worth, and granted ones come first.
+    The client captures credits in their order, regardless of value, and granted ones are first.
     """
     cost, returned = cost_in_money(charge), 0
     if cost is None or not charge.has_own or paid.captured_minor <= sum(lot[0] for lot in _lots_of(work.lots, paid)):
@@ -291,7 +288,7 @@ async def _returned(work: _Charging, due: DueCharge, paid: usage_paid.Payment, c
 
 
 def cost_in_money(charge: EventCharge) -> MoneyCost | None:
-    """Return what credits pay of a charge by what was paid for them; None if that is nothing."""
+    """Return the part of a charge that credits pay at their purchase price; None if it is zero."""
     if not charge.pico:
         return None
     # Meters have the platform's own prices, which granted credits pay without a limit.
@@ -313,7 +310,7 @@ def _spend(due: DueCharge, charge: EventCharge) -> NewSpend:
 
 
 async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[tuple[UUID, int]]:
-    """Charge spends, and force those that are refused; return their ids and the credits that they took."""
+    """Make spends, forcing refused ones; return their ids and amounts of credits."""
     taken = []
     for spend, answer in zip(spends, await work.spending.charge_many(spends, at=work.at), strict=True):
         if answer.outcome is SpendOutcome.CONFLICT:
@@ -328,15 +325,15 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[tuple[UUID,
 async def void(
     session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime
 ) -> UsageChargeRow:
-    """Void a waiting event, so that it is never charged. Idempotent.
+    """Void a waiting event permanently. Idempotent.
 
     Args:
         session: of the platform.
         actor: the operator.
-        org_id: whose event it is.
-        event: which one.
-        reason: why, for the audit trail.
-        at: when.
+        org_id: the organization.
+        event: the id of the event.
+        reason: for the audit trail.
+        at: the time.
 
     Raises:
         NotFound: the organization has no such event that is charged.
@@ -354,7 +351,7 @@ async def void(
 
 
 async def voidable(session: AsyncSession, org_id: str, event: UUID, *, lock: bool = False) -> UsageChargeRow:
-    """Return the charge of an event that can be voided, or is void. Raises as `void`."""
+    """Return the charge of an event that is void or can be voided. Errors as in `void`."""
     row = (await charges.of_events(session, org_id, [event], lock=lock)).get(event)
     if row is None:
         raise NotFound("The organization has no such event, or it is not charged.")
@@ -367,7 +364,7 @@ async def voidable(session: AsyncSession, org_id: str, event: UUID, *, lock: boo
 async def postpone(
     session: AsyncSession, org_id: str, waiting: Mapping[UUID, WaitReason], *, until: datetime, at: datetime
 ) -> None:
-    """Record why events are not charged and when they are tried again; raise an alert once a day for each reason."""
+    """Record the reason of waiting events and the next try; raise an alert once a day for each reason."""
     for reason in sorted(set(waiting.values())):
         events = [event for event, why in waiting.items() if why is reason]
         await charges.postpone(session, org_id, events, reason, until)

@@ -1,7 +1,7 @@
-"""Usage events that report the use of a marketplace agent: the agreed price, and the charge.
+"""Uses of marketplace agents that usage events report: agreed price, and charge.
 
-The price and the creator's share are fixed when the event is accepted. It is charged like any other use: spend controls
-and the balance can refuse it, it is never forced, and the creator gets a share once it is paid.
+Price and creator's share are fixed when the event is accepted. Spend controls and the balance can refuse the charge,
+which is never forced, and the creator gets its share once the use is paid.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -32,13 +32,13 @@ from services.marketplace.marketplace import current_purchase
 from services.marketplace.marketplace_use import ACTION, UsePrices, UseResult, charge_agreed, use_prices
 from services.usage.usage_charge import AGAIN, PRINCIPAL, postpone
 
-#: The longest time until what was refused is tried again.
+#: The maximum delay until a refused charge is tried again.
 _LONGEST = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedUse:
-    """Units of a meter of a marketplace agent, and their cost by the prices of its purchase."""
+    """Units of a marketplace agent's meter, and their cost by the prices of the purchase."""
 
     sold: UsePrices
     meter: str
@@ -46,7 +46,7 @@ class ReportedUse:
     price_minor: int
 
     def cost(self) -> Cost:
-        """Return what the event costs: the price of the use, with its shares."""
+        """Return the cost: the price of the use, with its shares."""
         sold = self.sold
         return cost_of_use(
             sold.agent_id, sold.payee_org_id, self.price_minor, shares_of(self.price_minor, sold.creator_bps)
@@ -72,7 +72,7 @@ class ReportedUse:
 async def sold_to(
     session: AsyncSession, org_id: str, agent_ids: Collection[str], *, terms: UseTerms, now: datetime
 ) -> dict[str, UsePrices | DomainError]:
-    """Return what uses of agents cost an organization now, or why they are not sold to it."""
+    """Return the present prices of agents for an organization, or why they are not sold to it."""
     found: dict[str, UsePrices | DomainError] = {}
     for agent_id in sorted(agent_ids):
         try:
@@ -88,10 +88,10 @@ async def sold_to(
 async def unpaid_agents(
     session: AsyncSession, org_id: str, agents: Iterable[Agent], *, now: datetime
 ) -> dict[str, Invalid]:
-    """Return refusals of events about other organizations' agents that are priced by usage, by agent.
+    """Return by agent the refusals of events about other organizations' agents that are priced by usage.
 
-    They apply to events that do not name the agent as the payee. Only uses of agents in the organization's library are
-    charged and shared. Agents whose purchase price includes their uses are left out.
+    They apply to events without the agent as payee. Only uses of agents in the organization's library are charged and
+    shared. Agents whose purchase price includes their uses are left out.
     """
     found = {}
     for agent in sorted(agents, key=lambda each: each.id):
@@ -108,7 +108,7 @@ async def unpaid_agents(
 
 
 def reported_use(event: UsageEvent, sold: Mapping[str, UsePrices | DomainError]) -> ReportedUse | None:
-    """Return the use that an event reports; None if it reports none, or a spend has paid it already."""
+    """Return the use that an event reports; None without one, or if a spend has paid it."""
     agent_id = event.get(PAYEE)
     if agent_id is None or event.get("spend_id") is not None:
         return None
@@ -116,7 +116,7 @@ def reported_use(event: UsageEvent, sold: Mapping[str, UsePrices | DomainError])
 
 
 def use_of(sold: UsePrices | DomainError, meter: str | None, quantity: object) -> ReportedUse:
-    """Return the use of so many units of a meter, by what `sold_to` has found. Raises as `reported_use`."""
+    """Return the use of `quantity` units of a meter, at a price of `sold_to`. Errors as in `reported_use`."""
     if isinstance(sold, DomainError):
         raise sold
     units = units_of(quantity_of(quantity))
@@ -128,7 +128,7 @@ def use_of(sold: UsePrices | DomainError, meter: str | None, quantity: object) -
 async def charge(
     session: AsyncSession, org_id: str, event: UUID, *, due_before: datetime, at: datetime, sharing: Sharing
 ) -> bool:
-    """Charge a reported use, or leave it waiting if it exceeds a limit or the credits; return whether it was charged.
+    """Charge a reported use, or postpone it if it exceeds a limit or the credits; return whether it was charged.
 
     Needs the platform's session.
     """

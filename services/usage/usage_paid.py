@@ -1,4 +1,4 @@
-"""Calls in a spend log that name the spend that paid for them: a spend pays for one call, of its owner only."""
+"""Claims of calls in a spend log that a spend has paid for them; a spend pays for one call of its owner."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ log = structlog.get_logger("bursar.usage")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The result of checking the spends that calls name.
+    """Result of checking the spends that calls name.
 
     Attributes:
-        charged: the events that no spend has paid for in full, without the spend that they name.
-        partly: those of them that a spend has paid in part; what it has captured is deducted from their charge.
-        later: events to be sent again later, because their spend is not captured yet.
+        charged: the events that are not paid in full, without the named spend.
+        partly: those of them that are paid in part; the captured amount is deducted from their charge.
+        later: events to send again later, because their spend is not captured yet.
     """
 
     charged: Mapping[UUID, UsageEvent] = field(default_factory=dict)
@@ -41,16 +41,16 @@ async def check_claims(
     paying: Mapping[str, int | None],
     now: datetime,
 ) -> Claims:
-    """Check the spends that calls in a spend log name, and note those that have paid for a call.
+    """Check the spends that calls in a spend log name, and record those that have paid for a call.
 
     Events of other sources are not checked.
 
     Args:
         session: of the platform.
-        org_id: whose events they are.
-        events: by what each is known by.
+        org_id: the organization.
+        events: by digest.
         paying: the actions that pay for calls, see `domain.usage.paid_call.check_payment`.
-        now: when they came in.
+        now: the time of receipt.
     """
     naming = {
         digest: spend_id
@@ -84,7 +84,7 @@ async def check_claims(
 async def proven_spends(
     session: AsyncSession, org_id: str, secrets: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
-    """Return, of spends with the secrets that callers gave for them, the pairs that the organization made."""
+    """Return the pairs of spend and secret that prove that the organization made the spend."""
     if not secrets:
         return set()
     found = await spend.named(session, org_id, {spend_id for spend_id, _ in secrets})

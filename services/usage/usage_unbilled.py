@@ -1,4 +1,4 @@
-"""The total of an organization's usage that is on no invoice yet."""
+"""Total of an organization's uninvoiced usage."""
 
 from collections.abc import Collection
 from datetime import date
@@ -10,21 +10,21 @@ from domain.usage.charge_model import parse_charge
 from repositories.usage import meter, usage_bill
 from runtime.database import driver_connection
 
-#: A month later than that of any bill.
+#: A month after that of any bill.
 _EVER = date.max
 
 
 async def unbilled_usage(
     session: AsyncSession, org_id: str, currency: str, places: Collection[tuple[date, str]] = (), *, markup_e6: int = 0
 ) -> UnbilledTotal:
-    """Return the total of all months, and the quantities that meters have counted so far.
+    """Return the total of all months, and the quantities of meters so far.
 
     Args:
         session: of the platform.
         org_id: the organization.
         currency: of its bills.
-        places: months and meters that are counted besides, because events are about to be added to them.
-        markup_e6: what is charged beyond the cost of calls of models.
+        places: additional months and meters, to which events are about to be added.
+        markup_e6: the markup on the cost of model calls.
     """
     connection = await driver_connection(session)
     found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)

@@ -1,4 +1,4 @@
-"""What an organization in arrears has not paid, against the limit of its billing terms."""
+"""Limit on unpaid usage and invoices of an organization in arrears."""
 
 from datetime import datetime
 
@@ -18,12 +18,12 @@ from services.usage.usage_unbilled import unbilled_usage
 
 
 async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at: datetime) -> Invalid | None:
-    """Return why an organization's usage that asks first is refused; None if it is not.
+    """Return why usage that is authorized before is refused, or None.
 
     Args:
         session: of the platform.
         org_id: the organization.
-        usual: the platform's settings, whose limit applies where terms state none.
+        usual: the platform's settings, with the default limit.
         at: the time.
     """
     version = await billing_terms.version_at(session, org_id, at)
@@ -36,10 +36,7 @@ async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at
 async def alert_near_limit(
     session: AsyncSession, org_id: str, terms: BillingTerms, usual: ArrearsRules, *, unbilled_pico: int, at: datetime
 ) -> None:
-    """Raise an alert, once a month each, if most of the limit or all of it is reached.
-
-    The usage has happened, so none of it is refused.
-    """
+    """Raise an alert, once a month each, if the limit is near or reached; past usage is not refused."""
     found = await _standing(session, org_id, terms, usual, unbilled_pico)
     if not found.is_near_limit:
         return

@@ -1,4 +1,4 @@
-"""Validates and rates usage events: their references, the meters that read them, their cost, and who pays for them."""
+"""Validation and rating of usage events: references, meters, cost, and payer."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,19 +29,19 @@ from services.usage import usage_paid
 from services.usage.rating import Rates, UseToRate, rate_uses
 from services.usage.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
 
-#: The digest that identifies an event, and the hash of its contents.
+#: The digest that identifies an event, and the hash of its content.
 EventKey = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The sender of events, their organization, the time, and how old they may be.
+    """Sender, organization and time of a request with events, and their maximum age.
 
     Attributes:
-        key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
+        key: the sender's key, which restricts references; None for the platform's own senders, which may reference
             everything of the organization.
         paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.check_claims`.
-        arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
+        arrears: the settings of usage in arrears; None without alerts about its limit.
     """
 
     actor: Actor
@@ -56,17 +56,17 @@ class Delivery:
 
 @dataclass(slots=True, kw_only=True)
 class ValidatedEvent:
-    """The result of validating an event.
+    """Result of validating an event.
 
     Attributes:
         digest: identifies it.
-        readings: the quantities that meters have read.
+        readings: the readings of meters.
         charging: the meters that charge for it in credits.
-        billed: the amounts that go on a bill instead, in arrears.
-        use: the use of a marketplace agent that it reports, which is charged instead of both.
-        call: the model call that it reports.
+        billed: instead of charges, the additions to a bill in arrears.
+        use: instead of both, the reported use of a marketplace agent.
+        call: the reported model call.
         cost: of the call.
-        refusal: why it is refused, unless it was recorded before.
+        refusal: the reason to refuse it, unless it was recorded before.
     """
 
     event: UsageEvent
@@ -82,18 +82,18 @@ class ValidatedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationContext:
-    """The data that events are validated by, read once for all events of a request.
+    """Data for validating the events of a request, read once.
 
     Attributes:
-        delivery: the sender and the time.
-        agents: the agents that events name, by id.
-        sold: the prices of the named marketplace agents, or why they are not sold to the organization.
-        unpaid: agents of other organizations that are paid by usage, whose work has to be reported as a use.
+        delivery: sender and time.
+        agents: the referenced agents, by id.
+        sold: the prices of the referenced marketplace agents, or why they are not sold to the organization.
+        unpaid: by agent of another organization that is priced by usage, the refusal unless its use is reported.
         known: the agents, departments and projects of the organization.
         meters: by type of event.
-        spends: the named spends that exist, and whether each has paid something or still may.
+        spends: the referenced spends, and whether each has paid something or still may.
         claims: the result of checking spends that pay for calls.
-        terms: how the organization pays.
+        terms: the billing terms of the organization.
         scopes: a cache of checked combinations of agent, department and project.
         charges: a cache of the prices of meters.
     """
@@ -118,14 +118,14 @@ class ValidationContext:
 
     @property
     def in_arrears(self) -> bool:
-        """Whether the organization is invoiced for its usage, and does not pay with credits."""
+        """Whether the organization is invoiced for usage instead of paying with credits."""
         return self.terms.mode is UsageMode.ARREARS
 
 
 async def context_of(
     session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
 ) -> ValidationContext:
-    """Read the context of all events of one request. The organization cannot be closed before the transaction ends."""
+    """Read the context of a request; the organization cannot be closed until the transaction ends."""
     held = await billing_terms.version_at_if_open(session, delivery.org_id, delivery.at)
 
     attributes = [each.attributes for each in events]
@@ -158,7 +158,7 @@ async def context_of(
 async def validate_events(
     session: AsyncSession, context: ValidationContext, events: Mapping[EventKey, UsageEvent]
 ) -> dict[EventKey, ValidatedEvent]:
-    """Validate and rate events; returns each with its readings and cost, or with its refusal."""
+    """Validate and rate events; each result has readings and cost, or a refusal."""
     judged = {said: _judge_one(context, event, said[0]) for said, event in events.items()}
     good = [each for each in judged.values() if each.refusal is None and each.use is None]
     uses = [UseToRate(call=each.call, at=each.event.occurred_at) for each in good]
@@ -178,7 +178,7 @@ async def validate_events(
 def _bill(context: ValidationContext, judged: ValidatedEvent) -> None:
     """Replace the charge of an event by amounts on a bill, if the organization pays in arrears.
 
-    An event that a spend pays, or pays in part, is charged to credits all the same.
+    An event that a spend pays fully or in part is still charged to credits.
     """
     is_paid = judged.event.get("spend_id") is not None or judged.digest in context.claims.partly
     if not context.in_arrears or is_paid:
@@ -209,9 +209,9 @@ def _own_cost(judged: ValidatedEvent) -> EventCost | None:
 
 
 def _unrated(judged: ValidatedEvent) -> Invalid | None:
-    """Return the refusal of an event that is charged at cost and has no cost.
+    """Return the refusal of an event that is charged at cost but has none.
 
-    The platform's collector may send such events: for calls that failed or that a cache answered.
+    Collected events are allowed, because calls may have failed or been served by a cache.
     """
     if judged.event.is_collected or all(meter.currency for meter in judged.charging):
         return None
@@ -221,9 +221,9 @@ def _unrated(judged: ValidatedEvent) -> Invalid | None:
 
 
 def _unread(judged: ValidatedEvent) -> Invalid | None:
-    """Return the refusal of a call that had a cost at the proxy, but to which no price here applies.
+    """Return the refusal of a call with a cost at the proxy, but without a price here.
 
-    Otherwise calls for images or speech, whose log rows contain no quantities, would be free without anybody noticing.
+    Otherwise calls for images or speech, whose log rows have no quantities, would silently be free.
     """
     is_free = judged.cost is not None and not judged.cost.cost_pico
     if not (is_free and judged.event.is_collected and has_unread_cost(judged.event.data)) or any(
@@ -268,8 +268,8 @@ def _judge_one(context: ValidationContext, event: UsageEvent, digest: UUID) -> V
 def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_platforms: bool) -> list[Reading]:
     """Read an event by its meters.
 
-    If an organization's own meter, which charges nothing, cannot read an event that the platform sends, the event is
-    still counted by the others. Otherwise the organization could keep it from being charged.
+    If an organization's own uncharged meter cannot read an event that the platform sends, the others still count it.
+    Otherwise the organization could prevent the charge.
     """
     found = []
     for meter in meters:
@@ -296,10 +296,9 @@ def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
 
 
 def _check_agent(context: ValidationContext, event: UsageEvent) -> None:
-    """Refuse an event about another organization's agent that is paid by usage, if the event does not report the use.
+    """Refuse an event about another organization's agent that is priced by usage, unless it reports the use.
 
-    Events of the platform's collector pass: the caller of the proxy names the agent, and refusing the event would make
-    the call free.
+    Collected events pass, because the caller names the agent, and a refusal would make the call free.
     """
     agent_id = event.get("agent_id")
     refusal = context.unpaid.get(agent_id or "")
@@ -310,12 +309,12 @@ def _check_agent(context: ValidationContext, event: UsageEvent) -> None:
 
 
 def _attributed(context: ValidationContext, event: UsageEvent) -> UsageEvent:
-    """Return the event with the attribution of its sender's key added, if it names none.
+    """Add the attribution of the sender's key to an event without one.
 
-    It may name agents of other organizations that are listed publicly, to report their work.
+    Publicly listed agents of other organizations may be referenced, to report their work.
 
     Raises:
-        InvalidEvent: it names something that does not exist, or that the key may not use.
+        InvalidEvent: a reference does not exist, or is not allowed for the key.
     """
     asked = event.get("agent_id"), event.get("department_id"), event.get("project_id")
     scope = context.scopes.get(asked)

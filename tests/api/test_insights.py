@@ -170,7 +170,7 @@ async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
     (order,) = good(await buyer.owner.get("/purchase-orders?status=needs_approval"))["data"]
     assert (order["id"], order["amount"], order["term"]) == (taken["taken"]["purchase_order_id"], "120.00", "year")
     (before,) = order["alternatives"]
-    assert (before["name"], before["cost"]) == ("What was bought before", "33.00")
+    assert (before["name"], before["cost"]) == ("The earlier purchase", "33.00")
     grant = {"digest": order["digest"]}
     refused(
         await buyer.finance.post(f"/purchase-orders/{order['id']}/grant", grant, key=new_key()), 403, "approval.own"

@@ -265,7 +265,7 @@ def test_code_and_digest_have_words() -> None:
     code = render_notification(CODE, CODE, "nch_1", {"code": "012345"}, "de", formats_of("de"))
     assert "012345" in code.subject
     told = render_digest([code], "en", 3)
-    assert (told.subject, told.paragraphs[-1]) == ("3 notifications", "And 2 more, which your inbox has.")
+    assert (told.subject, told.paragraphs[-1]) == ("3 notifications", "And 2 more in your inbox.")
 
 
 def person(principal: str, role: Role = Role.OWNER, *channels: str, **off: str) -> Person:

@@ -215,7 +215,7 @@ def test_sentences_say_what_is_left_and_when_there_is_more() -> None:
         "Only 5.00 USD of 25.00 are left today in the budget of agent Ada; more on 2026-01-19 00:00 UTC."
     )
     assert sentence_of_refusal("uses", BINDING) == (
-        "No purchase is left today in the budget of agent Ada; more on 2026-01-19 00:00 UTC."
+        "No purchases are left today in the budget of agent Ada; more on 2026-01-19 00:00 UTC."
     )
     whole = replace(BINDING, window=None, resets_at=None)
     assert (

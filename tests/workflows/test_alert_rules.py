@@ -41,7 +41,7 @@ async def test_a_run_looks_at_what_is_due_and_ends(database: Database, timeskip_
         for count in (1, 0):
             handle = await client.start_workflow(AlertRulesWorkflow.run, id=new_id("rules"), task_queue=queue)
             assert (await handle.result()).count == count
-            assert "Rules looked at" in str(await handle.query("__temporal_workflow_metadata"))
+            assert "Rules evaluated" in str(await handle.query("__temporal_workflow_metadata"))
             await replay_and_keep(await handle.fetch_history(), "alert-rules/completed")
     async with database.platform() as session:
         (raised,) = (await alerts.page(session, ListFilter(org_id=org_id, limit=10), open_only=True)).rows

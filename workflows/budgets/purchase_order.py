@@ -1,4 +1,4 @@
-"""PurchaseOrderWorkflow: waits for the approval of a purchase, and declines it when nobody answers."""
+"""PurchaseOrderWorkflow: waits for the approval of a purchase, and declines it without an answer in time."""
 
 from contextlib import suppress
 
@@ -30,19 +30,19 @@ with workflow.unsafe.imports_passed_through():
 class PurchaseOrderWorkflow:
     """Waits until an order is granted or refused in the books, or its time to answer is over.
 
-    The persons were asked in the transaction that made the order; the API decides in the books and sends news.
+    The transaction that made the order asked the approvers; the API decides in the books and signals the run.
 
     Messages:
         updates `grant` and `refuse` of operators from the Temporal UI; a declined one is shown. Signal `news`: the
         order was decided.
-    Ends when: the order does not wait any more, and every handler has answered.
+    Ends when: the order no longer waits for approval, and every handler has answered.
     Continues as new: never; it lasts for days and has a few events.
     Compensates: nothing; an order that waits holds nothing.
     """
 
     @workflow.init
     def __init__(self, start: PurchaseOrderInput) -> None:
-        """Know nothing yet: the books hold it."""
+        """Start without state, which is read from the books."""
         self._start = start
         self._purchase: WaitingPurchase | None = None
         self._news = False

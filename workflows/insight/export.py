@@ -22,15 +22,15 @@ with workflow.unsafe.imports_passed_through():
 
 #: The time limit of one file, and of its heartbeats.
 FILE_TIMEOUT, HEARTBEAT = timedelta(hours=2), timedelta(seconds=30)
-#: How long it waits before it asks again whether older transactions have ended: longer each time.
+#: The first and the longest pause between checks whether older transactions have ended; each is longer.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=2)
 
 
 @workflow.defn(name="export")
 class ExportWorkflow:
-    """Writes an export file by file, each of up to a million rows. A run of one that is done deletes its files.
+    """Writes the files of an export, each of up to a million rows; for a finished export, deletes its files.
 
-    Messages: none; an order over HTTP starts it, and the sweep where it has none or its files are due to be deleted.
+    Messages: none; a request over HTTP starts it, and the sweep if the run is missing or the files have expired.
     Ends when: the manifest is written, or the files are deleted.
     Continues as new: when the server suggests it, between two files.
     Compensates: nothing; a file that was not recorded is written again.

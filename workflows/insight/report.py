@@ -1,4 +1,4 @@
-"""ReportWorkflow: makes one period of a report, and looks once more for what came late."""
+"""ReportWorkflow: computes a period of a report, and recomputes it once to include late bookings."""
 
 from datetime import timedelta
 
@@ -12,21 +12,21 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="report")
 class ReportWorkflow:
-    """Waits until a period and its late window are over, makes its file, and computes it once more days later.
+    """Waits until a period and its late window are over, makes its file, and recomputes it days later.
 
-    Messages: signal `look_again`, the period is computed once more, now.
-    Ends when: the period was computed after its last day to be late, or the report was deleted.
+    Messages: signal `look_again`: recompute the period now.
+    Ends when: the period was recomputed, or the report was deleted.
     Continues as new: when the server suggests it, after many signals; the new run computes first.
-    Compensates: nothing; a version that was sent stays, and the next one says what differs.
+    Compensates: nothing; a sent version stays, and the next one lists the changes.
     """
 
     def __init__(self) -> None:
-        """Begin a run, whose first look is due."""
+        """Begin a run with a due computation."""
         self._asked = False
 
     @workflow.run
     async def run(self, start: ReportInput) -> MadeReport:
-        """Compute, and wait for the next time to."""
+        """Compute, and wait for the next computation."""
         while True:
             self._asked = False
             now = workflow.now()
@@ -52,7 +52,7 @@ class ReportWorkflow:
 
     @workflow.signal(name="look_again")
     def signal_look_again(self, _message: RecomputeNow) -> None:
-        """Compute the period once more."""
+        """Recompute the period now."""
         self._note_request()
 
     def _note_request(self) -> None:

@@ -17,7 +17,7 @@ LASTS = timedelta(seconds=60)
 class SearchIndexWorkflow:
     """Reads the outbox for a minute. One run at a time: the next waits for it.
 
-    Messages: none; a schedule starts it where there is a search index.
+    Messages: none; a schedule starts it if there is a search index.
     Ends when: its minute is over.
     Continues as new: never.
     Compensates: nothing; an event that is sent twice is one document.

@@ -1,1 +1,1 @@
-"""Events, webhooks, mail, notifications and alerts."""
+"""Workflows of webhooks, mail, notifications and alerts."""

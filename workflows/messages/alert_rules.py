@@ -18,11 +18,11 @@ WITHIN = timedelta(seconds=60)
 
 @workflow.defn(name="alert-rules")
 class AlertRulesWorkflow:
-    """Evaluates the built-in rules and the rules that are due. A rule on absence is due when its period has passed.
+    """Evaluates the built-in rules and the due rules; a rule on absence is due when its period has passed.
 
     Messages: none; a schedule starts it.
     Ends when: no rule is left that was due when it started.
-    Continues as new: when the server suggests it, from where it stands.
+    Continues as new: when the server suggests it, from the next page on.
     Compensates: nothing; an alert is resolved by the figure.
     """
 
@@ -43,5 +43,5 @@ class AlertRulesWorkflow:
             lambda at: f"evaluate rules due at {at.now:%H:%M:%S}",
             within=WITHIN,
         )
-        workflow.set_current_details(f"Rules looked at that were due at {done.now:%H:%M:%S} UTC: {done.count}")
+        workflow.set_current_details(f"Rules evaluated that were due at {done.now:%H:%M:%S} UTC: {done.count}")
         return done

@@ -10,17 +10,17 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="digest")
 class DigestWorkflow:
-    """Waits until the hour of a recipient's digest, in the recipient's time zone, and sends it.
+    """Waits until the time of a recipient's digest, and sends it.
 
     Messages: none; it is started for the first notification that waits for the digest.
     Ends when: the digest is closed: one message for each channel is queued, or none if no notification is left in it.
-    Continues as new: never; it waits once, and again only if its owner has changed the hour.
+    Continues as new: never; it waits once, and again only if the recipient has changed the time.
     Compensates: nothing.
     """
 
     @workflow.run
     async def run(self, start: DigestInput) -> ClosedDigest:
-        """Read when it is due, wait, and read again: the time zone or the hour may have changed."""
+        """Read the due time, wait, and read it again, because settings may have changed."""
         while True:
             now = workflow.now()
             done = await workflow.execute_local_activity_method(

@@ -1,4 +1,4 @@
-"""EscalationWorkflow: notifies one group after the other of an alert, until someone acknowledges it."""
+"""EscalationWorkflow: notifies one group after the other about an alert, until it is acknowledged."""
 
 from contextlib import suppress
 
@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="escalation")
 class EscalationWorkflow:
-    """Takes each step of an alert's ladder when it is due, unless the database says that the alert was answered.
+    """Takes each step of an alert's escalation when it is due, unless the alert was answered.
 
     Messages:
         signal `acknowledge` of operators; a refused one is shown. Signal `news`: the alert was answered or snoozed.
@@ -40,7 +40,7 @@ class EscalationWorkflow:
 
     @workflow.init
     def __init__(self, start: EscalationInput) -> None:
-        """Restore the steps that were taken."""
+        """Restore the taken steps."""
         self._start = start
         self._taken = list(start.taken)
         self._case: EscalatedAlert | None = None

@@ -26,7 +26,7 @@ class NotificationsWorkflow:
 
     @workflow.run
     async def run(self) -> FanOutResult:
-        """Read and send concurrently, so that a mail server that hangs does not delay in-app notifications."""
+        """Read and send concurrently, so that a slow mail server does not delay the inbox."""
         seconds, heartbeat = int(LASTS.total_seconds()), timedelta(seconds=10)
         workflow.set_current_details("Reads events and alerts, and sends notifications that are due, for a minute")
         fanned_out, sent = await asyncio.gather(

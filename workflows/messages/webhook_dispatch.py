@@ -1,4 +1,4 @@
-"""WebhookDispatchWorkflow: signals idle webhook endpoints when there is something to send."""
+"""WebhookDispatchWorkflow: signals idle webhook endpoints about new events."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ class WebhookDispatchWorkflow:
     Messages: none; a schedule starts it.
     Ends when: its minute is over.
     Continues as new: never.
-    Compensates: nothing; an endpoint that is signalled twice looks twice.
+    Compensates: nothing; an endpoint that is signalled twice reads twice.
     """
 
     @workflow.run

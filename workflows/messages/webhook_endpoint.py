@@ -42,29 +42,29 @@ with workflow.unsafe.imports_passed_through():
 Decision = Callable[[Endpoint, datetime], EndpointChange]
 #: The time limit and the heartbeat timeout of one drain.
 DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
-#: After how many history events the run continues as new: some sixteen drains. A worker that starts replays the runs of
-#: all endpoints at once, and long histories would exceed the time limit of a task.
+#: The number of history events, some sixteen drains, after which the run continues as new. A starting worker replays
+#: the runs of all endpoints at once, and long histories would exceed the time limit of a task.
 SHORT_HISTORY = 200
 
 
 @workflow.defn(name="webhook-endpoint")
 class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, EndpointChange, WebhookEndpointResult]):
-    """Drains an endpoint's deliveries when there is news, and when the next retry is due.
+    """Drains an endpoint's deliveries when signalled, and when the next retry is due.
 
-    The books hold the state of each delivery; the run waits, and shows what waits and why.
+    The books hold the state of each delivery; the run waits, and shows the backlog.
 
     Messages:
         update `disable`: nothing is sent until the endpoint is enabled. Update `catch_up`: the books are ahead. Signal
-        `news`: there may be something to send, or the endpoint was changed. Signals `pause`, `resume`, `skip` of
+        `news`: there may be new deliveries, or the endpoint was changed. Signals `pause`, `resume`, `skip` of
         operators; a refused one is recorded in the timeline. A cancellation request is refused: disabling is a command.
-    Ends when: it is disabled or deleted, and every handler has answered. What enables it starts another run.
-    Continues as new: after some sixteen drains, from what the books hold.
-    Compensates: nothing; what was not delivered waits in the books.
+    Ends when: it is disabled or deleted, and every handler has answered. Enabling starts another run.
+    Continues as new: after some sixteen drains, from the books.
+    Compensates: nothing; undelivered events wait in the books.
     """
 
     @workflow.init
     def __init__(self, start: WebhookEndpointInput) -> None:
-        """Know nothing yet: the books hold it."""
+        """Start without state, which is read from the books."""
         super().__init__(start, Endpoint(endpoint_id=start.endpoint_id, org_id=""))
         # What the last drain left; None if there was news since.
         self._backlog: Backlog | None = None
@@ -74,7 +74,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Endpoi
 
     @workflow.run
     async def run(self, start: WebhookEndpointInput) -> WebhookEndpointResult:
-        """Live until the endpoint is disabled or deleted."""
+        """Run until the endpoint is disabled or deleted."""
         await self._live(start)
         return self._result()
 
@@ -82,7 +82,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Endpoi
 
     @workflow.update(name="disable")
     async def disable(self, command: DisableWebhookEndpoint) -> WebhookEndpointResult:
-        """Send nothing until it is enabled again."""
+        """Disable the endpoint."""
         return await self._answer(lambda: self._apply(command.command_id, self._disabled(command), command.actor))
 
     @disable.validator
@@ -91,7 +91,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Endpoi
 
     @workflow.signal(name="news")
     async def signal_news(self, given: RawValue = NO_INPUT) -> None:
-        """Check for deliveries to send."""
+        """Check for due deliveries."""
         await self._handle_fact("news", WebhookNews, given, self._note_news)
 
     @workflow.signal(name="pause")

@@ -1,4 +1,4 @@
-"""AllocationWorkflow: divides a project's budget for a day, and waits until somebody accepts it."""
+"""AllocationWorkflow: proposes the allocation of a project's budget for a day, and waits for acceptance."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -28,13 +28,13 @@ with workflow.unsafe.imports_passed_through():
     from domain.returns.allocation import AllocationStatus
     from workflows.common.signals import check_addressed, sender
 
-#: Evidence of half a year is read.
+#: The time limit of the proposal, which reads evidence of half a year.
 READING = timedelta(minutes=5)
 
 
 @workflow.defn(name="allocation")
 class AllocationWorkflow:
-    """Proposes a day's budgets of a project's agents, and waits for an answer where one is needed.
+    """Proposes the daily budgets of a project's agents, and waits for acceptance if the mode requires it.
 
     Messages:
         update `accept` of operators from the Temporal UI; a declined one is shown. Signal `news`: it was accepted.
@@ -45,7 +45,7 @@ class AllocationWorkflow:
 
     @workflow.init
     def __init__(self, start: AllocationInput) -> None:
-        """Know nothing yet: the books hold it."""
+        """Start without state, which is read from the books."""
         self._start = start
         self._seen: LoadedAllocation | None = None
         self._news = False

@@ -1,1 +1,1 @@
-"""What was consumed, and what it costs."""
+"""Workflows of usage."""

@@ -10,17 +10,17 @@ with workflow.unsafe.imports_passed_through():
     from contracts.usage.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
     from workflows.common.batch import through_pages
 
-#: How many events one transaction charges. It locks the organization's credits, so other charges wait.
+#: The number of events in a transaction, which locks the organization's credits, so other charges wait.
 BATCH = 200
 
 
 @workflow.defn(name="usage-charges")
 class UsageChargesWorkflow:
-    """Charges each event once to its organization's credits, one page per organization in turn.
+    """Charges each event once to its organization's credits, a page per organization in turn.
 
     Messages: none; a schedule starts it.
     Ends when: every event that was due when it started is charged, or has to wait.
-    Continues as new: when the server suggests it, from where it stands.
+    Continues as new: when the server suggests it, from the next page on.
     Compensates: nothing; usage is charged in full, and what the credits do not cover is owed.
     """
 

@@ -26,12 +26,12 @@ from services.credits import action_cost
 
 router = Resource(tags=["costs"])
 
-Whose = Annotated[OrganizationId | None, Query(description="For operators: the organization whose prices are meant.")]
+Whose = Annotated[OrganizationId | None, Query(description="For operators: the organization.")]
 
 
 @router.get("/credits/costs", responses=errors(NotFound))
 async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor = require(Permission.READ)) -> CostList:
-    """List what each action costs the organization.
+    """List the cost of each action for the organization.
 
     The platform sees the prices for everybody, or for one organization.
     """
@@ -86,7 +86,7 @@ _VERSIONS = ListEndpoint("cost-versions", CostVersionView, *(*CREATED, "q"), ord
 async def list_cost_versions(
     action: str, deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)
 ) -> Items:
-    """List the prices that were set for an action, newest first: those for everybody and the organization's own."""
+    """List the prices of an action, newest first: those for everybody and the organization's own."""
     wanted, operates = asked.wanted(_whose(actor, asked.organization_id)), actor.may(Permission.INSPECT)
     return await asked.rows(
         deps.session_for(actor),

@@ -1,1 +1,1 @@
-"""Alert rules: what organizations and operators want to be alerted to."""
+"""Alert rules of organizations and operators."""

@@ -1,4 +1,4 @@
-"""Alert rules: written by organizations for what is theirs, and by operators for all of them."""
+"""Alert rules of organizations, and of operators over all organizations."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -36,7 +36,7 @@ router = Resource(tags=["alert_rules"])
 _REFUSALS = (AlertRuleUnknownMetric, AlertRuleNeverFires)
 ForOrganization = Annotated[
     OrganizationId | None,
-    Query(description="For operators: the organization whose rules are meant; the platform's own when left out."),
+    Query(description="For operators: the organization; the platform's own rules when left out."),
 ]
 
 
@@ -112,7 +112,7 @@ async def set_alert_rule(
 ) -> Response:
     """Replace a rule. For a built-in rule: its severity, channels, escalation, and whether it is enabled.
 
-    A rule that is replaced starts again: an alert that it has raised is resolved.
+    Replacing a rule resets its state and resolves its open alerts.
     """
     org_id, rule = await _resolve_rule(deps, actor, rule_id, organization_id)
     async with command, deps.database.platform() as session:
@@ -129,7 +129,7 @@ async def set_alert_rule(
 async def delete_alert_rule(
     rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> Response:
-    """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
+    """Delete a rule, and resolve its open alerts. A built-in rule is reset to its defaults."""
     org_id, rule = await _resolve_rule(deps, actor, rule_id, organization_id)
     async with deps.database.platform() as session:
         if rule is None:
@@ -142,7 +142,7 @@ async def delete_alert_rule(
 async def _resolve_rule(
     deps: Deps, actor: Actor, rule_id: str, organization_id: str | None
 ) -> tuple[str | None, BuiltIn | None]:
-    """Return whose rule it is and which built-in one: 404 before 403."""
+    """Return the rule's organization, and the built-in rule if it is one; 404 before 403."""
     org_id, rule = _built_in(actor, rule_id, organization_id)
     if rule is None:
         async with deps.session_for(actor) as session:
@@ -157,7 +157,7 @@ def _built_in(actor: Actor, rule_id: str, organization_id: str | None) -> tuple[
 
 
 async def _own(session: AsyncSession, rule_id: str) -> AlertRule:
-    """Return a custom rule; changes of a built-in rule are found only by its name."""
+    """Return a custom rule; overrides of built-in rules are found only by name."""
     row = await rules.get(session, rule_id)
     if row.metric is None:
         raise NotFound(rules.MISSING)

@@ -1,4 +1,4 @@
-"""What alert rules look like over HTTP."""
+"""Schemas of alert rules."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -49,7 +49,7 @@ class ConditionSet(RequestModel):
     direction: Direction | None = Field(
         default=None, description="For `crosses` (`up` when left out) and `changes_by` (`either` when left out)."
     )
-    of: SearchText | None = Field(default=None, description="For `ratio`: the metric that is the whole.")
+    of: SearchText | None = Field(default=None, description="For `ratio`: the metric that is the denominator.")
     period: Period | None = Field(default=None, description="For `absent_for` and `runs_out_within`: the time.")
 
     def asked(self) -> RequestedCondition:
@@ -64,14 +64,14 @@ class ConditionSet(RequestModel):
 
 
 class LadderStep(RequestModel):
-    """One step of an escalation: who is notified if the alert is still unanswered."""
+    """A step of an escalation: the role to notify if the alert is still unanswered."""
 
     role: Role = Field(
         description="`owner`, `admin` or `finance` of the organization; `operator` if an operator writes the rule."
     )
     after: Period | None = Field(
         default=None,
-        description="How long after the alert this role is called, at most seven days; at once when left out.",
+        description="How long after the alert this role is notified, at most seven days; immediately when left out.",
     )
 
     model_config = example(role="admin", after="PT30M")
@@ -81,10 +81,10 @@ class LadderStep(RequestModel):
 
 
 class LadderStepView(ResponseModel):
-    """One step of an escalation: who is notified if the alert is still unanswered."""
+    """A step of an escalation: the role to notify if the alert is still unanswered."""
 
     role: Role
-    after: str | None = Field(description="How long after the alert this role is called; null for at once.")
+    after: str | None = Field(description="How long after the alert this role is notified; null for immediately.")
 
     @classmethod
     def of_step(cls, name: str) -> "LadderStepView":
@@ -113,9 +113,9 @@ class AlertRuleSet(RequestModel):
     window: Period | None = Field(
         default=None,
         description=(
-            "The time over which the metric is added up, if it adds up. The next alert comes at the earliest this "
-            "long after the last one; so with `unusual`, which compares hours, it says how many alerts a week there "
-            "can be: `P1D` seven, `P7D` one. From a minute to 31 days; a day when left out."
+            "The time over which the metric is summed, if it is a sum, and the minimum time between two alerts. With "
+            "`unusual`, which compares hours, it limits the alerts in a week: `P1D` to seven, `P7D` to one. From a "
+            "minute to 31 days; a day when left out."
         ),
     )
     cool_down: Period | None = Field(

@@ -1,4 +1,4 @@
-"""Alerts: for operators, and what an organization should know of for its members."""
+"""Alerts of operators and of organizations."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -132,7 +132,7 @@ async def _answer(
     *,
     silences: Callable[[Alert], bool],
 ) -> AlertView:
-    """Change an alert; `silences` tells whether who was not notified of it yet would not be, or only later."""
+    """Change an alert; `silences` returns whether the change suppresses or delays pending notifications."""
     await _notify_first(deps, actor, alert_id, silences)
     async with deps.session_for(actor) as session:
         row, changed = await change(session, actor, alert_id)
@@ -145,7 +145,7 @@ async def _answer(
 
 
 async def _names(session: AsyncSession, actor: Actor, rows: Iterable[Alert]) -> dict[str, str]:
-    """Return the names of what alerts mention, as far as they are the reader's to see."""
+    """Return the names of objects that alerts mention, if the reader may see them."""
     return await name.names_of(session, {id for row in rows for id in mentioned(row)}, actor.org_id)
 
 

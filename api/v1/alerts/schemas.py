@@ -1,4 +1,4 @@
-"""What an alert looks like over HTTP."""
+"""Schemas of alerts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ class AlertView(ResponseModel):
     subject: str
     detail: str
     names: dict[str, str] = Field(
-        description="The names of its organization, and of what the subject and the detail mention, by id."
+        description="The names of its organization, and of objects in subject and detail, by id."
     )
     severity: Severity
     status: AlertStatus = Field(
@@ -44,13 +44,13 @@ class AlertView(ResponseModel):
         description="When the organization acknowledged it for itself."
     )
     organization_acknowledged_by: str | None
-    snoozed_until: datetime | None = Field(description="Until when the reader's side gets no notifications of it.")
+    snoozed_until: datetime | None = Field(description="The end of the snooze for the reader's side.")
     resolved_at: datetime | None
     resolved_by: str | None = Field(description="Who resolved it; `books` if a booking closed its case.")
 
     @classmethod
     def of(cls, row: Alert, reader: Actor, names: Mapping[str, str]) -> "AlertView":
-        """Show a row to a reader: what an organization has seen is acknowledged to it, and to operators open."""
+        """Show a row to a reader; an organization's acknowledgement counts for itself, not for operators."""
         tenant = not reader.is_platform
         own = tenant and row.org_acknowledged_at is not None
         status = AlertStatus(row.status)
@@ -75,7 +75,7 @@ def mentioned(row: Alert) -> frozenset[str]:
 
 
 class AlertSnooze(RequestModel):
-    """How long no notifications of an alert are sent."""
+    """The snooze of an alert's notifications."""
 
     until: Moment = Field(description="A time in the future, at most 30 days away.")
 

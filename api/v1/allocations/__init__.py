@@ -1,1 +1,1 @@
-"""How budgets of projects are divided among their agents, night by night, and trials of agents."""
+"""Nightly allocation of projects' budgets to agents, and trials of agents."""

@@ -1,4 +1,4 @@
-"""Allocations: what each agent of a project gets for a day, why, and who accepts it; and trials of agents."""
+"""Allocations of projects' daily budgets to agents, and trials of agents."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ from services.returns import allocation, trial
 
 router = Resource(tags=["allocations"])
 
-#: How long an acceptance waits for its run to take the news.
+#: The timeout of the signal to the run after an acceptance.
 NEWS_TIMEOUT = timedelta(seconds=2)
 
 
@@ -60,7 +60,7 @@ NEWS_TIMEOUT = timedelta(seconds=2)
 async def set_allocation(
     slug: str, body: AllocationSettingSet, deps: DepsDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
-    """Set how a project's budget is divided among its agents, from the next night on.
+    """Set the allocation of a project's budget to its agents, from the next night on.
 
     The night begins with the day, in the zone of the project's budget.
     """
@@ -78,14 +78,14 @@ async def set_allocation(
 async def get_allocation_settings(
     slug: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationSettingView:
-    """Read how a project's budget is divided; 404 before it was set."""
+    """Read the allocation settings of a project; 404 before they were set."""
     project = await _project(deps, actor, slug)
     refuse_totals(confined_key(actor, key))
     permit(actor, Permission.READ_BILLING)
     async with deps.session_for(actor) as session:
         row = await allocations.setting(session, project.id)
     if row is None:
-        raise NotFound("It was not set yet how the budget of this project is divided.")
+        raise NotFound("The allocation of this project's budget is not set.")
     return AllocationSettingView.of(row)
 
 
@@ -95,7 +95,7 @@ _LIST = ListEndpoint(
     *(*CREATED, "organization_id"),
     order=[allocations.PREFIX],
     status=AllocationStatus,
-    project_id=Annotated[ProjectId | None, Query(description="Only of this project.")],
+    project_id=Annotated[ProjectId | None, Query(description="Only allocations of this project.")],
 )
 
 
@@ -117,7 +117,7 @@ async def list_allocations(
 async def get_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationDetailView:
-    """Read one allocation: what each agent had and gets, the four terms of it, and the reason."""
+    """Read an allocation: each agent's old and new amount, its four factors, and the reason."""
     async with deps.session_for(actor) as session:
         row = await _readable(session, actor, key, allocation_id)
         return await _shown(session, row)
@@ -131,7 +131,7 @@ async def get_allocation(
 async def accept_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
-    """Accept what was proposed: the budgets change at once. Accepting it again changes nothing."""
+    """Accept a proposed allocation: the budgets change immediately. Accepting it again changes nothing."""
     async with deps.session_for(actor) as session:
         row = await _readable(session, actor, key, allocation_id)
     permit(actor, Permission.MANAGE_SPENDING)
@@ -156,9 +156,9 @@ async def accept_allocation(
 async def create_trial(
     body: TrialCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
 ) -> Response:
-    """Give an agent an amount in stages. Each is paid when it is due, or stops the trial if a bar is not reached.
+    """Create a trial, an amount for an agent in stages. Each is paid when due, or stops the trial if a bar is missed.
 
-    It opens the agent's budget, whose lifetime each stage raises.
+    It opens a budget of the agent, whose lifetime amount each stage raises.
     """
     wanted = body.to_request()
     async with deps.session_for(actor) as session:
@@ -199,7 +199,7 @@ async def list_trials(
 
 
 async def _project(deps: Deps, actor: Actor, slug: str) -> Project:
-    """Return the project that the actor means, before the role is judged: 404 comes before 403."""
+    """Return the project before the role is checked: 404 before 403."""
     if actor.org_id is None:
         raise NotFound(projects.MISSING)
     async with deps.session_for(actor) as session:
@@ -223,9 +223,9 @@ async def _shown(session: AsyncSession, row: Allocation) -> AllocationDetailView
 
 
 async def _send_news(client: Client, row: Allocation) -> None:
-    """Have the run of an accepted allocation end.
+    """Signal the run of an accepted allocation, which ends it.
 
-    The news is lost only while Temporal is down. Then the run ends at `answer_by`.
+    If Temporal is down, the run ends at `answer_by`.
     """
     run = allocation_workflow_id(row.project_id, row.night)
     with suppress(RPCError, RuntimeError):

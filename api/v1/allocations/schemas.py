@@ -1,4 +1,4 @@
-"""What allocations and trials look like over HTTP."""
+"""Schemas of allocations and trials."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Self
@@ -41,7 +41,7 @@ from services.returns.trial import TrialRequest as WantedTrial, stages_of
 
 
 def _multiple(text: str, field: str) -> int:
-    """Turn a plain number, such as 3 or 1.25, into ten-thousandths."""
+    """Convert a plain number, such as 3 or 1.25, to ten-thousandths."""
     try:
         return parse_bps(text, field)
     except Invalid as refusal:
@@ -49,29 +49,31 @@ def _multiple(text: str, field: str) -> int:
 
 
 class AllocationSettingSet(RequestModel):
-    """How a project's budget is divided among its agents."""
+    """Allocation settings of a project."""
 
     model_config = example(mode="propose", currency="USD", daily_amount="100.00", reinvest="0.25")
 
     mode: AllocationMode = Field(
         default=AllocationMode.PROPOSE,
-        description="`propose` changes budgets once somebody accepts within 12 hours, `auto` at once.",
+        description="`propose` changes budgets once a person accepts within 12 hours, `auto` immediately.",
     )
-    currency: Currency = Field(description="Of the project's budget, and of those of its agents.")
-    daily_amount: Amount = Field(description="The money of a day, without what is reinvested.")
+    currency: Currency = Field(description="The currency of the project's budget, and of those of its agents.")
+    daily_amount: Amount = Field(description="The daily money, without reinvestment.")
     floor: Share = Field(
-        default=format_ratio(FLOOR_E4), description="The least that an agent gets, as a part of an equal share."
+        default=format_ratio(FLOOR_E4), description="The minimum of an agent, as a part of an equal share."
     )
     ceiling: Ratio = Field(
-        default=format_ratio(CEILING_E4), description="The most that an agent gets, as a multiple of an equal share."
+        default=format_ratio(CEILING_E4), description="The maximum of an agent, as a multiple of an equal share."
     )
-    reinvest: Share = Field(default="0", description="The share of confirmed, matured profit that raises the next day.")
+    reinvest: Share = Field(
+        default="0", description="The share of confirmed, matured profit that is added to the next day."
+    )
 
     def to_request(self) -> AllocationRequest:
-        """Return it for the service to judge.
+        """Return the settings for the service.
 
         Raises:
-            Invalid: the amount is none of the currency, or the ceiling is below an equal share.
+            Invalid: the amount is invalid in the currency, or the ceiling is below an equal share.
         """
         try:
             daily = parse_amount(self.daily_amount, self.currency)
@@ -90,7 +92,7 @@ class AllocationSettingSet(RequestModel):
 
 
 class AllocationSettingView(ResponseModel):
-    """How a project's budget is divided, and when it is next."""
+    """Allocation settings of a project, and the next night."""
 
     project_id: str
     organization_id: str
@@ -100,7 +102,7 @@ class AllocationSettingView(ResponseModel):
     floor: Exact
     ceiling: Exact
     reinvest: Exact
-    next_night: date | None = Field(description="The day that is divided next; null in mode `off`.")
+    next_night: date | None = Field(description="The next day to divide; null in mode `off`.")
     next_at: datetime | None = Field(description="When it begins, in the zone of the project's budget.")
     updated_at: datetime
 
@@ -117,21 +119,19 @@ class AllocationSettingView(ResponseModel):
 
 
 class AllocationLineView(ResponseModel):
-    """What one agent had and gets, and why."""
+    """Old and new amount of an agent, with the reason."""
 
     agent_id: str
     agent_name: str
-    old: Exact | None = Field(description="What it had for a day; null if it had no budget of a day.")
+    old: Exact | None = Field(description="The previous daily amount; null without a daily budget.")
     new: Exact
     performance: Exact = Field(description="The lower bound of its reputation, from 0 to 1.")
     task: Exact = Field(description="The estimated cost of its open work.")
-    time: Exact = Field(description="The part of the day that is within the term of its budget.")
+    time: Exact = Field(description="The part of the day within the term of its budget.")
     success: Exact = Field(
-        description="An estimate of what each unit spent brings, by confirmed and matured revenue, of late more."
+        description="The estimated return per unit spent, by confirmed and matured revenue, weighted to recent days."
     )
-    bound: LineBound = Field(
-        description="What limited it: the minimum, the maximum, or the most that a share changes in a night."
-    )
+    bound: LineBound = Field(description="The bound that limited it: minimum, maximum, or maximum change in a night.")
     reason: str
 
     @classmethod
@@ -160,14 +160,14 @@ class AllocationView(ResponseModel):
     status: AllocationStatus
     currency: str
     total: Exact
-    reinvested: Exact = Field(description="What of the total is profit.")
+    reinvested: Exact = Field(description="The part of the total that is reinvested profit.")
     agents: int
-    left_out: list[str] = Field(description="Currencies without a rate: amounts in them are in no figure of it.")
+    left_out: list[str] = Field(description="Left-out currencies without a rate.")
     priced_at: MoneyView | None = Field(
         description="The price of one credit at which credits and money were converted: what was paid for the lots "
         "that are taken next. Null where nothing was."
     )
-    answer_by: datetime | None = Field(description="Until when it can be accepted; null once it is not proposed.")
+    answer_by: datetime | None = Field(description="The end of the time to accept it; null once it is not proposed.")
     applied_at: datetime | None
     applied_by: str | None
     created_at: datetime
@@ -196,10 +196,10 @@ class TrialStageSet(RequestModel):
     due_at: Moment
     share: Share = Field(description="Its part of the amount; those of all stages add up to 1.")
     results: Annotated[Whole, Field(ge=0, le=1_000_000)] = Field(
-        default=0, description="How many accepted results there must be by then. What the agent reports does not count."
+        default=0, description="The minimum number of accepted results by then, without self-reported ones."
     )
     roi: Ratio | None = Field(
-        default=None, description="What the lower bound of its confirmed, matured ROI must be by then; 0 is no margin."
+        default=None, description="The minimum lower bound of its confirmed, matured ROI by then; 0 is breaking even."
     )
 
     def stage(self) -> TrialStage:
@@ -212,7 +212,7 @@ class TrialStageSet(RequestModel):
 
 
 class TrialCreate(RequestModel):
-    """A new trial of an agent, which has no budget in the currency yet."""
+    """A new trial of an agent without a budget in the currency."""
 
     model_config = example(
         agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -248,17 +248,17 @@ class TrialStageView(ResponseModel):
 
 
 class TrialView(ResponseModel):
-    """A trial of an agent, and how far it has come."""
+    """A trial of an agent and its progress."""
 
     id: str
     organization_id: str
     agent_id: str
     agent_name: str
     budget_id: str = Field(
-        description="The agent's budget, whose lifetime each stage raises. Close it to stop the trial."
+        description="The agent's budget, whose lifetime amount each stage raises. Close it to stop the trial."
     )
     status: TrialStatus
-    stopped_by: StopReason | None = Field(description="The bar that was not reached; null unless it was stopped.")
+    stopped_by: StopReason | None = Field(description="The missed bar; null unless it was stopped.")
     amount: Exact
     paid: Exact
     currency: str

@@ -1,4 +1,4 @@
-"""What advice and comparisons look like over HTTP."""
+"""Schemas of advice and comparisons."""
 
 from datetime import date, datetime
 from typing import Final, Literal
@@ -19,7 +19,7 @@ _PERCENTILES: Final[tuple[Literal[25], Literal[50], Literal[75], Literal[100]]] 
 
 
 class InsightActView(ResponseModel):
-    """The API call that takes the advice, without what only its caller can know, such as the payment method."""
+    """The API call that applies the advice, without fields that only the caller knows, such as the payment method."""
 
     method: str
     path: str = Field(description="The path below `/api/v1`.")
@@ -27,15 +27,15 @@ class InsightActView(ResponseModel):
 
 
 class InsightTakeView(ResponseModel):
-    """What taking advice has proposed."""
+    """The proposal of applied advice."""
 
     status: Literal["proposed", "approved"] = Field(
         description="Of a payment policy. A purchase order has a status of its own, and is always `proposed` here."
     )
     purchase_order_id: str | None
-    policy_scope: PolicyScope | None = Field(description="Whose payment policy is to be changed.")
+    policy_scope: PolicyScope | None = Field(description="The scope of the payment policy to change.")
     policy_subject_id: str | None
-    policy_change: str | None = Field(description="What changes, in a sentence.")
+    policy_change: str | None = Field(description="The change, in a sentence.")
     taken_by: str
     taken_at: datetime
     approved_by: str | None
@@ -55,7 +55,7 @@ class InsightTakeView(ResponseModel):
 
 
 class InsightView(ResponseModel):
-    """One piece of advice about last month."""
+    """A piece of advice about last month."""
 
     id: str = Field(description="The same advice has the same id every month.")
     kind: AdviceKind
@@ -67,17 +67,17 @@ class InsightView(ResponseModel):
     )
     amount: Exact
     currency: str
-    title: str = Field(description="One sentence for people.")
+    title: str = Field(description="A sentence for people.")
     how: list[str] = Field(description="How the amount was computed, as sentences with the figures.")
     figures: dict[str, str | int] = Field(
         description="The same figures by name: amounts as decimal strings, counts as numbers."
     )
     act: InsightActView
     takes: Literal["purchase_order", "payment_policy"] | None = Field(
-        description="What `take` proposes; null where the act is another call."
+        description="The proposal that `take` creates; null if the act is another call."
     )
-    taken: InsightTakeView | None = Field(description="What was proposed for this month; null if nothing was.")
-    link: str = Field(description="The path of the console's page where the advice is taken.")
+    taken: InsightTakeView | None = Field(description="The proposal for this month; null if there is none.")
+    link: str = Field(description="The path of the console's page for the advice.")
 
     @classmethod
     def of(cls, insight: Insight, org_id: str, taken: InsightTake | None = None) -> "InsightView":
@@ -96,7 +96,7 @@ class InsightView(ResponseModel):
 
 
 class SpentView(ResponseModel):
-    """What was spent in the month in one currency."""
+    """The month's spending in a currency."""
 
     currency: str
     amount: Exact
@@ -108,7 +108,7 @@ class InsightsView(ResponseModel):
     organization_id: str
     month: date = Field(description="The first day of the calendar month (UTC) that the advice is about.")
     spending: list[SpentView] = Field(
-        description="What the month's spending was. Advice about less than 1 % of it, by currency, is left out."
+        description="The month's spending. Advice about less than 1 % of it, by currency, is left out."
     )
     data: list[InsightView]
 
@@ -124,22 +124,22 @@ class InsightsView(ResponseModel):
 
 
 class PeerComparisonView(ResponseModel):
-    """Where an organization or an agent stands among others. No figure of anybody is in it."""
+    """The quartile of an organization or an agent among others, without figures of anybody."""
 
     metric: PeerMetric
     compares: MemberKind
     month: date = Field(description="The first day of the calendar month (UTC) that is compared.")
     category: str | None = Field(description="The plan of organizations, the category of agents.")
     percentile: Literal[25, 50, 75, 100] | None = Field(
-        description="The upper end of its quarter of the group; null where `reason` says why."
+        description="The upper end of its quartile; null if there is a `reason` instead."
     )
     reason: PeerReason | None
     sentence: str
-    agreed_at: datetime | None = Field(description="Since when the organization agrees to be compared.")
+    agreed_at: datetime | None = Field(description="When the organization agreed to be compared.")
 
     @classmethod
     def of(cls, asked: PeerQuery, quarter: int | None, reason: PeerReason | None) -> "PeerComparisonView":
-        """Show where a member stands, or the reason that it is not told."""
+        """Show the quartile of a member, or the reason for its absence."""
         return cls.from_row(
             asked,
             compares=asked.metric.of,
@@ -152,7 +152,7 @@ class PeerComparisonView(ResponseModel):
 
 
 class PeersConsentSet(RequestModel):
-    """Whether the organization agrees to be compared with others."""
+    """The organization's consent to comparisons with others."""
 
     model_config = example(agrees=True)
 
@@ -160,7 +160,7 @@ class PeersConsentSet(RequestModel):
 
 
 class PeersConsentView(ResponseModel):
-    """Whether the organization agrees to be compared."""
+    """The organization's consent to comparisons."""
 
     agrees: bool
     agreed_at: datetime | None = Field(description="Its figures count from the first month that begins after this.")

@@ -1,4 +1,4 @@
-"""Forecasts of metrics, with the error that the method had before."""
+"""Forecasts of metrics, with backtests."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -27,9 +27,9 @@ router = Resource(tags=["analytics"])
 
 
 class IntervalView(ResponseModel):
-    """An interval that is to hold a part of what comes."""
+    """A prediction interval."""
 
-    level: int = Field(description="The part, in percent.")
+    level: int = Field(description="The level, in percent.")
     low: Exact
     high: Exact
 
@@ -43,15 +43,17 @@ class ForecastPointView(ResponseModel):
 
 
 class BacktestView(ResponseModel):
-    """How the method did when it forecast the last stretches of the same series, each as long as the forecast."""
+    """Errors of the method in forecasts of the last stretches of the same series, each as long as the forecast."""
 
     origins: int = Field(description="How many stretches.")
-    mase: float = Field(description="The mean absolute error, in those of repeating the week before; 0 for none.")
-    coverage: float = Field(description="The part of the days that lay in the 80 % interval.")
+    mase: float = Field(
+        description="The mean absolute scaled error, relative to repeating the week before; 0 for none."
+    )
+    coverage: float = Field(description="The share of days in the 80 % interval.")
 
 
 class BalanceChangeView(ResponseModel):
-    """Credits that come or expire on a day by the books."""
+    """Credits that are added or expire on a day, by the books."""
 
     at: date
     kind: BalanceChangeKind
@@ -64,22 +66,20 @@ class ForecastView(ResponseModel):
     organization_id: str | None
     metric: ForecastMetric
     agent_id: str | None
-    currency: str | None = Field(description="The currency of the values; null for what is no amount.")
-    left_out: list[str] = Field(
-        description="For `revenue`: currencies of which amounts are not in it, because there is no rate to `currency`."
-    )
+    currency: str | None = Field(description="The currency of the values; null unless they are amounts.")
+    left_out: list[str] = Field(description="For `revenue`: left-out currencies without a rate to `currency`.")
     as_of: datetime
     points: list[ForecastPointView]
     method: Method = Field(description="The method with the least error on the series.")
     backtest: BacktestView
     runs_out_at: date | None = Field(
-        description="For `balance`: the first day that it does not suffice for; null for not within the forecast."
+        description="For `balance`: the day on which it runs out; null if not within the forecast."
     )
     runs_out_earliest: date | None = Field(
-        description=f"The earliest of the {SUM_LEVEL} % interval, in which nothing comes that is not paid yet."
+        description=f"The earliest of the {SUM_LEVEL} % interval, without credits that are not paid yet."
     )
     runs_out_latest: date | None = Field(description=f"The latest of the {SUM_LEVEL} % interval.")
-    changes: list[BalanceChangeView] = Field(description="For `balance`: what comes and expires by the books.")
+    changes: list[BalanceChangeView] = Field(description="For `balance`: additions and expiries by the books.")
 
     @classmethod
     def of(
@@ -126,8 +126,8 @@ class ForecastView(ResponseModel):
 @router.get("/analytics/forecast", responses=errors(NotFound, UnknownMetric, ForecastTooShort, AnalyticsNoRate))
 async def get_forecast(
     deps: DepsDep,
-    metric: Annotated[ForecastMetric, Query(description="What to forecast.")],
-    days: Annotated[int, Query(ge=1, le=90, description="How many days, today included.")] = 30,
+    metric: Annotated[ForecastMetric, Query(description="The metric to forecast.")],
+    days: Annotated[int, Query(ge=1, le=90, description="The number of days, including today.")] = 30,
     agent_id: Annotated[
         AgentId | None, Query(description="For `spending`, and required for `reputation.score`: the agent.")
     ] = None,
@@ -142,11 +142,11 @@ async def get_forecast(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> ForecastView:
-    """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
+    """Forecast a metric by day, with intervals and the backtest of the method.
 
-    `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+    `balance` forecasts used credits, and takes expiries, grants and debts from the books.
 
-    A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+    A member's key that is attributed to a department or project is refused: these are the organization's figures.
     """
     refuse_totals(confined_key(actor, key))
     if metric is ForecastMetric.REPUTATION and agent_id is None:

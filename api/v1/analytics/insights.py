@@ -43,11 +43,11 @@ async def list_insights(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> InsightsView:
-    """List what would have saved money last month, with the arithmetic and the call that takes it.
+    """List advice that would have saved money last month, with its calculation and the call that applies it.
 
-    Computed when asked for, from what happened and the prices that stand. Left out are amounts below 1 % of the month's
-    spending in their currency, and advice that was dismissed within 90 days. A key of a member that is attributed to a
-    department or project is refused: these are the organization's figures.
+    It is computed on request from the month's activity and current prices. Amounts below 1 % of the month's spending in
+    their currency, and advice dismissed within 90 days, are left out. A member's key that is attributed to a department
+    or project is refused: these are the organization's figures.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -63,7 +63,7 @@ async def dismiss_insight(
     actor: Actor = require(Permission.ACKNOWLEDGE),
     command: MayRepeat,
 ) -> Response:
-    """Dismiss advice: it stays away for 90 days. Dismissing it again begins them anew."""
+    """Dismiss advice for 90 days. Dismissing it again restarts the period."""
     org_id = await known_organization(deps, actor, organization_id)
     async with command:
         now = datetime.now(UTC)
@@ -89,11 +89,11 @@ async def take_insight(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.ACKNOWLEDGE),
 ) -> Response:
-    """Take advice: propose the purchase order or the change of a payment policy that it names.
+    """Apply advice: propose the purchase order or the change of a payment policy that it describes.
 
-    Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies
-    the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is
-    another call is refused with that call, and a purchase that the payment policy does not let wait for a person.
+    Nothing is bought or changed yet. Another person must approve the purchase order, and a person who sets payment
+    policies the policy. Advice about a month is applied once; repeating it returns the proposal. Advice whose act is
+    another call is refused with that call, and a purchase that the payment policy declines is refused.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -132,7 +132,7 @@ async def approve_insight(
     *,
     actor: Actor = require(Permission.MANAGE_SPENDING),
 ) -> Response:
-    """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
+    """Set the payment policy of this advice's latest proposal, if the policy has not changed since."""
     org_id = await known_organization(deps, actor, organization_id)
     async with once, deps.database.platform() as session:
         row = await insight_take.approve_proposed_policy(session, actor, org_id, insight_id, now=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Comparison with others that agreed to it."""
+"""Comparison with consenting others."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -33,11 +33,11 @@ async def get_peers(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> PeerComparisonView:
-    """Show in which quarter of its group an organization or an agent stood last month.
+    """Show the quartile of an organization or an agent in its group last month.
 
-    Groups are organizations on the same plan, and public agents of the same category, whose organizations had agreed
-    to be compared when the month began. They need at least eight independent members, none with more than 30 % of the
-    sum. A month is computed once, so an answer about it never changes.
+    Groups are organizations on the same plan, and public agents of the same category, whose organizations had agreed to
+    be compared when the month began. They need at least eight independent members, none with more than 30 % of the sum.
+    A month is computed once, so its results never change.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -56,9 +56,9 @@ async def get_peers(
 async def set_peers_consent(
     body: PeersConsentSet, deps: DepsDep, *, actor: Actor = require(Permission.CHANGE_ORGANIZATION), command: MayRepeat
 ) -> Response:
-    """Agree to be compared with others, or end the agreement. Only the organization itself can agree.
+    """Give or withdraw consent to comparisons with others. Only the organization itself can consent.
 
-    It counts from the first month that begins after it, and its end counts at once.
+    Consent counts from the first month that begins afterwards, a withdrawal immediately.
     """
     org_id = actor.org_id
     if org_id is None:

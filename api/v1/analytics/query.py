@@ -1,4 +1,4 @@
-"""Questions about metrics."""
+"""Queries of metrics."""
 
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ router = Resource(tags=["analytics"])
 
 @router.get("/analytics/metrics")
 async def list_metrics(actor: Actor = require(Permission.READ_BILLING)) -> MetricsView:
-    """List the metrics that the caller can ask for, with their dimensions and formulas."""
+    """List the metrics that the caller can query, with their dimensions and formulas."""
     return MetricsView(
         data=[MetricDefinitionView.of(each) for each in available_metrics(platform=actor.is_platform).values()]
     )
@@ -46,11 +46,11 @@ async def query_metrics(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """Ask for metrics over time and by dimensions.
+    """Query metrics over time and by dimensions.
 
-    An organization asks about itself. An operator asks about one organization, or about all together. Currencies stand
-    apart, unless `currency` is given. Ratios are of sums: what is above and below the line is added up first. A period
-    that is running has `complete: false`, and its figures are those of `as_of`. Nothing is created.
+    An organization queries its own figures, an operator those of one organization or of all together. Currencies are
+    separate, unless `currency` is given. Ratios are of sums, never means of ratios. An unfinished period has `complete:
+    false`, and its figures are those of `as_of`. Nothing is created.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization_or_all(deps, actor, body.organization_id)

@@ -1,4 +1,4 @@
-"""What questions about metrics and their answers look like over HTTP."""
+"""Schemas of metrics, queries and results."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -14,15 +14,15 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class MetricDefinitionView(ResponseModel):
-    """A metric that can be asked for."""
+    """A metric that can be queried."""
 
     name: str
     description: str
     unit: MetricUnit
-    formula: str = Field(description="What it is made of; measures are added up before the formula is applied.")
-    dimensions: list[str] = Field(description="By which it can be grouped and filtered.")
-    one_dimension: bool = Field(description="Whether only by one of them at a time.")
-    utc_days: bool = Field(description="Whether only days in UTC, and what is made of them, can be had.")
+    formula: str = Field(description="The formula; measures are added up before it is applied.")
+    dimensions: list[str] = Field(description="Dimensions for grouping and filtering.")
+    one_dimension: bool = Field(description="Whether only one dimension at a time is allowed.")
+    utc_days: bool = Field(description="Whether it is available by UTC day only.")
 
     @classmethod
     def of(cls, metric: Metric) -> Self:
@@ -30,33 +30,37 @@ class MetricDefinitionView(ResponseModel):
 
 
 class MetricsView(ResponseModel):
-    """The metrics that the caller can ask for."""
+    """The metrics that the caller can query."""
 
     data: list[MetricDefinitionView]
 
 
 class QuestionBody(RequestModel):
-    """What is asked about metrics, without a period."""
+    """A query of metrics, without a period."""
 
     metrics: list[Name] = Field(min_length=1, max_length=20, description="Names of metrics.")
     by: list[Name] = Field(default=[], max_length=4, description="Dimensions; a row for each of their values.")
     where: dict[Name, Annotated[list[Label], Field(min_length=1, max_length=100)]] = Field(
-        default={}, max_length=8, description="Only these values of dimensions.", examples=[{"provider": ["stripe"]}]
+        default={}, max_length=8, description="Filters: values by dimension.", examples=[{"provider": ["stripe"]}]
     )
     grain: Grain | None = Field(default=None, description="A row for each interval; null for the whole period.")
     compare: Compare | None = Field(
-        default=None, description="`previous` adds the figures of the period before, `last_year` of the year before."
+        default=None, description="`previous` adds the figures of the preceding period, `last_year` of the year before."
     )
     currency: Currency | None = Field(
-        default=None, description="Convert amounts at each day's rate; null leaves currencies apart."
+        default=None, description="Convert amounts at each day's rate; null keeps currencies separate."
     )
     limit: int = Field(
-        default=MOST_ROWS, ge=1, le=MOST_ROWS, strict=True, description="The most rows; totals count all."
+        default=MOST_ROWS,
+        ge=1,
+        le=MOST_ROWS,
+        strict=True,
+        description="The maximum number of rows; totals include all.",
     )
 
 
 class QueryBody(QuestionBody):
-    """A question about metrics."""
+    """A query of metrics."""
 
     since: DayOrMoment = Field(alias="from", description="The start, as a day or a time.")
     until: DayOrMoment | None = Field(
@@ -69,11 +73,11 @@ class QueryBody(QuestionBody):
 
 
 class ValueView(ResponseModel):
-    """The value of a metric; `before` is that of the period compared with."""
+    """The value of a metric; `before` is that of the comparison period."""
 
     metric: str
-    currency: str | None = Field(description="The currency of the value; null for what is no amount.")
-    value: Exact | None = Field(description="A decimal string; null where there is nothing to divide by.")
+    currency: str | None = Field(description="The currency of the value; null unless it is an amount.")
+    value: Exact | None = Field(description="A decimal string; null for a division by zero.")
     before: Exact | None
 
     @classmethod
@@ -87,7 +91,7 @@ class ValueView(ResponseModel):
 
 
 class AnswerRowView(ResponseModel):
-    """One interval of one group."""
+    """An interval of a group."""
 
     at: datetime | None = Field(description="The start of the interval; null without a grain.")
     group: dict[str, str | None] = Field(description="The value of each dimension of `by`.")
@@ -99,7 +103,7 @@ class AnswerRowView(ResponseModel):
 
 
 class RateUsedView(ResponseModel):
-    """The rate at which a day's amounts were converted: units of `to` for one of `from`."""
+    """The exchange rate of a day's amounts: units of `to` for one of `from`."""
 
     day: str
     base: str = Field(serialization_alias="from")
@@ -112,19 +116,17 @@ class RateUsedView(ResponseModel):
 
 
 class AnswerView(ResponseModel):
-    """The answer to a question about metrics."""
+    """The result of a query of metrics."""
 
     organization_id: str | None
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to")
     as_of: datetime = Field(description="The time that the figures are of.")
     complete: bool = Field(description="Whether the period is over.")
-    rows: list[AnswerRowView] = Field(description="By interval, within it by the first value, the largest first.")
-    totals: list[ValueView] = Field(description="Of the whole period, also of rows beyond the limit.")
+    rows: list[AnswerRowView] = Field(description="By interval, and within it by the first value, largest first.")
+    totals: list[ValueView] = Field(description="Totals of the whole period, including rows beyond the limit.")
     rates: list[RateUsedView]
-    left_out: list[str] = Field(
-        description="Assets of which amounts are in no figure, because there is no rate to `currency`."
-    )
+    left_out: list[str] = Field(description="Left-out assets without a rate to `currency`.")
 
     @classmethod
     def of(cls, answer: QueryResult, org_id: str | None, since: datetime, until: datetime) -> Self:

@@ -1,1 +1,1 @@
-"""Budgets, and what agents read of them."""
+"""Budgets, and prompts about them."""

@@ -1,4 +1,4 @@
-"""Budgets: what agents may spend, in pools. Owners and admins set them, and operators; spenders read them."""
+"""Budgets of agents, in pools. Owners, admins and operators set them; spenders read them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ add_controls(router, _KIND)
 async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Move an amount from one pool of a budget into another, for the rest of the present window.
 
-    Owners, admins and finance do so. The audit trail keeps the reason.
+    For owners, admins and finance. The audit trail keeps the reason.
     """
     row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
     amount_minor = parse_amount(body.amount, row.asset)
@@ -113,8 +113,8 @@ async def declare_emergency(
     """Declare an emergency, or confirm one: the emergency pool can be drawn until it ends.
 
     One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or
-    finance, and neither has issued the other's key. A person who stands behind all such keys of the organization needs
-    no second one.
+    finance, and neither has issued the other's key. If all such keys of the organization belong to one person, no
+    second one is needed.
     """
     row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
 
@@ -128,7 +128,7 @@ async def declare_emergency(
 async def end_emergency(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """End an emergency at once, and with it the declarations that nobody has confirmed."""
+    """End an emergency immediately, and cancel unconfirmed declarations."""
     row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
 
     async def act(session: AsyncSession, order: ControlCommand) -> SpendControl:

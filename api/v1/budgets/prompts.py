@@ -1,4 +1,4 @@
-"""What an agent reads of its budget, and the template that an organization sets for it."""
+"""Prompts about agents' budgets, and their templates."""
 
 import json
 from datetime import UTC, datetime
@@ -38,14 +38,14 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
 
 
 class PromptFormat(StrEnum):
-    """How the prompt is answered."""
+    """Format of the prompt."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class LeftView(ResponseModel):
-    """One pool of a budget in its present window."""
+    """A pool of a budget in its present window."""
 
     amount: Exact
     remaining: Exact
@@ -66,12 +66,12 @@ class PromptView(ResponseModel):
 
     agent_id: str
     text: str
-    budget: LeftView | None = Field(description="The budget of its day, or else the one that refuses first.")
-    payment: list[str] = Field(description="The labels of the payment methods, the preferred one first.")
+    budget: LeftView | None = Field(description="Its daily budget, or else the tightest one.")
+    payment: list[str] = Field(description="The labels of the payment methods, in order of preference.")
     project: LeftView | None
     reserve: LeftView | None
-    allowance: LeftView | None = Field(description="What it may draw of a reserve without a person.")
-    pace_ends_at: datetime | None = Field(description="When today's pace uses up the budget of the day.")
+    allowance: LeftView | None = Field(description="What it may draw from a reserve without approval.")
+    pace_ends_at: datetime | None = Field(description="When the daily budget runs out at today's pace.")
     crypto: list[str]
 
     @classmethod
@@ -90,7 +90,7 @@ class PromptView(ResponseModel):
 
 
 class PromptTemplateSet(RequestModel):
-    """The lines that the agents of an organization read."""
+    """The prompt template of an organization."""
 
     model_config = example(template="Daily Budget: {daily} (remaining: {remaining})\nPreferred Payment: {payment}")
 
@@ -104,7 +104,7 @@ class PromptTemplateSet(RequestModel):
 
 
 class PromptTemplateView(ResponseModel):
-    """The template of an organization."""
+    """The prompt template of an organization."""
 
     template: str
     is_standard: bool
@@ -120,7 +120,7 @@ class PromptTemplateView(ResponseModel):
     responses=errors()
     | {
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-        304: {"description": "The prompt is as the `ETag` in `If-None-Match` has it."},
+        304: {"description": "The prompt has the `ETag` of `If-None-Match`."},
     },
 )
 async def get_agent_prompt(
@@ -133,10 +133,10 @@ async def get_agent_prompt(
     ] = PromptFormat.TEXT,
     if_none_match: Annotated[str | None, Header(description="The `ETag` of the prompt that you have.")] = None,
 ) -> Response:
-    """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
+    """Read the text about its budget that an agent adds to its prompt, at most 1,200 characters.
 
-    The key of an agent reads its own only, and a member's key that is attributed to a department or a project those
-    of the agents in it. Nothing in it was written by an agent, a vendor or a customer.
+    An agent's key reads its own only, and a member's key that is attributed to a department or a project those of the
+    agents in it. It contains no text of agents, vendors or customers.
     """
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
@@ -144,7 +144,7 @@ async def get_agent_prompt(
         raise NotFound(agents.MISSING)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     if key.agent_id not in {None, agent_id}:
-        raise Forbidden("This key reads the prompt of its own agent only.")
+        raise Forbidden("This key can read the prompt of its own agent only.")
     of = confined_key(actor, key)
     if of is not None and of.agent_id is None:
         async with deps.session_for(actor) as session:
@@ -167,7 +167,7 @@ async def get_agent_prompt(
 async def get_prompt_template(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> PromptTemplateView:
-    """Read the template of the lines that agents of an organization read on their budgets."""
+    """Read the template of the budget prompts of an organization's agents."""
     org_id = acting_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
         return await _template(session, org_id)
@@ -180,7 +180,7 @@ async def set_prompt_template(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.MANAGE_SPENDING),
 ) -> PromptTemplateView:
-    """Set the template of the lines that agents of an organization read on their budgets."""
+    """Set the template of the budget prompts of an organization's agents."""
     org_id = acting_organization(actor, organization_id)
     async with deps.database.platform() as session:
         await prompt.set_template(session, actor, org_id, body.template, datetime.now(UTC))

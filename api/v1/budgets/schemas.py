@@ -1,4 +1,4 @@
-"""What budgets look like over HTTP."""
+"""Schemas of budgets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,18 +24,18 @@ _POOLS = ("reserve", "emergency", "carry_over", "may_draw_reserve")
 
 
 class BudgetSet(TermsSet):
-    """Everything that a budget allows."""
+    """The terms of a budget."""
 
     limits: list[WindowSet] = Field(
-        max_length=len(Window), description="What may be spent in each window: at least one, each with an amount."
+        max_length=len(Window), description="The limit of each window: at least one, each with an amount."
     )
     reserve: Amount | None = Field(default=None, description="The part of the amount of `pools_of` kept in reserve.")
     emergency: Amount | None = Field(default=None, description="The part of that amount for declared emergencies.")
     pools_of: Window | None = Field(
-        default=None, description="The window whose amount the pools are parts of; the longest when left out."
+        default=None, description="The window that the pools are parts of; the longest when left out."
     )
     carry_over: Amount | None = Field(
-        default=None, description="The most that is carried over from one such window into the next; nothing if null."
+        default=None, description="The maximum carry-over from one such window to the next; none if null."
     )
     may_draw_reserve: Amount | None = Field(
         default=None,
@@ -46,10 +46,10 @@ class BudgetSet(TermsSet):
     )
 
     def terms(self, currency: str) -> BudgetTerms:
-        """Return the same as a rule reads it.
+        """Return the terms for the domain.
 
         Raises:
-            Invalid: it contradicts itself, or an amount is none of the currency.
+            Invalid: they are contradictory, or an amount is invalid in the currency.
         """
         amounts = {f"{name}_minor": self._minor(name, currency) for name in _POOLS}
         return BudgetTerms(
@@ -65,7 +65,7 @@ class BudgetSet(TermsSet):
 
 
 class BudgetCreate(BudgetSet, NewSet):
-    """A new budget. It counts what is spent from its creation on. An operator sets the organization."""
+    """A new budget, which counts spending from its creation on. An operator sets the organization."""
 
     model_config = example(
         subject={"type": "project", "id": "prj_01kar6h2d8e4wvq3r5s7t9x1zy"},
@@ -78,7 +78,7 @@ class BudgetCreate(BudgetSet, NewSet):
 
 
 class BudgetChange(BudgetSet):
-    """What a budget allows from now on. Fields that are left out are reset, as in a new budget."""
+    """The new terms of a budget. Fields that are left out are reset, as in a new budget."""
 
     model_config = example(limits=[{"window": "week", "amount": "120"}], reserve="50", version=3, reason="A launch.")
 
@@ -109,11 +109,11 @@ class EmergencyDeclare(RequestModel):
 
 
 class PoolView(ResponseModel):
-    """One pool of a window."""
+    """A pool of a window."""
 
-    amount: Exact = Field(description="Its size, with what was moved and carried over.")
+    amount: Exact = Field(description="Its size, including moved and carried-over amounts.")
     held: Exact
-    spent: Exact = Field(description="What was charged and captured, less refunds.")
+    spent: Exact = Field(description="Charges and captures, less refunds.")
     remaining: Exact
 
     @classmethod
@@ -124,18 +124,18 @@ class PoolView(ResponseModel):
 
 
 class BudgetWindowView(ResponseModel):
-    """A window of a budget, and what is left of each of its pools."""
+    """A window of a budget with its pools."""
 
     window: Window
-    amount: Exact = Field(description="The most that can go in this window, from all pools together.")
+    amount: Exact = Field(description="The limit of this window, over all pools.")
     uses: int | None
     uses_spent: int
     uses_remaining: int | None
     operating: PoolView
-    reserve: PoolView | None = Field(description="Null in all windows but `pools_of`, and where none was stated.")
+    reserve: PoolView | None = Field(description="Null in windows other than `pools_of`, and without a reserve.")
     emergency: PoolView | None
     allowance: PoolView | None = Field(
-        description="What agents have drawn from reserves without a person, of `may_draw_reserve`."
+        description="What agents have drawn from reserves without approval, of `may_draw_reserve`."
     )
     starts_at: datetime | None = Field(description="When the window began; null for a lifetime.")
     resets_at: datetime | None = Field(description="When the next window begins; null for a lifetime.")
@@ -155,14 +155,16 @@ class BudgetWindowView(ResponseModel):
 
 
 class EmergencyView(ResponseModel):
-    """An emergency that was declared and has not ended."""
+    """A declared emergency that has not ended."""
 
     reason: str
     until: datetime
     declared_by: str
     declared_at: datetime
-    confirmed_by: str | None = Field(description="The second person; null while it waits for one, or if one suffices.")
-    begun_at: datetime | None = Field(description="When the pool was opened; null while it waits for a second person.")
+    confirmed_by: str | None = Field(
+        description="The second person; null before the confirmation, or if one person suffices."
+    )
+    begun_at: datetime | None = Field(description="When the pool was opened; null before the confirmation.")
 
     @classmethod
     def of(cls, row: BudgetEmergency) -> "EmergencyView":
@@ -170,7 +172,7 @@ class EmergencyView(ResponseModel):
 
 
 class PoolTermsView(ResponseModel):
-    """The pools of a budget as they were stated."""
+    """The terms of a budget's pools."""
 
     pools_of: Window | None
     reserve: Exact | None
@@ -181,17 +183,17 @@ class PoolTermsView(ResponseModel):
 
 
 class BudgetView(ControlTermsView, PoolTermsView):
-    """A budget and what is left of its pools."""
+    """A budget with the state of its pools."""
 
     limits: list[BudgetWindowView]
-    binding: Window | None = Field(description="The window that refuses first: the least is left to operate with.")
-    emergencies: list[EmergencyView] = Field(description="The emergencies that were declared and have not ended.")
+    binding: Window | None = Field(description="The tightest window: the least is left to operate with.")
+    emergencies: list[EmergencyView] = Field(description="Declared emergencies that have not ended.")
 
     @classmethod
     def of(
         cls, row: SpendControl, states: Sequence[WindowState], emergencies: Sequence[BudgetEmergency], name: str | None
     ) -> "BudgetView":
-        """Show a row, with what counts at a moment, and the name of its subject."""
+        """Show a row with its states and the name of its subject."""
         first = tightest_window(states)
         return cls.with_terms(
             row,
@@ -204,7 +206,7 @@ class BudgetView(ControlTermsView, PoolTermsView):
 
 
 class BudgetVersionView(ControlVersionView, PoolTermsView):
-    """What a budget allowed from one change to the next, and who made the change."""
+    """A version of a budget's terms, with its author."""
 
     @classmethod
     def of(cls, row: SpendControlVersion, currency: str, **more: Any) -> Self:

@@ -1,1 +1,1 @@
-"""The log of economic events over HTTP."""
+"""Log of economic events."""

@@ -1,4 +1,4 @@
-"""The log of economic events: everything that the agents of an organization bought, used, earned and were refused."""
+"""Log of economic events: purchases, uses, earnings and refusals of an organization's agents."""
 
 from typing import Annotated
 from uuid import UUID
@@ -31,8 +31,8 @@ _LIST = ListEndpoint(
     lines=(COLUMNS, EconomicEntryView.cells),
     project=Annotated[SearchText | None, Query(description="Only of the project with this slug.")],
     transaction_type=several(TransactionType, "Only entries of this type."),
-    since=Annotated[Moment | None, Query(alias="from", description="Only what happened at or after this time.")],
-    until=Annotated[Moment | None, Query(alias="to", description="Only what happened before this time.")],
+    since=Annotated[Moment | None, Query(alias="from", description="Only entries at or after this time.")],
+    until=Annotated[Moment | None, Query(alias="to", description="Only entries before this time.")],
 )
 
 
@@ -40,11 +40,11 @@ _LIST = ListEndpoint(
 async def list_economics_log(
     deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
-    """List what the organization's agents bought, used, earned and were refused, the newest recorded first.
+    """List purchases, uses, earnings and refusals of the organization's agents, the newest recorded first.
 
     Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and
-    payouts have one for each transfer by which money comes or leaves, so each amount is in the log once. The key of an
-    agent gets the entries of its agent, and the key of a member those of its department and project.
+    payouts have one for each transfer by which money enters or leaves, so each amount is in the log once. An agent's
+    key gets the entries of its agent, and a member's key those of its department and project.
 
     A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until
     it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and

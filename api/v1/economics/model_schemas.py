@@ -1,4 +1,4 @@
-"""What figures and comparisons of models look like over HTTP."""
+"""Schemas of figures and comparisons of models."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ from services.returns.model_economics import PeriodFigures
 
 
 class ModelEstimateView(ResponseModel):
-    """A figure with the interval that holds it in 95 of 100 cases."""
+    """An estimate with its 95 % interval."""
 
     value: Exact
     low: Exact
@@ -23,11 +23,9 @@ class ModelEstimateView(ResponseModel):
 
 
 class ModelFigureView(ResponseModel):
-    """The figures of one group in one currency. A member that it is not grouped by is null."""
+    """The figures of a group in a currency; dimensions that it is not grouped by are null."""
 
-    model: str | None = Field(
-        description="Null also for runs in which several models answered, or whose calls nobody reported."
-    )
+    model: str | None = Field(description="Null also for runs with several models, or without reported calls.")
     mode: Mode | None
     task_kind: str | None
     provider: str | None
@@ -38,16 +36,16 @@ class ModelFigureView(ResponseModel):
     calls: int
     estimated_calls: int = Field(description="Calls with a unit that a substitute's price applies to.")
     tokens: int
-    output_tokens: int = Field(description="With tokens of reasoning.")
+    output_tokens: int = Field(description="Including reasoning tokens.")
     cost: Exact
     cost_per_1000_tokens: Exact | None
     cost_per_call: Exact | None
     results: int = Field(description="Runs with a result that counts.")
     accepted_results: int
-    cost_per_accepted_result: Exact | None = Field(description="What all runs with a result cost, by accepted one.")
-    output_tokens_per_second: Exact | None = Field(description="Of calls whose event says how long they took.")
+    cost_per_accepted_result: Exact | None = Field(description="The cost of all runs with a result per accepted one.")
+    output_tokens_per_second: Exact | None = Field(description="Of calls with a reported duration.")
     score: Exact | None = Field(description="The mean score.")
-    success: ModelEstimateView | None = Field(description="The share of results that were accepted.")
+    success: ModelEstimateView | None = Field(description="The share of accepted results.")
 
     @classmethod
     def of(cls, line: ModelFigures, found: ModelClass | None) -> Self:
@@ -76,14 +74,14 @@ class ModelFigureView(ResponseModel):
 
 
 class ModelFiguresView(ResponseModel):
-    """What models cost and bring, in whole days in UTC."""
+    """Cost and success of models, in whole days in UTC."""
 
     organization_id: str
     start_date: date
     end_date: date = Field(description="The last day.")
     by: list[Grouping]
-    complete: bool = Field(description="False if the period has more results than are read.")
-    self_reported: int = Field(description="Results that agents reported on themselves; they count in no figure.")
+    complete: bool = Field(description="False if the period has more results than were read.")
+    self_reported: int = Field(description="The number of self-reported results, which do not count.")
     data: list[ModelFigureView]
 
     @classmethod
@@ -96,7 +94,7 @@ class ModelFiguresView(ResponseModel):
         found: PeriodFigures,
         classes: Mapping[str, ModelClass],
     ) -> Self:
-        """Show the figures of the days from `first` up to but not including `end`."""
+        """Show the figures of the days from `first` to `end`, exclusive."""
         return cls(
             organization_id=org_id,
             start_date=first,
@@ -109,7 +107,7 @@ class ModelFiguresView(ResponseModel):
 
 
 class ModelComparisonView(ResponseModel):
-    """What choosing `b` instead of `a` changes for a run, within the same kind of task and size of input."""
+    """The effect of choosing `b` instead of `a` on a run, within the same kind of task and size of input."""
 
     organization_id: str
     start_date: date
@@ -128,20 +126,20 @@ class ModelComparisonView(ResponseModel):
     results_b: int
     compared_a: int
     compared_b: int
-    groups: int = Field(description="Groups of one kind of task and one size of input that both models have.")
-    cost_difference: ModelEstimateView | None = Field(description="How much more a run of `b` costs.")
-    success_difference: ModelEstimateView | None = Field(description="How much more often `b` succeeds.")
+    groups: int = Field(description="Groups of a kind of task and size of input with runs of both models.")
+    cost_difference: ModelEstimateView | None = Field(description="The additional cost of a run of `b`.")
+    success_difference: ModelEstimateView | None = Field(description="The difference in the success rate.")
     naive_success_difference: Exact | None = Field(
-        description="The same over all tasks together. It misleads where harder tasks go to one of the models."
+        description="The same over all tasks together, which misleads if harder tasks go to one of the models."
     )
     cost_per_additional_success: Exact | None = Field(
-        description="Null unless `b` surely costs more and surely succeeds more often."
+        description="Null unless `b` costs more and succeeds more often, both with confidence."
     )
-    value: Exact | None = Field(description="What an accepted result is taken to be worth; null where nobody says.")
+    value: Exact | None = Field(description="The assumed value of an accepted result; null if it is unknown.")
 
     @classmethod
     def of(cls, org_id: str, first: date, end: date, found: Comparison) -> Self:
-        """Show a comparison over the days from `first` up to but not including `end`."""
+        """Show a comparison over the days from `first` to `end`, exclusive."""
         return cls.from_row(
             found,
             organization_id=org_id,

@@ -1,4 +1,4 @@
-"""What models cost and bring, and whether one is worth it over another."""
+"""Cost and success of models, and their comparison."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated
@@ -32,7 +32,7 @@ _MODEL = "A model, or a model in one mode, such as `gpt-5:thinking`."
 @router.get("/economics/models", responses=errors(NotFound))
 async def list_model_figures(
     deps: DepsDep,
-    by: several(Grouping, "What the lines are grouped by: model and mode if left out.") = None,  # type: ignore[valid-type]
+    by: several(Grouping, "The dimensions to group by; model and mode when left out.") = None,  # type: ignore[valid-type]
     since: Since = None,
     until: Until = None,
     organization_id: ForOrganization = None,
@@ -42,8 +42,8 @@ async def list_model_figures(
 ) -> ModelFiguresView:
     """Show calls, costs and results of models, for whole days in UTC. The default is the last 30 days.
 
-    Grouped by `task_kind`, lines have the calls of runs with a result only, because the kind of others is not known. Of
-    a run's results one counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
+    Grouped by `task_kind`, lines have only calls of runs with a result, whose kind is known. One of a run's results
+    counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -62,7 +62,7 @@ async def compare_models(
     a: Annotated[SearchText, Query(description=_MODEL)],
     b: Annotated[SearchText, Query(description=f"{_MODEL} It is compared with `a`.")],
     value: Annotated[
-        Amount | None, Query(description="What an accepted result is worth; the mean `value` of results if left out.")
+        Amount | None, Query(description="The value of an accepted result; the mean `value` of results when left out.")
     ] = None,
     currency: Annotated[Currency, Query(description="The currency of costs and of `value`.")] = CURRENCY,
     since: Since = None,
@@ -72,10 +72,10 @@ async def compare_models(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> ModelComparisonView:
-    """Say what choosing model `b` instead of `a` changes for a run: its cost, its success, and whether it is worth it.
+    """Compare model `b` with model `a`: cost and success of a run, and the verdict.
 
-    Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models.
-    Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
+    Only runs of the same kind of task and similar size of input are compared, because harder tasks go to dearer models.
+    Unless `randomised` is true, the choice of the model may still depend on the difficulty of the task.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)

@@ -1,4 +1,4 @@
-"""What an entry of the log of economic events looks like over HTTP."""
+"""Schemas of the log of economic events."""
 
 from datetime import datetime
 from typing import Self
@@ -12,7 +12,7 @@ from domain.common.cells import cell_text
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
 
-#: The columns of a file of CSV.
+#: The columns of CSV files.
 COLUMNS = (
     *("id", "timestamp", "agent_id", "agent_name", "agent_external_id", "project", "project_id", "transaction_type"),
     *("object_id", "item", "amount", "currency", "payment_method", "status", "alternative_action", "reason"),
@@ -21,28 +21,25 @@ COLUMNS = (
 
 
 class EntryAmountView(ResponseModel):
-    """An amount, never negative: the type of the entry says which way it went."""
+    """An amount, never negative; the type of the entry gives the direction."""
 
     value: Exact
     currency: str
 
 
 class EconomicEntryView(ResponseModel):
-    """One entry of the log: what an agent bought, used, earned or was refused, and what it did instead."""
+    """An entry of the log: a purchase, use, earning or refusal of an agent."""
 
     id: str
     timestamp: datetime
-    agent_id: str | None = Field(
-        description="The agent that spent or, where none did, the one that is paid; null for a payout."
-    )
+    agent_id: str | None = Field(description="The spending agent or else the paid one; null for a payout.")
     agent_name: str | None
     agent_external_id: str | None = Field(description="Your own id of the agent.")
-    project: str | None = Field(description="The slug of the project that it was for.")
+    project: str | None = Field(description="The slug of the project.")
     project_id: str | None
     transaction_type: TransactionType
     object_id: str | None = Field(
-        description="The purchase order, use, escrow, agent or payout that it is about; of a refused use the spend "
-        "control that refused."
+        description="The purchase order, use, escrow, agent or payout; of a refused use the spend control that refused."
     )
     item: str = Field(
         description="What was bought; of a use its action or meter, of an escrow its title, of a sale the agent."
@@ -50,8 +47,8 @@ class EconomicEntryView(ResponseModel):
     amount: EntryAmountView
     payment_method: str | None = Field(description="The name of a declared method, or `credits`.")
     status: str = Field(description="The result, such as `succeeded`, `declined_over_budget` or `refunded`.")
-    alternative_action: str | None = Field(description="What the agent did instead.")
-    reason: str | None = Field(description="Why a person has corrected what was reported of a purchase.")
+    alternative_action: str | None = Field(description="The agent's action instead.")
+    reason: str | None = Field(description="The reason of a person's correction of a purchase.")
     budget_remaining: BudgetRemainingView
 
     @classmethod

@@ -1,1 +1,1 @@
-"""The outbox: facts that happened, and the catalogue of their types."""
+"""Events of the outbox, and the catalogue of their types."""

@@ -1,4 +1,4 @@
-"""Events: what happened to an organization, in an order in which nothing is skipped."""
+"""Events of an organization, in an order that skips nothing."""
 
 from dataclasses import replace
 from typing import Annotated

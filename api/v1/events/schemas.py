@@ -1,4 +1,4 @@
-"""What events and their types look like over HTTP, and as webhooks of the OpenAPI document."""
+"""Schemas of events and their types, in the API and as webhooks of the OpenAPI document."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from models.messages.event import EventRow
 
 
 class OutboxEventView(ResponseModel):
-    """One event for one organization, in a response or in a webhook."""
+    """An event for an organization, in a response or in a webhook."""
 
     id: str
     type: str = Field(description="A type of the catalogue, such as `escrow.funded`.")
@@ -47,7 +47,7 @@ class CatalogueView(ResponseModel):
 
 
 def webhooks() -> dict[str, Any]:
-    """Return the section `webhooks` of an OpenAPI document: for each type, what an endpoint of it is sent."""
+    """Return the section `webhooks` of an OpenAPI document: the webhook of each event type."""
     return {each.type: {"post": _webhook(each)} for each in CATALOGUE.values()}
 
 

@@ -1,4 +1,4 @@
-"""Exports: ordered here, written by a run, and read file by file."""
+"""Exports: created here, written by a run, and read file by file."""
 
 import re
 from contextlib import AsyncExitStack
@@ -46,15 +46,15 @@ _LIST = ListEndpoint(
     *(*CREATED, "organization_id"),
     order=["exp"],
     status=ExportStatus,
-    dataset=Annotated[Dataset | None, "Only of this dataset."],
+    dataset=Annotated[Dataset | None, "Only exports of this dataset."],
 )
 
 
 def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
-    """Refuse who may not read the dataset's list as a whole.
+    """Refuse actors who may not read the whole dataset.
 
     Raises:
-        Forbidden: the role lacks a permission, or the key reads only what is its agent's, department's or project's.
+        Forbidden: the role lacks a permission, or the key is restricted to an agent, department or project.
     """
     for each in permissions_of(Dataset(dataset)):
         permit(actor, each)
@@ -62,7 +62,7 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
         permit(actor, Permission.INSPECT)
     refuse_totals(confined_key(actor, key))
     if actor.agent_id is not None:
-        raise Forbidden("This key reads what is its agent's only.")
+        raise Forbidden("This key reads data of its own agent only.")
 
 
 @router.post("", status_code=202, response_model=ExportView, responses=errors(ExportLimitReached))
@@ -77,8 +77,8 @@ async def create_export(
     """Export rows of a period into files of at most 1,000,000 rows.
 
     The rows are those recorded in the period; an export waits for transactions that were open when it was ordered, so
-    no row is missed. `GET /exports/{export_id}` shows how far it is. The files are deleted seven days after the last
-    one was written. Operators export the rows of all organizations.
+    no row is missed. `GET /exports/{export_id}` shows its progress. The files are deleted seven days after the last one
+    was written. Operators export the rows of all organizations.
     """
     now = datetime.now(UTC)
     until = now if body.until is None else min(body.until, now)
@@ -132,7 +132,7 @@ async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, acto
 async def get_export_file(
     export_id: str, number: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep
 ) -> Response:
-    """Download a finished file of an export. It takes the permission that the dataset's list takes."""
+    """Download a finished file of an export, with the permission for the dataset's list."""
     async with deps.session_for(actor) as session:
         row = await exports.get(session, export_id)
         _permit(actor, key, row.dataset)

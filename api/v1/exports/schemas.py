@@ -1,4 +1,4 @@
-"""What exports look like over HTTP."""
+"""Schemas of exports."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -48,10 +48,10 @@ class ExportFileView(ResponseModel):
 
 
 class ExportView(ResponseModel):
-    """An export, and how far it is. In a list, `files` is empty."""
+    """An export and its progress. In a list, `files` is empty."""
 
     id: str
-    organization_id: str | None = Field(description="Whose rows; null for those of all organizations.")
+    organization_id: str | None = Field(description="The organization; null for all.")
     dataset: Dataset
     format: ExportFormat
     since: datetime = Field(alias="from")

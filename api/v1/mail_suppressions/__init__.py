@@ -1,1 +1,1 @@
-"""Addresses that no mail is sent to."""
+"""Suppressed mail addresses."""

@@ -1,4 +1,4 @@
-"""What suppressed addresses look like over HTTP."""
+"""Schemas of suppressed mail addresses."""
 
 from datetime import datetime
 
@@ -9,13 +9,13 @@ from models.messages.mail_suppression import MailSuppression
 
 
 class MailSuppressionView(ResponseModel):
-    """An address to which no mail is sent."""
+    """A suppressed mail address."""
 
     id: str
     address: str = Field(description="The address in lower case.")
     status: str = Field(description="The reason that its server gave: a code of RFC 3463.")
     suppressed_at: datetime
-    lifted_at: datetime | None = Field(description="Since when mail is sent there again; null while it is not.")
+    lifted_at: datetime | None = Field(description="When the suppression was lifted; null while it holds.")
     lifted_by: str | None
 
     @classmethod

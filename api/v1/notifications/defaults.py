@@ -1,4 +1,4 @@
-"""Operators' defaults: when a notification of each type is sent to people who have set no preference."""
+"""Default timing of notification types, set by operators for people without a preference."""
 
 from datetime import UTC, datetime
 
@@ -39,7 +39,7 @@ async def set_notification_defaults(
 ) -> Response:
     """Set the default timing of a notification type by role. Preferences that people have set stay. For operators.
 
-    It applies to what happens from now on.
+    It applies to future notifications.
     """
     async with command, deps.database.platform() as session:
         kind = service.type_named(notification_type)

@@ -44,14 +44,14 @@ router = Resource(tags=["notifications"])
 
 @asynccontextmanager
 async def _own(deps: Deps, actor: Actor) -> AsyncIterator[tuple[AsyncSession, str]]:
-    """Open a transaction that sees what is the caller's own, and name the caller."""
+    """Open a transaction that sees the caller's own rows, and return the caller's name."""
     async with deps.session_for(actor) as session:
         await notifications.as_principal(session, actor)
         yield session, notifications.recipient(actor)
 
 
 async def _names(session: AsyncSession, actor: Actor, rows: Iterable[NotificationRow]) -> dict[str, str]:
-    """Return the names of what notifications mention, as far as they are the reader's to see."""
+    """Return the names of objects that notifications mention, if the reader may see them."""
     mentioned = ids_in(text for row in rows for text in (row.subject, str(row.data.get("detail", ""))))
     return await name.names_of(session, mentioned, actor.org_id)
 
@@ -96,7 +96,7 @@ async def read_notifications(
 async def get_notification_preferences(
     deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> PreferencesView:
-    """Read the caller's preferences: how soon it gets each type of notification on each of its channels."""
+    """Read the caller's preferences: the timing of each notification type by channel."""
     async with _own(deps, actor) as (session, own):
         return await _preferences(session, actor, await notifications.preferences(session, own))
 
@@ -105,7 +105,7 @@ async def get_notification_preferences(
 async def set_notification_preferences(
     body: PreferencesSet, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
-    """Replace the caller's preferences: how soon it gets each type of notification on each channel.
+    """Replace the caller's preferences: the timing of each notification type by channel.
 
     A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that
     are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.

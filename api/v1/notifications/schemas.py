@@ -1,4 +1,4 @@
-"""What notifications, channels and preferences look like over HTTP."""
+"""Schemas of notifications, channels and preferences."""
 
 from collections.abc import Mapping
 from datetime import datetime, time
@@ -18,7 +18,7 @@ from domain.messages.notification.preferences import Defaults, Preferences
 from domain.messages.notification.types import NotificationType, render_notification, types_for
 from models.messages.notification import NotificationChannel, NotificationRow
 
-_TYPES = "Type → channel (`inbox` or a channel's id) → how soon. What is left out has the default of your role."
+_TYPES = "Type → channel (`inbox` or a channel's id) → timing. The default of your role applies to the others."
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Minute = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
@@ -62,7 +62,7 @@ class NotificationsRead(RequestModel):
 
 
 class NotificationsReadView(ResponseModel):
-    """How many notifications were marked as read."""
+    """The number of notifications marked as read."""
 
     read: int
 
@@ -82,10 +82,10 @@ class ChannelCreate(RequestModel):
 
     @property
     def target(self) -> str:
-        """Where it leads.
+        """Return the address or URL.
 
         Raises:
-            Invalid: there is no address or URL, or that of another kind.
+            Invalid: the address or URL is missing, or of another kind.
         """
         name, value, other = "address", self.address, self.url
         if self.kind is ChannelKind.SLACK:
@@ -122,7 +122,7 @@ class ChannelView(ResponseModel):
 
 
 class QuietHours(RequestModel):
-    """Daily hours in which nothing is sent that can wait. If they end before they start, they last over midnight."""
+    """Daily hours without notifications, except urgent ones. If they end before they start, they last over midnight."""
 
     starts: Minute
     ends: Minute
@@ -130,7 +130,7 @@ class QuietHours(RequestModel):
     model_config = example(starts="22:00", ends="07:00")
 
     def quiet(self) -> QuietPeriod:
-        """Return them; raises Invalid where they never end."""
+        """Return the quiet hours; `Invalid` if they never end."""
         return checked_quiet(time.fromisoformat(self.starts), time.fromisoformat(self.ends))
 
 
@@ -155,7 +155,7 @@ class PreferencesSet(RequestModel):
     )
 
     def preferences(self) -> Preferences:
-        """Return them; raises Invalid where the zone is none or the quiet hours never end."""
+        """Return the preferences; `Invalid` if the zone is unknown or the quiet hours never end."""
         assert self.language in LANGUAGES
         zone_of(self.time_zone)
         clock = NotificationClock(
@@ -168,7 +168,7 @@ class PreferencesSet(RequestModel):
 
 
 class TypeView(ResponseModel):
-    """A type of notifications, and how soon the caller gets it on each of its channels."""
+    """A notification type, and its timing on each of the caller's channels."""
 
     type: str
     description: str
@@ -180,14 +180,14 @@ class TypeView(ResponseModel):
 
 
 class QuietHoursView(ResponseModel):
-    """Daily hours in which nothing is sent that can wait."""
+    """Daily hours without notifications, except urgent ones."""
 
     starts: str
     ends: str
 
 
 class PreferencesView(ResponseModel):
-    """The caller's preferences: language, time zone, quiet hours, and how soon it gets each type."""
+    """The caller's preferences: language, time zone, quiet hours, and timing of each type."""
 
     language: str
     time_zone: str
@@ -220,7 +220,7 @@ class PreferencesView(ResponseModel):
         )
 
 
-#: How soon a role is notified by mail and Slack; `inbox` is its inbox alone.
+#: The timing of a role's notifications by mail and Slack; `inbox` is for the inbox only.
 Usual = Literal["inbox", "instant", "hourly", "daily", "weekly"]
 
 
@@ -238,7 +238,7 @@ class DefaultsSet(RequestModel):
 
     @property
     def cadences(self) -> dict[Role, Cadence]:
-        """How soon, with `off` for the inbox alone."""
+        """Return the cadences, with `off` for the inbox only."""
         return {role: Cadence.OFF if usual == INBOX else Cadence(usual) for role, usual in self.roles.items()}
 
 

@@ -1,4 +1,4 @@
-"""Payment policies: set by owners and admins, and operators; each agent reads the one that holds for it."""
+"""Payment policies, set by owners, admins and operators; each agent reads the one that applies to it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -33,9 +33,9 @@ router = Resource(tags=["payment_policies"])
 async def set_payment_policy(
     body: PaymentPolicySet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:
-    """Set the payment policy of the organization, a project or an agent. It replaces the one before as a whole.
+    """Set the payment policy of the organization, a project or an agent, replacing the whole policy.
 
-    Of the policies of an agent, its project and its organization, the nearest one holds, and the others do not.
+    Of the policies of an agent, its project and its organization, only the nearest one applies.
     """
     org_id = acting_organization(actor, body.organization_id)
     policy = body.policy()
@@ -82,7 +82,7 @@ async def get_effective_payment_policy(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> PaymentPolicyView:
-    """Read the policy that holds: the agent's, else the project's, else the organization's, else the default."""
+    """Read the policy that applies: the agent's, else the project's, else the organization's, else the default."""
     org_id = await known_organization(deps, actor, organization_id)
     wanted = agent_id or actor.agent_id
     async with deps.session_for(actor) as session:
@@ -112,7 +112,7 @@ async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> 
 
 @router.delete("/payment-policies/{policy_id}", status_code=204)
 async def delete_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> Response:
-    """Delete a payment policy. The next nearest one holds from now on."""
+    """Delete a payment policy. The next nearest one applies from now on."""
     async with deps.session_for(actor) as session:
         await policies.get(session, policy_id)
     permit(actor, Permission.MANAGE_SPENDING)

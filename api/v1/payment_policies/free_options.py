@@ -1,4 +1,4 @@
-"""The catalogue of free options: everybody of the organization reads it, owners and admins write it, and operators."""
+"""Catalogue of free options, read by everybody in the organization, and written by owners, admins and operators."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -30,8 +30,8 @@ async def set_free_option(
 ) -> Response:
     """Add a free option to the catalogue, or replace the one of that name.
 
-    Policies with `require` answer purchases of its category with it. Its use is counted when a purchase is abandoned
-    for it, and an alert is raised when 80 % of its quota is used.
+    Policies with `require` propose it for purchases of its category. A use is counted when a purchase is abandoned for
+    it, and an alert is raised when 80 % of its quota is used.
     """
     org_id = acting_organization(actor, body.organization_id)
     option = body.option()

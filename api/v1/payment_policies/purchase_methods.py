@@ -1,4 +1,4 @@
-"""Declared methods: everybody of the organization reads them, owners and admins write them, and operators."""
+"""Declared methods, read by everybody in the organization, and written by owners, admins and operators."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -30,9 +30,9 @@ router = Resource(tags=["purchase_methods"])
 async def set_purchase_method(
     body: PurchaseMethodSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:
-    """Declare a method that the organization pays with outside, or replace the one of that name.
+    """Declare a method for external payments, or replace the one of that name.
 
-    It is not connected: whoever pays with it reports the attempt. What was counted of its attempts stays.
+    It is not connected: the payer reports the attempt. Counted attempts stay.
     """
     org_id = acting_organization(actor, body.organization_id)
     declared = body.declared()
@@ -60,7 +60,7 @@ async def list_purchase_methods(
 
 @router.delete("/purchase-methods/{purchase_method_id}", status_code=204)
 async def delete_purchase_method(purchase_method_id: str, deps: DepsDep, actor: ActorDep) -> Response:
-    """Delete a declared method, with what was counted of its attempts."""
+    """Delete a declared method, with its counted attempts."""
     async with deps.session_for(actor) as session:
         await methods.get(session, purchase_method_id)
     permit(actor, Permission.MANAGE_SPENDING)

@@ -1,4 +1,4 @@
-"""What payment policies, free options and declared methods look like over HTTP."""
+"""Schemas of payment policies, free options and declared methods."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -48,11 +48,11 @@ from services.budgets.policy import MethodDeclaration
 ShortName = Annotated[Name, Field(max_length=MAX_NAME)]
 _Names = Annotated[list[ShortName], Field(max_length=MAX_NAMES)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-_FREE_FIRST_ABOVE = "The amount up to which alternatives need not be looked for; null for zero."
+_FREE_FIRST_ABOVE = "The amount up to which no alternatives are required; null for zero."
 
 
 class PolicySubjectSet(RequestModel):
-    """What a policy is for."""
+    """The subject of a policy."""
 
     type: PolicyScope
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
@@ -61,29 +61,29 @@ class PolicySubjectSet(RequestModel):
 
 
 class PolicyNamesSet(RequestModel):
-    """Names to buy from or in. Case and extra spaces do not count."""
+    """Allowed and refused names. Case and extra spaces do not count."""
 
     allowed: _Names = Field(default_factory=list, description="The only ones; empty for all.")
     refused: _Names = Field(default_factory=list)
 
 
 class PolicyCryptoSet(RequestModel):
-    """Which coins are preferred, and why."""
+    """Preferred coins, with the reason."""
 
-    primary: MethodKind | None = Field(default=None, description="The coin that goes before all others.")
+    primary: MethodKind | None = Field(default=None, description="The first coin.")
     reasoning: Note | None = Field(default=None, description="Why; for people.")
     fallbacks: Annotated[list[MethodKind], Field(max_length=len(MethodKind))] = Field(
-        default_factory=list, description="The coins that go next, in this order."
+        default_factory=list, description="The next coins, in this order."
     )
     wallet_creation: WalletCreation = Field(
         default=WalletCreation.NEVER, description="Whether agents may create wallets."
     )
 
     def preferences(self) -> CryptoPreferences:
-        """Return the same as a rule reads it.
+        """Return the preferences for the domain.
 
         Raises:
-            Invalid: they contradict themselves.
+            Invalid: they are contradictory.
         """
         return CryptoPreferences(
             primary=self.primary,
@@ -94,7 +94,7 @@ class PolicyCryptoSet(RequestModel):
 
 
 class PaymentPolicySet(RequestModel):
-    """A payment policy. It replaces the one before as a whole; fields that are left out are reset."""
+    """A payment policy, which replaces the whole previous one; fields that are left out are reset."""
 
     model_config = example(
         subject={"type": "project", "id": "prj_01kar6h2d8e4wvq3r5s7t9x1zy"},
@@ -112,27 +112,26 @@ class PaymentPolicySet(RequestModel):
     free_first: FreeFirst = Field(
         default=FreeFirst.ASK,
         description=(
-            "Whether a purchase has to name the alternatives that were looked at (`ask`), or a free one that does not "
-            "fit (`require`)."
+            "Whether a purchase must name considered alternatives (`ask`), or a free one that does not fit (`require`)."
         ),
     )
     free_first_above: Amount | None = Field(default=None, description=_FREE_FIRST_ABOVE)
     methods: Annotated[list[MethodKind], Field(min_length=1, max_length=len(MethodKind))] = Field(
         default_factory=lambda: list(MethodKind),
-        description="The order of kinds of methods. Kinds that are left out may not be used.",
+        description="The order of kinds of methods. Other kinds are not allowed.",
     )
     crypto: PolicyCryptoSet = Field(default_factory=PolicyCryptoSet)
     vendors: PolicyNamesSet = Field(default_factory=PolicyNamesSet)
     categories: PolicyNamesSet = Field(default_factory=PolicyNamesSet)
-    per_purchase: Amount | None = Field(default=None, description="The most that one purchase may be.")
+    per_purchase: Amount | None = Field(default=None, description="The maximum of a purchase.")
     approval_above: Amount | None = Field(
-        default=None, description="The amount above which one person has to approve; 0 for every purchase."
+        default=None, description="The amount above which a person must approve; 0 for every purchase."
     )
     two_persons_above: Amount | None = Field(
-        default=None, description="The amount above which two persons have to approve."
+        default=None, description="The amount above which two persons must approve."
     )
     answer_within: Period = Field(
-        default=timedelta(days=1), description="How long they have to answer. Then the purchase is declined."
+        default=timedelta(days=1), description="The time to approve, after which the purchase is declined."
     )
     version: Annotated[Whole, Field(ge=0, le=2**31 - 1)] | None = Field(
         default=None,
@@ -141,10 +140,10 @@ class PaymentPolicySet(RequestModel):
     organization_id: OrganizationId | None = Field(default=None, description="For operators.")
 
     def policy(self) -> Policy:
-        """Return the same as a rule reads it.
+        """Return the policy for the domain.
 
         Raises:
-            Invalid: it contradicts itself, or an amount is none of the currency.
+            Invalid: it is contradictory, or an amount is invalid in the currency.
         """
         return Policy(
             currency=self.currency,
@@ -171,7 +170,7 @@ def minor_of(text: str, currency: str, field: str) -> int:
     """Return an amount of a named field in minor units.
 
     Raises:
-        Invalid: it is none of the currency; the field is named.
+        Invalid: it is invalid in the currency; the field is named.
     """
     try:
         return parse_amount(text, currency, zero=True)
@@ -180,7 +179,7 @@ def minor_of(text: str, currency: str, field: str) -> int:
 
 
 class PolicySource(StrEnum):
-    """Whose policy it is; `default` if none was set."""
+    """Source of the policy; `default` if none was set."""
 
     ORGANIZATION = "organization"
     PROJECT = "project"
@@ -189,7 +188,7 @@ class PolicySource(StrEnum):
 
 
 class PolicySubjectView(ResponseModel):
-    """What a policy is for."""
+    """The subject of a policy."""
 
     type: PolicySource
     id: str | None = Field(description="Null for the default.")
@@ -197,14 +196,14 @@ class PolicySubjectView(ResponseModel):
 
 
 class PolicyNamesView(ResponseModel):
-    """Names to buy from or in."""
+    """Allowed and refused names."""
 
     allowed: list[str]
     refused: list[str]
 
 
 class PolicyCryptoView(ResponseModel):
-    """Which coins are preferred, and why."""
+    """Preferred coins, with the reason."""
 
     primary: MethodKind | None
     reasoning: str | None
@@ -236,7 +235,7 @@ class PaymentPolicyView(ResponseModel):
 
     @classmethod
     def of(cls, row: PaymentPolicy | None, org_id: str, names: Mapping[str, str]) -> "PaymentPolicyView":
-        """Show a row, or the default; `names` has what its subject is called, by id."""
+        """Show a row, or the default; `names` has the names of subjects, by id."""
         policy = Policy() if row is None else policy_of(row)
         subject = PolicySubjectView(type=PolicySource.DEFAULT, id=None, name=None)
         if row is not None:
@@ -278,7 +277,7 @@ class QuotaWindow(StrEnum):
 
 
 class FreeOptionSet(RequestModel):
-    """A free option. It replaces the one of that name."""
+    """A free option, which replaces the one of that name."""
 
     model_config = example(
         name="Codeium", category="coding", address="https://codeium.example", quota=500, quota_window="month"
@@ -286,15 +285,15 @@ class FreeOptionSet(RequestModel):
 
     name: ShortName = Field(description="Unique in the organization. Case and extra spaces do not count.")
     category: ShortName = Field(description="The category of purchases that it can replace.")
-    address: Name | None = Field(default=None, description="Where it is: a URL or another address.")
+    address: Name | None = Field(default=None, description="A URL or another address.")
     quota: Annotated[Whole, Field(ge=1, le=MAX_QUOTA)] | None = Field(
-        default=None, description="How often it can be used in a window; null without a limit."
+        default=None, description="The maximum uses in a window; null without a limit."
     )
     quota_window: QuotaWindow | None = None
     organization_id: OrganizationId | None = Field(default=None, description="For operators.")
 
     def option(self) -> FreeOption:
-        """Return the same as a rule reads it.
+        """Return the option for the domain.
 
         Raises:
             Invalid: a quota has no window, or a window no quota.
@@ -306,7 +305,7 @@ class FreeOptionSet(RequestModel):
 
 
 class FreeOptionView(ResponseModel):
-    """A free option, and what is used of its quota."""
+    """A free option, with the used part of its quota."""
 
     id: str
     organization_id: str
@@ -315,7 +314,7 @@ class FreeOptionView(ResponseModel):
     address: str | None
     quota: int | None
     quota_window: QuotaWindow | None
-    used: int = Field(description="How often purchases were abandoned for it in the current window of its quota.")
+    used: int = Field(description="The number of purchases abandoned for it in the current window of its quota.")
     updated_by: str
     updated_at: datetime
 
@@ -325,17 +324,17 @@ class FreeOptionView(ResponseModel):
 
 
 class MethodFeeSet(RequestModel):
-    """What a payment is expected to cost beside its amount: a share of it, and a fixed part."""
+    """The expected fee of a payment: a share of the amount, and a fixed part."""
 
-    share: Share = Field(default="0", description="The part of the amount, `0.029` for 2.9 %.")
-    fixed: Amount | None = Field(default=None, description="In `currency`. It counts for purchases in that currency.")
+    share: Share = Field(default="0", description="The share of the amount, `0.029` for 2.9 %.")
+    fixed: Amount | None = Field(default=None, description="In `currency`, for purchases in that currency.")
     currency: Currency | None = None
 
 
 class PurchaseMethodSet(RequestModel):
-    """A method that the organization pays with outside. It replaces the one of that name.
+    """A method for external payments, which replaces the one of that name.
 
-    No card number and no key of a wallet belongs here: the label has the last four digits at most.
+    It contains no card number or wallet key: the label has at most the last four digits.
     """
 
     model_config = example(
@@ -346,17 +345,17 @@ class PurchaseMethodSet(RequestModel):
     )
 
     name: MethodName = Field(description="Its code, in the log and in attempts.")
-    label: ShortName = Field(description="What people and agents read.")
+    label: ShortName = Field(description="The label for people and agents.")
     kind: MethodKind
-    fee: MethodFeeSet | None = Field(default=None, description="Null if it is not known.")
+    fee: MethodFeeSet | None = Field(default=None, description="Null if it is unknown.")
     rank: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(
         default=None,
-        description="Its place among methods of equal cost, lower first. Left out, it stays, and a new one goes last.",
+        description="The order among methods of equal cost, lower first. When left out, unchanged, or last if new.",
     )
     organization_id: OrganizationId | None = Field(default=None, description="For operators.")
 
     def declared(self) -> MethodDeclaration:
-        """Return the same as the service takes it.
+        """Return the declaration for the service.
 
         Raises:
             Invalid: a fixed fee has no currency, or a currency no fixed fee.
@@ -379,7 +378,7 @@ class PurchaseMethodSet(RequestModel):
 
 
 class MethodFeeView(ResponseModel):
-    """What a payment is expected to cost beside its amount."""
+    """The expected fee of a payment."""
 
     share: Exact
     fixed: Exact | None
@@ -395,10 +394,10 @@ class PurchaseMethodView(ResponseModel):
     label: str
     kind: MethodKind
     available: bool = Field(description="Whether it can be used from here.")
-    why_not: str | None = Field(description="`not_connected`: whoever paid reports the attempt.")
+    why_not: str | None = Field(description="`not_connected`: the payer reports the attempt.")
     fee: MethodFeeView | None
-    rank: int = Field(description="Its place among methods of equal cost, lower first.")
-    attempts: int = Field(description="How many attempts have ended. Failures count in the order from 20 on.")
+    rank: int = Field(description="The order among methods of equal cost, lower first.")
+    attempts: int = Field(description="The number of finished attempts. Failures affect the order from 20 on.")
     succeeded: int
     updated_by: str
     updated_at: datetime

@@ -1,1 +1,1 @@
-"""Purchase orders: what agents want to buy outside."""
+"""Purchase orders: external purchases of agents."""

@@ -1,4 +1,4 @@
-"""Purchase orders: agents ask before they pay, people answer, and what was paid is reported."""
+"""Purchase orders: requests of agents, approvals of people, and reports of payments."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -55,7 +55,7 @@ from services.tenants.metadata import version_of
 
 router = Resource(tags=["purchase_orders"])
 
-#: How long a decision waits for its run to take the news.
+#: The timeout of the signal to the run after a decision.
 NEWS_TIMEOUT = timedelta(seconds=2)
 
 
@@ -77,7 +77,7 @@ async def create_purchase_order(
     once: MovesMoney,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Ask whether an agent may buy something outside. The answer is decided at once, and a 201 also if it is declined.
+    """Request an external purchase of an agent. It is decided immediately; the response is 201 even if it is declined.
 
     An approved purchase is held in the budgets above the agent until it is paid, abandoned or expires.
     """
@@ -87,7 +87,7 @@ async def create_purchase_order(
         if (await agents.get(session, agent_id)).org_id != org_id:
             raise NotFound(agents.MISSING)
     if actor.agent_id not in {None, agent_id}:
-        raise Forbidden("This key buys for its own agent only.")
+        raise Forbidden("This key can buy for its own agent only.")
     scope = await scope_for(deps, actor, key, RequestedScope(agent_id=agent_id, project_id=body.project_id))
     proposal = purchase_order.Proposal(
         org_id=org_id,
@@ -131,7 +131,7 @@ _LIST = ListEndpoint(
     order=["por"],
     has_metadata=True,
     status=PurchaseOrderStatus,
-    unconfirmed=Annotated[bool, Query(description="Only those of which a report waits to be confirmed.")],
+    unconfirmed=Annotated[bool, Query(description="Only orders with unconfirmed reports.")],
 )
 
 
@@ -220,9 +220,9 @@ async def create_attempt(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Note an attempt to pay before it is made. Another one can begin when its result is known.
+    """Record a payment attempt before it is made. Another one can begin when its result is known.
 
-    After a decline that no person has confirmed, the amount is held a second time, because both may have paid.
+    After an unconfirmed decline, the amount is held a second time, because both attempts may have paid.
     """
     await _acting(deps, actor, key, purchase_order_id)
     async with once, deps.database.platform() as session:
@@ -247,12 +247,12 @@ async def report_result(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
+    """Report the result of an attempt. `unknown` can be followed by another result; any other one is final.
 
-    An amount below the hold, or a decline, lowers no budget before a person who approves purchases confirms it. Such a
-    person also replaces a result that stays, with a `reason`.
+    An amount below the hold, or a decline, counts in budgets once a person who approves purchases confirms it. Such a
+    person can also replace a final result, with a `reason`.
 
-    What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
+    A charge above the hold, or after the order has ended, is counted nevertheless, and raises an alert.
     """
     row = await _acting(deps, actor, key, purchase_order_id)
     result, attempt = body.read(row.currency), purchase_payment.attempt_number(number)
@@ -276,7 +276,7 @@ async def abandon_purchase_order(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Give up a purchase that was not paid, also one that was declined, and say what was done instead.
+    """Abandon an unpaid purchase, even a declined one, with the alternative action.
 
     After an attempt the hold stays until a person confirms that nothing was charged.
     """
@@ -312,9 +312,9 @@ async def create_refund(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Report a refund of what was paid. Reported by who approves purchases, it counts in the budgets no longer.
+    """Report a refund. It counts in the budgets if a person who approves purchases reports it.
 
-    Any other report is kept in `reported`, and lowers no budget before such a person confirms it.
+    Other reports are in `reported`, and count once such a person confirms them.
     """
     row = await _acting(deps, actor, key, purchase_order_id)
     amount_minor = parse_amount(body.amount, row.currency)
@@ -351,10 +351,10 @@ async def confirm_purchase_order(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
+    """Confirm or correct the total charged and refunded amounts of a purchase, which budgets count from now on.
 
-    Send the figures that you have compared with the payment, and the `digest` of what is `reported`: if anything has
-    changed since, nothing is confirmed. Other figures than those `reported` need a `reason`.
+    Send the figures that you have compared with the payment, and the `digest` in `reported`: if anything has changed
+    since, nothing is confirmed. Other figures than those in `reported` need a `reason`.
     """
     row = await _deciding(deps, actor, key, purchase_order_id)
     refuse_by_link(actor, "confirm purchases")
@@ -381,9 +381,9 @@ async def confirm_purchase_order(
 async def cancel_purchase_order(
     purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, once: MovesMoney, actor: ActorDep
 ) -> Response:
-    """End a purchase that renews: no further term is counted. Cancel it at the vendor too.
+    """Cancel the renewal of a purchase: no further term is counted. Cancel it at the vendor too.
 
-    Where an agent says so, its terms go on to count until a person who approves purchases cancels it.
+    If an agent reports it, terms count until a person who approves purchases cancels the renewal.
     """
     await _acting(deps, actor, key, purchase_order_id)
     async with once, deps.database.platform() as session:
@@ -415,10 +415,10 @@ async def grant_purchase_order(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Approve a purchase that waits for a person, exactly as its `digest` has it. Nobody approves their own.
+    """Approve a purchase of another person, bound to its `digest`.
 
-    The amount is taken out of the budgets with this request, so it is refused with 402 if it does not fit into a window
-    that `lifts` does not name. `pool` can name the reserve.
+    The amount is held in the budgets with this request, so it is refused with 402 if it exceeds a window that is not in
+    `lifts`. `pool` can name the reserve.
     """
     await _deciding(deps, actor, key, purchase_order_id)
     async with once:
@@ -450,7 +450,7 @@ async def refuse_purchase_order(
     once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
-    """Refuse a purchase that waits for a person."""
+    """Refuse a purchase that needs approval."""
     await _deciding(deps, actor, key, purchase_order_id)
     async with once:
         async with deps.database.platform() as session:
@@ -463,9 +463,9 @@ async def refuse_purchase_order(
 
 
 async def _send_news(deps: Deps, order: PurchaseOrderView) -> None:
-    """Have the run of a decided order end.
+    """Signal the run of a decided order, which ends it.
 
-    Before the answer: whoever gets none repeats the request, so the news is lost only while Temporal is down. Then the
+    It is sent before the response, because a client without a response repeats the request. If Temporal is down, the
     run ends at `answer_by`.
     """
     if order.status is PurchaseOrderStatus.NEEDS_APPROVAL or deps.temporal is None:
@@ -476,19 +476,19 @@ async def _send_news(deps: Deps, order: PurchaseOrderView) -> None:
 
 
 async def _visible(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:
-    """Return the order that the actor means, before the role is judged: 404 comes before 403."""
+    """Return the order before the role is checked: 404 before 403."""
     async with deps.session_for(actor) as session:
         row = await orders.get(session, order_id)
         of = confined_key(actor, key)
         if of is not None and of.agent_id is None and not await orders.is_own(session, row, of):
             raise NotFound(orders.MISSING)
     if actor.agent_id not in {None, row.agent_id}:
-        raise Forbidden("This key acts for purchases of its own agent only.")
+        raise Forbidden("This key can act for purchases of its own agent only.")
     return row
 
 
 async def _acting(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:
-    """Return the order that the actor reports about: agents and who use credits may, and who approves purchases."""
+    """Return the order for a report, by agents, users of credits or approvers of purchases."""
     row = await _visible(deps, actor, key, order_id)
     permit(actor, purchase_approval.DECIDES if actor.may(purchase_approval.DECIDES) else Permission.USE_CREDITS)
     return row

@@ -1,4 +1,4 @@
-"""What purchase orders look like over HTTP."""
+"""Schemas of purchase orders."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -51,7 +51,7 @@ def _free(text: str, info: ValidationInfo) -> str:
     return text
 
 
-#: What agents and people write about a purchase: it is shown to others, so it holds no secret and no card number.
+#: Free text about a purchase, which others can read, so it must not contain secrets or card numbers.
 _Name = Annotated[Name, StringConstraints(max_length=80), AfterValidator(_free)]
 _Item = Annotated[Name, AfterValidator(_free)]
 _Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_free)]
@@ -61,7 +61,7 @@ _Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://"), 
 
 
 class DrawnPool(StrEnum):
-    """The pool of a budget that a purchase draws."""
+    """Pool of a budget that a purchase draws from."""
 
     OPERATING = "operating"
     RESERVE = "reserve"
@@ -69,12 +69,12 @@ class DrawnPool(StrEnum):
 
 
 class PurchaseAlternativeSet(RequestModel):
-    """Something else that the agent has looked at."""
+    """An alternative that the agent has considered."""
 
     name: _Name
     url: _Url | None = None
     cost: Amount | None = Field(default=None, description="In the purchase's currency; 0 if it is free.")
-    fits: Flag = Field(default=False, description="Whether it would do.")
+    fits: Flag = Field(default=False, description="Whether it would suffice.")
     why: _Reason | None = Field(default=None, description="Why it fits or not.")
 
     def alternative(self, currency: str) -> Alternative:
@@ -83,7 +83,7 @@ class PurchaseAlternativeSet(RequestModel):
 
 
 class PurchaseOrderCreate(WithMetadata):
-    """What an agent wants to buy outside."""
+    """An external purchase of an agent."""
 
     model_config = example(
         agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -103,14 +103,14 @@ class PurchaseOrderCreate(WithMetadata):
     category: _Name
     amount: Amount
     currency: Currency
-    term: Term | None = Field(default=None, description="How often it renews; null if it is bought once.")
+    term: Term | None = Field(default=None, description="The renewal interval; null for a single purchase.")
     alternatives: list[PurchaseAlternativeSet] = Field(default=[], max_length=MAX_ALTERNATIVES)
-    pool: DrawnPool = Field(default=DrawnPool.OPERATING, description="The pool of the budget that it draws.")
+    pool: DrawnPool = Field(default=DrawnPool.OPERATING, description="The pool of the budget to draw from.")
     on_limit: PurchaseOnLimit = Field(
         default=PurchaseOnLimit.REFUSE,
-        description="If it does not fit: `refuse` declines it, `ask` asks a person, `reserve` tries the reserve.",
+        description="If it exceeds a budget: `refuse` declines it, `ask` asks a person, `reserve` tries the reserve.",
     )
-    why: _Reason = Field(description="What it is for.")
+    why: _Reason = Field(description="The purpose.")
 
 
 class PurchaseOrderUpdate(MetadataUpdate):
@@ -133,11 +133,11 @@ class PurchaseAttemptResult(RequestModel):
     model_config = example(result="succeeded", amount="10.00", reference="ch_3MtwBwLkdIwHu7ix")
 
     result: Literal[AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED, AttemptStatus.UNKNOWN]
-    amount: Amount | None = Field(default=None, description="All that was charged; the order's amount by default.")
+    amount: Amount | None = Field(default=None, description="The total charged; by default the order's amount.")
     fee: Amount | None = Field(default=None, description="The part of the amount that is a fee.")
-    reference: _Item | None = Field(default=None, description="Of the payment, where it was made.")
+    reference: _Item | None = Field(default=None, description="Of the payment at its provider.")
     receipt_url: _Url | None = None
-    reason: _Reason | None = Field(default=None, description="Of a person who corrects a result that was reported.")
+    reason: _Reason | None = Field(default=None, description="The reason of a person's correction.")
 
     def read(self, currency: str) -> AttemptResult:
         return AttemptResult(
@@ -151,18 +151,18 @@ class PurchaseAttemptResult(RequestModel):
 
 
 class PurchaseAbandonCreate(RequestModel):
-    """What was done instead of the purchase."""
+    """The alternative action instead of the purchase."""
 
     model_config = example(alternative_action="Codeium", saved="10.00")
 
     alternative_action: _Item | None = Field(
         default=None, description="The name of a free option of the catalogue counts as a use of it."
     )
-    saved: Amount | None = Field(default=None, description="What that saves, in the purchase's currency.")
+    saved: Amount | None = Field(default=None, description="The saved amount, in the purchase's currency.")
 
 
 class PurchaseRefundCreate(RequestModel):
-    """A refund that came back."""
+    """A received refund."""
 
     model_config = example(amount="10.00", reference="re_1Nispe2eZvKYlo2C")
 
@@ -171,14 +171,14 @@ class PurchaseRefundCreate(RequestModel):
 
 
 class PurchaseConfirmationCreate(RequestModel):
-    """The figures of a purchase that a person confirms: all that was charged and refunded."""
+    """The total charged and refunded amounts of a purchase that a person confirms."""
 
     model_config = example(charged="10.00", refunded="0.00", digest=_DIGEST_EXAMPLE)
 
-    charged: Amount = Field(description="All that was charged; 0 if nothing was.")
-    refunded: Amount = Field(description="All that came back of it.")
-    digest: _Digest = Field(description="The `digest` of what is `reported`, as you have read it.")
-    reason: _Reason | None = Field(default=None, description="Required if it is not what was `reported`.")
+    charged: Amount = Field(description="The total charged, or 0.")
+    refunded: Amount = Field(description="The total refunded.")
+    digest: _Digest = Field(description="The `digest` in `reported`, as you have read it.")
+    reason: _Reason | None = Field(default=None, description="Required if the figures differ from `reported`.")
 
 
 class LiftSet(RequestModel):
@@ -189,12 +189,12 @@ class LiftSet(RequestModel):
 
 
 class PurchaseGrantCreate(RequestModel):
-    """The approval of exactly what the digest is of."""
+    """An approval, bound to the digest."""
 
     model_config = example(digest=_DIGEST_EXAMPLE)
 
     digest: _Digest = Field(description="The order's `digest`, as you have read it.")
-    pool: DrawnPool | None = Field(default=None, description="The pool to draw instead of the one that was asked for.")
+    pool: DrawnPool | None = Field(default=None, description="The pool to draw from instead of the requested one.")
     lifts: list[LiftSet] | None = Field(default=None, max_length=10, description="Windows that do not refuse it.")
     reason: _Reason | None = None
 
@@ -207,7 +207,7 @@ class PurchaseGrantCreate(RequestModel):
 
 
 class PurchaseRefusalCreate(RequestModel):
-    """Why a purchase is refused."""
+    """The reason for refusing a purchase."""
 
     model_config = example(reason="We have a licence already.")
 
@@ -215,12 +215,12 @@ class PurchaseRefusalCreate(RequestModel):
 
 
 class PurchaseDecisionView(ResponseModel):
-    """Why an order has its status."""
+    """The last decision about an order."""
 
     code: DecisionCode
     budget_id: str | None = Field(description="The budget that decided; null if none did.")
     window: Window | None
-    remaining: Exact | None = Field(description="What is left in that window, in the budget's currency.")
+    remaining: Exact | None = Field(description="The remainder of that window, in the budget's currency.")
     currency: str | None = Field(description="The budget's currency.")
     resets_at: datetime | None
     priced_at: MoneyView | None = Field(
@@ -245,7 +245,7 @@ class PurchaseDecisionView(ResponseModel):
 
 
 class PurchaseOrderMethodView(ResponseModel):
-    """A method that the purchase can be paid with, in the order of the policy."""
+    """A payment method of the purchase, in the order of the policy."""
 
     method: str
     label: str
@@ -254,14 +254,14 @@ class PurchaseOrderMethodView(ResponseModel):
 
 
 class BudgetRemainingView(ResponseModel):
-    """What is left after the decision, in the currency of each budget; null where there is no such budget."""
+    """The remaining budgets after the decision, each in its currency; null without such a budget."""
 
     daily: Exact | None = None
     project: Exact | None = None
 
 
 class PurchaseAlternativeView(ResponseModel):
-    """Something else that the agent has looked at."""
+    """An alternative that the agent has considered."""
 
     name: str
     url: str | None
@@ -278,12 +278,12 @@ class LiftView(ResponseModel):
 
 
 class PurchaseAttemptView(ResponseModel):
-    """One try to pay."""
+    """A payment attempt."""
 
     number: int
     method: str
     status: AttemptStatus
-    amount: Exact | None = Field(description="What was charged, as it was reported.")
+    amount: Exact | None = Field(description="The reported charge.")
     fee: Exact | None
     reference: str | None
     receipt_url: str | None
@@ -303,7 +303,7 @@ class PurchaseAttemptView(ResponseModel):
 
 
 class PurchaseGrantView(ResponseModel):
-    """What one person has decided."""
+    """The decision of a person."""
 
     principal: str
     granted: bool
@@ -316,15 +316,17 @@ class PurchaseGrantView(ResponseModel):
 
 
 class PurchaseReportedView(ResponseModel):
-    """The figures of a purchase as they were reported, confirmed or not."""
+    """The reported figures of a purchase, confirmed or not."""
 
     charged: Exact
     refunded: Exact
-    digest: str = Field(description="Of these figures, what budgets count, and the attempts; it is to be confirmed.")
+    digest: str = Field(
+        description="The digest of these figures, the budgets' counts and the attempts, for a confirmation."
+    )
 
 
 class PurchaseOrderView(MetadataView):
-    """A purchase order: what is to be bought, what was decided, and what became of it."""
+    """A purchase order, with decision, attempts and figures."""
 
     id: str
     organization_id: str
@@ -347,18 +349,18 @@ class PurchaseOrderView(MetadataView):
     decision: PurchaseDecisionView
     methods: list[PurchaseOrderMethodView]
     budget_remaining: BudgetRemainingView
-    digest: str = Field(description="Of what a grant of this order grants.")
-    persons: int = Field(description="How many persons have to approve it.")
+    digest: str = Field(description="The digest that a grant of this order is bound to.")
+    persons: int = Field(description="The number of required approvals.")
     grants: list[PurchaseGrantView]
-    answer_by: datetime | None = Field(description="Until when they have to answer.")
+    answer_by: datetime | None = Field(description="The end of the time to approve.")
     held_until: datetime | None = Field(description="When the hold of an approved order ends.")
     renews_at: datetime | None
     attempts: list[PurchaseAttemptView]
-    spent: Exact = Field(description="What was charged, as budgets count it.")
-    refunded: Exact = Field(description="What came back of it, as budgets count it.")
+    spent: Exact = Field(description="The charged amount, as budgets count it.")
+    refunded: Exact = Field(description="The refunded amount, as budgets count it.")
     reported: PurchaseReportedView
     unconfirmed_since: datetime | None = Field(
-        description="Since when something was reported that lowers no budget before a person confirms it."
+        description="When a report was made that does not count in budgets before a person confirms it."
     )
     cancellation_reported_at: datetime | None = Field(
         description="When an agent reported that it does not renew; renewals count until a person cancels it."

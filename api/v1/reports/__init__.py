@@ -1,1 +1,1 @@
-"""Reports: figures of each period, as a file."""
+"""Reports: metrics of each period, as a file."""

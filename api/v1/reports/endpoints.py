@@ -1,4 +1,4 @@
-"""Reports: figures of each day, week, month or quarter, kept as a file, of which recipients are notified."""
+"""Reports: metrics of each day, week, month or quarter, as a file for notified recipients."""
 
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ router = Resource(tags=["reports"])
 
 ForOrganization = Annotated[
     OrganizationId | None,
-    Query(description="For operators: the organization whose reports are meant; the platform's own when left out."),
+    Query(description="For operators: the organization; the platform's own reports when left out."),
 ]
 _FILE: Responses = {
     200: {
@@ -76,7 +76,7 @@ async def list_reports(
 
 @router.get("/reports/templates", operation_id="reports.list_templates")
 async def list_report_templates(actor: Actor = require(Permission.READ_BILLING)) -> Page[ReportTemplateView]:
-    """List the templates: questions that a report can have instead of its own."""
+    """List the templates: predefined queries of reports."""
     return Page(
         data=[ReportTemplateView.of(each) for each in TEMPLATES.values() if each.for_platform is actor.is_platform]
     )
@@ -91,7 +91,7 @@ async def list_report_templates(actor: Actor = require(Permission.READ_BILLING))
 async def create_report(
     body: ReportCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_REPORTS), command: MayRepeat
 ) -> Response:
-    """Create a report. Its first run is of the period that runs now, once this is over."""
+    """Create a report. Its first run is of the present period, once it is over."""
     org_id = None
     if actor.org_id is not None or body.organization_id is not None:
         org_id = await known_organization(deps, actor, body.organization_id)
@@ -110,7 +110,7 @@ async def create_report(
 
 @router.get("/reports/{report_id}")
 async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ReportView:
-    """Read a report, also one that was deleted."""
+    """Read a report, even a deleted one."""
     return ReportView.of(await _readable_report(deps, actor, key, report_id))
 
 
@@ -118,7 +118,7 @@ async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: 
 async def set_report(
     report_id: str, body: ReportSet, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
-    """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
+    """Replace a report. Recipients change immediately, everything else after the next run."""
     await _readable_report(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
     async with command, deps.database.platform() as session:
         return command.answer(
@@ -128,7 +128,7 @@ async def set_report(
 
 @router.delete("/reports/{report_id}", status_code=204)
 async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
-    """Delete a report: no further run is made. The files of its runs can be read for three years."""
+    """Delete a report: it has no further runs. The files of its runs can be read for three years."""
     await _readable_report(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
     async with deps.database.platform() as session:
         await service.delete(session, actor, report_id, now=datetime.now(UTC))
@@ -142,7 +142,7 @@ _RUNS = ListEndpoint("report-runs", ReportRunView, *CREATED, order=[Int32])
 async def list_report_runs(
     report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: ListRequest, actor: ActorDep
 ) -> Items:
-    """List the runs of a report, newest first: each is one version of a period."""
+    """List the runs of a report, newest first; each is a version of a period."""
     await _readable_report(deps, actor, key, report_id)
     async with deps.session_for(actor) as session:
         found = await reports.runs(session, report_id, asked.wanted(None))
@@ -164,7 +164,7 @@ async def run_report(
     actor: ActorDep,
     command: MayRepeat,
 ) -> Response:
-    """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
+    """Compute a past period. A new run is made if its figures differ from the latest version."""
     row = await _readable_report(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
     async with command:
         period = service.checked_period(row, body.period, late=deps.settings.report_late, now=datetime.now(UTC))
@@ -179,7 +179,7 @@ async def run_report(
     operation_id="reports.get_file",
 )
 async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
-    """Read the file of a run, as it was made."""
+    """Read the file of a run."""
     await _readable_report(deps, actor, key, report_id)
     async with AsyncExitStack() as held:
         await held.enter_async_context(deps.answers.turn(actor.org_id))
@@ -203,7 +203,7 @@ def _sent(run: ReportRun, held: AsyncExitStack) -> Response:
 async def _readable_report(
     deps: Deps, actor: Actor, key: SpendingKey, report_id: str, permission: Permission | None = None
 ) -> Report:
-    """Return a report that the actor may read, and may do with as the permission says: 404 before 403."""
+    """Return a report that the actor may read and has the permission for; 404 before 403."""
     async with deps.session_for(actor) as session:
         row = await reports.get(session, report_id)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)

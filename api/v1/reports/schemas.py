@@ -1,4 +1,4 @@
-"""What reports look like over HTTP."""
+"""Schemas of reports."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,10 +35,12 @@ _EXAMPLE: Mapping[str, Any] = {
 
 
 class ReportQuery(QuestionBody):
-    """One question of a report, whose period is the report's."""
+    """A query of a report, for the report's period."""
 
-    title: GivenName | None = Field(default=None, description="What stands above it; the metrics when left out.")
-    limit: int = Field(default=100, ge=1, le=MAX_ROWS, strict=True, description="The most rows; totals count all.")
+    title: GivenName | None = Field(default=None, description="The title; the metrics when left out.")
+    limit: int = Field(
+        default=100, ge=1, le=MAX_ROWS, strict=True, description="The maximum number of rows; totals include all."
+    )
 
     def question(self) -> SectionQuery:
         return SectionQuery(
@@ -54,7 +56,7 @@ class ReportQuery(QuestionBody):
 
 
 class ReportSet(RequestModel):
-    """The content of a report: a template, or questions of its own."""
+    """The content of a report: a template, or its own queries."""
 
     model_config = example(**_EXAMPLE)
 
@@ -63,15 +65,17 @@ class ReportSet(RequestModel):
         default=None, description=f"Questions that stand: {', '.join(f'`{name}`' for name in TEMPLATES)}."
     )
     query: list[ReportQuery] = Field(
-        default=[], max_length=MAX_QUESTIONS, description="The report's own questions, without a template."
+        default=[], max_length=MAX_QUESTIONS, description="The report's own queries, without a template."
     )
     format: ReportFormat = ReportFormat.HTML
-    schedule: ReportSchedule | None = Field(default=None, description="How long its periods are; that of the template.")
+    schedule: ReportSchedule | None = Field(
+        default=None, description="The length of its periods; by default that of the template."
+    )
     zone: SearchText = Field(default="UTC", description="The IANA time zone in which periods begin.")
     recipients: list[Principal] = Field(
         default=[],
         max_length=MAX_RECIPIENTS,
-        description="The principals who are notified of each run by their channels, as far as they may read it.",
+        description="The principals to notify of each run over their channels, if they may read it.",
     )
 
     @model_validator(mode="after")
@@ -117,7 +121,7 @@ class ReportRunRequestedView(ResponseModel):
 
 
 class ReportQueryView(ResponseModel):
-    """One question of a report."""
+    """A query of a report."""
 
     title: str
     metrics: list[str]
@@ -134,7 +138,7 @@ class ReportQueryView(ResponseModel):
 
 
 class ReportView(ResponseModel):
-    """A report, as it was last set."""
+    """A report with its latest settings."""
 
     id: str
     organization_id: str | None
@@ -146,8 +150,8 @@ class ReportView(ResponseModel):
     zone: str
     recipients: list[str]
     next_period: str | None = Field(description="The period of the next run; null once the report is deleted.")
-    next_run_at: datetime | None = Field(description="When that run is made.")
-    is_changing: bool = Field(description="Whether that run is still made by what was set before.")
+    next_run_at: datetime | None = Field(description="The time of that run.")
+    is_changing: bool = Field(description="Whether that run still uses the earlier settings.")
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
@@ -172,7 +176,7 @@ class ReportView(ResponseModel):
 
 
 class ReportRunView(ResponseModel):
-    """One version of a period: its file, and who was notified."""
+    """A version of a period, with its file and notified recipients."""
 
     number: int
     period: str
@@ -191,7 +195,7 @@ class ReportRunView(ResponseModel):
 
 
 class ReportTemplateView(ResponseModel):
-    """Questions that a report can have instead of its own."""
+    """Predefined queries of reports."""
 
     name: str
     description: str

@@ -1,4 +1,4 @@
-"""Results: how well the work of runs and tasks turned out."""
+"""Results of runs and tasks."""
 
 from datetime import UTC, datetime
 
@@ -22,11 +22,11 @@ router = Resource(tags=["results"])
 async def report_result(
     body: ResultCreate, deps: DepsDep, *, actor: Actor = require(Permission.METER), command: MovesMoney
 ) -> Response:
-    """Report how well the work of a run or a task turned out, by a score between 0 and 1.
+    """Report the result of a run or a task, a score between 0 and 1.
 
-    Report the score of whoever judged the work, with a key that is no agent's: what the key of an agent reports is kept
-    and counts nowhere, because an agent could praise itself. Results of escrows are recorded with the escrow's event
-    and stand above what is reported. Of several results of a run the latest counts.
+    Use a key that does not belong to an agent: results reported by an agent's key are stored and do not count, because
+    an agent could praise itself. Results of escrows are recorded automatically and take precedence over reported ones.
+    Of several results of a run the latest counts.
     """
     org_id = await known_organization(deps, actor, body.organization_id)
     reported = body.result(actor, org_id, command.command_id)

@@ -1,4 +1,4 @@
-"""What results look like over HTTP."""
+"""Schemas of results."""
 
 from datetime import datetime
 from typing import Self
@@ -14,18 +14,20 @@ from models.returns.result import ResultRow
 
 
 class ResultCreate(RequestModel):
-    """How well the work of a run or a task turned out."""
+    """The result of a run or a task."""
 
     model_config = example(run_id="run-17", task_kind="summary", score="0.92", value="1.50", currency="USD")
 
-    organization_id: OrganizationId | None = Field(default=None, description="For operators: whose work it was.")
+    organization_id: OrganizationId | None = Field(
+        default=None, description="For operators: the organization that the work was for."
+    )
     run_id: SearchText | None = Field(default=None, description="The `run_id` of the usage events of the work.")
     task_id: SearchText | None = Field(
         default=None, description="Your id of the task, if the work has no run; its usage events name it as `run_id`."
     )
     task_kind: SearchText = Field(description="The kind of the task. Models are compared within one kind.")
     score: Share = Field(description="Between 0 and 1. From 0.5 on the result counts as accepted.")
-    value: Amount | None = Field(default=None, description="What the result is worth, in `currency`.")
+    value: Amount | None = Field(default=None, description="The value of the result, in `currency`.")
     currency: Currency | None = None
 
     @model_validator(mode="after")
@@ -56,7 +58,7 @@ class ResultCreate(RequestModel):
 
 
 class ResultView(ResponseModel):
-    """One result."""
+    """A result."""
 
     id: str
     organization_id: str
@@ -65,9 +67,7 @@ class ResultView(ResponseModel):
     task_kind: str
     score: Exact
     accepted: bool
-    self_reported: bool = Field(
-        description="The key of an agent reported it. Such a result is kept, and counts in no figure."
-    )
+    self_reported: bool = Field(description="Whether an agent's key reported it, so that it does not count.")
     value: Exact | None
     currency: str | None
     source: ResultSource

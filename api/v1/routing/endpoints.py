@@ -1,4 +1,4 @@
-"""Routing decisions: which model or agent takes a call, by which odds, and what came of it."""
+"""Routing decisions: the choice of a model or agent for a call, its odds, and the outcome."""
 
 from datetime import UTC, datetime
 
@@ -40,12 +40,12 @@ async def create_routing_decision(
     once: MayRepeat,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Choose a model or an agent for a call, by what came of earlier calls and what is left of the budget.
+    """Choose a model or an agent for a call, by the outcomes of earlier calls and the remaining budget.
 
-    Each candidate has odds, and the choice is drawn by them, so also candidates that are rarely the best are tried. A
-    candidate without a price is out. Nothing is spent or reserved. Send the `run_id` of the answer with the usage of
-    the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by
-    contract, send the id of the decision as the contract's `external_id`.
+    The choice is drawn by the candidates' odds, so candidates that are rarely the best are tried too. A candidate
+    without a price is out. Nothing is spent or reserved. Send the `run_id` of the response with the usage of the call;
+    the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the
+    id of the decision as the contract's `external_id`.
     """
     org_id, wish = acting_organization(actor, None), body.wish()
     agent_id = body.agent_id or actor.agent_id
@@ -108,9 +108,9 @@ async def get_routing_decision(decision_id: str, deps: DepsDep, actor: ActorDep)
 async def set_routing_outcome(
     decision_id: str, body: RoutingOutcomeSet, deps: DepsDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
-    """Report what came of a routed call, at any time after it; the first outcome counts.
+    """Report the outcome of a routed call, at any time after it; the first outcome counts.
 
-    Keys of agents cannot: an agent does not judge the calls that it made or took.
+    Agents' keys are refused, because an agent cannot rate its own calls.
     """
     async with deps.session_for(actor) as session:
         row = await routes.get(session, decision_id)

@@ -1,4 +1,4 @@
-"""What routing decisions look like over HTTP."""
+"""Schemas of routing decisions."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -19,11 +19,11 @@ _Candidates = Annotated[list[Name], Field(min_length=1, max_length=MOST_CANDIDAT
 
 
 class RoutingDecisionCreate(RequestModel):
-    """A call for which a model or an agent is to be chosen."""
+    """A call to route to a model or an agent."""
 
     model_config = example(task_kind="summary", candidates=["gpt-4o", "gpt-4o-mini"], value="0.05", currency="USD")
 
-    task_kind: SearchText = Field(description="Your word for the kind of task. Results are learned by it.")
+    task_kind: SearchText = Field(description="Your name for the kind of task, by which outcomes are learned.")
     candidates: _Candidates | None = Field(
         default=None,
         description=(
@@ -32,28 +32,29 @@ class RoutingDecisionCreate(RequestModel):
         ),
     )
     quality_at_least: Share | None = Field(
-        default=None, description="The mean score to reach. Without `value`, the cheapest that reaches it is best."
+        default=None,
+        description="The mean score to reach. Without `value`, the cheapest candidate that reaches it is best.",
     )
     value: Amount | None = Field(
-        default=None, description="What a score of 1 is worth, in `currency`. Costs are weighed against it."
+        default=None, description="The value of a score of 1, in `currency`, which costs are weighed against."
     )
-    max_cost: Amount | None = Field(default=None, description="The most that the call may be expected to cost.")
+    max_cost: Amount | None = Field(default=None, description="The maximum expected cost of the call.")
     currency: Currency | None = Field(
         default=None,
-        description="Of all amounts. By default that of the budget that binds, or USD; needed with an amount.",
+        description="The currency of amounts. By default that of the binding budget, or USD; required with an amount.",
     )
     agent_id: AgentId | None = Field(
-        default=None, description="The agent that makes the call. What is left of its budgets paces the choice."
+        default=None, description="The agent that makes the call. Its remaining budgets pace the choice."
     )
     run_id: SearchText | None = Field(
         default=None, description="The run whose result is the outcome. By default the id of the decision."
     )
 
     def wish(self) -> RoutingRequest:
-        """Return what is asked of the call.
+        """Return the constraints of the call.
 
         Raises:
-            Invalid: an amount is none, or has no currency.
+            Invalid: an amount is invalid, or has no currency.
         """
         if self.currency is None and (self.value is not None or self.max_cost is not None):
             raise Invalid("Send currency with value and max_cost.", extra={"field": "currency"})
@@ -66,11 +67,11 @@ class RoutingDecisionCreate(RequestModel):
 
 
 class RoutingOutcomeSet(RequestModel):
-    """What came of a routed call."""
+    """The outcome of a routed call."""
 
     model_config = example(score="0.9")
 
-    score: Share = Field(description="How good the result was, from 0 to 1.")
+    score: Share = Field(description="The score of the result, from 0 to 1.")
     cost: Amount | None = Field(
         default=None,
         description="In the currency of the decision. By default what the usage of the run says about the choice.",
@@ -86,7 +87,7 @@ class RoutedCandidateView(ResponseModel):
     cost_to: Exact | None
     quality: Exact | None = Field(description="The expected score.")
     chance: Exact | None = Field(
-        description="The chance that its mean score reaches `quality_at_least`; 1 without that."
+        description="The probability that its mean score reaches `quality_at_least`; 1 without that."
     )
     odds: Exact = Field(description="The probability with which it is chosen. The odds of all add up to 1.")
     results: int = Field(description="The number of outcomes for this kind of task.")
@@ -95,29 +96,29 @@ class RoutedCandidateView(ResponseModel):
 
 
 class RoutingOutcomeView(ResponseModel):
-    """What came of a routed call."""
+    """The outcome of a routed call."""
 
     score: Exact
     cost: Exact | None
     source: str = Field(description="`result` or `api`.")
-    reference: str = Field(description="The result, or who reported it.")
+    reference: str = Field(description="The result, or the reporter.")
     recorded_at: datetime
 
 
 class RoutingDecisionView(ResponseModel):
-    """To which model or agent a call was given, and by which odds."""
+    """The choice of a model or agent for a call, with its odds."""
 
     id: str
     organization_id: str
     agent_id: str | None
-    run_id: str = Field(description="Give it to the usage and the result of the call.")
+    run_id: str = Field(description="Send it with the usage and the result of the call.")
     task_kind: str
     currency: str
     quality_at_least: Exact | None
     value: Exact | None
     max_cost: Exact | None
     choice: str | None = Field(description="Null if no candidate is admissible; `out` says why.")
-    odds: Exact | None = Field(description="Of the choice: its propensity, by which comparisons weigh.")
+    odds: Exact | None = Field(description="The odds of the choice, by which comparisons weight.")
     ranking: list[RoutedCandidateView] = Field(description="The likeliest first.")
     budget_id: str | None = Field(description="The budget that paces the choice.")
     priced_at: MoneyView | None = Field(
@@ -154,7 +155,7 @@ class RoutingDecisionView(ResponseModel):
 
 
 def pico_of(amount: str, field: str) -> int:
-    """Read an amount as an integer of 10⁻¹² of its currency.
+    """Parse an amount as an integer of 10⁻¹² of its currency.
 
     Raises:
         Invalid: it is negative, too large, or has too many decimals.

@@ -1,4 +1,4 @@
-"""Find by id, external id, number or name: where a customer's money is, and what is stuck."""
+"""Search by id, external id, number or name, with a customer's money and stuck objects."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -26,7 +26,7 @@ from services.payouts.summary import summary_within
 
 router = Resource(tags=["search"])
 
-#: Of how many organizations a search says where the money is, and how many alerts and runs it lists of each.
+#: The number of organizations shown with their money, and of alerts and runs listed for each.
 _CUSTOMERS, _LISTED = 3, 20
 
 
@@ -44,7 +44,7 @@ async def search_objects(
 ) -> SearchView:
     """Find objects by id, external id, document number, provider's id or name.
 
-    Organizations are shown with their money, open alerts and what is stuck. A tenant finds its own objects, an agent's
+    Organizations are shown with their money, open alerts and stuck objects. A tenant finds its own objects, an agent's
     key only those of the agent, an operator everything. The number of a document finds its object, and a provider's id
     finds its payment, subscription or chargeback. API keys and webhook endpoints are found only by callers who may list
     them, and never by their secret. Any part of a name matches, among the newest 5,000 objects of each kind.
@@ -68,7 +68,7 @@ async def search_objects(
 
 
 async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: SearchHit) -> bool:
-    """Return whether a key that reads its department's or project's usage only may find an object."""
+    """Return whether a key restricted to a department or project may find an object."""
     if (of := confined_key(actor, key)) is None:
         return True
     if hit.kind in {"grant", "lot"}:

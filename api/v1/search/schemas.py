@@ -1,4 +1,4 @@
-"""What a search answers over HTTP."""
+"""Schemas of search results."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from api.v1.summary.schemas import SummaryView
 from domain.common.money import format_amount
 from repositories.tenants.search import OpenAlert, SearchHit
 
-#: Where each kind is read on; an object that has no address of its own is in a list.
+#: The path of each kind; objects without their own path are in a list.
 _READ_AT = {
     "organization": "/organizations/{id}/summary",
     "agent": "/agents/{id}",
@@ -66,7 +66,7 @@ class StuckRunView(ResponseModel):
 
 
 class WhereaboutsView(ResponseModel):
-    """Where an organization's money is, and what is stuck."""
+    """An organization's money, alerts and stuck objects."""
 
     summary: SummaryView
     open_alerts: list[OpenAlertView] = Field(description="The newest 20 alerts that are not resolved.")
@@ -74,7 +74,7 @@ class WhereaboutsView(ResponseModel):
 
 
 class SearchHitView(ResponseModel):
-    """One object that was found."""
+    """A found object."""
 
     kind: str = Field(
         description="`organization`, `agent`, `contract`, `escrow`, `payment`, `invoice`, `payout`, `project`, "
@@ -87,7 +87,7 @@ class SearchHitView(ResponseModel):
     title: str
     status: str | None
     amount: Exact | None = Field(
-        description="What an escrow holds or an invoice has due; for other objects, their amount."
+        description="The held amount of an escrow, the due amount of an invoice, or the amount of another object."
     )
     currency: str | None
     url: str = Field(description="The path of the object.")
@@ -107,7 +107,7 @@ class SearchHitView(ResponseModel):
 
 
 class SearchView(ResponseModel):
-    """The objects that were found: organizations first, then agents, contracts, escrows and others."""
+    """Found objects: organizations first, then agents, contracts, escrows and others."""
 
     data: list[SearchHitView]
     shortened: bool = Field(

@@ -1,1 +1,1 @@
-"""Usage: events that come in, and what adds up from them."""
+"""Usage events, and their sums."""

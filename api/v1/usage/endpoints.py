@@ -1,4 +1,4 @@
-"""Usage events: they come in here, single, in batches and line by line."""
+"""Reception of usage events: single, in batches, or one per line."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -122,9 +122,9 @@ def _documents(body: Any) -> tuple[list[object], bool]:
     "/usage/estimate", responses=errors(NotFound, Conflict, refusals.UnpaidAgent, refusals.MarketplaceNotInLibrary)
 )
 async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = require(Permission.READ)) -> EstimateView:
-    """Rate usage without recording it: by the price of the agent that is paid, otherwise by the price of the model.
+    """Rate usage without recording it, at the price of the paid agent, otherwise at that of the model.
 
-    The agent's price is the one that the organization agreed to when it added the agent to its library.
+    The agent's price is the one agreed when the organization added the agent to its library.
     """
     now = datetime.now(UTC)
     call = call_of(body.model_dump(exclude_none=True))
@@ -152,7 +152,7 @@ async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = re
 
 
 async def _taken(session: AsyncSession, deps: Deps, actor: Actor, cost: Cost, now: datetime) -> LotPrice | None:
-    """Return the credits that a cost with its markup would take of the caller's lots; None for the platform."""
+    """Return the credits of the caller's lots that a cost with its markup would take; None for the platform."""
     if actor.org_id is None:
         return None
     settings, whole = deps.settings, 10**6
@@ -171,7 +171,7 @@ async def sync_usage(
 ) -> Response:
     """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
-    Usage that is already known is not counted again. The run in the Temporal UI shows the outcome of the calls.
+    Known usage is not counted again. The run in the Temporal UI shows the outcome of the calls.
     """
     start_date = None if body is None else body.start_date
     since = period(None, None, start_date, None).since
@@ -198,10 +198,10 @@ async def sync_usage(
 async def void_usage_charge(
     event_id: str, body: ChargeVoid, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney
 ) -> Response:
-    """Void a usage event that waits to be charged, or is in arrears on a bill that is not sealed: it is never charged.
+    """Void the charge of a usage event that waits to be charged, or is on an open bill in arrears.
 
     An event that is charged to credits must wait for `amount`, `event` or `books`. The event stays in the log. Voiding
-    it again changes nothing, and nothing undoes it. It can take two operators.
+    it again changes nothing, and it cannot be undone. It can need two operators.
     """
     org_id = body.organization_id
     async with command:

@@ -1,4 +1,4 @@
-"""Usage as cells of CSV."""
+"""CSV of usage."""
 
 from collections.abc import Sequence
 

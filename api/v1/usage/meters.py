@@ -1,4 +1,4 @@
-"""Meters: what is counted of usage events, and what they counted."""
+"""Meters of usage events, and their counts."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -53,11 +53,13 @@ class MeterCreate(RequestModel):
         description="The path of the value in `data`, such as `tokens` or `usage.total`. Not for `count`.",
     )
     dimensions: list[str] = Field(
-        default=[], max_length=5, description="Totals are kept by day, and by these attributes or properties of `data`."
+        default=[],
+        max_length=5,
+        description="Attributes, or paths in `data`, that totals are grouped by besides the day.",
     )
     price: dict[str, Any] | None = Field(
         default=None,
-        description='What a quantity costs: `{"model": "per_unit", "unit_price": "0.002", "free_units": "100"}`; '
+        description='The price of a quantity: `{"model": "per_unit", "unit_price": "0.002", "free_units": "100"}`; '
         "`graduated` and `volume` with `tiers`, `package` with `size` and `price`.",
     )
     currency: Currency | None = None
@@ -78,7 +80,7 @@ class MeterView(ResponseModel):
     price: dict[str, Any] | None
     currency: str | None
     created_at: datetime
-    charged_at: datetime | None = Field(description="Since when what it counts is charged; null if it is not charged.")
+    charged_at: datetime | None = Field(description="When charging began; null if it is not charged.")
     closed_at: datetime | None
 
     @classmethod
@@ -87,7 +89,7 @@ class MeterView(ResponseModel):
 
 
 class MeterLine(ResponseModel):
-    """What a meter counted for one group."""
+    """The count of a meter for a group."""
 
     group: str | None = Field(
         description="The day, or the value of the dimension; null for events without one, and for the total."
@@ -97,7 +99,7 @@ class MeterLine(ResponseModel):
 
 
 class MeterUsageView(ResponseModel):
-    """What a meter counted for an organization, in whole days in UTC."""
+    """The counts of a meter for an organization, in whole days in UTC."""
 
     meter: MeterView
     organization_id: str
@@ -119,7 +121,7 @@ async def create_meter(
 ) -> Response:
     """Create a meter of the organization.
 
-    A meter that an operator creates is the platform's and counts for everybody.
+    A meter that an operator creates belongs to the platform and counts for every organization.
     """
     check_meter(body.aggregation, body.property, body.dimensions)
     if (body.price is None) != (body.currency is None):
@@ -166,9 +168,9 @@ async def get_meter_usage(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> MeterUsageView:
-    """Show what a meter counted, for whole days in UTC. The default is the last 30 days.
+    """Show the counts of a meter, for whole days in UTC. The default is the last 30 days.
 
-    Keys that read the usage of their agent, department or project only are refused: a meter counts all of it.
+    Keys restricted to an agent, department or project are refused, because a meter counts all usage.
     """
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
@@ -204,7 +206,7 @@ async def get_meter_usage(
 
 @router.post("/usage/meters/{meter_id}/charge", responses=errors(refusals.MeterClosed, refusals.MeterNotChargeable))
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
-    """Charge organizations' credits for what a meter counts from now on, once for each event.
+    """Charge organizations' credits for the counts of a meter from now on, once for each event.
 
     An event is charged at the meter's price, or at its own cost if the meter has none. This cannot be undone: to stop,
     close the meter and create another one.
@@ -219,7 +221,7 @@ async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVi
 
 @router.delete("/usage/meters/{meter_id}")
 async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
-    """Close a meter. It counts nothing more; what it counted stays."""
+    """Close a meter, which ends its counting. Its counts stay."""
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
     permit(actor, Permission.MANAGE_METERS)

@@ -1,4 +1,4 @@
-"""The time that a report is for: moments (`from`, `to`) or days in UTC (`start_date`, `end_date`)."""
+"""Period of a report: moments (`from`, `to`) or days in UTC (`start_date`, `end_date`)."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,7 +14,7 @@ Until = Annotated[Moment | None, Query(alias="to", description="Before this time
 StartDate = Annotated[Day | None, Query(description="From this day (UTC) on; instead of `from`.")]
 EndDate = Annotated[Day | None, Query(description="Up to and including this day (UTC); instead of `to`.")]
 
-#: What a summary is for when nothing is said, and the most that it is for.
+#: The default and the maximum length of a summary's period.
 DEFAULT_DAYS, MOST_DAYS = 30, 400
 _DAY = timedelta(days=1)
 _FIRST, _LAST = date(1970, 1, 1), date(9998, 12, 30)
@@ -22,14 +22,14 @@ _FIRST, _LAST = date(1970, 1, 1), date(9998, 12, 30)
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A time from `since`, to `until`, which is not included; null has no end on that side."""
+    """A period from `since` to `until`, exclusive; None is open on that side."""
 
     since: datetime | None
     until: datetime | None
 
 
 def period(since: datetime | None, until: datetime | None, start_date: date | None, end_date: date | None) -> Period:
-    """Return the time that is asked for.
+    """Return the requested period.
 
     Raises:
         Invalid: an end is given twice, a day is out of range, or it ends before it begins.
@@ -50,10 +50,10 @@ def period(since: datetime | None, until: datetime | None, start_date: date | No
 
 
 def days(asked: Period, now: datetime) -> tuple[date, date]:
-    """Return the whole days in UTC that a period touches: the first, and the first that is not in it any more.
+    """Return the whole days in UTC that a period touches: the first one, and the one after the last.
 
     Raises:
-        Invalid: they are more than a report is made for.
+        Invalid: they exceed the maximum of a report.
     """
     last = now.date() if asked.until is None else (asked.until - timedelta(microseconds=1)).date()
     first = last - (DEFAULT_DAYS - 1) * _DAY if asked.since is None else asked.since.date()

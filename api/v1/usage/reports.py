@@ -1,4 +1,4 @@
-"""What usage adds up to: by day or dimension, the log of events, and what a run of agents cost."""
+"""Reports of usage: by day or dimension, the log of events, and the cost of an agent run."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ router = Resource(tags=["usage"])
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 GroupBy = Literal["day", "model", "agent", "department", "project", "action"]
 
-#: By what a summary can be grouped, beside the day, and where that is kept.
+#: The dimensions of a summary besides the day, and their stored names.
 DIMENSIONS = {
     "model": "model",
     "agent": "agent_id",
@@ -41,7 +41,7 @@ DIMENSIONS = {
     "project": "project_id",
     "action": "action",
 }
-#: How many parts of a run are shown: an agent's work on a step in one currency is one.
+#: The maximum number of parts of a run: an agent's work on a step in a currency is one.
 MOST_PARTS = 5_000
 _DAYS = ("start_date", "end_date")
 
@@ -154,10 +154,10 @@ async def get_usage_of_run(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.READ),
 ) -> UsageRunView:
-    """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step.
+    """Show the cost of an agent run: in total, by agent, and by step with its substeps.
 
-    The key of an agent gets the part of its agent only, and a member's key that is attributed to a department or a
-    project the part of that.
+    An agent's key gets the part of its agent only, and a member's key that is attributed to a department or a project
+    the part of that.
     """
     org_id, of = listed_organization(actor, organization_id), confined_key(actor, key)
     async with deps.session_for(actor) as session:

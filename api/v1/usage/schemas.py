@@ -1,4 +1,4 @@
-"""What usage events and their answers look like over HTTP."""
+"""Schemas of usage events and their outcomes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasonin
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
 _SHARES = ("cost", "creator_share", "platform_share")
 
-#: An event in the OpenAPI document; what it may hold is judged by `domain/usage/event.py`, event by event.
+#: An event in the OpenAPI document; `domain/usage/event.py` validates each event.
 EVENT: dict[str, Any] = {
     "type": "object",
     "required": ["specversion", "id", "source", "type"],
@@ -80,7 +80,7 @@ EVENTS_BODY: dict[str, Any] = {
 
 
 class EventResult(ResponseModel):
-    """The outcome of one event."""
+    """The outcome of an event."""
 
     status: EventStatus = Field(
         description=(
@@ -111,7 +111,7 @@ class EventsView(ResponseModel):
 
 
 class CurrencyCostView(ResponseModel):
-    """What usage cost in one currency, exactly: amounts have up to twelve decimals."""
+    """The exact cost of usage in a currency; amounts have up to twelve decimals."""
 
     currency: str
     cost: Exact
@@ -120,7 +120,7 @@ class CurrencyCostView(ResponseModel):
 
 
 class UsageLine(ResponseModel):
-    """The totals of one group of events."""
+    """The totals of a group of events."""
 
     group: str | None = Field(
         description="The day, or the value that events are grouped by; null for events without one."
@@ -145,7 +145,7 @@ class UsageView(ResponseModel):
 
     @classmethod
     def of(cls, org_id: str, first: date, end: date, group_by: str, found: Sequence[UsageTotal]) -> "UsageView":
-        """Show what was added up, which has a row for each group and currency."""
+        """Show totals, which have a row for each group and currency."""
         groups: dict[str, list[UsageTotal]] = {}
         for total in found:
             groups.setdefault(total.group, []).append(total)
@@ -173,12 +173,12 @@ def _line(group: str | None, totals: Sequence[UsageTotal]) -> UsageLine:
 
 
 def split_money(sums: Mapping[str, int]) -> list[str]:
-    """Write cost, creator's share and platform's share as decimals."""
+    """Format cost, creator's share and platform's share as decimals."""
     return [format_pico(sums[name]) for name in _PICO]
 
 
 class SyncOrder(RequestModel):
-    """From when on usage is pulled."""
+    """The beginning of the pulled usage."""
 
     model_config = example(start_date="2026-01-31")
 
@@ -188,7 +188,7 @@ class SyncOrder(RequestModel):
 
 
 class ChargeVoid(RequestModel):
-    """Why a usage event is never charged."""
+    """The reason for voiding a usage event."""
 
     model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", reason="The reporter counted in bytes.")
 
@@ -199,7 +199,7 @@ class ChargeVoid(RequestModel):
 
 
 class EventChargeView(ResponseModel):
-    """The outcome of the charge of one event."""
+    """The charge of an event."""
 
     status: Literal["due", "waiting", "charged", "void"] = Field(
         description="`void`: an operator decided that it is never charged. The audit trail says why."
@@ -224,7 +224,7 @@ class EventChargeView(ResponseModel):
         )
 
 
-#: The charge of an event that was taken off its bill: nothing was charged to credits, and nothing is.
+#: The charge of an event that was removed from its bill.
 VOID = EventChargeView(status="void", waits_for=None, amount=None, spend_id=None, charged_at=None)
 
 
@@ -235,7 +235,7 @@ def _charge_status(row: UsageChargeRow) -> Literal["due", "waiting", "charged", 
 
 
 class UsageEventView(ResponseModel):
-    """One usage event and its own cost."""
+    """A usage event and its own cost."""
 
     id: str
     source: str
@@ -255,7 +255,7 @@ class UsageEventView(ResponseModel):
     model: str | None
     spend_id: str | None
     usage: dict[str, Any] | None = Field(
-        description="What a model call used, by unit. `tools` has the usage of other models that its tools called."
+        description="The usage of a model call, by unit. `tools` has the usage of other models that its tools called."
     )
     currency: str | None
     cost: Exact | None = Field(
@@ -265,9 +265,7 @@ class UsageEventView(ResponseModel):
     platform_share: Exact | None
     rated_by: str | None = Field(description="agent: by the price of its agent. model: by the price of its model.")
     price_ref: str | None = Field(description="The price that was used.")
-    estimated: list[str] = Field(
-        description="Units of the call without a price in the list, which cost what a stated substitute does."
-    )
+    estimated: list[str] = Field(description="Units of the call without a price in the list, priced as a substitute.")
     charge: EventChargeView | None = Field(
         description="The charge of an event that is charged to credits; null for others."
     )
@@ -301,7 +299,7 @@ class UsageEventView(ResponseModel):
 
 
 class RunCostView(ResponseModel):
-    """What a part of a run cost."""
+    """The cost of a part of a run."""
 
     events: int
     tokens: int
@@ -315,23 +313,23 @@ class RunCostView(ResponseModel):
 
 
 class RunAgentView(RunCostView):
-    """What one agent's part of a run cost."""
+    """The cost of an agent's part of a run."""
 
     agent_id: str | None
 
 
 class RunStepView(ResponseModel):
-    """One step of a run."""
+    """A step of a run."""
 
     step_id: str
     parent_id: str | None
     agents: list[str]
     own: RunCostView = Field(description="The cost of its own events.")
-    total: RunCostView = Field(description="The cost with all steps below it.")
+    total: RunCostView = Field(description="The cost including all substeps.")
 
 
 class UsageRunView(ResponseModel):
-    """What a run of agents cost."""
+    """The cost of an agent run."""
 
     run_id: str
     total: RunCostView
@@ -357,7 +355,7 @@ class UsageRunView(ResponseModel):
 
 
 class EstimateRequest(RequestModel):
-    """Usage to rate: a model's usage, a vendor's answer, or the use of an agent of the marketplace."""
+    """Usage to rate: a model's usage, a vendor's response, or the use of a marketplace agent."""
 
     model_config = example(model="gpt-4o", usage={"input_tokens": 1200, "output_tokens": 300})
 
@@ -367,7 +365,7 @@ class EstimateRequest(RequestModel):
         default=None, description="The quantity by unit: `input_tokens`, `output_tokens`, …."
     )
     shape: SearchText | None = Field(default=None, description="The form of `answer`, such as `openai.chat`.")
-    answer: dict[str, Any] | None = Field(default=None, description="The vendor's answer; its usage is enough.")
+    answer: dict[str, Any] | None = Field(default=None, description="The vendor's response; its usage is enough.")
     agent_id: AgentId | None = Field(default=None, description="The agent that did the work, as in `data` of an event.")
     payee_agent_id: AgentId | None = Field(
         default=None, description="The agent of the library that is used. It is paid for `quantity` units of `action`."
@@ -378,9 +376,9 @@ class EstimateRequest(RequestModel):
 
 
 class EstimateLine(ResponseModel):
-    """What one unit of a call costs."""
+    """The cost of a unit of a call."""
 
-    model: str = Field(description="Whose price applies: the call's model, or that of one of its tools.")
+    model: str = Field(description="The model whose price applies: that of the call, or of one of its tools.")
     unit: str
     quantity: int
     unit_price: Exact
@@ -390,7 +388,7 @@ class EstimateLine(ResponseModel):
 
 
 class EstimateView(ResponseModel):
-    """What usage costs, exactly. The shares add up to the cost."""
+    """The exact cost of usage. The shares add up to the cost."""
 
     currency: str
     cost: Exact

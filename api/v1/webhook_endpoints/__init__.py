@@ -1,1 +1,1 @@
-"""Webhooks out: endpoints, and what was delivered to them."""
+"""Outgoing webhooks: endpoints and deliveries."""

@@ -1,4 +1,4 @@
-"""Webhooks out: endpoints, their deliveries, and retries.
+"""Outgoing webhooks: endpoints, deliveries, and retries.
 
 Changes are written at once, and the endpoint's run is signalled after the response; if the signal is lost, the
 dispatcher finds it within a minute.
@@ -55,7 +55,7 @@ _SENT_BY_REQUEST = (NotFound, Forbidden, refusals.WrongEndpointState, refusals.W
 async def _visible(
     deps: Deps, actor: Actor, endpoint_id: str, permission: Permission, *, deleted: bool = False
 ) -> WebhookEndpointRow:
-    """Return an endpoint that the actor may see (404), and may do something with (403); `deleted` ones on request."""
+    """Return an endpoint that the actor may see (404) and has the permission for (403); deleted ones on request."""
     async with deps.session_for(actor) as session:
         row = await endpoints.get(session, endpoint_id)
     if row is None or (row.status == EndpointStatus.DELETED.value and not deleted):
@@ -65,7 +65,7 @@ async def _visible(
 
 
 def signal_run(deps: Deps, row: WebhookEndpointRow) -> None:
-    """Signal the endpoint's run, after the answer, that there may be something to do."""
+    """Signal the endpoint's run after the response."""
     if deps.temporal is not None:
         run, name, message = webhook_endpoint_news(row.id, row.org_id)
         deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
@@ -183,7 +183,7 @@ async def change_webhook_endpoint(
 async def _disable(
     deps: Deps, temporal: TemporalDep, actor: Actor, seen: WebhookEndpointRow, command: Command
 ) -> WebhookEndpointRow:
-    """Have the endpoint's run disable it, so that after the response only requests in flight are sent."""
+    """Disable the endpoint by its run, so that after the response only requests in flight are sent."""
     run = webhook_endpoint_run(seen.id, seen.org_id)
     message = DisableWebhookEndpoint(command_id=f"{command.command_id}:disable", actor=actor)
 
@@ -309,7 +309,7 @@ async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorD
     responses=errors(*_SENT_BY_REQUEST, refusals.WebhookDelivered),
 )
 async def retry_webhook_delivery(delivery_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
-    """Try a delivery again now, with as many tries as a new one."""
+    """Retry a delivery now, with as many tries as a new one."""
     async with deps.session_for(actor) as session:
         row = await deliveries.get(session, delivery_id)
     if row is None:

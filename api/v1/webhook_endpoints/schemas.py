@@ -1,4 +1,4 @@
-"""What webhook endpoints and deliveries look like over HTTP."""
+"""Schemas of webhook endpoints and deliveries."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -13,9 +13,9 @@ from providers.notify.webhook import SigningKeys
 _EXAMPLE_URL = "https://example.com/webhooks"
 _URL = "An `https` address of the public internet, at port 443, or 1024 or higher."
 _TYPES = 'Types of events of `GET /events/catalogue`, or `["*"]` for every type.'
-#: One type of events. What it may be is in the catalogue, and judged there.
+#: An event type, checked against the catalogue.
 TypeName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-#: An address. What it may be is judged by `domain.messages.webhook.address`.
+#: A URL, checked by `domain.messages.webhook.address`.
 Url = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 
 
@@ -63,7 +63,7 @@ class WebhookEndpointView(ResponseModel):
     status: str
     reason: str | None = Field(description="Why it is paused or disabled.")
     public_key: str | None = Field(description="`whpk_…`: the public key that verifies signatures `v1a`.")
-    failing_since: datetime | None = Field(description="When the first try failed since the last successful delivery.")
+    failing_since: datetime | None = Field(description="The first failure since the last successful delivery.")
     slowed_until: datetime | None = Field(description="The receiver asked for a pause until this time.")
     delivered_at: datetime | None = Field(description="When the last successful delivery was.")
     created_at: datetime
@@ -91,7 +91,7 @@ class WebhookEndpointCreated(WebhookEndpointView):
 
 
 class WebhookReplay(RequestModel):
-    """Which events to send again."""
+    """The events to send again."""
 
     from_: Moment = Field(alias="from", description="From this time on; at most 30 days ago.")
     to: Moment = Field(description="Before this time; not in the future.")

@@ -1,1 +1,1 @@
-"""What an organization would have saved in a month, from what happened and the prices that stand."""
+"""Advice: possible savings of an organization in a month, by its activity and current prices."""

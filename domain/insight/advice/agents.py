@@ -1,4 +1,4 @@
-"""Advice about agents: cheaper ones, what nobody used, and what they sell that is bought outside. Pure."""
+"""Advice about agents: cheaper alternatives, and unused purchases. Pure."""
 
 from collections.abc import Iterator
 
@@ -55,7 +55,7 @@ def _cost_at(other: AlternativeOffer, used: AgentUse) -> int | None:
 
 
 def unused(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise to end what nobody used."""
+    """Advise to end purchases that nobody used."""
     for each in facts.unused:
         yield Insight(
             kind=AdviceKind.UNUSED,

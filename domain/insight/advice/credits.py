@@ -17,12 +17,12 @@ from domain.insight.advice.insight import (
     was_or_were,
 )
 
-#: How long after a refusal a raise of the limit belongs to it.
+#: How long after a refusal a raise of the limit counts as its consequence.
 RAISED_WITHIN = timedelta(days=7)
 
 
 def larger_package(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise the package that would have given at least the same credits for the least money."""
+    """Advise the cheapest package with at least the credits that were bought."""
     for bought in facts.bought:
         larger = [
             (package.price_minor * number, number, package)
@@ -60,7 +60,7 @@ def larger_package(facts: MonthFacts) -> Iterator[Insight]:
 
 
 def annual_plan(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise the year's price of the plan that is paid by the month."""
+    """Advise yearly payment of a plan that is paid monthly."""
     held, plans = facts.subscribed, facts.plans
     if held is None or plans is None or held.interval is not Interval.MONTH:
         return
@@ -122,7 +122,7 @@ def auto_topup(facts: MonthFacts) -> Iterator[Insight]:
 
 
 def limit(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise to raise a limit that stopped what was done all the same: after a raise, or by a person."""
+    """Advise to raise a limit whose refused charges were made later, after a raise or by a person."""
     done: dict[tuple[str, bool], list[tuple[int, int]]] = {}
     for refused in facts.refused:
         if refused.control_id is not None and (amount := _done_later(refused, facts)):
@@ -136,11 +136,11 @@ def limit(facts: MonthFacts) -> Iterator[Insight]:
             amount_minor=amount,
             currency=CREDIT,
             meaning=AmountMeaning.STOPPED,
-            title="A limit stopped charges that were made later all the same.",
+            title="A limit refused charges that were made later anyway.",
             how=(
                 f"The limit refused {format_count(number, 'charge')}, which were made after it was raised, "
                 "or by a person.",
-                f"{format_money(amount, CREDIT)} of what was refused was charged later for the same actions.",
+                f"{format_money(amount, CREDIT)} of the refused amount was charged later for the same actions.",
             ),
             figures={"refused": number, "charged_later": format_amount(amount, CREDIT)},
             act=AdviceAction("PUT", f"/{'budgets' if is_budget else 'spend-controls'}/{control_id}"),
@@ -149,7 +149,7 @@ def limit(facts: MonthFacts) -> Iterator[Insight]:
 
 
 def _done_later(refused: RefusedCharges, facts: MonthFacts) -> int:
-    """Return what was charged for a refused action: by its agent from the first raise on, or by a person instead."""
+    """Return the amount charged later for a refused action: by its agent after a raise, or by a person."""
     assert refused.control_id is not None
     days = [
         raised.astimezone(UTC).date()

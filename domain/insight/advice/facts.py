@@ -1,4 +1,4 @@
-"""What happened in the month that advice is about, and the prices that stand. Pure; amounts are minor units."""
+"""Facts that advice is computed from: the activity of a month, and current prices. Pure; amounts are minor units."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ from domain.payments.topup import Package
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditPurchases:
-    """Credits that were bought for money in one currency, without what was refunded.
+    """Credits bought for money in one currency, less refunds.
 
-    `paid_minor` is in the terms of package prices: with tax only where they include it.
+    `paid_minor` includes tax only if package prices do.
     """
 
     currency: str
@@ -29,7 +29,7 @@ class CreditPurchases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentSubscription:
-    """The subscription that ran through the whole month at usual prices."""
+    """The subscription that ran all month at list prices."""
 
     plan: str
     interval: Interval
@@ -40,9 +40,9 @@ class CurrentSubscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedCharges:
-    """Charges that were refused on one day; repeats of the same charge count once.
+    """Charges refused on one day; repeats of the same charge count once.
 
-    `control_id` is None for lack of credits; `is_budget` says that it is a budget's.
+    `control_id` is None for lack of credits; `is_budget` if the control is a budget.
     """
 
     control_id: str | None
@@ -58,7 +58,7 @@ class RefusedCharges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternativeOffer:
-    """A listed offer of the same category and model, for the same currency."""
+    """A listed offer of the same category, pricing model and currency."""
 
     agent_id: str
     name: str
@@ -69,7 +69,7 @@ class AlternativeOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentUse:
-    """What an agent in the library cost in the month: by the meter, or the price of the month (`quantities` empty)."""
+    """Cost of an agent of the library in the month: by meter, or the monthly price (`quantities` empty)."""
 
     agent_id: str
     name: str
@@ -82,7 +82,7 @@ class AgentUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusedPurchase:
-    """What was paid for the month, and why it counts as unused."""
+    """A purchase that was paid for the month, and why it counts as unused."""
 
     subject: str
     name: str
@@ -95,7 +95,7 @@ class UnusedPurchase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAttempts:
-    """Payments by one provider and method that succeeded or failed, and by currency what they were for."""
+    """Payments by one provider and method: counts of successes and failures, and amounts by currency."""
 
     provider: str
     method: str | None
@@ -115,14 +115,14 @@ class PaymentAttempts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalPurchase:
-    """What was paid outside for one order or one of its terms, in minor units of `currency`, less what came back.
+    """External payment for an order, or for one of its terms, in minor units of `currency`, less refunds.
 
     Attributes:
-        renewed: how many terms of the order were paid before.
-        fee_minor: the part of what was paid that was a fee; None if it was not reported or something came back.
-        method: the name of the declared method that paid; None if it is not known.
-        unfit: the alternatives, as `normalize_name` writes them, that the agent said do not fit.
-        policy_id: of the policy that holds for the agent now; None for the default.
+        renewed: the number of earlier paid terms.
+        fee_minor: the fee in the payment; None if it was not reported, or something was refunded.
+        method: the name of the declared method; None if it is not known.
+        unfit: normalised names of alternatives that the agent rejected.
+        policy_id: of the agent's present policy; None for the default.
     """
 
     order_id: str
@@ -148,13 +148,13 @@ class ExternalPurchase:
 
     @property
     def month_minor(self) -> int:
-        """What was paid for a month, rounded down."""
+        """The payment for one month of the term, rounded down."""
         return self.paid_minor if self.term is None else self.paid_minor // self.term.months
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermPrice:
-    """What the organization paid last for a term of an item."""
+    """The organization's latest price for a term of an item."""
 
     vendor: str
     item: str
@@ -165,7 +165,7 @@ class TermPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeOptionUse:
-    """A free option of the catalogue, and how often it was used, by the beginning of the quota's window."""
+    """A free option of the catalogue, with its uses by start of the quota's window."""
 
     id: str
     option: FreeOption
@@ -174,7 +174,7 @@ class FreeOptionUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodUse:
-    """A declared method of paying outside; see `models.budgets.purchase_method`."""
+    """A declared purchase method; see `models.budgets.purchase_method`."""
 
     name: str
     label: str
@@ -200,7 +200,7 @@ class MethodUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOffer:
-    """What an own agent asks for one use, or for a month, in a currency, and what it earned in the month."""
+    """The price of an own agent for a use or a month, and what it earned in the month."""
 
     agent_id: str
     name: str
@@ -213,12 +213,12 @@ class AgentOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedModels:
-    """What the model `b` does instead of `a`, see `domain.returns.model_economics.Comparison`.
+    """Comparison of the model `b` with `a`, see `domain.returns.model_economics.Comparison`.
 
     Attributes:
-        is_randomised: whether chance chose the model of each run; `is_worth_it` is the verdict.
-        less_pico: so much less a run of `b` surely costs, in pico of `currency`; below zero if it may cost more.
-        success_e6: how much more often it succeeds, in millionths, with the ends of the interval.
+        is_randomised: whether the model of each run was drawn at random; `is_worth_it` is the verdict.
+        less_pico: the lower bound of the saving per run of `b`, in pico of `currency`; below zero if it may cost more.
+        success_e6: the difference in the success rate, in millionths, with the ends of the interval.
     """
 
     a: str
@@ -235,13 +235,13 @@ class ComparedModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRevenue:
-    """The confirmed revenue of an agent by one way of earning, in minor units, less what was taken back.
+    """Confirmed revenue of an agent from one source, in minor units, less reversals.
 
     Attributes:
         source: see `models.returns.revenue_event`.
-        agent_id: None for what no agent earned.
+        agent_id: None for revenue without an agent.
         name: of the agent, or of the organization.
-        pieces: how many revenue events it was.
+        pieces: the number of revenue events.
     """
 
     source: str
@@ -254,13 +254,13 @@ class AgentRevenue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthFacts:
-    """What happened in the month, and the prices that stand now.
+    """Activity of the month, and current prices.
 
     Attributes:
-        spending: by currency; credits without what was refunded, money as it was paid in or out.
+        spending: by currency; credits less refunds, money as it was paid in or out.
         has_auto_topup: whether automatic top-up is enabled now.
         raises: when limits were raised, by control.
-        captured: credits charged by day, action and agent; the agent is None where a person or a system spent.
+        captured: credits charged by day, action and agent; the agent is None for people and systems.
     """
 
     spending: Mapping[str, int]

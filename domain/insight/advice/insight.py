@@ -1,7 +1,4 @@
-"""One piece of advice, and how it is written. Pure.
-
-Amounts are minor units. The prices are those of the packages, plans and offers themselves; nothing here has a price.
-"""
+"""A piece of advice, and its formatting. Pure; amounts are minor units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,11 +27,7 @@ class AdviceKind(StrEnum):
 
 
 class AmountMeaning(StrEnum):
-    """What the amount is.
-
-    Money that would have been saved; that could not be spent or received in time; that would have been earned; or that
-    depends on one source.
-    """
+    """Meaning of the amount: saved, stopped (not spent or received in time), earned, or dependent on one source."""
 
     SAVING = "saving"
     STOPPED = "stopped"
@@ -44,7 +37,7 @@ class AmountMeaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AdviceAction:
-    """The API call that takes the advice."""
+    """API call that applies the advice."""
 
     method: str
     path: str
@@ -53,16 +46,16 @@ class AdviceAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insight:
-    """One piece of advice.
+    """A piece of advice.
 
     Attributes:
-        subject: what it is about, unique among its kind: an id or a code.
-        amount_minor: the money of the month, in `currency`; `meaning` says what it is.
+        subject: an id or a code, unique within the kind.
+        amount_minor: for the month, in `currency`; see `meaning`.
         title: one sentence.
-        how: the arithmetic, as sentences with its figures.
-        figures: the same figures by name: amounts as decimal strings, counts as numbers.
-        act: the call that takes it; `page` is the page of the console where it is taken.
-        proposes: the purchase or the change of a payment policy that `take` proposes; None for every other act.
+        how: the calculation, in sentences.
+        figures: its figures by name: amounts as decimal strings, counts as numbers.
+        act: the API call that applies it; `page` is the page of the console for it.
+        proposes: the purchase or change of a payment policy to propose; None for other acts.
     """
 
     kind: AdviceKind
@@ -83,15 +76,15 @@ class Insight:
 
 
 def format_money(amount_minor: int, currency: str) -> str:
-    """Write an amount with its currency."""
+    """Format an amount with its currency."""
     return f"{format_amount(amount_minor, currency)} {'credits' if currency == CREDIT else currency}"
 
 
 def format_count(number: int, noun: str) -> str:
-    """Write a number of things."""
+    """Format a count with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def was_or_were(number: int) -> str:
-    """Return the verb of a number of things."""
+    """Return `was` or `was_or_were`."""
     return "was" if number == 1 else "were"

@@ -1,4 +1,4 @@
-"""Advice about payments that failed. Pure."""
+"""Advice about failed payments. Pure."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ from domain.common.money import format_amount
 from domain.insight.advice.facts import MonthFacts
 from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight, format_money
 
-#: Payments by one provider that were decided, below which its rate says nothing.
+#: The minimum number of payments by a provider for its failure rate to count.
 LEAST_PAYMENTS = 10
 
 
 def payment_method(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise the method that fails less often where another one's failures cost payments."""
+    """Advise the method that fails less often."""
     enough = [each for each in facts.tried if each.succeeded + each.failed >= LEAST_PAYMENTS]
     if len(enough) < 2:
         return

@@ -1,4 +1,4 @@
-"""What taking advice proposes: a purchase, or a change of a payment policy. People approve both. Pure."""
+"""Proposals of advice, which people approve: a purchase, or a change of a payment policy. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ from domain.budgets.purchase_order import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderProposal:
-    """A purchase outside for an agent; amounts are in minor units of `currency`.
+    """A proposed external purchase for an agent; amounts are in minor units of `currency`.
 
     Attributes:
-        paid_minor: what the same cost in the month, as it was bought.
+        paid_minor: the cost of the month as it was bought.
     """
 
     agent_id: str
@@ -30,13 +30,13 @@ class OrderProposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyProposal:
-    """A change of one payment policy.
+    """A proposed change of a payment policy.
 
     Attributes:
-        policy_id: of the policy that holds; None for the default, which the organization's replaces.
-        free_first: whether free options have to be looked at first.
-        methods: a kind of methods, and the kind before which it goes from now on.
-        refused: a category that is refused from now on.
+        policy_id: of the present policy; None for the default, which a policy of the organization replaces.
+        free_first: whether agents must consider free options first.
+        methods: a kind of methods, and the kind that it is to precede.
+        refused: a category to refuse.
     """
 
     policy_id: str | None
@@ -45,7 +45,7 @@ class PolicyProposal:
     refused: str | None = None
 
     def of(self, policy: Policy) -> Policy:
-        """Return the policy with the change."""
+        """Apply the change to a policy."""
         if self.free_first:
             policy = replace(policy, free_first=FreeFirst.REQUIRE)
         if self.methods is not None:
@@ -72,7 +72,7 @@ class PolicyProposal:
         return "Agents look at a free option before they buy."
 
     def stored(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the JSON to store."""
         return {
             "policy_id": self.policy_id,
             "free_first": self.free_first,
@@ -82,7 +82,7 @@ class PolicyProposal:
 
     @classmethod
     def kept(cls, stored: Mapping[str, Any]) -> "PolicyProposal":
-        """Return what `stored` wrote."""
+        """Parse the JSON of `stored`."""
         methods = stored["methods"]
         return cls(
             policy_id=stored["policy_id"],

@@ -1,4 +1,4 @@
-"""Advice about purchases outside: larger ones, free ones, cheaper methods, and what own agents sell. Pure."""
+"""Advice about external purchases: larger ones, free options, cheaper methods, and own agents. Pure."""
 
 import hashlib
 from collections import defaultdict
@@ -13,7 +13,7 @@ from domain.insight.advice.facts import AgentOffer, ExternalPurchase, FreeOption
 from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight, format_count, format_money
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
 
-#: So often the same has to be bought, or a term to be paid, before a larger purchase is advised.
+#: The minimum number of purchases of an item, or of paid terms, before a larger purchase is advised.
 LEAST_PURCHASES = 3
 _K = TypeVar("_K")
 _POLICY = AdviceAction("PUT", "/payment-policies")
@@ -23,7 +23,7 @@ _POLICY_PAGE = "/payment-policies"
 def _by(
     rows: Iterable[ExternalPurchase], key: Callable[[ExternalPurchase], _K]
 ) -> Iterator[tuple[_K, list[ExternalPurchase]]]:
-    """Yield the purchases of each key, in the order in which the keys come first."""
+    """Group purchases by key, in order of first appearance."""
     groups: dict[_K, list[ExternalPurchase]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
@@ -31,7 +31,7 @@ def _by(
 
 
 def bulk(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise a term, or one purchase with one fee, where an agent buys the same again and again."""
+    """Advise a longer term, or one purchase with one fee, for an item that an agent buys repeatedly."""
     methods = {each.name: each for each in facts.methods}
     for (agent_id, *_), bought in _by(facts.purchases, lambda each: each.purchase_key):
         number = sum(each.renewed + 1 for each in bought)
@@ -74,12 +74,12 @@ def bulk(facts: MonthFacts) -> Iterator[Insight]:
 def _larger(
     bought: list[ExternalPurchase], facts: MonthFacts, methods: Mapping[str, MethodUse]
 ) -> Iterator[tuple[int, OrderProposal, str]]:
-    """Yield larger purchases with what the month would have cost and why: known terms, and all of it with one fee."""
+    """Yield larger purchases, with the month's cost and the reason: longer terms, and one purchase with one fee."""
     one = bought[0]
     months = max(0 if each.term is None else each.term.months for each in bought)
     # One term does for several orders without one, but several terms run at once.
     held = max(1, len({each.order_id for each in bought if each.term is not None}))
-    why, paid = "Advice: the same was bought again and again.", sum(each.month_minor for each in bought)
+    why, paid = "Advice: repeated purchases of the same item.", sum(each.month_minor for each in bought)
 
     def order(amount_minor: int, **more: object) -> OrderProposal:
         fixed = {"agent_id": one.agent_id, "vendor": one.vendor, "category": one.category, "currency": one.currency}
@@ -114,9 +114,9 @@ def _larger(
 
 
 def free_tier(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise to look at a free option first, where its quota would have covered what was paid for.
+    """Advise a free option whose quota would have covered paid purchases.
 
-    What the agent said does not fit is left out. Of the rest the cheapest count, and each for one option only.
+    Purchases for which the agent rejected the option are left out. Of the rest the cheapest count, each for one option.
     """
     taken = set[str]()
     for free in sorted(facts.free, key=lambda each: each.option.name):
@@ -147,7 +147,7 @@ def free_tier(facts: MonthFacts) -> Iterator[Insight]:
                     how=(
                         f"It can be used {limit}, for {one.category}.",
                         f"{format_count(sum(each.currency == currency for each in bought), 'purchase')} for "
-                        f"{format_money(amount, currency)} would have fit into what was left of that, "
+                        f"{format_money(amount, currency)} would have fitted into the rest, "
                         "the cheapest first.",
                     ),
                     figures={
@@ -176,7 +176,7 @@ def _covered(free: FreeOptionUse, fitting: list[ExternalPurchase]) -> Iterator[E
 
 
 def method(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise the declared method of another kind whose fees would have been lower, and that fails no more often."""
+    """Advise a declared method of another kind with lower fees that fails no more often."""
     methods = {each.name: each for each in facts.methods}
     paid = [each for each in facts.purchases if each.fee_minor is not None and each.method in methods]
     for (policy_id, name, currency), bought in _by(paid, lambda each: (each.policy_id, each.method, each.currency)):
@@ -219,7 +219,7 @@ def method(facts: MonthFacts) -> Iterator[Insight]:
 
 
 def _goes_after(kind: MethodKind, used: MethodKind, kinds: tuple[MethodKind, ...]) -> bool:
-    """Return whether a policy allows a kind and puts it behind the used one. Coins have an order of their own."""
+    """Return whether a policy ranks a kind behind the used one. Coins have their own order."""
     if kind is MethodKind.FREE or kind not in kinds or used not in kinds or {kind.value, used.value} <= set(COINS):
         return False
     return kinds.index(kind) > kinds.index(used)
@@ -236,7 +236,7 @@ def _fees_of(method: MethodUse, bought: Iterable[ExternalPurchase]) -> int | Non
 
 
 def arbitrage(facts: MonthFacts) -> Iterator[Insight]:
-    """Compare what is bought outside with what own agents ask for the same category, in both directions."""
+    """Compare external prices with those of own agents in the same category, in both directions."""
     for offered in facts.offered:
         same_goods = [
             each
@@ -260,7 +260,7 @@ def _bought_dear(offered: AgentOffer, policy_id: str | None, bought: list[Extern
         amount_minor=paid - cost,
         currency=offered.currency,
         meaning=AmountMeaning.SAVING,
-        title=f"Your own agent {offered.name} does {offered.category} for less than you pay outside.",
+        title=f"Your own agent {offered.name} does {offered.category} for less than you pay externally.",
         how=(
             f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of this "
             "category.",
@@ -289,14 +289,14 @@ def _sold_dear(offered: AgentOffer, bought: list[ExternalPurchase]) -> Insight:
         amount_minor=amount,
         currency=offered.currency,
         meaning=AmountMeaning.EARNING,
-        title=f"What {offered.name} sells is bought outside for less than it asks.",
+        title=f"What {offered.name} sells is available externally for less.",
         how=(
             f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of "
             f"{offered.category}.",
             f"At {format_money(offered.price_minor, offered.currency)} each, as {offered.name} asks, they would have "
             f"brought {format_money(brings, offered.currency)}.",
-            f"{offered.name} earned {format_money(offered.earned_minor, offered.currency)}, and no more than that "
-            "counts.",
+            f"{offered.name} earned {format_money(offered.earned_minor, offered.currency)}, which is the "
+            "maximum that counts.",
         ),
         figures={
             "purchases": len(bought),

@@ -1,4 +1,4 @@
-"""Advice from what models cost and what agents bring in. Pure."""
+"""Advice about the cost of models and the revenue of agents. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from domain.insight.advice.facts import ComparedModels, MonthFacts
 from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight, format_count, format_money
 from domain.usage.amounts import format_pico, minor_pico
 
-#: So many percent of the revenue in a currency come from one source before others are advised, of so many pieces.
+#: The share of revenue from one source, in percent, and the number of revenue events from which others are advised.
 MOST_PERCENT, LEAST_PIECES = 60, 10
 
 
 def model_swap(facts: MonthFacts) -> Iterator[Insight]:
-    """Advise the model that surely costs less and is worth it, where chance had chosen between the two.
+    """Advise a model that is cheaper with 95 % confidence and worth it, by randomised runs only.
 
-    What somebody chose is not compared: harder tasks go to dearer models.
+    Other runs are not compared, because harder tasks go to dearer models.
     """
     found: dict[str, list[tuple[int, str, ComparedModels]]] = {}
     for each in facts.compared:
@@ -34,8 +34,8 @@ def model_swap(facts: MonthFacts) -> Iterator[Insight]:
             title=f"{other} costs less than {used} for the same kinds of tasks.",
             how=(
                 f"{format_count(one.runs_a, 'run')} of {used} and {format_count(one.runs_b, 'run')} of {other} are "
-                f"compared within {format_count(one.strata, 'group')} of one kind of task and size; chance had "
-                "chosen the model of each.",
+                f"compared within {format_count(one.strata, 'group')} of one kind of task and size; the model "
+                "of each was drawn at random.",
                 f"A run of {other} costs at least {format_pico(one.less_pico)} {one.currency} less (95 %); "
                 f"for the runs of {used} that is {format_money(saved, one.currency)}.",
                 f"It succeeds in {success} of runs more, between {low} and {high}; below zero is fewer.",
@@ -58,9 +58,9 @@ def _percent(share_e6: int) -> str:
 
 
 def diversify(facts: MonthFacts) -> Iterator[Insight]:
-    """Name the source of most of the revenue: one agent by one way of earning.
+    """Advise to diversify if most revenue comes from one agent and source.
 
-    Where revenue could not be converted into one currency, each in which something was spent stands for itself.
+    Currencies that cannot be converted are each considered alone, if something was spent in them.
     """
     currencies = {each.currency for each in facts.earned}
     for currency in sorted(code for code in currencies if facts.spending.get(code)):

@@ -1,4 +1,4 @@
-"""All kinds of advice, which of it is worth giving, and in which order. Pure."""
+"""All kinds of advice, their minimum worth, and their order. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import timedelta
@@ -12,12 +12,12 @@ from domain.insight.advice.payments import payment_method
 from domain.insight.advice.purchases import arbitrage, bulk, free_tier, method
 from domain.insight.advice.returns import diversify, model_swap
 
-#: Advice about less than this share of the month's spending in its currency is not given, in hundredths.
+#: The minimum amount of advice, in percent of the month's spending in its currency.
 LEAST_PERCENT = 1
-#: How long advice that was dismissed stays away.
+#: How long dismissed advice is hidden.
 DISMISSED_FOR = timedelta(days=90)
 
-#: Every kind of advice. Another one is another function here.
+#: Every kind of advice.
 RULES: tuple[Callable[[MonthFacts], Iterable[Insight]], ...] = (
     larger_package,
     annual_plan,
@@ -36,18 +36,18 @@ RULES: tuple[Callable[[MonthFacts], Iterable[Insight]], ...] = (
 
 
 def advise(facts: MonthFacts) -> list[Insight]:
-    """Return all advice that is worth giving, the largest share of the month's spending in its currency first."""
+    """Return all advice worth giving, by share of the month's spending in its currency, largest first."""
     found = [each for rule in RULES for each in rule(facts) if is_worth_giving(each, facts.spending)]
     return sorted(found, key=lambda each: (-Fraction(each.amount_minor, max(1, _spent(each, facts.spending))), each.id))
 
 
 def is_worth_giving(insight: Insight, spending: Mapping[str, int]) -> bool:
-    """Return whether it is about at least one hundredth of the month's spending in its currency."""
+    """Return whether the amount is at least one percent of the month's spending in its currency."""
     return insight.amount_minor > 0 and insight.amount_minor * 100 >= LEAST_PERCENT * _spent(insight, spending)
 
 
 def without_dismissed(insights: Iterable[Insight], dismissed: Set[str]) -> list[Insight]:
-    """Return the advice that was not dismissed."""
+    """Leave out dismissed advice."""
     return [each for each in insights if each.id not in dismissed]
 
 

@@ -1,1 +1,1 @@
-"""Alerts: their life, the rules that raise them, and who is called when nobody answers."""
+"""Alerts: states, rules that raise them, and escalation."""

@@ -48,7 +48,7 @@ class RequestedCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A figure as it was read.
+    """A value of a metric, with what its condition is compared to.
 
     Attributes:
         value: the figure; None if it is unknown.
@@ -72,7 +72,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """When a figure is bad.
+    """Condition of a rule; a value that meets it is bad.
 
     Attributes:
         threshold: in the metric's unit, or ten-thousandths if `measure` is percent; 0 if the type has none.
@@ -89,11 +89,11 @@ class Condition:
 
     @property
     def is_edge(self) -> bool:
-        """Whether only crossing the threshold counts; a figure that is bad at the first reading has not crossed it."""
+        """Whether a value that is bad at the first reading does not fire, because it did not cross the threshold."""
         return self.type is ConditionType.CROSSES
 
     def document(self) -> dict[str, Any]:
-        """Return it as stored."""
+        """Return the JSON to store."""
         return {
             "type": self.type.value,
             "threshold": self.threshold,
@@ -173,7 +173,7 @@ def condition_of(asked: RequestedCondition, metric: AlertMetric, *, platform: bo
         raise _invalid("type", f"The condition `{kind.value}` does not apply to {metric.name}. Use one of: {usable}.")
     _refuse_what_it_has_not(asked)
     if metric.only_up and asked.direction is Direction.DOWN:
-        raise _invalid("direction", f"{metric.name} falls by itself. Use `up`.")
+        raise _invalid("direction", f"{metric.name} falls automatically. Use `up`.")
     if kind is ConditionType.UNUSUAL:
         return Condition(type=kind)
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:

@@ -1,9 +1,9 @@
-"""Escalation of alerts: steps that notify a role, each some time after the alert was raised, until somebody answers.
+"""Escalation of alerts: steps, each of which notifies a role some time after the alert was raised.
 
 An acknowledgement by the organization ends its own steps, and a snooze there delays them; the same holds for operators.
-So a tenant cannot stop the operators' steps. Steps that are due at once do not wait for an answer, so a thief who
-redirects payouts cannot prevent that the owners are notified. All steps end when the alert is resolved, or acknowledged
-by those whom it is for.
+So a tenant cannot stop the operators' steps. Steps without a delay are taken even if the alert is answered: a thief who
+redirects payouts cannot keep the owners from being notified. All steps end when the alert is resolved, or acknowledged
+by its audience.
 """
 
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from domain.messages.alert.life import AlertStatus, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationStep:
-    """The role that is notified, and how long after the alert was raised."""
+    """A role, and how long after the alert it is notified."""
 
     role: Role
     after: timedelta
@@ -69,7 +69,7 @@ class EscalatedAlert:
 
 
 def due_at(case: EscalatedAlert, step: EscalationStep) -> datetime | None:
-    """Return when a step is due; None if it does not notify anybody, or not any more."""
+    """Return when a step is due; None if it has no recipients or was answered."""
     if case.status is not AlertStatus.FIRING:
         return None
     at, snoozed = case.raised_at + step.after, case.snoozed_until
@@ -85,9 +85,9 @@ def due_at(case: EscalatedAlert, step: EscalationStep) -> datetime | None:
 
 
 def immediate_steps(ladder: Collection[EscalationStep], *, is_shared: bool) -> tuple[EscalationStep, ...]:
-    """Return the steps that call people at once, of the organization only where it may read the alert.
+    """Return the steps without a delay; those of the organization only if it may read the alert.
 
-    Nobody's answer takes these calls away: whoever answers first may be whom the alert is about.
+    They are taken even if the alert is answered first, because the person who answers may be its subject.
     """
     return tuple(step for step in ladder if not step.after and (step.is_ours or is_shared))
 

@@ -1,6 +1,6 @@
-"""When a rule fires: once, and again only after its figure was good for the cool-down and its window is over.
+"""Firing of rules: once, and again only after the value was good for the cool-down and the window is over.
 
-There is one state for each rule and subject. It is updated at each evaluation, in the order of time.
+Each rule has a state for each subject, updated at each evaluation in the order of time.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class FiringAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiringTerms:
-    """How a rule fires.
+    """Timing of a rule.
 
     Attributes:
         cool_down: how long the figure must be good before the alert is resolved and the rule is armed again.
@@ -55,14 +55,14 @@ class FiringState:
 
 
 def terms_after_start(terms: FiringTerms, *, began_good: bool) -> FiringTerms:
-    """Return the terms for a figure that is known to have begun as good, so a bad one has crossed the threshold."""
+    """Return the terms for a value that is known to have begun good, so that a bad first reading fires."""
     return replace(terms, is_edge=False) if began_good else terms
 
 
 def evaluate(
     terms: FiringTerms, standing: FiringState, bad: bool | None, now: datetime
 ) -> tuple[FiringState, FiringAction | None]:
-    """Return the rule's state after an evaluation of its figure, and the action.
+    """Return the rule's state after an evaluation, and the action.
 
     Args:
         terms: of the rule.

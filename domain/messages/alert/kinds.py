@@ -17,9 +17,9 @@ OWNERS: Ladder = (
 )
 #: The escalation of alerts that concern the organization, and on which operators act if it does not answer.
 OWNERS_FIRST: Ladder = (*OWNERS, EscalationStep(role=Role.OPERATOR, after=timedelta(hours=2)))
-#: The escalation of alerts about somebody who may be an owner or an operator: both are called at once.
+#: The escalation of alerts about a person who may be an owner or an operator: both roles are notified at once.
 BOTH: Ladder = (OWNERS[0], EscalationStep(role=Role.OPERATOR, after=timedelta()), *OWNERS_FIRST[1:])
-#: The platform's matter.
+#: The escalation of alerts of the platform alone.
 OPERATORS: Ladder = tuple(
     EscalationStep(role=Role.OPERATOR, after=after)
     for after in (timedelta(), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=8))
@@ -44,13 +44,13 @@ class AlertKind:
     ladder: Ladder = ()
 
 
-#: Of a signature in a session that somebody else's link opened; its subject is the escrow.
+#: A signature was given in a session that another person's link opened. Subject: the escrow.
 SIGNED_BY_LINK = "escrow.signed_by_link"
-#: Of a free option whose quota is nearly used; its subject is the option.
+#: The quota of a free option is nearly used. Subject: the option.
 FREE_QUOTA = "free_quota"
-#: Of a payment policy whose change was proposed; its subject is the policy, or the organization that has none.
+#: A change of a payment policy was proposed. Subject: the policy, or the organization if it has none.
 POLICY_WAITING = "policy_waiting"
-#: Of the rotation of a secret; their subject is the secret.
+#: The rotation of a secret. Subject: the secret.
 ROTATION_FAILED, ROTATION_OVERDUE = "secret_rotation_failed", "secret_rotation_overdue"
 ROTATION_WAITS = "secret_rotation_waits"
 _WINDOW = "the end of its window"

@@ -1,4 +1,4 @@
-"""The states of an alert: `firing → acknowledged → resolved`, and `snoozed` until a time.
+"""States of an alert: `firing → acknowledged → resolved`, and `snoozed` until a time.
 
 Operators acknowledge, snooze and resolve alerts that are for them; the organization acknowledges and snoozes these for
 itself only. An organization resolves alerts that are for it alone. Resolved is final: a new occurrence is another alert
@@ -23,7 +23,7 @@ class AlertStatus(StrEnum):
 
 
 class Severity(StrEnum):
-    """How severe an alert is."""
+    """Severity of an alert."""
 
     INFO = "info"
     WARNING = "warning"

@@ -1,9 +1,8 @@
-"""The metrics that rules can watch: unit, bounds and filters of each.
+"""Metrics that rules can watch: unit, bounds and filters of each.
 
-Names are those of the registry, `domain.insight.metrics`, where it has the figure; a rule reads it over a window that
-ends now, together with the figures of many other rules.
+Names are those of `domain.insight.metrics` if that has the metric.
 
-Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
+Values are integers: money in minor units of its asset, counts, seconds, shares in ten-thousandths,
 scores in hundredths of a point.
 """
 
@@ -31,7 +30,7 @@ class Unit(StrEnum):
 
 
 class ConditionType(StrEnum):
-    """How a rule judges a metric."""
+    """Type of a condition on a metric."""
 
     ABOVE = "above"
     BELOW = "below"
@@ -49,7 +48,7 @@ _LEVELS = frozenset({ConditionType.ABOVE, ConditionType.BELOW, ConditionType.CRO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertMetric:
-    """One figure.
+    """A metric that rules can watch.
 
     Attributes:
         name: its name in rules.
@@ -106,7 +105,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="spend_control.used",
-        sentence="What is spent or reserved of a limit in its present window.",
+        sentence="Spent or reserved amount of a limit in its present window.",
         unit=Unit.AMOUNT,
         conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
         filters=("control_id",),
@@ -124,7 +123,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="payments.failed",
-        sentence="Payments that were begun and failed.",
+        sentence="Payments that failed.",
         unit=Unit.COUNT,
         conditions=_FLOWS,
         filters=("provider",),
@@ -134,7 +133,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="payments.failed_share",
-        sentence="The part of the payments begun that failed.",
+        sentence="The share of payments that failed.",
         unit=Unit.SHARE,
         conditions=_LEVELS,
         filters=("provider",),
@@ -160,7 +159,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="inbox.oldest",
-        sentence="For how long the oldest webhook of a provider waits to be handled, in seconds.",
+        sentence="The age of the oldest unhandled webhook of a provider, in seconds.",
         unit=Unit.SECONDS,
         conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
         filters=("provider",),
@@ -204,5 +203,5 @@ def metric_of(name: str, *, platform: bool, field: str = "metric") -> AlertMetri
 
 
 def watchable_metrics(*, platform: bool) -> list[AlertMetric]:
-    """Return what can be watched by operators or by organizations."""
+    """Return the metrics that operators, or organizations, can watch."""
     return [metric for metric in _METRICS if (metric.for_platform if platform else metric.for_organizations)]

@@ -13,7 +13,7 @@ def summary(kind: str, subject: str) -> str:
 
 
 def details(case: EscalatedAlert, taken: Collection[str], refused: str | None = None) -> str:
-    """Return the details of the run: what happened, who was notified and who is next."""
+    """Return the details of the run: events so far, and the next recipients."""
     lines = [
         f"**{case.status.value}** · {case.severity.value} · {as_markdown(case.kind)} of {as_markdown(case.subject)}",
         "",

@@ -19,7 +19,7 @@ MAX_RULES = 50
 #: The maximum number of channels of a rule.
 MAX_CHANNELS = 20
 MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
-#: From this length on a figure is computed from days in UTC, so the window must be of whole days.
+#: Windows from this length on are computed from days in UTC, so they must be whole days.
 DAY = timedelta(days=1)
 #: How long after its end an hour is read.
 HOUR_READ_AFTER = timedelta(minutes=5)
@@ -33,7 +33,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltIn:
-    """A rule that exists without being created.
+    """A built-in rule.
 
     Attributes:
         name: of the rule, and the kind of its alerts.
@@ -61,7 +61,7 @@ PROBE_FAILED = "probe_failed"
 _BUILT_IN = (
     BuiltIn(
         name=LOW_CREDIT_BALANCE,
-        sentence="At the pace of the last hour the credits end within a day.",
+        sentence="At the pace of the last hour the credits run out within a day.",
         severity="warning",
     ),
     BuiltIn(
@@ -72,7 +72,7 @@ _BUILT_IN = (
     BuiltIn(name=BUDGET_80_PERCENT, sentence="80 % of a limit is spent or reserved in its window.", severity="warning"),
     BuiltIn(
         name=COST_SPIKE,
-        sentence="More than twice as much was spent today as until the same hour of the same day last week.",
+        sentence="Spending today is more than twice that until the same hour of the same day last week.",
         severity="warning",
     ),
     BuiltIn(
@@ -88,13 +88,13 @@ _BUILT_IN = (
     ),
     BuiltIn(
         name=FRAUD_SUSPECTED,
-        sentence="Facts of an organization were found to be of related parties.",
+        sentence="Evidence of an organization comes from related parties.",
         severity="critical",
         for_platform=True,
     ),
     BuiltIn(
         name=PROVIDER_DOWN,
-        sentence="What a payment provider says has waited to be handled for five minutes: it does not answer.",
+        sentence="A payment provider has not responded for five minutes, so its webhooks are not handled.",
         severity="critical",
         for_platform=True,
     ),
@@ -141,7 +141,7 @@ class Rule:
     asset: str | None = None
 
     def terms(self) -> FiringTerms:
-        """Return how it fires."""
+        """Return the timing of the rule."""
         return FiringTerms(cool_down=self.cool_down, quiet=self.window, is_edge=self.condition.is_edge)
 
     def subject(self, org_id: str | None) -> str:
@@ -152,7 +152,7 @@ class Rule:
 def next_evaluation_at(
     rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool, is_behind: bool = False
 ) -> datetime:
-    """Return when a rule is evaluated next: on absence when that is long enough, on unusual hours when one is over.
+    """Return when a rule is evaluated next: for absence after the period, for unusual hours after each hour.
 
     Args:
         rule: the rule.
@@ -260,7 +260,7 @@ def check_ladder(ladder: Sequence[EscalationStep] | None, *, platform: bool, by_
         if step.role not in may:
             known = ", ".join(role.value for role in may)
             raise Invalid(
-                f"{step.role.value} cannot be called here. Use one of: {known}.",
+                f"{step.role.value} cannot be notified here. Use one of: {known}.",
                 extra={"field": f"ladder.{number}.role"},
             )
         before = ladder[number - 1].after if number else timedelta()
@@ -271,7 +271,7 @@ def check_ladder(ladder: Sequence[EscalationStep] | None, *, platform: bool, by_
             )
         if step in ladder[:number]:
             raise Invalid(
-                f"{step.role.value} is called twice at the same time.", extra={"field": f"ladder.{number}.after"}
+                f"{step.role.value} is notified twice at the same time.", extra={"field": f"ladder.{number}.after"}
             )
 
 

@@ -1,8 +1,8 @@
-"""Whether the latest hours of a figure are unusually high for their hours of the week. Pure.
+"""Detection of unusually high hours of a series, by hour of the week. Pure.
 
-Each hour is compared, as a logarithm, with the median of the same hour in the weeks before, in units of how much that
-hour varies (median absolute deviation). The mean over the latest three hours is unusual if it is four robust deviations
-above those of the series itself. So a series is measured by its own noise, and one odd hour is not enough.
+The logarithm of each hour is compared with the median of the same hour in the weeks before, in median absolute
+deviations. The mean of the latest three hours is unusual if it is four robust deviations above that of the series. So a
+series is measured by its own noise, and one odd hour is not enough.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import log
 from statistics import fmean, median
 
-#: The weeks that an hour is compared with, and the fewest that say something.
+#: How many weeks an hour is compared with, at most and at least.
 WEEKS, MIN_WEEKS = 8, 4
 WEEK_HOURS = 168
 #: The hours that are smoothed over.
@@ -19,36 +19,35 @@ SMOOTHED_HOURS = 3
 #: How many hourly figures are kept.
 MAX_HOURS = WEEKS * WEEK_HOURS + SMOOTHED_HOURS
 HOUR = timedelta(hours=1)
-#: How many hours are read at once while the past is still to be read.
+#: How many hours are read at once until the past is complete.
 MAX_HOURS_READ = 48
 _DEVIATIONS = 4
 #: The standard deviation of a normal distribution, in median absolute deviations, and its 99th percentile.
 _OF_MAD, _OF_99TH = 1.4826, 2.326
-#: The least noise that is assumed, as a logarithm and of the smoothed series: so a steady figure is unusual from half
-#: as much again on.
+#: The minimum noise, of the logarithm and of the smoothed series: a steady value is unusual from 1.5 times on.
 _LEAST_NOISE, _LEAST_SMOOTHED = 0.2, 0.5
-#: A series with figures in fewer hours than one in so many has nothing usual.
+#: A series that has values in fewer than one of this many hours is never unusual.
 _ONE_IN = 8
-#: What is added to each figure before its logarithm, as a part of the median of those above zero.
+#: Added to each value before its logarithm, as a part of the median of the values above zero.
 _ADDED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class HourlyFigures:
-    """The figures of consecutive hours; the last one ends at `until`."""
+    """Values of consecutive hours; the last hour ends at `until`."""
 
     until: datetime
     figures: tuple[int, ...]
 
     def is_behind(self, now: datetime) -> bool:
-        """Return whether hours that are over are still to be read."""
+        """Return whether past hours are still to be read."""
         return self.until < _full(now)
 
 
 def hours_to_read(kept: HourlyFigures | None, now: datetime) -> list[datetime]:
     """Return the ends of the hours to read next, oldest first, up to `MAX_HOURS_READ`.
 
-    The latest ones are read again, because some things are recorded late; older ones are not, whatever they become.
+    The latest are read again, because of late records; older ones are not.
     """
     last = _full(now)
     first = last - (MAX_HOURS - 1) * HOUR
@@ -58,7 +57,7 @@ def hours_to_read(kept: HourlyFigures | None, now: datetime) -> list[datetime]:
 
 
 def merge_hours(kept: HourlyFigures | None, ends: Sequence[datetime], figures: Sequence[int]) -> HourlyFigures:
-    """Return the kept hours with those that were read, without the ones that are too old."""
+    """Merge newly read hours into the kept ones, and drop those that are too old."""
     before: tuple[int, ...] = ()
     if kept is not None and kept.until >= ends[0] - HOUR:
         before = kept.figures[: max(0, len(kept.figures) - 1 - (kept.until - ends[0]) // HOUR)]
@@ -70,9 +69,9 @@ def _full(now: datetime) -> datetime:
 
 
 def is_unusual(figures: Sequence[int]) -> bool | None:
-    """Return whether the latest hours are unusually high; None where it cannot be said.
+    """Return whether the latest hours are unusually high; None if there is too little data.
 
-    That is so while there are less than four weeks to compare with, and where most hours have nothing.
+    That is so with less than four weeks to compare with, and for a series with few values.
 
     Args:
         figures: of each hour, the latest last, up to `MAX_HOURS`. Hours before the first figure above zero do not

@@ -24,7 +24,7 @@ _AMOUNT = r"^-?[0-9]+(\.[0-9]+)?$"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event for one organization, to be recorded in the transaction of the change that it reports.
+    """An event for an organization, recorded in the transaction of the change that it reports.
 
     Attributes:
         type: a type of the catalogue, dotted.
@@ -43,7 +43,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event's data: its JSON Schema, and an example."""
+    """A field of an event's data: its JSON Schema, and an example."""
 
     schema: Mapping[str, JSON]
     example: JSON
@@ -122,7 +122,7 @@ def id_field(prefix: str, what: str, *, nullable: bool = False) -> Field:
 
 
 def amount_field(what: str, example: str = "50.00", *, nullable: bool = False) -> Field:
-    """Describe an amount: a decimal string in units of the asset beside it."""
+    """Describe an amount: a decimal string in units of the event's asset."""
     return Field(_schema("string", what, nullable, pattern=_AMOUNT), example)
 
 
@@ -132,7 +132,7 @@ def asset_field(what: str = "What the amounts are in: a currency, or `CREDIT`.",
 
 
 def enum_field(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
-    """Describe a state, or another value of a fixed list; the first one is the example."""
+    """Describe a value of a fixed list; the first one is the example."""
     known = [str(each) for each in words]
     return Field(_schema("string", what, nullable, enum=[*known, *([None] if nullable else [])]), known[0])
 
@@ -144,12 +144,12 @@ def enum_list_field(what: str, known: Sequence[str]) -> Field:
 
 
 def code_field(what: str, example: str, *, nullable: bool = False) -> Field:
-    """Describe a value of a list that is kept elsewhere, or an id that Bursar did not make."""
+    """Describe a code of an open list, or an external id."""
     return Field(_schema("string", what, nullable), example)
 
 
 def external_id_field() -> Field:
-    """Describe the id that the event's organization gave the subject. Code that makes an event leaves it None.
+    """Describe the organization's own id of the subject. Code that makes an event leaves it None.
 
     The statement that records the event fills it in, see `repositories/messages/event.py`.
     """

@@ -1,4 +1,4 @@
-"""Events of escrows, for the parties: each state, and each step that does not change the state."""
+"""Events of escrows for the parties: changes of state, and steps without one."""
 
 from domain.common.money import format_amount, format_ratio
 from domain.escrow.audience import OPERATORS_ONLY
@@ -40,7 +40,7 @@ _FIELDS = {
     "next_deadline_at": time_field("When the next deadline takes effect.", nullable=True),
 }
 
-#: What an escrow has come to when its state changed.
+#: The sentence for each state that an escrow reaches.
 STATES = {
     S.OPEN: ("opened", "An escrow was opened; it waits for its money."),
     S.FUNDED: ("funded", "The payer's money is in the escrow; the agent can begin."),

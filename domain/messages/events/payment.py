@@ -60,7 +60,7 @@ _CHARGEBACK = {
     "evidence_due_at": time_field("Until when evidence can be submitted.", nullable=True),
 }
 
-#: What each state of a payment says.
+#: The sentence for each state of a payment.
 STATES = {
     P.CREATED: "A payment was created.",
     P.REQUIRES_ACTION: "The payer has to do something: confirm, approve, or send coins.",
@@ -76,7 +76,7 @@ STATES = {
     P.DISPUTED: "The payer's bank contests the payment; what it bought is held.",
     P.CHARGED_BACK: "A chargeback was lost; the money went back to the payer.",
 }
-#: What each state of a refund says.
+#: The sentence for each state of a refund.
 REFUND_STATES = {
     R.REQUESTED: "A refund was requested; the entitlement was taken back from the organization.",
     R.UNKNOWN: "The provider did not answer to a refund; it is being looked up there.",
@@ -84,7 +84,7 @@ REFUND_STATES = {
     R.SUCCEEDED: "The money was refunded.",
     R.FAILED: "The provider did not make the refund; the entitlement was restored to the organization.",
 }
-#: What each state of a chargeback says.
+#: The sentence for each state of a chargeback.
 CHARGEBACK_STATES = {
     D.INQUIRY: "The payer's bank asks about a payment; no money was taken.",
     D.NEEDS_RESPONSE: "A chargeback was opened; evidence can be submitted.",
@@ -131,7 +131,7 @@ TYPES = (
 
 
 def payment_events(before: Payment | None, after: Payment) -> list[Event]:
-    """Return the events of a payment, its refunds and its chargebacks that a change makes."""
+    """Return the events of a change of a payment, its refunds and its chargebacks."""
     at, terms = after.updated_at, after.terms
     known = {refund.refund_id: refund.state for refund in before.refunds} if before else {}
     contested = {dispute.ref: dispute.status for dispute in before.disputes} if before else {}

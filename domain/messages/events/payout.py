@@ -15,7 +15,7 @@ _FIELDS = {
     "amount": amount_field("The amount of the payout.", "120.00"),
     "failure_code": code_field("Why it was not sent; null if it did not fail.", "account_closed", nullable=True),
 }
-#: What each state of a payout says.
+#: The sentence for each state of a payout.
 STATES = {
     S.REQUESTED: "A payout was requested; its amount was taken out of the earnings.",
     S.WAITING_FOR_FUNDS: "The platform's balance at the provider is too low; the payout is sent once it suffices.",
@@ -36,7 +36,7 @@ TYPES = tuple(
 
 
 def payout_events(before: Payout | None, after: Payout, at: datetime) -> list[Event]:
-    """Return the events that the change of a payout makes."""
+    """Return the events of a change of a payout."""
     if before is not None and before.status is after.status:
         return []
     data = {

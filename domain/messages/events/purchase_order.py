@@ -30,7 +30,7 @@ _FIELDS = {
     "budget_id": id_field("ctl", "The budget that decided; null if none did.", nullable=True),
     "window": code_field("The window of that budget; null if none decided.", Window.DAY.value, nullable=True),
 }
-#: What each state of a purchase order says, and the code that leads to it.
+#: The sentence for each state of a purchase order, and the code of the decision.
 STATES = {
     S.APPROVED: ("A purchase was approved; its amount is held in the budgets above the agent.", DecisionCode.APPROVED),
     S.NEEDS_ALTERNATIVES: (
@@ -71,7 +71,7 @@ def purchase_order_event(
     window: str | None,
     at: datetime,
 ) -> Event:
-    """Return the event of the state that an order has reached."""
+    """Return the event of an order's new state."""
     data = {
         "purchase_order_id": order_id,
         "external_id": None,

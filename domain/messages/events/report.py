@@ -1,4 +1,4 @@
-"""Events of reports: a run is ready."""
+"""Event of a finished report run."""
 
 from collections.abc import Mapping
 
@@ -21,10 +21,10 @@ TYPES = (
 
 
 def data(report_id: str, period: str, version: int, run: int) -> Mapping[str, JSON]:
-    """Return what the event says."""
+    """Return the data of the event."""
     return {"report_id": report_id, "period": period, "version": version, "number": run}
 
 
 def ready(org_id: str, report_id: str, said: Mapping[str, JSON]) -> Event:
-    """Return the event of a run."""
+    """Return the event of a finished run."""
     return Event(READY, org_id, report_id, said)

@@ -106,7 +106,7 @@ _SPENT = {
     "expires_at": time_field("Until when a reservation holds.", nullable=True),
 }
 _RESERVATION = {"reservation_id": id_field("hold", "The reservation."), **_SPENT}
-#: What each state of a reservation says.
+#: The sentence for each state of a reservation.
 RESERVATION_STATES = {
     "captured": "A reservation was captured, in part or in full.",
     "released": "A reservation was released; none of it was used.",

@@ -19,7 +19,7 @@ _FIELDS = {
     "version": count_field("The control's version.", 2),
 }
 CREATED, UPDATED = "created", "updated"
-#: What each state of a control is called when it is reached.
+#: The event type for each state that a control reaches.
 STATES = {S.ACTIVE: "unfrozen", S.FROZEN: "frozen", S.CLOSED: "closed"}
 _SENTENCES = {
     CREATED: (S.ACTIVE, "A spend control was created."),
@@ -52,7 +52,7 @@ def spend_control_event(
     version: int,
     at: datetime,
 ) -> Event:
-    """Return the event that a version of a control makes.
+    """Return the event of a new version of a control.
 
     Args:
         org_id: the organization that owns it.

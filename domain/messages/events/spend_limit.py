@@ -1,4 +1,4 @@
-"""Events of spend limits: a threshold of alerts is crossed."""
+"""Event of a spend limit whose alert threshold was crossed."""
 
 from domain.common.calendar import FOREVER
 from domain.credits.spend.alerts import AlertKind, SpendEvent, subject_of
@@ -21,7 +21,7 @@ TYPES = (
 
 
 def has_event(happened: SpendEvent) -> bool:
-    """Return whether there is an event for it; only crossed thresholds have one."""
+    """Return whether the change is a crossed threshold, the only one with an event."""
     return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET}
 
 

@@ -1,4 +1,4 @@
-"""Events of subscriptions: each state, and each change of what is agreed."""
+"""Events of subscriptions: each state, and each change of terms."""
 
 from datetime import datetime
 
@@ -39,7 +39,7 @@ _FIELDS = {
     "period_end": time_field("When the current period ends.", nullable=True),
     "cancels_at_period_end": boolean_field("Whether the subscription ends at that time."),
 }
-#: What each state of a subscription says.
+#: The sentence for each state of a subscription.
 STATES = {
     S.CREATED: "A subscription was created.",
     S.INCOMPLETE: "Its first payment is awaited.",
@@ -68,7 +68,7 @@ TYPES = (
 def subscription_events(
     before: Subscription | None, after: Subscription, at: datetime, *, net_minor: int
 ) -> list[Event]:
-    """Return the events that the change of a subscription makes; `net_minor` is what recurs after it, without tax."""
+    """Return the events of a change of a subscription; `net_minor` is the recurring amount after it, without tax."""
     data = data_of(after, net_minor)
     if before is not None and before.status is after.status:
         if data_of(before, net_minor) == data:
@@ -78,7 +78,7 @@ def subscription_events(
 
 
 def data_of(subscription: Subscription, net_minor: int) -> dict[str, JSON]:
-    """Return the data of a subscription's events; `net_minor` is what recurs, without tax."""
+    """Return the data of a subscription's events; `net_minor` is the recurring amount without tax."""
     terms, period = subscription.terms, subscription.period
     return {
         "subscription_id": subscription.subscription_id,

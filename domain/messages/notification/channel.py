@@ -1,4 +1,4 @@
-"""Channels of notifications. Everybody has an inbox; mail and Slack channels are created and verified. Pure."""
+"""Notification channels: an inbox for everybody, and verified mail and Slack channels. Pure."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ from domain.common.errors import CodeRefused, Conflict, Invalid, NotificationCod
 from domain.common.mail import checked_address
 from domain.messages.slack import HOOK_PREFIX, checked_hook
 
-#: The channel that everybody has, by its name in preferences and notifications.
+#: The name of the inbox in preferences and notifications.
 INBOX = "inbox"
 #: How many channels a principal can have.
 MAX_CHANNELS = 10
@@ -30,7 +30,7 @@ class ChannelKind(StrEnum):
 
 
 class ChannelStatus(StrEnum):
-    """`pending`: its code is awaited; `verified`: in use; `deleted`: by its principal, or with its last key."""
+    """Status of a channel: `pending` until its code is entered; `deleted` by its principal, or with its last key."""
 
     PENDING = "pending"
     VERIFIED = "verified"
@@ -61,7 +61,7 @@ def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOK_PREFIX) 
 
 
 def masked_target(kind: ChannelKind, target: str) -> str:
-    """Return the part of a channel's target that is shown: an address, or the part of a hook that is not secret."""
+    """Return the target for display: the address, or the part of a hook that is not secret."""
     if kind is ChannelKind.MAIL:
         return target
     scheme, _, host, _ = target.split("/", 3)
@@ -69,7 +69,7 @@ def masked_target(kind: ChannelKind, target: str) -> str:
 
 
 def digest_of_target(kind: ChannelKind, target: str) -> str:
-    """Return the digest by which a target is recognised; for mail it ignores case."""
+    """Return the digest of a target; of a mail address, case is ignored."""
     text = target.casefold() if kind is ChannelKind.MAIL else target
     return hashlib.sha256(f"{kind.value}:{text}".encode()).hexdigest()
 
@@ -98,7 +98,7 @@ def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[date
 def code_problem(
     held: str | None, given: str, *, sent_at: datetime | None, tries: int, now: datetime
 ) -> Conflict | None:
-    """Return why a code is refused, None if it is right; the caller counts the try first.
+    """Return the error of a wrong code, None for the right one; the caller counts the try first.
 
     Args:
         held: the code that was sent; None if it cannot be decrypted, or there is none.

@@ -1,8 +1,7 @@
-"""When a notification is due: at once, after the quiet hours, or with the next digest, by the clocks of the person.
+"""Send times of notifications: at once, after quiet hours, or with the next digest, in the person's time zone.
 
-Changes of clocks are handled in `_moment` only: a skipped local time is moved forward by the length of the gap, and of
-a repeated local time the first one counts. Quiet hours and digests are converted to UTC first and compared in UTC, so
-neither can be skipped or happen twice.
+Only `_moment` handles daylight saving: a skipped local time moves forward by the gap, and the first of a repeated one
+counts. Quiet hours and digests are compared in UTC, so neither can be skipped or happen twice.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ _HOUR = timedelta(hours=1)
 
 
 class Cadence(StrEnum):
-    """When a notification is sent: at once, in an hourly, daily or weekly digest, or not at all."""
+    """Timing of notifications: at once, in an hourly, daily or weekly digest, or never."""
 
     INSTANT = "instant"
     HOURLY = "hourly"
@@ -44,7 +43,7 @@ def later_cadence(cadence: Cadence, least: Cadence) -> Cadence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietPeriod:
-    """Hours of every day in which nothing is sent, in local time; over midnight if they end before they begin."""
+    """Daily hours without messages, in local time; over midnight if they end before they begin."""
 
     begins: time
     ends: time
@@ -52,7 +51,7 @@ class QuietPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationClock:
-    """The clock of a person, by which notifications are due.
+    """Time settings of a person.
 
     Attributes:
         zone: a name of the IANA database.
@@ -69,7 +68,7 @@ class NotificationClock:
 
 @dataclass(frozen=True, slots=True)
 class SendTime:
-    """When a notification is sent, and its digest, such as `daily-2026-11-22`; None if it is sent by itself."""
+    """Send time of a notification, and its digest, such as `daily-2026-11-22`; None without one."""
 
     at: datetime
     digest: str | None = None
@@ -94,7 +93,7 @@ def checked_quiet(begins: time, ends: time) -> QuietPeriod:
 
 
 def send_time(cadence: Cadence, at: datetime, clock: NotificationClock, *, urgent: bool = False) -> SendTime:
-    """Return when a notification made at a time is due.
+    """Return the send time of a notification.
 
     Args:
         cadence: not `off`.
@@ -117,13 +116,13 @@ def send_time(cadence: Cadence, at: datetime, clock: NotificationClock, *, urgen
 
 
 def digest_at(day: date, clock: NotificationClock) -> datetime:
-    """Return when the daily or weekly digest of a day is due, by the present settings."""
+    """Return the send time of the daily or weekly digest of a day, by the present settings."""
     zone = zone_of(clock.zone)
     return _after_quiet(_moment(day, time(clock.digest_hour), zone), clock, zone)
 
 
 def parse_digest(digest: str) -> tuple[Cadence, date | None]:
-    """Return the cadence and the day of a digest; no day for an hourly one, which does not depend on settings."""
+    """Return the cadence and day of a digest; an hourly one has no day, because it does not depend on settings."""
     cadence, _, period = digest.partition("-")
     return Cadence(cadence), None if cadence == Cadence.HOURLY.value else date.fromisoformat(period)
 

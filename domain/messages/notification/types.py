@@ -1,4 +1,4 @@
-"""The types of notifications: their events and alerts, their audience, and their default cadence.
+"""Types of notifications: events and alerts, audience, and default cadence of each.
 
 A type is for events of the outbox, or for alerts. A notification of an event contains only data of the event, so
 nothing that `GET /events` would not show. A notification of an alert contains the alert's detail.
@@ -232,14 +232,14 @@ BY_NAME: Mapping[str, NotificationType] = {each.name: each for each in TYPES}
 TYPE_BY_EVENT: Mapping[str, NotificationType] = {fact: each for each in TYPES for fact in each.events}
 _BY_ALERT: Mapping[str, NotificationType] = {kind: each for each in TYPES for kind in each.alerts}
 
-#: Types of events whose recipients are named; whoever records the event notifies them.
+#: Event types with named recipients; the code that records the event notifies them.
 EVENTS_WITH_NAMED_RECIPIENTS = frozenset({"report.ready"})
-#: Kinds of alerts with an event about the same fact. The organization is notified of the event only, in its language.
+#: Kinds of alerts that repeat an event. The organization is notified of the event only, in its language.
 ALERTS_COVERED_BY_EVENTS = frozenset({"payout.failed", "payment.refund_failed"})
 
 
 def is_covered_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
-    """Return whether an alert notifies of the event's fact; for a charge of an invoice it also has the next try."""
+    """Return whether an alert reports the same fact; for an invoice's charge it also names the next try."""
     return fact == "payment.failed" and data["invoice_id"] is not None
 
 
@@ -253,16 +253,16 @@ TYPES_OF_UNINVITED_EVENTS = frozenset({"contract", "escrow"})
 
 
 def is_uninvited(fact: str, data: Mapping[str, JSON]) -> bool:
-    """Return whether a fact comes to an organization that has not agreed to be told.
+    """Return whether an event goes to an organization that has not agreed to the contract.
 
-    It is a signatory of somebody else's contract, or a payee that has not accepted the contract.
+    It is a signatory of another party's contract, or a payee that has not accepted.
     """
     role = data.get("role")
     return role == "signatory" or (role == "payee" and fact in {"contract.proposed", "contract.expired"})
 
 
 def type_of_alert(kind: str, severity: str) -> NotificationType:
-    """Return the type for an alert: its kind's own, or that of its severity."""
+    """Return the type for an alert: that of its kind, else that of its severity."""
     return _BY_ALERT.get(kind) or BY_NAME[f"alert_{severity}"]
 
 
@@ -274,7 +274,7 @@ def types_for(role: Role) -> Sequence[NotificationType]:
 def render_notification(
     kind: str, fact: str, subject: str, data: Mapping[str, JSON], language: str, formats: Formats
 ) -> MailText:
-    """Write the text of a notification.
+    """Render a notification.
 
     Args:
         kind: the type's name.
@@ -306,7 +306,7 @@ def render_notification(
 
 
 def render_digest(texts: Collection[MailText], language: str, count: int) -> MailText:
-    """Write a digest: a line for each of the first notifications, and how many more there are."""
+    """Render a digest: a line for each of the first notifications, and the number of further ones."""
     texts_of = TEXTS[language]
     subject, text = (part.format(count=count) for part in texts_of.notices[DIGEST])
     lines = [f"{each.subject}. {each.paragraphs[0]}" for each in texts]

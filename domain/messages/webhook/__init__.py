@@ -1,1 +1,1 @@
-"""Webhooks out: where they may be sent (`address`), what an answer means (`delivery`), and endpoints."""
+"""Outgoing webhooks: allowed addresses (`address`), retries (`delivery`), and endpoints."""

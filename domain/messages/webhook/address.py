@@ -18,7 +18,7 @@ FIRST_USER_PORT = 1024
 
 #: Addresses that count as global and are not hosts of the internet: a cloud's own services, and relays.
 _INSIDE_V4 = (IPv4Network("168.63.129.16/32"), IPv4Network("192.88.99.0/24"), IPv4Network("192.0.0.0/24"))
-#: All that is assigned to hosts. What is outside is a form of something else, or nothing.
+#: The addresses assigned to hosts; the others embed another address, or are unassigned.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _DOCUMENTATION = IPv6Network("3fff::/20")
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -125,7 +125,7 @@ def is_loopback(address: IPAddress) -> bool:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Return whether the address is public; an address that embeds another one is judged by the embedded one."""
+    """Return whether the address is public; an embedded address decides."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast and not any(address in each for each in _INSIDE_V4)
     embedded = _embedded(address)

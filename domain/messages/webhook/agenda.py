@@ -1,4 +1,4 @@
-"""What the run of an endpoint does by itself, in one place."""
+"""Agenda of an endpoint's run: what is due without a command."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,25 +7,25 @@ from enum import StrEnum
 from domain.common.agenda import Wait
 from domain.messages.webhook.endpoint import ENDED_STATUSES, Endpoint, EndpointStatus
 
-#: How long a run waits for news before it looks by itself.
+#: How long a run waits for news before it reads the books.
 POLL_INTERVAL = timedelta(days=1)
 
 
 class EndpointStep(StrEnum):
-    """What is due."""
+    """A step that is due."""
 
     DRAIN = "drain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """The deliveries that were left when the run last drained the endpoint.
+    """Deliveries that were left after the last drain.
 
     Attributes:
-        looked_at: when that was.
+        looked_at: the time of that drain.
         next_at: when the next delivery is due; None if none waits.
         waiting: the number of deliveries that wait.
-        since: since when the oldest of them has been waiting.
+        since: when the oldest of them began to wait.
         why: the latest failure of the oldest one, in a line.
     """
 
@@ -37,7 +37,7 @@ class Backlog:
 
 
 def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> EndpointStep | Wait | None:
-    """Return the next step, or the time until which nothing is due; None once the endpoint has ended.
+    """Return the next step, or when one is due; None once the endpoint has ended.
 
     Args:
         endpoint: the state in the database.

@@ -1,6 +1,6 @@
-"""What the answer to a webhook means, and when it is sent again: the rules of Standard Webhooks. Pure.
+"""Classification of a receiver's responses, and retries, as Standard Webhooks recommends. Pure.
 
-The times are those that its specification recommends (https://www.standardwebhooks.com).
+Source: https://www.standardwebhooks.com.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-#: The pause before each try after a failure; the first try waits for nothing, and after the last there is none.
+#: The pause before each retry.
 RETRY_PAUSES = (
     timedelta(0),
     timedelta(seconds=5),
@@ -19,18 +19,18 @@ RETRY_PAUSES = (
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
 MAX_TRIES = len(RETRY_PAUSES)
-#: A pause is longer by up to so many percent, so that what failed together is not sent again together.
+#: Each pause is lengthened by up to this percentage, so that simultaneous failures are not retried together.
 JITTER = 20
 #: The longest `Retry-After` that is honoured.
 LONGEST_RETRY_AFTER = timedelta(days=1)
-#: How long the whole endpoint is left alone after one answer, and after each further one, that says it is overloaded.
+#: How long nothing is sent to an endpoint after its first, second, … overload response.
 OVERLOAD_BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800))
-#: Without a success for so long while something waits, an endpoint is disabled.
+#: An endpoint is disabled after this long without a success while deliveries wait.
 DISABLED_AFTER = timedelta(days=5)
-#: How long what a receiver answered is kept.
+#: How long response bodies are kept.
 RESPONSE_KEPT_FOR = timedelta(days=30)
 
-#: The error of a try that the receiver did not answer in time.
+#: The error of a request that timed out.
 TIMED_OUT = "webhook.timeout"
 _GONE = 410
 _OVERLOADED = frozenset({429, 502, 504})
@@ -46,7 +46,7 @@ class DeliveryStatus(StrEnum):
 
 
 class ResponseClass(StrEnum):
-    """What an answer means."""
+    """Class of a response."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -56,7 +56,7 @@ class ResponseClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverResponse:
-    """The result of one request.
+    """Response to one request.
 
     Attributes:
         status_code: the status of the HTTP response; None if there was none.
@@ -108,7 +108,7 @@ class SendingPace:
 
 
 def classify_response(answer: ReceiverResponse) -> ResponseClass:
-    """Classify an answer: 2xx is a success, a redirect is not, and everything else is retried."""
+    """Classify a response: 2xx is a success; a redirect and everything else is retried."""
     code = answer.status_code
     if code is None or answer.error is not None:
         return ResponseClass.FAILED
@@ -156,7 +156,7 @@ def next_attempt(answer: ReceiverResponse, *, tries: int, now: datetime, jitter:
 
 
 def pace_after(pace: SendingPace, answer: ReceiverResponse, now: datetime) -> SendingPace:
-    """Return the endpoint's rate limiting after an answer."""
+    """Return the endpoint's rate limiting after a response."""
     said = classify_response(answer)
     if said is ResponseClass.DELIVERED:
         # What was under way when another answer asked for a pause does not end it.
@@ -169,7 +169,7 @@ def pace_after(pace: SendingPace, answer: ReceiverResponse, now: datetime) -> Se
 
 
 def pace_after_silence(pace: SendingPace, now: datetime) -> SendingPace:
-    """Return the rate limiting of an endpoint that answered no request at all: that of an overloaded one."""
+    """Return the rate limiting of an endpoint that answered no request: that of an overloaded one."""
     return _slowed(pace, None, now)
 
 
@@ -180,7 +180,7 @@ def _slowed(pace: SendingPace, asked: timedelta | None, now: datetime) -> Sendin
 
 
 class QueuedDelivery(Protocol):
-    """What waits for its turn."""
+    """A delivery in the queue."""
 
     @property
     def subject(self) -> str: ...

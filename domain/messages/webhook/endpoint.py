@@ -11,23 +11,23 @@ from domain.messages.webhook.delivery import DISABLED_AFTER
 
 #: How many endpoints an organization can have.
 MAX_ENDPOINTS = 20
-#: In place of types: every one that there is, and that there will be.
+#: Stands for all event types, including future ones.
 EVERYTHING = "*"
-#: The type of the event that `POST …/test` makes, which goes to the endpoint that it is about, whatever its types are.
+#: The type of the event that `POST …/test` makes; it goes to that endpoint, whatever its types.
 TEST = "webhook_endpoint.test"
 MAX_DESCRIPTION = 500
-#: How long what was signed with the secret from before is verified by it, too.
+#: How long webhooks are also signed with the previous secret after a rotation.
 OLD_SECRET_VALID_FOR = timedelta(hours=24)
-#: How far back events are sent again, and how many at once.
+#: How far back a replay may begin, and the maximum number of its events.
 REPLAY_WITHIN = timedelta(days=30)
 REPLAY_MOST = 10_000
-#: How many webhooks an organization has sent within an hour by tests and retries, and how many by replays: nobody has
-#: shown that an address is theirs, and whoever it belongs to did not ask for them.
+#: The maximum number of webhooks by tests and retries, and by replays, for an organization within an hour. The
+#: organization has not proved that it owns the receiver.
 BY_HAND_AN_HOUR, REPLAYED_AN_HOUR = 300, 20_000
 HOUR = timedelta(hours=1)
-#: How many commands an endpoint remembers, so that a repeated one is answered and not done twice.
+#: How many command ids an endpoint keeps to detect repetitions.
 RECEIPT_WINDOW = 64
-#: Who acts when nobody commands.
+#: The actor of the workflow's own changes.
 WORKFLOW = "workflow"
 
 
@@ -39,10 +39,11 @@ class Ordering(StrEnum):
 
 
 class EndpointStatus(StrEnum):
-    """The status of an endpoint: `enable` and `pause` store new events, and only `enable` is sent them.
+    """Status of an endpoint: `enable` and `pause` store new events, and only `enable` sends them.
 
-    An operator pauses it and resumes it. It is `disable` by the organization, because its receiver is gone, or because
-    the organization was closed.
+    Operators pause and resume. It is `disable` by the organization, because of its receiver, or because the
+    organization
+    was closed.
     """
 
     ENABLED = "enabled"
@@ -54,18 +55,17 @@ class EndpointStatus(StrEnum):
 #: Nothing is sent any more.
 ENDED_STATUSES = frozenset({EndpointStatus.DISABLED, EndpointStatus.DELETED})
 
-#: The kind of the alert about an endpoint that was disabled, until it is enabled again.
+#: The alert kind of a disabled endpoint; enabling it resolves the alert.
 GIVEN_UP_ALERT = "webhook_endpoint.given_up"
-#: The kind of the alert about an endpoint that takes no more events, until half as many wait.
+#: The alert kind of a full endpoint; it is resolved when half as many deliveries wait.
 FULL_ALERT = "webhook_endpoint.full"
-#: From how many deliveries that wait on no more events are taken, and none is replayed. What is due is looked for among
-#: these, and those that wait for an earlier one of their subject are due as well: with millions that would not end in
-#: time, and nothing would be sent any more.
+#: The maximum number of waiting deliveries; a full endpoint gets no new events and no replays. Due deliveries are
+#: searched among the waiting ones, which would exceed the time limit with millions.
 MOST_PENDING = 100_000
 
 
 class GivenUp(StrEnum):
-    """The reason why Bursar disabled an endpoint by itself."""
+    """Reason why Bursar disabled an endpoint automatically."""
 
     GONE = "gone"  # it answered 410
     FAILING = "failing"  # it took nothing for days
@@ -84,14 +84,14 @@ class SecretMissing(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "Webhook secrets cannot be stored, because no key is set to seal them with. The operator of the platform "
+            "Webhook secrets cannot be stored, because no encryption key is set. The operator of the platform "
             "sets BURSAR_ENCRYPTION_KEYS."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """The complete state of an endpoint.
+    """Complete state of an endpoint.
 
     `version` is the number of its latest event; `receipts` are the commands that were executed.
 
@@ -107,13 +107,13 @@ class Endpoint:
     receipts: tuple[str, ...] = ()
 
     def has_done(self, command_id: str) -> bool:
-        """Return whether a command was done."""
+        """Return whether a command was executed."""
         return command_id in self.receipts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointChange:
-    """The result of a command: the next state and its event."""
+    """Result of a command: next state and event."""
 
     endpoint: Endpoint
     event: str
@@ -122,14 +122,14 @@ class EndpointChange:
 
 
 def with_receipt(outcome: EndpointChange, command_id: str) -> EndpointChange:
-    """Give the event its number and the command its receipt."""
+    """Number the event, and record the command's id."""
     before = outcome.endpoint
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, endpoint=replace(before, version=before.version + 1, receipts=receipts))
 
 
 def note_event(endpoint: Endpoint, event: str, *, actor: str, **details: object) -> EndpointChange:
-    """Record an event that does not change the status: that it was created, changed, rotated, replayed."""
+    """Return an event without a change of status: created, changed, rotated, replayed."""
     _demand_there(endpoint)
     return EndpointChange(endpoint=endpoint, event=event, actor=actor, details=details)
 
@@ -166,7 +166,7 @@ def close(endpoint: Endpoint, *, actor: str) -> EndpointChange:
 
 
 def give_up(endpoint: Endpoint, why: GivenUp) -> EndpointChange:
-    """Disable it because of its receiver's answers or failures.
+    """Disable it because of its receiver's responses or failures.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.

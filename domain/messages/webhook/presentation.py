@@ -11,12 +11,12 @@ def details(endpoint: Endpoint, backlog: Backlog | None) -> str:
     if endpoint.reason is not None:
         lines.append(f"- {as_markdown(endpoint.reason)}")
     if backlog is None:
-        lines.append("- sends what there is")
+        lines.append("- sends due deliveries")
     elif backlog.waiting:
         since = "" if backlog.since is None else f", the oldest since {backlog.since:%Y-%m-%d %H:%M:%S} UTC"
         lines.append(f"- {backlog.waiting} deliveries wait{since}")
         if backlog.why is not None:
-            lines.append(f"- it met: {as_markdown(backlog.why)}")
+            lines.append(f"- last failure: {as_markdown(backlog.why)}")
         if backlog.next_at is not None:
             lines.append(f"- the next try is at {backlog.next_at:%Y-%m-%d %H:%M:%S} UTC")
     else:

@@ -1,24 +1,24 @@
-"""The limit of endpoints of one organization that are sent to at once, and their turns. Pure."""
+"""Turns of an organization's endpoints, of which only some are drained at once. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-#: How many endpoints of one organization are sent to at once, where no setting says otherwise.
+#: The default number of an organization's endpoints that are drained at once.
 MAX_DRAINED_AT_ONCE = 10
-#: How soon an endpoint that waits for its turn asks again by itself; whoever is done tells the next one at once.
+#: How often a waiting endpoint asks for its turn; a finished one also signals the next.
 TURN_POLL_INTERVAL = timedelta(seconds=5)
-#: Who has not asked for so long waits no more.
+#: How long an endpoint keeps its place without asking.
 WAIT_EXPIRES_AFTER = 3 * TURN_POLL_INTERVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointTurn:
-    """One of an organization's endpoints.
+    """An endpoint in its organization's queue.
 
     Attributes:
         is_sent_to: whether it is being sent to now.
-        waits_since: since when it has been waiting for its turn; None if it is not.
+        waits_since: when it began to wait for its turn; None if it does not wait.
     """
 
     endpoint_id: str
@@ -27,7 +27,7 @@ class EndpointTurn:
 
 
 def has_turn(asking: EndpointTurn, others: Iterable[EndpointTurn], *, at_once: int) -> bool:
-    """Return whether it is an endpoint's turn: endpoints being sent to, and those waiting for longer, come first.
+    """Return whether it is an endpoint's turn; active ones, and those that have waited longer, come first.
 
     Args:
         asking: the endpoint in question.

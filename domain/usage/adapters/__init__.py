@@ -1,4 +1,4 @@
-"""Converts the answers of model vendors into `TokenUsage`."""
+"""Adapters that convert the responses of model vendors to `TokenUsage`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelCall]] = {
     "openai.transcription": openai.read_transcription,
     "otel": otel.read_attributes,
 }
-#: The forms of answers that can be read.
+#: The supported response shapes.
 SHAPES = tuple(_READERS)
 
 
@@ -35,14 +35,15 @@ def read_call(
     model: str | None = None,
     tier: str | None = None,
 ) -> ModelCall:
-    """Read the usage in an answer.
+    """Read the usage in a response.
 
     Args:
         shape: one of `SHAPES`.
-        answer: the answer, its numbers integers or decimals.
-        provider: who served it, if that is not the owner of the API: `azure` for OpenAI's, `vertex_ai` for Gemini's.
-        model: the requested model, if the answer does not name it, or names it differently from the price list.
-        tier: how it was served, if the answer cannot say it: `batch`.
+        answer: the response; its numbers are integers or decimals.
+        provider: the serving provider if it is not the owner of the API: `azure` for OpenAI's, `vertex_ai` for
+            Gemini's.
+        model: the requested model, if the response does not name it, or not as the price list does.
+        tier: the service tier, if the response does not contain it: `batch`.
 
     Raises:
         Invalid: `usage.unreadable`: the shape is unknown, counts are missing or contradict each other.

@@ -1,9 +1,8 @@
 """Usage of Anthropic's Messages API.
 
 The counts do not overlap: the prompt is `input_tokens` and `cache_creation_input_tokens` and `cache_read_input_tokens`.
-What was written to the cache is counted by how long it stays, five minutes or an hour; thinking is part of
-`output_tokens` and costs the same. With compaction, what the summary used stands in `iterations` only, which then hold
-everything.
+Cache writes are counted by lifetime, five minutes or an hour; thinking is part of `output_tokens` and costs the same.
+With compaction, the usage of the summary is in `iterations` only, which then contain everything.
 
 Sources: https://docs.anthropic.com/en/api/messages (`usage`);
 https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching (*Tracking cache performance*);

@@ -1,8 +1,7 @@
 """Usage of Amazon Bedrock's Converse API.
 
-`inputTokens` leaves out what was read from the cache or written to it, `totalTokens` includes both; writes are told
-apart by how long they stay in `cacheDetails`. Reasoning is part of `outputTokens`; only the
-blocks of the content show it. The answer does not name its model.
+`inputTokens` excludes cache reads and writes, `totalTokens` includes both; `cacheDetails` has the lifetime of writes.
+Reasoning is part of `outputTokens`; only the content's blocks show it. The response does not name its model.
 
 Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html,
 …/API_runtime_CacheDetail.html; https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html;
@@ -25,7 +24,7 @@ from domain.usage.adapters.reading import (
 
 
 def read_converse(answer: VendorAnswer) -> ModelCall:
-    """Read an answer of Converse, or the `metadata` event that ends a ConverseStream."""
+    """Read a response of Converse, or the `metadata` event that ends a ConverseStream."""
     answer = section(answer, "metadata") or answer
     usage = usage_of(answer)
     written = count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")

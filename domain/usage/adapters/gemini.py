@@ -1,11 +1,12 @@
 """Usage of Gemini, by the Gemini API and by Vertex AI.
 
-`promptTokenCount` includes the cached part. What tools put into the prompt stands beside it, and so do thoughts beside
-the candidates, except where the total shows that the candidates include them. Modalities are parts of their totals.
+`promptTokenCount` includes cached tokens, but not those that tools add to the prompt. Candidates exclude thoughts,
+unless the total shows that they include them. Modalities are parts of their totals.
 
 Sources: https://ai.google.dev/api/generate-content#UsageMetadata; https://ai.google.dev/gemini-api/docs/thinking
 (*Pricing*: output and thinking tokens); https://ai.google.dev/gemini-api/docs/pricing (grounding: by the prompt up to
-Gemini 2.5, by the query from Gemini 3); https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse.
+Gemini 2.5, by the query from Gemini 3);
+https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse.
 """
 
 from domain.usage.adapters.reading import (
@@ -24,7 +25,7 @@ from domain.usage.adapters.reading import (
 
 
 def read_content(answer: VendorAnswer) -> ModelCall:
-    """Read generated content, or the last usage of a live session."""
+    """Read a response with generated content, or the last usage of a live session."""
     usage = usage_of(answer, "usageMetadata", "usage_metadata")
     prompt, cached = required_count(usage, "promptTokenCount"), count(usage, "cachedContentTokenCount")
     tools, thoughts = count(usage, "toolUsePromptTokenCount"), count(usage, "thoughtsTokenCount")

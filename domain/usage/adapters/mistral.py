@@ -1,7 +1,7 @@
 """Usage of Mistral's API.
 
-It speaks OpenAI's chat completions, with cached tokens in the prompt's; audio stands beside the prompt, in seconds, and
-its tokens are in the total only. Reasoning is output and is not counted apart; only blocks of the content show it.
+It has the form of OpenAI's chat completions; prompt tokens include cached ones. Audio is counted in seconds, not in the
+prompt, and its tokens are in the total only. Reasoning is output without a count; only the content's blocks show it.
 Documents are counted in pages.
 
 Sources: https://docs.mistral.ai/api (`UsageInfo`, `OCRUsageInfo`); https://docs.mistral.ai/capabilities/audio (an

@@ -1,11 +1,10 @@
-"""Usage of OpenAI's API, and of those that speak it.
+"""Usage of OpenAI's API, and of compatible ones.
 
-Everything in the details is part of the totals: cached, written and audio tokens of the prompt's, reasoning, audio and
-rejected predictions of the answer's. What was written to the cache is counted by how long it stays, thirty minutes or
-twelve hours. xAI reports reasoning beside the answer; the total tells which. Hosted tools are billed beside `usage`, in
-`tool_usage` of a response: searches by their number, pictures by tokens of a model of their own. LiteLLM answers in
-this form with names of its own for caches and searches (`Usage` of its types, 1.110.2); its `prompt_tokens` are all
-tokens of the prompt.
+Details are parts of the totals: cached, written and audio tokens of the prompt; reasoning, audio and rejected
+predictions of the output. Cache writes are counted by lifetime, thirty minutes or twelve hours. xAI excludes reasoning
+from the output; the total shows which applies. Hosted tools are in `tool_usage` of a response: searches by number,
+images by tokens of another model. LiteLLM has this form with its own names for caches and searches (`Usage` of its
+types, 1.110.2); its `prompt_tokens` are all tokens of the prompt.
 
 Sources: https://platform.openai.com/docs/api-reference/chat/object (`usage`), …/responses/object (`tool_usage`),
 …/embeddings/object, …/audio/json-object, …/images/object, …/realtime-server-events/response/done; cached tokens are
@@ -45,7 +44,7 @@ _WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input
 
 
 def read_text(answer: VendorAnswer) -> ModelCall:
-    """Read a chat completion, a completion, a response, an embedding, or what a realtime session says it used."""
+    """Read a chat completion, a completion, a response, an embedding, or the usage of a realtime session."""
     usage = usage_of(answer)
     tier = tier_of(answer.get("service_tier") or usage.get("service_tier"))
     return ModelCall(
@@ -63,13 +62,13 @@ def read_text(answer: VendorAnswer) -> ModelCall:
 
 
 def units_of(usage: VendorAnswer, *, of_pictures: bool = False, is_logged: bool = False) -> dict[str, int]:
-    """Return the tokens of usage in OpenAI's form, with the names that LiteLLM adds to it.
+    """Return the tokens of usage in OpenAI's form, with LiteLLM's additional names.
 
     Args:
-        usage: of an answer, or of a row of a log.
-        of_pictures: tokens of the answer are of images, unless it says otherwise.
-        is_logged: counts that contradict each other are not refused, because the call would be free: the parts count,
-            and totals are at least their sums.
+        usage: of a response, or of a log row.
+        of_pictures: whether output tokens without a modality are of images.
+        is_logged: whether contradictory counts are accepted, because the call would otherwise be free: totals are at
+            least the sums of their parts.
     """
     into = section(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
     out = section(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")
@@ -106,7 +105,7 @@ def units_of(usage: VendorAnswer, *, of_pictures: bool = False, is_logged: bool 
 
 
 def searches_of(answer: VendorAnswer, usage: VendorAnswer) -> int:
-    """Return the web searches that are billed: what is reported as billed, else the searches that the answer shows."""
+    """Return the number of billed web searches: the reported one, else that of the searches in the response."""
     tools = section(answer, "tool_usage")
     if not tools and isinstance(own := usage.get("tool_usage"), Mapping) and isinstance(own.get("web_search"), Mapping):
         tools = own
@@ -134,7 +133,7 @@ def _pictures(answer: VendorAnswer, tier: str) -> tuple[ModelCall, ...]:
 
 
 def read_transcription(answer: VendorAnswer) -> ModelCall:
-    """Read a transcription: billed by its seconds (`whisper-1`) or by its tokens, most of them audio."""
+    """Read a transcription, billed by seconds (`whisper-1`) or by tokens, mostly audio."""
     usage = usage_of(answer)
     if usage.get("type") == "duration" or "seconds" in usage:
         units = {"input_ms": milliseconds(usage, "seconds")}
@@ -146,7 +145,7 @@ def read_transcription(answer: VendorAnswer) -> ModelCall:
 
 
 def read_image(answer: VendorAnswer) -> ModelCall:
-    """Read made or edited images: by their tokens, which are image tokens unless it says otherwise, else by number."""
+    """Read generated or edited images, billed by tokens, which are image tokens by default, else by number."""
     if answer.get("usage") is None:
         images = answer.get("data")
         if not isinstance(images, list) or not images:
@@ -165,7 +164,7 @@ def read_image(answer: VendorAnswer) -> ModelCall:
 
 
 def _searches(answer: VendorAnswer) -> int:
-    """Count the web searches of a response; opening a page that was found, and looking into it, is not charged."""
+    """Count the web searches of a response; opening a found page is not charged."""
     items: Any = answer.get("output")
     if not isinstance(items, list):
         return 0

@@ -1,9 +1,9 @@
 """Usage in the attributes of OpenTelemetry's `gen_ai.*` spans and events.
 
-`gen_ai.usage.input_tokens` should include what was read from a cache and written to one, `output_tokens` should include
-reasoning, whatever the provider counts. Cached tokens that are more than the input cannot be part of it: such an
-instrumentation passes on counts of a provider that leaves them out, and then they stand beside the input. So does
-reasoning that is more than the output. A count under an unknown name is refused.
+`gen_ai.usage.input_tokens` should include cache reads and writes, `output_tokens` should include reasoning, whatever
+the provider counts. If there are more cached than input tokens, the instrumentation passes on counts of a provider that
+excludes them, and they are added to the input. The same holds for reasoning and output. Counts with unknown names are
+refused.
 
 Sources: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/ (semantic conventions 1.37 and later);
 before: `gen_ai.system`, `gen_ai.usage.prompt_tokens`, `gen_ai.usage.completion_tokens`. Other names in use: pydantic-ai
@@ -55,13 +55,13 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "audio_out": ("details.output_audio_tokens", "details.audio_candidates_tokens"),
     "image_out": ("details.image_candidates_tokens",),
 }
-#: What says nothing about a price: totals, parts of text, and costs by the reckoning of others.
+#: Attributes without a price: totals, parts of text, and costs computed by others.
 _OF_TEXT = re.compile(
     r"total_tokens|token_type|(?:\w+_)?cost|details\.(?:(?:input|output|total|text)_tokens|requests|text_\w+_tokens"
     r"|(?:accepted|rejected)_prediction_tokens|tool_use_prompt_tokens)"
 )
 _KNOWN = frozenset((*_INPUT, *_OUTPUT, *(name for names in _NAMES.values() for name in names)))
-#: What the conventions, and others, call a provider → what price lists call it.
+#: Provider name in the conventions and in other use → name in price lists.
 _PROVIDERS = {
     "aws.bedrock": "bedrock",
     "aws_bedrock": "bedrock",
@@ -88,7 +88,7 @@ _PROVIDERS = {
 
 
 def provider_of(name: str) -> str:
-    """Return what price lists call a provider."""
+    """Return the name of a provider in price lists."""
     return _PROVIDERS.get(name.lower(), name.lower())
 
 
@@ -120,7 +120,7 @@ def read_attributes(answer: VendorAnswer) -> ModelCall:
 
 
 def _refuse_unknown(attributes: VendorAnswer) -> None:
-    """Refuse a count under a name that no rule here knows: dropped, its tokens would cost what they are not.
+    """Refuse a count with an unknown name, because ignoring it would change the cost.
 
     Raises:
         Invalid: `usage.unreadable`.

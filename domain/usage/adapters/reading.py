@@ -1,4 +1,4 @@
-"""Shared by the adapters: reading counts from an answer, and splitting a prompt so that no token counts twice."""
+"""Helpers of the adapters: read counts of a response, and split a prompt so that no token counts twice."""
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
@@ -10,7 +10,7 @@ from domain.usage.token_usage import MAX_QUANTITY, STANDARD, TokenUsage
 VendorAnswer = Mapping[str, Any]
 #: The vendors' names of the standard tier.
 _ORDINARY = frozenset({"", "auto", "default", "on_demand", "scale", "standard"})
-#: Where a request is served without a surcharge.
+#: Regions without a surcharge.
 _ANYWHERE = frozenset({"global", "not_available"})
 #: The types of blocks of reasoning, by Anthropic and by Mistral.
 _THOUGHTS = frozenset({"thinking", "redacted_thinking"})
@@ -18,12 +18,12 @@ _MAX_MODEL = 200
 
 
 class ModelCall(NamedTuple):
-    """A call as its vendor reports it.
+    """A model call as its vendor reports it.
 
     Attributes:
         provider: by its name in the price list.
-        model: by the vendor's name; None if the answer does not contain it.
-        tools: calls of other models that the vendor bills beside the usage, such as that of an image tool.
+        model: by the vendor's name; None if the response does not contain it.
+        tools: separately billed calls of other models, such as that of an image tool.
     """
 
     provider: str
@@ -32,13 +32,13 @@ class ModelCall(NamedTuple):
     tools: tuple["ModelCall", ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """Return the usage as it is stored, with that of the tools under `tools`."""
+        """Return the usage as stored, with that of the tools under `tools`."""
         tools = [{"provider": tool.provider, "model": tool.model, "usage": tool.to_json()} for tool in self.tools]
         return self.usage.to_json() | ({"tools": tools} if tools else {})
 
 
 def unreadable(why: str) -> NoReturn:
-    """Refuse an answer.
+    """Return the refusal of a response.
 
     Raises:
         Invalid: `usage.unreadable`.
@@ -47,7 +47,7 @@ def unreadable(why: str) -> NoReturn:
 
 
 def section(document: VendorAnswer, *names: str) -> VendorAnswer:
-    """Return the first object with one of these names; an empty one if there is none."""
+    """Return the first object under one of these names, or an empty one."""
     for name in names:
         found = document.get(name)
         if isinstance(found, Mapping):
@@ -58,13 +58,13 @@ def section(document: VendorAnswer, *names: str) -> VendorAnswer:
 
 
 def count(document: VendorAnswer, *names: str) -> int:
-    """Return the first count with one of these names, 0 if there is none."""
+    """Return the first count under one of these names, or 0."""
     found = optional_count(document, *names)
     return 0 if found is None else found
 
 
 def optional_count(document: VendorAnswer, *names: str) -> int | None:
-    """Return the first count of one of these names that is given and not null."""
+    """Return the first count under one of these names that is not null, or None."""
     for name in names:
         value = document.get(name)
         if value is None:
@@ -78,7 +78,7 @@ def optional_count(document: VendorAnswer, *names: str) -> int | None:
 
 
 def required_count(document: VendorAnswer, *names: str) -> int:
-    """Return a count without which the usage means nothing."""
+    """Return a required count."""
     found = optional_count(document, *names)
     if found is None:
         unreadable(f"The usage has no {names[0]}.")
@@ -86,7 +86,7 @@ def required_count(document: VendorAnswer, *names: str) -> int:
 
 
 def milliseconds(document: VendorAnswer, name: str) -> int:
-    """Return a number of seconds in milliseconds, rounded up."""
+    """Convert a number of seconds to milliseconds, rounded up."""
     value = document.get(name)
     if value is None:
         return 0
@@ -96,7 +96,7 @@ def milliseconds(document: VendorAnswer, name: str) -> int:
 
 
 def usage_of(answer: VendorAnswer, *names: str) -> VendorAnswer:
-    """Return the usage of an answer."""
+    """Return the usage of a response."""
     for name in names or ("usage",):
         if isinstance(found := answer.get(name), Mapping):
             return found
@@ -104,7 +104,7 @@ def usage_of(answer: VendorAnswer, *names: str) -> VendorAnswer:
 
 
 def model_of(answer: VendorAnswer, *names: str) -> str | None:
-    """Return the model named in the answer; None if there is none."""
+    """Return the model named in the response, or None."""
     for name in names:
         if isinstance(found := answer.get(name), str) and found:
             return found[:_MAX_MODEL]
@@ -112,14 +112,14 @@ def model_of(answer: VendorAnswer, *names: str) -> str | None:
 
 
 def tier_of(name: object) -> str:
-    """Return how a call was served by our names: vendors call the ordinary way `default`, `auto` or `on_demand`."""
+    """Return the service tier; vendors call the standard one `default`, `auto` or `on_demand`."""
     tier = name.lower() if isinstance(name, str) else ""
     tier = tier.removeprefix("on_demand_")
     return STANDARD if tier in _ORDINARY else tier
 
 
 def uplifts_of(usage: VendorAnswer) -> tuple[str, ...]:
-    """Return the surcharges of a call by Anthropic's names: for where it was served, and for how fast."""
+    """Return the surcharges of a call by Anthropic's names: for region and speed."""
     geography, speed = usage.get("inference_geo"), usage.get("speed")
     uplifts = []
     if isinstance(geography, str) and geography and geography.lower() not in _ANYWHERE:
@@ -130,7 +130,7 @@ def uplifts_of(usage: VendorAnswer) -> tuple[str, ...]:
 
 
 def including(total: int, part: int) -> int:
-    """Return a total with a part that should be in it: one that is more than the total stands beside it."""
+    """Return a total that should include a part; a part greater than the total is added to it."""
     return total + part if part > total else total
 
 
@@ -150,8 +150,8 @@ def prompt_units(
     """Split a prompt whose total includes all the other counts into units.
 
     `written` includes `written_1h` and `written_12h`. `audio`, `image` and `video` include their cached tokens, and
-    `cached` is all cached tokens. If an answer does not say which tokens were cached, they count as text first, then as
-    audio, image and video: a sense has at most what the cached part leaves of the prompt.
+    `cached` is all cached tokens. Cached tokens of unknown modality count as text first, then as audio, image and
+    video.
     """
     if written_1h + written_12h > written:
         unreadable("The tokens written to the cache for hours are more than all tokens written to the cache.")
@@ -182,7 +182,7 @@ def prompt_units(
 
 
 def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int = 0, video: int = 0) -> dict[str, int]:
-    """Split an answer whose total includes all the other counts into units."""
+    """Split an output whose total includes all the other counts into units."""
     text = total - reasoning - audio - image - video
     if text < 0 or image < 0:
         unreadable("The details of the answer's tokens add up to more than its tokens.")
@@ -196,7 +196,7 @@ def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int =
 
 
 def messages_of(answer: VendorAnswer) -> list[VendorAnswer]:
-    """Return the messages of a chat completion's choices; none where the answer was sent without them."""
+    """Return the messages of a chat completion's choices, if there are any."""
     choices = answer.get("choices")
     found = (
         [choice.get("message") for choice in choices if isinstance(choice, Mapping)]
@@ -207,7 +207,7 @@ def messages_of(answer: VendorAnswer) -> list[VendorAnswer]:
 
 
 def has_thoughts(blocks: object) -> bool:
-    """Return whether a list of an answer's content has a block of reasoning, shown or redacted."""
+    """Return whether the content has a block of reasoning, shown or redacted."""
     return isinstance(blocks, list) and any(
         isinstance(block, Mapping) and (str(block.get("type")) in _THOUGHTS or "reasoningContent" in block)
         for block in blocks
@@ -221,6 +221,6 @@ def make_usage(
     is_thinking: bool = False,
     **units: int,
 ) -> TokenUsage:
-    """Return the usage of one request, made of split and other units."""
+    """Return the usage of one request from its units."""
     quantities: dict[str, Any] = {unit: quantity for part in (*parts, units) for unit, quantity in part.items()}
     return TokenUsage(**quantities, requests=1, tier=tier, uplifts=uplifts, is_thinking=is_thinking)
