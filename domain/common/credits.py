@@ -14,9 +14,9 @@ _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class GrantSource(StrEnum):
-    """Why credits are granted. An adjustment is a correction; the platform pays for the other grants.
+    """Reason of a credit grant. An adjustment is a correction; the platform pays for the other grants.
 
-    The bonus of a new organization is granted with it, once; operators grant the others.
+    The signup bonus is granted once, with the organization; operators grant the others.
     """
 
     PROMOTION = "promotion"
@@ -27,16 +27,16 @@ class GrantSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditPrice:
-    """What one credit costs, in whole units of a currency."""
+    """Price of one credit, in whole units of a currency."""
 
     price: Decimal
     currency: str
 
     def of(self, credits_minor: int) -> int:
-        """Return what credits cost, rounded up to the currency's minor unit.
+        """Return the price of an amount of credits, rounded up to the currency's minor unit.
 
         Raises:
-            Invalid: it is more than the books hold.
+            Invalid: the price exceeds the largest amount of the books.
         """
         cost = price_of_credits(credits_minor, credit_price=self.price, currency=self.currency)
         if cost > MAX_AMOUNT_MINOR:
@@ -53,7 +53,7 @@ class CreditPrice:
         """Return how many credits an amount of the currency buys, rounded down to the credit's minor unit.
 
         Raises:
-            Invalid: it buys none, or more than the books hold.
+            Invalid: it buys no credits, or more than the largest amount of the books.
         """
         credits_minor = credits_for(amount_minor, credit_price=self.price, currency=self.currency)
         if not 0 < credits_minor <= MAX_AMOUNT_MINOR:
@@ -65,7 +65,7 @@ def credit_price(price: str, currency: str) -> CreditPrice:
     """Read the price of a credit from the settings.
 
     Raises:
-        Invalid: the price is no positive decimal number, or the currency is unknown or no money.
+        Invalid: the price is not a positive decimal number, or the currency is unknown or not money.
     """
     if not _PRICE.fullmatch(price) or not Decimal(price):
         raise Invalid("The price of a credit must be a positive decimal number such as 0.10.")

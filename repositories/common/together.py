@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Writes(Protocol):
-    """Executes statements that change rows: a session, a connection, or a block of `together`."""
+    """Executes statements that change rows: a session, a connection, or a block of `batched`."""
 
     def execute(self, statement: Executable, /) -> Awaitable[object]:
         """Execute the statement, now or at the end of the block."""
@@ -25,10 +25,10 @@ class _Kept:
 
 @asynccontextmanager
 async def together(session: AsyncSession) -> AsyncIterator[Writes]:
-    """Send what the block executes as one statement when the block ends.
+    """Combine the statements of the block into one, which is sent when the block ends.
 
-    Each part sees the rows as before the block. So two parts must not change the same row, and no part must read what
-    another one writes. Foreign keys between them are checked at the end.
+    Each of them sees the rows as of before the block, so no two may change the same row, and none may read rows that
+    another one writes. Foreign keys are checked at the end.
     """
     kept = _Kept()
     yield kept
