@@ -4,7 +4,7 @@ from contracts.common.batch import Handled, Handling
 
 
 class RenewedPurchases(Handled):
-    """A page of due purchases: how many were renewed, have a payment, and failed."""
+    """Result of a page of due purchases: the numbers renewed, with a requested payment, and failed."""
 
     renewed: int = 0
     asked: int = 0

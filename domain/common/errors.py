@@ -144,7 +144,7 @@ class InsufficientFunds(DomainError):
 
 
 class SpendLimitExceeded(DomainError):
-    """A spend control refuses the spend; the problem document names the control, the window and the remaining amount."""
+    """A spend control refuses the spend; the problem document has the control, the window and the remaining amount."""
 
     code = "spend.limit_exceeded"
     status = 402

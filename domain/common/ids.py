@@ -284,7 +284,7 @@ def spend_key(principal: str, client_key: str) -> str:
 
 
 def secret_use_key(use_id: str) -> str:
-    """Key of the reservation that pays for the use of a secret. Clients cannot choose it: all their keys have a slash."""
+    """Key of the reservation that pays for the use of a secret. Clients cannot choose it: their keys have a slash."""
     return bounded(f"{_SECRET_USE}{use_id}")
 
 
