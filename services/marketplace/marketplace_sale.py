@@ -168,7 +168,7 @@ async def refund_sale(
         postings.append(Posting(source=source, destination=wallet, amount_minor=other))
         owed += _ends(sold, amount - own - other)
         sent += _missing(sold, amount - own - other) if source == earned else []
-    # What the creator owes was paid for before, so these credits have no cost. They expire like the lots that paid.
+    # The creator's debt was paid for before, so these credits have no cost. They expire like the lots that paid.
     postings += [
         Posting(
             source=debts[1],

@@ -76,7 +76,7 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """The price of an agent's uses for an organization: by which purchase, for each meter, and how it is shared."""
+    """Prices of an agent's uses for an organization: the purchase, the unit prices, and the creator's share."""
 
     agent_id: str
     payee_org_id: str

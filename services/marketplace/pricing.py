@@ -76,7 +76,7 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) 
     rule.check()
     row = await rows.get(session, rule_id)
     version = await _fit_in(session, replace(rule, id=row.id))
-    # Under the lock of the book, so the rule cannot be ended meanwhile.
+    # Read under the lock of the rules, so the rule cannot be ended concurrently.
     await session.refresh(row)
     if row.ended_at is not None:
         raise NotFound(rows.MISSING)
@@ -201,7 +201,7 @@ async def try_rule(
         old, new = (book.price(facts, borne_bps=borne).adjusted_minor for book in (before, after))
         return Tried(quote.id, quote.currency, quote.base_minor, old, new)
 
-    # Seconds with many rules, in which the event loop would answer nobody.
+    # With many rules this takes seconds, which would block the event loop.
     return await asyncio.to_thread(lambda: [tried(quote) for quote in quotes])
 
 

@@ -84,7 +84,7 @@ async def refund(
             command_id=new.command_id,
             now=now,
         )
-    # How much is left to be refunded is known after the refund.
+    # The refunded amount is known only after the refund.
     content = await _content(session, by_hand, spend.org_id, change.amount, new.command_id, now) if is_new else None
     if content is not None:
         await approval.use(

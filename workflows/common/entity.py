@@ -309,7 +309,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     # Commands ---------------------------------------------------------------------------------------------------------
 
     async def _answer_when(self, is_answered: Callable[[], bool]) -> R:
-        """Wait until the update that starts the entity can be answered; return the state, or raise the start's refusal."""
+        """Wait until the update that starts the entity can be answered; return the state, or raise the refusal."""
         await workflow.wait_condition(lambda: self._refused_start is not None or is_answered())
         if self._refused_start is not None:
             raise self._refused_start

@@ -178,5 +178,5 @@ class RotationSweepWorkflow:
 
 
 def signalled_before(now: datetime) -> datetime | None:
-    """Return the time before which a payment was last signalled if it is due for another signal; None if none is due."""
+    """Return the time since which a payment was not signalled if it is due for another signal; None if none is due."""
     return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None

@@ -175,7 +175,7 @@ class _Run:
         if facts.base_minor > MAX_AMOUNT_MINOR:
             raise Invalid("The price must not be greater than the books hold.", extra={"field": "quantity"})
         self.facts = facts
-        # What the multiplier is of: the base price, or the one that was agreed with the client.
+        # The start of the multiplication: the base price, or the price agreed with the client.
         self.start_minor = facts.base_minor
         self.over = self.under = 1
         # The multiplier without surge rules, in the same form; None before the first of them applies.
@@ -207,7 +207,7 @@ class _Run:
                 bps = self._changed_by(before)
             self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
         elif isinstance(rule.terms, ContractPrice):
-            # One that was agreed before is replaced, so that the line is of that one.
+            # It replaces an agreed price of an earlier rule, and the line shows the change.
             agreed_minor = rule.terms.unit_minor * self.facts.quantity
             bps, self.start_minor = round_half_even(agreed_minor * WHOLE_BPS, self.start_minor), agreed_minor
         self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))

@@ -30,7 +30,7 @@ def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, 
     if bears_discounts or adjusted_minor >= base_minor:
         return commission_bps
     kept, _ = allocate(base_minor, [WHOLE_BPS - commission_bps, commission_bps])
-    # Of a price of few units, what is left beside the rounded part can be more than the rate.
+    # For a small price, rounding can leave more than the rate.
     return min(commission_bps, max(0, (adjusted_minor - kept) * WHOLE_BPS // adjusted_minor))
 
 
