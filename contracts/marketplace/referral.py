@@ -1,9 +1,9 @@
 """Messages of the sweep that rewards referrals."""
 
-from contracts.common.batch import Handled, Handling
+from contracts.common.batch import HandledPage, PageProgress
 
 
-class LookedAtReferrals(Handled):
+class ReferralPage(HandledPage):
     """Result of a page of referrals: the numbers rewarded, refused, clawed back and failed."""
 
     rewarded: int = 0
@@ -12,7 +12,7 @@ class LookedAtReferrals(Handled):
     failed: int = 0
 
 
-class ReferralRewards(Handling):
+class ReferralRewards(PageProgress):
     rewarded: int = 0
     refused: int = 0
     taken_back: int = 0

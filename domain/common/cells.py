@@ -23,12 +23,12 @@ LEADING = "^[\t\n\r]"
 _FORMULA, _LEADING, _PLAIN = re.compile(FORMULA), re.compile(LEADING), re.compile(f"(?:-?{_NUMBER})?")
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Put an apostrophe before everything that a spreadsheet would evaluate (OWASP, CSV injection), except numbers."""
     return _LEADING.sub(r"'\g<0>", _FORMULA.sub(r"\1\2'\3", text))
 
 
-def cell(value: object) -> str:
+def cell_text(value: object) -> str:
     """Write a JSON value as a cell: strings unchanged, lists of strings joined by spaces, everything else as JSON."""
     if value is None:
         return ""
@@ -39,7 +39,7 @@ def cell(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def as_lines(rows: Iterable[Sequence[str]]) -> bytes:
+def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
     """Write rows as CSV: numbers unchanged, every other text escaped and quoted."""
     return "".join(f"{','.join(map(_written, row))}\r\n" for row in rows).encode()
 
@@ -47,5 +47,5 @@ def as_lines(rows: Iterable[Sequence[str]]) -> bytes:
 def _written(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    doubled = guarded(text).replace('"', '""')
+    doubled = escape_formula(text).replace('"', '""')
     return f'"{doubled}"'

@@ -504,7 +504,7 @@ def uuid_of(text: str) -> UUID:
     return UUID(int=number)
 
 
-def shown_reference(kind: str, kept: str | None) -> str | None:
+def public_reference(kind: str, kept: str | None) -> str | None:
     """Return the public form of a transfer's reference: the books store the bare UUID of a spend.
 
     A captured reservation is a `hold_…`, any other spend a `spd_…`.
@@ -515,6 +515,6 @@ def shown_reference(kind: str, kept: str | None) -> str | None:
         return kept
 
 
-def kept_reference(shown: str) -> str:
+def stored_reference(shown: str) -> str:
     """Return the stored form of a reference, see `public_reference`."""
     return str(uuid_of(shown)) if is_id(shown, "spd") or is_id(shown, "hold") else shown

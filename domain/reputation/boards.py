@@ -53,11 +53,11 @@ def bands(period: Period, minimum: int) -> list[int]:
     ]
 
 
-def step(rank_e6: int) -> int:
+def rank_step(rank_e6: int) -> int:
     """Return the step of a rank."""
     return rank_e6 * STEPS // ONE_E6
 
 
-def place(below: int, equal: int, peers: int) -> int | None:
+def percentile(below: int, equal: int, peers: int) -> int | None:
     """Return the percentage of peers that rank lower, counting half of those on the same step; None among too few."""
     return (200 * below + 100 * equal) // (2 * peers) if peers >= FEWEST_PEERS else None

@@ -131,7 +131,7 @@ class Merchant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class AuthorizationQuestion:
     """Authorization request of the issuer, which waits two seconds for the decision.
 
     Attributes:
@@ -272,7 +272,7 @@ class CardIssuer(Protocol):
     async def retrieve_dispute(self, ref: str) -> CardDisputeSnapshot:
         """Return the present state of a dispute."""
 
-    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
+    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
         """Verify and parse the authorization request of a webhook. Headers have lower-case names.
 
         Raises:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.purchase_order import PurchaseOrderStatus
-from domain.cards.card import AFTER, CardChange, CardStatus
+from domain.cards.card import STATUS_AFTER, CardChange, CardStatus
 from domain.common.access import Actor, refuse_operator_issued
 from domain.common.credits import CreditPrice
 from domain.common.errors import CardClosed, CardNoAddress, CardNoRate, CardOrder, CardPending, Invalid
@@ -121,7 +121,7 @@ async def change(
     A frozen or closed card declines from the commit on, even if the issuer does not respond; an unfrozen card works
     only after the issuer's confirmation.
     """
-    after, is_safe = AFTER[what], what is not CardChange.UNFREEZE
+    after, is_safe = STATUS_AFTER[what], what is not CardChange.UNFREEZE
     async with database.platform() as session:
         row = await cards.get(session, card_id, lock=True)
         _refuse(row, what)
@@ -147,7 +147,7 @@ async def change(
 async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
     """Return a key that shows the card number in the browser of the nonce, and write an audit entry."""
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.line_of(session, actor), "see card numbers")
+        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "see card numbers")
         row = await cards.get(session, card_id)
         _refuse(row, None)
         await audit.record(session, actor, "card.show", row.id, {}, row.org_id)

@@ -13,14 +13,14 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.cards.card import CardStatus
-from domain.cards.card_authorization import Taken, capture, refund
+from domain.cards.card_authorization import SpendPortion, split_capture, split_refund
 from domain.common import accounts
 from domain.common.ids import card_hold_key, card_transfer_key
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.snapshot import BalanceTransaction
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
-from ledger.spends import Cost
+from ledger.spends import MoneyCost
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.cards.card_transaction import CardTransaction
@@ -52,7 +52,7 @@ MAX_REFUNDED = 100
 _OVER = {AuthorizationStatus.CLOSED, AuthorizationStatus.REVERSED, AuthorizationStatus.EXPIRED}
 
 
-class _Books:
+class _CardBooks:
     """Bookings of one card in one transaction."""
 
     def __init__(
@@ -63,7 +63,7 @@ class _Books:
         self.spending = Spending(driver, card.org_id)
 
     @classmethod
-    async def of(cls, session: AsyncSession, card_ref: str, provider: str, now: datetime) -> "_Books | None":
+    async def of(cls, session: AsyncSession, card_ref: str, provider: str, now: datetime) -> "_CardBooks | None":
         card = await cards.lock_by_ref(session, card_ref)
         if card is None:
             return None
@@ -92,7 +92,7 @@ class _Books:
 
     async def move(self, movement: BalanceTransaction, reference: str) -> None:
         """Book a movement of the platform's balance at the issuer, once."""
-        if await transactions.is_moved(self.session, self.provider, movement.key):
+        if await transactions.has_movement(self.session, self.provider, movement.key):
             return
         clearing = accounts.provider_clearing(self.provider, movement.currency)
         postings = [
@@ -121,7 +121,7 @@ class _Books:
         The refunded credits are worth the amount; the last refund of a spend returns the rest of its credits.
         """
         rows = {each.spend_id: each for each in spends}
-        taken, rest = refund([authorizations.part_of(each) for each in spends], amount_minor)
+        taken, rest = split_refund([authorizations.paying_spend(each) for each in spends], amount_minor)
         in_ledger = await authorizations.in_ledger(self.session, self.card.org_id, list(rows))
         for each in taken:
             row, spent = rows[each.spend_id], in_ledger[each.spend_id]
@@ -142,7 +142,7 @@ class _Books:
         return rest
 
 
-async def read_again(database: Database, issuer: CardIssuer, ref: str, *, now: datetime) -> bool:
+async def refresh(database: Database, issuer: CardIssuer, ref: str, *, now: datetime) -> bool:
     """Read an object at the issuer, and book what is new; False if its card is not ours.
 
     Args:
@@ -180,7 +180,7 @@ async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider:
 
     Captures are booked before the end, which releases open holds. A snapshot older than the books changes nothing.
     """
-    books = await _Books.of(session, snapshot.card_ref, provider, now)
+    books = await _CardBooks.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
     row = await authorizations.find(session, snapshot.ref)
@@ -202,7 +202,7 @@ async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider:
 
 async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provider: str, *, now: datetime) -> bool:
     """Book a capture or refund without an authorization; False if its card is not ours."""
-    books = await _Books.of(session, snapshot.card_ref, provider, now)
+    books = await _CardBooks.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
     row = await authorizations.find(session, snapshot.ref)
@@ -223,7 +223,7 @@ async def book_dispute(
 
     The transaction must be booked already; False if it is not ours.
     """
-    books = await _Books.of(session, card_ref, provider, now)
+    books = await _CardBooks.of(session, card_ref, provider, now)
     row = None if books is None else await transactions.find(session, snapshot.transaction_ref)
     if books is None or row is None:
         return False
@@ -257,7 +257,7 @@ async def book_card(session: AsyncSession, snapshot: CardSnapshot, *, was: str |
 
 
 async def _book_all(
-    books: _Books,
+    books: _CardBooks,
     row: CardAuthorization,
     found: Sequence[TransactionSnapshot],
     requests: Sequence[AuthorizationRequest] = (),
@@ -266,7 +266,9 @@ async def _book_all(
 
     A transaction first booked without an authorization keeps its row, even if the issuer matches it later.
     """
-    known = {each.ref: each for each in await transactions.among(books.session, [each.ref for each in found])}
+    known = {
+        each.ref: each for each in await transactions.known_transactions(books.session, [each.ref for each in found])
+    }
     new = [each for each in found if each.ref not in known]
     spends = list(await authorizations.spends(books.session, [row.id]))
     others = []
@@ -312,7 +314,7 @@ async def _book_all(
 
 
 async def _match_earlier_refunds(
-    books: _Books, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
+    books: _CardBooks, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
 ) -> None:
     """Refund the credits of refunds that arrived before their capture: of its authorization, or its merchant.
 
@@ -332,18 +334,18 @@ async def _match_earlier_refunds(
 
 
 async def _capture(
-    books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
+    books: _CardBooks, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
 ) -> tuple[int, list[CardSpend]]:
     rows = {each.spend_id: each for each in holds}
-    taken, beyond = capture(
-        [authorizations.part_of(each) for each in holds if not each.is_forced], snapshot.amount_minor
+    taken, beyond = split_capture(
+        [authorizations.paying_spend(each) for each in holds if not each.is_forced], snapshot.amount_minor
     )
     for each in taken:
         beyond += await _settle(books, snapshot.ref, rows[each.spend_id], each)
     return beyond, [await _force(books, row, snapshot, beyond)] if beyond else []
 
 
-async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
+async def _settle(books: _CardBooks, ref: str, row: CardSpend, taken: SpendPortion) -> int:
     """Capture the credits for an amount, and return the part that the held credits do not pay.
 
     The capture of the rest releases the remaining hold. Credits that were paid in another currency may have lost value
@@ -352,8 +354,8 @@ async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
     short = 0
     if row.captured_credits < row.credits:
         left = row.amount_minor - row.captured_minor
-        all_of_it = Cost(minor=Decimal(left), asset=books.card.currency)
-        gone = await authorizations.short_of(books.session, row, all_of_it, at=books.now)
+        all_of_it = MoneyCost(minor=Decimal(left), asset=books.card.currency)
+        gone = await authorizations.shortfall_minor(books.session, row, all_of_it, at=books.now)
         short = max(0, gone - (left - taken.amount_minor))
         changed = await books.spending.settle(
             key=card_hold_key(ref, "capture", str(taken.spend_id)),
@@ -369,7 +371,9 @@ async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
     return short
 
 
-async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int) -> CardSpend:
+async def _force(
+    books: _CardBooks, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int
+) -> CardSpend:
     """Force a charge that no hold covers. It has happened, so no limit applies, and any rate is accepted."""
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
@@ -405,7 +409,7 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
     return forced
 
 
-async def _alert_unmatched(books: _Books, ref: str, merchant: str | None, left_minor: int, currency: str) -> None:
+async def _alert_unmatched(books: _CardBooks, ref: str, merchant: str | None, left_minor: int, currency: str) -> None:
     if not left_minor:
         return
     amount = f"{format_amount(left_minor, currency)} {currency}"

@@ -14,20 +14,20 @@ with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
     from activities.escrow.contract import ContractActivities
     from contracts.common.queues import local_activity, regular_activity
-    from contracts.common.sweeps import SweepPage, SweepProgress, Swept
+    from contracts.common.sweeps import SweepPage, SweepProgress, SweepResult
     from contracts.escrow.expiry import ExpireContracts
     from workflows.common.batch import through_pages
 
 #: Time limit for a payment to handle an event, and interval of repeated signals. A payment whose provider is down still
 #: knows the event; one whose run was terminated does not.
-TOLD_PATIENCE = timedelta(minutes=15)
-TOLD_EVERY_MINUTES = 15
+SIGNAL_PATIENCE = timedelta(minutes=15)
+SIGNAL_EVERY_MINUTES = 15
 #: Contracts that one transaction marks as expired.
 BATCH = 200
 
 
 async def _sweep(
-    method: Callable[[Sweeps, SweepPage], Awaitable[Swept]],
+    method: Callable[[Sweeps, SweepPage], Awaitable[SweepResult]],
     start: SweepProgress | None,
     summary: str,
     *,
@@ -179,4 +179,4 @@ class RotationSweepWorkflow:
 
 def signalled_before(now: datetime) -> datetime | None:
     """Return the time since which a payment was not signalled if it is due for another signal; None if none is due."""
-    return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
+    return now - SIGNAL_PATIENCE if now.minute % SIGNAL_EVERY_MINUTES == 0 else None

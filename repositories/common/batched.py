@@ -15,7 +15,7 @@ class Writes(Protocol):
         """Execute the statement, now or at the end of the block."""
 
 
-class _Kept:
+class _DeferredStatements:
     def __init__(self) -> None:
         self.statements: list[Insert | Update] = []
 
@@ -24,13 +24,13 @@ class _Kept:
 
 
 @asynccontextmanager
-async def together(session: AsyncSession) -> AsyncIterator[Writes]:
+async def batched(session: AsyncSession) -> AsyncIterator[Writes]:
     """Combine the statements of the block into one, which is sent when the block ends.
 
     Each of them sees the rows as of before the block, so no two may change the same row, and none may read rows that
     another one writes. Foreign keys are checked at the end.
     """
-    kept = _Kept()
+    kept = _DeferredStatements()
     yield kept
     if kept.statements:
         statement, *others = kept.statements

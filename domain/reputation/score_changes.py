@@ -24,7 +24,7 @@ class Trend(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ScoreChange:
     """Effect of an event on the overall score: its id, its day, and the change (`score_delta`) in millionths."""
 
     event_id: str
@@ -45,10 +45,12 @@ def is_sudden(before: Score, now: Score) -> bool:
     return outside and abs(now.mean_e6 - before.mean_e6) >= SUDDEN_E6
 
 
-def moved_most(moves: Iterable[Move], today: date, limit: int = 5, rate_e4: int = RATE_E4) -> list[Move]:
+def largest_changes(
+    moves: Iterable[ScoreChange], today: date, limit: int = 5, rate_e4: int = RATE_E4
+) -> list[ScoreChange]:
     """Return the events with the largest present effect on the score; bad events do not decay."""
 
-    def left(move: Move) -> int:
+    def left(move: ScoreChange) -> int:
         return -move.delta_e6 if move.delta_e6 < 0 else faded(move.delta_e6, max(0, (today - move.day).days), rate_e4)
 
     return sorted(moves, key=lambda move: (-left(move), -move.day.toordinal(), move.event_id))[:limit]
