@@ -351,8 +351,8 @@ def ended_early(held: Rotation, number: int, now: datetime) -> Rotation | None:
     why = (
         f"Version {number} is needed to revoke version {held.replaced}. Destroy that one first, and try again."
         if held.status is RotationStatus.PROMOTED
-        else f"The rotation is {held.status.value}, and the target may work with no other value than version {number}. Wait "
-        "until it is over, and try again."
+        else f"The rotation is {held.status.value}, and the target may work with no other value than version {number}. "
+        "Wait until it is over, and try again."
     )
     raise RotationUnderWay(why, extra={"state": held.status.value})
 
