@@ -116,7 +116,7 @@ class ProbeActivities:
         )
 
     @activity.defn(name="knock_probe")
-    async def knock(self, message: ProbeStep) -> ProbeStepResult:  # noqa: ARG002 - every step has the same message
+    async def check_public_address(self, message: ProbeStep) -> ProbeStepResult:  # noqa: ARG002 - every step has the same message
         """Read a public page of the API by its public address.
 
         Effect: none.
@@ -124,7 +124,7 @@ class ProbeActivities:
         Fails with: no final error; an unreachable API is retried.
         """
         assert self._door is not None
-        await self._door.knock()
+        await self._door.check()
         return ProbeStepResult()
 
     @activity.defn(name="award_probe")

@@ -86,7 +86,7 @@ class Prober:
         steps = self.steps
         made = [
             steps.prepare,
-            steps.knock,
+            steps.check_public_address,
             steps.award,
             steps.command,
             steps.pay,
@@ -169,7 +169,7 @@ class Shut(FrontDoor):
     def __init__(self) -> None:
         self.is_shut = False
 
-    async def knock(self) -> None:
+    async def check(self) -> None:
         if self.is_shut:
             raise ApplicationError("The certificate has expired.", non_retryable=True)
 

@@ -69,8 +69,8 @@ class ProbeWorkflow:
         if parties is None:
             return
         step = ProbeStep(run=run, step="award", parties=parties)
-        knock = step.model_copy(update={"step": "knock"})
-        if parties.knocks and await self._step("knock", ProbeActivities.knock, knock) is None:
+        check = step.model_copy(update={"step": "knock"})
+        if parties.knocks and await self._step("knock", ProbeActivities.check_public_address, check) is None:
             return
         made = await self._step("award", ProbeActivities.award, step)
         if made is None:
