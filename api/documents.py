@@ -1,4 +1,4 @@
-"""Documents over HTTP: their files, under their numbers."""
+"""HTTP responses with the files of documents."""
 
 from typing import Any
 

@@ -1,9 +1,8 @@
-"""The OpenAPI document: what clients are generated from, so its names are as stable as its paths.
+"""OpenAPI document, the source of generated clients: its names are as stable as its paths.
 
-An operation is `tag.verb`: the tag is the last one of its route and names a resource, the verb is what its handler's
-name says beside that resource. `list_api_keys` of `api_keys` is `api_keys.list`. A route says `operation_id="…"` where
-its handler's name gives no good verb. Of several paths with one handler all but one are `deprecated`: those are the
-`aliases`, in a tag of their own at the end.
+An operation is `tag.verb`: the tag is the last one of its route and names a resource, the verb is the handler's name
+without the resource. `list_api_keys` of `api_keys` is `api_keys.list`. A route sets `operation_id="…"` for another
+verb. Of several paths of one handler all but one are `deprecated`, with the tag `aliases`.
 """
 
 import json
@@ -20,7 +19,7 @@ from api.v1.events.schemas import webhooks
 
 ALIASES = "aliases"
 
-#: Every tag, in the order of the document.
+#: Tags in the order of the document.
 TAGS: dict[str, str] = {
     "organizations": "Tenants: who pays, who is paid, whose keys and contacts these are.",
     "api_keys": "Keys of principals, each with a role; a secret is shown once.",
@@ -106,7 +105,7 @@ TAGS: dict[str, str] = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """Name a route's operation, unless the route does so itself."""
+    """Return the operation id of a route, unless the route sets it."""
     tag = str(route.tags[-1])
     if tag == ALIASES:
         (method,) = route.methods or {""}
@@ -119,7 +118,7 @@ def _words(*parts: str) -> str:
 
 
 def _verb(name: str, tag: str) -> str:
-    """Leave the resource out of a handler's name: `create_api_key` creates, `get_invoice_pdf` gets a PDF."""
+    """Return a handler's name without the resource: `create` for `create_api_key`, `get_pdf` for `get_invoice_pdf`."""
     for noun in (tag, tag.rpartition("_")[2]):
         singular = f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
         rest = re.sub(rf"_(?:{noun}|{singular})(?![a-z])", "", name)
@@ -129,12 +128,12 @@ def _verb(name: str, tag: str) -> str:
 
 
 def tag_of(tags: Sequence[object], *, is_alias: bool) -> str:
-    """Return the one tag of a route: the last that is named, and `aliases` where the path is not the first choice."""
+    """Return the tag of a route: the last one, or `aliases` for an alternative path."""
     return ALIASES if is_alias else str(tags[-1])
 
 
 def install(app: FastAPI, server: str) -> None:
-    """Have the app serve the completed document, which names the server that clients call."""
+    """Install the completed document, with the server's URL."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -160,10 +159,10 @@ _SCHEMAS = "#/components/schemas/"
 
 
 def name_by_titles(document: dict[str, Any]) -> None:
-    """Call each schema by its title, which is its class: pydantic writes `Page_EscrowView_` for an `EscrowPage`.
+    """Rename each schema to its title, the class name: pydantic's name of `EscrowPage` is `Page_EscrowView_`.
 
     Raises:
-        ValueError: two schemas would have one name. A client that is generated would have one of them only.
+        ValueError: two schemas have the same title.
     """
     schemas = document["components"]["schemas"]
     names = {name: str(schema.get("title", name)) for name, schema in schemas.items()}
@@ -179,9 +178,9 @@ def name_by_titles(document: dict[str, Any]) -> None:
 
 
 def _leave_out_defaults(document: dict[str, Any]) -> None:
-    """Say the defaults of bodies in words only: a generated client sends what is declared, where nothing was meant.
+    """Move defaults of bodies to descriptions, because generated clients send declared defaults.
 
-    A field that is sent counts as chosen, and can be refused beside others (`hosted` without `provider`).
+    A sent field counts as chosen, and can be refused in combination (`hosted` without `provider`).
     """
     bodies = [
         operation["requestBody"]
@@ -197,7 +196,7 @@ def _leave_out_defaults(document: dict[str, Any]) -> None:
 
 
 def _leave_out_null(document: dict[str, Any]) -> None:
-    """Say of no parameter that it can be null: in a query or a header nothing can, it is left out."""
+    """Remove null from parameters, which are left out instead."""
     for methods in document["paths"].values():
         for parameter in (each for operation in methods.values() for each in operation.get("parameters", ())):
             schema = parameter["schema"]
@@ -208,7 +207,7 @@ def _leave_out_null(document: dict[str, Any]) -> None:
 
 
 def _reached(nodes: list[Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every object below the nodes, and below the schemas that they name."""
+    """Yield every object below the nodes, and below referenced schemas."""
     waiting, seen = list(nodes), set[str]()
     while waiting:
         for node in _objects(waiting.pop()):
@@ -219,7 +218,7 @@ def _reached(nodes: list[Any], schemas: dict[str, Any]) -> Iterator[dict[str, An
                 waiting.append(schemas[name])
 
 
-#: What a schema holds that is no schema, though it may look like one.
+#: Members of a schema whose values are not schemas.
 _VALUES = frozenset({"default", "example", "examples", "enum", "const"})
 
 

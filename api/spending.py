@@ -1,4 +1,4 @@
-"""For what a request spends, by its key and what it names; every endpoint that spends asks here."""
+"""Scope of a request's spends, by its key and named objects, for all endpoints that spend."""
 
 from api.deps import Deps
 from domain.common.access import Actor
@@ -7,7 +7,7 @@ from repositories.credits import department as departments
 
 
 async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: RequestedScope) -> Scope:
-    """Return for what a request of a tenant spends; one that names nothing beyond its key's own looks nothing up."""
+    """Return the scope of a tenant's spend, without a query if the request names nothing beyond its key's scope."""
     known = ScopeObjects()
     if actor.org_id is not None and needs_lookup(key, named):
         async with deps.session_for(actor) as session:
