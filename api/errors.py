@@ -1,7 +1,7 @@
 """Every refusal of the API is one RFC 9457 problem document with a stable `code`; nothing else ever leaves it.
 
-The codes are explained in `docs/reference/errors.md`, which the API serves at `/docs/errors`. Beside the tree of
-`domain.common.errors` there are the refusals that only HTTP has:
+The codes are explained in `docs/reference/errors.md`, which the API serves at `/docs/errors`. Refusals of HTTP itself
+extend the tree of `domain.common.errors`:
 
 DomainError
 ├── Invalid

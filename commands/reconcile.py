@@ -1,7 +1,7 @@
-"""`manage reconcile`: compares providers with the books now, and prints what was found.
+"""`manage reconcile`: compares providers with the books now, and prints the result.
 
-It does in its own process what a run of `ReconciliationWorkflow`
-does, so that it works while Temporal or the worker are down. Only that payments look again needs Temporal.
+It does the work of a `ReconciliationWorkflow` in its own process, so that it works while Temporal or the worker are
+down. Only the refresh of payments needs Temporal.
 """
 
 import argparse
@@ -36,12 +36,12 @@ from runtime.identity import new_id
 from runtime.settings import Settings, read_settings
 from runtime.temporal import connect
 
-#: How long payments are given to look at their provider before what differs is written down.
+#: Time for payments to refresh before discrepancies are recorded.
 PATIENCE = timedelta(seconds=30)
 PAUSE = timedelta(seconds=1)
-#: The timeout of Temporal; without it payments are not signalled.
+#: Timeout of Temporal, after which payments are not signalled.
 CONNECT_WITHIN = timedelta(seconds=3)
-#: Discrepancies that are printed for each provider; the API lists all.
+#: Maximum number of printed discrepancies of a provider; the API lists all.
 MAX_PRINTED = 200
 
 #: The match statuses that the table counts.
@@ -56,7 +56,7 @@ TITLES = ("matched", "missing here", "missing there", "differs", "fee missing")
 
 
 def run(given: argparse.Namespace) -> int:
-    """Reconcile, and print what was found; the status is 1 when something differs."""
+    """Reconcile, and print the result; the status is 1 if there are discrepancies."""
     now = datetime.now(UTC)
     try:
         begin = _moment(given.since) if given.since else nightly_window(now).since
@@ -93,7 +93,7 @@ async def _reconcile_all(settings: Settings, provider: str | None, window: Windo
 async def reconcile(
     settings: Settings, database: Database, providers: Providers, provider: str, window: Window
 ) -> tuple[list[str], int]:
-    """Do one run, and return the lines of its report and the exit status."""
+    """Run a reconciliation, and return the lines of its report and the exit status."""
     try:
         client = await connect(settings, wait=CONNECT_WITHIN)
     except RuntimeError:
@@ -152,7 +152,7 @@ async def _refresh_payments(work: ReconciliationActivities, step: Reconciliation
 
 
 def table(run: ReconciliationRun) -> list[str]:
-    """Write what a run found: a line for each currency and kind, and how the clearing account explains itself."""
+    """Format the result of a run: a line for each currency and kind, and the composition of the clearing accounts."""
     report = books.report_of(run)
     header = ("currency", "kind", *TITLES, "booked", "listed")
     rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]

@@ -228,7 +228,7 @@ def test_few_activities_wait_for_another_entity():
         at.partition(":")[0]
         for part in ("activities", "services", "repositories")
         for at, name in calls(part)
-        if name in {"reach.update", "Entity"}
+        if name in {"reach.update", "EntityClient"}
     }
     assert found == WAITING
 
