@@ -197,7 +197,7 @@ class ContractPriceTerms(RequestModel):
 class CustomTerms(RequestModel):
     """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
-    type: Literal["custom_terms"]
+    type: Literal["custom"]
     expression: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] = Field(
         examples=["quantity >= 10 && tier == 'premium' ? 9000 : 10000"]
     )
