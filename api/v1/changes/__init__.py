@@ -1,1 +1,1 @@
-"""What has changed since the last read, now and as a stream."""
+"""Changes since the last read, as marks and as a stream."""

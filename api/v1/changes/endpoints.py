@@ -1,4 +1,4 @@
-"""What has changed since the last read: marks to compare, and a stream of changes."""
+"""Changes since the last read: marks to compare, and a stream of changes."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -33,7 +33,7 @@ Reader = Annotated[Actor, require(Permission.READ)]
 
 
 async def _followed(deps: DepsDep, actor: Reader, organization_id: Named = None) -> str | None:
-    """Return whose changes the caller follows; None for those of all organizations."""
+    """Return the organization whose changes the caller follows; None for all organizations."""
     if actor.is_platform and organization_id is not None:
         return await known_organization(deps, actor, organization_id)
     return visible_organization(actor, organization_id)
@@ -56,7 +56,7 @@ async def get_changes(deps: DepsDep, followed: Followed, actor: Reader) -> Marks
 
 
 async def _listening(deps: DepsDep, followed: Followed, actor: Reader) -> AsyncIterator[Listener]:
-    """Count the stream in until its answer has ended, however it ends."""
+    """Count the stream as open until its response has ended, also if it fails."""
     with deps.changes.listening(actor, followed, topics_for(actor)) as listener:
         yield listener
 
@@ -78,9 +78,9 @@ async def stream_changes(
 
     The first event is `marks`, with the content of `GET /changes`. Each change then sends `changed` with its `topic`,
     within about a second. After 15 seconds of silence a comment is sent. The stream ends after 15 minutes, or when its
-    key ends. Connect again then, as an `EventSource` does by itself.
+    key ends. Connect again then, as an `EventSource` does automatically.
     """
-    # In this order, so that nothing falls between the marks and the first change.
+    # Subscribe before reading the marks, so that no change is missed between them.
     await deps.changes.ready()
     async with deps.session_for(actor) as session:
         found = await changes.marks(session, followed)

@@ -1,4 +1,4 @@
-"""What marks look like over HTTP."""
+"""Response schemas of marks."""
 
 from collections.abc import Collection, Mapping
 from typing import Self
@@ -16,7 +16,7 @@ class MarksView(ResponseModel):
 
     agents: int
     alerts: int
-    balance: int = Field(description="What the organization has, owes and has on hold.")
+    balance: int = Field(description="The organization's balances, debts and holds.")
     contracts: int
     credits: int = Field(description="Lots, grants and reservations of credits.")
     disputes: int = Field(description="Chargebacks.")
@@ -27,7 +27,7 @@ class MarksView(ResponseModel):
     payments: int = Field(description="Payments and their refunds.")
     payouts: int
     projects: int = Field(description="Projects and their deployments.")
-    purchase_orders: int = Field(description="What agents want to buy outside.")
+    purchase_orders: int = Field(description="Purchases that agents want to make outside.")
     purchases: int = Field(description="Agents that the organization has bought.")
     reports: int
     subscriptions: int

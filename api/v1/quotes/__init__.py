@@ -1,1 +1,1 @@
-"""What a purchase costs, before anything is made."""
+"""Quotes of purchases, which create nothing."""

@@ -1,4 +1,4 @@
-"""What a purchase costs, before anything is made: from the function that makes the terms of its payment."""
+"""Quotes of purchases, which create nothing, from the function that makes the terms of a payment."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,1 +1,1 @@
-"""Finding what a text names."""
+"""Search for objects."""

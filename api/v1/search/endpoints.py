@@ -1,4 +1,4 @@
-"""Find by id, external id, number or name: where a customer's money is, and what is stuck."""
+"""Search by id, external id, number or name, which also shows where a customer's money is, and what is stuck."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -26,7 +26,7 @@ from services.payouts.summary import summary_within
 
 router = Resource(tags=["search"])
 
-#: Of how many organizations a search says where the money is, and how many alerts and runs it lists of each.
+#: The number of organizations for which a search shows the money, and of alerts and workflows that it lists for each.
 _CUSTOMERS, _LISTED = 3, 20
 
 
@@ -68,7 +68,7 @@ async def search_objects(
 
 
 async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: SearchHit) -> bool:
-    """Return whether a key that reads its department's or project's usage only may find an object."""
+    """Return whether a key that reads only the usage of its department or project may find an object."""
     if (of := confined_key(actor, key)) is None:
         return True
     if hit.kind in {"grant", "lot"}:

@@ -1,4 +1,4 @@
-"""What a search answers over HTTP."""
+"""Response schemas of searches."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from api.v1.summary.schemas import SummaryView
 from domain.common.money import format_amount
 from repositories.tenants.search import OpenAlert, SearchHit
 
-#: Where each kind is read on; an object that has no address of its own is in a list.
+#: The path at which each kind can be read. An object without a path of its own is in a list.
 _READ_AT = {
     "organization": "/organizations/{id}/summary",
     "agent": "/agents/{id}",
