@@ -1,4 +1,4 @@
-"""What merchants have taken while webhooks were lost is booked by the night's reconciliation."""
+"""The nightly reconciliation books captures of merchants whose webhooks were lost."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

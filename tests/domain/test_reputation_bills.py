@@ -1,4 +1,4 @@
-"""What a subscription's bill still pays for, whichever payments it was paid by."""
+"""The credits that a subscription's bill still pays for, independent of the payments that paid it."""
 
 from dataclasses import replace
 

@@ -21,7 +21,7 @@ async def test_api_that_answers_is_there() -> None:
     ("reply", "said"),
     [
         (answers(502, b"<html>", content_type="text/html"), "answered 502, text/html"),
-        # A proxy that shows a page of its own.
+        # A proxy that shows its own page.
         (answers(200, b"<html>", content_type="text/html"), "answered 200, text/html"),
         (answers(301, location="https://example.com/"), "answered 301"),
         (drops, "could not be reached"),

@@ -75,7 +75,7 @@ HANGS = asyncio.Event()
 
 @dataclass
 class Prober:
-    """Runs of the probe on a worker of their own, and what the books hold of its organizations."""
+    """Runs of the probe on a separate worker, and the balances of its organizations."""
 
     stage: Stage
     steps: Hindered
@@ -164,7 +164,7 @@ async def test_one_credit_goes_to_and_fro_and_nothing_else_is_left(prober: Probe
 
 
 class Shut(FrontDoor):
-    """A door that nobody opens while it is shut."""
+    """An address check that waits until it is opened."""
 
     def __init__(self) -> None:
         self.is_shut = False
