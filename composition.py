@@ -1,4 +1,4 @@
-"""What both processes are made of beside their frameworks: who takes payments, from the settings alone."""
+"""Shared composition of web process and worker: providers and adapters from the settings."""
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -43,10 +43,10 @@ from services.usage.rating import Rates as UsageRates
 
 
 def make_providers(settings: Settings, database: Database) -> Providers:
-    """Build the adapters whose settings are there; `credits` needs none. A provider is never asked while it is built.
+    """Build the configured payment adapters; `credits` needs no setting. No provider is called.
 
     Raises:
-        WrongSettings: a setting of a provider cannot be right, such as a private key where a public one belongs.
+        WrongSettings: a provider's setting is invalid, such as a private key instead of a public one.
     """
     http = httpx2.AsyncClient(
         timeout=settings.provider_timeout.total_seconds(), verify=trusted(), trust_env=False, follow_redirects=False
@@ -95,10 +95,10 @@ def make_providers(settings: Settings, database: Database) -> Providers:
 
 
 def _require_countable(plans: Plans) -> None:
-    """Refuse prices of plans that Stripe cannot charge, before anybody subscribes at one.
+    """Refuse plan prices that Stripe cannot charge.
 
     Raises:
-        WrongSettings: a price has more decimals than Stripe counts.
+        WrongSettings: a price has more decimals than Stripe supports.
     """
     wrong = []
     for plan in plans.all:
@@ -114,14 +114,14 @@ def _require_countable(plans: Plans) -> None:
 
 
 def _vat_numbers(settings: Settings, http: httpx2.AsyncClient) -> VatNumbers | None:
-    """Build who confirms VAT numbers; nobody does without the seller's own, by which the register gives references."""
+    """Build the client of the VAT register; None without the seller's own number, which references require."""
     if settings.vat_number is None:
         return None
     return Vies(http, settings.vies_url, requester=settings.vat_number, timeout=settings.provider_timeout)
 
 
 def _taxes(settings: Settings, http: httpx2.AsyncClient) -> TaxService | None:
-    """Build who decides taxes; without an address the rates that are kept do."""
+    """Build the tax service; without an address the stored rates apply."""
     if settings.tax_service_url is None:
         return None
     key = settings.tax_service_key
@@ -130,19 +130,19 @@ def _taxes(settings: Settings, http: httpx2.AsyncClient) -> TaxService | None:
 
 
 def spend_log_client(settings: Settings) -> httpx2.AsyncClient:
-    """Build the client that asks for spend logs; its caller closes it."""
+    """Build the HTTP client for spend logs, closed by the caller."""
     timeout = settings.provider_timeout.total_seconds()
     return httpx2.AsyncClient(timeout=timeout, verify=trusted(), trust_env=False, follow_redirects=False)
 
 
 def search_index_client(settings: Settings) -> httpx2.AsyncClient:
-    """Build the client that asks the search index; its caller closes it."""
+    """Build the HTTP client for the search index, closed by the caller."""
     timeout = 2 * settings.provider_timeout.total_seconds()
     return httpx2.AsyncClient(timeout=timeout, verify=trusted(), trust_env=False, follow_redirects=False)
 
 
 def make_search_index(settings: Settings, http: httpx2.AsyncClient) -> SearchIndex | None:
-    """Build what events are indexed by; without an address nothing is."""
+    """Build the search index; None without an address."""
     if settings.search_index_url is None:
         return None
     key = settings.search_index_authorization
@@ -156,7 +156,7 @@ def make_search_index(settings: Settings, http: httpx2.AsyncClient) -> SearchInd
 
 
 def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
-    """Build what usage is pulled from and judged by; without an address of a proxy there is no spend log."""
+    """Build the metering of usage; without the address of a proxy without a spend log."""
     log = None
     if settings.litellm_url is not None:
         key = "" if settings.litellm_api_key is None else settings.litellm_api_key.get_secret_value()
@@ -175,10 +175,10 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
 
 
 def make_mailer(settings: Settings, database: Database) -> Notifier | None:
-    """Build what carries mails; without the address of a mail server nobody does.
+    """Build the mailer; None without the address of a mail server.
 
     Raises:
-        WrongSettings: a template of mails cannot be used.
+        WrongSettings: a mail template is invalid.
     """
     if settings.mail_host is None or settings.mail_sender is None:
         return None
@@ -206,7 +206,7 @@ def make_mailer(settings: Settings, database: Database) -> Notifier | None:
 
 
 def make_secrets(settings: Settings) -> SecretBackends:
-    """Build what keeps secrets: in the database, where something wraps their keys, and in Vault where one is set up."""
+    """Build the backends of secrets: the database, if a key wrapper is configured, and Vault, if configured."""
     from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
     from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
     from runtime.codec import parse_keys
@@ -243,7 +243,7 @@ def make_secrets(settings: Settings) -> SecretBackends:
 
 
 def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName, Rotator]:
-    """Build what replaces secrets at their targets."""
+    """Build the rotators."""
     from providers.judged import Names, Receivers
     from providers.secrets.rotators.base import ManualRotator
     from providers.secrets.rotators.http import HttpRotator
@@ -266,14 +266,14 @@ def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName
 
 
 def make_price_book(settings: Settings) -> PriceBook:
-    """Build what a process rates usage by: imported prices, and the default price where one is configured."""
+    """Build the price book of usage: imported prices, and the default price if configured."""
     text = settings.default_model_price
     return PriceBook(default_price(text) if text else None)
 
 
 @contextmanager
 def _from(name: str) -> Iterator[None]:
-    """Name the setting that something cannot be made from."""
+    """Convert an error to one that names its setting."""
     try:
         yield
     except (ValueError, OSError) as error:

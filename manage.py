@@ -17,7 +17,7 @@ Parser = argparse.ArgumentParser
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: its one line of help, and what it takes; the module of its name in `commands/` does it."""
+    """Command: its help and arguments; the module of its name in `commands/` runs it."""
 
     name: str
     help: str
@@ -67,7 +67,7 @@ def _operator_key(parser: Parser) -> None:
         "--secret-file",
         type=Path,
         metavar="FILE",
-        help="file that contains the key, or receives the new one (mode 600); without it the key is printed once",
+        help="file with the key, or for the new one (mode 600); without it the key is printed once",
     )
 
 
@@ -77,7 +77,7 @@ def _temporal(parser: Parser) -> None:
 
 
 def _seconds(text: str) -> float:
-    """Read a number of seconds. `nan` and `inf` are refused: no clock ever passes them."""
+    """Parse a number of seconds, without `nan` and `inf`."""
     with contextlib.suppress(ValueError):
         if 0 <= (seconds := float(text)) < math.inf:
             return seconds
@@ -87,7 +87,7 @@ def _seconds(text: str) -> float:
 def _rollout(parser: Parser) -> None:
     parser.add_argument("build_id", nargs="?", metavar="BUILD_ID", help="default: BURSAR_BUILD_ID")
     parser.add_argument(
-        "--wait", type=_seconds, default=60.0, metavar="SECONDS", help="how long its workers may take; default: 60"
+        "--wait", type=_seconds, default=60.0, metavar="SECONDS", help="time limit for its workers; default: 60"
     )
 
 
@@ -109,30 +109,34 @@ def _restore(parser: Parser) -> None:
         "--skip-numbers",
         type=int,
         metavar="N",
-        help="document numbers of each series to pass over, more than were given since; default: 1000",
+        help="document numbers of each series to skip, more than were assigned since; default: 1000",
     )
 
 
 def _skip_numbers(parser: Parser) -> None:
-    parser.add_argument("--by", type=int, required=True, metavar="N", help="more than were given since that moment")
+    parser.add_argument(
+        "--by", type=int, required=True, metavar="N", help="more than were assigned since the restored time"
+    )
     _database_url(parser, "BURSAR_MIGRATION_DATABASE_URL, the owner's")
 
 
 def _resume(parser: Parser) -> None:
-    parser.add_argument("--apply", action="store_true", help="do it; without, what would be done is printed")
-    parser.add_argument("--look", action="store_true", help="with --apply: have what awaits a provider look there too")
+    parser.add_argument("--apply", action="store_true", help="apply the fixes; without it they are printed only")
+    parser.add_argument(
+        "--look", action="store_true", help="with --apply: also refresh open entities from their providers"
+    )
 
 
 def _secrets(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("rewrap", help="wrap the keys of versions anew that are not under the present key")
-    actions.add_parser("verify", help="prove that no entry of the access log was changed, removed or inserted")
+    actions.add_parser("rewrap", help="rewrap version keys that the present key does not wrap")
+    actions.add_parser("verify", help="verify that no entry of the access log was changed, removed or inserted")
 
 
 def _search_index(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("rebuild", help="delete its indices, and have the worker send all events again")
-    actions.add_parser("refused", help="print the events that it refused, with the reasons")
+    actions.add_parser("refused", help="print refused events with the reasons")
 
 
 def _import_model_prices(parser: Parser) -> None:
@@ -141,7 +145,7 @@ def _import_model_prices(parser: Parser) -> None:
     source.add_argument("--installed", action="store_true", help="the map inside the litellm package installed here")
     source.add_argument("--shipped", action="store_true", help="the short list that ships with the product")
     parser.add_argument("--version", metavar="NAME", help="default: the package's, or the file's hash")
-    parser.add_argument("--valid-from", metavar="TIME", help="from when its prices hold; default: now")
+    parser.add_argument("--valid-from", metavar="TIME", help="start of the prices' validity; default: now")
 
 
 def _nothing(parser: Parser) -> None:
@@ -150,28 +154,28 @@ def _nothing(parser: Parser) -> None:
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "the books": (
-        Command("verify", "prove that the books balance", _verify),
+        Command("verify", "verify the books", _verify),
         Command("reconcile", "compare the books with the providers' statements", _reconcile),
         Command("recognise-revenue", "book revenue from the credits that were used", _recognise_revenue),
         Command("books", "print a trial balance, profit and loss, balance sheet or journal", _books),
-        Command("economics", "print what is left of each package and plan that is sold", _nothing),
-        Command("stripes", "change how many stripes of each hot account are in use", _stripes),
+        Command("economics", "print the margin of each package and plan", _nothing),
+        Command("stripes", "set the number of stripes of each hot account", _stripes),
     ),
     "a deployment": (
         Command("operator-key", "create a key for an operator", _operator_key),
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
-        Command("rollout", "give the work to a build of the worker", _rollout),
-        Command("secrets", "rewrap the keys of secrets, or prove their access log", _secrets),
-        Command("search-index", "build the search index anew, or print what it refused", _search_index),
+        Command("rollout", "make a build the current version of the worker", _rollout),
+        Command("secrets", "rewrap the keys of secrets, or verify their access log", _secrets),
+        Command("search-index", "rebuild the search index, or print refused events", _search_index),
         Command("probe", "succeed when an address responds with 200", _probe),
     ),
-    "metering": (Command("import-model-prices", "import what LLM models cost", _import_model_prices),),
+    "metering": (Command("import-model-prices", "import prices of LLM models", _import_model_prices),),
     "backups": (
         Command("backup", "take a base backup of the database's cluster", _backup),
-        Command("restore", "restore a cluster as of a moment, and prove its books", _restore),
-        Command("skip-numbers", "pass over document numbers that may have been given before a restore", _skip_numbers),
-        Command("resume", "have runs go on from restored books", _resume),
+        Command("restore", "restore a cluster to a point in time, and verify its books", _restore),
+        Command("skip-numbers", "skip document numbers that may have been assigned before a restore", _skip_numbers),
+        Command("resume", "restart runs from restored books", _resume),
     ),
 }
 
@@ -198,7 +202,7 @@ def make_parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 something is wrong, 2 it could not be done."""
+    """Run a command and return its exit status: 0 done, 1 the check found a problem, 2 the command failed."""
     given = make_parser().parse_args(arguments)
     # Imported where it is used: the health check of a container does without providers, PostgreSQL and Temporal.
     with collector.collection_paused():
@@ -215,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failure(error: Exception) -> CommandFailed | None:
-    """Return the failure to print for an error that the user can correct; None for a bug, which is raised."""
+    """Return the failure for an error that the user can correct; None for a bug, which is raised."""
     if isinstance(error, CommandFailed):
         return error
     from runtime.settings import WrongSettings

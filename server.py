@@ -3,7 +3,8 @@
 import gc
 
 if __name__ == "__main__":
-    # What is imported stays, and to look through it again and again takes a quarter of the start; on from `settle`.
+    # Imported objects are permanent, and collections take a quarter of the start; `freeze_startup_objects` enables
+    # them.
     gc.disable()
 
 import asyncio
@@ -31,7 +32,7 @@ from runtime.telemetry import Telemetry
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP on one connection, which an answer may cut."""
+    """HTTP protocol of a connection, which a response can close."""
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -41,7 +42,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def serving(settings: Settings) -> dict[str, Any]:
-    """Return how uvicorn serves the app. A client is the other end of its connection, or a trusted proxy's word."""
+    """Return uvicorn's config of the app. The client's address is the peer's, or that reported by a trusted proxy."""
     return {
         "host": settings.host,
         "port": settings.port,
@@ -61,7 +62,7 @@ def serving(settings: Settings) -> dict[str, Any]:
 
 
 def serving_privately(settings: Settings) -> dict[str, Any]:
-    """Return how uvicorn serves what is for probes and scrapers alone."""
+    """Return uvicorn's config of the private app for probes and scrapers."""
     return {
         **serving(settings),
         "host": settings.private_host,
@@ -74,25 +75,25 @@ def serving_privately(settings: Settings) -> dict[str, Any]:
 
 
 class PublicServer(uvicorn.Server):
-    """The listener of the public port: streams have no end of their own, so they are ended before it waits for them."""
+    """Server of the public port, which ends streams before its graceful shutdown."""
 
     def __init__(self, config: uvicorn.Config, changes: Changes) -> None:
-        """Take the streams of the app that is served."""
+        """Take the streams of the app."""
         super().__init__(config)
         self._changes = changes
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then what is under way."""
+        """End the streams, then wait for requests under way."""
         self._changes.end_streams()
         await super().shutdown(sockets)
 
 
 class _PrivateServer(uvicorn.Server):
-    """The listener of the private port: it ends when the public one has ended, and leaves signals to that one."""
+    """Server of the private port: it ends after the public one, and handles no signals."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Take none."""
+        """Handle no signals."""
         yield
 
 

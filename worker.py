@@ -3,7 +3,8 @@
 import gc
 
 if __name__ == "__main__":
-    # What is imported stays, and to look through it again and again takes a quarter of the start; on from `settle`.
+    # Imported objects are permanent, and collections take a quarter of the start; `freeze_startup_objects` enables
+    # them.
     gc.disable()
 
 import asyncio
@@ -114,10 +115,10 @@ from workflows.registry import WORKFLOWS
 
 log = structlog.get_logger("bursar.worker")
 
-#: How many workflow tasks are under way at once. A worker that starts replays what waits for it, on one core of Python,
-#: and all that it has begun share it: of the SDK's 100 none may end within a task's time, and all begin again.
+#: Maximum number of concurrent workflow tasks. A starting worker replays waiting runs on one core of Python: with the
+#: SDK's 100 tasks none might end within the task timeout, and all would start again.
 WORKFLOW_TASKS = 20
-#: What activities may take to end when the process is told to stop.
+#: Grace period of activities when the process is stopped.
 STOPS_WITHIN = timedelta(seconds=10)
 
 
@@ -137,13 +138,13 @@ def make_worker(
     search_index: SearchIndex | None = None,
     secrets: SecretBackends | None = None,
 ) -> Workers:
-    """Put together the workers of a process; the tests use the same ones.
+    """Create the workers of a process, also for tests.
 
-    One works on everything; the other one has slots of its own for what waits for hosts that tenants chose.
+    One handles everything; the other has separate slots for activities that wait for hosts chosen by tenants.
 
-    With a build id both are versioned: the server sends them work once that version is made the current one of the
-    deployment `bursar`, and running workflows move to it with their next task. Without one they are not, and every
-    worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
+    With a build id both are versioned: the server sends them work once that version is current in the deployment
+    `bursar`, and running workflows move to it with their next task. Without one every worker gets work at once. In both
+    cases changes of a workflow's commands are gated with `workflow.patched`.
 
     Workflows run in the SDK's sandbox unless another `runner` is given: see docs/reference/decisions/0035.
     """
@@ -286,7 +287,7 @@ def make_worker(
             webhooks.load,
             webhooks.record,
         ),
-        # What waits for a worker that was killed is given to another one after this, at the price of one replay.
+        # Timeout after which tasks of a killed worker move to another one, at the cost of a replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=STOPS_WITHIN,
         deployment_config=deployment,
@@ -304,9 +305,9 @@ def make_worker(
 
 
 def activities_of(*capabilities: object) -> list[Callable[..., Any]]:
-    """Return every method of the objects that `@activity.defn` marks, so that none is left out of a worker.
+    """Return all methods of the objects with `@activity.defn`.
 
-    A method stands for itself, where an object has activities for another worker as well.
+    A single method can be given if an object's other activities belong to another worker.
     """
     methods = (
         method
@@ -325,10 +326,7 @@ def _deployment(build_id: str) -> WorkerDeploymentConfig:
 
 
 async def log_warnings(settings: Settings, database: Database) -> None:
-    """Log what is not set, so that related organizations are taken for strangers, or strangers for related ones.
-
-    And by which prices the platform loses money.
-    """
+    """Log warnings about settings, such as unnamed registrars, and about prices that lose money."""
     for why in settings.warnings:
         log.warning("settings.incomplete", why=why)
     for why in settings.price_warnings:
@@ -349,7 +347,7 @@ async def log_warnings(settings: Settings, database: Database) -> None:
 
 
 async def main() -> None:
-    """Read the settings, connect, and work until SIGINT or SIGTERM."""
+    """Read the settings, connect, and run until SIGINT or SIGTERM."""
     settings = read_settings()
     logs.configure(settings, "worker")
     telemetry = Telemetry(settings, "worker")
@@ -383,7 +381,7 @@ async def main() -> None:
         await exchange_rate.note_granted(session, settings.value_of_granted, datetime.now(UTC))
     providers = make_providers(settings, database)
     sealed = settings.signals_are_sealed
-    # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.
+    # The tests run in the sandbox; here it would reload the workflow's modules for every run.
     plain = UnsandboxedWorkflowRunner()
     http, searching = spend_log_client(settings), search_index_client(settings)
     secrets = make_secrets(settings)

@@ -1,1 +1,1 @@
-"""The HTTP API: what a client may ask, who may ask it, and how every refusal is answered."""
+"""HTTP API: endpoints, authentication, permissions and problem documents."""

@@ -1,4 +1,4 @@
-"""What every list of possible actions says of one: what it would do, or why it is refused."""
+"""Base schemas of lists of possible actions, each with its effect or the reason of its refusal."""
 
 from typing import Generic, Self, TypeVar
 
@@ -12,16 +12,16 @@ EffectT = TypeVar("EffectT")
 
 
 class ReasonView(ResponseModel):
-    """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
+    """Reason of a refusal: `code` and `detail` of the problem document that the command would return."""
 
     code: str = Field(description="The error code of the refusal, see /docs/errors.")
     detail: str = Field(description="What is wrong, and what to do.")
 
 
 class ActionView(ResponseModel, Generic[ActionT, EffectT]):
-    """One command: its effect if the caller may give it now, or the reason why not.
+    """Possible command: its effect, or the reason of its refusal.
 
-    It has both if a second operator has to approve: giving the command requests the approval.
+    It has both if a second operator must approve: sending the command requests the approval.
     """
 
     action: ActionT

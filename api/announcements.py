@@ -1,7 +1,7 @@
-"""What PostgreSQL announces to every process that keeps something in memory: a key that changed, a price that was set.
+"""Cache invalidation by PostgreSQL's notifications, for example about changed keys and prices.
 
-One connection listens on all channels. Announcements while it is disconnected are missed: every listener is asked to
-doubt all of it whenever the connection ends, and once more when there is a new one.
+One connection listens on all channels. Notifications during a disconnection are lost: so every listener invalidates its
+whole cache when the connection ends, and again when there is a new one.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
 class Announcements(Recurring):
-    """Receives announcements between `start` and `close`. Listeners are registered before."""
+    """Receives notifications between `start` and `close`. Listeners are registered before."""
 
     def __init__(self, pool: StatementPool) -> None:
         self._pool = pool
@@ -29,7 +29,7 @@ class Announcements(Recurring):
         self.listening = asyncio.Event()
 
     def hear(self, channel: str, changed: Callable[[str], None], *, doubt: Callable[[], None]) -> None:
-        """Call `changed` with what is announced on a channel, and `doubt` where something may have been missed."""
+        """Call `changed` with each payload of a channel, and `doubt` when notifications may have been lost."""
         self._channels[channel] = changed
         self._doubts.append(doubt)
 

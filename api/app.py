@@ -1,4 +1,4 @@
-"""Builds the ASGI application; `server.py` runs it, tests call it."""
+"""ASGI application; `server.py` runs it, tests call it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -75,17 +75,17 @@ def create_app(
     receivers: Receivers | None = None,
     secrets: SecretBackends | None = None,
 ) -> FastAPI:
-    """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
+    """Build the application. It starts while PostgreSQL or Temporal are down; /readyz reports that.
 
     Args:
         settings: of the process.
-        database: the engines to use; made from the settings, and closed at the end, when left out.
-        temporal: the client to use; made from the settings, and connected with its first call, when left out.
+        database: the engines; by default made from the settings, and closed at the end.
+        temporal: the client; by default made from the settings, and connected with its first call.
         telemetry: the traces of the process; closed at the end. Without it nothing is traced.
-        providers: who takes payments; closed at the end. Without them there are none.
-        prices: what usage is rated by; without it, what was imported, and no default price.
-        receivers: judges where webhooks may go; made from the settings when left out.
-        secrets: what keeps secrets; closed at the end. Without it none can be stored or opened.
+        providers: payment providers; closed at the end. By default none.
+        prices: the prices of usage; by default the imported ones, without a default price.
+        receivers: the address check of webhooks; by default made from the settings.
+        secrets: the backends of secrets; closed at the end. By default none can be stored or opened.
     """
     deps = _dependencies(
         settings,
@@ -159,7 +159,7 @@ async def _running(deps: Deps, telemetry: Telemetry | None, *, owns_database: bo
 
 
 def create_private_app(app: FastAPI) -> FastAPI:
-    """Build what probes and scrapers ask on the private port: of the public app, whose parts it shares."""
+    """Build the app of the private port for probes and scrapers, which shares the parts of the public app."""
     deps: Deps = app.state.deps
     private = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=UNTRACED)
     private.state.deps = deps
@@ -223,7 +223,7 @@ def _dependencies(
         price_facts=PriceFacts(platform_pool, settings.evidence_policy),
         standings=BatchedReads(partial(_standings, platform_pool)),
         sharing=SharedReads(),
-        # Of the connections of a pool, of which there are twice as many, a fifth: the others are for money.
+        # A fifth of a pool's maximum connections; the others are for payments and commands.
         questions=Turns("questions about figures", each=2, overall=max(1, min(4, size // 2))),
         # They wait as well, because a page asks for several charts at once.
         answers=Turns("answers of figures or files", each=4, overall=settings.limit_concurrency),
@@ -236,14 +236,14 @@ def _dependencies(
 async def _standings(
     pool: StatementPool, asked: Sequence[tuple[str, str | None]]
 ) -> Mapping[tuple[str, str | None], AgentReputation]:
-    """Answer what is asked of agents at once, for today."""
+    """Read the reputation of several agents as of today."""
     today = datetime.now(UTC).date()
     return await pool.read(lambda statements: agent_reputations(statements, asked, today))
 
 
 @cache
 def _public_routes(*, has_private_port: bool) -> tuple[APIRoute, ...]:
-    """Return what an app serves, made once for all apps of a process: a route holds nothing of an app."""
+    """Return the public routes, made once for all apps of a process: routes hold no state of an app."""
     below, root = ((), ()) if has_private_port else (PRIVATE_ROUTERS, PRIVATE_ROOT_ROUTERS)
     versioned = routes_of((*ROUTERS, *below), StrictRoute, prefix=V1)
     return (*versioned, *copies(versioned, V1, "/api"), *routes_of((*ROOT_ROUTERS, *root), StrictRoute))

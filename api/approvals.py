@@ -1,4 +1,4 @@
-"""Asks for another operator's approval, where an act takes two."""
+"""Approvals by a second operator."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ async def require_two_operators(
     *,
     is_used_here: bool = False,
 ) -> None:
-    """Return when another operator has approved this act; see `services.common.approval.require` for `is_used_here`."""
+    """Require an approval of this action; see `services.common.approval.require` for `is_used_here`."""
     await approval.require(
         deps.database,
         actor,
@@ -60,9 +60,9 @@ async def require_two_for_refund(
     amount_minor: int | None = None,
     with_credit_note: bool = False,
 ) -> None:
-    """Require two operators for an operator's refund above the limit of the setting, also by a key in their line.
+    """Require two operators for an operator's refund above the limit of the setting.
 
-    A refund that the payment already has needs no approval again.
+    It also applies to keys with an operator in their chain of issuers. A repeated refund needs no approval.
     """
     if any(refund.refund_id == refund_id for refund in payment.refunds):
         return

@@ -1,7 +1,8 @@
-"""Who is asking and what they may do: the actor of a request, and the two ways an endpoint asks for a permission.
+"""Authentication of requests, and the two ways in which endpoints require a permission.
 
-`require(permission)` is for what needs no object: creating, listing. Where the path names an object, the endpoint takes
-`ActorDep`, finds the object, and then calls `permit`: an object of another organization is a 404 before it is a 403.
+`require(permission)` is for endpoints without an object, such as creating and listing. An endpoint with an object in
+its path takes `ActorDep`, finds the object, and then calls `permit`: for an object of another organization 404 comes
+before 403.
 """
 
 import ipaddress
@@ -21,12 +22,12 @@ from domain.common.access import Actor, KeyActor, Permission, permit as permit
 from domain.common.errors import AuthMissing, Unauthenticated
 from domain.credits.spend.scope import SpendingKey
 
-#: The header of a client's background requests, which no person has caused: `1`.
+#: Header of a client's background requests, which no person has caused: `1`.
 BACKGROUND = "X-Background"
 
 
 def client_address(request: Request) -> str | None:
-    """Return the address that a request came from; None if it is none, because a trusted proxy may pass on any text."""
+    """Return the client's IP address; None if it is malformed, because a trusted proxy may pass on any text."""
     return _address_in(request.client.host) if request.client else None
 
 
@@ -42,14 +43,14 @@ def _address_in(text: str) -> str | None:
 
 
 def is_use(request: Request, token: str) -> bool:
-    """Return whether a request puts off the end of an idle session; one with a key is always a use of it."""
+    """Return whether a request extends an idle session; requests with a key always count as a use."""
     return not (token.startswith("bss_") and request.headers.get(BACKGROUND) == "1")
 
 
 async def _look_up(deps: Deps, token: str, unknown: str, *, is_use: bool) -> Identity:
-    """Look a key up. Failures count against the address, and are answered 429 in the end.
+    """Look up a key. Failures count against the rate limit of the address.
 
-    What has the form of a key is looked up all the same: behind one address there are others, whose keys are good.
+    Well-formed keys are looked up even above the limit, because other clients share the address.
     """
     try:
         return await deps.keyring.identify(token, is_use=is_use)
@@ -59,7 +60,7 @@ async def _look_up(deps: Deps, token: str, unknown: str, *, is_use: bool) -> Ide
 
 
 class _Authenticate(HTTPBearer):
-    """Reads the header itself; it is a security scheme for the OpenAPI document's sake."""
+    """Security scheme for the OpenAPI document, which reads the header itself."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -134,7 +135,7 @@ async def spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
 
 
 async def identity_of(request: Request, _actor: ActorDep) -> Identity:
-    """Return what the key ring knows of the request's key or session."""
+    """Return the identity of the request's key or session."""
     identity: Identity = request.scope["state"]["identity"]
     return identity
 
@@ -143,14 +144,14 @@ IdentityDep = Annotated[Identity, Depends(identity_of)]
 
 
 class KeyEnded(Exception):
-    """The key or session of a request ended during a streamed response, which is then cut off without a document."""
+    """The key or session ended during a streamed response, which is then cut off without a problem document."""
 
 
 async def check_key(request: Request) -> None:
-    """Break off an answer whose key or session has ended since it began.
+    """Abort a streamed response whose key or session has ended.
 
     Raises:
-        KeyEnded: it has.
+        KeyEnded: the key or session has ended.
     """
     deps, (token, _) = await get_deps(request), request.scope["state"]["actor"]
     if not await deps.keyring.is_good(token):
@@ -162,7 +163,7 @@ SpendingKeyDep = Annotated[SpendingKey, Depends(spending_key)]
 
 
 def require(permission: Permission) -> Any:
-    """Return a dependency: the request's actor, refused with 403 when its role does not have the permission."""
+    """Return a dependency on the request's actor, which raises 403 without the permission."""
 
     async def permitted(actor: ActorDep) -> Actor:
         permit(actor, permission)

@@ -1,4 +1,4 @@
-"""Tells a part that does not answer from a fault of the product, by what the drivers raise."""
+"""Classification of exceptions: an unavailable service, or a fault of the product."""
 
 import errno
 
@@ -15,8 +15,8 @@ _UNAVAILABLE_RPC = {
     RPCStatusCode.CANCELLED,
     RPCStatusCode.ABORTED,
 }
-#: SQLSTATE classes and states after which the same request may succeed: connection, resources, operator intervention,
-#: deadlock, serialisation, lock timeout.
+#: SQLSTATE classes and codes of temporary errors: connection, resources, operator intervention, deadlock,
+#: serialisation, lock timeout.
 _UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "57014", "40P01", "40001", "55P03")
 _NETWORK_ERRNOS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ENOENT, errno.ETIMEDOUT, errno.EHOSTUNREACH}
 
@@ -36,12 +36,12 @@ def _unavailable_alone(exc: BaseException) -> bool:
             return True
         return isinstance(exc, sqlalchemy.exc.DBAPIError) and exc.connection_invalidated
     if isinstance(exc, asyncpg.InternalClientError):
-        # A server that dies says so on its idle connections, too; what is sent before their end is noticed meets this.
+        # A dying server reports it on idle connections, too; a statement sent before their end is noticed raises this.
         return str(exc).startswith("cannot switch to state")
     if isinstance(exc, asyncpg.InterfaceError):
         return "connection" in str(exc) or "pool" in str(exc)
     if isinstance(exc, RuntimeError):
-        # What the Temporal SDK raises while its client has not connected yet.
+        # Raised by the Temporal SDK before its client has connected.
         return str(exc).startswith("Failed client connect")
     if isinstance(exc, OSError):
         return isinstance(exc, TimeoutError | ConnectionError) or exc.errno in _NETWORK_ERRNOS
@@ -49,7 +49,7 @@ def _unavailable_alone(exc: BaseException) -> bool:
 
 
 def is_unavailable(exc: BaseException | None) -> bool:
-    """Return whether an exception, or one that it was raised from, means that PostgreSQL or Temporal did not answer."""
+    """Return whether an exception or its cause means that PostgreSQL or Temporal did not respond."""
     seen = 0
     while exc is not None and seen < 8:
         if _unavailable_alone(exc):

@@ -1,6 +1,6 @@
-"""Work that a request starts and does not wait for. It can be lost: its callers have a second way.
+"""Background tasks of requests. They can be lost, so callers need a fallback.
 
-The bounds are there for a burst: a thousand webhooks at once begin a thousand workflows, a few at a time.
+The limits are for bursts: a thousand concurrent webhooks start a thousand workflows, a few at a time.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ import structlog
 
 log = structlog.get_logger("bursar.api")
 
-#: How much runs at once, and how much may wait for its turn.
+#: Maximum numbers of running and of waiting tasks.
 AT_ONCE = 16
 MOST_WAITING = 20_000
-#: How long the end of the process waits for what has been begun.
+#: Time limit for running tasks at the end of the process.
 CLOSE_SECONDS = 10.0
 
 
 class Background:
-    """Runs what it is given, soon."""
+    """Runs tasks in the background."""
 
     def __init__(self, *, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
         self._slots = asyncio.Semaphore(at_once)
@@ -26,7 +26,7 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, what: str, work: Callable[[], Awaitable[object]]) -> bool:
-        """Run the work soon, or say that too much waits already. What it raises is logged with `what`, never raised."""
+        """Run the task soon; False if too many wait. Its exceptions are logged with `what`, never raised."""
         if len(self._tasks) >= self._most_waiting:
             log.warning("background.full", work=what)
             return False
@@ -40,7 +40,7 @@ class Background:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Wait a while for what was begun, and give the rest up."""
+        """Wait for running tasks up to the time limit, and cancel the rest."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.shield(self.idle())

@@ -1,4 +1,4 @@
-"""How request bodies are read: exact numbers, no surprises for PostgreSQL, and a clear answer to everything else.
+"""Parsing of request bodies: exact numbers, storable texts, and clear refusals.
 
 Numbers with a fraction become `Decimal`. A name that occurs twice in an object, `NaN`, `Infinity`, nesting that is too
 deep and bytes that are not UTF-8 are refused with 400; characters that PostgreSQL cannot store (NUL, lone surrogates),
@@ -31,13 +31,13 @@ from runtime.database import is_outdated
 #: The longest number in a body, and its largest power of ten. `Decimal("1e999999999")` is cheap to read and takes a
 #: gigabyte to write out.
 MAX_DIGITS = 60
-#: How deep a body may nest. What reads and writes it afterwards recurses, and must not meet the interpreter's limit.
+#: Maximum nesting depth, because later code recurses and must not reach the interpreter's limit.
 MAX_DEPTH = 64
-#: How many members one object may have: each unknown one is reported by itself.
+#: Maximum number of members of an object, because each unknown one is reported.
 MAX_MEMBERS = 1000
-#: Content types of one JSON document a line, where an operation takes them.
+#: Content types with one JSON document in each line, for operations that accept them.
 LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-#: Which header names a command, so that it has one effect however often it is sent.
+#: Header of the idempotency key.
 _KEY = "idempotency-key"
 T = TypeVar("T")
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
@@ -72,7 +72,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check(value: object) -> None:
-    """Walk the document level by level, without recursion, and refuse what cannot be stored or nests too deep."""
+    """Check the document level by level, without recursion, for unstorable texts and deep nesting."""
     level, depth = [value], 0
     while level:
         if depth > MAX_DEPTH:
@@ -95,8 +95,8 @@ def parse(body: bytes) -> Any:
     """Read a JSON document.
 
     Raises:
-        Malformed: it is not one.
-        Invalid: it holds text or a number that nothing can be done with.
+        Malformed: it is not JSON.
+        Invalid: a text cannot be stored, or a number is too large.
     """
     try:
         text = body.decode("utf-8")
@@ -116,10 +116,10 @@ def parse(body: bytes) -> Any:
 
 
 def parse_lines(body: bytes, most: int) -> list[Any]:
-    """Read a JSON document from each line that is not blank; raises as `parse` does.
+    """Parse a JSON document from each non-blank line; raises as `parse` does.
 
     Raises:
-        Invalid: there are more than `most`; then none of them was read.
+        Invalid: there are more than `most` lines.
     """
     lines: list[tuple[int, bytes]] = []
     for number, line in enumerate(body.split(b"\n"), start=1):
@@ -137,12 +137,12 @@ def parse_lines(body: bytes, most: int) -> list[Any]:
 
 
 def canonical(value: object) -> bytes:
-    """Serialise a parsed document canonically: the same content gives the same bytes."""
+    """Serialise a document canonically: equal content gives equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
 
 
 class StrictRequest(Request):
-    """A request whose body is read by `parse`, once."""
+    """Request whose body is parsed once by `parse`."""
 
     async def json(self) -> Any:
         """Return the parsed body; None when there is none."""
@@ -152,10 +152,10 @@ class StrictRequest(Request):
         return self._json
 
     async def checked_json(self, *, lines: int = 0) -> Any:
-        """Return the parsed body of a request that must declare what it sends; a list of documents sent as `lines`.
+        """Return the parsed body of a request with a content type; a list for a body of `lines`.
 
         Args:
-            lines: how many documents may be sent line by line; 0 where none may.
+            lines: the maximum number of documents sent line by line; 0 if not allowed.
         """
         if await self.body():
             declared = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -167,7 +167,7 @@ class StrictRequest(Request):
 
 
 class StoredAnswer(Exception):
-    """A request was answered before: its first answer, which is given again instead of running the endpoint."""
+    """Stored response of an earlier request with the same key, returned instead of running the endpoint."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -179,30 +179,30 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 
 def called_directly(endpoint: Endpoint) -> Endpoint:
-    """Call an endpoint of `deps`, `actor`, texts of the path and query parameters itself, and not by FastAPI.
+    """Mark an endpoint with simple parameters for a direct call, without FastAPI's dependency resolution.
 
-    Query parameters are read by FastAPI's own fields and have their defaults in the signature, so the same code runs on
-    the same values; where a field refuses its value, FastAPI is left to say so. Finding them takes FastAPI a fifth of
-    a whole request's CPU: 385 µs with it and 302 without, beside 216 of an endpoint that only reads a row.
+    FastAPI's fields parse query parameters, with defaults from the signature, so that the same code runs on the same
+    values; if a field refuses its value, FastAPI handles the request. The resolution takes a fifth of a request's CPU:
+    385 µs with it and 302 without, of which 216 are for reading a row.
     """
     endpoint.__dict__["called_directly"] = True
     return endpoint
 
 
 def answer(model: ResponseModel) -> Response:
-    """Write a model as the answer of an endpoint that is called directly, without FastAPI checking it again."""
+    """Return the JSON response of a model, without FastAPI's validation, for a directly called endpoint."""
     return Response(model.model_dump_json(by_alias=True), media_type="application/json")
 
 
-#: Answers a request whose body has been read, or None where FastAPI has to: what it refuses, it explains.
+#: Handles a parsed request; returns None to leave it to FastAPI, which explains refusals.
 FastPath = Callable[["StrictRequest"], Coroutine[Any, Any, Response | None]]
 
 
 def with_fast_path(answer: FastPath) -> Callable[[Endpoint], Endpoint]:
-    """Try `answer` before FastAPI's way to an endpoint, where a request has no query.
+    """Try `answer` before FastAPI's handler for requests without a query.
 
-    It finds the endpoint's arguments as its signature says, or answers None and has done nothing. A third of a charge's
-    CPU in this process is FastAPI finding them.
+    It resolves the endpoint's arguments itself, or returns None without any effect. FastAPI's resolution takes a third
+    of a charge's CPU in this process.
     """
 
     def marked(endpoint: Endpoint) -> Endpoint:
@@ -213,22 +213,22 @@ def with_fast_path(answer: FastPath) -> Callable[[Endpoint], Endpoint]:
 
 
 def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave the body of an endpoint's requests as it came: its bytes are signed, and nothing is read of it before."""
+    """Mark an endpoint that needs the unparsed body, whose bytes are signed."""
     endpoint.__dict__["raw_body"] = True
     return endpoint
 
 
 def takes_secret(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Say that an endpoint's requests hold a secret: what is kept of them to compare repeats by is keyed.
+    """Mark an endpoint whose requests contain a secret: the stored hash for comparing repetitions is keyed.
 
-    A card number in them is refused as a secret is.
+    A card number in them is refused like a forbidden secret.
     """
     endpoint.__dict__["takes_secret"] = True
     return endpoint
 
 
 def takes_lines(most: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let an endpoint's requests send so many JSON documents line by line as well."""
+    """Allow requests of an endpoint to send up to `most` JSON documents line by line."""
 
     def marked(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         endpoint.__dict__["takes_lines"] = most
@@ -247,10 +247,10 @@ def _takes_command(dependant: Dependant) -> bool:
 
 
 class StrictRoute(APIRoute):
-    """A route whose key, parameters and body are judged strictly before all else, unless it is marked `raw_body`."""
+    """Route that checks key, parameters and body strictly first, unless marked `raw_body`."""
 
     def _directly(self, otherwise: Handler) -> Handler:
-        """Return a handler that finds the endpoint's arguments itself, see `called_directly`."""
+        """Return a handler that resolves the endpoint's arguments itself, see `called_directly`."""
         endpoint: Endpoint = self.endpoint
         fields = {field.alias: field for field in self.dependant.query_params}
 
@@ -268,7 +268,7 @@ class StrictRoute(APIRoute):
         return handle
 
     def get_route_handler(self) -> Handler:
-        """Wrap FastAPI's handler; it would turn our refusals into a bare 400 if it read the body itself."""
+        """Wrap FastAPI's handler, which would turn our refusals into a bare 400 if it parsed the body itself."""
         handler = super().get_route_handler()
         if getattr(self.endpoint, "raw_body", False):
             return handler
@@ -290,7 +290,7 @@ class StrictRoute(APIRoute):
 
         async def answered(request: Request) -> Response:
             if asks_for_key:
-                # Nothing is said about a request before its sender is known.
+                # Authenticate before any refusal of the request.
                 await _repeating(current_actor, request, is_safe=True)
             check_path(request.path_params)
             asked = bool(request.scope["query_string"])
@@ -319,7 +319,7 @@ class StrictRoute(APIRoute):
 
 
 async def _repeating(act: Callable[[Request], Awaitable[T]], request: Request, *, is_safe: bool) -> T:
-    """Act once more if the first time met a table that had changed, where that does no more than acting once."""
+    """Repeat a safe action once if a prepared statement was outdated by a schema change."""
     try:
         return await act(request)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Makes the first operator key of an installation; `manage operator-key` is the command."""
+"""First operator key of an installation; `manage operator-key` is the command."""
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,10 +16,10 @@ _PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)
 
 
 async def operator_key(session: AsyncSession, principal: str, token: str | None = None) -> str:
-    """Return an operator's key that is in the database: the given one, or a new one.
+    """Store an operator's key, the given one or a new one, and return it.
 
     Raises:
-        Invalid: the given text is no key, or the principal's name is none.
+        Invalid: the given text is not a key, or the principal's name is malformed.
         Conflict: `principal.exists`, the principal has another key; or the given key is revoked or not an operator's.
     """
     parts = split_token(token) if token is not None else (new_id("key"), new_secret())

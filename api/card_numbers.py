@@ -1,6 +1,6 @@
-"""Where card numbers are refused: in the address and the body of every request, before anything else reads them.
+"""Refusal of card numbers in the URL and the body of every request, before any other processing.
 
-What is refused is neither stored, nor logged, nor repeated in the answer. The rule is `domain.privacy.card_numbers`.
+A refused number is neither stored, nor logged, nor repeated in the response. See `domain.privacy.card_numbers`.
 """
 
 import json
@@ -22,26 +22,26 @@ DETAIL = (
     "of the payment method instead, and keep card numbers out of names, notes and references."
 )
 _MAX_NAME = 200
-#: Fewer signs hold no card number.
+#: Minimum length of a text with a card number.
 _FEWEST = 13
 _Place = tuple["_Place | None", str | int]
 
 
 def refuse_in_address(path: str, query: bytes) -> None:
-    """Refuse a request whose path or query holds a card number.
+    """Refuse a request with a card number in its path or query.
 
     Raises:
-        CardNumber: it does.
+        CardNumber: there is one.
     """
     if address_contains_card_number(path, query):
         raise CardNumber(DETAIL)
 
 
 def refuse_in_header(name: str, value: str) -> None:
-    """Refuse a header that would be stored with a card number in it.
+    """Refuse a stored header with a card number.
 
     Raises:
-        CardNumber: it holds one.
+        CardNumber: there is one.
     """
     if contains_card_number(value):
         raise CardNumber(
@@ -50,10 +50,10 @@ def refuse_in_header(name: str, value: str) -> None:
 
 
 def refuse_in_payload(data: bytes, metadata: Mapping[str, bytes]) -> None:
-    """Refuse a payload on its way to Temporal that holds a card number; what is sealed already passes.
+    """Refuse a Temporal payload with a card number, unless it is sealed already.
 
     Raises:
-        CardNumber: it holds one.
+        CardNumber: there is one.
     """
     text = data.decode("utf-8", errors="ignore")
     beside = (each for name, value in metadata.items() for each in (name, value.decode("utf-8", errors="ignore")))
@@ -67,16 +67,16 @@ def refuse_in_payload(data: bytes, metadata: Mapping[str, bytes]) -> None:
 
 
 def refuse_in_body(text: str, value: object) -> None:
-    """Refuse a JSON document that holds a card number in a text, in a field's name or as a number.
+    """Refuse a JSON document with a card number in a text, a name or a number.
 
     Args:
-        text: the document as it came. One scan of it is all that most documents cost.
-        value: what was read from it.
+        text: the raw document; one scan is enough for most documents.
+        value: the parsed document.
 
     Raises:
-        CardNumber: it holds one; `errors` names the field.
+        CardNumber: there is one; `errors` names the field.
     """
-    # An escape may stand between digits, or for one.
+    # An escape may be between digits, or represent one.
     if "\\" not in text and not may_contain_card_number(text):
         return
     for place, item in _leaves(value):
@@ -88,17 +88,17 @@ def refuse_in_body(text: str, value: object) -> None:
 
 
 def _holds_one(item: str | int | Decimal) -> bool:
-    # What is short is passed on without a scan: a body holds half a million numbers.
+    # Short texts need no scan: a body can contain half a million numbers.
     if isinstance(item, str):
         return len(item) >= _FEWEST and contains_card_number(item)
     return (isinstance(item, Decimal) or abs(item) >= 10 ** (_FEWEST - 1)) and number_contains_card_number(item)
 
 
 def _leaves(value: Any) -> Iterator[tuple[_Place | None, str | int | Decimal]]:
-    """Return the texts, names and numbers of a document, each with where it stands, without recursion.
+    """Yield the texts, names and numbers of a document with their positions, without recursion.
 
-    A place is the one round it and a name or number in that, and members are taken one by one: whole paths, or all
-    members at once, would be kept for half a million numbers.
+    A position is its parent's position and a name or index, and members are read one by one: whole paths would need
+    memory for half a million numbers.
     """
     inside: list[Iterator[tuple[_Place | None, Any]]] = [iter([(None, value)])]
     while inside:
@@ -116,7 +116,7 @@ def _leaves(value: Any) -> Iterator[tuple[_Place | None, str | int | Decimal]]:
 
 
 def _members(place: _Place | None, item: dict[str, Any] | list[Any]) -> Iterator[tuple[_Place, Any]]:
-    """Return the members of an object or a list, from the last to the first, and where each stands."""
+    """Yield the members of an object or a list from the last to the first, with their positions."""
     named: Iterable[tuple[str | int, Any]]
     if isinstance(item, dict):
         named = reversed(item.items())

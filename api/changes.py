@@ -1,11 +1,11 @@
-"""Streams of changes: one look a second at the books for everybody who follows, and what it says to each.
+"""Streams of changes: one poll of the database per second for all listeners.
 
-However many streams a process has, it asks PostgreSQL one statement a second, and none while there is no stream. No
-transaction waits for a stream, and a stream holds no connection to the database: between two looks it is a set of
-topics and an event to wait for. A stream that is read slowly collects topics, each once.
+A process sends PostgreSQL one statement per second for all its streams, and none without streams. No transaction waits
+for a stream, and a stream holds no database connection: between two polls it is a set of topics and an event. A slow
+reader accumulates topics, each once.
 
-Every look asks about keys and sessions as well, so that a stream ends within a second of its own in every process,
-whether or not it hears announcements.
+Every poll checks keys and sessions, too, so that a stream ends within a second of its key or session, even without
+notifications.
 """
 
 import asyncio
@@ -28,23 +28,23 @@ from repositories.messages.change import ChangeRound, Marks
 log = structlog.get_logger("bursar.api")
 
 EVERY_SECONDS = 1.0
-#: After how much silence a stream says that it is still there, and how long it is kept open.
+#: Interval of keep-alive comments without changes, and lifetime of a stream.
 QUIET_SECONDS = 15.0
 LIFE_SECONDS = 15 * 60.0
-#: The part of all streams that one organization, or one key of the platform, can have: no one of them takes them all.
+#: Maximum share of all streams for one organization, or one key of the platform.
 SHARE = 4
-#: After how many milliseconds a client comes again; at random, because a process that ends ends all streams at once.
+#: Range of the random reconnection delay in milliseconds, because a stopping process ends all streams at once.
 RECONNECT_MS = (1_000, 4_000)
 RETRY_AFTER = 15
 
 
 class Listener:
-    """One stream: whose changes it follows, and what it has not said yet."""
+    """Stream of an organization's changes, with its pending topics."""
 
     def __init__(
         self, key_id: str | None, org_id: str | None, topics: frozenset[str], *, session_id: str | None = None
     ) -> None:
-        """Take the key and session that it ends with, whose changes it follows (None for all), and what it may say."""
+        """Take the key and session that it ends with, the organization (None for all), and the allowed topics."""
         self.key_id = key_id
         self.session_id = session_id
         self.org_id = org_id
@@ -76,7 +76,7 @@ class Listener:
         self._woken.set()
 
     async def news(self, seconds: float) -> list[str]:
-        """Wait for changes; none came in time, or the stream has ended, when there are none."""
+        """Wait for changes; empty after the time limit or at the end of the stream."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
@@ -86,10 +86,10 @@ class Listener:
 
 
 class Changes(Recurring):
-    """Every stream of a process; `start` begins to look, `close` ends all of them."""
+    """All streams of a process; `start` begins polling, `close` ends all streams."""
 
     def __init__(self, pool: StatementPool, *, limit: int) -> None:
-        """Take what is looked through, as the platform, and how many streams there can be."""
+        """Take the pool with the platform's role, and the maximum number of streams."""
         self._pool = pool
         self._limit = limit
         self._listeners: set[Listener] = set()
@@ -108,16 +108,16 @@ class Changes(Recurring):
             listener.end()
 
     async def close(self) -> None:
-        """End every stream, and stop looking."""
+        """End all streams, and stop polling."""
         self.end_streams()
         await super().close()
 
     @contextmanager
     def listening(self, actor: Actor, org_id: str | None, topics: frozenset[str]) -> Iterator[Listener]:
-        """Count a stream in for as long as the block lasts.
+        """Register a stream for the duration of the block.
 
         Raises:
-            TooManyStreams: the process has as many as it takes, or the caller has its share of them.
+            TooManyStreams: the limit of the process, or the caller's share, is reached.
         """
         holder = actor.org_id or actor.key_id or actor.principal
         share = max(1, self._limit // SHARE)
@@ -148,7 +148,7 @@ class Changes(Recurring):
             await self.look()
 
     async def look(self) -> None:
-        """Look once, and say to each listener what is news to it."""
+        """Poll once, and send changes to each listener."""
         async with self._looking:
             listeners = list(self._listeners)
             org_ids = {listener.org_id for listener in listeners if listener.org_id is not None}
@@ -173,7 +173,7 @@ class Changes(Recurring):
             try:
                 await self.look()
             except Exception as exc:
-                # The next look finds what this one would have.
+                # The next poll finds the changes of this one.
                 log.warning("changes.not_seen", error=f"{type(exc).__name__}: {exc}"[:300])
             await asyncio.sleep(max(EVERY_SECONDS / 10, began + EVERY_SECONDS - clock.time()))
 
@@ -194,13 +194,13 @@ def _send(listeners: list[Listener], found: ChangeRound) -> None:
 async def lines_of(
     listener: Listener, marks: Mapping[str, int], *, quiet: float = QUIET_SECONDS, life: float = LIFE_SECONDS
 ) -> AsyncIterator[bytes]:
-    """Write a stream: the marks to begin with, each change, and a comment after every silence.
+    """Yield a stream: the initial marks, each change, and keep-alive comments.
 
     Args:
-        listener: what is followed.
-        marks: what its reader may know of the marks.
-        quiet: seconds of silence that are kept.
-        life: seconds after which the stream ends, and its reader comes again.
+        listener: the source of changes.
+        marks: the marks visible to the reader.
+        quiet: seconds without changes before a comment.
+        life: seconds after which the stream ends, and its reader reconnects.
     """
     clock = asyncio.get_running_loop()
     until = clock.time() + life

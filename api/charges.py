@@ -1,11 +1,11 @@
-"""Charges that arrive together are answered together: of one organization, and of several.
+"""Batching of concurrent charges, of one organization and of several.
 
-Charges of one organization change the same balance, so they pass one by one in any case. A process has one statement of
-each organization under way; what arrives meanwhile waits and is charged by the next one, in the order of its arrival.
+Charges of one organization change the same balance, so they are serial in any case. A process runs one statement per
+organization; charges that arrive during that time share the next one, in order of arrival.
 
-While charges are under way, those of other organizations gather, one of each, and share a transaction: its round trip
-and its flush are most of what a charge costs. No organization waits for another there: one whose balance another
-transaction has, and what does not plainly fit, is left out and charged by itself.
+Charges of several organizations, one of each, share a transaction, because round trip and flush are most of a charge's
+cost. Organizations do not wait for each other: a locked balance, or a charge without an immediate approval, is left out
+and charged separately.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from domain.common.errors import DomainError, Unavailable, other_request
 from ledger.spending import Spending, charge_together
 from ledger.spends import NewSpend, SpendOutcome, SpendResult
 
-#: The most charges of one statement: it holds the organization's balance while it runs.
+#: Maximum number of charges in a statement, which locks the organization's balance.
 MAX_PER_STATEMENT = 200
-#: The most organizations of one transaction, whose balances it has until its end.
+#: Maximum number of organizations in a transaction, which locks their balances until its end.
 MAX_ORGANIZATIONS = 16
 #: The maximum number of concurrent transactions: while one is flushed, another one works.
 MAX_TRANSACTIONS = 2
@@ -37,12 +37,12 @@ class _Waiting:
 
 
 class Charges:
-    """Charges organizations; `close` refuses what still waits."""
+    """Charges organizations; `close` refuses waiting charges."""
 
     def __init__(self, pool: StatementPool) -> None:
-        """Take the pool of the tenants' role, whose connections are in no transaction."""
+        """Take the pool with the tenants' role, whose connections are in no transaction."""
         self._pool = pool
-        #: What waits of each organization; a member that is here is being worked on, or ready.
+        #: Waiting charges by organization; each organization here is in progress or ready.
         self._queues: dict[str, list[_Waiting]] = {}
         #: Organizations that wait for the next set.
         self._ready: list[str] = []
@@ -50,7 +50,7 @@ class Charges:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def charge(self, org_id: str, spend: NewSpend) -> SpendResult:
-        """Charge one spend, with others of the organization where some wait; raises what `Spending.charge` raises."""
+        """Charge a spend, batched with others of the organization; raises as `Spending.charge`."""
         if not spend.is_plain:
             return await self.run(org_id, lambda books: books.charge(spend))
         waiting = _Waiting(spend, asyncio.get_running_loop().create_future())
@@ -69,14 +69,14 @@ class Charges:
         return await waiting.answer
 
     async def run(self, org_id: str, act: Callable[[Spending], Awaitable[T]]) -> T:
-        """Run one statement of an organization, and once more where it was lost: its key is safe to repeat."""
+        """Run a statement of an organization, and repeat it once after a lost connection, which its key makes safe."""
         try:
             return await self._once(org_id, act)
         except Unavailable:
             return await self._once(org_id, act)
 
     async def close(self) -> None:
-        """Stop: requests that still wait are refused as unavailable, with the advice to repeat them."""
+        """Stop: waiting requests are refused as unavailable."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -87,7 +87,7 @@ class Charges:
         self._ready.clear()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        # A task of its own: the first caller may leave, and the others go on.
+        # A separate task, because the first caller may be cancelled while others wait.
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -112,7 +112,7 @@ class Charges:
     async def _answer_set(self, org_ids: list[str]) -> None:
         spends = []
         for org_id in org_ids:
-            # More of one organization share a statement by themselves.
+            # Several charges of one organization share a separate statement.
             if len(queue := self._queues[org_id]) > 1:
                 self._begin(self._work(org_id))
             else:
@@ -123,7 +123,7 @@ class Charges:
         try:
             answers = await self._on_connection(lambda connection: charge_together(connection, spends))
         except (DomainError, asyncpg.PostgresError):
-            # One of them is at fault, and all are taken back: each is answered by itself.
+            # One failed, and all were rolled back: handle each separately.
             answers = [None] * len(spends)
         except Exception as error:
             for org_id, _ in spends:
@@ -138,7 +138,7 @@ class Charges:
                 self._next(org_id)
 
     def _next(self, org_id: str) -> None:
-        """Take the first of an organization's charges off its queue; what is left of it waits for the next set."""
+        """Take the first charge from an organization's queue; the rest waits for the next transaction."""
         queue = self._queues[org_id]
         del queue[0]
         if queue:
@@ -165,7 +165,7 @@ class Charges:
             for waiting in group:
                 _fail(waiting, error)
         except DomainError:
-            # One of them is refused outright, which takes the statement back for all: each is answered by itself.
+            # One was refused with an error, which rolled back all: handle each separately.
             for waiting in group:
                 await self._answer_alone(org_id, waiting)
         except Exception as error:

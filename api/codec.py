@@ -1,13 +1,13 @@
-"""The remote codec of the Temporal UI and CLI: opens and seals payloads for operators.
+"""Remote codec of the Temporal UI and CLI, which opens and seals payloads for operators.
 
 `POST /codec/decode` and `POST /codec/encode` speak Temporal's remote-codec protocol: the protobuf JSON form of
 `temporal.api.common.v1.Payloads` in and out, the namespace in `X-Namespace`. An operator's API key opens them, in one
 of two ways: as a bearer token (the `temporal` command line), or through a session cookie (the UI, which can send
 cookies to a codec but no key of ours). `GET /codec/login` is the page that turns a key into that cookie.
 
-The cookie holds the key itself, sealed with a secret derived from the encryption key, for an hour; each use goes
-through the same check as a bearer token, so a revoked key stops at once. It is sent to this path only, out of reach of
-scripts, and taken from the UI's origin alone.
+The cookie contains the key, sealed with a secret derived from the encryption key, for an hour; each use is checked like
+a bearer token, so a revoked key stops at once. It is limited to this path, inaccessible to scripts, and accepted from
+the UI's origin only.
 """
 
 import binascii
@@ -47,10 +47,10 @@ log = structlog.get_logger("bursar.codec")
 
 
 class Session:
-    """Turns an operator's key into the value of a cookie and back. Only this deployment can read one."""
+    """Converts an operator's key to the value of a cookie and back. Only this deployment can read it."""
 
     def __init__(self, secret: bytes) -> None:
-        """Take the 32 bytes that sessions are sealed with; another secret ends all of them."""
+        """Take the 32-byte key of the sessions; another key ends all of them."""
         self._cipher = AESGCM(secret)
 
     def seal(self, key: str, *, now: float) -> str:
@@ -59,7 +59,7 @@ class Session:
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, COOKIE.encode())).decode()
 
     def open(self, cookie: str, *, now: float) -> str | None:
-        """Return the key; None for a session that has ended, or of another deployment."""
+        """Return the key; None for an expired session, or one of another deployment."""
         try:
             raw = urlsafe_b64decode(cookie)
             expires, _, key = self._cipher.decrypt(raw[:12], raw[12:], COOKIE.encode()).decode().partition(" ")
@@ -69,7 +69,7 @@ class Session:
 
 
 def ui_origins(ui_url: str) -> frozenset[str]:
-    """Return the origins that the UI is served from: that of the setting, and for loopback its other name too."""
+    """Return the origins of the UI: that of the setting, and for loopback its other name, too."""
     parts = urlsplit(ui_url)
     port = f":{parts.port}" if parts.port else ""
     names = {"127.0.0.1", "localhost"} if parts.hostname in {"127.0.0.1", "localhost"} else {parts.hostname or ""}
@@ -77,10 +77,10 @@ def ui_origins(ui_url: str) -> frozenset[str]:
 
 
 class CodecEndpoints:
-    """The handlers behind `codec_router`."""
+    """Handlers of `codec_router`."""
 
     def __init__(self, settings: Settings, authenticate: Authenticate) -> None:
-        """Take the settings and what tells whose an `Authorization` header is."""
+        """Take the settings, and the authentication of an `Authorization` header."""
         self._settings = settings
         self._authenticate = authenticate
         self._codec = encryption_codec(settings.encryption_keys)
@@ -90,7 +90,7 @@ class CodecEndpoints:
         self._origins = ui_origins(settings.temporal_ui_url)
 
     async def preflight(self, request: Request) -> Response:
-        """Allow the UI's origin, and no other page, to call."""
+        """Allow calls from the UI's origin only."""
         headers = self._cors(request)
         if headers:
             headers |= {
@@ -101,13 +101,13 @@ class CodecEndpoints:
         return Response(status_code=204, headers=headers or {"Vary": "Origin"})
 
     async def decode(self, request: Request) -> Response:
-        """Open the payloads of the body; those that are not sealed come back as they are."""
+        """Open the payloads of the body; unsealed ones are returned unchanged."""
         return await self._convert(request, decode=True)
 
     async def encode(self, request: Request) -> Response:
-        """Seal the payloads of the body with the current key, each with the operator who asks inside.
+        """Seal the payloads of the body with the current key, each with the requesting operator inside.
 
-        This is the only door that what an operator pastes passes before it is in a history: a card number is refused.
+        This is the last check of an operator's input before it is in a history: card numbers are refused.
         """
         return await self._convert(request, decode=False)
 
@@ -134,10 +134,10 @@ class CodecEndpoints:
         )
 
     async def _operator(self, request: Request) -> Actor:
-        """Return the operator who asks, by header or by session.
+        """Return the requesting operator, by header or session.
 
         Raises:
-            Unauthenticated: no key, or one that is no longer good.
+            Unauthenticated: the key is missing or invalid.
             Forbidden: another role, or a session used from another page than the UI.
         """
         key = None
@@ -251,11 +251,11 @@ async def _form_field(request: Request, name: str) -> str:
 
 
 def codec_router(settings: Settings, authenticate: Authenticate) -> APIRouter:
-    """Return the router of `/codec`; it is for the root of the app, not under `/api`, and not part of the OpenAPI.
+    """Return the router of `/codec`, for the root of the app, not below `/api`, and not part of the OpenAPI document.
 
     Args:
         settings: namespace, UI address and encryption keys; without keys payloads pass through unchanged.
-        authenticate: tells whose the `Authorization` header of a request is; `api.auth.current_actor`.
+        authenticate: the authentication of an `Authorization` header, `api.auth.current_actor`.
     """
     endpoints = CodecEndpoints(settings, authenticate)
     router = APIRouter(prefix="/codec", include_in_schema=False)

@@ -1,7 +1,7 @@
-"""Which web pages may call the API from a browser: those of exact origins in a setting, and none by default.
+"""CORS: web pages of configured origins may call the API from a browser; by default none.
 
-A page sends its key in a header and never with cookies, so credentials are never allowed. Pages of other origins are
-answered as well, because the browser keeps the answer from them.
+A page sends its key in a header and never in cookies, so credentials are never allowed. Other origins get responses as
+well, which the browser withholds from them.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ _ALLOWED = {
 
 
 class Cors:
-    """Wraps the app; see the module."""
+    """Middleware; see the module."""
 
     def __init__(self, app: ASGIApp, *, origins: Iterable[str]) -> None:
         self._app = app

@@ -1,8 +1,7 @@
-"""What actions cost an organization, kept in the process for a moment: every charge asks for it.
+"""Cache of organizations' costs of actions, which every charge needs.
 
-A price that is set anywhere is announced by PostgreSQL when it is committed, and each process forgets what it keeps: it
-counts from the announcement on, which takes as long as a message to a client. While a process cannot listen, what it
-keeps lives for one second. A connection that is dead and does not know it yet leaves a price for five seconds at most.
+PostgreSQL notifies every process of a committed price, and each clears its cache. Without a connection for
+notifications an entry lives for one second; on an undetected dead connection for five seconds at most.
 """
 
 import time
@@ -21,7 +20,7 @@ CACHE_SIZE = 10_000
 
 
 class CostBook:
-    """The costs of actions by organization, as PostgreSQL last announced them."""
+    """Costs of actions by organization."""
 
     def __init__(self, database: Database, default: Mapping[str, ActionPrice], announcements: Announcements) -> None:
         self._database = database
@@ -38,7 +37,7 @@ class CostBook:
         generation = self._generation
         async with self._database.tenant(org_id) as session:
             costs = await action_cost.in_force_for(session, self._default, org_id)
-        # What was read before a price was announced is not kept.
+        # A read that began before a notification is not cached.
         if generation == self._generation:
             lasts = CACHE_SECONDS if self._listening.is_set() else DEAF_CACHE_SECONDS
             self._kept[org_id] = (time.monotonic() + lasts, costs)

@@ -1,6 +1,6 @@
-"""Lists as CSV (RFC 4180), streamed page by page, with cells that no spreadsheet takes for a formula.
+"""Lists as CSV (RFC 4180), streamed page by page, with cells that no spreadsheet evaluates as formulas.
 
-Also as JSON Lines (https://jsonlines.org), where a list has them.
+Some lists are available as JSON Lines (https://jsonlines.org), too.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,13 +16,13 @@ from api.fields import ResponseModel
 from api.outgoing import HeldStream
 from domain.common.cells import cell_text, csv_text
 
-#: What an operation that also answers with CSV adds to its responses in the OpenAPI document.
+#: Responses of operations with CSV in the OpenAPI document.
 CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
-#: The same of an operation that answers with JSON Lines too.
+#: Responses of operations with CSV and JSON Lines.
 FILES: Responses = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/jsonl": {"schema": {"type": "string"}}}}
 }
-#: How many rows of a list are read in one transaction.
+#: Rows read in one transaction.
 EXPORT_PAGE = 1_000
 
 
@@ -39,7 +39,7 @@ def columns_of(view: type[ResponseModel]) -> list[str]:
 
 
 def file_of_list(view: type[ResponseModel], items: Sequence[ResponseModel], name: str) -> Response:
-    """Answer with a file of a list that is answered at once; its columns are the fields of the schema."""
+    """Return a file of a list without pages; its columns are the fields of the schema."""
     columns, values = columns_of(view), [item.model_dump(mode="json", by_alias=True) for item in items]
     return download([columns, *([cell_text(each[column]) for column in columns] for each in values)], name)
 
@@ -60,7 +60,7 @@ def _objects(items: Sequence[ResponseModel]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """How a list is written into a file: its first line, and those of a page."""
+    """File format: the first line, and the lines of a page."""
 
     suffix: str
     media_type: str
@@ -79,15 +79,15 @@ async def stream(
     check: Callable[[], Awaitable[None]],
     hold: AbstractContextManager[Any],
 ) -> Response:
-    """Answer with every page of a list from a position on, each read in a transaction of its own.
+    """Stream all pages of a list from a position on, each read in its own transaction.
 
     Args:
-        written: how.
-        read: returns the items after a position, and the position after which the next page begins; None at the end.
+        written: the format.
+        read: returns the items after a position, and the position of the next page; None at the end.
         after: the first position; None for the beginning.
         name: of the file, without its suffix.
-        check: raises before a page once the caller may read no more; the file then breaks off.
-        hold: held until the answer is out; it may refuse.
+        check: called before each page; raises to abort the file once the caller's access has ended.
+        hold: entered until the response is sent; may refuse.
     """
     async with AsyncExitStack() as held:
         held.enter_context(hold)

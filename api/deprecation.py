@@ -1,9 +1,9 @@
-"""What answers of second paths say of themselves: since when they are deprecated, and when they end, if that is set."""
+"""Deprecation headers of alternative paths."""
 
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 
-#: When the second paths of operations became deprecated.
+#: Date of the deprecation of alternative paths.
 ALIASES_SINCE = date(2026, 11, 22)
 
 

@@ -1,4 +1,4 @@
-"""What endpoints are given: one object made by the app, and typed ways to ask for its parts."""
+"""Dependencies of endpoints: one object made by the app, and typed access to its parts."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ from services.payments.payment_terms import TermsMaker
 
 @dataclass(slots=True)
 class Deps:
-    """Everything that an endpoint can need, made once by `create_app`."""
+    """All dependencies of endpoints, created once by `create_app`."""
 
     settings: Settings
     database: Database
@@ -96,22 +96,22 @@ class Deps:
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:
-        """Open one transaction that sees what the actor may see: its organization's rows, or all for the platform."""
+        """Open a transaction limited to the actor's organization; unlimited for the platform."""
         async with self.database.platform() if actor.org_id is None else self.database.tenant(actor.org_id) as session:
             yield session
 
     @asynccontextmanager
     async def asking(self, actor: Actor, org_id: str | None) -> AsyncIterator[AsyncSession]:
-        """Open one transaction that reads figures as of one moment, in a turn of the actor's organization."""
+        """Open a repeatable-read transaction for figures, limited in concurrency by the actor's organization."""
         async with self.questions.turn(actor.org_id), self.database.repeatable_read(org_id) as session:
             yield session
 
     async def record_act(
         self, actor: Actor, action: str, target: str, details: Mapping[str, Any] | None = None
     ) -> None:
-        """Write the audit entry of an act whose effect is outside of the database, in a transaction of its own.
+        """Write the audit entry of an action with an external effect, in its own transaction.
 
-        What changes rows here is a function in `services`, which writes its entry too.
+        Functions in `services` write the entries of changes in the database.
         """
         async with self.session_for(actor) as session:
             await audit.record(session, actor, action, target, details)
@@ -130,7 +130,7 @@ async def get_settings(deps: DepsDep) -> Settings:
 
 
 async def get_temporal(deps: DepsDep) -> Client:
-    """Return the Temporal client; it connects with its first call, so getting it never waits."""
+    """Return the Temporal client, which connects with its first call, so that this never waits."""
     if deps.temporal is None:
         raise Unavailable("This process has no connection to Temporal.")
     return deps.temporal

@@ -1,7 +1,7 @@
 """Every refusal of the API is one RFC 9457 problem document with a stable `code`; nothing else ever leaves it.
 
-The codes are explained in `docs/reference/errors.md`, which the API serves at `/docs/errors`. Beside the tree of
-`domain.common.errors` there are the refusals that only HTTP has:
+The codes are explained in `docs/reference/errors.md`, which the API serves at `/docs/errors`. Refusals of HTTP itself
+extend the tree of `domain.common.errors`:
 
 DomainError
 ├── Invalid
@@ -46,9 +46,9 @@ from domain.privacy.card_numbers import redacted
 from domain.tenants.metadata import PreconditionFailed, PreconditionMissing
 
 MEDIA_TYPE = "application/problem+json"
-#: How much of a path is logged: what is asked for may be 64 KB long, and every line is searched for secrets.
+#: Maximum length of a logged path: paths can have 64 KB, and every line is searched for secrets.
 LOGGED_PATH = 500
-#: How much of a path a refusal repeats.
+#: Maximum length of a path in a problem document.
 MAX_INSTANCE = 2000
 
 ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "reference" / "errors.md"
@@ -84,7 +84,7 @@ class MethodNotAllowed(DomainError):
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field; `field` is its path within the body, or the name of the parameter or header."""
+    """Problem of a field; `field` is its path within the body, or the name of the parameter or header."""
 
     field: str
     message: str
@@ -111,7 +111,7 @@ class Problem(BaseModel):
 
 
 class ProblemResponse(Response):
-    """A problem document on its way out."""
+    """HTTP response with a problem document."""
 
     media_type = MEDIA_TYPE
 
@@ -130,7 +130,7 @@ def title_of(code: str) -> str:
 def problem_body(
     *, status: int, code: str, detail: str, instance: str, request_id: str, extra: Mapping[str, object] | None = None
 ) -> bytes:
-    """Serialise a problem document; members of `extra` never replace a standard one."""
+    """Serialise a problem document; members of `extra` never replace standard ones."""
     document = {
         **(extra or {}),
         "type": f"/docs/errors#{code}",
@@ -149,12 +149,12 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 
 
 def logged_path(scope: Mapping[str, Any]) -> str:
-    """Return as much of a request's path as is logged. Card numbers go first: cut in two, one is not found any more."""
+    """Return the logged part of a request's path. Card numbers are removed before it is cut."""
     return redacted(scope["path"][: 2 * LOGGED_PATH])[:LOGGED_PATH]
 
 
 def headers_of(error: DomainError) -> dict[str, str]:
-    """Return the headers that the HTTP standard asks for beside a status."""
+    """Return the headers that HTTP requires with a status."""
     headers: dict[str, str] = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="bursar"'
@@ -176,13 +176,13 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
 
 
 def internal(request: Request) -> ProblemResponse:
-    """Answer a request that broke the product: the id to ask about, and nothing of what happened inside."""
+    """Return the problem document of an internal error, without internal details."""
     detail = "An internal error occurred. Repeat the request with the same Idempotency-Key, or report its request_id."
     return problem(request, DomainError(detail))
 
 
 def as_domain_error(exc: BaseException) -> DomainError | None:
-    """Return the error to show to a client; None for a fault of the product."""
+    """Return the refusal for an exception; None for a fault of the product."""
     if isinstance(exc, DomainError):
         return exc
     if isinstance(exc, ClientDisconnect):
@@ -193,11 +193,11 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
 
 
 def error_response(request: Request, exc: BaseException) -> ProblemResponse:
-    """Answer a request whose handler raised, and log errors that the client did not cause."""
+    """Return the response for an exception of a handler, and log errors that the client did not cause."""
     error, path = as_domain_error(exc), logged_path(request.scope)
     if isinstance(error, Unavailable):
         log.warning("request.unavailable", path=path, error=f"{type(exc).__name__}: {exc}"[:500])
-    # What is outside fails by itself, and is no fault here.
+    # An external service failed, which is not a fault of the product.
     if error is not None and (error.status < 500 or error.status == 502):
         return problem(request, error)
     if isinstance(error, Unavailable):
@@ -206,9 +206,9 @@ def error_response(request: Request, exc: BaseException) -> ProblemResponse:
     return internal(request)
 
 
-#: How Python writes a member of an enumeration: `<GrantSource.REWARD: 'reward'>`.
+#: Python's form of an enum member: `<GrantSource.REWARD: 'reward'>`.
 _PYTHON = re.compile(r"<\w+\.\w+: ('[^']*')>")
-#: What the types of pydantic's errors mean to who sent the request; the names in braces are from the error's context.
+#: Messages for clients by type of pydantic's errors, with placeholders from the error's context.
 _WORDS = {
     "bool_parsing": "This must be true or false.",
     "bool_type": "This must be true or false.",
@@ -239,7 +239,7 @@ _WORDS = {
 
 
 def field_in(body: object, loc: Sequence[object], kind: str) -> str:
-    """Return the path of a wrong field in a body, without the names that pydantic gives to the members of a union."""
+    """Return the path of a wrong field in a body, without pydantic's names of union members."""
     parts = []
     for number, part in enumerate(loc, start=1):
         if isinstance(body, dict) and part in body and (part != body.get("type") or number == len(loc)):
@@ -253,7 +253,7 @@ def field_in(body: object, loc: Sequence[object], kind: str) -> str:
 
 
 def message_of(item: Mapping[str, Any]) -> str:
-    """Say in plain words what pydantic found wrong with a field."""
+    """Return a plain message for pydantic's error about a field."""
     words = _WORDS.get(item["type"])
     if words is None:
         return str(item["msg"]).removeprefix("Value error, ")[:500]
@@ -304,12 +304,12 @@ _NOTHING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="v
 
 
 def _is_for_people(request: Request) -> bool:
-    """Return whether somebody typed an address into a browser that is none of the API's."""
+    """Return whether a browser navigates to an unknown path."""
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def _methods_at(request: Request) -> list[str]:
-    """List what the path takes: the router names the methods of the first of its routes only."""
+    """List the methods of a path, because the router names those of its first route only."""
     taken: set[str] = set()
     for route in request.app.routes:
         if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
@@ -318,7 +318,7 @@ def _methods_at(request: Request) -> list[str]:
 
 
 def install(app: FastAPI) -> None:
-    """Make every exception that a handler can raise leave the app as a problem document."""
+    """Install the exception handlers, which return problem documents."""
     app.add_exception_handler(DomainError, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -327,7 +327,7 @@ def install(app: FastAPI) -> None:
 
 Responses = dict[int | str, dict[str, Any]]
 
-#: A heading with a code, and the paragraph after its status.
+#: Pattern of a heading with a code, and the paragraph after its status.
 _EXPLANATION = re.compile(r"^### `([a-z0-9_.]+)`\n+\*\*[^*]+\*\*((?:.|\n(?![\n#]))+)", re.MULTILINE)
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z`])|; (?=`)")
@@ -335,7 +335,7 @@ _SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z`])|; (?=`)")
 
 @cache
 def _explained() -> dict[str, str]:
-    """Return the first sentence that docs/reference/errors.md has about each code, as plain text."""
+    """Return the first sentence of docs/reference/errors.md about each code, as plain text."""
     explained = {}
     for code, text in _EXPLANATION.findall(ERRORS_DOCUMENT.read_text(encoding="utf-8")):
         sentence = _SENTENCE_ENDS.split(_LINK.sub(r"\1", " ".join(text.split())))[0].removesuffix(".")
@@ -344,11 +344,10 @@ def _explained() -> dict[str, str]:
 
 
 def errors(*classes: type[DomainError]) -> Responses:
-    """Build the `responses` of an endpoint from the errors that it can answer with.
+    """Build the `responses` of an endpoint from its errors.
 
-    What every endpoint can answer is added by `document`: 422, 500 and 503 everywhere, 404 where the path names an
-    object, 401, 403 and 429 where a key is asked for, 400, 413 and 415 where there can be a body, and what idempotency
-    keys bring where they are taken.
+    `document` adds general errors: 422, 500 and 503 everywhere, 404 with an object in the path, 401, 403 and 429 with a
+    key, 400, 413 and 415 with a body, and the errors of idempotency keys.
     """
     responses: Responses = {}
     _add(responses, classes, key=int)
@@ -356,7 +355,7 @@ def errors(*classes: type[DomainError]) -> Responses:
 
 
 def _add(responses: dict[Any, Any], errors: Iterable[type[DomainError]], *, key: type[int] | type[str] = str) -> None:
-    """Add errors to the responses of an operation, whose keys are numbers until FastAPI writes the document."""
+    """Add errors to the responses of an operation; keys are integers until FastAPI generates the document."""
     for error in errors:
         code, title = error.code, title_of(error.code)
         response = responses.setdefault(key(error.status), {"description": title})
@@ -372,7 +371,7 @@ def _add(responses: dict[Any, Any], errors: Iterable[type[DomainError]], *, key:
             "title": title,
             "status": error.status,
             "code": code,
-            # What docs/reference/errors.md says about a code is read where the document is written.
+            # The text of docs/reference/errors.md is read when the document is generated.
             "detail": vars(error).get("example", ""),
             "instance": "/api/v1/…",
             "request_id": "req_…",
@@ -381,7 +380,7 @@ def _add(responses: dict[Any, Any], errors: Iterable[type[DomainError]], *, key:
 
 
 def document(schema: dict[str, Any]) -> None:
-    """Complete an OpenAPI document in place: the problem schema, and what every operation can answer."""
+    """Add the problem schema and general errors to an OpenAPI document, in place."""
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     components.update(model.pop("$defs", {}))

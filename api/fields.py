@@ -1,4 +1,4 @@
-"""The field types that request schemas are made of: bounded, storable, exact."""
+"""Field types of request schemas: bounded, storable, exact."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -30,9 +30,9 @@ from domain.common.mail import MAX_ADDRESS, checked_address
 from domain.common.money import SCALES, SLOT, parse_ratio, plain_number
 from domain.common.text import MAX_TEXT, deceptive_in_text, invisible_in_name, is_storable
 
-#: A boolean of a body: `true` or `false`, and neither 1 nor "yes". Those of queries are read by `api.parameters`.
+#: Boolean in a body: `true` or `false`, not 1 or "yes". `api.parameters` parses those of queries.
 Flag = Annotated[bool, Strict()]
-#: A whole number of a body: a JSON number, and neither "5" nor true.
+#: Integer in a body: a JSON number, not "5" or true.
 Whole = Annotated[int, Strict()]
 
 
@@ -42,10 +42,10 @@ def _storable(number: int) -> int:
     return number
 
 
-#: A version or a number from 1 on that the database can hold. The document has no bound, as it was released without.
+#: Version or number from 1 on, within the database's range. The OpenAPI document has no upper bound, for compatibility.
 Storable = Annotated[Whole, Field(ge=1), AfterValidator(_storable)]
 
-#: What prices and balances are in.
+#: Currencies of prices and balances.
 _CURRENCIES = frozenset(SCALES) - {SLOT}
 
 _LINE_BREAK = re.compile("[\t\r\n\u2028\u2029]")
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 def _amount(value: object) -> str:
-    """Bring what JSON can hold to one form; `domain.common.money.parse_amount` judges it once the asset is known."""
+    """Normalise an amount in JSON; `domain.common.money.parse_amount` checks it once the asset is known."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError('The amount must be a decimal string such as "12.50", or a number.')
     text = plain_number(value)
@@ -162,27 +162,27 @@ def _known(code: str) -> str:
     return code
 
 
-#: A name or a title: one line, 1 to 200 characters, something to see and nothing that cannot be seen.
+#: Name or title: one line, 1 to 200 visible characters.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_visible)]
-#: A name that was given before, when it may have held what a new one may not.
+#: Existing name, which may predate the rules for new ones.
 GivenName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
-#: Free text of several lines, up to 4,000 characters, with nothing that turns it round.
+#: Free text of several lines, up to 4,000 characters, without bidirectional controls.
 Note = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_lines)]
-#: What people and agents write is shown to others, so it holds no secret, no card number and no invisible characters.
+#: Text of people and agents for other readers: no secrets, card numbers or invisible characters.
 FreeText = AfterValidator(_free)
-#: What a list is searched or filtered by.
+#: Search or filter text of a list.
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
-#: A principal: what a person or a machine is called within its organization.
+#: Name of a principal within its organization.
 PRINCIPAL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")
 Principal = Annotated[str, StringConstraints(pattern=PRINCIPAL)]
-#: Where mail can be sent.
+#: Mail address.
 EmailAddress = Annotated[
     str,
     StringConstraints(max_length=MAX_ADDRESS),
     AfterValidator(_address),
     JsonSchema({"type": "string", "format": "email", "maxLength": MAX_ADDRESS, "examples": ["billing@acme.example"]}),
 ]
-#: The code of an asset that the books know.
+#: Code of a known asset.
 Currency = Annotated[
     str, AfterValidator(_known), JsonSchema({"type": "string", "enum": sorted(_CURRENCIES), "examples": ["CREDIT"]})
 ]
@@ -201,7 +201,7 @@ def _id_schema(prefix: str) -> JsonSchema:
     return JsonSchema({"type": "string", "pattern": f"^{prefix}_{SUFFIX}$"})
 
 
-#: Ids in a body or a query, where another form is a 422. In a path it is a 404: those are plain strings there.
+#: Ids in a body or a query, where a malformed one is a 422. In a path they are plain strings, and it is a 404.
 OrganizationId = Annotated[str, StringConstraints(max_length=64), _id_of("org"), _id_schema("org")]
 AgentId = Annotated[str, StringConstraints(max_length=64), _id_of("agt"), _id_schema("agt")]
 ContractId = Annotated[str, StringConstraints(max_length=64), _id_of("ctr"), _id_schema("ctr")]
@@ -234,7 +234,7 @@ def _period(value: object) -> timedelta:
     return period
 
 
-#: A length of time in a request: an ISO 8601 duration between one second and three years.
+#: Duration in a request: ISO 8601, between one second and three years.
 Period = Annotated[
     timedelta,
     BeforeValidator(_period),
@@ -250,7 +250,7 @@ Period = Annotated[
 
 
 def period_text(seconds: int) -> str:
-    """Write seconds as an ISO 8601 duration: 604,800 is `P7D`."""
+    """Format seconds as an ISO 8601 duration: 604,800 is `P7D`."""
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3600)
     minutes, left = divmod(rest, 60)
@@ -275,7 +275,7 @@ def _only_text(value: Any) -> Any:
     return value
 
 
-#: A moment in a request: RFC 3339 with a zone, kept in UTC.
+#: Time in a request: RFC 3339 with a zone, stored in UTC.
 Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_range)]
 
 
@@ -289,7 +289,7 @@ def _only_day(value: object) -> object:
     return value
 
 
-#: A day in a request, without a time and a zone.
+#: Date in a request.
 Day = Annotated[date, BeforeValidator(_only_day)]
 
 
@@ -307,7 +307,7 @@ def _day_or_moment(text: str) -> date | datetime:
     return _in_range(moment)
 
 
-#: A day, which a zone makes a moment of, or a moment.
+#: Date or time; a zone converts a date to a time.
 DayOrMoment = Annotated[
     date | datetime,
     PlainValidator(_day_or_moment),
@@ -316,34 +316,34 @@ DayOrMoment = Annotated[
 
 
 class RequestModel(BaseModel):
-    """The base of every request schema: unknown fields are refused, so a client learns about its typo."""
+    """Base of request schemas; unknown fields are refused, so that typos are noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_a_number(cls, value: object) -> object:
-        """Refuse a `Decimal`: FastAPI has attributes read, so it would pass as an object whose fields are left out."""
+        """Refuse a `Decimal`, which FastAPI would accept as an object without fields."""
         if isinstance(value, Decimal):
             raise ValueError("This must be an object.")
         return value
 
 
 def example(**fields: Any) -> ConfigDict:
-    """Return the `model_config` of a request schema that shows these fields in the OpenAPI document."""
+    """Return the `model_config` of a request schema with an example in the OpenAPI document."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class ResponseModel(BaseModel):
-    """The base of every answer."""
+    """Base of response schemas."""
 
     model_config = ConfigDict(frozen=True)
 
     @classmethod
     def from_row(cls, row: object, /, **given: Any) -> Self:
-        """Show a row: fields that are not given are its attributes of the same name, `organization_id` its `org_id`.
+        """Create the view of a row: by default fields are attributes of the same name, `organization_id` is `org_id`.
 
-        A field with a default is never read from the row. A test compares the attributes with the type of the row.
+        Fields with a default are never read from the row. A test compares the attributes with the type of the row.
         """
         names, read = _copied(cls, *given)
         given.update(zip(names, read(row), strict=True))
@@ -363,7 +363,7 @@ def _copied(view: type[BaseModel], *given: str) -> tuple[tuple[str, ...], Callab
 
 
 class Page(ResponseModel, Generic[T]):
-    """One page of a list, and the cursor of the next page."""
+    """Page of a list, and the cursor of the next page."""
 
     data: list[T]
     next_cursor: str | None = Field(
@@ -372,7 +372,7 @@ class Page(ResponseModel, Generic[T]):
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name a page after what is on it: a page of `EscrowView` is an `EscrowPage`."""
+        """Name a page after its items: a page of `EscrowView` is an `EscrowPage`."""
         return f"{params[0].__name__.removesuffix('View')}Page"
 
 

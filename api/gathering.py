@@ -1,12 +1,12 @@
-"""Reads that arrive together share a statement: most of what one costs are its round trip and its transaction."""
+"""Batching of concurrent reads in one statement, because round trip and transaction are most of the cost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-#: The most concurrent statements: while PostgreSQL works on one, another is sent, and a slow question delays few.
+#: Maximum number of concurrent statements: more than one, so that a slow question delays few.
 MAX_STATEMENTS = 2
-#: The most questions of one statement.
+#: Maximum number of questions of a statement.
 MAX_QUESTIONS = 32
 
 Q = TypeVar("Q")
@@ -14,23 +14,23 @@ A = TypeVar("A")
 
 
 class BatchedReads(Generic[Q, A]):
-    """Answers questions; those that arrive during a statement share the next one.
+    """Batches questions: those that arrive during a statement share the next one.
 
-    A statement begins after all of its questions arrived, so no caller reads an outdated state.
+    A statement begins after all its questions arrived, so that no caller gets an outdated state.
     """
 
     def __init__(self, read: Callable[[Sequence[Q]], Awaitable[Mapping[Q, A]]]) -> None:
-        """Take the read, which answers different questions at once and leaves out what has no answer."""
+        """Take the read of several questions, which omits those without an answer."""
         self._read = read
         self._waiting: dict[Q, list[asyncio.Future[A | None]]] = {}
         self._working: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Q) -> A | None:
-        """Return the answer, or None if there is none; raises what the read raised."""
+        """Return the answer, or None without one; raises as the read."""
         answer: asyncio.Future[A | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(question, []).append(answer)
         if len(self._working) < MAX_STATEMENTS:
-            # A task of its own: the first caller may leave, and the others go on.
+            # A separate task, because the first caller may be cancelled while others wait.
             task = asyncio.create_task(self._work())
             self._working.add(task)
             task.add_done_callback(self._working.discard)
@@ -59,9 +59,9 @@ def _still_waiting(
 
 
 class SharedReads:
-    """Answers questions that take long; those who ask the same while it is read share the next reading.
+    """Shares slow reads: callers with the same question during a read share the next one.
 
-    A read begins after all of its callers arrived, so no caller gets an outdated state.
+    A read begins after all its callers arrived, so that no caller gets an outdated state.
     """
 
     def __init__(self) -> None:
@@ -69,11 +69,11 @@ class SharedReads:
         self._next: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def ask(self, question: Hashable, read: Callable[[], Coroutine[Any, Any, A]]) -> A:
-        """Return what the reading returns; raises what it raised.
+        """Return the result of the read; raises as the read.
 
         Args:
-            question: the question; equal for callers that may get the same answer.
-            read: answers it.
+            question: equal for callers that may share an answer.
+            read: the read.
         """
         reading: asyncio.Task[A] | None = self._next.get(question)
         if reading is None and (before := self._under_way.get(question)) is not None:

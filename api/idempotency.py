@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is repeated with its key has one effect and one response, even after a crash.
+"""Idempotency keys: a repeated request has one effect and one response, even after a crash.
 
 A key is claimed with a short lease, which is renewed while the action runs, and the response is stored. The action's
 own effects are made once by its command id, which comes from the caller and the key. So if a process dies between the
@@ -56,21 +56,21 @@ from runtime.signing import Signer
 log = structlog.get_logger("bursar.api")
 
 _KEY = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{MAX_CLIENT_KEY_LENGTH - 2}}}[\x21-\x7e])?")
-#: However short the lease is, it is not renewed more often than this.
+#: Minimum interval of renewals of the lease.
 SHORTEST_RENEWAL_SECONDS = 0.2
 _FINAL = frozenset({402, 409, 422})
 _FREEING = frozenset({400, 401, 403, 404, 429})
 
-#: Stands in a kept answer for the client secret of a payment, which the payment's row has for as long as it needs one.
+#: Placeholder in a stored response for a payment's client secret, which is stored with the payment.
 _KEPT_WITH = "kept-with:"
 _MEMBER = f'"{SECRET}"'.encode()
-#: Which members of an answer name the payment that a client secret is of.
+#: Members of a response with the id of the payment of a client secret.
 _NAMES = ("payment_id", "id")
 
-#: Which member of an answer names the object that it is of.
+#: Members of a response with the id of its object.
 _OBJECTS = ("id", "payment_id")
 
-#: Marks the header in the OpenAPI document, see `api.errors.document`; without it the answer is a 400 of our own.
+#: Marks the header as required in the OpenAPI document, see `api.errors.document`; its absence is our own 400.
 REQUIRED: dict[str, JsonValue] = {"x-required": True}
 
 Answer = BaseModel | Mapping[str, Any]
@@ -78,17 +78,16 @@ Answer = BaseModel | Mapping[str, Any]
 
 @dataclass(slots=True)
 class Command:
-    """One command of a client: its id, and the block that is run once for it.
+    """Command of a client: its id, and the block that runs once.
 
     `async with once:` claims the key, and its block does the work, whose effects must be idempotent by `command_id`. It
-    ends with `return once.answer(…)`, or raises a refusal. A repeated request does not enter the block: its first
-    answer leaves the endpoint as `StoredAnswer`.
+    ends with `return once.answer(…)`, or raises a refusal. A repeated request does not enter the block: its stored
+    response leaves the endpoint as `StoredAnswer`.
 
     Attributes:
-        command_id: what the effects are made once by; made from the caller and the key, or random without a key.
-        key: the client's key, None when it sent none.
-        version: of what the answer shows; the action sets it where that has one. It is the `ETag` of the answer, and of
-            each repeated one.
+        command_id: the idempotency key of the effects, made of caller and key, or random without a key.
+        key: the client's key, None without one.
+        version: of the object in the response, set by the action: the `ETag` of the response and its repetitions.
     """
 
     command_id: str
@@ -104,18 +103,18 @@ class Command:
 
     @property
     def request_hash(self) -> bytes:
-        """The SHA-256 of what the request asks for; empty without a key."""
+        """Return the SHA-256 of the request; empty without a key."""
         return self._hash
 
     async def first_asked_at(self) -> datetime | None:
-        """Return when the request came first, as far as its key is remembered; None without a key."""
+        """Return the time of the first request with the key, if stored; None without a key."""
         if self.key is None:
             return None
         async with self._deps.database.platform() as session:
             return await store.first_claimed_at(session, scope=self._scope, key=self.key)
 
     async def __aenter__(self) -> None:
-        """Claim the key, and keep it claimed while the block runs.
+        """Claim the key, and renew the claim while the block runs.
 
         Raises:
             Answered: the request was answered before.
@@ -148,7 +147,7 @@ class Command:
         self._renewing = asyncio.create_task(self._renew(lease))
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Keep the answer of the block, or its refusal if that is final, and free the key after any other."""
+        """Store the response or final refusal of the block, and free the key after other refusals."""
         if self._renewing is None:
             return
         self._renewing.cancel()
@@ -165,11 +164,11 @@ class Command:
             await self._free(forget=False)
 
     def answer(self, answer: Answer, *, hide: frozenset[str] = frozenset()) -> Response:
-        """Return the answer of the block, with the status that the operation declares.
+        """Return the response of the block with the declared status.
 
         Args:
-            answer: what the client is shown.
-            hide: members that are not kept; a repeated answer has null there. For secrets that are shown once.
+            answer: the body.
+            hide: members that are not stored and are null in a repeated response, for secrets that are shown once.
         """
         content = _dump(answer)
         self._kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
@@ -180,7 +179,7 @@ class Command:
         return self._request.scope["route"].status_code or HTTP_200_OK
 
     async def _first_object(self) -> str | None:
-        """Return what the request that had the key first has made or changed, where its answer says so."""
+        """Return the object of the first request with the key, if its response names it."""
         assert self.key is not None
         async with self._deps.database.platform() as session:
             body = await store.response_of(session, scope=self._scope, key=self.key)
@@ -200,7 +199,7 @@ class Command:
         return answer
 
     def _without_secrets(self, content: bytes) -> bytes:
-        """Return an answer as it is kept: a payment's client secret stays with the payment only, others are sealed."""
+        """Return a response for storage: without a payment's client secret, and with others sealed."""
         if _MEMBER not in content:
             return content
 
@@ -211,7 +210,7 @@ class Command:
         return _dump_json(each_secret(json.loads(content), kept))
 
     async def _with_secrets(self, body: bytes) -> bytes:
-        """Return a stored response with its client secrets; a payment's is null once it cannot be paid any more."""
+        """Return a stored response with its client secrets; a payment's is null once it can no longer be paid."""
         if _MEMBER not in body:
             return body
         document, wanted = json.loads(body), set[str]()
@@ -225,12 +224,12 @@ class Command:
         return _dump_json(each_secret(document, lambda _, kept: now.get(kept, self._deps.sealer.open(kept))))
 
     async def _renew(self, lease: timedelta) -> None:
-        """Renew the lease, so that it can be short: the time that a crash costs its client."""
+        """Renew the lease, which is short, because after a crash the client must wait for its end."""
         assert self.key is not None
         named = {"scope": self._scope, "key": self.key, "owner": self._owner}
         while True:
             await asyncio.sleep(max(lease.total_seconds() / 3, SHORTEST_RENEWAL_SECONDS))
-            # A renewal that fails lets the lease end: another request may do the work again, which does no harm.
+            # After a failed renewal the lease ends, and another request may safely repeat the work.
             with contextlib.suppress(Exception):
                 await self._deps.pool.read(lambda pool: store.renew(pool, **named, lease=lease))
 
@@ -245,7 +244,7 @@ class Command:
         )
 
     async def _finish(self, status: int, content_type: str, body: bytes) -> None:
-        """Keep the answer. The act is done, so a failure here is not the client's: a repeat finds the act's effect."""
+        """Store the response. A failure is only logged: the work is done, and a repetition finds its effect."""
         assert self.key is not None
         named = {"scope": self._scope, "key": self.key, "owner": self._owner}
         try:
@@ -263,7 +262,7 @@ class Command:
         try:
             await self._deps.pool.read(lambda pool: store.free(pool, **named, forget=forget))
         except Exception as exc:
-            # The lease ends by itself.
+            # The lease expires automatically.
             log.warning("idempotency.key_not_freed", error=f"{type(exc).__name__}: {exc}"[:300])
 
 
@@ -279,8 +278,8 @@ def _dump(answer: Answer) -> bytes:
 
 
 def operation_of(request: Request) -> str:
-    """Name the operation, as the paths of one operation share it: `escrows.fund_escrow`."""
-    # By its route: handlers that one function makes have one name, and are operations of their own.
+    """Name the operation, the same for all its paths: `escrows.fund_escrow`."""
+    # By its route, because handlers made by one function share a name.
     route = request.scope["route"]
     return f"{route.endpoint.__module__.removeprefix('api.v1.').removesuffix('.endpoints')}.{route.name}"
 
@@ -307,7 +306,7 @@ def checked_key(key: str) -> str:
     """Return a client's key.
 
     Raises:
-        Invalid: it does not have the form of one, or holds a card number.
+        Invalid: it is malformed, or contains a card number.
     """
     if not _KEY.fullmatch(key):
         raise Invalid(
@@ -328,10 +327,10 @@ def key_header(example: str, *, required: bool) -> Any:
 
 
 def idempotency(required: bool) -> Any:
-    """Return a dependency that gives the endpoint its `Command`.
+    """Return the dependency of an endpoint on its `Command`.
 
     Args:
-        required: whether the request moves money; then it is refused with 400 without an Idempotency-Key.
+        required: whether a request without an Idempotency-Key is refused with 400, because it moves money.
     """
 
     async def command(
@@ -357,9 +356,9 @@ def idempotency(required: bool) -> Any:
     return Depends(command)
 
 
-#: The command of an operation that moves money: without a key it is refused.
+#: Command of an operation that moves money, which requires a key.
 MovesMoney = Annotated[Command, idempotency(required=True)]
-#: The command of an operation that takes a key.
+#: Command of an operation with an optional key.
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
 

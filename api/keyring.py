@@ -1,14 +1,12 @@
-"""API keys and sessions: their form, and how a process finds out whose one is without asking PostgreSQL each time.
+"""API keys and sessions: their format, and a cache of their owners.
 
 A key is `bsk_<26 characters of its id>_<64 hex digits>`. The database has the SHA-256 of the secret part only, and the
-comparison takes constant time. A key that was found stays in the process for five seconds at most, and a revoked one
-stops at once: PostgreSQL announces every change of a key (`api/announcements.py`), each process hears it and forgets
-the key. While a process cannot listen, what it keeps lives for one second. Look-ups that failed are not kept, so
-guessing cannot fill the memory.
+comparison takes constant time. A key is cached for five seconds at most, and a revoked one stops at once: PostgreSQL
+notifies each process of changed keys (`api/announcements.py`). Without a connection for notifications entries live for
+one second. Failed lookups are not cached, so guessing cannot fill the memory.
 
-The token of a session, `bss_…`, has the same form and is taken wherever a key is. It is kept in the same memory, and
-forgotten when the session ends or when something of its key changes. A link is `bsl_…` in that form, and opens nothing
-but its session.
+The token of a session, `bss_…`, has the same format and is accepted in place of a key. It is cached until the session
+ends or its key changes. A link, `bsl_…`, opens only its session.
 """
 
 import asyncio
@@ -50,13 +48,13 @@ def new_secret() -> str:
 
 
 def is_secret(secret: str, stored: bytes | None) -> bool:
-    """Compare a secret with a stored digest in constant time; None if there is none."""
+    """Compare a secret with a stored digest in constant time; False without a digest."""
     return hmac.compare_digest(bytes(32) if stored is None else stored, hash_of(secret))
 
 
 @dataclass(frozen=True, slots=True)
 class KeySession:
-    """The session that a request comes in."""
+    """Session of a request."""
 
     session_id: str
     made_by: str | None
@@ -66,17 +64,16 @@ class KeySession:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The owner of a valid key, or of a session.
+    """Owner of a valid key or session.
 
     Attributes:
-        key_id: what is spent under: the key; where a link opened the session, the key of its principal, or else the
-            session itself.
-        share: what the limit of requests is counted by. A principal has one within its organization, and so has an
-            agent, however many keys and sessions: it makes its own second key. What a link opened has its own, and not
-            that of its maker.
+        key_id: the key charged for spends; in a session opened by a link, the principal's key, or else the session
+            itself.
+        share: the counter of the rate limit: one for each principal or agent, whatever the number of keys and sessions.
+            A session opened by a link has its own.
         session: None for a key.
-        added: the permissions of the key beyond those of its role.
-        names: the keys, the session, the agent and the organization with whose end this is doubted.
+        added: the additional permissions of the key.
+        names: the keys, session, agent and organization whose change invalidates this entry.
     """
 
     key_id: str
@@ -93,7 +90,7 @@ class Identity:
 
     @property
     def used(self) -> str:
-        """The key or the session whose time of last use follows."""
+        """Return the key or session whose time of last use is updated."""
         return self.key_id if self.session is None else self.session.session_id
 
     def spending_key(self) -> SpendingKey:
@@ -112,7 +109,7 @@ class _Cached:
 
 
 def _known(permissions: Collection[str]) -> frozenset[Permission]:
-    """Return permissions by their names; what only newer code knows is left out."""
+    """Return permissions by name, without unknown ones of newer code."""
     return frozenset(permission for permission in Permission if permission.value in permissions)
 
 
@@ -125,10 +122,10 @@ def _names(*ids: str | None) -> tuple[str, ...]:
 
 
 class KeyRing(Recurring):
-    """Tells whose a key or a session is. `start` begins to write times of last use, `close` ends it."""
+    """Identifies keys and sessions. `start` begins to write times of last use, `close` ends it."""
 
     def __init__(self, pool: StatementPool, database: Database, announcements: Announcements) -> None:
-        """Take the pool for look-ups and times of last use, and the announcements of changes."""
+        """Take the pool for lookups, the database for times of last use, and the notifications."""
         self._pool = pool
         self._database = database
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
@@ -148,7 +145,7 @@ class KeyRing(Recurring):
             await self.flush()
 
     def cached(self, token: str, *, is_use: bool = True) -> Identity | None:
-        """Return the identity from the memory of this process, which is what nearly every request meets."""
+        """Return the cached identity, the case of nearly every request."""
         entry = self._cache.get(hashlib.sha256(token.encode(errors="replace")).digest())
         now = time.monotonic()
         if entry is None or entry.until < now:
@@ -159,11 +156,11 @@ class KeyRing(Recurring):
         return entry.identity
 
     async def identify(self, token: str, *, is_use: bool = True) -> Identity:
-        """Return whose the key or the session is; `is_use` says whether that puts off the end of an idle session.
+        """Return the owner of a key or session; `is_use` extends an idle session.
 
         Raises:
-            Unauthenticated: unknown, revoked or expired; the answer does not say which of a key.
-            SessionEnded: the token is of an ended session.
+            Unauthenticated: unknown, revoked or expired, without distinction for a key.
+            SessionEnded: the session has ended.
         """
         generation, now = self._generation, datetime.now(UTC)
         until: datetime | None
@@ -174,7 +171,7 @@ class KeyRing(Recurring):
         lasts = CACHE_SECONDS if self.listening.is_set() else DEAF_CACHE_SECONDS
         if until is not None:
             lasts = min(lasts, (until - now).total_seconds())
-        # A key that changed while it was looked up is not kept: its announcement may have come before this line.
+        # A key that changed during the lookup is not cached: its notification may have come before this line.
         if generation == self._generation:
             self._keep(hashlib.sha256(token.encode()).digest(), identity, lasts, is_use=is_use)
         if is_use:
@@ -230,7 +227,7 @@ class KeyRing(Recurring):
         if record is None or not known:
             raise Unauthenticated("The session is unknown.")
         span = SessionLifetime(expires_at=record.expires_at, idle=timedelta(seconds=record.idle_seconds))
-        # What this process has not written yet counts as well.
+        # A use that is not written yet counts as well.
         last_used_at = max(record.last_used_at, self._used.get(session_id, record.last_used_at))
         if record.key_ended or is_over(span, last_used_at=last_used_at, ended_at=record.ended_at, now=now):
             raise SessionEnded
@@ -251,13 +248,13 @@ class KeyRing(Recurring):
         return identity, record.expires_at
 
     def forget(self, name: str) -> None:
-        """Drop from the memory of this process a key, a session, or all of an agent or an organization."""
+        """Invalidate a key, a session, or all entries of an agent or an organization."""
         self._generation += 1
         for digest in self._by_name.pop(name, ()):
             self._drop(digest)
 
     async def flush(self) -> None:
-        """Write the times of last use that came together; afterwards those of a flush that was under way stand too."""
+        """Write the pending times of last use, after any flush in progress."""
         async with self._flushing:
             if not self._used:
                 return
@@ -273,7 +270,7 @@ class KeyRing(Recurring):
     def _keep(self, digest: bytes, identity: Identity, lasts: float, *, is_use: bool) -> None:
         now = time.monotonic()
         previous = self._drop(digest)
-        # What was found without being used is touched by its first use.
+        # An entry found without a use is touched by its first use.
         touch_after = previous.touch_after if previous else now + TOUCH_SECONDS if is_use else 0.0
         self._cache[digest] = _Cached(identity, now + lasts, touch_after)
         for name in identity.names:
@@ -292,7 +289,7 @@ class KeyRing(Recurring):
         return entry
 
     def _doubt_all(self) -> None:
-        """Ask again for every key before it is believed."""
+        """Invalidate all entries."""
         self._generation += 1
         for entry in self._cache.values():
             entry.until = 0.0

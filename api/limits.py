@@ -1,20 +1,19 @@
-"""Rate limits: so many requests a principal, so many an organization, and so many an address for those without a key.
+"""Rate limits of principals, organizations, and addresses without a key.
 
-An organization makes keys as it likes, so its own limit is the one that holds; that of a principal keeps one of an
-organization from using up what the others need. The keys of one principal count as one, and those of one agent. So do
-the IPv6 addresses of one network, because the owner of one address has 2^64.
+An organization can create any number of keys, so its own limit is the effective one; that of a principal protects the
+other principals of an organization. All keys of a principal or an agent count together, and so do the IPv6 addresses of
+a /64 network.
 
-The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
-requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the
-limit is never passed, and a slice that was not used up when the window ends is lost. A limit of fewer than 200 has
-slices of one and is exact.
+The `limits` library counts, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). For speed a process takes small
+slices of the limit and spends them in memory: the limit is never exceeded, and unused slices are lost at the end of the
+window. A limit below 200 has slices of one and is exact.
 
-Each limit is a policy of the header `RateLimit-Policy`, and `RateLimit` says what is left of it and for how long
-(draft-ietf-httpapi-ratelimit-headers-11). What is left is what the store said with the last slice, less what was spent
-of it since: other processes may have taken more.
+Each limit is a policy in the header `RateLimit-Policy`, and `RateLimit` has its rest and reset time
+(draft-ietf-httpapi-ratelimit-headers-11). The rest is that of the last slice, less requests since: other processes may
+have taken more.
 
-When the store does not answer, requests pass: a limiter that is down must not stop payments. The process says so in
-its log and asks the store again after some seconds.
+If the store does not respond, requests pass, because a failed limiter must not stop payments. The process logs it and
+tries the store again after some seconds.
 """
 
 import ipaddress
@@ -41,12 +40,12 @@ MAX_SLICES = 20_000
 class _Slice:
     left: int
     until: float
-    #: What the store had left in the window, once this slice was taken.
+    #: Rest of the window in the store after taking this slice.
     beyond: int = 0
 
 
 def _slice_size(amount: int) -> int:
-    """The largest divisor of the limit that is at most a hundredth of it, so that slices use it up exactly."""
+    """Return the largest divisor of the limit that is at most a hundredth of it, so that slices fit exactly."""
     return next(size for size in range(max(1, amount // 100), 0, -1) if amount % size == 0)
 
 
@@ -58,7 +57,7 @@ def storage_at(uri: str) -> Storage:
 
 @lru_cache(maxsize=4096)
 def share_of(address: str | None) -> str:
-    """Return what the limit of an address is counted by: an IPv4 address, or the /64 network of an IPv6 one."""
+    """Return the counter of an address: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:
@@ -71,7 +70,7 @@ def share_of(address: str | None) -> str:
 
 
 class Limiter:
-    """Counts requests by name against one limit."""
+    """Counts requests by name against a limit."""
 
     def __init__(self, limit: str, storage: Storage, policy: str = "default") -> None:
         """Take a limit such as `6000/minute`, the store, and the name of the policy in headers."""
@@ -85,7 +84,7 @@ class Limiter:
         self._silent_until = 0.0
 
     def try_fast(self, name: str) -> bool:
-        """Spend one request from memory; False when `hit` has to be awaited."""
+        """Count one request from memory; False if `hit` must be awaited."""
         held = self._slices.get(name)
         if held is None or held.left <= 0 or held.until <= time.time():
             return False
@@ -93,10 +92,10 @@ class Limiter:
         return True
 
     def check(self, name: str) -> None:
-        """Refuse when the limit is known to be used up, without counting anything.
+        """Refuse if the limit is known to be reached, without counting.
 
         Raises:
-            RateLimited: it is; `retry_after` says when the window ends.
+            RateLimited: `retry_after` is the time until the window ends.
         """
         held = self._slices.get(name)
         if held is not None and held.left < 0 and held.until > time.time():
@@ -106,7 +105,7 @@ class Limiter:
         """Count one request.
 
         Raises:
-            RateLimited: the limit is used up; `retry_after` says when the window ends.
+            RateLimited: the limit is reached; `retry_after` is the time until the window ends.
         """
         if self.try_fast(name):
             return
@@ -131,14 +130,14 @@ class Limiter:
         self._keep(name, _Slice(rest + self._size - 1, resets_at, beyond))
 
     def _keep(self, name: str, of: _Slice) -> None:
-        """Remember a slice as the newest one; of too many, the oldest is lost, and the store knows of it still."""
+        """Cache a slice as the newest one; a full cache evicts the oldest, which remains counted in the store."""
         self._slices.pop(name, None)
         self._slices[name] = of
         if len(self._slices) > MAX_SLICES:
             del self._slices[next(iter(self._slices))]
 
     def left(self, name: str) -> str:
-        """Return what is left of the limit, as `RateLimit` has it; all of it where nothing is known."""
+        """Return the rest of the limit for `RateLimit`; all of it if unknown."""
         held, now = self._slices.get(name), time.time()
         if held is None or held.until <= now:
             return f'"{self._name}";r={self._item.amount}'

@@ -1,8 +1,8 @@
-"""Lists: by what they are filtered, which pages they have, and the same as CSV, declared once for all of them.
+"""List endpoints: filters, pages and files, declared once.
 
-A list names its filters (`ListEndpoint`). Its endpoint is given what a request asks of it (`ListRequest`) and returns
-one page. It is answered as JSON or, for `Accept: text/csv`, as every page of it in one file; a list may have JSON Lines
-too. A cursor holds the list, the ids in its path and the filters that it was made for, and is refused with any others.
+A `ListEndpoint` declares filters. Its handler gets a `ListRequest` and returns one page. The response is JSON or, for
+`Accept: text/csv`, a file of all pages; some lists have JSON Lines, too. A cursor is bound to the list, the ids in its
+path and the filters, and is refused with others.
 """
 
 import hashlib
@@ -51,18 +51,18 @@ from repositories.common.listing import ListFilter, ListPage, Position
 
 Row = TypeVar("Row")
 After = Position | None
-#: The items of a page, and the position after which the next one begins; None at the end.
+#: Items of a page, and the position after which the next page begins; None at the end.
 Items = tuple[Sequence[ResponseModel], Position | None]
 Read = Callable[[After, int], Awaitable[Items]]
-#: An endpoint that returns a page of a list. `asked` is one of its parameters.
+#: Handler that returns a page of a list; `asked` is one of its parameters.
 ReadPage = TypeVar("ReadPage", bound=Callable[..., Awaitable[Items]])
 
 
 class Int32(int):
-    """The type of a column that holds whole numbers of 32 bits, in the order of a list."""
+    """Type of a 32-bit integer column in the order of a list."""
 
 
-#: How many values of one filter a request may name.
+#: Maximum number of values of a filter.
 MAX_VALUES = 20
 
 _SHARED: dict[str, Any] = {
@@ -81,12 +81,12 @@ _SHARED: dict[str, Any] = {
 CREATED = ("since", "until")
 AMOUNT = ("currency", "min_amount", "max_amount")
 
-#: What does not name a column of the same name.
+#: Filters that are not columns of the same name.
 _NOT_COLUMNS = frozenset({"since", "until", "organization_id", "min_amount", "max_amount", "q", "status"})
 
 
 def split(value: object) -> object:
-    """Take several values in one parameter, `open,funded`, or one each in several."""
+    """Split a parameter with several values, `open,funded`."""
     if not isinstance(value, list):
         return value
     return [part for text in value for part in (text.split(",") if isinstance(text, str) else [text])]
@@ -103,16 +103,16 @@ def several(of: type[StrEnum], description: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What a request asks of a list, checked: its filters that were given, and the page."""
+    """Checked request of a list: its filters, and the page."""
 
     of: "ListEndpoint"
     given: Mapping[str, Any]
     limit: int
     after: Position | None
-    #: The file that it is written into instead of a page; None for a page.
+    #: Format of the file; None for a page.
     file: FileFormat | None
     written: OwnMetadata
-    #: What a cursor of this list is good for.
+    #: Scope of the cursor.
     scope: str
     #: Raises once the key of the request has ended.
     check: Callable[[], Awaitable[None]]
@@ -128,12 +128,12 @@ class ListRequest:
         return self.given.get(name)
 
     def wanted(self, org_id: str | None, *, without: Sequence[str] = (), **named: str) -> ListFilter:
-        """Return what a repository lists.
+        """Return the filter for the repository.
 
         Args:
-            org_id: whose rows; None for all that the session sees.
-            without: filters that the endpoint reads itself.
-            named: the columns of filters that have another name there.
+            org_id: the owner of the rows; None for all that the session sees.
+            without: filters that the handler applies itself.
+            named: columns of filters with another name.
         """
         given, currency = self.given, self.given.get("currency") or self.of.currency
         skipped = {*_NOT_COLUMNS, *without}
@@ -158,13 +158,13 @@ class ListRequest:
         wanted: ListFilter,
         show: Callable[[Row], ResponseModel],
     ) -> Items:
-        """Return the rows of a repository's page.
+        """Return the items of a repository's page.
 
         Args:
             transaction: that the page is read in.
-            page: takes the session and what is wanted.
-            wanted: by the caller.
-            show: makes an item of a row.
+            page: the repository's function.
+            wanted: the filter.
+            show: converts a row to an item.
         """
         async with transaction as session:
             return items_of(await page(session, wanted), show)
@@ -172,11 +172,11 @@ class ListRequest:
     async def answer(
         self, read: Read, *, within: Callable[[list[Any], str | None], ResponseModel] | None = None
     ) -> Response:
-        """Answer with a page as JSON, or with all pages from the cursor on as a file.
+        """Return a page as JSON, or all pages from the cursor on as a file.
 
         Args:
             read: returns a page.
-            within: makes the answer of the items and the next cursor, where it has more than these.
+            within: builds a response with more than items and cursor.
         """
         if self.file is not None:
 
@@ -191,7 +191,7 @@ class ListRequest:
 
 
 class ListEndpoint:
-    """One list: what it shows, in which order, and by what it is filtered."""
+    """Declaration of a list endpoint: schema, order and filters."""
 
     def __init__(
         self,
@@ -211,16 +211,15 @@ class ListEndpoint:
         Args:
             name: of its file, and in its cursors.
             view: the schema of an item; its fields are the columns of the file.
-            filters: the names of shared ones.
-            order: the columns of its order: the prefix of an id, `UUID`, `datetime`, `date`, `int` or
-                `Int32`.
-            status: the states that it is filtered by.
-            currency: what all its amounts are in, where there is only one.
+            filters: names of shared filters.
+            order: the types of the order's columns: the prefix of an id, `UUID`, `datetime`, `date`, `int` or `Int32`.
+            status: the states of the filter.
+            currency: the only currency of its amounts, if any.
             has_metadata: whether it is filtered by external ids and metadata.
-            has_json_lines: whether it is answered as JSON Lines too.
-            lines: the columns of its file and the cells of an item, where they are not the fields of the schema.
-            own: the annotated types of parameters that it alone has; None is their default, and False that of a bool.
-                What may not be None is required.
+            has_json_lines: whether JSON Lines are available.
+            lines: columns of its file and cells of an item, if they differ from the fields of the schema.
+            own: annotated types of its own parameters. The default is None, or False for a bool; a type without None is
+                required.
         """
         self.name, self.view, self.currency = name, view, currency
         self.page = Page[view]  # type: ignore[valid-type]
@@ -235,9 +234,9 @@ class ListEndpoint:
     def get(
         self, router: APIRouter, path: str, *refusals: type[DomainError], **options: Any
     ) -> Callable[[ReadPage], ReadPage]:
-        """Declare the operation that answers with the list.
+        """Register the operation of the list.
 
-        The endpoint returns the page after `asked.after`, of at most `asked.limit` items. For a file it is called for
+        The handler returns the page after `asked.after`, of at most `asked.limit` items. For a file it is called for
         each page.
 
         Args:
@@ -294,7 +293,7 @@ class ListEndpoint:
 
     @property
     def filtered(self) -> Any:
-        """The dependency that reads and checks the filters alone, for what is counted of the whole list."""
+        """Return the dependency on the checked filters only, for summaries of the list."""
         return self._dependency()
 
     def _dependency(self, *paging: inspect.Parameter) -> Any:
@@ -339,7 +338,7 @@ class ListEndpoint:
         return tuple(_checked(value, kind) for value, kind in zip(values, self.order, strict=True))
 
     def _scope(self, given: Mapping[str, Any], written: OwnMetadata, path: Mapping[str, Any]) -> str:
-        """Name the list, the ids in its path and the filters: a cursor of others would skip some of what is wanted."""
+        """Return the scope of a cursor: list, ids in the path and filters."""
         filters = {name: sorted(value) if isinstance(value, list) else value for name, value in given.items()}
         named = [written.external_id, dict(written.metadata)]
         # Without a path nothing is added, so that cursors that were given out stay good.
@@ -364,12 +363,12 @@ def items_of(found: ListPage[Row], show: Callable[[Row], ResponseModel]) -> Item
 def items_up_to(
     rows: Sequence[Any], limit: int, show: Callable[[Any], ResponseModel], position: Callable[[Any], Position]
 ) -> Items:
-    """Return how `limit` rows are shown, of one more that says whether this is the end."""
+    """Convert `limit` rows to items; one more row means that there is a next page."""
     return [show(row) for row in rows[:limit]], position(rows[limit - 1]) if len(rows) > limit else None
 
 
 def _default_of(kind: Any) -> Any:
-    """Return what a parameter of an annotated type is where it is left out; one that may not be None is required."""
+    """Return the default of a parameter; required if its type does not allow None."""
     if kind.__origin__ is bool:
         return False
     return None if NoneType in get_args(kind.__origin__) else inspect.Parameter.empty
@@ -405,7 +404,7 @@ def _checked(value: Any, kind: str | type) -> Any:
 
 
 def _check(given: Mapping[str, Any], currency: str | None) -> None:
-    """Refuse filters that nothing can satisfy, or that mean nothing alone."""
+    """Refuse contradictory or incomplete filters."""
     since, until = given.get("since"), given.get("until")
     if since is not None and until is not None and since > until:
         raise Invalid("from must not be after to.", extra={"field": "from"})

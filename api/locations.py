@@ -1,4 +1,4 @@
-"""Where to read what a request has made: `Location`, the path of the request and the name of what it made."""
+"""`Location` headers: the URL of a created object."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _STATE = "names_of_made"
 
 
 def id_parameters(paths: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return the parameter that names what is made, by each path where something is: `POST` there, `GET` below it.
+    """Return the id parameter of created objects by path: paths with `POST`, and `GET` below them.
 
     Args:
         paths: the methods of each path, in lower case.
@@ -24,11 +24,11 @@ def id_parameters(paths: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def location(request: Request, made: Mapping[str, Any]) -> str | None:
-    """Return where the answer to a request can be read again; None if that is nowhere.
+    """Return the URL of the object in a response; None without one.
 
     Args:
-        request: that has made something.
-        made: the answer, with an `id`, or the member that the path below is named after.
+        request: the creating request.
+        made: the response with an `id`, or the member named like the path parameter.
     """
     names = getattr(request.app.state, _STATE, None)
     if names is None:

@@ -1,4 +1,4 @@
-"""Small work that every web process does now and then; harmless when several do it at once."""
+"""Periodic deletions of every web process, safe to run concurrently."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,26 +20,26 @@ from services.books import exchange_rate
 log = structlog.get_logger("bursar.api")
 
 KEEP_SETTLED = timedelta(days=30)
-#: Until a provider's messages can no longer be disputed; see `domain/privacy/tables.py`.
+#: Retention until a provider's messages can no longer be disputed; see `domain/privacy/tables.py`.
 KEEP_PAYLOADS = timedelta(days=548)
 EVERY_SECONDS = 3600.0
-#: How many rows are forgotten by one statement, which has a few seconds.
+#: Rows deleted by one statement, which is limited to a few seconds.
 PAGE = 5_000
 
 
 class _Page(Protocol):
-    """Forgets a page of what is older than a moment, and returns how much."""
+    """Deletes a page of rows older than a time, and returns their number."""
 
     async def __call__(self, session: AsyncSession, moment: datetime, /, *, limit: int) -> int: ...
 
 
 class Maintenance(Recurring):
-    """Forgets idempotency keys, settled notes of commands, sessions, and deleted addresses after 30 days; once an hour.
+    """Deletes expired idempotency keys, command notes, sessions and addresses after 30 days, once an hour.
 
-    What webhooks said is forgotten 18 months after they were handled.
+    Payloads of webhooks are deleted 18 months after they were handled.
 
-    It also notes the price of a credit, in every currency that has a rate, and the value of a granted one; the settings
-    may have changed.
+    It also records the price of a credit in every currency with a rate, and the value of a granted credit, because
+    settings may have changed.
     """
 
     def __init__(self, database: Database, price: CreditPrice, granted: CreditPrice) -> None:
@@ -47,7 +47,7 @@ class Maintenance(Recurring):
         self._price, self._granted = price, granted
 
     async def run_once(self) -> int:
-        """Do one round, and return how many keys it forgot."""
+        """Run one round, and return the number of deleted keys."""
         now = datetime.now(UTC)
         before = now - KEEP_SETTLED
         async with self._database.platform() as session:

@@ -1,7 +1,7 @@
-"""External ids and metadata over HTTP: in bodies and answers, as filters of lists, and how they are changed.
+"""External ids and metadata over HTTP: in bodies and responses, as filters, and their changes.
 
-A change says for which version of the object it was made, in the header `If-Match`; answers have that version as their
-`ETag`. So of two that change what both have read, the second hears of it.
+A change has the expected version of the object in `If-Match`; responses have the version as `ETag`. So the second of
+two concurrent changes is refused.
 """
 
 import re
@@ -37,7 +37,7 @@ from models.tenants.metadata import ObjectMetadata
 from repositories.tenants import metadata as written
 from services.tenants.metadata import ObjectChange, change, version_of
 
-#: Values of metadata that one list is narrowed by.
+#: Maximum number of metadata filters of a list.
 MAX_FILTERS = 10
 _FILTER = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 _ETAG = re.compile(r'(W/)?"([^"]*)"')
@@ -70,7 +70,7 @@ ExternalId = Annotated[
     JsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID, "examples": ["customer-1042"]}),
 ]
 Metadata = Annotated[dict[str, str], BeforeValidator(_metadata), JsonSchema(_PAIRS)]
-#: Judged when it is merged with what is there.
+#: Checked when it is merged with the present metadata.
 MetadataChange = Annotated[
     dict[str, Any] | None,
     BeforeValidator(_metadata_change),
@@ -131,12 +131,12 @@ def shown(own: ObjectMetadata | None) -> dict[str, Any]:
 async def visible_metadata(
     session: AsyncSession, actor: Actor, objects: Mapping[str, str]
 ) -> dict[str, ObjectMetadata]:
-    """Return what an actor sees written on objects, by their ids: a tenant what is its own, operators all.
+    """Return the external ids and metadata that an actor sees, by object id: a tenant its own, operators all.
 
     Args:
         session: of the actor.
-        actor: who reads.
-        objects: the id of each object, and the organization whose ids and metadata operators are shown.
+        actor: the reader.
+        objects: the id of each object, and the owner of the external id and metadata shown to operators.
     """
     if actor.is_platform and not actor.may(Permission.INSPECT):
         return {}
@@ -167,9 +167,9 @@ async def _wanted(
 
 
 _wanted.__dict__["query_family"] = "metadata"
-#: What a list is narrowed to. The list's route says `openapi_extra=METADATA_FILTER`.
+#: Filters of a list; its route needs `openapi_extra=METADATA_FILTER`.
 MetadataFilterDep = Annotated[OwnMetadata, Depends(_wanted)]
-#: The parameters `metadata[key]=value`, whose names FastAPI does not know.
+#: OpenAPI of the parameters `metadata[key]=value`, whose names FastAPI cannot declare.
 METADATA_FILTER: dict[str, Any] = {
     "parameters": [
         {
@@ -189,7 +189,7 @@ METADATA_FILTER: dict[str, Any] = {
     ]
 }
 
-#: Marks the header as required in the OpenAPI document: without it the answer is a 428 of our own.
+#: Marks the header as required in the OpenAPI document; its absence is our own 428.
 _REQUIRED: dict[str, JsonValue] = {"x-required": True}
 
 
@@ -201,7 +201,7 @@ def _parsed(if_match: str | None) -> Precondition | None:
     parts = [_ETAG.fullmatch(part.strip()) for part in if_match.split(",", _MAX_ETAGS)]
     if not all(parts):
         raise Invalid('If-Match must be an ETag, such as "3", or *.', extra={"field": "If-Match"})
-    # Weak tags match nothing here, and neither do those that are none of ours.
+    # Weak and unknown tags never match.
     strong = (part[2] for part in parts if part is not None and part[1] is None)
     return Precondition(frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdecimal() and len(tag) < 19))
 
@@ -216,21 +216,21 @@ def _precondition(description: str, *, is_required: bool) -> Any:
 
 
 _READ = "The `ETag` of the object as you have read it, or `*` for any version. Required here."
-#: None if the request does not say for which version it was made; give it to `required_precondition`.
+#: Precondition, None without one; pass it to `required_precondition`.
 PreconditionDep = Annotated[Precondition | None, _precondition(_READ, is_required=True)]
 _CHANGED = (
     "The `ETag` of the object as you have read it. If it has changed since, the request is refused. Without it, any "
     "version is replaced."
 )
-#: The same for operations that were released without the header, so none of them can come to require it.
+#: Precondition of operations released without the header, which must stay optional.
 GivenPreconditionDep = Annotated[Precondition | None, _precondition(_CHANGED, is_required=False)]
 
 
 def required_precondition(expected: Precondition | None) -> Precondition:
-    """Return for which versions a change was made, once its sender is known to be allowed to make it.
+    """Return the precondition of a change, after its authorization.
 
     Raises:
-        PreconditionMissing: it does not say.
+        PreconditionMissing: there is none.
     """
     if expected is None:
         raise PreconditionMissing(
@@ -240,7 +240,7 @@ def required_precondition(expected: Precondition | None) -> Precondition:
 
 
 async def read_own(deps: Deps, actor: Actor, object_id: str, org_id: str) -> ObjectMetadata | None:
-    """Return what an actor sees written on one object, in one round trip; see `visible_metadata`."""
+    """Return the external id and metadata that an actor sees, in one round trip; see `visible_metadata`."""
     viewer = actor.org_id
     if viewer is not None:
         return await deps.pool.read(lambda pool: written.read(pool, object_id, viewer, tenant=True))
@@ -255,13 +255,13 @@ def tagged(response: Response, own: ObjectMetadata | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataTarget:
-    """An object of which a request changes what is written on it.
+    """Object whose external id and metadata a request changes.
 
     Attributes:
-        noun: as its events are called.
-        org_id: whose ids and metadata operators change; a tenant changes its own.
-        lock: keeps others from changing the object until the transaction ends.
-        show: makes the answer of what is written on it then.
+        noun: the prefix of its events.
+        org_id: the owner for changes by operators; a tenant changes its own.
+        lock: locks the object until the transaction ends.
+        show: builds the response.
     """
 
     noun: str
@@ -279,11 +279,11 @@ async def update(
     body: MetadataUpdate,
     target: MetadataTarget,
 ) -> Response:
-    """Change what is written on an object that the actor sees, and may make objects like it.
+    """Change external id and metadata of an object that the actor sees and may create.
 
     Raises:
-        PreconditionMissing: the request does not say for which version.
-        Invalid: metadata cannot be kept.
+        PreconditionMissing: the request has no expected version.
+        Invalid: the metadata is not valid.
     """
     wanted = ObjectChange(
         noun=target.noun,

@@ -1,8 +1,7 @@
-"""The edge of the API: one plain ASGI middleware that every request passes, so it does little and does it once.
+"""ASGI middleware of every request.
 
-It names the request (`X-Request-Id`, the client's own when it is well-formed and no card number), refuses bodies that
-are too long and addresses with a card number in them, answers for handlers that broke, and counts, times and logs the
-request when it ends.
+It assigns the request id (`X-Request-Id`, the client's if well-formed and not a card number), refuses long bodies and
+URLs with card numbers, handles uncaught exceptions, and counts, times and logs the request.
 """
 
 import asyncio
@@ -25,15 +24,15 @@ from runtime.metrics import ApiMetrics, route_template
 log = structlog.get_logger("bursar.http")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-#: Paths that probes and scrapers ask for all day; they are counted and not logged.
+#: Paths of probes and scrapers, which are counted and not logged.
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-#: How much of a body that is too long is read before it is refused, in bodies of the allowed length, and for how long.
+#: Limits of reading the rest of a refused body: in multiples of the allowed length, and in seconds.
 DRAINED_BODIES = 8
 DRAIN_SECONDS = 5.0
 
 
 class Edge:
-    """Wraps the app; see the module."""
+    """Middleware; see the module."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, metrics: ApiMetrics) -> None:
         self._app = app
@@ -80,7 +79,7 @@ class Edge:
             self._end(scope, status, time.perf_counter() - started, counted=counted)
 
     def _headers(self, scope: Scope) -> tuple[str, int, bool]:
-        """Return the request's id, its declared length and whether it comes in chunks of no declared length."""
+        """Return the request id, the declared length, and whether the body is chunked."""
         request_id, length, chunked = "", 0, False
         for name, value in scope["headers"]:
             if name == b"content-length":
@@ -130,7 +129,7 @@ class Edge:
 
 
 def _limits(counted: Sequence[tuple[Limiter, str]]) -> list[tuple[bytes, bytes]]:
-    """Return the headers of the limits that a request counted against; none if there were none."""
+    """Return the headers of the rate limits of a request."""
     if not counted:
         return []
     return [
@@ -140,9 +139,9 @@ def _limits(counted: Sequence[tuple[Limiter, str]]) -> list[tuple[bytes, bytes]]
 
 
 async def _read_on(receive: Receive, limit: int) -> None:
-    """Throw a refused body away, up to a limit of bytes and time.
+    """Discard a refused body, up to a limit of bytes and time.
 
-    A connection that is closed on unread bytes is reset, and most clients then lose the answer that was on its way.
+    A connection closed with unread bytes is reset, and most clients then lose the response.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):

@@ -1,9 +1,8 @@
-"""The OpenAPI document: what clients are generated from, so its names are as stable as its paths.
+"""OpenAPI document, the source of generated clients: its names are as stable as its paths.
 
-An operation is `tag.verb`: the tag is the last one of its route and names a resource, the verb is what its handler's
-name says beside that resource. `list_api_keys` of `api_keys` is `api_keys.list`. A route says `operation_id="…"` where
-its handler's name gives no good verb. Of several paths with one handler all but one are `deprecated`: those are the
-`aliases`, in a tag of their own at the end.
+An operation is `tag.verb`: the tag is the last one of its route and names a resource, the verb is the handler's name
+without the resource. `list_api_keys` of `api_keys` is `api_keys.list`. A route sets `operation_id="…"` for another
+verb. Of several paths of one handler all but one are `deprecated`, with the tag `aliases`.
 """
 
 import json
@@ -20,41 +19,41 @@ from api.v1.events.schemas import webhooks
 
 ALIASES = "aliases"
 
-#: Every tag, in the order of the document.
+#: Tags in the order of the document.
 TAGS: dict[str, str] = {
-    "organizations": "Tenants: who pays, who is paid, whose keys and contacts these are.",
+    "organizations": "Tenants, which pay and are paid, and which have keys and contacts.",
     "api_keys": "Keys of principals, each with a role; a secret is shown once.",
-    "sessions": "Signing in: sessions that stand in for keys, and who is asking.",
+    "sessions": "Signing in: sessions instead of keys, and the caller's identity.",
     "principals": "Who can act for an organization; people are invited by mail, and sign in by mail.",
     "session_links": "Links that open a session for another person.",
-    "cards": "Cards that agents pay with, and what merchants have taken.",
-    "departments": "Parts of an organization whose spending is counted and limited by itself.",
-    "projects": "Projects, their deployments, and the slots that deployments take.",
+    "cards": "Cards that agents pay with, and their payments.",
+    "departments": "Parts of an organization whose spending is counted and limited separately.",
+    "projects": "Projects, their deployments, and the slots that deployments use.",
     "agents": "Agents that work for pay, and the organizations that own them.",
     "contracts": "Jobs that are awarded to an agent: price, signatories, deadlines, milestones.",
     "escrows": "Money of a contract that is held until the work is released, refunded, split or cancelled.",
-    "tasks": "What waits for the caller to act, by its deadline.",
-    "billing": "What an organization has, and every movement of it.",
+    "tasks": "Work that waits for the caller, by its deadline.",
+    "billing": "The balances of an organization, and every movement of them.",
     "credits": "Granting, holding and using credits.",
     "grants": "Credits that were granted, with ids and metadata of your own.",
-    "costs": "What an action costs in credits.",
-    "auto_topups": "Credits that are bought by themselves when few are left.",
-    "budgets": "What agents may spend, in pools, and what they read of it.",
+    "costs": "Prices of actions in credits.",
+    "auto_topups": "Credits that are bought automatically when few are left.",
+    "budgets": "Pools of money that agents may spend.",
     "allocations": "How budgets of projects are divided among their agents, night by night.",
-    "trials": "Amounts that agents get in stages, as long as what they show is not below a bar.",
+    "trials": "Amounts that agents get in stages, as long as their results are not below a bar.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
-    "purchase_orders": "What agents want to buy outside, what was decided, and what they paid.",
+    "purchase_orders": "Purchases that agents want to make outside, the decisions on them, and their payments.",
     "payment_policies": "Rules by which agents buy outside: free first, methods, vendors, caps, approval.",
     "free_options": "The catalogue of free options that agents look at before they buy.",
-    "purchase_methods": "What an organization pays with outside, as it declares it.",
-    "secrets": "Values that are used and not seen: stored, opened, destroyed, and who asked for them.",
+    "purchase_methods": "Methods with which an organization pays outside, as it declares them.",
+    "secrets": "Values that are used without being shown, and the log of access to them.",
     "secret_grants": "Who may use or read secrets, where, and how often.",
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
-    "routing": "Which model or agent takes a call, by which odds, and what came of it.",
-    "economics": "The log of what agents bought, used, earned and were refused, and what models cost and bring.",
+    "routing": "The choice of a model or agent for a call, its probabilities, and the outcomes.",
+    "economics": "The log of agents' purchases, usage, earnings and refusals, and the costs and value of models.",
     "results": "How well the work of runs and tasks turned out.",
-    "revenue": "What agents brought in, how it is shared, and what they return on what they cost.",
+    "revenue": "Revenue of agents, how it is shared, and its return on their costs.",
     "exports": "Many rows, written into files in the background.",
     "exchange_rates": "Rates by which limits in one currency count spending in another.",
     "payments": "Payments by card, bank, PayPal or coins, and their refunds.",
@@ -62,51 +61,51 @@ TAGS: dict[str, str] = {
     "credit_packages": "Packages of credits with prices of their own.",
     "chargebacks": "Payments that a payer disputes at the bank, and the answers to that.",
     "customers": "The organization as a customer of the payment provider.",
-    "payment_methods": "What an organization pays with.",
+    "payment_methods": "Methods with which an organization pays.",
     "plans": "Plans that can be subscribed to.",
-    "entitlements": "What the organization's plan allows.",
+    "entitlements": "The limits of the organization's plan.",
     "subscriptions": "The subscription of an organization to a plan.",
     "billing_profile": "Name, address and tax numbers for invoices.",
     "billing_terms": "How an organization is billed: currency, days, time to pay.",
     "tax_rates": "Rates of tax by country and region.",
     "invoices": "Invoices, their lines, documents, payments and credit notes.",
-    "invoice_items": "What the next invoice will bill beside the plan and usage.",
+    "invoice_items": "Items of the next invoice besides the plan and usage.",
     "billing_runs": "Runs that invoice every organization for a period.",
-    "marketplace": "Agents for sale, and the library of what was bought.",
-    "pricing": "What an agent's work costs now, and quotes that hold a price.",
+    "marketplace": "Agents for sale, and the library of purchased ones.",
+    "pricing": "Current prices of agents' work, and quotes that keep a price.",
     "pricing_rules": "Rules that change prices by demand, reputation, time or volume.",
-    "reputation": "Scores of agents and clients, the evidence behind them, and what they allow.",
-    "referrals": "Organizations that another one brought, and what that earns.",
-    "creators": "What creators have earned by their agents.",
-    "connected_accounts": "Where a creator is paid out to.",
+    "reputation": "Scores of agents and clients, their evidence, and the levels that they give.",
+    "referrals": "Organizations that another one referred, and the credits for that.",
+    "creators": "Earnings of creators by their agents.",
+    "connected_accounts": "Accounts to which creators are paid out.",
     "earnings": "Credits that agents earned, and turning them into credits to spend.",
     "payouts": "Earnings that are paid out.",
     "statements": "Monthly statements of creators.",
     "events": "Every fact, as an event of one outbox.",
-    "changes": "What has changed since the last read, now and as a stream.",
+    "changes": "Changes since the last read, as marks and as a stream.",
     "webhook_endpoints": "Addresses of tenants that events are sent to, signed.",
-    "notifications": "Messages to people, their channels, and what each person wants of them.",
+    "notifications": "Messages to people, their channels, and each person's choices.",
     "notification_defaults": "How soon each role is notified of each type by default.",
-    "mail_suppressions": "Addresses that take no mail.",
+    "mail_suppressions": "Addresses that get no mail.",
     "alerts": "Cases that need a person's attention.",
     "alert_rules": "When an alert is raised, and who is called.",
     "reports": "Figures of each day, week, month or quarter, as files.",
-    "approvals": "Acts that a second operator has to approve.",
+    "approvals": "Actions that a second operator has to approve.",
     "audit": "Who changed what.",
     "reconciliation": "Our books compared with the providers'.",
     "accounting": "Trial balance, profit and loss, balance sheet, journal.",
     "series": "Figures over time, for charts.",
-    "analytics": "Metrics by time and dimension, forecasts, advice, and how one compares.",
-    "names": "What objects are called, by their ids.",
+    "analytics": "Metrics by time and dimension, forecasts, advice, and comparisons.",
+    "names": "Names of objects, by their ids.",
     "search": "Finding by id, external id, number or name, and where a customer's money is.",
-    "webhooks": "What providers send here.",
-    "health": "Whether the process lives and can serve.",
+    "webhooks": "Webhooks that providers send here.",
+    "health": "Liveness, readiness and metrics of the process.",
     ALIASES: "Older paths of operations, for clients that were written for them. New clients use the others.",
 }
 
 
 def operation_id(route: APIRoute) -> str:
-    """Name a route's operation, unless the route does so itself."""
+    """Return the operation id of a route, unless the route sets it."""
     tag = str(route.tags[-1])
     if tag == ALIASES:
         (method,) = route.methods or {""}
@@ -119,7 +118,7 @@ def _words(*parts: str) -> str:
 
 
 def _verb(name: str, tag: str) -> str:
-    """Leave the resource out of a handler's name: `create_api_key` creates, `get_invoice_pdf` gets a PDF."""
+    """Return a handler's name without the resource: `create` for `create_api_key`, `get_pdf` for `get_invoice_pdf`."""
     for noun in (tag, tag.rpartition("_")[2]):
         singular = f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
         rest = re.sub(rf"_(?:{noun}|{singular})(?![a-z])", "", name)
@@ -129,12 +128,12 @@ def _verb(name: str, tag: str) -> str:
 
 
 def tag_of(tags: Sequence[object], *, is_alias: bool) -> str:
-    """Return the one tag of a route: the last that is named, and `aliases` where the path is not the first choice."""
+    """Return the tag of a route: the last one, or `aliases` for an alternative path."""
     return ALIASES if is_alias else str(tags[-1])
 
 
 def install(app: FastAPI, server: str) -> None:
-    """Have the app serve the completed document, which names the server that clients call."""
+    """Install the completed document, with the server's URL."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -160,10 +159,10 @@ _SCHEMAS = "#/components/schemas/"
 
 
 def name_by_titles(document: dict[str, Any]) -> None:
-    """Call each schema by its title, which is its class: pydantic writes `Page_EscrowView_` for an `EscrowPage`.
+    """Rename each schema to its title, the class name: pydantic's name of `EscrowPage` is `Page_EscrowView_`.
 
     Raises:
-        ValueError: two schemas would have one name. A client that is generated would have one of them only.
+        ValueError: two schemas have the same title.
     """
     schemas = document["components"]["schemas"]
     names = {name: str(schema.get("title", name)) for name, schema in schemas.items()}
@@ -179,9 +178,9 @@ def name_by_titles(document: dict[str, Any]) -> None:
 
 
 def _leave_out_defaults(document: dict[str, Any]) -> None:
-    """Say the defaults of bodies in words only: a generated client sends what is declared, where nothing was meant.
+    """Move defaults of bodies to descriptions, because generated clients send declared defaults.
 
-    A field that is sent counts as chosen, and can be refused beside others (`hosted` without `provider`).
+    A sent field counts as chosen, and can be refused in combination (`hosted` without `provider`).
     """
     bodies = [
         operation["requestBody"]
@@ -197,7 +196,7 @@ def _leave_out_defaults(document: dict[str, Any]) -> None:
 
 
 def _leave_out_null(document: dict[str, Any]) -> None:
-    """Say of no parameter that it can be null: in a query or a header nothing can, it is left out."""
+    """Remove null from parameters, which are left out instead."""
     for methods in document["paths"].values():
         for parameter in (each for operation in methods.values() for each in operation.get("parameters", ())):
             schema = parameter["schema"]
@@ -208,7 +207,7 @@ def _leave_out_null(document: dict[str, Any]) -> None:
 
 
 def _reached(nodes: list[Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every object below the nodes, and below the schemas that they name."""
+    """Yield every object below the nodes, and below referenced schemas."""
     waiting, seen = list(nodes), set[str]()
     while waiting:
         for node in _objects(waiting.pop()):
@@ -219,7 +218,7 @@ def _reached(nodes: list[Any], schemas: dict[str, Any]) -> Iterator[dict[str, An
                 waiting.append(schemas[name])
 
 
-#: What a schema holds that is no schema, though it may look like one.
+#: Members of a schema whose values are not schemas.
 _VALUES = frozenset({"default", "example", "examples", "enum", "const"})
 
 

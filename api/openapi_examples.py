@@ -1,4 +1,4 @@
-"""Examples of good answers in the OpenAPI document: what tests sent and got, which `examples.json` has.
+"""Examples of successful responses in the OpenAPI document, recorded by tests in `examples.json`.
 
 `tests/support/recorded.py` records it. A test fails where an example is missing or does not fit its schema.
 """
@@ -13,13 +13,13 @@ FILE = Path(__file__).with_name("examples.json")
 
 @cache
 def recorded() -> dict[str, dict[str, Any]]:
-    """Return by operation and status, such as `escrows.fund 200`, the `path`, `query` and `body`, and the `answer`."""
+    """Return `path`, `query`, `body` and `answer` by operation and status, such as `escrows.fund 200`."""
     found: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
     return found
 
 
 def add(document: dict[str, Any]) -> None:
-    """Give each good answer in JSON its example, where it has none."""
+    """Add examples to successful JSON responses without one."""
     for methods in document["paths"].values():
         for operation in methods.values():
             for status, response in operation["responses"].items():

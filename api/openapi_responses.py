@@ -1,8 +1,8 @@
-"""How the OpenAPI document says what comes back: shared refusals once, the codes of each operation, and the headers.
+"""Responses in the OpenAPI document: shared refusals, the codes of each operation, and headers.
 
-A refusal that many operations share is a component; the others stand with their operation. The schema of each is
-`Problem` with an enum of `code` beside the reference: whoever checks answers against the document sees the codes, and
-a generated client reads a plain `Problem`, so that a code it does not know yet is no failure.
+Refusals of many operations are components; others are inline. The schema of each is `Problem` with an enum of `code`
+next to the reference: validators see the codes, and generated clients parse a plain `Problem`, so that unknown codes do
+not fail.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from api.locations import id_parameters
 
 Json = dict[str, Any]
 
-#: Refusals that are components, by status and codes.
+#: Components by status and codes.
 _SHARED: dict[tuple[str, frozenset[str]], str] = {
     ("400", frozenset({"request.invalid"})): "Malformed",
     ("400", frozenset({"request.invalid", "idempotency.missing"})): "MalformedOrKeyMissing",
@@ -46,7 +46,7 @@ _SHARED: dict[tuple[str, frozenset[str]], str] = {
         frozenset({"service.unavailable", "provider.unavailable", "tax.service_unavailable"}),
     ): "ProviderOrTaxServiceUnavailable",
 }
-#: Statuses of refusals that can pass. A 409 can when the code is `idempotency.in_flight`.
+#: Statuses of temporary refusals; a 409 is one with the code `idempotency.in_flight`.
 _WITH_RETRY_AFTER = frozenset({"409", "429", "503"})
 _CONDITION = "if-match"
 _KEY = "idempotency-key"
@@ -119,12 +119,12 @@ _HEADERS: dict[str, Json] = {
     },
 }
 
-#: Spends, whose answers say what is left of a budget.
+#: Spends, whose responses have the rest of a budget.
 _BUDGETED = {"credits.use", "credits.reserve"}
 
 
 def complete(document: Json) -> None:
-    """Share refusals and examples, list the codes and declare the headers, in place."""
+    """Share refusals and examples, list codes and declare headers, in place."""
     components = document["components"]
     examples: dict[str, Json] = components.setdefault("examples", {})
     responses: dict[str, Json] = components.setdefault("responses", {})
@@ -184,7 +184,7 @@ def _headers_of(status: str, response: Json) -> list[str]:
 
 
 def _with_codes(status: str, response: Json, examples: dict[str, Json]) -> Json:
-    """Put the codes of a refusal beside its schema, and its examples where all operations find them."""
+    """Add the codes of a refusal to its schema, and share its examples."""
     media = response["content"][MEDIA_TYPE]
     codes = sorted(media["examples"])
     media["schema"] = {**_ref("schemas", "Problem"), "properties": {"code": {"enum": codes}}}

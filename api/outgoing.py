@@ -1,4 +1,4 @@
-"""Answers that cost memory or work: an organization has few of them at once, each until its client has read it."""
+"""Concurrency limits of expensive responses, each counted until the client has read it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -11,13 +11,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from domain.common.errors import RateLimited
 
-#: How long a client may take to read an answer before its connection is cut.
+#: Time limit for a client to read a response, before its connection is closed.
 READ_WITHIN = timedelta(minutes=2)
-#: How long a client may take to read the next part of an answer of any length.
+#: Time limit for a client to read the next part of a streamed response.
 PART_WITHIN = timedelta(seconds=30)
-#: How many bytes are given to the server at a time; it takes more once the client has read most of them.
+#: Bytes passed to the server at a time; it accepts more once the client has read most of them.
 _PART = 65_536
-#: The extension of a scope that closes its connection at once (see `server.Protocol`).
+#: ASGI extension that closes the connection at once (see `server.Protocol`).
 CUT = "bursar.cut"
 
 
@@ -28,22 +28,22 @@ class _Held:
 
 
 class Slots:
-    """Counts what an organization has under way in this process."""
+    """Counts concurrent responses of each organization in this process."""
 
     def __init__(self, most: int, refusal: str) -> None:
-        """Take how many there are for each organization, and the sentence that refuses one more."""
+        """Take the maximum for each organization, and the text of the refusal."""
         self._most = most
         self._refusal = refusal
         self._held: dict[str, _Held] = {}
 
     @contextmanager
     def hold(self, org_id: str) -> Iterator[asyncio.Lock]:
-        """Hold a slot of an organization; yields the lock for what its holders do one at a time, such as computing.
+        """Hold a slot of an organization; yield a lock for serial work of its holders, such as computing.
 
-        Give the slot to an `HeldResponse` for it to last until the answer is out.
+        Pass the slot to a `HeldResponse` to hold it until the response is sent.
 
         Raises:
-            RateLimited: all its slots are held.
+            RateLimited: all its slots are in use.
         """
         held = self._held.setdefault(org_id, _Held())
         if held.count >= self._most:
@@ -59,9 +59,9 @@ class Slots:
 
 @asynccontextmanager
 async def _read_in_time(scope: Scope, seconds: float) -> AsyncIterator[None]:
-    """Limit the time of sending, and close the connection of a client that does not read.
+    """Limit the time of sending, and close the connection of a slow client.
 
-    Left to itself the server keeps it until the client has read what is written, which it may never do.
+    Otherwise the server keeps it until the client has read the response.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -73,7 +73,7 @@ async def _read_in_time(scope: Scope, seconds: float) -> AsyncIterator[None]:
 
 
 class HeldResponse(Response):
-    """An answer that keeps what it holds until it is out, and cuts a client that does not read it."""
+    """Response that holds resources until it is sent, and disconnects slow clients."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class HeldResponse(Response):
         media_type: str = "application/json",
         read_within: timedelta = READ_WITHIN,
     ) -> None:
-        """Take the whole body, what to close after it is sent (`AsyncExitStack.pop_all`), and the time for that."""
+        """Take the whole body, the resources to close after sending (`AsyncExitStack.pop_all`), and the time limit."""
         super().__init__(content, headers=headers, media_type=media_type)
         self._held = held
         self._read_within = read_within.total_seconds()
@@ -99,7 +99,7 @@ class HeldResponse(Response):
 
 
 class HeldStream(StreamingResponse):
-    """An answer of any length that keeps what it holds until it is out, and cuts a client that stops reading it."""
+    """Streamed response that holds resources until it is sent, and disconnects slow clients."""
 
     def __init__(
         self,
@@ -110,13 +110,13 @@ class HeldStream(StreamingResponse):
         media_type: str,
         part_within: timedelta = PART_WITHIN,
     ) -> None:
-        """Take the parts, what to close after the last one, and the time for each to be read."""
+        """Take the parts, the resources to close after the last one, and the time limit of each part."""
         super().__init__(content, headers=headers, media_type=media_type)
         self._held = held or AsyncExitStack()
         self._part_within = part_within.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; one that is not read ends as one whose client has left."""
+        """Send the response; a slow client is treated as a disconnected one."""
 
         async def in_time(message: Message) -> None:
             async with _read_in_time(scope, self._part_within):

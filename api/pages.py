@@ -1,4 +1,4 @@
-"""The few pages that people open in a browser: where to go from here, and what each error code means."""
+"""HTML pages: the start page, and the explanation of error codes."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ def _policy(style: str) -> str:
     )
 
 
-#: The browser runs nothing on these pages and loads nothing for them but their own style.
+#: Content security policies: no scripts, and no resources but the inline style.
 _POLICY, PRINT_POLICY = _policy(_STYLE), _policy(_PRINT_STYLE)
 
 _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents work for pay.</p><ul>
@@ -52,12 +52,12 @@ async def landing(settings: SettingsDep) -> HTMLResponse:
 
 @_read("/docs/errors")
 async def error_codes() -> HTMLResponse:
-    """Show docs/reference/errors.md; the `type` of a problem document points at its heading here."""
+    """Show docs/reference/errors.md; the `type` of a problem document links to a heading."""
     return _page("Bursar: error codes", render(ERRORS_DOCUMENT.read_text("utf-8")))
 
 
 def printed(title: str) -> tuple[str, str]:
-    """Return how a page to print begins and ends, to be sent with `PRINT_POLICY`; the title is HTML."""
+    """Return the beginning and end of a printable page, sent with `PRINT_POLICY`; the title is HTML."""
     begin, end = _PAGE.format(title=title, style=_PRINT_STYLE, body="\0").split("\0")
     return begin, end
 
@@ -68,9 +68,9 @@ def _page(title: str, body: str) -> HTMLResponse:
 
 
 def render(markdown: str) -> str:
-    """Turn Markdown into HTML: what is HTML in it is escaped, and a heading's anchor is its text.
+    """Render Markdown as HTML: HTML is escaped, and a heading's anchor is its text.
 
-    Links lead to other documents, which are not served: their text stays.
+    Links to other documents are removed, because those are not served.
     """
     tokens = _MARKDOWN.parse(markdown)
     for opening, content in pairwise(tokens):

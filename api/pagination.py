@@ -1,4 +1,4 @@
-"""Pages of lists: where the next one begins is an opaque cursor that is checked when it comes back."""
+"""Opaque cursors of lists, which are validated."""
 
 import base64
 import binascii
@@ -27,10 +27,10 @@ def encode_cursor(kind: str, *position: object) -> str:
 
 
 def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
-    """Read a cursor back.
+    """Decode a cursor.
 
     Raises:
-        Invalid: it is not one, or belongs to another list.
+        Invalid: it is malformed, or belongs to another list.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

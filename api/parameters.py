@@ -1,9 +1,8 @@
-"""What is checked of path and query parameters before an operation sees them.
+"""Validation of path and query parameters before the operation.
 
-A query parameter that the operation does not know is refused: ignored in silence, a filter that is misspelt or not
-there would return something else than was requested. Each is given once, unless it takes several values. Booleans are
-`true` or `false`, whole numbers plain digits: pydantic alone would also take `yes` and `1_000`. A path that holds what
-PostgreSQL cannot store names nothing.
+Unknown query parameters are refused, because an ignored misspelt filter would return other data than requested. Each is
+allowed once, unless it accepts several values. Booleans are `true` or `false`, integers plain digits: pydantic would
+also accept `yes` and `1_000`. A path with characters that PostgreSQL cannot store is a 404.
 """
 
 import re
@@ -18,11 +17,11 @@ from starlette.datastructures import QueryParams
 from domain.common.errors import Invalid, NotFound
 from domain.common.text import fits_postgres
 
-#: How many faults of a query are listed, and how much of a name is repeated.
+#: Maximum number of listed errors, and maximum length of a repeated name.
 _MAX_LISTED = 50
 _MAX_NAME = 200
 
-#: How the values of a type are written, and what is said of another text.
+#: Format of the values of a type, and the error message.
 _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
     bool: (re.compile("true|false"), "This must be true or false."),
     int: (re.compile("-?[0-9]+"), "This must be a whole number."),
@@ -30,10 +29,10 @@ _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
 
 
 class QueryParameter(NamedTuple):
-    """A query parameter of an operation.
+    """Query parameter of an operation.
 
     Attributes:
-        several: whether it takes several values.
+        several: whether it accepts several values.
         of: the type of a value: `bool`, `int`, or `str` for everything else.
     """
 
@@ -42,7 +41,7 @@ class QueryParameter(NamedTuple):
 
 
 def query_names(dependant: Dependant) -> Iterator[tuple[str, QueryParameter]]:
-    """Return the query parameters that an operation and what it depends on take; `name[]` covers all of `name[…]`."""
+    """Return the query parameters of an operation and its dependencies; `name[]` covers all of `name[…]`."""
     for field in dependant.query_params:
         types = set(_types(field.field_info.annotation))
         of = next((kind for kind in _WRITTEN if any(issubclass(one, kind) for one in types)), str)
@@ -55,7 +54,7 @@ def query_names(dependant: Dependant) -> Iterator[tuple[str, QueryParameter]]:
 
 
 def _types(annotation: Any) -> Iterator[type]:
-    """Return the classes of the values that a parameter may have, and `list` if there may be several."""
+    """Return the classes of a parameter's values, and `list` if it accepts several."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _types(get_args(annotation)[0])
@@ -67,20 +66,20 @@ def _types(annotation: Any) -> Iterator[type]:
 
 
 def check_path(parameters: Mapping[str, str]) -> None:
-    """Refuse a path that cannot name anything.
+    """Refuse a path with unstorable characters.
 
     Raises:
-        NotFound: a parameter holds NUL or half of a surrogate pair.
+        NotFound: a parameter contains NUL or an unpaired surrogate.
     """
     if not all(fits_postgres(value) for value in parameters.values()):
         raise NotFound("This path does not exist.")
 
 
 def check_query(query: QueryParams, known: Mapping[str, QueryParameter]) -> None:
-    """Refuse a query that the operation would not read as it is meant.
+    """Refuse a query with invalid parameters.
 
     Raises:
-        Invalid: a parameter is unknown, given more than once, cannot be stored, or is no boolean or whole number.
+        Invalid: a parameter is unknown, repeated, unstorable, or not a boolean or integer.
     """
     faults: dict[str, str] = {}
     for name, times in Counter(name for name, _ in query.multi_items()).items():

@@ -1,4 +1,4 @@
-"""What a caller sees beside a contract and its escrow: title, names of the parties, and what it has written."""
+"""Title, names of the parties, and the caller's metadata of a contract or escrow."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ from repositories.escrow.party import Parties
 
 
 class NamedView(MetadataView):
-    """An object with a title and parties. The parties see each other's names."""
+    """Object with a title and parties, who see each other's names."""
 
     title: str
     payer_name: str = Field(description="The name of the paying organization.")
@@ -22,7 +22,7 @@ class NamedView(MetadataView):
 
 
 def named(found: Parties) -> dict[str, Any]:
-    """Return the members of a `NamedView`."""
+    """Return the fields of a `NamedView`."""
     names = {name: getattr(found, name) for name in ("title", "payer_name", "payee_name", "agent_name")}
     return {**names, **shown(found.own)}
 
@@ -34,14 +34,14 @@ def is_shown_own(actor: Actor) -> bool:
 async def read_parties(
     session: AsyncSession, actor: Actor, contract_ids: Iterable[str], prefix: str, owner: str | None = None
 ) -> dict[str, Parties]:
-    """Return what an actor sees beside the objects of contracts, by the contracts' ids, in one statement.
+    """Return titles, party names and metadata visible to an actor, by contract id, in one statement.
 
     Args:
         session: of the actor.
-        actor: who reads.
-        contract_ids: contracts that it sees.
-        prefix: of the objects' ids: `ctr`, or `esc` for their escrows.
-        owner: whose ids and metadata operators are shown; None for those of each payer.
+        actor: the reader.
+        contract_ids: contracts that the actor sees.
+        prefix: of the objects: `ctr`, or `esc` for their escrows.
+        owner: the owner of the metadata shown to operators; None for each payer.
     """
     return await party.read_parties(
         session, contract_ids, prefix=prefix, org_id=actor.org_id, owner=owner, is_shown_own=is_shown_own(actor)

@@ -1,8 +1,7 @@
-"""A plain asyncpg pool of one role for the statements that every request makes: one round trip each.
+"""Plain asyncpg pool of one role for the statements of every request: one round trip each.
 
-Nothing that runs on it leaves session state behind (each statement is its own transaction, and the tenant is set with
-`set_config(…, true)` inside of it), so connections go back to the pool without being reset: that would be a second
-round trip.
+Its statements leave no session state (each is its own transaction, and sets the tenant with `set_config(…, true)`), so
+connections return to the pool without a reset, which would be a second round trip.
 """
 
 import asyncio
@@ -21,14 +20,14 @@ _DIED = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Intern
 
 
 async def _keep(_connection: object) -> None:
-    """Leave the connection as it is."""
+    """Do not reset the connection."""
 
 
 class StatementPool:
-    """Makes the pool with the first use, so that the API starts while PostgreSQL is down."""
+    """Pool that is created on first use, so that the API starts while PostgreSQL is down."""
 
     def __init__(self, url: str, *, size: int, timeout: timedelta) -> None:
-        """Name the database, and how long a read may take with all that it waits for; nothing connects yet."""
+        """Take the database URL, the size, and the time limit of a read; nothing connects yet."""
         self._url = plain_url(url)
         self._size = size
         self._timeout = timeout.total_seconds()
@@ -36,7 +35,7 @@ class StatementPool:
         self._lock = asyncio.Lock()
 
     async def get(self) -> "asyncpg.Pool[asyncpg.Record]":
-        """Return the pool; raises what connecting raises."""
+        """Return the pool; raises errors of connecting."""
         if self._pool is None:
             async with self._lock:
                 if self._pool is None:
@@ -52,7 +51,7 @@ class StatementPool:
         return self._pool
 
     async def read(self, statement: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
-        """Run a statement that may be repeated: a connection that died since its last use costs one more try."""
+        """Run a repeatable statement, with one retry after a dead connection."""
         async with asyncio.timeout(self._timeout):
             pool = await self.get()
             try:
@@ -67,7 +66,7 @@ class StatementPool:
         return connection
 
     async def close(self) -> None:
-        """Close the pool, after a short wait for running statements."""
+        """Close the pool after a short wait for running statements."""
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), timeout=5)

@@ -1,4 +1,4 @@
-"""Notes in the database that the API is there, so that deadlines give back the time in which it was not."""
+"""Heartbeat of the API in the database, so that deadlines can be extended by outages."""
 
 import asyncio
 
@@ -14,13 +14,13 @@ EVERY_SECONDS = 10.0
 
 
 class Presence(Recurring):
-    """Writes every few seconds; every web process does, and one of them suffices."""
+    """Writes a heartbeat every few seconds; one web process is enough."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def note(self) -> None:
-        """Note it once."""
+        """Write a heartbeat."""
         async with self._database.platform() as session:
             await api_presence.note(session)
 

@@ -1,6 +1,6 @@
-"""What a price is made from, and by which rules.
+"""Facts and rules of prices.
 
-Prices that are asked for together share a statement; rules are compiled once for each version.
+Concurrent requests share a statement; rules are compiled once for each version.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,15 +18,15 @@ from repositories.marketplace import pricing
 from repositories.marketplace.pricing import PriceFactsRow, PriceQuestion
 from services.marketplace.pricing import COMPILE, PriceRequest
 
-#: How often the rules may change between two statements before a request is given up.
+#: Maximum number of retries after concurrent changes of the rules.
 TRIES = 5
 
 
 class PriceFacts:
-    """Keeps the rules of one process. Each statement that reads the facts says whether they are the current ones."""
+    """Cache of the rules; each read of facts checks whether they are current."""
 
     def __init__(self, pool: StatementPool, policy: EvidencePolicy | None = None) -> None:
-        """Take the pool of the platform's role, because the demand is work of others, and what counts as evidence."""
+        """Take the pool with the platform's role, because demand is work for others, and the rules of evidence."""
         self._pool = pool
         self._policy = policy or EvidencePolicy()
         self._book, self._ladder = RuleBook((), version=-1), Ladder()
@@ -44,17 +44,17 @@ class PriceFacts:
         buyer_id: str | None = None,
         everything: bool = False,
     ) -> PriceRequest | None:
-        """Return what a price is made from; None when there is no such agent, or it is not to be seen.
+        """Return facts and rules of a price; None if the agent does not exist or is not visible.
 
         Args:
-            agent_id: whose price.
+            agent_id: the agent.
             org_id: the client.
-            quantity: how many.
-            base: what one costs, in minor units, and the currency, in place of the listing's.
-            visible: tells by the agent's organization and visibility whether the caller may see it.
-            buyer_id: the client's agent that asks, when it is one.
-            everything: whether what no rule of now asks for is read too: for what explains a price, and for quotes, on
-                which rules are tried later.
+            quantity: the quantity.
+            base: a unit price in minor units and its currency, instead of the listing's.
+            visible: whether the caller may see an agent, by its organization and visibility.
+            buyer_id: the client's requesting agent, if any.
+            everything: whether to read facts that no present rule uses, for explanations, and for quotes, which later
+                trials of rules use.
         """
         if not is_id(agent_id, "agt"):
             return None
@@ -130,5 +130,5 @@ def _facts(
 
 
 def _standing(share_e6: int | None, count: int | None) -> RankedScore | None:
-    """Return a share in millionths as 0 to 10 in ten-thousandths."""
+    """Convert a share in millionths to a score of 0 to 10 in ten-thousandths."""
     return None if share_e6 is None or count is None else RankedScore(share_e6 // 10, count)

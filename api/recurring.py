@@ -1,11 +1,11 @@
-"""The base of what a web process does for as long as it serves."""
+"""Base of periodic tasks of a web process."""
 
 import asyncio
 from abc import ABC, abstractmethod
 
 
 class Recurring(ABC):
-    """One task, from `start` to `close`. What it does never raises: a failure is logged, and the next round follows."""
+    """Task from `start` to `close`. It must not raise: it logs failures and continues with the next round."""
 
     _task: asyncio.Task[None] | None = None
 
@@ -14,7 +14,7 @@ class Recurring(ABC):
         self._task = asyncio.create_task(self._forever())
 
     async def close(self) -> None:
-        """End, in the middle of a round as well."""
+        """Cancel the task, also during a round."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,7 +1,7 @@
-"""The interactive reference of the API: Swagger UI, whose files this process serves itself.
+"""Interactive API reference with Swagger UI, whose files this process serves.
 
-People paste keys here, so nothing comes from another host, and a policy forbids the browser to run other scripts and to
-call no other server.
+People paste keys here, so nothing is loaded from other hosts, and the content security policy forbids other scripts and
+servers.
 """
 
 import re
@@ -84,9 +84,9 @@ async def document(request: Request) -> Response:
 
 
 def folded(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document whose operations name their alternative paths, which have no entries of their own.
+    """Return a document in which operations list their alternative paths, which have no separate entries.
 
-    An alternative path has the summary and the description of its operation, or its description names that.
+    An alternative path has the summary and description of its operation, or names it in its description.
     """
     every = [(method, path, of) for path, methods in document["paths"].items() for method, of in methods.items()]
     own = [each for each in every if ALIASES not in each[2]["tags"]]
@@ -111,7 +111,7 @@ def _words(operation: Mapping[str, Any], method: str = "") -> tuple[str, ...]:
 
 @_read("/docs/assets/start.js")
 async def start() -> Response:
-    """Serve what starts Swagger UI; a script in the page itself is not run."""
+    """Serve the start script of Swagger UI, because inline scripts are forbidden."""
     return Response(_START, media_type="text/javascript", headers=_DAY)
 
 

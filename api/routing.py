@@ -1,6 +1,6 @@
-"""How a resource declares its paths, the routes that an app makes of them, and how a request finds its own.
+"""Declaration of resources, their routes, and routing by resource.
 
-Making a route takes milliseconds, and a service has hundreds: each is made once, and other prefixes get copies.
+Creating a route takes milliseconds, and there are hundreds: each is created once, and copied for other prefixes.
 """
 
 import inspect
@@ -20,17 +20,17 @@ _AS_CSV = "With `Accept: text/csv` the response contains everything that matches
 
 
 class Resource(APIRouter):
-    """The paths of one resource as its endpoints declare them; it serves none by itself."""
+    """Declared paths of a resource, without serving them."""
 
     def __init__(self, *, tags: list[str], prefix: str = "") -> None:
-        """Take the tag of its operations in the document, and how its paths begin."""
+        """Take the tag of its operations, and the prefix of its paths."""
         super().__init__()
         self._tags = tags
         self._begins = prefix
         self.declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Take an endpoint, with what its decorator says of it. A list describes its CSV unless its docstring does."""
+        """Register an endpoint. The description of a list mentions CSV unless its docstring does."""
         said = options["description"] or inspect.cleandoc(endpoint.__doc__ or "")
         if CSV.items() <= (options["responses"] or {}).items() and "text/csv" not in said:
             said = f"{said}\n\n{_AS_CSV}"
@@ -39,9 +39,9 @@ class Resource(APIRouter):
 
 
 def routes_of(resources: Iterable[Resource], route_class: type[APIRoute], *, prefix: str = "") -> list[APIRoute]:
-    """Make the routes of resources under a prefix; without one they stay out of the document.
+    """Create the routes of resources under a prefix; without one they are not in the OpenAPI document.
 
-    The list is flat: `include_router` would match each request through a tree of routers, once a level.
+    The list is flat, because `include_router` would match requests through a tree of routers.
     """
     flat = APIRouter(route_class=route_class, generate_unique_id_function=openapi.operation_id)
     for resource in resources:
@@ -53,7 +53,7 @@ def routes_of(resources: Iterable[Resource], route_class: type[APIRoute], *, pre
 
 
 def copies(routes: Iterable[APIRoute], old: str, new: str) -> list[APIRoute]:
-    """Return routes that begin otherwise and are the same in all else; they stay out of the document."""
+    """Copy routes to another prefix, without entries in the OpenAPI document."""
     made = []
     for route in routes:
         other = copy(route)
@@ -65,13 +65,13 @@ def copies(routes: Iterable[APIRoute], old: str, new: str) -> list[APIRoute]:
 
 
 class ByResource:
-    """Stands before a router: `/api/v1/escrows/…` is tried with the routes of escrows alone, in the router's order.
+    """Router by resource: `/api/v1/escrows/…` is matched with the routes of escrows only, in their order.
 
-    What is of no resource, and what was mounted somewhere, goes to the router as before.
+    Other paths and mounted apps go to the original router.
     """
 
     def __init__(self, router: APIRouter, routes: Iterable[APIRoute]) -> None:
-        """Divide the routes, which are the router's own; it has no others below their resources."""
+        """Group the router's routes by resource; it must have no others below them."""
         self._router = router
         self._resources: dict[str, APIRouter] = {}
         for route in routes:
@@ -88,7 +88,7 @@ class ByResource:
 
 
 def _resource(path: str) -> str:
-    """Return how the paths of a resource begin, as `/api/v1/escrows` and `/api/escrows`; empty for what has none."""
+    """Return the prefix of a resource, such as `/api/v1/escrows` and `/api/escrows`; empty without one."""
     members = path.split("/", 4)
     if len(members) < 3 or members[1] != "api":
         return ""

@@ -12,7 +12,7 @@ from repositories.common.listing import StatusTotal
 
 
 class StatusCount(ResponseModel):
-    """The number of objects in one state and currency, and the sum of their amounts."""
+    """Number of objects in a state and currency, and the sum of their amounts."""
 
     status: str
     currency: str
@@ -32,7 +32,7 @@ class StatusSummary(ResponseModel):
 
 
 class ProviderCount(StatusCount):
-    """The number of objects of one provider in one state and currency, and the sum of their amounts."""
+    """Number of a provider's objects in a state and currency, and the sum of their amounts."""
 
     provider: str
 

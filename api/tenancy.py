@@ -1,4 +1,4 @@
-"""Whose data a request is for."""
+"""Organization and agent of a request."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from repositories.tenants import organization as organizations
 
 
 def acting_organization(actor: Actor, organization_id: str | None) -> str:
-    """Return the organization that a request is for: a tenant's own, or the one that the platform names.
+    """Return the organization of a request: a tenant's own, or the one named by the platform.
 
     Raises:
         NotFound: a tenant named another one.
@@ -28,10 +28,10 @@ def acting_organization(actor: Actor, organization_id: str | None) -> str:
 
 
 def named_agent(actor: Actor, agent_id: str | None) -> str:
-    """Return the agent that a request is about: the one that it names, or that of an agent's key.
+    """Return the agent of a request: the named one, or that of the agent's key.
 
     Raises:
-        Invalid: it names none, and the key is of no agent.
+        Invalid: none is named, and the key is not an agent's.
     """
     found = agent_id or actor.agent_id
     if found is None:
@@ -40,7 +40,7 @@ def named_agent(actor: Actor, agent_id: str | None) -> str:
 
 
 async def known_organization(deps: Deps, actor: Actor, organization_id: str | None) -> str:
-    """Return the organization that a request is for, and judge what only operators may name.
+    """Return the organization of a request, and check that one named by the platform exists.
 
     Raises:
         NotFound: a tenant named another one, or the platform one that does not exist.
@@ -55,7 +55,7 @@ async def known_organization(deps: Deps, actor: Actor, organization_id: str | No
 
 
 async def known_organization_or_all(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
-    """Return the organization that figures are of, as `known_organization`; None where the platform names none.
+    """Return the organization as `known_organization` does; None if the platform names none.
 
     Raises:
         NotFound, Forbidden: as `known_organization`.
@@ -66,7 +66,7 @@ async def known_organization_or_all(deps: Deps, actor: Actor, organization_id: s
 
 
 def visible_organization(actor: Actor, organization_id: str | None) -> str | None:
-    """Return the organization that a list is narrowed to: a tenant's own, the named one, or None for all.
+    """Return the organization filter of a list: a tenant's own, the named one, or None for all.
 
     Raises:
         NotFound: a tenant named another one.
@@ -77,7 +77,7 @@ def visible_organization(actor: Actor, organization_id: str | None) -> str | Non
 
 
 def listed_organization(actor: Actor, organization_id: str | None) -> str | None:
-    """Return what `visible_organization` does, where only operators may see the lists of others.
+    """Return the organization filter of a list whose other organizations only operators may see.
 
     Raises:
         NotFound: a tenant named another one.
@@ -88,17 +88,17 @@ def listed_organization(actor: Actor, organization_id: str | None) -> str | None
 
 
 def refuse_other_agent(actor: Actor, agent_id: str | None, missing: str) -> None:
-    """Refuse an agent's key an object of another agent: it does not exist for it.
+    """Hide an object of another agent from an agent's key.
 
     Raises:
-        NotFound: the object is not of the key's agent.
+        NotFound: the object is not the key's agent's.
     """
     if actor.agent_id not in {None, agent_id}:
         raise NotFound(missing)
 
 
 def of_own_agent(actor: Actor, wanted: ListFilter) -> ListFilter:
-    """Narrow a list to the agent of an agent's key.
+    """Limit a list to the agent of an agent's key.
 
     Raises:
         NotFound: an agent's key named another one.
@@ -111,7 +111,7 @@ def of_own_agent(actor: Actor, wanted: ListFilter) -> ListFilter:
 
 
 def visible_agent(actor: Actor, agent_id: str | None) -> str | None:
-    """Return the agent that a list is narrowed to: that of an agent's key, the named one, or None for all.
+    """Return the agent filter of a list: that of an agent's key, the named one, or None for all.
 
     Raises:
         NotFound: an agent's key named another one.

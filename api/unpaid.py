@@ -1,7 +1,7 @@
-"""Which organizations have reached the limit on what they have not paid, kept in the process for a moment.
+"""Cache of organizations that have reached their limit of unpaid usage.
 
-Every use of credits asks for it. An organization that reaches its limit, or pays, is noticed within seconds: the limit
-bounds a debt of thousands, and what is reported of usage is never refused.
+Every use of credits checks it. A reached limit, or a payment, takes effect within seconds, which is precise enough.
+Reported usage is never refused.
 """
 
 import time
@@ -18,10 +18,10 @@ CACHE_SIZE = 10_000
 
 
 class UnpaidBook:
-    """The refusals of organizations in arrears, as they were found last."""
+    """Cached refusals of organizations in arrears."""
 
     def __init__(self, database: Database, usual: ArrearsRules) -> None:
-        """Take the database, and the platform's settings, whose limit applies where terms state none."""
+        """Take the database, and the settings with the default limit."""
         self._database = database
         self._usual = usual
         self._kept: OrderedDict[str, tuple[float, Invalid | None]] = OrderedDict()
@@ -30,7 +30,7 @@ class UnpaidBook:
         """Refuse an organization that has reached its limit.
 
         Raises:
-            UnpaidLimit: it has.
+            UnpaidLimit: the limit is reached.
         """
         kept = self._kept.get(org_id)
         if kept is None or kept[0] <= time.monotonic():

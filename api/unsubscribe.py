@@ -1,7 +1,7 @@
-"""The page behind the link in a message that ends messages like it, and the one click of mail clients (RFC 8058).
+"""Unsubscribe page of messages, and the one-click unsubscription of mail clients (RFC 8058).
 
-A GET shows a button and changes nothing, because what scans mails follows links. No key is asked for: the token in the
-link names one type, or one cadence of digests, of one channel of one principal, and is good for that alone.
+A GET shows a button and changes nothing, because mail scanners follow links. No key is needed: the token in the link is
+limited to one type of messages, or one cadence of digests, of one channel of a principal.
 """
 
 import base64
@@ -74,7 +74,7 @@ _WORDS = {
 
 @router.api_route(PATH, methods=["GET", "HEAD"])
 async def ask_to_unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, token: Token = "") -> HTMLResponse:
-    """Show the button; changes nothing."""
+    """Show the button without any change."""
     try:
         deps.unsubscribing.read(token)
     except NotFound:
@@ -85,7 +85,7 @@ async def ask_to_unsubscribe(request: Request, deps: DepsDep, settings: Settings
 @router.post(PATH)
 @raw_body
 async def unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, token: Token = "") -> HTMLResponse:
-    """Switch off the type that the token names, ignoring the body; a repetition changes nothing."""
+    """Switch off the messages of the token, ignoring the body. Idempotent."""
     try:
         wanted = deps.unsubscribing.read(token)
     except NotFound:

@@ -1,6 +1,6 @@
-"""`manage backup`: a base backup of the whole cluster, verified, beside the WAL that the server archives.
+"""`manage backup`: a verified base backup of the whole cluster, in the folder of the archived WAL.
 
-The server archives into the folder's `wal`, by its own `archive_command`. Whether it does so is tried out at the end.
+The server archives into the folder's `wal`, by its own `archive_command`, which is tested at the end.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from commands.failure import CommandFailed
 from commands.manifest import prove
 from runtime.settings import read_settings
 
-#: How long the server may take to archive a segment.
+#: Time limit for archiving a segment.
 ARCHIVED_WITHIN_SECONDS = 60.0
 
 
 def run(given: argparse.Namespace) -> int:
-    """Take a base backup; the status is 1 when the server archives no WAL into the folder."""
+    """Take a base backup; the status is 1 if the server archives no WAL into the folder."""
     folder = BackupFolder(given.to.absolute())
     url = given.database_url or read_settings().migration_database_url
     if given.keep is not None and given.keep < 1:
@@ -45,7 +45,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _take(folder: BackupFolder, url: str, keep: int | None) -> datetime:
-    """Take a base backup and remove older ones; returns until when it goes."""
+    """Take a base backup and remove older ones; return its time."""
     database, owner, now = asyncio.run(connected(url, _place_and_time))
     unfinished = folder.new(now)
     address, secret = connection_arguments(url)
@@ -71,9 +71,9 @@ async def _place_and_time(connection: asyncpg.Connection) -> tuple[str, str, dat
 
 
 async def archived_segment(connection: asyncpg.Connection) -> str | None:
-    """Have the server end a segment of its WAL, and return it once it is archived; None if it is not.
+    """Switch to a new WAL segment, and return the ended one once it is archived; None if it is not.
 
-    The server is asked, because a file of that name may be there of another cluster, which it does not overwrite.
+    The server's statistics are checked, because a file of that name may belong to another cluster.
     """
     if await connection.fetchval("SHOW archive_mode") == "off":
         return None

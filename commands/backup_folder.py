@@ -1,7 +1,7 @@
-"""What a folder of backups holds: base backups, each beside what is known of it, and the archive of the WAL in `wal`.
+"""Folder of backups: base backups with their descriptions, and the archived WAL in `wal`.
 
-A base is PostgreSQL's own copy of the cluster, with a manifest by which it is verified. The server itself archives each
-segment of its WAL, compressed, so that a base can be brought forward to any later moment.
+A base is PostgreSQL's copy of the cluster, with a manifest for verification. The server archives each WAL segment,
+compressed, so that a base can be recovered to any later time.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ SEGMENTS_PER_FILE_NUMBER = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A base backup.
+    """Base backup.
 
     Attributes:
         name: of its folder.
-        ended_at: from when on it can be restored to a moment, by the server's clock.
-        database: that holds the books.
+        ended_at: the earliest time that it can be recovered to, by the server's clock.
+        database: of the books.
         owner: the role that took it, which may read everything.
         first_segment: of the WAL that it needs.
     """
@@ -43,9 +43,9 @@ class Base:
 
 
 def archive_command(wal: Path) -> str:
-    """Return the server's `archive_command`: each segment is there whole or not at all, and none is overwritten.
+    """Return the server's `archive_command`: atomic for each segment, and without overwriting.
 
-    A segment that is there with the same content counts as archived, because a server that crashes may ask again.
+    An existing segment with the same content counts as archived, because a crashed server may repeat the command.
     """
     to = _quoted(wal)
     whole, part = f"{to}/%f.gz", f"{to}/%f.part"
@@ -54,7 +54,7 @@ def archive_command(wal: Path) -> str:
 
 
 def restore_command(wal: Path) -> str:
-    """Return the `restore_command`: a segment that is damaged ends the recovery, one that is not there is the end."""
+    """Return the `restore_command`: a missing segment is the end of the recovery, a damaged one aborts it."""
     whole = f"{_quoted(wal)}/%f.gz"
     return f'test -e {whole} || exit 1; gzip -dc {whole} >"%p" || exit 200'
 
@@ -76,10 +76,10 @@ class BackupFolder:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other backups out of the folder: each removes what it finds unfinished. A process that dies lets go.
+        """Lock the folder against other backups, which would remove unfinished ones. The lock ends with the process.
 
         Raises:
-            CommandFailed: another one is running.
+            CommandFailed: another backup is running.
         """
         self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
         with (self.path / LOCK).open("w") as lock:
@@ -90,7 +90,7 @@ class BackupFolder:
             yield
 
     def new(self, now: datetime) -> Path:
-        """Make the folder of a base that has yet to be taken; one that was not finished before is removed."""
+        """Create the folder of a new base, and remove unfinished ones."""
         self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
         unfinished = self.path / UNFINISHED
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -100,7 +100,7 @@ class BackupFolder:
         return unfinished
 
     def finish(self, unfinished: Path, *, now: datetime, ended_at: datetime, database: str, owner: str) -> Base:
-        """Give the base its name, after it was verified."""
+        """Rename the verified base to its final name."""
         label = (unfinished / DATA / "backup_label").read_text()
         found = re.search(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", label, re.MULTILINE)
         assert found is not None
@@ -114,7 +114,7 @@ class BackupFolder:
         """Return the bases, the oldest first.
 
         Raises:
-            CommandFailed: the folder cannot be read, or holds a base that cannot.
+            CommandFailed: the folder or a base cannot be read.
         """
         try:
             found = sorted(self.path.glob(f"*/{DESCRIPTION}"))
@@ -123,7 +123,7 @@ class BackupFolder:
             raise CommandFailed(f"The backups in {self.path} cannot be read: {error}") from error
 
     def base_for(self, at: datetime | None) -> Base:
-        """Return the newest base from which a moment can be reached; without one, the newest.
+        """Return the newest base that can be recovered to a time; by default the newest.
 
         Raises:
             CommandFailed: there is none.
@@ -142,25 +142,25 @@ class BackupFolder:
         return sorted(path.name.removesuffix(".gz") for path in self.wal.glob("*.gz") if _SEGMENT.match(path.name))
 
     def segments_from(self, base: Base) -> list[str]:
-        """Return the names of the segments that a base holds itself, and of those in the archive, in order."""
+        """Return the names of the segments in a base and in the archive, in order."""
         own = (path.name for path in (self.data(base.name) / "pg_wal").glob("*") if _SEGMENT.match(f"{path.name}.gz"))
         return sorted({*own, *self.segments()})
 
     def drop_all_but(self, keep: int) -> list[Base]:
-        """Remove all bases but the newest, and the WAL that those do not need; return what was removed."""
+        """Remove all but the newest bases, and WAL that they do not need; return the removed names."""
         bases = self.bases()
         dropped, kept = bases[:-keep], bases[-keep:]
         for base in dropped:
             shutil.rmtree(self.path / base.name)
         for segment in self.segments():
-            # By number alone: a segment of an older timeline is as old as its number says.
+            # By number only: the age of a segment of an older timeline follows from its number.
             if segment[8:] < min(base.first_segment[8:] for base in kept):
                 (self.wal / f"{segment}.gz").unlink()
         return dropped
 
 
 def missing_segment(base: Base, segments: Sequence[str]) -> str | None:
-    """Return the first segment that a base needs and that is not there although a later one of its timeline is."""
+    """Return the first missing segment that a base needs, if a later one of its timeline exists."""
     timeline = base.first_segment[:8]
     there = [_number(name) for name in segments if name[:8] == timeline and name >= base.first_segment]
     for expected, number in enumerate(there, _number(base.first_segment)):

@@ -1,4 +1,4 @@
-"""What the commands have in common: how they fail, and a connection of their own to the database."""
+"""Shared code of the commands: failures, and database connections."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @contextmanager
 def asking_the_database() -> Iterator[None]:
-    """End the command with one line where the database cannot be reached or refuses."""
+    """Convert database errors to a failure with one line."""
     try:
         yield
     except (OSError, asyncpg.PostgresError, SQLAlchemyError) as error:
@@ -24,10 +24,10 @@ def asking_the_database() -> Iterator[None]:
 
 
 async def connected(database_url: str, act: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    """Do something over a connection of its own.
+    """Run a function with a new connection.
 
     Raises:
-        CommandFailed: the URL is none of a database, or the database cannot be reached or refuses.
+        CommandFailed: the URL is invalid, or the database is unreachable or refuses.
     """
     with asking_the_database():
         connection = await _connection(database_url)
@@ -38,7 +38,7 @@ async def connected(database_url: str, act: Callable[[asyncpg.Connection], Await
 
 
 async def _connection(database_url: str) -> asyncpg.Connection:
-    # What the URL's readers say is not shown: it may quote the password.
+    # The parser's message is not shown, because it may quote the password.
     wrong = CommandFailed(
         "The database URL cannot be read. It must have the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
     )

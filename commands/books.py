@@ -58,7 +58,7 @@ async def _print(settings: Settings, url: str, given: argparse.Namespace, wanted
 
 
 def shown(report: str, sums: Sequence[LineSum], first: date, last: date, costs_pico: Mapping[str, int]) -> list[str]:
-    """Return the lines of a report on sums of a period: `trial-balance`, `profit-and-loss` or `balance-sheet`.
+    """Return the lines of a report of a period: `trial-balance`, `profit-and-loss` or `balance-sheet`.
 
     `costs_pico` is the cost of the period's model calls by currency, which profit and loss shows next to the result.
     """
@@ -97,7 +97,7 @@ def _trial_balance(sums: Sequence[LineSum], asset: str) -> list[str]:
 def _profit_and_loss(sums: Sequence[LineSum], asset: str, cost_minor: int) -> list[str]:
     found = profit_and_loss(sums, asset)
     sections = (("revenue", found.revenue), ("expenses", found.expenses))
-    return _statement(sections, (("result", found.result_minor), ("provider cost, in no sum", cost_minor)), asset)
+    return _statement(sections, (("result", found.result_minor), ("provider cost (not included)", cost_minor)), asset)
 
 
 def _balance_sheet(sums: Sequence[LineSum], asset: str) -> list[str]:

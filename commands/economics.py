@@ -1,4 +1,4 @@
-"""`manage economics`: what is left to the platform of each package and plan."""
+"""`manage economics`: the platform's margin of each package and plan."""
 
 import argparse
 import sys
@@ -25,9 +25,9 @@ def run(given: argparse.Namespace) -> int:  # noqa: ARG001
 
 
 def shown(settings: Settings) -> list[str]:
-    """Return the lines: the shares that hold, and a row for each package and each price of a plan.
+    """Return the lines: the configured shares, and a row for each package and price of a plan.
 
-    For each use of the credits a row has what payees, creators or providers of models get, and what is left.
+    For each use of the credits a row has the amount for payees, creators or model providers, and the margin.
     """
     percent = [f"{bps / 100:g} %" for bps in (settings.commission_bps, settings.creator_share_bps)]
     fixed = settings.provider_fee_fixed.written(settings.credit_currency)

@@ -1,8 +1,8 @@
-"""How a command ends that cannot be done. It imports nothing: a container asks for its health every few seconds."""
+"""Failures of commands. Imports nothing, because health checks of containers run every few seconds."""
 
 
 class CommandFailed(Exception):
-    """A command that ends with a line for its user, and not with a traceback."""
+    """Failure of a command with a message instead of a traceback."""
 
     def __init__(self, *lines: str, status: int = 2) -> None:
         super().__init__("\n".join(lines))

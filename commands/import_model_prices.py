@@ -1,7 +1,7 @@
-"""`manage import-model-prices`: reads a price list of LLM models into the database, with its version and date.
+"""`manage import-model-prices`: imports a price list of LLM models into the database, with its version and date.
 
-The list has the form of LiteLLM's `model_prices_and_context_window_backup.json`: a file, the one inside the `litellm`
-package where that is installed, or the short one that ships with the product.
+The list has the format of LiteLLM's `model_prices_and_context_window_backup.json`: a file, that of the installed
+`litellm` package, or the product's short list.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from runtime.database import Database
 from runtime.settings import read_settings
 from services.usage.model_price import ImportResult, import_prices
 
-#: The short list, and the day from which its prices hold.
+#: The short list, and the first day of its prices.
 SHIPPED = Path(__file__).with_name("model_prices.json")
 SHIPPED_FROM = datetime(2026, 4, 1, tzinfo=UTC)
 _IN_PACKAGE = "litellm/model_prices_and_context_window_backup.json"
@@ -29,7 +29,7 @@ _LONGEST_VERSION = 100
 
 
 def run(given: argparse.Namespace) -> int:
-    """Import, and print what was done; the status is 1 when prices stand that the list has otherwise."""
+    """Import, and print the result; the status is 1 if existing prices differ from the list."""
     path, version, valid_from = _source(given)
     try:
         raw = path.read_bytes()

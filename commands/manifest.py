@@ -1,6 +1,6 @@
-"""Proves that a base backup is what PostgreSQL wrote: the check of `pg_verifybackup`, by the manifest beside the files.
+"""Verification of a base backup by its manifest, as `pg_verifybackup` does.
 
-The program itself is not in every distribution of PostgreSQL, and crashes in the one for development. The format:
+That program is missing in some distributions of PostgreSQL, and crashes in the one for development. The format:
 https://www.postgresql.org/docs/18/backup-manifest-format.html. The WAL is not in the manifest; recovery reads it.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from commands.failure import CommandFailed
 
 MANIFEST = "backup_manifest"
-#: What changes after a backup and says nothing of it, as `pg_verifybackup` has it.
+#: Files that may change after a backup, as in `pg_verifybackup`.
 IGNORED = frozenset({MANIFEST, "postgresql.auto.conf", "recovery.signal", "standby.signal"})
 WAL = "pg_wal"
 
@@ -21,7 +21,7 @@ def prove(data: Path) -> None:
     """Compare every file with the manifest, by size and SHA-256.
 
     Raises:
-        CommandFailed: a file is missing, damaged or none of the backup's, or the manifest itself cannot be trusted.
+        CommandFailed: a file is missing, damaged or additional, or the manifest is invalid.
     """
     known = _read(data / MANIFEST)
     there = {

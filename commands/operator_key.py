@@ -1,8 +1,8 @@
-"""`manage operator-key`: makes an operator's key, the first of an installation or another, from the machine it runs on.
+"""`manage operator-key`: creates an operator's key, such as the first one of an installation.
 
-The key is written into the database of `BURSAR_PLATFORM_DATABASE_URL` and printed, once. With a secret file that
-exists, its key is put into the database if it is not there, so the command can be repeated; with one that does not
-exist, the new key is written to it (mode 600) instead of being printed.
+The key is written into the database of `BURSAR_PLATFORM_DATABASE_URL` and printed once. The key of an existing secret
+file is inserted if missing, so the command can be repeated; if the file does not exist, the new key is written to it
+(mode 600) instead of being printed.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from runtime.settings import read_settings
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print the key, or write it to the file; the status is 1 when it is refused."""
+    """Print the key, or write it to the file; the status is 1 if it is refused."""
     file: Path | None = given.secret_file
     known = _read(file)
     try:
@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 async def _made(principal: str, secret_file: Path | None, known: str | None) -> str:
-    """Return the key, after it was written to the file where there is one to write."""
+    """Create the key, write it to the file if given, and return it."""
     settings = read_settings()
     database = Database(settings.database_url, settings.platform_database_url, pool_size=1)
     try:
@@ -49,7 +49,7 @@ async def _made(principal: str, secret_file: Path | None, known: str | None) -> 
 
 
 def _read(secret_file: Path | None) -> str | None:
-    """Return what the file contains; None if there is none yet."""
+    """Return the content of the file; None if it does not exist."""
     try:
         return secret_file.read_text("utf-8").strip() if secret_file is not None and secret_file.exists() else None
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from commands.failure import CommandFailed
 
 
 def run(given: argparse.Namespace) -> int:
-    """Ask once; the status is 1 for any answer but 200, or none within five seconds."""
+    """Send one request; the status is 1 unless the response is 200 within five seconds."""
     wrong = CommandFailed("The address must have the form http://HOST:PORT/PATH.")
     if not given.url.startswith("http://"):
         raise wrong

@@ -1,4 +1,4 @@
-"""`manage recognise-revenue`: books revenue from the uses of lots of credits now, as the schedule does."""
+"""`manage recognise-revenue`: recognises revenue from uses of lots now, as the schedule does."""
 
 import argparse
 import asyncio
@@ -10,12 +10,12 @@ from commands.base import connected
 from ledger.revenue import Revenue
 from runtime.settings import read_settings
 
-#: How many uses of lots one transaction books.
+#: Uses of lots per transaction.
 BATCH = 2_000
 
 
 async def recognise(connection: asyncpg.Connection) -> int:
-    """Book page by page, each in a transaction of its own, and return how many uses there were."""
+    """Book page by page, each in its own transaction, and return the number of uses."""
     revenue, total, done = Revenue(connection), 0, BATCH
     await revenue.mark()
     while done == BATCH:

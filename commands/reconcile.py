@@ -39,9 +39,9 @@ from runtime.temporal import connect
 #: How long payments may refresh from their provider before discrepancies are recorded.
 PATIENCE = timedelta(seconds=30)
 PAUSE = timedelta(seconds=1)
-#: The timeout of Temporal; without it payments are not signalled.
+#: Timeout of Temporal, after which payments are not signalled.
 CONNECT_WITHIN = timedelta(seconds=3)
-#: Discrepancies that are printed for each provider; the API lists all.
+#: Maximum number of printed discrepancies of a provider; the API lists all.
 MAX_PRINTED = 200
 
 #: The match statuses that the table counts.
@@ -93,7 +93,7 @@ async def _reconcile_all(settings: Settings, provider: str | None, window: Windo
 async def reconcile(
     settings: Settings, database: Database, providers: Providers, provider: str, window: Window
 ) -> tuple[list[str], int]:
-    """Do one run, and return the lines of its report and the exit status."""
+    """Run a reconciliation, and return the lines of its report and the exit status."""
     try:
         client = await connect(settings, wait=CONNECT_WITHIN)
     except RuntimeError:

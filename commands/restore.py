@@ -1,8 +1,8 @@
-"""`manage restore`: a cluster as it was at a moment, from a base backup and the archived WAL, with its books proven.
+"""`manage restore`: restores a cluster to a point in time from backup and archived WAL, and verifies the books.
 
-Documents and events that were numbered after that moment are gone, and their numbers are not given again: each series
-goes on behind a gap. The folder of backups is only read, so a drill leaves nothing in it. The server that uses the
-cluster begins a timeline of its own: its WAL belongs into another folder, beside a base backup of its own.
+Documents and events after that time are lost, and their numbers are not reused: each series skips ahead. The folder of
+backups is only read, also in a drill. The server of the restored cluster begins a new timeline: its WAL belongs into
+another folder, with a new base backup.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from commands.verify import verify
 from ledger.verify import VerificationReport
 from runtime.settings import read_settings
 
-#: Says where the migrations are.
+#: Configuration with the location of the migrations.
 ALEMBIC = Path(__file__).resolve().parents[1] / "alembic.ini"
 
 
 def run(given: argparse.Namespace) -> int:
-    """Restore and prove the books; the status is 1 when they are damaged, or of another release."""
+    """Restore and verify the books; the status is 1 if they are damaged, or of another release."""
     folder, cluster = BackupFolder(getattr(given, "from").absolute()), given.to.absolute()
     at = _moment(given.at) if given.at else None
     _require_empty(cluster)
@@ -89,7 +89,7 @@ def _copy(source: Path, cluster: Path) -> None:
 
 
 async def _reached(connection: asyncpg.Connection) -> datetime | None:
-    """Return when the last transaction that was brought back had ended."""
+    """Return the end of the last recovered transaction."""
     reached: datetime | None = await connection.fetchval("SELECT pg_last_xact_replay_timestamp()")
     return reached
 
@@ -97,10 +97,10 @@ async def _reached(connection: asyncpg.Connection) -> datetime | None:
 async def _numbered_and_proven(
     connection: asyncpg.Connection, by: int, entities: Sequence[str]
 ) -> tuple[Sequence[NumberGap], VerificationReport]:
-    """Pass over numbers that may have been given since; return the gaps, and what proving the books found.
+    """Skip numbers that may have been assigned since; return the gaps, and the result of the verification.
 
     Raises:
-        CommandFailed: another release made their schema, which the checks of this one do not know.
+        CommandFailed: their schema belongs to another release.
     """
     held = await connection.fetchval("SELECT version_num FROM alembic_version")
     known = ScriptDirectory.from_config(Config(ALEMBIC)).get_current_head()

@@ -1,4 +1,4 @@
-"""How the runs of each kind of entity are found and begun again after the books were restored, for `manage resume`."""
+"""Runs of each kind of entity for `manage resume`: finding and restarting them after a restore of the books."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -29,20 +29,20 @@ from repositories.payouts import payout
 from runtime import reach
 from runtime.database import Database
 
-#: In whose name runs are started.
+#: Principal that starts runs.
 PRINCIPAL = "manage-resume"
-#: How many rows are read at once.
+#: Page size.
 PAGE = 100
 #: Later than every due time.
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Entities(ABC):
-    """How the runs of one kind of entity are found and begun again.
+    """Entities of one kind, with their runs.
 
     Attributes:
-        workflow: their type.
-        versions: what the books know of them, by id: the number of the latest event.
+        workflow: the workflow type.
+        versions: reads the number of the latest event in the books, by id.
     """
 
     workflow: ClassVar[str]
@@ -57,11 +57,11 @@ class Entities(ABC):
 
     @abstractmethod
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that have not ended: ids, and ids of their runs."""
+        """Return a page of open entities: their ids, and the ids of their runs."""
 
     @abstractmethod
     async def begin(self, entity_id: str) -> None:
-        """Start the run of one that has not ended, also behind one that ended it for books that are lost."""
+        """Start the run of an open entity, even after a completed run of the lost books."""
 
 
 class _Escrows(Entities):
@@ -72,7 +72,7 @@ class _Escrows(Entities):
         return escrow_id_of(super().id_of(workflow_id))
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that have a deadline, which each one has until it ends."""
+        """Return a page of escrows with a deadline, which all open ones have."""
         rows = await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
         return [(row.id, row.workflow_id) for row in rows]
 
@@ -90,12 +90,12 @@ class _Payments(Entities):
     versions = staticmethod(payment.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that await something of their payer, their provider or what they are for."""
+        """Return a page of payments that wait for their payer, provider or purpose."""
         rows = await payment.stranded(session, before=FAR, after=after, limit=PAGE)
         return [(row.id, payment_workflow_id(row.id)) for row in rows]
 
     async def begin(self, entity_id: str) -> None:
-        """Start the run of one and have it look at its provider."""
+        """Start the run and refresh from the provider."""
         async with self._database.platform() as session:
             row = await payment.get(session, entity_id)
             if row is None:
@@ -114,7 +114,7 @@ class _Payouts(Entities):
         return [(row.id, payout_workflow_id(row.id)) for row in rows]
 
     async def begin(self, entity_id: str) -> None:
-        """Start the run of one, which looks for what may have been sent before it sends."""
+        """Start the run, which looks up earlier transfers before it sends."""
         async with self._database.platform() as session:
             row = await payout.get(session, entity_id)
             if row is None or row.wake_at is None:
@@ -132,7 +132,7 @@ class _Subscriptions(Entities):
         return [(row.id, subscription_workflow_id(row.id)) for row in rows]
 
     async def begin(self, entity_id: str) -> None:
-        """Start the run of one and have it look at its provider."""
+        """Start the run and refresh from the provider."""
         async with self._database.platform() as session:
             held = await subscription.get(session, entity_id)
         if held is not None:
@@ -162,19 +162,19 @@ class _WebhookEndpoints(Entities):
     versions = staticmethod(webhook_endpoint.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
-        """Return a page of those that are enabled or paused, which have a run until they are not."""
+        """Return a page of enabled or paused endpoints, which have a run."""
         ids = await webhook_endpoint.with_run(session, after=after, limit=PAGE)
         return [(each, webhook_endpoint_workflow_id(each)) for each in ids]
 
     async def begin(self, entity_id: str) -> None:
-        """Start the run of one, which sends again what the books do not know to be delivered."""
+        """Start the run, which resends events without a recorded delivery."""
         async with self._database.platform() as session:
             row = await webhook_endpoint.get(session, entity_id)
         if row is not None and webhook_endpoint.state_of(row).status not in ENDED_STATUSES:
             await reach.start_missing(self._client, webhook_endpoint_run(row.id, row.org_id))
 
 
-#: Every kind of entity that has a run.
+#: All kinds of entities with runs.
 KINDS: tuple[type[Entities], ...] = (_Escrows, _Payments, _Payouts, _Subscriptions, _Invoices, _WebhookEndpoints)
-#: Those whose run looks at a provider when it is begun again.
+#: Kinds whose runs refresh from a provider when restarted.
 AT_PROVIDERS: tuple[type[Entities], ...] = (_Payments, _Subscriptions)

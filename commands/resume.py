@@ -1,8 +1,8 @@
-"""`manage resume`: has the runs of entities go on from what the books hold, after the books were restored.
+"""`manage resume`: restarts the runs of entities from the books after a restore.
 
-A run may know events that the restored books lack, and its next one would be refused for ever. So it is ended, and
-another one begins from the books. What a provider knows of is looked at there then: what happened after the restored
-moment is found, and booked once. Repeating the command finds nothing left to do.
+A run may be ahead of the restored books, and its next event would be refused forever. So it is terminated, and a new
+one resumes from the books. Entities at providers are then refreshed: later changes are found, and booked once. The
+command is idempotent.
 """
 
 import argparse
@@ -38,23 +38,23 @@ from runtime.temporal import connect
 T = TypeVar("T")
 
 REASON = "The books were restored to a moment before what this run knows: another run goes on from them."
-#: How long Temporal is waited for, and how long a run may take to say what it knows.
+#: Time limits for Temporal, and for a run's response with its version.
 CONNECT_WITHIN = timedelta(seconds=10)
 ANSWER_WITHIN = timedelta(seconds=10)
-#: How long ago a worker that lives may have asked for work.
+#: Maximum age of the last poll of a live worker.
 POLLS_WITHIN = timedelta(minutes=2)
 SILENT = "it does not say what it knows: look at it, and terminate it if it stays so; one without a run is begun again"
-#: A run that has no event yet is left alone for so long: its first one is on its way into the books.
+#: Grace period of a run without events, whose first event may be in flight.
 OPENS_WITHIN = timedelta(minutes=1)
-#: How many runs are asked at once.
+#: Maximum number of concurrent queries of runs.
 AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A run that does not fit the books: what is wrong with it, what is done about it, and what does that.
+    """Run that does not match the books: the problem, the remedy, and its function.
 
-    Nothing is done about a run of which too little is known.
+    An unknown state has no remedy.
     """
 
     workflow_id: str
@@ -68,7 +68,7 @@ class Finding:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print what does not fit, and mend it where that is asked for; the status is 1 while something is not mended."""
+    """Print mismatches, and with --apply fix them; the status is 1 if any is left."""
     if given.look and not given.apply:
         raise CommandFailed("--look needs --apply: without it nothing is changed, and nothing looks at a provider.")
     with asking_the_database():
@@ -83,7 +83,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
-    """Print each finding once it is mended, or as it is; return how many there were, and how many are left."""
+    """Print each finding, after its fix if applied; return the numbers of findings and of those left."""
     settings = read_settings()
     database = Database(settings.database_url, settings.platform_database_url, pool_size=2)
     found = left = 0
@@ -109,10 +109,10 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
 
 
 async def require_books(client: Client, database: Database) -> None:
-    """Have the books hold something where there are runs: all would seem to be unknown to another, empty database.
+    """Refuse empty books if there are runs: in a wrong, empty database all runs would seem unknown.
 
     Raises:
-        CommandFailed: they hold nothing.
+        CommandFailed: they are empty.
     """
     async with database.platform() as session:
         if (await escrow.page(session, ListFilter(limit=1))).rows:
@@ -130,7 +130,7 @@ async def require_books(client: Client, database: Database) -> None:
 
 
 async def require_worker(client: Client) -> None:
-    """Have runs be able to say what they know.
+    """Check that a worker runs, so that runs can respond.
 
     Raises:
         CommandFailed: no worker runs.
@@ -149,7 +149,7 @@ async def require_worker(client: Client) -> None:
 
 
 async def findings(client: Client, database: Database) -> AsyncIterator[Finding]:
-    """Find runs that are ahead of the books, unknown to them or missing, and ends that were lost."""
+    """Find runs that are ahead of the books, unknown to them or missing, and completed runs of lost entities."""
     for kind in KINDS:
         entities = kind(client, database)
         async for finding in _ahead(client, database, entities):
@@ -161,7 +161,7 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
 
 
 async def refresh_from_providers(client: Client, database: Database) -> None:
-    """Have every payment and subscription that awaits something look at its provider now, and not when it would."""
+    """Refresh all open payments and subscriptions from their providers now."""
     for kind in AT_PROVIDERS:
         entities = kind(client, database)
         async for page in _awaiting(database, entities):
@@ -172,7 +172,7 @@ async def _ahead(client: Client, database: Database, entities: Entities) -> Asyn
     async for runs in _listed(client, f'WorkflowType = "{entities.workflow}" AND ExecutionStatus = "Running"'):
         ids = [entities.id_of(run.id) for run in runs]
         knows = await _at_once(_known(client, run) for run in runs)
-        # Read after the runs were asked: what they write meanwhile puts the books ahead of them, never behind.
+        # Read the books after the runs: concurrent writes can only put the books ahead.
         async with database.platform() as session:
             booked = await entities.versions(session, ids)
         for run, entity_id, known in zip(runs, ids, knows, strict=True):
@@ -211,7 +211,7 @@ async def _missing(client: Client, database: Database, entities: Entities) -> As
 
 
 async def _awaiting(database: Database, entities: Entities) -> AsyncIterator[list[tuple[str, str]]]:
-    """Read what awaits something by pages: ids, and ids of their runs."""
+    """Read open entities by pages: their ids, and the ids of their runs."""
     last = ""
     while True:
         async with database.platform() as session:
@@ -223,7 +223,7 @@ async def _awaiting(database: Database, entities: Entities) -> AsyncIterator[lis
 
 
 async def _blocked(client: Client, database: Database) -> AsyncIterator[Finding]:
-    """Find completed runs of escrows that the books do not know: their contract could never have an escrow again."""
+    """Find completed runs of escrows that are not in the books, which would block a new escrow of their contract."""
     async for runs in _listed(client, 'WorkflowType = "escrow" AND ExecutionStatus = "Completed"'):
         ids = [escrow_id_of(run.id.partition("/")[2]) for run in runs]
         async with database.platform() as session:
@@ -251,7 +251,7 @@ async def _known(client: Client, run: WorkflowExecution) -> int | None:
 
 
 async def _at_once(asking: Iterable[Awaitable[T]]) -> list[T]:
-    """Wait for all of them, a bounded number at once."""
+    """Await all, a limited number concurrently."""
     free = asyncio.Semaphore(AT_ONCE)
 
     async def one(question: Awaitable[T]) -> T:

@@ -1,4 +1,4 @@
-"""`manage roles`: sets the passwords of the database's login roles, and puts back what they changed of themselves."""
+"""`manage roles`: sets the passwords of the database's login roles, and resets their own changes."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from runtime.settings import read_settings
 
 
 def run(given: argparse.Namespace) -> int:  # noqa: ARG001
-    """Name the roles that got a password, and say what roles had changed themselves."""
+    """Print the roles with new passwords, and the reset changes."""
     settings = read_settings()
     try:
         with asking_the_database():

@@ -1,7 +1,7 @@
-"""`manage rollout`: gives the work to a build of the worker, once workers of it ask for work; safe to repeat.
+"""`manage rollout`: makes a build the current version of the worker, once its workers poll; idempotent.
 
-The server gives new workflow tasks to the current build alone, also those of runs that began under another one. So the
-workers of the new build are started beside the old ones, and the old ones are stopped after this command.
+The server assigns new workflow tasks to the current build only, also of runs that began with another one. So workers of
+the new build are started first, and old ones are stopped after this command.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from runtime.settings import Settings, read_settings
 from runtime.temporal import connect
 
 PAUSE_SECONDS = 0.5
-#: What the server answers before a worker of the build has asked for work on each task queue.
+#: Errors of the server before workers of the build have polled every task queue.
 _NOT_YET = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 
@@ -44,15 +44,15 @@ async def _rollout(settings: Settings, build_id: str, wait: float) -> str:
 
 
 async def make_current(client: Client, build_id: str, *, wait: float) -> str:
-    """Give the work to a build, and return the one that had it before; empty when none had.
+    """Make a build current, and return the previous one; empty without one.
 
     Args:
         client: of the namespace.
-        build_id: of the workers that have been started.
-        wait: for how many seconds they may take to ask for work.
+        build_id: of the started workers.
+        wait: the time limit for their first poll, in seconds.
 
     Raises:
-        CommandFailed: they did not, or the server does not let this client decide it. Nothing was changed.
+        CommandFailed: they did not poll, or the server refuses this client. Nothing was changed.
     """
     request = SetWorkerDeploymentCurrentVersionRequest(
         namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=build_id, identity=client.identity
@@ -78,7 +78,7 @@ async def make_current(client: Client, build_id: str, *, wait: float) -> str:
 
 
 async def _known_everywhere(client: Client, give_up_at: float) -> None:
-    """Wait until every task queue knows the current build: until then one may still give work to the old one."""
+    """Wait until every task queue knows the current build: until then one may still assign work to the old one."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
     while True:
         try:

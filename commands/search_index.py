@@ -1,4 +1,4 @@
-"""`manage search-index`: builds the search index anew, or prints the events that it refused."""
+"""`manage search-index`: rebuilds the search index, or prints refused events."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from repositories.insight import search_index as store
 from runtime.database import Database
 from runtime.settings import Settings, read_settings
 
-#: How many refused events are printed.
+#: Maximum number of printed events.
 SHOWN = 1_000
 
 
@@ -35,7 +35,7 @@ async def _act(settings: Settings, action: str) -> int:
             return 0
         index = make_search_index(settings, client)
         assert index is not None
-        # The cursor goes first: what is sent meanwhile is deleted, or found by its id.
+        # The cursor is reset first: events sent concurrently are deleted, or deduplicated by id.
         async with database.platform() as session:
             await store.restart(session)
         names = await index.indices()

@@ -1,4 +1,4 @@
-"""`manage secrets`: wraps the keys of versions anew, or proves the log of access. No value is opened by either."""
+"""`manage secrets`: rewraps the keys of versions, or verifies the access log, without opening values."""
 
 import argparse
 import asyncio
@@ -16,15 +16,15 @@ from runtime.database import Database
 from runtime.settings import Settings, read_settings
 from services.secrets import access
 
-#: How many keys one transaction changes.
+#: Keys per transaction.
 PAGE = 100
-#: How many keys that could not be unwrapped are named.
+#: Maximum number of printed failures.
 SHOWN = 20
 
 
 @dataclass
 class RewrapResult:
-    """What became of keys: how many were wrapped anew, changed meanwhile, and which could not be unwrapped, and why."""
+    """Result of rewrapping: numbers of rewrapped and concurrently changed keys, and failures with their reasons."""
 
     done: int = 0
     passed: int = 0
@@ -32,8 +32,8 @@ class RewrapResult:
 
 
 async def rewrap(database: Database, wrapper: KeyWrapper, *, page: int = PAGE) -> RewrapResult:
-    """Wrap every key of a version that is not under the present key anew, page by page."""
-    # What a throw-away key is wrapped by is the present key, whichever wrapper it is.
+    """Rewrap all version keys that the present key does not wrap, page by page."""
+    # Wrapping a throw-away key reveals the id of the present key of any wrapper.
     present = (await wrapper.wrap(bytes(32), ValueLocation("", "", 0))).key_id
     result, after = RewrapResult(), ("", 0)
     while True:

@@ -1,8 +1,8 @@
-"""`manage skip-numbers`: has documents and events go on behind a gap of numbers, after the books were restored.
+"""`manage skip-numbers`: skips numbers of documents and events after a restore of the books.
 
-Documents that were issued after the restored moment are gone here, and somebody may have them; so are events that
-webhooks have sent. Their numbers must not be given again. How many there were is not known, so the gap has to be wider
-than that. It is recorded, and `manage verify` takes no other one.
+Documents and events after the restored time are lost here, but recipients may have them. Their numbers must not be
+reused. Their count is unknown, so the gap must be large enough. It is recorded, and `manage verify` accepts no other
+gap.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from commands.failure import CommandFailed
 from domain.billing.invoice.series import DocumentType, entity_of, number_text
 from runtime.settings import Settings, read_settings
 
-#: The name of the gap in the numbers of events.
+#: Name of the gap in the numbers of events.
 EVENTS = "event"
-#: How many numbers of each series are passed over, unless the operator says otherwise.
+#: Default number of skipped numbers of each series.
 MARGIN = 1_000
 
 
@@ -38,18 +38,18 @@ class NumberGap:
 
 
 def configured_entities(settings: Settings) -> Sequence[str]:
-    """Return the codes of the legal entities of the settings: the first document of one may be lost."""
+    """Return the codes of the configured legal entities, because the first document of one may be lost."""
     codes = (entity_of(series) for series in settings.entities.series(DocumentType.INVOICE))
     return [code for code in codes if code is not None]
 
 
 async def skip(connection: asyncpg.Connection, by: int, entities: Sequence[str] = ()) -> Sequence[NumberGap]:
-    """Pass over the next numbers of each series, and record that; the connection is the owner's.
+    """Skip the next numbers of each series, and record the gaps.
 
     Args:
         connection: the owner's.
-        by: how many numbers.
-        entities: the codes of legal entities, beside those that the books know.
+        by: the number of skipped numbers.
+        entities: further codes of legal entities.
     """
     rows = await connection.fetch(
         "SELECT series, first, last FROM skip_numbers($1, $2, $3) ORDER BY series",

@@ -1,4 +1,4 @@
-"""`manage stripes`: says how many rows of each hot account new connections spread their postings over."""
+"""`manage stripes`: sets the number of stripes of each hot account for new connections."""
 
 import argparse
 import asyncio

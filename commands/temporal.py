@@ -1,4 +1,4 @@
-"""`manage temporal ensure`: waits for the server and registers the search attributes; safe to repeat."""
+"""`manage temporal ensure`: waits for the server and registers the search attributes; idempotent."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from runtime.temporal import ensure
 
 
 def run(given: argparse.Namespace) -> int:  # noqa: ARG001
-    """Register what is missing; what a worker would not start with ends the command."""
+    """Register missing search attributes."""
     settings = read_settings()
     logs.configure(settings, "migrate")
     try:

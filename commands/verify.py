@@ -1,4 +1,4 @@
-"""`manage verify`, which is `python -m ledger verify` as well: proves the books of a live database."""
+"""`manage verify`, also `python -m ledger verify`: verifies the books of a live database."""
 
 import argparse
 import asyncio
@@ -66,12 +66,12 @@ INVARIANTS = (
 
 
 async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> VerificationReport:
-    """Check every rule of the books and of each noun; see `ledger.verify`."""
+    """Check all invariants of the books and the other tables; see `ledger.verify`."""
     return await verify_with(connection, INVARIANTS, slice_size=slice_size)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print what was checked; the status is 1 when the books are damaged."""
+    """Print the checks; the status is 1 if the books are damaged."""
     report = asyncio.run(connected(given.database_url or read_settings().platform_database_url, verify))
     sys.stdout.write("\n".join(report.lines()) + "\n")
     return 0 if report.ok else 1

@@ -1,8 +1,8 @@
-"""The schema as it stands: the tables of the models, and in SQL what models cannot say.
+"""Baseline schema: the tables of the models, and the SQL that models cannot express.
 
 Until the first release a change of the schema edits a model, or the SQL of its area in `sql`: row-level security,
-grants, triggers, functions and first rows. The revision ends with a digest of all of it: a database of another schema
-is at a revision that nothing here knows.
+grants, triggers, functions and initial rows. The revision ends with a digest of all of it: a database of another schema
+has an unknown revision.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from sqlalchemy.schema import CreateIndex, ExecutableDDLElement
 from models.common.base import Base
 
 _HERE = Path(__file__).parent
-#: Stands for another file, as in psql; its path counts from the folder of the file that has the line.
+#: Include of another file, as in psql, with a path relative to the including file.
 _INCLUDED = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
 
 
 @cache
 def sql() -> str:
-    """Return the statements that make the schema in an empty database."""
+    """Return the statements that create the schema in an empty database."""
     after = (_HERE / "protection.sql", *sorted((_HERE / "sql").glob("*.sql")))
     return "\n".join((_read(_HERE / "schemas.sql"), _tables(), *map(_read, after)))
 
@@ -42,8 +42,8 @@ def _tables() -> str:
 def _turn(statement: ExecutableDDLElement) -> tuple[int, str]:
     """Sort indexes after tables, and those of few columns first.
 
-    Where two indexes cost the same, PostgreSQL takes the one that was made first. In another order a replay to a
-    webhook endpoint reads the whole history.
+    Of two indexes with equal cost, PostgreSQL chooses the one created first. In another order a replay to a webhook
+    endpoint would read the whole history.
     """
     if isinstance(statement, CreateIndex):
         return len(statement.element.expressions), str(statement.element.name)

@@ -1,8 +1,8 @@
-"""How Alembic reaches the database: as the owner of the schema, at `BURSAR_MIGRATION_DATABASE_URL`.
+"""Alembic environment: connects as the owner of the schema, to `BURSAR_MIGRATION_DATABASE_URL`.
 
-Each migration is one transaction, so one that fails leaves those before it done. Two that run at once wait for each
-other. None waits long for a table that somebody uses, because everybody else would wait behind it: it fails, and is run
-again. `-x lock_timeout=30s` says how long.
+Each migration is one transaction, so a failed one leaves earlier ones applied. Concurrent runs are serial. A migration
+does not wait long for a locked table, because all later queries would wait behind it: it fails and can be repeated. `-x
+lock_timeout=30s` sets the limit.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from runtime.settings import ended_by_wrong_settings, read_settings
 
 _SCHEMAS = {None, "ledger"}
 _LOCK_TIMEOUT = "10s"
-#: Names the lock of whoever migrates; any number that nothing else takes.
+#: Number of the migration lock; any unused number.
 _MIGRATING = 7_411_001
 
 
@@ -43,7 +43,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _refuse_unknown() -> None:
-    """Refuse a database of another schema, or of a later version: nothing here leads on from its revision."""
+    """Refuse a database of another schema or a later version, whose revision is unknown."""
     known = {script.revision for script in context.script.walk_revisions()}
     for revision in context.get_context().get_current_heads():
         if revision not in known:
@@ -55,7 +55,7 @@ def _refuse_unknown() -> None:
 
 
 def _wait_for_others(connection: Connection) -> None:
-    """Let one migrate at a time, until the connection is closed, and then wait for no table for long."""
+    """Lock migrations until the connection is closed, and limit the time of waiting for tables."""
     connection.execute(text("SELECT pg_advisory_lock(:name)"), {"name": _MIGRATING})
     timeout = context.get_x_argument(as_dictionary=True).get("lock_timeout", _LOCK_TIMEOUT)
     connection.execute(text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": timeout})

@@ -1,4 +1,4 @@
-"""Calls the API from outside: by its public name, over DNS, TLS and all proxies before it."""
+"""Check of the API from outside: by its public address, over DNS, TLS and all proxies."""
 
 from datetime import timedelta
 
@@ -6,23 +6,23 @@ import httpx2
 
 from providers.payments.base import ProviderUnavailable
 
-#: An endpoint that needs no key.
+#: Endpoint without authentication.
 PATH = "/api/v1/billing/config"
 TIMEOUT = timedelta(seconds=10)
 
 
 class FrontDoor:
-    """The public address of the API."""
+    """Client of the public address of the API."""
 
     def __init__(self, client: httpx2.AsyncClient, base_url: str) -> None:
-        """Take the client, which the caller closes and which follows no redirects, and where the API is reached."""
+        """Take the client, without redirects and closed by the caller, and the public address of the API."""
         self._client, self._url = client, base_url.rstrip("/") + PATH
 
-    async def knock(self) -> None:
+    async def check(self) -> None:
         """Read the public settings.
 
         Raises:
-            ProviderUnavailable: there is no answer, or it is not the API's.
+            ProviderUnavailable: there is no response, or not the API's.
         """
         try:
             answer = await self._client.get(self._url, timeout=TIMEOUT.total_seconds())

@@ -1,1 +1,1 @@
-"""What a process needs around the product: settings, engines, Temporal client, codec, logs, telemetry, schedules."""
+"""Infrastructure of a process: settings, engines, Temporal client, codec, logs, telemetry, schedules."""

@@ -1,13 +1,13 @@
-"""Seals payloads before they leave the process: AES-256-GCM with a key id, so keys rotate without a pause.
+"""Encryption of Temporal payloads: AES-256-GCM with key ids, so that keys rotate without downtime.
 
 A sealed payload has the metadata `encoding: binary/encrypted`, `encryption-cipher: AES-256-GCM` and
 `encryption-key-id`, and as data a random 96-bit nonce followed by the ciphertext of the whole serialized payload. The
-three metadata values are bound to the ciphertext as additional data, so none of them can be exchanged unnoticed.
-Payloads that are not sealed pass through on the way in, with a mark: a signal typed by an operator in the Temporal UI,
-and histories that are older than the keys. The writer of an event decides what to do about the mark.
+three metadata values are additional data of the cipher, so that none can be exchanged unnoticed. Unsealed payloads pass
+through on decoding, with a mark: a signal typed by an operator in the Temporal UI, and histories older than the keys.
+The writer of an event decides on marked payloads.
 
 Clients and workers use `PassingCodec`: a payload that no key opens reaches the converter, which refuses it when it is
-read. A codec that raised would fail the whole workflow task, so one message could block a run forever.
+read. If the codec raised, the whole workflow task would fail, and one message could block a run forever.
 """
 
 import base64
@@ -41,7 +41,7 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class MalformedKeys(ValueError):
-    """`BURSAR_ENCRYPTION_KEYS` cannot be parsed. The message never holds any part of a key."""
+    """`BURSAR_ENCRYPTION_KEYS` cannot be parsed. The message contains no part of a key."""
 
 
 class SealedPayloadError(Exception):
@@ -49,10 +49,10 @@ class SealedPayloadError(Exception):
 
 
 class EncryptionCodec(PayloadCodec):
-    """Seals with the first key and opens with any of them. Safe to share between tasks and threads."""
+    """Codec that seals with the first key and opens with any. Safe to share between tasks and threads."""
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
-        """Take `(key id, 32 bytes)` pairs; the first one seals."""
+        """Take pairs of a key id and 32 bytes; the first one seals."""
         if not keys:
             raise MalformedKeys("The setting contains no key.")
         self._sealing_id = keys[0][0]
@@ -60,7 +60,7 @@ class EncryptionCodec(PayloadCodec):
         self._root = keys[0][1]
 
     def derive(self, purpose: str) -> bytes:
-        """Derive 32 bytes for another purpose from the sealing key (HKDF-SHA-256), which they do not reveal."""
+        """Derive a 32-byte key for another purpose from the sealing key (HKDF-SHA-256)."""
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._root)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -69,10 +69,10 @@ class EncryptionCodec(PayloadCodec):
         ]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Open what is sealed, and pass on the rest with a mark that nothing outside of it can forge.
+        """Open sealed payloads, and pass on others with an unforgeable mark.
 
         Raises:
-            SealedPayloadError: the key is unknown, or the payload is not what was sealed.
+            SealedPayloadError: the key is unknown, or the payload was tampered with.
         """
         return [self.open(p) if p.metadata.get("encoding") == ENCODING else _marked_unsealed(p) for p in payloads]
 
@@ -87,7 +87,7 @@ class EncryptionCodec(PayloadCodec):
         """Return what a sealed payload holds.
 
         Raises:
-            SealedPayloadError: the key is unknown, or the payload is not what was sealed.
+            SealedPayloadError: the key is unknown, or the payload was tampered with.
         """
         key_id = payload.metadata.get(KEY_ID_FIELD, b"")
         cipher = self._ciphers.get(key_id.decode(errors="replace"))
@@ -108,10 +108,10 @@ class EncryptionCodec(PayloadCodec):
 
 
 class PassingCodec(EncryptionCodec):
-    """Opens what it can; a payload that no key opens is passed on with the reason, which the converter raises."""
+    """Codec that passes on a payload that no key opens, with the reason, which the converter raises."""
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Open what is sealed and can be opened; the rest is marked. Nothing is raised."""
+        """Open sealed payloads; mark unsealed and unopenable ones. Never raises."""
         return [await self._opened(payload) for payload in payloads]
 
     async def _opened(self, payload: Payload) -> Payload:
@@ -124,7 +124,7 @@ class PassingCodec(EncryptionCodec):
 
 
 def _bound(cipher: bytes, key_id: bytes) -> bytes:
-    """Return the additional data that ties the metadata to the ciphertext."""
+    """Return the additional data that binds the metadata to the ciphertext."""
     return b"\x00".join((ENCODING, cipher, key_id))
 
 
@@ -152,7 +152,7 @@ def parse_keys(text: str) -> list[tuple[str, bytes]]:
     """Read `kid1:base64key,kid2:base64key`; the first key seals, all of them open.
 
     Raises:
-        MalformedKeys: says which entry is wrong and why, without any part of a key.
+        MalformedKeys: names the wrong entry and the reason, without any part of a key.
     """
     keys: dict[str, bytes] = {}
     for position, entry in enumerate((part.strip() for part in text.split(",")), start=1):

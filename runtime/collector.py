@@ -4,16 +4,16 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: How many more containers are allocated than freed before the young generation is collected. Python's own 700 is
-#: reached several times in a command; this many take a few megabytes until then.
+#: Threshold of the young generation: allocated less freed containers. Python's default of 700 is reached several times
+#: in a command; this one takes a few megabytes.
 YOUNG = 20_000
 
 
 def freeze_startup_objects() -> None:
-    """Exclude the objects of the start from collections, and collect less often; called once, before serving.
+    """Freeze the objects of the start, and collect less often; called once, before serving.
 
-    A full collection traverses all objects: 300,000 of imported modules, for a tenth of a second in which no request is
-    answered, and frees none of them. Collections that were off during the start are on again.
+    A full collection would traverse 300,000 objects of imported modules, which blocks requests for a tenth of a second
+    and frees nothing. Collections disabled during the start are enabled again.
     """
     gc.collect()
     gc.freeze()
@@ -24,7 +24,7 @@ def freeze_startup_objects() -> None:
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Disable collections while modules are imported: they take a fifth of the time, and free nothing."""
+    """Disable collections during imports, of which they take a fifth of the time without freeing anything."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""Computes what takes long outside of the event loop, one thing at a time.
+"""Long computations outside of the event loop, one at a time.
 
-One thread, because threads that compute share the interpreter with the event loop: with one of them a request waits for
-it for milliseconds, with several of them for all.
+There is one thread, because computing threads share the interpreter with the event loop, and each of them delays
+requests by milliseconds.
 """
 
 import asyncio
@@ -17,5 +17,5 @@ _THREAD = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
 
 async def run_in_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """Return what the function returns, or raise what it raises. It must await nothing and use no session."""
+    """Run a function and return its result. It must not await or use a session."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(function, *given, **named))

@@ -1,7 +1,7 @@
-"""Engines and sessions: one for tenants, under row-level security, and one for the platform's own work.
+"""Engines and sessions: for tenants under row-level security, and for the platform.
 
-A session from here is one transaction. It commits when the block ends without an error and rolls back otherwise;
-nothing below the block commits. No provider or Temporal call is made while one is open.
+A session is one transaction. It commits when the block ends without an error and rolls back otherwise; code inside
+never commits. No provider or Temporal call is made while one is open.
 """
 
 from collections.abc import AsyncIterator
@@ -22,15 +22,14 @@ _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
-#: How every session begins. PostgreSQL prefers this to what `ALTER ROLE … SET` says, which a role may say of itself: a
-#: stolen `bursar_api` would have later sessions find functions of its own, or fail.
+#: Settings of every session. They override `ALTER ROLE … SET`, with which a stolen role could redirect later sessions
+#: to its own functions, or make them fail.
 SESSION_SETTINGS = {"search_path": "public, pg_temp", "role": "none", "row_security": "on"}
-#: Errors of a connection whose server is gone; a server that does not answer is a `TimeoutError`.
+#: Errors of a connection whose server has died; an unresponsive server raises `TimeoutError`.
 _DIED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 #: The timeout of connecting, and of waiting for a free connection.
 CONNECT_SECONDS = 5.0
-#: The timeout of one statement. A server that hangs does not react to a cancellation either, which gets the same time
-#: again.
+#: Timeout of a statement. Cancelling it on a hanging server takes up to the same time again.
 STATEMENT_TIMEOUT = timedelta(seconds=10)
 
 
@@ -39,9 +38,9 @@ def plain_url(url: str) -> str:
 
 
 def make_engine(url: str, *, statement_timeout: timedelta | None = None, **options: Any) -> AsyncEngine:
-    """Return an engine that connects by the URL alone, as asyncpg reads it: `sslmode` and the like as in libpq.
+    """Return an engine that passes the URL to asyncpg, which understands `sslmode` and the like as libpq does.
 
-    SQLAlchemy would hand each of them to asyncpg as an argument, and asyncpg knows none of these names.
+    SQLAlchemy would pass them as arguments, which asyncpg does not accept.
     """
     dsn = plain_url(url)
     seconds = None if statement_timeout is None else statement_timeout.total_seconds()
@@ -59,7 +58,7 @@ def make_engine(url: str, *, statement_timeout: timedelta | None = None, **optio
 
 
 def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> None:
-    """Try a connection that is lent by a statement, one round trip; SQLAlchemy's own `pool_pre_ping` makes three."""
+    """Test a pooled connection in one round trip; SQLAlchemy's `pool_pre_ping` needs three."""
     try:
         connection.run_async(lambda driver: driver.execute("SELECT 1"))
     except _DIED as error:
@@ -67,17 +66,17 @@ def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> Non
 
 
 def is_outdated(error: BaseException | None) -> bool:
-    """Return whether a statement was prepared before a table changed, so that its transaction may be repeated."""
+    """Return whether a prepared statement is outdated by a schema change, so that the transaction can be repeated."""
     while error is not None and not isinstance(error, asyncpg.InvalidCachedStatementError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 class Transaction:
-    """One transaction of the platform: the driver's connection, and a session for rare statements.
+    """Platform transaction on the driver's connection, with a session for rare statements.
 
     A session costs as much processor time as the statements of an event, so it is created on first use. Its statements
-    are a savepoint of the transaction.
+    run in a savepoint of the transaction.
 
     Attributes:
         driver: the asyncpg connection, inside the transaction.
@@ -91,7 +90,7 @@ class Transaction:
 
     @property
     def session(self) -> AsyncSession:
-        """Return the session, whose statements are part of the transaction; do not commit or close it."""
+        """Return the session of the transaction, which must not be committed or closed."""
         if self._session is None:
             self._session = AsyncSession(self._connection, expire_on_commit=False)
         return self._session
@@ -106,9 +105,9 @@ class Transaction:
 
 
 class Database:
-    """The two engines of a process. The tenant role cannot bypass row-level security; the platform role may.
+    """Both engines of a process. The tenant role cannot bypass row-level security; the platform role can.
 
-    Nothing on them waits forever: a server that accepts connections but does not answer is a `TimeoutError`.
+    All waits are limited: an unresponsive server raises `TimeoutError`.
     """
 
     def __init__(
@@ -121,11 +120,10 @@ class Database:
         pre_ping: bool = True,
         sealer: Sealer | None = None,
     ) -> None:
-        """Prepare both pools, each of up to twice `pool_size` connections; nothing connects before the first use.
+        """Prepare both pools of up to twice `pool_size` connections each; nothing connects before the first use.
 
-        With `pre_ping` a connection is tested before it is used, so that no request gets a dead one; it costs a round
-        trip, which a caller that retries its transactions anyway can save. The `sealer` seals the client secrets in the
-        columns that hold those of providers.
+        With `pre_ping` a connection is tested before its use, which costs a round trip that callers with retries can
+        save. The `sealer` seals the providers' client secrets in their columns.
         """
         sealing = sealer or Sealer()
         self.statement_timeout = statement_timeout
@@ -178,10 +176,10 @@ class Database:
 
     @asynccontextmanager
     async def platform_transaction(self) -> AsyncIterator[Transaction]:
-        """Open one transaction of the platform for frequent writes, for which a session would cost too much.
+        """Open a platform transaction for frequent writes, for which a session would cost too much.
 
-        The driver begins and ends it, because the engine's connection takes as much processor time for that as for two
-        statements. A connection that cannot be used any more does not go back to the pool.
+        The driver begins and ends it, because that takes the engine's connection as much processor time as two
+        statements. An unusable connection does not return to the pool.
         """
         async with self._open(), self.platform_engine.connect() as connection:
             raw = await connection.get_raw_connection()
@@ -207,7 +205,7 @@ class Database:
 
     @asynccontextmanager
     async def platform_statement(self) -> AsyncIterator[asyncpg.Connection]:
-        """Return the platform's plain connection for single statements, each its own transaction."""
+        """Return a plain platform connection for single statements, each its own transaction."""
         async with self._open(), self.platform_engine.connect() as connection:
             raw = await connection.get_raw_connection()
             yield cast("asyncpg.Connection", raw.driver_connection)
@@ -232,15 +230,15 @@ class Database:
 
 
 async def make_repeatable_read(session: AsyncSession) -> None:
-    """Make all reads of the transaction as of its first statement; call it before that."""
+    """Set the transaction to repeatable read; call it before the first statement."""
     await session.execute(_ONE_MOMENT)
 
 
 async def driver_connection(session: AsyncSession) -> asyncpg.Connection:
-    """Return the asyncpg connection under a session, inside the session's transaction, for the ledger's hot statements.
+    """Return the asyncpg connection of a session, inside its transaction, for the ledger's frequent statements.
 
-    SQLAlchemy begins the driver's transaction with its first statement, so one is sent when none was yet: without it
-    the ledger's statement would commit on its own.
+    SQLAlchemy begins the driver's transaction with its first statement, so one is sent if necessary: otherwise the
+    ledger's statement would commit immediately.
     """
     raw = await (await session.connection()).get_raw_connection()
     connection = cast("asyncpg.Connection", raw.driver_connection)

@@ -1,7 +1,7 @@
-"""Settings under the names that the platform's documents use, and under those of Temporal's own tools.
+"""Settings from environment variables of the platform's documents and of Temporal's tools.
 
-API, worker and commands read them if our own setting is missing. The embedded stack removes those of Stripe and
-Temporal first, so that its processes use its own servers.
+They are read if our own setting is missing. The embedded stack removes those of Stripe and Temporal first, so that its
+processes use its own servers.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConfigProfile
 
-#: Names that the platform's documents use for Stripe's keys, by our setting.
+#: Names of Stripe's keys in the platform's documents, by our setting.
 STRIPE = {
     "stripe_api_key": "STRIPE_SECRET_KEY",
     "stripe_publishable_key": "STRIPE_PUBLISHABLE_KEY",
     "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRET",
 }
-#: The same for prices.
+#: Names of prices.
 PRICES = {
     "credit_package_small": "CREDIT_PACKAGE_SMALL",
     "credit_package_medium": "CREDIT_PACKAGE_MEDIUM",
@@ -25,7 +25,7 @@ PRICES = {
     "credits_per_api_call": "CREDITS_PER_API_CALL",
     "credits_per_workflow_execution": "CREDITS_PER_WORKFLOW_EXECUTION",
 }
-#: The same for the prices and limits of plans, and shares of sales.
+#: Names of prices and limits of plans, and shares of sales.
 PLANS = {
     name: name.upper()
     for name in (
@@ -34,14 +34,14 @@ PLANS = {
         *("creator_revenue_share", "platform_revenue_share"),
     )
 }
-#: The same for reputation.
+#: Names of reputation settings.
 REPUTATION = {
     "nightly_reputation_update_enabled": "NIGHTLY_REPUTATION_UPDATE_ENABLED",
     "reputation_decay_rate": "REPUTATION_DECAY_RATE",
 }
-#: The same for billing.
+#: Names of billing settings.
 BILLING = {"usage_invoice_day": "USAGE_INVOICE_DAY"}
-#: The variables of Temporal's tools, by prefix or name; other names with TEMPORAL_ are not theirs.
+#: Variables of Temporal's tools, by prefix or name; other names with TEMPORAL_ are not used.
 _TEMPORAL = (
     *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_GRPC_META_"),
     *("TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE"),
@@ -53,7 +53,7 @@ class WrongEnvironment(Exception):
 
 
 def names_external_account(name: str) -> bool:
-    """Whether a variable names external servers or accounts."""
+    """Return whether a variable names external servers or accounts."""
     return name in {*STRIPE.values(), "STRIPE_PREMIUM_PRICE_ID"} or name.startswith(_TEMPORAL)
 
 
@@ -64,15 +64,15 @@ def remove_external(environment: MutableMapping[str, str]) -> None:
 
 
 def documented_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that are given under the names that the platform's documents use."""
+    """Return the settings given under the names of the platform's documents."""
     names = {**STRIPE, **PRICES, **PLANS, **REPUTATION, **BILLING}
     return {field: environment[name] for field, name in names.items() if environment.get(name)}
 
 
 def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings of Temporal that its own environment has, and the options of a connection that no setting is.
+    """Return Temporal's settings from its own environment, and connection options without a setting.
 
-    A configuration file is read only if TEMPORAL_CONFIG_FILE names it, not from a user's default location.
+    A configuration file is read only if TEMPORAL_CONFIG_FILE names it, never from the default location.
 
     Raises:
         WrongEnvironment: a value, or a file that it names, cannot be parsed.

@@ -1,4 +1,4 @@
-"""Fresh ids outside of workflows: the clock and the randomness that `domain.common.ids` does not have."""
+"""New ids outside of workflows, with the clock and randomness for `domain.common.ids`."""
 
 import secrets
 import threading
@@ -7,18 +7,18 @@ import time
 from domain.common.ids import make_id
 
 _LOCK = threading.Lock()
-#: A UUIDv7 has 12 bits after its milliseconds. Here, as in PostgreSQL, they hold the part of the millisecond.
+#: The 12 bits of a UUIDv7 after the milliseconds contain, as in PostgreSQL, the fraction of the millisecond.
 _PART_BITS = 12
 _last = 0
 
 
 def new_id(prefix: str) -> str:
-    """Return a fresh, sortable id such as `esc_01kar6…`. Not for workflow code, which must be deterministic."""
+    """Return a new, sortable id such as `esc_01kar6…`. Not for workflow code, which must be deterministic."""
     return make_id(prefix, unix_ms=time.time_ns() // 1_000_000, entropy=secrets.token_bytes(10))
 
 
 def new_ids(prefix: str, count: int) -> list[str]:
-    """Return fresh ids in ascending order, greater than all that this function has returned before."""
+    """Return new ids in ascending order, greater than all earlier ones of this function."""
     global _last
     now = (time.time_ns() << _PART_BITS) // 1_000_000
     with _LOCK:

@@ -1,12 +1,12 @@
-"""One interceptor on both sides of Temporal: it translates refusals, sends heartbeats and carries the log context.
+"""Temporal interceptor of clients and workers: translates refusals, sends heartbeats and propagates the log context.
 
-`runtime.temporal.BursarPlugin` gives it to every client, and to every worker and replay made from one.
+`runtime.temporal.BursarPlugin` installs it in every client, worker and replay.
 
-Refusals. A `DomainError` raised in an activity, an update validator or an update handler becomes an
-`ApplicationError` whose type is the error's code and whose details are `(status, detail, extra)`, so that the caller
-sees a refusal and the workflow task goes on. `domain_error_from` turns it back. A refusal that escapes a signal handler
-is logged and dropped: a signal returns nothing, and a failing task would block the whole run. A `DomainError` that
-escapes a workflow's main method fails the workflow task, which is retried until a deployment fixes it.
+Refusals. A `DomainError` raised in an activity, an update validator or an update handler becomes an `ApplicationError`
+whose type is the error's code and whose details are `(status, detail, extra)`, so that the caller sees a refusal and
+the workflow task goes on. `domain_error_from` turns it back. A refusal that escapes a signal handler is logged and
+dropped: a signal returns nothing, and a failing task would block the whole run. A `DomainError` that escapes a
+workflow's main method fails the workflow task, which is retried until a deployment fixes it.
 
 Heartbeats. An activity with a heartbeat timeout heartbeats automatically while it runs, also during a slow provider
 call: the heartbeat timeout detects a dead worker, and the activity's own timeout limits the work.
@@ -47,7 +47,7 @@ Headers = Mapping[str, Payload]
 
 
 def application_error_from(error: DomainError) -> ApplicationError:
-    """Translate a refusal for Temporal; `domain_error_from` is the way back.
+    """Translate a refusal for Temporal; `domain_error_from` is the inverse.
 
     A refusal is expected, so its category is benign: no error log, no failure metric.
     """
@@ -63,7 +63,7 @@ def application_error_from(error: DomainError) -> ApplicationError:
 
 
 def domain_error_from(error: BaseException | None) -> DomainError | None:
-    """Find the refusal in a failed update, activity or workflow; None when it failed for another reason.
+    """Return the refusal of a failed update, activity or workflow; None for another failure.
 
     Takes a `WorkflowUpdateFailedError`, `WorkflowFailureError`, `ActivityError`, `ApplicationError` or `DomainError`
     and follows the causes. Pure, and therefore allowed in workflow code.
@@ -79,7 +79,7 @@ def domain_error_from(error: BaseException | None) -> DomainError | None:
 
 
 def _is_refusal(error: BaseException) -> TypeGuard[DomainError]:
-    """Whether it is a `DomainError`, also from a copy of `domain.common.errors` in a workflow sandbox."""
+    """Return whether it is a `DomainError`, also of a copy of `domain.common.errors` in a workflow sandbox."""
     return isinstance(error, DomainError) or any(
         (cls.__module__, cls.__qualname__) == (DomainError.__module__, DomainError.__qualname__)
         for cls in type(error).__mro__
@@ -131,7 +131,7 @@ def _bound(**values: str | None) -> Iterator[None]:
 
 
 class BursarInterceptor(client_api.Interceptor, worker_api.Interceptor):
-    """Translates refusals and carries the log context, for clients and for the workers made from them."""
+    """Interceptor of clients and workers, see the module."""
 
     def intercept_client(self, next: client_api.OutboundInterceptor) -> client_api.OutboundInterceptor:
         """Send the log context with a client's starts, signals and updates."""
@@ -189,7 +189,7 @@ class _ActivityInbound(worker_api.ActivityInboundInterceptor):
 
 @asynccontextmanager
 async def _beating(within: timedelta | None) -> AsyncIterator[None]:
-    """Heartbeat four times within the timeout, for as long as the block lasts."""
+    """Heartbeat four times per timeout during the block."""
     if not within:
         yield
         return

@@ -1,4 +1,4 @@
-"""All scheduled jobs: one list for the worker, the simulated year and the tests."""
+"""All scheduled jobs, for the worker, the simulated year and the tests."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,12 +32,12 @@ def _job(
     workflow: str | None = None,
     **options: Any,
 ) -> Job:
-    """Return a job that is called like its workflow, unless another one is named."""
+    """Return a job named like its workflow, unless another workflow is given."""
     return Job(id=name, workflow=workflow or name, spec=spec, run_timeout=run_timeout, summary=summary, **options)
 
 
 def _for_a_minute(name: str, summary: str) -> Job:
-    """Return a job whose run lasts for a minute. If one is late, the next is buffered: no minute is left out."""
+    """Return a job with runs of a minute. If one is late, the next is buffered, so that no minute is skipped."""
     return _job(
         name,
         _every(minutes=1),
@@ -160,7 +160,7 @@ SCHEDULES = [
 
 
 def invoicing_on(day: int) -> Job:
-    """Return the job that invoices months from a day of the next month on; the run itself waits for late usage."""
+    """Return the job that invoices months from a day of the next month on; the run waits for late usage."""
     on = ScheduleCalendarSpec(day_of_month=[ScheduleRange(day)], hour=[ScheduleRange(0)], minute=[ScheduleRange(30)])
     return Job(
         id="monthly-invoicing",
@@ -172,7 +172,7 @@ def invoicing_on(day: int) -> Job:
     )
 
 
-#: These three exist only if a setting enables them.
+#: Jobs enabled by settings.
 REFERENCE_RATES = _job(
     "reference-rates",
     _every(hours=1),

@@ -1,12 +1,12 @@
-"""Structured logs: one JSON object a line, for the product and for every library, without a secret in it.
+"""Structured logs of product and libraries: one JSON object per line, without secrets.
 
 Fields: `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `logger`, `part`, and what is bound to the context:
-`request_id`, `org_id`, `workflow_id`, `activity`. Product code takes `structlog.get_logger("bursar.<part>")` and
-passes values as keywords; workflow code logs through `workflow.logger`, which is silent during replay.
+`request_id`, `org_id`, `workflow_id`, `activity`. Product code takes `structlog.get_logger("bursar.<part>")` and passes
+values as keywords; workflow code logs through `workflow.logger`, which is silent during replay.
 
 Redaction runs on the finished line, so it also covers messages of libraries and tracebacks; card numbers are removed
-from the values, where their context is known. Invisible, bidirectional and control characters are escaped: names may
-have been stored before they were validated.
+from the values, where their context is known. Invisible, bidirectional and control characters are escaped, because
+older stored names were not validated.
 """
 
 import json
@@ -78,7 +78,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
 )
 
-#: Cheap tests that most lines fail. One regular expression of all of them costs ten times as much as these.
+#: Cheap tests that most lines fail; one regular expression for all costs ten times as much.
 _SUSPECT_WORDS = (
     *("bsk_", "bss_", "bsl_", "bearer", "basic", "authorization", "passw", "secret", "cookie", "token"),
     *("apikey", "api_key", "api-key", "encryptionkey", "encryption_key", "encryption-key"),
@@ -96,15 +96,15 @@ def _suspect(line: str) -> bool:
     )
 
 
-#: The length from which on a part of a URL counts as a key.
+#: Minimum length of a part of a URL that counts as a key.
 LENGTH_OF_A_KEY = 20
 
 
 class Redactor:
-    """Removes secrets from finished lines: by pattern, and the known values of this process's settings."""
+    """Removes secrets from finished lines: by pattern, and the known secret settings of this process."""
 
     def __init__(self, literals: Iterable[str] = ()) -> None:
-        """Take the known secrets; one of fewer than six characters would mask ordinary words, and is left out."""
+        """Take the known secrets; those of fewer than six characters would mask ordinary words, and are ignored."""
         forms: set[str] = set()
         for literal in literals:
             if len(literal) >= 6:
@@ -143,7 +143,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 class _Sink:
-    """The output of log lines. One for the process, so that loggers made before `configure` use it too."""
+    """Output of log lines, one for the process, so that loggers created before `configure` use it, too."""
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None
@@ -179,7 +179,7 @@ def _add_logger_name(logger: Any, method: str, event: EventDict) -> EventDict:  
 
 
 def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
-    """Write the event as one JSON line, common fields first, and remove secrets."""
+    """Render the event as a JSON line, common fields first, without secrets."""
     line = {
         "time": event.pop("time", None) or _timestamp(None),
         "level": event.pop("level", "info"),
@@ -192,7 +192,7 @@ def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
 
 
 def _written(line: Mapping[str, Any]) -> str:
-    """Write a line without a card number. One scan clears most lines; those with a JSON escape are read in full."""
+    """Remove card numbers from a line. One scan is enough for most lines; those with JSON escapes are parsed."""
     text = json.dumps(line, default=str, ensure_ascii=False)
     if "\\" not in text and not may_contain_card_number(text):
         return text
@@ -231,7 +231,7 @@ class _RecordFormatter(logging.Formatter):
         return _render(None, "", event)
 
 
-#: The details of the Temporal SDK's records that are kept, and their names.
+#: Logged details of the Temporal SDK's records, and their names.
 _TEMPORAL_FIELDS = {
     "workflow_id": "workflow_id",
     "run_id": "run_id",
@@ -259,13 +259,12 @@ class _SinkHandler(logging.Handler):
 
 
 def configure(settings: Settings, part: str) -> None:
-    """Send everything that this process logs to `settings.log_file`, or to standard output, as JSON lines.
+    """Send all logs of this process to `settings.log_file`, or to standard output, as JSON lines.
 
-    Called once by each composition root before anything else; calling it again moves the logs. A log file is opened
-    for appending, so several processes may share one.
+    Each composition root calls it first; another call redirects the logs. Several processes may append to one file.
 
     Args:
-        settings: level, file and the secrets that must never be written.
+        settings: level, file and secrets to redact.
         part: the name of the process in every line: `api`, `worker`, `migrate`.
     """
     previous = _SINK.stream
@@ -309,7 +308,7 @@ def _open(settings: Settings) -> TextIO | None:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Log the exception that ends the process, redacted like every line."""
+    """Log the exception that ends the process."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return

@@ -1,7 +1,7 @@
-"""Prometheus metrics: of the API, counted in its own process, and of the worker, served by the Temporal SDK.
+"""Prometheus metrics of the API, and of the worker through the Temporal SDK.
 
-No label holds a value that a caller can make up: a route is its template (`/api/v1/escrows/{escrow_id}`), a method one
-that HTTP defines, and a request without a route is `unmatched`.
+No label has a value of a caller's choice: a route is its template (`/api/v1/escrows/{escrow_id}`), a method one of
+HTTP's, and a request without a route is `unmatched`.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from runtime.settings import Settings
 #: Upper bounds of the latency buckets, in seconds. A command on an escrow is expected between 10 and 50 ms.
 BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-#: The maximum age of the text that a scraper gets.
+#: Maximum age of the rendered metrics.
 RENDERED_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
@@ -49,7 +49,7 @@ _DECLINE_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class ApiMetrics:
-    """The metrics of one web process, created once by the app."""
+    """Metrics of a web process, created once by the app."""
 
     def __init__(self) -> None:
         """Create a registry, with the process's memory, descriptors and garbage collection."""
@@ -91,7 +91,7 @@ class ApiMetrics:
         )
         self._inbox_oldest = gauge(
             "bursar_inbox_oldest_seconds",
-            "Age in seconds of the oldest unhandled webhook event; 0 when there is none, NaN when not known.",
+            "Age in seconds of the oldest unhandled webhook event; 0 without one, NaN when unknown.",
         )
         self.set_inbox_oldest(None)
         self._alerts_open = gauge(
@@ -106,12 +106,12 @@ class ApiMetrics:
         )
         self._batch_oldest = gauge(
             "bursar_batch_oldest_due_seconds",
-            "For how long the oldest thing that a batch has to do is due; 0 when nothing is, NaN when not known.",
+            "Delay in seconds of the oldest due item of a batch; 0 when nothing is due, NaN when unknown.",
             ("batch",),
         )
         self._archive_failing = gauge(
             "bursar_wal_archive_failing_seconds",
-            "For how long PostgreSQL archives no WAL although it should; 0 when it does, NaN when not known.",
+            "Seconds since PostgreSQL's WAL archiving fails; 0 when it works, NaN when unknown.",
         )
         self.set_archive_failing(None)
         self._payment_commands = counter(
@@ -123,7 +123,7 @@ class ApiMetrics:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def begin(self) -> None:
-        """Count a request in; `end` follows, however it ends."""
+        """Count a request; `end` must follow."""
         self._in_flight += 1
 
     def end(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -144,11 +144,11 @@ class ApiMetrics:
         self._webhooks.labels(provider, outcome).inc()
 
     def set_inbox_oldest(self, seconds: float | None) -> None:
-        """Set the age of the oldest unhandled event; None if it is not known."""
+        """Set the age of the oldest unhandled event; None if unknown."""
         self._inbox_oldest.set(math.nan if seconds is None else seconds)
 
     def set_archive_failing(self, seconds: float | None) -> None:
-        """Set how long archiving of the WAL has been failing; None if it is not known."""
+        """Set the time since which WAL archiving fails; None if unknown."""
         self._archive_failing.set(math.nan if seconds is None else seconds)
 
     def set_alerts_open(
@@ -160,7 +160,7 @@ class ApiMetrics:
                 gauge.labels(*labels).set(count)
 
     def set_batch_oldest(self, seconds: Mapping[str, float] | None) -> None:
-        """Set how long the oldest item of each batch has been due; None if it is not known."""
+        """Set the delay of the oldest due item of each batch; None if unknown."""
         if seconds is None:
             known = {labels["batch"] for family in self._batch_oldest.collect() for _, labels, *_ in family.samples}
             seconds = dict.fromkeys(known, math.nan)
@@ -169,7 +169,7 @@ class ApiMetrics:
 
     @contextmanager
     def escrow_command(self, command: str) -> Iterator[None]:
-        """Count the command to an escrow in the block, by outcome: `ok`, the refusal's code, or `error`."""
+        """Count the escrow command of the block by outcome: `ok`, the refusal's code, or `error`."""
         with _outcome(self._commands, command):
             yield
 
@@ -184,13 +184,13 @@ class ApiMetrics:
         return encode(self.registry), content_type
 
     async def scrape(self, accept: str, refresh: Callable[[], Awaitable[object]]) -> tuple[bytes, str]:
-        """Return the result of `render`, computed in a thread, at most once a second and shared by all callers.
+        """Return the metrics, rendered in a thread at most once a second for all callers.
 
         Rendering takes longer than most requests, so it must not block the event loop.
 
         Args:
             accept: the header of the scraper.
-            refresh: sets metrics that are read from elsewhere; called before rendering.
+            refresh: sets metrics from other sources; called before rendering.
         """
         _, content_type = choose_encoder(accept)
         async with self._rendering:
@@ -216,7 +216,7 @@ def _outcome(counter: Counter, command: str) -> Iterator[None]:
 
 
 class PaymentFailures:
-    """Counts payments that a provider or a bank refused, on the meter of the worker that books them.
+    """Counter of payments refused by providers or banks, on the meter of the booking worker.
 
     Codes come from the provider. To bound the number of series, a process distinguishes the first hundred codes, and
     counts others, and codes that are not plain words, as `other`.
@@ -238,7 +238,7 @@ class PaymentFailures:
 
 
 def route_template(scope: Scope) -> str:
-    """Return the template of the route that answered, prefixes included; `unmatched` when none did."""
+    """Return the template of the matched route with prefixes, or `unmatched`."""
     # FastAPI's route has the path that it was declared with; the prefixes are in FastAPI's part of the scope.
     context = scope.get("fastapi", {}).get("effective_route_context")
     template = getattr(context, "path", None) or getattr(scope.get("route"), "path", None)
@@ -246,7 +246,7 @@ def route_template(scope: Scope) -> str:
 
 
 def worker_runtime(settings: Settings) -> Runtime:
-    """Return the SDK runtime of a worker: its metrics on `worker_metrics_port`, its logs with all others.
+    """Return the SDK runtime of a worker: metrics on `worker_metrics_port`, logs with all others.
 
     Port 0 serves no metrics. `docs/operate/observability.md` lists the metrics.
 
@@ -264,7 +264,7 @@ def worker_runtime(settings: Settings) -> Runtime:
 
 
 def client_runtime() -> Runtime:
-    """Return the SDK runtime of a process that has no worker: no metrics, its logs with all others."""
+    """Return the SDK runtime of a process without a worker: no metrics, logs with all others."""
     return Runtime(telemetry=TelemetryConfig(logging=_logging()))
 
 

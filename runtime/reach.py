@@ -1,7 +1,7 @@
-"""The only way to reach the runs of entities: a message goes to the open run, or starts the missing one.
+"""Client of the runs of entities: a message goes to the open run, or starts the missing one.
 
-So no message is lost because a run is missing. An update returns when its effect is in the books; a signal is for news
-that the run then reads itself. `await Entity(…).command("fund", message)` is the door for commands.
+No other code sends messages to runs, so that none is lost because a run is missing. An update returns when its effect
+is in the books; a signal makes the run read a change. `await EntityClient(…).command("fund", message)` sends commands.
 """
 
 import asyncio
@@ -36,17 +36,17 @@ from runtime.interceptors import domain_error_from
 
 R = TypeVar("R")
 T = TypeVar("T")
-#: Reads the number of the latest event of each entity that the books know, by its id.
+#: Reads the number of the latest event of entities in the books, by id.
 Versions = Callable[[AsyncSession, Sequence[str]], Awaitable[Mapping[str, int]]]
 
-#: A task queue that no worker asks.
+#: Task queue without workers.
 UNPOLLED_QUEUE = "nobody"
-#: How often a command is sent before a refusal counts, even if the books have advanced again.
+#: Maximum number of attempts of a command, after which a refusal counts even if the books have advanced again.
 TRIES = 5
-#: The pause before a retry if the server is busy, or while a run continues as new.
+#: Pause before a retry if the server is busy, or while a run continues as new.
 PAUSE = timedelta(milliseconds=100)
 MAX_PAUSE = timedelta(seconds=1)
-#: Not found: the run ended before it answered. The last one: its latest task failed, and a fixed deployment is awaited.
+#: Not found: the run ended before its response. The last one: its latest task failed and awaits a fixed deployment.
 _REPEATABLE = {
     RPCStatusCode.NOT_FOUND,
     RPCStatusCode.RESOURCE_EXHAUSTED,
@@ -59,11 +59,11 @@ _CUT_OFF_MESSAGES = ("transport error", "h2 protocol error", "error reading a bo
 
 
 class EntityClient(Generic[R]):
-    """One entity, as its commands reach it.
+    """Client of an entity for commands.
 
     A run may be behind the books: a local activity may have committed although its workflow task was lost. Until its
-    next write the run decides on an outdated state, while callers read the later one. So a refusal says which version
-    it was decided on; if the books have a later one, the run is sent `catch_up`, and decides again.
+    next write the run decides on an outdated state, while callers read the newer one. So a refusal contains the version
+    of the state; if the books have a newer one, the client sends `catch_up`, and the run decides again.
     """
 
     def __init__(
@@ -77,28 +77,28 @@ class EntityClient(Generic[R]):
         *,
         limit: timedelta,
     ) -> None:
-        """Take the entity's run, the type of its answers, and the reader of its version in the books.
+        """Take the entity's run, the type of its results, and the reader of its version in the books.
 
-        `limit` is how long a command may take, with all its repetitions.
+        `limit` is the time limit of a command with all attempts.
         """
         self._client, self._database, self._run, self._answer = client, database, run, answer
         self._versions, self._id, self._limit = versions, entity_id, limit
 
     async def command(self, name: str, message: Message, *, update_id: str) -> R:
-        """Give a command to the open run, or to one that starts from the books, and return its answer.
+        """Send a command to the open run, or to a new one that resumes from the books, and return its result.
 
-        A validator's refusal is not stored, so the same update id is decided again. A handler's refusal is stored as
-        the result of its update id: if it comes again although the run has caught up, the command is sent under another
-        update id. The command's own id makes it happen once.
+        A validator's refusal is not stored, so the same update id can be retried. A handler's refusal is stored as the
+        result of its update id: if it is returned again after the run has caught up, the command is sent with another
+        update id. The command's own id makes it idempotent.
 
         Args:
             name: of the update.
             message: the command.
-            update_id: repeating it attaches to the first try, as long as that run is open.
+            update_id: a repetition attaches to the first attempt, as long as that run is open.
 
         Raises:
             DomainError: the run refused the command, and is up to date with the books.
-            Unavailable: no answer in time, or the run could not catch up; repeating the command is safe.
+            Unavailable: no result in time, or the run could not catch up; repeating the command is safe.
             WorkflowAlreadyStartedError: the run has completed, and no new one may follow.
         """
         sent = partial(update, self._client, self._run, name, message, result_type=self._answer)
@@ -125,7 +125,7 @@ class EntityClient(Generic[R]):
             return (await self._versions(session, [self._id])).get(self._id, 0)
 
     async def _catch_up(self, version: int) -> None:
-        """Make the run adopt the books' state; concurrent callers that see the same version send the same update."""
+        """Make the run adopt the state of the books; concurrent callers with the same version send the same update."""
         handle, update_id = self._client.get_workflow_handle(self._run.workflow_id), f"catch_up:{version}"
         try:
             await handle.execute_update("catch_up", CatchUp(version=version), id=update_id)
@@ -141,10 +141,10 @@ class EntityClient(Generic[R]):
 
 @asynccontextmanager
 async def answered_within(limit: timedelta, what: str) -> AsyncIterator[None]:
-    """Give up waiting for an entity at the time limit. `what` names it for the refusal: "escrow".
+    """Limit the time of waiting for an entity, which `what` names in the refusal: "escrow".
 
     Raises:
-        Unavailable: no answer in time; repeating the key is safe.
+        Unavailable: no result in time; repeating the key is safe.
     """
     try:
         async with asyncio.timeout(limit.total_seconds()):
@@ -157,7 +157,7 @@ async def answered_within(limit: timedelta, what: str) -> AsyncIterator[None]:
 
 
 async def repeated(call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a call to Temporal that is safe to repeat, while the server is busy or its connection is cut off."""
+    """Retry an idempotent call to Temporal while the server is busy or the connection breaks."""
     pause = PAUSE
     while True:
         try:
@@ -170,9 +170,9 @@ async def repeated(call: Callable[[], Awaitable[T]]) -> T:
 
 
 def was_cut_off(error: RPCError) -> bool:
-    """Return whether a call to Temporal ended because its connection did, as when the server is killed.
+    """Return whether a call to Temporal failed because the connection broke, as when the server is killed.
 
-    The client's library has no status for that: it says unknown or internal, and what happened in words.
+    The client library has no status for that: it is unknown or internal, with a message.
     """
     return error.status in _CUT_OFF_RPC and error.message.startswith(_CUT_OFF_MESSAGES)
 
@@ -194,14 +194,14 @@ async def update(
         run: of the entity.
         name: of the update.
         command: the update's message.
-        update_id: repeating it attaches to the first try, as long as that run is open.
+        update_id: a repetition attaches to the first attempt, as long as that run is open.
         result_type: the type of the result.
-        rpc_timeout: of the server's response; None waits as long as the caller does.
+        rpc_timeout: of the server's response; None for no limit.
 
     Raises:
         WorkflowUpdateFailedError: the run refused the command.
         WorkflowAlreadyStartedError: the run has completed, and no new one may follow. RPCError: the server could not be
-        reached, or did not respond in time.
+            reached, or did not respond in time.
     """
     operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         run.workflow, run.start, **_options(run)
@@ -290,9 +290,9 @@ async def end(client: Client, workflow_id: str, run_id: str, *, reason: str) -> 
 
 
 async def allow_successor(client: Client, workflow: str, workflow_id: str, *, reason: str) -> None:
-    """Let a new run follow a completed one that allows no successor, and keep its history.
+    """Allow a new run after a completed one that allows no successor, keeping its history.
 
-    A run that may follow only a lost run then follows a placeholder that is started and terminated here.
+    The new run follows a placeholder run that is started and terminated here.
     """
     lost = await client.start_workflow(
         workflow,

@@ -1,12 +1,12 @@
-"""Gives the login roles of a deployment the passwords that its database URLs hold.
+"""Passwords of the login roles, from the database URLs.
 
-Migrations make `bursar_api` and `bursar_platform` without a password, and `bursar_reader` without a login. `manage
-roles` connects as the owner, sets the passwords, and makes the login of a reporting tool, a member of `bursar_reader`.
-It may be run any number of times, and changes a password that the environment has changed. PostgreSQL gets the SCRAM
-verifier only, so the password appears neither in its log nor on the network.
+Migrations create `bursar_api` and `bursar_platform` without a password, and `bursar_reader` without a login. `manage
+roles` connects as the owner, sets the passwords, and creates the login of a reporting tool, a member of
+`bursar_reader`. It is idempotent, and updates changed passwords. PostgreSQL gets the SCRAM verifier only, so the
+password appears neither in its log nor on the network.
 
-PostgreSQL lets every role change its own password and its session defaults, and cannot forbid it. So both are reset,
-and changes are reported. If roles log in by certificate, a password is of no use.
+PostgreSQL cannot forbid a role to change its own password and session defaults. So both are reset, and changes are
+reported. Roles that log in by certificate need no password.
 """
 
 import base64
@@ -21,11 +21,11 @@ from sqlalchemy.engine import URL, make_url
 from runtime.settings import Settings
 
 LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform"})
-#: Holds what reporting tools may read; their login is a member of it, whose sessions begin with these limits.
+#: Role with the rights of reporting tools; their login is a member, with these session limits.
 READER = "bursar_reader"
 LIMITS = {"default_transaction_read_only": "on", "statement_timeout": "30s"}
 ITERATIONS = 4096
-#: Session defaults that decide which tables a name means and which rows are visible; others are the operator's choice.
+#: Session defaults that determine the meaning of table names and the visible rows; others are the operator's choice.
 RESET_SETTINGS = frozenset({"search_path", "role", "row_security", "bursar.org_id"})
 
 _OWN_SETTINGS = """
@@ -42,7 +42,7 @@ SELECT r.rolname <> current_user AND EXISTS (
 
 
 def scram_verifier(password: str, salt: bytes) -> str:
-    """Return what PostgreSQL stores for a password: RFC 5802 with SHA-256, as `pg_authid.rolpassword` has it.
+    """Return PostgreSQL's stored form of a password (`pg_authid.rolpassword`): RFC 5802 with SHA-256.
 
     Raises:
         ValueError: the password has a character outside of printable ASCII, which SCRAM would normalise first.
@@ -57,9 +57,9 @@ def scram_verifier(password: str, salt: bytes) -> str:
 
 
 async def reset_own_settings(settings: Settings) -> list[str]:
-    """Undo changes that login roles made to themselves, and return a line for each.
+    """Reset changes that login roles made to themselves, and return a line for each.
 
-    A password that differs from its URL's is reported; `set_passwords` sets it. Only a superuser can read it.
+    A changed password is reported, and set by `set_passwords`. Only a superuser can detect it.
     """
     connection = await asyncpg.connect(settings.migration_database_url)
     changes = []
@@ -94,10 +94,10 @@ async def _differs(connection: "asyncpg.Connection[asyncpg.Record]", role: str, 
 
 
 async def make_reader(connection: "asyncpg.Connection[asyncpg.Record]", login: str) -> None:
-    """Make a login that reads what `bursar_reader` may, and set the limits of its sessions; one that is there is kept.
+    """Create a login with the rights of `bursar_reader`, if missing, and set its session limits.
 
     Raises:
-        ValueError: there is a role of this name that is no member of `bursar_reader`.
+        ValueError: a role of this name exists and is not a member of `bursar_reader`.
     """
     is_member = await connection.fetchval(_IS_MEMBER, login, READER)
     if is_member is False or login == READER:
@@ -116,7 +116,7 @@ async def make_reader(connection: "asyncpg.Connection[asyncpg.Record]", login: s
 
 
 async def set_passwords(settings: Settings) -> list[str]:
-    """Set the password of each login role whose URL has one; return the names of those roles.
+    """Set the passwords of login roles from their URLs; return the names of those roles.
 
     Raises:
         ValueError: as for `make_reader`.

@@ -1,7 +1,7 @@
-"""Schedules with fixed ids, created or brought up to date each time a worker starts.
+"""Temporal schedules with fixed ids, created or updated at each start of a worker.
 
-Jobs are a list in code (`Job`), so a deployment that changes a job's time or workflow changes the schedule on the
-server, and ten workers that start at once make one schedule. An operator's pause, with its note, is kept.
+Jobs are a list in code (`Job`), so that a deployment updates schedules, and concurrent workers create each once. An
+operator's pause, with its note, is preserved.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,19 +30,19 @@ log = structlog.get_logger("bursar.schedules")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One scheduled workflow.
+    """Scheduled workflow.
 
     Attributes:
-        id: names the schedule, and with the time each run: `hold-expiry` and `hold-expiry-2026-01-31T00:00:00Z`.
-        workflow: the pinned type of the workflow.
+        id: of the schedule, and with the time of each run: `hold-expiry` and `hold-expiry-2026-01-31T00:00:00Z`.
+        workflow: the workflow type.
         spec: the times; in UTC without a `time_zone_name`.
         summary: shown in the Temporal UI.
         args: the workflow's input.
-        overlap: what happens while the previous run is open; by default the next one is skipped.
-        catch_up_within: how far back missed runs are started after the server was down.
+        overlap: the policy while the previous run is open; by default skip.
+        catch_up_within: the window of missed runs that are started after an outage of the server.
         task_queue: where the workflow runs.
         run_timeout: the time limit of a run.
-        at_once: whether it runs for the first time when the schedule is created.
+        at_once: whether the first run starts with the creation of the schedule.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Job:
     at_once: bool = False
 
     def schedule(self, state: ScheduleState | None = None) -> Schedule:
-        """Return the schedule as the server stores it, with the operator's state of the existing one."""
+        """Return the schedule for the server, with the operator's state of the existing one."""
         return Schedule(
             action=ScheduleActionStartWorkflow(
                 self.workflow,
@@ -88,12 +88,12 @@ def _brought_up_to_date(current: ScheduleUpdateInput, job: Job) -> ScheduleUpdat
 
 
 async def apply_schedules(client: Client, jobs: Iterable[Job], *, retired: Iterable[str] = ()) -> None:
-    """Create or update every job's schedule and delete the retired ones; called at a worker's start.
+    """Create or update the schedules of all jobs and delete retired ones; called at a worker's start.
 
     Args:
         client: the client of the worker.
-        jobs: all jobs; an id that occurs twice is an error.
-        retired: ids of an earlier version's schedules, to be deleted.
+        jobs: all jobs, with unique ids.
+        retired: ids of schedules to delete.
     """
     wanted = list(jobs)
     ids = [job.id for job in wanted]

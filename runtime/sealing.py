@@ -1,8 +1,8 @@
-"""Seals stored secrets: of webhook endpoints, of notification channels, and client secrets of payments.
+"""Encryption of stored secrets: of webhook endpoints, notification channels, and client secrets of payments.
 
-A sealed secret is the text `sealed:{key id}:{base64 of nonce and ciphertext}`, made with the first of
-`BURSAR_ENCRYPTION_KEYS` by AES-256-GCM; any of them opens it. Without keys secrets are stored in plain text, which
-stays readable after keys are set.
+A sealed secret is the text `sealed:{key id}:{base64 of nonce and ciphertext}`, with AES-256-GCM and the first of
+`BURSAR_ENCRYPTION_KEYS`; any of them opens it. Without keys secrets are stored in plain text, which stays readable
+after keys are set.
 """
 
 import base64
@@ -18,22 +18,22 @@ from pydantic import SecretStr
 
 from runtime.codec import NONCE_BYTES, parse_keys
 
-#: The member of a JSON document that is a secret, in our answers and in Stripe's objects.
+#: Name of the secret member in our responses and in Stripe's objects.
 SECRET = "client_secret"
 _SEALED = "sealed:"
 _BOUND = b"bursar/client_secret"
-#: What the secrets of webhook endpoints are bound to.
+#: Purpose of secrets of webhook endpoints.
 OF_WEBHOOKS = b"bursar/webhook_secret"
-#: What the links that open a session are bound to while their mail is queued.
+#: Purpose of session links in queued mails.
 OF_LINKS = b"bursar/session_link"
-#: What the hooks and codes of notification channels are bound to.
+#: Purpose of hooks and codes of notification channels.
 OF_CHANNELS = b"bursar/notification_channel"
 
 
 def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) -> Any:
-    """Return a JSON value with `change` applied to every client secret, given the object that holds it.
+    """Apply `change` to every client secret of a JSON value, with the containing object.
 
-    Metadata is left as it is: its names are a user's.
+    Metadata is not changed, because users choose its names.
     """
 
     def changed(name: str, item: Any) -> Any:
@@ -47,12 +47,12 @@ def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) 
 
 
 class Sealer:
-    """Seals and opens secrets: single ones, or the client secrets of a document."""
+    """Seals and opens single secrets, or the client secrets of a document."""
 
     def __init__(self, keys: SecretStr | None = None, *, bound: bytes = _BOUND) -> None:
-        """Take the setting `encryption_keys`; without keys nothing is sealed.
+        """Take the setting `encryption_keys`, without which nothing is sealed, and the purpose.
 
-        A secret that is `bound` to another purpose does not open.
+        A secret `bound` to another purpose does not open.
 
         Raises:
             MalformedKeys: the setting cannot be understood.
@@ -69,9 +69,9 @@ class Sealer:
         return each_secret(value, lambda _, secret: self.seal(secret)) if self._ciphers else value
 
     def opened(self, value: Any) -> Any:
-        """Return a document with its client secrets opened; one whose key is missing becomes null.
+        """Return a document with opened client secrets; one without its key becomes null.
 
-        Only for documents that we have sealed: a foreign document could contain another tenant's sealed secret.
+        Only for our own sealed documents: a foreign document could contain another tenant's sealed secret.
         """
         return each_secret(value, lambda _, secret: self.open(secret))
 
@@ -90,7 +90,7 @@ class Sealer:
         return f"{_SEALED}{key_id}:{base64.b64encode(sealed).decode()}"
 
     def open(self, stored: str) -> str | None:
-        """Return a secret that was stored, sealed or not; None when no key opens it."""
+        """Return a stored secret, sealed or not; None if no key opens it."""
         if not stored.startswith(_SEALED):
             return stored
         key_id, _, text = stored.removeprefix(_SEALED).partition(":")

@@ -1,7 +1,7 @@
-"""Copies the codec's finding about a payload into the message: who sealed it, or that it was not sealed.
+"""Payload converters that copy the codec's verification into the message: the operator's seal, or its absence.
 
-The sender's own value is overwritten. Nothing is refused here: a replay decodes the same payloads again, also those
-that are older than the keys. The writer of the event decides.
+The sender's own value is overwritten. Nothing is refused here, because a replay decodes the same payloads again, also
+those older than the keys. The writer of the event decides.
 """
 
 import dataclasses
@@ -18,13 +18,13 @@ from contracts.escrow.escrow import EscrowCommand, OperatorSignal
 from contracts.payments.payment import PaymentCommand
 from runtime.codec import ENCODING, SEAL, UNOPENED, UNSEALED, SealedPayloadError
 
-#: What converts a payload by its encoding. The SDK makes a converter for each activation of a run, some sixteen for an
-#: escrow: they share these, and with them the types that pydantic has prepared.
+#: Converters by encoding, shared because the SDK creates a converter for each activation of a run, some sixteen for an
+#: escrow, and pydantic's prepared types are cached in them.
 _BY_ENCODING = tuple(PydanticPayloadConverter().converters.values())
 
 
 class OpenPayloadConverter(PydanticPayloadConverter):
-    """The converter without encryption: no sender is verified, whatever a payload claims."""
+    """Converter without encryption: no sender is verified, whatever a payload claims."""
 
     def __init__(self) -> None:
         self._set_converters(*_BY_ENCODING)
@@ -35,7 +35,7 @@ class OpenPayloadConverter(PydanticPayloadConverter):
 
 
 class UnopenedPayloadConverter(EncodingPayloadConverter):
-    """Raises when a payload is read that no key opens."""
+    """Converter that raises for a payload that no key opens."""
 
     @property
     def encoding(self) -> str:
@@ -45,22 +45,22 @@ class UnopenedPayloadConverter(EncodingPayloadConverter):
         return None
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
-        """Refuse the payload.
+        """Raise the reason.
 
         Raises:
-            SealedPayloadError: says why the codec could not open it.
+            SealedPayloadError: with the codec's reason.
         """
         raise SealedPayloadError(payload.metadata.get(UNOPENED, b"").decode() or "A sealed payload was not decrypted.")
 
 
 class SealedPayloadConverter(PydanticPayloadConverter):
-    """The converter behind the codec, which has marked payloads as sealed, unsealed or not openable."""
+    """Converter after the codec, which has marked payloads as sealed, unsealed or unopenable."""
 
     def __init__(self) -> None:
         self._set_converters(*_BY_ENCODING, UnopenedPayloadConverter())
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """Decode messages: a signal gets its seal; a command's actor is only a claim unless the product sealed it."""
+        """Decode messages: set a signal's seal, and mark a command's actor as a claim unless the product sealed it."""
         values = super().from_payloads(payloads, type_hints)
         return [_marked(value, payload) for value, payload in zip(values, payloads, strict=True)]
 

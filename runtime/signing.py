@@ -1,7 +1,7 @@
-"""Signs what leaves and comes back by hands of others: links in messages, and the addresses that bounces go to.
+"""Signatures of data that returns through third parties: links in messages, and bounce addresses.
 
-A signature is HMAC-SHA-256 under a key that is derived for its purpose from the keys that seal secrets, so what was
-signed for one purpose is nothing for another. The first key signs; any of them verifies.
+A signature is HMAC-SHA-256 with a key derived for its purpose from the encryption keys, so that it is invalid for other
+purposes. The first key signs; any of them verifies.
 """
 
 import base64
@@ -13,15 +13,15 @@ from pydantic import SecretStr
 
 from runtime.codec import KEY_BYTES, parse_keys
 
-#: 130 bits of the signature are kept, too many to guess over the network.
+#: Length for 130 bits, too many to guess over the network.
 SIGNATURE_LENGTH = 26
 
 
 class Signer:
-    """Signs texts for one purpose, in letters and digits that survive a change of case."""
+    """Signs texts for one purpose, with case-insensitive letters and digits."""
 
     def __init__(self, keys: SecretStr | None, *, purpose: str) -> None:
-        """Take the keys, as `encryption_keys` has them, and the purpose; without keys nothing is signed.
+        """Take the setting `encryption_keys`, without which nothing is signed, and the purpose.
 
         Raises:
             MalformedKeys: the setting cannot be understood.
@@ -41,7 +41,7 @@ class Signer:
         return _signature(self._keys[0], text)
 
     def digest(self, content: bytes) -> bytes:
-        """Return the whole HMAC of bytes, 32 bytes, to compare them by without keeping them."""
+        """Return the whole HMAC, 32 bytes, for comparing content without storing it."""
         return hmac.digest(self._keys[0], content, "sha256")
 
     def verifies(self, text: str, signature: str) -> bool:

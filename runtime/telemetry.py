@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
     from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 
-#: Keys, and the tokens of sessions and links, and those of links that end mails.
+#: Keys, and tokens of sessions, links and unsubscribe links.
 _SECRET = re.compile(r"\bbs[ksl]_|(?:^|&)token=")
-#: How the paths of probes and scrapes end; tracing them tells nothing.
+#: Suffixes of untraced paths of probes and scrapers.
 UNTRACED = ("/healthz", "/readyz", "/metrics")
 
 
 class Telemetry:
-    """The traces of one process. Made once by the composition root, before the client and the app."""
+    """Traces of a process, created once by the composition root, before the client and the app."""
 
     def __init__(self, settings: Settings, part: str) -> None:
-        """Set OpenTelemetry up when `otlp_endpoint` is set; `part` names the service: `bursar-api`, `bursar-worker`."""
+        """Set up OpenTelemetry if `otlp_endpoint` is set; `part` names the service: `bursar-api`, `bursar-worker`."""
         self._provider: ReplaySafeTracerProvider | None = None
         if settings.otlp_endpoint:
             self._provider = _start(settings.otlp_endpoint, part)
@@ -42,7 +42,7 @@ class Telemetry:
         return self._provider is not None
 
     def temporal_plugins(self) -> list[Plugin]:
-        """Return what `runtime.temporal.connect` takes as `plugins`; workers made from the client inherit it."""
+        """Return the `plugins` for `runtime.temporal.connect`, which workers of the client inherit."""
         if self._provider is None:
             return []
         from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
@@ -50,9 +50,9 @@ class Telemetry:
         return [OpenTelemetryPlugin(add_temporal_spans=True)]
 
     def fastapi(self) -> "TelemetryConfig":
-        """Return what `FastAPI(telemetry=…)` takes: a span for each request, named by its route, and nothing else.
+        """Return the config for `FastAPI(telemetry=…)`: a span for each request, named by its route.
 
-        FastAPI makes these spans itself; its metrics are off because `runtime.metrics` has them.
+        FastAPI's metrics are off because `runtime.metrics` has them.
         """
         return {
             "tracing": self.enabled,
@@ -64,7 +64,7 @@ class Telemetry:
         }
 
     def close(self) -> None:
-        """Send what is not sent yet and stop tracing; a collector that does not answer delays this by some seconds."""
+        """Send pending spans and stop tracing; an unresponsive collector delays this by some seconds."""
         if self._provider is None:
             return
         from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
@@ -75,9 +75,9 @@ class Telemetry:
 
 
 def _is_not_traced(scope: Mapping[str, Any]) -> bool:
-    """Return whether a request has no span: a probe's, and one whose address, which a span repeats, is not to be read.
+    """Return whether a request has no span: of a probe, or with a confidential URL, which the span would contain.
 
-    That is one with a card number, or with the secret of a link.
+    Confidential are card numbers and secrets of links.
     """
     path, query = str(scope.get("path", "")), bytes(scope.get("query_string", b""))
     has_secret = _SECRET.search(path) is not None or _SECRET.search(query.decode("latin-1")) is not None

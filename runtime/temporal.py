@@ -1,7 +1,7 @@
-"""The Temporal client: one way to connect, one data converter, and what a namespace must know before a worker starts.
+"""Temporal client: connection, data converter, and registration of search attributes.
 
-`manage temporal ensure` waits for the server and registers the search attributes; it may be run any number of times,
-and is what the migration step of a deployment calls.
+`manage temporal ensure` waits for the server and registers the search attributes; it is idempotent, and part of a
+deployment's migration step.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from runtime.settings import Settings
 log = structlog.get_logger("bursar.temporal")
 
 
-#: What workflow code imports without loading it anew for every run: the product below the workflows, and what it names
-#: in types. Exceptions and messages must be the same classes inside and outside of the sandbox.
+#: Modules that the workflow sandbox does not reload: the product below the workflows, and modules of its types.
+#: Exceptions and messages must be the same classes inside and outside of the sandbox.
 PASSED_THROUGH = (
     "activities",
     "contracts",
@@ -52,10 +52,10 @@ PASSED_THROUGH = (
 
 
 class BursarPlugin(SimplePlugin):
-    """Gives clients, workers and replays the interceptor, and workflow sandboxes the product's own classes.
+    """Installs the interceptor in clients, workers and replays, and the passed-through modules in sandboxes.
 
-    `connect` puts it on the client, and workers made from that client inherit it. A worker on a client from elsewhere
-    and a `Replayer` take it as `plugins=[BursarPlugin()]`.
+    `connect` adds it to the client, and workers of that client inherit it. Other workers and a `Replayer` need
+    `plugins=[BursarPlugin()]`.
     """
 
     def __init__(self) -> None:
@@ -72,13 +72,13 @@ def _workflow_runner(runner: WorkflowRunner | None) -> WorkflowRunner:
 
 
 class SearchAttributesMissing(RuntimeError):
-    """The namespace does not know an attribute that workflows set, and it could not be registered."""
+    """The namespace lacks a search attribute, and it could not be registered."""
 
 
 class OwnDataConverter(DataConverter):
-    """A converter without external storage: a payload that refers to one is passed on to its reader.
+    """Converter without external storage, which passes on payloads that reference one.
 
-    The SDK raises for such a reference before any handler has a say, which fails the workflow task for ever.
+    The SDK would raise for such a reference before any handler, which would fail the workflow task forever.
     """
 
     async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -89,12 +89,12 @@ class OwnDataConverter(DataConverter):
 
 
 def data_converter(settings: Settings) -> DataConverter:
-    """Return the converter of every client, worker and replay: pydantic messages, sealed when keys are set.
+    """Return the converter of all clients, workers and replays: pydantic messages, sealed if keys are set.
 
-    With keys, messages and stack traces of failures are sealed as well; the error's code stays readable.
+    With keys, messages and stack traces of failures are sealed, too; the error's code stays readable.
 
     Raises:
-        MalformedKeys: the setting `encryption_keys` cannot be understood.
+        MalformedKeys: the setting `encryption_keys` cannot be parsed.
     """
     codec = encryption_codec(settings.encryption_keys, passing=True)
     if codec is None:
@@ -115,18 +115,18 @@ async def connect(
     lazy: bool = False,
     wait: timedelta = timedelta(0),
 ) -> Client:
-    """Return a client with the converter and `BursarPlugin`; workers made from it inherit both.
+    """Return a client with the converter and `BursarPlugin`, which its workers inherit.
 
     Args:
         settings: address, namespace, TLS, API key and encryption keys.
         interceptors: further ones, outside of `BursarInterceptor`.
         plugins: for example `runtime.telemetry.temporal_plugins(settings)`.
         runtime: the SDK's runtime, for example `runtime.metrics.worker_runtime(settings)`.
-        lazy: connect with the first call; what the web process uses, so that it starts without the server.
-        wait: how long to keep trying while the server does not answer.
+        lazy: whether to connect with the first call, so that the web process starts without the server.
+        wait: the time limit of retries while the server does not respond.
 
     Raises:
-        RuntimeError: the server did not answer in that time.
+        RuntimeError: the server did not respond in that time.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + wait.total_seconds()
@@ -152,9 +152,9 @@ async def connect(
 
 
 async def ensure_search_attributes(client: Client) -> list[str]:
-    """Register the search attributes that the namespace does not know yet; return the names that were added.
+    """Register missing search attributes in the namespace; return the added names.
 
-    Safe to repeat and to run from several processes at once.
+    Idempotent, also from concurrent processes.
 
     Raises:
         SearchAttributesMissing: a name is taken by another type, the namespace has no room for more of a type, or the
@@ -206,7 +206,7 @@ def _type_name(value_type: IndexedValueType.ValueType) -> str:
 
 
 def _advice(namespace: str, missing: dict[str, IndexedValueType.ValueType], error: RPCError) -> str:
-    """Say why registration was refused and what an operator does about it."""
+    """Explain why the registration was refused, with advice for the operator."""
     names = ", ".join(f"{name} ({_type_name(value_type)})" for name, value_type in sorted(missing.items()))
     text = f"Namespace {namespace!r} lacks the search attributes {names}: {error.message}."
     if error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.UNAUTHENTICATED):
@@ -217,6 +217,6 @@ def _advice(namespace: str, missing: dict[str, IndexedValueType.ValueType], erro
 
 
 async def ensure(settings: Settings, *, wait: timedelta = timedelta(seconds=60)) -> list[str]:
-    """Wait for the server, then register what is missing; return the names that were added."""
+    """Wait for the server, then register missing search attributes; return the added names."""
     client = await connect(settings, wait=wait)
     return await ensure_search_attributes(client)

@@ -1,4 +1,4 @@
-"""What is taken over from a caller's trace: its id, its span and whether it is sampled; imported only when tracing."""
+"""Propagation of a caller's trace: id, span and sampling; imported only when tracing."""
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -7,15 +7,15 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 
 class TraceParent(TraceContextTextMapPropagator):
-    """Reads `traceparent` alone.
+    """Propagator that reads only `traceparent`.
 
-    A client could put anything into `tracestate` and `baggage`, and it would be stored in Temporal's headers in clear.
+    A client could put anything into `tracestate` and `baggage`, which would be stored in Temporal's headers in clear.
     """
 
     def extract(
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
-        """Return the context with the caller's span in it, without its state."""
+        """Return the context with the caller's span, without its state."""
         found = super().extract(carrier, context, getter)
         caller = trace.get_current_span(found).get_span_context()
         if not caller.trace_state:

@@ -1,6 +1,6 @@
-"""Turns for what costs a lot and is asked for by tenants: a few at a time for each of them, and a few at a time of all.
+"""Concurrency limits of expensive work, for each tenant and in total.
 
-Who asks for more waits in the order of arrival; a line that is full, or too slow, refuses.
+Excess requests wait in order of arrival; a full or slow queue refuses them.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from domain.common.errors import RateLimited
 
-#: How many of one tenant wait, and for how long.
+#: Maximum number of waiting requests of a tenant, and maximum waiting time.
 MOST_WAITING = 16
 PATIENCE = timedelta(seconds=10)
 
@@ -19,7 +19,7 @@ PATIENCE = timedelta(seconds=10)
 @dataclass(slots=True)
 class _Queue:
     turns: asyncio.Semaphore
-    #: Those that wait and those that have their turn.
+    #: Waiting and running requests.
     number: int = 0
 
 
@@ -27,9 +27,9 @@ class Turns:
     def __init__(
         self, what: str, *, each: int, overall: int, most_waiting: int = MOST_WAITING, patience: timedelta = PATIENCE
     ) -> None:
-        """Take what is counted, in the plural, and how much of it is done at a time: of one tenant, and of all.
+        """Take the name of the work, in the plural, and the limits of concurrency: of each tenant, and in total.
 
-        `overall` leaves room for work that is not counted here. With `most_waiting` 0 nobody waits, for no tenant.
+        `overall` leaves room for other work. With `most_waiting` 0 requests never wait.
         """
         self._what, self._each, self._most_waiting, self._patience = what, each, most_waiting, patience
         self._overall = asyncio.Semaphore(overall)
@@ -37,10 +37,10 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, whose: str | None) -> AsyncIterator[None]:
-        """Wait for a turn of a tenant, None for the platform, and keep it for as long as the block runs.
+        """Wait for a turn of a tenant, None for the platform, and hold it during the block.
 
         Raises:
-            RateLimited: too many of its turns are taken and waited for, or none became free in time.
+            RateLimited: too many requests run and wait, or no turn became free in time.
         """
         name = whose or "platform"
         line = self._lines.setdefault(name, _Queue(asyncio.Semaphore(self._each)))
@@ -49,7 +49,7 @@ class Turns:
             raise self._refusal()
         line.number += 1
         try:
-            # A turn of all is taken last: who waits for its own does not keep others from theirs.
+            # The total limit comes last, so that requests waiting for their tenant's limit do not block others.
             async with self._taken(line.turns), self._taken(self._overall):
                 yield
         finally:

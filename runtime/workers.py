@@ -1,4 +1,4 @@
-"""The workers of one process, which start and end together."""
+"""Workers of one process, which start and end together."""
 
 import asyncio
 from types import TracebackType
@@ -8,23 +8,23 @@ from temporalio.worker import Worker
 
 
 class Workers:
-    """Runs several workers as one, each on its own task queue. If one fails, all end, and `run` raises."""
+    """Runs several workers, each on its own task queue. If one fails, all end, and `run` raises."""
 
     def __init__(self, *workers: Worker) -> None:
         self._workers = workers
 
     async def run(self) -> None:
-        """Work until `shutdown`; raises what one of them failed with."""
+        """Run until `shutdown`, or raise the error of a failed worker."""
         async with asyncio.TaskGroup() as running:
             for worker in self._workers:
                 running.create_task(worker.run())
 
     async def shutdown(self) -> None:
-        """Let all end what they are at, at the same time, and wait for it."""
+        """Shut down all workers concurrently, and wait for them."""
         await asyncio.gather(*(worker.shutdown() for worker in self._workers))
 
     async def __aenter__(self) -> Self:
-        """Start all; what one fails with cancels the block and is raised where it ends."""
+        """Start all; a failure cancels the block and is raised at its end."""
         for worker in self._workers:
             await worker.__aenter__()
         return self

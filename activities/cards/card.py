@@ -1,4 +1,4 @@
-"""Books what the issuer of cards reports."""
+"""Booking of events of the issuer of cards."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from services.cards import card_transaction
 
 
 class CardActivities:
-    """Activities on cards."""
+    """Activities of cards."""
 
     def __init__(self, database: Database, issuer: CardIssuer | None) -> None:
         self._database = database
@@ -24,12 +24,12 @@ class CardActivities:
 
     @activity.defn
     async def book_card_event(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Read what an event of the issuer is about again, and book what is not booked yet.
+        """Read the object of an issuer's event again, and book what is new.
 
-        Effect: captures, refunds and disputes in the books, what is over released, a card's status; alerts; the event
-            is marked as handled.
+        Effect: booked captures, refunds and disputes, released holds, a card's status; alerts; the event is marked as
+            handled.
         Idempotent by: the issuer's ids of transactions, authorizations and disputes; the keys of spends and transfers.
-        Fails with: an outage of the issuer, or no issuer where cards were made before; both are retried.
+        Fails with: an outage of the issuer, or no configured issuer although cards exist; both are retried.
         """
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
@@ -37,7 +37,9 @@ class CardActivities:
         if row is None or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
         if self._issuer is None and is_issued:
-            raise RuntimeError("No cards are issued in this worker. Set BURSAR_ISSUING; the event waits for it.")
+            raise RuntimeError(
+                "This worker has no issuer of cards. Set BURSAR_ISSUING; the event is retried until then."
+            )
         is_ours = False
         # What the issuer does not have is nothing to book.
         with suppress(ProviderNotFound):

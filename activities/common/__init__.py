@@ -1,1 +1,1 @@
-"""What every area needs."""
+"""Modules that all areas share."""

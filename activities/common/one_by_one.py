@@ -1,4 +1,4 @@
-"""A page of a batch in which one item's error does not stop the others."""
+"""Pages of batches in which one item's error does not stop the others."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -19,10 +19,10 @@ async def one_by_one(
 
     Args:
         items: the page.
-        do: handles an item, in transactions of its own.
-        failed: is called in the exception handler, with the item and its error: it logs, and alerts if an operator can
-            act.
-        final: errors that would hit every item. They end the page.
+        do: handles an item, in its own transactions.
+        failed: called in the exception handler with the item and its error; logs, and raises an alert if an operator
+            can act.
+        final: errors that would affect every item; they end the page.
     """
     done = list[T]()
     for item in items:

@@ -1,4 +1,4 @@
-"""Declines unsealed commands: those whose sender only the message itself names."""
+"""Declines unsealed commands, whose sender is not authenticated."""
 
 from typing import Literal
 
@@ -17,20 +17,20 @@ Kind = Literal[
     "subscription",
     "webhook_endpoint",
 ]
-#: The event that records a refused signal, which changes nothing.
+#: The event that records a refused signal.
 REFUSED = "command_refused"
 
 
 class Seals:
-    """Whether commands must be sealed. An activity checks it, because a replay must not check again."""
+    """Policy on unsealed commands. An activity checks it, because a replay must not check again."""
 
     def __init__(self, kind: Kind, *, required: bool) -> None:
-        """Take what the commands are for, and whether unsealed ones are declined."""
+        """Take the kind of entity, and whether unsealed commands are declined."""
         self._kind = kind
         self._required = required
 
     def declined(self, actor: Actor | None) -> Declined | None:
-        """Return why the actor's command is declined; None if it is not, as for a run's own steps."""
+        """Return the reason for declining the actor's command; None if it is accepted, as a run's own steps are."""
         if not self._required or actor is None or not actor.claimed:
             return None
         return Declined(

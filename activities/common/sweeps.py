@@ -1,4 +1,4 @@
-"""Starts missing runs, a page at a time, from the cursor of the previous page.
+"""Activities of the sweeps: they start missing runs, a page at a time, from the cursor of the previous page.
 
 An open run gets no event: the server answers that it is already started.
 """
@@ -54,9 +54,9 @@ Row = TypeVar("Row", EscrowRow, ExportRow, PaymentRow, PayoutRow, SubscriptionRo
 
 
 class Sweeps:
-    """The pages of the sweeps. Each starts the missing runs, and returns the cursor of the next page.
+    """Each activity starts the missing runs of a page, and returns the cursor of the next one.
 
-    Effect: a run for each on the page that has none.
+    Effect: a run for each entity of the page that has none.
     Idempotent by: the run's id.
     """
 

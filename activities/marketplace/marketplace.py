@@ -1,4 +1,4 @@
-"""Renews monthly purchases of agents, with credits or by a stored payment method."""
+"""Renewal of monthly purchases of agents, with credits or a stored payment method."""
 
 from datetime import datetime
 
@@ -43,11 +43,11 @@ class MarketplaceActivities:
     async def renew_purchases(self, message: DuePage) -> PurchaseRenewalPage:
         """Renew due purchases: debit credits, or start a payment, whose fulfilment writes the next period.
 
-        Effect: a purchase for each that was paid with credits; a payment with its own run for each other one; a mail
-            for each that could not be paid. A purchase that is not renewed ends with its period.
+        Effect: a new purchase for each paid with credits; a payment with its own run for each other one; a mail for
+            each that could not be paid. A purchase that is not renewed ends with its period.
         Idempotent by: the purchase of the previous period, which has at most one successor; the payment by its command
             id, of that purchase and the number of the attempt.
-        Fails with: nothing that is final. One that fails stays due, and does not stop the others.
+        Fails with: no final error. A failed purchase stays due, and does not stop the others.
         """
         async with self._database.platform() as session:
             ids = await marketplace.due(session, now=message.now, after=message.after, limit=message.limit)

@@ -1,4 +1,4 @@
-"""Rewards referrals and takes rewards back."""
+"""Grants and clawbacks of referral rewards."""
 
 from datetime import timedelta
 
@@ -29,9 +29,9 @@ class ReferralActivities:
         window: timedelta,
         exempt: tuple[str, ...] = (),
     ) -> None:
-        """Take the database, as the platform, the rewards, and for how long payments can be charged back.
+        """Take the database with the platform's role, the rewards, and the chargeback window.
 
-        `exempt` are principals that register organizations on behalf of others.
+        `exempt` are registrars, who create organizations for others.
         """
         self._database, self._rewards, self._price = database, rewards, price
         self._window, self._exempt = window, exempt
@@ -42,7 +42,7 @@ class ReferralActivities:
 
         Effect: two grants for each rewarded referral; a transfer and an alert for each side of a clawed back one.
         Idempotent by: the referral's status under its lock, and the keys of grants and transfers.
-        Fails with: nothing that is final. One that fails stays due, and does not stop the others.
+        Fails with: no final error. A failed referral stays due, and does not stop the others.
         """
         async with self._database.platform() as session:
             found = await referral.due(session, now=message.now, after=message.after, limit=message.limit)

@@ -1,4 +1,4 @@
-"""Plays a customer and an agent of the platform's own, by the commands that customers use."""
+"""Synthetic transactions of the platform, by the commands that customers use."""
 
 import asyncio
 from collections.abc import Sequence
@@ -59,17 +59,17 @@ from services.payments.payment_terms import TermsMaker
 
 #: Stripe's test card for servers. It does not exist for a live key, so nothing real is ever charged.
 TEST_CARD = "pm_card_visa"
-#: How often the books are read while a provider's event is awaited.
+#: Polling interval of the books while a provider's event is awaited.
 PAUSE = timedelta(milliseconds=100)
 PAYMENT_TIMEOUT = timedelta(seconds=20)
 _UNDER_WAY = (EscrowStatus.OPEN, EscrowStatus.FUNDED, EscrowStatus.DELIVERED, EscrowStatus.DISPUTED)
 _RECEIVED = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED})
-#: How many of an organization's latest payments are read; each run makes one.
+#: Number of an organization's latest payments that are read; each run creates one.
 LATEST = 20
 
 
 class ProbeActivities:
-    """The activities of `ProbeWorkflow`."""
+    """Activities of `ProbeWorkflow`."""
 
     def __init__(
         self,
@@ -81,19 +81,19 @@ class ProbeActivities:
         credits_minor: int | None = None,
         door: FrontDoor | None = None,
     ) -> None:
-        """Take the database, as the platform, the Temporal client, and what makes payments' terms.
+        """Take the database with the platform's role, the Temporal client, and the rules of payments' terms.
 
-        `credits_minor` is how many credits the payment buys; None makes no payment. `door` is the public address of the
-        API; without it the API is not called.
+        `credits_minor` is the amount of credits to buy; None for no payment. `door` checks the public address of the
+        API; None for no check.
         """
         self._database, self._client, self._escrows = database, client, escrows
         self._terms, self._credits_minor, self._door = terms, credits_minor, door
 
     @activity.defn(name="prepare_probe")
     async def prepare(self, message: PrepareProbe) -> ProbeParties:
-        """Return who pays whom in this run, after cleaning up an earlier one.
+        """Clean up earlier runs, and return payer and payee of this run.
 
-        Effect: on the very first run, two organizations with an agent each, and a grant of one credit.
+        Effect: on the first run, two organizations with an agent each, and a grant of one credit.
         Idempotent by: commands that name the organization, the agent and the grant.
         Fails with: `conflict` if neither has the credit; outages are retried.
         """
@@ -116,15 +116,15 @@ class ProbeActivities:
         )
 
     @activity.defn(name="knock_probe")
-    async def knock(self, message: ProbeStep) -> ProbeStepResult:  # noqa: ARG002 - every step has the same message
-        """Read a public page of the API, by its public address.
+    async def check_public_address(self, message: ProbeStep) -> ProbeStepResult:  # noqa: ARG002 - every step has the same message
+        """Read a public page of the API by its public address.
 
         Effect: none.
-        Idempotent by: changing nothing.
-        Fails with: nothing that is final; an API that cannot be reached is retried.
+        Idempotent by: having no effect.
+        Fails with: no final error; an unreachable API is retried.
         """
         assert self._door is not None
-        await self._door.knock()
+        await self._door.check()
         return ProbeStepResult()
 
     @activity.defn(name="award_probe")
@@ -132,7 +132,7 @@ class ProbeActivities:
         """Award the contract of a run.
 
         Effect: one contract over one credit.
-        Idempotent by: the command, which is made of the run.
+        Idempotent by: the command id, of the run.
         Fails with: outages, which are retried.
         """
         payer, payee = _parties(message.parties)
@@ -144,7 +144,7 @@ class ProbeActivities:
     async def command(self, message: ProbeStep) -> ProbeStepResult:
         """Send a step's command to the escrow: `open`, `fund`, `deliver` or `release`.
 
-        Effect: that of the command, in the books before this returns.
+        Effect: of the command, in the books before this returns.
         Idempotent by: the command id, of the run and the step.
         Fails with: the escrow's refusal; outages are retried.
         """
@@ -199,8 +199,8 @@ class ProbeActivities:
     async def refund(self, message: ProbeStep) -> ProbeStepResult:
         """Refund the run's payment, and wait until the books have it.
 
-        Effect: one refund of all that was paid.
-        Idempotent by: the command, which is made of the payment.
+        Effect: one full refund.
+        Idempotent by: the command id, of the payment.
         Fails with: refusals of the payment; outages are retried.
         """
         assert message.payment_id is not None
@@ -213,12 +213,12 @@ class ProbeActivities:
 
     @activity.defn(name="tidy_probe")
     async def tidy(self, message: TidyProbe) -> TidyResult:
-        """Clean up what any run left open between the two organizations.
+        """Clean up open objects of all runs.
 
         Effect: open escrows are cancelled or refunded, payments cancelled or refunded, and earnings converted to
             credits.
         Idempotent by: the state of each, and command ids that name it.
-        Fails with: outages, which are retried. An escrow that a deadline has ended meanwhile is no error.
+        Fails with: outages, which are retried. An escrow ended by a deadline is not an error.
         """
         return await self._tidy(f"{message.run} after")
 
@@ -246,7 +246,7 @@ class ProbeActivities:
         await entity.command("open", OpenEscrow(command_id=command_id, actor=payer.owner), update_id=command_id)
 
     async def _give(self, escrow_id: str, name: str, command: EscrowCommand) -> None:
-        """Send a command to an escrow, unless it was done; raises its refusal."""
+        """Send a command to an escrow, unless it was done; raise its refusal."""
         async with self._database.platform() as session:
             row = await escrows.get(session, escrow_id)
             if row is None or await escrows.event_of_command(session, escrow_id, command.command_id) is not None:
@@ -300,7 +300,7 @@ class ProbeActivities:
             # A deadline came first; its effect is cleaned up as well, now or by the next run.
 
     async def _bring_back(self, party: ProbeParty) -> int:
-        """Cancel or refund an organization's payments, and return how many."""
+        """Cancel or refund an organization's payments, and return their number."""
         async with self._database.platform() as session:
             found = await payments.page(session, ListFilter(org_id=party.org_id, limit=LATEST))
         left = [payments.state_of(row) for row in found.rows]
@@ -348,7 +348,7 @@ class ProbeActivities:
         return payments.state_of(row)
 
     async def _settled(self, payment_id: str, waits: frozenset[PaymentStatus]) -> Payment:
-        """Return the payment once it is in none of these states; the attempt's time limit ends the wait."""
+        """Return the payment once it has left these states; the attempt's time limit ends the wait."""
         while (held := await self._payment(payment_id)).status in waits:
             activity.heartbeat(held.status.value)
             await asyncio.sleep(PAUSE.total_seconds())

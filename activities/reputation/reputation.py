@@ -1,4 +1,4 @@
-"""Decays reputation scores every night."""
+"""Nightly decay of reputation scores."""
 
 from datetime import date, timedelta
 
@@ -24,27 +24,27 @@ from runtime.database import Database, driver_connection
 from services.messages.alert_evaluation import raise_built_in
 from services.reputation.reputation import recompute_stale, void_between_related
 
-#: Decay for a date starts this long after midnight, when no event of the previous day is in flight any more.
+#: Delay of the decay after midnight, until no event of the previous day is in flight.
 SETTLED = timedelta(minutes=10)
-#: How far ahead monthly tables of the history are created.
+#: Lead time for creating monthly tables of the history.
 AHEAD = timedelta(days=31)
-#: How many clients one transaction handles.
+#: Clients per transaction.
 CLIENTS = 5_000
 SUDDEN = REPUTATION_ANOMALY
 
 
 class ReputationActivities:
-    """The activities of `ReputationDecayWorkflow`. Each agent decays once for a date, also if its page is repeated."""
+    """Activities of `ReputationDecayWorkflow`. Each agent decays once for a date, even if its page is repeated."""
 
     def __init__(self, database: Database, *, enabled: bool = True, rate_e4: int = RATE_E4) -> None:
-        """Take the database, with the platform's role, whether scores decay, and the rate."""
+        """Take the database with the platform's role, whether decay is enabled, and the rate."""
         self._database = database
         self._enabled = enabled
         self._rate_e4 = rate_e4
 
     @activity.defn(name="plan_reputation_night")
     async def plan(self, message: PlanNight) -> PlannedNight:
-        """Return the date that is due, and create the tables of its month.
+        """Return the due date, and create the tables of its month.
 
         Effect: the tables of the history's next months.
         Idempotent by: the month.
@@ -63,10 +63,10 @@ class ReputationActivities:
 
     @activity.defn(name="change_reputation_rate")
     async def change_rate(self, message: ChangeRate) -> ChangeRateResult:
-        """Bring all rows up to date at the old rate, then switch to the configured rate.
+        """Update all rows at the old rate, then switch to the configured rate.
 
-        Effect: the rows of agents and clients, page by page, and the powers of the rate.
-        Idempotent by: the date of each row, which is then that of its last night.
+        Effect: rewritten rows of agents and clients, page by page, and the powers of the rate.
+        Idempotent by: the date of each row.
         """
         after: str | None = ""
         while after is not None:
@@ -110,9 +110,9 @@ class ReputationActivities:
     async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
         """Recompute stale scores, decay clients, close priors, count ranks, and report.
 
-        Effect: the clients' rows as of the date, the row of priors, and the counts of peers; alerts of organizations
-            that were found to be related; earlier nights' alerts about scores are resolved.
-        Idempotent by: the client and the date; the date; the counts are computed again.
+        Effect: the clients' rows as of the date, the row of priors, and the counts of peers; alerts about related
+            organizations; earlier nights' alerts about scores are resolved.
+        Idempotent by: the client and the date; the counts are recomputed.
         """
         await void_between_related(self._database)
         await recompute_stale(self._database, limit=1_000_000)

@@ -1,1 +1,1 @@
-"""Secrets, grants, their use, their access log and rotation: durable effects."""
+"""Activities of secrets."""

@@ -1,4 +1,4 @@
-"""Seals the log of access to secrets."""
+"""Sealing of the access log of secrets."""
 
 import structlog
 from temporalio import activity
@@ -15,15 +15,15 @@ class SecretAccessActivities:
     """The activity of `SecretAccessSealWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database, with the platform's role, which sees the entries of every organization."""
+        """Take the database with the platform's role, which sees all entries."""
         self._database = database
 
     @activity.defn
     async def seal_access(self, message: BatchPage) -> SealedEntries:
         """Seal the next page of entries.
 
-        Effect: one seal over entries that no later one can come before; a line of the log with its hash.
-        Idempotent by: the last seal, behind which the next one begins.
+        Effect: one seal over entries that no later entry can precede; a log line with its hash.
+        Idempotent by: the last seal, after which the next one begins.
         Fails with: Conflict, if the last seal is ahead of the server's transactions.
         """
         async with self._database.platform() as session:

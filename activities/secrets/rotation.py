@@ -1,4 +1,4 @@
-"""Steps of the rotation of secrets. Values are read and made here; none leaves an activity, not even in an error."""
+"""Steps of rotations. Values are read and created here; none leaves an activity, not even in an error."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -42,7 +42,7 @@ Due = tuple[RotationAction, int]
 
 @dataclass(frozen=True, slots=True)
 class _DueStep:
-    """A secret, where its rotation stands, and the step that is due."""
+    """Secret with its rotation state and due step."""
 
     secret: Secret
     held: Rotation
@@ -51,7 +51,7 @@ class _DueStep:
 
 
 class RotationActivities:
-    """The activities of `RotationWorkflow`."""
+    """Activities of `RotationWorkflow`."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class RotationActivities:
         sealed_signals: bool = False,
         at_once: int = rules.MAX_CONCURRENT_STEPS,
     ) -> None:
-        """Take the database, as the platform, what keeps values, and what replaces them at their targets.
+        """Take the database, the backends of values, and the rotators.
 
         Args:
-            database: of the platform.
-            secrets: what keeps values.
-            rotators: what replaces values at their targets.
+            database: with the platform's role.
+            secrets: the backends of values.
+            rotators: by name.
             sealed_signals: whether operators' commands must be sealed.
-            at_once: how many steps of one organization wait for targets in this process at once.
+            at_once: the maximum number of concurrent steps of an organization in this process.
         """
         self._database = database
         self._secrets = secrets
@@ -90,10 +90,10 @@ class RotationActivities:
 
     @activity.defn(name="look_at_rotation")
     async def look(self, message: ReadRotation) -> NextRotationStep:
-        """Read where a rotation stands.
+        """Read the state of a rotation.
 
         Effect: none.
-        Idempotent by: changing nothing.
+        Idempotent by: having no effect.
         """
         found = await self._find(message.secret_id)
         if found is None:
@@ -107,12 +107,12 @@ class RotationActivities:
 
     @activity.defn(name="take_rotation_step")
     async def take(self, message: TakeRotationStep) -> RotationStepResult:
-        """Take one step, if it is still due, and if it is its turn among those of its organization.
+        """Execute a step, if it is still due and within the organization's limit of concurrent steps.
 
-        Effect: what the step says at the target; then, in one transaction, what it says in the books. A final refusal
-        is written as the step's failure. A refusal of the target is a result, because it may take the step later.
-        Idempotent by: the status of the rotation and the number of the version; before that is written, the step is
-        taken again with the same value.
+        Effect: the step at the target; then its record in the books, in one transaction. A final refusal fails the
+            step. Another refusal of the target is a result, because it may be temporary.
+        Idempotent by: the status of the rotation and the number of the version; until that is written, the step is
+            repeated with the same value.
         Fails with: an outage of the target, the store or the database, which is retried.
         """
         found = await self._find(message.secret_id)
@@ -144,7 +144,7 @@ class RotationActivities:
 
     @asynccontextmanager
     async def _turn(self, at: _DueStep) -> AsyncIterator[bool]:
-        """Count a step that waits for its target, unless its organization has enough of them under way here."""
+        """Count a step at its target, unless the organization has reached its limit in this process."""
         org_id = at.secret.org_id
         if not rules.waits_for_target(at.held, at.due[0]):
             yield True
@@ -162,9 +162,9 @@ class RotationActivities:
 
     @activity.defn(name="fail_rotation_step")
     async def fail(self, message: FailRotationStep) -> None:
-        """Give up a step that had no success in time.
+        """Fail a step that did not succeed in time.
 
-        Effect: the rotation goes back, or tries again later; an alert.
+        Effect: the rotation rolls back, or retries later; an alert.
         Idempotent by: the status of the rotation and the number of the version.
         """
         async with self._database.platform() as session:
@@ -173,12 +173,12 @@ class RotationActivities:
 
     @activity.defn(name="command_rotation")
     async def command(self, message: CommandRotation) -> RotationCommandResult:
-        """Do what an operator orders.
+        """Execute an operator's command.
 
-        Effect: `rotate` begins the next rotation at once; `give_up` destroys the version of what failed, and the next
-        step ends it.
+        Effect: `rotate` starts the next rotation at once; `give_up` destroys the version of the failed step, and the
+            next step ends it.
         Idempotent by: the status of the rotation.
-        Fails with: nothing that is final; a refusal is a result.
+        Fails with: no final error; a refusal is a result.
         """
         declined = self._seals.declined(message.actor)
         if declined is not None:
@@ -212,7 +212,7 @@ class RotationActivities:
     async def _create(self, at: _DueStep) -> None:
         secret, replaced = at.secret, at.secret.current_version
         if replaced is None:
-            raise RotationFailed("The secret has no value that could be replaced. Put one.")
+            raise RotationFailed("The secret has no value to replace. Store one.")
         value = await self._rotator(at).make(self._job(at), await self._open(at, replaced))
         wanted = store.SecretChange(org_id=secret.org_id, path=secret.path, kind=SecretKind(secret.kind))
         async with self._database.platform() as session:
@@ -222,7 +222,7 @@ class RotationActivities:
                 session, service.ACTOR, wanted, backend=secret.backend, command_id=command_id, now=at.now
             )
         if number is None:
-            raise Unavailable("The secret was changed at this moment.")
+            raise Unavailable("The secret was changed concurrently.")
         place = ValueLocation(secret.org_id, secret.path, number)
         stored = await self._secrets.backend(secret.backend).store(place, value)
         async with self._database.platform() as session:
@@ -240,7 +240,7 @@ class RotationActivities:
         await self._record(at, rules.tested)
 
     async def _end_version(self, at: _DueStep) -> None:
-        """Revoke the version before, or put back what was begun; then destroy that version."""
+        """Revoke the previous version, or roll back; then destroy that version."""
         held, revoking = at.held, at.due[0] is RotationAction.REVOKE
         number, other = (held.replaced, held.number) if revoking else (held.number, held.replaced)
         async with self._database.platform() as session:
@@ -258,7 +258,7 @@ class RotationActivities:
     async def _end_at_target(self, at: _DueStep, number: int, used: int) -> None:
         rotator = self._rotator(at)
         current, ended = await self._open(at, used), await self._open(at, number)
-        # Somebody may have stored a value meanwhile that opens the same, such as the login of the same role.
+        # A value stored since may open the same account, such as the login of the same role.
         if rotator.subject(current) != rotator.subject(ended):
             act = rotator.revoke if at.due[0] is RotationAction.REVOKE else rotator.put_back
             await act(self._job(at), current, ended)
@@ -282,7 +282,7 @@ class RotationActivities:
         async def read(path: str, host: str) -> bytes:
             async with self._database.platform() as session:
                 other = await rows.at_path(session, secret.org_id, path)
-                # Whoever plans a rotation chooses the host, and must not get the value of another secret by it.
+                # The author of the plan chooses the host, and must not get the value of another secret that way.
                 if host not in other.hosts:
                     raise RotationFailed(f"The secret {path} may not be sent to {host}. Add it to its hosts.")
                 opened = await store.open(session, self._opening(at, path, None, host), now=at.now)

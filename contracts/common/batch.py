@@ -1,4 +1,4 @@
-"""Messages of batches: those that only count their items, and those that go through them by their ids."""
+"""Messages of batches: of those that only count items, and of those that page through items by id."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,20 +22,20 @@ class CountProgress(Message):
         return self.model_copy(update={"count": self.count + done.count})
 
     def is_last(self, done: ItemCount) -> bool:
-        """Whether this was the last page: one that is not full."""
+        """Return whether this was the last page: one that is not full."""
         return done.count < self.limit
 
 
 class BatchStep(Message):
-    """Does what is due at `now`, all of it in one transaction."""
+    """Handles everything due at `now` in one transaction."""
 
     now: datetime
 
 
 class BatchPage(Message):
-    """Handles up to `limit` items that were due at `now`.
+    """Handles up to `limit` items due at `now`.
 
-    A batch that follows the books takes what was posted at least `settle_seconds` ago.
+    A batch that follows the books handles transfers posted at least `settle_seconds` ago.
     """
 
     now: datetime
@@ -44,11 +44,11 @@ class BatchPage(Message):
 
 
 class BatchResult(ItemCount):
-    """The number of items that were handled, of a page or a step."""
+    """Number of items handled by a page or a step."""
 
 
 class BatchProgress(CountProgress):
-    """Progress of a batch, and its result: what its pages are of, their size, and the number of items done so far."""
+    """Progress and result of a batch: the due time, the page size, and the number of items so far."""
 
     now: datetime
     settle_seconds: int = 60
@@ -59,7 +59,7 @@ class BatchProgress(CountProgress):
 
 
 class DuePage(Message):
-    """Handles up to `limit` items of which something is due at `now`, after an id, which is empty at first."""
+    """Handles up to `limit` items due at `now`, after an id, which is empty at first."""
 
     now: datetime
     limit: int
@@ -101,12 +101,12 @@ class PageProgress(_Due):
         return self.model_copy(update={**counts, "after": page.last})
 
     def is_last(self, page: HandledPage) -> bool:
-        """Whether this was the last page: one that is not full."""
+        """Return whether this was the last page: one that is not full."""
         return page.found < self.limit
 
 
 class StepProgress(_Due):
-    """Progress of a batch in steps, one after the other; `counters` are the steps, and the field that each counts in.
+    """Progress of a batch in consecutive steps; `counters` maps each step to the field of its count.
 
     `after` is the last item of the present step.
     """
@@ -124,5 +124,5 @@ class StepProgress(_Due):
         return self.model_copy(update={counter: getattr(self, counter) + page.done, **place})
 
     def is_last(self, page: HandledStepPage) -> bool:
-        """Whether this was the last page: one of the last step that is not full."""
+        """Return whether this was the last page: one of the last step that is not full."""
         return self.step == list(self.counters)[-1] and page.found < self.limit

@@ -1,7 +1,7 @@
-"""Task queues, timeouts and retry policies: what workflows pass with every call.
+"""Task queues, timeouts and retry policies of activities.
 
 A refusal (`DomainError`) is never retried unless it is marked as retryable; any other error counts as an outage and is
-retried until it ends. That is safe because of idempotency keys, and a run that gave up would need an operator.
+retried until it ends. That is safe because of idempotency keys; a run that gave up would need an operator.
 """
 
 from datetime import timedelta
@@ -17,7 +17,8 @@ TASK_QUEUE = "bursar"
 #: docs/reference/decisions/messages.md#0166-own.md.
 DELIVERY_QUEUE = "bursar-deliveries"
 
-#: After this time another worker gets the task of a killed worker. A local activity that takes longer extends it.
+#: Workflow task timeout, after which another worker gets the task of a killed worker. Longer local activities extend
+#: it.
 TASK_TIMEOUT = timedelta(seconds=5)
 
 #: The longest summary in bytes; the server refuses more than 400.

@@ -1,13 +1,13 @@
-"""What the codec has verified about an incoming message."""
+"""Result of the codec's verification of an incoming message."""
 
 from contracts.common.base import Message
 
 
 class Seal(Message):
-    """An operator was authenticated when the message was sealed, with this key.
+    """The operator who was authenticated when the message was sealed, and their key.
 
-    `/codec/encode` writes it inside of the sealed payload, which needs an encryption key. `seal_id` is unique for each
-    payload, so that a payload that is copied from a history and sent again is recognised.
+    `/codec/encode` writes it into the sealed payload. `seal_id` is unique for each payload, so that a payload copied
+    from a history and sent again is recognised.
     """
 
     operator: str

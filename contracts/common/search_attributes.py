@@ -1,8 +1,7 @@
-"""The one registry of typed search attributes: what an operator filters runs by in the Temporal UI.
+"""Registry of the typed search attributes by which operators filter runs in the Temporal UI.
 
-They are stored in clear, also when payloads are encrypted, so they hold ids, states and amounts and nothing personal.
-A namespace on a SQL store has room for ten keywords and three integers, so an attribute is shared by all workflows
-that have the concept, and never made for a single one.
+They are stored in clear, also when payloads are encrypted, so they contain ids, states and amounts, and no personal
+data. A namespace on a SQL store has room for ten keywords and three integers, so all workflows share them.
 """
 
 from typing import Any
@@ -39,7 +38,7 @@ def search_attributes(
     amount_minor: int | None = None,
     currency: str | None = None,
 ) -> TypedSearchAttributes:
-    """Return the attributes that a run starts with; what is None is left out."""
+    """Return the attributes that a run starts with, without those that are None."""
     pairs: list[SearchAttributePair[Any]] = []
     words: tuple[tuple[SearchAttributeKey[str], str | None], ...] = (
         (ORG_ID, org_id),

@@ -1,4 +1,4 @@
-"""Messages of the sweeps: one page of entities that may have lost their runs, and its outcome."""
+"""Messages of the sweeps: a page of entities that may have lost their runs, and its result."""
 
 from datetime import datetime
 
@@ -38,5 +38,5 @@ class SweepProgress(Message):
         )
 
     def is_last(self, swept: SweepResult) -> bool:
-        """Whether this was the last page: one that is not full."""
+        """Return whether this was the last page: one that is not full."""
         return swept.found < self.page.limit

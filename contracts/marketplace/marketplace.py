@@ -4,7 +4,7 @@ from contracts.common.batch import HandledPage, PageProgress
 
 
 class PurchaseRenewalPage(HandledPage):
-    """A page of due purchases: how many were renewed, have a payment, and failed."""
+    """Result of a page of due purchases: the numbers renewed, with a requested payment, and failed."""
 
     renewed: int = 0
     asked: int = 0

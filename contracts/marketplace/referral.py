@@ -4,7 +4,7 @@ from contracts.common.batch import HandledPage, PageProgress
 
 
 class ReferralPage(HandledPage):
-    """A page of referrals: how many were rewarded, refused and clawed back, and how many failed."""
+    """Result of a page of referrals: the numbers rewarded, refused, clawed back and failed."""
 
     rewarded: int = 0
     refused: int = 0

@@ -1,1 +1,1 @@
-"""What watches the installation."""
+"""Monitoring of the installation."""

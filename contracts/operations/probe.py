@@ -10,9 +10,9 @@ class PrepareProbe(Message):
 
 
 class ProbeParties(Message):
-    """Who pays and who works in a run.
+    """Payer and payee of a run.
 
-    `pays`: a payment at a provider is made as well; `knocks`: the API is called from outside.
+    `pays`: whether a payment at a provider is part of the run; `knocks`: whether the public address is checked.
     """
 
     payer_org_id: str
@@ -23,7 +23,7 @@ class ProbeParties(Message):
 
 
 class ProbeStep(Message):
-    """One step of a run; `contract_id` and `payment_id` come from earlier steps."""
+    """Step of a run; `contract_id` and `payment_id` come from earlier steps."""
 
     run: str
     step: str
@@ -33,7 +33,7 @@ class ProbeStep(Message):
 
 
 class ProbeStepResult(Message):
-    """The result of a step; `why` says why it failed finally."""
+    """Result of a step; `why` is the reason of a final failure."""
 
     contract_id: str | None = None
     payment_id: str | None = None
@@ -45,7 +45,7 @@ class TidyProbe(Message):
 
 
 class TidyResult(Message):
-    """What was cleaned up: escrows ended, payments cancelled or refunded, earnings converted."""
+    """Result of a cleanup: numbers of ended escrows, cancelled or refunded payments, and conversions."""
 
     escrows: int = 0
     payments: int = 0
@@ -63,7 +63,7 @@ class ProbeReportResult(Message):
 
 
 class ProbeStepTime(Message):
-    """How long a step took, in milliseconds, as the run saw it."""
+    """Duration of a step in milliseconds, measured by the run."""
 
     step: str
     ms: int

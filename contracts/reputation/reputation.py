@@ -6,14 +6,14 @@ from contracts.common.base import Message
 
 
 class PlanNight(Message):
-    """Asks which date is due at `now`, or whether `day` can be done."""
+    """Requests the date due at `now`, or checks `day`."""
 
     now: datetime
     day: date | None = None
 
 
 class PlannedNight(Message):
-    """The date that is due, or `why` none is; with `changes_rate` rows are brought to a new rate before."""
+    """The due date, or `why` none is due; with `changes_rate` the rate changes first."""
 
     day: date | None = None
     why: str = ""
@@ -27,13 +27,13 @@ class ChangeRate(Message):
 
 
 class ChangeRateResult(Message):
-    """The share of evidence that a night leaves from then on, in ten-thousandths."""
+    """The new share of evidence left after a night, in ten-thousandths."""
 
     rate_e4: int
 
 
 class DecayPages(Message):
-    """Decays for `day` the agents after one, in up to `pages` pages of `limit`."""
+    """Decays the agents after `after` for `day`, in up to `pages` pages of `limit`."""
 
     day: date
     after: str
@@ -49,7 +49,7 @@ class DecayPagesResult(Message):
 
 
 class ReputationNight(Message):
-    """Progress of the batch of a date: the last agent, and the number of agents and pages so far."""
+    """Progress of a night: the last agent, and the numbers of agents and pages so far."""
 
     day: date | None = None
     after: str = ""
@@ -76,7 +76,7 @@ class ConcludeNight(Message):
 
 
 class NightScoreChange(Message):
-    """An agent's overall score after the night, and by how much it moved, as shares in millionths."""
+    """Overall score of an agent after the night, and its change, in millionths."""
 
     agent_id: str
     moved_e6: int
@@ -84,12 +84,12 @@ class NightScoreChange(Message):
 
 
 class ReputationNightResult(Message):
-    """The result of the night of a date over all its runs; `skipped` says why it did nothing.
+    """Result of the night of a date over all its runs; `skipped` is the reason for doing nothing.
 
     Attributes:
         agents: the number of agents done.
-        changed: those that have a row of history of the date.
-        sudden: those that were flagged.
+        changed: agents with a row of history of the date.
+        sudden: agents with a sudden change.
         moves: the largest changes.
         closed_priors: whether this run closed the priors of the next day.
     """

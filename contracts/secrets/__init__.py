@@ -1,1 +1,1 @@
-"""Messages of the workflows of secrets, grants, their use, their access log and rotation."""
+"""Messages of the workflows of secrets."""

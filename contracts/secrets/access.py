@@ -1,4 +1,4 @@
-"""Messages of the batch that seals the log of access to secrets."""
+"""Messages of the batch that seals the access log of secrets."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -8,14 +8,14 @@ from domain.privacy.data_map import IDENTIFIER
 
 
 class SealedEntries(ItemCount):
-    """How many entries were sealed, and the last seal there is; `hash` is hexadecimal."""
+    """Number of sealed entries, and the last seal; `hash` is hexadecimal."""
 
     number: int
     hash: Annotated[str, IDENTIFIER]
 
 
 class AccessSeals(CountProgress):
-    """Progress of the batch, and its result: the last seal, which so stands outside of the database too."""
+    """Progress and result of the batch, with the last seal, so that it is stored outside of the database, too."""
 
     now: datetime
     number: int = 0

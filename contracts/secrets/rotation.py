@@ -1,4 +1,4 @@
-"""Messages of the run that rotates a secret. No value is in any of them."""
+"""Messages of the run that rotates a secret. None contains a value."""
 
 from datetime import datetime
 
@@ -9,13 +9,13 @@ from domain.secrets.rotation import RotationAction
 
 
 class RotationInput(Message):
-    """Starts or continues the run of a secret; the books have all of it."""
+    """Starts or continues the run of a secret, whose state is in the books."""
 
     secret_id: str
 
 
 class RotationChanged(Message):
-    """Says that something of the rotation was changed in the books."""
+    """Signals a change of the rotation in the books."""
 
 
 class RotationResult(Message):
@@ -23,18 +23,18 @@ class RotationResult(Message):
 
 
 class ReadRotation(Message):
-    """Reads where a rotation stands at `now`."""
+    """Reads the state of a rotation at `now`."""
 
     secret_id: str
     now: datetime
 
 
 class NextRotationStep(Message):
-    """What is due, or until when nothing is; `ended` says that the secret is not rotated any more.
+    """Due step, or the time until which nothing is due; with `ended` the secret is not rotated any more.
 
     Attributes:
-        number: of the version that the step is about.
-        at_target: whether the step waits for a host that the organization chose.
+        number: of the step's version.
+        at_target: whether the step calls a host that the organization chose.
         details: for operators.
     """
 
@@ -56,12 +56,12 @@ class TakeRotationStep(Message):
 
 
 class RotationStepResult(Message):
-    """The outcome of a step; without a reason it was taken, or is not due any more.
+    """Result of a step; by default it was completed, or is not due any more.
 
     Attributes:
-        refused: why the target refused it; it may take it later.
-        waits: whether the step waits for its turn, because the organization has enough of them under way.
-        tried: whether an earlier attempt had its turn and no answer.
+        refused: the target's reason for a refusal that may be temporary.
+        waits: whether the step waits, because the organization has reached its limit of concurrent steps.
+        tried: whether an earlier attempt got no response.
     """
 
     refused: str | None = None
@@ -70,10 +70,10 @@ class RotationStepResult(Message):
 
 
 class FailRotationStep(Message):
-    """Gives up a step that had no success in time, if it is still due.
+    """Fails a step that did not succeed in time, if it is still due.
 
     Attributes:
-        over_at: when its last attempt is over for certain.
+        over_at: the certain end of its last attempt.
     """
 
     secret_id: str
@@ -85,19 +85,19 @@ class FailRotationStep(Message):
 
 
 class RotateSignal(OperatorSignal):
-    """What operators send to begin the next rotation at once: the secret's id."""
+    """Operators' update to start the next rotation at once, with the secret's id."""
 
     rotate: object = None
 
 
 class GiveUpRotationSignal(OperatorSignal):
-    """What operators send once a person has put the target right: the secret's id."""
+    """Operators' update once a person has fixed the target, with the secret's id."""
 
     give_up: object = None
 
 
 class CommandRotation(Message):
-    """Does for an operator what an update asks for: `rotate` or `give_up`."""
+    """Executes an operator's update: `rotate` or `give_up`."""
 
     secret_id: str
     command: str

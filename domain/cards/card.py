@@ -1,16 +1,16 @@
-"""Cards of agents: their states, and what one may be made for."""
+"""Cards of agents: states, changes and eligible organizations."""
 
 from enum import StrEnum
 
 from domain.common.errors import Invalid
 
-#: The most categories of merchants that a card can be confined to.
+#: The maximum number of merchant categories of a card.
 MAX_CATEGORIES = 50
 _ALL = "all"
 
 
 class CardStatus(StrEnum):
-    """The status of a card."""
+    """Status of a card."""
 
     PENDING = "pending"  # the issuer has not made it yet
     ACTIVE = "active"
@@ -19,14 +19,14 @@ class CardStatus(StrEnum):
 
 
 class CardChange(StrEnum):
-    """What is done with a card."""
+    """Change of a card's status."""
 
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     CLOSE = "close"
 
 
-#: The status after a change.
+#: Status after a change.
 STATUS_AFTER = {
     CardChange.FREEZE: CardStatus.FROZEN,
     CardChange.UNFREEZE: CardStatus.ACTIVE,
@@ -35,10 +35,10 @@ STATUS_AFTER = {
 
 
 def issues_to(setting: str | None, org_id: str) -> bool:
-    """Return whether an organization may have cards: all may, those that the setting lists, or none by default.
+    """Return whether an organization may have cards, by a setting: all, listed ones, or none by default.
 
     Raises:
-        Invalid: the setting lists something else.
+        Invalid: the setting is neither `all` nor a list of organizations.
     """
     listed = {each.strip() for each in (setting or "").split(",") if each.strip()}
     if any(each != _ALL and not each.startswith("org_") for each in listed):

@@ -1,7 +1,7 @@
-"""How the amounts of a card are shared over the spends of credits that pay for them.
+"""Allocation of card captures and refunds to the spends of credits that pay for them.
 
-Amounts are minor units of the card's currency. The credits that pay for them are known only to the ledger, which takes
-lots by what was paid for them.
+Amounts are minor units of the card's currency. The ledger determines the credits, because it takes lots by their
+purchase price.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from uuid import UUID
 
 
 class CardPaymentStatus(StrEnum):
-    """The status of a payment of a card."""
+    """Status of a card payment."""
 
     PENDING = "pending"  # authorized, and not captured whole
     DECLINED = "declined"
@@ -23,7 +23,7 @@ class CardPaymentStatus(StrEnum):
 
 
 class CardAnswer(StrEnum):
-    """Why a request was approved or declined."""
+    """Reason for the approval or decline of an authorization request."""
 
     APPROVED = "approved"
     CARD_INACTIVE = "card_inactive"
@@ -35,13 +35,13 @@ class CardAnswer(StrEnum):
     SPEND_LIMIT = "spend_limit"
     FUNDS = "funds"
     STOPPED = "organization_stopped"
-    #: The hold was released: the issuer declined, or did not wait for the answer.
+    #: The hold was released: the issuer declined, or did not wait for the response.
     NOT_TAKEN = "not_taken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayingSpend:
-    """A spend that pays for a card, as `models.cards.card_authorization.CardSpend` describes it."""
+    """Spend that pays for a card, see `models.cards.card_authorization.CardSpend`."""
 
     spend_id: UUID
     amount_minor: int
@@ -50,7 +50,7 @@ class PayingSpend:
 
 
 class SpendPortion(NamedTuple):
-    """An amount of a spend, and whether nothing of the spend is left after it."""
+    """Part of a spend, and whether it is the rest of the spend."""
 
     spend_id: UUID
     amount_minor: int
@@ -58,12 +58,12 @@ class SpendPortion(NamedTuple):
 
 
 def split_capture(parts: Iterable[PayingSpend], amount_minor: int) -> tuple[list[SpendPortion], int]:
-    """Share a capture over the holds of its authorization, in their order, and return what is beyond them."""
+    """Allocate a capture to the holds of its authorization in order, and return the amount beyond them."""
     return _shared(((part.spend_id, part.amount_minor - part.captured_minor) for part in parts), amount_minor)
 
 
 def split_refund(parts: Iterable[PayingSpend], amount_minor: int) -> tuple[list[SpendPortion], int]:
-    """Share a refund over what was captured, in the order given, and return what no capture is left for."""
+    """Allocate a refund to captured spends in order, and return the unmatched amount."""
     return _shared(((part.spend_id, part.captured_minor - part.refunded_minor) for part in parts), amount_minor)
 
 

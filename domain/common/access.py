@@ -66,7 +66,7 @@ class Permission(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     MANAGE_ALERT_RULES = "manage_alert_rules"
     MANAGE_REPORTS = "manage_reports"
-    #: Permission to store secrets, grant their use, and see all of them; their values take a grant.
+    #: Permission to store secrets, grant their use, and list all of them; reading a value requires a grant.
     MANAGE_SECRETS = "manage_secrets"
     BE_NOTIFIED = "be_notified"
     READ_BOOKS = "read_books"
@@ -213,15 +213,15 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
-#: The permissions that a key can be given beyond those of its role. With the last two a turned agent gives its
-#: work away: by a refund of what it has delivered, or by terms that its organization never listed.
+#: Permissions that a key can have beyond those of its role. The last two let a manipulated agent give its work away: by
+#: refunding delivered work, or by accepting terms that its organization never listed.
 ADDABLE: dict[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset({Permission.READ_BILLING, Permission.ACCEPT, Permission.REFUND})
 }
 
 _TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
 
-#: Roles that may issue a second key to a principal. Others have to revoke the first one, which its holder notices.
+#: Roles that may issue a second key to a principal. Others must revoke the first one, which its holder notices.
 SECOND_KEYS = frozenset({Role.OWNER, Role.OPERATOR})
 
 #: The roles whose keys and links a role may issue. Only operators can grant permissions that they lack. Checked after
@@ -251,7 +251,7 @@ NOT_BY_LINK = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who gives a command. It is recorded in the timeline and in the audit trail.
+    """The sender of a command, recorded in the timeline and in the audit trail.
 
     Attributes:
         principal: the name that is unique within the organization, for example `procurement`.
@@ -284,12 +284,12 @@ class Actor:
 
     @property
     def signs_on_behalf(self) -> bool:
-        """Whether the actor signs on behalf of somebody else: an operator, or a session opened by a link."""
+        """Return whether the actor signs on somebody else's behalf: an operator, or a session opened by a link."""
         return self.is_platform or self.made_by is not None
 
     @property
     def is_operators(self) -> bool:
-        """Whether the actor is an operator, or a session opened by a link that an operator made."""
+        """Return whether the actor is an operator, or a session opened by an operator's link."""
         return self.role is Role.OPERATOR or (self.made_by is not None and "/" not in self.made_by)
 
     def may(self, permission: Permission) -> bool:
@@ -330,7 +330,7 @@ def addable(role: Role) -> frozenset[Permission]:
 
 
 def refuse_by_link(actor: Actor, what: str) -> None:
-    """Refuse an act in a session opened by a link, because the maker of the link could do it in another's name.
+    """Refuse an action in a session opened by a link: the creator of the link could do it in another person's name.
 
     Raises:
         Forbidden: `session.by_link`.
@@ -340,31 +340,31 @@ def refuse_by_link(actor: Actor, what: str) -> None:
 
 
 class OperatorIssued(Forbidden):
-    """An operator issued the key, directly or through others, and may have its secret."""
+    """The key was issued by an operator, directly or through other keys, so an operator may know its secret."""
 
     code = "api_key.operator_issued"
 
     @classmethod
     def refusing(cls, what: str) -> "OperatorIssued":
-        """Return the refusal of an act, such as `sign`."""
+        """Return the refusal of an action, such as `sign`."""
         return cls(
-            f"An operator of the platform issued this key, or a key in the line of its issuers, so it may not {what}. "
+            f"An operator of the platform issued this key, or a key in its chain of issuers, so it may not {what}. "
             "Use a key that a person of the organization issued."
         )
 
 
 def has_operator(line: Set[str]) -> bool:
-    """Return whether one of a key's principal and its issuers, qualified, is the platform's."""
+    """Return whether a key's principal, or a principal in its chain of issuers, belongs to the platform."""
     return any("/" not in name for name in line)
 
 
 def refuse_operator_issued(actor: Actor, line: Set[str], what: str) -> None:
-    """Refuse an act of an organization's own people by a key that has an operator in its line.
+    """Refuse an action reserved to an organization's own people if an operator is in the key's chain of issuers.
 
-    The platform's own principals act as themselves, also by a link, as far as their roles and the link may.
+    The platform's own principals are not refused: they act in their own name, with the permissions of role and link.
 
     Raises:
-        OperatorIssued: it has.
+        OperatorIssued: an operator is in the chain.
     """
     if has_operator(line) and not (actor.is_platform or actor.is_operators):
         raise OperatorIssued.refusing(what)

@@ -17,7 +17,7 @@ HOT_STRIPES = 64
 
 
 class AccountKind(StrEnum):
-    """What an account is on the platform's own balance sheet or income statement."""
+    """Position of an account on the platform's balance sheet or income statement."""
 
     ASSET = "asset"
     LIABILITY = "liability"
@@ -42,7 +42,7 @@ class Account:
         minimum_balance_minor: the available balance never falls below it; None for accounts that issue an asset or face
             the outside.
         stripes: rows that share the balance of a hot account; more than one only without a minimum balance.
-        lots: whether its credits are kept in lots, see `domain.credits.lots`; what comes in says which.
+        lots: whether its credits are kept in lots, see `domain.credits.lots`; each transfer in names the lots.
         lots_lapse: whether expired lots can no longer be spent.
     """
 
@@ -95,7 +95,7 @@ def payment(payment_id: str, asset: str, org_id: str) -> Account:
 
 
 def payout(payout_id: str, asset: str, org_id: str) -> Account:
-    """What a payout takes out of earnings, until it has been sent or returned."""
+    """Earnings that a payout has taken, until it is sent or returned."""
     return _tenant(f"org/{org_id}/payouts/{payout_id}", asset, org_id, lots=asset == CREDIT)
 
 
@@ -112,7 +112,7 @@ def org_receivable(org_id: str, currency: str) -> Account:
 
 
 def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
-    """What an agent has earned and its organization `org_id` can take out."""
+    """Earnings of an agent that its organization `org_id` can take out."""
     return _tenant(f"agent/{agent_id}/earnings/{asset}", asset, org_id, lots=asset == CREDIT)
 
 
@@ -157,7 +157,7 @@ _PLATFORM_FAMILIES = {"revenue": AccountKind.REVENUE, "tax": AccountKind.LIABILI
 
 
 def platform(stream: str, asset: str) -> Account:
-    """One of the platform's own accounts, striped because every tenant posts to it.
+    """A platform account, striped because every tenant posts to it.
 
     Args:
         stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`,
@@ -166,7 +166,7 @@ def platform(stream: str, asset: str) -> Account:
         asset: the asset that it holds.
 
     Raises:
-        ValueError: the chart has no such account.
+        ValueError: the account is not in the chart.
     """
     family, _, member = stream.partition("/")
     kind = _PLATFORM_FAMILIES.get(family) if member else _PLATFORM_KINDS.get(stream)

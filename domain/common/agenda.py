@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing is due until then; `why` is shown beside the timer."""
+    """Wait until the given time; `why` is shown with the timer."""
 
     until: datetime
     why: str

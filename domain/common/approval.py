@@ -1,4 +1,4 @@
-"""Acts that need two operators: one requests it, another one approves it, before it expires. Pure."""
+"""Actions that need two operators: one requests, another approves before the request expires. Pure."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from enum import StrEnum
 from domain.common.errors import ApprovalSameOperator
 from domain.common.money import Amounts, format_amount
 
-#: How long a request can be approved, and an approval can be used.
+#: Lifetime of a request, and of an approval that is not used.
 APPROVAL_LIFETIME = timedelta(days=3)
 
 
@@ -45,7 +45,7 @@ class ApprovalAction(StrEnum):
 
 
 def content_above(setting: Amounts | None, amount_minor: int, currency: str) -> dict[str, object] | None:
-    """Return what two operators have to approve; None if the amount is not above the setting, so one is enough."""
+    """Return the content to approve; None if the amount is not above the setting, so that one operator is enough."""
     if setting is None or amount_minor <= setting.minor(currency):
         return None
     return content_of(amount_minor, currency)
@@ -57,12 +57,12 @@ def content_of(amount_minor: int, currency: str) -> dict[str, object]:
 
 
 def digest(content: Mapping[str, object]) -> str:
-    """Return the SHA-256 of a request's content: an approval is for exactly this."""
+    """Return the SHA-256 of a request's content, which an approval is bound to."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> ApprovalStatus:
-    """Return the status of an approval now; one that was not decided or not used expires."""
+    """Return the current status of an approval: if undecided or unused, it expires."""
     lapses = status in {ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED}
     return ApprovalStatus.EXPIRED if lapses and now >= expires_at else status
 
@@ -78,7 +78,7 @@ def require_second_operator(
 ) -> None:
     """Check that the approver is not the operator who made the request, also under another name.
 
-    Whoever issues a key has seen its secret. So all keys that one operator has issued, directly or through others,
+    The issuer of a key has seen its secret. So all keys that an operator has issued, directly or through other keys,
     count as that operator's. Names are compared without case.
 
     Args:

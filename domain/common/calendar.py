@@ -1,8 +1,8 @@
-"""The begin and end of the windows of a spend control. `ledger/sql/calendar.sql` has the same rules in SQL.
+"""Start and end of the windows of a spend control. `ledger/sql/calendar.sql` has the same rules in SQL.
 
-Windows of a zone follow each other without a gap and without an overlap, whatever its clocks do: a day begins with the
-first moment of its date, and hours are counted from there. So the last hour of a day on which the clocks change by half
-an hour has thirty minutes.
+Windows of a zone have no gaps and no overlaps, also when its clocks change: a day begins with the first moment of its
+date, and hours are counted from there. So the last hour of a day on which the clocks change by half an hour has thirty
+minutes.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -34,7 +34,7 @@ def zone_of(name: str, field: str = "time_zone") -> ZoneInfo:
     """Return the time zone of an IANA name, such as `Europe/Vienna` or `UTC`, that was given as `field`.
 
     Raises:
-        Invalid: there is no such zone, or the name is spelt otherwise.
+        Invalid: the zone is unknown, or the name is misspelt.
     """
     # A name of a region is a path of the database; the others are no places, and PostgreSQL takes them for its own.
     known = name == "UTC" or "/" in name
@@ -50,7 +50,7 @@ def zone_of(name: str, field: str = "time_zone") -> ZoneInfo:
 
 
 def window_start(window: Window, at: datetime, zone: ZoneInfo, week_starts: int) -> datetime:
-    """Return when the window began that holds a moment, in UTC.
+    """Return the start of the window that contains a moment, in UTC.
 
     Args:
         window: the kind of window.
@@ -67,7 +67,7 @@ def window_start(window: Window, at: datetime, zone: ZoneInfo, week_starts: int)
 
 
 def window_end(window: Window, at: datetime, zone: ZoneInfo, week_starts: int) -> datetime:
-    """Return when the window ends that holds a moment, in UTC: the next one starts then."""
+    """Return the end of the window that contains a moment, in UTC; the next window starts then."""
     if window is Window.LIFETIME:
         return FOREVER
     first = _first_date(window, at.astimezone(zone).date(), week_starts)
@@ -92,6 +92,6 @@ def _first_date(window: Window, on: date, week_starts: int) -> date:
 
 
 def first_moment(on: date, zone: ZoneInfo) -> datetime:
-    """Return when a date begins in a zone, in UTC."""
-    # The first of two midnights, and where there is none, the moment at which the clocks skip it (PEP 495, fold=0).
+    """Return the start of a date in a zone, in UTC."""
+    # The first of two midnights; if the clocks skip midnight, the moment of the skip (PEP 495, fold=0).
     return datetime.combine(on, time(), zone).astimezone(UTC)

@@ -14,9 +14,9 @@ _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class GrantSource(StrEnum):
-    """Why credits are granted. An adjustment is a correction; the platform pays for the other grants.
+    """Reason of a credit grant. An adjustment is a correction; the platform pays for the other grants.
 
-    The bonus of a new organization is granted with it, once; operators grant the others.
+    The signup bonus is granted once, with the organization; operators grant the others.
     """
 
     PROMOTION = "promotion"

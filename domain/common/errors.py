@@ -1,8 +1,8 @@
-"""The one error tree: an error is a class, and what distinguishes it for callers is its `code`.
+"""The error tree: each error is a class, which callers recognise by its `code`.
 
-Most differ from a general class by the code alone, and are listed at the end. The tree is translated twice: to a
-problem document in `api/errors.py`, and to an `ApplicationError` whose type is the code by the interceptor in
-`runtime/interceptors.py`. `docs/reference/errors.md` explains every code, and is the source of the OpenAPI examples.
+Classes at the end differ from a general class by the code alone. `api/errors.py` translates errors to problem
+documents, and the interceptor in `runtime/interceptors.py` to an `ApplicationError` whose type is the code.
+`docs/reference/errors.md` explains every code, and is the source of the OpenAPI examples.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ class DomainError(Exception):
         code: stable, dotted, documented in `docs/reference/errors.md`.
         status: the HTTP status that carries it.
         retryable: whether the same request may succeed later without being changed.
-        frees_key: whether the idempotency key may carry the request again with what was missing, as nothing was done.
+        frees_key: whether the idempotency key can be reused with a completed request, because nothing was done.
         example: a sentence for the OpenAPI document; without one it has the first of `docs/reference/errors.md`.
-        detail: one sentence that says what is wrong and what to do.
+        detail: a sentence about what is wrong, and what to do.
         extra: further members of the problem document (for example `{"state": "released"}`), JSON values only.
     """
 
@@ -30,7 +30,7 @@ class DomainError(Exception):
     example: ClassVar[str] = "An internal error occurred."
 
     def __init__(self, detail: str, *, code: str | None = None, extra: Mapping[str, object] | None = None) -> None:
-        """Keep the sentence and what goes beside it; `code` narrows the class's own code."""
+        """Keep detail and further members; `code` overrides the code of the class."""
         super().__init__(detail)
         self.detail = detail
         self.error_code = code or self.code
@@ -38,7 +38,7 @@ class DomainError(Exception):
 
     @classmethod
     def with_code(cls, code: str) -> type[Self]:
-        """Return the class of the errors that differ from this class by their code alone."""
+        """Return a subclass that differs by its code alone."""
         return cast("type[Self]", type(code, (cls,), {"code": code, "__module__": __name__}))
 
 
@@ -51,14 +51,14 @@ class Invalid(DomainError):
 
 
 class CardNumber(Invalid):
-    """The request contains a payment card's number, which is never accepted, stored or repeated."""
+    """The request contains a payment card number, which is never accepted, stored or repeated."""
 
     code = "privacy.card_number"
     example = "The request contains what looks like a payment card number, and nothing of it was stored."
 
 
 class Unauthenticated(DomainError):
-    """No key was sent, or one that is unknown, revoked or expired."""
+    """The key is missing, unknown, revoked or expired."""
 
     code = "auth.invalid"
     status = 401
@@ -66,7 +66,7 @@ class Unauthenticated(DomainError):
 
 
 class Forbidden(DomainError):
-    """The key is good, the object is visible to it, and its role may not do this."""
+    """The key is valid and sees the object, but its role lacks the permission."""
 
     code = "auth.forbidden"
     status = 403
@@ -74,7 +74,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """There is no such object, or it belongs to another organization; the answer is the same."""
+    """The object does not exist, or belongs to another organization; the response is the same."""
 
     code = "not_found"
     status = 404
@@ -82,7 +82,7 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The object is not in a state that allows this."""
+    """The state of the object does not allow this."""
 
     code = "conflict"
     status = 409
@@ -119,7 +119,7 @@ class IdempotencyMissing(DomainError):
 
 
 class IdempotencyConflict(DomainError):
-    """The key was used before, with other content."""
+    """The key was used before, for another request."""
 
     code = "idempotency.conflict"
     status = 422
@@ -127,9 +127,9 @@ class IdempotencyConflict(DomainError):
 
 
 def other_request(object_id: str | None = None) -> IdempotencyConflict:
-    """Return the refusal of a key that was used for another request.
+    """Return the refusal of an idempotency key that was used for another request.
 
-    `object_id` is what that request made or changed, if known; reading it is subject to the usual permissions.
+    `object_id` is the object that the first request created or changed, if known.
     """
     extra = {} if object_id is None else {"object_id": object_id}
     return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.", extra=extra)
@@ -144,7 +144,7 @@ class InsufficientFunds(DomainError):
 
 
 class SpendLimitExceeded(DomainError):
-    """A spend control refuses the spend; the problem document names the control, the window and what is left of it."""
+    """A spend control refuses the spend; the problem document has the control, the window and the remaining amount."""
 
     code = "spend.limit_exceeded"
     status = 402
@@ -160,7 +160,7 @@ class RateLimited(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part that the request needs did not answer in time. Repeating the same key is safe."""
+    """A service that the request needs did not respond in time. Repeating the same key is safe."""
 
     code = "service.unavailable"
     status = 503
@@ -415,7 +415,7 @@ WrongEndpointState = Conflict.with_code("webhook.wrong_state")
 
 @lru_cache(maxsize=512)
 def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainError]:
-    """Return the class with the code, or else with the status, or else a new class."""
+    """Return the class with the code, else one with the status, else a new class."""
     classes = list(subclasses_of(DomainError))
     for candidate in classes:
         if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
@@ -432,7 +432,7 @@ def status_of(code: str) -> int:
 
 
 def subclasses_of(root: type[DomainError]) -> Iterator[type[DomainError]]:
-    """Walk the classes breadth first, so a general class is met before its special cases."""
+    """Yield the class and all subclasses breadth first: general classes before their special cases."""
     level = [root]
     while level:
         yield from level

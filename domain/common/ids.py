@@ -1,4 +1,4 @@
-"""Ids and idempotency keys: how they are made, how long they can get, what they name.
+"""Ids and idempotency keys: construction, scope and maximum length.
 
 An id is a TypeID (https://github.com/jetify-com/typeid, version 0.3 of the specification): the kind as a prefix, `_`
 and a UUIDv7 (RFC 9562) in 26 characters of Crockford's base 32, so ids of one kind sort by the time they were made. An
@@ -15,7 +15,7 @@ from uuid import UUID
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
-#: What stands behind the prefix, as a regular expression. Above 7, the first digit would stand for more than 128 bits.
+#: The part of an id after the prefix, as a regular expression. A first digit above 7 would exceed 128 bits.
 SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 #: An id of any kind.
 ID = rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}"
@@ -40,7 +40,7 @@ def make_id(prefix: str, *, unix_ms: int, entropy: bytes) -> str:
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Return whether the text is a TypeID with that prefix; others are never looked up."""
+    """Return whether the text is a TypeID with that prefix; other texts are never queried."""
     return text[:-27] == prefix and _ID.fullmatch(text) is not None
 
 
@@ -60,7 +60,7 @@ def escrow_workflow_id(contract_id: str) -> str:
 
 
 def command_id(org_id: str | None, principal: str, client_key: str) -> str:
-    """Name a command by who sent it and the key they chose; two of them may choose the same key."""
+    """Name a command by its sender and the client's key; two senders may choose the same key."""
     return "cmd_" + hashlib.sha256(f"{org_id or 'platform'}\x00{principal}\x00{client_key}".encode()).hexdigest()[:40]
 
 
@@ -93,7 +93,7 @@ def refund_id_of(payment_id: str, command: str) -> str:
 
 
 def unscoped_refund_id_of(command: str) -> str:
-    """Name the refund of a command as it was named before the id included the payment; for finding those."""
+    """Return the former id of a command's refund, which did not include the payment; for lookups only."""
     return uuid_id("rfd", UUID(bytes=hashlib.sha256(f"refund:{command}".encode()).digest()[:16]))
 
 
@@ -115,8 +115,8 @@ def report_workflow_id(report_id: str, period: str) -> str:
 def digest_workflow_id(recipient: str, digest: str) -> str:
     """Return the id of the workflow that sends a digest to its recipient.
 
-    It holds a hash of the recipient, because ids of workflows are visible in the Temporal UI and names of principals
-    must not be. The hash covers organization and principal, so equal names in two organizations have two ids.
+    It contains a hash of organization and principal, because workflow ids are visible in the Temporal UI and names of
+    principals must not be.
     """
     return bounded(f"digest/{uuid_id('rcp', UUID(bytes=hashlib.sha256(recipient.encode()).digest()[:16]))}/{digest}")
 
@@ -168,7 +168,7 @@ def payout_schedule_key(org_id: str, day: date, currency: str | None = None, par
 
 
 def recovery_id_of(payment_id: str, cause: str) -> str:
-    """Name the one recovery of what was lost of a payment by a cause: a dispute, a refund, or a reversal."""
+    """Name the one recovery of a payment's loss by its cause: a dispute, a refund, or a reversal."""
     return uuid_id("rcv", UUID(bytes=hashlib.sha256(f"recovery:{payment_id}:{cause}".encode()).digest()[:16]))
 
 
@@ -189,9 +189,9 @@ def creator_key(org_id: str, step: str, command: str | None = None) -> str:
 
 
 def creator_account_key(org_id: str, country: str, email: str | None, replaces: str | None) -> str:
-    """Key of the call that makes an organization's account for payouts, of all that is asked for.
+    """Key of the call that creates an organization's payout account, made of all request parameters.
 
-    A corrected request after a refusal has another key, and so has an account that replaces a deleted one.
+    So a corrected request after a refusal has another key, and so has an account that replaces a deleted one.
 
     Args:
         org_id: the organization.
@@ -209,7 +209,7 @@ def reconciliation_run_id(scope: str) -> str:
 
 
 def reconciliation_workflow_id(provider: str, name: str) -> str:
-    """Name the one workflow of a reconciliation: by its day, or by the run that was asked for."""
+    """Name the one workflow of a reconciliation: by its day, or by the requested run."""
     return bounded(f"reconciliation/{provider}/{name}")
 
 
@@ -219,7 +219,7 @@ def correction_key(difference_id: str, times_opened: int) -> str:
 
 
 def correction_movement_key(key: str, number: int) -> str:
-    """Key of a movement that corrects what is booked under another key; the first one has no number."""
+    """Key of a movement that corrects the booking of another key; the first correction has no number."""
     return f"{key}:correction" if number == 1 else f"{key}:correction:{number}"
 
 
@@ -239,14 +239,14 @@ def invoice_workflow_id(invoice_id: str) -> str:
 
 
 def invoice_charge_command_id(invoice_id: str, attempt: int, *, page: bool = False) -> str:
-    """Name the command that asks for the one payment of an attempt, or for the page on which its payer goes on."""
+    """Name the command that creates the one payment of an attempt, or the hosted page for its payer."""
     return bounded(f"invoice:{invoice_id}:{'page' if page else 'charge'}:{attempt}")
 
 
 def invoice_payment_id(invoice_id: str, attempt: int, *, unix_ms: int, page: bool = False) -> str:
     """Return the id of an attempt's payment, derived from the attempt, so that every try names the same one.
 
-    The provider's key is made of it. `unix_ms` is when the attempt was due.
+    The provider's idempotency key is derived from it. `unix_ms` is the due time of the attempt.
     """
     named = invoice_charge_command_id(invoice_id, attempt, page=page)
     return make_id("pay", unix_ms=unix_ms, entropy=hashlib.sha256(named.encode()).digest()[:10])
@@ -270,21 +270,21 @@ def billing_run_workflow_id(month: str) -> str:
 def deployment_transfer_key(subject_id: str, step: str, number: int) -> str:
     """Key of a movement of slots: the project or organization that caused it, the step, and the event's number.
 
-    Events are numbered within the organization, so deploying a project again is a movement of its own.
+    Events are numbered within the organization, so deploying a project again is another movement.
     """
     return bounded(f"deployment:{subject_id}:{step}:{number}")
 
 
 def spend_key(principal: str, client_key: str) -> str:
-    """Key of a charge, a reservation or a change of one within its organization, by who sent it and the key they chose.
+    """Key of a charge, a reservation or its change within an organization, by sender and client key.
 
-    A principal is the same whatever its case.
+    The case of the principal does not matter.
     """
     return bounded(f"{principal.casefold()}/{client_key}")
 
 
 def secret_use_key(use_id: str) -> str:
-    """Key of the reservation that pays for the use of a secret. Clients cannot choose it: theirs all have a slash."""
+    """Key of the reservation that pays for the use of a secret. Clients cannot choose it: their keys have a slash."""
     return bounded(f"{_SECRET_USE}{use_id}")
 
 
@@ -304,7 +304,7 @@ def usage_sync_workflow_id(command: str) -> str:
 
 
 def auto_topup_workflow_id(org_id: str, number: int) -> str:
-    """Name the run that buys credits for one fall of an organization's balance."""
+    """Name the run that buys credits for a low balance of an organization."""
     return bounded(f"auto-topup/{org_id}/{number}")
 
 
@@ -314,7 +314,7 @@ def escalation_workflow_id(alert_id: str) -> str:
 
 
 def allocation_workflow_id(project_id: str, night: date) -> str:
-    """Name the one run of a project's night."""
+    """Name the one nightly run of a project."""
     return bounded(f"allocation/{project_id}/{night.isoformat()}")
 
 
@@ -339,17 +339,17 @@ def purchase_order_workflow_id(order_id: str) -> str:
 
 
 def auto_topup_command_id(org_id: str, number: int) -> str:
-    """Name the command of the one payment that a fall of an organization's balance makes."""
+    """Name the command of the one payment for a low balance of an organization."""
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
 def card_key(card_id: str, step: str, command: str | None = None) -> str:
-    """Key of a call to the issuer for a card or for an organization as their holder: its scope, the step, a command."""
+    """Key of a call to the issuer for a card or a cardholder: its scope, the step, a command."""
     return bounded(f"card:{card_id}:{step}" + (f":{command}" if command else ""))
 
 
 def card_hold_key(ref: str, step: str, part: str) -> str:
-    """Key of a spend for a card, or of a change of one: the issuer's id of what causes it, the step, and a part."""
+    """Key of a spend for a card, or of its change: the issuer's id of the cause, the step, and a part."""
     return bounded(f"{_CARD}{ref}:{step}:{part}")
 
 
@@ -364,7 +364,7 @@ def card_transfer_key(movement: str) -> str:
 
 
 def probe_command_id(what: str) -> str:
-    """Name a command of the probe by what it does: once for all of them, or once for a run that is named in it."""
+    """Name a command of the probe: once for all runs, or once for the run named in `what`."""
     return bounded(f"probe:{what}")
 
 
@@ -399,32 +399,32 @@ def subscription_debt_key(subscription_id: str, grant: str) -> str:
 
 
 def subscription_return_key(subscription_id: str, cause: str) -> str:
-    """Return the key of a transfer that takes credits back; `cause` is unique within the subscription."""
+    """Return the key of a transfer that claws credits back; `cause` is unique within the subscription."""
     return bounded(f"subscription:{subscription_id}:return:{cause}")
 
 
 def subscription_hold_key(subscription_id: str, cause: str, step: str) -> str:
-    """Return the key by which credits are held (`begin`) or not any more (`end`); see `subscription_return_key`."""
+    """Return the key that begins (`begin`) or ends (`end`) a hold of credits; see `subscription_return_key`."""
     return bounded(f"subscription:{subscription_id}:hold:{step}:{cause}")
 
 
 def dispute_cause(event: str, payment_id: str, version: int) -> str:
-    """Name the event of a payment by which the credits of its bill are held, taken back or given again."""
+    """Name the payment event that holds, claws back or restores the credits of its bill."""
     return f"{event}:{payment_id}:{version}"
 
 
 def give_up_cause(command_id: str) -> str:
-    """Name the giving up of an invoice by which the credits of its bill are taken back."""
+    """Name the write-off of an invoice that claws back the credits of its bill."""
     return f"given_up:{command_id}"
 
 
 def recovery_cause(recovery_id: str, number: int) -> str:
-    """Name the taking of a lost bill's credits that came back after the loss; one of several for its recovery."""
+    """Name a clawback of credits that were returned after the loss of their bill; a recovery may have several."""
     return f"recovery:{recovery_id}:{number}"
 
 
 def subscription_restore_key(subscription_id: str, cause: str, number: int) -> str:
-    """Return the key of a transfer that gives taken credits again, one of several; see `subscription_return_key`."""
+    """Return the key of a transfer that restores clawed-back credits, one of several; see `subscription_return_key`."""
     return bounded(f"subscription:{subscription_id}:restore:{number}:{cause}")
 
 
@@ -444,22 +444,22 @@ def grant_key(org_id: str, command: str) -> str:
 
 
 def earnings_key(org_id: str, step: str, command: str) -> str:
-    """Key of a conversion of earnings, or of what it pays: its scope, the step and the command that asked for it."""
+    """Key of a conversion of earnings, or of a debt that it pays: its scope, the step and the command."""
     return bounded(f"earnings:{org_id}:{step}:{command}")
 
 
 def sale_tax_key(command: str) -> str:
-    """Return the key of the question what a sale is taxed: the same for every try of the command that buys."""
+    """Return the key of a sale's tax calculation, the same for all attempts of the purchase command."""
     return bounded(f"sale:{command}")
 
 
 def quote_tax_key(org_id: str, what: str, day: date) -> str:
-    """Return the key of a quote of the tax on a sale on a day; `what` names what would be sold."""
+    """Return the key of a tax quote for a sale on a day; `what` names the product."""
     return bounded(f"quote:{org_id}:{what}:{day.isoformat()}")
 
 
 def renewal_command_id(purchase_id: str, tries: int) -> str:
-    """Name the command by which the period after a purchase is tried to be paid, once for each try."""
+    """Name the command of an attempt to pay for the period after a purchase."""
     return bounded(f"renewal:{purchase_id}:{tries}")
 
 
@@ -474,7 +474,7 @@ def webhook_endpoint_workflow_id(endpoint_id: str) -> str:
 
 
 def bounded(text: str) -> str:
-    """Keep a key or workflow id within `MAX_KEY_LENGTH` bytes; a longer one ends in the hash of the whole."""
+    """Cut a key or workflow id to `MAX_KEY_LENGTH` bytes; a cut one ends in the hash of the whole."""
     raw = text.encode()
     if len(raw) <= MAX_KEY_LENGTH:
         return text
@@ -505,9 +505,9 @@ def uuid_of(text: str) -> UUID:
 
 
 def public_reference(kind: str, kept: str | None) -> str | None:
-    """Write the reference of a transfer as clients know it: the books keep a spend's as its bare UUID.
+    """Return the public form of a transfer's reference: the books store the bare UUID of a spend.
 
-    What is used by reference was reserved before, so that is a `hold_…`; otherwise `spd_…` names any spend.
+    A captured reservation is a `hold_…`, any other spend a `spd_…`.
     """
     try:
         return None if kept is None else uuid_id("hold" if kind == "use" else "spd", UUID(kept))
@@ -516,5 +516,5 @@ def public_reference(kind: str, kept: str | None) -> str | None:
 
 
 def stored_reference(shown: str) -> str:
-    """Write a reference as the books keep it, see `public_reference`."""
+    """Return the stored form of a reference, see `public_reference`."""
     return str(uuid_of(shown)) if is_id(shown, "spd") or is_id(shown, "hold") else shown

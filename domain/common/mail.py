@@ -13,10 +13,10 @@ LANGUAGES = ("en", "de")
 MAX_CONTACTS = 10
 #: The maximum length of an address: a path of SMTP without its brackets (RFC 5321, 4.5.3.1.3).
 MAX_ADDRESS = 254
-#: How long a mail is tried by default.
+#: Default time limit for delivering a mail.
 GIVE_UP_AFTER = timedelta(days=3)
 
-#: Addresses that all mail providers accept: ASCII, no quotes, no comments, a domain of two labels or more.
+#: Pattern of addresses that all mail providers accept: ASCII, no quotes, no comments, a domain of two or more labels.
 _ADDRESS = re.compile(
     r"(?P<local>[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
     r"(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9]))"
@@ -62,7 +62,7 @@ class MailKind(StrEnum):
 
 
 class MailStatus(StrEnum):
-    """`queued`: it is still tried; `sent`: it was sent to all whose server accepted it; `failed`: it was given up."""
+    """`queued`: delivery is attempted; `sent`: delivered to all accepting servers; `failed`: given up."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -106,7 +106,7 @@ def checked_address(text: str) -> str:
     """Return an e-mail address as stored: with the domain in lower case.
 
     Raises:
-        Invalid: mail cannot be sent there, or not everywhere: no ASCII, no domain, too long, quoted.
+        Invalid: the address is not ASCII, has no domain, is too long or quoted, so not all servers accept it.
     """
     found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS else None
     if found is None or len(found["local"]) > 64:

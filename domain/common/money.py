@@ -1,4 +1,4 @@
-"""Money as integers in minor units, and the only ways in and out of that form.
+"""Money as integers in minor units, and the only conversions to and from them.
 
 An amount is an `int` together with the code of its asset; the asset's scale says how many decimals the minor unit has.
 ISO 4217 exponents are those of the standard's list one (SIX, amendment 176); crypto assets use the unit that wallets
@@ -17,9 +17,9 @@ from domain.common.errors import Invalid
 CREDIT = "CREDIT"
 #: A slot: the right to have one more project deployed.
 SLOT = "SLOT"
-#: What the platform issues itself. Credits are spent like money; slots are only bought and used.
+#: Assets that the platform issues. Credits are spent like money; slots are only bought and used.
 ISSUED = frozenset({CREDIT, SLOT})
-#: Assets that no bank knows.
+#: Crypto assets.
 COINS = frozenset({"BTC", "ETH", "USDC", "TON"})
 
 #: The largest single amount, in minor units. It leaves a factor of 9,000 to the 64-bit limit of a balance.
@@ -44,7 +44,7 @@ _BY_SCALE: dict[int, str] = {
 SCALES: dict[str, int] = {code: scale for scale, codes in _BY_SCALE.items() for code in codes.split()}
 
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
-#: The largest power of ten that a number may stand for: `Decimal("1e999999999")` takes a gigabyte to write out.
+#: The largest power of ten of a number: `Decimal("1e999999999")` takes a gigabyte to write out.
 _MAX_DIGITS = 60
 
 
@@ -62,16 +62,16 @@ def cent_of(asset: str) -> int:
 
 
 def plain_number(value: object) -> str | None:
-    """Return a number as plain decimal digits, as everything that reads amounts, shares and quantities takes it.
+    """Return the plain decimal form of a number, the input of all parsers of amounts, shares and quantities.
 
-    A text must be written so: ASCII digits, with at most a minus sign before them and a point among them. There is no
-    plus, no space, no underscore, no exponent, and no digit of another script.
+    A text must consist of ASCII digits with an optional minus sign and decimal point: no plus, space, underscore,
+    exponent, or digit of another script.
 
     Args:
         value: what a caller wrote: a text, an integer or a `Decimal`; never a float.
 
     Returns:
-        The digits; None where it is no such number.
+        The digits; None if the value is not a plain number.
     """
     if isinstance(value, Decimal):
         if not value.is_finite() or abs(value.adjusted()) > _MAX_DIGITS:
@@ -83,7 +83,7 @@ def plain_number(value: object) -> str | None:
 
 
 def parse_amount(value: str | int | Decimal, asset: str, *, zero: bool = False) -> int:
-    """Turn what a caller wrote into minor units, exactly or not at all.
+    """Convert an amount to minor units, exactly or not at all.
 
     Args:
         value: a plain decimal string (`"12.50"`), an integer or a `Decimal`; never a float.
@@ -126,7 +126,7 @@ class Amounts:
 
     Attributes:
         usual_minor: in minor units of every currency that is not named. A unit of a currency without cents is worth
-            about a cent of the others, so counting the smallest units comes nearer than counting whole ones.
+            about a cent of the others, so equal minor units are closer in value than equal whole units.
         named: in minor units, by currency.
     """
 
@@ -150,7 +150,7 @@ def amounts_from(text: str) -> Amounts:
             currency.
 
     Raises:
-        Invalid: it is not written so, or names a currency twice, or one that the books do not know as money.
+        Invalid: the format is wrong, or a currency is repeated, unknown or not money.
     """
     named: dict[str, int] = {}
     for each in text.split(","):
@@ -168,7 +168,7 @@ def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
     """Split a total by weights so that the parts add up to it exactly (largest remainder, Hamilton's method).
 
     Args:
-        total_minor: what is split, zero or more.
+        total_minor: the total, zero or more.
         weights: one non-negative weight a part, at least one of them positive; ties go to the earlier part.
     """
     whole = sum(weights)
@@ -196,7 +196,7 @@ def parse_ratio(value: str | int | Decimal, field: str) -> int:
 
 
 def check_ratio(ratio_e4: int, field: str) -> None:
-    """Refuse ten-thousandths that are no share or score between 0 and 1; `Invalid` names the field."""
+    """Refuse ten-thousandths outside of 0 to 1; `Invalid` names the field."""
     if not 0 <= ratio_e4 <= 10_000:
         raise Invalid(f"{field} must be between 0 and 1.", extra={"field": field})
 

@@ -1,7 +1,7 @@
-"""Periods of a subscription: half open, one after the other, on the clocks of an organization.
+"""Consecutive half-open periods of a subscription in an organization's time zone.
 
-The n-th period ends n months after the beginning, at the same time of the same day of the month. Where a month has no
-such day, it is the last one, and the next month has the day again: months are counted from the beginning.
+The n-th period ends n months after the start, at the same time of the same day of the month, or of the month's last day
+if it is shorter. Months are always counted from the start, so the next month has the original day again.
 """
 
 from calendar import monthrange
@@ -28,27 +28,27 @@ class Period:
         return self.start <= at < self.end
 
     def seconds_left(self, at: datetime) -> tuple[int, int]:
-        """Return how many whole seconds of it are left from a moment on, and how many it has; bounded by both."""
+        """Return the whole seconds left after a moment, and the period's length in seconds."""
         whole = (self.end - self.start) // timedelta(seconds=1)
         return min(max((self.end - at) // timedelta(seconds=1), 0), whole), whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """The origin that periods are counted from: a moment, and the time zone at that time."""
+    """Start of a sequence of periods: a moment, and the time zone at that time."""
 
     at: datetime
     zone: str = "UTC"
 
     def after(self, months: int, zone: str | None = None) -> datetime:
-        """Return when so many months have passed, in UTC.
+        """Return the time `months` months after the anchor, in UTC.
 
-        The time of day is that of the beginning. Where clocks skip it, it is as much later; where they show it twice,
-        the first of the two.
+        The time of day is that of the anchor. If clocks skip it, it is later by the skipped time; if they show it
+        twice, the first of the two.
 
         Args:
             months: zero or more.
-            zone: whose clocks count now; the beginning's own when left out.
+            zone: the present time zone; by default that of the anchor.
         """
         if not 0 <= months <= MAX_MONTHS:
             raise ValueError(f"{months} months cannot be counted")
@@ -59,7 +59,7 @@ class Anchor:
         return wall.astimezone(UTC)
 
     def month_of(self, at: datetime, zone: str | None = None) -> Period:
-        """Return the month, counted from the beginning, that holds a moment."""
+        """Return the number of the month, counted from the anchor, that contains a moment."""
         start, months = self.after(0), 0
         if at < start:
             raise ValueError(f"{at} is before {start}, when the months begin")

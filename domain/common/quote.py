@@ -1,7 +1,7 @@
-"""Prices in coins: a rate turned into an amount, and a received amount turned into what it buys.
+"""Prices in coins: conversion of amounts to coins, and of received coins to amounts.
 
-Everything is exact until the last step. Amounts to pay are rounded up and what is given for them down, so the platform
-never gives more than it got.
+Everything is exact until the last step. Amounts to pay are rounded up and credited amounts down, so the platform never
+credits more than it received.
 """
 
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class Quote:
     """A guaranteed rate: `asset_minor` of the asset buys `amount_minor` of the currency, until it expires.
 
     Attributes:
-        amount_minor, currency: what is bought, money or credits.
-        asset_minor, asset: what it costs.
-        price: the rate that it was made from, as a decimal string, for people.
+        amount_minor, currency: the amount bought, money or credits.
+        asset_minor, asset: its price.
+        price: the rate as a decimal string, for display.
     """
 
     amount_minor: int
@@ -52,7 +52,7 @@ def quote(amount_minor: int, rate: Rate, *, now: datetime, valid_for: timedelta)
     """Return a quote in coins for an amount of the rate's currency.
 
     Raises:
-        Invalid: the price is no positive number, or the amount in coins is larger than the books hold.
+        Invalid: the price is not positive, or the amount in coins exceeds the largest amount of the books.
     """
     asset_minor = asset_amount(amount_minor, rate)
     return Quote(
@@ -68,7 +68,7 @@ def quote(amount_minor: int, rate: Rate, *, now: datetime, valid_for: timedelta)
 
 
 def asset_amount(amount_minor: int, rate: Rate) -> int:
-    """Return how much of the asset is worth an amount of the rate's currency, rounded up to its minor unit."""
+    """Convert an amount of the rate's currency to the asset, rounded up to its minor unit."""
     if amount_minor <= 0:
         raise Invalid("An amount must be greater than zero.", extra={"field": "amount"})
     coins = Fraction(amount_minor, 10 ** scale_of(rate.currency)) / _price(rate)
@@ -79,13 +79,13 @@ def asset_amount(amount_minor: int, rate: Rate) -> int:
 
 
 def currency_value(asset_minor: int, rate: Rate) -> int:
-    """Return what an amount of the asset is worth in the rate's currency, rounded down to its minor unit."""
+    """Convert an amount of the asset to the rate's currency, rounded down to its minor unit."""
     coins = Fraction(asset_minor, 10 ** scale_of(rate.asset))
     return int(coins * _price(rate) * 10 ** scale_of(rate.currency) // 1)
 
 
 def price_of_credits(credits_minor: int, *, credit_price: Decimal, currency: str) -> int:
-    """Return what credits cost in money at a price for each, rounded up to the currency's minor unit."""
+    """Return the price of credits at a price for each, rounded up to the currency's minor unit."""
     whole = Fraction(credits_minor, 10 ** scale_of(CREDIT)) * _positive(credit_price)
     return int(-(-whole * 10 ** scale_of(currency) // 1))
 

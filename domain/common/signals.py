@@ -1,4 +1,4 @@
-"""What the signal of an operator has to say before it counts as a command."""
+"""Checks of an operator's signal before it counts as a command."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class SignalTarget:
     """The object that a signal reached.
 
     Attributes:
-        kind: what it is; its codes begin with it.
+        kind: its kind, the prefix of error codes.
         state: its status, for the refusal.
-        asks_for_name: its terms refuse signals without the operator's name.
+        asks_for_name: whether its terms refuse signals without the operator's name.
     """
 
     kind: str
@@ -22,14 +22,15 @@ class SignalTarget:
 
 
 def check_signal(reached: SignalTarget, name: str, *, subject: object, operator: str | None, sealed: bool) -> None:
-    """Refuse a signal that is for another object, or that does not name its sender where it must.
+    """Refuse a signal for another object, or one without a required operator name.
 
     Args:
-        reached: what the signal reached.
-        name: the signal's name, which is that of the field that names what it is meant for.
-        subject: what the signal names as its addressee, if it names one.
-        operator: who sends it; None when that cannot be read from it.
-        sealed: an operator sealed it. Such a signal could be copied from another run, so it must name this one.
+        reached: the object that received the signal.
+        name: the signal's name, also the name of the field with the intended object's id.
+        subject: the intended object, if the signal names one.
+        operator: the sender; None if unknown.
+        sealed: whether an operator sealed it. A sealed signal could be copied from another run, so it must name this
+            one.
 
     Raises:
         Conflict: `….signal_for_another`.

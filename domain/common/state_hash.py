@@ -1,4 +1,4 @@
-"""A hash of an entity's whole state, by which the books tell whether a decision was made from the state they hold."""
+"""Hash of an entity's state, for optimistic concurrency: the books accept an event only if its hash is current."""
 
 import dataclasses
 import hashlib
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def state_hash(state: object) -> str:
-    """Return a hash that two states share only when they are equal, in hexadecimal.
+    """Return the hexadecimal hash of a state; equal hashes mean equal states.
 
-    Members at their defaults are left out, so that a member which is added later changes no hash of a state that does
-    not have it. Times count as instants, whatever offset they are written with.
+    Members at their defaults are left out, so that a new member does not change hashes of older states. Times with
+    different offsets are equal if they are the same instant.
 
     Raises:
-        TypeError: the state holds what is neither a dataclass, a time, nor a value of JSON.
+        TypeError: a member is neither a dataclass, a time, nor a JSON value.
     """
     canonical = json.dumps(state, default=_plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -12,17 +12,17 @@ from domain.common.errors import Invalid
 MAX_TEXT = 4000
 _UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-#: What no XML can hold, as XML 1.0 defines a character; an electronic invoice is XML.
+#: Characters that XML 1.0 does not allow; an electronic invoice is XML.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-#: Characters that show nothing: controls, format characters, fillers, selectors of variants, and what is none.
+#: Invisible characters: controls, format characters, fillers, variation selectors, and unassigned code points.
 _UNSEEN = re.compile(
     "[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-#: Controls that turn the text after them round, those of C1, which steer terminals, and what Unicode has no sign for.
+#: Deceptive characters: bidirectional controls, C1 controls, which steer terminals, and unassigned code points.
 _DECEIVING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
-#: What Markdown gives a meaning to: escaped, it is the character itself.
+#: Characters with a meaning in Markdown, which are escaped.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&$:-]")
 _JOINERS = "\u200c\u200d"
 _VARIANTS = "\ufe0e\ufe0f"
@@ -30,17 +30,17 @@ _VIRAMA = 9
 
 
 def is_storable(text: str) -> bool:
-    """Return whether a text has no control characters but line breaks and tabs, and no half of a surrogate pair."""
+    """Return whether a text has no unpaired surrogates, and no control characters but line breaks and tabs."""
     return _UNSTORABLE.search(text) is None
 
 
 def as_xml(text: str) -> str:
-    """Return a text without what no XML can hold."""
+    """Remove the characters that XML does not allow."""
     return _NOT_XML.sub("", text)
 
 
 def fits_postgres(text: str) -> bool:
-    """Return whether PostgreSQL can hold a text: it has no NUL and no half of a surrogate pair."""
+    """Return whether PostgreSQL can store a text: it has no NUL and no unpaired surrogate."""
     return _UNHOLDABLE.search(text) is None
 
 
@@ -52,7 +52,7 @@ def as_markdown(text: str, *, limit: int = 300) -> str:
 
 
 def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
-    """Return the text when it is one that can be kept.
+    """Return the text if it can be stored.
 
     Raises:
         Invalid: not a text, empty, longer than `limit`, or with characters that PostgreSQL or JSON cannot hold.
@@ -67,7 +67,7 @@ def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
 
 
 def storable_json(value: object) -> object:
-    """Return a JSON value with what PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced in its texts."""
+    """Replace NUL and unpaired surrogates, which PostgreSQL cannot store, in all texts of a JSON value."""
     if isinstance(value, str):
         return _UNHOLDABLE.sub("\ufffd", value)
     if isinstance(value, Mapping):
@@ -76,14 +76,14 @@ def storable_json(value: object) -> object:
 
 
 def json_bytes(*texts: str | None) -> int:
-    """Return how many bytes texts take in a JSON document."""
+    """Return the size of texts in a JSON document, in bytes."""
     return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in texts if text is not None)
 
 
 def invisible_in_name(text: str) -> str | None:
-    """Return a description of an invisible character in a name; None if there is none.
+    """Describe an invisible character in a name; None without one.
 
-    Joiners are taken where a script or an emoji needs them (RFC 5892, A.1 and A.2), and variants of symbols.
+    Joiners are allowed where a script or an emoji needs them (RFC 5892, A.1 and A.2), and variants of symbols.
     """
     for match in _UNSEEN.finditer(text):
         if not _belongs(text, match.start()):
@@ -92,13 +92,13 @@ def invisible_in_name(text: str) -> str | None:
 
 
 def deceptive_in_text(text: str) -> str | None:
-    """Return a description of a deceptive character in a text of several lines; None if there is none."""
+    """Describe a deceptive character in a text of several lines; None without one."""
     found = _DECEIVING.search(text)
     return None if found is None else _called(found.group())
 
 
 def escape_invisible(text: str) -> str:
-    """Return a text with every character that shows nothing written as JSON escapes it."""
+    """Replace invisible characters by their JSON escapes."""
     return text if text.isascii() and "\x7f" not in text else _UNSEEN.sub(_escape, text)
 
 
@@ -128,5 +128,5 @@ def _called(sign: str) -> str:
 
 
 def rfc3339(at: datetime) -> str:
-    """Write a moment as all answers and files do: in UTC, with `Z`."""
+    """Format a moment in RFC 3339, in UTC with `Z`."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

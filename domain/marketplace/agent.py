@@ -1,10 +1,10 @@
-"""The life of an agent: it can be hired and bought until it is retired."""
+"""Agents on the marketplace: the orders in which they are listed."""
 
 from enum import StrEnum
 
 
 class AgentSort(StrEnum):
-    """In which order agents are listed; those that are equal in it, newest first."""
+    """Order of a list of agents; ties are listed newest first."""
 
     NEWEST = "newest"
     RATING = "rating"

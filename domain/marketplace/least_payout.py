@@ -1,4 +1,4 @@
-"""The least that is paid out of a price. Pure."""
+"""Lower bound of the payout of a price. Pure."""
 
 from domain.common.credits import CreditPrice
 from domain.common.money import CREDIT, allocate
@@ -9,18 +9,17 @@ from domain.marketplace.revenue_share import ALL_BPS
 def least_payout(
     price_minor: int, currency: str, platform_bps: int, *, lowest: CreditPrice, sharing: Sharing
 ) -> tuple[int, str]:
-    """Return the least that a payee is paid out, in minor units of a currency, and that currency.
+    """Return the minimum payout of a payee, in minor units of a currency, and that currency.
 
-    Credits are paid out for what was paid for them, so it is the payee's share of what they cost where they are sold
-    cheapest. Granted credits, for which nothing was paid, are left out: they are not paid out in money. Each lot that
-    pays may take a minor unit by rounding.
+    Credits are paid out at their purchase price, so it is the payee's share at the lowest price at which credits are
+    sold. Granted credits are not paid out in money and are ignored. Each lot may lose a minor unit by rounding.
 
     Args:
-        price_minor: in money, or in credits that are bought.
+        price_minor: in money, or in bought credits.
         currency: of the price.
-        platform_bps: the platform's part of it, in basis points.
-        lowest: the lowest price at which a credit is sold.
-        sharing: how a discount of credits is shared.
+        platform_bps: the platform's share, in basis points.
+        lowest: the lowest price of a credit.
+        sharing: the division of a discount on credits.
     """
     parts = [ALL_BPS - platform_bps, platform_bps]
     if currency != CREDIT:

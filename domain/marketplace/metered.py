@@ -1,4 +1,4 @@
-"""How much of a purchase was used before its refund, which is deducted from the refund."""
+"""The used part of a purchase, which is deducted from its refund."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,13 +6,13 @@ from datetime import datetime
 from domain.common.errors import Invalid
 from domain.marketplace.offer import OfferModel
 
-#: The most uses that a price can be declared for.
+#: The maximum number of uses that a price can include.
 MAX_INCLUDED = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedUsage:
-    """The reported usage of an agent: the number of uses, and of days (UTC) with any."""
+    """Reported usage of an agent: the number of uses, and of days (UTC) with any."""
 
     uses: int
     days: int
@@ -22,7 +22,7 @@ def check_included(model: OfferModel, included_uses: int | None) -> None:
     """Check the number of uses that a price includes.
 
     Raises:
-        Invalid: only an agent that is sold once has one, from 1 to a billion.
+        Invalid: the model is not `one_time`, or the number is not from 1 to a billion.
     """
     if included_uses is None:
         return
@@ -38,11 +38,10 @@ def used_minor(
 ) -> int:
     """Return the used part of a price, rounded down in favour of the buyer.
 
-    A month is used by the day: each day with a reported use counts. A single purchase is used by its uses, if the offer
-    says how many the price includes.
+    Of a month the days with a reported use count, of a single purchase the uses, if the offer limits them.
 
     Args:
-        model: how it was sold.
+        model: of the purchase.
         price_minor: the price.
         metered: usage since the period began.
         included_uses: the number of uses that the price includes; None for any number.
@@ -56,5 +55,5 @@ def used_minor(
 
 
 def days_of(start: datetime, end: datetime) -> int:
-    """Return how many days a period has."""
+    """Return the length of a period in days."""
     return max(1, (end - start).days)

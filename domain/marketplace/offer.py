@@ -1,4 +1,4 @@
-"""Offers of agents on the marketplace, and who may buy them."""
+"""Offers of agents on the marketplace, and checks of purchases."""
 
 import re
 import unicodedata
@@ -10,15 +10,15 @@ from domain.common import errors as refusals
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import COINS, CREDIT, ISSUED, parse_amount
 
-#: The most words of a listing that are searched.
+#: The maximum number of searched words of a listing.
 MAX_WORDS = 200
-#: The most meters by which the use of an agent is priced.
+#: The maximum number of priced meters of an agent.
 MAX_METERS = 20
 _WORD = re.compile(r"\w{1,64}")
 
 
 class OfferModel(StrEnum):
-    """How an agent is sold."""
+    """Pricing model of an offer."""
 
     FREE = "free"
     ONE_TIME = "one_time"
@@ -27,7 +27,7 @@ class OfferModel(StrEnum):
 
 
 class OfferStatus(StrEnum):
-    """Whether an agent can be bought. Earlier buyers keep it either way."""
+    """Status of an offer. Earlier buyers keep a retired agent."""
 
     LISTED = "listed"
     RETIRED = "retired"
@@ -35,12 +35,12 @@ class OfferStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The offer of an agent; amounts are in minor units.
+    """Offer of an agent; amounts are in minor units.
 
     Attributes:
         org_id: the organization of the agent.
-        price_minor: the price in `currency`; both None for a free agent, and for one that is priced by usage.
-        usage_prices: the price of a unit of each meter, in minor units of credits; None unless it is priced by usage.
+        price_minor: the price in `currency`; both None for a free or usage-priced agent.
+        usage_prices: the unit price of each meter, in minor units of credits; None for other models.
         included_uses: the number of uses that a one-time price includes; None for any number.
         creator_bps: the creator's share of a sale, in basis points; None for the platform's usual share.
     """
@@ -59,10 +59,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedOffer:
-    """The offer that a buyer has seen; None for parts that the request leaves out.
+    """Offer that the buyer has seen; None for parts that the request leaves out.
 
-    `price` is a decimal string in `currency`; `usage_prices` are in minor units of credits. `included_uses` is compared
-    only if `says_uses` is set, because None also means any number.
+    `price` is a decimal string in `currency`; `usage_prices` are in minor units of credits. `says_uses` is set if the
+    request has `included_uses`, because None also means any number.
     """
 
     model: OfferModel | None = None
@@ -79,7 +79,7 @@ def check_price(
     """Check that the prices fit the model.
 
     Raises:
-        Invalid: they do not; `field` names the first one.
+        Invalid: `field` names the first wrong field.
     """
     if model is not OfferModel.USAGE and usage_prices is not None:
         raise Invalid(
@@ -126,7 +126,7 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
 
 
 def require_unchanged(offer: Offer, seen: ExpectedOffer) -> None:
-    """Refuse a purchase if the offer differs from the one that the buyer has seen.
+    """Refuse a purchase if the offer has changed since the buyer saw it.
 
     Raises:
         Conflict: `marketplace.offer_changed`.
@@ -145,10 +145,10 @@ def require_unchanged(offer: Offer, seen: ExpectedOffer) -> None:
 
 
 def require_stated_price(offer: Offer, seen: ExpectedOffer) -> None:
-    """Refuse an agent's purchase that does not state its price: the seller may have raised it since the agent read it.
+    """Require the price in a purchase by an agent: the seller may have raised it since the agent read it.
 
     Raises:
-        Invalid: `price` or, of an agent that is priced by usage, `prices` is missing.
+        Invalid: `price` is missing, or `prices` for a usage-priced agent.
     """
     if offer.price_minor is not None and seen.price is None:
         raise Invalid(
@@ -163,12 +163,12 @@ def require_stated_price(offer: Offer, seen: ExpectedOffer) -> None:
 
 
 def offer_changed() -> Conflict:
-    """Return the error that the offer has changed."""
+    """Return the error of a changed offer."""
     return refusals.MarketplaceOfferChanged("The offer has changed. Read it again and decide anew.")
 
 
 def search_words(*texts: str | None) -> list[str]:
-    """Return the distinct words of texts for search: case-folded, in their order."""
+    """Return the distinct case-folded words of texts, in order."""
     found: dict[str, None] = {}
     for text in texts:
         folded = unicodedata.normalize("NFKC", text or "").casefold()

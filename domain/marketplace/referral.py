@@ -1,7 +1,7 @@
-"""Referral rewards: both sides are granted credits once the platform has earned them. Pure.
+"""Referral rewards: both parties are granted credits once the platform has earned them. Pure.
 
-The referrer is set when the organization is created. Its first payment must be past the time for chargebacks. The
-rewards of both sides together are at most the final commission that the platform has earned from it by then.
+The referrer is set when the organization is created. Its first payment must be past the chargeback window. The rewards
+of both together are at most the final commission that the platform has earned from it.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
 from domain.common.money import allocate
 
-#: How long after the time for chargebacks further commission counts for the reward.
+#: Time after the chargeback window in which further commission counts.
 TERM = timedelta(days=180)
-#: How much longer a referral waits while the referred organization has a debt, during which nothing counts as earned.
+#: Additional waiting time while the referred organization has a debt, during which no commission counts.
 GRACE = timedelta(days=30)
-#: How long a referral waits for a payment without refund, loss or dispute.
+#: Maximum waiting time for a payment without refund, loss or dispute.
 MAX_WAIT = timedelta(days=365)
-#: How often a waiting referral is checked.
+#: Interval of checks of a waiting referral.
 CHECK_INTERVAL = timedelta(days=1)
 
 
@@ -26,10 +26,10 @@ class ReferralStatus(StrEnum):
     """The status of a referral.
 
     Attributes:
-        WAITING: there is no payment, it can still be charged back, or it has not earned enough.
-        REWARDED: both sides were granted their credits.
-        REFUSED: nothing is granted: the two are related, one is closed, or nothing was paid or earned in time.
-        TAKEN_BACK: its payment was refunded or charged back, and the credits were clawed back.
+        WAITING: no payment yet, or it can still be charged back, or has not earned enough.
+        REWARDED: both parties were granted credits.
+        REFUSED: no grant, because the two are related, one is closed, or nothing was paid or earned in time.
+        TAKEN_BACK: the payment was refunded or charged back, and the credits were clawed back.
     """
 
     WAITING = "waiting"
@@ -40,30 +40,29 @@ class ReferralStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewards:
-    """What each side is granted at most, in minor units of credits; nothing where both are zero."""
+    """Maximum grants of both parties, in minor units of credits; both zero turns rewards off."""
 
     referrer_minor: int
     referred_minor: int
 
     @property
     def total_minor(self) -> int:
-        """What a referral costs at most."""
+        """Return the maximum cost of a referral."""
         return self.referrer_minor + self.referred_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferralFacts:
-    """The facts of a referral.
+    """Facts about a referral.
 
     Attributes:
-        referred_at: when the organization was made.
-        paid_at: when the first payment without refund, loss or dispute was received; None if there is none.
+        referred_at: the creation of the referred organization.
+        paid_at: the receipt of the first payment without refund, loss or dispute; None without one.
         earned_minor: the final commission from it, in the currency of the price of a credit.
         related: whether the two organizations are related.
         owes: whether the referred organization has a debt.
-        disputed: whether a bank has yet to decide on a payment of the referred organization. Such a payment does not
-            count until then.
-        states_same: whether the two are related only by a tax id that both state.
+        disputed: whether a dispute of a payment of the referred organization is open. Such a payment does not count.
+        states_same: whether the same stated tax id is all that relates the two.
     """
 
     referred_at: datetime
@@ -77,7 +76,7 @@ class ReferralFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferralDecision:
-    """The decision: `rewards` if credits are granted, else the reason for a refusal, or None to check again later."""
+    """Decision on a referral: `rewards` if granted, else the reason for a refusal, or None to check again later."""
 
     rewards: Rewards | None = None
     refused: str | None = None
@@ -86,17 +85,17 @@ class ReferralDecision:
 def decide(
     seen: ReferralFacts, rewards: Rewards, price: CreditPrice, *, window: timedelta, now: datetime
 ) -> ReferralDecision:
-    """Return the new status of a waiting referral.
+    """Decide a waiting referral.
 
-    The whole reward is granted as soon as commission covers it; at the end of the term, as much as it covers, in
-    proportion. While a payment is disputed, no time ends. While both state one tax id, the reward waits, because one of
-    them may state the other's for a night.
+    The whole reward is granted as soon as commission covers it; at the end of the term, the covered part in proportion.
+    Time limits pause while a payment is disputed. While both state one tax id, the reward waits, because one of them
+    may have stated the other's only temporarily.
 
     Args:
-        seen: what is known of it.
-        rewards: the credits of each side.
+        seen: the facts.
+        rewards: the maximum grants.
         price: of a credit.
-        window: how long a payment can be charged back.
+        window: the chargeback window of a payment.
         now: the time.
     """
     if seen.related:
@@ -122,7 +121,7 @@ def decide(
 
 
 def credits_covered(earned_minor: int, price: CreditPrice) -> int:
-    """Return how many credits are worth what was earned, in minor units, rounded down."""
+    """Convert earned commission to credits, in minor units, rounded down."""
     try:
         return price.buys(earned_minor) if earned_minor > 0 else 0
     except Invalid:

@@ -1,12 +1,12 @@
-"""Monthly purchases of agents: consecutive periods, and the tries to pay for the next one."""
+"""Monthly purchases of agents: consecutive periods, and attempts to pay for the next one."""
 
 from datetime import datetime, timedelta
 
 from domain.common.period import Anchor, Period
 
-#: How long before it begins the next period is paid, so that access is not interrupted.
+#: Lead time of the payment before the next period, so that access is not interrupted.
 LEAD = timedelta(days=1)
-#: The time between tries, and the maximum number of tries.
+#: Interval and maximum number of attempts.
 RETRY_INTERVAL = timedelta(days=1)
 MAX_TRIES = 4
 
@@ -18,15 +18,15 @@ def period_of(anchor_at: datetime, number: int) -> Period:
 
 
 def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Return whether it is too late to try to pay for the month after the n-th."""
+    """Return whether it is too late to pay for the month after the n-th."""
     return period_of(anchor_at, number).end + MAX_TRIES * RETRY_INTERVAL <= now
 
 
 def is_past(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Return whether the month after the n-th is over as well: it was not used, so it is no longer paid for."""
+    """Return whether the month after the n-th is over as well: it was not used, so it is not charged."""
     return period_of(anchor_at, number + 1).end <= now
 
 
 def is_over(ends_at: datetime | None, now: datetime) -> bool:
-    """Return whether the paid period is over; a permanent purchase has none."""
+    """Return whether the paid period is over; False for a permanent purchase."""
     return ends_at is not None and ends_at <= now

@@ -1,18 +1,18 @@
-"""How what is paid on the marketplace is shared between an agent's creator and the platform, in basis points."""
+"""Revenue share of an agent's creator in marketplace sales, in basis points; the rest is the platform's."""
 
 from domain.common.errors import Invalid
 from domain.common.money import parse_ratio, plain_number
 
 ALL_BPS = 10_000
-#: What a creator has where nothing else is said.
+#: Default share of a creator.
 CREATOR_BPS = 9_000
 
 
 def share_bps(text: str, field: str) -> int:
-    """Read a share: `0.90`, or as a percentage `90`, which is above one.
+    """Parse a share: `0.90`, or a percentage above one such as `90`.
 
     Raises:
-        Invalid: it is no number from 0 to 100, or is not in whole basis points.
+        Invalid: it is not a number from 0 to 100, or not in whole basis points.
     """
     plain = plain_number(text)
     whole, _, decimals = (plain or "").partition(".")

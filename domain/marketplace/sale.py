@@ -1,4 +1,4 @@
-"""A sale: how its price is shared, and what happens to the shares and the access after refunds and chargebacks."""
+"""Sales: division of the price, and shares and access after refunds and chargebacks."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,18 +9,18 @@ from domain.common.money import allocate
 from domain.common.text import rfc3339
 from domain.marketplace.revenue_share import ALL_BPS
 
-#: The action of the spends that pay for purchases.
+#: Action of spends that pay for purchases.
 PURCHASE = "marketplace.purchase"
 
 
 class PurchaseStatus(StrEnum):
-    """Whether a purchase gives access.
+    """Status of a purchase, which determines access.
 
     Attributes:
         ACTIVE: it gives access until it ends.
-        SUSPENDED: no access, because of a chargeback of its payment, decided or pending.
+        SUSPENDED: no access, because a chargeback of its payment is open or lost.
         REFUNDED: no access, because the payment was refunded.
-        ENDED: no access, because its period is over, renewed or not, or because a purchase by use was cancelled.
+        ENDED: no access, because its period is over, renewed or not, or a usage-priced purchase was cancelled.
     """
 
     ACTIVE = "active"
@@ -31,25 +31,25 @@ class PurchaseStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """The parts of an amount, in its minor units."""
+    """Shares of an amount, in its minor units."""
 
     creator_minor: int
     commission_minor: int
 
 
 def shares_of(amount_minor: int, creator_bps: int) -> Shares:
-    """Divide a price between creator and platform by largest remainder, so that the parts add up to it."""
+    """Divide a price between creator and platform by largest remainder."""
     creator, commission = allocate(amount_minor, [creator_bps, ALL_BPS - creator_bps])
     return Shares(creator_minor=creator, commission_minor=commission)
 
 
 def shares_between(left_minor: int, before_minor: int, creator_bps: int) -> Shares:
-    """Return the shares of a refund. What is left of a price is shared as a price of that amount is.
+    """Return the shares of a refund: the remaining price is shared like a price of that amount.
 
     Args:
-        left_minor: what is left of the price after this refund, at most `before_minor`.
-        before_minor: what was left of it before.
-        creator_bps: of the sale.
+        left_minor: the remaining price after this refund, at most `before_minor`.
+        before_minor: the remaining price before it.
+        creator_bps: the creator's share of the sale.
     """
     left, before = shares_of(left_minor, creator_bps), shares_of(before_minor, creator_bps)
     return Shares(
@@ -59,16 +59,16 @@ def shares_between(left_minor: int, before_minor: int, creator_bps: int) -> Shar
 
 
 def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool, has_other: bool = False) -> PurchaseStatus:
-    """Return the status of a purchase after a movement of its payment.
+    """Return the status of a purchase after a refund, chargeback or dispute of its payment.
 
-    A chargeback also suspends a month that has ended, so the agent cannot be bought again before it is decided. If it
-    is won, the month becomes active, and then ends again.
+    A chargeback also suspends an ended month, so that the agent cannot be bought again before the decision. If it is
+    won, the month becomes active, and then ends again.
 
     Args:
         before: the status before.
-        gone: whether the whole price was refunded, lost or is disputed.
-        disputed: whether a part of it was charged back or is disputed.
-        has_other: whether the organization has the agent by another purchase.
+        gone: whether the whole price is refunded, lost or disputed.
+        disputed: whether a part of it is charged back or disputed.
+        has_other: whether another purchase gives the organization access to the agent.
     """
     if before is PurchaseStatus.ENDED and (has_other or not disputed):
         return before
@@ -84,9 +84,9 @@ def check_refundable(
 
     Args:
         status: of the purchase.
-        bought_at: when access was given.
-        has_refunded: whether the organization had an earlier purchase of the agent refunded.
-        window: how long after that a refund can be requested.
+        bought_at: the start of access.
+        has_refunded: whether an earlier purchase of the agent was refunded to the organization.
+        window: the refund window after it.
         now: the time.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A use of an agent that is priced by usage: whether it is sold, and what it costs."""
+"""Uses of usage-priced agents: checks and prices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from domain.marketplace.offer import Offer, check_buyer
 from domain.marketplace.revenue_share import CREATOR_BPS
 from domain.marketplace.sale import PurchaseStatus
 
-#: The most units that are used at once.
+#: The maximum quantity of a use.
 MAX_QUANTITY = 10**9
 
 
@@ -22,9 +22,8 @@ class UseTerms:
 
     Attributes:
         creator_bps: the creator's share, unless another one is set for the agent.
-        exempt: operators who register organizations for others, see
-            `repositories.reputation.organization_trait.share_an_owner`.
-        sharing: how prices are shared with creators.
+        exempt: registrars, see `repositories.reputation.organization_trait.share_an_owner`.
+        sharing: the division of prices with creators.
     """
 
     creator_bps: int = CREATOR_BPS
@@ -35,13 +34,13 @@ class UseTerms:
 def check_use(
     offer: Offer, org_id: str, *, owned: PurchaseStatus | None, prices: Mapping[str, int] | None, related: bool
 ) -> Mapping[str, int]:
-    """Return the cost of units, or refuse the use.
+    """Return the unit prices, or refuse the use.
 
     Args:
-        offer: of the agent, as it is now.
-        org_id: who uses it.
+        offer: the present offer of the agent.
+        org_id: the user.
         owned: the status of the organization's purchase of the agent; None if it has none.
-        prices: of that purchase, in minor units of credits; None if it is not priced by usage.
+        prices: the unit prices of that purchase, in minor units of credits; None for other models.
         related: whether the two organizations are related.
 
     Raises:
@@ -62,7 +61,7 @@ def check_use(
 
 
 def units_of(quantity: Decimal) -> int:
-    """Return how many units are reported.
+    """Return the reported number of units.
 
     Raises:
         Invalid: it is not a whole number, or too large.
@@ -78,7 +77,7 @@ def price_of(prices: Mapping[str, int], meter: str | None, quantity: int) -> int
     """Return the price of a number of units of a meter, in minor units of credits.
 
     Raises:
-        Invalid: there is no such meter, or the price exceeds the maximum amount.
+        Invalid: the agent has no price for the meter, or the price exceeds the maximum amount.
     """
     if meter is None or meter not in prices:
         names = ", ".join(sorted(prices))

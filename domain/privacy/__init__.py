@@ -1,1 +1,1 @@
-"""The map of personal data, and the check that keeps card numbers out."""
+"""Map of personal data, and detection of card numbers."""

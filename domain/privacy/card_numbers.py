@@ -1,11 +1,10 @@
-"""Finds card numbers (PANs) in what people and programs write, so that none is ever stored.
+"""Detection of card numbers (PANs) in user input, so that none is ever stored.
 
-A card number is 13 to 19 digits, contiguous or grouped as cards are printed, that begins as an issuer's numbers do, has
-a length that this issuer uses, and passes the Luhn check (ISO/IEC 7812-1, annex B). Every decimal digit of Unicode
-counts, and characters that show nothing may stand between digits. A word of letters alone may stand at either end, such
-as the name of the field or a currency. What is part of a longer word of letters and digits (an id, a hash, an address
-on a chain), of an international phone number (E.164) or of the fraction of a decimal number is no card number, nor is
-what begins within a valid IBAN (ISO 13616).
+A card number has 13 to 19 digits, contiguous or grouped as on cards, with the prefix and length of an issuer, and
+passes the Luhn check (ISO/IEC 7812-1, annex B). All decimal digits of Unicode count, with invisible characters between
+them. A word of letters can precede or follow, such as a field name or a currency. Digits within a longer word of
+letters and digits (an id, a hash, an address on a chain), an international phone number (E.164), the fraction of a
+decimal number or a valid IBAN (ISO 13616) are not a card number.
 
 Issuers' ranges and lengths: Wikipedia, "Payment card number"; github.com/braintree/credit-card-type; groups: Baymard
 Institute, "Credit card patterns". Lengths of IBANs: SWIFT, IBAN registry.
@@ -17,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from urllib.parse import unquote, unquote_plus
 
-#: What stands in a redacted text for a card number.
+#: Replacement of a card number in a redacted text.
 MASK = "[card number]"
 
 _LONG = range(16, 20)
-#: Issuer, how its numbers begin, how many digits they have. Ranges overlap where networks take each other's cards.
+#: Issuer, prefixes and numbers of digits. Ranges overlap where networks accept each other's cards.
 _ISSUERS: tuple[tuple[str, str, Sequence[int]], ...] = (
     ("Visa, V Pay, Visa Electron", "4", (13, 16, 18, 19)),
     ("Mastercard: 51-55, 2221-2720", "5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),
@@ -45,10 +44,10 @@ _BEGINNINGS = {
 }
 _ANY_BEGINNING = "|".join(beginning for _, beginning, _ in _ISSUERS)
 
-#: One to three signs stand between the groups of a number, also as Python and JSON escape them within a text.
+#: Separators of groups: one to three characters, also as escaped by Python and JSON.
 _ESCAPED = r"\\(?:[nrt]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})"
 _S = rf"(?:[\s._/+\-\xb7\u2010-\u2015\u2022\u2043\u2212\uff0d]|{_ESCAPED}){{1,3}}"
-#: How the digits are grouped on cards and in forms, and which of these a text may hold twice at one place.
+#: Groupings of digits on cards and in forms, and those that can match twice at one position.
 _GROUPED = "|".join(
     (
         f"[0-9]{{4}}{_S}[0-9]{{4}}{_S}(?:[0-9]{{4}}{_S}[0-9]{{1,4}}|[0-9]{{5}})",  # 4-4-4-4, 4-4-4-3, 4-4-5
@@ -68,14 +67,14 @@ _FORMS = (_form(f"[0-9]{{13,19}}|{_GROUPED}"), _form(_LONGER))
 _SEPARATORS = re.compile(_S)
 _SPACED = re.compile(r"[0-9]+(?:\s+[0-9]+)+")
 
-#: A text in which this is not found is passed on after one scan.
+#: Fast check: a text without a match contains no card number.
 _MANY_DIGITS = re.compile(f"[0-9]{{4}}(?:[0-9]{{9}}|{_S}[0-9]{{3,6}}{_S}[0-9]{{3}}|[0-9]{{2}}{_S}[0-9]{{13}})")
-#: Digits beyond ASCII: all decimal ones, and those that stand for one digit in a circle, raised or lowered.
+#: Digits beyond ASCII: all decimal digits, also circled, superscript and subscript ones.
 _OTHER_DIGIT = re.compile(
     r"[^\D0-9]|[\xb2\xb3\xb9\u1369-\u1371\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490"
     "\u24ea\u24f5-\u24fd\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792]"
 )
-#: What shows nothing of its own between two digits: format characters, fillers, selectors, marks on the digit before.
+#: Invisible characters between digits: format characters, fillers, selectors, combining marks.
 _HIDDEN = re.compile(
     "[\x80-\x9f\xad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u20d0-\u20f0\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -91,12 +90,12 @@ _IBANS = (
     "YE30 "
 )
 _IBAN_LENGTHS = {country: int(length) for country, length in re.findall("([A-Z]{2})([0-9]{2})", _IBANS)}
-#: A word that runs into the number after it, such as `card4242…`: no id has this form, see `_begins_an_id`.
+#: A word directly before a number, such as `card4242…`: no id has this form, see `_begins_an_id`.
 _LONGEST_WORD = 32
 _WORD_BEFORE = re.compile(rf"(?<![0-9A-Za-z_])[A-Za-z]{{2,{_LONGEST_WORD}}}\Z")
-#: The last word of a name that says what the number after it is, such as `card_number4242…`; ids begin otherwise.
+#: The last word of a field name directly before a number, such as `card_number4242…`; ids begin differently.
 _NAME_BEFORE = re.compile(r"(?<![0-9A-Za-z])(?:[A-Za-z]+_)+(?:card|cc|no|nr|num|number|pan)_?\Z", re.IGNORECASE)
-#: A word that a number runs into, such as `4242…USD`. No id ends with one, and units of time and of coins are none.
+#: A word directly after a number, such as `4242…USD`. No id ends with one; units of time and coins are excluded.
 _WORD_AFTER = re.compile(rf"[A-Za-z]{{2,{_LONGEST_WORD}}}(?![0-9A-Za-z_])")
 _UNITS = frozenset({"gwei", "ms", "ns", "us", "wei"})
 _MAX_TRIES = 2000
@@ -105,45 +104,44 @@ _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
 
 def passes_luhn(digits: str) -> bool:
-    """Return whether the last of the digits is the check digit of the others."""
+    """Return whether the last digit is the Luhn check digit of the others."""
     signs = digits.encode()
     return (sum(signs[-1::-2]) + sum(signs[-2::-2].translate(_DOUBLED)) - 48 * len(signs)) % 10 == 0
 
 
 def is_issued(digits: str) -> bool:
-    """Return whether an issuer's card numbers begin like this and have this length."""
+    """Return whether an issuer's card numbers have this prefix and length."""
     beginning = _BEGINNINGS.get(len(digits))
     return beginning is not None and beginning.match(digits) is not None
 
 
 def may_contain_card_number(text: str) -> bool:
-    """Tell, after one scan, whether a text needs a closer look. What `contains_card_number` finds always does."""
+    """Return whether a text needs the full check. False positives are possible, false negatives are not."""
     return any(_MANY_DIGITS.search(_plain(form)) for form in _decodings(text))
 
 
 def contains_card_number(text: str) -> bool:
-    """Return whether a text holds a card number, as it stands or once it is percent-decoded.
+    """Return whether a text contains a card number, also percent-encoded.
 
-    A text of thousands of numbers that could be card numbers but for their check digit counts as holding one: nine of
-    ten numbers fail that check by chance, and so many only in a text that was made to keep us busy.
+    A text with thousands of candidates that fail the Luhn check counts as containing one: it was made to cost time.
     """
     return any(_found_as_it_stands(form) for form in _decodings(text))
 
 
 def number_contains_card_number(number: int | Decimal) -> bool:
-    """Return whether a number, written out, holds a card number."""
+    """Return whether the digits of a number contain a card number."""
     return contains_card_number(str(number) if isinstance(number, int) else f"{number:f}")
 
 
 def address_contains_card_number(path: str, query: bytes = b"") -> bool:
-    """Return whether what is asked for in a request line holds a card number."""
+    """Return whether a URL path or query contains a card number."""
     return contains_card_number(path) or (
         len(query) > 12 and contains_card_number(unquote_plus(query.decode("latin-1")))
     )
 
 
 def redacted(text: str) -> str:
-    """Return a text with every card number in it replaced; percent-encoded, where only that shows one."""
+    """Replace all card numbers in a text; if needed in its percent-decoded form."""
     if not may_contain_card_number(text):
         return text
     masked = _masked(text)
@@ -151,7 +149,7 @@ def redacted(text: str) -> str:
 
 
 def without_card_numbers(value: object) -> object:
-    """Return a JSON value with every card number in its texts, names and numbers replaced."""
+    """Replace all card numbers in the texts, names and numbers of a JSON value."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, bool):
@@ -179,7 +177,7 @@ def _found_as_it_stands(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return a text with every digit written in ASCII and nothing hidden between them."""
+    """Convert all digits to ASCII, and remove invisible characters between them."""
     if text.isascii():
         return text
     return _HIDDEN.sub("", _OTHER_DIGIT.sub(_ascii_digit, text))
@@ -205,12 +203,12 @@ def _masked(text: str) -> str:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Return where card numbers stand in a text of plain digits; they may overlap."""
+    """Return the spans of card numbers in a text of plain digits; they may overlap."""
     return (span for span in _candidates(text) if span is not None)
 
 
 def _candidates(text: str) -> Iterator[tuple[int, int] | None]:
-    """Look at what is grouped like a card number and begins like one: where it stands, None when it is none."""
+    """Yield the span of each candidate that is a card number, and None for the others."""
     ibans: list[tuple[int, int]] | None = None
     for form in _FORMS:
         for match in form.finditer(text):
@@ -227,7 +225,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int] | None]:
 
 
 def _is_of_more(text: str, start: int, stop: int, digits: int) -> bool:
-    """Return whether what stands beside digits makes them part of an id, of a phone number or of a fraction."""
+    """Return whether the adjacent characters make digits part of an id, a phone number or a fraction."""
     before = text[max(0, start - _LONGEST_WORD - 1) : start]
     if before.endswith("+"):
         return digits <= _PHONE_DIGITS
@@ -264,7 +262,7 @@ def _is_letter(sign: str) -> bool:
 
 
 def _ibans(text: str) -> Iterator[tuple[int, int]]:
-    """Return where valid IBANs stand, written together or in groups."""
+    """Return the spans of valid IBANs, contiguous or grouped."""
     for match in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(match.group(1)[:2].upper(), 0)
         signs, at = "", match.start(1)

@@ -1,13 +1,12 @@
-"""The map of personal data: the category of each column, field of a message and log key, and its erasure.
+"""Map of personal data: category and erasure of each column, message field and log key.
 
-A column or field has a category by its type and its name, see `category`: a name means the same everywhere. Where it
-means something else, a column says so with `info={"holds": "free_text"}`, and a field of a message with
-`Annotated[str, FREE_TEXT]`. `domain.privacy.tables` has what a table is for, how long it is kept and how it is erased.
-`make check` fails for a text whose name says nothing, and for a name that nothing has; `python -m dev.data_map` prints
-the map.
+Type and name determine the category, see `category`: a name means the same everywhere. Exceptions are marked: a column
+with `info={"holds": "free_text"}`, a message field with `Annotated[str, FREE_TEXT]`. `domain.privacy.tables` has the
+purpose, retention and erasure of each table. `make check` fails for a text with an unknown name, and for an unused
+name; `python -m dev.data_map` prints the map.
 
-Erasing is not built yet. The map says what it will do: `delete` empties the field, `seal` encrypts it under a key of
-its subject, which is then forgotten, and `keep: …` leaves it and says on which ground.
+Erasure is not implemented yet. It will empty a field (`delete`), encrypt it with a key of its subject, which is then
+destroyed (`seal`), or keep it on a legal ground (`keep: …`).
 """
 
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from uuid import UUID
 
 
 class Category(StrEnum):
-    """The category of a field, by the most sensitive data that it may hold."""
+    """Category of a field by its most sensitive possible content."""
 
     CONTACT = "contact"  # what a person or an organization is called, or reached by
     IDENTIFIER = "identifier"  # what names one thing or one person and says nothing else of it
@@ -37,14 +36,14 @@ DELETE, SEAL = "delete", "seal"
 
 
 def keep(ground: str) -> str:
-    """Return how data is erased that is not, with the reason."""
+    """Return the erasure of data that is kept, with the legal ground."""
     return f"keep: {ground}"
 
 
 BOOKS = keep("the law that books are kept")
 EVIDENCE = keep("evidence of who decided about money")
 
-#: How each category is erased where its place does not say otherwise.
+#: Default erasure of each category.
 ERASED: Mapping[Category, str] = {
     CONTACT: SEAL,
     IDENTIFIER: keep("it names nobody by itself, and the books refer to it"),
@@ -58,11 +57,11 @@ ERASED: Mapping[Category, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DataPolicy:
-    """A table, or all messages, or all log lines.
+    """Policy of a table, of all messages, or of all log lines.
 
     Attributes:
-        purpose: the purpose of the data.
-        retention: how long a row is kept.
+        purpose: of the data.
+        retention: of a row.
         erased: the categories whose erasure differs from `ERASED`.
     """
 
@@ -71,8 +70,8 @@ class DataPolicy:
     erased: Mapping[Category, str] = field(default_factory=dict)
 
 
-#: Every field of every message in `contracts/`, and of what of `domain/` these hold; all of it goes with the history.
-#: `SEAL` is by the deployment's `BURSAR_ENCRYPTION_KEYS`.
+#: All message fields in `contracts/`, and of the `domain/` types in them; deleted with the history. `SEAL` uses the
+#: deployment's `BURSAR_ENCRYPTION_KEYS`.
 MESSAGES = DataPolicy(
     "what a run needs to go on, kept in Temporal's histories",
     "as long as the run, then the namespace's retention",
@@ -81,7 +80,7 @@ MESSAGES = DataPolicy(
         **dict.fromkeys((IDENTIFIER, NETWORK, FINANCIAL, TECHNICAL), DELETE),
     },
 )
-#: Every field of a log line. Secrets and card numbers are taken out of all of them.
+#: All fields of log lines. Secrets and card numbers are removed from all of them.
 LOGS = DataPolicy(
     "that a fault can be found",
     "as long as the operator keeps logs; 30 days is enough to look into a fault",
@@ -155,7 +154,7 @@ NUMBERS: Mapping[Category, str] = {
 }
 
 
-#: Log keys that say something else than `NAMES`, or nothing there.
+#: Log keys with another meaning than in `NAMES`, or missing there.
 LOG_KEYS: Mapping[Category, str] = {
     IDENTIFIER: "run work",
     FREE_TEXT: "event error exception stack",
@@ -168,14 +167,14 @@ LOG_KEYS: Mapping[Category, str] = {
 
 
 class SearchAttributeContent(StrEnum):
-    """The values that a search attribute may have, and no others: Temporal stores them in clear."""
+    """Allowed contents of search attributes, which Temporal stores in clear."""
 
     ID = "id"
     STATE = "state"
     AMOUNT = "amount"
 
 
-#: What an operator filters runs by, in clear.
+#: Search attributes with their contents.
 SEARCH_ATTRIBUTES: Mapping[str, SearchAttributeContent] = {
     "OrgId": SearchAttributeContent.ID,
     "PayeeOrgId": SearchAttributeContent.ID,
@@ -187,10 +186,10 @@ SEARCH_ATTRIBUTES: Mapping[str, SearchAttributeContent] = {
 
 
 def category(name: str, kind: type) -> Category | None:
-    """Return the category of a column or field with this name, which holds values of this type.
+    """Return the category of a column or field with this name and type; None if the name is unknown.
 
-    Moments, booleans, members of enums and UUIDs go by their type, and numbers are technical but for `NUMBERS`.
-    Everything else is a text or may hold one, and goes by its name: none where no name says what it is.
+    Times, booleans, enums and UUIDs are classified by type, and numbers are technical except for `NUMBERS`. Everything
+    else may contain text, and is classified by name.
     """
     if issubclass(kind, bool | date | timedelta | Enum):
         return TECHNICAL

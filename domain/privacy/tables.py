@@ -1,7 +1,7 @@
-"""The purpose of each table, the retention of its rows, and the erasure of its categories.
+"""Purpose, retention and erasure of each table.
 
-The categories of its columns are those of `domain.privacy.data_map`. Rows are kept with the books where nothing else is
-said, and categories are erased as `ERASED` says.
+`domain.privacy.data_map` has the categories of the columns. By default rows are kept with the books, and categories are
+erased as in `ERASED`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _WITH_ITS_CASE = "as long as the case that it is about"
 _SESSIONS = "until 30 days after its end; the audit trail names it longer"
 _EXPORTS = "as long as the organization; the files themselves seven days"
 _SETTLED = "30 days"
-#: Who decided is kept for as long as what was decided has to be proved.
+#: The decider is kept for as long as the decision must be provable.
 _WHO_DECIDED = {CONTACT: EVIDENCE}
 
 TABLES: Mapping[str, DataPolicy] = {

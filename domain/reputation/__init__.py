@@ -1,6 +1,6 @@
-"""Reputation: evidence about agents from settled work, clients and operators, in integers that SQL repeats exactly.
+"""Reputation: evidence about agents from settled work, clients and operators, in integers that SQL reproduces exactly.
 
-`evidence` adds and fades evidence, `prior` learns what to expect without any, `score` computes scores from both,
-`weights` weighs facts, `facts` turns them into evidence, `traits` are what relates organizations, `timing` is for
-response times, `moves` for changes, `clients` for the trust in organizations.
+`evidence` adds and decays evidence, `prior` learns the prior, `score` computes scores from both, `weights` weighs
+facts, `facts` converts them to evidence, `traits` relate organizations, `timing` is for response times, `score_changes`
+for trends, `clients` for the trust in organizations.
 """

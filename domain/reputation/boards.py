@@ -1,26 +1,25 @@
-"""Ranks of agents: the leaderboards that an agent can be on, and its place among peers.
+"""Leaderboards of agents, and an agent's percentile among its peers.
 
-A leaderboard takes the agents that rank highest of those with so much evidence, the latest of it within a period. So
-that this reads few rows, each row is in a band: of how much its events weigh, and how old the latest is. Within a band
-rows are sorted by rank, and a leaderboard merges the tops of its bands.
+A leaderboard lists the highest ranked agents with a minimum of evidence, the latest of it within a period. To read few
+rows, each row has a band by the amount and the age of its evidence. Rows are sorted by rank within a band, and a
+leaderboard merges the tops of its bands.
 
-The rank itself is never cut to a period: then bad evidence would leave it by waiting.
+The rank itself is never limited to a period: otherwise waiting would remove bad evidence from it.
 """
 
 from enum import StrEnum
 
 from domain.reputation.evidence import ONE_E6
 
-#: How much evidence a leaderboard can ask for, in units; the first takes any. Many events that weigh nothing are none.
+#: Minimums of evidence of a leaderboard, in units; the first accepts any. Events without weight are no evidence.
 MINIMUMS = (1, 5, 20, 100)
-#: Within how many days the latest evidence came in.
+#: Maximum age of the latest evidence, in days.
 _DAYS = (7, 30, 90)
-#: Ranks are counted in so many steps for the place among peers.
+#: Number of rank steps for the percentile.
 STEPS = 1_000
-#: Among fewer peers a place would say who they are.
+#: The minimum number of peers for a percentile: fewer would reveal who they are.
 FEWEST_PEERS = 10
-#: The band, of the columns of a row. `{day}` is the date as of which the row is. Each statement that changes a row
-#: parses it again, so it is short.
+#: SQL of the band of a row as of `{day}`. Each statement that changes a row parses it again, so it is short.
 BAND_SQL = (
     "(width_bucket({day} - latest_on, '{{8,31,91}}'::integer[]) * 4"
     " + width_bucket(nullif(evidence_e6, 0), '{{5000000,20000000,100000000}}'::bigint[]))::smallint"
@@ -28,7 +27,7 @@ BAND_SQL = (
 
 
 class Period(StrEnum):
-    """The period in which the latest evidence came in, as of last night."""
+    """Period of the latest evidence, as of last night."""
 
     WEEK = "7d"
     MONTH = "30d"
@@ -37,7 +36,7 @@ class Period(StrEnum):
 
 
 def band(evidence_e6: int, age: int) -> int | None:
-    """Return the band of a row whose latest evidence is so many days old; None without evidence."""
+    """Return the band of a row whose latest evidence is `age` days old; None without evidence."""
     if not evidence_e6:
         return None
     recency = sum(age > days for days in _DAYS)
@@ -55,10 +54,10 @@ def bands(period: Period, minimum: int) -> list[int]:
 
 
 def rank_step(rank_e6: int) -> int:
-    """Return the step in which a rank is counted."""
+    """Return the step of a rank."""
     return rank_e6 * STEPS // ONE_E6
 
 
 def percentile(below: int, equal: int, peers: int) -> int | None:
-    """Return in whole percent how many peers rank lower, those on the same step counted half; None among too few."""
+    """Return the percentage of peers that rank lower, counting half of those on the same step; None among too few."""
     return (200 * below + 100 * equal) // (2 * peers) if peers >= FEWEST_PEERS else None

@@ -1,4 +1,4 @@
-"""The trust in an organization as a client: a score of its own, from its payments, disputes and cancellations."""
+"""Trust in an organization as a client: a score from its payments, disputes and cancellations."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ _WHOLE_E4 = 10_000
 
 
 class ClientFact(StrEnum):
-    """What an organization did as a client."""
+    """Fact about an organization as a client."""
 
     PAID = "paid"
     PAYMENT_FAILED = "payment_failed"
@@ -20,7 +20,7 @@ class ClientFact(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: Good and bad evidence, as ten-thousandths of the fact's weight. A dispute that is won or split is no evidence.
+#: Good and bad evidence of each fact, in ten-thousandths of its weight. A dispute that is won or split is no evidence.
 EVIDENCE_SHARES_E4: Mapping[ClientFact, tuple[int, int]] = {
     ClientFact.PAID: (_WHOLE_E4, 0),
     ClientFact.PAYMENT_FAILED: (0, 2_500),
@@ -38,9 +38,9 @@ def client_increment(fact: ClientFact, weight_e6: int) -> tuple[int, int]:
 
 
 def feedback_weight_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:
-    """Return the weight of a client's feedback, as a share: its trust less one standard deviation.
+    """Return the weight of a client's feedback, in millionths: its trust less one standard deviation.
 
-    It is about a fifth for a newcomer, so many new organizations together have little weight. Like a rank, it does not
-    rise without new evidence.
+    It is about a fifth for a newcomer, so that many new organizations together have little weight. It does not rise
+    without new evidence.
     """
     return lower_e6(evidence.now(rate_e4).good_e6, evidence.held_e6, HALF_E6, RANK_E2)

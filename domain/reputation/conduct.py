@@ -1,4 +1,4 @@
-"""Evidence about an organization as a client from payments and cancellations; for ended escrows see `settled`."""
+"""Evidence about an organization as a client from payments and cancellations; `escrow_evidence` has that of escrows."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from domain.reputation.escrow_evidence import half_is_over, undiscounted_minor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAct:
-    """An act of an organization as a client.
+    """Fact about an organization as a client, with its key and weight.
 
     Attributes:
-        key: it counts once for its key.
+        key: idempotency key: the fact counts once.
         subject: the id of the payment or escrow.
-        org_id: the client; `counterparty_org_id` is the other side, if there is one.
+        org_id: the client; `counterparty_org_id` is the other party, if any.
         value_minor: the amount at stake, in minor units of the currency.
-        commission_minor: the commission that limits the weight; None if only the value does.
-        escrow_id: value and commission are reduced to the part of this escrow's credits that was paid for.
+        commission_minor: the commission, which limits the weight; None if only the value does.
+        escrow_id: value and commission are reduced to the paid part of this escrow's credits.
     """
 
     fact: ClientFact
@@ -35,10 +35,10 @@ class ClientAct:
 
 
 def of_payment(before: Payment | None, after: Payment) -> tuple[ClientAct, ...]:
-    """Return the evidence of a payment's event about its payer: a final decline, or a lost chargeback.
+    """Return the fact of a payment's event about its payer: a final decline, or a lost chargeback.
 
-    Only a decline by the provider counts. A payment that was abandoned, expired, or refused by the provider is no
-    evidence, and neither is a decline after which the payer can try again. A payment that fails twice counts once.
+    Only a final decline by the provider counts: no abandoned, expired or refused payment, and no decline that the payer
+    can retry. A payment that fails twice counts once.
     """
     terms = after.terms
     lost = _lost(after) - (set() if before is None else _lost(before))
@@ -69,10 +69,10 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[ClientAct, ...]:
 
 
 def of_cancellation(before: Escrow | None, after: Escrow) -> ClientAct | None:
-    """Return the client's evidence of a funded escrow that was cancelled at its request.
+    """Return the fact of a funded escrow that was cancelled at the client's request.
 
-    It weighs no more than the commission that was lost by it, before a discount. Once half of the time to deliver is
-    over without a delivery, a client that no longer wants to wait has done nothing wrong.
+    Its weight is limited by the lost commission, before a discount. After half of the delivery time without a delivery
+    the cancellation is not the client's fault.
     """
     asked = before is not None and before.cancel_requested_by is not None and not half_is_over(before, after)
     returned = after.funded_minor - after.paid_minor

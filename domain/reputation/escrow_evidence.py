@@ -1,4 +1,4 @@
-"""What the steps and the end of an escrow say: of the agent that worked, and of the client that paid."""
+"""Evidence of an escrow's events, about the agent and about the client."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,22 +10,22 @@ from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind, shares_of
 from domain.reputation.weights import Stakes
 
-#: Currencies whose units are worth much the same: a typical contract is 50 of them, and one unit of evidence costs a
-#: twentieth of it in commission. That is a scale of weights, and no price. Others give no evidence.
+#: Currencies with units of similar value: a typical contract is 50 of them, and one unit of evidence costs a twentieth
+#: of it in commission. That is a scale of weights, not a price. Other currencies give no evidence.
 _COMPARED = frozenset({CREDIT, "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "USDC"})
-#: What a typical contract is in coins, in ten-thousandths of a coin.
+#: Value of a typical contract in coins, in ten-thousandths of a coin.
 _COINS_E4 = {"BTC": 5, "ETH": 150, "TON": 150_000}
 _VALIDATED, _RESOLVED, _PARTLY_REFUNDED = "validated", "resolved", "partially_refunded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscrowFact:
-    """One fact of an escrow.
+    """Fact of an escrow.
 
     Attributes:
-        is_rated: whether it is weighed by the trust in the client, because the client caused it.
-        client_good_e4: what it says of the client, as a share of the weight; as `client_bad_e4`.
-        is_end: whether the contract ended by it, and well where `is_success`.
+        is_rated: whether it is weighed by the trust in the client, who caused it.
+        client_good_e4, client_bad_e4: evidence about the client, as shares of the weight.
+        is_end: whether it ended the contract; `is_success` is whether successfully.
     """
 
     kind: FactKind
@@ -39,13 +39,13 @@ class EscrowFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEvidence:
-    """The evidence of an escrow's event, and the value at stake, in minor units.
+    """Evidence of an escrow's event, and the value at stake, in minor units.
 
-    For a release that is what was paid, and the commission on it; where money went back, or nothing has moved yet, what
-    it is about and the commission that it would have paid. `bad_commission_minor` is the same before a discount, which
-    bounds bad evidence: who gives all of its commission away answers for its work like anybody. `value_minor` is a part
-    of `whole_minor` and counts as one: however many parts a contract has, they weigh together what it weighs as a
-    whole, or less.
+    For a release, the value is the amount paid, and the commission the one on it; for refunds and events without a
+    transfer, the value in question and the commission that it would have paid. `bad_commission_minor` is the commission
+    before a discount, which bounds bad evidence: an agent whose organization gives its commission away is as
+    accountable as any. `value_minor` is a part of `whole_minor`: all parts of a contract together never weigh more than
+    the whole.
     """
 
     facts: tuple[EscrowFact, ...]
@@ -55,7 +55,7 @@ class EventEvidence:
     whole_minor: int
 
     def stakes(self, currency: str, credit: CreditPrice | None = None) -> Stakes | None:
-        """Return the scale in which this part of the whole has its part of the whole's weight, see `stakes_of`.
+        """Return the scale in which a part of a contract has its part of the whole's weight, see `stakes_of`.
 
         With a typical value `t` the whole `w` weighs `2w / (w + t)`, and a part `v` of it `2v / (v + t + w - v)`.
         """
@@ -64,12 +64,12 @@ class EventEvidence:
 
 
 def stakes_of(currency: str, credit: CreditPrice | None = None) -> Stakes | None:
-    """Return the scale of weights in a currency; None where its worth is not known.
+    """Return the scale of weights in a currency; None if its value is unknown.
 
     Args:
-        currency: in which the work is paid.
-        credit: the price of a credit. Credits weigh what the money for them weighs, whatever packages they come in.
-            Without a price, or where they are sold in a currency of unknown worth, a credit counts as a dollar.
+        currency: of the payment for the work.
+        credit: the price of a credit, whatever its package. Without a price, or in a currency of unknown value, a
+            credit counts as a dollar.
     """
     sold_in = stakes_of(credit.currency) if currency == CREDIT and credit is not None else None
     if credit is not None and sold_in is not None:
@@ -89,19 +89,19 @@ def stakes_of(currency: str, credit: CreditPrice | None = None) -> Stakes | None
 def evidence_of_event(
     before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None, *, actor: str = ""
 ) -> EventEvidence | None:
-    """Return the evidence of an event; None for most of them.
+    """Return the evidence of an event; None for most events.
 
-    A milestone that was accepted says so for its part, and so does a part of a delivery that was refunded; what a
-    validator found wrong says so at once, and the end speaks for what was still held. An escrow that was cancelled, or
-    whose money went back before anything was delivered or disputed, says nothing, unless the payee gave it up in the
-    second half of its time to deliver: that is a missed delivery, or unreliable, if the client has asked for it.
+    An accepted milestone counts for its part, and so does a partial refund of a delivery. Faults found by a validator
+    count at once, and the end counts for the rest. An escrow that was cancelled or refunded before any delivery or
+    dispute gives no evidence, unless the payee gave up in the second half of the delivery time: that is a missed
+    delivery, or unreliability if the client requested it.
 
     Args:
         before: the state before the event.
         escrow: the state after it.
-        event: what happened. What a validator or an arbiter decided does not depend on the client's standing.
-        score_e4: what a validator scored by this event.
-        actor: who caused the event, with the organization.
+        event: the event. Decisions of validators and arbiters do not depend on the client's trust.
+        score_e4: a validator's score in this event.
+        actor: the actor of the event, with the organization.
     """
     if event == "delivery_expired" or _gave_up_late(before, escrow, event, actor):
         back = before.held_minor - (0 if escrow.is_final else escrow.held_minor)
@@ -126,10 +126,10 @@ def evidence_of_event(
 
 
 def value_at_stake(escrow: Escrow) -> EventEvidence | None:
-    """Return the value at stake in a whole contract, for feedback. None if nothing was settled.
+    """Return the value at stake in a whole contract, for feedback; None if nothing was settled.
 
-    That is all that was funded, also where most of it was refunded before the rest was released: else nobody could
-    say that the work was worth nothing. What is no bad news then weighs by the part that was paid (`facts.as_paid`).
+    It is the funded amount, even if most of it was refunded: otherwise bad feedback on refunded work would weigh
+    nothing. Ratings that are not bad are scaled to the paid part (`facts.scale_to_paid`).
     """
     match escrow.status:
         case EscrowStatus.RELEASED if not escrow.refunded_minor:
@@ -168,7 +168,7 @@ def _not_paid(facts: tuple[EscrowFact, ...], escrow: Escrow, value_minor: int) -
 
 
 def undiscounted_minor(terms: Terms, value_minor: int) -> int:
-    """Return the commission on an amount before a discount, which bounds bad evidence."""
+    """Return the commission on an amount before a discount, the bound of bad evidence."""
     bps = terms.undiscounted_commission_bps
     return _due(terms.commission_bps if bps is None else bps, value_minor)
 
@@ -199,16 +199,16 @@ def _ended(before: Escrow, escrow: Escrow, event: str, paid_minor: int, score_e4
 
 
 def _gave_up_late(before: Escrow, escrow: Escrow, event: str, actor: str) -> bool:
-    """Tell whether the payee gave it back, or a part, without a delivery, after half of its time to deliver.
+    """Return whether the payee refunded, in whole or in part, without a delivery after half of the delivery time.
 
-    Who gives an order back early has not missed anything. Operators' decisions are not the payee's.
+    An earlier refund is not a missed delivery. Operators' decisions are not the payee's.
     """
     by_payee = actor.startswith(f"{before.terms.payee_org_id}/")
     return event in {"cancelled", "refunded", _PARTLY_REFUNDED} and by_payee and half_is_over(before, escrow)
 
 
 def half_is_over(before: Escrow, escrow: Escrow) -> bool:
-    """Return whether an event came after half of the time to deliver, and before anything was delivered."""
+    """Return whether an event came after half of the delivery time, and before any delivery."""
     if before.status is not EscrowStatus.FUNDED or before.deliver_by is None:
         return False
     return escrow.updated_at > before.deliver_by - timedelta(seconds=before.terms.deliver_seconds) / 2
@@ -233,7 +233,7 @@ def _given_back(*, is_rated: bool, is_end: bool = False) -> EscrowFact:
 
 
 def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) -> tuple[EscrowFact, ...]:
-    """Return what it says that a delivery was paid for: the last one, or a milestone."""
+    """Return the evidence of a paid delivery: the last one, or a milestone."""
     by_client = event not in {_VALIDATED, _RESOLVED}
     # What is paid for is good of the client; accepting it by its own hand is more.
     client_e4 = WHOLE_E4 + (WHOLE_E4 // 2 if event == "approved" else 0)
@@ -259,11 +259,11 @@ def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) 
 
 
 def _is_late(escrow: Escrow) -> bool:
-    """Return whether the delivery under review surely came after the date by which work was due.
+    """Return whether the delivery under review certainly came after the due date.
 
-    A first delivery is in time, else the escrow would have ended. One that replaced it may be late. The state does not
-    keep the date; the latest on which it can have been is that of an escrow which was funded at the last moment. Of
-    milestones after the first it says nothing.
+    A first delivery is in time, otherwise the escrow would have ended. A replacement may be late. The state does not
+    have the due date; the latest possible one is that of funding at the last moment. For later milestones the result is
+    False.
     """
     delivery, terms = escrow.delivery, escrow.terms
     if delivery is None or escrow.milestones_released or delivery.number == 1:
@@ -274,7 +274,7 @@ def _is_late(escrow: Escrow) -> bool:
 def _scored(
     score_e4: int | None, *, good: bool = True, bad: bool = True, share_e4: int = WHOLE_E4
 ) -> tuple[EscrowFact, ...]:
-    """Return what a validator's score says: the faults when they are found, what was good once it is paid for."""
+    """Return the evidence of a validator's score: faults when they are found, good work once it is paid."""
     if score_e4 is None:
         return ()
     counted = (score_e4 * share_e4 // WHOLE_E4 if good else 0) + (WHOLE_E4 - score_e4 if bad else 0)

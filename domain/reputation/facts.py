@@ -1,7 +1,7 @@
-"""Turns facts about an agent, from escrows, calls, feedback and operators, into evidence by dimension.
+"""Conversion of facts about an agent, from escrows, calls, feedback and operators, to evidence by dimension.
 
-A fact has, in each of its dimensions, a share of its weight as good and bad evidence. Who caused it does not matter
-here: facts between related organizations are excluded in SQL (`reputation_excluded`), and `weights` weighs the others.
+A fact gives, in each of its dimensions, a share of its weight as good and bad evidence. The counterparty does not
+matter here: SQL excludes facts between related organizations (`reputation_excluded`), and `weights` weighs the others.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from domain.reputation.evidence import Dimension
 
 _WHOLE_E4 = 10_000
 _HALF_E4 = 5_000
-#: The maximum of an operator's event, in hundredths of a unit of evidence.
+#: The maximum of an operator's report, in hundredths of a unit of evidence.
 MAX_DELTA_E2 = 100
 
 
 class FactKind(StrEnum):
-    """What happened. A contract that was cancelled in time by agreement, or never funded, says nothing of the agent."""
+    """Kind of a fact. A contract that was cancelled in time by agreement, or never funded, gives none."""
 
     RELEASED = "released"
     SPLIT = "split"
@@ -35,7 +35,7 @@ class FactKind(StrEnum):
     REPORTED = "reported"
 
 
-#: Descriptions of facts.
+#: Sentence for each kind.
 SENTENCES: Mapping[FactKind, str] = {
     FactKind.RELEASED: "A contract was paid out",
     FactKind.SPLIT: "A dispute was split",
@@ -55,11 +55,11 @@ SENTENCES: Mapping[FactKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DimensionShare:
-    """The part of a fact in one dimension.
+    """Share of a fact in a dimension.
 
     Attributes:
         share_e4: the share of the fact's weight, in ten-thousandths.
-        good_e4: how good it was, in ten-thousandths: 10,000 is all good, 0 all bad.
+        good_e4: the good part of it, in ten-thousandths: 10,000 is all good, 0 all bad.
     """
 
     dimension: Dimension
@@ -77,7 +77,7 @@ class Increment:
 
 
 _D = Dimension
-#: Dimension and share of the weight of each fact whose goodness is fixed, or is given with it.
+#: Dimensions of each fact, with their shares of the weight.
 _TOUCHES: Mapping[FactKind, tuple[tuple[Dimension, int], ...]] = {
     FactKind.RELEASED: ((_D.TASK_SUCCESS, _WHOLE_E4),),
     FactKind.SPLIT: ((_D.TASK_SUCCESS, _WHOLE_E4),),
@@ -96,11 +96,11 @@ _GRADED = frozenset({FactKind.SPLIT, FactKind.VALIDATED, FactKind.RESPONDED})
 
 
 def shares_of(kind: FactKind, good_e4: int | None = None) -> tuple[DimensionShare, ...]:
-    """Return the parts of a fact that the product has observed.
+    """Return the shares of a fact that the product has observed.
 
     Args:
-        kind: any kind except `FEEDBACK` and `REPORTED`, which have functions of their own.
-        good_e4: how good it was, for a split (the payee's share), a validation (its score) and a response
+        kind: any kind except `FEEDBACK` and `REPORTED`, see `feedback` and `reported`.
+        good_e4: the good part, for a split (the payee's share), a validation (its score) and a response
             (`promptness_e4`).
     """
     if kind in _GRADED:
@@ -113,15 +113,15 @@ def shares_of(kind: FactKind, good_e4: int | None = None) -> tuple[DimensionShar
 
 
 def promptness_e4(response_ms: int, target_ms: int) -> int:
-    """Return how good a response time is: all good within the target, half of it at twice the target, and so on."""
+    """Return the good part of a response time: all within the target, half at twice the target, and so on."""
     return _WHOLE_E4 * target_ms // max(response_ms, target_ms)
 
 
 def feedback(ratings: Mapping[str, int]) -> tuple[DimensionShare, ...]:
-    """Return the parts of feedback: each rated dimension takes half of the weight; 1 is all bad and 5 all good.
+    """Return the shares of feedback: half of the weight in each rated dimension; 1 is all bad and 5 all good.
 
     Raises:
-        Invalid: there is no rating, an unknown dimension, or a rating off the scale; `field` names it.
+        Invalid: a rating is missing, off the scale or of an unknown dimension; `field` names it.
     """
     known = {dimension.value: dimension for dimension in Dimension}
     if not ratings:
@@ -138,9 +138,9 @@ def feedback(ratings: Mapping[str, int]) -> tuple[DimensionShare, ...]:
 
 
 def scale_to_paid(said: tuple[DimensionShare, ...], paid_minor: int, of_minor: int) -> tuple[DimensionShare, ...]:
-    """Return the feedback on a partly paid contract: ratings that are not bad are weighed by the paid part.
+    """Scale feedback on a partly paid contract: ratings that are not bad are weighed by the paid part.
 
-    No commission was paid for refunded money, and good evidence must not be free of charge.
+    Refunded money pays no commission, and good evidence must not be free of charge.
     """
     if paid_minor == of_minor:
         return said
@@ -152,14 +152,14 @@ def scale_to_paid(said: tuple[DimensionShare, ...], paid_minor: int, of_minor: i
 
 
 def reported(dimension: Dimension, delta_e2: int) -> tuple[DimensionShare, ...]:
-    """Return the part of an operator's event: at most one unit of its weight, good or bad by the sign.
+    """Return the share of an operator's report: at most one unit, good or bad by the sign.
 
     Args:
         dimension: the dimension.
-        delta_e2: the event's `score_delta` in hundredths, from -100 to 100.
+        delta_e2: the report's `score_delta` in hundredths, from -100 to 100.
 
     Raises:
-        Invalid: it is out of bounds.
+        Invalid: `delta_e2` is out of bounds.
     """
     if not -MAX_DELTA_E2 <= delta_e2 <= MAX_DELTA_E2:
         raise Invalid("score_delta must be between -1 and 1.", extra={"field": "score_delta"})
@@ -167,17 +167,17 @@ def reported(dimension: Dimension, delta_e2: int) -> tuple[DimensionShare, ...]:
 
 
 def is_bad(said: tuple[DimensionShare, ...]) -> bool:
-    """Return whether a fact says more bad than good of the agent."""
+    """Return whether a fact is more bad than good evidence."""
     return sum(each.share_e4 * (_WHOLE_E4 - 2 * each.good_e4) for each in said) > 0
 
 
 def increments(
     said: tuple[DimensionShare, ...], weight_e6: int, bad_weight_e6: int | None = None
 ) -> tuple[Increment, ...]:
-    """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0.
+    """Convert a fact to evidence of its weight; the remainder of rounding counts as bad. A weight of 0 adds nothing.
 
-    `bad_weight_e6` bounds the bad part where a dimension is more bad than good: not less than `weight_e6`, which it is
-    by default. Small faults of good work count no more than what is good of it.
+    `bad_weight_e6`, by default `weight_e6` and never less, bounds the bad part of dimensions that are more bad than
+    good. Small faults of good work never count more than its good part.
     """
     found = []
     most_bad_e6 = weight_e6 if bad_weight_e6 is None else bad_weight_e6

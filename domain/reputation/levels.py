@@ -1,7 +1,7 @@
-"""Levels by reputation: the rank that each one needs, and its terms.
+"""Levels by reputation: the required rank and the terms of each.
 
-Operators write all levels together. Each starts above the previous one, and none has worse terms, so nobody gains by
-losing reputation. The first starts at zero and applies to newcomers.
+Operators write all levels together. Each level requires a higher rank than the previous one and has no worse terms, so
+that losing reputation never pays. The first starts at zero and applies to newcomers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ from domain.reputation.evidence import ONE_E6
 from domain.reputation.score import points
 
 MAX_LEVELS = 10
-#: Temporal's priority keys: lower ones go first, and 3 is the default.
+#: Temporal's priority keys: lower keys go first, and 3 is the default.
 FIRST_PRIORITY, USUAL_PRIORITY, LAST_PRIORITY = 1, 3, 5
 
 
 class CommissionSource(StrEnum):
-    """What gave a contract its commission, before a discount was taken from it."""
+    """Source of a contract's commission before a discount."""
 
     USUAL = "usual"
     LEVEL = "level"
@@ -30,17 +30,17 @@ class CommissionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """Terms by reputation. Amounts are minor units of the currency that they stand under.
+    """Level with its terms. Amounts are minor units of their currency.
 
     Attributes:
-        from_e6: the minimum rank, as a share in millionths.
-        least_evidence: the minimum number of units of evidence that the rank is based on.
+        from_e6: the required rank, in millionths.
+        least_evidence: the required units of evidence.
         commission_bps: the commission of new contracts; None for the platform's usual one.
-        escrow_limits: the largest contract, by currency; currencies without a limit are left out.
+        escrow_limits: the largest contract by currency; others have no limit.
         exposure_limits: the maximum of an organization's funded and unsettled work, by currency.
-        priority: of an escrow's workflow in Temporal's task queues; lower ones go first.
-        entitlements: names of further benefits, whose meaning clients define.
-        hold_back_days: how long earnings are held back before they can be paid out; None for the usual time.
+        priority: of an escrow's workflow in Temporal's task queues; lower keys go first.
+        entitlements: names of further benefits, defined by clients.
+        hold_back_days: the holding period of earnings before a payout; None for the usual one.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rank:
-    """The rank of an agent, as a share in millionths, and the number of whole units of evidence that it is based on."""
+    """Rank of an agent, in millionths, and the whole units of evidence behind it."""
 
     share_e6: int = 0
     evidence_count: int = 0
@@ -64,17 +64,17 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The levels of one version, in ascending order; without any, nothing follows reputation."""
+    """Levels of one version, in ascending order; an empty list turns levels off."""
 
     version: int = 0
     levels: tuple[Level, ...] = ()
 
     def level_of(self, rank: Rank) -> Level | None:
-        """Return the highest level that a rank reaches."""
+        """Return the highest level of a rank."""
         return next((level for level in reversed(self.levels) if reaches(rank, level)), None)
 
     def best_of(self, ranks: Iterable[Rank]) -> Level | None:
-        """Return the highest level that one of several agents reaches; that of a newcomer without any."""
+        """Return the highest level of several agents; a newcomer's without any."""
         return max(map(self.level_of, (Rank(), *ranks)), key=self._height)
 
     def _height(self, level: Level | None) -> int:
@@ -82,20 +82,20 @@ class Ladder:
 
 
 def reaches(rank: Rank, level: Level) -> bool:
-    """Return whether a rank is enough for a level."""
+    """Return whether a rank reaches a level."""
     return rank.share_e6 >= level.from_e6 and rank.evidence_count >= level.least_evidence
 
 
 def check(levels: tuple[Level, ...], usual_commission_bps: int, usual_hold_back: timedelta) -> None:
-    """Check that levels are in order, and that none is worse than the previous one.
+    """Check the order of levels, and that none has worse terms than the previous one.
 
     Args:
         levels: in ascending order.
-        usual_commission_bps: of a level that sets none.
-        usual_hold_back: for how long earnings are held back at a level that does not say it.
+        usual_commission_bps: for a level without a commission.
+        usual_hold_back: for a level without a holding period.
 
     Raises:
-        Invalid: `reputation.levels_invalid`, with the field.
+        Invalid: `reputation.levels_invalid`, naming the field.
     """
     if len(levels) > MAX_LEVELS:
         raise _refused("levels", f"There can be {MAX_LEVELS} levels at most.")
@@ -135,10 +135,10 @@ def _worse(before: Level, level: Level, usual_bps: int, usual_hold_back: timedel
 
 
 def refuse_large(level: Level | None, amount_minor: int, currency: str) -> None:
-    """Refuse a contract that is larger than the level of its agent allows.
+    """Refuse a contract above the limit of its agent's level.
 
     Raises:
-        AboveLimit: with the `limit`.
+        AboveLimit: names the `limit`.
     """
     limit = None if level is None else level.escrow_limits.get(currency)
     if level is not None and limit is not None and amount_minor > limit:
@@ -150,10 +150,10 @@ def refuse_large(level: Level | None, amount_minor: int, currency: str) -> None:
 
 
 def refuse_exposed(level: Level, open_minor: int, amount_minor: int, currency: str) -> None:
-    """Refuse to fund an escrow when more would be unsettled than the level of the payee's organization allows.
+    """Refuse to fund an escrow above the exposure limit of the payee's level.
 
     Raises:
-        ExposureLimit: with the `limit` and what is `left` of it.
+        ExposureLimit: names the `limit` and the rest, `left`.
     """
     limit = level.exposure_limits.get(currency)
     if limit is None or open_minor + amount_minor <= limit:
@@ -168,14 +168,14 @@ def refuse_exposed(level: Level, open_minor: int, amount_minor: int, currency: s
 
 
 def commission_source(level: Level | None) -> CommissionSource:
-    """Return the source of the commission of an agent at a level."""
+    """Return the source of an agent's commission at a level."""
     if level is None or level.commission_bps is None:
         return CommissionSource.USUAL
     return CommissionSource.LEVEL
 
 
 def commission_rule(source: str, version: int | None, name: str | None, quote_id: str | None) -> str:
-    """Return a sentence about the rule that determined a contract's commission."""
+    """Describe the rule that determined a contract's commission, in a sentence."""
     match source:
         case CommissionSource.LEVEL:
             rule = f"The commission of the level {name!r}, in version {version} of the levels by reputation"
@@ -187,7 +187,7 @@ def commission_rule(source: str, version: int | None, name: str | None, quote_id
 
 
 def reason(rank: Rank, level: Level) -> str:
-    """Return a sentence about whether a rank reaches a level, and what is missing."""
+    """Explain in a sentence whether a rank reaches a level."""
     score = f"The agent's score is at least {points(rank.share_e6)} from {rank.evidence_count} units of evidence"
     needed = f"{level.name!r} takes {points(level.from_e6)} from {level.least_evidence}"
     return f"{score}, and {needed}: it is {'' if reaches(rank, level) else 'not '}reached."

@@ -1,24 +1,23 @@
-"""A deployment's settings of evidence: who may count, and when evidence may improve terms."""
+"""Settings of evidence: excluded counterparties, and the delay before good evidence improves terms."""
 
 from dataclasses import dataclass, field
 
 from domain.common.credits import CreditPrice
 from domain.credits.lots import Sharing
 
-#: How long a payer of the usual cards can have a payment charged back.
+#: Chargeback window of common cards, in days.
 CHARGEBACK_DAYS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidencePolicy:
-    """The deployment's rules for evidence.
+    """Rules of evidence of a deployment.
 
     Attributes:
-        registrars: principals of the platform that make unrelated organizations; `*` for all of them.
-        chargeback_days: good evidence betters terms so many days after it came in, when its payer can no longer take
-            the money back.
-        credit: what a credit is worth beside money; None counts it as a dollar.
-        sharing: how prices in credits are shared: good evidence is bounded by the commission that is kept.
+        registrars: platform principals who create unrelated organizations; `*` for all of them.
+        chargeback_days: delay before good evidence improves terms: the chargeback window of its payment.
+        credit: the value of a credit in money; None for a dollar.
+        sharing: the division of prices in credits: the platform's commission bounds good evidence.
     """
 
     registrars: tuple[str, ...] = ()
@@ -28,5 +27,5 @@ class EvidencePolicy:
 
 
 def seasoning_days(good_e6: int, bad_e6: int, chargeback_days: int) -> int:
-    """Return after how many days an event counts for terms: bad news at once, good news after the payer's window."""
+    """Return the delay in days before an event counts for terms: none if bad, the chargeback window if good."""
     return 0 if good_e6 < bad_e6 else chargeback_days

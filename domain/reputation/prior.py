@@ -1,7 +1,7 @@
-"""The prior: what to expect of an agent with little evidence, learned from the marketplace's own evidence.
+"""Priors: the expected score of an agent with little evidence, learned from the marketplace's evidence.
 
-Two rows a dimension, of newcomers and of whoever is proven, closed once a night, so that no event waits for another's
-lock. They learn most from agents of whom little was known, because it is they whom the prior speaks for.
+Each dimension has two rows, of newcomers and of proven agents, closed once a night, so that no event waits for
+another's lock. They learn most from agents with little evidence, whom the prior describes.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from domain.reputation.score import HALF_E6, STRENGTH, mean_e6
 
 
 def initial_prior(day: date) -> Beta:
-    """Return the row of a marketplace that starts on a day."""
+    """Return the initial row of a marketplace."""
     return Beta(0, 0, day)
 
 
 def priors(newcomers: Beta, proven: Beta, day: date, rate_e4: int = RATE_E4) -> Priors:
-    """Return the priors of a day, from what came in before it.
+    """Return the priors of a day from earlier evidence.
 
-    Without a past, newcomers are expected to be good half of the time, and the proven to be as good as newcomers. They
-    are never expected to be worse: otherwise good work could lower a score.
+    Without evidence both are one half. The prior of proven agents is never lower than that of newcomers: otherwise good
+    work could lower a score.
     """
     first, second = newcomers.on(day, rate_e4), proven.on(day, rate_e4)
     newcomer = mean_e6(first.good_e6, first.bad_e6, HALF_E6)
@@ -28,14 +28,14 @@ def priors(newcomers: Beta, proven: Beta, day: date, rate_e4: int = RATE_E4) -> 
 
 
 def lowest(days: Sequence[Priors]) -> Priors:
-    """Return the lowest priors of one or more days, to catch up on their nights."""
+    """Return the lowest priors of one or more days, for catching up."""
     return Priors(min(each.newcomer_e6 for each in days), min(each.proven_e6 for each in days))
 
 
 def learned_e6(before: Evidence, amount_e6: int, rate_e4: int = RATE_E4) -> int:
-    """Return how much of an event's evidence a prior learns from: the share it had in what was expected.
+    """Return the part of an event's evidence that a prior learns from: the prior's share in the expectation.
 
-    It is for the row of newcomers or of the proven, by what the agent was before the event.
+    It goes to the row of newcomers or proven agents, by the agent's state before the event.
 
     Args:
         before: the agent's row before the event, caught up.

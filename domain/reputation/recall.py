@@ -1,4 +1,4 @@
-"""Which escrows lost their funding when a payment was refunded or charged back."""
+"""Escrows that lost their funding by a refund or chargeback of a payment."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from domain.payments.payment.state import Fulfilment, Payment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillPayment:
-    """What a payment has paid of a bill, and how much of the payment was received, and was refunded or disputed.
+    """Part of a bill paid by a payment, with the payment's received amount and its refunded or disputed amount.
 
-    Whether a bank or a chain took it back is `by_bank`.
+    `by_bank` is set after a chargeback or a chain reorganisation.
     """
 
     paid_minor: int
@@ -27,15 +27,15 @@ class BillPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """The bill of a subscription: its money, and the credits that it granted.
+    """Bill of a subscription: its money, and its granted credits.
 
     Attributes:
         total_minor: the total, less credit notes.
-        due_minor: what can still be paid.
-        given_up_minor: what was written off.
-        payments: all that have paid a part of it, also those that went back.
-        credits_minor: the credits that it granted.
-        price_minor: the part of its money that is the price of these credits, with tax.
+        due_minor: the amount still due.
+        given_up_minor: the amount written off.
+        payments: all payments of a part of it, also refunded ones.
+        credits_minor: the granted credits.
+        price_minor: the price of these credits, with tax, within the total.
     """
 
     total_minor: int
@@ -47,24 +47,24 @@ class Bill:
 
     @property
     def gone_minor(self) -> int:
-        """The money that went back, whichever payment it was of."""
+        """Return the refunded or charged-back money of all payments."""
         return sum(each.gone_minor for each in self.payments)
 
     @property
     def was_only_refunded(self) -> bool:
-        """Whether all money that is missing was refunded: no bank took any, and none was given up."""
+        """Return whether all missing money was refunded: nothing was charged back or written off."""
         return not self.given_up_minor and not any(each.by_bank for each in self.payments)
 
     @property
     def kept_minor(self) -> int:
-        """The money that is there or not yet due: what went back counts once another payment has paid it."""
+        """Return the money received or not yet due; returned money counts once another payment replaces it."""
         went = sum(each.paid_minor - each.remaining_minor for each in self.payments)
         return self.total_minor - self.given_up_minor - went - min(self.due_minor, self.gone_minor)
 
 
 @dataclass(frozen=True, slots=True)
 class ChainedEscrow:
-    """An escrow that was paid for with credits which its payer had earned, with its payer and its payee."""
+    """Escrow funded with credits that its payer had earned."""
 
     escrow_id: str
     payer: str
@@ -72,11 +72,11 @@ class ChainedEscrow:
 
 
 def downstream_escrows(payees: Collection[str], passed: Sequence[ChainedEscrow]) -> list[str]:
-    """Return the escrows of payees, of those whom these paid, and so on, with credits of a payment that went back.
+    """Return the escrows that payees funded with returned credits, the escrows of their payees, and so on.
 
     Args:
-        payees: who was paid by the escrows that lost their funding.
-        passed: the escrows that credits of the payment went on to.
+        payees: the payees of the escrows that lost their funding.
+        passed: escrows funded with earned credits of the payment.
     """
     reached, found = set(payees), dict[str, None]()
     while more := [each for each in passed if each.payer in reached and each.escrow_id not in found]:
@@ -86,17 +86,17 @@ def downstream_escrows(payees: Collection[str], passed: Sequence[ChainedEscrow])
 
 
 def is_all_lost(payment: Payment) -> bool:
-    """Return whether all credits that a payment bought are lost: then it has paid for nothing, by whatever way."""
+    """Return whether all credits that a payment bought are lost."""
     return payment.terms.purpose.goods_asset == CREDIT and payment.granted_minor > 0 and not remaining_minor(payment)
 
 
 def was_charged_back(payment: Payment) -> bool:
-    """Return whether a bank or a chain has taken any of a payment back; a dispute counts until it is won."""
+    """Return whether any part of a payment was charged back or reverted on a chain; disputes count until won."""
     return bool(payment.disputed_minor or payment.reversed_minor)
 
 
 def is_funding_unchanged(before: Payment, after: Payment) -> bool:
-    """Return whether nothing happened to a payment that any escrow's evidence could follow."""
+    """Return whether an event of a payment leaves the evidence of all escrows unchanged."""
     return (clawed_back_minor(before), not_kept_minor(before), before.fulfilment) == (
         clawed_back_minor(after),
         not_kept_minor(after),
@@ -105,18 +105,17 @@ def is_funding_unchanged(before: Payment, after: Payment) -> bool:
 
 
 def unfunded_escrows(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
-    """Return the escrows whose evidence is void, because refunds, disputes and reversals took their funding.
+    """Return the escrows whose evidence is void, because refunds, disputes and reversals removed their funding.
 
-    A payment for an escrow stands behind it with the whole amount. Credits that were bought are taken first where no
-    escrow has them, and then from the escrows, the one that was funded last first. Where nothing is left of the
-    payment, it has paid for none of them, also where its credits came back and went on to another. What a payer has
-    in money is one purse: what it could give back no escrow has had, and what is owed instead is that of the escrows
-    which it funded last.
+    A payment for an escrow funds it with the whole amount. Of bought credits, those outside of escrows are lost first,
+    and then those of the escrow funded last. If nothing is left of the payment, it has funded none of them, even if its
+    credits were returned and funded another escrow. A payer's balance in money is treated as one pool: a returned
+    amount that it covers affects no escrow, and a resulting debt affects the escrows funded last.
 
     Args:
-        payment: where the payment stands. A dispute counts from its opening until it is won.
-        funded: which escrows the credits that it bought, or the balance, went to, with how many did not come back: that
-            which it was made for, and then the one that was funded last first.
+        payment: the state of the payment. A dispute counts from its opening until it is won.
+        funded: the escrows funded by its credits or the balance, with the amounts not returned: the one that it was
+            made for, and then the one funded last first.
     """
     purpose = payment.terms.purpose
     lacks = payment.fulfilment is Fulfilment.DONE and remaining_minor(payment) < purpose.goods_minor
@@ -131,14 +130,14 @@ def unfunded_escrows(payment: Payment, funded: Sequence[tuple[str, int]]) -> lis
 
 
 def unfunded_escrows_of_bill(bill: Bill, funded: Sequence[tuple[str, int]]) -> list[str]:
-    """Return the escrows whose evidence is void, because a subscription's bill was not paid or its money went back.
+    """Return the escrows whose evidence is void, because a subscription's bill was not paid or its payment returned.
 
-    What is left of the money pays for the credits first, and it does not matter which payments it is of. Where nothing
-    is left, all escrows are recalled that had any of the credits.
+    The remaining money pays for the credits first, whichever payments it is of. If nothing is left, all escrows with
+    any of the credits are affected.
 
     Args:
-        bill: where the bill stands.
-        funded: which escrows its credits went to, as in `unfunded_escrows`.
+        bill: the state of the bill.
+        funded: the escrows funded by its credits, as in `unfunded_escrows`.
     """
     if not bill.credits_minor or not (bill.gone_minor or bill.given_up_minor):
         return []
@@ -161,7 +160,7 @@ def _last_funded(funded: Sequence[tuple[str, int]], left: int) -> list[str]:
 
 
 def _owed_minor(payment: Payment) -> int:
-    """Return what the payer came to owe, but for what came back since."""
+    """Return the payer's resulting debt, less later returns."""
     refunds = sum(refund.debt_minor for refund in payment.refunds if refund.counts)
     disputes = sum(dispute.debt_minor for dispute in payment.disputes if dispute.counts)
     return payment.reversal_debt_minor + refunds + disputes

@@ -1,16 +1,16 @@
-"""What organizations may have in common, as it is kept: a kind and a digest that only this deployment can make."""
+"""Traits that organizations may share, stored as a kind and a keyed digest."""
 
 import hmac
 from enum import StrEnum
 
-#: A method of payment is written as its kind and what the provider knows it by: `card:…`.
+#: Separates the kind of a payment method from the provider's id of it: `card:…`.
 _SEPARATOR = ":"
 
 
 class TraitKind(StrEnum):
-    """The traits that relate organizations; `probe` marks traffic of the platform itself.
+    """Traits that relate organizations; `probe` marks the platform's own traffic.
 
-    A referrer is kept with itself as well as with those whom it referred, so that all of them share it.
+    A referrer has its own trait, too, so that it shares it with all organizations that it referred.
     """
 
     CARD = "card"
@@ -23,23 +23,23 @@ class TraitKind(StrEnum):
 
 
 def method(kind: TraitKind, known_by: str) -> str:
-    """Write a method of payment as a snapshot names it."""
+    """Format a payment method as in a snapshot."""
     return f"{kind.value}{_SEPARATOR}{known_by}"
 
 
 def trait_of(method: str) -> tuple[TraitKind, str]:
-    """Read a method of payment as a snapshot names it."""
+    """Parse a payment method of a snapshot."""
     kind, _, known_by = method.partition(_SEPARATOR)
     return TraitKind(kind), known_by
 
 
 def digest(key: bytes, kind: TraitKind, value: str) -> str:
-    """Return the stored form of a trait: HMAC-SHA-256 of its kind and its value, without spaces and case.
+    """Return the stored form of a trait: HMAC-SHA-256 of kind and value, ignoring spaces and case.
 
     Args:
-        key: the deployment's; without it a digest does not reveal the card or tax id.
-        kind: what it is.
-        value: what the provider, the authority or this deployment knows it by.
+        key: the deployment's key, without which a digest does not reveal the card or tax id.
+        kind: of the trait.
+        value: the id by the provider, the authority or this deployment.
     """
     plain = "".join(value.split()).casefold()
     return hmac.digest(key, f"{kind.value}\n{plain}".encode(), "sha256").hex()

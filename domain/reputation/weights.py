@@ -1,23 +1,23 @@
-"""The weight of a fact: by the value at stake and the commission paid, the rater's trust, and its earlier evidence."""
+"""Weight of a fact: by value and commission, the trust in the rater, and the rater's earlier evidence."""
 
 from dataclasses import dataclass
 from datetime import date
 
 from domain.reputation.evidence import ONE_E6, PROVEN_E6, RATE_E4, faded
 
-#: The most that one fact counts for, however much was at stake: two units.
+#: The maximum weight of a fact: two units.
 MOST_E6 = 2 * ONE_E6
-#: The most that one counterparty of full standing counts for in one dimension: three units.
+#: The maximum evidence of a fully trusted counterparty in a dimension: three units.
 COUNTERPARTY_E6 = PROVEN_E6
 
 
 @dataclass(frozen=True, slots=True)
 class Stakes:
-    """The marketplace's scale, in minor units of the currency that values are compared in.
+    """Scale of weights, in minor units of the currency of comparison.
 
     Attributes:
-        typical_minor: the value of a typical contract, which counts one unit.
-        unit_commission_minor: the commission that one unit of evidence costs at least.
+        typical_minor: the value of a typical contract, which weighs one unit.
+        unit_commission_minor: the minimum commission for a unit of evidence.
     """
 
     typical_minor: int = 50_00
@@ -30,10 +30,10 @@ class Stakes:
 
 @dataclass(frozen=True, slots=True)
 class GivenEvidence:
-    """The evidence that one counterparty has given an agent in one dimension, as of a date: a row.
+    """Evidence from one counterparty about an agent in a dimension, as of a date: a row.
 
-    Related organizations are one counterparty. What it gave in good evidence fades as the evidence does; what it gave
-    in bad evidence does not, because bad evidence may be held.
+    Related organizations are one counterparty. The good total decays as evidence does; the bad total does not, because
+    bad evidence may be held.
     """
 
     good_e6: int
@@ -42,13 +42,13 @@ class GivenEvidence:
 
 
 def weight_e6(value_minor: int, commission_minor: int | None, rater_e6: int, stakes: Stakes) -> int:
-    """Return the weight of a fact, in millionths of a unit: 0 for what cost no commission in money.
+    """Return the weight of a fact, in millionths of a unit: 0 without commission in money.
 
     Args:
-        value_minor: what was at stake, without credits that were given away.
-        commission_minor: the commission paid in money. For money that went back, what it would have paid. None where
-            there is none to pay and the value alone counts, as of payments.
-        rater_e6: the trust in whoever caused the fact, as a share; `ONE_E6` for what the product saw itself.
+        value_minor: the value at stake, without granted credits.
+        commission_minor: the commission paid in money, or for refunded money the one that it would have paid. None if
+            only the value counts, as for payments.
+        rater_e6: the trust in the rater, in millionths; `ONE_E6` for facts that the product observed.
         stakes: the scale.
     """
     staked = MOST_E6 * value_minor // (value_minor + stakes.typical_minor)
@@ -60,16 +60,16 @@ def weight_e6(value_minor: int, commission_minor: int | None, rater_e6: int, sta
 def saturated(
     given: GivenEvidence, good_e6: int, bad_e6: int, day: date, rater_e6: int, rate_e4: int = RATE_E4
 ) -> tuple[int, int, GivenEvidence]:
-    """Return how much of one counterparty's evidence counts, and its new total.
+    """Return the counted part of a counterparty's evidence, and its new total.
 
-    Each unit counts by the part that is left of `COUNTERPARTY_E6` times the counterparty's standing, so that the sum
-    never passes that, however many there are. Good and bad evidence are bounded each for itself.
+    Each unit counts by the unused part of `COUNTERPARTY_E6` times the counterparty's trust, which the sum never
+    exceeds. Good and bad evidence are bounded separately.
 
     Args:
-        given: what the counterparty has given before.
-        good_e6: good evidence, with that standing in its weight (`weight_e6`).
-        bad_e6: bad evidence, with that standing in its weight.
-        day: when it came in; evidence from before `given.since` counts as of that date.
+        given: the counterparty's earlier total.
+        good_e6: good evidence, weighed by that trust (`weight_e6`).
+        bad_e6: bad evidence, weighed likewise.
+        day: the date of the evidence; before `given.since` that date counts.
         rater_e6: the trust in the counterparty, as a share.
         rate_e4: what a night leaves.
     """
@@ -83,20 +83,20 @@ def saturated(
 def saturated_reports(
     given: GivenEvidence, praised: GivenEvidence, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4
 ) -> tuple[int, int, GivenEvidence, GivenEvidence]:
-    """Return how much of what an operator reports counts, the new total, and the operator's own praise.
+    """Return the counted part of an operator's report, the new total, and the operator's own total of praise.
 
-    All operators together are one counterparty, because whoever has a key of theirs can issue others. There is no money
-    behind reports, and they may be a stream: the reports of one operator have one bound, good and bad, and fade alike,
-    so that many of them keep the share of good ones. The praise of others takes no room from what an operator reports
-    as bad. Otherwise whoever praises a friend would hide what others complain of later.
+    All operators together are one counterparty, because an operator can issue keys to others. Reports have no money
+    behind them and may be frequent: the reports of one operator have one bound, good and bad, and decay alike, so that
+    many of them keep the share of good ones. Praise by others does not use up the bound for complaints of this
+    operator.
 
     Args:
-        given: what all operators have reported before.
-        praised: the good evidence that this operator's praise takes of its own bound, whatever others have praised.
+        given: the total of all operators.
+        praised: this operator's total of praise against its own bound.
         good_e6: good evidence.
-        bad_e6: bad evidence; both together are one unit at most.
-        day: when it came in; reports from before a total's `since` count as of that date.
-        rate_e4: what a night leaves.
+        bad_e6: bad evidence; both together are at most one unit.
+        day: the date of the report; before a total's `since` that date counts.
+        rate_e4: the share left after a night.
     """
     before, own = _faded(given, day, rate_e4), _faded(praised, day, rate_e4)
     good = _left(good_e6, before.good_e6 + before.bad_e6, COUNTERPARTY_E6)

@@ -1,4 +1,4 @@
-"""Access to secrets: what an opening answers. Pure."""
+"""Access to secrets: verbs, outcomes and refusals. Pure."""
 
 from enum import StrEnum
 
@@ -8,19 +8,19 @@ from domain.common.errors import DomainError, NotFound
 
 
 class AccessVerb(StrEnum):
-    """What a secret is opened for."""
+    """Purpose of opening a secret."""
 
-    #: A request is made with it; its caller does not see it.
+    #: Send a request with the value, which the caller does not see.
     USE = "use"
-    #: Its caller sees it.
+    #: Return the value to the caller.
     READ = "read"
-    #: The platform's own: a rotation, and a check that it opens. They need no grant.
+    #: The platform's own verbs, without a grant: a rotation, and a check that the value opens.
     ROTATE = "rotate"
     CHECK = "check"
 
 
 class AccessOutcome(StrEnum):
-    """What came of a request to open a secret; each has its entry in the access log."""
+    """Outcome of a request to open a secret; each has an entry in the access log."""
 
     OPENED = "opened"
     NOT_FOUND = "not_found"
@@ -35,30 +35,30 @@ class AccessOutcome(StrEnum):
 
 
 def refusal(outcome: AccessOutcome) -> DomainError:
-    """Return the refusal that an outcome other than `opened` is."""
+    """Return the error for an outcome other than `opened`."""
     match outcome:
         case AccessOutcome.NOT_FOUND:
             return NotFound("There is no such secret.")
         case AccessOutcome.NO_VERSION:
             return refusals.SecretNoVersion("The secret has no such version that can be opened.")
         case AccessOutcome.HOST:
-            return refusals.SecretHost("The host is not on the list of the grant and of the secret.")
+            return refusals.SecretHost("The host is not allowed by both the grant and the secret.")
         case AccessOutcome.METHOD:
-            return refusals.SecretMethod("The method is not on the list of the grant.")
+            return refusals.SecretMethod("The grant does not allow this method.")
         case AccessOutcome.PLACE:
             return refusals.SecretPlace(
-                "The grant does not let the value stand in this part of a request. Its places name the parts."
+                "The grant does not allow the value in this part of the request. Its places list the allowed parts."
             )
         case AccessOutcome.HEADER:
             return refusals.SecretHeader(
-                "The request has a header that neither every use may set nor the grant names in its headers."
+                "The request has a header that the grant does not allow. Its headers list the allowed ones."
             )
         case AccessOutcome.USES:
             return refusals.SecretUsesExhausted(
-                "The grant has no use left today. Days are UTC; an owner or an admin can grant more."
+                "The daily limit of uses of the grant is reached. Days are UTC; an owner or an admin can grant more."
             )
         case AccessOutcome.OPERATOR:
             return OperatorIssued.refusing("use or read secrets")
     return refusals.SecretNotGranted(
-        "No grant in force lets you do this with a secret at this path. An owner or an admin can grant it."
+        "No active grant allows this for a secret at this path. An owner or an admin can grant it."
     )

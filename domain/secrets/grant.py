@@ -1,4 +1,4 @@
-"""Grants: who may use or read secrets, where, and how often. Pure."""
+"""Grants of the use or reading of secrets, with their limits. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from domain.secrets.secret_use.request import check_header
 
 MAX_PATHS, MAX_HOSTS = 20, 20
 MAX_USES_PER_DAY = 1_000_000
-#: How long a grant lasts at most, and how many in force an organization has.
+#: Maximum lifetime of a grant, and maximum number of active grants of an organization.
 MAX_GRANT_LIFETIME = timedelta(days=366)
 MAX_GRANTS = 1_000
-#: The answers that are charged unless a grant says otherwise, and how many statuses one names.
+#: Response statuses charged by default, and the maximum number of statuses in a grant.
 CHARGED, MAX_STATUSES = ("2xx",), 20
 _STATUSES = re.compile(r"[2-5](?:xx|[0-9]{2})")
 _BELOW = "/*"
 
 
 class HttpMethod(StrEnum):
-    """A method of HTTP that a use may have."""
+    """HTTP method that a grant can allow."""
 
     GET = "GET"
     HEAD = "HEAD"
@@ -36,7 +36,7 @@ class HttpMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGrant:
-    """A grant as requested, to one principal or one agent; see `models.secrets.grant.SecretGrant`."""
+    """Requested grant to one principal or one agent; see `models.secrets.grant.SecretGrant`."""
 
     principal: str | None
     agent_id: str | None
@@ -54,10 +54,10 @@ class NewGrant:
 
 
 def check_pattern(pattern: str) -> str:
-    """Return the path of a secret, or `prefix/*` for all below a prefix, as it is.
+    """Return a valid pattern: the path of a secret, or `prefix/*` for all below a prefix.
 
     Raises:
-        Invalid: it is neither.
+        Invalid: the pattern is neither.
     """
     prefix = pattern.removesuffix(_BELOW)
     # A root alone is no path of a secret, and a prefix like any other.
@@ -66,12 +66,10 @@ def check_pattern(pattern: str) -> str:
 
 
 def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
-    """Return a grant with its hosts as they are compared.
+    """Return a valid grant with normalised hosts.
 
     Raises:
-        Invalid: it is for nobody or for two, names a wrong path or host, lacks where `use` may go, grants an agent to
-            read, has a wrong place, header or status, a price without a use or a meter without a price, or ends too
-            late or not in the future; it names the field.
+        Invalid: names the field: grantee, path, host, method, verb, place, header, status, price, meter or end.
     """
     if (grant.principal is None) == (grant.agent_id is None):
         raise _wrong("Send either principal or agent_id.", "principal")
@@ -79,17 +77,17 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         check_pattern(pattern)
     uses = AccessVerb.USE in grant.verbs
     if uses and not (grant.hosts and grant.methods):
-        raise _wrong("Name the hosts and methods that use may send requests to.", "hosts")
+        raise _wrong("Name the hosts and methods that the use is granted for.", "hosts")
     if AccessVerb.READ in grant.verbs and grant.agent_id is not None and not agents_read:
-        raise _wrong("Agents use secrets and do not read them. Grant use.", "verbs")
+        raise _wrong("Agents cannot read secrets. Grant use.", "verbs")
     if (grant.price_minor is not None or grant.meter is not None) and not uses:
-        raise _wrong("Only use has a price.", "price")
+        raise _wrong("Only use can have a price.", "price")
     if grant.meter is not None and grant.price_minor is None:
-        raise _wrong("Send price with meter: it is held for each use until the answer says what it costs.", "price")
+        raise _wrong("Send price with meter: it is held for each use until the response reports the usage.", "price")
     for name in grant.headers:
         check_header(name.lower(), "")
     if not all(map(_STATUSES.fullmatch, grant.charged_statuses)):
-        raise _wrong("A status is one such as 404, or all of a class, such as 2xx.", "charged_statuses")
+        raise _wrong("A status must be a code such as 404, or a class such as 2xx.", "charged_statuses")
     if not now < grant.ends_at <= now + MAX_GRANT_LIFETIME:
         raise _wrong(f"ends_at must be in the future, at most {MAX_GRANT_LIFETIME.days} days from now.", "ends_at")
     return NewGrant(
@@ -110,12 +108,12 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
 
 
 def is_charged(status: int, statuses: Sequence[str]) -> bool:
-    """Return whether an answer is one that a grant charges for: its status or its class is named."""
+    """Return whether a grant charges a response: its status or its class is listed."""
     return str(status) in statuses or f"{status // 100}xx" in statuses
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:
-    """Return whether a path is one of those that a grant names, as `secret_path_in` decides it."""
+    """Return whether a path matches a pattern of a grant, as `secret_path_in` does in SQL."""
     return any(
         path == pattern or (pattern.endswith(_BELOW) and path.startswith(pattern.removesuffix("*")))
         for pattern in patterns

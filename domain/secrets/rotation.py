@@ -1,9 +1,9 @@
-"""Rotation of a secret: when its value is replaced, and step by step how. Pure.
+"""Rotation of secrets: the schedule, and the steps of replacing a value. Pure.
 
-A value is made and kept as a pending version, set at the target, tested and promoted. The version before it stays
-usable for a grace, and is then revoked. Every step carries the number of the version that it is about, so a step that
-is repeated does nothing new. A step that fails is rolled back: the target is put back first, and only then is the
-pending version destroyed, so the target works with a kept value at every moment. The next try makes a new value.
+A new value is stored as a pending version, set at the target, tested and promoted. The previous version stays usable
+for a grace period, and is then revoked. Every step names the number of its version, so that a repetition has no effect.
+A failed step is rolled back: first the target gets the current value again, and only then is the pending version
+destroyed, so that the target always works with a stored value. The next attempt creates a new value.
 """
 
 from collections.abc import Mapping
@@ -16,22 +16,22 @@ from domain.common.agenda import Wait
 from domain.common.errors import Conflict, Invalid, RotationUnderWay
 from domain.common.text import as_markdown
 
-#: The longest detail of a failure that is kept, in characters.
+#: Maximum length of a stored failure detail, in characters.
 MAX_DETAIL = 500
-#: The least time between two rotations.
+#: Minimum time between two rotations.
 MIN_INTERVAL = timedelta(hours=1)
-#: When a failed rotation is tried again: the first pause, which doubles, and the longest.
+#: Pauses before a failed rotation is retried: the first one, which doubles, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
-#: When it is tried again to put the target back.
+#: Pause before a failed rollback is retried.
 ROLL_BACK_RETRY = timedelta(minutes=15)
-#: How many steps of one organization wait for their targets at once, in a process.
+#: Maximum number of concurrent steps of an organization at targets, in a process.
 MAX_CONCURRENT_STEPS = 3
-#: The time limit of one attempt of a step: until then a request of it may be on its way.
+#: Time limit of an attempt of a step, during which its request may be in flight.
 ATTEMPT_TIMEOUT = timedelta(minutes=2)
 
 
 class RotatorName(StrEnum):
-    """What replaces the value at the target."""
+    """Rotator, which replaces the value at the target."""
 
     BURSAR = "bursar"
     POSTGRES = "postgres"
@@ -40,7 +40,7 @@ class RotatorName(StrEnum):
 
 
 class RotationStatus(StrEnum):
-    """Where a rotation stands: what was done last."""
+    """State of a rotation: its last completed step."""
 
     IDLE = "idle"
     WAITING = "waiting"
@@ -51,12 +51,12 @@ class RotationStatus(StrEnum):
     FAILED = "failed"
 
 
-#: The status in which there is a pending version.
+#: States with a pending version.
 UNDER_WAY = frozenset({RotationStatus.CREATED, RotationStatus.APPLIED, RotationStatus.TESTED, RotationStatus.FAILED})
 
 
 class RotationAction(StrEnum):
-    """What is due."""
+    """Step that is due."""
 
     ASK = "ask"
     CREATE = "create"
@@ -68,30 +68,30 @@ class RotationAction(StrEnum):
     REPORT = "report"
 
 
-#: The steps that call the target.
+#: Steps that call the target.
 _CALLING = frozenset({RotationAction.APPLY, RotationAction.TEST, RotationAction.REVOKE, RotationAction.ROLL_BACK})
 
 
 class RotationFailed(Conflict):
-    """The target refused a step, and would refuse it again."""
+    """The target refused a step permanently."""
 
     code = "secret.rotation_failed"
 
 
 class TargetRefused(RotationFailed):
-    """The target refused a step. It is asked again within the time of the step: a new value may need a moment."""
+    """The target refused a step. It is retried within the step's time limit: a new value may take a moment to work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationPlan:
-    """How a secret is rotated.
+    """Schedule and target of a rotation.
 
     Attributes:
-        rotator: what replaces the value at the target.
-        every: the time between two rotations.
-        grace: for how long the version before stays usable.
-        deadline: how late a rotation may be before it counts as overdue.
-        target: what the rotator needs to know.
+        rotator: the rotator.
+        every: the interval of rotations.
+        grace: the grace period, in which the previous version stays usable.
+        deadline: the delay after which a rotation counts as overdue.
+        target: parameters of the rotator.
     """
 
     rotator: RotatorName
@@ -112,29 +112,31 @@ class RotationPlan:
         )
 
     def __post_init__(self) -> None:
-        """Refuse a schedule that would not let a rotation end before the next one."""
+        """Refuse a schedule in which rotations could overlap."""
         if self.every < MIN_INTERVAL:
             raise Invalid("A secret can be replaced every hour at most.", extra={"field": "rotation"})
         if self.grace >= self.every:
-            raise Invalid("The grace must be shorter than the time between two rotations.", extra={"field": "rotation"})
+            raise Invalid(
+                "The grace period must be shorter than the interval of rotations.", extra={"field": "rotation"}
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """The whole state.
+    """State of a rotation.
 
     Attributes:
-        status: what was done last.
-        number: of the version that is made or was promoted last; 0 before the first.
-        replaced: the number of the version that it replaces.
-        since: when the value was replaced last, or the schedule began.
-        next_at: idle: when the next rotation begins; promoted: when the grace ends; failed: when it is tried again to
-            put the target back.
-        grace: of this rotation; None is the plan's.
-        asked: whether somebody has asked for the next rotation to begin at once.
-        failures: how many tries have failed since the last success.
-        detail: why the last try has failed.
-        reported: whether it was reported as overdue.
+        status: the last completed step.
+        number: of the pending or last promoted version; 0 before the first.
+        replaced: the number of the replaced version.
+        since: the last replacement, or the start of the schedule.
+        next_at: idle: the start of the next rotation; promoted: the end of the grace period; failed: the next attempt
+            to roll back.
+        grace: the grace period of this rotation; None for the plan's.
+        asked: whether an immediate rotation was requested.
+        failures: failed attempts since the last success.
+        detail: the reason of the last failure.
+        reported: whether an overdue alert was raised.
     """
 
     plan: RotationPlan
@@ -159,15 +161,15 @@ class Rotation:
 
 
 def scheduled(plan: RotationPlan, now: datetime) -> Rotation:
-    """Begin the schedule of a secret that had none."""
+    """Return the initial state of a schedule."""
     return Rotation(plan=plan, since=now, next_at=now + plan.every)
 
 
 def planned(held: Rotation, plan: RotationPlan) -> Rotation:
-    """Go on by another plan.
+    """Replace the plan.
 
     Raises:
-        RotationUnderWay: the other plan's rotator could not end what this one has begun.
+        RotationUnderWay: the new plan's rotator could not finish the rotation under way.
     """
     _check(held, RotationStatus.IDLE, RotationStatus.WAITING)
     after = replace(held, plan=plan, status=RotationStatus.IDLE, reported=False)
@@ -175,7 +177,7 @@ def planned(held: Rotation, plan: RotationPlan) -> Rotation:
 
 
 def agenda(held: Rotation, now: datetime) -> RotationAction | Wait:
-    """Return what is done next, or until when nothing is due."""
+    """Return the due step, or the time until which nothing is due."""
     if not held.reported and now >= held.overdue_at:
         return RotationAction.REPORT
     step = _STEPS.get(held.status)
@@ -184,8 +186,8 @@ def agenda(held: Rotation, now: datetime) -> RotationAction | Wait:
     if held.status is not RotationStatus.WAITING and (held.asked or now >= held.next_at):
         return _due(held)
     if held.status is RotationStatus.WAITING:
-        # Nothing else happens by itself; a wait has an end all the same, and reads the books then.
-        return Wait(until=max(held.overdue_at, now + timedelta(days=1)), why="a person has to send the new value")
+        # Nothing else happens automatically; the wait still ends, to read the books again.
+        return Wait(until=max(held.overdue_at, now + timedelta(days=1)), why="a person must send the new value")
     until = held.next_at if held.reported else min(held.next_at, held.overdue_at)
     return Wait(until=until, why=_WHY[held.status])
 
@@ -197,13 +199,13 @@ _STEPS = {
 }
 _WHY = {
     RotationStatus.IDLE: "the next rotation is due",
-    RotationStatus.PROMOTED: "the grace of the version before ends",
-    RotationStatus.FAILED: "put the target back again",
+    RotationStatus.PROMOTED: "the grace period of the previous version ends",
+    RotationStatus.FAILED: "roll back the target again",
 }
 
 
 def waits_for_target(held: Rotation, step: RotationAction) -> bool:
-    """Return whether a step waits for a host that the organization chose."""
+    """Return whether a step calls a host that the organization chose."""
     return step in _CALLING and held.plan.rotator in {RotatorName.HTTP, RotatorName.POSTGRES}
 
 
@@ -219,19 +221,19 @@ def _due(held: Rotation) -> RotationAction:
 
 
 def awaiting_value(held: Rotation) -> Rotation:
-    """Wait for a person, who sets the value at the target and sends it."""
+    """Wait for a person to set a value at the target and send it."""
     _check(held, RotationStatus.IDLE)
     return replace(held, status=RotationStatus.WAITING, asked=False)
 
 
 def created(held: Rotation, *, number: int, replaced: int) -> Rotation:
-    """Have a pending version with the new value."""
+    """Record the pending version."""
     _check(held, RotationStatus.IDLE)
     return replace(held, status=RotationStatus.CREATED, number=number, replaced=replaced, asked=False)
 
 
 def supplied(held: Rotation, *, number: int, replaced: int, grace: timedelta | None) -> Rotation:
-    """Have a pending version with the value that a person has set at the target already."""
+    """Record a pending version whose value a person has set at the target."""
     _check(held, RotationStatus.WAITING, RotationStatus.IDLE)
     if held.plan.rotator is not RotatorName.MANUAL:
         raise Invalid(
@@ -244,19 +246,19 @@ def supplied(held: Rotation, *, number: int, replaced: int, grace: timedelta | N
 
 
 def applied(held: Rotation) -> Rotation:
-    """Have the new value set at the target."""
+    """Record that the new value is set at the target."""
     _check(held, RotationStatus.CREATED)
     return replace(held, status=RotationStatus.APPLIED)
 
 
 def tested(held: Rotation) -> Rotation:
-    """Have seen the new value work."""
+    """Record that the new value works."""
     _check(held, RotationStatus.APPLIED)
     return replace(held, status=RotationStatus.TESTED)
 
 
 def promoted(held: Rotation, now: datetime) -> Rotation:
-    """Make the pending version the current one; the one before stays usable for the grace."""
+    """Promote the pending version; the previous one stays usable for the grace period."""
     _check(held, RotationStatus.TESTED)
     grace = held.plan.grace if held.grace is None else held.grace
     return replace(
@@ -272,16 +274,16 @@ def promoted(held: Rotation, now: datetime) -> Rotation:
 
 
 def revoked(held: Rotation) -> Rotation:
-    """Have ended the version before; the next rotation is awaited."""
+    """Record the revocation of the previous version; the next rotation is scheduled."""
     _check(held, RotationStatus.PROMOTED)
     return replace(held, status=RotationStatus.IDLE, next_at=held.due_at, failures=0, detail=None)
 
 
 def failed(held: Rotation, detail: str, over_at: datetime) -> Rotation:
-    """Give up a step: what was begun is put back, and what has nothing to put back is tried again after a pause.
+    """Fail a step: roll back, or retry after a pause if there is nothing to roll back.
 
-    A pending version that cannot be put back is kept, because the target may work with nothing else. The last attempt
-    of the step is over at `over_at`: nothing is put back before, because a late request of the step would undo it.
+    A pending version that cannot be rolled back is kept, because the target may work with no other value. The last
+    attempt of the step is over at `over_at`: the rollback starts later, because a late request could undo it.
     """
     after = replace(held, failures=held.failures + 1, detail=detail[:MAX_DETAIL], asked=False)
     if held.status in _STEPS:
@@ -291,34 +293,35 @@ def failed(held: Rotation, detail: str, over_at: datetime) -> Rotation:
 
 
 def stopped(held: Rotation, why: str, now: datetime) -> Rotation:
-    """Give up the value that is on its way, because its owner orders it; the target is put back.
+    """Abort the rotation on the owner's request, and roll back the target.
 
     Raises:
-        RotationUnderWay: no value is on its way, or a person has set it at the target, where nobody would put it back.
+        RotationUnderWay: no rotation is under way, or a person has set the value at the target, which is not rolled
+            back.
     """
     if held.status in _STEPS and held.plan.rotator is RotatorName.MANUAL:
         raise RotationUnderWay(
-            "A person has set the value at the target already, so it comes into use. Then send another one.",
+            "A person has set the value at the target already, so it will come into use. Send another one afterwards.",
             extra={"state": held.status.value},
         )
     if held.status not in _STEPS:
         raise RotationUnderWay(
-            f"The rotation is {held.status.value}, and no value is on its way.", extra={"state": held.status.value}
+            f"The rotation is {held.status.value}, and no new value is being set.", extra={"state": held.status.value}
         )
     return failed(held, why, now + ATTEMPT_TIMEOUT)
 
 
 def rolled_back(held: Rotation, now: datetime) -> Rotation:
-    """Have put the target back and destroyed the pending version; a new value is made after a pause."""
+    """Record the rollback and the destruction of the pending version; a new value follows after a pause."""
     _check(held, RotationStatus.FAILED)
     return replace(held, status=RotationStatus.IDLE, next_at=now + _pause(held), asked=False)
 
 
 def given_up(held: Rotation, now: datetime) -> Rotation:
-    """End now what cannot be put back or revoked: a person has done it, and the caller destroys the version.
+    """End a failed rollback or revocation that a person has completed; the caller destroys the version.
 
     Raises:
-        RotationUnderWay: nothing has failed, or a request of the step that failed may still be on its way.
+        RotationUnderWay: nothing has failed, or a request of the failed step may be in flight.
     """
     if held.status is RotationStatus.FAILED and now < held.next_at <= now + ATTEMPT_TIMEOUT:
         raise RotationUnderWay(
@@ -333,13 +336,13 @@ def given_up(held: Rotation, now: datetime) -> Rotation:
 
 
 def ended_early(held: Rotation, number: int, now: datetime) -> Rotation | None:
-    """End the grace of the version before, because its owner destroys it; it is revoked now, and destroyed then.
+    """End the grace period of the previous version, because its owner destroys it: it is revoked first.
 
     Returns:
-        None where the rotation does not need the version.
+        None if the rotation does not need the version.
 
     Raises:
-        RotationUnderWay: the target may work with nothing but the version, or it is needed to revoke the one before.
+        RotationUnderWay: the target may work with this version only, or it is needed to revoke the previous one.
     """
     if number not in {held.number, held.replaced} or held.status not in UNDER_WAY | {RotationStatus.PROMOTED}:
         return None
@@ -348,30 +351,30 @@ def ended_early(held: Rotation, number: int, now: datetime) -> Rotation | None:
     why = (
         f"Version {number} is needed to revoke version {held.replaced}. Destroy that one first, and try again."
         if held.status is RotationStatus.PROMOTED
-        else f"The rotation is {held.status.value}, and the target may work with nothing but version {number}. Wait "
-        "until it is over, and try again."
+        else f"The rotation is {held.status.value}, and the target may work with no other value than version {number}. "
+        "Wait until it is over, and try again."
     )
     raise RotationUnderWay(why, extra={"state": held.status.value})
 
 
 def stored_by_hand(held: Rotation, now: datetime) -> Rotation | None:
-    """Count a value that a person has stored as the rotation; None where the rotator sets values at the target."""
+    """Count a value stored by a person as a rotation; None if the rotator sets values itself."""
     if held.plan.rotator is not RotatorName.MANUAL or held.status not in {RotationStatus.IDLE, RotationStatus.WAITING}:
         return None
     return replace(scheduled(held.plan, now), number=held.number, replaced=held.replaced)
 
 
 def reported(held: Rotation) -> Rotation:
-    """Have raised the alert that it is overdue."""
+    """Record the overdue alert."""
     return replace(held, reported=True)
 
 
 def due_now(held: Rotation, *, grace: timedelta | None) -> Rotation:
-    """Begin the next rotation at once; a grace that still runs is over.
+    """Start the next rotation at once; a running grace period ends.
 
     Raises:
-        RotationUnderWay: a value is on its way.
-        Invalid: a person has to send the new value.
+        RotationUnderWay: a rotation is under way.
+        Invalid: a person must send the new value.
     """
     if held.plan.rotator is RotatorName.MANUAL:
         raise Invalid(
@@ -395,13 +398,13 @@ def _check(held: Rotation, *statuses: RotationStatus) -> None:
 
 
 def wakes_at(held: Rotation, now: datetime) -> datetime:
-    """Return when a run has something to do next."""
+    """Return the time of a run's next step."""
     item = agenda(held, now)
     return item.until if isinstance(item, Wait) else now
 
 
 def details(path: str, held: Rotation) -> str:
-    """Render the state for operators; values are in no message of the run."""
+    """Render the state for operators, without values."""
     lines = [f"**{held.status.value}** · {as_markdown(path)} by {held.plan.rotator.value}", ""]
     lines.append(f"- due by the schedule at {held.due_at:%Y-%m-%d %H:%M} UTC, every {held.plan.every}")
     if held.number:
@@ -411,7 +414,7 @@ def details(path: str, held: Rotation) -> str:
     if held.failures:
         lines.append(f"- **failed** {held.failures} times in a row: {as_markdown(held.detail or '')}")
     if held.status is RotationStatus.FAILED or (held.failures and held.status is RotationStatus.PROMOTED):
-        lines.append("- update of operators: `give_up` ends it, once a person has put the target right")
+        lines.append("- update of operators: `give_up` ends it, once a person has fixed the target")
     elif held.status in {RotationStatus.IDLE, RotationStatus.PROMOTED}:
-        lines.append("- update of operators: `rotate` begins the next rotation at once")
+        lines.append("- update of operators: `rotate` starts the next rotation at once")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Which rotator fits which secret, and where it may go. Pure."""
+"""Validation of rotation plans: rotator, kind and hosts. Pure."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,9 +9,9 @@ from domain.secrets.rotation import RotationPlan, RotatorName
 from domain.secrets.secret import SecretKind, check_host, check_path
 from domain.secrets.secret_use.request import read_request
 
-#: The document that ends the rotation of a secret.
+#: Document that turns the rotation off.
 OFF: Mapping[str, Any] = {"rotator": "off"}
-#: The placeholders that stand for values.
+#: Placeholders of values.
 NEW, CURRENT = "{{new}}", "{{current}}"
 _KINDS = {RotatorName.BURSAR: SecretKind.API_KEY, RotatorName.POSTGRES: SecretKind.LOGIN}
 
@@ -20,7 +20,7 @@ def check_plan(plan: RotationPlan, kind: SecretKind, hosts: Collection[str]) -> 
     """Refuse a plan that does not fit its secret.
 
     Raises:
-        Invalid: the kind is wrong, a host is none of the secret's, or a request would not do what its step says.
+        Invalid: the kind is wrong, a host is not the secret's, or a request does not match its step.
     """
     if plan.rotator in _KINDS and kind is not _KINDS[plan.rotator]:
         raise _wrong(
@@ -41,22 +41,22 @@ def _check_postgres(target: Mapping[str, Any], hosts: Collection[str]) -> None:
         raise _wrong("The rotator postgres needs two different roles, which alternate.")
     check_host(host_of(target))
     if hosts and host_of(target) not in hosts:
-        raise _wrong(f"{host_of(target)} is none of the secret's hosts. Add it to hosts.")
+        raise _wrong(f"{host_of(target)} is not one of the secret's hosts. Add it to hosts.")
 
 
 def host_of(target: Mapping[str, Any]) -> str:
-    """Return the host of a database as secrets name it, with its port."""
+    """Return the host of a database with its port, in the form of a secret's hosts."""
     return f"{target['host'].lower()}:{target['port']}".removesuffix(":443")
 
 
 def _check_step(name: str, step: Mapping[str, Any], hosts: Collection[str]) -> None:
     if NEW in step["url"] or CURRENT in step["url"]:
         raise _wrong(f"{name}: a value never stands in an address. Place it in a header or in the body.")
-    # Whether plain HTTP to this machine is allowed is judged when the request is made.
+    # The request itself checks whether plain HTTP to this machine is allowed.
     headers = step.get("headers") or {}
     request = read_request(step["method"], step["url"], headers, None, local=True)
     if request.host not in hosts:
-        raise _wrong(f"{name}: {request.host} is none of the secret's hosts. Add it to hosts.")
+        raise _wrong(f"{name}: {request.host} is not one of the secret's hosts. Add it to hosts.")
     if name in {"apply", "test"} and NEW not in json.dumps([headers, step.get("body")]):
         raise _wrong(f"{name}: {NEW} stands neither in a header nor in the body.")
 

@@ -1,4 +1,4 @@
-"""Secrets: their paths, kinds and versions. Pure."""
+"""Paths, kinds and versions of secrets. Pure."""
 
 import re
 from enum import StrEnum
@@ -6,11 +6,11 @@ from enum import StrEnum
 from domain.common.errors import Invalid
 
 PAYMENTS = "payments/"
-#: The words that end the address of an operation; a path that had one could not be told from it.
+#: Last segments of the operations' URLs, which no path may contain.
 RESERVED = frozenset({"use", "open", "rotate", "access", "versions", "grants"})
 MAX_PATH = 200
 MAX_BYTES = 64 * 1024
-#: How many versions of a secret are kept that are not destroyed, and how many secrets an organization has.
+#: Maximum numbers of undestroyed versions of a secret, and of an organization's secrets.
 MAX_VERSIONS, MAX_SECRETS = 100, 1_000
 
 _ROOTS = frozenset({"payments", "api_keys", "access_credentials"})
@@ -21,9 +21,9 @@ _HOST = re.compile(
 
 
 class SecretKind(StrEnum):
-    """What a value is."""
+    """Kind of a value."""
 
-    #: What names an instrument or a wallet, and is no secret itself; below `payments/`, and only there.
+    #: Id of a payment instrument or a wallet, not secret itself; below `payments/`, and only there.
     REFERENCE = "reference"
     API_KEY = "api_key"
     PASSWORD = "password"
@@ -33,22 +33,22 @@ class SecretKind(StrEnum):
 
 
 class VersionStatus(StrEnum):
-    """Whether a version can be opened."""
+    """Status of a version."""
 
-    #: Made by a rotation, and not in use yet.
+    #: Created by a rotation, not in use yet.
     PENDING = "pending"
     CURRENT = "current"
-    #: Replaced, and usable until a time.
+    #: Replaced, usable until a time.
     PREVIOUS = "previous"
     RETIRED = "retired"
     DESTROYED = "destroyed"
 
 
 def check_path(path: str) -> str:
-    """Return a path as it is, or refuse it.
+    """Return a valid path.
 
     Raises:
-        Invalid: it is not below a root, too long, or has a segment that is empty, `..`, reserved or has other signs.
+        Invalid: it is not below a root, too long, or has an empty, reserved or malformed segment.
     """
     segments = path.split("/")
     if segments[0] not in _ROOTS or len(segments) == 1:
@@ -64,23 +64,23 @@ def check_path(path: str) -> str:
 
 
 def check_kind(path: str, kind: SecretKind) -> None:
-    """Refuse a kind that does not belong at a path.
+    """Refuse a kind that does not fit the path.
 
     Raises:
         Invalid: a reference elsewhere, or something else below `payments/`.
     """
     if (kind is SecretKind.REFERENCE) != path.startswith(PAYMENTS):
         raise Invalid(
-            "Below payments/ stand references, kind reference, and references stand there only.",
+            "Secrets below payments/ must be of the kind reference, and references must be below payments/.",
             extra={"field": "kind"},
         )
 
 
 def check_host(host: str) -> str:
-    """Return a host as it is compared: lower case, with a port where it is not 443.
+    """Normalise a host: lower case, with a port unless it is 443.
 
     Raises:
-        Invalid: it is not a name or an address of IPv4, or is a pattern.
+        Invalid: it is not a name or an IPv4 address, or is a pattern.
     """
     name = host.lower().removesuffix(":443")
     if len(name) > 255 or _HOST.fullmatch(name) is None or int(name.partition(":")[2] or 1) > 65_535:

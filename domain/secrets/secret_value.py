@@ -1,4 +1,4 @@
-"""What may be the value of a secret, and what never is. Pure; `providers.secrets.wallets` finds keys of wallets."""
+"""Forbidden values of secrets. Pure; `providers.secrets.wallets` finds keys of wallets."""
 
 import json
 import re
@@ -8,12 +8,12 @@ from domain.privacy import card_numbers
 from domain.secrets.secret import PAYMENTS, SecretKind
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-#: A raw key of 32 or 64 bytes. An address of TON has its workchain and a colon before as many digits.
+#: A raw key of 32 or 64 bytes. TON addresses have a workchain and a colon before such digits.
 _HEX = re.compile(r"(?<![0-9A-Za-z:])(?:0x)?(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})(?![0-9A-Za-z])")
 
 
 def refused(what: str) -> Invalid:
-    """Return the refusal of a value that looks like something, with the way to do it."""
+    """Return the refusal of a value that looks like a card number or private key."""
     return SecretRefused(
         f"The value looks like {what}, and nothing of it was stored. Leave it with the provider or in the wallet, and "
         "store its reference here: the id of the payment method, or the address of the wallet.",
@@ -22,7 +22,7 @@ def refused(what: str) -> Invalid:
 
 
 def check_value(path: str, kind: SecretKind, value: str) -> None:
-    """Refuse what is never a value at a path; what only a vendor's library can tell is not looked for.
+    """Refuse a value that is forbidden at a path, except for checks that need a vendor's library.
 
     Raises:
         SecretRefused: it holds a card number or, below `payments/`, a private key.

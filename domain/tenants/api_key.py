@@ -1,4 +1,4 @@
-"""What a platform sets for API keys."""
+"""Platform settings of API keys."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from domain.billing.plan import Plans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRules:
-    """The most keys of an organization, and plans that limit seats."""
+    """Maximum number of keys of an organization, and plans that limit seats."""
 
     quota: int | None
     plans: Plans | None

@@ -1,28 +1,28 @@
-"""Limits of changes of contacts, because each change sends mails to the addresses that it replaces. Pure."""
+"""Rate limits of changes of contacts, which send mails to the replaced addresses. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.common.errors import OrganizationContactsExhausted
 
-#: The maximum number of mails about changed contacts by one principal within a day, and to one address.
+#: Maximum number of mails about changed contacts in a day, by one principal and to one address.
 CHANGES_A_DAY = 10
-#: The maximum number by all principals of an organization.
+#: Maximum number by all principals of an organization.
 ORGANIZATION_CHANGES_A_DAY = 30
 DAY = timedelta(days=1)
 
 
 def check_change(queued: Sequence[datetime], *, most: int, what: str, now: datetime) -> None:
-    """Check the limit of changes of contacts within a day; each is mailed to addresses that are not verified.
+    """Check the daily limit of changes of contacts; each is mailed to unverified addresses.
 
     Args:
-        queued: when mails about changes were queued.
+        queued: the times of queued mails about changes.
         most: the maximum within a day.
         what: the contacts, for the message.
         now: the time.
 
     Raises:
-        RateLimited: `organization.contacts_exhausted`; says when they can be changed again.
+        RateLimited: `organization.contacts_exhausted`, with the time of the next possible change.
     """
     recent = sorted(each for each in queued if each > now - DAY)
     if len(recent) >= most:

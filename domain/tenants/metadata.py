@@ -1,4 +1,4 @@
-"""The `external_id` and metadata that clients set on objects: their rules, and how they are changed.
+"""Rules and changes of the `external_id` and metadata that clients set on objects.
 
 The rules of metadata are Stripe's (docs.stripe.com/api/metadata): up to 50 keys of up to 40 characters without square
 brackets, values of up to 500 characters, and an empty value removes a key. Invisible characters are refused in keys and
@@ -22,14 +22,14 @@ _CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 
 
 class PreconditionMissing(DomainError):
-    """A change was sent without If-Match, the version that it was made for."""
+    """A change was sent without If-Match, the expected version."""
 
     code = "precondition.missing"
     status = 428
 
 
 class PreconditionFailed(DomainError):
-    """The object has changed since it was read; `etag` is the present one."""
+    """The object has changed since it was read; `etag` is the present version."""
 
     code = "precondition.failed"
     status = 412
@@ -37,7 +37,7 @@ class PreconditionFailed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class OwnMetadata:
-    """The external id and metadata of an object, or of a filter."""
+    """External id and metadata of an object, or of a filter."""
 
     external_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -52,15 +52,15 @@ NO_METADATA = OwnMetadata()
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """The versions of an object that a change was made for; None for any."""
+    """Expected versions of a change; None for any."""
 
     versions: frozenset[int] | None = None
 
     def judge(self, version: int | None) -> None:
-        """Check the version of an object before a change; None for an object that does not exist.
+        """Check the version of an object before a change; None if it does not exist.
 
         Raises:
-            PreconditionFailed: the change was made for another version; it names the present one, if there is one.
+            PreconditionFailed: another version was expected; it has the present one, if any.
         """
         if version is None:
             raise PreconditionFailed("The object does not exist yet. Leave If-Match out to create it.")

@@ -1,4 +1,4 @@
-"""The states of an organization: active, suspended for a while, or closed once it has nothing left."""
+"""States of an organization: active, suspended temporarily, or closed permanently."""
 
 from enum import StrEnum
 
@@ -7,12 +7,12 @@ from domain.common.errors import DomainError
 
 
 class OrganizationStatus(StrEnum):
-    """Whether something new can be started with an organization.
+    """Status of an organization, which determines whether new work can start.
 
     Attributes:
-        ACTIVE: everything can be started.
-        SUSPENDED: nothing new can be started until an operator resumes it; running work continues.
-        CLOSED: nothing can be started, for good, and its keys are revoked.
+        ACTIVE: new work can start.
+        SUSPENDED: no new work until an operator resumes it; running work continues.
+        CLOSED: permanently no new work; keys are revoked.
     """
 
     ACTIVE = "active"
@@ -21,25 +21,25 @@ class OrganizationStatus(StrEnum):
 
 
 class TimedExits(StrEnum):
-    """Whether deadlines that would pay a suspended organization take effect.
+    """Effect of deadlines that would pay a suspended organization.
 
     Attributes:
-        CONTINUE: they take effect as agreed.
-        PAUSE: they wait, for as long as a setting allows.
+        CONTINUE: timed releases happen as agreed.
+        PAUSE: timed releases wait, up to the limit of a setting.
     """
 
     CONTINUE = "continue"
     PAUSE = "pause"
 
 
-#: The error of each status if something new is started.
+#: Error of each status for new work.
 STOPPED_ERRORS = (refusals.OrganizationSuspended, refusals.OrganizationClosed)
 
 
 def stopped_error(status: OrganizationStatus, org_id: str | None = None) -> DomainError | None:
-    """Return the error if something new is started with an organization; None while it is active.
+    """Return the error for new work with an organization; None if it is active.
 
-    It may be the other party, so the error names the organization if it is known.
+    The error names the organization if known, because it may be the other party.
     """
     named = {} if org_id is None else {"organization_id": org_id}
     who = "The organization" if org_id is None else f"The organization {org_id}"

@@ -1,7 +1,7 @@
-"""Sessions and the links that open them: how long they last, their restrictions, where a link leads. Pure.
+"""Sessions and the links that open them: lifetimes, limits and targets. Pure.
 
-A session stands in for the key that it was opened with, or is opened by a link that an operator, an owner or an admin
-made for somebody. Its token acts wherever a key does, and ends by itself.
+A session is opened with a key, or by a link that an operator, an owner or an admin created for another person. Its
+token is accepted in place of a key, and expires automatically.
 """
 
 import re
@@ -13,31 +13,31 @@ from urllib.parse import urlsplit
 from domain.common.access import PLATFORM_ROLES, Role
 from domain.common.errors import DomainError, Invalid, InvitationExhausted, Unauthenticated
 
-#: How long a session lasts without being used, and at most; the platform's roles reach across organizations.
+#: Idle and maximum lifetime of a session, shorter for platform roles, which see all organizations.
 IDLE, PLATFORM_IDLE = timedelta(hours=12), timedelta(minutes=30)
 LONGEST, PLATFORM_LONGEST = timedelta(days=7), timedelta(hours=12)
-#: How many sessions one key has; one more ends the one that was used least lately.
+#: Maximum number of sessions of a key; another one ends the least recently used.
 MAX_SESSIONS = 50
-#: How long a link is good: when nothing is said, and at most.
+#: Default and maximum lifetime of a link.
 LINK_PERIOD, LONGEST_LINK = timedelta(minutes=15), timedelta(hours=24)
-#: How long an invitation is valid, and a link that was mailed to sign in.
+#: Lifetime of an invitation, and of a mailed sign-in link.
 INVITATION_PERIOD, SIGN_IN_PERIOD = timedelta(days=7), timedelta(minutes=15)
-#: How many links are mailed to a person within `SIGN_IN_PERIOD`, and within a day while the invitation is not accepted.
+#: Maximum number of links mailed to a person within `SIGN_IN_PERIOD`, and in a day before the invitation is accepted.
 SIGN_INS, INVITATIONS = 3, 5
-#: How many links are mailed to all people of an organization within a day: their addresses are not verified.
+#: Maximum number of links mailed to all people of an organization in a day, because their addresses are not verified.
 LINKS_A_DAY = 200
 DAY = timedelta(days=1)
-#: How long the answer to who wants to sign in by mail takes: longer than the work, which not every address makes.
+#: Constant response time of a sign-in by mail, which must not reveal whether the address is known.
 SIGN_IN_RESPONSE_TIME = timedelta(milliseconds=500)
 
-#: Where a link may lead to, and where it does when nothing is said.
+#: Allowed and default targets of a link.
 CONSOLE = "/console"
 _PATH = re.compile(r"/console(?:/[A-Za-z0-9_.~-]+)*/?(?:\?[A-Za-z0-9_.~=&:,+%-]*)?")
 MAX_PATH = 500
 
 
 class SessionEnded(Unauthenticated):
-    """The session was ended, was not used for too long, is too old, or its key has ended."""
+    """The session was ended or has expired, or its key has ended."""
 
     code = "session.ended"
 
@@ -46,7 +46,7 @@ class SessionEnded(Unauthenticated):
 
 
 class LinkGone(DomainError):
-    """The link was used, has expired or was revoked; the field `reason` says which."""
+    """The link was used, has expired or was revoked; the reason is in `reason`."""
 
     code = "session.link_gone"
     status = 410
@@ -65,14 +65,14 @@ _GONE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLifetime:
-    """Until when a session lasts at most, and how long without being used."""
+    """End of a session, and its idle timeout."""
 
     expires_at: datetime
     idle: timedelta
 
 
 def session_lifetime(role: Role, *, now: datetime, key_expires_at: datetime | None) -> SessionLifetime:
-    """Return how long a session of a role lasts that is opened now; never longer than the key behind it."""
+    """Return the lifetime of a session of a role opened now, limited by its key's expiry."""
     is_platform = role in PLATFORM_ROLES
     longest = now + (PLATFORM_LONGEST if is_platform else LONGEST)
     return SessionLifetime(
@@ -82,19 +82,19 @@ def session_lifetime(role: Role, *, now: datetime, key_expires_at: datetime | No
 
 
 def idle_at(span: SessionLifetime, last_used_at: datetime) -> datetime:
-    """Return when a session ends unless it is used before."""
+    """Return the end of a session without further use."""
     return min(span.expires_at, last_used_at + span.idle)
 
 
 def is_over(span: SessionLifetime, *, last_used_at: datetime, ended_at: datetime | None, now: datetime) -> bool:
-    """Return whether a session has ended by now, by time or by a request."""
+    """Return whether a session has expired or was ended."""
     return ended_at is not None or now >= idle_at(span, last_used_at)
 
 
 def link_problem(
     *, expires_at: datetime, used_at: datetime | None, ended_at: datetime | None, now: datetime
 ) -> LinkGone | None:
-    """Return why a link opens nothing any more; None while it does."""
+    """Return the reason why a link cannot be used; None if it can."""
     for reason, is_so in (("used", used_at is not None), ("ended", ended_at is not None)):
         if is_so:
             return LinkGone(reason)
@@ -102,15 +102,15 @@ def link_problem(
 
 
 def check_invitation(to_person: Sequence[datetime], to_all: Sequence[datetime], *, now: datetime) -> None:
-    """Check the limits of invitations within a day, because their addresses are not verified.
+    """Check the daily limits of invitations, because their addresses are not verified.
 
     Args:
-        to_person: when links were mailed to the person.
-        to_all: when links were mailed to the people of the organization.
+        to_person: the times of links mailed to the person.
+        to_all: the times of links mailed to the people of the organization.
         now: the time.
 
     Raises:
-        RateLimited: `invitation.exhausted`; says when the next one can be sent.
+        RateLimited: `invitation.exhausted`, with the time of the next possible one.
     """
     for sent, most, whom in ((to_person, INVITATIONS, "this address"), (to_all, LINKS_A_DAY, "your organization")):
         if len(sent) >= most:
@@ -123,10 +123,10 @@ def check_invitation(to_person: Sequence[datetime], to_all: Sequence[datetime], 
 
 
 def checked_path(path: str) -> str:
-    """Return where in the console a link leads.
+    """Return a valid console path of a link.
 
     Raises:
-        Invalid: it is no path of the console, or one that a browser would read as another.
+        Invalid: it is not a path of the console, or a browser would interpret it differently.
     """
     plain = path.partition("?")[0]
     if len(path) > MAX_PATH or _PATH.fullmatch(path) is None or {".", ".."} & set(plain.split("/")):
@@ -135,7 +135,7 @@ def checked_path(path: str) -> str:
 
 
 def origin_of(url: str) -> str | None:
-    """Return the origin of an address of the web, as a browser writes it; None for what is no such address."""
+    """Return the origin of a URL, as browsers write it; None if it is not an http(s) URL."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -149,7 +149,7 @@ def origin_of(url: str) -> str | None:
 
 
 def checked_return_url(url: str, origins: tuple[str, ...]) -> str:
-    """Return the checked return URL of the console.
+    """Return a valid return URL of the console.
 
     Raises:
         Invalid: its origin is not a configured one; a link could otherwise redirect people anywhere.
@@ -189,7 +189,7 @@ _SYSTEMS = (
 
 
 def browser_of(user_agent: str | None) -> str:
-    """Say in short words which browser a session was opened in: `Firefox on Linux`. Nothing else of it is kept."""
+    """Describe the browser of a session briefly: `Firefox on Linux`. Nothing else of the header is stored."""
     text = user_agent or ""
     browser = next((name for name, mark in _BROWSERS if mark in text), "Another client")
     system = next((name for name, mark in _SYSTEMS if mark in text), None)

@@ -1,4 +1,4 @@
-"""The schema as it stands, until the first release writes it down."""
+"""Baseline schema."""
 
 from typing import Any
 

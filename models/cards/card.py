@@ -10,13 +10,13 @@ from models.common.base import Base
 
 
 class Card(Base):
-    """A virtual card of an agent, or of one purchase of it. It has no number: only its issuer has that.
+    """Virtual card of an agent, or of one purchase order. Its number is stored at the issuer only.
 
     Attributes:
-        order_id: the purchase that it is for; null for a card of the agent.
+        order_id: the purchase order of the card; null for a card of the agent.
         per_authorization_minor, per_month_minor: limits in minor units of `currency`, at the issuer as well.
         categories: the merchants' categories that the issuer allows; empty allows all.
-        status: `pending` until the issuer has made it.
+        status: `pending` until the issuer has created it.
         ref: the issuer's id.
     """
 

@@ -12,14 +12,14 @@ from models.common.base import Base
 
 
 class CardAuthorization(Base):
-    """What a merchant has asked for. Amounts are in minor units of `currency`, the card's.
+    """Authorization by a merchant. Amounts are in minor units of `currency`, the card's.
 
     Attributes:
-        ref: the issuer's id of the authorization; of a capture or refund without one, that of the transaction.
+        ref: the issuer's id of the authorization; for a capture or refund without one, of the transaction.
         status: `none` for a capture or refund without an authorization.
-        amount_minor: what it holds at the issuer, captures included.
+        amount_minor: the authorized amount at the issuer, captures included.
         merchant: `{"name", "category", "country", "city"}`.
-        requests: the answers, in their order: `{"amount_minor", "approved", "reason", "spend_id", "at"}`.
+        requests: the decisions in order: `{"amount_minor", "approved", "reason", "spend_id", "at"}`.
     """
 
     __tablename__ = "card_authorizations"
@@ -41,13 +41,13 @@ class CardAuthorization(Base):
 
 
 class CardSpend(Base):
-    """A spend of credits for a card: the hold of an approved request, or what was forced.
+    """Spend of credits for a card: the hold of an approved request, or a forced charge.
 
     Attributes:
-        amount_minor: in minor units of the card's currency, as are what was captured and refunded of it. It is lowered
-            to what was captured if the held credits do not pay the rest any more.
-        credits: what the ledger took for the whole amount, in minor units.
-        captured_credits: what the ledger has captured of them.
+        amount_minor: in minor units of the card's currency, like the captured and refunded amounts. It is lowered to
+            the captured amount if the held credits no longer pay the rest.
+        credits: the credits held for the whole amount, in minor units.
+        captured_credits: the captured part of them.
     """
 
     __tablename__ = "card_spends"

@@ -11,12 +11,12 @@ from models.common.base import Base
 
 
 class CardTransaction(Base):
-    """Money that a merchant has taken or given back, once for each `ref`, the issuer's id.
+    """Capture or refund by a merchant, once for each `ref`, the issuer's id.
 
     Attributes:
-        beyond_minor: of a capture, what was beyond the authorization; of a refund, what no capture was left for.
-        is_booked: whether what it did to the platform's balance at the issuer is in the books.
-        returned_minor: what a won dispute has given back.
+        beyond_minor: of a capture, the amount beyond the authorization; of a refund, the unmatched amount.
+        is_booked: whether its movement of the platform's balance at the issuer is in the books.
+        returned_minor: the amount refunded after a won dispute.
     """
 
     __tablename__ = "card_transactions"

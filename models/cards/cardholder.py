@@ -1,4 +1,4 @@
-"""Organizations as holders of cards. `services/cards/card.py` writes them, with the platform's role."""
+"""Cardholders. `services/cards/card.py` writes them, with the platform's role."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from models.common.base import Base
 
 
 class Cardholder(Base):
-    """An organization at the issuer of its cards; `ref` is the issuer's id. Immutable."""
+    """Organization as a cardholder at the issuer; `ref` is the issuer's id. Immutable."""
 
     __tablename__ = "cardholders"
 

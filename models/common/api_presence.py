@@ -1,4 +1,4 @@
-"""When the API was there last, and when it was away."""
+"""Last heartbeat of the API, and its latest outage."""
 
 from datetime import datetime, timedelta
 
@@ -9,15 +9,15 @@ from models.common.base import Base
 
 
 class ApiPresence(Base):
-    """One row for all web processes. Each of them writes it every few seconds, with the platform's role.
+    """A single row, written by every web process every few seconds, with the platform's role.
 
     Attributes:
         id: always 1.
-        seen_at: when a process wrote last, by the clock of the database.
-        away_from: the beginning of the latest time in which no process wrote; null if there was none.
+        seen_at: the last write of any process, by the clock of the database.
+        away_from: the start of the latest outage; null without one.
         away_until: its end.
-        owed: what the times before it had not given back when it began; null for nothing.
-        owed_from: the beginning of the first of those; null if nothing was owed.
+        owed: the time still owed from earlier outages when it began; null for none.
+        owed_from: the start of the first of those; null if nothing was owed.
     """
 
     __tablename__ = "api_presence"

@@ -1,4 +1,4 @@
-"""Acts of operators that another operator has to approve."""
+"""Approvals of operators' actions by another operator."""
 
 from datetime import datetime
 from typing import Any
@@ -11,18 +11,18 @@ from models.common.base import Base
 
 
 class Approval(Base):
-    """What one operator asked for and another one decides. Written by the platform's role, decided and used once.
+    """A request of an operator that another one decides. Written by the platform's role, decided and used once.
 
     Attributes:
-        action: what is to be done, to which `subject`.
-        content: what exactly, for people; `digest` is its SHA-256.
-        requested_key: the API key that asked.
+        action: the requested action on `subject`.
+        content: its parameters, for display; `digest` is their SHA-256.
+        requested_key: the API key of the request.
         used_by: the command that it was used for.
     """
 
     __tablename__ = "approvals"
     __table_args__ = (
-        # One that is open or was not used at a time.
+        # At most one open or unused approval at a time.
         Index(
             "uq_approvals_open",
             "action",

@@ -1,4 +1,4 @@
-"""Idempotency keys of clients and the first answer to each."""
+"""Idempotency keys of clients, with the first response to each."""
 
 from datetime import datetime
 
@@ -9,11 +9,10 @@ from models.common.base import Base
 
 
 class IdempotencyKey(Base):
-    """One key that a client chose, in the scope of its organization, or of `platform`.
+    """An idempotency key of a client, in the scope of its organization, or of `platform`.
 
     Written by the functions of `repositories/sql/common/idempotency.sql`: claimed as `running` with a lease before the
-    act, `done` with the answer after it. A row goes when the act was refused for a reason that can pass, and when it is
-    older than 30 days.
+    action, `done` with the response after it. Rows are deleted after a temporary refusal, and after 30 days.
     """
 
     __tablename__ = "idempotency_keys"
@@ -33,5 +32,5 @@ class IdempotencyKey(Base):
     content_type: Mapped[str | None]
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
-    #: Of what the answer shows, where that has one.
+    #: Version of the object in the response, if it has one.
     version: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,4 +1,4 @@
-"""JSON columns that hold secrets of providers; what others write into JSON stays as they wrote it."""
+"""JSON columns with sealed client secrets of providers."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Seals(Protocol):
-    """Seals the client secrets of a document, and opens them; an engine's dialect has it as `sealer`."""
+    """Seals and opens the client secrets of a document; set as `sealer` on an engine's dialect."""
 
     def sealed(self, value: Any) -> Any:
         """Return the document with its secrets sealed."""
@@ -18,9 +18,9 @@ class Seals(Protocol):
 
 
 class SealedJSONB(TypeDecorator[Any]):
-    """JSON whose client secrets are sealed in the table, and open in the process, where its engine has a sealer.
+    """JSON whose client secrets are sealed in the table and opened on read, if its engine has a sealer.
 
-    No other column opens what is sealed: whoever can read a backup would have it opened by sending it as their own.
+    Other JSON columns are never opened: an attacker could copy a sealed secret from a backup into their own data.
     """
 
     impl = JSONB

@@ -1,4 +1,4 @@
-"""Agents and how they are listed."""
+"""Agents and their listings."""
 
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,14 @@ from models.common.base import Base
 
 
 class Agent(Base):
-    """One agent of an organization. Written by that organization; every tenant sees the public ones.
+    """Agent of an organization. Written by that organization; every tenant sees public agents.
 
-    The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
-    agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
-    `{"review_period": {"most": 259200}}`, as `domain.escrow.contract.Bounds` names them; empty where it lists none.
-    `accepts_granted` says whether credits that nobody paid for may fund its escrows.
-    `category` is one of the platform's, by which leaderboards are asked for.
-    `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
-    `version` counts the changes, by a trigger. `retired_at` is set once: from then on nothing new begins with it.
+    The price of a listing is in minor units of its currency; null for free agents, and if each contract agrees on a
+    price. `terms` are the bounds of terms that the agent accepts automatically, by term: `{"review_period": {"most":
+    259200}}`, as `domain.escrow.contract.Bounds` names them. With `accepts_granted` granted credits may fund its
+    escrows. `category` is one of the platform's, for leaderboards. `department_id` and `project_id` are charged for its
+    spending; only owners and admins set them. `version` counts the changes, by a trigger. `retired_at` is set once: no
+    new work begins after it.
     """
 
     __tablename__ = "agents"

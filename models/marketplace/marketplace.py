@@ -13,11 +13,11 @@ _LISTED = text("status = 'listed'")
 
 
 class MarketplaceOffer(Base):
-    """The offer of one agent. Written by the platform's role; every tenant sees listed offers.
+    """Offer of an agent. Written by the platform's role; every tenant sees listed offers.
 
     Attributes:
-        price_minor: in minor units of `currency`; both are null for a free agent and for one that is priced by usage.
-        usage_prices: for an agent priced by usage, the price of one unit of each meter, in minor units of credits.
+        price_minor: in minor units of `currency`; both are null for a free or usage-priced agent.
+        usage_prices: of a usage-priced agent, the unit price of each meter, in minor units of credits.
         included_uses: the number of uses that a one-time price includes; null for any number.
         creator_bps: the creator's share of a sale in basis points; null unless an operator has set one.
         category: a copy of the agent's category, kept up to date.
@@ -65,29 +65,29 @@ class MarketplaceOffer(Base):
 
 
 class MarketplacePurchase(Base):
-    """One agent that an organization has bought. Written by the platform's role in the transaction of the sale.
+    """Purchase of an agent by an organization. Written by the platform's role in the transaction of the sale.
 
     Attributes:
-        payee_org_id: the organization that sold it.
+        payee_org_id: the seller.
         price_minor: the price paid, in minor units of `currency`; both are null if it was free.
         tax_minor: the part of the price that is tax; the rest is shared.
-        usage_prices: the buyer's price of one unit of each meter, in minor units of credits; null for other models.
+        usage_prices: the buyer's unit price of each meter, in minor units of credits; null for other models.
         creator_bps: the creator's share of this sale in basis points.
         creator_minor, commission_minor: the creator's and the platform's share of the price.
-        granted_minor: the part of the creator's share that was paid with granted credits, for which nobody paid money.
+        granted_minor: the part of the creator's share that was paid with granted credits.
         taken_minor: the part of the price that was refunded or charged back.
         included_uses: the number of uses that a one-time price includes; null for any number.
-        used_minor: the part of the price that was used up when a refund was requested, and is not refunded.
-        used_by: the used part for each refund of the payment, by the refund's id; that of the refund made counts.
+        used_minor: the part of the price that was used when a refund was requested, and is not refunded.
+        used_by: the used part for each refund of the payment, by the refund's id; that of the completed refund counts.
         payment_id: the payment that paid it; null if it was free, or paid with credits by the spend `spend_id`.
         transfer_id: the transfer that shared the price.
         command_id: the idempotency key of the purchase; `refund_command_id` is that of the refund of a purchase that
             was free or paid with credits.
-        anchor_at: the start of the first month, if it is paid by the month; `period` is the number of this month.
+        anchor_at: the start of the first month of a monthly purchase; `period` is the number of this month.
         ends_at: the end of this month.
-        renews_at: when payment of the next month is attempted; null if it is not renewed.
+        renews_at: the next attempt to pay for the next month; null if it is not renewed.
         tries: the number of attempts to renew it.
-        renewed: the next month was bought, and this one is active until it is over.
+        renewed: whether the next month was bought; this one stays active until it is over.
         renewed_from: the purchase of the month before.
     """
 
@@ -171,18 +171,18 @@ class MarketplacePurchase(Base):
 
 
 class MarketplaceAgreedUse(Base):
-    """One use of an agent that is not paid yet: reserved, or reported by a usage event.
+    """Unpaid use of an agent: reserved, or reported by a usage event.
 
-    Written by the platform's role with the reservation or the event. Once it is paid there is a `MarketplaceUse` with
-    the same id; for a reservation, with the captured quantity.
+    Written by the platform's role with the reservation or the event. Its payment writes a `MarketplaceUse` with the
+    same id; for a reservation, with the captured quantity.
 
     Attributes:
         purchase_id: the purchase that entitles the organization to the agent.
-        payee_org_id: the organization that sells it.
+        payee_org_id: the seller.
         meter: the meter; `quantity` units of it cost `unit_minor` each, in minor units of credits.
         creator_bps: the creator's share at that time, in basis points.
         spend_id: the reservation; null for a use reported by an event, whose charge names the use.
-        tries: how often the charge for a reported use was refused.
+        tries: the number of refused charges for a reported use.
     """
 
     __tablename__ = "marketplace_agreed_uses"
@@ -207,15 +207,15 @@ class MarketplaceAgreedUse(Base):
 
 
 class MarketplaceUse(Base):
-    """One use of an agent that is priced by usage. Written by the platform's role in the transaction of its charge.
+    """Use of a usage-priced agent. Written by the platform's role in the transaction of its charge.
 
     Attributes:
         purchase_id: the purchase that entitles the organization to the agent.
-        payee_org_id: the organization that sells it.
+        payee_org_id: the seller.
         meter: the meter; `quantity` units of it cost `unit_minor` each, in minor units of credits.
         price_minor: the total price; `creator_minor` and `commission_minor` are the shares of creator and platform.
         creator_bps: the creator's share at that time, in basis points.
-        granted_minor: the part of the creator's share that was paid with granted credits, for which nobody paid money.
+        granted_minor: the part of the creator's share that was paid with granted credits.
         taken_minor: the part of the price that was refunded or charged back.
         spend_id: the spend that paid the price; `transfer_id` is the transfer that shared it.
     """

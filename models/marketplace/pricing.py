@@ -1,4 +1,4 @@
-"""Rules of prices, what agents say of theirs, and the prices that are kept for clients."""
+"""Pricing rules, pricing terms of agents, and quotes."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from models.common.base import Base
 
 
 class PricingBook(Base):
-    """The one row that counts the changes of all rules. Whoever changes a rule holds it; every price reads it."""
+    """A single row that counts the changes of all rules. Changes of rules lock it; every price reads it."""
 
     __tablename__ = "pricing_book"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
@@ -21,20 +21,20 @@ class PricingBook(Base):
 
 
 class PricingRule(Base):
-    """One rule. Written by the platform's role, under the row of `pricing_book`; never deleted, but ended.
+    """Pricing rule. Written by the platform's role, under the lock of `pricing_book`; ended, never deleted.
 
     Attributes:
-        type: of `domain.marketplace.pricing.rule.RuleType`.
-        priority: rules are judged by ascending priority.
+        type: a `domain.marketplace.pricing.rule.RuleType`.
+        priority: rules are evaluated by ascending priority.
         stacking: `multiply`, `add` or `exclusive`.
-        agent_id: whose prices it changes; null for every agent's.
-        org_id: for which client; null for every client.
-        floor_bps: its own multiplier is never below; null is no bound.
-        ceiling_bps: nor above.
-        terms: what it says, as `domain.marketplace.pricing.stored_terms` writes it.
-        version: counts its changes.
-        book_version: that of `pricing_book` when it was changed last.
-        ended_at: since when it does not hold any more.
+        agent_id: the agent whose prices it changes; null for every agent.
+        org_id: the client; null for every client.
+        floor_bps: the lower bound of its multiplier; null for no bound.
+        ceiling_bps: the upper bound.
+        terms: its terms, as `domain.marketplace.pricing.stored_terms` writes them.
+        version: the number of its changes.
+        book_version: the version of `pricing_book` at its last change.
+        ended_at: the end of its effect.
     """
 
     __tablename__ = "pricing_rules"
@@ -73,12 +73,12 @@ class PricingRule(Base):
 
 
 class PricingAgent(Base):
-    """What an agent's organization says of its prices. Written by that organization.
+    """Pricing terms of an agent. Written by its organization.
 
     Attributes:
-        capacity: how many jobs the agent works on at once; null when it does not say.
-        calls_per_day: how many calls it takes a day; null when it does not say.
-        bears_discounts: whether a discount lowers what the agent gets, and not only the commission.
+        capacity: the number of concurrent jobs that the agent accepts; null if unset.
+        calls_per_day: the number of calls that it accepts a day; null if unset.
+        bears_discounts: whether a discount lowers the agent's share, and not only the commission.
     """
 
     __tablename__ = "pricing_agents"
@@ -97,21 +97,21 @@ class PricingAgent(Base):
 
 
 class PricingQuote(Base):
-    """A price that is kept for a client. Written by the platform's role; using it is its one change.
+    """Price reserved for a client. Written by the platform's role; changed only when it is used.
 
     Attributes:
-        org_id: the client, which alone sees it.
-        payee_org_id: whose agent it is.
-        base_minor: what the listing says, in minor units of `currency`, for all of `quantity`.
-        price_minor: what it costs the client.
-        commission_bps: of the contract that is made with it.
-        commission_from: what gave the commission that a discount is taken from: `usual`, `level` or `operator`.
-        level_version: the level that the agent has, by reputation, as `level_name`; null where there are no levels.
-        facts: what the price was made from, as `domain.marketplace.pricing.facts.PricingFacts` writes it.
+        org_id: the client; no other tenant sees it.
+        payee_org_id: the organization of the agent.
+        base_minor: the listed price of the whole `quantity`, in minor units of `currency`.
+        price_minor: the quoted price.
+        commission_bps: the commission of a contract with this quote.
+        commission_from: the source of the commission before the discount: `usual`, `level` or `operator`.
+        level_version: with `level_name` the level of the agent by reputation; null without levels.
+        facts: the input of the price, a `domain.marketplace.pricing.facts.PricingFacts` as JSON.
         adjustments: the lines of the price.
-        borne_by: who bears the discount, `platform` or `agent`; null without one.
-        book_version: which rules held.
-        contract_id: the contract that was made with it.
+        borne_by: the bearer of the discount, `platform` or `agent`; null without one.
+        book_version: the version of the rules.
+        contract_id: the contract that used it.
     """
 
     __tablename__ = "pricing_quotes"

@@ -1,4 +1,4 @@
-"""Referrals of organizations by other organizations, and the credits that both were granted."""
+"""Referrals of organizations by other organizations, and the granted credits."""
 
 from datetime import datetime
 
@@ -9,15 +9,15 @@ from models.common.base import Base
 
 
 class Referral(Base):
-    """The referral of one organization by another. Created with the organization; the sweep decides it, once.
+    """Referral of an organization by another. Created with the organization, and decided once by the sweep.
 
     Attributes:
         org_id: the referred organization; unique.
         payment_id: its payment that earned the reward.
         referrer_minor, referred_minor: the credits granted to each, in minor units.
-        referrer_lot, referred_lot: the lots of the grants; null for a side that was granted nothing.
-        reason: why nothing was granted, or why the grants were taken back.
-        next_at: when the sweep looks at it next; null once decided, until its payment changes.
+        referrer_lot, referred_lot: the lots of the grants; null without a grant.
+        reason: the reason for a refusal or a clawback.
+        next_at: the next check by the sweep; null once decided, until its payment changes.
     """
 
     __tablename__ = "referrals"

@@ -1,4 +1,4 @@
-"""What organizations have in common."""
+"""Traits that relate organizations."""
 
 from datetime import datetime
 
@@ -13,15 +13,15 @@ _NOW = text("clock_timestamp()")
 
 
 class OrganizationTrait(Base):
-    """Something that an organization has: a method of payment, a tax id, who referred it. The platform's own.
+    """Trait of an organization: a payment method, tax id, referrer or the like. Visible to the platform only.
 
-    Organizations that share one are related, and what passes between related ones counts for nothing. Written where a
-    provider says how somebody pays, and by operators.
+    Organizations that share a trait are related, and evidence between them is excluded. Written when a provider reports
+    a payment method, and by operators.
 
     Attributes:
-        digest: what it is, keyed with `BURSAR_TRAIT_KEY`: `domain.reputation.traits.digest`.
-        ended_at: since when it relates nobody, because operators said so.
-        judged_at: when the night has voided what organizations had said of each other before they shared it.
+        digest: the value, keyed with `BURSAR_TRAIT_KEY`, see `domain.reputation.traits.digest`.
+        ended_at: the time at which operators ended it.
+        judged_at: the time at which the nightly run voided earlier evidence between organizations that share it.
     """
 
     __tablename__ = "organization_traits"

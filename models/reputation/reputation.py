@@ -1,7 +1,7 @@
-"""Reputation of agents and clients: the events, and the scores that are computed from them.
+"""Reputation of agents and clients: events, and the scores computed from them.
 
 Except for feedback and priors, only the functions of `repositories/sql/reputation/reputation.sql` write these tables,
-in the transaction of what happened, with the arithmetic of `domain/reputation`. Shares and evidence are in millionths,
+in the transaction of the event, with the arithmetic of `domain/reputation`. Shares and evidence are in millionths,
 `…_e6`.
 """
 
@@ -19,37 +19,36 @@ from models.common.base import Base
 _KINDS = ", ".join(f"'{kind}'" for kind in FactKind)
 _DIMENSIONS = "'task_success', 'response_time', 'reliability', 'collaboration', 'quality'"
 _ZERO = text("0")
-#: Leaderboards: rows of a board and a band by their rank.
+#: Index columns of leaderboards: rows of a board and a band by rank.
 _BOARD = ("board", "band", "rank_e6", "agent_id")
-#: In the order of the jobs that they have done: agents that can be hired.
+#: Hirable agents with jobs.
 _WITH_JOBS = text("board = 'public' AND succeeded > 0")
 _OF_CATEGORY = text("category IS NOT NULL")
 
 
 class ReputationEventRow(Base):
-    """One fact about an agent, and about its client. Immutable, except that it can be voided, once.
+    """Fact about an agent and its client. Immutable, except that it can be voided once.
 
     Visible to the two organizations and the platform.
 
     Attributes:
-        seq: the order in which the agent's events were applied; its scores are recomputed in this order.
-        counterparty_org_id: the organization on the other side; null for reports by operators.
-        counterparty: the name under which the counterparty's evidence is limited: its own id, or a trait that it shares
-            with others; `operators` for reports.
+        seq: the order of application; scores are recomputed in this order.
+        counterparty_org_id: the client's organization; null for reports by operators.
+        counterparty: the name under which the counterparty's evidence is limited: its id, or a shared trait;
+            `operators` for reports.
         source: `escrow`, `feedback` or `operator`; `key` is the caller's, and unique within the source.
-        subject: the id of the escrow, contract or report that it is about.
-        weight_e6: its weight; 0 if it is excluded, and then `excluded` has the reason: `own`, `related`, `probe` or
-            `unpaid`.
-        rater_e6: the rater's own trust, which is part of the weight.
-        says: an object for each dimension: the evidence before it is bounded for the counterparty (`good_e6`,
-            `bad_e6`), the priors of the day (`newcomer_e6`, `proven_e6`), and what the prior learns of it
-            (`lesson_good_e6`, `lesson_bad_e6`): that of the proven with `is_proven`, otherwise that of newcomers.
-        client_good_e6: what it says of the counterparty as a client, as `client_bad_e6`.
-        is_end: whether a contract ended by it, and well where `is_success`.
-        score_delta_e6: by how much it changed the agent's overall score.
-        day: the date as of which it counts: that of `at`, or of the agent's last night when that was later.
-        seasoned_on: the date from which it counts in `reputation_seasoned`, and so may better an agent's terms: `day`
-            for bad news and what no payer paid for, otherwise once the payer cannot take its money back.
+        subject: the id of the escrow, contract or report.
+        weight_e6: its weight; 0 if excluded, for the reason `excluded`: `own`, `related`, `probe` or `unpaid`.
+        rater_e6: the trust in the rater, a factor of the weight.
+        says: an object for each dimension: the evidence before the counterparty's limit (`good_e6`, `bad_e6`), the
+            priors of the day (`newcomer_e6`, `proven_e6`), and the evidence for the prior (`lesson_good_e6`,
+            `lesson_bad_e6`): of proven agents with `is_proven`, otherwise of newcomers.
+        client_good_e6, client_bad_e6: evidence about the counterparty as a client.
+        is_end: whether it ended a contract; `is_success` is whether successfully.
+        score_delta_e6: the change of the agent's overall score.
+        day: the effective date: of `at`, or of the agent's last night if that is later.
+        seasoned_on: the date from which it counts in `reputation_seasoned`, and so for an agent's terms: `day` for bad
+            or unpaid evidence, otherwise the end of the chargeback window.
     """
 
     __tablename__ = "reputation_events"
@@ -107,22 +106,21 @@ class ReputationEventRow(Base):
 
 
 class ReputationScoreRow(Base):
-    """An agent's evidence (`domain.reputation.evidence.Evidence`) and rank in one dimension.
+    """Evidence (`domain.reputation.evidence.Evidence`) and rank of an agent in a dimension.
 
-    All five rows exist from the agent's first event on. Visible to everybody who sees the agent.
+    All five rows exist from the agent's first event on. Visible to all who see the agent.
 
     Attributes:
-        since: the time as of which `good_e6` and `bad_e6` are given.
-        through: the last date whose nightly update was applied.
-        stars_e6: the mean to show on that date, with a prior of one half.
-        rank_e6: the value to rank it by on that date.
+        since: the date of `good_e6` and `bad_e6`.
+        through: the date of the last nightly update.
+        stars_e6: the mean for display on that date, with a prior of one half.
+        rank_e6: the rank on that date.
         evidence_count: the number of events that counted, without voided ones.
-        evidence_e6: the evidence of these, good and bad, at most one unit for each.
+        evidence_e6: their evidence, good and bad, at most one unit for each.
         latest_on: the date of the latest of them; null before the first.
-        board: who sees the row on leaderboards: `public`, or the organization of an agent that nobody else can
-            hire.
+        board: the leaderboards of the row: `public`, or the organization of a private agent.
         category: the agent's category.
-        band: how much evidence there is and how recent, see `domain.reputation.boards`; null without any.
+        band: amount and age of the evidence, see `domain.reputation.boards`; null without evidence.
     """
 
     __tablename__ = "reputation_scores"
@@ -154,17 +152,17 @@ class ReputationScoreRow(Base):
 
 
 class ReputationAgentRow(Base):
-    """An agent's figures over all dimensions; its lock is taken before the agent's other rows are changed.
+    """Figures of an agent over all dimensions; locked before the agent's other rows are changed.
 
     Attributes:
-        started_on: the date of its first event, from which its rows begin.
-        evidence_e6: what events counted for in the dimension in which each counted most, one unit at most for each.
-        ended, succeeded: contracts that counted, and how many of them ended well.
-        rated: feedback of clients that counted.
+        started_on: the date of its first event.
+        evidence_e6: the evidence of each event in its largest dimension, at most one unit each.
+        ended, succeeded: counted contracts, and successful ones.
+        rated: counted feedback of clients.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
-        stars_e6, rank_e6: the overall score and rank, of the five rows.
-        stale_at: since when the scores contain evidence that has been voided; null if they contain none.
-        night_on: the date of the last nightly update, which found the overall score `night_stars_e6` and its interval
+        stars_e6, rank_e6: the overall score and rank.
+        stale_at: the time since which the scores contain voided evidence; null if they do not.
+        night_on: the date of the last nightly update, with the overall score `night_stars_e6` and its interval
             `night_low_e6` to `night_high_e6`; all null before the first.
         latest_on, board, category, band: as in `ReputationScoreRow`.
     """
@@ -204,10 +202,10 @@ class ReputationAgentRow(Base):
 
 
 class ReputationRecallRow(Base):
-    """An escrow whose payment was refunded or charged back; its events are void until `restored_at`.
+    """Escrow whose payment was refunded or charged back; its events are void until `restored_at`.
 
-    `payment_id` is the invoice of a subscription's bill where its credits funded the escrow.
-    Unless a bank or a chain took the money (`by_bank`), those stay that are mostly bad of the agent.
+    `payment_id` is an invoice if the credits of a subscription's bill funded the escrow. Only a chargeback or chain
+    reorganisation (`by_bank`) voids mostly bad events.
     """
 
     __tablename__ = "reputation_recalls"
@@ -221,18 +219,16 @@ class ReputationRecallRow(Base):
 
 
 class ReputationHistoryRow(Base):
-    """An agent's overall score after a nightly update; a row for each night that changed it, or the day before it.
+    """Overall score of an agent after a nightly update; a row for each night with a change then or the day before.
 
-    Written by the nightly update, immutable, partitioned by the month of `day`. Visible to everybody who sees the
-    agent.
+    Written by the nightly update, immutable, partitioned by the month of `day`. Visible to all who see the agent.
 
     Attributes:
-        stars_e6: the overall score, between `low_e6` and `high_e6` nine times out of ten.
-        moved_e6: by how much it differs from that of the night before; from a newcomer's, in the first.
-        evidence_count: events that counted until then.
-        is_sudden: whether it changed so much that an operator should look
-        (`domain.reputation.score_changes.is_sudden`). dimensions_e6: the scores by dimension, in the order of
-        `domain.reputation.evidence.Dimension`.
+        stars_e6: the overall score; `low_e6` to `high_e6` is its 90 % interval.
+        moved_e6: the change since the previous night, or from a newcomer's score.
+        evidence_count: counted events until then.
+        is_sudden: whether the change is sudden (`domain.reputation.score_changes.is_sudden`).
+        dimensions_e6: the scores by dimension, in the order of `domain.reputation.evidence.Dimension`.
     """
 
     __tablename__ = "reputation_history"
@@ -251,16 +247,16 @@ class ReputationHistoryRow(Base):
 
 
 class ReputationSeasonedRow(Base):
-    """An agent's evidence that is past the window in which payers take money back, up to a day. The platform's own.
+    """Evidence of an agent past the chargeback window, up to a day. Visible to the platform only.
 
-    `reputation_seasoned_at` adds the events that came to count after `through`, so that no reader waits for a night.
-    Events count by what they added to the score when they came in.
+    `reputation_seasoned_at` adds the events that count after `through`, so that readers need not wait for a night.
+    Events count with their original contribution to the score.
 
     Attributes:
         through: the last day whose events are in it.
-        evidence_count: how many events those are; `evidence_e6` as in `ReputationAgentRow`.
+        evidence_count: their number; `evidence_e6` as in `ReputationAgentRow`.
         good_e6, bad_e6, held_e6: evidence by dimension, in the order of `domain.reputation.evidence.Dimension`.
-        since: as of when each of them is; `-infinity` without evidence.
+        since: their dates; `-infinity` without evidence.
     """
 
     __tablename__ = "reputation_seasoned"
@@ -276,13 +272,13 @@ class ReputationSeasonedRow(Base):
 
 
 class ReputationSeasonedClientRow(Base):
-    """A client's evidence past the window in which it can take its money back, up to a day. The platform's own.
+    """Evidence of a client past the chargeback window, up to a day. Visible to the platform only.
 
-    `reputation_seasoned_client_at` adds what came to count after `through`.
+    `reputation_seasoned_client_at` adds the events that count after `through`.
 
     Attributes:
-        through: the last day that is in it.
-        since: as of when the evidence is; `-infinity` without any.
+        through: the last included day.
+        since: its date; `-infinity` without evidence.
     """
 
     __tablename__ = "reputation_seasoned_clients"
@@ -296,13 +292,13 @@ class ReputationSeasonedClientRow(Base):
 
 
 class ReputationPeerRow(Base):
-    """The number of agents at each step of the ranking in a dimension. Rewritten by each nightly update.
+    """Number of agents at each rank step in a dimension. Rewritten by each nightly update.
 
     Attributes:
         category: of the agents; empty for all agents.
         dimension: or `overall`.
-        step: the rank, see `domain.reputation.boards.rank_step`.
-        agents: agents on this step, with evidence; `below` rank on lower ones.
+        step: the rank step, see `domain.reputation.boards.rank_step`.
+        agents: agents with evidence on this step; `below` on lower ones.
         day: the date of the night.
     """
 
@@ -317,9 +313,9 @@ class ReputationPeerRow(Base):
 
 
 class ReputationGivenRow(Base):
-    """The evidence that one counterparty has given an agent in a dimension (`weights.Given`). For the platform only.
+    """Total evidence from a counterparty about an agent in a dimension (`weights.GivenEvidence`). Platform only.
 
-    All operators are one counterparty, `operators`. A row `reporter:{principal}` has what one's own praise takes
+    All operators are one counterparty, `operators`. A row `reporter:{principal}` has an operator's own total of praise
     (`weights.saturated_reports`).
     """
 
@@ -334,12 +330,12 @@ class ReputationGivenRow(Base):
 
 
 class ReputationClientRow(Base):
-    """The trust in an organization as a client, see `domain.reputation.clients`.
+    """Trust in an organization as a client, see `domain.reputation.clients`.
 
     Visible to the organization, and to payees of its contracts.
 
     Attributes:
-        counts: the number of events that counted and were not voided, by `ClientFact`.
+        counts: the number of counted events by `ClientFact`, without voided ones.
     """
 
     __tablename__ = "reputation_clients"
@@ -356,16 +352,16 @@ class ReputationClientRow(Base):
 
 
 class ReputationClientEventRow(Base):
-    """A fact about an organization as a client, other than the outcome of an escrow. Immutable.
+    """Fact about an organization as a client, other than an escrow's outcome. Immutable.
 
     Visible to the organization.
 
     Attributes:
-        seq: from the same sequence as `ReputationEventRow.seq`; the client's trust is recomputed in this order.
+        seq: from the sequence of `ReputationEventRow.seq`; the trust is recomputed in this order.
         kind: a `ClientFact`.
         key: the idempotency key.
         subject: the id of the payment or the escrow.
-        day: the date as of which it counts: that of `at`, or of the client's last night when that was later.
+        day: the effective date: of `at`, or of the client's last night if that is later.
     """
 
     __tablename__ = "reputation_client_events"
@@ -391,12 +387,11 @@ class ReputationClientEventRow(Base):
 
 
 class ReputationPriorRow(Base):
-    """The priors of a day in a dimension, and the marketplace's evidence that they come from. Written by the night.
+    """Priors of a day in a dimension, and the evidence behind them. Written by the nightly run.
 
     Attributes:
-        day: the first day for which they hold; a day without a row has those of the day before it.
-        newcomer_good_e6: the row of newcomers on that day, before what it brings, as `newcomer_bad_e6`; and that of
-            the proven.
+        day: the first day of their validity; a day without a row has those of the day before.
+        newcomer_good_e6, newcomer_bad_e6: evidence of newcomers before that day; the other two of proven agents.
     """
 
     __tablename__ = "reputation_priors"
@@ -412,9 +407,9 @@ class ReputationPriorRow(Base):
 
 
 class ReputationPowerRow(Base):
-    """What is left of evidence after so many nights, in 10⁻¹²: `domain.reputation.evidence.factor_e12`.
+    """Share of evidence left after a number of nights, in 10⁻¹²: `domain.reputation.evidence.factor_e12`.
 
-    Nights without a row leave nothing.
+    More nights than the last row leave nothing.
     """
 
     __tablename__ = "reputation_powers"
@@ -424,12 +419,12 @@ class ReputationPowerRow(Base):
 
 
 class ReputationRateRow(Base):
-    """A rate that held before, with what it left after so many nights, from none on, in 10⁻¹².
+    """Earlier rate: the shares left after 0, 1, … nights, in 10⁻¹².
 
-    Written by the night that changes the rate; immutable.
+    Written by the nightly run that changes the rate; immutable.
 
     Attributes:
-        until: the last date whose night was taken by it.
+        until: the date of its last night.
     """
 
     __tablename__ = "reputation_rates"
@@ -439,16 +434,16 @@ class ReputationRateRow(Base):
 
 
 class ReputationFeedbackRow(Base):
-    """A client's feedback on an agent after a contract. It can be changed once, within a time window.
+    """Feedback of a client on an agent after a contract. It can be changed once, within a time window.
 
-    What an agent's key gave or changed, a person may change once more.
+    A person may change feedback of an agent's key once more.
 
     Visible to the two organizations and the platform.
 
     Attributes:
         ratings: 1 to 5 by dimension.
-        event_id: the event that counts; a change voids the one before.
-        by_agent: whether an agent's key gave it, as it is now.
+        event_id: the counted event; a change voids the previous one.
+        by_agent: whether an agent's key gave or changed it last.
     """
 
     __tablename__ = "reputation_feedback"
@@ -476,10 +471,10 @@ class ReputationFeedbackRow(Base):
 
 
 class ReputationLadderRow(Base):
-    """One version of the reputation levels; the newest version applies. Written by operators, immutable, public.
+    """Version of the reputation levels; the newest version applies. Written by operators, immutable, public.
 
     Attributes:
-        levels: each a `domain.reputation.levels.Level`, in ascending order; an empty list turns levels off.
+        levels: `domain.reputation.levels.Level` objects in ascending order; an empty list turns levels off.
     """
 
     __tablename__ = "reputation_ladders"

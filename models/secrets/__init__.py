@@ -1,1 +1,1 @@
-"""Secrets, grants, their use, their access log and rotation: the tables."""
+"""Tables of secrets, grants, uses, the access log and rotation."""

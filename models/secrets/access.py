@@ -1,4 +1,4 @@
-"""The log of access to secrets, and the seals that chain it."""
+"""Access log of secrets, and the seals that chain it."""
 
 from datetime import datetime
 
@@ -9,15 +9,15 @@ from models.common.base import Base
 
 
 class SecretAccess(Base):
-    """One request for a secret, also one that was refused. Written by `open_secret` alone; rows never change.
+    """Request for a secret, also a refused one. Written by `open_secret` only; immutable.
 
     Attributes:
-        written_in: the transaction that wrote it, by which entries are sealed.
+        written_in: the transaction that wrote it, for the order of sealing.
         verb: `use`, `read`, or the platform's own `rotate` and `check`.
         outcome: a `domain.secrets.access.AccessOutcome`.
-        grant_id: the grant that allowed it, or the last one that did not.
+        grant_id: the grant that allowed it, or the last one checked.
         key_id: the API key of the request; null for the platform's own verbs.
-        reference: what it was for, such as the id of a use.
+        reference: a reference such as the id of a use.
     """
 
     __tablename__ = "secret_access"
@@ -52,11 +52,11 @@ class SecretAccess(Base):
 
 
 class SecretAccessSeal(Base):
-    """The hash of the seal before it and of the entries since that. Written each minute; rows never change.
+    """Hash of the previous seal and the entries since. Written every minute; immutable.
 
     Attributes:
         last_written_in: with `last_number`, the position of the last entry that it covers.
-        entries: how many entries it covers.
+        entries: the number of entries that it covers.
         hash: SHA-256.
     """
 

@@ -1,4 +1,4 @@
-"""Grants: who may use or read which secrets, and how often they did."""
+"""Grants of secrets, and their daily counts of uses."""
 
 from datetime import date, datetime
 
@@ -10,19 +10,19 @@ from models.common.base import Base
 
 
 class SecretGrant(Base):
-    """One grant to a principal or an agent. Written by the platform's role; what was granted never changes.
+    """Grant to a principal or an agent. Written by the platform's role; its terms never change.
 
     Attributes:
         paths: exact paths, and `prefix/*` for all below one.
         verbs: `use`, `read`.
-        hosts: where `use` may send requests: names, with a port where it is not 443.
-        methods: by which HTTP methods.
-        places: where in a request the value may stand, as `domain.secrets.secret_use.placing` names it.
-        headers: which a use may set beside those that every use may.
-        uses_per_day: how often on a UTC day; null is no limit.
-        price_minor: what one use costs, in minor units of credits; with a meter, what is held for it.
-        meter: the provider by whose model prices the answer's usage is charged.
-        charged_statuses: the answers that are charged: `404`, or `2xx` for a class.
+        hosts: hosts of requests of `use`: names, with a port unless it is 443.
+        methods: their HTTP methods.
+        places: places of the value in a request, see `domain.secrets.secret_use.placing`.
+        headers: further headers that a use may set.
+        uses_per_day: the limit of uses on a UTC day; null for no limit.
+        price_minor: the price of a use, in minor units of credits; with a meter, the hold.
+        meter: the provider whose model prices charge the usage in the response.
+        charged_statuses: charged response statuses: `404`, or `2xx` for a class.
     """
 
     __tablename__ = "secret_grants"
@@ -71,7 +71,7 @@ class SecretGrant(Base):
 
 
 class SecretGrantDay(Base):
-    """How often a grant was used on a UTC day. `open_secret` counts, `return_unsent_use` takes one back."""
+    """Number of uses of a grant on a UTC day. `open_secret` increments it, `return_unsent_use` decrements it."""
 
     __tablename__ = "secret_grant_days"
     __table_args__ = (CheckConstraint("uses >= 0", name="uses"), {"postgresql_with": {"fillfactor": "50"}})

@@ -1,4 +1,4 @@
-"""Where the rotation of each secret stands."""
+"""State of rotations."""
 
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from models.common.base import Base
 
 
 class SecretRotation(Base):
-    """The state of one secret's rotation: see `domain.secrets.rotation.Rotation`. Written by the platform's role.
+    """Rotation state of a secret, see `domain.secrets.rotation.Rotation`. Written by the platform's role.
 
     Attributes:
-        grace_seconds: of this rotation; null is the plan's.
-        wake_at: when its run has something to do next; null where the secret is not rotated any more.
+        grace_seconds: of this rotation; null for the plan's.
+        wake_at: the time of its run's next step; null if the secret is not rotated any more.
     """
 
     __tablename__ = "secret_rotations"

@@ -1,4 +1,4 @@
-"""Secrets and their versions. What is sealed is read by the SQL function `open_secret` alone."""
+"""Secrets and their versions. Only the SQL function `open_secret` reads sealed values."""
 
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,15 @@ from models.common.base import Base
 
 
 class Secret(Base):
-    """One path at which values are kept. Written by the platform's role; never deleted.
+    """Secret at a path. Written by the platform's role; never deleted.
 
     Attributes:
         kind: a `domain.secrets.secret.SecretKind`.
-        backend: where its values are: `postgres` or `vault`.
-        hosts: the only hosts that it may be used for; empty leaves that to the grants.
-        rotation: how its value is replaced by schedule; null if it is not.
-        current_version: the version in use; null while there is none.
-        last_number: the number that was given to a version last, also if that version was never made.
+        backend: the store of its values: `postgres` or `vault`.
+        hosts: the only allowed hosts; empty leaves that to the grants.
+        rotation: the rotation plan; null without one.
+        current_version: the version in use; null without one.
+        last_number: the last assigned version number, even if that version was never stored.
     """
 
     __tablename__ = "secrets"
@@ -52,15 +52,15 @@ class Secret(Base):
 
 
 class SecretVersion(Base):
-    """One value of a secret. Written by the platform's role; no role selects `sealed` or `wrapped_key`.
+    """Version of a secret. Written by the platform's role; no role can select `sealed` or `wrapped_key`.
 
     Attributes:
         number: the first is 1; numbers may have gaps.
-        status: a `domain.secrets.secret.VersionStatus`; at most one each is pending, current and previous.
-        sealed: the value under the version's own key; null where another backend keeps it, and once destroyed.
-        wrapped_key: that key, wrapped by the key `key_id` of the key wrapper.
-        usable_until: until when a previous version can still be opened.
-        command_id: of what made it.
+        status: a `domain.secrets.secret.VersionStatus`; at most one version each is pending, current and previous.
+        sealed: the value encrypted with the version's key; null with another backend, and once destroyed.
+        wrapped_key: that key, wrapped with the key `key_id` of the key wrapper.
+        usable_until: the end of the use of a previous version.
+        command_id: the command that created it.
     """
 
     __tablename__ = "secret_versions"

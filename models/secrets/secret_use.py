@@ -1,4 +1,4 @@
-"""Uses of secrets: the requests that were made with them."""
+"""Uses of secrets in requests."""
 
 from datetime import datetime
 
@@ -9,15 +9,15 @@ from models.common.base import Base
 
 
 class SecretUse(Base):
-    """One request with a secret. Written by the platform's role; neither the request nor its answer is kept.
+    """Request with a secret. Written by the platform's role; neither request nor response is stored.
 
     Attributes:
-        meter: the provider by whose prices the answer's usage is charged.
-        price_minor: what was held for it, in minor units of credits; null if it is free.
-        cost_minor: what was charged; null while it is under way, or if it is free.
-        status: `requested`; `answered`; `failed`, nothing was sent or charged; `unknown`, it was charged in full.
-        reason: why there is no answer.
-        status_code: of the answer.
+        meter: the provider whose prices charge the usage in the response.
+        price_minor: the hold, in minor units of credits; null if it is free.
+        cost_minor: the charge; null while it is under way, or if it is free.
+        status: `requested`; `answered`; `failed`: nothing was sent or charged; `unknown`: charged in full.
+        reason: the reason for a missing response.
+        status_code: of the response.
     """
 
     __tablename__ = "secret_uses"

@@ -1,4 +1,4 @@
-"""API keys: who a request comes from. The secret itself is never stored."""
+"""API keys, which identify the sender of a request. The secret is never stored."""
 
 from datetime import datetime
 
@@ -7,22 +7,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base
 
-#: The roles of keys without an organization, as SQL lists them.
+#: Roles of keys without an organization, as an SQL list.
 PLATFORM_ROLES = "('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor')"
 
 
 class ApiKey(Base):
-    """One key of a tenant, or of the platform where `org_id` is null.
+    """Key of a tenant, or of the platform if `org_id` is null.
 
-    Written by operators and by owners and admins for their own organization, in the platform's session: a tenant's
-    session only reads keys. `issued_by` is the key that issued it. `revoked_at` is set once and stays;
-    `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
-    that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
-    most, in two places, so that a key can be replaced without a gap: the partial indexes hold it. `department_id` and
-    `project_id` say for what it spends; only owners and admins set them. `permissions` are those that it has beyond its
-    role's; they never change. The key of a person, who signs in by mail, has no `secret_hash`: only a link that was
-    mailed to the address that its principal is opens a session of it. `accepted_at` is when the person first did; until
-    then `expires_at` is the end of the invitation.
+    Written for operators, owners and admins, in the platform's session: a tenant's session only reads keys. `issued_by`
+    is the issuing key. `revoked_at` is set once; `last_used_at` is updated at most once a minute. A trigger notifies
+    listeners of `bursar_api_keys` of every change, so that a revoked key stops in every process at once. Names of
+    principals ignore case. Partial indexes limit a principal to two active keys, in two places, so that a key can be
+    replaced without a gap. `department_id` and `project_id` are charged for its spends; only owners and admins set
+    them. `permissions` are additional to the role's, and never change. The key of a person, who signs in by mail, has
+    no `secret_hash`: only a link mailed to the address in `principal` opens a session. `accepted_at` is the first
+    sign-in; until then `expires_at` is the end of the invitation.
     """
 
     __tablename__ = "api_keys"

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when and from where."""
+"""Audit trail of privileged actions."""
 
 from datetime import datetime
 from typing import Any
@@ -13,16 +13,16 @@ _ELSEWHERE = text("org_id IS DISTINCT FROM actor_org_id")
 
 
 class AuditEntry(Base):
-    """One privileged act, written in the transaction of the act itself. Append-only: a trigger refuses changes.
+    """Privileged action, written in its transaction. Append-only: a trigger refuses changes.
 
     Attributes:
-        org_id: the organization that the act concerns, and that may read of it; null for the platform's own.
-        actor_org_id: the organization whose principal acted, which may read of it too; null for the platform.
-        session_id: the session in which it was done; null where it was done with a key.
-        made_by: who made the link that opened the session.
+        org_id: the affected organization, which may read the entry; null for the platform.
+        actor_org_id: the actor's organization, which may read it too; null for the platform.
+        session_id: the session of the actor; null with a key.
+        made_by: the creator of the link that opened the session.
         action: noun and verb, `api_key.create`.
-        target: the id of what was acted on.
-        details: what was asked for, without secrets.
+        target: the id of the object.
+        details: the parameters, without secrets.
     """
 
     __tablename__ = "audit_log"

@@ -1,4 +1,4 @@
-"""Who is written to in an organization."""
+"""Mail contacts of organizations."""
 
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,13 @@ from models.common.base import Base
 
 
 class OrganizationContacts(Base):
-    """The addresses of one organization, all in one row, so that they change together. Written by the organization.
+    """Contacts of an organization, in one row, so that they change together. Written by the organization.
 
     Attributes:
         language: of its mails.
         contacts: `[{"email", "purposes"}]`.
-        version: counts the changes, by a trigger.
-        command_id: what the last change is made once by.
+        version: counts changes, by a trigger.
+        command_id: the idempotency key of the last change.
     """
 
     __tablename__ = "organization_contacts"

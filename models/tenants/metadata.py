@@ -1,4 +1,4 @@
-"""What organizations write on objects: ids of their own, and metadata."""
+"""External ids and metadata that organizations set on objects."""
 
 from datetime import datetime
 
@@ -12,15 +12,15 @@ _PREFIX = "split_part(object_id, '_', 1)"
 
 
 class ObjectMetadata(Base):
-    """What one organization has written on one object. Of an object with several parties each has a row of its own.
+    """External id and metadata of an organization for an object. Each party of an object has its own row.
 
-    Written with the object, and by changes of either. A tenant sees its own rows only.
+    Written with the object, and by changes. A tenant sees its own rows only.
 
     Attributes:
-        prefix: the kind of the object: the prefix of its id.
+        prefix: the prefix of the object's id.
         pairs: the metadata; the column is `metadata`.
-        version: counts the changes; of organizations, agents and projects, their own version counts instead.
-        command_id: of the latest change, which is made once by it.
+        version: counts changes; organizations, agents and projects have their own version instead.
+        command_id: the idempotency key of the latest change.
     """
 
     __tablename__ = "object_metadata"
@@ -54,9 +54,9 @@ class ObjectMetadata(Base):
 
 
 class MetadataPair(Base):
-    """One key of metadata with its value, for lists that are narrowed to it. Written by a trigger alone.
+    """Key and value of metadata, for filters of lists. Written by a trigger only.
 
-    The index is in the order of the lists, so a page is read from it however many objects have the value.
+    The index has the order of the lists, so that a page is read from it, whatever the number of objects.
     """
 
     __tablename__ = "metadata_pairs"

@@ -9,14 +9,12 @@ from models.common.base import Base
 
 
 class Organization(Base):
-    """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
+    """Tenant. Written by operators; a tenant sees its own row only. Never deleted.
 
-    `command_id` is the command that made the row: running that command again finds it instead of making another.
-    `tier` is the plan that it is on; only `services/billing/project.py` changes it.
-    `version` counts the changes, by a trigger. `status` is set by `services/tenants/organization.py` alone: unless it
-    is `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change, and
-    `timed_exits` of its last suspension. Since `peers_agreed_at` its figures count in comparisons; null if it has not
-    agreed.
+    `command_id` makes the creation idempotent. `tier` is its plan; only `services/billing/project.py` changes it.
+    `version` counts changes, by a trigger. Only `services/tenants/organization.py` sets `status`: no new work unless
+    `active`. `status_reason`, `status_by` and `status_at` are of its last change, and `timed_exits` of its last
+    suspension. Since `peers_agreed_at` its figures count in comparisons; null without consent.
     """
 
     __tablename__ = "organizations"

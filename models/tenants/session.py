@@ -1,4 +1,4 @@
-"""Sessions, which stand in for keys, and the links that open them. Tokens are never stored."""
+"""Sessions and the links that open them. Tokens are never stored."""
 
 from datetime import datetime
 
@@ -12,17 +12,17 @@ _OPEN = text("ended_at IS NULL")
 
 
 class Session(Base):
-    """One session of a tenant, or of the platform where `org_id` is null.
+    """Session of a tenant, or of the platform if `org_id` is null.
 
-    Written by whoever signs in, and by the redeeming of a link. `ended_at` is set once and stays, by its principal, by
-    owners, admins and operators, and by the end of its key: then a trigger tells listeners of `bursar_sessions`.
-    `last_used_at` follows at most once a minute.
+    Written by sign-ins and by redeemed links. `ended_at` is set once: by its principal, owners, admins, operators, or
+    the end of its key; a trigger then notifies listeners of `bursar_sessions`. `last_used_at` is updated at most once a
+    minute.
 
     Attributes:
-        key_id: the key with whose end the session ends: the one it was opened with, or the one its link was made with.
-        link_id: the link that opened it; null where a key did.
-        made_by: who made that link.
-        browser: a few words made from the header of the browser.
+        key_id: the key whose end ends the session: the opening key, or the creating key of its link.
+        link_id: the link that opened it; null with a key.
+        made_by: the creator of that link.
+        browser: a short description from the User-Agent header.
     """
 
     __tablename__ = "sessions"
@@ -58,17 +58,15 @@ class Session(Base):
 
 
 class SessionLink(Base):
-    """One link, which opens one session of the principal that it names.
+    """Link that opens one session of its principal.
 
-    Written by operators, owners and admins, and for people who sign in by mail. `used_at` and `ended_at` are set once
-    and stay.
+    Written by operators, owners and admins, and for people who sign in by mail. `used_at` and `ended_at` are set once.
 
     Attributes:
-        key_id: the key that it was made with, or of the person whom it is mailed to; when that ends, so do the link and
-            its session.
-        by_mail: whether only its principal gets it, by mail; its session is then one of the key.
-        path: where in the console it leads.
-        return_url: where the console leads back to.
+        key_id: the creating key, or the key of the person whom it is mailed to; its end ends the link and its session.
+        by_mail: whether it is mailed to its principal; its session then belongs to the key.
+        path: its target in the console.
+        return_url: the return target of the console.
     """
 
     __tablename__ = "session_links"

@@ -1,10 +1,9 @@
-"""The seam between cards and their issuer: one Protocol, and frozen snapshots of the issuer's state.
+"""Protocol of issuers of cards, with frozen snapshots of the issuer's state.
 
-The issuer asks one thing and waits for the answer: whether an authorization is approved (`AuthorizationQuestion`). All
-else is read again there after a hint; nothing is inferred from the order of calls or webhooks. A card's number is never
-read: the issuer shows it in the browser of whoever needs it. Amounts are minor units in the scale of
-`domain.common.money`, never negative, in the currency of the card unless a field says otherwise. The errors are those
-of `providers.payments.base`.
+The issuer requests one decision synchronously: on an authorization (`AuthorizationQuestion`). Everything else is read
+again at the issuer after a hint; nothing is inferred from the order of calls or webhooks. A card number is never read:
+the issuer shows it in the cardholder's browser. Amounts are minor units in the scale of `domain.common.money`, never
+negative, in the currency of the card unless a field says otherwise. The errors are those of `providers.payments.base`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from providers.payments.base import BadSignature
 
 
 class CardStatus(StrEnum):
-    """Whether a card can be used; a cancelled one never again."""
+    """Status of a card; a cancelled card can never be used again."""
 
     ACTIVE = "active"
     FROZEN = "frozen"
@@ -26,7 +25,7 @@ class CardStatus(StrEnum):
 
 
 class AuthorizationStatus(StrEnum):
-    """The status of an authorization at its issuer."""
+    """Status of an authorization at the issuer."""
 
     PENDING = "pending"  # the issuer holds the amount
     CLOSED = "closed"  # captured, or declined
@@ -35,14 +34,14 @@ class AuthorizationStatus(StrEnum):
 
 
 class CardTransactionKind(StrEnum):
-    """Which way the money of a transaction went."""
+    """Direction of a transaction."""
 
     CAPTURE = "capture"
     REFUND = "refund"
 
 
 class CardDisputeStatus(StrEnum):
-    """The status of a dispute that the platform has with a merchant."""
+    """Status of the platform's dispute with a merchant."""
 
     UNSUBMITTED = "unsubmitted"
     SUBMITTED = "submitted"
@@ -53,7 +52,7 @@ class CardDisputeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a cardholder is reached. `country` has two letters."""
+    """Address of a cardholder. `country` has two letters."""
 
     line1: str
     city: str
@@ -64,7 +63,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCardholder:
-    """An organization as the holder of cards. The issuer prints of `name` what it can print."""
+    """Organization as a new cardholder. The issuer prints the printable characters of `name`."""
 
     org_id: str
     name: str
@@ -74,12 +73,12 @@ class NewCardholder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingControls:
-    """What the issuer itself declines, before it asks; the answer to its question decides first.
+    """Limits that the issuer enforces, in addition to the decision on its request.
 
     Attributes:
-        per_authorization_minor: the most that one authorization may have.
-        per_month_minor: the most of a calendar month in UTC.
-        categories: the merchants' categories that are allowed, as the issuer names them; empty allows all.
+        per_authorization_minor: the maximum amount of an authorization.
+        per_month_minor: the maximum amount of a calendar month in UTC.
+        categories: the allowed merchant categories, by the issuer's names; empty allows all.
     """
 
     per_authorization_minor: int | None = None
@@ -89,7 +88,7 @@ class SpendingControls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCard:
-    """A virtual card to be made, active at once."""
+    """New virtual card, active at once."""
 
     card_id: str
     cardholder_ref: str
@@ -99,7 +98,7 @@ class NewCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardholderSnapshot:
-    """A cardholder as it stands at the issuer. `blocked` says why its cards cannot be used; None when they can."""
+    """Cardholder at the issuer. `blocked` is the reason why its cards cannot be used, None if they can."""
 
     ref: str
     org_id: str | None
@@ -108,7 +107,7 @@ class CardholderSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardSnapshot:
-    """A card as it stands at the issuer, without its number. `card_id` is ours; None for one that we have not made."""
+    """Card at the issuer, without its number. `card_id` is ours; None for a card that we have not created."""
 
     ref: str
     card_id: str | None
@@ -123,7 +122,7 @@ class CardSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merchant:
-    """Who takes the money. `category` is the issuer's word for the category code (MCC); `country` has two letters."""
+    """Merchant. `category` is the issuer's name of the category code (MCC); `country` has two letters."""
 
     name: str
     category: str
@@ -133,15 +132,15 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationQuestion:
-    """The issuer asks whether an amount may be held, and waits two seconds for the answer.
+    """Authorization request of the issuer, which waits two seconds for the decision.
 
     Attributes:
-        event_id: the webhook's; a repeat has the same.
-        authorization_ref: the issuer's id, the same for what is added to an authorization later.
-        number: how many requests of this authorization were decided before: 0 for the first. With `authorization_ref`
-            it names the request, in each repeat of the question and in `AuthorizationSnapshot.requests`.
-        amount_minor: what is to be held in addition; 0 when a merchant only checks the card.
-        authorized_minor: what the authorization holds already; 0 for the first request.
+        event_id: of the webhook, the same in a repetition.
+        authorization_ref: the issuer's id, the same for later increments.
+        number: the number of earlier requests of this authorization. With `authorization_ref` it identifies the
+            request, in repetitions and in `AuthorizationSnapshot.requests`.
+        amount_minor: the additional amount; 0 for a check of the card.
+        authorized_minor: the amount authorized so far; 0 for the first request.
     """
 
     event_id: str
@@ -157,17 +156,17 @@ class AuthorizationQuestion:
 
     @property
     def is_incremental(self) -> bool:
-        """Whether the amount is added to an authorization that stands."""
+        """Return whether the request increments an existing authorization."""
         return self.number > 0
 
 
 class UnreadableQuestion(BadSignature):
-    """The issuer asks something that cannot be read. It is declined: without an answer the issuer may approve it."""
+    """Unreadable request of the issuer. It is declined, because the issuer may approve it without a response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionAnswer:
-    """What the webhook of a question is answered with."""
+    """HTTP response to the webhook of an authorization request."""
 
     status: int
     headers: Mapping[str, str]
@@ -176,7 +175,7 @@ class QuestionAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """A request of an authorization that was decided. `reason` is the issuer's word for who decided and why."""
+    """Decided request of an authorization. `reason` is the issuer's word for the decider and the reason."""
 
     amount_minor: int
     approved: bool
@@ -186,12 +185,12 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionSnapshot:
-    """Money that a merchant has taken or given back.
+    """Capture or refund by a merchant.
 
     Attributes:
-        authorization_ref: None for one without an authorization: a forced capture, a refund that fits none.
-        movement: what it did to the platform's balance at the issuer, its key the transaction's `ref`; None until the
-            issuer shows it.
+        authorization_ref: None without an authorization: a forced capture, or an unmatched refund.
+        movement: its movement of the platform's balance at the issuer, with the transaction's `ref` as key; None until
+            available.
     """
 
     ref: str
@@ -208,13 +207,13 @@ class TransactionSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationSnapshot:
-    """An authorization as it stands at the issuer.
+    """Authorization at the issuer.
 
     Attributes:
-        approved: whether a request was approved; one that was is open, captured, reversed or expired.
-        amount_minor: what it holds, captures included: increments are added, and partial reversals taken away. Of one
-            that was declined, what was asked. Of one that was reversed or expired it is no amount to rely on.
-        requests: what was decided, oldest first; the position is `AuthorizationQuestion.number`.
+        approved: whether any request was approved.
+        amount_minor: the authorized amount with captures and increments, less partial reversals; of a declined one, the
+            requested amount. Unreliable if reversed or expired.
+        requests: decided requests, oldest first; the index is `AuthorizationQuestion.number`.
         transactions: its captures and refunds, oldest first.
     """
 
@@ -233,7 +232,7 @@ class AuthorizationSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardDisputeSnapshot:
-    """A dispute over a transaction. `movements` is what it did to the platform's balance at the issuer."""
+    """Dispute of a transaction. `movements` are its movements of the platform's balance at the issuer."""
 
     ref: str
     transaction_ref: str
@@ -245,40 +244,40 @@ class CardDisputeSnapshot:
 
 
 class CardIssuer(Protocol):
-    """Issues virtual cards, asks about each authorization, and moves the money of captures."""
+    """Issuer of virtual cards."""
 
     name: str
 
     async def create_cardholder(self, cardholder: NewCardholder, *, idempotency_key: str) -> CardholderSnapshot:
-        """Make a cardholder. The same key gives the same one."""
+        """Create a cardholder. The same key returns the same one."""
 
     async def create_card(self, card: NewCard, *, idempotency_key: str) -> CardSnapshot:
-        """Make a virtual card. The same key gives the same card."""
+        """Create a virtual card. The same key returns the same card."""
 
     async def set_status(self, ref: str, status: CardStatus, *, idempotency_key: str) -> CardSnapshot:
-        """Freeze, thaw or cancel a card, and return it as it stands; one that is cancelled already is returned."""
+        """Freeze, unfreeze or cancel a card, and return it; a cancelled card is returned unchanged."""
 
     async def retrieve_card(self, ref: str) -> CardSnapshot:
-        """Return a card as it stands there now."""
+        """Return the present state of a card."""
 
     async def display_key(self, ref: str, nonce: str) -> str:
-        """Return what a browser shows the card's number with: a key for one card and for the browser of the nonce."""
+        """Return a key with which the browser of the nonce can show the card's number."""
 
     async def retrieve_authorization(self, ref: str) -> AuthorizationSnapshot:
-        """Return an authorization as it stands there now, with its transactions."""
+        """Return the present state of an authorization, with its transactions."""
 
     async def retrieve_transaction(self, ref: str) -> TransactionSnapshot:
-        """Return a transaction as it stands there now."""
+        """Return the present state of a transaction."""
 
     async def retrieve_dispute(self, ref: str) -> CardDisputeSnapshot:
-        """Return a dispute as it stands there now."""
+        """Return the present state of a dispute."""
 
     def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
-        """Read the question of a webhook. Headers have lower-case names.
+        """Verify and parse the authorization request of a webhook. Headers have lower-case names.
 
         Raises:
-            BadSignature: unsigned, signed by somebody else, too long ago or in the future, or no question.
+            BadSignature: the signature is missing, wrong, too old or in the future, or the event is another one.
         """
 
     def answer(self, *, approved: bool) -> QuestionAnswer:
-        """Return the answer to a question; the issuer takes anything else as a decline."""
+        """Return the response to an authorization request; the issuer treats any other response as a decline."""

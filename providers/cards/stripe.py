@@ -1,8 +1,8 @@
-"""Stripe Issuing: virtual cards of companies that hold them, over the client that every Stripe adapter shares.
+"""Stripe Issuing: virtual cards of companies, over the shared client of the Stripe adapters.
 
-Sources: docs.stripe.com/issuing/controls/real-time-authorizations (the question, its answer and the two seconds),
-/issuing/purchases/authorizations, /issuing/purchases/transactions, /issuing/elements. `number` and `cvc` are answered
-only where they are expanded, and nothing here expands them.
+Sources: docs.stripe.com/issuing/controls/real-time-authorizations (request, response and the two seconds),
+/issuing/purchases/authorizations, /issuing/purchases/transactions, /issuing/elements. Stripe returns `number` and `cvc`
+only if they are expanded, which nothing here does.
 """
 
 import json
@@ -43,37 +43,37 @@ from providers.payments.stripe.movements import card_dispute_movements, card_mov
 
 T = TypeVar("T")
 
-#: The event that asks. It goes to the endpoint of Issuing's own settings and to no other.
+#: The event of an authorization request, sent only to the endpoint in Issuing's settings.
 QUESTION = "issuing_authorization.request"
 
 _CARD_STATUSES = {"active": CardStatus.ACTIVE, "inactive": CardStatus.FROZEN, "canceled": CardStatus.CANCELLED}
 _SET: Mapping[CardStatus, Any] = {status: word for word, status in _CARD_STATUSES.items()}
 _LINE = ["balance_transaction"]
-#: How many characters of a cardholder's name are printed.
+#: Maximum length of a printed name.
 _PRINTED = 24
 
 
 class StripeIssuing:
-    """Cards of one Stripe account; see `CardIssuer` for the promises and errors."""
+    """Cards of one Stripe account; see `CardIssuer` for guarantees and errors."""
 
     name = "stripe"
 
     def __init__(
         self, client: stripe.StripeClient, *, webhook_secrets: Sequence[str], tolerance_seconds: int = 300
     ) -> None:
-        """Take what it works with.
+        """Take the client and the webhook's secrets.
 
         Args:
-            client: shared by the process, closed by whoever made it.
-            webhook_secrets: signing secrets of the endpoint that is asked; none refuses every question.
-            tolerance_seconds: how old a question may be.
+            client: shared by the process, closed by its creator.
+            webhook_secrets: signing secrets of the endpoint; without any, every request is refused.
+            tolerance_seconds: the maximum age of a request.
         """
         self._api = client.v1
         self._secrets = tuple(webhook_secrets)
         self._tolerance_seconds = tolerance_seconds
 
     async def create_cardholder(self, cardholder: NewCardholder, *, idempotency_key: str) -> CardholderSnapshot:
-        """Make a company that holds cards."""
+        """Create a cardholder of the type company."""
         address = cardholder.address
         billing: stripe.params.issuing.CardholderCreateParamsBillingAddress = {
             "line1": address.line1,
@@ -108,7 +108,7 @@ class StripeIssuing:
         return await under_key(make, idempotency_key, find)
 
     async def create_card(self, card: NewCard, *, idempotency_key: str) -> CardSnapshot:
-        """Make a virtual card that can be used at once."""
+        """Create an active virtual card."""
         controls = card.controls
         limits: list[stripe.params.issuing.CardCreateParamsSpendingControlsSpendingLimit] = [
             {"amount": to_stripe(amount, card.currency), "interval": interval}
@@ -146,7 +146,7 @@ class StripeIssuing:
         return await under_key(make, idempotency_key, find)
 
     async def set_status(self, ref: str, status: CardStatus, *, idempotency_key: str) -> CardSnapshot:
-        """Change whether a card can be used, and read it again: an answer from memory is as old as the first one."""
+        """Change the status of a card, and read it again, because a replayed response is as old as the first one."""
 
         async def change(key: str) -> bool:
             with translated(changes=True):
@@ -169,9 +169,9 @@ class StripeIssuing:
             return _card(await self._api.issuing.cards.retrieve_async(ref))
 
     async def display_key(self, ref: str, nonce: str) -> str:
-        """Make the ephemeral key of a card for the browser that made the nonce; it ends by itself after minutes.
+        """Create an ephemeral key of a card for the browser of the nonce; it expires after minutes.
 
-        Making one twice does no harm, so it has no key of its caller.
+        Repeating it is harmless, so it needs no idempotency key.
         """
         with translated(changes=False):
             made = await self._api.ephemeral_keys.create_async(
@@ -199,7 +199,7 @@ class StripeIssuing:
         return _dispute(found)
 
     def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
-        """Check the signature against each secret in use, and read what is asked."""
+        """Check the signature against each secret in use, and parse the request."""
         event = webhooks.verify(body, headers, self._secrets, tolerance_seconds=self._tolerance_seconds)
         if event.type != QUESTION:
             raise BadSignature(
@@ -212,18 +212,18 @@ class StripeIssuing:
             raise UnreadableQuestion("The signed body is not a question.", code="webhook.malformed") from error
 
     def answer(self, *, approved: bool) -> QuestionAnswer:
-        """Answer with the version of the API that the answer is written in, without which Stripe takes none."""
+        """Return the response with its API version, which Stripe requires."""
         headers = {"content-type": "application/json", "stripe-version": stripe.api_version}
         return QuestionAnswer(status=200, headers=headers, body=json.dumps({"approved": approved}).encode())
 
 
 def _recent() -> Any:
-    """Return what lists all that may have been made under a key that Stripe still knows."""
+    """Return list parameters that cover all objects whose idempotency key Stripe still remembers."""
     return {"limit": 100, "created": {"gte": int((datetime.now(UTC) - KEY_LIFETIME).timestamp())}}
 
 
 async def _after_change(read: Callable[[], Awaitable[T]]) -> T:
-    """Read after a change: that it cannot be read must not look as if nothing had happened."""
+    """Read after a change: a failed read must not look as if nothing had happened."""
     try:
         return await read()
     except ProviderError as error:
@@ -231,7 +231,7 @@ async def _after_change(read: Callable[[], Awaitable[T]]) -> T:
 
 
 def _printed(name: str) -> str:
-    """Return what can be printed of a name: at most 24 Latin letters, spaces and some signs, without accents."""
+    """Return the printable part of a name: at most 24 Latin letters, spaces and some signs, without accents."""
     plain = re.sub(r"[^A-Za-z .,'-]", "", unicodedata.normalize("NFKD", name))
     return " ".join(plain.split())[:_PRINTED].strip(" .,'-") or "Cardholder"
 
@@ -258,7 +258,7 @@ def _card(card: stripe.issuing.Card) -> CardSnapshot:
 
 
 def _merchant(data: Any) -> Merchant:
-    """Read a merchant of the SDK's object or of a webhook's."""
+    """Parse a merchant of the SDK's object or of a webhook."""
     read: Callable[[str], Any] = data.get if isinstance(data, dict) else lambda name: field(data, name)
     name, category = read("name") or read("network_id"), read("category")
     return Merchant(name=str(name), category=str(category), country=read("country"), city=read("city"))

@@ -1,1 +1,1 @@
-"""Where secret values are kept, what wraps their keys, and what sends requests with them."""
+"""Backends of secret values, key wrappers, rotators, and requests with secrets."""

@@ -1,6 +1,6 @@
-"""What keeps secret values, and what wraps the keys that seal them.
+"""Protocols of backends of secret values, and of wrappers of their keys.
 
-Both are calls to the outside: none is made while a transaction is open.
+Both may be external calls: none is made while a transaction is open.
 """
 
 from dataclasses import dataclass, field
@@ -10,27 +10,27 @@ from domain.common.errors import Unavailable
 
 
 class BackendUnavailable(Unavailable):
-    """A backend or a key wrapper does not answer."""
+    """A backend or a key wrapper does not respond."""
 
     code = "secret.unavailable"
 
 
 @dataclass(frozen=True, slots=True)
 class ValueLocation:
-    """What a value is bound to: moved to another place, it does not open."""
+    """Location that a value is bound to: at another location it does not open."""
 
     org_id: str
     path: str
     version: int
 
     def bound(self) -> bytes:
-        """Return it as additional data of a cipher. No two places give the same bytes: an id and a path have no NUL."""
+        """Return the additional data for a cipher, unique for each location: ids and paths contain no NUL."""
         return b"\x00".join((b"bursar/secret", self.org_id.encode(), self.path.encode(), str(self.version).encode()))
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A key that seals one version, wrapped by the key `key_id` of a wrapper."""
+    """Key of a version, wrapped with the key `key_id` of a wrapper."""
 
     key_id: str
     wrapped: bytes
@@ -38,7 +38,7 @@ class Wrapped:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database keeps of a value. All is None where the backend itself keeps it."""
+    """Data of a value in the database. All fields are None if the backend stores the value."""
 
     sealed: bytes | None = field(default=None, repr=False)
     wrapped_key: bytes | None = field(default=None, repr=False)
@@ -46,41 +46,41 @@ class Stored:
 
 
 class Unopened(Exception):
-    """A value cannot be opened: its key is not there, or it is not what was sealed for this place."""
+    """A value cannot be opened: its key is missing, or it was sealed for another location."""
 
 
 class KeyWrapper(Protocol):
-    """Wraps the keys of versions under a key that never leaves it."""
+    """Wraps the keys of versions with a key that never leaves it."""
 
     @property
     def name(self) -> str:
-        """`local`, or the service that wraps."""
+        """Return `local`, or the name of the service."""
 
     async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
-        """Wrap 32 bytes for a place under the key that is current.
+        """Wrap 32 bytes for a location with the present key.
 
         Raises:
             BackendUnavailable: `secret.unavailable`.
         """
 
     async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
-        """Return the bytes that were wrapped for the place.
+        """Return the bytes wrapped for a location.
 
         Raises:
-            Unopened: the key is not there, or it was wrapped for another place.
+            Unopened: the key is missing, or it was wrapped for another location.
             BackendUnavailable: `secret.unavailable`.
         """
 
 
 class SecretBackend(Protocol):
-    """Keeps values."""
+    """Stores values."""
 
     @property
     def name(self) -> str:
-        """`postgres` or `vault`."""
+        """Return `postgres` or `vault`."""
 
     async def store(self, place: ValueLocation, value: bytes) -> Stored:
-        """Seal or keep a value. Repeating it for a place keeps the first value.
+        """Seal or store a value. A repetition for a location keeps the first value.
 
         Raises:
             BackendUnavailable: `secret.unavailable`.
@@ -90,12 +90,12 @@ class SecretBackend(Protocol):
         """Return a value.
 
         Raises:
-            Unopened: it cannot be opened here.
+            Unopened: it cannot be opened.
             BackendUnavailable: `secret.unavailable`.
         """
 
     async def destroy(self, place: ValueLocation) -> None:
-        """Forget a value that the backend itself keeps, for good. Repeating it does no harm.
+        """Permanently delete a value that the backend stores. Idempotent.
 
         Raises:
             BackendUnavailable: `secret.unavailable`.

@@ -1,7 +1,7 @@
-"""Makes a request with a secret in it: to a judged address, over a verified connection, once.
+"""Requests with a secret: to a checked address, over a verified connection, once.
 
-Connections are made by `providers/judged.py` and are used for one request. Proxies of the environment are not used and
-redirects are not followed. The answer is read whole, within a limit of size and time, and scrubbed of the secret.
+`providers/judged.py` makes the connections, one for each request. Proxies of the environment and redirects are ignored.
+The response is read whole, within limits of size and time, and the secret is removed from it.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from providers.judged import JudgedConnections, Receivers
 from providers.secrets.scrubbing import Scrubber, TooManySteps
 from providers.tls import trusted
 
-#: The timeout of a request, including DNS, connection and answer.
+#: Timeout of a request, including DNS, connection and response.
 TIMEOUT = timedelta(seconds=60)
 MAX_ANSWER_BYTES = 10 * 1_048_576
 USER_AGENT = "Bursar-Secrets/1"
-#: Headers that are about the connection or the form of the body as it was sent.
+#: Headers of the connection or the transfer encoding.
 _HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -43,7 +43,7 @@ _HOP_BY_HOP = frozenset(
 
 
 class CallFailed(Exception):
-    """There is no answer that can be returned.
+    """There is no response that can be returned.
 
     Attributes:
         reason: `address`, `unreachable`, `timeout`, `broken`, `too_large`, `encoded` or `search`.
@@ -51,7 +51,7 @@ class CallFailed(Exception):
     """
 
     def __init__(self, reason: str, *, was_sent: bool) -> None:
-        """Say why; nothing of the exchange is kept."""
+        """Take the reason; nothing of the exchange is stored."""
         super().__init__(reason)
         self.reason = reason
         self.was_sent = was_sent
@@ -59,14 +59,14 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScrubbedAnswer:
-    """An answer without the secret.
+    """Response without the secret.
 
     Attributes:
         status: the status code, of a redirect too.
-        headers: names in lower case, in their order, without those of the connection.
+        headers: in order, names in lower case, without those of the connection.
         body: whole.
         is_scrubbed: whether the secret was in it.
-        used: the model's usage in it, if there is one and the caller asked for it.
+        used: the model usage in it, if requested and present.
     """
 
     status: int
@@ -77,7 +77,7 @@ class ScrubbedAnswer:
 
 
 class SecretCaller:
-    """Makes requests with secrets."""
+    """Sends requests with secrets."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class SecretCaller:
         timeout: timedelta = TIMEOUT,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
-        """Take who judges addresses, what checks certificates, who connects, and what a request may take."""
+        """Take the address check, the certificate roots, the dialler, and the limits of time and size."""
         self._receivers = receivers
         self._roots = roots
         self._dial = dial or httpcore2.AnyIOBackend()
@@ -98,16 +98,16 @@ class SecretCaller:
     async def call(
         self, placed: PlacedRequest, meter: str | None = None, turn: AbstractAsyncContextManager[object] | None = None
     ) -> ScrubbedAnswer:
-        """Make a request, and return the answer without the values that were placed in it.
+        """Send a request, and return the response without the placed values.
 
         Args:
             placed: the request with its values.
-            meter: the provider whose usage is read, of what was answered before anything is removed from it.
-            turn: entered while the answer is searched, such as a lock of the organization, so that answers of one
-                organization take one processor at most.
+            meter: the provider whose usage is read, before anything is removed from the response.
+            turn: entered during the search of the response, such as a lock of the organization, so that each
+                organization uses one processor at most.
 
         Raises:
-            CallFailed: there is no answer that can be returned. Neither it nor its cause has a value.
+            CallFailed: there is no response that can be returned. Neither it nor its cause contains a value.
         """
         sent = _Sent()
         try:
@@ -157,7 +157,7 @@ class SecretCaller:
                 name.lower() == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}
                 for name, value in response.headers
             ):
-                # What is packed is not searched.
+                # Compressed responses are not searched.
                 raise CallFailed("encoded", was_sent=True)
             body = bytearray()
             async for part in response.aiter_stream():
@@ -168,7 +168,7 @@ class SecretCaller:
 
 
 class _Sent:
-    """Whether a request has begun to be sent."""
+    """Flag that a request has begun to be sent."""
 
     def __init__(self) -> None:
         self.was_sent = False

@@ -1,4 +1,4 @@
-"""The backends of secrets that this process has."""
+"""Backends of secrets of this process."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from providers.secrets.base import SecretBackend
 
 @dataclass(frozen=True, slots=True)
 class SecretBackends:
-    """The configured backends by name, created once by the composition root.
+    """Configured backends by name, created once by the composition root.
 
     Attributes:
         backends: by name.
         default: the backend of new secrets.
-        closers: close connections.
+        closers: functions that close connections.
     """
 
     backends: Mapping[str, SecretBackend] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class SecretBackends:
         """Return a backend.
 
         Raises:
-            Conflict: `secret.not_configured`; it has no keys or no address here.
+            Conflict: `secret.not_configured`; its keys or address are not configured.
         """
         found = self.backends.get(name)
         if found is None:

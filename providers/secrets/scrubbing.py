@@ -1,15 +1,15 @@
-"""Removes a secret from an answer, in each form in which a server may repeat what it was sent.
+"""Removal of a secret from a response, in each form in which a server may repeat it.
 
 Covered are the value itself and its forms in base64 (standard and URL-safe, at each of the three alignments, also in
-lines), hexadecimal, percent-encoding, JSON and HTML escapes, UTF-16 and UTF-32, mixed and repeated, whatever the case
-of the letters; and base64 and hexadecimal of the value as it stands in a query, a form or JSON. A server that splits,
-hashes or enciphers what it was sent is not covered: only hosts that are trusted with a secret belong on its list.
+lines), hexadecimal, percent-encoding, JSON and HTML escapes, UTF-16 and UTF-32, mixed and repeated, in any letter case;
+and base64 and hexadecimal of the value as encoded in a query, a form or JSON. A server that splits, hashes or encrypts
+the value is not covered: only hosts trusted with a secret belong on its list.
 
-What begins as the value does and then differs may be the value, cut off, so the text ends there. It ends there whatever
-follows: whoever can have a server repeat a text would otherwise guess the value one character at a time.
+A text that begins like the value and then differs may be the value, cut off, so the response is cut there, whatever
+follows: otherwise the value could be guessed one character at a time with a server that repeats texts.
 
-Patterns are matched by RE2, in time that is linear in the text whatever the value is, and without the interpreter's
-lock. What is done for each place that is found is counted, and is bounded.
+RE2 matches the patterns, in linear time for any value, and without the interpreter's lock. The work for each match is
+counted and bounded.
 """
 
 import json
@@ -24,15 +24,15 @@ from urllib.parse import quote, quote_plus
 import re2
 
 REPLACEMENT = b"[secret]"
-#: How many characters of a value are searched for, the same in each form: a value could be guessed in parts between
-#: different ends. The rest is followed from there, and what follows beyond so many characters counts as cut off.
+#: Characters of a value in the search pattern, the same in each form: with different ends a value could be guessed in
+#: parts. The rest is compared from there; beyond the second number of characters it counts as cut off.
 HEAD, MOST = 24, 4_096
-#: How many steps an answer may take: a form that is searched for in one text, and a character that is followed. A step
-#: takes a few microseconds at most, during which other threads stand still.
+#: Maximum number of steps for a response: a search of a form in a text, or a compared character. A step takes a few
+#: microseconds at most, during which other threads are blocked.
 MOST_STEPS = 400_000
 
-#: What may stand between two characters of each kind of form: zeros of UTF-16 and UTF-32, ends of lines, separators of
-#: bytes. RE2's `\s` has no vertical tab.
+#: Characters allowed between two characters of each form: zeros of UTF-16 and UTF-32, line ends, byte separators. RE2's
+#: `\s` has no vertical tab.
 _BETWEEN_TEXT = rb"\x00*"
 _BETWEEN_BASE64 = rb"(?:[\s\x0b\x00]|\\+[rn]|%0[adAD])*"
 _BETWEEN_HEX = rb"[\s\x0b\x00:,-]*(?:0[xX]|\\+[xX]|%)?"
@@ -48,12 +48,12 @@ _OPTIONS.log_errors = False
 
 
 class TooManySteps(Exception):
-    """The answer holds what looks like a value so often that it is not searched to its end."""
+    """The response contains too many possible occurrences of a value to be searched completely."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A value in one form: how it begins, patterns of the characters after that, and what may stand between them."""
+    """Form of a value: the patterns of its beginning, of the following characters, and of those between them."""
 
     head: Any
     rest: Sequence[bytes]
@@ -62,7 +62,7 @@ class _Form:
     is_base64: bool = False
 
     def spans(self, text: bytes, steps: Iterator[int]) -> Iterator[tuple[int, bool, int]]:
-        """Yield where the value begins in a text, whether it is cut off, and up to where it is repeated."""
+        """Yield the start of each occurrence in a text, whether it is cut off, and the end of its repetitions."""
         at = 0
         while _step(steps) and (found := self.head.search(text, at)) is not None:
             start, at, is_cut = found.start(), found.end(), self.is_cut
@@ -74,7 +74,7 @@ class _Form:
                     break
                 at = more.end()
             if self.is_base64:
-                # The characters beside it hold bits of the value as well.
+                # The adjacent characters contain bits of the value as well.
                 begin, limit = max(start - 3, 0), min(at + 3, len(text))
                 while start > begin and text[start - 1] in _BASE64:
                     start -= 1
@@ -84,9 +84,9 @@ class _Form:
 
 
 class Scrubber:
-    """Removes values from the texts of one answer.
+    """Removes values from the texts of a response.
 
-    Repeating it over a part of a text finds nothing that crosses the border, so it takes texts whole.
+    It needs whole texts, because occurrences across the border of two parts would be missed.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
@@ -97,14 +97,14 @@ class Scrubber:
         self._steps = iter(range(MOST_STEPS, 0, -1))
 
     def scrub(self, text: bytes) -> bytes:
-        """Return a text with each occurrence of a value in any form replaced, up to one that is cut off.
+        """Replace each occurrence of a value in any form, and cut the text at a partial one.
 
         Raises:
             TooManySteps: this and the texts before it take more than `MOST_STEPS`.
         """
         kept, at = list[bytes](), 0
         for start, is_cut, end in sorted(span for form in self._forms for span in form.spans(text, self._steps)):
-            # What is cut off in one form can be whole in another one.
+            # A value cut off in one form can be whole in another.
             if end <= at:
                 continue
             if start >= at:
@@ -125,7 +125,7 @@ def _forms(value: str) -> Iterator[_Form]:
         return _Form(re2.compile(between.join(units[:head]), _OPTIONS), units[head:], between, is_cut, is_base64)
 
     yield form(_text_units(value), len(_text_units(begun)), _BETWEEN_TEXT)
-    # Of the value itself, and as it stands in a query, a form and JSON.
+    # Of the value itself, and as encoded in a query, a form and JSON.
     sent = {write(value).encode(): write(begun).encode() for write in (str, _quoted, quote_plus, _in_json)}
     for raw, head in sent.items():
         yield form([_either_case(f"{each:02x}") for each in raw], len(head), _BETWEEN_HEX)

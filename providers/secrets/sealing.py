@@ -1,4 +1,4 @@
-"""Envelope encryption: a random key for each version, AES-256-GCM, and that key wrapped by a key wrapper."""
+"""Envelope encryption: AES-256-GCM with a random key for each version, wrapped by a key wrapper."""
 
 import secrets
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ def _open(key: bytes, sealed: bytes, bound: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
     except (InvalidTag, ValueError):
-        raise Unopened("What is kept is not what was sealed for this organization, path and version.") from None
+        raise Unopened("The stored value was not sealed for this organization, path and version.") from None
 
 
 class LocalKeyWrapper:
-    """Wraps with keys from the settings: the first one wraps, each of them unwraps."""
+    """Key wrapper with keys from the settings: the first one wraps, all of them unwrap."""
 
     name = "local"
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
-        """Take at least one pair of an id and 32 bytes."""
+        """Take one or more pairs of an id and 32 bytes."""
         self._keys = dict(keys)
         self._current = keys[0][0]
 
     async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
-        """Wrap a key for a place under the first key."""
+        """Wrap a key for a location with the first key."""
         return Wrapped(self._current, _seal(self._keys[self._current], key, self._bound(self._current, place)))
 
     async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
-        """Return a key that was wrapped for the place.
+        """Return the key wrapped for a location.
 
         Raises:
-            Unopened: its key is not in the settings, or it was wrapped for another place.
+            Unopened: its key is not in the settings, or it was wrapped for another location.
         """
         key = self._keys.get(wrapped.key_id)
         if key is None:
@@ -54,7 +54,7 @@ class LocalKeyWrapper:
 
 
 class PostgresBackend:
-    """Keeps values sealed in the database; the key wrapper alone can have them opened."""
+    """Backend with sealed values in the database, which only the key wrapper can open."""
 
     name = "postgres"
 
@@ -62,7 +62,7 @@ class PostgresBackend:
         self.wrapper = wrapper
 
     async def store(self, place: ValueLocation, value: bytes) -> Stored:
-        """Seal a value under a new key."""
+        """Seal a value with a new key."""
         key = AESGCM.generate_key(256)
         wrapped = await self.wrapper.wrap(key, place)
         return Stored(sealed=_seal(key, value, place.bound()), wrapped_key=wrapped.wrapped, key_id=wrapped.key_id)
@@ -71,7 +71,7 @@ class PostgresBackend:
         """Return a sealed value.
 
         Raises:
-            Unopened: it cannot be opened here.
+            Unopened: it cannot be opened.
         """
         if stored.sealed is None or stored.wrapped_key is None or stored.key_id is None:
             raise Unopened("The version has no sealed value.")
@@ -79,4 +79,4 @@ class PostgresBackend:
         return _open(key, stored.sealed, place.bound())
 
     async def destroy(self, place: ValueLocation) -> None:
-        """Do nothing: what is sealed goes with its row's columns, and with it the only copy of its key."""
+        """Do nothing: the row's columns with the sealed value and the only copy of its key are cleared elsewhere."""

@@ -1,10 +1,10 @@
-"""HashiCorp Vault or OpenBao: wraps the keys of versions by transit, or keeps the values in KV version 2.
+"""HashiCorp Vault or OpenBao: key wrapper by transit, and backend of values by KV version 2.
 
 Bursar signs in by AppRole. It needs a policy that may `update` `transit/encrypt/{key}` and `transit/decrypt/{key}`, and
 `create`, `update`, `read` on `{mount}/data/bursar/*` and `delete` on `{mount}/metadata/bursar/*`.
 
-A wrapped key is bound to its place by the associated data of the cipher. Vault's own `rewrap` takes none, so a key is
-rewrapped by unwrapping and wrapping it.
+A wrapped key is bound to its location by the associated data of the cipher. Vault's `rewrap` does not support it, so a
+key is rewrapped by unwrapping and wrapping.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ import httpx2
 
 from providers.secrets.base import BackendUnavailable, KeyWrapper, Stored, Unopened, ValueLocation, Wrapped
 
-#: What the key ids of keys begin with that transit wrapped; ids of local keys have no colon.
+#: Prefix of the ids of keys wrapped by transit; ids of local keys have no colon.
 PREFIX = "vault:"
-#: The largest answer that is read: a value of 64 KiB in base64, with room around it.
+#: Maximum size of a response: a value of 64 KiB in base64, and a margin.
 MAX_BYTES = 256 * 1024
-#: A token that is refused so soon after its login has not ended: the policy lacks something, and no login helps.
+#: A token refused this soon after its login has not expired: the policy is incomplete, and another login does not help.
 _FRESH = timedelta(seconds=10)
 
 
 class VaultClient:
-    """Sends requests to one server, signed in by AppRole. All callers share one token; a lost one is replaced once.
+    """Client of one server, authenticated by AppRole. All callers share one token; an expired one is replaced once.
 
     Errors:
-        BackendUnavailable: it cannot be reached, is sealed or busy, or refuses the role. Neither the message nor a log
-            holds a token, a secret id or a value.
+        BackendUnavailable: the server cannot be reached, is sealed or busy, or refuses the role. Neither messages nor
+            logs contain a token, a secret id or a value.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class VaultClient:
         timeout: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
-        """Take the client, which the caller closes.
+        """Take the HTTP client, which the caller closes.
 
         Args:
             client: sends the requests.
@@ -55,7 +55,7 @@ class VaultClient:
             role_id: of the AppRole.
             secret_id: of the AppRole; good for any number of uses.
             timeout: of a request, from its first byte to the last one of its answer.
-            clock: by which leases end.
+            clock: for the expiry of leases.
         """
         self._client, self._base, self._timeout, self._clock = client, f"{url.rstrip('/')}/v1", timeout, clock
         self._credentials = {"role_id": role_id, "secret_id": secret_id}
@@ -65,7 +65,7 @@ class VaultClient:
     async def ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, int] | None = None
     ) -> "VaultAnswer":
-        """Send a request with a token, and return an answer that is a success, or 400 or 404 with Vault's reasons."""
+        """Send a request with a token; return a successful response, or a 400 or 404 with Vault's reasons."""
         token = await self._signed_in(None)
         answer = await self._send(method, path, body, token=token.text, params=params)
         if answer.status == 403 and self._clock() - token.since >= _FRESH:
@@ -122,7 +122,7 @@ class VaultClient:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token: what it is, and by the client's clock since when and until when it is used; None is for good."""
+    """Token with the start and end of its use by the client's clock; `until` is None if it never expires."""
 
     text: str
     since: datetime
@@ -134,22 +134,22 @@ class _Token:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VaultAnswer:
-    """An answer: its status, and the whole document."""
+    """Response: its status and document."""
 
     status: int
     body: Mapping[str, Any]
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """Return what it is about; empty where there is none."""
+        """Return the data; empty if missing."""
         data = self.body.get("data")
         return data if isinstance(data, dict) else {}
 
     @property
     def is_gone(self) -> bool:
-        """Return whether it says that nothing is at a path of KV: never written, or deleted, which leaves metadata.
+        """Return whether a KV path has no value: never written, or deleted, which leaves metadata.
 
-        A path without a mount is 404 as well, with a reason, and so is what a proxy answers by itself.
+        A path without a mount returns 404 as well, with a reason, and so can a proxy.
         """
         described = self.data.get("metadata")
         is_deleted = isinstance(described, dict) and (described.get("deletion_time") or described.get("destroyed"))
@@ -159,25 +159,25 @@ class VaultAnswer:
 
     @property
     def errors(self) -> str:
-        """Return Vault's reasons, for people: only to be shown of requests without a secret."""
+        """Return Vault's reasons for display; only for requests without a secret."""
         errors = self.body.get("errors")
         return "; ".join(str(each) for each in errors)[:200] if isinstance(errors, list) else ""
 
 
 class TransitKeyWrapper:
-    """Wraps the keys of versions by a key of transit, which never leaves Vault."""
+    """Key wrapper with a key of transit, which never leaves Vault."""
 
     name = "vault"
 
     def __init__(self, client: VaultClient, key: str) -> None:
-        """Take the name of the key; its type must be one with associated data, such as the default `aes256-gcm96`."""
+        """Take the name of the key; its type must support associated data, as the default `aes256-gcm96` does."""
         self._client, self._key = client, key
 
     async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
-        """Return a key encrypted by the latest version of transit's, bound to its place.
+        """Wrap a key with the latest version of the transit key, bound to its location.
 
         Raises:
-            BackendUnavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not respond or refuses.
         """
         body = {"plaintext": _encoded(key), "associated_data": _encoded(place.bound())}
         answer = await self._client.ask("POST", f"transit/encrypt/{quote(self._key, safe='')}", body)
@@ -188,11 +188,11 @@ class TransitKeyWrapper:
         return Wrapped(f"{PREFIX}{self._key}:{ciphertext.split(':')[1]}", ciphertext.encode())
 
     async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
-        """Return a key that was wrapped for this place by any version of the key that may still decrypt.
+        """Return the key wrapped for a location by any version of the transit key that may still decrypt.
 
         Raises:
-            Unopened: it was wrapped for another place, or by a version that may not decrypt any more.
-            BackendUnavailable: Vault does not answer or refuses.
+            Unopened: it was wrapped for another location, or by a version that may not decrypt any more.
+            BackendUnavailable: Vault does not respond or refuses.
         """
         name = wrapped.key_id.removeprefix(PREFIX).rpartition(":")[0]
         body = {"ciphertext": wrapped.wrapped.decode(), "associated_data": _encoded(place.bound())}
@@ -205,21 +205,21 @@ class TransitKeyWrapper:
 
 
 class KeyWrappers:
-    """Wraps by one of several, and unwraps by whichever wrapped: so a deployment moves from one to the other."""
+    """Key wrapper that wraps with one of several and unwraps with all, for a migration between them."""
 
     def __init__(self, wrappers: Mapping[str, KeyWrapper], present: str) -> None:
-        """Take `local`, `vault` or both, and which of them wraps."""
+        """Take the wrappers by name (`local`, `vault`), and the name of the wrapping one."""
         self._wrappers, self.name = wrappers, present
 
     async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
-        """Wrap a key by the one that wraps now."""
+        """Wrap a key with the present wrapper."""
         return await self._wrappers[self.name].wrap(key, place)
 
     async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
-        """Return a key that any of them wrapped.
+        """Return a key wrapped by any of them.
 
         Raises:
-            Unopened: what wrapped it is not set up, or does not unwrap it.
+            Unopened: its wrapper is not configured, or does not unwrap it.
         """
         name = TransitKeyWrapper.name if wrapped.key_id.startswith(PREFIX) else "local"
         if name not in self._wrappers:
@@ -229,23 +229,23 @@ class KeyWrappers:
 
 
 class VaultBackend:
-    """Keeps values in KV version 2: `{mount}/data/bursar/{organization}/{path}/{version}`.
+    """Backend with values in KV version 2: `{mount}/data/bursar/{organization}/{path}/{version}`.
 
-    What PostgreSQL keeps of a version is the number that KV gave it, without a key: a value that was written and whose
-    version was never recorded, because the process ended in between, is not taken for the value of a later one.
+    PostgreSQL stores the version number from KV, without a key: a value written but never recorded, because the process
+    died in between, is not mistaken for the value of a later version.
     """
 
     name = "vault"
 
     def __init__(self, client: VaultClient, mount: str) -> None:
-        """Take where KV version 2 is mounted."""
+        """Take the mount of KV version 2."""
         self._client, self._mount = client, mount
 
     async def store(self, place: ValueLocation, value: bytes) -> Stored:
-        """Write a value. Writing the same one again changes nothing.
+        """Write a value. Idempotent.
 
         Raises:
-            BackendUnavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not respond or refuses.
         """
         body = {"data": {"value": _encoded(value)}, "options": {"cas": 0}}
         answer = await self._client.ask("POST", self._at("data", place), body)
@@ -264,8 +264,8 @@ class VaultBackend:
         """Return a value.
 
         Raises:
-            Unopened: Vault says that it has it no longer.
-            BackendUnavailable: Vault does not answer, refuses, or has nothing mounted there.
+            Unopened: the value was deleted in Vault.
+            BackendUnavailable: Vault does not respond, refuses, or has no such mount.
         """
         _, value = await self._read(place, int(stored.sealed or b"0"))
         if value is None:
@@ -273,10 +273,10 @@ class VaultBackend:
         return value
 
     async def destroy(self, place: ValueLocation) -> None:
-        """Delete a value with its history; one that is gone already is no error.
+        """Delete a value with its history. Idempotent.
 
         Raises:
-            BackendUnavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not respond or refuses.
         """
         answer = await self._client.ask("DELETE", self._at("metadata", place))
         # Also of what is gone already. A 404 is no answer of KV version 2, so the value may lie where it was.
@@ -284,7 +284,7 @@ class VaultBackend:
             raise self._unanswered("delete")
 
     async def _read(self, place: ValueLocation, version: int | None) -> tuple[int, bytes | None]:
-        """Return the number that KV gives a version, and its value; None where it was deleted or never was there."""
+        """Return the KV number of a version, and its value; None if it was deleted or never written."""
         params = {} if version is None else {"version": version}
         answer = await self._client.ask("GET", self._at("data", place), params=params)
         described, data = answer.data.get("metadata"), answer.data.get("data")

@@ -1,4 +1,4 @@
-"""Finds what opens a wallet in a text: a mnemonic (BIP-39), an extended private key (BIP-32), a private key in WIF."""
+"""Detection of wallet secrets in texts: mnemonics (BIP-39), extended private keys (BIP-32), private keys in WIF."""
 
 import re
 import unicodedata
@@ -9,12 +9,12 @@ import wallycore
 
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\d_]+")
 _BASE58 = re.compile(r"(?<![1-9A-HJ-NP-Za-km-z])[1-9A-HJ-NP-Za-km-z]{51,112}(?![1-9A-HJ-NP-Za-km-z])")
-#: How many words a mnemonic has.
+#: Numbers of words of a mnemonic.
 _LENGTHS = (24, 21, 18, 15, 12)
-#: How many rows of 12 to 24 words of a list are tried. One of 16 to 256 has a valid checksum by chance, so a text with
-#: more of them may be taken to hold one.
+#: Maximum number of tested sequences of 12 to 24 words of a list. One of 16 to 256 has a valid checksum by chance, so a
+#: text with more sequences counts as containing a mnemonic.
 MAX_CHECKSUMS = 500
-#: How many signs that combine with one before are put in order, in time that grows with their square (UAX 15, 13).
+#: Maximum number of consecutive combining characters, because normalising takes quadratic time (UAX 15, 13).
 _MAX_COMBINING = 30
 _JOINER = "\u034f"
 _EXTENDED_BYTES, _KEY_AT = 78, 45
@@ -22,7 +22,7 @@ _WIF = (wallycore.WALLY_ADDRESS_VERSION_WIF_MAINNET, wallycore.WALLY_ADDRESS_VER
 
 
 def wallet_secret_in(text: str) -> str | None:
-    """Return what opens a wallet and is in the text, in words; None if there is nothing."""
+    """Name the kind of wallet secret in the text, or return None."""
     for match in _BASE58.finditer(text):
         if (what := _key(match.group())) is not None:
             return what
@@ -33,7 +33,7 @@ def wallet_secret_in(text: str) -> str | None:
 
 
 def _divided(text: str) -> str:
-    """Return a text in which at most so many combining signs follow each other."""
+    """Limit the number of consecutive combining characters in a text."""
     done, row = list[str](), 0
     for sign in text:
         row = row + 1 if unicodedata.combining(sign) else 0

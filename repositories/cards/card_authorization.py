@@ -25,7 +25,7 @@ WHERE s.org_id = :org_id AND s.id = :spend_id
 
 
 async def find(session: AsyncSession, ref: str) -> CardAuthorization | None:
-    """Return the authorization of an issuer's id; the caller holds the lock of its card."""
+    """Return the authorization with an issuer's id; the caller holds the lock of its card."""
     query = select(CardAuthorization).where(CardAuthorization.ref == ref)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
@@ -37,20 +37,20 @@ async def page(session: AsyncSession, wanted: ListFilter, *, card_id: str) -> Li
 
 
 async def shortfall_minor(session: AsyncSession, row: CardSpend, cost: MoneyCost, *, at: datetime) -> int:
-    """Return what the credits that a spend holds do not pay of a cost, in whole minor units; its hold is locked."""
+    """Return the part of a cost that a spend's held credits do not pay, in minor units; its hold is locked."""
     values = {"org_id": row.org_id, "spend_id": row.spend_id, "minor": cost.minor, "asset": cost.asset, "at": at}
     found: int = (await session.execute(_SHORT, values)).scalar_one()
     return found
 
 
 async def spends(session: AsyncSession, authorization_ids: Sequence[str]) -> Sequence[CardSpend]:
-    """Return the spends of authorizations, in the order in which they were made."""
+    """Return the spends of authorizations in the order of creation."""
     query = select(CardSpend).where(CardSpend.authorization_id.in_(authorization_ids)).order_by(CardSpend.spend_id)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
 async def has_paid(session: AsyncSession, card_id: str) -> bool:
-    """Return whether a spend of a card holds something, or was captured; also if it was refunded since."""
+    """Return whether any spend of a card is held or was captured, even if refunded since."""
     query = (
         select(CardSpend.spend_id)
         .join(CardAuthorization, CardAuthorization.id == CardSpend.authorization_id)
@@ -61,13 +61,13 @@ async def has_paid(session: AsyncSession, card_id: str) -> bool:
 
 
 async def refundable(session: AsyncSession, card_id: str, *, limit: int) -> Sequence[CardSpend]:
-    """Return the latest spends of a card of which something captured is left, latest first."""
+    """Return the latest spends of a card with a refundable amount, latest first."""
     query = select(CardSpend).where(CardSpend.card_id == card_id, CardSpend.refunded_minor < CardSpend.captured_minor)
     return (await session.scalars(query.order_by(CardSpend.spend_id.desc()).limit(limit))).all()
 
 
 async def in_ledger(session: AsyncSession, org_id: str, spend_ids: Sequence[UUID]) -> dict[UUID, Spend]:
-    """Return spends as the ledger has them; the caller has locked what may change them."""
+    """Return spends from the ledger; the caller has locked their holds."""
     query = select(Spend).where(Spend.org_id == org_id, Spend.id.in_(spend_ids))
     return {row.id: row for row in await session.scalars(query.execution_options(populate_existing=True))}
 
@@ -81,7 +81,7 @@ def paying_spend(row: CardSpend) -> PayingSpend:
     )
 
 
-#: What `verify` proves about these rows and the books.
+#: Invariants of these rows, checked by `verify`.
 INVARIANTS = (
     Invariant(
         name="each spend for a card has taken what was captured for it, and holds nothing once all is",

@@ -11,7 +11,7 @@ from models.payments.payment import PaymentBalanceTransaction
 
 
 async def find(session: AsyncSession, ref: str) -> CardTransaction | None:
-    """Return the transaction of an issuer's id; the caller holds the lock of its card."""
+    """Return the transaction with an issuer's id; the caller holds the lock of its card."""
     query = select(CardTransaction).where(CardTransaction.ref == ref)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
@@ -24,13 +24,13 @@ async def of(session: AsyncSession, authorization_ids: Sequence[str]) -> Sequenc
 
 
 async def known_transactions(session: AsyncSession, refs: Sequence[str]) -> Sequence[CardTransaction]:
-    """Return those of the issuer's ids that are in the books; the caller holds the lock of their card."""
+    """Return the issuer's ids that are in the books; the caller holds the lock of their card."""
     query = select(CardTransaction).where(CardTransaction.ref.in_(refs))
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
 async def unmatched(session: AsyncSession, card_id: str) -> Sequence[CardTransaction]:
-    """Return the refunds of a card of which a part was returned for no capture, oldest first; its lock is held."""
+    """Return the refunds of a card with an unmatched part, oldest first; the card is locked."""
     row = CardTransaction
     query = select(row).where(row.card_id == card_id, row.kind == "refund", row.beyond_minor > 0)
     query = query.order_by(row.occurred_at, row.ref).execution_options(populate_existing=True)
@@ -44,7 +44,7 @@ async def has_movement(session: AsyncSession, provider: str, key: str) -> bool:
     return await session.scalar(query) is not None
 
 
-#: What `verify` proves about these rows and the books.
+#: Invariants of these rows, checked by `verify`.
 INVARIANTS = (
     Invariant(
         name="each booked transaction of a card is one movement at the issuer",

@@ -1,4 +1,4 @@
-"""When the API was there, by the clock of the database; needs a platform session."""
+"""Outages of the API, by the clock of the database; needs a platform session."""
 
 from datetime import timedelta
 
@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.escrow.outage import MAX_EXTENSION, Outage
 
-#: The API counts as away once no process has written for this long. A restart takes less.
+#: An outage begins after this time without a write of any process. A restart takes less.
 AWAY_AFTER = timedelta(minutes=1)
 
-#: The outage that ends now or lasts, and what the ones before it had not given back when it began: what was owed at
-#: their end, less the time that the API was there since.
+#: The current outage, and the time still owed from earlier ones: owed at their end, less the uptime since. Deadlines
+#: are extended by outages.
 _AWAY = """
     SELECT p.seen_at AS away_from, CASE WHEN left_over > interval '0' THEN left_over END AS owed,
         CASE WHEN left_over > interval '0' THEN coalesce(p.owed_from, p.away_from) END AS owed_from
@@ -47,7 +47,7 @@ async def note(session: AsyncSession) -> None:
 
 
 async def outage(session: AsyncSession) -> Outage | None:
-    """Return the latest outage of the API, which may last; None if none was noted, or no web process ever ran."""
+    """Return the latest outage of the API, which may be current; None without any."""
     row = (await session.execute(_OUTAGE, {"away_after": AWAY_AFTER, "longest": MAX_EXTENSION})).one_or_none()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Statements about acts of operators that another operator has to approve. Needs the platform's session."""
+"""Statements about approvals. They need the platform's session."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
 
 
 async def lock_for(session: AsyncSession, action: str, subject: str) -> None:
-    """Lock the approvals of an act until the transaction ends."""
+    """Lock the approvals of an action until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"approval:{action}:{subject}", 0))))
 
 
@@ -35,15 +35,15 @@ async def used_by(
     digest: str | None = None,
     lasting_at: datetime | None = None,
 ) -> bool:
-    """Return whether a command has used an approval of the act.
+    """Return whether a command has used an approval of the action.
 
     Args:
         session: of the platform.
-        action: what was approved.
-        subject: the id of what the act is about.
+        action: the approved action.
+        subject: the id of the object.
         command_id: the command.
         digest: of the content, if it has to be the same.
-        lasting_at: a time at which the approval must not have expired; None for any.
+        lasting_at: the time at which the approval must be unexpired; None for any.
     """
     query = select(Approval.id).where(
         Approval.action == action, Approval.subject == subject, Approval.used_by == command_id
@@ -59,7 +59,7 @@ async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) ->
     """Return an approval.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     query = select(Approval).where(Approval.id == approval_id)
     return require_found((await session.scalars(query.with_for_update() if lock else query)).one_or_none(), MISSING)
@@ -69,7 +69,7 @@ _LIST = Listing(of=Approval, order=[Approval.id], prefix="apv", created="request
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, now: datetime) -> ListPage[Approval]:
-    """Return a page of the approvals, newest first, by what their status is now."""
+    """Return a page of approvals by their current status, newest first."""
 
     def state(row: type[Approval]) -> ColumnElement[str]:
         has_expired = and_(row.status.in_(_OPEN), row.expires_at <= now)

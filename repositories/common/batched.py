@@ -25,10 +25,10 @@ class _DeferredStatements:
 
 @asynccontextmanager
 async def batched(session: AsyncSession) -> AsyncIterator[Writes]:
-    """Send what the block executes as one statement when the block ends.
+    """Combine the statements of the block into one, which is sent when the block ends.
 
-    Each part sees the rows as before the block. So two parts must not change the same row, and no part must read what
-    another one writes. Foreign keys between them are checked at the end.
+    Each of them sees the rows as of before the block, so no two may change the same row, and none may read rows that
+    another one writes. Foreign keys are checked at the end.
     """
     kept = _DeferredStatements()
     yield kept

@@ -1,4 +1,4 @@
-"""How many rows a statement has changed."""
+"""Number of rows that a statement has changed."""
 
 from sqlalchemy import CursorResult, Delete, Update
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -1,4 +1,4 @@
-"""Idempotent commands that make a row: repeating a command returns its row, and a different request is refused."""
+"""Idempotent commands that create a row: repeating a command returns its row, and a different request is refused."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# Callers that keep what a command asked for raise it too.
+# Re-exported for callers that compare requests themselves.
 from domain.common.errors import other_request as other_request
 from models.common.base import Base
 
@@ -15,12 +15,12 @@ Row = TypeVar("Row", bound=Base)
 
 
 async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tuple[Row, bool]:
-    """Insert the row of a command, or return the one that the command made; the second value is whether it is new.
+    """Insert the row of a command, or return the existing one; the second value is whether it is new.
 
     Args:
         session: of the client or the platform.
         row: the new row of a table with a unique `command_id`; `created_at` is the database's.
-        asked: the columns that the request determines; the others may differ when it is repeated.
+        asked: the columns that the request determines; the others may differ in a repetition.
     """
     model: Any = type(row)
     values = {
@@ -39,12 +39,12 @@ async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tup
 
 
 async def lock_command(session: AsyncSession, command_id: str) -> None:
-    """Lock a command until the transaction ends, so concurrent repetitions wait here."""
+    """Lock a command until the transaction ends, so that concurrent repetitions wait."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(command_id, 0))))
 
 
 async def row_of_command(session: AsyncSession, model: type[Row], command_id: str) -> Row | None:
-    """Return the row of a table with a unique `command_id` that a command made; None if the session sees none."""
+    """Return the row with a `command_id`; None if the session sees none."""
     table: Any = model
     found: Row | None = (await session.scalars(select(table).where(table.command_id == command_id))).one_or_none()
     return found
@@ -59,10 +59,10 @@ async def existing_row(session: AsyncSession, row: Row, asked: Iterable[str]) ->
 
 
 def require_same_request(found: Base, asked: Base, names: Iterable[str]) -> None:
-    """Refuse a request that differs from the row that its command made.
+    """Refuse a request that differs from the row of its command.
 
-    The response to a key is deleted after a while, but the row stays. So a key that is reused for something else finds
-    the row of its first use, which must not be returned for the new request.
+    A stored response expires, but the row stays. So an idempotency key that is reused for another request finds the row
+    of its first use, which must not be returned.
     """
     if any(getattr(found, name) != getattr(asked, name) for name in names):
         raise other_request()

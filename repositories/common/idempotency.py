@@ -13,7 +13,7 @@ from repositories.common.changed import rows_changed
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The outcome of a claim; the three fields of the response are set for `replay` only.
+    """Result of a claim; the three fields of the response are set for `replay` only.
 
     Attributes:
         outcome: `claimed`, `replay`, `conflict` or `in_flight`.
@@ -28,7 +28,7 @@ class Claim:
 async def claim(
     pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, request_hash: bytes, owner: str, lease: timedelta
 ) -> Claim:
-    """Claim the key for `owner` until the lease expires, or return why not. The same owner can claim it again."""
+    """Claim the key for `owner` until the lease expires, or return the reason. The same owner can claim it again."""
     row = await pool.fetchrow(
         "SELECT outcome, status, content_type, body FROM idempotency_claim($1, $2, $3, $4, $5)",
         *(scope, key, request_hash, owner, lease),
@@ -38,7 +38,7 @@ async def claim(
 
 
 async def renew(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, lease: timedelta) -> bool:
-    """Extend the lease of a running request; False if another owner has the key, or the request is done."""
+    """Extend the lease of a running request; False if another owner holds the key, or the request is done."""
     return bool(await pool.fetchval("SELECT idempotency_renew($1, $2, $3, $4)", scope, key, owner, lease))
 
 
@@ -53,7 +53,7 @@ async def finish(
     body: bytes,
     version: int | None = None,
 ) -> bool:
-    """Store the response; False if the lease has expired and another owner runs the request now.
+    """Store the response; False if the lease has expired and another owner runs the request.
 
     `version` is the version of the object in the response, if it has one.
     """
@@ -64,7 +64,7 @@ async def finish(
 
 
 async def first_claimed_at(session: AsyncSession, *, scope: str, key: str) -> datetime | None:
-    """Return when a key was first claimed; None if it is not known."""
+    """Return the time of the first claim of a key; None if unknown."""
     row = IdempotencyKey
     return await session.scalar(select(row.created_at).where(row.scope == scope, row.key == key))
 
@@ -83,12 +83,12 @@ async def version_of(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: s
 
 
 async def free(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, forget: bool) -> bool:
-    """End the lease early. With `forget` any request may use the key again, without it only the same request may."""
+    """End the lease early. With `forget` any request may reuse the key, otherwise the same request only."""
     return bool(await pool.fetchval("SELECT idempotency_free($1, $2, $3, $4)", scope, key, owner, forget))
 
 
 async def delete_older_than(session: AsyncSession, moment: datetime, *, limit: int) -> int:
-    """Delete keys that were first used before a time, and return how many; needs a platform session."""
+    """Delete keys first used before a time, and return their number; needs a platform session."""
     row = IdempotencyKey
     old = select(row.scope, row.key).where(row.created_at < moment).order_by(row.created_at).limit(limit)
     return await rows_changed(session, delete(row).where(tuple_(row.scope, row.key).in_(old)))

@@ -1,7 +1,7 @@
-"""Pages of lists, newest first, read from indexes; the cost of a page does not depend on the length of the list.
+"""Pages of lists, newest first, read from indexes: the cost of a page does not depend on the length of the list.
 
-A filter that no single index serves in the order of the list is read in parts: one for each value of the index's
-leading column, or for each reason why a row is in the list. Each part, and the union of them, is limited to one page.
+A filter that no single index serves in the order of the list is read as a union of parts: one for each value of the
+index's leading column, or for each condition of membership. Each part, and the union, is limited to one page.
 
 A filter without an index is tested row by row, and a page reads a bounded number of rows. Such a page may be short or
 empty without being the last.
@@ -48,29 +48,29 @@ Part = tuple[ColumnElement[bool], ...]
 Order = Sequence[InstrumentedAttribute[Any]]
 #: The values that a row has in the columns of the order.
 Position = tuple[Any, ...]
-#: Returns a searched text of a row that is stored in another table, found there by the key of an index.
+#: Returns a searched text of a row from another table, by an indexed key.
 TextLookup = Callable[[Any], ColumnElement[str]]
 
-#: How many rows a page reads if some are tested row by row: the first number, and if these do not fill it, the second.
+#: Numbers of rows that a page reads if some conditions are tested row by row: the second if the first fills no page.
 SCAN_LIMITS = (200, 2_000)
-#: An id holds the time at which its process made it, which is not quite the time of the row.
+#: Tolerance between the time in an id, by the clock of its process, and the time of its row.
 ID_TIME_MARGIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFilter:
-    """The filters of a list, of which those that are None or empty have no effect, and the page that is read.
+    """Filters of a list, and the requested page; filters that are None or empty have no effect.
 
     Attributes:
-        org_id: whose rows; a tenant's session passes its own.
-        since: made at this time or after.
-        until: made before this time.
+        org_id: the owner; a tenant's session passes its own.
+        since: created at this time or after.
+        until: created before this time.
         statuses: in one of these.
         equal: values of columns, by their names.
         least_minor: of this amount or more, in minor units of the currency in `equal`.
         most_minor: of this amount or less.
         search: text that a searched column contains, without regard to case.
-        written: the external id and metadata that its owner has set.
+        written: external id and metadata of the owner.
         after: the position of the last row of the previous page; None for the first page.
         limit: the maximum number of rows on the page.
     """
@@ -90,7 +90,7 @@ class ListFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[Item]):
-    """The rows of a page, and the position after which the next one begins; None at the end."""
+    """The rows of a page, and the position after which the next page begins; None at the end."""
 
     rows: Sequence[Item]
     following: Position | None
@@ -98,9 +98,9 @@ class ListPage(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class StatusTotal:
-    """The number of rows in a state and a currency, and the sum of their amounts; with `is_capped` there may be more.
+    """Number of rows in a state and a currency, and the sum of their amounts; lower bounds with `is_capped`.
 
-    If the summary is by another column as well, `group` is its value.
+    `group` is the value of the additional column of the summary, if any.
     """
 
     status: str
@@ -113,17 +113,17 @@ class StatusTotal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[Row]):
-    """How a table is listed.
+    """Definition of a table's list.
 
     Attributes:
         of: the table.
         order: of the list.
-        created: the column with the time of a row; None if only its id has it.
-        prefix: of ids that contain the time of their rows, empty for UUIDs; None if the order begins with `created`, or
-            ids contain no time and rows are tested one by one.
+        created: the column with the time of a row; None if only the id contains it.
+        prefix: prefix of ids that contain the time, empty for UUIDs; None if the order begins with `created`, or ids
+            contain no time and rows are tested one by one.
         is_late: whether a row may be inserted long after its id was made; the id is then never later than the row.
-        amount: the column that amounts are compared with.
-        searched: the columns that are searched, or functions that return a searched text of another table.
+        amount: the column of the amount filters.
+        searched: the searched columns, or functions that return a searched text of another table.
         ascending: whether the list is in ascending order.
     """
 
@@ -149,11 +149,11 @@ class Listing(Generic[Row]):
         """Return a page of matching rows.
 
         Args:
-            session: it limits what can be listed.
+            session: limits the visible rows.
             wanted: the filters.
-            parts: the conditions that indexes serve, besides the range of time.
+            parts: the conditions that indexes serve, without the time range.
             served: the names in `wanted.equal` that the parts cover.
-            keys: the column with the ids that the parts select, if it is in another table.
+            keys: the column of another table whose ids the parts select.
             besides: a condition that is tested row by row.
         """
         ends = self._ends(wanted, self.order[0] if keys is None else keys)
@@ -187,11 +187,11 @@ class Listing(Generic[Row]):
         """Count matching rows by state and currency, in one statement that reads a bounded number of rows.
 
         Args:
-            session: as for `page`, and so are the others.
+            session: see `page`, also for the others.
             wanted: the filters.
             parts: by state.
             served: the filters that the parts cover.
-            keys: the column with the ids that the parts select.
+            keys: see `page`.
             besides: a condition that is tested row by row.
             by: a further column to group by.
         """
@@ -216,7 +216,7 @@ class Listing(Generic[Row]):
     def _looked(
         self, columns: list[Any], states: Mapping[str, list[Part]], keys: InstrumentedAttribute[Any] | None, limit: int
     ) -> CompoundSelect[Any] | Select[Any]:
-        """Select columns of the first rows of each state, without an alias of the entity, which would be slower."""
+        """Select columns of the first rows of each state, without an alias of the entity, for speed."""
         order = self.order if keys is None else [keys]
         named = [(literal(status).label("status"), parts) for status, parts in states.items()]
         if keys is None and all(len(parts) == 1 for _, parts in named):
@@ -232,7 +232,7 @@ class Listing(Generic[Row]):
         return select(chosen.c.status, row).select_from(chosen).join(row, literal_column("true"))
 
     def _ends(self, wanted: ListFilter, column: InstrumentedAttribute[Any]) -> Part:
-        """Return the range of the order's column that corresponds to the range of time."""
+        """Return the bounds of the order's column that correspond to the time range."""
         since, until = wanted.since, wanted.until
         if self.prefix is None:
             if self.created != column.key:
@@ -246,7 +246,7 @@ class Listing(Generic[Row]):
         return (*_if(lowest is not None, lambda: column >= lowest), *_if(highest is not None, lambda: column < highest))
 
     def judged(self, wanted: ListFilter, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
-        """Return the conditions that are tested row by row: all filters that the parts and the state do not cover."""
+        """Return the conditions tested row by row: all filters that the parts and the state do not cover."""
         found = [getattr(row, name) == value for name, value in wanted.equal.items() if name not in served]
         if self.created is not None and self.created != self.order[0].key:
             found += created_within(getattr(row, self.created), wanted)
@@ -262,17 +262,17 @@ class Listing(Generic[Row]):
 
 
 def part_per_value(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part]:
-    """Return a part for each value of an index's leading column; without values a single part for all rows."""
+    """Return a part for each value of an index's leading column; without values one part for all rows."""
     return [(column == value,) for value in dict.fromkeys(values)] or [()]
 
 
 def of_owner(column: InstrumentedAttribute[Any], wanted: ListFilter) -> Part:
-    """Return the condition that a row belongs to the organization; none for all organizations."""
+    """Return the condition on the owner; empty for all organizations."""
     return () if wanted.org_id is None else (column == wanted.org_id,)
 
 
 def created_within(made: Any, wanted: ListFilter) -> list[ColumnElement[bool]]:
-    """Return the condition that a time is in the range of the filters."""
+    """Return the conditions of the time range on a column."""
     since, until = wanted.since, wanted.until
     return [*_if(since is not None, lambda: made >= since), *_if(until is not None, lambda: made < until)]
 
@@ -280,9 +280,9 @@ def created_within(made: Any, wanted: ListFilter) -> list[ColumnElement[bool]]:
 def in_states(
     wanted: ListFilter, state: Callable[[Any], ColumnElement[str]] = attrgetter("status")
 ) -> Callable[[Any], ColumnElement[bool]] | None:
-    """Return the condition that a row is in one of the wanted states, for `besides` of a page; None for any state.
+    """Return the condition on the state, for `besides` of a page; None for any state.
 
-    `state` returns the state of a row, if it follows from other columns than `status`.
+    `state` computes the state of a row; by default it is the column `status`.
     """
     return (lambda row: state(row).in_(wanted.statuses)) if wanted.statuses else None
 
@@ -377,10 +377,10 @@ def _newest_keys(
 
 
 def _rows_of(of: type[Row], chosen: Subquery, named: str, order: Order) -> Select[Row]:
-    """Select the rows of the chosen ids, each by a lateral look-up; a plan with a join may read the whole table."""
+    """Select the rows of the chosen ids by lateral look-ups, because a plan with a join may read the whole table."""
     row = aliased(of, _row_of(select(of), order[-1] == chosen.c[named]))
     rows = select(row).select_from(chosen).join(row, literal_column("true"))
-    # Ordered by the columns of the subquery, because those of the alias are created anew for each request.
+    # Ordered by the columns of the subquery, because the alias has new columns in each request.
     return rows.order_by(*(chosen.c[named if column is order[-1] else column.key].desc() for column in order))
 
 
@@ -416,5 +416,5 @@ def _directed(columns: Sequence[Any], ascending: bool) -> list[Any]:
 
 
 def fixed(limit: int) -> ColumnElement[int]:
-    """Return a limit as a literal. For a parameter the planner would expect a tenth of the table, and read it."""
+    """Return a limit as a literal: for a parameter the planner expects a tenth of the table, and scans it."""
     return literal_column(str(int(limit)))

@@ -1,4 +1,4 @@
-"""Reads that refuse: an absent row is `NotFound`."""
+"""Reads that raise `NotFound` for an absent row."""
 
 from typing import TypeVar
 
@@ -13,10 +13,10 @@ Row = TypeVar("Row", bound=Base)
 
 
 def require_found(found: T | None, missing: str) -> T:
-    """Return what was found.
+    """Return the value, unless it is None.
 
     Raises:
-        NotFound: with the text `missing`. It is None.
+        NotFound: with the text `missing`.
     """
     if found is None:
         raise NotFound(missing)
@@ -33,10 +33,10 @@ async def get_required(
     fresh: bool = False,
     lock: bool = False,
 ) -> Row:
-    """Return a row; `fresh` reads it as it is now, and `lock` locks it until the transaction ends.
+    """Return a row; `fresh` reloads it, and `lock` locks it until the transaction ends.
 
     Raises:
-        NotFound: with the text `missing`. It is no id of this prefix, or the session sees no such row.
+        NotFound: with the text `missing`, if the id has another form or the session sees no row.
     """
     row = None
     if is_id(row_id, prefix):

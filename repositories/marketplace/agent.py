@@ -44,7 +44,7 @@ async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
 
 
 async def get(session: AsyncSession, agent_id: str) -> Agent:
-    """Return the agent; NotFound when there is none, or it is not the session's to see."""
+    """Return the agent; NotFound if it does not exist or the session may not see it."""
     return await get_required(session, Agent, agent_id, "agt", MISSING)
 
 
@@ -55,10 +55,10 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class AgentCard:
-    """What people choose an agent by: who offers it, and what its settled work earned it.
+    """Summary of an agent for buyers: its organization, ratings and settled work.
 
-    `stars_e6` is its mean score in millionths, None without evidence; `ratings` and `jobs_done` are what counted. With
-    `can_be_hired` neither is the agent retired nor its organization suspended or closed.
+    `stars_e6` is the mean score in millionths, None without evidence; `ratings` and `jobs_done` count evidence. With
+    `can_be_hired` the agent is not retired, and its organization neither suspended nor closed.
     """
 
     organization_name: str
@@ -89,7 +89,7 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
     """Lock the agent until the transaction ends, and return it as it is now.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     query = select(Agent).where(Agent.id == agent_id).with_for_update(key_share=True)
     return require_found(
@@ -102,7 +102,7 @@ async def accepts_granted(session: AsyncSession, agent_id: str) -> bool:
 
 
 async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
-    """Lock an agent against being retired, until the transaction ends. For everything that starts work with it.
+    """Lock an agent against retirement until the transaction ends. Called before any new work.
 
     Raises:
         AgentRetired: it is retired.
@@ -117,7 +117,7 @@ def retired(at: datetime) -> Conflict:
 
 
 async def categorise(session: AsyncSession, agent: Agent, category: str | None) -> None:
-    """List the agent under a category, or under none; its leaderboards follow. Needs the platform's session."""
+    """Set or clear the category of an agent, also on leaderboards. Needs the platform's session."""
     agent.category = category
     await session.flush()
     await marketplace.categorise(session, agent.id, category)
@@ -126,7 +126,7 @@ async def categorise(session: AsyncSession, agent: Agent, category: str | None) 
 _SCORED = ReputationAgentRow
 #: Literals, because a plan for any value would not use the partial index.
 _HIRABLE, _WITH_JOBS = _SCORED.board == literal_column("'public'"), _SCORED.succeeded > literal_column("0")
-#: Filters that all of them pass.
+#: Filters that all hirable agents pass.
 _OF_HIRABLE = (("visibility", "public"), ("retired_at", None))
 _RANKED: dict[AgentSort, tuple[Listing[ReputationAgentRow], list[Part]]] = {
     AgentSort.RATING: (
@@ -152,11 +152,11 @@ async def page(
 ) -> ListPage[Agent]:
     """Return a page of agents: those of an organization, or all that the session may see.
 
-    Sorted by rating or jobs, there are only agents that everybody can hire and that have any. Then a position is that
-    number and the id, otherwise 0 and the id. Needs the platform's session then.
+    Sorted by rating or jobs, the list has only public hirable agents with ratings or jobs, a position is that number
+    and the id, and the session must be the platform's. Otherwise a position is 0 and the id.
 
-    `least_stars_e6` is the minimum mean score, in millionths. `viewer` is the organization that the session works for,
-    null for the platform. It sees its own agents, and of others the public ones.
+    `least_stars_e6` is the minimum mean score, in millionths. `viewer` is the requesting organization, None for the
+    platform. It sees its own agents, and public ones of others.
     """
     # Written out, because no plan for any visibility uses the index of the public ones.
     public, org_id = Agent.visibility == literal_column("'public'"), wanted.org_id
@@ -195,7 +195,7 @@ async def _ranked(
     fitting: Sequence[ColumnElement[bool]],
     least_stars_e6: int | None,
 ) -> ListPage[Agent]:
-    """Return a page of the agents that fulfil conditions on their own rows, those that rank highest first."""
+    """Return a page of the agents that fulfil the conditions, highest rank first."""
 
     def fits(row: type[ReputationAgentRow]) -> ColumnElement[bool]:
         of_agent = exists().where(Agent.id == row.agent_id, *fitting) if fitting else true()

@@ -1,4 +1,4 @@
-"""Statements about offers and purchases on the marketplace."""
+"""Statements about marketplace offers and purchases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ async def get(session: AsyncSession, agent_id: str) -> OfferListing:
     """Return the offer of an agent.
 
     Raises:
-        NotFound: there is none that the session sees.
+        NotFound: the session sees none.
     """
     found = require_found(
         (await session.execute(_listings(MarketplaceOffer.agent_id == agent_id))).one_or_none()
@@ -86,9 +86,9 @@ async def page(
 
     Args:
         session: of the reader.
-        wanted: the filters; a range of prices needs a currency, and times are those of the first offer. A position is
-            the price (0 if the list is not ordered by it) and the agent.
-        words: the words that the offer contains, all of them.
+        wanted: the filters; a range of prices needs a currency, and times are of the first offer. A position is the
+            price (0 if not ordered by it) and the agent.
+        words: words that the offer must all contain.
         least_stars_e6: the minimum mean score of the agent, in millionths.
     """
     row, part = MarketplaceOffer, [_LISTED]
@@ -126,9 +126,9 @@ async def lock_purchases(session: AsyncSession, org_id: str, agent_id: str) -> N
 
 
 async def owned(session: AsyncSession, org_id: str, agent_id: str) -> MarketplacePurchase | None:
-    """Return an organization's active purchase of an agent, or one that a chargeback has suspended.
+    """Return an organization's active or suspended purchase of an agent.
 
-    The period of a monthly purchase may be over. A month whose next one was bought is not returned.
+    The period of a monthly purchase may be over. A renewed month is not returned.
     """
     row = MarketplacePurchase
     has = row.status.not_in([literal_column("'refunded'"), literal_column("'ended'")])
@@ -137,7 +137,7 @@ async def owned(session: AsyncSession, org_id: str, agent_id: str) -> Marketplac
 
 
 async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Sequence[PaymentRow]:
-    """Return the payments of an organization's ended purchases of an agent that were ever charged back."""
+    """Return the payments, ever charged back, of an organization's ended purchases of an agent."""
     row, payment = MarketplacePurchase, PaymentRow
     disputed = select(ChargebackRow.id).where(ChargebackRow.payment_id == payment.id).exists()
     ended = or_(row.status == literal_column("'ended'"), row.renewed)
@@ -146,7 +146,7 @@ async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Seq
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """Return the purchases that are due to be renewed, or to end because their period is over, by id."""
+    """Return the purchases due for renewal, or whose period is over, by id."""
     row = MarketplacePurchase
     ends = and_(row.status == literal_column("'active'"), row.renews_at.is_(None), row.ends_at <= now)
     query = select(row.id).where(or_(row.renews_at <= now, ends), row.id > after).order_by(row.id).limit(limit)
@@ -163,7 +163,7 @@ async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = 
     """Return a purchase.
 
     Raises:
-        NotFound: there is none that the session sees.
+        NotFound: the session sees none.
     """
     return require_found(
         await session.get(MarketplacePurchase, purchase_id, with_for_update=lock or None, populate_existing=lock)
@@ -199,7 +199,7 @@ _SHARED_LOTS = text(
 
 @dataclass(frozen=True, slots=True)
 class EarningsLot:
-    """A lot of a sale's earnings: its amount and what is free of it, in minor units; `payment_id` bought it."""
+    """Lot of a sale's earnings: its amount and its free part, in minor units; `payment_id` bought it."""
 
     id: UUID
     brought_minor: int
@@ -209,7 +209,7 @@ class EarningsLot:
 
 
 async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[EarningsLot]:
-    """Return the lots that a transfer has opened on an account, in the order of their expiry.
+    """Return the lots that a transfer has opened on an account, by expiry.
 
     The caller has locked its balance.
     """
@@ -230,7 +230,7 @@ async def use_of(session: AsyncSession, spend_id: UUID, *, lock: bool = False) -
     return (await session.scalars(query)).one_or_none()
 
 
-#: A use has the id of what was agreed on before, and another quantity only.
+#: A use has the id of its agreed use, and differs only in the quantity.
 _BOUGHT_BY = text("""
     SELECT DISTINCT b.purchase_id, b.agent_id, b.meter, a.name FROM (
         SELECT id AS purchase_id, agent_id, NULL AS meter FROM marketplace_purchases
@@ -245,7 +245,7 @@ _BOUGHT_BY = text("""
 
 @dataclass(frozen=True, slots=True)
 class BoughtBySpend:
-    """What a spend pays on the marketplace; `meter` is None for a purchase."""
+    """Marketplace purchase or use paid by a spend; `meter` is None for a purchase."""
 
     purchase_id: str
     agent_id: str
@@ -284,7 +284,7 @@ def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str,
 
 
 def stars_of(agent_id: InstrumentedAttribute[str]) -> ScalarSelect[int]:
-    """Return the mean score of the agent of a row in millionths; null without evidence."""
+    """Return the SQL of an agent's mean score in millionths; null without evidence."""
     scored = ReputationAgentRow
     of_agent = (scored.agent_id == agent_id, scored.evidence_count > 0)
     return select(scored.stars_e6).where(*of_agent).correlate_except(scored).scalar_subquery()

@@ -1,8 +1,8 @@
-"""What `verify` proves about sales on the marketplace."""
+"""Invariants of marketplace sales, checked by `verify`."""
 
 from ledger.invariants import Invariant
 
-#: What `verify` proves about sales.
+#: Invariants by their sentence in the report.
 INVARIANTS = (
     Invariant(
         name="the transfer of every sale on the marketplace divides its price into its shares",

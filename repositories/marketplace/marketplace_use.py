@@ -1,4 +1,4 @@
-"""Uses of agents that are charged at once, with one statement that reads and one that writes, for speed."""
+"""Fast path for uses of agents: one statement reads, and one charges."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ WHERE offer.agent_id = $2::text
   AND bought.status = 'active' AND bought.ends_at IS NULL AND bought.usage_prices IS NOT NULL
   AND NOT EXISTS (SELECT FROM organizations seller WHERE seller.id = offer.org_id AND seller.status <> 'active')
 """
-# The seller's debts are locked before the purchase, as in refunds. The purchase is locked when it is looked up, and is
-# not found if it has changed since it was read. The seller is locked too, as it may have been closed meanwhile.
+# The seller's debts are locked before the purchase, as in refunds. The lookup locks the purchase, and finds none if it
+# has changed since it was read. The seller is locked too, because it may have been closed since.
 _CHARGE = f"""
 WITH owed AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(hashtextextended('debt:' || $14::text, 0))::text AS locked
@@ -62,7 +62,7 @@ SELECT (s.answer).*, s.transfer_id AS shared_by, s.granted FROM sold s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableAgent:
-    """An agent that an organization has bought and pays by usage, with the prices of the purchase."""
+    """Usage-priced agent in an organization's library, with the prices of the purchase."""
 
     offer: Offer
     purchase_id: str
@@ -72,7 +72,7 @@ class UsableAgent:
 
 
 async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exempt: Sequence[str]) -> UsableAgent | None:
-    """Return the agent and whether the two organizations are related; None if the full check is needed."""
+    """Return the agent and whether the organizations are related; None if the full check is needed."""
     row = await connection.fetchrow(_FIND, org_id, agent_id, list(exempt))
     if row is None:
         return None
@@ -107,10 +107,10 @@ async def charge(
     expires_at: datetime,
     at: datetime,
 ) -> SaleResult | None:
-    """Charge, share and record a use in one statement, which is its own transaction, or return the refusal.
+    """Charge, share and record a use in one statement and transaction, or return the refusal.
 
-    None, without any effect, if the purchase has changed since it was read, or its seller was stopped or has ever had a
-    debt in credits.
+    None, without any effect, if the purchase has changed since it was read, or its seller is suspended or closed or
+    ever had a debt in credits.
 
     Raises: as `ledger.spending.Spending`.
     """

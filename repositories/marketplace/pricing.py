@@ -1,4 +1,4 @@
-"""Pricing rules, the facts that they are evaluated with, and quotes."""
+"""Statements about pricing rules, their facts, and quotes."""
 
 import json
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 class PriceQuestion(NamedTuple):
-    """The request for a price.
+    """Request for a price.
 
     Attributes:
-        org_id: the client; None if the platform asks without one.
-        currency: of the price; None for that of the listing.
-        buyer_id: the client's agent that asks, if it is one.
+        org_id: the client; None for the platform without a client.
+        currency: of the price; None for the listing's.
+        buyer_id: the client's requesting agent, if any.
     """
 
     agent_id: str
@@ -47,12 +47,12 @@ class PriceQuestion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PriceFactsRow:
-    """The facts of a price, in the order of the statement's columns.
+    """Facts of a price, in the order of the statement's columns.
 
     Facts that were not requested are 0 or None. `seller_e6` is the rank of the agent, a share in millionths, from
-    `seller_events` events; both are None for an agent without events. `seasoned_e6` is its rank for levels, `buyer_e6`
-    that of the requesting agent, and `client_e6` the trust in its organization, from `client_units` of evidence. For
-    these three, good evidence counts only after its payment can no longer be charged back.
+    `seller_events` events; both are None without events. `seasoned_e6` is its rank for levels, `buyer_e6` that of the
+    requesting agent, and `client_e6` the trust in its organization, from `client_units` of evidence. In these three,
+    good evidence counts only after the chargeback window.
     """
 
     version: int
@@ -79,7 +79,7 @@ class PriceFactsRow:
     volume_minor: int
 
 
-# The last 24 hours: today's calls, and of yesterday's the proportional part. Days are in UTC.
+# Calls of the last 24 hours: today's, and a proportional part of yesterday's. Days are in UTC.
 CALLS = """
     SELECT d.org_id, sum(CASE WHEN d.day = now.day THEN d.events
                               ELSE d.events * (86400 - now.passed) / 86400 END) AS number
@@ -91,7 +91,7 @@ CALLS = """
 """
 
 
-# An open escrow counts as a job if it is worth at least half of the listed price, so contracts of a cent raise no
+# An open escrow counts as a job if it is worth at least half of the listed price, so that contracts of a cent raise no
 # demand. Without a listed price all count.
 _JOBS = """
     SELECT e.org_id, count(*) AS number FROM escrows e
@@ -102,8 +102,8 @@ _JOBS = """
 """
 
 
-# What the client has paid to each organization within 30 days, of what its payers can no longer have charged back; of
-# credits only the part that was paid for, by the lots that funded the escrow.
+# Payments of the client to each organization within 30 days, past the chargeback window; of credits only the paid part,
+# by the lots that funded the escrow.
 _PAID = """
     SELECT e.payee_org_id,
            sum(div((e.released_minor + e.commission_minor) * coalesce(used.paid, 1), coalesce(used.whole, 1))) AS paid
@@ -120,20 +120,19 @@ _PAID = """
 """
 
 
-# Keeps the planner from testing the relation for each row instead of once for each organization.
+# Prevents the planner from testing the relation for each row instead of each organization.
 _ONCE_EACH = "OFFSET 0"
 
 
 def _demand(by_organization: str, limit: str) -> str:
-    """Return the query that adds up what unrelated organizations ask of the agent `a`.
+    """Return the query of the demand of unrelated organizations for the agent `a`.
 
-    Organizations that are related to one another count as one, up to the limit: a quarter of the agent's capacity, so
-    that no single one brings the demand above 0.25. Calls cost nothing, so their limit may be zero; for jobs it is one
-    at least.
+    Related organizations count as one, up to the limit: a quarter of the agent's capacity, so that no single one brings
+    the demand above 0.25. Calls cost nothing, so their limit may be zero; for jobs it is at least one.
 
     Args:
         by_organization: a query of `org_id` and `number`.
-        limit: an SQL expression: what counts of one counterparty at most.
+        limit: an SQL expression of the maximum of one counterparty.
     """
     return f"""
         SELECT coalesce(sum(least(number, {limit})), 0)::bigint FROM (
@@ -195,17 +194,17 @@ async def read_facts(
     levels: bool,
     chargeback_days: int,
 ) -> dict[PriceQuestion, PriceFactsRow]:
-    """Read the facts of prices, in one statement; agents that do not exist are left out.
+    """Read the facts of prices in one statement; unknown agents are left out.
 
     Args:
-        pool: with the platform's role, because demand is the work of others.
+        pool: with the platform's role, because demand is work for other organizations.
         questions: the agents and clients.
         demand: whether to count open jobs and calls.
-        volume: whether to sum what the client has paid.
-        client: whether to read the trust in the client and its agent.
-        exempt: principals that made many unrelated organizations.
+        volume: whether to sum the client's payments.
+        client: whether to read the scores of the client and its agent.
+        exempt: registrars, who create unrelated organizations.
         levels: whether there are levels by reputation.
-        chargeback_days: how old work is that counts as volume, because its payment cannot be charged back any more.
+        chargeback_days: the chargeback window: younger work does not count as volume.
     """
     columns = [list(column) for column in zip(*questions, strict=True)]
     rows = await pool.fetch(_READ, *columns, demand, volume, client, list(exempt), levels, chargeback_days)
@@ -213,7 +212,7 @@ async def read_facts(
 
 
 async def read_rules(pool: Pool, compiler: Compile) -> tuple[int, list[Rule], Ladder]:
-    """Return the version of the book, the compiled rules that apply now or later, and the levels by reputation."""
+    """Return the version of the rules, the compiled rules that apply now or later, and the levels by reputation."""
     rows = await pool.fetch(_BOOK)
     rules = [
         rule_of(PricingRule(**{**_columns(row), "terms": json.loads(row["terms"])}), compiler)
@@ -244,7 +243,7 @@ def rule_of(row: PricingRule, compiler: Compile) -> Rule:
 
 
 async def next_version(session: AsyncSession) -> int:
-    """Take the next version of the book; other changes of rules wait until the transaction ends."""
+    """Increment the version of the rules; other changes wait until the transaction ends."""
     counted = update(PricingBook).values(version=PricingBook.version + 1).returning(PricingBook.version)
     return (await session.execute(counted)).scalar_one()
 
@@ -254,7 +253,7 @@ async def in_force(session: AsyncSession) -> Sequence[PricingRule]:
 
 
 async def get(session: AsyncSession, rule_id: str) -> PricingRule:
-    """Return the rule, ended or not; NotFound when there is none."""
+    """Return the rule, ended or not; NotFound if it does not exist."""
     return await get_required(session, PricingRule, rule_id, "prl", MISSING)
 
 
@@ -262,7 +261,7 @@ _RULES = Listing(of=PricingRule, order=[PricingRule.id], prefix="prl")
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, ended: bool) -> ListPage[PricingRule]:
-    """Return a page of the rules, newest first: those in force, or with `ended` the others as well."""
+    """Return a page of the rules in force, newest first; with `ended` of all rules."""
     part: Part = of_owner(PricingRule.org_id, wanted)
     if not ended:
         part = (*part, PricingRule.ended_at.is_(None))
@@ -270,7 +269,7 @@ async def page(session: AsyncSession, wanted: ListFilter, *, ended: bool) -> Lis
 
 
 async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent | None:
-    """Return the terms that the agent's organization has set; None if it has not, or the session may not see them."""
+    """Return the pricing terms of an agent; None if unset, or the session may not see them."""
     return await session.get(PricingAgent, agent_id)
 
 
@@ -290,14 +289,14 @@ async def add_quote(session: AsyncSession, quote: PricingQuote) -> tuple[Pricing
 
 
 async def get_quote(session: AsyncSession, quote_id: str, *, lock: bool = False) -> PricingQuote:
-    """Return the quote, locked if it is to be used; NotFound when there is none, or it is not the session's to see."""
+    """Return the quote, optionally locked; NotFound if it does not exist or the session may not see it."""
     query = select(PricingQuote).where(PricingQuote.id == quote_id)
     query = query.with_for_update() if lock else query
     return require_found((await session.scalars(query)).one_or_none() if is_id(quote_id, "quo") else None, NO_QUOTE)
 
 
 async def database_time(session: AsyncSession) -> datetime:
-    """Return the time of the database; read it after a lock, so that the wait counts."""
+    """Return the time of the database; read it after a lock, so that it includes the wait."""
     now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     return now
 
@@ -305,7 +304,7 @@ async def database_time(session: AsyncSession) -> datetime:
 async def past_quotes(
     session: AsyncSession, *, agent_id: str | None, org_id: str | None, since: datetime, limit: int
 ) -> Sequence[PricingQuote]:
-    """Return the newest quotes of an agent and a client, or of all, since a moment."""
+    """Return the newest quotes since a time, of an agent and a client or of all."""
     query = select(PricingQuote).where(
         PricingQuote.created_at >= since,
         or_(agent_id is None, PricingQuote.agent_id == agent_id),  # type: ignore[arg-type]

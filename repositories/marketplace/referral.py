@@ -1,4 +1,4 @@
-"""Statements about referrals. Those of the sweep need the platform's session."""
+"""Statements about referrals; those of the sweep need the platform's session."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,10 +14,10 @@ from models.payments.payment import PaymentRow
 from repositories.common.listing import ListFilter, Listing, ListPage, Part, in_states
 from repositories.payments.payment import state_of
 
-#: How many of an organization's first payments are searched for one that was not refunded, lost or disputed.
+#: Number of an organization's first payments that are searched for one without refund, loss or dispute.
 MOST_PAYMENTS = 50
 
-#: Payees whose commission does not count: the referrer, and organizations that share a trait with either side.
+#: Payees whose commission does not count: the referrer, and organizations that share a trait with either party.
 _NEAR = """
     near AS (
         SELECT :referrer AS org_id
@@ -114,7 +114,7 @@ async def lock(session: AsyncSession, org_id: str) -> Referral | None:
 
 
 async def recheck(session: AsyncSession, payment_id: str, at: datetime) -> None:
-    """Make the referral that a payment has rewarded due, because the payment has changed."""
+    """Make a rewarded referral due again after a change of its payment."""
     row = Referral
     await session.execute(
         update(row).where(row.payment_id == payment_id, row.status == "rewarded").values(next_at=at),
@@ -123,7 +123,7 @@ async def recheck(session: AsyncSession, payment_id: str, at: datetime) -> None:
 
 
 async def first_final_payment(session: AsyncSession, org_id: str) -> tuple[str, datetime] | None:
-    """Return an organization's first payment without refund, loss or dispute, and when it was received."""
+    """Return an organization's first payment without refund, loss or dispute, and the time of its receipt."""
     for row in await session.execute(_PAID, {"org": org_id, "most": MOST_PAYMENTS}):
         if not not_kept_minor(await payment_of(session, row.id)):
             return row.id, row.at
@@ -139,16 +139,15 @@ async def owes(session: AsyncSession, org_id: str) -> bool:
 
 
 async def is_disputed(session: AsyncSession, org_id: str) -> bool:
-    """Tell whether a bank has yet to decide on a dispute of an organization's payments."""
+    """Return whether a dispute of an organization's payments is open."""
     return bool(await session.scalar(_DISPUTED, {"org": org_id}))
 
 
 async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, until: datetime) -> int:
-    """Return the commission from a referred organization up to a time, less later refunds.
+    """Return the commission from a referred organization up to a time, less later refunds, in minor units of `asset`.
 
-    In minor units of `asset`. These do not count: commission in other currencies, commission on work of the referrer or
-    a related organization, and commission from payments that were lost or are disputed. While the organization has a
-    debt, the commission may be unpaid.
+    Commission does not count in other currencies, on work of the referrer or a related organization, and from lost or
+    disputed payments. While the organization has a debt, the commission may be unpaid.
     """
     if await owes(session, row.org_id):
         return 0
@@ -168,13 +167,13 @@ _LIST = Listing(of=Referral, order=[Referral.org_id], prefix="org")
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Referral]:
-    """Return a page of an organization's referrals, on either side, or of all, newest referred organizations first."""
+    """Return a page of referrals by or of an organization, or of all, newest referred organizations first."""
     row = Referral
     parts: list[Part] = [(row.referrer_org_id == wanted.org_id,), (row.org_id == wanted.org_id,)]
     return await _LIST.page(session, wanted, [()] if wanted.org_id is None else parts, besides=in_states(wanted))
 
 
-#: What `verify` proves about referrals.
+#: Invariants of referrals, checked by `verify`.
 INVARIANTS = (
     Invariant(
         name="every referral that was rewarded has its grants, and one that was taken back has returned them",

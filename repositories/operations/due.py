@@ -1,4 +1,4 @@
-"""The age of the oldest due item of each batch, read in one statement."""
+"""Age of the oldest due item of each batch, in one statement."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncpg
 
-# Each part reads one row of an index, however much is due; charges read one row for each organization with some.
+# Each part reads one index row, whatever the number of due items; charges read one row for each organization.
 _BATCHES = {
     "alert-rules": "SELECT due_at FROM alert_rules WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
     "hold-expiry": """
@@ -51,7 +51,7 @@ _BATCHES = {
         SELECT min(due_at) FROM place WHERE due_at <= now()
     """,
 }
-# The night of a date is over once the priors of the next one are closed.
+# The night of a date is complete once the priors of the next date are closed.
 _NIGHT = """
     SELECT coalesce(max(p.day), (SELECT min(e.day) + 1 FROM reputation_events e))::timestamp AT TIME ZONE 'UTC'
     FROM reputation_priors p
@@ -59,7 +59,7 @@ _NIGHT = """
 
 
 async def oldest_due(pool: "asyncpg.Pool[asyncpg.Record]", *, nights: bool = True) -> dict[str, datetime | None]:
-    """Return since when the oldest item of each batch is due, by the batch's workflow; None if nothing is.
+    """Return the due time of the oldest item of each batch, by workflow; None if nothing is due.
 
     Args:
         pool: with the platform's role.

@@ -1,4 +1,4 @@
-"""Checks whether the server archives its WAL. WAL that is not archived is missing in backups and fills the disk."""
+"""Check of the server's WAL archiving. WAL that is not archived is missing in backups and fills the disk."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncpg
 
-# A server without activity, or without archiving, is not failing. PostgreSQL does not count an archive command that
-# hangs; it shows as a segment that has ended after the last archived one. If the last archived file is not a segment,
-# or is unknown since a crash, the segments that `archive_timeout` ends have to follow.
+# A server without activity, or without archiving, is not failing. PostgreSQL does not report an archive command that
+# hangs, but a completed segment after the last archived one reveals it. If the last archived file is not a segment, or
+# unknown after a crash, segments completed by `archive_timeout` must follow.
 _FAILING_SINCE = """
     SELECT coalesce(last_archived_time, stats_reset, last_failed_time) FROM pg_stat_archiver
     WHERE last_failed_time > coalesce(last_archived_time, '-infinity')
@@ -21,6 +21,6 @@ _FAILING_SINCE = """
 
 
 async def failing_since(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
-    """Return when the server last archived WAL, or began to count; None if no segment has failed or is waiting."""
+    """Return the time of the last archiving, or of the statistics' start; None if no segment has failed or waits."""
     found: datetime | None = await pool.fetchval(_FAILING_SINCE)
     return found

@@ -1,4 +1,4 @@
-"""Levels by reputation: the newest version, the ranks of agents for them, and unsettled amounts in escrows."""
+"""Statements about levels by reputation: the newest version, agents' ranks, and unsettled amounts in escrows."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -12,8 +12,7 @@ from domain.reputation.evidence import Dimension
 from domain.reputation.levels import Ladder, Level, Rank
 from models.reputation.reputation import ReputationLadderRow
 
-#: How many agents of an organization are looked at for its best one: those that rank highest by what is seasoned, as of
-#: their rows.
+#: Number of an organization's highest ranked agents that are candidates for its best one.
 MOST_AGENTS = 5
 #: The newest levels with their version, as JSON; null without any. For use in a larger statement.
 NEWEST = (
@@ -87,7 +86,7 @@ async def newest(session: AsyncSession) -> ReputationLadderRow | None:
 
 
 async def commissions(session: AsyncSession, versions: Collection[int]) -> dict[tuple[int | None, str | None], int]:
-    """Return the commissions of levels, by version and name; those at the usual one are left out."""
+    """Return the commissions of levels by version and name; the usual one is left out."""
     row = ReputationLadderRow
     rows = (await session.scalars(select(row).where(row.version.in_(versions)))).all()
     return {

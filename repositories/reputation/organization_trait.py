@@ -1,4 +1,4 @@
-"""Statements about traits that relate organizations. All of them need the platform's role."""
+"""Statements about traits that relate organizations. All need the platform's role."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.reputation.traits import TraitKind, digest
 
-# A trait that is seen again is updated at most once a day.
+# A trait is updated at most once a day.
 _SEEN = text("""
 INSERT INTO organization_traits AS t (org_id, kind, digest) VALUES (:org_id, :kind, :digest)
 ON CONFLICT (org_id, kind, digest) DO UPDATE SET last_seen = EXCLUDED.last_seen
@@ -48,7 +48,7 @@ def share_an_owner_sql(one: str, other: str, exempt: str) -> str:
 
 
 async def record_trait(session: AsyncSession, org_id: str, kind: TraitKind, digest: str) -> None:
-    """Record that an organization has a trait; one that operators have ended stays ended."""
+    """Record a trait of an organization; a trait ended by operators stays ended."""
     await session.execute(_SEEN, {"org_id": org_id, "kind": kind.value, "digest": digest})
 
 
@@ -63,7 +63,7 @@ async def record_referral(session: AsyncSession, org_id: str, referrer_org_id: s
 
 
 async def hires_own_agent(session: AsyncSession, org_id: str, agent_id: str, exempt: Sequence[str]) -> bool:
-    """Return whether an organization and that of an agent are two that are `share_an_owner`."""
+    """Return whether an organization and that of an agent `share_an_owner`."""
     payee = await session.scalar(text("SELECT org_id FROM agents WHERE id = :agent"), {"agent": agent_id})
     return payee not in {None, org_id} and await share_an_owner(session, org_id, str(payee), exempt)
 
@@ -71,10 +71,10 @@ async def hires_own_agent(session: AsyncSession, org_id: str, agent_id: str, exe
 async def share_an_owner(
     session: AsyncSession, one: str, other: str, exempt: Sequence[str], *, by_word: bool = True
 ) -> bool:
-    """Return whether organizations share a payment method, a payout account, a tax id or the operator who made them.
+    """Return whether organizations share a payment method, payout account, tax id or the operator who created them.
 
-    A referral does not count. `exempt` are principals who make organizations for others; `*` for all. Without `by_word`
-    a tax id does not count, because anybody can state one.
+    A referral does not count. `exempt` are registrars, who create organizations for others; `*` for all. Without
+    `by_word` tax ids do not count, because anybody can state one.
     """
     values = {"one": one, "other": other, "exempt": list(exempt)}
     return bool(await session.scalar(_IN_ONE_HAND if by_word else _PROVEN, values))

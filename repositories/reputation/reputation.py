@@ -1,4 +1,4 @@
-"""Statements about reputation: taking facts, voiding them, and what is shown of agents."""
+"""Statements about reputation: recording and voiding facts, and reading scores."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ _VOIDED = """
     WHERE a.stale_at IS NOT NULL
     GROUP BY 1, 2 ORDER BY 1, 2
 """
-# A tax id voids nothing, and operators look.
+# A stated tax id voids nothing; operators get an alert.
 _STATED = """
     SELECT DISTINCT e.counterparty_org_id AS client, e.agent_org_id AS creator
     FROM (SELECT * FROM organization_traits WHERE judged_at IS NULL ORDER BY org_id, kind, digest LIMIT $1) t
@@ -57,22 +57,22 @@ _STATED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactContext:
-    """The subject of facts, who caused them, and what was at stake.
+    """Context of facts: agent, counterparty, actor, and the value at stake.
 
     Attributes:
-        agent_org_id: the organization whose agent it is.
-        counterparty_org_id: the client; None for what operators report.
+        agent_org_id: the agent's organization.
+        counterparty_org_id: the client; None for operators' reports.
         source: `escrow`, `feedback` or `operator`: the scope of the facts' keys.
-        actor: who caused them, with the organization.
+        actor: the actor with the organization.
         value_minor: the amount at stake.
         commission_minor: the commission that was or would have been paid on it.
         bad_commission_minor: the commission before a discount, which bounds bad evidence; None for no discount.
-        escrow_id: value and commission are reduced to the part of this escrow's credits that was paid for.
-        list_price: the list price of credits where the commission bears their discount; see `Sharing`.
+        escrow_id: value and commission are reduced to the paid part of this escrow's credits.
+        list_price: the list price of credits if the commission bears their discount; see `Sharing`.
         is_weighed: whether the weight depends on the amount; otherwise it is one unit.
-        exempt: principals that made many unrelated organizations; `*` for all.
-        seasons_days: after how many days good evidence counts for terms.
-        settles: the escrow that the evidence depends on: while its money is lost, the evidence is void.
+        exempt: registrars, who create unrelated organizations; `*` for all.
+        seasons_days: delay in days before good evidence counts for terms.
+        settles: the escrow whose loss of funding voids the evidence.
     """
 
     agent_id: str
@@ -93,7 +93,7 @@ class FactContext:
     settles: str | None = None
 
     def document(self) -> str:
-        """Return it as JSON, as `reputation_take` reads it."""
+        """Return the JSON parameter of `reputation_take`."""
         named = asdict(self)
         stakes, is_weighed = named.pop("stakes"), named.pop("is_weighed")
         named |= {"at": self.at.isoformat(), "exempt": list(self.exempt), "weight_e6": None if is_weighed else ONE_E6}
@@ -102,14 +102,13 @@ class FactContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReputationFact:
-    """One fact, as `reputation_take` reads it.
+    """Fact, as a JSON parameter of `reputation_take`.
 
     Attributes:
         kind: a `FactKind`.
-        key: made by the caller, unique within the source.
+        key: the caller's key, unique within the source.
         is_rated: whether its weight depends on the trust in the counterparty.
-        client_good_e4: good evidence about the counterparty as a client, as a share of the weight; `client_bad_e4` is
-            the bad evidence.
+        client_good_e4, client_bad_e4: evidence about the counterparty as a client, as shares of the weight.
         is_end: whether it ended a contract; `is_success` is whether successfully.
     """
 
@@ -128,7 +127,7 @@ class ReputationFact:
 
 
 async def record_facts(connection: asyncpg.Connection, about: FactContext, facts: Sequence[ReputationFact]) -> int:
-    """Record facts about one agent, each once for its source and key, in one statement; return how many were new.
+    """Record facts about an agent in one statement, each once for its source and key; return the number of new ones.
 
     Call it last in the transaction, because of the order of locks. Needs the platform's role.
     """
@@ -139,24 +138,24 @@ async def record_facts(connection: asyncpg.Connection, about: FactContext, facts
 
 
 async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason: str, at: datetime) -> bool:
-    """Void an event and compute what it counted in again; False if it was voided before. The event must exist."""
+    """Void an event and recompute the affected rows; False if it was void. The event must exist."""
     voided: bool = await connection.fetchval("SELECT reputation_void($1, $2, $3, $4)", event_id, by, reason, at)
     return voided
 
 
 async def void_between_related(connection: asyncpg.Connection, limit: int) -> int:
-    """Note what organizations share, for so many of those that changed; returns how many were looked at."""
+    """Void evidence between newly related organizations, for up to `limit` changed traits; return their number."""
     return int(await connection.fetchval("SELECT reputation_judge_traits($1)", limit))
 
 
 async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, str, list[str]]]:
-    """Return the parties of events that this transaction has voided: client, agent's organization, shared traits."""
+    """Return the parties of the events voided in this transaction: client, agent's organization, shared traits."""
     rows = await connection.fetch(_VOIDED)
     return [(row["client"], row["creator"], row["kinds"]) for row in rows]
 
 
 async def related_by_tax_id(connection: asyncpg.Connection, limit: int) -> list[tuple[str, str]]:
-    """Return the pairs that did business and state the same tax id, of the next traits to judge.
+    """Return the pairs with business and the same stated tax id, for the next traits to check.
 
     Each pair is the client and the agent's organization.
     """
@@ -172,15 +171,15 @@ async def are_related(
     is_bad: bool = False,
     agreed_at: datetime | None = None,
 ) -> bool:
-    """Return whether evidence between two organizations does not count, because they are related or one is a probe.
+    """Return whether evidence between two organizations is excluded, because they are related or one is a probe.
 
     Args:
         connection: with the platform's role.
         one: an organization's id.
         other: the other's.
-        exempt: principals whose organizations are not related by having been made by them; `*` for all.
-        is_bad: bad evidence counts also if all that relates them is a tax id that both state: anybody can state one.
-        agreed_at: when they agreed; a tax id that one of them stated later does not relate them.
+        exempt: registrars, whose organizations are not related by their creator; `*` for all.
+        is_bad: bad evidence counts even if the same stated tax id relates them: anybody can state one.
+        agreed_at: the time of their agreement; a tax id stated later does not relate them.
     """
     related: bool = await connection.fetchval(
         "SELECT reputation_excluded($1, $2, $3) IS NOT NULL AND NOT (reputation_declared($1, $2, $3)"
@@ -195,7 +194,7 @@ async def are_related(
 
 
 _VISIBLE = "({viewer} IS NULL OR a.org_id = {viewer} OR a.visibility = 'public')"
-# Each night is read by the primary key. An index by agent would have to be written for every agent each night.
+# Nights are read by the primary key. An index by agent would cost a write for every agent each night.
 _NIGHTS = """generate_series($3::date, $4::date, interval '1 day') AS night
     CROSS JOIN LATERAL (SELECT * FROM reputation_history WHERE day = night::date AND agent_id = a.id LIMIT 1) h"""
 _SCORES = f"""
@@ -224,7 +223,7 @@ LEFT JOIN reputation_agents r ON r.agent_id = a.id
 
 @dataclass(frozen=True, slots=True)
 class AgentReputation:
-    """An agent's reputation: its figures, its rows by dimension (empty for a newcomer), its latest events.
+    """Reputation of an agent: its figures, its rows by dimension (empty for a newcomer), its latest events.
 
     `before_e6` is the overall score of 30 days ago, or that of a newcomer.
     """
@@ -248,7 +247,7 @@ async def agent_reputations(
 
     Args:
         pool: with the platform's role.
-        asked: agents, each with the organization that asks, None for the platform.
+        asked: agents, each with the requesting organization, None for the platform.
         today: the day.
 
     Returns:
@@ -295,7 +294,7 @@ async def history(
 ) -> Sequence[Mapping[str, Any]] | None:
     """Return an agent's scores after each night between two dates, newest first; None if the agent may not be seen.
 
-    Its cost is a look-up for each night, however many agents there are.
+    It costs a lookup for each night, whatever the number of agents.
     """
     rows = await pool.fetch(_HISTORY, agent_id, viewer, since, until, limit)
     return [dict(row) for row in rows if row["day"] is not None] if rows else None
@@ -325,7 +324,7 @@ async def leaders(
     viewer: str | None,
     limit: int,
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the highest ranked agents with enough evidence, some of it within the period: public and own agents."""
+    """Return the highest ranked public and own agents with enough evidence, the latest of it within the period."""
     asked = [value for value in (category, dimension) if value is not None]
     columns = [name for name, value in (("category", category), ("dimension", dimension)) if value is not None]
     statement = _LEADERS.format(
@@ -372,14 +371,14 @@ async def peers(
 ) -> Sequence[Mapping[str, Any]] | None:
     """Return an agent's rank among all agents and among those of its category, as counted by the last night.
 
-    There is a row for each category (empty for all agents) and each dimension with evidence or `overall`: the number of
-    `peers`, and how many of them are `below` or on an `equal` step. A row without a `day` has no peers. None if the
-    agent may not be seen.
+    It has a row for each category (empty for all agents) and each dimension with evidence or `overall`: the numbers of
+    `peers`, of those `below`, and of those on an `equal` step. A row without a `day` has no peers. None if the agent
+    may not be seen.
     """
     return [dict(row) for row in await pool.fetch(_PEERS, agent_id, viewer, boards.STEPS)] or None
 
 
-# Steps are parts of the rank; a number of them make one bar of the chart.
+# A bar of the chart has several rank steps.
 _SPREAD = """
 SELECT step / $3::smallint AS place, sum(agents)::int AS agents, max(day) AS day
 FROM reputation_peers WHERE category = $1 AND dimension = $2 GROUP BY 1 ORDER BY 1
@@ -389,9 +388,9 @@ FROM reputation_peers WHERE category = $1 AND dimension = $2 GROUP BY 1 ORDER BY
 async def rank_distribution(
     pool: "asyncpg.Pool[asyncpg.Record]", *, category: str, dimension: str, steps: int
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the distribution of agents with evidence over ranks, `steps` steps in a bar, as counted by the last night.
+    """Return the distribution of agents with evidence over ranks as of last night, with `steps` rank steps in a bar.
 
-    There is a row for each bar with agents, lowest first: `place` counts from 0, `day` is the date of the night.
+    It has a row for each bar with agents, lowest first: `place` counts from 0, `day` is the date of the night.
     """
     return [dict(row) for row in await pool.fetch(_SPREAD, category, dimension, steps)]
 
@@ -403,7 +402,7 @@ _FEEDBACK = Listing(of=ReputationFeedbackRow, order=[ReputationFeedbackRow.id], 
 
 
 async def event(session: AsyncSession, event_id: str) -> ReputationEventRow:
-    """Return an event; NotFound when there is none, or it is not the session's to see."""
+    """Return an event; NotFound if it does not exist or the session may not see it."""
     known = is_id(event_id, "rev")
     found = await session.get(ReputationEventRow, event_id, populate_existing=True) if known else None
     if found is None:
@@ -417,7 +416,7 @@ async def reported(session: AsyncSession, key: str) -> ReputationEventRow:
 
 
 async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbackRow:
-    """Return feedback; NotFound when there is none, or it is not the session's to see."""
+    """Return feedback; NotFound if it does not exist or the session may not see it."""
     return await get_required(session, ReputationFeedbackRow, feedback_id, "fbk", NO_FEEDBACK)
 
 
@@ -441,8 +440,8 @@ async def feedback_of(
 ) -> ListPage[ReputationFeedbackRow]:
     """Return a page of the feedback on an agent, newest first. Needs the platform's session.
 
-    `viewer` is the organization that reads, which sees the agent. Of feedback that it neither gave nor got it sees what
-    counts; None, the platform, sees all.
+    `viewer` is the reader, which sees the agent. Of feedback between others it sees only the counted feedback; None,
+    the platform, sees all.
     """
     part = (ReputationFeedbackRow.agent_id == wanted.equal["agent_id"],)
     event = ReputationEventRow

@@ -15,7 +15,7 @@ from domain.reputation.escrow_evidence import stakes_of
 from domain.reputation.policy import EvidencePolicy
 from models.reputation.reputation import ReputationClientRow
 
-#: The maximum number of events that are read, and of those that are returned.
+#: Maximum numbers of read and of returned events.
 _READ, _SHOWN = 100, 20
 
 
@@ -27,16 +27,16 @@ async def record_act(
     at: datetime,
     policy: EvidencePolicy = EvidencePolicy(),
 ) -> bool:
-    """Record a fact about a client, once for its key; False if it was recorded before or has no weight.
+    """Record a fact about a client once; False if it was recorded before or has no weight.
 
     Call it last in the transaction, because of the order of locks. Needs the platform's role.
 
     Args:
-        connection: of the transaction in which it happened.
+        connection: of the transaction of the fact.
         event_id: the event's id.
-        conduct: the fact. In a currency without a known value, or between related organizations, it has no weight.
-        at: when it happened.
-        policy: who may count, and what credits are worth.
+        conduct: the fact. It has no weight in a currency of unknown value, or between related organizations.
+        at: the time of the fact.
+        policy: rules of evidence.
     """
     stakes = stakes_of(conduct.currency, policy.credit)
     if stakes is None:

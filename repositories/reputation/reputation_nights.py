@@ -1,7 +1,7 @@
-"""Statements of the nightly run: pages of agents, closing the priors, and rewriting rows for another rate.
+"""Statements of the nightly run: decay of agents page by page, closing of priors, and change of the rate.
 
-All of them need the platform's role. They lock the agents' rows first, as events do, so an event is recorded either
-before an agent's night or after it.
+All need the platform's role. They lock the agents' rows first, as events do, so that an event comes either before or
+after an agent's night.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from domain.reputation.evidence import Beta, Dimension, Priors, factor_e12, newc
 from domain.reputation.prior import initial_prior, priors
 from domain.reputation.score import HALF_E6, Score, overall, stars
 
-#: A newcomer's score, which the first night of an agent is compared with.
+#: Score of a newcomer, the comparison of an agent's first night.
 NEWCOMER: Score = overall(
     {each: stars(newcomer_evidence(date.min, Priors(HALF_E6, HALF_E6)), rate_e4=10_000) for each in Dimension}
 )
@@ -24,7 +24,7 @@ _DIMENSIONS = [dimension.value for dimension in Dimension]
 
 @dataclass(frozen=True, slots=True)
 class SuddenChange:
-    """An agent whose score changed suddenly: the overall scores after the night before and after this one."""
+    """Agent with a sudden change: the overall scores after the previous and after this night."""
 
     agent_id: str
     before_e6: int
@@ -33,7 +33,7 @@ class SuddenChange:
 
 @dataclass(frozen=True, slots=True)
 class NightPage:
-    """A page of a night: the number of agents, the last id (empty without any), and those that changed suddenly."""
+    """Page of a night: the number of agents, the last id (empty without agents), and sudden changes."""
 
     agents: int
     last: str
@@ -106,8 +106,8 @@ WITH known AS (
 SELECT agent_id, before, stars_e6 FROM taken WHERE is_sudden ORDER BY agent_id
 """
 
-# For an agent with new events these do it. Without it, prices, levels and payouts of an agent without new events would
-# have to sum all evidence that has come to count since.
+# Of agents with new events, the events do it. Without it, prices, levels and payouts of other agents would have to sum
+# all evidence that counts since.
 _SEASONED = """
 SELECT count(reputation_season(a.agent_id, $1::date - 1)) FROM reputation_agents a CROSS JOIN LATERAL (
     SELECT FROM reputation_events e WHERE e.agent_id = a.agent_id AND e.seasoned_on < $1 AND e.seasoned_on > coalesce(
@@ -118,10 +118,10 @@ WHERE a.agent_id > $2 AND a.agent_id <= $3 AND a.night_on = $1
 
 
 async def decay_agents(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> NightPage:
-    """Run the night of a day for the next agents by id, each once; missed nights are made up for.
+    """Run the night of a day for the next agents by id, each once, including missed nights.
 
-    Effect: their rows as of the day, those for terms as of the day before, one row of history for each that changed;
-    nothing for agents that had their night.
+    Effect: rows as of the day, rows for terms as of the day before, and a row of history for each changed agent;
+        nothing for agents that had their night.
     """
     [page] = await connection.fetch(_LOCK, after, limit, day)
     if not page["agents"]:
@@ -151,7 +151,7 @@ SELECT max(org_id), count(reputation_season_client(org_id, $3 - 1)) FROM page
 
 
 async def decay_clients(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
-    """Run the night of a day for the next clients by id, and return the last of them; None at the end."""
+    """Run the night of a day for the next clients by id, and return the last one; None at the end."""
     last: str | None = await connection.fetchval(_CLIENTS, after, limit, day)
     return last
 
@@ -176,8 +176,7 @@ ON CONFLICT DO NOTHING
 async def close_priors(connection: asyncpg.Connection, day: date) -> bool:
     """Close the priors of the day after `day` from events before `day`, once; False if they were closed before.
 
-    They apply from a day that has not begun, so priors never change during a day, and rows that are computed again use
-    the same ones.
+    They apply from a future day, so that priors never change during a day, and recomputed rows use the same ones.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('close_reputation_priors', 0))")
     latest = {row["dimension"]: row for row in await connection.fetch(_LATEST)}
@@ -229,7 +228,7 @@ FROM (
 
 
 async def count_peers(connection: asyncpg.Connection, day: date) -> None:
-    """Count the agents on each rank again, in each dimension and category."""
+    """Recount the agents on each rank step, in each dimension and category."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('count_reputation_peers', 0))")
     await connection.execute("DELETE FROM reputation_peers")
     await connection.execute(_PEERS, day, boards.STEPS)
@@ -237,7 +236,7 @@ async def count_peers(connection: asyncpg.Connection, day: date) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NightSummary:
-    """The result of a night, from the history: agents, those that changed, those suddenly, and the largest moves."""
+    """Summary of a night: agents, changes, sudden changes, and the largest changes."""
 
     agents: int
     changed: int
@@ -249,7 +248,7 @@ _COUNTS = "SELECT count(*), count(*) FILTER (WHERE is_sudden) FROM reputation_hi
 
 
 async def night_summary(connection: asyncpg.Connection, day: date, *, moves: int = 5) -> NightSummary:
-    """Return the result of the night of a day, however often it ran; moves are agent, change and score."""
+    """Return the summary of the night of a day from the history; `moves` has agent, change and score."""
     agents = await connection.fetchval("SELECT count(*) FROM reputation_agents WHERE night_on >= $1", day)
     [(changed, sudden)] = await connection.fetch(_COUNTS, day)
     most = await connection.fetch(
@@ -272,7 +271,7 @@ async def _powers(connection: asyncpg.Connection) -> list[int]:
 
 
 async def rate(connection: asyncpg.Connection) -> int:
-    """Return the rate: the part of evidence that is left after a night, in ten-thousandths."""
+    """Return the rate: the share of evidence left after a night, in ten-thousandths."""
     left: int = await connection.fetchval("SELECT factor_e12 FROM reputation_powers WHERE nights = 1")
     return left // 10**8
 
@@ -317,7 +316,7 @@ SELECT max(agent_id) FROM (
 
 
 async def rewrite_rows(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
-    """Write the rows of the next agents as of their last night, and return the last agent; None when none is left."""
+    """Rewrite the rows of the next agents as of their last night, and return the last agent; None at the end."""
     last: str | None = await connection.fetchval(_NEXT, after, limit)
     if last is not None:
         for statement in _ANEW.values():
@@ -327,9 +326,9 @@ async def rewrite_rows(connection: asyncpg.Connection, day: date, *, after: str,
 
 
 async def change_rate(connection: asyncpg.Connection, day: date, rate_e4: int) -> None:
-    """Change the rate, in one transaction, after `rewrite_rows` has rewritten the rows of all agents.
+    """Change the rate in one transaction, after `rewrite_rows` has handled all agents.
 
-    Clients, and rows of agents that events have written since, are rewritten here.
+    It also rewrites clients, and rows of agents with events since.
     """
     for statement in _ANEW.values():
         everyone = statement.replace("agent_id > $1 AND agent_id <= $2 AND ", "").replace("$3", "$1")

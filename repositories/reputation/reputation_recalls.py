@@ -1,6 +1,6 @@
-"""Statements about recalls: the evidence of escrows is voided when their money is lost, and restored when it is back.
+"""Statements about recalls: evidence of escrows is voided when they lose their funding, and restored with it.
 
-All of them need the platform's role.
+All need the platform's role.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from repositories.payments import payment
 
 
 async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tuple[str, int]]:
-    """Return the escrows that a payment's credits, or the payer's money, funded, with the amounts that stayed there.
+    """Return the escrows funded by a payment's credits, or the payer's money, with the amounts not returned.
 
-    The escrow that was funded last comes first; with money, the escrow that the payment was made for.
+    The escrow funded last comes first; with money, the escrow that the payment was made for.
     """
     # Credits have lots and money has none, so one of both results is empty.
     rows = await connection.fetch(
@@ -32,7 +32,7 @@ async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tup
 
 
 async def downstream_escrows(connection: asyncpg.Connection, payment_id: str) -> list[ChainedEscrow]:
-    """Return the escrows that payees paid for with credits of a payment that they had earned, the oldest first."""
+    """Return the escrows that payees funded with earned credits of a payment, the oldest first."""
     rows = await connection.fetch("SELECT * FROM reputation_passed_on($1)", payment_id)
     return [ChainedEscrow(row["escrow_id"], row["payer"], row["payee"]) for row in rows]
 
@@ -43,7 +43,7 @@ async def payees_of(connection: asyncpg.Connection, escrow_ids: Sequence[str]) -
 
 
 async def funded_by_bill(connection: asyncpg.Connection, invoice_id: str) -> list[tuple[str, int]]:
-    """Return the escrows that the credits of a subscription's bill funded, as `funded_by` does."""
+    """Return the escrows funded by the credits of a subscription's bill, as `funded_by` does."""
     lots = await connection.fetch(
         "SELECT g.org_id, g.lot_id FROM subscription_bills b"
         " JOIN subscription_grants g ON (g.subscription_id, g.bill_ref) = (b.subscription_id, b.bill_ref)"
@@ -58,7 +58,7 @@ async def funded_by_bill(connection: asyncpg.Connection, invoice_id: str) -> lis
 
 
 async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
-    """Return the bill that an invoice of a subscription is for, with its credits; None for other invoices."""
+    """Return the bill of a subscription's invoice, with its credits; None for other invoices."""
     found = await session.execute(
         text(
             """
@@ -106,26 +106,25 @@ async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
 async def recall(
     connection: asyncpg.Connection, payment_id: str, escrow_ids: Sequence[str], *, by_bank: bool = True
 ) -> list[str]:
-    """Void the evidence of exactly these escrows because of a payment, or of a subscription's bill, by its invoice.
+    """Void the evidence of exactly these escrows for a payment, or for the invoice of a subscription's bill.
 
-    Returns the events to restore by `restore_event`: those of escrows whose money is complete again, and bad ones that
-    only a bank's taking it has voided. Where the money was refunded and no bank took it (`by_bank`), what is mostly bad
-    of an agent stays. Agents whose evidence was voided are stale until `refresh`. Call it after postings to the ledger,
-    because of the order of locks.
+    Return the events for `restore_event`: those of escrows that are fully funded again, and bad ones that only a
+    chargeback had voided. Mostly bad evidence is voided by chargebacks (`by_bank`) only, not by refunds. Agents with
+    voided evidence are stale until `refresh`. Call it after postings to the ledger, because of the order of locks.
     """
     back = await connection.fetchval("SELECT reputation_recall($1, $2, $3)", payment_id, list(escrow_ids), by_bank)
     return [row["id"] for row in await connection.fetch("SELECT reputation_recalled($1) AS id", back)] if back else []
 
 
 async def restore_event(connection: asyncpg.Connection, event_id: str, new_id: str, *, at: datetime) -> None:
-    """Restore an event that a recall has voided, once, with the evidence that is left of it by now."""
+    """Restore an event voided by a recall, once, with its evidence left by now."""
     await connection.execute("SELECT reputation_give_again($1, $2, $3)", event_id, new_id, at)
 
 
 async def lock_escrow(connection: asyncpg.Connection, escrow_id: str) -> None:
     """Lock an escrow against recalls until the transaction ends.
 
-    Every change of the escrow's evidence takes this lock first; recalls take their other locks after it.
+    Every change of an escrow's evidence takes this lock first; recalls take other locks after it.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reputation:{escrow_id}")
 
@@ -141,6 +140,6 @@ async def stale(connection: asyncpg.Connection, *, after: str = "", limit: int) 
 
 
 async def refresh(connection: asyncpg.Connection, agent_id: str) -> bool:
-    """Compute a stale agent's scores again from the remaining events; False if the agent is not stale any more."""
+    """Recompute a stale agent's scores from the remaining events; False if the agent is not stale any more."""
     done: bool = await connection.fetchval("SELECT reputation_refresh($1)", agent_id)
     return done

@@ -1,1 +1,1 @@
-"""Secrets, grants, their use, their access log and rotation: the statements."""
+"""Statements about secrets, grants, uses, the access log and rotation."""

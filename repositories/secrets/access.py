@@ -1,4 +1,4 @@
-"""The log of access to secrets. `open_secret` alone writes it; the seals need the platform's role."""
+"""Statements about the access log of secrets. Only `open_secret` writes it; seals need the platform's role."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from repositories.common.listing import ListFilter, Listing, ListPage
 
 _LIST = Listing(of=SecretAccess, order=[SecretAccess.number], created="at", searched=("principal", "purpose"))
 _LOCK = "secret_access_seals"
-#: All of an entry, in one text: the same entry always gives the same, whatever the zone of the session.
+#: Canonical text of an entry, independent of the session's time zone.
 CANONICAL = literal_column(
     "jsonb_build_array(number, written_in, org_id, secret_id, path, version, verb, outcome, grant_id, principal,"
     " key_id, agent_id, host, method, purpose, reference, (extract(epoch FROM at) * 1000000)::bigint)::text",
@@ -20,7 +20,7 @@ CANONICAL = literal_column(
 
 _OLDEST = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 
-#: The order in which entries are sealed: by the transaction that wrote them, and by number.
+#: Position in the order of sealing: by transaction and number.
 EntryPosition = tuple[int, int]
 
 
@@ -31,13 +31,13 @@ class Entry(NamedTuple):
 
 
 async def page(session: AsyncSession, wanted: ListFilter, org_id: str, path: str) -> ListPage[SecretAccess]:
-    """Return a page of the entries of a path of an organization, newest first."""
+    """Return a page of the entries of a path, newest first."""
     part = (SecretAccess.org_id == org_id, SecretAccess.path == path)
     return await _LIST.page(session, wanted, [part])
 
 
 async def lock_seals(session: AsyncSession) -> None:
-    """Let one transaction seal at a time, until it ends."""
+    """Lock sealing until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(_LOCK, 0))))
 
 
@@ -47,12 +47,12 @@ async def last_seal(session: AsyncSession) -> SecretAccessSeal | None:
 
 
 async def is_ahead(session: AsyncSession, place: EntryPosition) -> bool:
-    """Return whether a place is one that no entry can have yet which is sealed: nothing would be sealed behind it."""
+    """Return whether a position is ahead of the server's transactions, so that later entries would never be sealed."""
     return bool(await session.scalar(select(literal(place[0], BigInteger) >= _OLDEST)))
 
 
 async def seals(session: AsyncSession, after: int, limit: int) -> Sequence[SecretAccessSeal]:
-    """Return seals behind a number, in their order."""
+    """Return the seals after a number, in order."""
     query = select(SecretAccessSeal).where(SecretAccessSeal.number > after).order_by(SecretAccessSeal.number)
     return (await session.scalars(query.limit(limit))).all()
 
@@ -60,9 +60,9 @@ async def seals(session: AsyncSession, after: int, limit: int) -> Sequence[Secre
 async def entries(
     session: AsyncSession, after: EntryPosition, upto: EntryPosition | None = None, *, limit: int | None = None
 ) -> Sequence[Entry]:
-    """Return entries behind a place, in the order of sealing.
+    """Return the entries after a position, in the order of sealing.
 
-    Without `upto` they end before the oldest open transaction: until that ends, it may write an entry that comes first.
+    Without `upto` they end before the oldest open transaction, which may still write an earlier entry.
     """
     row = SecretAccess
     place = tuple_(row.written_in, row.number)

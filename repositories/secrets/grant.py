@@ -1,4 +1,4 @@
-"""Grants of secrets. Writing needs the platform's role."""
+"""Statements about grants of secrets. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -22,7 +22,7 @@ def _in_force(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _to(actor: Actor) -> tuple[ColumnElement[bool], ...]:
-    """Return the condition that a grant is to the actor, as `open_secret` decides it."""
+    """Return the condition on grants to the actor, as `open_secret` has it."""
     row = SecretGrant
     if actor.agent_id is not None:
         return (row.org_id == actor.org_id, row.agent_id == actor.agent_id)
@@ -30,10 +30,10 @@ def _to(actor: Actor) -> tuple[ColumnElement[bool], ...]:
 
 
 async def locked(session: AsyncSession, org_id: str, grant_id: str) -> SecretGrant:
-    """Return a grant of an organization, and lock it until the transaction ends.
+    """Return a grant, locked until the transaction ends.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     found = None
     if is_id(grant_id, PREFIX):
@@ -45,7 +45,7 @@ async def locked(session: AsyncSession, org_id: str, grant_id: str) -> SecretGra
 
 
 async def count(session: AsyncSession, org_id: str, now: datetime) -> int:
-    """Count the grants in force of an organization; the caller holds the organization's lock."""
+    """Count the active grants of an organization; the caller holds the organization's lock."""
     return (await session.scalars(select(func.count()).where(SecretGrant.org_id == org_id, *_in_force(now)))).one()
 
 
@@ -55,7 +55,7 @@ async def of_actor(session: AsyncSession, actor: Actor, now: datetime) -> Sequen
 
 
 async def uses_on(session: AsyncSession, grant_ids: Sequence[str], day: date) -> dict[str, int]:
-    """Return how often grants were used on a UTC day; those that were not are left out."""
+    """Return the number of uses of grants on a UTC day; unused grants are left out."""
     row = SecretGrantDay
     query = select(row.grant_id, row.uses).where(row.grant_id.in_(grant_ids), row.day == day)
     return {found.grant_id: found.uses for found in await session.execute(query)}
@@ -65,12 +65,12 @@ _LIST = Listing(of=SecretGrant, order=[SecretGrant.id], prefix=PREFIX)
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, to: Actor | None) -> ListPage[SecretGrant]:
-    """Return a page of grants, newest first; those to an actor if one is named."""
+    """Return a page of grants, newest first; with an actor of grants to it."""
     part = of_owner(SecretGrant.org_id, wanted) if to is None else _to(to)
     return await _LIST.page(session, wanted, [part])
 
 
-#: What `verify` proves about these rows.
+#: Invariants of these rows, checked by `verify`.
 INVARIANTS = (
     Invariant(
         name="each counted use of a secret has its entry in the access log, and each sent one is counted",

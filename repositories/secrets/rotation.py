@@ -1,4 +1,4 @@
-"""Where the rotations of secrets stand. Writing needs the platform's role."""
+"""Statements about the state of rotations. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,16 +17,16 @@ _SECOND = timedelta(seconds=1)
 
 
 async def state(session: AsyncSession, secret: Secret) -> Rotation | None:
-    """Return where the rotation of a secret stands; None where it has no schedule.
+    """Return the rotation state of a secret; None without a schedule.
 
-    The caller has locked the secret if it goes on to write.
+    The caller locks the secret before a write.
     """
     row = await session.get(SecretRotation, secret.id, populate_existing=True)
     return None if row is None or secret.rotation is None else state_of(row, RotationPlan.of(secret.rotation))
 
 
 async def secret_and_rotation(session: AsyncSession, secret_id: str) -> tuple[Secret, Rotation] | None:
-    """Return a secret and where its rotation stands; None where it is not rotated, or its organization is closed."""
+    """Return a secret and its rotation state; None if it is not rotated, or its organization is closed."""
     secret = await session.get(Secret, secret_id, populate_existing=True)
     if secret is None or await organizations.is_closed(session, secret.org_id):
         return None
@@ -71,7 +71,7 @@ async def write(session: AsyncSession, secret: Secret, held: Rotation, now: date
 
 
 async def end(session: AsyncSession, secret_id: str) -> None:
-    """Let nothing wake the run of a secret that is not rotated any more."""
+    """Clear the wake-up time of a secret that is not rotated any more."""
     row = await session.get(SecretRotation, secret_id, populate_existing=True)
     if row is not None:
         row.wake_at = None
@@ -81,7 +81,7 @@ async def end(session: AsyncSession, secret_id: str) -> None:
 async def overdue_rotations(
     session: AsyncSession, *, before: datetime, after: str, limit: int
 ) -> Sequence[SecretRotation]:
-    """Return rotations, by secret, whose run should have done something before a time."""
+    """Return rotations whose next step was due before a time, by secret."""
     row = SecretRotation
     query = select(row).join(Organization, Organization.id == row.org_id)
     query = query.where(row.wake_at < before, row.secret_id > after, Organization.status != "closed")

@@ -1,4 +1,4 @@
-"""Secrets, their versions, and the one way to what is sealed. Writing needs the platform's role."""
+"""Statements about secrets and versions. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ _WRAPPED = text("SELECT * FROM wrapped_keys(:present, :secret_id, :number, :limi
 
 
 class OpenedRow(NamedTuple):
-    """What `open_secret` returns; what is sealed is null unless the outcome is `opened`."""
+    """Result of `open_secret`; the sealed value is null unless the outcome is `opened`."""
 
     outcome: str
     secret_id: str | None
@@ -41,12 +41,12 @@ class OpenedRow(NamedTuple):
 
 
 async def open_secret(session: AsyncSession, asked: dict[str, object]) -> OpenedRow:
-    """Check, count, log and return, in one statement; see the function."""
+    """Check, count, log and open in one statement; see the SQL function."""
     return OpenedRow(*(await session.execute(_OPEN, asked)).one())
 
 
 class WrappedRow(NamedTuple):
-    """A version's key, as it is wrapped now, and the place that it is bound to."""
+    """Wrapped key of a version, and the location that it is bound to."""
 
     secret_id: str
     number: int
@@ -59,13 +59,13 @@ class WrappedRow(NamedTuple):
 async def wrapped_keys(
     session: AsyncSession, present: str, *, after: tuple[str, int], limit: int
 ) -> Sequence[WrappedRow]:
-    """Return the keys of versions that another key than the present one wraps, behind a secret's id and a number."""
+    """Return version keys not wrapped by the present key, after a secret's id and a number."""
     asked = {"present": present, "secret_id": after[0], "number": after[1], "limit": limit}
     return [WrappedRow(*row) for row in await session.execute(_WRAPPED, asked)]
 
 
 async def rewrap(session: AsyncSession, row: WrappedRow, *, key_id: str, wrapped_key: bytes) -> bool:
-    """Keep a version's key as it was wrapped anew; False if it was destroyed or wrapped anew meanwhile."""
+    """Store the rewrapped key of a version; False if it was destroyed or rewrapped concurrently."""
     of = SecretVersion
     query = (
         update(of)
@@ -86,13 +86,13 @@ async def at_path(session: AsyncSession, org_id: str, path: str) -> Secret:
     """Return the secret at a path.
 
     Raises:
-        NotFound: there is none that the session may see.
+        NotFound: the session sees none.
     """
     return require_found(await find(session, org_id, path), MISSING)
 
 
 async def locked(session: AsyncSession, secret_id: str) -> Secret:
-    """Return a secret, and lock it until the transaction ends: its versions change under this lock."""
+    """Return a secret, locked until the transaction ends: its versions change under this lock."""
     return await session.get_one(Secret, secret_id, populate_existing=True, with_for_update=True)
 
 
@@ -105,7 +105,7 @@ _LIST = Listing(of=Secret, order=[Secret.id], prefix=PREFIX, searched=("path",))
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, within: Sequence[str] | None) -> ListPage[Secret]:
-    """Return a page of the secrets that the session may see, newest first; `within` narrows it to paths of grants."""
+    """Return a page of secrets, newest first; `within` limits it to paths of grants."""
 
     def named(row: type[Secret]) -> ColumnElement[bool]:
         return or_(
@@ -123,7 +123,7 @@ async def page(session: AsyncSession, wanted: ListFilter, *, within: Sequence[st
 
 
 async def versions(session: AsyncSession, secret_id: str) -> Sequence[SecretVersion]:
-    """Return the versions of a secret, without what is sealed, newest first."""
+    """Return the versions of a secret without sealed values, newest first."""
     query = select(SecretVersion).where(SecretVersion.secret_id == secret_id).order_by(SecretVersion.number.desc())
     return (await session.scalars(query)).all()
 
@@ -155,7 +155,7 @@ async def lock_of(session: AsyncSession, org_id: str) -> None:
 
 
 async def destroy_all(session: AsyncSession, org_id: str, now: datetime) -> None:
-    """Destroy every version of an organization that is kept here, and let nothing rotate them any more."""
+    """Destroy all versions of an organization in this database, and end their rotations."""
     row = SecretVersion
     gone = {"status": VersionStatus.DESTROYED.value, "destroyed_at": now, "usable_until": None}
     gone |= dict.fromkeys(("sealed", "wrapped_key", "key_id"))
@@ -167,7 +167,7 @@ async def destroy_all(session: AsyncSession, org_id: str, now: datetime) -> None
         await session.execute(change.execution_options(synchronize_session=False))
 
 
-#: What `verify` proves about these rows.
+#: Invariants of these rows, checked by `verify`.
 INVARIANTS = (
     Invariant(
         name="the current version of each secret is the one whose status says so, and no number was given later",

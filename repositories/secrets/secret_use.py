@@ -1,4 +1,4 @@
-"""Uses of secrets."""
+"""Statements about uses of secrets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from models.secrets.secret_use import SecretUse
 
 PREFIX = "scu"
 REQUESTED = "requested"
-#: The reason of a use whose process did not write what came of it.
+#: Reason of a use without a recorded outcome.
 LOST = "lost"
 
 
@@ -28,7 +28,7 @@ async def of_command(session: AsyncSession, command_id: str) -> SecretUse | None
 async def under_way(session: AsyncSession, use_id: str, *, or_lost: bool = False) -> SecretUse | None:
     """Return a use and lock it until the transaction ends; None if it has ended.
 
-    With `or_lost` also one that was ended as failed because its process did not say what came of it.
+    With `or_lost` also a use that was marked as failed without a recorded outcome.
     """
     row = SecretUse
     state = row.status == REQUESTED
@@ -39,12 +39,12 @@ async def under_way(session: AsyncSession, use_id: str, *, or_lost: bool = False
 
 
 async def unfinished_uses(session: AsyncSession, before: datetime, limit: int) -> Sequence[str]:
-    """Return the ids of uses under way that began before a time, the first ones first."""
+    """Return the ids of uses under way that began before a time, oldest first."""
     query = select(SecretUse.id).where(SecretUse.status == REQUESTED, SecretUse.created_at < before)
     return (await session.scalars(query.order_by(SecretUse.created_at).limit(limit))).all()
 
 
-#: What `verify` proves about these rows.
+#: Invariants of these rows, checked by `verify`.
 INVARIANTS = (
     Invariant(
         name="each use of a secret has its entry in the access log, which opened it",

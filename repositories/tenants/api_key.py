@@ -1,4 +1,4 @@
-"""API keys: finding one for a request, and issuing, listing and revoking them."""
+"""Statements about API keys."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from repositories.common.command import lock_command, require_same_request
 from repositories.common.listing import ListFilter, Listing, ListPage, Part
 from repositories.common.required import require_found
 
-#: PostgreSQL's channel on which every change of a key is announced, with the key's id.
+#: PostgreSQL's notification channel of changes of keys, with the key's id.
 CHANNEL = "bursar_api_keys"
 
-#: How many active keys a principal may have: the one in use, and one to replace it.
+#: Maximum number of active keys of a principal: the one in use, and one to replace it.
 KEYS_OF_A_PRINCIPAL = 2
 
-#: What to do, for a caller who may issue one key, and for one who may issue the second.
+#: Advice in refusals, for callers who may issue the first key only, or the second as well.
 _WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
 _OF_PLATFORM = "Revoke it first, have the principal itself issue the second"
 
@@ -37,9 +37,9 @@ _ASKED = ("org_id", "principal", "role", "agent_id", "permissions", "created_by"
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What a request needs to know of its key; it spends for its own department and project, else its agent's.
+    """Data of a key for a request; department and project are its own, else its agent's.
 
-    `permissions` are those beyond its role's. The key of a person has no `secret_hash`.
+    `permissions` are additional to the role's. The key of a person has no `secret_hash`.
     """
 
     org_id: str | None
@@ -55,13 +55,13 @@ class KeyRecord:
 
 
 async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", key_id: str) -> KeyRecord | None:
-    """Find a key by its exact id, whoever it belongs to; the caller checks the secret."""
+    """Find a key by its exact id, of any organization; the caller checks the secret."""
     row = await pool.fetchrow(_LOOKUP, key_id)
     return KeyRecord(**dict(row)) if row else None
 
 
 async def attribution_of(connection: asyncpg.Connection, key_id: str | None) -> tuple[str | None, str | None]:
-    """Return the department and the project that a key spends for: its own, else its agent's."""
+    """Return the department and project charged for a key's spends: its own, else its agent's."""
     row = await connection.fetchrow("SELECT department_id, project_id FROM api_key_attribution($1)", key_id)
     return (None, None) if row is None else (row["department_id"], row["project_id"])
 
@@ -86,19 +86,19 @@ async def lock(session: AsyncSession, org_id: str | None) -> None:
 async def add(
     session: AsyncSession, key: ApiKey, *, most: int = KEYS_OF_A_PRINCIPAL, quota: int | None = None
 ) -> ApiKey:
-    """Insert the key, or return the one that this command made, with the new secret.
+    """Insert the key, or return the one of this command with the new secret.
 
     Issuing keys of the organization is locked until the transaction ends. Names of principals are compared without
-    case, and the key gets the existing spelling. A second key gets the attribution of the first.
+    case, and the key gets the existing spelling. A second key gets the department and project of the first.
 
     Args:
         session: of the organization or the platform.
         key: the new row; `place` is set here.
-        most: how many active keys its principal has with it.
-        quota: how many active keys the organization has with it.
+        most: the maximum number of active keys of the principal, with this one.
+        quota: the maximum number of active keys of the organization, with this one.
 
     Raises:
-        IdempotencyConflict: the command made another key, or one that is revoked or in use by now.
+        IdempotencyConflict: the command created another key, or one that is revoked or in use by now.
     """
     await lock(session, key.org_id)
     whose = ApiKey.org_id == key.org_id if key.org_id else ApiKey.org_id.is_(None)
@@ -166,13 +166,13 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
 
 
 async def unrevoked_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[str]:
-    """Return the ids of the keys of a principal that are not revoked, those that have expired as well."""
+    """Return the ids of the unrevoked keys of a principal, including expired ones."""
     whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower(), ApiKey.revoked_at.is_(None))
     return (await session.scalars(select(ApiKey.id).where(*whose).order_by(ApiKey.id))).all()
 
 
 async def active_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[ApiKey]:
-    """Return the active keys of a principal of an organization, the oldest first."""
+    """Return the active keys of a principal, the oldest first."""
     whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower())
     return (await session.scalars(select(ApiKey).where(*whose, *_active()).order_by(ApiKey.id))).all()
 
@@ -182,7 +182,7 @@ def _active() -> Part:
 
 
 async def invited(session: AsyncSession, org_id: str, principal: str) -> ApiKey | None:
-    """Return the key of a person who was invited and has not accepted yet; None if the invitation has ended."""
+    """Return the key of an invited person who has not accepted yet; None if the invitation has ended."""
     pending = (ApiKey.secret_hash.is_(None), ApiKey.accepted_at.is_(None), *_active())
     whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower())
     return (await session.scalars(select(ApiKey).where(*whose, *pending))).one_or_none()
@@ -200,7 +200,7 @@ async def invite_until(session: AsyncSession, key_id: str, until: datetime) -> A
 
 
 async def sign_in(session: AsyncSession, key_id: str) -> bool:
-    """Note that a person signs in by mail; returns whether that accepts the invitation, which then does not end."""
+    """Record a sign-in by mail; return whether it accepts the invitation, which then does not expire."""
     first = update(ApiKey).where(ApiKey.id == key_id, ApiKey.accepted_at.is_(None))
     accepted = await session.scalars(first.values(accepted_at=func.now(), expires_at=None).returning(ApiKey.id))
     await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=func.now()))
@@ -213,13 +213,13 @@ async def active_with(session: AsyncSession, org_id: str, roles: Collection[Role
 
 
 async def is_active(session: AsyncSession, key_id: str, *, held: bool = False) -> bool:
-    """Return whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
+    """Return whether a key is neither revoked nor expired; with `held` lock it against revocation."""
     query = select(ApiKey.id).where(ApiKey.id == key_id, *_active())
     return (await session.scalars(query.with_for_update(read=True) if held else query)).one_or_none() is not None
 
 
 async def seats(session: AsyncSession, org_id: str) -> int:
-    """Count the people of an organization: its principals with an active key, other than agents."""
+    """Count the seats of an organization: its principals with an active key, other than agents."""
     people = select(func.count(func.lower(ApiKey.principal).distinct())).where(
         ApiKey.org_id == org_id, ApiKey.role != Role.AGENT.value, *_active()
     )
@@ -233,17 +233,17 @@ async def has_had_any(session: AsyncSession, org_id: str, *, besides: str) -> bo
 
 
 async def find(session: AsyncSession, key_id: str) -> ApiKey | None:
-    """Return the key; None when there is none, or it is not the session's to see."""
+    """Return the key; None if it does not exist or the session may not see it."""
     return await session.get(ApiKey, key_id) if is_id(key_id, "key") else None
 
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey:
-    """Return the key; NotFound when there is none, or it is not the session's to see."""
+    """Return the key; NotFound if it does not exist or the session may not see it."""
     return require_found(await find(session, key_id), "There is no such key.")
 
 
 async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:
-    """End a key for good, and return it; None when it had ended before."""
+    """Revoke a key permanently, and return it; None if it was revoked before."""
     statement = (
         update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
@@ -254,9 +254,9 @@ async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:
 
 
 async def keys_issued_by(session: AsyncSession, key_id: str, *, besides: str | None) -> Sequence[ApiKey]:
-    """Return the active keys that a key issued, directly or through others, newest first.
+    """Return the active keys that a key issued, directly or indirectly, newest first.
 
-    `besides` is the caller's key: it and what it issued are left out.
+    `besides` is the caller's key, which is left out with the keys that it issued.
     """
     made = select(ApiKey.id).where(ApiKey.issued_by == key_id, ApiKey.id != (besides or "")).cte(recursive=True)
     made = made.union(select(ApiKey.id).join(made, ApiKey.issued_by == made.c.id).where(ApiKey.id != (besides or "")))
@@ -277,23 +277,23 @@ async def revoke_all(session: AsyncSession, org_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeyOrigin:
-    """How a key was issued.
+    """Issuers and time of a key.
 
     Attributes:
-        line: the principals of the key and of its issuers, and their issuers, qualified and in lower case.
-        at: when it was issued.
+        line: the qualified principals of the key and its chain of issuers, in lower case.
+        at: the time of issue.
     """
 
     line: frozenset[str]
     at: datetime
 
 
-#: The issuers of a key are all keys that its issuer had at that time: who holds one can have the other make it. Those
-#: that had been revoked then had no part in it, so that what a principal issues is its own again once an operator's key
-#: is revoked. A principal has one key at a time in each of its places, so each step finds them by the index.
-#: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API. With `:own` it
-#: also ends at the first key of an organization, about which there was no alert: somebody of the platform has to issue
-#: it. With `:people` it also ends at the key of a person who signs in by mail, because nobody else has seen a secret.
+#: The issuers of a key are all keys that its issuing principal had at that time, except revoked ones: the holder of any
+#: of them could have issued it. So a principal is independent again once an operator's key is revoked. A principal has
+#: one key at a time in each of its places, so each step finds them by the index. The chain ends at keys of `manage
+#: operator-key`, whose principals cannot be named over the API. With `:own` it also ends at the first key of an
+#: organization, which the platform must issue, without an alert. With `:people` it also ends at the key of a person who
+#: signs in by mail, because nobody else has seen a secret.
 LINE = text(
     """
     WITH RECURSIVE keys AS NOT MATERIALIZED (
@@ -325,10 +325,10 @@ LINE = text(
 async def key_origin(
     session: AsyncSession, key_id: str | None, *, first_is_own: bool = False, people_are_own: bool = False
 ) -> KeyOrigin | None:
-    """Return how a key was issued, of an operator or of an organization; None if there is no such key.
+    """Return the issuers of a key, of an operator or an organization; None if it does not exist.
 
-    With `first_is_own` an organization's first key leads back to nobody of the platform, with `people_are_own` the key
-    of a person who signs in by mail to nobody who has invited it.
+    With `first_is_own` the chain ends at an organization's first key, with `people_are_own` at the key of a person who
+    signs in by mail.
     """
     rows = (await session.execute(LINE, {"key_id": key_id, "own": first_is_own, "people": people_are_own})).all()
     own = next((row.created_at for row in rows if row.is_own), None)
@@ -339,9 +339,9 @@ async def key_origin(
 
 
 async def issuer_line(session: AsyncSession, actor: Actor) -> frozenset[str]:
-    """Return the principals of an actor's key and of its issuers, as `key_origin` does with `first_is_own`.
+    """Return the chain of issuers of an actor's key, as `key_origin` does with `first_is_own`.
 
-    The key of a session that a link opened is the one that the link was made with. Needs the platform's session.
+    For a session opened by a link it is the key that created the link. Needs the platform's session.
     """
     key_id = actor.key_id
     if key_id is None and actor.session_id is not None:
@@ -351,15 +351,15 @@ async def issuer_line(session: AsyncSession, actor: Actor) -> frozenset[str]:
 
 
 async def is_only_person(session: AsyncSession, org_id: str, name: str, roles: Collection[str]) -> bool:
-    """Return whether an organization has no other person than one, by the active keys of some roles.
+    """Return whether one person issued all active keys of some roles of an organization.
 
-    A key counts as another person's unless its line, as `key_origin` returns it with `first_is_own`, contains the name.
+    A key counts as another person's unless its chain of issuers, with `first_is_own`, contains the name.
 
     Args:
         session: of the platform.
         org_id: the organization.
-        name: the person's principal, qualified.
-        roles: the roles whose keys are looked at.
+        name: the person's qualified principal.
+        roles: the roles of the keys.
     """
     whose = (ApiKey.org_id == org_id, ApiKey.role.in_(roles), *_active())
     joined = or_(ApiKey.secret_hash.is_not(None), ApiKey.accepted_at.is_not(None))
@@ -374,7 +374,7 @@ _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, active_only: bool) -> ListPage[ApiKey]:
-    """Return a page of the keys that the session may see, newest first."""
+    """Return a page of keys, newest first."""
     part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
     if active_only:
         part = (*part, *_active())

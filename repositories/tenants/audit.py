@@ -1,4 +1,4 @@
-"""The audit trail: one entry for each privileged act, in the act's own transaction."""
+"""Statements about the audit trail: an entry for each privileged action, in its transaction."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ async def record(
     details: Mapping[str, Any] | None = None,
     org_id: str | None = None,
 ) -> None:
-    """Write an entry. `org_id` is the organization that the act concerns, by default the actor's own."""
+    """Write an entry. `org_id` is the affected organization, by default the actor's."""
     await session.execute(
         insert(AuditEntry).values(**_entry(actor, action, target, org_id), details=dict(details or {}))
     )
@@ -37,13 +37,13 @@ async def record_fast(
     details: Mapping[str, Any] | None = None,
     org_id: str | None = None,
 ) -> None:
-    """Do what `record` does, on the driver's connection of an engine, for acts that are frequent."""
+    """Do what `record` does on the driver's connection, for frequent actions."""
     values = _entry(actor, action, target, org_id).values()
     await connection.execute(_RECORD, *values, json.dumps(dict(details or {})))
 
 
 def _entry(actor: Actor, action: str, target: str, org_id: str | None) -> dict[str, str | None]:
-    """Return what an entry says besides its details, in the order of `_RECORD`."""
+    """Return the values of an entry without details, in the order of `_RECORD`."""
     return {
         "org_id": org_id or actor.org_id,
         "principal": actor.principal,
@@ -69,14 +69,14 @@ _RECORD = """
 async def since(
     session: AsyncSession, org_id: str, actions: Sequence[str], moment: datetime
 ) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
-    """Return the times and details of an action concerning an organization after a time, oldest first."""
+    """Return times and details of entries of an action about an organization after a time, oldest first."""
     row = AuditEntry
     query = select(row.at, row.details).where(row.org_id == org_id, row.at > moment, row.action.in_(actions))
     return [(at, details) for at, details in await session.execute(query.order_by(row.at, row.id))]
 
 
 async def is_above(session: AsyncSession, org_id: str, action: str, moment: datetime, *, most: int) -> bool:
-    """Return whether there were more than `most` of an action concerning an organization after a time."""
+    """Return whether an action about an organization has more than `most` entries after a time."""
     row = AuditEntry
     newest = select(row.at).where(row.org_id == org_id, row.action == action).order_by(row.id.desc())
     at = await session.scalar(newest.offset(most).limit(1))
@@ -84,19 +84,19 @@ async def is_above(session: AsyncSession, org_id: str, action: str, moment: date
 
 
 _LIST = Listing(of=AuditEntry, order=[AuditEntry.id], created="at", searched=("principal", "action", "target"))
-#: Longer than any transaction is open; bounds the difference between the number of an entry and its time.
+#: Upper bound of a transaction's duration, and so of the difference between an entry's number and time.
 _LONGEST = timedelta(hours=1)
-#: The condition on the time without an organization, written so that it matches only the index over all entries.
-#: Otherwise the planner would use that index for the entries of one organization, too.
+#: Time condition without an organization, written to match only the index over all entries. Otherwise the planner would
+#: use that index for one organization, too.
 _AT: ColumnElement[datetime] = literal_column(
     f"timezone('UTC', {AuditEntry.__tablename__}.at)", DateTime(timezone=False)
 )
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[AuditEntry]:
-    """Return a page of the entries that the session may see, newest first.
+    """Return a page of entries, newest first.
 
-    `org_id` finds entries that concern an organization, and acts of its principals.
+    `org_id` selects entries about an organization, and actions of its principals.
     """
     served, org_id = ("action", "target"), wanted.org_id
     part: Part = tuple(getattr(AuditEntry, name) == wanted.equal[name] for name in served if name in wanted.equal)
@@ -109,9 +109,9 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[AuditEntry
 
 
 async def _between(session: AsyncSession, wanted: ListFilter) -> Part:
-    """Return the lowest and highest number of the entries in a range of time; None for no bound.
+    """Return the lowest and highest number of the entries in a time range; None for no bound.
 
-    An entry is numbered when it is written, but its time is the beginning of its transaction. For an organization the
+    Entries are numbered when written, but their time is the beginning of the transaction. For an organization the
     bounds are numbers of its own entries, if it has any before or after the range.
     """
     part, number = list[ColumnElement[bool]](), select(AuditEntry.id)

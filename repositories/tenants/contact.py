@@ -1,4 +1,4 @@
-"""The contacts of organizations."""
+"""Statements about contacts of organizations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,18 +12,18 @@ from models.tenants.contact import OrganizationContacts
 
 
 async def get(session: AsyncSession, org_id: str) -> OrganizationContacts | None:
-    """Return the organization's contacts; None if it has set none."""
+    """Return the organization's contacts; None if unset."""
     return await session.get(OrganizationContacts, org_id, populate_existing=True)
 
 
 async def lock(session: AsyncSession, org_id: str) -> OrganizationContacts | None:
-    """Lock and return the organization's contacts; None if it has set none, which is locked as well."""
+    """Lock and return the organization's contacts; None if unset, which is locked as well."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"contacts:{org_id}", 0))))
     return await get(session, org_id)
 
 
 def version_of(row: OrganizationContacts | None) -> int:
-    """Return the version of contacts: 0 if they were never set."""
+    """Return the version of contacts; 0 if they were never set."""
     return 0 if row is None else row.version
 
 

@@ -1,4 +1,4 @@
-"""External ids and metadata that organizations set on objects, and the filters of lists by them."""
+"""Statements about external ids and metadata of objects, and filters of lists by them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -22,13 +22,13 @@ from repositories.common.command import Row
 
 _READ = "SELECT * FROM object_metadata WHERE object_id = $1 AND org_id = $2"
 _READ_AS = "SELECT * FROM tenant_metadata($2, $1)"
-#: The kind whose external ids are unique on the platform, and not within one organization.
+#: The kind of object whose external ids are unique on the whole platform.
 _ORGANIZATION = "org"
 _PAYMENT = "pay"
 
 
 async def get(session: AsyncSession, object_id: str, org_id: str) -> ObjectMetadata | None:
-    """Return an organization's external id and metadata of an object, as they are now; None without any."""
+    """Return an organization's external id and metadata of an object, reloaded; None without any."""
     return await session.get(ObjectMetadata, (object_id, org_id), populate_existing=True)
 
 
@@ -37,7 +37,7 @@ async def read(
 ) -> ObjectMetadata | None:
     """Return an organization's external id and metadata of an object, in one round trip; None without any.
 
-    `tenant` is whether the pool has the tenant's role, and not the platform's.
+    `tenant` is whether the pool has the tenant's role instead of the platform's.
     """
     found = await pool.fetchrow(_READ_AS if tenant else _READ, object_id, org_id)
     if found is None:
@@ -49,7 +49,7 @@ async def read(
 
 
 async def has_changed(session: AsyncSession, object_id: str, org_id: str) -> bool:
-    """Return whether the object, or its external id or metadata, was ever changed by `put`."""
+    """Return whether `put` has ever changed the object."""
     own = await get(session, object_id, org_id)
     return own is not None and own.version > 1
 
@@ -58,8 +58,8 @@ async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[
     """Return the external ids and metadata of objects, by object id, in one statement.
 
     Args:
-        session: it limits what can be found.
-        objects: each object's id, and the organization whose external id and metadata are returned.
+        session: limits the visible rows.
+        objects: the id of each object with the owner of external id and metadata.
     """
     wanted = list(objects)
     if not wanted:
@@ -72,9 +72,9 @@ async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[
 async def add(
     session: AsyncSession, object_id: str, org_id: str, own: OwnMetadata, command_id: str
 ) -> ObjectMetadata | None:
-    """Write the external id and metadata of an object that is being created; None without any.
+    """Write the external id and metadata of a new object; None without any.
 
-    If the object has them already, nothing changes.
+    Existing ones are not changed.
 
     Raises:
         ExternalIdTaken: another object has the id.
@@ -92,9 +92,9 @@ async def add(
 
 
 async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: OwnMetadata) -> Row | None:
-    """Write the external id and metadata of a row before it is inserted, or return the row of its command.
+    """Write external id and metadata before the row is inserted, or return the row of the command.
 
-    They are written first, so that the event of the insertion has the external id.
+    So the event of the insertion has the external id.
 
     Raises:
         ExternalIdTaken: another object has the id.
@@ -127,7 +127,7 @@ async def put(
     metadata: Mapping[str, str],
     command_id: str,
 ) -> ObjectMetadata:
-    """Replace the external id and metadata of an object, and count the version. Needs the platform's session.
+    """Replace the external id and metadata of an object, and increment the version. Needs the platform's session.
 
     Raises:
         ExternalIdTaken: another object has the id.
@@ -153,7 +153,7 @@ async def put(
 
 
 async def free_unbegun(session: AsyncSession, payment_id: str, org_id: str) -> bool:
-    """Take the external id and metadata off a payment that was refused its start; return whether it never began.
+    """Remove external id and metadata from a payment whose start was refused; return whether it never began.
 
     Needs the platform's session.
     """
@@ -168,12 +168,12 @@ async def free_unbegun(session: AsyncSession, payment_id: str, org_id: str) -> b
 def narrowed(
     column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: OwnMetadata
 ) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions on external id and metadata for a list, each served by an index in the order of ids.
+    """Return list conditions on external id and metadata, each served by an index in the order of ids.
 
     Args:
         column: the id of the listed objects.
         prefix: of these ids.
-        owner: the organization whose external ids and metadata are compared; None for any, which is for operators.
+        owner: the owner of external ids and metadata; None for any, for operators.
         wanted: the external id and metadata to match.
     """
     conditions: list[ColumnElement[bool]] = []
@@ -193,7 +193,7 @@ def _owned(query: Select[str], column: InstrumentedAttribute[str], owner: str | 
 
 
 async def _unbegun(session: AsyncSession, payment_id: str | None) -> datetime | None:
-    """Return when a payment was requested that has not begun, because its request got no answer; None otherwise."""
+    """Return the request time of a payment that has not begun, because its request failed; None otherwise."""
     asked, begun = PaymentCommand, exists().where(PaymentRow.id == PaymentCommand.payment_id)
     return await session.scalar(select(asked.created_at).where(asked.payment_id == payment_id, ~begun))
 

@@ -1,4 +1,4 @@
-"""What objects are called, by their ids: for texts that mention them."""
+"""Names of objects by their ids, for texts that mention them."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import is_id, uuid_id, uuid_of
 
-#: Each part reads by primary key. An object of another organization has no name here, whatever the session sees.
+#: Each part reads by primary key. Objects of other organizations have no name, whatever the session sees.
 _OWN = "(CAST(:org_id AS text) IS NULL OR org_id = :org_id)"
 _NAMES = text(
     f"""
@@ -43,13 +43,13 @@ _NAMES = text(
 async def names_of(session: AsyncSession, ids: Collection[str], org_id: str | None) -> dict[str, str]:
     """Return the names of objects by their ids: titles of contracts and escrows, numbers of invoices.
 
-    A purchase order has its item, a spend control the name of what it limits, a webhook endpoint its description or
-    host, unless it is deleted. Objects without a name, and unknown ids, are left out.
+    A purchase order has its item, a spend control the name of its subject, a webhook endpoint its description or host,
+    unless deleted. Objects without a name, and unknown ids, are left out.
 
     Args:
         session: any.
         ids: of any kind.
-        org_id: whose objects have names; None for everybody's, which is for operators.
+        org_id: the owner of the objects; None for all, for operators.
     """
     if not ids:
         return {}

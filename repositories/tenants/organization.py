@@ -1,4 +1,4 @@
-"""Organizations."""
+"""Statements about organizations."""
 
 from collections.abc import Iterable, Sequence
 
@@ -41,7 +41,7 @@ async def _tier_has_changed(session: AsyncSession, organization_id: str) -> bool
 
 
 async def get(session: AsyncSession, organization_id: str) -> Organization:
-    """Return the organization; NotFound when there is none, or it is not the session's to see."""
+    """Return the organization; NotFound if it does not exist or the session may not see it."""
     return await get_required(session, Organization, organization_id, "org", MISSING)
 
 
@@ -51,7 +51,7 @@ async def exists(session: AsyncSession, organization_id: str) -> bool:
 
 
 async def common_creators(session: AsyncSession, registrars: Sequence[str]) -> list[tuple[str, int]]:
-    """Return who made several organizations and is no registrar, with how many; these organizations are related.
+    """Return creators of several organizations who are not registrars, with the number; such organizations are related.
 
     Needs the platform's session.
     """
@@ -64,12 +64,12 @@ async def common_creators(session: AsyncSession, registrars: Sequence[str]) -> l
 
 
 async def lock(session: AsyncSession, organization_id: str) -> Organization:
-    """Lock the organization against concurrent deployments and changes, and return it as it is now.
+    """Lock the organization against concurrent deployments and changes, and return it reloaded.
 
-    Rows that refer to it can still be written.
+    Rows that reference it can still be written.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     query = select(Organization).where(Organization.id == organization_id).with_for_update(key_share=True)
     return require_found(
@@ -78,13 +78,13 @@ async def lock(session: AsyncSession, organization_id: str) -> Organization:
 
 
 async def lock_whole(session: AsyncSession, organization_id: str) -> Organization:
-    """Lock the organization exclusively, and return it as it is now; waits for the transactions of `refuse_stopped`.
+    """Lock the organization exclusively, and return it reloaded; waits for transactions of `refuse_stopped`.
 
-    No row that refers to it can be written until the transaction ends. Take this lock last, because transactions that
+    No row that references it can be written until the transaction ends. Take this lock last, because transactions that
     write such rows may hold any other lock.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     query = select(Organization).where(Organization.id == organization_id).with_for_update()
     return require_found(
@@ -105,7 +105,7 @@ def require_active(organization: Organization) -> None:
     """Check that an organization whose lock the caller holds is active.
 
     Raises:
-        OrganizationClosed: for good.
+        OrganizationClosed: it is closed.
     """
     refusal = stopped_error(OrganizationStatus(organization.status), organization.id)
     if refusal is not None:
@@ -132,7 +132,7 @@ async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
 async def refuse_stopped_as(
     connection: "asyncpg.Connection | asyncpg.Pool[asyncpg.Record]", *organization_ids: str
 ) -> None:
-    """Do what `refuse_stopped` does, on a connection; on a pool it checks without locking.
+    """Do what `refuse_stopped` does on a connection; on a pool without locking.
 
     Raises:
         OrganizationClosed: one of them is.
@@ -142,7 +142,7 @@ async def refuse_stopped_as(
 
 
 def refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
-    """Check the statuses of organizations that are to begin something; one without a status does not exist.
+    """Check the statuses of organizations before new work; one without a status does not exist.
 
     Raises:
         OrganizationClosed: one of them is.
@@ -166,7 +166,7 @@ async def refuse_closed(session: AsyncSession, organization_id: str) -> None:
 
 
 async def is_closed(session: AsyncSession, organization_id: str) -> bool:
-    """Return whether an organization is closed; valid until the transaction ends, if it has locked the balances."""
+    """Return whether an organization is closed; stable until the transaction ends, if it has locked the balances."""
     query = select(Organization.status).where(Organization.id == organization_id)
     return (await session.scalars(query)).one_or_none() == OrganizationStatus.CLOSED.value
 
@@ -177,7 +177,7 @@ async def set_tier(session: AsyncSession, organization_id: str, tier: str) -> No
 
 
 _DISPUTED = (DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
-#: How many ids of each kind `under_way` returns at most.
+#: Maximum number of ids of each kind in `under_way`.
 LISTED = 100
 _UNDER_WAY = text(f"""
     SELECT kind, array_agg(id ORDER BY id) AS ids FROM (
@@ -219,7 +219,7 @@ _UNDER_WAY = text(f"""
 
 
 async def under_way(session: AsyncSession, organization_id: str) -> dict[str, Sequence[str]]:
-    """Return the ids of open objects that can still move an organization's money, by kind; a limited number of each.
+    """Return ids of open objects that can still move an organization's money, by kind, with a limit for each.
 
     Needs the platform's session.
     """
@@ -236,7 +236,7 @@ _LIST = Listing(of=Organization, order=[Organization.id], prefix="org", searched
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Organization]:
-    """Return a page of the organizations that the session may see, newest first."""
+    """Return a page of organizations, newest first."""
     own = metadata.narrowed(Organization.id, "org", None, wanted.written)
     parts = [(*part, *own) for part in part_per_value(Organization.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts)

@@ -1,4 +1,4 @@
-"""The principals of an organization other than agents: whoever acts, or may, by a key, a session or a link."""
+"""Principals of an organization other than agents: holders of a key, a session or a link."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What one principal acts with.
+    """Principal with its keys, sessions and links.
 
     Attributes:
-        name: the principal in lower case, by which the list is ordered.
+        name: the principal in lower case, the order of the list.
         keys: the number of active keys with a secret.
         sessions: the number of sessions that have not ended.
-        links: the number of usable links that somebody made for the principal.
-        invited_by: who invited the principal, for people who sign in by mail.
-        invited_until: the end of an invitation that is not accepted.
-        accepted_at: when it was accepted.
+        links: the number of usable links for the principal.
+        invited_by: the inviter of a person who signs in by mail.
+        invited_until: the expiry of a pending invitation.
+        accepted_at: its acceptance.
         last_used_at: the last use of a key or a session; None before the first.
     """
 
@@ -66,6 +66,6 @@ _PAGE = text("""
 async def page(
     session: AsyncSession, org_id: str, *, role: str | None, search: str | None, after: str, limit: int
 ) -> Sequence[Principal]:
-    """Return principals by name, those after a name; one more than `limit` if there are more."""
+    """Return principals after a name, in order; one more than `limit` if there are more."""
     asked = {"org_id": org_id, "role": role or "", "search": search or "", "after": after, "limit": limit + 1}
     return [Principal(**dict(row)) for row in (await session.execute(_PAGE, asked)).mappings()]

@@ -1,4 +1,4 @@
-"""Search by a text: finds ids by indexes, and then reads the objects. A tenant's session finds what it may see."""
+"""Search by a text: finds ids by indexes, and then reads the objects. Row-level security limits tenants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from domain.payments.payment.state import PaymentStatus
 from domain.payments.payment.terms import PurposeKind
 from repositories.tenants.search_hits import HITS
 
-#: How many names of a kind are searched, newest first; there is no index of parts of names.
+#: Number of names of a kind that are searched, newest first, because parts of names have no index.
 LOOKED_AT = 5_000
-#: How many payments of a state and a purpose are searched for a refund, newest first.
+#: Number of payments of a state and a purpose that are searched for a refund, newest first.
 REFUNDS_LOOKED_AT = 1_000
-#: How late a workflow may be before it counts as stuck; sweeps run every five minutes.
+#: Delay after which a workflow counts as stuck; sweeps run every five minutes.
 LATE = timedelta(minutes=15)
 
 #: Providers with references for payments, subscriptions and chargebacks.
@@ -145,9 +145,9 @@ _STUCK = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """An object that was found; the amount is its own or what is left of it, in minor units.
+    """Found object; the amount is its full or remaining amount, in minor units.
 
-    `parent_id` is the object that it belongs to, such as the payment of a refund, or that it is about.
+    `parent_id` is the object that it belongs to or is about, such as the payment of a refund.
     """
 
     kind: str
@@ -175,7 +175,7 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckRun:
-    """An object whose workflow should have acted at `since` and has not."""
+    """Object whose workflow is overdue since `since`."""
 
     kind: str
     id: str
@@ -194,16 +194,16 @@ async def find(
     finds_webhooks: bool = False,
     limit: int,
 ) -> Sequence[SearchHit]:
-    """Return up to `limit` objects that a text names: by id, external id, number, a provider's reference or name.
+    """Return up to `limit` objects by id, external id, number, provider reference or name.
 
     Args:
         session: of a tenant, or the platform's.
         wanted: the text.
         org_id: the tenant; None searches all organizations.
         agent_id: only objects of this agent.
-        finds_keys: whether API keys are found as well.
-        finds_webhooks: whether webhook endpoints are.
-        limit: how many at most.
+        finds_keys: whether API keys are included.
+        finds_webhooks: whether webhook endpoints are included.
+        limit: the maximum number.
     """
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     asked = {"exact": wanted, "limit": limit, "org_id": org_id, "agent_id": agent_id}
@@ -243,7 +243,7 @@ def _number(wanted: str, prefix: str) -> UUID | None:
 
 
 async def open_alerts(session: AsyncSession, org_id: str, *, for_all: bool, limit: int) -> Sequence[OpenAlert]:
-    """Return the newest alerts about an organization that are not resolved; those it reads itself, or all."""
+    """Return the newest unresolved alerts about an organization: its own, or with `for_all` all."""
     rows = await session.execute(_ALERTS, {"org_id": org_id, "for_all": for_all, "limit": limit})
     return [OpenAlert(**row._mapping) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The statement that reads found ids: one object each, in the order in which they are shown.
+"""Statement that reads the objects of found ids, in display order.
 
 Every part reads by primary key. Row-level security limits what a tenant's session sees.
 """

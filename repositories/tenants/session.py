@@ -1,4 +1,4 @@
-"""Sessions and links: finding one for a request, opening, listing, ending, and deleting old ones."""
+"""Statements about sessions and links."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.tenants.session import Session, SessionLink
 from repositories.common.listing import ID_TIME_MARGIN, ListFilter, Listing, ListPage, Part, first_id
 from repositories.common.required import get_required
 
-#: PostgreSQL's channel on which every end of a session is announced, with its id.
+#: PostgreSQL's notification channel of ended sessions, with the session's id.
 CHANNEL = "bursar_sessions"
 _LOOKUP = """
     SELECT s.*, CASE WHEN s.made_by IS NULL THEN api_key_permissions(s.key_id) ELSE '{}' END AS permissions
@@ -26,9 +26,9 @@ NO_LINK = "There is no such link."
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """The data of a session that requests need; `spends_as` is the key that its spends count for.
+    """Data of a session for a request; `spends_as` is the key that its spends count for.
 
-    `permissions` are those of its key beyond the role's; a session that a link opened has none.
+    `permissions` are additional to the role's, from its key; none in a session opened by a link.
     """
 
     secret_hash: bytes
@@ -56,7 +56,7 @@ async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", session_id: str) -> Sessi
 
 
 async def spends_as(connection: asyncpg.Connection, session_id: str) -> tuple[str | None, str | None, str | None]:
-    """Return the key that the spends of a session count for, and its department and project."""
+    """Return the key that spends of a session count for, and its department and project."""
     query = "SELECT spends_as, department_id, project_id FROM session_lookup($1)"
     row = await connection.fetchrow(query, session_id)
     return (None, None, None) if row is None else (row["spends_as"], row["department_id"], row["project_id"])
@@ -96,18 +96,18 @@ async def add(session: AsyncSession, row: Session, *, most: int | None = None) -
 
 
 async def get(session: AsyncSession, session_id: str) -> Session:
-    """Return the session; NotFound when there is none, or it is not the caller's organization's."""
+    """Return the session; NotFound if it does not exist or belongs to another organization."""
     return await get_required(session, Session, session_id, "ses", MISSING)
 
 
 async def lock_active(session: AsyncSession, session_id: str) -> bool:
-    """Lock a session against being ended; False if it was ended before."""
+    """Lock an active session against being ended; False if it has ended."""
     query = select(Session.id).where(Session.id == session_id, Session.ended_at.is_(None))
     return (await session.scalars(query.with_for_update(read=True))).one_or_none() is not None
 
 
 async def end(session: AsyncSession, session_id: str, by: str) -> bool:
-    """End a session for good; False when it had been ended before."""
+    """End a session permanently; False if it was ended before."""
     statement = (
         update(Session)
         .where(Session.id == session_id, Session.ended_at.is_(None))
@@ -121,7 +121,7 @@ _LIST = Listing(of=Session, order=[Session.id], prefix="ses", searched=("princip
 
 
 def _goes_on() -> tuple[ColumnElement[bool], ...]:
-    """Return the condition of an active session: `domain.tenants.session.is_over` in SQL, and the key has not expired.
+    """Return the condition of an active session: `domain.tenants.session.is_over` in SQL, with an unexpired key.
 
     A revoked key has ended its sessions.
     """
@@ -131,9 +131,9 @@ def _goes_on() -> tuple[ColumnElement[bool], ...]:
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, of: Actor | None) -> ListPage[Session]:
-    """Return a page of the active sessions that the caller's session may see, newest first.
+    """Return a page of active sessions, newest first.
 
-    With `of`, only those of this actor's principal; in a session that a link opened, only that session.
+    With `of` those of this actor's principal; for a session opened by a link only that session.
     """
     part: Part = _goes_on()
     if wanted.org_id is not None:
@@ -159,12 +159,12 @@ async def link(session: AsyncSession, link_id: str) -> SessionLink | None:
 
 
 async def get_link(session: AsyncSession, link_id: str) -> SessionLink:
-    """Return the link; NotFound when there is none, or it is not the caller's organization's."""
+    """Return the link; NotFound if it does not exist or belongs to another organization."""
     return await get_required(session, SessionLink, link_id, "lnk", NO_LINK)
 
 
 async def use(session: AsyncSession, link_id: str) -> bool:
-    """Use a link up; False when it was used or ended meanwhile. Needs a platform session."""
+    """Redeem a link; False if it was used or ended concurrently. Needs a platform session."""
     statement = (
         update(SessionLink)
         .where(SessionLink.id == link_id, SessionLink.used_at.is_(None), SessionLink.ended_at.is_(None))
@@ -175,7 +175,7 @@ async def use(session: AsyncSession, link_id: str) -> bool:
 
 
 async def end_link(session: AsyncSession, link_id: str, by: str) -> bool:
-    """End a link and the session that it opened; False when both had been ended before."""
+    """End a link and its session; False if both were ended before."""
     ended = []
     for row, is_it in ((SessionLink, SessionLink.id == link_id), (Session, Session.link_id == link_id)):
         statement = (
@@ -236,9 +236,9 @@ async def end_of_agent(session: AsyncSession, org_id: str, agent_id: str, by: st
 
 
 async def end_incompatible(session: AsyncSession, key: ApiKey) -> None:
-    """End links and link sessions of a key's principal that could not be created now that the key exists.
+    """End links and link sessions of a key's principal that the new key makes inadmissible.
 
-    They have another role or agent, or were made by somebody else who may not issue second keys.
+    They have another role or agent, or were created by another principal who may not issue second keys.
     """
     makers = select(ApiKey.id).where(
         ApiKey.role.not_in(SECOND_KEYS), func.lower(ApiKey.principal) != key.principal.lower()
@@ -252,7 +252,7 @@ async def end_incompatible(session: AsyncSession, key: ApiKey) -> None:
 
 
 async def links(session: AsyncSession, wanted: ListFilter) -> ListPage[SessionLink]:
-    """Return a page of the usable links that the caller's session may see, newest first; not those in mails."""
+    """Return a page of usable links, newest first, without mailed ones."""
     revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())
     part: Part = (
         ~SessionLink.by_mail,
@@ -267,7 +267,7 @@ async def links(session: AsyncSession, wanted: ListFilter) -> ListPage[SessionLi
 
 
 async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:
-    """Count the people of an organization without a key who have a session or a usable link, except one principal."""
+    """Count the principals without a key who have a session or a usable link, except one."""
     active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
 
     def without_key(row: type[Session] | type[SessionLink], *goes_on: ColumnElement[bool]) -> Select[tuple[str]]:

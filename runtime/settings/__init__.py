@@ -1,4 +1,4 @@
-"""Every setting of the product, read from the environment once, by the composition roots only. A noun is a module."""
+"""All settings of the product, read from the environment once, by the composition roots only."""
 
 from runtime.settings.read import WrongSettings, ended_by_wrong_settings, read_settings
 from runtime.settings.whole import Settings

@@ -67,17 +67,17 @@ class BillingSettings(SettingsPart):
 
     @property
     def account_codes(self) -> dict[str, str]:
-        """What lines of the chart of accounts are called in the program that journals are imported into."""
+        """Return the names of accounts in the accounting program that imports journals."""
         return parse_codes(self.accounting_codes)
 
     @property
     def dunned_on(self) -> tuple[int, ...]:
-        """When invoices are dunned, in days after the first charge or the due date."""
+        """Return the days of dunning after the first charge or the due date."""
         return check_days([int(day) for day in self.dunning_days.split(",")])
 
     @property
     def sale_rules(self) -> SaleRules | None:
-        """What is taxed when it is paid, and how: agents and slots where anything is, credits by their setting."""
+        """Return the rules of taxes at sale: for agents and slots if taxes apply, for credits by their setting."""
         others = {code: each.tax_country for code, each in self.entities.others.items()}
         taxed: dict[str, bool] = {}
         if self.tax_service_url is not None or any((self.tax_country, *others.values())):
@@ -89,7 +89,7 @@ class BillingSettings(SettingsPart):
 
     @cached_property
     def entities(self) -> LegalEntities:
-        """Who sells: the entity of the settings above, and those of `BURSAR_LEGAL_ENTITIES`, JSON or a file's path."""
+        """Return the selling entities: of the settings above, and of `BURSAR_LEGAL_ENTITIES`, JSON or a file's path."""
         text = self.legal_entities
         if not text.lstrip().startswith("["):
             try:
@@ -104,7 +104,7 @@ class BillingSettings(SettingsPart):
 
     @property
     def seller(self) -> Party | None:
-        """The seller on documents; None if it is not set."""
+        """Return the seller on documents; None if unset."""
         if self.seller_name is None:
             return None
         return Party(
@@ -123,7 +123,7 @@ class BillingSettings(SettingsPart):
     @field_validator("document_templates")
     @classmethod
     def _templates_are_there(cls, folder: Path | None) -> Path | None:
-        """Refuse a folder of templates that has none when the process starts, and not at the first document."""
+        """Refuse a folder without templates at start, and not at the first document."""
         if folder is not None and not (folder / "document.typ").is_file():
             raise ValueError("The folder has no file document.typ.")
         return folder
@@ -131,17 +131,19 @@ class BillingSettings(SettingsPart):
     @field_validator("dunning_days")
     @classmethod
     def _days_rise(cls, value: str) -> str:
-        """Refuse days that are none, or in another order than they come in."""
+        """Refuse invalid or unordered days."""
         try:
             check_days([int(day) for day in value.split(",")])
         except ValueError:
-            raise ValueError("BURSAR_DUNNING_DAYS are up to 20 rising days from 1 to 365, such as 3,7,14,21.") from None
+            raise ValueError(
+                "BURSAR_DUNNING_DAYS must be up to 20 ascending days from 1 to 365, such as 3,7,14,21."
+            ) from None
         return value
 
     @field_validator("mail_templates")
     @classmethod
     def _mail_templates_are_there(cls, folder: Path | None) -> Path | None:
-        """Refuse a folder that has none of the templates, which would change nothing unnoticed."""
+        """Refuse a folder without any mail template, which would have no effect."""
         if folder is not None and not any((folder / name).is_file() for name in ("mail.html", "mail.txt")):
             raise ValueError("The folder has neither a file mail.html nor mail.txt.")
         return folder
@@ -157,7 +159,7 @@ class BillingSettings(SettingsPart):
     @field_validator("mail_bounces")
     @classmethod
     def _bounces_have_an_address(cls, value: str | None) -> str | None:
-        """Refuse what is no address, or one that leaves no room for what is added to its name."""
+        """Refuse an invalid address, or one whose name is too long for the added suffix."""
         try:
             address = None if value is None else checked_address(value)
         except Invalid as error:
@@ -169,14 +171,14 @@ class BillingSettings(SettingsPart):
     @field_validator("mail_sender_name")
     @classmethod
     def _sender_is_one_line(cls, value: str) -> str:
-        """Refuse a name that would end its header."""
+        """Refuse a name with line breaks."""
         if not value.isprintable():
             raise ValueError("BURSAR_MAIL_SENDER_NAME must be one line of visible characters.")
         return value
 
     @model_validator(mode="after")
     def _mail_is_whole_and_private(self) -> Self:
-        """Refuse half of a mail server, and a password that would cross a network in clear."""
+        """Refuse an incomplete mail server, and a password without TLS."""
         if (self.mail_host is None) != (self.mail_sender is None):
             raise ValueError("BURSAR_MAIL_HOST and BURSAR_MAIL_SENDER go together: set both or neither.")
         if (self.mail_username is None) != (self.mail_password is None):
@@ -187,7 +189,7 @@ class BillingSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _tax_service_key_is_private(self) -> Self:
-        """Refuse a key without a service, and one that would cross a network in clear."""
+        """Refuse a key without a service, or without TLS."""
         if self.tax_service_key is None:
             return self
         url = urlsplit(self.tax_service_url or "")

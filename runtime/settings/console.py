@@ -13,7 +13,7 @@ from runtime.settings.part import SettingsPart
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 
-#: The ground of each theme on which an accent is hardest to read; `tests/console/test_contrast.py` holds them to that.
+#: Background of each theme with the lowest contrast to an accent; checked by `tests/console/test_contrast.py`.
 HARDEST = {"light": "#e5effc", "dark": "#2a313b"}
 #: WCAG 2.2, 1.4.3.
 LEAST_CONTRAST = 4.5
@@ -29,16 +29,16 @@ def luminance(colour: str) -> float:
 
 
 def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, from 1 to 21 (WCAG 2.2)."""
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def logo_of(path: Path) -> str:
-    """Return a logo, a PNG or an SVG, as the text of an SVG.
+    """Return a logo file, PNG or SVG, as SVG text.
 
     Raises:
-        ValueError: it cannot be read, is too large, or is neither.
+        ValueError: it cannot be read, is too large, or has another format.
     """
     try:
         content = path.read_bytes()
@@ -70,7 +70,7 @@ class ConsoleSettings(SettingsPart):
     @field_validator("brand_logo")
     @classmethod
     def _logo_is_a_picture(cls, path: Path | None) -> Path | None:
-        """Refuse a logo that is none when the process starts, and not at the first document."""
+        """Refuse an invalid logo at start, and not at the first document."""
         if path is not None:
             logo_of(path)
         return path
@@ -81,7 +81,7 @@ class ConsoleSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _brand_can_be_read(self) -> Self:
-        """Refuse an accent without enough contrast to its background."""
+        """Refuse an accent colour without enough contrast to its background."""
         given = {"light": self.brand_accent, "dark": self.brand_accent_dark}
         if (given["light"] is None) != (given["dark"] is None):
             raise ValueError("BURSAR_BRAND_ACCENT and BURSAR_BRAND_ACCENT_DARK go together: one for each theme.")

@@ -10,7 +10,7 @@ from domain.common.money import parse_ratio
 from domain.reputation.policy import CHARGEBACK_DAYS
 from runtime.settings.part import SettingsPart
 
-#: Bounds of the rate at which evidence fades; below them a score forgets a job within days, above it in years.
+#: Bounds of the decay rate: below, a score forgets a job within days, above, only after years.
 LEAST_RATE_E4, MOST_RATE_E4 = 5_000, 9_950
 
 
@@ -50,7 +50,7 @@ class EscrowSettings(SettingsPart):
 
     @property
     def reputation_rate_e4(self) -> int:
-        """What a night leaves of evidence, in ten-thousandths."""
+        """Return the share of evidence left after a night, in ten-thousandths."""
         rate_e4 = parse_ratio(self.reputation_decay_rate, "reputation_decay_rate")
         if not LEAST_RATE_E4 <= rate_e4 <= MOST_RATE_E4:
             raise Invalid("reputation_decay_rate must be between 0.5 and 0.995.")
@@ -58,7 +58,7 @@ class EscrowSettings(SettingsPart):
 
     @property
     def trait_digest_key(self) -> bytes | None:
-        """What digests of payment methods and tax ids are keyed with; None keeps none of them."""
+        """Return the key of digests of payment methods and tax ids; without it none are stored."""
         return None if self.trait_key is None else self.trait_key.get_secret_value().encode()
 
     @property
@@ -67,7 +67,7 @@ class EscrowSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _defaults_are_within_the_floors(self) -> Self:
-        """Refuse defaults that every contract which leaves them out would be refused for."""
+        """Refuse default terms outside of the allowed bounds."""
         periods = (
             "fund_within",
             "deliver_within",

@@ -1,4 +1,4 @@
-"""What each part of the settings is."""
+"""Base of the parts of the settings."""
 
 from typing import Annotated
 
@@ -18,14 +18,14 @@ def _amounts(value: object) -> object:
         raise ValueError(error.detail) from None
 
 
-#: An amount in every currency: one for all, and beside it those of the currencies that it does not suit.
+#: Amount in every currency: one for all, and exceptions by currency.
 AmountsSetting = Annotated[Amounts, NoDecode, BeforeValidator(_amounts)]
 
 
 class SettingsPart(BaseSettings):
-    """The settings of one noun, which `Settings` puts together."""
+    """Settings of one area, combined by `Settings`."""
 
-    # A setting that cannot be read ends the process with a message that would quote all of them, secrets too.
+    # Input is hidden in error messages, which would quote all settings, including secrets.
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
 
     @classmethod
@@ -37,5 +37,5 @@ class SettingsPart(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave out `.env`: no such file is named, and to look each field up in it is half of what settings take."""
+        """Leave out the unused `.env` source, which takes half of the time of reading settings."""
         return init_settings, env_settings, file_secret_settings

@@ -18,7 +18,7 @@ from domain.payments.payment.livemode import (
 )
 from runtime.settings.part import AmountsSetting, SettingsPart
 
-#: Where Stripe serves its script, and the release of it that belongs to the API version of the installed SDK.
+#: Host of Stripe's script, and its release for the API version of the installed SDK.
 STRIPE_JS = "https://js.stripe.com"
 _STRIPE_JS_PATH = "/endive/stripe.js"
 
@@ -78,7 +78,7 @@ class PaymentSettings(SettingsPart):
 
     @property
     def probe_credits_minor(self) -> int | None:
-        """How many credits the probe buys by a card for tests; None makes no payment."""
+        """Return the amount of credits that the probe buys with a test card; None for no payment."""
         return None if self.probe_payment is None else parse_amount(self.probe_payment, CREDIT)
 
     @property
@@ -87,7 +87,7 @@ class PaymentSettings(SettingsPart):
 
     @property
     def stripe_js(self) -> str | None:
-        """The script of Stripe's own form; a sandbox on this machine serves a stand-in. None shows no such form."""
+        """Return the URL of Stripe's script, of the local sandbox if used; None without Stripe's form."""
         if not self.stripe_elements:
             return None
         base = self.stripe_api_base
@@ -107,7 +107,7 @@ class PaymentSettings(SettingsPart):
 
     @property
     def _live_coins(self) -> list[str]:
-        """The settings by which coins of real networks are taken; a node on this machine is a stand-in."""
+        """Return the settings that enable coins of real networks; a node on this machine is a stand-in."""
         by_setting = {
             "BURSAR_BTC_XPUB": ("btc", coins_are_test(btc=self.btc_xpub, evm_chain_id=None, ton=None)),
             "BURSAR_ETH_XPUB": ("evm", coins_are_test(btc=None, evm_chain_id=self.evm_chain_id, ton=None)),
@@ -122,12 +122,12 @@ class PaymentSettings(SettingsPart):
 
     @property
     def _is_live(self) -> bool:
-        """Whether a provider that is no stand-in moves real money."""
+        """Return whether a provider other than a stand-in moves real money."""
         return self._stripe_is_live or self._paypal_is_live or bool(self._live_coins)
 
     @property
     def environment(self) -> Environment:
-        """What money this installation moves, by its keys and by where its providers are."""
+        """Return the environment (live, test or local) by keys and addresses of the providers."""
         addresses = list(self._coins.values())
         addresses += [self.stripe_api_base] if self.stripe_api_key is not None else []
         addresses += [self.paypal_api_base] if self.paypal_client_id is not None else []
@@ -135,7 +135,7 @@ class PaymentSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _reference_rates_are_read_from_their_source(self) -> Self:
-        """Refuse rates that could be changed on their way, and spends be counted as less than they are."""
+        """Refuse exchange rates without TLS, which could be manipulated to undercount spends."""
         url = self.reference_rates_url
         if url is not None and not url.startswith("https://") and not is_local(url):
             raise ValueError("BURSAR_REFERENCE_RATES_URL must begin with https://, unless it is on this machine.")
@@ -157,7 +157,7 @@ class PaymentSettings(SettingsPart):
 
     @model_validator(mode="after")
     def _stripe_keys_stay_secret(self) -> Self:
-        """Refuse a secret key where a publishable one belongs, and one that moves real money over plain HTTP."""
+        """Refuse a secret key in place of a publishable one, and a live key over plain HTTP."""
         published = self.stripe_publishable_key
         if published is not None and not published.startswith("pk_"):
             raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is public: it must be a key that begins with pk_.")

@@ -13,7 +13,7 @@ from domain.messages.webhook.turns import MAX_DRAINED_AT_ONCE
 from domain.payments.payment.livemode import is_local
 from runtime.settings.part import SettingsPart
 
-#: How TLS is spoken to PostgreSQL, by the names of libpq.
+#: TLS modes of PostgreSQL, by the names of libpq.
 SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 
 
@@ -83,7 +83,7 @@ class ProcessSettings(SettingsPart):
     log_file: Path | None = None
     otlp_endpoint: str | None = Field(default=None, repr=False)
 
-    #: What Temporal's own environment says of the connection beside address, namespace and key; not shown, not dumped.
+    #: Connection options from Temporal's own environment, except address, namespace and key; not shown or dumped.
     _temporal_options: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
@@ -93,29 +93,29 @@ class ProcessSettings(SettingsPart):
 
     @property
     def origins_to_return_to(self) -> tuple[str, ...]:
-        """Return the origins of pages that the console may lead back to."""
+        """Return the allowed origins of return URLs of the console."""
         return (*_listed(self.return_origins), *_listed(self.public_url))
 
     @property
     def temporal_options(self) -> dict[str, Any]:
-        """How the connection to Temporal is made, beside its address: whether in TLS, by which roots and names."""
+        """Return the connection options of Temporal: TLS, roots and names."""
         options = self._temporal_options
         in_tls = self.temporal_api_key is not None if self.temporal_tls is None else self.temporal_tls
         return {**options, "tls": options.get("tls", True) if in_tls else False}
 
     @property
     def signing_keys(self) -> SecretStr | None:
-        """What is signed under: links in messages, and addresses that mails come back to."""
+        """Return the keys that sign links in messages and bounce addresses."""
         return self.webhook_keys or self.encryption_keys
 
     @property
     def signals_are_sealed(self) -> bool:
-        """Whether a command that reaches a run unsealed is refused."""
+        """Return whether unsealed commands to runs are refused."""
         return self._has_keys if self.sealed_signals is None else self.sealed_signals
 
     @property
     def names_are_shown(self) -> bool:
-        """Whether runs carry names, and show what people wrote, in the Temporal UI."""
+        """Return whether runs show names and people's texts in the Temporal UI."""
         return self._has_keys if self.names_in_temporal is None else self.names_in_temporal
 
     @property
@@ -145,7 +145,7 @@ class ProcessSettings(SettingsPart):
     @field_validator("public_url", "probe_url", check_fields=False)
     @classmethod
     def _is_an_origin(cls, url: str | None) -> str | None:
-        """Refuse what links in messages cannot begin with; plain HTTP is for a developer's own machine."""
+        """Refuse an invalid base URL of links; plain HTTP is allowed on this machine only."""
         parts = urlsplit(url or "https://none.example")
         local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
         if (
@@ -168,7 +168,7 @@ class ProcessSettings(SettingsPart):
     @field_validator("search_index_url")
     @classmethod
     def _is_sealed_on_its_way(cls, url: str | None) -> str | None:
-        """Refuse plain HTTP beyond this machine: events say who pays whom."""
+        """Refuse plain HTTP beyond this machine, because events reveal who pays whom."""
         if url is not None and not url.startswith("https://") and not is_local(url):
             raise ValueError("It must begin with https://, unless it is on this machine.")
         return url
@@ -176,7 +176,7 @@ class ProcessSettings(SettingsPart):
     @field_validator("slack_url")
     @classmethod
     def _is_slack(cls, url: str) -> str:
-        """Refuse every other host: a channel's owner chooses the path on it."""
+        """Refuse other hosts, because a channel's owner chooses the path."""
         if url != HOOK_PREFIX and re.fullmatch(r"http://127\.0\.0\.1:[0-9]{4,5}/", url) is None:
             raise ValueError(f"It must be {HOOK_PREFIX}, or a stand-in on this machine such as http://127.0.0.1:8010/.")
         return url

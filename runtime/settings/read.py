@@ -1,4 +1,4 @@
-"""Reads the settings from the environment, once, and says what is wrong with them."""
+"""Reading of the settings from the environment, with error messages."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from runtime.environment import WrongEnvironment, documented_settings, temporal_
 from runtime.settings.part import PREFIX
 from runtime.settings.whole import Settings
 
-#: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.
+#: Variables with our prefix that the embedded stack, tests and benchmarks read.
 OF_THE_STACK = frozenset(
     {
         *("BURSAR_BACKUP_DIR", "BURSAR_DATA_DIR", "BURSAR_POSTGRES_BIN"),
@@ -31,7 +31,7 @@ OF_THE_STACK = frozenset(
         ),
     }
 )
-#: Names that the Python client reads, so that commands can run in a shell that exports them.
+#: Variables of the Python client, which are allowed in the environment of commands.
 OF_THE_CLIENT = frozenset({"BURSAR_API_KEY", "BURSAR_API_URL"})
 OF_TESTS = (
     "BURSAR_TEST_",
@@ -44,7 +44,7 @@ OF_TESTS = (
 
 
 class WrongSettings(Exception):
-    """Settings that cannot be right. Each line names one and what to do, and holds no secret."""
+    """Invalid settings. Each line names one and what to do, without secrets."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__("\n".join(lines))
@@ -52,12 +52,12 @@ class WrongSettings(Exception):
 
 
 def read_settings(given: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings: those that are given, then the environment, then the files of `BURSAR_SECRETS_DIR`.
+    """Read the settings: given ones, then the environment, then the files of `BURSAR_SECRETS_DIR`.
 
-    Where none of them has a setting, the names that others gave it are read; see `runtime.environment`.
+    A missing setting is read under its alternative names, see `runtime.environment`.
 
     Raises:
-        WrongSettings: one of them cannot be right, or its name begins like a setting's and is none.
+        WrongSettings: a setting is invalid, or a variable with our prefix is unknown.
     """
     given = given or {}
     names = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}

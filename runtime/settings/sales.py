@@ -1,4 +1,4 @@
-"""Settings of what is sold and paid out: credits, slots, plans, agents and usage."""
+"""Settings of sales and payouts: credits, slots, plans, agents and usage."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -89,7 +89,7 @@ class SalesSettings(SettingsPart):
 
     @property
     def paying_actions(self) -> dict[str, int | None]:
-        """The actions whose spends pay for calls of the proxy, and what settles a call whole, in minor units."""
+        """Return the actions that pay for calls of the proxy, with the amounts that settle a call, in minor units."""
         return paying_actions_from(self.litellm_actions)
 
     @property
@@ -98,40 +98,40 @@ class SalesSettings(SettingsPart):
 
     @property
     def sharing(self) -> Sharing:
-        """How prices in credits are shared between payees and the platform."""
+        """Return the division of prices in credits between payees and the platform."""
         list_price = self.price_of_credits if self.commission_bears_discounts else None
         return Sharing(pays_out_granted=self.pay_out_granted_credits, list_price=list_price)
 
     @cached_property
     def lowest_price_of_credits(self) -> CreditPrice:
-        """The lowest price at which a credit is sold, by itself, by a package or a plan."""
+        """Return the lowest price of a credit, single, in a package or in a plan."""
         lowest, _ = lowest_price(self.price_of_credits, self.packages, self.plan_book)
         return CreditPrice(price=lowest, currency=self.credit_currency)
 
     @property
     def value_of_granted(self) -> CreditPrice:
-        """The value of a granted credit where it pays a cost in money."""
+        """Return the value of a granted credit for costs in money."""
         lowest = self.lowest_price_of_credits.price
         return granted_value(self.granted_credit_value, self.price_of_credits, lowest)
 
     @property
     def granted_for_models(self) -> int:
-        """How much of its model costs an organization pays with granted credits a month, in the price's minor units."""
+        """Return the monthly limit of model costs paid with granted credits, in minor units of the price's currency."""
         return parse_amount(self.granted_model_costs, self.credit_currency, zero=True)
 
     def check_granted_value(self) -> None:
-        """Refuse a value of granted credits that is none; packages and plans are checked by themselves."""
+        """Refuse an invalid value of granted credits."""
         granted_value(self.granted_credit_value, CreditPrice(price=Decimal(1), currency="USD"), Decimal(1))
 
     def check_costs(self) -> None:
-        """Refuse a markup, a margin or an amount of costs that is none."""
+        """Refuse an invalid markup, margin or amount of costs."""
         check_share(self.cost_markup, "The markup on cost")
         check_share(self.cost_hold_margin, "The margin of holds for costs")
         self.granted_for_models  # noqa: B018
 
     @property
     def cost_markup_e6(self) -> int:
-        """What is charged beyond the cost of calls of models, in 10^-6 of it."""
+        """Return the markup on the cost of model calls, in 10^-6."""
         return int(Decimal(self.cost_markup).scaleb(6))
 
     @property
@@ -143,7 +143,7 @@ class SalesSettings(SettingsPart):
 
     @property
     def hold_back(self) -> HoldBack:
-        """How long earnings are held back before they can be paid out."""
+        """Return the holding period of earnings before a payout."""
         return HoldBack(
             usual=self.payout_hold_back,
             floor=self.payout_hold_back_floor,
@@ -154,7 +154,7 @@ class SalesSettings(SettingsPart):
 
     @property
     def packages(self) -> tuple[Package, ...]:
-        """The packages that credits are sold in, at their prices."""
+        """Return the packages of credits with their prices."""
         prices = {
             "pack_50": self.credit_package_small,
             "pack_100": self.credit_package_medium,
@@ -164,12 +164,12 @@ class SalesSettings(SettingsPart):
 
     @cached_property
     def plan_book(self) -> Plans:
-        """The plans that organizations can subscribe to, with the part of each price that is for included credits."""
+        """Return the plans for subscriptions, with the part of each price for included credits."""
         return with_credits_priced(self.listed_plans, self.price_of_credits, self.packages)
 
     @cached_property
     def listed_plans(self) -> Plans:
-        """The plans as they are set; read once, a file is not looked at again."""
+        """Return the configured plans; a file is read once."""
         text = self.plans.strip()
         if not text.startswith("["):
             try:
@@ -195,7 +195,7 @@ class SalesSettings(SettingsPart):
 
     @property
     def creator_share_bps(self) -> int:
-        """What a creator has of a sale on the marketplace, in basis points; the rest is the platform's."""
+        """Return a creator's share of marketplace sales, in basis points; the rest is the platform's."""
         creator, platform = (
             None if share is None else share_bps(share, name)
             for share, name in (
@@ -211,13 +211,13 @@ class SalesSettings(SettingsPart):
 
     @property
     def default_costs(self) -> dict[str, ActionPrice]:
-        """What actions cost unless an operator set another price."""
+        """Return the default costs of actions."""
         return defaults(
             {"api_call": self.credits_per_api_call, "workflow_execution": self.credits_per_workflow_execution}
         )
 
     def signup_bonus_minor(self, tier: str) -> int:
-        """Return how many credits a new organization is granted: one on the free plan, and one on any other."""
+        """Return the signup bonus: of the free plan, or of any other plan."""
         bonus = self.signup_bonus_free if tier == FREE else self.signup_bonus_premium
         return parse_amount(bonus, CREDIT, zero=True)
 

@@ -29,7 +29,7 @@ class SecretSettings(SettingsPart):
 
     @property
     def rotation_targets(self) -> Mapping[str, frozenset[str]]:
-        """The hosts inside the platform's network, with ports, at which an organization's secrets may be rotated."""
+        """Return the allowed rotation targets inside the platform's network, with ports, by organization."""
         found: dict[str, frozenset[str]] = {}
         for each in _entries(self.rotation_hosts or ""):
             org_id, _, host = each.partition("/")
@@ -39,7 +39,7 @@ class SecretSettings(SettingsPart):
     @field_validator("rotation_hosts")
     @classmethod
     def _name_organizations(cls, hosts: str | None) -> str | None:
-        """Refuse a host that every organization could reach, or on every port."""
+        """Refuse a host without an organization or a port."""
         wrong = next((each for each in _entries(hosts or "") if _ROTATION_HOST.fullmatch(each) is None), None)
         if wrong is not None:
             raise ValueError(f"{wrong[:80]!r} is not an organization with a host and a port: org_…/host:port.")
@@ -58,14 +58,14 @@ class SecretSettings(SettingsPart):
     @field_validator("vault_url")
     @classmethod
     def _is_private_on_its_way(cls, url: str | None) -> str | None:
-        """Refuse plain HTTP beyond this machine: keys and values go over it."""
+        """Refuse plain HTTP beyond this machine, because keys and values are transferred."""
         if url is not None and not url.startswith("https://") and not (url.startswith("http://") and is_local(url)):
             raise ValueError("It must begin with https://, unless it is on this machine.")
         return url
 
     @model_validator(mode="after")
     def _vault_is_whole(self) -> Self:
-        """Refuse a Vault that is used and not there, or there and cannot be signed in to."""
+        """Refuse an incomplete configuration of Vault."""
         if self.secret_wrapper == "vault" and self.vault_transit_key is None:
             raise ValueError("BURSAR_SECRET_WRAPPER=vault needs BURSAR_VAULT_TRANSIT_KEY.")
         if self.secret_backend == "vault" and self.vault_kv_mount is None:

@@ -1,4 +1,4 @@
-"""Every setting of the product."""
+"""All settings of the product."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -43,8 +43,8 @@ class Settings(
 ):
     """Settings of the worker and the web process, read from `BURSAR_<NAME>`; docs/reference/settings.md lists them.
 
-    Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses
-    that may hold a password or a key.
+    Durations are ISO 8601 (`P3D`, `PT10M`). Secrets, and addresses that may contain a password or a key, never appear
+    in a representation or a log.
     """
 
     @property
@@ -53,7 +53,7 @@ class Settings(
 
     @property
     def invoice_rules(self) -> InvoiceRules:
-        """Where the seller is, whose series invoices are numbered in, and what credits pay of them."""
+        """Return the rules of invoices: the seller's country, the number series, and payment with credits."""
         return InvoiceRules(
             seller_country=self.tax_country,
             entity=self.legal_entity,
@@ -73,21 +73,21 @@ class Settings(
 
     @property
     def cost_rules(self) -> CostRules:
-        """How costs in money are charged to credits."""
+        """Return the rules for charging costs in money to credits."""
         return CostRules(
             granted=self.value_of_granted, markup_e6=self.cost_markup_e6, granted_minor=self.granted_for_models
         )
 
     @property
     def use_terms(self) -> UseTerms:
-        """What uses of agents of the marketplace are sold by."""
+        """Return the terms of uses of marketplace agents."""
         return UseTerms(
             creator_bps=self.creator_share_bps, exempt=self.evidence_policy.registrars, sharing=self.sharing
         )
 
     @property
     def evidence_policy(self) -> EvidencePolicy:
-        """Who may count as evidence, when it may better terms, and what credits are worth beside money."""
+        """Return the rules of evidence."""
         names = (name.strip() for name in self.reputation_registrars.split(","))
         return EvidencePolicy(
             registrars=tuple(name for name in names if name),
@@ -98,12 +98,12 @@ class Settings(
 
     @property
     def revenue_matures(self) -> timedelta:
-        """How long payers can have revenue refunded; nothing is decided by younger revenue."""
+        """Return the refund period of revenue, before which no decision uses it."""
         return timedelta(days=max(self.purchase_refund_days, self.topup_refund_days))
 
     @property
     def purchase_rules(self) -> PurchaseRules:
-        """How approved purchase orders are held, and who pays for them by cards."""
+        """Return the rules of purchase orders: holds, and payment by cards."""
         return PurchaseRules(hold=self.purchase_order_hold, margin=Decimal(self.cost_hold_margin), issuing=self.issuing)
 
     @property
@@ -127,19 +127,19 @@ class Settings(
 
     @property
     def console_url(self) -> str | None:
-        """Where people reach the console from outside; None if there is none, or nothing says where."""
+        """Return the public URL of the console; None without a console or a public URL."""
         if self.console == "off" or self.public_url is None:
             return None
         return f"{self.public_url.rstrip('/')}{CONSOLE}"
 
     @property
     def mails_links(self) -> bool:
-        """Whether people can be invited and sign in by mail: links have an address, a mail server and a seal."""
+        """Return whether people can be invited and sign in by mail: with a public URL, a mail server and keys."""
         return self.console_url is not None and self.mail_host is not None and self.signing_keys is not None
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is missing without which everything starts and is weaker than it seems; a process logs it."""
+        """Return warnings about optional settings that weaken the installation, to be logged."""
         found = []
         if self.litellm_url is not None and not self.litellm_charges:
             found.append(
@@ -157,7 +157,7 @@ class Settings(
 
     @property
     def provider_fee(self) -> ProviderFee:
-        """The fee that a payment provider keeps of each payment, by its list price."""
+        """Return the provider's fee of a payment, by its list price."""
         return ProviderFee(
             percent=Decimal(self.provider_fee_percent),
             fixed=self.provider_fee_fixed,
@@ -166,7 +166,7 @@ class Settings(
 
     @property
     def sale_margins(self) -> tuple[SaleMargin, ...]:
-        """The money that is left of each package and plan."""
+        """Return the margins of all packages and plans."""
         parts = PayeeRates(
             commission_bps=self.commission_bps,
             creator_bps=self.creator_share_bps,
@@ -177,7 +177,7 @@ class Settings(
 
     @property
     def price_warnings(self) -> tuple[str, ...]:
-        """Which packages and plans the platform loses money by."""
+        """Return warnings about packages and plans that lose money."""
         losing = [loss for each in self.sale_margins if (loss := each.loss)]
         if not losing:
             return ()
@@ -189,13 +189,13 @@ class Settings(
 
     @property
     def _live_names(self) -> list[str]:
-        """The settings by which a provider that knows its payers moves real money."""
+        """Return the settings of live providers that identify payers."""
         live = {"BURSAR_STRIPE_API_KEY": self._stripe_is_live, "BURSAR_PAYPAL_CLIENT_ID": self._paypal_is_live}
         return [name for name, is_live in live.items() if is_live]
 
     @model_validator(mode="after")
     def _real_payments_are_sealed(self) -> "Settings":
-        """Refuse to put what people write about real money into Temporal in clear, unless that is said by name."""
+        """Refuse unencrypted free text about real money in Temporal, unless explicitly accepted."""
         named = " and ".join([*self._live_names, *self._live_coins])
         if named and not self._has_keys and self.plain_payloads is None:
             raise ValueError(
@@ -206,7 +206,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _real_payers_are_related(self) -> "Settings":
-        """Refuse real money of payers of whom nobody would notice that they are one."""
+        """Refuse real money without the detection of related payers."""
         if self._live_names and self.trait_key is None:
             raise ValueError(
                 f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: {_STRANGERS}"
@@ -215,7 +215,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _vault_has_keys_beside_it(self) -> "Settings":
-        """Refuse Vault without keys of our own, because repeats of requests with a value could not be told."""
+        """Refuse Vault without our own keys, which are needed to compare repeated requests with a value."""
         keys = self.sealing_keys
         if "vault" in (self.secret_wrapper, self.secret_backend) and not (keys and keys.get_secret_value().strip()):
             raise ValueError(
@@ -226,14 +226,14 @@ class Settings(
 
     @model_validator(mode="after")
     def _bounces_are_signed(self) -> "Settings":
-        """Refuse unsigned bounce addresses, which anyone could make up."""
+        """Refuse unsigned bounce addresses, which anyone could forge."""
         if self.mail_bounces is not None and self.signing_keys is None:
             raise ValueError("BURSAR_MAIL_BOUNCES needs BURSAR_ENCRYPTION_KEYS, which sign the addresses.")
         return self
 
     @model_validator(mode="after")
     def _seed_login_is_local_only(self) -> "Settings":
-        """Refuse sign-in without a key if others could reach the page, or if money could be real."""
+        """Refuse sign-in without a key if the page is reachable from outside, or if money is real."""
         if self.console_seed is None:
             return self
         reached_at = (f"//{self.host}", self.public_url or "//localhost")
@@ -246,7 +246,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _real_payments_stay_outside(self) -> "Settings":
-        """Refuse to tell this machine where real money moves: that is for a developer's own."""
+        """Refuse webhooks and Slack messages to this machine if money is real."""
         if not self._is_live:
             return self
         if self.slack_url != HOOK_PREFIX:
@@ -260,7 +260,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _prices_can_be_read(self) -> "Settings":
-        """Refuse prices that no sale could be made at when the process starts, and not at the first sale; and rates."""
+        """Refuse invalid prices and rates at start, and not at the first sale."""
         rules: dict[str, Callable[[], object]] = {
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: self.price_of_credits,
             "CREDIT_PACKAGES": lambda: self.packages,

@@ -1,4 +1,4 @@
-"""Cards of agents: made, frozen and closed, here and at the issuer, which is asked between transactions."""
+"""Creation, freezing and closing of cards, here and at the issuer, which is called between transactions."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -39,7 +39,7 @@ _ASKED = (
     *("org_id", "agent_id", "order_id", "name", "currency", "per_authorization_minor", "per_month_minor"),
     "categories",
 )
-#: What an issuer prints of a holder's name.
+#: Characters of a holder's name that an issuer prints.
 _PRINTED = 24
 _AT_ISSUER = {
     CardChange.FREEZE: IssuerStatus.FROZEN,
@@ -51,12 +51,12 @@ _AT_ISSUER = {
 async def create(
     database: Database, issuer: CardIssuer, actor: Actor, card: Card, price: CreditPrice, *, now: datetime
 ) -> Card:
-    """Make a card, or go on with the one that the command has begun.
+    """Create a card, or continue the creation begun by the command.
 
-    A card of a purchase takes its agent and currency, and its amount as the limit of one authorization.
+    A card of a purchase order gets its agent and currency, and its amount as the limit of one authorization.
 
     Raises:
-        Unavailable, Invalid: the issuer did not answer, or refused; the command may be repeated.
+        Unavailable, Invalid: the issuer did not respond, or refused; the command can be repeated.
     """
     async with database.platform() as session:
         order = await _of_order(session, card)
@@ -116,10 +116,10 @@ async def create(
 async def change(
     database: Database, issuer: CardIssuer, actor: Actor, card_id: str, what: CardChange, *, command_id: str
 ) -> Card:
-    """Freeze, unfreeze or close a card. Repeating it changes nothing.
+    """Freeze, unfreeze or close a card. Idempotent.
 
-    A freeze and a close decline from their commit here on, whether the issuer answers or not; a card is used again only
-    after the issuer has said so.
+    A frozen or closed card declines from the commit on, even if the issuer does not respond; an unfrozen card works
+    only after the issuer's confirmation.
     """
     after, is_safe = STATUS_AFTER[what], what is not CardChange.UNFREEZE
     async with database.platform() as session:
@@ -145,7 +145,7 @@ async def change(
 
 
 async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
-    """Return a key by which the issuer shows the card's number in the nonce's browser, and record that it did."""
+    """Return a key that shows the card number in the browser of the nonce, and write an audit entry."""
     async with database.platform() as session:
         refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "see card numbers")
         row = await cards.get(session, card_id)

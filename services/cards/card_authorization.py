@@ -1,4 +1,4 @@
-"""The answer to an issuer's question: one transaction that holds the credits, or says why not."""
+"""Decisions on authorization requests: each is one transaction, which holds the credits or records a decline."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.budgets import purchase_payment
 
-#: The action of spends for cards, and who makes them.
+#: Action and principal of spends for cards.
 ACTION, PRINCIPAL = "card.payment", "cards"
 _OUTCOMES = {
     SpendOutcome.RESERVED: CardAnswer.APPROVED,
@@ -37,14 +37,14 @@ _OUTCOMES = {
 
 
 async def decide(session: AsyncSession, question: AuthorizationQuestion, issuing: str | None, *, now: datetime) -> bool:
-    """Return whether an amount may be held, and hold its credits if so; the same answer to a repeat.
+    """Approve and hold an amount, or decline it; a repeated request gets the same decision.
 
-    An unknown card is declined and leaves no trace. Needs the platform's session, whose transaction is this answer.
+    An unknown card is declined without a record. Needs a platform session with no other work in its transaction.
 
     Args:
         session: of the platform.
-        question: what the issuer asks.
-        issuing: whose cards may pay, see `domain.cards.card.issues_to`.
+        question: the issuer's request.
+        issuing: the organizations whose cards may pay, see `domain.cards.card.issues_to`.
         now: the time.
     """
     card = await cards.lock_by_ref(session, question.card_ref)
@@ -83,7 +83,7 @@ async def decide(session: AsyncSession, question: AuthorizationQuestion, issuing
 
 
 async def void(session: AsyncSession, authorization_ref: str, number: int, card_ref: str, *, now: datetime) -> None:
-    """Release the hold of a request whose approval the issuer was not given. A repetition changes nothing."""
+    """Release the hold of a request whose approval did not reach the issuer. Idempotent."""
     if await cards.lock_by_ref(session, card_ref) is None:
         return
     row = await authorizations.find(session, authorization_ref)
@@ -94,9 +94,9 @@ async def void(session: AsyncSession, authorization_ref: str, number: int, card_
 async def note_declined(
     session: AsyncSession, row: CardAuthorization, requests: Sequence[AuthorizationRequest], *, now: datetime
 ) -> None:
-    """Release what was held for requests that the issuer has declined; what it never got an answer to stays declined.
+    """Release the holds of requests that the issuer has declined; unanswered requests stay declined.
 
-    The caller holds the lock of the card, and of the holds and balances.
+    The caller holds the locks of the card, the holds and the balances.
     """
     for each in requests[len(row.requests) :]:
         if each.approved:
@@ -110,7 +110,7 @@ async def note_declined(
 async def release_unanswered(
     session: AsyncSession, row: CardAuthorization, numbers: Sequence[int], *, now: datetime
 ) -> None:
-    """Release what was held for requests that the issuer has not taken; the caller holds the lock of the card."""
+    """Release the holds of requests that the issuer has not accepted; the caller holds the lock of the card."""
     requests = [dict(each) for each in row.requests]
     chosen = [requests[number] for number in numbers if number < len(requests) and requests[number]["approved"]]
     for each in chosen:
@@ -125,7 +125,7 @@ async def release_unanswered(
 
 
 async def release(session: AsyncSession, row: CardAuthorization, spend_ids: set[str] | None, *, now: datetime) -> None:
-    """Release what an authorization still holds, or some of its spends; the caller holds the lock of the card."""
+    """Release the open holds of an authorization, or some of them; the caller holds the lock of the card."""
     spends = [each.spend_id for each in await authorizations.spends(session, [row.id])]
     spending = Spending(await driver_connection(session), row.org_id)
     open_ones = await open_spends(session, spending, row.org_id, spends)
@@ -137,7 +137,7 @@ async def release(session: AsyncSession, row: CardAuthorization, spend_ids: set[
 async def open_spends(
     session: AsyncSession, spending: Spending, org_id: str, spend_ids: Sequence[UUID], *, after: datetime | None = None
 ) -> set[UUID]:
-    """Lock spends and return the ids of those that still hold something, with `after` of those that do so beyond it."""
+    """Lock spends and return the ids of those with an open hold; with `after` a hold that expires later."""
     for spend_id in spend_ids:
         await spending.lock_reservation(spend_id)
     found = await authorizations.in_ledger(session, org_id, spend_ids)
@@ -151,7 +151,7 @@ async def open_spends(
 def new_authorization(
     card: Card, ref: str, merchant: Merchant, *, at: datetime, status: str = "declined"
 ) -> CardAuthorization:
-    """Return the row of an authorization without requests; it is declined until one is approved."""
+    """Return the row of an authorization without requests, which is declined until one is approved."""
     return CardAuthorization(
         id=new_id(authorizations.PREFIX),
         org_id=card.org_id,
@@ -167,12 +167,12 @@ def new_authorization(
 
 
 def merchant_of(merchant: Merchant) -> dict[str, str | None]:
-    """Return a merchant as it is kept."""
+    """Return a merchant as stored JSON."""
     return {"name": merchant.name, "category": merchant.category, "country": merchant.country, "city": merchant.city}
 
 
 def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int) -> NewSpend:
-    """Return a spend for a card: of its agent, for the agent's department and project, of what pays the amount."""
+    """Return a spend for a card: by its agent, for the agent's department and project, for the amount in credits."""
     return NewSpend(
         key=key,
         action=ACTION,
@@ -225,9 +225,9 @@ async def _has_no_rate(session: AsyncSession, card: Card, question: Authorizatio
 
 
 async def _can_pay(session: AsyncSession, card: Card, order: PurchaseOrder) -> bool:
-    """Return whether nothing pays, has paid or may have paid for the order of a card: no attempt, and not the card.
+    """Return whether the order of a card is unpaid: no open or successful attempt, and no payment by the card.
 
-    With the first hold the order is purchased, and stays so if that hold took nothing; the card may then pay again.
+    The first hold marks the order as purchased, even if the hold captures nothing; the card may then pay again.
     """
     if order.status not in {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.PURCHASED}:
         return False

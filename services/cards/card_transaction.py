@@ -1,6 +1,6 @@
-"""What the issuer says of a card is booked: captures, reversals, refunds and disputes, each once, from snapshots.
+"""Booking of the issuer's captures, reversals, refunds and disputes, each once, from snapshots.
 
-Whoever books holds the lock of the card, then that of its organization's debts, then the holds, and then the balances.
+Locks are taken in this order: the card, its organization's debts, the holds, the balances.
 """
 
 from collections.abc import Sequence
@@ -45,15 +45,15 @@ from runtime.database import Database, driver_connection
 from services.books.debt import close_paid_debts
 from services.cards import card_authorization as answers
 
-#: The kinds of the alerts about what was captured beyond an authorization, and about refunds of nothing that is known.
+#: Kinds of alerts: captures beyond an authorization, and unmatched refunds.
 OVERSPENT, UNMATCHED = "card_overspent", "card_refund_unmatched"
-#: How many spends of a card a refund is shared over at most.
+#: The maximum number of spends of a card that a refund is allocated to.
 MAX_REFUNDED = 100
 _OVER = {AuthorizationStatus.CLOSED, AuthorizationStatus.REVERSED, AuthorizationStatus.EXPIRED}
 
 
 class _CardBooks:
-    """The books of one card in one transaction."""
+    """Bookings of one card in one transaction."""
 
     def __init__(
         self, session: AsyncSession, card: Card, provider: str, driver: asyncpg.Connection, now: datetime
@@ -71,12 +71,12 @@ class _CardBooks:
         return cls(session, card, provider, await driver_connection(session), now)
 
     async def open_spends(self, spends: Sequence[CardSpend]) -> set[UUID]:
-        """Lock the holds, and return the spends that hold something."""
+        """Lock the holds, and return the spends with open holds."""
         ids = [each.spend_id for each in spends]
         return await answers.open_spends(self.session, self.spending, self.card.org_id, ids, after=self.now)
 
     async def lock(self, spends: Sequence[CardSpend], movements: Sequence[BalanceTransaction]) -> None:
-        """Lock the holds and then all balances that may change."""
+        """Lock the holds, and then all balances that may change."""
         await self.open_spends(spends)
         of_money = [
             account
@@ -116,9 +116,9 @@ class _CardBooks:
         )
 
     async def give_back(self, key: str, amount_minor: int, spends: Sequence[CardSpend]) -> int:
-        """Refund an amount to the spends that paid, in the order given, and return what none is left for.
+        """Refund an amount to paid spends in order, and return the unmatched amount.
 
-        The credits are those whose worth is the amount; with the last of it all that are left.
+        The refunded credits are worth the amount; the last refund of a spend returns the rest of its credits.
         """
         rows = {each.spend_id: each for each in spends}
         taken, rest = split_refund([authorizations.paying_spend(each) for each in spends], amount_minor)
@@ -143,11 +143,11 @@ class _CardBooks:
 
 
 async def refresh(database: Database, issuer: CardIssuer, ref: str, *, now: datetime) -> bool:
-    """Read what the issuer has under an id, and book what is not booked yet; False if it is of no card of ours.
+    """Read an object at the issuer, and book what is new; False if its card is not ours.
 
     Args:
-        database: what is booked, in transactions between which the issuer is asked.
-        issuer: asked.
+        database: opens transactions; none is open during calls to the issuer.
+        issuer: the issuer.
         ref: the id of a card, an authorization, a transaction or a dispute.
         now: the time.
     """
@@ -176,10 +176,9 @@ async def refresh(database: Database, issuer: CardIssuer, ref: str, *, now: date
 
 
 async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider: str, *, now: datetime) -> bool:
-    """Book what has happened to an authorization; False if its card is not ours. Needs the platform's session.
+    """Book the changes of an authorization; False if its card is not ours. Needs the platform's session.
 
-    Its captures come before its end, which releases what is still held. A snapshot that is older than what is booked
-    changes nothing.
+    Captures are booked before the end, which releases open holds. A snapshot older than the books changes nothing.
     """
     books = await _CardBooks.of(session, snapshot.card_ref, provider, now)
     if books is None:
@@ -202,7 +201,7 @@ async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider:
 
 
 async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provider: str, *, now: datetime) -> bool:
-    """Book a capture or refund that has no authorization; False if its card is not ours."""
+    """Book a capture or refund without an authorization; False if its card is not ours."""
     books = await _CardBooks.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
@@ -220,9 +219,9 @@ async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provi
 async def book_dispute(
     session: AsyncSession, snapshot: CardDisputeSnapshot, card_ref: str, provider: str, *, now: datetime
 ) -> bool:
-    """Book what a dispute has moved at the issuer; once it is won, its amount is given back in credits.
+    """Book a dispute's movements at the issuer; once it is won, refund its amount in credits.
 
-    The transaction must be booked before; False if it is not ours.
+    The transaction must be booked already; False if it is not ours.
     """
     books = await _CardBooks.of(session, card_ref, provider, now)
     row = None if books is None else await transactions.find(session, snapshot.transaction_ref)
@@ -243,9 +242,9 @@ async def book_dispute(
 
 
 async def book_card(session: AsyncSession, snapshot: CardSnapshot, *, was: str | None) -> bool:
-    """Take over the status that the issuer has given a card past Bursar: one that is ended there is closed.
+    """Adopt a status that the issuer has set without Bursar: a card cancelled there is closed.
 
-    `was` is the status here before the issuer was read: what was unfrozen since was read frozen, and is not any more.
+    `was` is the status here before the issuer was read; a card unfrozen since then is not frozen again.
     """
     card = await cards.lock_by_ref(session, snapshot.ref)
     if card is None:
@@ -263,9 +262,9 @@ async def _book_all(
     found: Sequence[TransactionSnapshot],
     requests: Sequence[AuthorizationRequest] = (),
 ) -> None:
-    """Release what was declined, and book the transactions that are not in the books, or whose movement is not.
+    """Release declined holds, and book transactions and movements that are not in the books.
 
-    One that came alone is known under its own row, also after the issuer has found its authorization.
+    A transaction first booked without an authorization keeps its row, even if the issuer matches it later.
     """
     known = {
         each.ref: each for each in await transactions.known_transactions(books.session, [each.ref for each in found])
@@ -317,9 +316,9 @@ async def _book_all(
 async def _match_earlier_refunds(
     books: _CardBooks, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
 ) -> None:
-    """Return the credits of refunds that were heard before a capture: of its authorization, or of its merchant.
+    """Refund the credits of refunds that arrived before their capture: of its authorization, or its merchant.
 
-    Of a refund whose alert an operator has resolved the credits were granted by hand.
+    For a refund whose alert is resolved an operator has granted the credits by hand.
     """
     found = await transactions.unmatched(books.session, books.card.id)
     by_hand = await alert.resolved_among(books.session, [f"{UNMATCHED}:{early.ref}" for early in found])
@@ -347,10 +346,10 @@ async def _capture(
 
 
 async def _settle(books: _CardBooks, ref: str, row: CardSpend, taken: SpendPortion) -> int:
-    """Capture the credits that pay an amount, and return what those that are held do not pay any more.
+    """Capture the credits for an amount, and return the part that the held credits do not pay.
 
-    With the last of the money what is held beyond it is released. Credits pay less than was held for them if they were
-    paid in another currency that has lost value; once all are taken, the hold pays nothing of later captures.
+    The capture of the rest releases the remaining hold. Credits that were paid in another currency may have lost value
+    and pay less; once all are captured, the hold pays nothing of later captures.
     """
     short = 0
     if row.captured_credits < row.credits:
@@ -375,7 +374,7 @@ async def _settle(books: _CardBooks, ref: str, row: CardSpend, taken: SpendPorti
 async def _force(
     books: _CardBooks, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int
 ) -> CardSpend:
-    """Charge what no hold covers. It has happened, so nothing refuses it, and any rate counts."""
+    """Force a charge that no hold covers. It has happened, so no limit applies, and any rate is accepted."""
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
         answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor), at=books.now

@@ -1,8 +1,8 @@
-"""Approvals: acts that need two operators, or an operator beside the organization that requests them.
+"""Approvals of actions that need two operators, or an organization and an operator.
 
 The first request is refused with the id of a new approval. Another operator approves it by its id or by sending the
-same request. Whoever may request the act can then do it once. Each step is a transaction of its own, so an approval
-stays if the act is refused afterwards.
+same request. The action can then be done once. Each step is a separate transaction, so an approval stays if the action
+is refused afterwards.
 """
 
 from collections.abc import Mapping
@@ -42,20 +42,19 @@ async def require(
     now: datetime,
     is_used_here: bool = False,
 ) -> None:
-    """Use up the approval of exactly this act, or request one and raise. A repeated command passes again.
+    """Consume the approval of exactly this action, or request one and raise. A repeated command passes.
 
     Args:
-        database: each call is a transaction of its own.
-        actor: the operator, or whoever requests it for an organization.
-        action: what is to be done.
-        subject: the id of what it is done to.
+        database: each call opens its own transaction.
+        actor: the requesting operator, or a principal of an organization.
+        action: the action.
+        subject: the id of the object.
         content: the parameters that are approved.
         command_id: of the request.
         now: the time.
-        is_used_here: set it if the act does not call `consume`. A repeated command then passes only with the same
-        content
-            and while the approval is valid. Without that, a client could reuse the command with other content, or
-            repeat an act that was undone, once its idempotency key is forgotten.
+        is_used_here: set it if the action does not call `consume`. A repeated command then passes only with the same
+            content and while the approval is valid. Otherwise a client could reuse the command with other content, or
+            repeat an undone action, once its idempotency key has expired.
 
     Raises:
         ApprovalRequired: no other operator has approved it; the approval is requested now.
@@ -79,9 +78,9 @@ async def missing(
     *,
     now: datetime,
 ) -> Forbidden | None:
-    """Return the error that `require` would raise, without requesting anything.
+    """Return the error that `require` would raise, without requesting an approval.
 
-    None if another operator has approved or requested the act.
+    None if another operator has approved or requested the action.
     """
     try:
         refuse_by_link(actor, _ASKED_FOR)
@@ -95,7 +94,7 @@ async def missing(
 
 
 def _approves(actor: Actor, row: Approval) -> bool:
-    """Return whether a request of the same act approves it: operators alone do, also what an organization requested."""
+    """Return whether repeating the request approves it: if an operator repeats another principal's request."""
     return actor.is_platform and row.requested_by != actor.qualified()
 
 
@@ -145,12 +144,12 @@ async def consume(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Use up an approval in the transaction of its act; a command that has used it before passes.
+    """Consume an approval in the transaction of its action; a command that has consumed it before passes.
 
-    Every act that needs an approval calls this, so signals from the Temporal UI cannot avoid it.
+    Every such action calls this, so signals from the Temporal UI need an approval, too.
 
     Raises:
-        ApprovalRequired: no other operator has approved exactly this act.
+        ApprovalRequired: no other operator has approved exactly this action.
     """
     await approval.lock_for(session, action.value, subject)
     if await approval.used_by(session, action.value, subject, command_id, digest=digest(content)):
@@ -175,9 +174,9 @@ def _status(row: Approval, now: datetime) -> ApprovalStatus:
 
 
 async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, approves: bool, now: datetime) -> Approval:
-    """Approve or reject another operator's request; the one who made it can only reject it.
+    """Approve or reject another operator's request; the requester can only reject it.
 
-    An approval that is not used yet can still be rejected, in case it was given by mistake or with a stolen key.
+    An unused approval can still be rejected, in case of a mistake or a stolen key.
     """
     row = await approval.get(session, approval_id, lock=True)
     now_is = _status(row, now)

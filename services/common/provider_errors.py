@@ -1,4 +1,4 @@
-"""Turns errors of providers into refusals of the API."""
+"""Translation of providers' errors to refusals of the API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ log = structlog.get_logger("bursar.api")
 
 @contextmanager
 def provider_errors() -> Iterator[None]:
-    """Turn what a provider's adapter raises into the refusal that a client gets."""
+    """Translate errors of a provider's adapter to refusals."""
     try:
         yield
     except CredentialsRefused as error:

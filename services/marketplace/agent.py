@@ -1,4 +1,4 @@
-"""Agents: created, categorised and retired, by their organizations and by operators."""
+"""Creation, categories and retirement of agents."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from repositories.tenants import api_key as keys, audit, metadata, organization 
 
 
 async def create(session: AsyncSession, actor: Actor, agent: Agent, own: OwnMetadata) -> Agent:
-    """Insert the agent with its external id and metadata, or return the one that this command made."""
+    """Insert an agent with its external id and metadata, or return the one of this command."""
     await organizations.get(session, agent.org_id)
     row, is_new = await agents.add(session, agent)
     if is_new:
@@ -27,7 +27,7 @@ async def create(session: AsyncSession, actor: Actor, agent: Agent, own: OwnMeta
 
 
 async def categorise(session: AsyncSession, actor: Actor, agent_id: str, category: str | None) -> Agent:
-    """List the agent under a category, or under none; its evidence moves with it. Needs the platform's session."""
+    """Set or clear the category of an agent, also in its evidence. Needs the platform's session."""
     row = await agents.get(session, agent_id)
     if row.category != category:
         await agents.categorise(session, row, category)
@@ -36,10 +36,10 @@ async def categorise(session: AsyncSession, actor: Actor, agent_id: str, categor
 
 
 async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: datetime) -> Agent:
-    """Retire an agent: nothing new is started with it and it is no longer sold; running work continues. Idempotent.
+    """Retire an agent: no new work, no sales; running work continues. Idempotent.
 
-    Its keys, sessions and links end; its organization's members deliver what is left. Making a contract or listing an
-    offer takes the agent's lock too, so either comes before or after. Needs the platform's session.
+    Its keys, sessions and links end; its organization's members deliver running work. Creating a contract or listing an
+    offer takes the agent's lock too. Needs the platform's session.
     """
     # Before the agent, as in everything that issues a key or a link.
     await keys.lock(session, (await agents.get(session, agent_id)).org_id)
@@ -61,7 +61,7 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
 
 
 async def retire_offers(session: AsyncSession, actor: Actor, org_id: str, *, now: datetime) -> None:
-    """Take what an organization has on offer off the marketplace. Its agents stay. Needs the platform's session."""
+    """Retire all offers of an organization. Its agents stay. Needs the platform's session."""
     for offer in await marketplace.lock_listed(session, org_id):
         _retire_offer(offer, actor, now)
     await session.flush()
@@ -72,7 +72,7 @@ def _retire_offer(offer: MarketplaceOffer, actor: Actor, now: datetime) -> None:
 
 
 async def rename_offer(session: AsyncSession, agent: Agent) -> None:
-    """Have the offer of an agent found by its new name; the caller holds the agent's lock."""
+    """Update the search words of an agent's offer after a rename; the caller holds the agent's lock."""
     offer = await marketplace.lock_offer(session, agent.id)
     if offer is not None:
         offer.words = search_words(agent.name, offer.summary)
@@ -80,7 +80,7 @@ async def rename_offer(session: AsyncSession, agent: Agent) -> None:
 
 
 async def refuse_listed(session: AsyncSession, agent_id: str) -> None:
-    """Refuse to hide an agent that is for sale; the caller holds its lock, and so does whoever lists an offer."""
+    """Refuse to hide an agent that is for sale; the caller holds its lock, which listing an offer takes too."""
     offer = await marketplace.lock_offer(session, agent_id)
     if offer is not None and offer.status == OfferStatus.LISTED.value:
         raise AgentListed("The agent is listed on the marketplace. Retire its offer first.")

@@ -1,6 +1,6 @@
-"""Selling agents on the marketplace: offers, purchases that are free or paid with credits, and their refunds.
+"""Marketplace: offers of agents, purchases that are free or paid with credits, and their refunds.
 
-A purchase that is paid in money is made where its payment is fulfilled, see `services/payments/purposes/purchase.py`.
+Fulfilment of a payment creates a purchase in money, see `services/payments/purposes/purchase.py`.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ from services.marketplace.marketplace_sale import pay, refund_sale, refuse_recov
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOffer:
-    """The offer that an organization, or an operator, wants to make of an agent."""
+    """Requested offer of an agent."""
 
     model: OfferModel
     price_minor: int | None
@@ -59,7 +59,7 @@ class NewOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseResult:
-    """A purchase, or the refusal; `is_new` if this request made it."""
+    """Purchase, or the refusal; `is_new` if this request created it."""
 
     purchase: MarketplacePurchase | None
     is_new: bool = False
@@ -87,7 +87,7 @@ async def offer_agent(
         agent_id: the agent.
         wanted: the offer.
         creator_bps: the creator's share, which only an operator sets; None leaves it as it is.
-        expected: the version that the change was made for; None for any, or for a new offer.
+        expected: the expected version; None for any, or for a new offer.
         command_id: makes it idempotent.
         now: the time.
 
@@ -162,14 +162,14 @@ async def buy(
 ) -> PurchaseResult:
     """Buy an agent that is free or costs credits, or return the purchase that the organization already has.
 
-    An agent that is priced by usage is added at its present prices, which then stay. If it was added before, and the
-    caller names the prices that it has seen, those apply from now on.
+    A usage-priced agent is added at its present prices, which then stay. If it was added before and the caller states
+    the present prices, they apply from now on.
 
-    The caller has checked that the organization may buy it. It also commits if a spend control refuses, because the
-    refusal is recorded. Needs the platform's session.
+    The caller has checked the buyer, and also commits if a spend control refuses, because the refusal is recorded.
+    Needs the platform's session.
 
     Raises:
-        Invalid: the caller is an agent, and states no price.
+        Invalid: the caller is an agent and states no price.
     """
     org_id = actor.org_id
     assert org_id is not None
@@ -218,7 +218,7 @@ async def buy(
 async def current_purchase(
     session: AsyncSession, org_id: str, agent_id: str, now: datetime
 ) -> MarketplacePurchase | None:
-    """Return an organization's purchase of an agent, locked, or None; one whose period is over is ended here."""
+    """Return an organization's purchase of an agent, locked, or None. A purchase whose period is over is ended."""
     row = await marketplace.owned(session, org_id, agent_id)
     if row is None or blocks_purchase(row, now):
         return row
@@ -228,10 +228,10 @@ async def current_purchase(
 
 
 async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> None:
-    """Refuse to sell an agent again while a chargeback of an earlier purchase is open or lost.
+    """Refuse another purchase of an agent while a chargeback of an earlier one is open or lost.
 
-    It reads payments and not the states of purchases: of several months that are charged back after they ended, at most
-    one purchase is suspended, and the others stay ended. Needs the platform's session.
+    It reads payments, because of several ended months that are charged back at most one is suspended, and the others
+    stay ended. Needs the platform's session.
     """
     if await is_charged_back(session, org_id, agent_id):
         raise MarketplaceSuspended(
@@ -247,7 +247,7 @@ async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> 
 
 
 def mark_renewed(purchase: MarketplacePurchase, now: datetime) -> None:
-    """Have the next month of a purchase follow it; it stays active until it is over."""
+    """Mark a month as renewed; it stays active until it is over."""
     purchase.renews_at = None
     if is_over(purchase.ends_at, now):
         purchase.status = PurchaseStatus.ENDED.value
@@ -256,15 +256,15 @@ def mark_renewed(purchase: MarketplacePurchase, now: datetime) -> None:
 
 
 def effective_status(purchase: MarketplacePurchase) -> PurchaseStatus:
-    """Return the status of a purchase for refunds, chargebacks and cancellations: a renewed month counts as ended."""
+    """Return the status for refunds, chargebacks and cancellations: a renewed month counts as ended."""
     status = PurchaseStatus(purchase.status)
     return PurchaseStatus.ENDED if purchase.renewed and status is PurchaseStatus.ACTIVE else status
 
 
 def blocks_purchase(purchase: MarketplacePurchase, now: datetime) -> bool:
-    """Return whether a purchase prevents the organization from buying the agent again.
+    """Return whether a purchase prevents buying the agent again.
 
-    A suspended purchase does, even after its period, because it becomes active again if the chargeback is won.
+    A suspended purchase does even after its period, because it becomes active again if the chargeback is won.
     """
     return purchase.status != PurchaseStatus.ACTIVE.value or not is_over(purchase.ends_at, now)
 
@@ -280,9 +280,9 @@ def new_purchase(
     before: MarketplacePurchase | None = None,
     tax_minor: int = 0,
 ) -> MarketplacePurchase:
-    """Return the row of a purchase, without what pays it. The price less `tax_minor` is shared with the creator.
+    """Return the row of a purchase, without its payment. The price less `tax_minor` is shared with the creator.
 
-    A monthly purchase is for its first month, or for the one that follows the purchase `before`.
+    A monthly purchase is for the first month, or for the month after the purchase `before`.
     """
     shares = shares_of((offer.price_minor or 0) - tax_minor, creator_bps)
     row = MarketplacePurchase(
@@ -320,7 +320,7 @@ def new_purchase(
 
 
 def price_spend(purchase: MarketplacePurchase, spender: Spender) -> NewSpend:
-    """Return the spend that takes the price of a purchase."""
+    """Return the spend that charges the price of a purchase."""
     assert purchase.price_minor is not None
     return NewSpend(
         key=f"purchase:{purchase.command_id}", action=PURCHASE, amount_minor=purchase.price_minor, spender=spender
@@ -328,7 +328,7 @@ def price_spend(purchase: MarketplacePurchase, spender: Spender) -> NewSpend:
 
 
 def shown_prices(prices: Mapping[str, int] | None) -> dict[str, str] | None:
-    """Write what units cost as amounts of credits, by meter."""
+    """Format unit prices as amounts of credits, by meter."""
     return None if prices is None else {meter: format_amount(minor, CREDIT) for meter, minor in sorted(prices.items())}
 
 
@@ -342,11 +342,10 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> MarketplacePurchase:
-    """Refund a purchase that was free or paid with credits: access ends, and the shares are reversed.
+    """Refund a purchase that was free or paid with credits: end access and reverse the shares.
 
     A repeated command returns its purchase. The used part of the price is not refunded. If the agent has less than its
-    share, its organization owes the rest, and with `reverses` its payouts are reversed for it. Needs the platform's
-    session.
+    share, its organization owes the rest, and with `reverses` its payouts are reversed. Needs the platform's session.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     if seen.price_minor is not None:
@@ -381,11 +380,11 @@ async def deduct_used(
 ) -> int:
     """Record the used part of a purchase's price, and return the part that is refunded.
 
-    `refund_id` is the refund of the purchase's payment that this counts for. If that refund is refused, it counts for
-    no other one. `provider` makes the refund.
+    `refund_id` is the refund of the purchase's payment; if it is refused, the deduction applies to no other refund.
+    `provider` is the refunding provider.
 
     Raises:
-        UsedUp: nothing is left.
+        UsedUp: the whole price is used.
     """
     purchase.used_minor = await used_part_minor(session, purchase, left_minor, provider=provider)
     if refund_id is not None:
@@ -398,13 +397,13 @@ async def deduct_used(
 async def used_part_minor(
     session: AsyncSession, purchase: MarketplacePurchase, left_minor: int, *, provider: str | None = None
 ) -> int:
-    """Return how much of the remaining price of a purchase is used by now; writes nothing.
+    """Return the used part of the remaining price of a purchase, without writing it.
 
-    It is rounded so that `provider` can refund the rest: down, in favour of the buyer, unless the refund would then
-    exceed what is left.
+    It is rounded to an amount that `provider` can refund: down, in favour of the buyer, unless the refund would then
+    exceed the remaining price.
 
     Raises:
-        UsedUp: all of it is used.
+        UsedUp: the whole price is used.
     """
     assert purchase.price_minor is not None
     since, days = purchase.bought_at, None
@@ -424,14 +423,14 @@ async def used_part_minor(
 
 
 def used_part_text(purchase: MarketplacePurchase) -> str | None:
-    """Write what was used of the price of a purchase."""
+    """Format the used part of the price of a purchase."""
     return None if purchase.currency is None else format_amount(purchase.used_minor, purchase.currency)
 
 
 async def require_refundable(
     session: AsyncSession, purchase: MarketplacePurchase, *, window: timedelta, now: datetime
 ) -> None:
-    """Refuse a refund that the buyer cannot ask for; see `check_refundable` and `refuse_recovered`."""
+    """Refuse a refund that the buyer cannot request; see `check_refundable` and `refuse_recovered`."""
     check_refundable(
         effective_status(purchase),
         purchase.bought_at,

@@ -1,4 +1,4 @@
-"""Renews monthly purchases of agents. Each month is a purchase of its own, at the price and share of the first."""
+"""Renewal of monthly purchases. Each month is a separate purchase, at the price and share of the first."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,15 +29,15 @@ from services.marketplace.marketplace import effective_status, mark_renewed, new
 from services.marketplace.marketplace_sale import pay
 from services.messages import mail
 
-#: In whose name the next period is bought.
+#: Principal of renewals.
 PRINCIPAL = "marketplace-renewal"
-#: Payments that may still succeed without the payer, so no other one is requested meanwhile.
+#: States of payments that may still succeed without the payer, so that no other payment is requested.
 _PENDING = AWAITING - {PaymentStatus.REQUIRES_ACTION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueRenewal:
-    """The next period of a purchase in money, and the payment of the last one."""
+    """Next period of a purchase in money, and the payment of the last one."""
 
     purchase_id: str
     org_id: str
@@ -51,10 +51,10 @@ class DueRenewal:
 async def renew(
     session: AsyncSession, purchase_id: str, *, sharing: Sharing, now: datetime
 ) -> MarketplacePurchase | DueRenewal | None:
-    """Buy the next period with credits, or return what has to be paid for it in money.
+    """Buy the next period with credits, or return the payment due in money.
 
-    None if it is not due, or was cancelled and ends with its period, or the credits were refused. In the last case it
-    is tried again a day later, up to `MAX_TRIES` times, and a mail says so. Needs the platform's session.
+    None if it is not due or was cancelled, or if the charge was refused. A refused charge is retried daily, up to
+    `MAX_TRIES` times, with a mail each time. Needs the platform's session.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     await debt.lock(session, seen.payee_org_id)
@@ -90,7 +90,7 @@ async def renew(
 async def _by_credits(
     session: AsyncSession, row: MarketplacePurchase, offer: Offer, *, sharing: Sharing, now: datetime
 ) -> MarketplacePurchase | None:
-    """Charge the price under the spend controls of the agent or key that made the first purchase."""
+    """Charge the price under the spend controls of the agent or key of the first purchase."""
     command_id = renewal_command_id(row.id, row.tries)
     after = new_purchase(
         offer,
@@ -122,7 +122,7 @@ async def _by_credits(
 
 
 async def _is_being_paid(session: AsyncSession, row: MarketplacePurchase) -> bool:
-    """Return whether the payment of the last try may still succeed."""
+    """Return whether the payment of the last attempt may still succeed."""
     last = await payment_command.find_terms(session, renewal_command_id(row.id, row.tries - 1)) if row.tries else None
     known = None if last is None else await payment.get(session, last.payment_id)
     if known is None:
@@ -156,7 +156,7 @@ async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offe
 
 
 async def record_attempt(session: AsyncSession, due: DueRenewal, *, now: datetime) -> None:
-    """Record that a payment was requested, or that none could be; the next try is a day later."""
+    """Record an attempt, with or without a payment; the next attempt is a day later."""
     row = await marketplace.get_purchase(session, due.purchase_id, lock=True)
     if row.renews_at is not None and row.tries == due.tries:
         row.tries += 1
@@ -164,7 +164,7 @@ async def record_attempt(session: AsyncSession, due: DueRenewal, *, now: datetim
 
 
 async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> MarketplacePurchase:
-    """End a purchase with the period that was paid, or at once if it is priced by usage. Needs a platform session."""
+    """Cancel a purchase: at the end of the paid period, or at once if it is usage-priced. Needs a platform session."""
     seen = await marketplace.get_purchase(session, purchase_id)
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     row = await marketplace.get_purchase(session, purchase_id, lock=True)

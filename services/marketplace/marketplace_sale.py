@@ -1,6 +1,6 @@
-"""Sales of agents for credits: charged under the spend controls, shared between creator and platform, and refunded.
+"""Sales of agents for credits: charges under spend controls, shares of creator and platform, refunds.
 
-A purchase with credits and a use of an agent that is priced by usage are both such a sale.
+Both a purchase with credits and a use of a usage-priced agent are a sale.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from services.books.debt import close_paid_debts, settle_debt
 from services.credits.spend import refusal_of
 from services.payouts import transfer_reversal
 
-#: How long the reservation of a price may last; it is captured in the same transaction.
+#: Lifetime of the reservation of a price, which is captured in the same transaction.
 RESERVATION_LIFETIME = timedelta(minutes=1)
 
 Sale = MarketplacePurchase | MarketplaceUse
@@ -41,10 +41,10 @@ async def pay(
 ) -> DomainError | None:
     """Charge the price under the spend controls and share it, or return the refusal.
 
-    Where the agent accepts no granted credits, it is charged from those that were paid for, and from no others.
+    If the agent accepts no granted credits, only paid credits are charged.
 
-    The lots move with it: their cost becomes payable with the creator's part, as when an escrow is released. The caller
-    holds the lock of what the seller owes.
+    The lots move with the credits: their cost becomes payable with the creator's share, as when an escrow is released.
+    The caller holds the lock of the seller's debts.
     """
     connection = await driver_connection(session)
     spend = replace(spend, paid_only=not await agents.accepts_granted(session, sale.agent_id))
@@ -73,9 +73,9 @@ async def pay(
 async def capture(
     session: AsyncSession, sale: MarketplaceUse, *, key: str, sharing: Sharing, now: datetime
 ) -> ChangeResult:
-    """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
+    """Capture the price from the reservation `sale.spend_id`, share it and release the rest; idempotent by `key`.
 
-    The caller holds the lock of what the seller owes.
+    The caller holds the lock of the seller's debts.
     """
     connection = await driver_connection(session)
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
@@ -90,7 +90,7 @@ async def capture(
 
 
 def shares_of_sale(sale: Sale, *, sharing: Sharing) -> SaleShares:
-    """Return how the price of a sale is shared."""
+    """Return the shares of a sale."""
     earned, apart, commission = _shared_accounts(sale)
     return SaleShares(
         payee_org_id=sale.payee_org_id,
@@ -114,7 +114,7 @@ async def _lock(ledger: Ledger, sale: Sale) -> None:
 
 
 async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, sharing: Sharing, now: datetime) -> None:
-    """Share what was captured between creator and platform, and pay the creator's debt from its part."""
+    """Share the captured price between creator and platform, and pay the creator's debt from its share."""
     connection = await driver_connection(session)
     shares = shares_of_sale(sale, sharing=sharing)
     shared = await share(connection, sale.org_id, shares, at=now)
@@ -126,9 +126,9 @@ async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, sharing: 
 
 
 async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
-    """Refuse a refund if a recovery has taken the creator's share, because the payment for the credits was reversed.
+    """Refuse a refund if a recovery has taken the creator's share after a reversed payment for the credits.
 
-    The caller holds the locks of both organizations' debts, which a recovery takes as well.
+    The caller holds the locks of both organizations' debts, which recoveries take as well.
     """
     if sale.transfer_id is not None and await recovery.has_shares_of_sale(session, sale.transfer_id):
         raise MarketplaceSuspended(
@@ -142,8 +142,8 @@ async def refund_sale(
     """Refund an amount of the price from the shares of creator and platform.
 
     If the agent has less than its share, its organization owes the rest. The caller holds the locks of both
-    organizations' debts. `key` is the key of the spend's refund. With `reverses`, payouts of these very earnings are
-    reversed for what it owes.
+    organizations' debts. `key` is the key of the spend's refund. With `reverses`, payouts of these earnings are
+    reversed for the debt.
     """
     assert sale.transfer_id is not None
     assert sale.spend_id is not None
@@ -170,7 +170,7 @@ async def refund_sale(
         postings.append(Posting(source=source, destination=wallet, amount_minor=other))
         owed += _ends(sold, amount - own - other)
         sent += _missing(sold, amount - own - other) if source == earned else []
-    # What the creator owes was paid for before, so these credits have no cost. They expire like the lots that paid.
+    # The creator's debt was paid for before, so these credits have no cost. They expire like the lots that paid.
     postings += [
         Posting(
             source=debts[1],
@@ -211,7 +211,7 @@ async def refund_sale(
 
 
 def _ends(sold: Sequence[EarningsLot], owed_minor: int) -> Counter[datetime | None]:
-    """Divide an owed amount by the expiry of the spent parts of lots, in order; a rest of it does not expire."""
+    """Divide a debt by the expiry of the spent parts of lots, in order; the rest does not expire."""
     ends = Counter[datetime | None]()
     for lot, part in _missing(sold, owed_minor):
         ends[lot.expires_at] += part

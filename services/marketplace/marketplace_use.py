@@ -1,6 +1,6 @@
-"""Uses of agents that are priced by usage: each use is charged, shared and recorded in one transaction.
+"""Uses of usage-priced agents: each is charged, shared and recorded in one transaction.
 
-A use is charged at once, or at the price that a reservation or a usage event has fixed before.
+A use is charged at once, or at the price of an earlier reservation or usage event.
 """
 
 from collections.abc import Mapping
@@ -41,13 +41,13 @@ from services.marketplace.marketplace_sale import (
     shares_of_sale,
 )
 
-#: What spends of uses are for; the meter is kept with them.
+#: Action of spends that pay for uses; the meter is stored with them.
 ACTION = "marketplace.use"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUse:
-    """A requested use of an agent: `spend` has the idempotency key, the spender and the number of units."""
+    """Requested use of an agent: `spend` has the idempotency key, the spender and the number of units."""
 
     agent_id: str
     meter: str | None
@@ -56,7 +56,7 @@ class NewUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseResult:
-    """A use with the spend that paid it, or the refusal; `replayed` if its key had paid it before."""
+    """Charged use with its spend, or the refusal; `replayed` for a repeated key."""
 
     use: MarketplaceUse | None = None
     spend: Spend | None = None
@@ -66,7 +66,7 @@ class UseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationResult:
-    """A reserved use with its spend, or the refusal; `replayed` if its key had reserved it before."""
+    """Reserved use with its spend, or the refusal; `replayed` for a repeated key."""
 
     agreed: MarketplaceAgreedUse | None = None
     spend: Spend | None = None
@@ -76,7 +76,7 @@ class ReservationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsePrices:
-    """The price of an agent's uses for an organization: by which purchase, for each meter, and how it is shared."""
+    """Prices of an agent's uses for an organization: the purchase, the unit prices, and the creator's share."""
 
     agent_id: str
     payee_org_id: str
@@ -88,14 +88,14 @@ class UsePrices:
 async def use_fast(
     connection: asyncpg.Connection, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime
 ) -> UseResult | None:
-    """Charge a use with one statement, the fast path of `use`; None, without any effect, if `use` has to be called.
+    """Charge a use with one statement, the fast path of `use`; None, without any effect, if the path does not apply.
 
-    That is so for agents that are not for sale, keys that were used before, purchases that change meanwhile, and
-    sellers that have had a debt.
+    It does not apply to agents that are not for sale, repeated keys, purchases that change concurrently, and sellers
+    that ever had a debt.
 
     Args:
         connection: of the platform, in no transaction.
-        org_id: whose use it is.
+        org_id: the user.
         wanted: the use.
         terms: the platform's.
         now: the time.
@@ -127,7 +127,7 @@ async def use_fast(
 
 
 async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime) -> UseResult:
-    """Charge a use, or return the one that its key has charged before, whatever the price is now.
+    """Charge a use, or return the earlier one of its key, whatever the price is now.
 
     The caller also commits if a spend control refuses, because the refusal is recorded. Needs the platform's session.
 
@@ -160,7 +160,7 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
 async def reserve(
     session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, expires_at: datetime, now: datetime
 ) -> ReservationResult:
-    """Reserve the price of a use, or return what its key has reserved. It fixes the price and the creator's share.
+    """Reserve the price of a use, or return the earlier reservation of its key. It fixes price and creator's share.
 
     The caller also commits if a spend control refuses. Needs the platform's session. Raises as `use`.
     """
@@ -199,7 +199,7 @@ async def capture(
     sharing: Sharing,
     now: datetime,
 ) -> ChangeResult:
-    """Charge some of the reserved units, or all of them, at the agreed price; the rest is released.
+    """Charge some or all of the reserved units at the agreed price, and release the rest.
 
     The agreed price applies even if the agent was retired or removed from the library since. Needs the platform's
     session.
@@ -222,7 +222,7 @@ async def capture(
 
 
 async def use_prices(session: AsyncSession, org_id: str, offer: Offer, *, terms: UseTerms, now: datetime) -> UsePrices:
-    """Return what uses of an agent cost an organization now, or refuse them; see `domain.marketplace.use.check_use`."""
+    """Return an organization's present prices of an agent, or refuse; see `domain.marketplace.use.check_use`."""
     owned = await current_purchase(session, org_id, offer.agent_id, now)
     prices = check_use(
         offer,
@@ -272,7 +272,7 @@ def _agreed(org_id: str, wanted: NewUse, sold: UsePrices, now: datetime) -> Mark
 
 
 async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, now: datetime) -> DomainError | None:
-    """Return the refusal that a key got before, whatever the use costs now; None for a new key."""
+    """Return the earlier refusal of a key, whatever the use costs now; None for a new key."""
     first = await spends.find_by_key(session, org_id, wanted.spend.key)
     if first is None:
         return None
@@ -284,9 +284,9 @@ async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, no
 async def charge_agreed(
     session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, sharing: Sharing, now: datetime
 ) -> UseResult:
-    """Charge a reported use as agreed, or return why not: a limit or the credits do not allow it, or a party is closed.
+    """Charge a reported use as agreed, or return the refusal: by a limit, the balance, or a closed party.
 
-    The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
+    The caller holds the lock of the seller's debts, and has checked that it was not charged before.
     """
     try:
         await organizations.refuse_stopped(session, agreed.org_id, agreed.payee_org_id)
@@ -302,7 +302,7 @@ async def charge_agreed(
 
 
 def _use_of(agreed: MarketplaceAgreedUse, quantity: int, now: datetime) -> MarketplaceUse:
-    """Return the row of a use of a number of the agreed units, without what pays it."""
+    """Return the row of a use of some agreed units, without its spend."""
     price_minor = quantity * agreed.unit_minor
     shares = shares_of(price_minor, agreed.creator_bps)
     return MarketplaceUse(
@@ -336,7 +336,7 @@ def _of_agent(spend: NewSpend, agreed: MarketplaceAgreedUse) -> NewSpend:
 
 
 def _spend_of(org_id: str, spend: NewSpend, spent: SpendResult) -> Spend:
-    """Return the spend that was just written, without reading it again; it has only the columns that are shown."""
+    """Return the spend just written without reading it; only displayed columns are set."""
     return Spend(
         id=spent.spend_id,
         org_id=org_id,
@@ -367,7 +367,7 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
-    """Refund a use in full: both shares are reversed, and limits count it as refunded. Needs the platform's session.
+    """Refund a use in full: reverse both shares; limits count it as refunded. Needs the platform's session.
 
     Raises:
         Invalid: a partial refund is requested.

@@ -1,4 +1,4 @@
-"""Pricing rules of operators, which can be tried on past quotes; quotes for clients, used by contracts."""
+"""Pricing rules of operators, with trials on past quotes, and quotes for clients."""
 
 import asyncio
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from repositories.reputation import level as levels
 from repositories.tenants import audit, organization as organizations
 from runtime.identity import new_id
 
-#: How many rules may be in force: each price judges those that are for its agent and client.
+#: The maximum number of rules in force: each price evaluates those of its agent and client.
 MAX_RULES = 500
 MAX_TRIAL_QUOTES = 1_000
 _ASKED = (
@@ -38,7 +38,7 @@ COMPILE: Compile = compile_expression
 
 
 async def set_agent(session: AsyncSession, actor: Actor, wanted: PricingAgent) -> PricingAgent:
-    """Set how many jobs and calls an agent accepts, and whether it bears discounts."""
+    """Set the capacities of an agent, and whether it bears discounts."""
     row = await rows.set_terms_of_agent(session, wanted)
     details = {name: getattr(wanted, name) for name in ("capacity", "calls_per_day", "bears_discounts")}
     await audit.record(session, actor, "pricing.agent", row.agent_id, details, row.org_id)
@@ -46,10 +46,10 @@ async def set_agent(session: AsyncSession, actor: Actor, wanted: PricingAgent) -
 
 
 async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: str) -> PricingRule:
-    """Add a rule, or return the one that the command added.
+    """Add a rule, or return the one of the command.
 
     Raises:
-        NotFound: there is no such agent or organization.
+        NotFound: the agent or organization does not exist.
     """
     rule.check()
     row = PricingRule(
@@ -68,15 +68,15 @@ async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: st
 
 
 async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) -> PricingRule:
-    """Replace a rule. It applies to prices that are requested later; quotes stay as they are.
+    """Replace a rule for later prices; quotes do not change.
 
     Raises:
-        NotFound: there is no such rule in force, agent or organization.
+        NotFound: the rule in force, agent or organization does not exist.
     """
     rule.check()
     row = await rows.get(session, rule_id)
     version = await _fit_in(session, replace(rule, id=row.id))
-    # Under the lock of the book, so the rule cannot be ended meanwhile.
+    # Read under the lock of the rules, so the rule cannot be ended concurrently.
     await session.refresh(row)
     if row.ended_at is not None:
         raise NotFound(rows.MISSING)
@@ -91,10 +91,10 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) 
 
 
 async def end(session: AsyncSession, actor: Actor, rule_id: str) -> PricingRule:
-    """End a rule for good. Ending it again changes nothing.
+    """End a rule permanently. Idempotent.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the rule does not exist.
     """
     row = await rows.get(session, rule_id)
     if row.ended_at is None:
@@ -108,7 +108,7 @@ async def end(session: AsyncSession, actor: Actor, rule_id: str) -> PricingRule:
 
 
 async def _fit_in(session: AsyncSession, rule: Rule) -> int:
-    """Take the lock of the book, find a place for the rule among the others, and return the book's new version."""
+    """Lock the rules, check the new one against the others, and return the new version of the book."""
     if rule.agent_id is not None:
         await agents.get(session, rule.agent_id)
     if rule.org_id is not None:
@@ -123,7 +123,7 @@ async def _fit_in(session: AsyncSession, rule: Rule) -> int:
 
 
 def _applies_after(row: PricingRule, now: datetime) -> bool:
-    """Return whether a rule can still apply to a price. Expired rules neither overlap nor count towards the limit."""
+    """Return whether a rule can still apply. Expired rules neither overlap nor count towards the limit."""
     return row.valid_until is None or row.valid_until > now
 
 
@@ -139,7 +139,7 @@ def _columns(rule: Rule) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class QuoteTrial:
-    """What one quote would have cost with a rule. Amounts are minor units of `currency`."""
+    """Price of a past quote with and without a rule. Amounts are minor units of `currency`."""
 
     quote_id: str
     currency: str
@@ -158,22 +158,21 @@ async def try_rule(
     since: datetime,
     limit: int,
 ) -> list[QuoteTrial]:
-    """Price the newest quotes again by the present rules, without and with a rule. Nothing is stored.
+    """Price the newest quotes again by the present rules, without and with a rule. Store nothing.
 
-    A discount is bounded as the platform's are now, and by the commission that the quote had: its level's, or the usual
-    one.
+    A discount is limited by the present setting, and by the commission of the quote: its level's, or the usual one.
 
     Args:
         session: of the platform.
         rule: the rule; its validity is ignored, because the quotes are past.
-        replaces: the rule that it would replace.
-        commission_bps: the platform's usual one.
-        most_bps: how much of a price the platform gives for discounts; None for its commission.
-        since: how old a quote may be.
-        limit: how many, `MAX_TRIAL_QUOTES` at most.
+        replaces: the replaced rule.
+        commission_bps: the platform's usual commission.
+        most_bps: the platform's limit of discounts, as a share of the price; None for its commission.
+        since: quotes created since this time.
+        limit: the number of quotes, at most `MAX_TRIAL_QUOTES`.
 
     Raises:
-        NotFound: the rule that it replaces does not exist.
+        NotFound: the replaced rule does not exist.
     """
     rule.check()
     in_force, now = await rows.in_force(session), await rows.database_time(session)
@@ -202,12 +201,12 @@ async def try_rule(
         old, new = (book.price(facts, discount_limit_bps=borne).adjusted_minor for book in (before, after))
         return QuoteTrial(quote.id, quote.currency, quote.base_minor, old, new)
 
-    # Seconds with many rules, in which the event loop would answer nobody.
+    # With many rules this takes seconds, which would block the event loop.
     return await asyncio.to_thread(lambda: [tried(quote) for quote in quotes])
 
 
 def trial_totals(tried: Iterable[QuoteTrial]) -> dict[str, tuple[int, int, int]]:
-    """Add up by currency: how many, before and after."""
+    """Total the trials by currency: number, before and after."""
     found: dict[str, tuple[int, int, int]] = {}
     for one in tried:
         number, before, after = found.get(one.currency, (0, 0, 0))
@@ -217,7 +216,7 @@ def trial_totals(tried: Iterable[QuoteTrial]) -> dict[str, tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class PriceRequest:
-    """The facts and rules of a requested price."""
+    """Facts and rules of a requested price."""
 
     facts: PricingFacts
     book: RuleBook
@@ -227,16 +226,16 @@ class PriceRequest:
     level: Level | None = None
 
     def commission_bps(self, usual_bps: int) -> int:
-        """Return the commission before a discount: that of the agent's level, or the platform's usual one.
+        """Return the commission before a discount: of the agent's level, or the platform's usual one.
 
-        Related organizations do not pass work to one another for less: it is the usual one at least.
+        Between related organizations it is at least the usual one.
         """
         by_level = usual_bps if self.level is None or self.level.commission_bps is None else self.level.commission_bps
         is_other = self.facts.org_id is not None and self.facts.org_id != self.payee_org_id
         return max(by_level, usual_bps) if is_other and self.facts.is_related else by_level
 
     def price(self, usual_bps: int, most_bps: int | None) -> Price:
-        """Return the price, of which the platform gives its commission for discounts, and `most_bps` at most."""
+        """Compute the price, with the discount limited by the commission and `most_bps`."""
         borne = discount_limit_bps(self.commission_bps(usual_bps), most_bps, bears_discounts=self.bears_discounts)
         return self.book.price(self.facts, discount_limit_bps=borne)
 
@@ -251,15 +250,15 @@ async def make_quote(
     most_bps: int | None,
     command_id: str,
 ) -> PricingQuote:
-    """Quote a price to a client for fifteen minutes, or return the quote that the command made.
+    """Quote a price to a client for fifteen minutes, or return the quote of the command.
 
     Args:
         session: of the platform.
-        actor: who asks.
-        asked: the facts and rules.
+        actor: the requester.
+        asked: facts and rules.
         org_id: the client.
         usual_bps: the platform's usual commission.
-        most_bps: how much of a price the platform gives for discounts; None for its commission.
+        most_bps: the platform's limit of discounts, as a share of the price; None for its commission.
         command_id: of the request.
     """
     facts, level, commission_bps = asked.facts, asked.level, asked.commission_bps(usual_bps)
@@ -301,7 +300,7 @@ async def quote_to_use(
     """Return the quote for a new contract, locked until the transaction ends.
 
     Raises:
-        NotFound: there is no such quote, or it belongs to another organization.
+        NotFound: the quote does not exist, or belongs to another organization.
     """
     quote = await rows.get_quote(session, quote_id, lock=True)
     if quote.org_id != org_id:
@@ -323,7 +322,7 @@ def quote_mismatch(field: str, detail: str) -> Invalid:
 
 
 async def undiscounted_bps(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int | None:
-    """Return the commission that the quote's discount was taken from; None if the platform pays for no discount."""
+    """Return the commission that paid the quote's discount; None if the platform pays no discount."""
     if quote.price_minor >= quote.base_minor:
         return None
     versions = set() if quote.level_version is None else {quote.level_version}
@@ -332,6 +331,6 @@ async def undiscounted_bps(session: AsyncSession, quote: PricingQuote, usual_bps
 
 
 async def use_quote(session: AsyncSession, quote: PricingQuote, contract: Contract) -> None:
-    """Note that the contract was made with the quote."""
+    """Mark the quote as used by the contract."""
     quote.contract_id, quote.used_at = contract.id, await rows.database_time(session)
     await session.flush()

@@ -1,4 +1,4 @@
-"""Rewards referrals, and claws the rewards back; each is one transaction."""
+"""Grants and clawbacks of referral rewards, each in one transaction."""
 
 from datetime import datetime, timedelta
 
@@ -24,15 +24,15 @@ from repositories.tenants import organization
 from runtime.database import driver_connection
 from services.credits import credit_lot
 
-#: The actor of the grants.
+#: Actor of the grants.
 ACTOR = Actor(principal="referrals", role=Role.OPERATOR)
 
 
 async def record_referral(session: AsyncSession, org_id: str, referrer_org_id: str, *, now: datetime) -> None:
-    """Record who referred an organization, in the transaction that creates it. Needs the platform's session.
+    """Record the referrer of an organization in the transaction that creates it. Needs the platform's session.
 
     Raises:
-        Invalid: there is no such referrer.
+        Invalid: the referrer does not exist.
     """
     if not await organization.exists(session, referrer_org_id):
         raise Invalid("There is no such referring organization.", extra={"field": "referred_by"})
@@ -61,16 +61,15 @@ async def check_referral(
     exempt: tuple[str, ...],
     now: datetime,
 ) -> ReferralStatus | None:
-    """Reward a referral, refuse it, or claw its reward back; return its new state, or None if nothing has changed.
+    """Reward a referral, refuse it, or claw its reward back; return its new status, or None without a change.
 
     Args:
         session: of the platform.
         org_id: the referred organization.
-        rewards: the credits that each side is granted.
+        rewards: the maximum grants.
         price: of a credit.
-        window: how long a payment can be charged back.
-        exempt: principals who register organizations for others, see
-            `repositories.reputation.organization_trait.share_an_owner`.
+        window: the chargeback window of a payment.
+        exempt: registrars, see `repositories.reputation.organization_trait.share_an_owner`.
         now: the time.
     """
     row = await referral.lock(session, org_id)
@@ -157,7 +156,7 @@ async def _grant(session: AsyncSession, row: Referral, org_id: str, amount_minor
 
 
 async def _recheck_rewarded(session: AsyncSession, row: Referral, now: datetime) -> None:
-    """Claw both rewards back once a part of the payment was refunded or lost; check again while it is disputed."""
+    """Claw both rewards back after any refund or loss of the payment; check again while it is disputed."""
     assert row.payment_id is not None
     paid = await referral.payment_of(session, row.payment_id)
     if not not_kept_minor(paid):

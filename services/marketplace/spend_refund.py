@@ -1,7 +1,7 @@
-"""Refunds of spends by operators: above a setting they need two operators.
+"""Refunds of spends by operators; above a setting they need two operators.
 
-Used credits cannot be returned by the organization, so the refund is a gift. It counts with what the organization is
-granted (`services.credits.credit_lot.needs_approval`).
+Used credits cannot be returned, so the refund is a gift. It counts as a grant for the limit
+(`services.credits.credit_lot.needs_approval`).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from services.marketplace import marketplace_use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRefund:
-    """A requested refund of a spend: an amount, or all that is left of it."""
+    """Requested refund of a spend: an amount, or None for the rest."""
 
     spend_id: str
     amount_minor: int | None
@@ -34,7 +34,7 @@ class NewRefund:
 async def content_for_approval(
     session: AsyncSession, by_hand: ManualGrantRules, new: NewRefund, *, now: datetime
 ) -> dict[str, object] | None:
-    """Return what two operators approve of a refund; None where one is enough, or where `refund` refuses it anyway."""
+    """Return the content of the approval; None if one operator is enough, or `refund` refuses it anyway."""
     spend = await spends.get(session, new.spend_id)
     left = spend.captured - spend.refunded
     amount_minor = left if new.amount_minor is None else new.amount_minor
@@ -53,10 +53,10 @@ async def refund(
     reverses: bool,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
-    """Refund a spend, or return what the command refunded, and use up the approval of it where it takes one.
+    """Refund a spend, or return the refund of the command, and consume its approval if it needs one.
 
-    The use of an agent is refunded in full, and its shares are reversed; with `reverses`, so are payouts for what its
-    creator owes then. Needs the platform's session.
+    The use of an agent is refunded in full, and its shares are reversed; with `reverses`, so are payouts for the
+    creator's resulting debt. Needs the platform's session.
 
     Raises:
         `marketplace_use.refund`.
@@ -86,7 +86,7 @@ async def refund(
             command_id=new.command_id,
             now=now,
         )
-    # How much is left to be refunded is known after the refund.
+    # The refunded amount is known only after the refund.
     content = await _content(session, by_hand, spend.org_id, change.amount, new.command_id, now) if is_new else None
     if content is not None:
         await approval.consume(

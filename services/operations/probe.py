@@ -1,7 +1,7 @@
-"""The probe's two organizations: created once, marked as the platform's own traffic, with one credit between them.
+"""The probe's two organizations: created once, marked as platform traffic, with one credit between them.
 
-In each run one organization pays the credit to the other's agent and converts the earnings back into a credit, which
-pays for the next run. So all runs together need one grant, and a missing credit means that a run has lost it.
+In each run one organization pays the credit to the other's agent, which converts the earnings back into a credit for
+the next run. So all runs need one grant, and a missing credit reveals a loss.
 """
 
 from collections.abc import Sequence
@@ -39,9 +39,9 @@ from services.tenants import organization
 
 PRINCIPAL = "probe"
 OPERATOR = Actor(principal=PRINCIPAL, role=Role.OPERATOR)
-#: The price of a run, and the only grant that the probe gets.
+#: Price of a run, and the probe's only grant.
 ONE_CREDIT = parse_amount("1", CREDIT)
-#: `renew_days` of a conversion; it has no effect, because the probe's credits do not expire.
+#: `renew_days` of a conversion, without effect, because the probe's credits do not expire.
 RENEW_DAYS = 30
 _NAMES = ("Probe A", "Probe B")
 _HOUR, _DAY = 3_600, 86_400
@@ -50,7 +50,7 @@ _ASKED = ("org_id", "payee_org_id", "agent_id", "title", "price_minor", "currenc
 
 @dataclass(frozen=True, slots=True)
 class ProbeParty:
-    """One of the two organizations, and its agent."""
+    """Organization of the probe, with its agent."""
 
     org_id: str
     agent_id: str
@@ -65,9 +65,9 @@ class ProbeParty:
 
 
 async def ensure(session: AsyncSession, *, now: datetime) -> tuple[ProbeParty, ProbeParty]:
-    """Return the two organizations, created if needed, with the one credit.
+    """Return the two organizations, creating them and granting the credit if needed.
 
-    Their agents are private, so nobody else finds or hires them. The trait `probe` excludes their work from reputation,
+    Their agents are private, so that others cannot hire them. The trait `probe` excludes their work from reputation,
     leaderboards and demand.
     """
     first, second = [await _party(session, name) for name in _NAMES]
@@ -78,7 +78,7 @@ async def ensure(session: AsyncSession, *, now: datetime) -> tuple[ProbeParty, P
         amount_minor=ONE_CREDIT,
         source=GrantSource.PROMOTION,
         expires_at=None,
-        note="What the probe pays, to and fro",
+        note="The credit that the probe moves back and forth",
         command_id=probe_command_id("credit"),
         now=now,
     )
@@ -115,14 +115,14 @@ async def _party(session: AsyncSession, name: str) -> ProbeParty:
 async def party_with_credit(
     session: AsyncSession, parties: Sequence[ProbeParty], *, now: datetime
 ) -> ProbeParty | None:
-    """Return the party that has the credit; None if neither has."""
+    """Return the party with the credit; None if neither has it."""
     ledger = Ledger(await driver_connection(session))
     available = await ledger.available([accounts.org_credits(party.org_id) for party in parties], now)
     return next((party for party, minor in zip(parties, available, strict=True) if minor >= ONE_CREDIT), None)
 
 
 async def award(session: AsyncSession, payer: ProbeParty, payee: ProbeParty, run: str) -> Contract:
-    """Return the contract of a run: one credit, no commission, released by the payer's signature."""
+    """Award the contract of a run: one credit, no commission, released by the payer's signature."""
     contract = Contract(
         id=new_id("ctr"),
         org_id=payer.org_id,
@@ -155,12 +155,12 @@ async def award(session: AsyncSession, payer: ProbeParty, payee: ProbeParty, run
 
 
 async def escrow_terms(session: AsyncSession, contract_id: str) -> Terms:
-    """Return the terms of the escrow of a contract of the probe."""
+    """Return the escrow terms of the probe's contract."""
     return Terms(**contracts.terms_of(await contracts.get(session, contract_id)), names_shown=False)
 
 
 async def convert(session: AsyncSession, party: ProbeParty, key: str, *, now: datetime) -> int:
-    """Convert what the party's agent has earned, once for the key; returns how many kinds of earnings it had."""
+    """Convert the earnings of the party's agent, once for the key; return the number of kinds of earnings."""
     count = 0
     for kind in (EarningsKind.GRANTED, EarningsKind.PAID):
         account = account_of(kind, party.agent_id, party.org_id)
@@ -185,9 +185,9 @@ async def convert(session: AsyncSession, party: ProbeParty, key: str, *, now: da
 
 
 async def report(session: AsyncSession, run: str, step: str | None, why: str | None) -> bool:
-    """Raise the alert about a failed step, unless one is firing; resolve firing ones if none failed.
+    """Raise an alert about a failed step, unless one is firing; without a failure resolve firing ones.
 
-    The alert is for the platform, not for an organization.
+    The alert belongs to the platform, not to an organization.
     """
     if step is None:
         await alert.close_cases(session, PRINCIPAL, (PROBE_FAILED,))

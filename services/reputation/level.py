@@ -1,4 +1,4 @@
-"""Levels by reputation: written by operators, and enforced when an escrow is funded."""
+"""Writing of levels by reputation, and their limits on funding."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,9 +24,9 @@ async def write(
     usual_hold_back: timedelta,
     command_id: str,
 ) -> ReputationLadderRow:
-    """Write the next version of the levels, or return the one that the command wrote.
+    """Write the next version of the levels, or return the one of the command.
 
-    It applies to quotes and contracts that are made later, and at once to what may be funded.
+    It applies to later quotes and contracts, and at once to funding.
     """
     check(tuple(levels), usual_commission_bps, usual_hold_back)
     await lock_command(session, command_id)
@@ -48,10 +48,10 @@ async def write(
 
 
 async def refuse_exposure(session: AsyncSession, terms: Terms, *, lock: bool) -> None:
-    """Check that funding an escrow keeps the payee's unsettled amount within the limit of its level.
+    """Refuse to fund an escrow above the exposure limit of the payee's level.
 
-    With `lock` no other escrow for that payee is funded until the transaction ends, so that concurrent ones cannot pass
-    the limit together; without it the answer is preliminary. Needs the platform's role.
+    With `lock` no other escrow for that payee is funded until the transaction ends; without it the result is
+    preliminary. Needs the platform's role.
     """
     held_to = await level.of_organization(session, terms.payee_org_id)
     if held_to is None or terms.currency not in held_to.exposure_limits:

@@ -1,4 +1,4 @@
-"""Records evidence of reputation from escrows, from clients' feedback and from operators' reports."""
+"""Recording of evidence from escrows, clients' feedback and operators' reports."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -44,9 +44,9 @@ NO_CONTRACT = "There is no such contract."
 async def record_settled(
     connection: asyncpg.Connection, before: Escrow | None, outcome: Outcome, policy: EvidencePolicy, *, at: datetime
 ) -> None:
-    """Record the evidence of an escrow's event, in its transaction; most events have none and cost nothing.
+    """Record the evidence of an escrow's event, if it has any, in its transaction.
 
-    Needs the platform's connection. `before` is the state that the books held, None before the first event.
+    Needs the platform's connection. `before` is the state before the event, None for the first.
     """
     if (cancelled := conduct.of_cancellation(before, outcome.escrow)) is not None:
         await clients.record_act(connection, new_id("rev"), cancelled, at=at, policy=policy)
@@ -107,11 +107,10 @@ def _about(
 async def void_or_restore_for_payment(
     session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime
 ) -> None:
-    """Void the evidence of escrows whose payment was refunded or charged back, and restore it once it is paid again.
+    """Void the evidence of escrows whose payment was returned, and restore it once paid again.
 
-    A refund leaves what is mostly bad of an agent: it may be for bad work that the money went back.
-    The evidence about its payer as a client is recorded too. The scores of agents are computed again afterwards, by
-    `recompute_stale`.
+    A refund does not void mostly bad evidence: bad work may be its reason. Evidence about the payer is recorded, too.
+    `recompute_stale` recomputes the scores of agents afterwards.
     """
     if before is not None and not is_funding_unchanged(before, after):
         invoice_id = after.terms.purpose.invoice_id
@@ -131,9 +130,9 @@ async def void_or_restore_for_payment(
 
 
 async def void_or_restore_for_bill(session: AsyncSession, invoice_id: str, *, at: datetime) -> None:
-    """Void the evidence of escrows that unpaid credits of a subscription funded, and restore it once they are paid.
+    """Void the evidence of escrows funded by unpaid credits of a subscription, and restore it once paid.
 
-    It does not matter which payments paid the bill. Invoices of other things have granted no credits.
+    It does nothing for other invoices, which grant no credits.
     """
     bill = await recalls.bill(session, invoice_id)
     if bill is not None:
@@ -152,9 +151,9 @@ async def _recall(
 
 
 async def void_between_related(database: Database) -> None:
-    """Void evidence between organizations that turned out to be related; scores follow by `recompute_stale`.
+    """Void evidence between organizations found to be related; `recompute_stale` recomputes the scores.
 
-    Operators are alerted to each pair, once.
+    Raise one alert for each pair.
     """
     while True:
         async with database.platform() as session:
@@ -185,7 +184,7 @@ async def void_between_related(database: Database) -> None:
 
 
 async def recompute_stale(database: Database, *, limit: int) -> int:
-    """Compute the scores of stale agents again, each in a transaction of its own, and return how many were due."""
+    """Recompute the scores of stale agents, each in its own transaction, and return the number of due agents."""
     done, last = 0, ""
     while done < limit:
         async with database.platform() as session:
@@ -214,7 +213,7 @@ async def give_feedback(
     """Record a client's feedback on a settled contract, once. Needs the platform's session.
 
     Raises:
-        NotFound: there is no such contract for the actor, or an agent's key is not named in it.
+        NotFound: the actor sees no such contract, or the key's agent is not named in it.
     """
     said = facts.feedback(ratings)
     contract = await contracts.find(session, contract_id)
@@ -273,7 +272,7 @@ async def give_feedback(
 async def void_event(
     session: AsyncSession, actor: Actor, row: ReputationEventRow, *, reason: str, now: datetime
 ) -> None:
-    """Void an event, so that scores are computed as if it had never happened; a void event stays as it is."""
+    """Void an event, so that scores ignore it. Idempotent."""
     connection = await driver_connection(session)
     if await reputation.void(connection, row.id, by=actor.qualified(), reason=reason, at=now):
         await audit.record(session, actor, "reputation.void", row.id, {"reason": reason}, row.agent_org_id)
@@ -294,11 +293,11 @@ async def change_feedback(
 ) -> ReputationFeedbackRow:
     """Change feedback, once: the earlier feedback is voided. Needs the platform's session.
 
-    A person replaces an agent's feedback also after the agent changed it.
+    A person can replace an agent's feedback even after the agent changed it.
 
     Raises:
-        NotFound: there is no such feedback of the actor's organization, or an agent's key is not named in its contract.
-        Forbidden: an agent's key would replace a person's feedback.
+        NotFound: the organization has no such feedback, or the key's agent is not named in its contract.
+        Forbidden: an agent's key cannot replace a person's feedback.
     """
     said = facts.feedback(ratings)
     row = await reputation.feedback(session, feedback_id)
@@ -363,7 +362,7 @@ async def report(
 
 
 def _is_of(actor: Actor, contract: Contract) -> bool:
-    """Return whether an agent's key of the client is named in the contract; people act for their organization."""
+    """Return whether the contract names the agent of the client's key; people always pass."""
     named = {f"{contract.org_id}/{each}" for each in contract.signatories} | {contract.created_by}
     return actor.role is not Role.AGENT or actor.qualified().lower() in {each.lower() for each in named}
 

@@ -1,1 +1,1 @@
-"""Secrets, grants, their use, their access log and rotation: what ends in one transaction."""
+"""Operations on secrets, grants, uses, the access log and rotation."""

@@ -1,7 +1,7 @@
-"""Chains the log of access to secrets by hashes, and finds what was changed, removed or inserted since.
+"""Hash chain of the access log of secrets, which reveals changed, removed and inserted entries.
 
-A seal's hash is SHA-256 over the hash of the seal before it and every entry since that, in the order of the
-transactions that wrote them. Only entries older than the oldest open transaction are sealed: none can come before them.
+A seal's hash is SHA-256 over the hash of the previous seal and every entry since, in the order of their transactions.
+Only entries older than the oldest open transaction are sealed: no entry can come before them.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from models.secrets.access import SecretAccessSeal
 from repositories.secrets import access as rows
 from repositories.secrets.access import Entry, EntryPosition
 
-#: What the first seal follows.
+#: Predecessor of the first seal.
 FIRST_PLACE: EntryPosition = (-(2**63), -(2**63))
 FIRST_HASH = bytes(32)
 _PAGE = 500
@@ -29,7 +29,7 @@ _AHEAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealResult:
-    """How many entries a page sealed, and the last seal that there is: its number, 0 for none, and its hash."""
+    """Result of sealing a page: its number of entries, and the last seal's number (0 for none) and hash."""
 
     count: int
     number: int
@@ -38,14 +38,14 @@ class SealResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainReport:
-    """What a walk of the chain found.
+    """Result of verifying the chain.
 
     Attributes:
-        seals: how many there are.
-        entries: how many entries they cover.
-        unsealed: how many entries are behind the last one.
-        hash: of the last seal; compare it with what the log or the Temporal UI has of its number.
-        problems: one sentence for each seal that its entries or the seal before it do not give.
+        seals: the number of seals.
+        entries: the number of sealed entries.
+        unsealed: the number of entries after the last seal.
+        hash: of the last seal, to compare with the log or the Temporal UI.
+        problems: a sentence for each seal that does not match its entries or the previous seal.
     """
 
     seals: int
@@ -64,7 +64,7 @@ def chained(before: bytes, entries: Iterable[Entry]) -> bytes:
 
 
 async def seal(session: AsyncSession, *, limit: int, now: datetime) -> SealResult:
-    """Seal up to `limit` entries. The session is the platform's.
+    """Seal up to `limit` entries. Needs the platform's session.
 
     Raises:
         Conflict: the last seal is ahead of the server's transactions, so that new entries would never be sealed.
@@ -91,7 +91,7 @@ async def seal(session: AsyncSession, *, limit: int, now: datetime) -> SealResul
 
 
 async def verify(session: AsyncSession) -> ChainReport:
-    """Walk the chain from its beginning. The session is the platform's, and reads as of one moment."""
+    """Verify the chain from its beginning. Needs a repeatable-read session of the platform."""
     number, place, before = _ends(None)
     entries, problems = 0, list[str]()
     async for row in _all_seals(session):

@@ -1,4 +1,4 @@
-"""Grants the use of secrets, and revokes it."""
+"""Creation and revocation of grants of secrets."""
 
 from datetime import datetime
 
@@ -40,10 +40,10 @@ async def create(
     command_id: str,
     now: datetime,
 ) -> SecretGrant:
-    """Grant a principal or an agent of the organization the use of secrets; a repeated command returns its grant.
+    """Grant a principal or an agent access to secrets, or return the grant of the command.
 
     Raises:
-        Invalid: what is asked for is wrong, or nobody in the organization is called so; it names the field.
+        Invalid: the request is wrong, or the grantee does not exist; it names the field.
     """
     refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "grant secrets")
     await lock_command(session, command_id)
@@ -80,7 +80,7 @@ async def create(
             raise Invalid("There is no such agent in your organization.", extra={"field": "agent_id"})
     elif new.principal is not None and not await _may_hold(session, org_id, new.principal):
         raise Invalid(
-            "Nobody in your organization has an active key of this name, or only an agent. Grant an agent by agent_id.",
+            "No person of your organization has an active key with this name. To grant an agent, send agent_id.",
             extra={"field": "principal"},
         )
     if await grants.count(session, org_id, now) >= MAX_GRANTS:
@@ -95,7 +95,7 @@ async def create(
 
 
 async def revoke(session: AsyncSession, actor: Actor, org_id: str, grant_id: str, *, now: datetime) -> SecretGrant:
-    """End a grant now. Repeating it changes nothing."""
+    """Revoke a grant. Idempotent."""
     row = await grants.locked(session, org_id, grant_id)
     if row.revoked_at is None:
         row.revoked_at, row.revoked_by = now, actor.qualified()

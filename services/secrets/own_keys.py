@@ -1,7 +1,7 @@
-"""The rotator of Bursar's own API keys: the key makes its principal's second one, and that one revokes it.
+"""Rotator of Bursar's own API keys: a key issues its principal's second key, which then revokes the first.
 
-It does no more than the holder of the key can do over the API: the value must be the key itself, and not only name it.
-A principal has two active keys at most, so a second one that somebody else uses has to be revoked first.
+It needs the key itself, and does only what its holder could do over the API. A principal has at most two active keys,
+so another second key must be revoked first.
 """
 
 import hmac
@@ -23,20 +23,20 @@ from services.tenants import api_key as service
 
 
 class OwnKeysRotator:
-    """Rotates an API key of Bursar. It needs no target."""
+    """Rotator of an API key of Bursar, without a target."""
 
     def __init__(self, database: Database, rules: KeyRules) -> None:
         self._database = database
         self._rules = rules
 
     async def make(self, job: RotationJob, current: bytes) -> bytes:
-        """Return a new key; it is not in the books yet."""
+        """Return a new key, which is not issued yet."""
         async with self._database.platform() as session:
             await _held(session, job, current)
         return token_of(new_id("key"), secrets.token_hex(32)).encode()
 
     async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
-        """Issue the new key as the second one of its principal: same role, agent and permissions, and no later end."""
+        """Issue the new key as the principal's second one: same role, agent and permissions, no later expiry."""
         key_id, secret = _split(new)
         async with self._database.platform() as session:
             if await keys.find(session, key_id) is not None:
@@ -59,7 +59,7 @@ class OwnKeysRotator:
             await service.issue(session, actor, key, self._rules, own=True)
 
     async def test(self, job: RotationJob, new: bytes) -> None:
-        """Have found the new key active."""
+        """Check that the new key is active."""
         async with self._database.platform() as session:
             found = await _held(session, job, new)
             if not await keys.is_active(session, found.id):
@@ -90,16 +90,16 @@ class OwnKeysRotator:
 def _split(value: bytes) -> tuple[str, str]:
     found = split_token(value.decode(errors="replace").strip())
     if found is None:
-        raise RotationFailed("The value is no API key of Bursar. Store one that begins with bsk_.")
+        raise RotationFailed("The value is not an API key of Bursar. Store one that begins with bsk_.")
     return found
 
 
 async def _held(session: AsyncSession, job: RotationJob, value: bytes) -> ApiKey:
-    """Return the key that a value is: who only names another's key must not get one in its place."""
+    """Return the key of a value. The secret is checked, because the id of another key must not be enough."""
     key_id, secret = _split(value)
     row = await keys.find(session, key_id)
     if row is None or row.org_id != job.org_id or not hmac.compare_digest(row.secret_hash or b"", hash_of(secret)):
-        raise RotationFailed("The value is no API key of this organization.")
+        raise RotationFailed("The value is not an API key of this organization.")
     return row
 
 

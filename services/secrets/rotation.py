@@ -1,4 +1,4 @@
-"""What is written when a rotation goes on: its state, versions of the secret, and alerts, in one transaction."""
+"""Transactions of rotations: state, versions of the secret, and alerts."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,15 +21,15 @@ from repositories.tenants import api_key, audit
 from runtime.database import Database
 from services.secrets import secret as service
 
-#: Who opens, promotes and destroys versions.
+#: Actor that opens, promotes and destroys versions.
 ACTOR = Actor(principal="secret-rotation", role=Role.OPERATOR)
-_NOT_ROTATED = "The secret has no rotation. Put one first."
+_NOT_ROTATED = "The secret has no rotation. Set one first."
 
 
 async def change(
     session: AsyncSession, secret_id: str, decide: Callable[[Secret, Rotation], Rotation], now: datetime
 ) -> Rotation:
-    """Decide under the secret's lock, and write what was decided.
+    """Decide under the secret's lock, and write the new state.
 
     Raises:
         NotRotated: the secret has no rotation.
@@ -46,7 +46,7 @@ async def change(
 async def start_now(
     session: AsyncSession, actor: Actor, secret_id: str, *, grace: timedelta | None, now: datetime
 ) -> Rotation:
-    """Begin the next rotation at once.
+    """Start the next rotation at once.
 
     Raises:
         RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.due_now`.
@@ -68,7 +68,7 @@ async def supply(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Take the value that a person has set at the target, as a pending version. A repeated command changes nothing.
+    """Store a value that a person has set at the target as the pending version. Idempotent.
 
     Raises:
         RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.supplied`.
@@ -81,7 +81,7 @@ async def supply(
         )
         if number is None:
             return
-        # What is refused is refused before it is sealed.
+        # Refuse before sealing.
         _supplied(secret, await rotations.state(session, secret), number, grace)
     stored = await backends.backend(row.backend).store(ValueLocation(row.org_id, row.path, number), value)
     async with database.platform() as session:
@@ -101,7 +101,7 @@ def _supplied(secret: Secret, held: Rotation | None, number: int, grace: timedel
 
 def _current(secret: Secret) -> int:
     if secret.current_version is None:
-        raise RotationFailed("The secret has no value that could be replaced. Put one.")
+        raise RotationFailed("The secret has no value to replace. Store one.")
     return secret.current_version
 
 
@@ -112,7 +112,7 @@ async def record(
     decide: Callable[[Secret, Rotation], Rotation],
     now: datetime,
 ) -> tuple[Secret, Rotation] | None:
-    """Write that a step was taken; None if it is not due any more, because it was written before."""
+    """Record a completed step; None if it is not due any more, because it was recorded before."""
     secret = await secrets.locked(session, secret_id)
     held = await rotations.state(session, secret)
     if held is None or not is_due(held, due, now):
@@ -123,7 +123,7 @@ async def record(
 
 
 def is_due(held: Rotation, due: tuple[RotationAction, int], now: datetime) -> bool:
-    """Return whether a step about a version is what is due."""
+    """Return whether a step of a version is due."""
     return (rules.agenda(held, now), held.number) == due
 
 
@@ -136,7 +136,7 @@ async def create(
     stored: Stored,
     now: datetime,
 ) -> None:
-    """Keep the new value as a pending version, unless the secret was changed since it was made."""
+    """Store the new value as the pending version, unless the secret was changed since its creation."""
 
     def decide(secret: Secret, held: Rotation) -> Rotation:
         check_unchanged(secret, replaced)
@@ -150,7 +150,7 @@ async def create(
 
 
 async def promote(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
-    """Make the pending version the current one, and close what was reported."""
+    """Promote the pending version, and resolve alerts."""
 
     def decide(secret: Secret, held: Rotation) -> Rotation:
         check_unchanged(secret, held.replaced)
@@ -166,7 +166,7 @@ async def promote(session: AsyncSession, secret_id: str, due: tuple[RotationActi
 
 
 async def end_version(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
-    """Write that a version was revoked or rolled back; the caller has destroyed it."""
+    """Record that a version was revoked or rolled back; the caller has destroyed it."""
     revoking = due[0] is RotationAction.REVOKE
     done = await record(
         session, secret_id, due, lambda _, held: rules.revoked(held) if revoking else rules.rolled_back(held, now), now
@@ -176,7 +176,7 @@ async def end_version(session: AsyncSession, secret_id: str, due: tuple[Rotation
 
 
 async def ask(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
-    """Ask people for the new value."""
+    """Raise the alert that requests a new value."""
     done = await record(session, secret_id, due, lambda _, held: rules.awaiting_value(held), now)
     if done is not None:
         secret, after = done
@@ -184,7 +184,7 @@ async def ask(session: AsyncSession, secret_id: str, due: tuple[RotationAction, 
             session,
             kind=ROTATION_WAITS,
             subject=secret_id,
-            detail=f"The secret {secret.path} has to be replaced by hand until {rfc3339(after.overdue_at)}. Set a new "
+            detail=f"The secret {secret.path} must be replaced manually until {rfc3339(after.overdue_at)}. Set a new "
             f"value at its target, and send it: POST /secrets/{secret.path}/rotate.",
             org_id=secret.org_id,
             key=f"{ROTATION_WAITS}:{secret_id}:{rfc3339(after.due_at)}",
@@ -194,7 +194,7 @@ async def ask(session: AsyncSession, secret_id: str, due: tuple[RotationAction, 
 
 
 async def report(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
-    """Report that a rotation is overdue."""
+    """Raise the alert that a rotation is overdue."""
     done = await record(session, secret_id, due, lambda _, held: rules.reported(held), now)
     if done is not None:
         secret, after = done
@@ -203,7 +203,8 @@ async def report(session: AsyncSession, secret_id: str, due: tuple[RotationActio
             kind=ROTATION_OVERDUE,
             subject=secret_id,
             detail=f"The secret {secret.path} should have been replaced by {rfc3339(after.due_at)}, and its "
-            f"rotation is {after.status.value}." + (f" The last try failed: {after.detail}" if after.detail else ""),
+            f"rotation is {after.status.value}."
+            + (f" The last attempt failed: {after.detail}" if after.detail else ""),
             org_id=secret.org_id,
             key=f"{ROTATION_OVERDUE}:{secret_id}:{rfc3339(after.overdue_at)}",
             shared=True,
@@ -219,15 +220,15 @@ async def fail(
     *,
     over_at: datetime,
 ) -> None:
-    """Give up a step, and report it; further failures before the next success are not reported again.
+    """Fail a step, with an alert for the first failure since the last success.
 
-    Its last attempt is over at `over_at`.
+    The last attempt of the step is over at `over_at`.
     """
     done = await record(session, secret_id, due, lambda _, held: rules.failed(held, detail, over_at), now)
     if done is not None:
         secret, after = done
         old = after.status is RotationStatus.PROMOTED
-        what = "The version before could not be revoked." if old else "The current value stays in use."
+        what = "The previous version could not be revoked." if old else "The current value stays in use."
         await alert.raise_alert(
             session,
             kind=ROTATION_FAILED,
@@ -240,14 +241,14 @@ async def fail(
 
 
 async def stop(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
-    """Give up the value that is on its way, for the secret's owner; the target is put back by the run."""
-    await change(session, secret_id, lambda _, held: rules.stopped(held, "It was stopped on request.", now), now)
+    """Abort the rotation on the owner's request; the run rolls back the target."""
+    await change(session, secret_id, lambda _, held: rules.stopped(held, "Stopped on request.", now), now)
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotation_stopped", secret_id, {"path": secret.path}, secret.org_id)
 
 
 async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
-    """Destroy what cannot be put back or revoked, because a person has done it; the step that is due then ends it."""
+    """Destroy a version whose rollback or revocation a person has completed; the due step then ends it."""
     after = await change(session, secret_id, lambda _, held: rules.given_up(held, now), now)
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotation_given_up", secret_id, {"path": secret.path}, secret.org_id)
@@ -258,9 +259,9 @@ async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: date
 async def destroy(
     session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime
 ) -> ValueLocation | None:
-    """Destroy a version for its owner; None where it is revoked at the target first: see `rules.ended_early`.
+    """Destroy a version for its owner; None if it must be revoked at the target first: see `rules.ended_early`.
 
-    The caller then has the backend destroy the returned place, or the run read the books.
+    The caller then destroys the returned location at the backend, or signals the run.
     """
     secret = await secrets.locked(session, secret_id)
     held = await rotations.state(session, secret)
@@ -274,10 +275,10 @@ async def destroy(
 
 
 def check_unchanged(secret: Secret, replaced: int) -> None:
-    """Refuse to go on with a value that replaces one that is not in use any more.
+    """Fail the rotation if the replaced version is no longer the current one.
 
     Raises:
-        RotationFailed: somebody has put or destroyed a value meanwhile.
+        RotationFailed: a value was stored or destroyed since.
     """
     if secret.current_version != replaced:
-        raise RotationFailed("The secret was changed while it was rotated, so the new value was given up.")
+        raise RotationFailed("The secret was changed during the rotation, so the new value was discarded.")

@@ -1,4 +1,4 @@
-"""How a secret is rotated, as its owner puts it."""
+"""Rotation plans set by owners."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -17,13 +17,13 @@ from repositories.secrets import rotation as rotations
 
 
 def check(document: Mapping[str, Any], kind: SecretKind, hosts: Collection[str]) -> None:
-    """Refuse a document that does not fit a secret."""
+    """Refuse a plan that does not fit its secret."""
     if document != OFF:
         check_plan(RotationPlan.of(document), kind, hosts)
 
 
 async def stored(session: AsyncSession, secret: Secret, now: datetime) -> None:
-    """Count the value that a person has stored as the rotation, where people set values; the secret is locked."""
+    """Count a stored value as a manual rotation; the caller has locked the secret."""
     held = await rotations.state(session, secret)
     after = None if held is None else rules.stored_by_hand(held, now)
     if after is not None:
@@ -32,7 +32,7 @@ async def stored(session: AsyncSession, secret: Secret, now: datetime) -> None:
 
 
 async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any], now: datetime) -> None:
-    """Set how a secret is rotated, or with `OFF` that it is not; the caller has locked it, and set its hosts."""
+    """Set the rotation plan of a secret, or turn it off with `OFF`; the caller has locked it, and set its hosts."""
     held = await rotations.state(session, secret)
     if held is not None and dict(document) == secret.rotation:
         return

@@ -1,7 +1,8 @@
-"""Makes, replaces, opens and destroys secrets. Sealing and reading are calls to the outside, between transactions.
+"""Storing, opening and destroying of secrets. Sealing and reading are external calls between transactions.
 
-A new value takes two transactions: `reserve` gives it a number, the backend seals it for that number, and `add_version`
-keeps it. A number is given once, so a value that was sealed and not kept is never taken for another one.
+A new value takes two transactions: `reserve` assigns a number, the backend seals the value for it, and `add_version`
+stores the version. A number is assigned once, so that a sealed value that was not recorded is never mistaken for
+another one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,11 +41,11 @@ log = structlog.get_logger("bursar.secrets")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretChange:
-    """A secret as its owner wants it: where it is, and what it may be used for.
+    """Requested secret: its path, kind, hosts and rotation.
 
     Attributes:
-        hosts: as `domain.secrets.secret.check_host` returns them; None leaves those that there are.
-        rotation: how it is replaced by schedule, as `domain.secrets.rotation_plan`; None leaves what there is.
+        hosts: as `domain.secrets.secret.check_host` returns them; None for no change.
+        rotation: a plan of `domain.secrets.rotation_plan`; None for no change.
     """
 
     org_id: str
@@ -56,18 +57,18 @@ class SecretChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRequest:
-    """A request to open a secret. The access log keeps all of it.
+    """Request to open a secret, stored in the access log.
 
     Attributes:
-        principal: who asks, as the organization knows them.
-        key_id: the key of the request; None only for the platform's own verbs.
-        agent_id: of an agent's key; then only grants to this agent count.
-        host: where `use` sends its request, as `check_host` returns it.
-        place: where in the request the value stands, as grants name it.
-        headers: of the request, those that the grant has to name.
+        principal: the requester.
+        key_id: the API key; None only for the platform's own verbs.
+        agent_id: of an agent's key; only grants to this agent count.
+        host: the host of the request of `use`, as `check_host` returns it.
+        place: the place of the value in the request, as in grants.
+        headers: headers of the request that the grant must allow.
         version: None for the current one.
-        reference: what it is for, such as the id of a use.
-        agents_read: whether agents may `read` at all.
+        reference: a reference such as the id of a use.
+        agents_read: whether agents may have grants to `read`.
     """
 
     org_id: str
@@ -88,7 +89,7 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidingGrant:
-    """The grant that an opening was decided by, and what a use by it costs; see `models.secrets.grant.SecretGrant`."""
+    """Grant that decided an opening, with the price of a use; see `models.secrets.grant.SecretGrant`."""
 
     id: str
     price_minor: int | None
@@ -98,13 +99,13 @@ class DecidingGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenResult:
-    """The answer to an opening.
+    """Result of a request to open a secret.
 
     Attributes:
-        outcome: `opened`, or why not; the entry is written either way, once the transaction commits.
-        place: of the version that is opened; None unless it is.
-        grant: the one that allowed it or, of a refusal, the last one that did not; None without.
-        stored: what `backend` reads the value from.
+        outcome: `opened`, or the reason; the log entry is written in both cases, when the transaction commits.
+        place: the location of the opened version; None unless opened.
+        grant: the grant that allowed it or, after a refusal, the last one checked; None without one.
+        stored: the input of `backend` for reading the value.
     """
 
     outcome: AccessOutcome
@@ -116,28 +117,28 @@ class OpenResult:
     stored: Stored
 
     def require(self) -> ValueLocation:
-        """Return the place of what was opened. Call it after the transaction, or the refusal has no entry."""
+        """Return the location, or raise the refusal. Call it after the transaction, or the refusal has no log entry."""
         if self.place is None:
             raise refusal(self.outcome)
         return self.place
 
     async def value(self, secrets: SecretBackends) -> bytes:
-        """Return the value. Call it after the transaction: the backend may be outside."""
+        """Return the value. Call it after the transaction: the backend may be an external call."""
         place = self.require()
         try:
             return await secrets.backend(self.backend).read(place, self.stored)
         except Unopened as error:
             log.error("secret.unopened", path=place.path, error=str(error))
             raise refusals.SecretUnopened(
-                "The value cannot be opened here. The operator finds the reason in the log."
+                "The value cannot be opened. The operator finds the reason in the log."
             ) from None
 
 
 def checked_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
-    """Return hosts as they are compared, each once.
+    """Normalise hosts, without duplicates.
 
     Raises:
-        Invalid: one of them is none.
+        Invalid: one is not a host.
     """
     return tuple(dict.fromkeys(map(check_host, hosts)))
 
@@ -153,12 +154,12 @@ async def put(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Store a value as the current one of a secret, which is made if there is none; or change the rest of a secret.
+    """Create a secret, or replace its current value, or change its other properties.
 
-    A repeated command changes nothing. No transaction is open while the value is sealed.
+    Idempotent. No transaction is open while the value is sealed.
 
     Raises:
-        Invalid: the path or the kind is wrong, or there is no value of a secret that is new.
+        Invalid: the path or the kind is wrong, or a new secret has no value.
     """
     async with database.platform() as session:
         refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "change secrets")
@@ -166,7 +167,7 @@ async def put(
         async with database.platform() as session:
             found = await rows.find(session, wanted.org_id, wanted.path)
             if found is None:
-                raise Invalid("There is no secret at this path yet. Send its value.", extra={"field": "value"})
+                raise Invalid("There is no secret at this path. Send its value.", extra={"field": "value"})
             row = await rows.locked(session, found.id)
             _same_kind(row, wanted)
             await _change(session, actor, row, wanted, None, now)
@@ -197,20 +198,20 @@ async def put(
 async def reserve(
     session: AsyncSession, actor: Actor, wanted: SecretChange, *, backend: str, command_id: str, now: datetime
 ) -> tuple[Secret, int | None]:
-    """Give a number to a value that is to come, and make the secret if there is none at the path.
+    """Assign the number of the next version, creating the secret if needed.
 
     Returns:
-        The secret and the number; None if the command has made its version already.
+        The secret and the number; None if the command has stored its version already.
 
     Raises:
-        Invalid: the path or the kind is wrong, or is not the kind of the secret there.
+        Invalid: the path or the kind is wrong, or differs from the existing secret's kind.
     """
     check_path(wanted.path)
     check_kind(wanted.path, wanted.kind)
     held = await organization.lock(session, wanted.org_id)
     found = await rows.find(session, wanted.org_id, wanted.path)
     if wanted.rotation is not None:
-        # What is refused is refused before a secret is made.
+        # Refuse before the secret is created.
         there = () if found is None else found.hosts
         rotation_plan.check(wanted.rotation, wanted.kind, there if wanted.hosts is None else wanted.hosts)
     made = await rows.made_by(session, command_id)
@@ -220,7 +221,7 @@ async def reserve(
         return found, None
     if found is None:
         if await rows.count(session, held.id) >= MAX_SECRETS:
-            raise _limit(f"The organization has {MAX_SECRETS} secrets, which is the most.", MAX_SECRETS)
+            raise _limit(f"The organization has {MAX_SECRETS} secrets, which is the maximum.", MAX_SECRETS)
         row = Secret(
             id=new_id(rows.PREFIX),
             org_id=wanted.org_id,
@@ -258,10 +259,10 @@ async def add_version(
     command_id: str,
     now: datetime,
 ) -> SecretVersion:
-    """Keep what was sealed for a number. What was kept first for a number stays; repeating it returns that version.
+    """Store the sealed value of a number. The first one stays; a repetition returns that version.
 
-    As `current` it takes the place of the one before, which can be opened until `usable_until`; as `pending` it takes
-    the place of another pending one.
+    A `current` version replaces the previous one, which can be opened until `usable_until`; a `pending` version
+    replaces another pending one.
     """
     secret = await rows.locked(session, secret_id)
     made = await rows.version(session, secret_id, number)
@@ -296,7 +297,7 @@ async def add_version(
 
 
 async def _make_room(session: AsyncSession, secret: Secret, number: int, usable_until: datetime) -> None:
-    """End the version before the one before, and keep the one before until a time."""
+    """Retire the previous version, and make the current one previous until a time."""
     for status, then in (
         (VersionStatus.PREVIOUS, VersionStatus.RETIRED),
         (VersionStatus.CURRENT, VersionStatus.PREVIOUS),
@@ -311,7 +312,7 @@ async def _make_room(session: AsyncSession, secret: Secret, number: int, usable_
 async def promote(
     session: AsyncSession, secret_id: str, number: int, *, usable_until: datetime, now: datetime
 ) -> Secret:
-    """Make a version the current one; the one before can be opened until a time. Repeating it changes nothing."""
+    """Promote a version; the previous one can be opened until a time. Idempotent."""
     secret = await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
     if row is None or row.status in (VersionStatus.RETIRED.value, VersionStatus.DESTROYED.value):
@@ -326,27 +327,27 @@ async def promote(
 
 
 async def retire(session: AsyncSession, secret_id: str, number: int, *, now: datetime) -> None:  # noqa: ARG001
-    """End the use of a version that is pending or previous. Repeating it changes nothing."""
+    """Retire a pending or previous version. Idempotent."""
     await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
     if row is None or row.status in (VersionStatus.RETIRED.value, VersionStatus.DESTROYED.value):
         return
     if row.status == VersionStatus.CURRENT.value:
-        raise refusals.SecretCurrent("The version is the current one. Put a new value first.")
+        raise refusals.SecretCurrent("The version is the current one. Store a new value first.")
     row.status, row.usable_until = VersionStatus.RETIRED.value, None
     await session.flush()
 
 
 async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime) -> ValueLocation:
-    """Destroy a version and its key for good, also the current one. Repeating it changes nothing.
+    """Destroy a version and its key permanently, also the current one. Idempotent.
 
-    A number that was given to a value which was never kept becomes a destroyed version, because the backend may have
-    the value. Nothing is kept for that number any more.
+    An assigned number without a version becomes a destroyed version, because the backend may have its value. Nothing
+    can be stored for that number later.
 
-    The caller then has the backend destroy the returned place, which is harmless to repeat.
+    The caller then destroys the returned location at the backend, which can be repeated.
 
     Raises:
-        NotFound: the secret has no such version.
+        NotFound: the version does not exist.
     """
     secret = await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
@@ -374,12 +375,12 @@ async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: i
 
 
 async def open(session: AsyncSession, asked: OpenRequest, *, now: datetime) -> OpenResult:
-    """Open a secret for a verb, or refuse it; either way it has its entry when the transaction commits.
+    """Open a secret for a verb, or refuse it; both are logged when the transaction commits.
 
-    The session is the platform's.
+    Needs the platform's session.
 
     Raises:
-        NotFound: the path is longer than any. It has no entry, which would keep a text of any length.
+        NotFound: the path exceeds the maximum length; this is not logged, to limit the log's size.
     """
     if len(asked.path) > MAX_PATH:
         raise refusal(AccessOutcome.NOT_FOUND)

@@ -1,9 +1,9 @@
-"""The use of a secret: opened and paid for before its request is made, and settled by what came of it.
+"""Use of a secret: opened and paid with a hold before its request, and settled by the outcome.
 
     begin → (the price is held) → the request is made, outside of any transaction → end
 
-If a process dies in between, or cannot write the end, `end_unfinished` charges the use in full later: nobody knows
-whether the request took effect, and a way not to pay for one that did would be found.
+If a process dies in between, or cannot write the end, `end_unfinished` charges the use in full later: the request may
+have taken effect, and an unpaid use could be provoked.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,22 +36,22 @@ from services.secrets.secret import OpenRequest, OpenResult
 from services.usage.rating import Rates, UseToRate, rate_uses
 from services.usage.usage_charge import cost_in_money
 
-#: The action of the spends that pay for uses.
+#: Action of spends that pay for uses.
 ACTION = "secret.use"
-#: How long a request that is under way is waited for. It takes a minute at most.
+#: Age after which a use counts as unfinished. A request takes a minute at most.
 UNFINISHED_AFTER = timedelta(minutes=5)
-#: How long its price stays held, for `end_unfinished` to find it, however long no worker runs.
+#: Lifetime of the hold, long enough for `end_unfinished` after an outage of the workers.
 HELD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseOutcome:
-    """What came of a request.
+    """Outcome of a request.
 
     Attributes:
         status: `answered`, `failed` or `unknown`; see `SecretUse`.
-        cost_minor: what it costs, in minor units of credits; ignored if it has no price.
-        cost: what it costs in money instead.
+        cost_minor: the cost in minor units of credits; ignored without a price.
+        cost: the cost in money instead.
     """
 
     status: str
@@ -62,9 +62,9 @@ class UseOutcome:
 
 
 async def begin(session: AsyncSession, asked: OpenRequest, *, command_id: str, now: datetime) -> OpenResult:
-    """Open a secret for a use, whose id is `asked.reference`, and write the use.
+    """Open a secret for the use with the id `asked.reference`, and write the use.
 
-    A refusal is a result, which has its entry once the transaction commits. The session is the platform's.
+    A refusal is a result, and logged when the transaction commits. Needs the platform's session.
     """
     await organization.refuse_stopped(session, asked.org_id)
     opened = await secret.open(session, asked, now=now)
@@ -108,11 +108,10 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
 
 
 async def end(session: AsyncSession, use_id: str, ended: UseOutcome, *, now: datetime) -> int | None:
-    """Write what came of a use, and settle its price; returns its cost, None if it is free or has ended before.
+    """Write the outcome of a use, settle its price, and return its cost; None if it is free or has ended before.
 
-    What it costs beyond its price is charged all the same, as it has happened, also where its hold has ended. A use
-    that `end_unfinished` took for one that was never paid for, because its process stood still, is settled too. The
-    session is the platform's.
+    A cost above the price, or after the end of the hold, is charged as well. A use that `end_unfinished` has failed
+    because its process was paused is settled, too. Needs the platform's session.
     """
     row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
@@ -129,7 +128,7 @@ async def end(session: AsyncSession, use_id: str, ended: UseOutcome, *, now: dat
 
 
 async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: UseOutcome, now: datetime) -> int:
-    """Capture what a use costs, charge what its hold does not pay, and return the credits of both."""
+    """Capture the cost of a use, force a charge beyond the hold, and return the credits of both."""
     key = secret_use_key(row.id)
     rest = None if ended.cost is None else cost_in_money(ended.cost)
     held = min(ended.cost_minor, spend.amount) if rest is None else None
@@ -167,22 +166,22 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: Us
 async def _unless_ended(
     session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[ChangeResult]]
 ) -> ChangeResult | None:
-    """Change a hold, or return None if it has ended; the transaction goes on either way."""
+    """Change a hold, or return None if it has ended, without failing the transaction."""
     try:
         async with session.begin_nested():
-            # Only a connection that is asked for in here has the savepoint.
+            # A connection requested inside of the block belongs to the savepoint.
             return await change(Spending(await driver_connection(session), org_id))
     except (LedgerHoldEnded, LedgerHoldExpired):
         return None
 
 
 async def unfinished_uses(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
-    """Return the ids of uses whose process did not write what came of them, at most so many."""
+    """Return up to `limit` ids of uses without a recorded outcome."""
     return list(await uses.unfinished_uses(session, now - UNFINISHED_AFTER, limit))
 
 
 async def end_unfinished(session: AsyncSession, use_id: str, *, now: datetime) -> None:
-    """End a lost use: charged in full, or as failed if its price was never held, because then nothing was sent."""
+    """End an unfinished use: charge it in full, or mark it as failed if it was never held, so nothing was sent."""
     row = await uses.under_way(session, use_id)
     if row is None:
         return
@@ -201,10 +200,10 @@ async def cost_of(
     at: datetime,
     otherwise: int,
 ) -> EventCharge | int:
-    """Return what a call costs at its provider's prices.
+    """Return the cost of a call by its provider's prices.
 
-    It is `otherwise`, in minor units of credits, if they do not say; and at least what the call costs without its
-    tools, if they do not say that of a tool: else a large call would be cheap for a picture in it.
+    Without prices it is `otherwise`, in minor units of credits. Without the price of a tool it is at least the cost
+    without tools: otherwise a picture would make a large call cheap.
     """
     alone = [UseToRate(call._replace(tools=()), at)] if call.tools else []
     found = await rate_uses(session, Rates(prices=prices), [UseToRate(call, at), *alone])

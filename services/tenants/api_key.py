@@ -1,4 +1,4 @@
-"""API keys: issued within one's own reach, with alerts on those that somebody else could misuse, and revoked."""
+"""Issuing and revoking of API keys, with alerts on keys that another person could misuse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from services.billing import entitlement as entitlements
 
 
 async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRules, *, own: bool) -> ApiKey:
-    """Insert a key, or return the one that this command made, and end the sessions that it replaces.
+    """Insert a key, or return the one of this command, and end the sessions that it replaces.
 
     Args:
-        session: of the platform: a tenant raises no alerts.
-        actor: who issues it, and may issue its role.
+        session: of the platform, because tenants cannot write alerts.
+        actor: the issuer, who may issue its role.
         key: the new row.
-        rules: what the platform sets.
+        rules: platform settings.
         own: whether it is a second key of the actor.
 
     Raises:
-        NotFound: there is no such organization, or no such agent of it.
+        NotFound: the organization or the agent does not exist.
         Unauthenticated, SessionEnded: the actor's own key or session has ended.
         Forbidden: the key would outlive the actor's own, or avoid its spend control.
     """
@@ -68,17 +68,17 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
 
 @dataclass(frozen=True, slots=True)
 class RevocationResult:
-    """The keys that a call has ended, and the active ones that a key issued and the caller may end."""
+    """Revoked keys, and active keys that the key issued and the caller may revoke."""
 
     keys: Sequence[ApiKey]
     issued: Sequence[ApiKey]
 
 
 async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issued: bool) -> RevocationResult:
-    """Revoke a key for good, and with `with_issued` those that it issued, directly or through others. Idempotent.
+    """Revoke a key permanently; with `with_issued` also keys that it issued, directly or indirectly. Idempotent.
 
-    The caller's own key and those that it issued stay, and so do keys of roles that the caller may not revoke. Needs
-    the platform's session: a tenant's writes no keys.
+    The caller's own key and the keys that it issued stay, and so do keys of roles that the caller may not revoke. Needs
+    the platform's session, because tenants cannot write keys.
     """
     # What it issues at this moment is then there, or refused.
     await keys.lock(session, row.org_id)
@@ -101,9 +101,9 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
 
 
 async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None) -> None:
-    """Keep the caller's key and session from being ended meanwhile.
+    """Lock the caller's key and session against being ended.
 
-    A list of keys after the revocation includes every key that it has issued.
+    So a list of keys after the revocation includes every key that it has issued.
     """
     # First, as everybody else who changes keys.
     await keys.lock(session, org_id)
@@ -125,7 +125,7 @@ async def _refuse_to_outlive(session: AsyncSession, actor: Actor, key: ApiKey) -
 
 
 async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
-    """Refuse a second key beside one that has a spend control, because the control would not hold for it."""
+    """Refuse a second key for a principal whose key has a spend control, which would not apply to it."""
     if actor.org_id is None or actor.key_id is None:
         return
     if await controls.has_open(session, actor.org_id, SubjectKind.KEY, actor.key_id):
@@ -150,7 +150,7 @@ async def _alert_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) 
 
 
 async def _alert_of_operator(session: AsyncSession, actor: Actor, key: ApiKey) -> None:
-    """Alert where an operator made a key, except the organization's first one, before anything can have been paid."""
+    """Raise an alert if an operator issued a key, except for the organization's first one."""
     if not actor.is_platform or key.org_id is None or not await keys.has_had_any(session, key.org_id, besides=key.id):
         return
     await alert.raise_alert(

@@ -1,4 +1,4 @@
-"""Changes objects: their own columns, and the `external_id` and metadata that an organization wrote on them."""
+"""Changes of objects: their columns, and the `external_id` and metadata of an organization."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,21 +16,21 @@ from repositories.tenants import audit, metadata as written
 
 
 class Versioned(Protocol):
-    """A row that counts its changes."""
+    """Row with a version column."""
 
     version: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectChange:
-    """What a request changes.
+    """Requested change of an object.
 
     Attributes:
-        noun: of the object, as its events and its entries in the audit trail are called.
-        org_id: whose external_id and metadata are changed.
-        expected: for which versions the change was made.
-        written: `external_id` and `metadata`, those that are named.
-        columns: what is named of the row's own, by its name in the API: the columns and their values.
+        noun: the prefix of its events and audit entries.
+        org_id: the owner of external_id and metadata.
+        expected: the expected versions.
+        written: `external_id` and `metadata`, if changed.
+        columns: changed fields of the row by API name, each with its columns and values.
         command_id: makes the change idempotent.
     """
 
@@ -45,7 +45,7 @@ class ObjectChange:
 
 @dataclass(frozen=True, slots=True)
 class ObjectChangeResult:
-    """What is written on an object after a change, its version, and the names of the changed fields."""
+    """Result of a change: external id and metadata, version, and names of the changed fields."""
 
     own: ObjectMetadata | None
     version: int
@@ -53,7 +53,7 @@ class ObjectChangeResult:
 
 
 def version_of(own: ObjectMetadata | None, row: Versioned | None = None) -> int:
-    """Return the version of an object: its row's where it counts, or that of what an organization has written on it."""
+    """Return the version of an object: of its row if it has one, else of its external id and metadata."""
     if row is not None:
         return int(row.version)
     return 1 if own is None else own.version
@@ -62,15 +62,15 @@ def version_of(own: ObjectMetadata | None, row: Versioned | None = None) -> int:
 async def change(
     session: AsyncSession, actor: Actor, wanted: ObjectChange, row: Versioned | None = None
 ) -> ObjectChangeResult:
-    """Make a change, with its audit entry and its event; a change without effect has neither.
+    """Apply a change, with its audit entry and event; a change without effect has neither.
 
-    A change that its command has made before is not made again, whatever version it was made for.
+    Idempotent by the command, whatever the expected version.
 
     Args:
-        session: of the platform. It holds the lock of the object.
-        actor: who changes it, and may.
+        session: of the platform, which holds the lock of the object.
+        actor: the actor, already authorized.
         wanted: the change.
-        row: the object where it counts its changes itself.
+        row: the object, if it has a version column.
     """
     own = await written.get(session, wanted.object_id, wanted.org_id)
     if own is not None and own.command_id == wanted.command_id:

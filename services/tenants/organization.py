@@ -1,4 +1,4 @@
-"""Creating, suspending, resuming and closing organizations, by operators."""
+"""Creation, suspension, resumption and closing of organizations by operators."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -42,7 +42,7 @@ async def create(
     referred_by: str | None,
     now: datetime,
 ) -> tuple[Organization, bool]:
-    """Insert an organization with its signup bonus, or return the one that this command made; and whether it is new."""
+    """Insert an organization with its signup bonus, or return the one of this command; and whether it is new."""
     row, is_new = await add(session, actor, wanted)
     if is_new:
         await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus_minor, now=now)
@@ -53,7 +53,7 @@ async def create(
 
 
 async def add(session: AsyncSession, actor: Actor, wanted: Organization) -> tuple[Organization, bool]:
-    """Insert an organization that has nothing yet, or return the one that this command made; and whether it is new."""
+    """Insert an organization without a bonus, or return the one of this command; and whether it is new."""
     row, is_new = await organizations.add(session, wanted)
     if is_new:
         await audit.record(session, actor, "organization.create", row.id, {"name": row.name, "tier": row.tier}, row.id)
@@ -69,15 +69,15 @@ async def suspend(
     timed_exits: TimedExits = TimedExits.CONTINUE,
     now: datetime,
 ) -> Organization:
-    """Suspend an organization: nothing new can be started with it until it is resumed. Idempotent.
+    """Suspend an organization: no new work until it is resumed. Idempotent.
 
-    `timed_exits` says whether releases by time to its agents wait meanwhile, see `domain.escrow.pause`.
+    `timed_exits` determines whether timed releases to its agents wait, see `domain.escrow.pause`.
 
-    What starts something new takes its lock too, so either comes before or after. Charges and reservations do not: call
-    `await_charges` after the commit. Needs a session of the platform that does nothing else.
+    New work takes its lock too, except for charges and reservations: call `await_charges` after the commit. Needs a
+    platform session with no other work in its transaction.
 
     Raises:
-        OrganizationClosed: it has been closed.
+        OrganizationClosed: it is closed.
     """
     row = await organizations.lock_whole(session, organization_id)
     _refuse_closed(row)
@@ -88,9 +88,9 @@ async def suspend(
 
 
 async def await_charges(database: Database, organization_id: str) -> None:
-    """Wait for charges and reservations that checked the organization's state before it was suspended.
+    """Wait for charges and reservations that checked the status before the suspension.
 
-    They lock its credits until they commit, and check after they have the lock, so the next one sees the present state.
+    They lock the credits until they commit, and check the status after taking the lock.
     """
     async with database.platform() as session:
         await _lock_credits(session, organization_id)
@@ -100,7 +100,7 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
     """Resume a suspended organization. Idempotent. Needs the platform's session.
 
     Raises:
-        OrganizationClosed: it has been closed.
+        OrganizationClosed: it is closed.
     """
     row = await organizations.lock_whole(session, organization_id)
     _refuse_closed(row)
@@ -113,15 +113,15 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
 async def close(
     session: AsyncSession, actor: Actor, organization_id: str, *, reason: str | None, now: datetime
 ) -> Organization:
-    """Close an organization that has nothing left, for good.
+    """Close an organization permanently, if it has no balances and open objects.
 
     Its keys, sessions and links are revoked, its offers retired, its webhook endpoints disabled and its secrets
-    destroyed; the caller signals the endpoints' workflows afterwards. Closing it again changes nothing. Its credits are
-    locked before the check, so a concurrent payment either keeps it open, or arrives later and raises an alert. Needs
-    the platform's session.
+    destroyed; the caller signals the endpoints' workflows afterwards. Idempotent. Its credits are locked before the
+    check, so a concurrent payment either keeps it open, or arrives later and raises an alert. Needs the platform's
+    session.
 
     Raises:
-        OrganizationNotEmpty: something is left.
+        OrganizationNotEmpty: names what is left.
     """
     # The first lock, as in every deployment or new endpoint; rows that refer to the organization can still be written.
     await organizations.lock(session, organization_id)
@@ -181,7 +181,7 @@ async def _lock_credits(session: AsyncSession, organization_id: str) -> None:
 
 
 async def _left(session: AsyncSession, organization_id: str, now: datetime) -> Sequence[dict[str, Any]]:
-    """Return what keeps the organization open: balances by kind and currency, and the ids of open objects."""
+    """Return the balances by kind and currency, and the ids of open objects, which prevent closing."""
     books = await summaries.read(await driver_connection(session), organization_id, now)
     money = [
         {"kind": left.kind, "currency": left.asset, "amount": format_amount(left.amount_minor, left.asset)}

@@ -1,7 +1,7 @@
-"""People: invited by mail, signed in by mailed links, listed with all other principals, and revoked.
+"""People: invitations by mail, sign-in by mailed links, and revocation.
 
-A person is a principal whose name is a mail address and whose key has no secret. So everything that holds for keys
-holds for people: roles, seats, spend controls, notifications, and who counts as whose other self.
+A person is a principal whose name is a mail address and whose key has no secret. So all rules for keys apply to people:
+roles, seats, spend controls, notifications, and chains of issuers.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ NO_PRINCIPAL = "There is no such principal, or its keys, sessions and links have
 
 @dataclass(frozen=True, slots=True)
 class MailedLink:
-    """The link of a mail: its row, its address, and what seals the address in the queue."""
+    """Link to be mailed: its row, its URL, and the sealer of the URL in the queue."""
 
     row: SessionLink
     url: str
@@ -38,14 +38,14 @@ class MailedLink:
 async def invite(
     session: AsyncSession, actor: Actor, key: ApiKey, link: MailedLink, rules: KeyRules, *, now: datetime
 ) -> ApiKey:
-    """Invite a person by mail, or mail another link to one who has not accepted; once for each command.
+    """Invite a person by mail, or mail another link before the acceptance; idempotent.
 
     Args:
         session: of the platform.
-        actor: who invites, and may issue keys of the role.
+        actor: the inviter, who may issue keys of the role.
         key: the new row, without a secret.
-        link: the new link; its row's key is set here.
-        rules: what the platform sets for keys.
+        link: the new link; the key of its row is set here.
+        rules: platform settings of keys.
         now: the time.
 
     Raises:
@@ -79,9 +79,9 @@ async def invite(
 
 
 async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKey], MailedLink], now: datetime) -> int:
-    """Mail a link to whoever signs in with an address, one for each organization, and return how many.
+    """Mail sign-in links to an address, one for each organization, and return their number.
 
-    More than `SIGN_INS` links within their time are not sent: those that were sent are still valid.
+    At most `SIGN_INS` links are sent within `SIGN_IN_PERIOD`: earlier ones are still valid.
     """
     number = 0
     for person in await keys.people_at(session, address):
@@ -116,10 +116,10 @@ async def _mail(
 
 
 async def revoke(session: AsyncSession, actor: Actor, org_id: str, principal: str) -> list[str]:
-    """End everything that a principal acts with, and return the ids of its keys and sessions.
+    """Revoke all keys, sessions and links of a principal, and return the ids of keys and sessions.
 
     Raises:
-        NotFound: there is nothing to end.
+        NotFound: there is nothing to revoke.
         Forbidden: it has a key, session or link of a role that the actor may not revoke.
     """
     await keys.lock(session, org_id)

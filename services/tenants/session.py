@@ -1,4 +1,4 @@
-"""Sessions and the links that open them: made within one's own permissions, shown, used once and ended."""
+"""Sessions and the links that open them: creation, redemption and end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from services.billing.entitlement import seat_limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedeemingBrowser:
-    """A browser that redeems a link."""
+    """Browser that redeems a link."""
 
     secret_hash: bytes
     browser: str
@@ -31,7 +31,7 @@ class RedeemingBrowser:
 
 
 async def open_session(session: AsyncSession, actor: Actor, row: Session) -> None:
-    """Insert the session that a key opens, and end those of the key beyond the most that it may have."""
+    """Insert a session of a key, and end sessions of the key beyond the maximum."""
     await sessions.add(session, row, most=MAX_SESSIONS)
     await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
 
@@ -54,8 +54,8 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     If the principal has a key, the actor must be allowed to issue it a second one. A principal has one role.
 
     Args:
-        session: of the platform: a tenant's writes no link.
-        actor: who makes it, and may issue keys of its role.
+        session: of the platform, because tenants cannot write links.
+        actor: the creator, who may issue keys of its role.
         link: the new row.
         plans: for the limit of seats; None if seats are not limited.
 
@@ -88,7 +88,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
 
 
 async def _held(session: AsyncSession, link: SessionLink) -> Sequence[ApiKey]:
-    """Return the active keys of a link's principal; refuse the link where they are of another role or agent."""
+    """Return the active keys of a link's principal; refuse another role or agent than theirs."""
     held = await keys.active_of(session, link.org_id, link.principal)
     if any((key.role, key.agent_id) != (link.role, link.agent_id) for key in held):
         raise PrincipalExists(
@@ -99,7 +99,7 @@ async def _held(session: AsyncSession, link: SessionLink) -> Sequence[ApiKey]:
 
 
 async def _check_seat(session: AsyncSession, organization: Organization, plans: Plans, principal: str) -> None:
-    """Check that there is a seat for a principal without a key; otherwise links would be seats that nobody pays for."""
+    """Check that a seat is free for a principal without a key; otherwise links would be unpaid seats."""
     plan = plans.of(organization.tier)
     used = await keys.seats(session, organization.id) + await sessions.guests(
         session, organization.id, besides=principal
@@ -109,10 +109,10 @@ async def _check_seat(session: AsyncSession, organization: Organization, plans: 
 
 
 async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple[SessionLink, str]:
-    """Return a link that can still be used, and the name of its organization; changes nothing.
+    """Return a usable link, and the name of its organization, without using it.
 
     Raises:
-        Unauthenticated: there is no such link.
+        Unauthenticated: the link is unknown.
         LinkGone: it was used, has expired or was ended.
     """
     link = await sessions.link(session, link_id)
@@ -131,10 +131,10 @@ async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple
 async def redeem(
     session: AsyncSession, link_id: str, visit: RedeemingBrowser, now: datetime
 ) -> tuple[SessionLink, Session]:
-    """Use up a link and open its session; of two calls at once, one succeeds.
+    """Redeem a link and open its session; of concurrent calls one succeeds.
 
     Raises:
-        Unauthenticated: there is no such link.
+        Unauthenticated: the link is unknown.
         LinkGone: it was used, has expired or was ended.
     """
     link, _ = await open_link(session, link_id, now)

@@ -1,4 +1,4 @@
-"""What the issuer of cards asks and reports, in the books: holds, captures, refunds and disputes."""
+"""The issuer's requests and reports in the books: holds, captures, refunds and disputes."""
 
 import asyncio
 from dataclasses import replace
@@ -84,7 +84,7 @@ async def told(world: World, snapshot, now: datetime = NOW) -> bool:
 
 
 async def exact(world: World) -> tuple[int, int]:
-    """Return the credits that are there and held, in minor units."""
+    """Return the available and the held credits, in minor units."""
     async with world.database.platform() as session:
         found = await Ledger(await driver_connection(session)).balance(org_credits(world.org))
     return found.posted_minor, found.pending_minor
@@ -264,7 +264,7 @@ async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
     found = (*found, transaction(world, 500, asked.authorization_ref))
     snapshot = authorization(world, asked.authorization_ref, (2_000, True), status=CLOSED, transactions=found)
     await told(world, snapshot)
-    # What is captured last comes back first: 5.00 USD of the cheap credits, and 2.00 of the others, rounded down.
+    # The last captured amount is refunded first: 5.00 USD of the cheap credits, and 2.00 of the others, rounded down.
     assert await exact(world) == (1_050_000_000 - 167_224_081, 0)
     found = (*found, transaction(world, 700, asked.authorization_ref, REFUND))
     await told(world, replace(snapshot, transactions=found))
@@ -426,7 +426,8 @@ async def test_all_holds_are_locked_before_a_balance(world: World) -> None:
         await Spending(driver, world.org).lock_reservation(uuid_of(held))
         booking = asyncio.create_task(told(world, snapshot))
         await somebody_waits(world.database)
-        # Who holds a hold waits for the balance next, so nobody who waits for a hold may have that.
+        # A transaction that locks a hold locks the balance next, so none that waits for a hold may have locked the
+        # balance.
         await Ledger(driver).lock_balances([org_credits(world.org)])
     assert await booking
     assert await world.balance() == (995, 10)
@@ -452,7 +453,7 @@ async def test_a_refund_gives_back_what_was_captured_and_no_more(world: World) -
     for _ in range(2):
         await told(world, snapshot)
     assert await world.balance() == (975, 0)
-    # One that fits no authorization goes to what the card has paid last; what is too much alerts operators.
+    # A refund that fits no authorization goes to the card's last payment; the excess alerts operators.
     alone = transaction(world, 300, None, REFUND)
     for _ in range(2):
         await told(world, alone)

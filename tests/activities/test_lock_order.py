@@ -56,7 +56,7 @@ async def test_pitfall_33_events_that_wait_for_a_debt_hold_no_account_stripe(
     await post(fresh_database, debt, ISSUANCE, 1)
     await post(fresh_database, ISSUANCE, debt, 1)
     made = await Written(fresh_database, org).begin()
-    # What came, what went back, and a chargeback beyond it that has to be owed: all in one look.
+    # The payment, its refund, and a chargeback beyond it that becomes a debt are all read at once.
     made.there.pay()
     made.there.refund(1000)
     made.there.dispute(400, beyond=True)
@@ -85,7 +85,7 @@ async def test_pitfall_33_lost_dispute_of_a_plan_holds_no_account_stripe_while_i
     ref = made.there.dispute()
     withdrawn = made.there.movements.pop()
     await made.look()
-    # The bank's withdrawal and the loss are seen in one look: the first posts, and the second takes the credits.
+    # The bank's withdrawal and the loss are read at once: the first is posted, and the second takes the credits.
     made.there.movements.append(withdrawn)
     made.there.close_dispute(ref, won=False)
     owner = await asyncpg.connect(fresh_database_urls.owner)
@@ -151,7 +151,7 @@ async def test_clawback_locks_balances_before_it_counts_them(
 async def test_refund_with_a_credit_note_locks_all_balances_first(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    """What finalises another invoice has the credits first, and then waits for what is receivable."""
+    """The finalization of another invoice locks the credits first, and then waits for the receivables."""
     org = await billing.organization(fresh_database)
     await billing.credit(fresh_database, org, 10 * billing.CREDIT)
     row = await billing.finalise(fresh_database, await billing.draft(fresh_database, org, applies_credits=True))

@@ -90,7 +90,7 @@ class Sold:
         return await self.written().begin()
 
     async def paid(self, tax: SaleTax | None = None, **more: Any) -> Written:
-        """Return a payment whose money is there and waits for the sale, begun before it had to wait for others."""
+        """Return a paid payment that waits for the sale, started before payments had to wait for others."""
         with patch.object(PurchaseBooks, "begin", WithoutSubject.begin):
             made = await self.written(tax, **more).begin()
         made.there.pay()
@@ -214,7 +214,7 @@ async def test_tax_of_a_sale_is_booked_and_refunded_with_it(sold: Sold, database
     assert (await sold.taxed() - before, await sold.earned(), await sold.cash()) == (190, 900, 0)
     await refunded(sold, made, 397)
     assert await sold.costs() == [(CostKind.PURCHASES, "USD", 793)]
-    # Of 7.93 that are left 1.26 are tax, rounded down.
+    # The rest of 7.93 contains 1.26 of tax, rounded down.
     assert (await sold.taxed() - before, await sold.stands(made)) == (126, ("active", 397))
     assert await sold.earned() == 600
     ref = made.there.dispute(793)
@@ -615,7 +615,7 @@ async def test_chargeback_of_an_earlier_month_ends_the_renewals_and_leaves_the_m
 
 
 async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_once_it_is_won(sold: Sold) -> None:
-    """Otherwise who cancels and waits for the end buys anew what others cannot."""
+    """Otherwise a buyer that cancels and waits for the end could buy again, while others cannot."""
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
     later = datetime(2026, 4, 2, tzinfo=UTC)

@@ -47,7 +47,7 @@ __all__ = ["sold"]
 def test_month_whose_next_one_was_bought_already_says_what_to_cancel(
     model: str, status: str, renewed: bool, is_told: bool
 ) -> None:
-    """It is bought a day before, and whoever cancels within that day has the old purchase at hand."""
+    """It is bought a day before, and a buyer that cancels within that day may name the old purchase."""
     row = MarketplacePurchase(model=model, status=status, renewed=renewed, renews_at=None)
     with pytest.raises(Conflict) as refusal:
         marketplace_renewal.status_when_cancelled(row)
@@ -55,7 +55,7 @@ def test_month_whose_next_one_was_bought_already_says_what_to_cancel(
 
 
 class Started:
-    """A client that notes which runs it is asked to start."""
+    """A client that records the workflows that it is asked to start."""
 
     def __init__(self) -> None:
         self.starts: list[PaymentInput] = []
@@ -180,7 +180,7 @@ async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: 
 async def test_month_of_which_too_much_is_over_before_anybody_was_asked_is_not_paid_afterwards(
     sold: Sold, database: Database, days: int
 ) -> None:
-    """The sweep was away, or met an error each hour, and nobody had access meanwhile."""
+    """The sweep did not run, or failed each hour, and nobody had access in the meantime."""
     _, first = await bought(sold)
     assert first.ends_at is not None
     renewing = Renewing(database)

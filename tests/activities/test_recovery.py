@@ -1,4 +1,4 @@
-"""What creators give back of payments that were taken back: in the books and at the provider, once and no more."""
+"""The amounts that creators return for lost payments: in the books and at the provider, only once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ HOLD_BACK = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
 ONE = 1_000_000
 #: Twice as many for the same money as usual.
 CHEAP = Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=200 * ONE)
-#: A day before the payer's bank takes the money back.
+#: A day before the chargeback.
 EARNED = NOW - timedelta(days=60)
 
 
@@ -121,7 +121,7 @@ class World:
         return other
 
     async def bought(self, **terms: Any) -> Written:
-        """Pay by card, for 100 credits unless told otherwise."""
+        """Pay by card, for 100 credits by default."""
         made = await Written(self.database, self.payer, **terms).begin()
         made.there.pay(fee=0)
         return await made.look()
@@ -142,7 +142,7 @@ class World:
         await self.move(*legs, at=at)
 
     async def gives_back(self, credits: int) -> None:
-        """Give the payer back what the agent has just earned, as when a sale is given back."""
+        """Refund to the payer the amount that the agent has just earned, like a refunded sale."""
         async with self.database.platform() as session:
             (lot,) = (
                 await session.scalars(
@@ -184,12 +184,12 @@ class World:
         return accounts.agent_earnings(self.agent, asset, self.org)
 
     async def pays(self, credits: int) -> None:
-        """Have the creator pay of what it owes."""
+        """Pay a part of the creator's debt."""
         owes = accounts.org_debt(self.org, CREDIT)
         await self.move(Posting(accounts.platform("credit_issuance", CREDIT), owes, credits * ONE))
 
     async def reversals(self) -> list[tuple[str, int]]:
-        """Return what became of each transfer that was to be taken back, and its amount."""
+        """Return the status and the amount of each transfer that was to be reversed."""
         query = "SELECT status, amount_minor FROM transfer_reversals WHERE org_id = :org ORDER BY status, id"
         async with self.database.platform() as session:
             return [(row.status, row.amount_minor) for row in await session.execute(text(query), {"org": self.org})]
@@ -206,9 +206,9 @@ class World:
         await paid.look()
 
     async def recover(self, *, pays: int = 0) -> tuple[int, int]:
-        """Run the batch, and return for how many uses something was given back and how many transfers came back.
+        """Run the batch, and return the number of uses that creators returned money for, and of reversed transfers.
 
-        The creator pays some of its debt before transfers are taken back.
+        The creator pays some of its debt before transfers are reversed.
         """
         page = DuePage(now=datetime.now(UTC), after="", limit=500)
         recovered = await ActivityEnvironment().run(self.acts.recover, page)
@@ -218,7 +218,7 @@ class World:
         return recovered.done, reversed_.done
 
     async def balances(self, asset: str = CREDIT) -> dict[str, int]:
-        """What the creator has, what it owes and what the payer owes."""
+        """Return the creator's balance, its debt and the payer's debt."""
         owes = {"owes": accounts.org_debt(self.org, asset), "payer": accounts.org_debt(self.payer, asset)}
         async with self.database.platform() as session:
             ledger = Ledger(await driver_connection(session))
@@ -235,7 +235,7 @@ class World:
         return {share.state: share.worth_minor for share in shares}
 
     async def asked_for(self, cents: int | None = None, *, at: datetime, currency: str | None = None) -> Payout:
-        """Ask for so much, or for everything that is old enough to be paid out."""
+        """Request a payout of an amount, or of everything that is old enough to be paid out."""
         async with self.database.platform() as session:
             return await service.request(
                 session,
@@ -273,7 +273,7 @@ class World:
         assert (await environment.run(acts.record, message)).applied
 
     async def paid_out(self, *, at: datetime) -> Payout:
-        """Have everything that is old enough paid out."""
+        """Pay out everything that is old enough."""
         payout = await self.asked_for(at=at)
         await self.sends(payout, at=at)
         return payout
@@ -547,7 +547,7 @@ async def test_reversal_at_the_provider_alerts_operators_by_its_event(world: Wor
     payout = await world.paid_out(at=NOW + timedelta(seconds=1))
     await world.lost(paid)
     assert await world.recover() == (1, 1)
-    # What Bursar reversed itself is no news.
+    # A reversal by Bursar itself changes nothing.
     ref = f"tr_{payout.payout_id}"
     assert await told_of_reversal(world, payout, ref) == []
     own = world.fake.back[next(iter(world.fake.back))]
@@ -1030,7 +1030,7 @@ async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_pr
 async def test_granted_credits_cover_no_loss(
     world: World, database_urls: DatabaseUrls, granted: int, left: int
 ) -> None:
-    """What the payer owes is paid first; the rest of what the creator gives back ceases to be."""
+    """The payer's debt is paid first; the rest of the returned credits is destroyed."""
     paid = await world.bought()
     await world.works(100)
     wallet, promotions = accounts.org_credits(world.payer), accounts.platform("promotions", CREDIT)
@@ -1132,7 +1132,7 @@ async def test_creators_are_liable_once_for_all_losses_of_a_bill(world: World) -
     assert await world.balances() == {"earned": 300 - 20, "owes": 0, "payer": 0}
     await world.lost(made)
     await world.recover()
-    # Of one use creators answer once for each loss.
+    # Creators return the amount of one use once for each loss.
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
@@ -1205,7 +1205,7 @@ async def test_bill_paid_again_before_a_recovery_ends_it(world: World) -> None:
 async def test_won_dispute_returns_the_repayment_of_the_debt_at_its_own_price(
     world: World, database_urls: DatabaseUrls, *, was_lost: bool
 ) -> None:
-    """What was owed was used by the creator, who keeps it: nobody can have its price a second time."""
+    """The creator has used the credits of the debt and keeps them, so their price is not returned a second time."""
     paid = await world.bought()
     await world.works(80)
     ref = paid.there.dispute(fee=0)
@@ -1439,7 +1439,7 @@ async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pyt
 
 
 class Sale:
-    """An agent that is sold for 100 credits or more, of which its creator has 90 %, and can be given back."""
+    """An agent that is sold for 100 credits or more, with a share of 90 % for its creator, and can be refunded."""
 
     def __init__(self, world: World, credits: int = 100) -> None:
         self.world, self.credits = world, credits
@@ -1493,7 +1493,7 @@ async def test_sale_is_recovered_from_its_creator_once(
         assert refused.value.error_code == "marketplace.suspended"
         assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
     else:
-        # What comes back pays the debt itself, and there is nothing left to recover.
+        # The reversed amount pays the debt itself, and there is nothing left to recover.
         await sale.refund()
         assert (await world.recover())[0] == 0
         assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}

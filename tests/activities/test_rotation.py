@@ -89,7 +89,7 @@ async def test_a_worker_killed_at_any_place_leaves_a_usable_version_and_the_next
         assert target.keys == {values["current"]}
         assert values["current"] != FIRST.decode()
         assert await one.alerts() == {}
-        # One value was made, or one more where it was lost before it was kept.
+        # One value was made, or two if the first was lost before it was stored.
         assert one.dying.places.count("after apply") == 1 + (place == "after apply")
         assert sorted((await one.versions()).values()) == ["current", "destroyed"]
 
@@ -143,7 +143,7 @@ async def test_a_target_with_one_value_and_no_way_back_keeps_the_only_value_that
         assert (await one.until_waiting(DUE)).status == "failed"
         values = await one.values(DUE)
         assert target.keys == {values["pending"]}
-        # Its owner looks it up where the target is, and stores it.
+        # Its owner reads the value at the target, and stores it.
         await one.vaulted.put(one.secret.path, values["pending"].encode())
         target.check = None
         again = (await one.held()).next_at

@@ -1,4 +1,4 @@
-"""A sale that goes back after its share was paid out, with a payout that no provider has sent: in own databases."""
+"""Refunds and chargebacks of a sale after its share was paid out, with a payout that no provider has sent."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ async def sold(fresh_database: Database) -> Sold:
 
 
 async def paid_out(sold: Sold) -> str:
-    """Have the share of the sale paid out."""
+    """Pay out the share of the sale."""
     await sold.spend_earnings()
     payout = new_id("po")
     line = {"asset": "USD", "goods_minor": 900, "money_minor": 900}
@@ -82,7 +82,7 @@ async def test_lost_chargeback_of_a_sale_reverses_the_transfer(
     await made.look()
     made.there.close_dispute(ref, won=False)
     await made.look()
-    # Of the debt of the first time nothing is left: what came back has paid it.
+    # Nothing is left of the first debt: the reversed amount has paid it.
     assert (await sold.owed(sold.studio), await asked(sold, payout)) == (900, [(900, 900, "requested")])
 
 

@@ -239,7 +239,7 @@ async def test_an_index_deleted_by_hand_is_made_with_its_mapping_and_filled_agai
 
 
 async def test_no_index_is_made_without_its_mapping(fresh_database: Database, index: SearchIndex, url: str) -> None:
-    """The template goes while the reader runs, which looks for it only when it begins."""
+    """The template is deleted while the reader runs, which checks for it only at its start."""
     await happened(fresh_database, 1)
     await past_others(fresh_database)
 

@@ -1,4 +1,4 @@
-"""What an organization does with projects over HTTP, and how the slots for them are paid."""
+"""Requests of an organization for projects, and the payment of their slots."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -62,7 +62,7 @@ async def events(database: Database, owner: Caller) -> list[tuple[str, int]]:
 
 
 async def prove(urls: DatabaseUrls) -> None:
-    """Check that the books and the projects of this database tell the same."""
+    """Check that the books and the projects of this database agree."""
     async with connected(urls.platform) as connection:
         report = await verify(connection)
     [check] = [check for check in report.checks if check.name.startswith("slots in use")]

@@ -45,7 +45,7 @@ def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
 
 @dataclass
 class Caller:
-    """One key, and what it asks for."""
+    """One API key, and its requests."""
 
     http: httpx2.AsyncClient
     token: str | None
@@ -201,7 +201,7 @@ async def make_tenant(operator: Caller, database: Database, *roles: str) -> Tena
         }
         for role, key_id, secret in issued
     ]
-    # One statement: a request for each key is most of what many tests would take.
+    # One statement, because a request for each key would take most of the time of many tests.
     async with database.platform() as session:
         await session.execute(insert(ApiKey), rows)
     tenant.callers = {role: Caller(operator.http, token_of(key_id, secret), org_id) for role, key_id, secret in issued}

@@ -1,11 +1,11 @@
-"""What organizations share, written as it stands in their rows."""
+"""Traits that organizations share, written directly to their rows."""
 
 from tests.conftest import DatabaseUrls
 from tests.support.connections import as_owner
 
 
 async def share(urls: DatabaseUrls, what: str, *org_ids: str | None) -> None:
-    """Have organizations share a card, a tax id or where they are paid out."""
+    """Write a shared card, tax id or payout account of organizations."""
     statement = {
         "card": "INSERT INTO organization_traits (org_id, kind, digest) VALUES ($1, 'card', $2)",
         "tax id": "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')",

@@ -1,4 +1,4 @@
-"""Who may do what: every endpoint with every role, every id of somebody else, and every key of another request."""
+"""Permissions: every endpoint with every role, every id of another organization, and every key of another request."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ NOBODY = "0" * 26
 _BUDGET: dict[str, Any] = {"limits": [{"window": "week", "amount": "1"}]}
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
-#: A rule of prices that is for nobody, so that it is never made.
+#: A pricing rule for an unknown organization, so that it is never created.
 RULE = {
     "name": "a",
     "priority": 1,
@@ -288,7 +288,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},
     ),
 }
-#: What stands for an object in a path above.
+#: The placeholders of objects in the paths above.
 STAND_INS = {
     f"alr_{NOBODY}": "{alert_id}",
     f"hold_{NOBODY}": "{reservation_id}",
@@ -354,7 +354,7 @@ def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
 
 
 def endpoints() -> set[tuple[str, str]]:
-    """Every operation of this part; the escrow's have a table of their own."""
+    """Return the operations of this table; those of escrows have a separate table."""
     return {(method, route.path) for route in ROUTES if "escrow" not in route.path for method in route.methods or ()}
 
 
@@ -526,12 +526,12 @@ OWN_DATA = {
         *("/billing/payouts", "/billing/payouts/preview", "/billing/payouts/schedule"),
     )
 }
-#: What every key may ask; `tests/api/test_sessions.py` says what it gets.
+#: Operations for every key; `tests/api/test_sessions.py` checks their answers.
 EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
     ("POST", "/sessions"),
 }
-#: What takes a grant, whatever the role: `tests/api/test_secrets.py` says what they answer.
+#: Operations that need a grant, for every role; `tests/api/test_secrets.py` checks their answers.
 GRANTED = {("POST", f"/secrets/{{path:path}}/{verb}") for verb in ("open", "use")}
 #: Signed by their senders.
 WEBHOOKS = {
@@ -591,7 +591,7 @@ async def test_operator_key_cannot_be_had_by_a_tenant_of_the_same_principal(tena
 
 @pytest.fixture(scope="module")
 async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dict[str, str]:
-    """One id of each kind that belongs to the stranger alone."""
+    """Return one id of each kind that belongs only to the stranger."""
     pricing = {"model": "one_time", "amount": "1"}
     listing = {"name": "hidden", "visibility": "private", "pricing": pricing}
     agent = good(await stranger.owner.post("/agents", listing), 201)
@@ -832,7 +832,7 @@ async def test_key_of_another_request_is_refused_by_every_operation(
     assert not wrong, "\n".join(f"{each}: {codes}" for each, codes in sorted(wrong.items()))
 
 
-#: What every role with READ reads, wherever it may see the organization or the agent.
+#: Operations that every role with READ may call, for each organization or agent that it may see.
 READ_BY_ID = (
     "/organizations/{organization_id}",
     "/agents/{agent_id}",
@@ -843,7 +843,7 @@ READ_BY_ID = (
 )
 
 
-#: What reads the organization's money, which an agent's key reads with `read_billing` only.
+#: Operations that read the organization's money, for an agent's key only with `read_billing`.
 BILLING = (
     "/billing/activity",
     "/billing/transactions",
@@ -908,7 +908,7 @@ async def test_agent_is_refused_what_only_read_billing_reads(
     assert (await stranger.member.get(there)).status_code not in {401, 403}
 
 
-#: What an agent's key reads: what is of its agent, and what is no money of the organization.
+#: Operations that an agent's key may read: its agent's data, and data other than the organization's money.
 READ_BY_AGENTS = {
     *("/agents", "/agents/{agent_id}", "/organizations", "/organizations/{organization_id}", "/me", "/sessions"),
     *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits", "/series"),
@@ -1122,7 +1122,7 @@ def test_platform_roles_are_no_tenant_roles() -> None:
     assert {role.value for role in Role} == set(TENANT_ROLES) | {role.value for role in PLATFORM_ROLES}
 
 
-#: What anybody may see of another organization, so that its id or its agent's may be in the answer.
+#: Operations that show public data of other organizations, so that ids of them may be in the answer.
 PUBLIC = re.compile(r"/(agents|marketplace|reputation|payments/pricing|pricing|creators)\b")
 #: Of each table with rows of organizations, a hash of one's rows. When a key was used is noted a while later.
 ROWS = """

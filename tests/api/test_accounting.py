@@ -118,7 +118,7 @@ async def test_cost_of_model_calls_is_shown_next_to_the_result_in_the_api_and_on
         done = await asyncio.to_thread(main, ["books", report, *given, "--database-url", database_urls.platform])
         assert done == 0
         lines = capsys.readouterr().out.splitlines()
-        return [line.split()[-1] for line in lines if line.startswith("provider cost, in no sum ")]
+        return [line.split()[-1] for line in lines if line.startswith("provider cost (not included) ")]
 
     before = Decimal((await printed() or ["0"])[0])
     data = {"model": "costly-model", "provider": "openai", "usage": {"input_tokens": 1_234}}

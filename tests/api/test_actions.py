@@ -1,4 +1,4 @@
-"""What a caller may do with an escrow or a payment, and what each command would move."""
+"""The commands of an escrow or a payment that a caller may give, and the amounts that each would move."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

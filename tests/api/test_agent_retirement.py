@@ -39,7 +39,7 @@ async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
 
     refusal = refused(await customer.owner.post("/contracts", contract(agent)), 409, "agent.retired")
     assert refusal["retired_at"] == first["retired_at"]
-    # The contract that was made before is what its key stands for, whatever became of the agent.
+    # The idempotency key still returns the contract that was created before, although the agent is retired.
     assert good(await customer.owner.post("/contracts", contract(agent), key=key), 201) == hired
     refused(await seller.owner.ask("PUT", f"/marketplace/agents/{agent}", json=offer), 409, "agent.retired")
     assert good(await seller.owner.get(f"/marketplace/agents/{agent}"))["status"] == "retired"

@@ -42,7 +42,7 @@ async def agree(caller: Caller, tenant: Tenant, currency: str = "EUR") -> Any:
 
 
 async def put_credits(database: Database, tenant: Tenant, credits: int) -> None:
-    """Bring credits that nobody granted by hand, and that cost 0.10 each."""
+    """Add credits that were not granted by hand, and that cost 0.10 each."""
     async with database.platform() as session:
         exchange, deferred = (accounts.platform(name, "USD") for name in ("exchange", "deferred_revenue"))
         terms = LotTerms(source=LotSource.PURCHASE, paid_minor=10 * credits, paid_asset="USD")
@@ -177,7 +177,7 @@ async def test_a_key_of_an_approved_act_takes_no_other_content_along(
 async def test_a_key_of_an_approved_act_takes_it_no_further_than_the_approval_lasts(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
-    """What was refused after its approval would otherwise be allowed to one operator for ever."""
+    """Otherwise an action that was refused after its approval would stay allowed to one operator."""
     asking, other = two
     tenant = await new_tenant("owner")
     key, status = new_key(), f"/organizations/{tenant.org_id}/tier"
@@ -264,7 +264,7 @@ async def test_credits_that_come_back_of_many_invoices_count_together_with_grant
     assert (approved["action"], approved["content"]) == ("invoice.void", {"amount": "61.00", "currency": "USD"})
     good(await asking.post(f"{PATH}/{third['id']}/void", key=new_key()))
     refused(await asking.post(f"{PATH}/{small['id']}/void", key=new_key()), 403, "approval.required")
-    # What has been voided is so, whatever came back since; and an invoice that no credits have paid gives none back.
+    # A void stays valid, also after later refunds; and an invoice that was not paid with credits returns none.
     await forget(database, key)
     assert good(await asking.post(f"{PATH}/{voided['id']}/void", key=key)) == first
     plain = await issue(asking, tenant, lines=[{"description": "Support", "unit_amount": "60.00"}])
@@ -330,7 +330,7 @@ async def test_grant_is_approved_with_its_expiry_and_its_priority(
 async def test_refunds_of_spends_and_grants_count_together_and_take_two(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
-    """Whoever used credits has nothing left to give back for them: 100 dollars are 1,000 credits."""
+    """An organization that used credits has nothing left to return for them: 100 dollars are 1,000 credits."""
     asking, other = two
     tenant, elsewhere = await new_tenant("owner"), await new_tenant("owner")
     await put_credits(database, tenant, 3_000)
@@ -362,7 +362,7 @@ async def test_refunds_of_spends_and_grants_count_together_and_take_two(
     assert good(await refund(asking, last, key=key), 201) == made
     refused(await refund(asking, last), 409, "spend.refunded")
     refused(await refund(asking, large, "0.01"), 403, "approval.required")
-    # Each organization has a day of its own.
+    # Each organization has a separate daily total.
     good(await refund(asking, away), 201)
 
 
@@ -381,7 +381,7 @@ async def test_refund_that_takes_two_is_asked_for_with_a_key_and_not_in_an_opera
         path, body = f"/payments/{paid.terms.payment_id}/refunds", {"amount": "150"}
         answer = await by_link.post(path, body, key=new_key())
         if takes_two:
-            # Whose it would be is not said by a session: a link of a name that one has made would pass for another.
+            # A session does not prove the operator: a link with a chosen name would pass for another operator.
             refused(answer, 403, "session.by_link")
             listed = good(await by_link.get(f"/payments/{paid.terms.payment_id}/actions?amount=150"))["actions"]
             (refund,) = [each for each in listed if each["action"] == "refund"]
@@ -434,7 +434,7 @@ async def test_operator_with_an_owners_key_refunds_as_an_operator_and_closes_no_
         assert refund["reason"]["code"] == "approval.required"
         needed = refused(await insider.post(path, body, key=new_key()), 403, "approval.required")
         refused(await asking.post(f"/approvals/{needed['approval_id']}/approve"), 409, "approval.same_operator")
-    # The organization's first key is its own, whoever issued it. The run that would refund is not there.
+    # The organization's first key counts as its own, although an operator issued it. No workflow runs for the refund.
     refused(await owner.post(path, body, key=new_key()), 503, "service.unavailable")
 
     (alert,) = good(await owner.get("/alerts?kind=api_key.made_by_operator"))["data"]
@@ -443,7 +443,7 @@ async def test_operator_with_an_owners_key_refunds_as_an_operator_and_closes_no_
         for act in ("acknowledge", "resolve"):
             refused(await insider.post(f"/alerts/{alert['id']}/{act}"), 403, "auth.forbidden")
         refused(await insider.post(f"/alerts/{alert['id']}/snooze", later), 403, "auth.forbidden")
-    # A signal that is not sealed says whose it is, and does not prove it.
+    # An unsealed signal names its sender without proof.
     kim = Actor(principal="temporal-ui:kim", role=Role.OPERATOR, claimed=True)
     by_signal = EscalationActivities(database, notification.notify_roles).acknowledge(
         AcknowledgeAlert(alert_id=alert["id"], actor=kim)
@@ -528,7 +528,7 @@ async def issued(by: Caller, principal: str = "") -> Caller:
 async def test_keys_that_lead_back_to_one_operator_are_one_approver(
     shape: str, two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
-    """Whoever issues operators' keys to names of their own would ask as one of them and approve as another."""
+    """Otherwise an operator that issues keys to invented names could request as one of them and approve as another."""
     insider, other = two
     tenant = await new_tenant("owner")
     if shape == "siblings":
@@ -550,7 +550,7 @@ async def test_keys_that_lead_back_to_one_operator_are_one_approver(
 async def test_operator_is_one_however_the_name_of_its_keys_is_written(
     two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
-    """Whoever issues a key anew may write the name of its principal in another way."""
+    """A new key may have another spelling of its principal's name."""
     _, other = two
     tenant, name = await new_tenant("owner"), f"insider-{next(NUMBERS)}"
 
@@ -568,7 +568,7 @@ async def test_operator_is_one_however_the_name_of_its_keys_is_written(
 
 
 async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
-    """Whoever approved was wrong, or was not whose key it is."""
+    """The approval was a mistake, or the key was used by somebody else."""
     asking, other = two
     tenant = await new_tenant("owner")
     needed = refused(await agree(asking, tenant), 403, "approval.required")
@@ -583,7 +583,7 @@ async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Calle
     assert again["approval_id"] != needed["approval_id"]
     entries = good(await asking.get(f"/audit?target={needed['approval_id']}"))["data"]
     assert [entry["action"] for entry in entries] == ["approval.reject", "approval.approve", "approval.request"]
-    # One that is used is over.
+    # A used approval has ended.
     path = f"/approvals/{again['approval_id']}"
     good(await other.post(f"{path}/approve"))
     good(await agree(asking, tenant))

@@ -190,7 +190,7 @@ async def test_organization_acknowledges_its_alert_for_itself(
     assert [(entry["action"], entry["principal"]) for entry in entries] == [
         ("alert.acknowledge", seen["acknowledged_by"])
     ]
-    # Nobody silences what operators should look at.
+    # An organization cannot silence alerts for operators.
     for more in (OPEN, f"{OPEN}&organization_id={tenant.org_id}"):
         (waiting,) = await found(operator, debt, more)
         assert (waiting["acknowledged_at"], waiting["organization_acknowledged_by"]) == (None, seen["acknowledged_by"])
@@ -257,7 +257,7 @@ async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: D
 async def test_open_alerts_are_counted_in_metrics_by_their_kind_and_for_whom_they_are(
     operator: Caller, tenant: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What was written is kept for a second: here each look is an hour later.
+    # Counts are cached for a second; here each read is an hour later.
     hours = itertools.count(3600, 3600)
     monkeypatch.setattr(deps.metrics, "clock", lambda: float(next(hours)))
     monkeypatch.setattr(deps.metrics, "_rendered", {})
@@ -349,7 +349,7 @@ async def test_organization_resolves_what_is_for_itself_alone(
     refused(await tenant.owner.post(f"/alerts/{alert['id']}/snooze", {"until": ahead(hours=1)}), 409, "alert.resolved")
     entries = good(await tenant.owner.get(f"/audit?target={alert['id']}"))["data"]
     assert [entry["action"] for entry in entries] == ["alert.resolve", "alert.acknowledge"]
-    # What is resolved does not fire again: neither its key, nor by a statement.
+    # A resolved alert does not fire again, neither by its key nor by a statement.
     async with deps.database.platform() as session:
         again = await alerts.raise_alert(session, kind="own.matter", subject=subject, detail="x")
         assert not again
@@ -546,7 +546,7 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     assert [(await work.take(owner)).called for _ in range(2)] == [True, True]
     callers = [tenant.owner, tenant.callers["admin"], stranger.owner, operator]
     assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
-    # Whoever answers between the look of the run and the step is not called in vain.
+    # A person who answers between the workflow's check and the step is not called.
     good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
     assert not (await work.take(admin)).called
     assert [await told(caller) for caller in callers] == [1, 0, 0, 0]

@@ -47,7 +47,7 @@ ADDRESS = {"legal_name": "Studio", "line1": "Ring 1", "city": "Vienna", "postal_
 
 
 class Issuer(FakeIssuer):
-    """Reads and answers questions as Stripe's adapter does; all else is a stand-in."""
+    """Reads and answers authorization requests like Stripe's adapter; everything else is faked."""
 
     def __init__(self, stripe_issuing: StripeIssuing) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ async def test_what_cannot_be_paid_is_declined(issuing: Issuing, world: World, c
 async def test_a_slow_database_declines_in_time_and_a_late_hold_is_released(issuing: Issuing, world: World) -> None:
     ref = fresh("iauth")
     async with locked(issuing, world.card):
-        # The lock is let go only after the answer, so the answer cannot have waited for it.
+        # The lock is released only after the answer, so the answer cannot have waited for it.
         assert not approved(await issuing.ask(asked(world.ref, 400, ref=ref)))
     await issuing.deps.background.idle()
     assert await world.balance() == (1000, 0)
@@ -357,7 +357,7 @@ async def test_a_purchase_says_whether_credits_pay_its_card(issuing: Issuing, st
         [("card", True, None)],
         [("card", False, "insufficient_credits")],
     ]
-    # What is paid otherwise is reported by any name.
+    # A purchase paid in another way can be reported with any vendor.
     order = await proposed(studio.agent, studio.agent_id, "10")
     await acted(studio.agent, order, "attempts", 201, method="transfer")
     renewing = await proposed(studio.agent, studio.agent_id, "10", term="month")
@@ -428,7 +428,7 @@ async def test_a_session_by_link_issues_unfreezes_and_shows_no_card(issuing: Iss
     card = good(await studio.owner.post("/cards", body, key=new_key()), 201)["id"]
     for path, sent in (("", body), (f"/{card}/display", {"nonce": "ephkn_1"}), (f"/{card}/unfreeze", None)):
         refused(await browser.post(f"/cards{path}", sent, key=new_key()), 403, "session.by_link")
-    # What protects it may be done.
+    # Commands that protect the card are allowed.
     good(await browser.post(f"/cards/{card}/freeze", key=new_key()))
 
 

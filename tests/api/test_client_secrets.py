@@ -1,4 +1,4 @@
-"""Where client secrets are stored: sealed, once, and for no longer than somebody can pay with them."""
+"""Client secrets are stored sealed, once, and only while somebody can pay with them."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -25,14 +25,14 @@ KEYS = SecretStr(KEY_ONE)
 
 @pytest.fixture
 async def sealing(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """What a process with encryption keys reads and writes with."""
+    """The sealing of a process with encryption keys."""
     made = Database(database_urls.tenant, database_urls.platform, sealer=Sealer(KEYS))
     yield made
     await made.close()
 
 
 async def stored(database: Database, query: str, **values: Any) -> str:
-    """Read a column as it stands in the table."""
+    """Read a column as stored in the table."""
     async with database.platform() as session:
         return str((await session.execute(text(query), values)).scalar_one())
 
@@ -154,7 +154,7 @@ async def test_repeated_answer_has_its_metadata_whatever_its_names_and_values_ar
 async def test_what_is_sealed_is_opened_for_nobody_who_sends_it_as_their_own(
     way: str, operator: Caller, new_tenant: Any, sealing: Database, database_urls: DatabaseUrls
 ) -> None:
-    # Whoever reads a backup has no key, and finds what is sealed in it.
+    # The reader of a backup has no key, and finds only sealed values.
     tenant, stolen = await new_tenant("owner", "agent"), Sealer(KEYS).seal("pi_3Victim_secret_7Xy")
     await grant(operator, tenant.org_id)
     app = create_app(settings_for(database_urls, encryption_keys=KEYS), database=sealing)

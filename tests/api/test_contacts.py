@@ -74,10 +74,10 @@ async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tena
     assert first.headers["etag"] == (await tenant.owner.get(path)).headers["etag"] != unset
     late = refused(await ask("PUT", path, **named("b@acme.example", unset)), 412, "precondition.failed")
     assert late["etag"] == first.headers["etag"]
-    # What is as it was is of the same version.
+    # Without a change the version stays the same.
     same = await ask("PUT", path, **named("a@acme.example", late["etag"]))
     assert same.headers["etag"] == first.headers["etag"]
-    # Whoever says nothing replaces what is there, as before the header was.
+    # A request without the header replaces the contacts, as before the header existed.
     unsaid = await ask("PUT", path, **named("c@acme.example", None))
     assert good(unsaid)["contacts"][0]["email"] == "c@acme.example"
     assert unsaid.headers["etag"] not in {unset, first.headers["etag"]}
@@ -194,7 +194,7 @@ async def test_contacts_are_changed_ten_times_a_day_by_each_principal(
 async def test_mail_names_who_made_the_link_by_whose_session_contacts_were_changed(
     new_tenant: NewTenant, database: Database
 ) -> None:
-    """The principal of the link may not exist, and the key to revoke is that of whoever made it."""
+    """The principal of the link may not exist, and the key to revoke is that of the link's maker."""
     tenant = await new_tenant()
     good(await changed(tenant.owner, tenant.org_id, "o@acme.example"))
     actor = Actor(principal="maria", role=Role.OWNER, org_id=tenant.org_id, made_by="kim")
@@ -213,7 +213,7 @@ async def test_mail_names_who_made_the_link_by_whose_session_contacts_were_chang
     by = select(QueuedMail.data["changed_by"].astext).where(QueuedMail.org_id == tenant.org_id)
     async with database.platform() as session:
         assert set(await session.scalars(by)) == {"maria (link: kim)"}
-    # What was done in her name uses up nothing of her own.
+    # Changes by a link in her name do not use up her own limit.
     maria = Actor(principal="maria", role=Role.OWNER, org_id=tenant.org_id, key_id="key_1")
     async with database.platform() as session:
         back = [Contact(address="o@acme.example", purposes=frozenset({Purpose.SECURITY}))]
@@ -236,7 +236,7 @@ async def test_ten_changes_a_day_are_mailed_to_an_address_by_whichever_organizat
             sent += 1
     last = await new_tenant()
     good(await changed(last.owner, last.org_id, address))
-    # Its first change of the day is nobody else's to use up.
+    # Other principals cannot use up its first change of the day.
     good(await changed(last.owner, last.org_id, address, "o@acme.example"))
     refused(await changed(last.owner, last.org_id, "o@acme.example"), 429, "organization.contacts_exhausted")
     good(await changed(last.owner, last.org_id, address, "o@acme.example", language="de"))

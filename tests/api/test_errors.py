@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 async def test_unknown_path_is_a_problem(anonymous: Caller) -> None:
     refused(await anonymous.get("/nowhere"), 404, "not_found")
-    # Whoever types an address into a browser reads a page.
+    # A person who types an address into a browser gets a page.
     page = await anonymous.http.get("/nowhere", headers={"Accept": "text/html,*/*"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     refused(await anonymous.http.get("/api/v1/nowhere", headers={"Accept": "text/html"}), 404, "not_found")
@@ -363,7 +363,7 @@ def test_openapi_documents_every_refusal_of_every_operation() -> None:
                 expected |= {"401", "403", "429"}
             if "{" in path:
                 expected |= {"404"}
-            # Items of a batch have keys of their own, and are each answered by themselves; a question changes nothing.
+            # Each item of a batch has its own key and its own answer; a query changes nothing.
             if method == "post" and path not in OPEN_PATHS | {"/api/v1/credits/use/batch", "/api/v1/analytics/query"}:
                 expected |= {"409", "422"}
             if "requestBody" in operation:

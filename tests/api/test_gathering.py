@@ -10,7 +10,7 @@ from api.gathering import MAX_QUESTIONS, MAX_STATEMENTS, BatchedReads, SharedRea
 
 
 class Statements:
-    """Keeps each statement until the test lets it end; what is asked below zero does not exist."""
+    """Holds each statement until the test ends it; values below zero do not exist."""
 
     def __init__(self) -> None:
         self.sent: list[list[int]] = []

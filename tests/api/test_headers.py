@@ -51,7 +51,7 @@ async def test_limits_count_down_and_the_last_answer_says_when_they_end(limited:
     refusal = await limited.get("/agents")
     refused(refusal, 429, "rate_limited")
     assert refusal.headers["ratelimit"].startswith('"key";r=0;t=')
-    # Whoever has no key counts by the address.
+    # A caller without a key is counted by its address.
     nobody = await Caller(limited.http, None).get("/agents")
     assert nobody.headers["ratelimit"].startswith('"address";r=2;t=')
 

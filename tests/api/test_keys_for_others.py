@@ -37,7 +37,7 @@ async def alerts(caller: Caller) -> list[Any]:
 
 @pytest.fixture
 async def company(new_tenant: NewTenant) -> Tenant:
-    """An organization of its own, so that each test reads its own alerts."""
+    """A new organization, so that each test reads its own alerts."""
     return await new_tenant(*TENANT_ROLES)
 
 
@@ -82,7 +82,7 @@ async def test_validator_makes_its_own_second_key(
 async def test_operator_makes_no_second_key_for_another_principal_of_the_platform(
     operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
-    """It would report in the other's name, beside the other, who would not notice."""
+    """It could report in the name of the other principal, who would not notice."""
     principal = f"stream-{new_key()}"
     stream = await issue_key("operator", principal=principal)
     asked = {"principal": principal, "role": "operator"}
@@ -155,7 +155,7 @@ async def test_a_signatory_whose_key_an_admin_revoked_and_made_anew_is_an_alert(
     assert (await company.admin.delete(f"/api-keys/{own['id']}")).status_code == 200
     anew = await made(company.admin, "FINANCE")
     assert [alert["subject"] for alert in await alerts(company.member)] == [anew["id"]]
-    # Whoever made it does not make the alert go away.
+    # The maker of the key cannot end the alert.
     assert (await company.admin.delete(f"/api-keys/{anew['id']}")).status_code == 200
     [told] = await alerts(company.member)
     assert told["acknowledged_at"] is None
@@ -186,7 +186,7 @@ async def test_a_key_that_its_signatory_makes_itself_is_no_alert(
 async def test_key_or_session_that_is_ended_at_that_moment_issues_no_key(
     ended: str, company: Tenant, deps: Deps
 ) -> None:
-    """Whoever revokes a key and then lists those of its principal would not see the one that was under way."""
+    """A caller that revokes a key and then lists the keys of its principal would not see the one being issued."""
     stolen = await made(company.owner, "thief", "member")
     thief, body = with_secret(company.owner, stolen), {"principal": "thief", "role": "member"}
     if ended == "session":

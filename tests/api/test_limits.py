@@ -1,4 +1,4 @@
-"""What requests are counted by, and how many counts a process keeps in memory."""
+"""The keys by which requests are counted, and the number of counts that a process keeps in memory."""
 
 import pytest
 

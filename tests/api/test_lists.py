@@ -42,9 +42,9 @@ WITHOUT_RANGE = {
     "/principals": "who can act now",
     "/tasks": "what waits now, by its deadline",
 }
-#: Whose range is of days.
+#: Lists whose range is in days.
 BY_DAY = {"/reputation/history/{agent_id}"}
-#: What a list cannot do without.
+#: Required parameters of lists.
 NEEDED = {"/reputation/feedback": f"agent_id=agt_{'0' * 26}&"}
 #: The currency of amounts, where a list is filtered by them.
 AMOUNTS = {
@@ -100,7 +100,7 @@ async def ids(caller: Caller, path: str) -> list[str]:
 
 @for_each("path", LISTS)
 async def test_every_list_is_of_one_form(path: str, tenant: Tenant) -> None:
-    """What it does not know is refused of every operation in `test_queries`."""
+    """`test_queries` checks that every operation refuses unknown parameters."""
     content = LISTS[path].responses.get(200, {}).get("content", {})
     assert "text/csv" in content
     here = f"{re.sub('{.*?}', 'x', path)}?{NEEDED.get(path, '')}"

@@ -1,4 +1,4 @@
-"""Requests that are repeated after their answer was lost get it, though what they need has gone meanwhile."""
+"""A repeated request whose answer was lost gets it, although its preconditions no longer hold."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Offering agents and buying them with credits: once, through the spend controls, shared at once, and given back."""
+"""Offering agents and buying them with credits: once, within the spend controls, shared at once, and refunded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -124,7 +124,7 @@ async def owed(database: Database, org_id: str) -> int:
 
 
 async def lose(database: Database, account: Account, credits: int) -> None:
-    """Have earnings go, as what a chargeback takes back does."""
+    """Remove earnings, as a chargeback does."""
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).post(
             key=new_key(),
@@ -284,7 +284,7 @@ async def test_key_of_an_agent_states_what_it_pays(studio: Tenant, buyer: Tenant
     await priced(studio, page="1")
     assert refused(await buy(buyer.agent, studio), 422, "request.invalid")["field"] == "prices"
     first = await bought(buyer.agent, studio, prices={"page": "1"})
-    # What the organization has, it is shown again without a price.
+    # A purchase that the organization has is returned again without a price.
     assert (await bought(buyer.agent, studio))["id"] == first["id"]
 
 
@@ -342,7 +342,7 @@ async def test_agent_becomes_private_once_it_is_listed_no_more(studio: Tenant, b
 async def test_pitfall_43_what_goes_round_between_related_organizations_counts_for_nothing(
     studio: Tenant, buyer: Tenant, database: Database
 ) -> None:
-    """Neither a sale, nor what was said of a job, nor a referral whose payment stands."""
+    """Neither a sale, nor the evidence of a job, nor a referral whose payment is valid."""
     now = datetime.now(UTC)
     async with database.platform() as session:
         await referral.record_referral(session, buyer.org_id, studio.org_id, now=now - timedelta(days=9))
@@ -382,7 +382,7 @@ async def test_refund_takes_access_and_shares_back_once(studio: Tenant, buyer: T
 
 
 def named(studio: Tenant, days_ago: float = 0) -> dict[str, Any]:
-    """Return an event that names the agent, at no price of its own."""
+    """Return an event that names the agent, without a price."""
     at = datetime.now(UTC) - timedelta(days=days_ago)
     return event(time=at.isoformat(), data={"agent_id": studio.agent_id})
 
@@ -395,7 +395,7 @@ async def test_refund_of_an_agent_that_is_sold_once_deducts_its_declared_uses(
     await send(buyer.owner, named(studio))
     purchase = await bought(buyer.owner, studio)
     assert purchase["included_uses"] == 16
-    # What was reported of before does not count, and what is offered by now neither.
+    # Earlier usage does not count, nor does the present offer.
     await offer(studio, price="40", included_uses=3)
     await send(buyer.owner, named(studio, -0.00001), named(studio, -0.00001), named(studio, -0.00001))
     back = good(await give_back(buyer.owner, purchase))
@@ -547,11 +547,11 @@ async def test_offer_that_was_changed_meanwhile_is_not_replaced(studio: Tenant, 
     assert good(first)["price"] == "41.00"
     late = refused(await ask("PUT", path, **mine), 412, "precondition.failed")
     assert late["etag"] == first.headers["etag"] != read
-    # One whose answer was lost is done, and not refused for the version that it has made itself.
+    # A request whose answer was lost succeeds, and is not refused for the version that it created itself.
     await forget(database, key)
     again = await ask("PUT", path, key=key, **mine)
     assert (good(again), again.headers["etag"]) == (good(first), late["etag"])
-    # What changes the offer elsewhere counts as well, and whoever names no version replaces what is there.
+    # Other changes of the offer count as well, and a request without a version replaces the current offer.
     good(await ask("PUT", f"/agents/{studio.agent_id}/category", json={"category": "research"}))
     tag = {"If-Match": late["etag"]}
     refused(await ask("PUT", path, json=body, headers=tag), 412, "precondition.failed")
@@ -570,7 +570,7 @@ async def call(caller: Caller, studio: Tenant, key: str | None = None, **more: A
 async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
     studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
 ) -> None:
-    """The sale would be refused when the money is there, so nobody is asked for it."""
+    """The sale would be refused after the payment, so no payment is started."""
     await offer(studio, model="monthly", price="10", currency="CREDIT")
     purchase = await bought(buyer.owner, studio)
     await offer(studio, model="monthly", price="10", currency="USD")
@@ -885,7 +885,7 @@ async def test_reserved_use_is_charged_once_by_its_units_as_it_was_agreed(
     assert good(await reserved(buyer.agent, studio, key), 201) == hold
     refused(await call(buyer.agent, studio, key, quantity=4), 422, "idempotency.conflict")
     assert await balance(buyer.owner) == ("60.00", "40.00")
-    # Whatever becomes of the agent, what was agreed holds.
+    # The agreed prices stay valid when the agent changes.
     body = {"model": "usage", "prices": {"page": "90"}, "creator_share": "0.1", "status": "retired"}
     good(await operator.ask("PUT", f"/marketplace/agents/{studio.agent_id}", json=body))
     good(await buyer.owner.post(f"/marketplace/purchases/{purchase['id']}/cancel", {}))
@@ -1016,7 +1016,7 @@ async def test_reported_use_is_charged_once_at_the_price_of_its_time_and_shared(
     row = (await logged(buyer.owner))[first["id"]]
     assert (row["currency"], row["cost"], row["creator_share"], row["platform_share"]) == ("CREDIT", "20", "18", "2")
     assert (row["charge"]["status"], row["billed_status"]) == ("due", "prepaid")
-    # What was agreed holds, whatever is offered by the time of the charge.
+    # The agreed prices stay valid when the offer has changed before the charge.
     body = {"model": "usage", "prices": {"page": "90"}, "creator_share": "0.1", "status": "retired"}
     good(await operator.ask("PUT", f"/marketplace/agents/{studio.agent_id}", json=body))
     await asyncio.gather(charged(database), charged(database))
@@ -1124,7 +1124,7 @@ async def test_reported_use_that_does_not_fit_waits_and_nobody_owes_it(
     assert (await states())[1] == ("charged", None)
     assert await balance(buyer.owner) == ("50.00", "0.00")
     assert await earned(studio) == {"granted": "0.00", "paid": "135.00"}
-    # What goes round between organizations is no volume.
+    # Circular payments between organizations are no volume.
     assert good(await buyer.owner.get("/billing/invoices/upcoming"))["volume"] == "0.00"
 
 
@@ -1140,7 +1140,7 @@ async def test_reported_use_that_is_not_sold_is_invalid(studio: Tenant, buyer: T
 
 
 async def listed(studio: Tenant) -> str:
-    """Make an agent whose listing has a price by use, which nobody has agreed to."""
+    """Create an agent whose listing has a price by use, which nobody has accepted."""
     body = {"name": "L", "visibility": "public", "pricing": {"model": "usage", "amount": "3", "currency": "CREDIT"}}
     agent_id: str = good(await studio.owner.post("/agents", body), 201)["id"]
     return agent_id
@@ -1307,7 +1307,7 @@ async def test_creators_share_of_uses_that_cost_a_cent_or_less_adds_up(
 async def test_call_that_the_platforms_collector_reports_costs_its_model_whomever_its_caller_names(
     studio: Tenant, buyer: Tenant, operator: Caller, site: httpx2.AsyncClient, database: Database
 ) -> None:
-    """What the caller of a proxy writes into its metadata must not take the place of what the call costs."""
+    """The metadata written by the caller of a proxy must not replace the cost of the call."""
     model, kind = f"dear-{new_key()}"[:40], f"proxied-{new_key()}"[:40]
     await import_prices(database, model, datetime.now(UTC) - timedelta(days=9), input_tokens="0.001")
     body = {"name": kind, "event_type": kind, "aggregation": "count"}

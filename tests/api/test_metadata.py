@@ -1,4 +1,4 @@
-"""External ids and metadata: kept, found, changed under If-Match, and seen by nobody else."""
+"""External ids and metadata: stored, found, changed with If-Match, and hidden from others."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ async def test_change_needs_the_version_that_is_there(tenant: Tenant) -> None:
     changed = await patch(caller, there, {"name": "Two", "description": "Sums up"}, f'"0", "{version}"')
     assert good(changed)["name"] == "Two"
     assert changed.headers["etag"] == f'"{version + 1}"'
-    # What changes nothing counts no version, and another endpoint's change does.
+    # A request that changes nothing creates no version; a change by another endpoint does.
     assert (await patch(caller, there, {"name": "Two"}, version + 1)).headers["etag"] == f'"{version + 1}"'
     good(await caller.ask("PUT", f"{there}/category", json={"category": "research"}))
     refused(await patch(caller, there, {"name": "Three"}, version + 1), 412, "precondition.failed")
@@ -89,7 +89,7 @@ async def test_change_merges_metadata_and_is_made_once(tenant: Tenant, database:
     changed = await patch(tenant.owner, there, change, 1, key=key)
     assert good(changed)["metadata"] == {"team": "research", "run": "7"}
     assert good(changed)["pricing"]["amount"] == "5.00"
-    # Where the answer was lost, the same command finds that it was made, though the version is another one by now.
+    # If the answer was lost, the repeated command finds its result, although the version has changed since.
     await forget(database, key)
     assert good(await patch(tenant.owner, there, change, 1, key=key)) == good(changed)
     assert await found(tenant.owner, "/agents", **{"metadata[order]": agent["metadata"]["order"]}) == []
@@ -321,7 +321,7 @@ async def test_each_party_of_a_contract_has_its_own(
         for query in (pair, {"external_id": made["external_id"]}):
             assert await found(caller, "/contracts", **query) == []
     refused(await patch(payee.agent, there, {"metadata": {"mine": "1"}}, "*"), 403, "auth.forbidden")
-    # The id of the other one is free here, and each counts versions of its own.
+    # The other organization's id is free here, and each object has its own versions.
     mine = {"external_id": made["external_id"], "metadata": {"mine": "1"}}
     changed = await patch(payee.owner, there, mine, 1)
     assert {name: good(changed)[name] for name in mine} == mine
@@ -390,7 +390,8 @@ async def test_payment_that_is_asked_for_has_them_before_it_is_there(
     wanted, key = own(), new_key()
     body = {**body, **wanted}
     for _ in range(2):
-        # No run answers here. What is written stands before one begins, and asking again writes nothing else.
+        # No workflow answers here. The data is written before one starts, and repeating the request writes nothing
+        # else.
         refused(await customer.owner.post(path, body, key=key), 503, "service.unavailable")
     query = "SELECT object_id, metadata FROM object_metadata WHERE org_id = :org AND external_id = :id"
     async with database.platform() as session:
@@ -410,7 +411,7 @@ async def test_escrow_whose_opening_failed_keeps_what_the_last_opening_said(
     award = {"agent_id": payee.agent_id, "price": "5"}
     contract = good(await payer.owner.post("/contracts", {**award, "title": "Work"}), 201)
     first = own()
-    # No run answers here. An opening under another key says nothing of an id, so the escrow has none.
+    # No workflow answers here. Opening it under another key names no id, so the escrow has none.
     for wanted, key in ((first, new_key()), ({}, new_key())):
         body = {"contract_id": contract["id"], **wanted}
         refused(await payer.owner.post("/escrows", body, key=key), 503, "service.unavailable")

@@ -1,4 +1,4 @@
-"""Names are what they look like, and texts read as they were written: refused at the door, with a word for why."""
+"""Names and texts with invisible or misleading characters are refused, with the reason."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What clients are generated from: names of operations, schemas and tags."""
+"""The OpenAPI document for generated clients: names of operations, schemas and tags."""
 
 import keyword
 import re
@@ -45,7 +45,7 @@ def test_pitfall_47_schemas_have_one_name_each_without_a_module() -> None:
 
 @pytest.mark.parametrize(("own", "other"), [("domain__escrow__Status", "Status"), ("StatusA", "Status")])
 def test_pitfall_47_two_schemas_of_one_name_are_not_served(own: str, other: str) -> None:
-    """Of two classes of one name, FastAPI puts the modules before both."""
+    """FastAPI puts the module names before two classes of one name."""
     schemas = {name: {"title": "Status", "type": "string"} for name in (own, other)}
     with pytest.raises(ValueError, match="have one name"):
         name_by_titles({"components": {"schemas": schemas}})

@@ -1,4 +1,4 @@
-"""Suspending, resuming and closing organizations: what is refused, what goes on, and what stands in the way."""
+"""Suspending, resuming and closing organizations: what is refused, what continues, and what prevents closing."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -68,7 +68,8 @@ async def close(operator: Caller, org_id: str) -> httpx2.Response:
     return await operator.post(f"/organizations/{org_id}/close", {"reason": "The customer has left."})
 
 
-#: What begins with an organization: who asks, how, and for what; `{agent}` is its own, `{other}` is another seller's.
+#: Requests that begin something with an organization: the caller, the method and the path; `{agent}` is its own,
+#: `{other}` is another seller's.
 STARTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("contract", "POST", "/contracts", {"agent_id": "{agent}", "title": "Job", "price": "1"}),
     ("use", "POST", "/credits/use", {"action": "call", "amount": "1"}),
@@ -88,7 +89,7 @@ STARTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("use of an agent", "POST", "/credits/use", {"payee_agent_id": "{used}", "action": "page"}),
     ("reservation for an agent", "POST", "/credits/reserve", {"payee_agent_id": "{used}", "action": "page"}),
 ]
-#: What begins only where a subscription runs.
+#: Requests that need a subscription.
 SUBSCRIBED = {"subscription after all"}
 
 
@@ -200,7 +201,7 @@ async def test_nothing_begins_with_what_a_suspended_organization_sells(
     refusal = refused(await shop.owner.post("/contracts", hired), 403, "organization.suspended")
     assert refusal["organization_id"] == seller.org_id
     bought = await shop.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key())
-    # The buyer is told that it is not itself.
+    # The message to the buyer names the other organization.
     detail = refused(bought, 403, "organization.suspended")["detail"]
     assert detail.startswith(f"The organization {seller.org_id} is suspended")
 
@@ -387,7 +388,7 @@ async def test_escrow_of_a_suspended_organization_is_not_paid_for(
     refusal = refused(await shop.owner.post("/payments", body, key=key), 403, "organization.suspended")
     assert refusal["organization_id"] == parties[stopped].org_id
     good(await operator.post(f"/organizations/{parties[stopped].org_id}/resume", None))
-    # No run answers here, but a payment is asked for: nothing refuses it.
+    # No workflow answers here, but the payment is requested and not refused.
     refused(await shop.owner.post("/payments", body, key=key), 503, "service.unavailable")
 
 
@@ -493,7 +494,7 @@ async def test_closed_organization_has_no_webhook_endpoint_that_is_sent_anything
         assert row is not None
         assert (row.status, endpoints.state_of(row).reason) == ("disabled", "The organization was closed.")
         assert not await alert.is_unresolved(session, webhook_rules.GIVEN_UP_ALERT, failing)
-    # What a request that began before asks for afterwards.
+    # Requests that began before and continue afterwards.
     with pytest.raises(OrganizationClosed):
         await stored_endpoint(database, customer.org_id)
     async with database.platform() as session:

@@ -179,7 +179,7 @@ async def test_revoking_a_key_says_what_it_issued_and_ends_that_when_asked(
     assert ids(once["revoked"]) == [first]
     assert ids(once["issued"]) == [fifth, fourth, third, second]
     assert once["revoked"][0]["revoked_at"] is not None
-    # Who revokes keeps the own key, and what that issued.
+    # The caller keeps its own key, and the keys that this issued.
     again = good(await honest.delete(f"/api-keys/{first}?with_issued=true"))
     assert (ids(again["revoked"]), again["issued"]) == ([third, second], [])
     refused(await helper.get("/me"), 401, "auth.invalid")
@@ -205,7 +205,7 @@ async def test_file_that_is_being_read_ends_with_its_key(
 
     whole = await file_of(app, "/api-keys", token, nothing)
     assert len(whole.splitlines()) > 3
-    # When the key was last used may be noted meanwhile.
+    # The last use of the key may be recorded in the meantime.
     told = (await file_of(app, "/api-keys", token, revoke)).splitlines()
     assert [line.partition(",")[0] for line in told] == [line.partition(",")[0] for line in whole.splitlines()[:2]]
 

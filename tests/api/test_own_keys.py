@@ -112,7 +112,7 @@ async def test_a_value_that_only_names_a_key_makes_none_and_ends_none(
             rotator.revoke(at, own, wrong),
             rotator.revoke(at, wrong, owner),
         ):
-            with pytest.raises(RotationFailed, match="is no API key of"):
+            with pytest.raises(RotationFailed, match="is not an API key of"):
                 await act
     assert await works(tenant.owner, owner)
 

@@ -1,4 +1,4 @@
-"""What keys of agents and of departments read of their organization: what is their own, and its totals."""
+"""Keys of agents and of departments read their own data of the organization, and its totals."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

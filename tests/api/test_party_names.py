@@ -1,4 +1,4 @@
-"""The parties of a contract see its title and each other's names; nobody else sees any."""
+"""Only the parties of a contract see its title and each other's names."""
 
 from typing import Any
 

@@ -48,7 +48,7 @@ async def client(mailing: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def company(new_tenant: NewTenant, client: httpx2.AsyncClient) -> Tenant:
-    """An organization of its own, reached by the app of these tests."""
+    """A new organization, reached by the app of these tests."""
     return (await new_tenant("owner", "admin", "finance", "member")).through(client)
 
 
@@ -98,7 +98,7 @@ async def test_invited_person_becomes_a_principal_and_signs_in_again_by_mail(
     pending = await listed(company.owner, email)
     assert pending is not None
     assert (pending["status"], pending["role"], pending["keys"]) == ("invited", "finance", 0)
-    # Until then the address signs nobody in.
+    # Until then the address cannot be used to sign in.
     assert (await sign_in(company.owner, email)).status_code == 204
     assert await tokens(database, email, MailKind.SIGN_IN) == []
     [token] = await tokens(database, email, MailKind.INVITATION)

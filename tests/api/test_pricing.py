@@ -57,7 +57,7 @@ class Shop:
 
 
 async def make_by(urls: DatabaseUrls, org_id: str | None, made_by: str | None = None) -> None:
-    """Have an organization made by somebody, or by nobody but itself: the tests' operator would relate all of them."""
+    """Set the maker of an organization, or none, because the tests' operator would relate all of them."""
     statement = "UPDATE organizations SET created_by = coalesce($2, id) WHERE id = $1"
     await as_owner(urls, statement, org_id, made_by)
 
@@ -83,7 +83,7 @@ async def shop(operator: Caller, new_tenant: NewTenant, database_urls: DatabaseU
     yield found
     for rule in found.rules:
         good(await operator.delete(f"/pricing/rules/{rule}"))
-    # Whoever proves the books of this database later must not find escrows whose money was never there.
+    # A later proof of this database's books must not find escrows without money.
     await as_owner(database_urls, "DELETE FROM escrows WHERE agent_id = $1", found.agent_id)
 
 
@@ -99,7 +99,7 @@ def award(shop: Shop, **more: Any) -> dict[str, Any]:
 async def fund(
     database: Database, shop: Shop, payer: Caller, jobs: int, status: str = "funded", price: str = "10", back: str = "0"
 ) -> None:
-    """Put open work there, as escrows leave it, of which some was given back."""
+    """Write open work, as escrows do, of which some was refunded."""
     for _ in range(jobs):
         contract = good(await payer.post("/contracts", award(shop, price=price)), 201)
         async with database.platform() as session:
@@ -126,7 +126,7 @@ async def fund(
 
 
 async def paid_work(database: Database, shop: Shop, payer: Tenant, urls: DatabaseUrls, days: int = 121) -> None:
-    """Have an organization buy 100 credits and pay an agent of the seller's 50 of its credits, so many days ago."""
+    """Buy 100 credits for an organization and pay 50 of them to the seller's agent, a number of days ago."""
     await settle(shop.operator, database, payer, shop.seller, at=datetime.now(UTC))
     aged = """
         UPDATE escrows SET updated_at = now() - $2 * interval '1 day'
@@ -432,9 +432,9 @@ async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, 
 async def trust(
     urls: DatabaseUrls, org_id: str | None, good: int, *, bad: int = 0, idle: int = 0, stays: int | None = None
 ) -> None:
-    """Write how far an organization is trusted as a client, in units of evidence, after so many idle nights.
+    """Write the trust in an organization as a client, in units of evidence, after a number of idle nights.
 
-    Of the good ones it cannot take back those that `stays` says, all without it.
+    `stays` is the good evidence that can no longer be charged back; by default all of it.
     """
     today = "(now() AT TIME ZONE 'UTC')::date"
     for table, prior, units in (
@@ -782,7 +782,7 @@ async def test_first_rule_of_its_kind_is_tried_on_what_quotes_measured_before_it
     await paid_work(database, shop, client, database_urls)
     for _ in range(4):
         await fund(database, shop, (await new_tenant("owner")).owner, 1)
-    # No rule asks for any of it, and an explanation says what is so all the same.
+    # No rule needs these values, and the explanation contains them nevertheless.
     query = {"organization_id": client.org_id}
     explained = str(good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation", params=query)))
     assert "4 funded jobs of unrelated organizations count as demand, which is 1.00 of its capacity" in explained

@@ -1,4 +1,4 @@
-"""What a purchase costs, before anything is made."""
+"""Quotes of purchases, which create nothing."""
 
 from typing import Any
 

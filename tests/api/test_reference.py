@@ -19,7 +19,7 @@ LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "form":
 
 
 class Page(HTMLParser):
-    """What a page loads, and which of its scripts are written into it."""
+    """The resources that a page loads, and its inline scripts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

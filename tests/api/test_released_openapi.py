@@ -1,4 +1,4 @@
-"""What clients were promised stays: the document of this code against `docs/openapi.json`, which was released."""
+"""The API stays compatible: the document of this code against `docs/openapi.json`, which was released."""
 
 from collections.abc import Callable
 from copy import deepcopy

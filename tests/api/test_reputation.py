@@ -1,4 +1,4 @@
-"""Reputation over HTTP: scores that follow settled work, and who may say what of whom."""
+"""Reputation over HTTP: scores that follow settled work, and permissions for feedback and reports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -125,7 +125,7 @@ async def test_work_for_credits_weighs_by_what_they_cost(operator, database, par
     await escrowing.write(database, made, at=now)
     held = await escrowing.state(database, escrow_id)
     judged = commands.validate(held, actor=judge, score_e4=10_000, note=None, now=now)
-    # What the commission bears of a discount is not paid by the client, and buys no evidence.
+    # The part of a discount that the commission bears is not paid by the client, and adds no evidence.
     sharing = Sharing(list_price=None if list_price is None else credit_price(list_price, "USD"))
     policy = EvidencePolicy(registrars=("*",), credit=credit_price("0.04", "USD"), sharing=sharing)
     assert (await escrowing.record(database, judged, at=now, policy=policy)).applied
@@ -187,7 +187,7 @@ async def test_money_that_goes_back_takes_its_evidence_along_until_it_is_there_a
     feedback = good(await client.owner.post("/reputation/feedback", rated), 201)
     earned = await score_of(client.owner, studio.agent_id)
     assert earned["evidence_count"] == 4
-    # What no escrow has had goes back first.
+    # Money that no escrow used is refunded first.
     bought.there.refund(400)
     await bought.look()
     assert await score_of(client.owner, studio.agent_id) == earned
@@ -197,7 +197,7 @@ async def test_money_that_goes_back_takes_its_evidence_along_until_it_is_there_a
     assert (none["overall_score"], none["evidence_count"], none["moved_most"]) == (5.0, 0, [])
     why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
     assert {event["void_reason"] for event in why} == {"The money behind it went back."}
-    # Nothing is said anew about work whose money is gone.
+    # There is no new evidence about work whose money was charged back.
     path = f"/reputation/feedback/{feedback['id']}"
     good(await client.owner.ask("PUT", path, json={"ratings": {"quality": 4}}))
     assert (await score_of(client.owner, studio.agent_id))["evidence_count"] == 0
@@ -288,7 +288,7 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
         await check_range(reader, f"/reputation/feedback?agent_id={studio.agent_id}", "created_at")
         assert [row["id"] for row in listed] == [made["id"]]
-    # An agent's key says whose feedback it reads.
+    # An agent's key names the agent whose feedback it reads.
     assert [row["id"] for row in good(await studio.agent.get("/reputation/feedback"))["data"]] == [made["id"]]
     assert refused(await studio.owner.get("/reputation/feedback"), 422, "request.invalid")["field"] == "agent_id"
 
@@ -425,7 +425,7 @@ async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_gives_no_feedb
     if what == "payout account":
         refused(earlier, 409, "reputation.related")
     else:
-        # A tax id says nothing of what was agreed on before both stated it.
+        # A tax id does not affect contracts made before both stated it.
         good(earlier, 201)
     poor = body | {"ratings": {"quality": 1}}
     if what == "payout account":
@@ -468,7 +468,7 @@ async def test_reports_alone_lift_no_agent_beyond_what_one_client_could_and_keep
     for _ in range(25):
         found = good(await operator.post("/reputation/events", body, key=new_key()), 201)
     assert "bounded for all that operators report" in found["sentence"]
-    # Three units of good evidence beside a prior of two observations.
+    # Three units of good evidence and a prior of two observations.
     lifted = (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
     assert 7.9 < lifted < 8.0
     # Bad reports have the same bound: many of both kinds keep the share.
@@ -490,7 +490,7 @@ async def test_praise_of_one_operator_leaves_room_for_what_another_one_complains
     worse = body | {"event_type": "task_failed", "score_delta": -1.0}
     for _ in range(25):
         good(await other.post("/reputation/events", worse, key=new_key()), 201)
-    # Three units of each, beside a prior of two observations.
+    # Three units of each, and a prior of two observations.
     scored = (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
     assert scored == pytest.approx(5.0, abs=0.01)
     for _ in range(25):
@@ -552,7 +552,7 @@ async def test_service_levels_count_half_a_unit_of_reliability_or_what_the_opera
 
     # With a prior of one half and the strength of two observations.
     assert await reliability(event_type="sla_kept") == pytest.approx(10 * 1.5 / 2.5, abs=0.01)
-    # Of three units that reports have in all, half a one is taken.
+    # Half a unit of the three units for all reports is used.
     told = 1 * (3 - 0.5) / 3
     assert await reliability(event_type="sla_kept", score_delta=1) == pytest.approx(
         10 * (1.5 + told) / (2.5 + told), abs=0.01
@@ -618,7 +618,7 @@ async def test_agents_are_listed_in_the_order_that_was_asked_for(operator, datab
     two = ",".join([made["Bad"], made["Hidden"]])
     assert await found(stranger.owner, id=two, sort="rating") == await found(stranger.owner, id=two) == [made["Bad"]]
     assert await found(studio.owner, id=two) == [made["Hidden"], made["Bad"]]
-    # Of its own ones too, those that nobody else can hire are left out.
+    # Its own agents that others cannot hire are left out too.
     assert made["Hidden"] not in await found(studio.owner, sort="rating")
     assert (await found(stranger.owner))[:3] == [fresh, made["Bad"], made["Good"]]
     cursor = good(await stranger.owner.get("/agents", params={"sort": "rating", "limit": "1"}))["next_cursor"]

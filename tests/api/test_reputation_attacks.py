@@ -1,4 +1,4 @@
-"""What money that comes back says of nobody, and who cannot say it again."""
+"""Refunded and charged back money gives no evidence, and its evidence cannot be given again."""
 
 import asyncio
 from dataclasses import replace
@@ -52,7 +52,7 @@ Parties = tuple[Tenant, Tenant]
 async def given_back(
     database: Database, contract_id: str, studio: Tenant, *, cancels: bool = False, amount: int | None = None
 ) -> None:
-    """Have the payee give back what the escrow holds, or an amount of it."""
+    """Refund the amount that the escrow holds, or a part of it, as the payee."""
     worker, now = Actor(principal="studio", role=Role.OWNER, org_id=studio.org_id), datetime.now(UTC)
     async with database.platform() as session:
         escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
@@ -66,7 +66,7 @@ async def given_back(
 
 
 async def delivered(database: Database, contract_id: str, studio: Tenant) -> str:
-    """Have the payee deliver, and return the contract's id."""
+    """Deliver as the payee, and return the contract's id."""
     worker, now = Actor(principal="studio", role=Role.OWNER, org_id=studio.org_id), datetime.now(UTC)
     async with database.platform() as session:
         escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
@@ -77,7 +77,7 @@ async def delivered(database: Database, contract_id: str, studio: Tenant) -> str
 
 
 async def judged(database: Database, contract_id: str) -> None:
-    """Have a validator find the delivery good, which pays for what is held."""
+    """Approve the delivery as a validator, which releases the held amount."""
     async with database.platform() as session:
         escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
     judge = Actor(principal="validator", role=Role.VALIDATOR)
@@ -123,7 +123,7 @@ async def test_bill_of_a_subscription_that_is_charged_back_takes_what_its_credit
     lost = paid.there.dispute(1_000)
     paid.there.close_dispute(lost, won=False)
     await paid.look()
-    # What is left of the bill pays for more credits than the escrow had.
+    # The rest of the bill pays for more credits than the escrow had.
     assert await evidence_of(client.owner, studio) == 3
     paid.there.dispute(1_900)
     await paid.look()
@@ -200,7 +200,7 @@ async def test_refund_takes_what_is_good_along_and_no_bad_work(
     bought.there.refund(1_000)
     await bought.look()
     assert await score_of(client.owner, studio.agent_id) == blamed
-    # What is said while the money is gone counts likewise.
+    # Evidence given while the money is charged back counts in the same way.
     given = {"contract_id": praised, "ratings": FIVE}
     rated = good(await client.owner.post("/reputation/feedback", given), 201)
     assert await score_of(client.owner, studio.agent_id) == blamed
@@ -278,7 +278,7 @@ async def test_level_without_a_commission_hides_no_refund(
     strangers: httpx2.AsyncClient,
 ) -> None:
     client, studio = parties
-    # Where one operator is known to have made both, a level waives nothing between them.
+    # If one operator created both, a level waives nothing between them.
     boss = replace(operator, http=strangers)
     await buy(database, client)
     free = {"levels": [{"name": "best", "commission_bps": 0}]}
@@ -313,7 +313,7 @@ async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(
     made = good(await client.owner.post("/reputation/feedback", given), 201)
     praised = (await score_of(client.owner, studio.agent_id))["overall_score"]
     assert 0 <= praised - before < 0.01
-    # What is bad news weighs in full: it keeps nobody from saying that the work was worth nothing.
+    # Bad evidence weighs in full: clients can still rate the work as worthless.
     blame = {"ratings": dict.fromkeys(FIVE, 1)}
     good(await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=blame))
     assert (await score_of(client.owner, studio.agent_id))["overall_score"] < before - 0.1
@@ -506,7 +506,7 @@ async def test_chargebacks_of_a_balance_take_what_is_owed_wherever_its_money_cam
     first = await into_balance(database, client)
     await work_for_cash(operator, database, client, studio)
     second, third = await into_balance(database, client), await into_balance(database, client)
-    # What the balance can give back stands behind no work.
+    # The amount that the balance can refund has paid for no work.
     first.there.dispute()
     await first.look()
     assert await evidence_of(client.owner, studio) == 3

@@ -78,7 +78,7 @@ async def test_declined_payments_and_lost_chargebacks_lower_trust_and_silence_me
 
     ref = bought.there.dispute()
     await bought.look()
-    # What the payment stood behind is void; that it is disputed says nothing yet.
+    # Evidence that the payment paid for is void; the open dispute itself is no evidence yet.
     opened = await trust_in(client, client.owner)
     assert opened["counts"] == {"payment_failed": 1}
     bought.there.close_dispute(ref, won=False)

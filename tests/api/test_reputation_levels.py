@@ -73,7 +73,7 @@ async def seller(new_tenant: Any) -> Tenant:
 
 
 async def rank(urls: DatabaseUrls, agent_id: str, units: int, events: int) -> None:
-    """Write good evidence in all dimensions that nobody can take its money back from."""
+    """Write good evidence in all dimensions whose money can no longer be charged back."""
     await as_owner(
         urls,
         "INSERT INTO reputation_seasoned SELECT $1, current_date, $3::bigint, array_fill($2::bigint, ARRAY[5]),"
@@ -120,12 +120,12 @@ async def test_contract_takes_the_commission_of_the_agents_level_and_says_so(
     assert (made["commission_bps"], made["commission_rule"], made["level"]) == (800, rule.format("new", version), "new")
     assert made["status"] == "accepted"
     await rank(database_urls, seller.agent_id, 20, 30)
-    # One operator has made both, so they are in one hand, and have nothing of it.
+    # One operator created both, so they are related, and get no advantage.
     made = good(await client.owner.post("/contracts", award(seller, "1000")), 201)
     assert (made["commission_bps"], made["commission_rule"]) == (500, "The platform's usual commission.")
     client.callers["owner"] = Caller(strangers, client.owner.token, client.org_id)
     made = good(await client.owner.post("/contracts", award(seller, "1000")), 201)
-    # Of the cost of 1,000 credits in the largest plan by the year.
+    # A share of the cost of 1,000 credits in the largest yearly plan.
     assert made["least_payout"] == {"amount": "19.33", "currency": "USD"}
     assert (made["commission_bps"], made["commission_rule"]) == (300, rule.format("trusted", version))
     path = f"/payments/pricing/{seller.agent_id}"

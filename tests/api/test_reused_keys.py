@@ -1,4 +1,4 @@
-"""What an Idempotency-Key does after its answer was forgotten: the rows that it made are still there."""
+"""Reuse of an Idempotency-Key after its answer was deleted: the rows that it created still exist."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 def asker(kind: str, sealing: httpx2.AsyncClient, operator: Caller, tenant: Tenant) -> Caller:
-    """Who may make an object of a kind."""
+    """Return a caller that may create an object of a kind."""
     return Caller(sealing, tenant.owner.token) if kind in OF_THE_OWNER else operator
 
 
@@ -125,7 +125,7 @@ KINDS = [
     "notification channel",
     "report",
 ]
-#: What no operator makes for an organization.
+#: Objects that operators cannot create for an organization.
 OF_THE_OWNER = {"webhook endpoint", "alert rule", "notification channel"}
 
 

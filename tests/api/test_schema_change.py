@@ -1,4 +1,4 @@
-"""A column changes while the API runs, as when a migration runs beside it: no request fails for that."""
+"""A column changes while the API runs, as in a concurrent migration: no request fails because of it."""
 
 import contextlib
 from typing import Annotated

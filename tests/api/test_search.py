@@ -146,7 +146,7 @@ async def test_what_a_document_is_for_is_found_by_its_number(
     fresh_database: Database,
     fresh_database_urls: DatabaseUrls,
 ) -> None:
-    """In books of its own: nothing has booked the documents."""
+    """In a separate ledger, because the documents are not booked."""
     async with paying_app(fresh_database_urls) as client:
         async with fresh_database.platform() as session:
             operator = Caller(client, await operator_key(session, "documents"))
@@ -197,7 +197,7 @@ async def test_uses_and_lots_of_credits_are_found_by_their_ids(
         assert await names(stranger.owner, id) == []
     (hit,) = await found(customer.agent, used["id"])
     assert (hit["title"], hit["status"], hit["amount"]) == ("api_call", "charged", used["amount"])
-    # What the organization has set aside is not the agent's.
+    # Credits that the organization has reserved are not the agent's.
     assert await names(customer.agent, held["id"]) == []
 
 

@@ -65,7 +65,7 @@ PLACES: dict[str, dict[str, str]] = {
 
 
 class World:
-    """A database of its own, what is asked of it, and all that was answered."""
+    """A new database, the requests, and all answers."""
 
     def __init__(self, org: Tenant, host: Receiver, database: Database) -> None:
         self.org, self.host, self.database = org, host, database
@@ -263,6 +263,6 @@ async def test_a_secret_in_fifty_forms_is_kept_nowhere_but_sealed(
         "history": history,
     }
     assert {name: found for name, text in kept.items() if (found := hidden_in(SECRET, text))} == {}
-    # The host had it, and the search finds what is there.
+    # The host received it, and the search finds it there.
     assert any(SECRET in value for request in world.host.received for value in request.headers.values())
     assert [name for name, text in kept.items() if not hidden_in(PLANTED, text)] == []

@@ -159,7 +159,7 @@ async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: T
         # A picture by a model that the answer does not name makes neither cheap.
         ({"model": "any", "usage": {**usage, "prompt_tokens": 900, "total_tokens": 1000}, **PICTURE}, "10.00"),
         ({"model": "any", "usage": usage, **PICTURE}, "5.00"),
-        # What does not say is not free.
+        # An answer without usage is not free.
         ({"model": "any"}, "5.00"),
         ({"model": "any", "usage": {"prompt_tokens": "many"}}, "5.00"),
         ([], "5.00"),
@@ -273,12 +273,12 @@ async def test_a_use_that_was_not_sent_leaves_the_day_its_count(
         "request.invalid",
     )
     assert await counted() == 0
-    # What was sent counts, also where nobody knows what came of it.
+    # A sent request counts, also if its outcome is unknown.
     host.reply = drops
     refused(await use(org.agent, host), 502, "secret.no_answer")
     assert await counted() == 1
     host.reply = answers(404)
-    # Of those at once exactly one is left; those that are never sent give theirs back.
+    # Of concurrent requests exactly one succeeds; those never sent do not count.
     urls = [host, "http://localhost:1024/"] * 5
     found = await asyncio.gather(*(use(org.agent, url) for url in urls))
     assert sum(answer.status_code == 200 for answer in found) == len(host.received) - 1 <= 1
@@ -318,7 +318,7 @@ async def test_answers_that_the_grant_does_not_name_are_free(org: Tenant, host: 
         assert good(await use(org.agent, host))["cost"] == cost
     assert await balance(org.owner) == ("96.00", "0.00")
     good(await org.owner.delete(f"/secrets/grants/{made['id']}"))
-    # Whose agent can have a host answer 404 for what it wants names it.
+    # An owner whose agent can make a host answer 404 names that status.
     await granted(org, host, charged_statuses=["2xx", "404"])
     for status, cost in ((404, "2.00"), (403, "0.00"), (201, "2.00")):
         host.reply = answers(status)
@@ -501,7 +501,7 @@ async def test_answers_that_are_not_read_keep_their_slots(org: Tenant, host: Rec
 
 @pytest.mark.parametrize("longest", [16, 10_485_760])
 def test_a_written_answer_is_as_long_as_base64_at_most(longest: int, monkeypatch: pytest.MonkeyPatch):
-    # Of control characters JSON makes six times as much.
+    # JSON writes control characters with six characters each.
     monkeypatch.setattr(using, "MAX_WRITTEN_BYTES", longest // 3 * 4)
     view = SecretUseView.model_construct(
         id="scu", version=1, status=200, headers=[], is_scrubbed=False, cost=None, spend_id=None, body=None,

@@ -131,7 +131,7 @@ async def test_a_key_in_an_operators_line_reads_uses_and_changes_no_secret_and_o
     wanted = {"paths": ["api_keys/*"], "verbs": ["read"], "principal": name, "ends_at": "2099-01-01T00:00:00Z"}
     refused(await insider.post("/secrets/grants", wanted, key=new_key()), 403, code)
 
-    # The refusal uses up nothing of the grant, and the log tells the two keys of the principal apart.
+    # The refusal does not count for the grant, and the log distinguishes the two keys of the principal.
     good(await org.member.post("/secrets/api_keys/model/open", {"purpose": "x"}))
     entries = good(await org.auditor.get("/secrets/api_keys/model/access"))["data"]
     by = [(each["outcome"], each["key_id"]) for each in reversed(entries)]
@@ -357,7 +357,7 @@ async def test_a_value_that_was_sealed_and_not_kept_can_be_destroyed_by_its_numb
     assert place == ValueLocation(org.org_id, "api_keys/model", 1)
     shown = good(await org.owner.delete("/secrets/api_keys/model/versions/1"))
     assert [(each["number"], each["status"]) for each in shown["versions"]] == [(1, "destroyed")]
-    # Whoever has sealed it meanwhile does not bring it back.
+    # Sealing it concurrently does not restore it.
     async with database.platform() as session:
         late = await secret.add_version(
             session, held.id, 1, Stored(b"x", b"y", "k"), created_by="olga", command_id=new_id("cmd"), now=now

@@ -26,7 +26,7 @@ USES = {
 
 @dataclass
 class World:
-    """An owner who may read, the stand-in for Vault, and what it is used for."""
+    """An owner that may read, the fake Vault, and the requests to it."""
 
     owner: Caller
     vault: Vault

@@ -26,7 +26,7 @@ POST = b"POST /api/v1/agents HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture
 def serve(database_urls: DatabaseUrls) -> Serve:
-    """Runs the server as `server.py` does, in this loop, on a port of its own."""
+    """Runs the server like `server.py`, in this loop, on a free port."""
 
     @asynccontextmanager
     async def running(**changes: Any) -> AsyncIterator[int]:

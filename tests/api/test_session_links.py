@@ -1,4 +1,4 @@
-"""Links open one session for somebody, within the reach of whoever makes them."""
+"""Links open one session for another person, within the rights of their maker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -63,7 +63,7 @@ async def client(reached: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def company(new_tenant: NewTenant, client: httpx2.AsyncClient) -> Tenant:
-    """An organization of its own, reached by the app of these tests."""
+    """A new organization, reached by the app of these tests."""
     return (await new_tenant("owner", "admin", "finance", "member")).through(client)
 
 
@@ -511,7 +511,7 @@ async def test_session_by_link_makes_nothing_that_sends_data_or_money_out_after_
 async def test_session_by_link_silences_no_alert_that_calls_the_owners(
     act: str, company: Tenant, platform: Caller, reached: FastAPI
 ) -> None:
-    """Whoever signs by a link would answer the alert about it, and nobody else would be called."""
+    """Otherwise a person who signs by a link could answer the alert about it, and the owners would not be called."""
     deps: Deps = reached.state.deps
     told = {"kind": "escrow.signed_by_link", "subject": new_id("esc"), "detail": "kim signed."}
     async with deps.database.platform() as session:
@@ -563,7 +563,7 @@ async def test_keys_are_counted_beside_those_who_act_by_a_link(
     operator: Caller,
     new_tenant: NewTenant,
 ) -> None:
-    """Three seats: whoever fills them with links first gets no more people by keys than by links alone."""
+    """Three seats: filling them with links first allows no additional keys."""
     small = await new_tenant("owner")
     good(await operator.ask("PUT", f"/organizations/{small.org_id}/tier", json={"tier": "starter"}))
     application = create_app(settings_for(database_urls, public_url=PUBLIC, limit_seats=True))
@@ -581,7 +581,7 @@ async def test_keys_are_counted_beside_those_who_act_by_a_link(
         refused(await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing")
         await redeemed(owner, made[1])
         refused(await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing")
-        # A session that nobody has used for too long is over, and takes no seat until its last day.
+        # An idle session has ended, and takes no seat, although its last day is later.
         async with database.platform() as session:
             idle = text("UPDATE sessions SET last_used_at = now() - interval '1 day' WHERE link_id = :link")
             await session.execute(idle, {"link": made[1]["id"]})

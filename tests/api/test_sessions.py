@@ -1,4 +1,4 @@
-"""Sessions stand in for keys, and end with them."""
+"""Sessions act for keys, and end with them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,7 +35,7 @@ async def signed_in(by: Caller, **options: Any) -> tuple[Caller, dict[str, Any]]
 
 @pytest.fixture
 async def company(new_tenant: NewTenant) -> Tenant:
-    """An organization of its own, so that each test reads its own sessions."""
+    """A new organization, so that each test reads its own sessions."""
     return await new_tenant("owner", "admin", "member", "agent")
 
 

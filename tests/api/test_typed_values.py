@@ -1,4 +1,4 @@
-"""Booleans and whole numbers are taken as JSON and a query write them, and nothing that looks alike is."""
+"""Only the JSON and query notations of booleans and whole numbers are accepted, and no similar values."""
 
 import re
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ Path = tuple[str, ...]
 
 
 class Place(NamedTuple):
-    """Where a body has a value: the names of the members that lead to it, `0` for an item, and what these must say."""
+    """The place of a value in a body: the names of the members on its path, `0` for an item, and required values."""
 
     path: Path
     kind: str
     tags: dict[Path, str]
 
     def body(self, value: Any, at: int = 0) -> Any:
-        """Return a body with a value here, and nothing else but what says which kind of object has it."""
+        """Return a body with only a value here and the discriminators of the objects around it."""
         if at == len(self.path):
             return value
         name, inner = self.path[at], self.body(value, at + 1)
@@ -70,14 +70,14 @@ def places(
 
 
 async def refusals(callers: tuple[Caller, ...], method: str, path: str, **options: Any) -> dict[str, str]:
-    """Ask as each caller until one may, and return what is said of each field."""
+    """Send the request as each caller until one may, and return the message of each field."""
     for caller in callers:
         answer = await caller.ask(method, path.replace("{", "x").replace("}", ""), key=new_key(), **options)
         if answer.status_code != 403:
             break
     document = answer.json()
     if path.endswith("/batch"):
-        # Each item has an answer of its own.
+        # Each item has its own answer.
         (item,) = document["data"]
         field, _, message = item["error"]["detail"].partition(": ")
         return {f"items.0.{field}": message}

@@ -1,4 +1,4 @@
-"""What a folder of backups holds, and how the server's WAL gets into it and out of it."""
+"""The contents of a backup folder, and how the server's WAL is archived there and restored from it."""
 
 import json
 import subprocess

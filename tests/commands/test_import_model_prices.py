@@ -17,7 +17,7 @@ GOOD = {"litellm_provider": "openai", "input_cost_per_token": 2.5e-06}
 
 @pytest.fixture
 def command(unpriced_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run the command on a database of its own; returns its status and what it wrote."""
+    """Run the command on a new database; returns its status and its output."""
     monkeypatch.setenv("BURSAR_DATABASE_URL", unpriced_database_urls.tenant)
     monkeypatch.setenv("BURSAR_PLATFORM_DATABASE_URL", unpriced_database_urls.platform)
 

@@ -43,7 +43,7 @@ FAST = {"fsync": "off"}
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder that the account of PostgreSQL can reach, whoever else runs tests on this machine."""
+    """A folder that PostgreSQL's account can reach, also when other people run tests on this machine."""
     with reachable_directory("restore") as made:
         yield made
 
@@ -106,7 +106,7 @@ async def run_id(made: Made) -> str:
 
 
 class Before:
-    """What there is at the moment that is restored, and what becomes of it after."""
+    """The objects at the time that is restored, and their later changes."""
 
     async def begin(self, stage: Stage) -> None:
         self.released, self.delivered, self.untouched = [await (await stage.award()).funded() for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Who may do what: the tables of roles against each other."""
+"""Permissions of roles: the tables of roles agree with each other."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Card numbers: every published test number is found, however it is written, and what is none is left alone."""
+"""Card numbers: every published test number is found in every notation, and other numbers are left unchanged."""
 
 import hashlib
 import itertools
@@ -16,7 +16,7 @@ from domain.privacy.card_numbers import (
 )
 from tests.support.cases import for_each
 
-#: The numbers that each publishes for tests, less those that it says fail the Luhn check.
+#: The numbers that each provider publishes for tests, without those documented to fail the Luhn check.
 PUBLISHED = {
     # docs.stripe.com/testing: brands, countries, declines, fraud, disputes, refunds, 3D Secure; and Connect's payouts.
     "Stripe": """
@@ -87,7 +87,7 @@ PUBLISHED = {
     "MoMo, VNPay": "9704000000000018 9704198526191432198",
 }
 NUMBERS = sorted({(source, number) for source, listed in PUBLISHED.items() for number in listed.split()})
-#: How an issuer's number is printed, by its length.
+#: The printed groups of a card number, by its length.
 GROUPS = {13: (4, 3, 3, 3), 14: (4, 6, 4), 15: (4, 6, 5), 16: (4, 4, 4, 4), 18: (4, 4, 4, 4, 2), 19: (4, 4, 4, 4, 3)}
 VISA, AMEX = "4242424242424242", "378282246310005"
 SPACED = "4242 4242 4242 4242"

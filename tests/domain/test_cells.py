@@ -16,7 +16,7 @@ JSON = st.recursive(TEXTS | st.integers(), lambda each: st.lists(each) | st.dict
 
 
 def calculated(piece: str) -> bool:
-    """Whether a spreadsheet would calculate a cell, as it reads it or once quotes and spaces at its start are off."""
+    """Return whether a spreadsheet would calculate a cell, as written or without quotes and spaces at its start."""
     begun = piece.lstrip(' "\u00a0\u3000\ufeff')
     return unicodedata.normalize("NFKC", begun)[:1] in set("=+-@") and NUMBER.match(begun) is None
 

@@ -27,7 +27,7 @@ def test_what_comes_back_in_parts_takes_each_share_whole_and_never_more(amount: 
     assert all(min(part.creator_minor, part.commission_minor) >= 0 for part in parts)
     assert sum(part.creator_minor for part in parts) == whole.creator_minor
     assert sum(part.commission_minor for part in parts) == whole.commission_minor
-    # What is left of a sale is divided as a sale of that amount is.
+    # The rest of a sale is divided like a sale of that amount.
     left = whole
     for part, gone in zip(parts, steps[1:], strict=True):
         left = Shares(

@@ -1,4 +1,4 @@
-"""Which ids and metadata are kept, and what is there after changes."""
+"""External ids and metadata: the accepted values, and the result of changes."""
 
 import pytest
 from hypothesis import given, strategies as st

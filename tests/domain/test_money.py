@@ -96,7 +96,7 @@ def test_what_is_not_an_exact_positive_amount_is_refused(value, asset):
         parse_amount(value, asset)
 
 
-#: What number parsers of languages and libraries take beside plain digits.
+#: Notations besides plain digits that number parsers of languages and libraries accept.
 _OTHER_DIGITS = [
     str.maketrans("0123456789", "".join(chr(zero + i) for i in range(10))) for zero in (0x660, 0x966, 0xFF10)
 ]

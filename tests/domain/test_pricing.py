@@ -1,4 +1,4 @@
-"""What rules make of a price: order, bounds, and who bears a discount."""
+"""Pricing rules: their order, the bounds, and who bears a discount."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Quotes: what is asked for is enough, what is given for it is never more, whatever the price."""
+"""Quotes: the quoted amount is enough, and its value is never less than the credits given for it, at every price."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What nobody has paid for of a payment that was lost: credits are worth what was paid for them."""
+"""The unpaid part of a lost payment: credits are worth the amount that was paid for them."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -68,8 +68,8 @@ def test_payments_of_a_debt_count_at_their_price() -> None:
     assert uncovered_loss(loss, 100 * ONE, [], SALE) == (100 * ONE, 0)
     assert uncovered_loss(loss, 0, [taken(100, 1_000, 100)], SALE) == (0, 0)
     assert uncovered_loss(loss, 0, [taken(100, 500, 100)], SALE) == (0, 50 * ONE)
-    # Half of it is still owed, and the other half was paid with what nobody paid for.
+    # Half of it is still owed, and the other half was paid with credits that nobody paid for.
     assert uncovered_loss(loss, 50 * ONE, [taken(50, 0, 100)], SALE) == (50 * ONE, 50 * ONE)
-    # What a creator has answered for is not asked for again.
+    # A creator is not charged again for an amount that it has returned.
     answered = Loss(owed_minor=100 * ONE, short_minor=0, repaid_minor=0, answered_minor=45 * ONE)
     assert uncovered_loss(answered, 0, [taken(100, 500, 100)], SALE) == (0, 5 * ONE)

@@ -1,4 +1,4 @@
-"""When a referral is rewarded: late, within what it has earned, and never for those who are related."""
+"""Rewards of referrals: late, limited by the commission earned, and never for related organizations."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,18 +35,18 @@ def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes
         ),
         (NOW + WINDOW + TERM, 0, {}, ReferralDecision(refused="nothing_earned")),
         (NOW + WINDOW + TERM, -1, {}, ReferralDecision(refused="nothing_earned")),
-        # What it owes on the last day, it may have paid soon after.
+        # The organization may pay an amount that it owes on the last day soon after.
         (NOW + WINDOW + TERM, 0, {"owes": True}, ReferralDecision()),
         (NOW + WINDOW + TERM + GRACE - timedelta(seconds=1), 0, {"owes": True}, ReferralDecision()),
         (NOW + WINDOW + TERM + GRACE, 0, {"owes": True}, ReferralDecision(refused="nothing_earned")),
         (NOW, 100, {"related": True}, ReferralDecision(refused="related")),
-        # Anybody can state another's tax id for a night: the reward waits until it is taken back.
+        # Anybody can state another's tax id for a night, so the reward waits until that ends.
         (NOW + WINDOW, 100, {"states_same": True}, ReferralDecision()),
         (NOW + WINDOW + TERM - timedelta(seconds=1), 100, {"states_same": True}, ReferralDecision()),
         (NOW + WINDOW + TERM, 100, {"states_same": True}, ReferralDecision(refused="related")),
         (NOW + MAX_WAIT - timedelta(seconds=1), 0, {"paid_at": None}, ReferralDecision()),
         (NOW + MAX_WAIT, 0, {"paid_at": None}, ReferralDecision(refused="not_paid")),
-        # What is disputed on the last day counts if it is won.
+        # A payment that is disputed on the last day counts if the dispute is won.
         (NOW + MAX_WAIT, 0, {"paid_at": None, "disputed": True}, ReferralDecision()),
         (NOW + WINDOW + TERM, 0, {"disputed": True}, ReferralDecision()),
     ],

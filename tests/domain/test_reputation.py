@@ -40,7 +40,7 @@ HIGH = Priors(900_000, 900_000)
 NIGHTS = st.integers(0, 60)
 RATES = st.integers(1, 10_000) | st.just(9_500)
 
-#: What happens to a row: so many nights, then evidence, with the marketplace's prior at the time.
+#: Changes of a row: a number of nights, then evidence, with the marketplace's prior at the time.
 EVENTS = st.lists(st.tuples(NIGHTS, AMOUNTS, AMOUNTS, PRIORS), max_size=12)
 
 

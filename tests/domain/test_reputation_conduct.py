@@ -1,4 +1,4 @@
-"""What payments and cancellations say of a client, and what they do not."""
+"""The evidence that payments and cancellations give about a client."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -84,7 +84,8 @@ def test_a_cancellation_that_the_client_asked_for_is_bad_of_it_and_no_other() ->
     assert told is not None
     assert (told.fact, told.value_minor, told.commission_minor) == (ClientFact.CANCELLED, FUNDED, FUNDED // 20)
     assert told.counterparty_org_id == ESCROW.terms.payee_org_id
-    # The client need not wait for ever: after half of the time to deliver its request is no fault of its own.
+    # The client need not wait for ever: after half of the time to deliver, a request to cancel is no fault of the
+    # client.
     late = replace(granted, updated_at=T0 + timedelta(days=9))
     assert of_cancellation(replace(asked, deliver_by=T0 + timedelta(days=9)), late) is None
     early = replace(granted, updated_at=T0 + timedelta(days=1))

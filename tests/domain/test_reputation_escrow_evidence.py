@@ -1,4 +1,4 @@
-"""What the steps and the end of an escrow say: parts weigh what the whole weighs, and what is good needs payment."""
+"""Evidence from the steps and the end of an escrow: parts add up to the whole, and good evidence needs payment."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,7 +104,7 @@ def test_what_the_payee_gives_back_late_and_in_parts_weighs_as_much_as_all_of_it
         if found is not None:
             assert (found.value_minor, found.whole_minor) == (FUNDED - 1, FUNDED)
             assert not any(fact.is_end for fact in found.facts)
-        # What is missed then is the rest: a delivery of it does not make up for what was given back.
+        # Then only the rest is missed: delivering it does not make up for the part that was refunded.
         end = ended(S.REFUNDED, 0, delivery=None, updated_at=DUE)
         missed = evidence_of_event(part, end, "delivery_expired")
         assert missed is not None
@@ -134,7 +134,7 @@ def test_payee_that_stalls_until_its_client_gives_up_is_less_reliable_and_has_fa
 
 
 def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
-    # All but a hundredth went back before the release: it is worth a hundredth.
+    # All but a hundredth was refunded before the release, so the work is worth a hundredth.
     small = evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved")
     assert small is not None
     assert (small.value_minor, small.commission_minor) == (FUNDED // 100, FUNDED // 2_000)
@@ -225,7 +225,7 @@ def test_what_a_validator_found_good_counts_with_payment_and_faults_at_once() ->
         (10, 2, (), "in_time"),
         # A first delivery is in time: funding can have waited for the books.
         (11, 1, (), "in_time"),
-        # Each milestone has a date of its own, which the state does not keep.
+        # Each milestone has its own date, which the state does not store.
         (11, 2, ("draft",), "in_time"),
     ],
 )
@@ -271,7 +271,7 @@ def disputed(escrow: Escrow, now: datetime) -> Escrow:
 
 
 def play(prices: list[int], steps: list[Step]) -> tuple[Escrow, list[EventEvidence]]:
-    """Deliver each milestone and have one step of it after the other done; return what was said."""
+    """Deliver each milestone and do its steps one after the other; return the evidence."""
     agreed = terms(
         amount_minor=sum(prices),
         milestones=tuple(Milestone(name=str(at), amount_minor=price) for at, price in enumerate(prices)),
@@ -325,7 +325,7 @@ def test_milestones_weigh_together_what_the_whole_weighs(prices: list[int], step
     assert sum(part.value_minor for part in parts) == sum(prices)
     assert sum(part.commission_minor for part in parts) == escrow.commission_minor
     assert [[fact.is_end for fact in part.facts].count(True) for part in parts] == [0] * (len(prices) - 1) + [1]
-    # One milestone more that is accepted never lowers what was said so far.
+    # Accepting another milestone never lowers the evidence so far.
     for count in range(len(prices)):
         assert play(prices, steps[:count])[1] == parts[:count]
 
@@ -351,7 +351,7 @@ def test_nobody_sheds_a_refund_by_giving_nearly_all_of_it_back_before_the_rest_i
     _, [back, rest] = play([FUNDED], [give_most_back, expire])
     assert (kinds(back), back.value_minor, back.commission_minor) == (["refunded"], FUNDED - 1, FUNDED // 20)
     assert (kinds(rest), rest.value_minor) == (["released", "in_time"], 1)
-    # Before anything is delivered it is another price, and says nothing.
+    # Before a delivery a refund only changes the price, and is no evidence.
     held = replace(ESCROW, status=S.FUNDED, delivery=None)
     assert evidence_of_event(held, give_most_back(held, T0).escrow, "partially_refunded") is None
 
@@ -363,7 +363,7 @@ def test_end_speaks_for_the_rest() -> None:
     assert (kinds(missed), missed.value_minor, missed.commission_minor) == (["refunded"], 20_000_000, 1_000_000)
     _, [_, parted] = play(prices, [approve, cut])
     assert [each.good_e4 for each in parted.facts[0].says] == [6_000]
-    # What was not delivered yet and went back says nothing.
+    # Refunding the part that was not delivered yet is no evidence.
     escrow, _ = play(prices, [approve])
     assert escrow.status is S.FUNDED
     assert evidence_of_event(escrow, give_back(escrow, T0).escrow, "refunded") is None
@@ -379,7 +379,7 @@ def test_dispute_over_what_was_not_delivered_says_nothing_of_the_delivery_before
         disputed(escrow, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0
     ).escrow
     assert kinds(evidence_of_event(disputed(escrow, T0), won, event)) == ["released"]
-    # What is under review was delivered.
+    # Work under review was delivered.
     delivered = commands.deliver(escrow, actor=STUDIO, artifacts=(), note="x", milestone=None, now=T0).escrow
     won = settle_dispute(
         disputed(delivered, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0

@@ -1,4 +1,4 @@
-"""What facts say of an agent, and how response times add up."""
+"""Evidence of an agent from facts, and the sums of response times."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st

@@ -1,4 +1,4 @@
-"""Levels by reputation: which one a rank reaches, and that nobody gains by losing reputation."""
+"""Levels by reputation: the level of a rank, and that losing reputation never improves the terms."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -58,7 +58,7 @@ def test_organization_has_the_level_of_its_best_agent():
         ((NEW, replace(KNOWN, priority=4)), "levels.1.priority"),
         ((replace(NEW, entitlements=("early",)), KNOWN), "levels.1.entitlements"),
         ((replace(NEW, hold_back_days=3), replace(KNOWN, hold_back_days=4)), "levels.1.hold_back_days"),
-        # Where a level says nothing, earnings are held back as long as usual: 14 days here.
+        # If a level has no period, earnings are held back for the usual time: 14 days here.
         ((NEW, replace(KNOWN, hold_back_days=15)), "levels.1.hold_back_days"),
         ((replace(NEW, hold_back_days=13), KNOWN), "levels.1.hold_back_days"),
     ],

@@ -60,7 +60,7 @@ class RotationMachine(RuleBasedStateMachine):
                 self.store[max(self.store) + 1] = "pending"
                 self.held = rules.created(held, number=max(self.store), replaced=self.current)
         elif step is RotationAction.PROMOTE:
-            # One transaction: a crash undoes all of it.
+            # One transaction, so a crash undoes all of it.
             if not crash:
                 self.store |= {held.replaced: "previous", number: "current"}
                 self.held = rules.promoted(held, self.now)
@@ -89,7 +89,7 @@ class RotationMachine(RuleBasedStateMachine):
         if crash:
             return
         if step is RotationAction.APPLY:
-            # The request may have arrived although nobody has answered.
+            # The request may have arrived although there was no answer.
             self.set_at_target(self.held.number)
         self.held = rules.failed(self.held, "no answer", self.now)
 
@@ -167,7 +167,7 @@ class RotationMachine(RuleBasedStateMachine):
         assert (rules.agenda(self.held, self.now) is RotationAction.REPORT) is (late and not self.held.reported)
 
     def teardown(self):
-        """Whatever happened, once the target works again, steps alone replace the value within a month."""
+        """Check that once the target works again, steps alone replace the value within a month, in every state."""
         if not hasattr(self, "held") or self.held.plan.rotator is RotatorName.MANUAL:
             return
         self.deaf = self.broken = False

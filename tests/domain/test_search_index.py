@@ -1,4 +1,4 @@
-"""What leaves with a document of the search index, and which months are kept."""
+"""The fields of documents of the search index, and the months that are kept."""
 
 from datetime import date
 

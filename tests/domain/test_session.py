@@ -1,4 +1,4 @@
-"""When sessions end, where links lead, and what a browser is called."""
+"""The end of sessions, the targets of links, and the names of browsers."""
 
 from datetime import UTC, datetime, timedelta
 

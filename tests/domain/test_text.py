@@ -1,4 +1,4 @@
-"""What people write: what can be seen in a name, and what turns a text round."""
+"""Texts by people: visible characters in names, and characters that reverse the direction of a text."""
 
 import json
 

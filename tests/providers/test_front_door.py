@@ -13,7 +13,7 @@ async def test_api_that_answers_is_there() -> None:
         receiving(answers(200, b"{}", content_type="application/json; charset=utf-8")) as server,
         httpx2.AsyncClient(trust_env=False, timeout=60) as client,
     ):
-        await FrontDoor(client, f"http://127.0.0.1:{server.port}/").knock()
+        await FrontDoor(client, f"http://127.0.0.1:{server.port}/").check()
         assert server.received[0].line == f"GET {PATH} HTTP/1.1"
 
 
@@ -21,7 +21,7 @@ async def test_api_that_answers_is_there() -> None:
     ("reply", "said"),
     [
         (answers(502, b"<html>", content_type="text/html"), "answered 502, text/html"),
-        # A proxy that shows a page of its own.
+        # A proxy that shows its own page.
         (answers(200, b"<html>", content_type="text/html"), "answered 200, text/html"),
         (answers(301, location="https://example.com/"), "answered 301"),
         (drops, "could not be reached"),
@@ -30,4 +30,4 @@ async def test_api_that_answers_is_there() -> None:
 async def test_what_is_not_the_api_is_none(reply: Reply, said: str) -> None:
     async with receiving(reply) as server, httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         with pytest.raises(ProviderUnavailable, match=said):
-            await FrontDoor(client, f"http://127.0.0.1:{server.port}").knock()
+            await FrontDoor(client, f"http://127.0.0.1:{server.port}").check()

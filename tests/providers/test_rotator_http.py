@@ -171,7 +171,7 @@ async def test_a_step_that_was_taken_before_is_seen_by_its_effect_where_the_targ
 async def test_only_hosts_of_the_secret_get_a_value():
     async with receiving(answers(204)) as receiver:
         at, one = job(receiver.url, hosts=("127.0.0.1:1",)), rotator()
-        with pytest.raises(RotationFailed, match=r"none of the secret's hosts\. Add it to hosts") as refused:
+        with pytest.raises(RotationFailed, match=r"not one of the secret's hosts\. Add it to hosts") as refused:
             await one.apply(at, CURRENT, await one.make(at, CURRENT))
         assert not isinstance(refused.value, TargetRefused)
         assert receiver.received == []

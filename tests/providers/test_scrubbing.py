@@ -1,4 +1,4 @@
-"""A secret is found in an answer in every form, wherever it begins and whatever stands beside it."""
+"""A secret is found in an answer in every form, at every position and next to any text."""
 
 import base64
 import json
@@ -89,7 +89,7 @@ def test_no_text_keeps_the_search_busy_whatever_the_value(secret: str, text: byt
         Scrubber([secret]).scrub(text * (2_000_000 // len(text)))
 
 
-#: How somebody writes a text that a server then repeats.
+#: Forms of a text that a server repeats.
 ONCE: list[Callable[[bytes], bytes]] = [
     bytes,
     lambda text: text.hex().encode(),
@@ -106,7 +106,7 @@ ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=1)
 @given(st.data())
 def test_who_knows_how_a_secret_begins_does_not_guess_how_it_goes_on(data: st.DataObject):
     secret = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=HEAD + 2, max_size=90))
-    # One character over and over is its own continuation: beside the edges of base64 it is whole before it ends.
+    # A repeated character continues itself: apart from the edges of base64 it is complete before it ends.
     assume(len(set(secret[1:-1])) > 1)
     known = data.draw(st.integers(HEAD, len(secret) - 2))
     right = secret[known : data.draw(st.integers(known + 1, len(secret) - 1))]
@@ -157,7 +157,7 @@ def test_what_was_sent_is_found_under_base64_and_hexadecimal(secret: str, write:
         clean = Scrubber([secret]).scrub(base64.b64encode(text))
         assert REPLACEMENT in clean
         assert len(clean) <= len(REPLACEMENT) + 8
-    # Whole in one form is not cut off in another one.
+    # A secret that is complete in one form is not cut off in another one.
     assert Scrubber([secret]).scrub(b"a" + secret.encode() + b" b") == b"a" + REPLACEMENT + b" b"
 
 

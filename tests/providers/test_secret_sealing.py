@@ -1,4 +1,4 @@
-"""Values are sealed for one place under a key of their own, and keys of wallets are found in any layout."""
+"""Each value is sealed for one place under its own key, and keys of wallets are found in any layout."""
 
 import os
 import re

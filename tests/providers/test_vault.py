@@ -1,4 +1,4 @@
-"""The client of Vault: against the stand-in, and in the slow lane against OpenBao's server as well."""
+"""The client of Vault: against a fake server, and in the slow lane against OpenBao's server as well."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ path "secret/metadata/bursar/*" { capabilities = ["delete"] }
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 1, tzinfo=UTC)
@@ -101,7 +101,7 @@ def dev_server() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 
 async def set_up(url: str, http: httpx2.AsyncClient, process: "subprocess.Popen[bytes]") -> World:
-    """Prepare a real server as docs/guides/secrets.md says."""
+    """Prepare a real server as described in docs/guides/secrets.md."""
     world = World(url, http, "", "", process=process)
     await world.admin("POST", "sys/auth/approle", {"type": "approle"})
     await world.admin("PUT", "sys/policies/acl/bursar", {"policy": POLICY})

@@ -38,7 +38,7 @@ async def seal(org: Vaulted, limit: int = 100) -> SealResult:
 
 
 async def seal_all(org: Vaulted, entries: int) -> None:
-    """Seal so many entries, whatever transaction of the server is open just now and holds some back."""
+    """Seal a number of entries, also while other transactions of the server are open and delay some of them."""
     sealed = 0
     while sealed < entries:
         sealed += (await seal(org, limit=2)).count

@@ -1,4 +1,4 @@
-"""What a new key costs: as much as the keys of its principal, however many the organization ever had."""
+"""The cost of issuing a key depends on the keys of its principal, not on those of the organization."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 
 
 
 async def rows_read(url: str, org_id: str | None, principal: str, plan: str) -> int:
-    """Return how many keys are looked at when one is issued, in a session of its own, and take the key back."""
+    """Return how many keys are read when one is issued, in a separate session, and roll the new key back."""
     session = await asyncpg.connect(url, server_settings={"plan_cache_mode": plan})
     async with undone(session):
         role = "member" if org_id else "operator"

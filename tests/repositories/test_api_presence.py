@@ -1,4 +1,4 @@
-"""When the API was there, and when it was away."""
+"""The times at which the API was available, and its outages."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What was asked of an agent is found by the agent, however many organizations report usage."""
+"""The demand for an agent is read by the agent, independent of how many organizations report usage."""
 
 import pytest
 

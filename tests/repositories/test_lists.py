@@ -1,7 +1,7 @@
-"""What a page of each list costs: it ends with its page, however much there is and whoever asks.
+"""The cost of a page of each list is bounded by the page, for every caller and every size of the table.
 
-Each list is measured before and after its table has grown tenfold. Nearly all rows are of
-one organization and in one state, which is what misleads a plan that hopes to meet enough rows on its way.
+Each list is measured before and after its table has grown tenfold. Nearly all rows are of one organization and in one
+state, which is what misleads a plan that hopes to meet enough rows on its way.
 """
 
 import functools
@@ -69,7 +69,7 @@ FILL = {
             CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, 1, 1, 1, 1, 1, 1, 1, 1, 1, 'usual', '[]',
             'x', 'ctr' || i
         FROM generate_series($1::int, $2::int) i""",
-    # As many that nobody accepted in time, all of them newer; only the first of them can still be accepted.
+    # As many newer ones that were not accepted in time; only the first of them can still be accepted.
     "proposals": f"""
         INSERT INTO contracts (id, org_id, payee_org_id, agent_id, title, price_minor, currency, signatories,
             signatory_org_ids, required_signatures, fund_seconds, deliver_seconds, review_seconds, evidence_seconds,
@@ -165,7 +165,7 @@ FILL = {
 Page = Callable[..., Awaitable[object]]
 
 OF_AGENTS = [{}, *({"agent_id": one} for one in (AGENT, RARE_AGENT, named("agt", 0)))]
-#: Lists that an organization reads of its own and the platform of all, with each way to narrow them.
+#: Lists of which an organization reads its own rows and the platform all, with each filter.
 NARROWED: dict[Page, list[dict[str, Any]]] = {
     escrow.page: [
         *({}, {"statuses": ("open",)}, {"statuses": ("split", "open")}),
@@ -205,7 +205,7 @@ NARROWED: dict[Page, list[dict[str, Any]]] = {
     project.page: [{}, {"since": T0, "until": datetime.now(UTC) + timedelta(days=1)}],
     api_key.page: [{"active_only": False}, {"active_only": True}],
 }
-#: What the platform alone reads, or of one organization.
+#: Lists that only the platform reads, of all organizations or of one.
 OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
     (escrow.page, {"org_id": RARE}),
     (contract.page, {"org_id": RARE}),
@@ -262,7 +262,7 @@ def name_of(who: str | None, page: Page, asked: dict[str, Any]) -> str:
 async def fill(owner: asyncpg.Connection, first: int, last: int) -> None:
     for statement in FILL.values():
         await owner.execute(statement.replace("$1::int", str(first)).replace("$2::int", str(last)))
-    # Of every row: a sample may miss the few that are rare, and then differs from run to run.
+    # Statistics of every row: a sample may miss rare rows, and then differs from run to run.
     await owner.execute("SET default_statistics_target = 1000")
     await owner.execute("ANALYZE")
 

@@ -1,4 +1,4 @@
-"""Organizations that share something are related: nothing counts between them, also not what they had said before."""
+"""Organizations that share a trait are related: evidence between them does not count, including earlier evidence."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -97,7 +97,7 @@ async def test_shared_methods_relate_and_what_was_said_before_is_void(books, dat
     assert count == 1
     [good] = await books.fetchrow("SELECT good_e6 FROM reputation_clients WHERE org_id = 'org_s2'")
     assert good == 0
-    # New work says nothing, and says why.
+    # New work is no evidence, with the reason.
     what = about(agent_id, "org_s2", day=DAY + NIGHT)
     object.__setattr__(what, "agent_org_id", "org_s1")
     one = fact()
@@ -139,7 +139,7 @@ async def test_probes_count_for_nothing_until_operators_say_that_they_are_none(b
     assert await related(books, "org_p1", "org_p2")
     await have(database, TraitKind.PROBE, "org_p1", "org_p1", holds=False)
     assert not await related(books, "org_p1", "org_p2")
-    # What operators have ended stays ended when it is seen again.
+    # A trait that operators have ended stays ended when it is seen again.
     await have(database, TraitKind.CARD, "fp_3", "org_p1", "org_p2")
     assert await related(books, "org_p1", "org_p2")
     await have(database, TraitKind.CARD, "fp_3", "org_p2", holds=False)
@@ -216,7 +216,7 @@ async def deal(books, agent_id: str, payee: str, payer: str, **more) -> str:  # 
 
 
 async def books_stated_early(urls, *orgs: str) -> None:
-    """Have them state their tax ids before the first contract of these tests."""
+    """Set their tax ids before the first contract of these tests."""
     owner = await asyncpg.connect(plain_url(urls.owner))
     await owner.execute("UPDATE organization_traits SET last_seen = '2025-01-01' WHERE org_id = ANY ($1)", list(orgs))
     await owner.close()
@@ -269,7 +269,7 @@ async def test_pitfall_43_what_profiles_and_payout_accounts_share_relates_withou
     voided = await books.fetch(
         "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NOT NULL", agent_id
     )
-    # A tax id is somebody's word, and anybody can state another's: it voids nothing, and operators look.
+    # A tax id is only a statement, and anybody can state another's: it voids nothing, and operators check it.
     is_word = kind is TraitKind.TAX_ID
     assert [row[0] for row in voided] == ([] if is_word else [before])
     good = await books.fetchval("SELECT good_e6 FROM reputation_clients WHERE org_id = $1", payer)
@@ -364,7 +364,7 @@ async def test_new_trait_reads_the_events_of_who_has_it_where_others_share_it_an
 ) -> None:
     await made(books, "org_q1", "org_q2", "org_q3", "org_q4")
     agents = {payee: await new_agent(books, payee) for payee in ("org_q1", "org_q3")}
-    # Of others there are many; the planner knows it.
+    # There are many others, and the planner knows it.
     for _ in range(300):
         await deal(books, agents["org_q3"], "org_q3", "org_q4")
     mine = [await deal(books, agents["org_q1"], "org_q1", "org_q2") for _ in range(2)]
@@ -406,7 +406,7 @@ async def test_void_of_a_stale_agent_leaves_what_was_recalled_out_of_its_terms(b
         await record_facts(connection, replace(about(agent_id, "org_a", day=later), agent_org_id="org_v1"), [rated])
         before = await seasoned(connection, agent_id, later)
         await recall(connection, "pay_v", [said.subject])
-        # Its scores are made again by the next step, or the night; meanwhile a client changes its feedback.
+        # The next step or the night computes its scores again; in the meantime a client changes its feedback.
         assert await void(connection, rated.id, by="client", reason="Changed.", at=bought.at + 30 * NIGHT)
         await refresh(connection, agent_id)
         after = await seasoned(connection, agent_id, later)

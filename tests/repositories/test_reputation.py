@@ -1,4 +1,4 @@
-"""The rows in PostgreSQL hold what the pure rules come to, for any sequence of facts, whoever writes them at once."""
+"""The rows in PostgreSQL equal the results of the pure rules, for any sequence of facts and concurrent writers."""
 
 import asyncio
 import itertools
@@ -173,7 +173,7 @@ class Model:
         come = [each for each in sorted(self.seasons, key=lambda event: event[:2]) if each[0] <= day]
         for on, _, counted, is_good in come:
             for dimension, good, bad in counted:
-                # What is mostly bad counts at once, and nothing of it is good.
+                # Mostly bad evidence counts at once, and nothing of it as good.
                 rows[dimension] = add(rows[dimension], good if is_good else 0, bad, day=on, priors=HALF)
         rows = {each: replace(catch_up(row, day, HALF), prior_e6=ONE_E6 // 2) for each, row in rows.items()}
         means = overall_e6({each: stars(row).mean_e6 for each, row in rows.items()})
@@ -281,7 +281,7 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
     for what, one, standing in taken:
         if one is not voided:
             again.take(what, one, standing)
-    # What is seasoned counts by what it added when it came in.
+    # Seasoned evidence counts by the amount that it added when it was recorded.
     again.seasons = [kept for kept, (_, one, _) in zip(model.seasons, taken, strict=True) if one is not voided]
     again.rows = {each: nights_to(row, model.rows[each].through) for each, row in again.rows.items()}
     latest = max(row.through for row in model.rows.values())
@@ -495,7 +495,7 @@ async def test_work_whose_commission_a_discount_took_says_what_was_bad_of_it(boo
     assert (events[won]["client_bad_e6"], json.loads(events[won]["says"])) == (ONE_E6, [])
     good, bad, *_ = (await rows_of(books, agent_id))[Dimension.TASK_SUCCESS]
     assert (good, bad) == (0, ONE_E6)
-    # Of contracts without a commission neither those that ended well nor those that did not are in the success rate.
+    # Contracts without a commission are not in the success rate, whether they ended well or not.
     ended = "SELECT ended, succeeded FROM reputation_agents WHERE agent_id = $1"
     assert tuple(await books.fetchrow(ended, agent_id)) == (0, 0)
     async with books.acquire() as connection:

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.db
 START = date(2026, 1, 5)
 STEPS = 40
 STAKES = Stakes(typical_minor=50_00, unit_commission_minor=2_50)
-#: Each client pays by one payment, which can be taken back in part.
+#: Each client pays by one payment, which can be charged back in part.
 PAYERS = {"pay_1": "org_a", "pay_2": "org_b"}
 AGENTS = ("agt_1", "agt_2")
 FILL = """
@@ -49,7 +49,7 @@ INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, a
 VALUES ($1, $1, $2, 'org_studio', '{}', $3, 'w', 'released', 1, 'USD', 1, 1, 1, 0, 0, '{}', now(), now())
 """
 PRIORS = "INSERT INTO reputation_priors VALUES ($1, $2, $3, $4, 0, 0, 0, 0)"
-#: What rows say as of a day, by the name of what says it. How far a row was written anew is nobody's business.
+#: The values of rows as of a day, by name. The progress of recomputing a row is left out.
 READ = {
     "scores": """
         SELECT agent_id || dimension AS key, reputation_faded(good_e6, through - since) AS good,
@@ -79,7 +79,7 @@ READ = {
 }
 
 
-#: Events that count although their money is gone, and events that are void although nothing says that they are.
+#: Events that count although their money was charged back, and events that are void without a reason.
 ASTRAY = """
     SELECT id FROM reputation_events e
     WHERE voided_at IS NULL AND excluded IS NULL AND reputation_is_recalled(subject, says)
@@ -172,7 +172,7 @@ class Market:
         self.day += timedelta(days=self.chance.choice([1, 1, 3, 7]))
 
     async def change_rate(self) -> None:
-        """Have another rate from the night after the next one on, as the night does it."""
+        """Change the rate from the night after the next one on, as the nightly workflow does."""
         self.day += timedelta(days=1)
         await self.night()
         self.day += timedelta(days=1)
@@ -199,7 +199,7 @@ class Market:
 async def test_rows_made_again_are_those_that_events_made(cluster: Postgres, seed: int) -> None:
     with new_database(cluster, f"bursar_fold_{seed}") as urls:
         owner, platform = [await asyncpg.connect(plain_url(url)) for url in (urls.owner, urls.platform)]
-        # Escrows are there without their contracts: only whose they are counts here.
+        # Escrows exist without their contracts: only their parties matter here.
         await owner.execute("SET session_replication_role = replica")
         await owner.execute(FILL, ["org_studio", *PAYERS.values()])
         for agent_id in AGENTS:

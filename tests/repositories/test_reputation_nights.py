@@ -1,4 +1,4 @@
-"""A night in PostgreSQL is that of the pure rules, once for each agent and date, whoever dies and whoever else runs."""
+"""A night in PostgreSQL equals that of the pure rules, once for each agent and date, also after crashes."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ NEWCOMER = overall({each: stars(newcomer_evidence(NIGHT, HALF)) for each in Dime
 
 @dataclass
 class World:
-    """Agents with rows of every kind, and what the rules say that a night makes of them."""
+    """Agents with rows of every kind, and their values after a night by the rules."""
 
     database: Database
     owner: "asyncpg.Connection"

@@ -1,4 +1,4 @@
-"""Clients are trusted for terms by what they cannot take back any more: good news waits, bad news does not."""
+"""Clients are trusted for terms by payments that can no longer be charged back: good evidence waits, bad does not."""
 
 import itertools
 from datetime import date, timedelta
@@ -35,7 +35,7 @@ async def client(books) -> str:  # noqa: F811
 
 
 async def tell(books, client: str, day: int = 0, **more: Any) -> str:  # noqa: F811
-    """Take a fact about a new agent of the studio, after so many days."""
+    """Record a fact about a new agent of the studio, after a number of days."""
     agent_id, one = await new_agent(books), fact(**more)
     async with books.acquire() as connection:
         await record_facts(connection, about(agent_id, client, day=DAY + timedelta(days=day)), [one])
@@ -78,7 +78,7 @@ async def test_bad_news_of_a_client_counts_for_terms_at_once_and_only_what_stays
     await tell(books, client, 11, client_good_e4=10_000)
     first = ((WINDOW, 3 * UNIT, 0), (10, 0, UNIT))
     assert (await terms(books, client, 11))[0] == standing(*first, on=11)
-    # What is known today, up to its last event, bounds it.
+    # The trust known today, up to its last event, bounds it.
     today = standing((0, 3 * UNIT, 0), (10, 0, UNIT), (11, UNIT, 0), on=11)
     assert (await terms(books, client, 16))[0] == min(today, standing(*first, (16, UNIT, 0), on=16))
     assert (await terms(books, client, 12))[0] == min(today, standing(*first, on=12)) < today
@@ -96,7 +96,7 @@ async def test_nights_move_what_is_seasoned_and_readers_see_the_same(books, clie
                 assert await decay_clients(connection, DAY + timedelta(days=night), after="", limit=100)
             assert (await books.fetchrow(kept, client))["through"] == DAY + timedelta(days=night - 1)
         seen.append(await terms(books, client, 20))
-    # What is known today bounds it, and is as of the last night.
+    # The trust known today bounds it, and is as of the last night.
     assert [units for _, units in seen] == [seen[0][1]] * 3
     assert seen[0][0] >= seen[1][0] >= seen[2][0]
     assert (await books.fetchrow(kept, client))["good_e6"] > 0

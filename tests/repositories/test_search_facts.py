@@ -1,4 +1,4 @@
-"""The search index looks for new facts every few seconds: what that reads does not grow with the history."""
+"""The search index looks for new facts every few seconds, and the rows read do not grow with the history."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from tests.support.plans import blocks_read, vacuum
 
 pytestmark = pytest.mark.db
 
-#: What a deeper index and fuller last blocks add.
+#: Additional blocks for a deeper index and fuller last blocks.
 SLACK = 60
 ENTRIES = """
     INSERT INTO purchase_entries (org_id, id, order_id, agent_id, transaction_type, item, amount_minor, currency,

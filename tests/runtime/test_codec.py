@@ -172,7 +172,7 @@ async def test_history_holds_no_plain_text_and_operators_may_signal_in_plain_jso
         await handle.execute_update(SampleWorkflow.pay, Pay(how="SECRETUPDATE", amount_minor=12345678))
         with pytest.raises(WorkflowUpdateFailedError) as failed:
             await handle.execute_update(SampleWorkflow.pay, Pay(how="refused"))
-        # What the Temporal UI sends: plain JSON, without a codec.
+        # The Temporal UI sends plain JSON, without a codec.
         await plain.get_workflow_handle(handle.id).signal("told", {"how": "from the UI"})
         await plain.get_workflow_handle(handle.id).signal("finish")
         assert await handle.result() == Paid(text="from the UI")

@@ -67,7 +67,7 @@ def bearer(key: str = OPERATOR) -> dict[str, str]:
 
 
 def from_ui() -> dict[str, str]:
-    """What the Temporal UI sends to a codec when it includes credentials."""
+    """Return the headers that the Temporal UI sends to a codec when it includes credentials."""
     return {"Origin": UI, "Content-Type": "application/json", "X-Namespace": "default"}
 
 
@@ -205,7 +205,7 @@ async def test_card_number_is_not_sealed(number: bytes, http: httpx2.AsyncClient
     answer = await http.post("/codec/encode", json={"payloads": [PLAIN, payload]}, headers=bearer())
     assert answer.status_code == 422
     assert answer.json()["code"] == "privacy.card_number"
-    # What was sealed before is still read.
+    # Payloads sealed before can still be read.
     assert (await http.post("/codec/decode", json={"payloads": [payload]}, headers=bearer())).status_code == 200
 
 

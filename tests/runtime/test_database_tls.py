@@ -32,7 +32,7 @@ TLS_REQUEST = struct.pack("!ii", 8, 80877103)
 
 @dataclass
 class Listener:
-    """Where the server is reached over TCP, the root that it proves itself by, and which connections asked for TLS."""
+    """The server's TCP address, the root of its certificate, and the connections that requested TLS."""
 
     url: str
     root: Path

@@ -26,7 +26,7 @@ def refusal(version: int | None) -> WorkflowUpdateFailedError:
 
 
 class Run:
-    """A run that refuses by what it knows, and the books beside it."""
+    """A workflow that refuses by the state that it knows, and the books, which have moved on."""
 
     def __init__(self, knows: int, books: int, allows: int = 99) -> None:
         self.knows, self.books, self.allows = knows, books, allows
@@ -37,7 +37,7 @@ class Run:
         self.raises: list[Exception] = []
         self.fails: Exception | None = None
         self.is_older = False
-        #: How far the books go on with every command.
+        #: How many versions the books advance with every command.
         self.goes_on = 0
 
     def get_workflow_handle(self, workflow_id: str) -> "Run":

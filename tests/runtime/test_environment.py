@@ -24,7 +24,7 @@ PEM = "-----BEGIN CERTIFICATE-----\nSECRETSECRET\n-----END CERTIFICATE-----\n"
 
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of whoever runs the tests says nothing here."""
+    """Ignore the environment of the person who runs the tests."""
     for name in [name for name in os.environ if names_external_account(name)]:
         monkeypatch.delenv(name)
 
@@ -40,7 +40,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 async def connected(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What Temporal's client is asked to connect with."""
+    """Return the arguments with which Temporal's client is asked to connect."""
     options: dict[str, Any] = {}
 
     async def keep(address: str, **given: Any) -> object:

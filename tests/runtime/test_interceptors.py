@@ -39,7 +39,7 @@ Handle = WorkflowHandle[SampleWorkflow, Paid]
 
 @asynccontextmanager
 async def running(client: Client, books: Books) -> AsyncIterator[Handle]:
-    """One sample workflow on a worker of its own, ended well after the block."""
+    """One sample workflow on its own worker, completed after the block."""
     queue = new_id("queue")
     async with Worker(client, task_queue=queue, workflows=[SampleWorkflow], activities=[books.post]):
         handle = await client.start_workflow(SampleWorkflow.run, Pay(how="start"), id=new_id("run"), task_queue=queue)
@@ -222,7 +222,7 @@ def test_task_queue_is_named_once() -> None:
 
 
 class _Silent(ActivityInboundInterceptor):
-    """An activity that gives no sign of life by itself, and ends when its server has had some."""
+    """An activity that sends no heartbeat itself, and ends once the server has received some."""
 
     def __init__(self, beats: asyncio.Queue[tuple[object, ...]]) -> None:
         self.beats = beats

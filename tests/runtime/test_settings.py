@@ -1,4 +1,4 @@
-"""Settings that cannot be right end the process, and tell why without telling a secret."""
+"""Wrong settings end the process, with a reason that contains no secret."""
 
 import base64
 import json

@@ -26,7 +26,7 @@ NAMES = sorted(key.name for key in ALL)
 
 @pytest.fixture
 async def client(settings: Settings) -> Client:
-    """A client of a namespace of its own, which knows no attribute yet."""
+    """A client of a new namespace without search attributes."""
     name = new_id("ns")
     default = await connect(settings)
     request = RegisterNamespaceRequest(namespace=name)

@@ -1,6 +1,6 @@
 """A web process and a worker in one, for the tests of tracing: OpenTelemetry can be set up once in a process only.
 
-Prints what the test looks at as one line of JSON.
+Prints the data that the test checks as one line of JSON.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from runtime.telemetry import Telemetry
 from runtime.temporal import connect
 from tests.runtime.traced_workflow import Books, TracedWorkflow
 
-#: The trace of whoever calls the API.
+#: The trace of the caller of the API.
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 

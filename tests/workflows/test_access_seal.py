@@ -34,7 +34,7 @@ async def test_entries_are_sealed_page_by_page_and_the_result_names_the_last_sea
         return done
 
     done = await run()
-    # Whatever transaction of the server is open just now holds it back.
+    # Any open transaction of the server delays it.
     while (numbers := await last())[0] > numbers[1]:
         done = await run()
     async with stage.database.platform() as session:

@@ -1,4 +1,4 @@
-"""A batch over real Temporal: many pages in several runs, each item once, whatever becomes of the others."""
+"""A batch over real Temporal: many pages in several runs, each item once, also if other items fail."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 @asynccontextmanager
 async def billing(stage: Stage, bills: Bills, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
-    """Run a worker for bills, and say how the batch of a period is found and started."""
+    """Run a worker for bills, and return how the batch of a period is found and started."""
     queue, period = new_id("queue"), new_id("period")
     monkeypatch.setattr(reach, "TASK_QUEUE", queue)
     async with Worker(

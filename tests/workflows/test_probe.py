@@ -75,7 +75,7 @@ HANGS = asyncio.Event()
 
 @dataclass
 class Prober:
-    """Runs of the probe on a worker of their own, and what the books hold of its organizations."""
+    """Runs of the probe on a separate worker, and the balances of its organizations."""
 
     stage: Stage
     steps: Hindered
@@ -86,7 +86,7 @@ class Prober:
         steps = self.steps
         made = [
             steps.prepare,
-            steps.knock,
+            steps.check_public_address,
             steps.award,
             steps.command,
             steps.pay,
@@ -164,12 +164,12 @@ async def test_one_credit_goes_to_and_fro_and_nothing_else_is_left(prober: Probe
 
 
 class Shut(FrontDoor):
-    """A door that nobody opens while it is shut."""
+    """An address check that waits until it is opened."""
 
     def __init__(self) -> None:
         self.is_shut = False
 
-    async def knock(self) -> None:
+    async def check(self) -> None:
         if self.is_shut:
             raise ApplicationError("The certificate has expired.", non_retryable=True)
 

@@ -55,7 +55,7 @@ async def monthly(database: Database) -> str:
 
 
 async def buyer_of(database: Database, agent: str, *, credits: int) -> MarketplacePurchase:
-    """Have an organization with so many credits buy the agent."""
+    """Buy the agent for an organization with a number of credits."""
     org = new_id("org")
     async with database.platform() as session:
         session.add(Organization(id=org, name="x", created_by="y", command_id=org))
@@ -107,7 +107,7 @@ async def test_months_are_renewed_once_each_while_they_are_paid(
         second = datetime(2027, 2, 28, 9, tzinfo=UTC)
         assert await rows(rich.org_id) == [("active", 1, first, False), ("active", 2, second, True)]
         for days in range(MAX_TRIES - 1):
-            # The first month of the other one ends meanwhile.
+            # The first month of the other one ends in the meantime.
             assert (await sweep(first + timedelta(days=days))).found == (1 if days else 2)
         assert (await rows(rich.org_id))[0] == ("ended", 1, first, False)
         assert await rows(poor.org_id) == [("ended", 1, first, False)]

@@ -50,7 +50,7 @@ LATER = NOW + WINDOW + timedelta(days=1)
 
 @dataclass
 class Friends:
-    """One organization that brings another one, and a studio that has nothing to do with either."""
+    """One organization that refers another one, and an unrelated studio."""
 
     database: Database
     referrer: str
@@ -58,13 +58,13 @@ class Friends:
     agent: str
 
     async def pays(self) -> Written:
-        """Have the referred one buy 100 credits for 10 USD."""
+        """Buy 100 credits for 10 USD as the referred organization."""
         made = await Written(self.database, self.referred).begin()
         made.there.pay(fee=0)
         return await made.look()
 
     async def buys(self) -> None:
-        """Have it buy the agent for all of them: one dollar is the platform's."""
+        """Buy the agent for all of them: one dollar is the platform's commission."""
         async with self.database.platform() as session:
             await buy(session, self.referred, self.agent, NOW)
 
@@ -239,7 +239,7 @@ def test_referrals_are_looked_at_every_day() -> None:
 @pytest.mark.parametrize("owes", [True, False])
 async def test_commission_of_what_was_charged_back_rewards_nobody(database: Database, owes: bool) -> None:
     two = await friends(database)
-    # One that stands and brings nothing, and one that brings commission and is taken back.
+    # One that stays and earns no commission, and one that earns commission and is charged back.
     await two.pays()
     await two.uses(100 * ONE)
     stolen = await two.pays()

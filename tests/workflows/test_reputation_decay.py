@@ -151,7 +151,7 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
 
 async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights) -> None:
     today = nights.first + 2 * ONE
-    # Pages of one agent: each run stands between pages while the other takes one.
+    # Pages of one agent, so that each run is between pages while the other processes one.
     asked = ReputationNight(day=today, limit=1)
     handles = [await nights.start(asked) for _ in range(2)]
     first, second = await asyncio.gather(*(handle.result() for handle in handles))

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 @dataclass
 class Running:
-    """One secret at a target, and its run."""
+    """One secret at a target, and its workflow."""
 
     env: WorkflowEnvironment
     client: Client

@@ -1,4 +1,4 @@
-"""What the runbooks tell an operator to do has the effect that they promise."""
+"""The instructions of the runbooks have the effect that the runbooks promise."""
 
 import asyncio
 import subprocess

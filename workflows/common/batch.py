@@ -1,4 +1,4 @@
-"""A batch handles all items of a kind, page by page, each exactly once for the batch's key.
+"""Batches: all items of a kind, page by page, each exactly once for the batch's key.
 
 The key, a date or a period, is part of the workflow's id, so a second start with it does nothing. The effects of an
 item are keyed by the batch and the item, so a batch that was terminated and is started again repeats nothing. The input

@@ -1,7 +1,7 @@
-"""Batches that only count: each page is one transaction that says how many items it handled.
+"""Batches that only count: each page is one transaction that returns the number of its items.
 
-None takes messages: a schedule starts each. It continues as new when the server suggests it, with the count so far, and
-compensates nothing: the next run handles what this one left.
+They have no messages; schedules start them. They continue as new when the server suggests it, with the count so far,
+and compensate nothing: the next run handles the rest.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
 
 A = TypeVar("A")
 
-#: How many days of organizations one transaction totals.
+#: Number of days of organizations that one transaction totals.
 SPEND_DAYS = 20
 
 
@@ -43,9 +43,9 @@ async def _batch(
     Args:
         start: the run's input.
         method: the activity that does a page.
-        summary: that the Temporal UI shows of a page; it may name `now`, `limit` and `count`, of what was done before.
-        result: the run's details at its end, in the same form.
-        limit: how many items one transaction handles.
+        summary: a page's summary in the Temporal UI, with the placeholders `now`, `limit` and `count` (so far).
+        result: the run's final details, with the same placeholders.
+        limit: items per transaction.
         within: the time limit of one attempt.
     """
     begin = start or BatchProgress(now=workflow.now(), limit=limit)
@@ -65,9 +65,9 @@ async def _step(method: Callable[[A, BatchStep], Awaitable[BatchResult]], summar
 
 @workflow.defn(name="hold-expiry")
 class HoldExpiryWorkflow:
-    """Releases amounts that a crashed request left reserved, and charges the uses of secrets that one left under way.
+    """Releases holds of crashed requests, and charges uses of secrets whose process crashed.
 
-    Ends when: no hold is left that had expired when it started. An expired hold cannot be captured, swept or not.
+    Ends when: no hold is left that had expired when it started. An expired hold can never be captured.
     """
 
     @workflow.run
@@ -82,10 +82,10 @@ class HoldExpiryWorkflow:
 
 @workflow.defn(name="lot-expiry")
 class LotExpiryWorkflow:
-    """Takes expired credits out of the balances. They cannot be spent any more, swept or not.
+    """Removes expired credits from the balances. They can no longer be spent in any case.
 
     Ends when: every lot that was due when it started is expired, except those of locked accounts. Credits that a hold
-    releases later are due for the next run.
+        releases later are due for the next run.
     """
 
     @workflow.run
@@ -97,7 +97,7 @@ class LotExpiryWorkflow:
 
 @workflow.defn(name="spend-days")
 class SpendDaysWorkflow:
-    """Totals past days of organizations, so that summaries read the totals and not every spend.
+    """Totals past days of organizations, so that summaries read totals instead of spends.
 
     Ends when: every past day is totalled. A day that changes is totalled again.
     """
@@ -146,7 +146,7 @@ class RevenueRecognitionWorkflow:
 class MetricSumsWorkflow:
     """Adds each event to the sums of its day, so that metrics read sums and not events.
 
-    Ends when: every event below the oldest open transaction is added. A question adds the events that no sum has yet.
+    Ends when: every event below the oldest open transaction is added. A query adds the events that no sum has yet.
     """
 
     @workflow.run

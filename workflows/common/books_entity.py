@@ -1,4 +1,4 @@
-"""The base of entities whose row in the books is written before their run starts."""
+"""Base of entities whose row in the books is written before their run starts."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -16,9 +16,9 @@ with workflow.unsafe.imports_passed_through():
 
 
 class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
-    """The run of an entity that is in the books before the run starts. Its input is an id, also after continue-as-new.
+    """Run of an entity that is in the books before the run starts. Its input is an id, also after continue-as-new.
 
-    A signal asks for a decision, and its sender must be named.
+    Signals request a decision and must name their sender.
     """
 
     def __init__(self, start: In, nothing: S) -> None:
@@ -31,7 +31,7 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
 
     @abstractmethod
     def _shown(self) -> str:
-        """Render what the books hold for operators."""
+        """Render the state for operators."""
 
     async def _grant(self, command_id: str, wish: Callable[[S, datetime], E], actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
@@ -42,7 +42,7 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
     def _addressed(
         self, name: str, signal: OperatorSignal, decide: Callable[[S, datetime], E]
     ) -> Callable[[S, datetime], E]:
-        """Return the decision, refused unless the signal names this entity and its sender."""
+        """Return the decision; it is a refusal unless the signal names this entity and its sender."""
 
         def checked(held: S, now: datetime) -> E:
             check_addressed(self._signal_target(held), name, signal, subject=getattr(signal, name))

@@ -1,7 +1,7 @@
-"""The base of all entity workflows. An entity adds its messages, its activities and its own steps.
+"""Base of all entity workflows. An entity adds its messages, activities and steps.
 
-Every decision and write is a turn: under the one lock, after the run is open. So commands, signals and the run's own
-steps never interleave.
+Every decision and write runs under one lock, after the run is open, so that commands, signals and the run's own steps
+never interleave.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Input(Protocol):
-    """What starts or continues a run."""
+    """Input of a run."""
 
     @property
     def resume(self) -> bool: ...
@@ -42,7 +42,7 @@ class Input(Protocol):
 
 
 class State(Protocol):
-    """What the books hold; version 0 is the state before the first event."""
+    """State of the entity in the books; version 0 precedes the first event."""
 
     @property
     def version(self) -> int: ...
@@ -54,7 +54,7 @@ class State(Protocol):
 
 
 class Command(Protocol):
-    """What the update of a command carries."""
+    """Message of an update."""
 
     @property
     def command_id(self) -> str: ...
@@ -66,7 +66,7 @@ StateCo = TypeVar("StateCo", covariant=True)
 
 
 class WriteResult(Protocol[StateCo]):
-    """The outcome of a write."""
+    """Result of a write."""
 
     @property
     def declined(self) -> Declined | None: ...
@@ -78,7 +78,7 @@ class WriteResult(Protocol[StateCo]):
 In = TypeVar("In", bound=Input)
 S = TypeVar("S", bound=State)
 E = TypeVar("E")
-#: What is called with the state and the time, or with a command's id and its actor: the entity decides.
+#: The entity's decision function, called with state and time, or with a command's id and actor.
 W = TypeVar("W", bound=Callable[..., object])
 R = TypeVar("R")
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def _refuse(refusal: DomainError, *_: object) -> Never:
 
 @dataclass(frozen=True, slots=True)
 class PendingSignal(Generic[W]):
-    """What an operator's signal asks for, and in whose name."""
+    """Command of an operator's signal that waits for the lock."""
 
     signal: str
     wish: W
@@ -100,7 +100,7 @@ class PendingSignal(Generic[W]):
 
 
 class Entity(ABC, Generic[In, S, E, W, R]):
-    """The run of an entity with input `In` and state `S`. A signal asks for a `W`, and an update returns an `R`.
+    """Run of an entity with input `In` and state `S`. A signal requests a `W`, and an update returns an `R`.
 
     Ends when: `_has_ended`, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
@@ -124,19 +124,19 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         # The status that the search attribute shows; None until a run that resumes has read the books.
         self._published: StrEnum | None = None if start.resume else self._state.status
 
-    # What an entity declares ------------------------------------------------------------------------------------------
+    # Declared by an entity --------------------------------------------------------------------------------------------
 
     @abstractmethod
     async def _load(self, why: str) -> S:
         """Read the state that the books hold."""
 
     async def _open(self) -> None:
-        """Write the first event. By default the entity is in the books before its run, which resumes from them."""
+        """Write the first event. By default the entity is in the books already, and the run resumes from them."""
         self._adopt(await self._load("resume from the books"))
 
     @abstractmethod
     async def _write_next(self, event: E, command_id: str, actor: Actor | None, content: str | None = None) -> bool:
-        """Write one event, and adopt it or what the books hold instead; returns whether the command is done."""
+        """Write an event and adopt it, or the state of the books instead; return whether the command is done."""
 
     @abstractmethod
     async def _advance(self) -> None:
@@ -144,7 +144,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     @abstractmethod
     def _has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
+        """Return whether nothing is awaited any more."""
 
     @abstractmethod
     def _details(self) -> str:
@@ -156,39 +156,39 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     @abstractmethod
     async def _grant(self, command_id: str, wish: W, actor: Actor) -> None:
-        """Do what a signal asks for; the caller holds the lock."""
+        """Execute the command of a signal; the caller holds the lock."""
 
     @abstractmethod
     def _noting(self, note: dict[str, object], actor: Actor) -> W:
-        """Return what records the refusal of a signal in the timeline."""
+        """Return the decision that records a signal's refusal in the timeline."""
 
     @abstractmethod
     async def _cancel_requested(self) -> None:
-        """Take a cancellation of the run from the Temporal UI for the command `cancel`."""
+        """Treat a cancellation of the run from the Temporal UI as the command `cancel`."""
 
     async def _overtaken(self, now: datetime) -> bool:  # noqa: ARG002
-        """Do what is due before any command; returns whether anything was."""
+        """Do what is due before any command; return whether anything was due."""
         return False
 
     def _refuse_other(self, command_id: str, content: str | None) -> None:
-        """Refuse a command that reuses the id of a different command, if the entity can compare them."""
+        """Refuse a command with the id of a different command, if the entity can compare them."""
 
     async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
         """Record the refusal of a signal in the timeline; the caller holds the lock."""
         await self._grant(command_id, self._noting(note, actor), actor)
 
     def _carried(self) -> dict[str, object]:
-        """Return the fields of the next run's input that the books do not have."""
+        """Return the fields of the next run's input that are not in the books."""
         return {}
 
     def _has_more(self) -> bool:
-        """Whether this run must go on, because of what arrived while handlers were drained."""
+        """Return whether this run must go on, because of messages that arrived while handlers were drained."""
         return False
 
     # The life of a run ------------------------------------------------------------------------------------------------
 
     async def _live(self, start: In) -> None:
-        """Advance until the entity has ended; a run that is not the last one continues as new."""
+        """Advance until the entity has ended, or continue as new."""
         workflow.set_current_details(self._details())
         while True:
             try:
@@ -204,7 +204,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
                 await asyncio.shield(self._cancel_requested())
             except ApplicationError:
                 if self._refused_start is not None:
-                    # Whoever waits for the start gets the refusal, and not only that the run is gone.
+                    # Callers that wait for the start get the refusal, and not only the end of the run.
                     await workflow.wait_condition(workflow.all_handlers_finished)
                 raise
         if not self._has_ended():
@@ -212,7 +212,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             workflow.continue_as_new(start.model_copy(update=known | self._carried()))
 
     async def _let_handlers_answer(self) -> None:
-        """Wait until all handlers have answered; after a cancellation meanwhile the run may go on."""
+        """Wait until all handlers have answered; after a cancellation during that time the run may go on."""
         self._leaving = True
         try:
             await workflow.wait_condition(workflow.all_handlers_finished)
@@ -252,11 +252,11 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     # The books --------------------------------------------------------------------------------------------------------
 
     def _decided_from(self) -> str | None:
-        """Return the hash of the state that an event is decided from; None before the first."""
+        """Return the hash of the state that the next event is decided from; None before the first."""
         return state_hash(self._state) if self._state.version else None
 
     def _written(self, recorded: WriteResult[S], then: S | None = None) -> None:
-        """Adopt the state after a write: `then`, or what the books held instead; raises their refusal."""
+        """Adopt the state after a write: `then`, or the state of the books instead; raise a refusal of the books."""
         if recorded.declined is not None:
             raise recorded.declined.error(state=self._state.status.value)
         held = then if recorded.stored is None else recorded.stored
@@ -264,7 +264,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             self._adopt(held)
 
     def _adopt(self, state: S) -> None:
-        """Take over a state and show it to operators. Setting the search attribute costs a write, so only on change."""
+        """Adopt a state and show it to operators. Setting the search attribute costs a write, so only on change."""
         self._state = state
         if state.status is not self._published:
             self._published = state.status
@@ -272,21 +272,21 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         workflow.set_current_details(self._details())
 
     async def _catch_up(self) -> bool:
-        """Adopt what the books hold when it is later than what the run knows; the caller holds the lock.
+        """Adopt the state of the books if it is newer than the run's; the caller holds the lock.
 
-        A local activity may have committed although its workflow task was lost. Returns whether the run was behind.
+        A local activity may have committed although its workflow task was lost. Return whether the run was behind.
         """
         stored = await self._load("check whether the books are ahead")
         if stored.version <= self._state.version:
             return False
-        # As after a resume, earlier requests to providers are unknown, and are looked up before they are made.
+        # As after a resume, the results of earlier provider calls are unknown, and are looked up before a repetition.
         self._start = self._start.model_copy(update={"resume": True})
         self._adopt(stored)
         return True
 
     @workflow.update(name="catch_up")
     async def catch_up(self, command: CatchUp) -> R:
-        """Adopt what the books hold, for a caller that has read a later version there."""
+        """Adopt the state of the books, for a caller that has read a newer version there."""
         return await self._catch_up_to(command)
 
     @catch_up.validator
@@ -302,14 +302,14 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         return self._result()
 
     def _check_catch_up(self, command: object) -> None:
-        """Refuse any other message: without one the handler would fail the workflow task."""
+        """Refuse a malformed message, with which the handler would fail the workflow task."""
         if not isinstance(command, CatchUp):
             raise Invalid("catch_up needs the version that the books hold. Send version.", extra={"field": "version"})
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
     async def _answer_when(self, is_answered: Callable[[], bool]) -> R:
-        """Wait until the update that starts the entity can be answered, and return the state, or refuse the start."""
+        """Wait until the update that starts the entity can be answered; return the state, or raise the refusal."""
         await workflow.wait_condition(lambda: self._refused_start is not None or is_answered())
         if self._refused_start is not None:
             raise self._refused_start
@@ -323,9 +323,9 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     async def _apply(
         self, command_id: str, decide: Callable[[S, datetime], E], actor: Actor | None, content: str | None = None
     ) -> None:
-        """Decide, write, and only then change the state; the caller holds the lock.
+        """Decide, write, and then change the state; the caller holds the lock.
 
-        A command that was done is answered and not done again; one that reuses its id for something else is refused.
+        A repeated command is answered without effect; another command with its id is refused.
         """
         while not self._state.has_done(command_id):
             now = workflow.now()
@@ -336,10 +336,10 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         self._refuse_other(command_id, content)
 
     def _check(self, command: Command, judge: Callable[[], object]) -> None:
-        """Refuse in the validator what the present state refuses, so that Temporal stores no refusal as the result.
+        """Refuse in the validator a command that the state refuses, so that Temporal does not store the refusal.
 
-        The handler decides again in its turn. A run that has not resumed from the books yet accepts everything. So does
-        a run that is busy: after a lost task the books, which callers read, are ahead of it.
+        The handler decides again under the lock. A run that has not resumed yet, or is busy, accepts everything: after
+        a lost task it is behind the books, which callers read.
         """
         command.check()
         if self._state.version and not self._lock.locked():
@@ -350,7 +350,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     # Signals of facts -------------------------------------------------------------------------------------------------
 
     async def _handle_fact(self, name: str, kind: type[M], given: RawValue, note: Callable[[M], None]) -> None:
-        """Handle the fact in a signal, or refuse the signal if it carries no message of its type."""
+        """Handle the fact of a signal, or refuse a malformed signal."""
         signal = read_signal(workflow.payload_converter(), kind, given)
         if signal is None:
             await self._refuse_malformed(name)
@@ -360,7 +360,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     # Signals of operators ---------------------------------------------------------------------------------------------
 
     async def _handle_signal(self, name: str, kind: type[Sig], given: RawValue, wish: Callable[[Sig], W]) -> None:
-        """Do what an operator's signal asks for, or refuse the signal if it carries no message of its type."""
+        """Execute the command of an operator's signal, or refuse a malformed signal."""
         signal = read_signal(workflow.payload_converter(), kind, given)
         if signal is None:
             await self._refuse_malformed(name)
@@ -371,9 +371,9 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         await self._carry_out(name, OperatorSignal(), cast("W", partial(_refuse, malformed(name))))
 
     async def _carry_out(self, name: str, signal: OperatorSignal, wish: W, unnamed: str = "operator") -> None:
-        """Do what a signal asks for; a refusal goes into the timeline, because a signal returns nothing.
+        """Execute the command of a signal; a refusal is recorded in the timeline, because signals return nothing.
 
-        `unnamed` is what the timeline says of a sender without a name.
+        `unnamed` is the sender in the timeline if the signal names none.
         """
         self._signals += 1
         # The count continues in the next run, and it and the first run's id survive a reset, so a signal that is

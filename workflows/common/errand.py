@@ -1,4 +1,4 @@
-"""One provider call that must take effect exactly once, although its outcome can be unknown.
+"""A provider call that must take effect exactly once, although its outcome can be unknown.
 
 An unknown outcome is looked up before the call is made again. The idempotency key in the message makes all tries one
 effect at the provider. An operator ends the lookups with the entity's command `give_up`.
@@ -15,10 +15,10 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import quick_activity, regular_activity
 
-#: The time limit of a call: longer than the provider's client waits, so that the client gives up first.
+#: Time limit of a call, longer than the timeout of the provider's client, so that the client gives up first.
 CALL_TIMEOUT = timedelta(seconds=20)
-#: How long the call is retried before its outcome counts as unknown. Waiting longer for a provider that is down would
-#: block the rest of the run, so the outcome is looked up later.
+#: Retry time after which the outcome counts as unknown and is looked up later. Waiting longer for a provider that is
+#: down would block the rest of the run.
 GIVES_UP_AFTER = timedelta(seconds=15)
 
 
@@ -27,7 +27,7 @@ class Answer(Protocol):
 
     @property
     def missing(self) -> bool:
-        """Whether the provider has never had what was looked up."""
+        """Return whether the provider has no record of the call."""
 
 
 P = TypeVar("P")
@@ -57,8 +57,8 @@ class Errand(Generic[P, Q, A]):
 async def run(errand: Errand[P, Q, A], *, perhaps_made: bool, wanted: Callable[[], bool] = lambda: True) -> A | None:
     """Make the call, and return the response; None if the outcome is unknown.
 
-    A call that may have been made before is looked up first. If the provider has nothing, the call is made, unless it
-    is no longer wanted: then the result of the lookup is returned.
+    With `perhaps_made` the outcome is looked up first. If the provider has no record, the call is made if it is still
+    wanted; otherwise the result of the lookup is returned.
     """
     if perhaps_made:
         found = await ask(errand.find, errand.message, "look it up at the provider")
@@ -77,8 +77,8 @@ async def ask(
 ) -> A | None:
     """Call a provider; None if it did not respond in time.
 
-    With `at_once` a local activity tries first, which costs the Temporal server half as much; only for reads. Without a
-    response in two seconds a regular activity tries again, and operators see its attempts.
+    With `at_once`, for reads only, a local activity tries first, which costs the Temporal server half as much. Without
+    a response in two seconds a regular activity follows, whose attempts operators see.
     """
     if at_once:
         answer = await _heard(workflow.execute_local_activity_method(method, message, **quick_activity(summary)))

@@ -1,8 +1,8 @@
-"""Batches that go through what is due, a page at a time, and count what became of it.
+"""Batches that page through due items and count the results.
 
-None takes messages: a schedule starts each. It continues as new when the server suggests it, from where it stands, and
-ends when all that was due when it started was tried once. It compensates nothing: each item is one transaction, or has
-a run of its own, and what failed is due again for the next run.
+They have no messages; schedules start them. They continue as new when the server suggests it, from the last item, and
+end when everything due at the start was tried once. They compensate nothing: each item is one transaction, or has its
+own run, and the next run retries failures.
 """
 
 from datetime import timedelta
@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.returns.allocation import AllocationSweep
     from workflows.common.batch import through_activities, through_pages
 
-#: How many items one attempt handles, one after the other, and how many it only starts.
+#: Items that one attempt handles one after the other, and items that it only starts.
 PAGE, STARTED = 20, 50
 
 
@@ -51,7 +51,7 @@ def _errors(failed: int, again: str) -> str:
 class VatConfirmationsWorkflow:
     """Checks VAT numbers at the register again that were not confirmed for a month: until then, tax is charged.
 
-    A number stays confirmed until the register says that it is not in force.
+    A number stays confirmed until the register reports it as not in force.
     """
 
     @workflow.run
@@ -97,7 +97,7 @@ class PurchaseRenewalsWorkflow:
 
 @workflow.defn(name="referral-rewards")
 class ReferralRewardsWorkflow:
-    """Rewards referrals whose payment can no longer be charged back, and claws back rewards of a payment that was."""
+    """Rewards referrals whose payment can no longer be charged back, and claws back rewards after a chargeback."""
 
     @workflow.run
     async def run(self, start: ReferralRewards | None = None) -> ReferralRewards:
@@ -112,7 +112,7 @@ class ReferralRewardsWorkflow:
                 f"refused: {at.refused}",
                 f"taken back: {at.taken_back}",
                 f"still waiting: {at.found - at.rewarded - at.refused - at.taken_back - at.failed}",
-                _errors(at.failed, "looked at again tomorrow"),
+                _errors(at.failed, "checked again tomorrow"),
             ),
         )
 
@@ -140,7 +140,7 @@ class CreatorStatementsWorkflow:
 
 @workflow.defn(name="mail-sweep")
 class MailSweepWorkflow:
-    """Sends queued mails; a mail that the server does not accept is retried later, and given up in the end."""
+    """Sends queued mails; a mail that the server does not accept is retried, and finally given up."""
 
     @workflow.run
     async def run(self, start: MailSweep | None = None) -> MailSweep:
@@ -160,7 +160,7 @@ class MailSweepWorkflow:
 
 @workflow.defn(name="report-sweep")
 class ReportSweepWorkflow:
-    """Starts the run of each report whose period and late window are over, and deletes files that are old."""
+    """Starts the run of each report whose period and late window are over, and deletes old files."""
 
     @workflow.run
     async def run(self, start: ReportSweep | None = None) -> ReportSweep:
@@ -179,7 +179,7 @@ class ReportSweepWorkflow:
 
 @workflow.defn(name="scheduled-payouts")
 class ScheduledPayoutsWorkflow:
-    """Pays out what is available to each organization whose schedule says so, once for each day.
+    """Pays out the available earnings of each organization whose schedule is due, once for each day.
 
     A payout that cannot be sent returns to the earnings in its own run.
     """
@@ -197,9 +197,9 @@ class ScheduledPayoutsWorkflow:
 
 @workflow.defn(name="earnings-recovery")
 class EarningsRecoveryWorkflow:
-    """Takes back earnings whose payment was charged back or refunded, and reverses what payouts have sent of them.
+    """Recovers earnings whose payment was charged back or refunded, and reverses payouts of them.
 
-    What a provider does not reverse is the creator's debt.
+    An amount that a provider does not reverse becomes the creator's debt.
     """
 
     @workflow.run
@@ -207,7 +207,7 @@ class EarningsRecoveryWorkflow:
         """Handle recoveries, then reversals."""
         done = await through_pages(start or EarningsRecovery(now=workflow.now(), limit=PAGE), self._page)
         workflow.set_current_details(
-            f"Uses for which creators gave something back: {done.recovered}; transfers taken back: {done.reversed}"
+            f"Recoveries that creators have paid: {done.recovered}; payouts reversed: {done.reversed}"
         )
         return done
 
@@ -221,7 +221,7 @@ class EarningsRecoveryWorkflow:
 
 @workflow.defn(name="allocation-sweep")
 class AllocationSweepWorkflow:
-    """Starts the run of each project whose night has begun, and pays the stages of trials that are due."""
+    """Starts the nightly run of each project, and pays the due stages of trials."""
 
     @workflow.run
     async def run(self, start: AllocationSweep | None = None) -> AllocationSweep:
@@ -239,9 +239,9 @@ class AllocationSweepWorkflow:
 
 @workflow.defn(name="purchase-order-sweep")
 class PurchaseOrderSweepWorkflow:
-    """Ends approved orders whose hold has ended, counts renewals, starts runs that are missing, reports the unknown.
+    """Ends approved orders whose hold has expired, counts renewals, starts missing runs, reports unknown results.
 
-    What an ended order is charged later is counted as forced.
+    A later charge of an ended order counts as forced.
     """
 
     @workflow.run
@@ -253,8 +253,8 @@ class PurchaseOrderSweepWorkflow:
                 f"Purchases of which something was due at {done.now:%H:%M:%S} UTC",
                 f"holds ended: {done.expired}",
                 f"renewals counted: {done.renewed}",
-                f"runs started for approvals that nobody has answered: {done.started}",
-                f"alerts about results that are not known: {done.reported}",
+                f"runs started for unanswered approvals: {done.started}",
+                f"alerts about unknown results: {done.reported}",
             )
         )
         return done

@@ -1,4 +1,4 @@
-"""Reading an operator's signal and its sender, so that no input can fail a run."""
+"""Safe parsing of operators' signals: no input can fail a run."""
 
 import re
 from typing import TypeVar
@@ -15,10 +15,10 @@ from domain.common.signals import SignalTarget, check_signal
 
 S = TypeVar("S", bound=BaseModel)
 
-#: The default of a handler's parameter, for a signal without input. Without a default such a signal would fail the
-#: workflow task, and with it every deadline, until the run is reset.
+#: Default of a handler's parameter, for a signal without input. Without it such a signal would fail the workflow task,
+#: and with it every deadline, until the run is reset.
 NO_INPUT = RawValue(Payload())
-#: How much of a reason is kept, in characters.
+#: Maximum length of a stored reason, in characters.
 MAX_REASON = 500
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
@@ -46,7 +46,7 @@ def malformed(name: str) -> Invalid:
 
 
 def sender(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
-    """Return the actor in the seal, or else the sender's own claim; `unnamed` stands for no name."""
+    """Return the actor of the seal, else the sender's own claim, else `unnamed`."""
     if signal.seal is not None:
         return Actor(principal=signal.seal.operator, role=Role.OPERATOR, key_id=signal.seal.key_id)
     return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR, claimed=True)
@@ -55,14 +55,14 @@ def sender(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
 def signal_id(name: str, signal: OperatorSignal, own_id: str) -> str:
     """Return the command's id: the sender's, the seal's, or the delivery's, in this order.
 
-    A sealed signal that is copied from the history and sent again has the seal's id, so it is the same command.
+    A sealed signal that is copied from the history and sent again has the same seal, so it is the same command.
     """
     sealed = None if signal.seal is None else signal.seal.seal_id
     return f"signal:{name}:{_named(signal.command_id) or sealed or own_id}"
 
 
 def refusal_id(signal: OperatorSignal, command_id: str) -> str:
-    """Return the id of a refusal's note. A sealed signal's id is used up, or a copy could be sent at another time."""
+    """Return the id of a refusal's note. A sealed signal's own id is used up, so that a copy has no effect later."""
     return f"{command_id}:refused" if signal.seal is None else command_id
 
 
@@ -74,7 +74,7 @@ def check_addressed(reached: SignalTarget, name: str, signal: OperatorSignal, *,
 
 
 def reason_of(given: object) -> str:
-    """Return the operator's reason, cut to the length that is kept; None if it is not text."""
+    """Return the operator's reason, cut to `MAX_REASON`; None if it is not text."""
     return given[:MAX_REASON] if isinstance(given, str) else ""
 
 

@@ -1,9 +1,8 @@
-"""Sweeps of runs: they read page by page what may have lost its run, and start the missing runs.
+"""Sweeps: they page through entities that may have lost their runs, and start missing runs.
 
-None takes messages: a schedule starts each. It continues as new when the server suggests it, from where it stands, and
-ends when all that it was started for has a run. It compensates nothing: an open run is left alone, and costs no more
-than the read of its page. A run that was terminated has no timers, so nothing would happen until a command comes. The
-books hold its whole state; the run that resumes from them does at once what is due.
+They have no messages; schedules start them. They continue as new when the server suggests it, from the last entity, and
+end after the last page. They compensate nothing, and leave open runs alone. A terminated run has no timers, so nothing
+would happen until the next command. A new run resumes from the books and does at once what is due.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,11 +18,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts.escrow.expiry import ExpireContracts
     from workflows.common.batch import through_pages
 
-#: How long a payment may take to handle an event, and the pause before it is signalled again. A payment that cannot
-#: reach its provider still knows of the event; one whose run was terminated does not.
+#: Time limit for a payment to handle an event, and interval of repeated signals. A payment whose provider is down still
+#: knows the event; one whose run was terminated does not.
 SIGNAL_PATIENCE = timedelta(minutes=15)
 SIGNAL_EVERY_MINUTES = 15
-#: How many contracts one transaction marks as expired.
+#: Contracts that one transaction marks as expired.
 BATCH = 200
 
 
@@ -37,15 +36,15 @@ async def _sweep(
     warn: bool = False,
     forwarded_before: datetime | None = None,
 ) -> SweepProgress:
-    """Read every page of what may have lost its run.
+    """Read all pages and start the missing runs.
 
     Args:
         method: the activity that does a page.
         start: the run's input.
-        summary: that the Temporal UI shows.
-        patience: how long something may be overdue before its run counts as lost.
-        page: how many are read at once.
-        warn: whether a run that was missing is logged: nothing should have lost it.
+        summary: shown in the Temporal UI.
+        patience: overdue time after which a run counts as lost.
+        page: page size.
+        warn: whether a missing run is logged as a warning.
         forwarded_before: see `SweepPage`.
     """
     if start is None:
@@ -63,8 +62,8 @@ async def _sweep(
 class EscrowSweepWorkflow:
     """Restarts runs of escrows whose deadline has passed.
 
-    Before that it marks contracts that were not accepted in time as expired, and their parties get an event. A contract
-    expires at its time, marked or not.
+    Before that it marks contracts that were not accepted in time as expired, which sends their parties an event. The
+    mark does not affect the expiry.
     """
 
     @workflow.run
@@ -179,5 +178,5 @@ class RotationSweepWorkflow:
 
 
 def signalled_before(now: datetime) -> datetime | None:
-    """Return before when a payment must have been signalled to be signalled again now; None if none is due."""
+    """Return the time since which a payment was not signalled if it is due for another signal; None if none is due."""
     return now - SIGNAL_PATIENCE if now.minute % SIGNAL_EVERY_MINUTES == 0 else None

@@ -1,4 +1,4 @@
-"""ProbeWorkflow: plays a customer by schedule, and reports which step failed and how long each took."""
+"""ProbeWorkflow: a synthetic transaction on a schedule, which reports failed steps and durations."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -24,13 +24,13 @@ with workflow.unsafe.imports_passed_through():
 
 Asked = TypeVar("Asked")
 Done = TypeVar("Done")
-#: The time limits of one attempt of a step and of all attempts: what takes longer counts as down.
+#: Time limits of one attempt and of all attempts of a step, after which it counts as failed.
 ATTEMPT, STEP = timedelta(seconds=25), timedelta(seconds=60)
-#: Cleaning up may take longer, because it keeps the probe's books bounded.
+#: Time limit of the cleanup.
 TIDYING = timedelta(minutes=5)
-#: The steps of an escrow, each a command of its own.
+#: Steps of an escrow, each a command.
 ESCROW_STEPS = ("open", "fund", "deliver", "release")
-#: How many characters of an error are reported.
+#: Maximum length of a reported error.
 LONGEST_WHY = 300
 
 
@@ -41,8 +41,8 @@ class ProbeWorkflow:
     Messages: none; a schedule starts it.
     Ends when: every step succeeded, or one failed.
     Continues as new: never; it has some twelve steps.
-    Compensates: what a failed step left open is cancelled or refunded, and earnings are converted to credits. The next
-        run cleans up the rest.
+    Compensates: objects left open by a failed step are cancelled or refunded, and earnings converted to credits. The
+        next run cleans up the rest.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class ProbeWorkflow:
 
     @workflow.run
     async def run(self) -> ProbeResult:
-        """Do every step, clean up, and report."""
+        """Run all steps, clean up, and report."""
         try:
             await self._play()
         except ActivityError:
@@ -69,8 +69,8 @@ class ProbeWorkflow:
         if parties is None:
             return
         step = ProbeStep(run=run, step="award", parties=parties)
-        knock = step.model_copy(update={"step": "knock"})
-        if parties.knocks and await self._step("knock", ProbeActivities.knock, knock) is None:
+        check = step.model_copy(update={"step": "knock"})
+        if parties.knocks and await self._step("knock", ProbeActivities.check_public_address, check) is None:
             return
         made = await self._step("award", ProbeActivities.award, step)
         if made is None:
@@ -98,7 +98,7 @@ class ProbeWorkflow:
         *,
         within: timedelta = STEP,
     ) -> Done | None:
-        """Do a step and record how long it took; returns None if it failed, and records the failure.
+        """Run a step and record its duration; return None and record the failure if it failed.
 
         Raises:
             ActivityError: the run is cancelled.
@@ -117,7 +117,7 @@ class ProbeWorkflow:
         took = workflow.now() - began
         self._steps.append(ProbeStepTime(step=name, ms=took // timedelta(milliseconds=1)))
         meter = workflow.metric_meter()
-        meter.create_histogram_timedelta("bursar_probe_step_duration", "How long a step of the probe took.").record(
+        meter.create_histogram_timedelta("bursar_probe_step_duration", "Duration of a step of the probe.").record(
             took, {"step": name, "outcome": "ok" if why is None else "failed"}
         )
         if why is not None and self._failed is None:
@@ -129,7 +129,7 @@ class ProbeWorkflow:
         meter, outcome = workflow.metric_meter(), "ok" if self._failed is None else "failed"
         meter.create_counter("bursar_probe_runs", "Runs of the probe.").add(1, {"outcome": outcome})
         message = ReportProbe(run=workflow.info().workflow_id, step=self._failed, why=self._why)
-        options = local_activity("report what the probe found")
+        options = local_activity("report the result of the probe")
         await workflow.execute_local_activity_method(ProbeActivities.report, message, **options)
 
     def _details(self) -> str:
@@ -141,7 +141,7 @@ class ProbeWorkflow:
 
 
 def reason(error: BaseException) -> str:
-    """Say why a step failed: the refusal, or the last attempt's error before the time limit."""
+    """Return the reason of a failed step: the refusal, or the last attempt's error before the time limit."""
     refusal = domain_error_from(error)
     if refusal is not None:
         return f"{refusal.error_code}: {refusal.detail}"[:LONGEST_WHY]

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.reputation.score import points
     from workflows.common.batch import through_pages
 
-#: How many pages one activity does, each a transaction.
+#: Pages of one activity, each a transaction.
 PAGES = 20
 STEP_TIMEOUT = timedelta(hours=1)
 #: The heartbeat timeout of a step.
@@ -32,8 +32,8 @@ class ReputationDecayWorkflow:
 
     Messages: none; a schedule starts it. The input can name a date that was missed; the default is today.
     Ends when: every agent that existed when its page was read is done, or decay is switched off.
-    Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; an agent that is done for the date is not changed again.
+    Continues as new: when the server suggests it, from the last agent.
+    Compensates: nothing; a repetition does not change agents that are done for the date.
     """
 
     @workflow.run

@@ -1,1 +1,1 @@
-"""Workflows of secrets, grants, their use, their access log and rotation."""
+"""Workflows of secrets."""

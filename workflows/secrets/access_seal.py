@@ -1,4 +1,4 @@
-"""SecretAccessSealWorkflow: seals the log of access to secrets, every minute."""
+"""SecretAccessSealWorkflow: seals the access log of secrets every minute."""
 
 from temporalio import workflow
 
@@ -8,23 +8,23 @@ with workflow.unsafe.imports_passed_through():
     from contracts.secrets.access import AccessSeals
     from workflows.common.batch import through_transactions
 
-#: How many entries one seal covers.
+#: Maximum number of entries of a seal.
 BATCH = 1_000
 
 
 @workflow.defn(name="secret-access-seal")
 class SecretAccessSealWorkflow:
-    """Chains new entries of the access log by hashes, so that a changed, removed or inserted one is found.
+    """Chains new entries of the access log by hashes, which reveal changed, removed and inserted entries.
 
     Messages: none; a schedule starts it.
-    Ends when: every entry behind the oldest open transaction is sealed.
+    Ends when: every entry before the oldest open transaction is sealed.
     Continues as new: when the server suggests it.
-    Compensates: nothing; the next run seals what this one left.
+    Compensates: nothing; the next run seals the rest.
     """
 
     @workflow.run
     async def run(self, start: AccessSeals | None = None) -> AccessSeals:
-        """Seal page by page, from the last seal on."""
+        """Seal page by page, after the last seal."""
         done = await through_transactions(
             start or AccessSeals(limit=BATCH, now=workflow.now()),
             SecretAccessActivities.seal_access,

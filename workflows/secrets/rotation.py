@@ -1,4 +1,4 @@
-"""RotationWorkflow: replaces the value of one secret by its schedule, step by step."""
+"""RotationWorkflow: rotates a secret on its schedule, step by step."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -33,41 +33,41 @@ with workflow.unsafe.imports_passed_through():
     from runtime.interceptors import domain_error_from
     from workflows.common.signals import NO_INPUT, check_addressed, sender
 
-#: How long a step is tried before it counts as failed, and the heartbeat timeout of an attempt.
+#: Time limit of a step, and the heartbeat timeout of an attempt.
 GIVES_UP_AFTER, HEARTBEAT = timedelta(minutes=15), timedelta(seconds=10)
-#: When a step is asked again that the target refused, or that waits for its turn: the first pause, which doubles, and
-#: the longest of each.
+#: Pauses before a refused or waiting step is retried: the first one, which doubles, and the longest after a refusal and
+#: while waiting.
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5)
 
 
 @workflow.defn(name="secret-rotation")
 class RotationWorkflow:
-    """Takes the step of a secret's rotation that is due, or waits. The books hold the state; no value is in the run.
+    """Executes the due step of a secret's rotation, or waits. The state is in the books, and values never in the run.
 
     Messages:
-        updates `rotate` and `give_up` of operators from the Temporal UI; a declined one is shown. Signal `news`: the
-        schedule was changed, or somebody has asked for a rotation or sent a value.
+        updates `rotate` and `give_up` of operators from the Temporal UI. Signal `news`: the schedule was changed, a
+            rotation requested or a value sent.
     Ends when: the secret is not rotated any more, and every handler has answered.
     Continues as new: when the server suggests it, from the books.
-    Compensates: a step that fails is rolled back at the target, and its value is destroyed. A refusal of the target
-        counts after it was asked again for some minutes.
+    Compensates: a failed step is rolled back at the target, and its value is destroyed. A refusal of the target counts
+        after retries for some minutes.
     """
 
     @workflow.init
     def __init__(self, start: RotationInput) -> None:
-        """Know nothing yet: the books hold it."""
+        """Start without state, which is in the books."""
         self._start = start
         self._seen: NextRotationStep | None = None
         self._news = False
         self._refused: str | None = None
-        # The step that is tried, since when its target is asked, and the next pause.
+        # The present step, the time of its first attempt, and the next pause.
         self._tried: tuple[RotationAction, int] | None = None
         self._since: datetime | None = None
         self._pause = FIRST_PAUSE
 
     @workflow.run
     async def run(self, start: RotationInput) -> RotationResult:
-        """Live as long as the secret is rotated."""
+        """Run as long as the secret is rotated."""
         while True:
             self._news = False
             seen = await self._look()
@@ -89,12 +89,12 @@ class RotationWorkflow:
 
     @workflow.update(name="rotate")
     async def rotate(self, given: RotateSignal) -> RotationCommandResult:
-        """Begin the next rotation at once."""
+        """Start the next rotation at once."""
         return await self._command("rotate", given, given.rotate)
 
     @workflow.update(name="give_up")
     async def give_up(self, given: GiveUpRotationSignal) -> RotationCommandResult:
-        """End what has failed, because a person has put the target right."""
+        """End a failed rollback or revocation that a person has completed."""
         return await self._command("give_up", given, given.give_up)
 
     def _note_news(self) -> None:
@@ -158,7 +158,7 @@ class RotationWorkflow:
     async def _outcome(
         self, taking: ActivityHandle[RotationStepResult], step: RotationAction, number: int
     ) -> RotationStepResult:
-        """Return the outcome of a step; cancel it where the books say meanwhile that it is not due any more."""
+        """Return the result of a step; cancel it if it is no longer due in the books."""
         while True:
             await workflow.wait_condition(lambda: taking.done() or self._news)
             if taking.done():

@@ -1,4 +1,4 @@
-"""Agents: created by their organization, public ones seen by every tenant."""
+"""Agents: their organization creates them, and every tenant sees the public ones."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -126,7 +126,7 @@ async def list_agents(deps: DepsDep, asked: ListRequest, actor: Actor = require(
         )
 
     if sort is not AgentSort.NEWEST:
-        # All of them are public, and under row security the plan would read every agent.
+        # All of these agents are public. Under row security the query plan would read every agent.
         async with deps.database.platform() as session:
             found = await page(session, asked.after, asked.limit)
     async with deps.session_for(actor) as session:
@@ -149,7 +149,7 @@ async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
 
 
 async def agent_cards_of(deps: Deps, *agent_ids: str) -> Mapping[str, agents.AgentCard]:
-    """Return the cards of agents that the caller sees: the names of other organizations are the platform's to read."""
+    """Return the cards of agents that the caller sees. Only the platform's role reads names of other organizations."""
     async with deps.database.platform() as session:
         return await agents.agent_cards(session, agent_ids) if agent_ids else {}
 
@@ -215,14 +215,14 @@ async def retire_agent(agent_id: str, deps: DepsDep, actor: ActorDep, command: M
         async with deps.database.platform() as session:
             row = await service.retire(session, actor, agent_id, now=datetime.now(UTC))
             shown = await _view(session, row, await metadata.get(session, row.id, row.org_id))
-        # This process does not wait for the announcement of its own change.
+        # This process updates its own cache without waiting for the announcement of the change.
         deps.keyring.forget(agent_id)
         return command.answer(shown)
 
 
 @router.put("/agents/{agent_id}/category")
 async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
-    """List an agent under another category, or under none. Its evidence moves with it."""
+    """List an agent under another category, or under none. Its evidence moves to that category."""
     await _owned(deps, actor, agent_id)
     check_category(body.category, deps.settings.categories)
     async with deps.database.platform() as session:

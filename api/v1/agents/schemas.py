@@ -1,4 +1,4 @@
-"""What an agent looks like over HTTP."""
+"""Request and response schemas of agents."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,20 +35,20 @@ from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 from repositories.marketplace.agent import AgentCard
 
-#: Terms that are shares of one, and terms that are counted.
+#: Terms that are shares between 0 and 1, and terms that are numbers.
 SHARES = frozenset({Term.DEFAULT_SHARE, Term.THRESHOLD})
 COUNTS = frozenset({Term.REQUIRED_SIGNATURES, Term.MILESTONES})
 
 
 class Visibility(StrEnum):
-    """Who can see a listing."""
+    """The visibility of a listing."""
 
     PUBLIC = "public"
     PRIVATE = "private"
 
 
 class PricingModel(StrEnum):
-    """How an agent is paid. The price of single jobs is agreed in contracts."""
+    """The pricing model of an agent. The price of single jobs is agreed in contracts."""
 
     FREE = "free"
     MONTHLY = "monthly"
@@ -172,7 +172,7 @@ class ListedTerms(RequestModel):
         """Return the bounds by term, as a listing is stored.
 
         Raises:
-            Invalid: a least is above its most.
+            Invalid: a minimum is greater than its maximum.
         """
         stored: dict[str, dict[str, Any]] = {}
         for name in self.model_fields_set:
@@ -212,8 +212,8 @@ class AgentCreate(WithMetadata):
     accepts_granted_credits: Flag = Field(
         default=True,
         description=(
-            "Whether credits that nobody paid for may fund an escrow of the agent, buy it and pay its uses. What is "
-            "paid in them is not paid out, unless the platform pays out granted credits."
+            "Whether credits that nobody paid for may fund an escrow of the agent, buy it and pay its uses. Amounts "
+            "paid in them are not paid out, unless the platform pays out granted credits."
         ),
     )
 
@@ -237,10 +237,10 @@ class AgentUpdate(MetadataUpdate):
     )
 
     def columns(self) -> dict[str, dict[str, Any]]:
-        """Return what the request names, each with its columns.
+        """Return the columns to change, by the field of the request.
 
         Raises:
-            Invalid: a price or a bound is not one.
+            Invalid: a price or a bound is not valid.
         """
         named: dict[str, dict[str, Any]] = {} if self.name is None else {"name": {"name": self.name}}
         for name in {"description", "category"} & self.model_fields_set:
@@ -293,7 +293,7 @@ def _bounds_view(name: str, stored: dict[str, Any]) -> BoundsView:
     return BoundsView(min=text(stored.get("least")), max=text(stored.get("most")), currency=currency)
 
 
-#: What a star of five is of a score in millionths.
+#: One of five stars, in millionths of a score.
 STAR_E6 = 200_000
 MinStars = Annotated[
     Decimal | None,
@@ -306,11 +306,11 @@ def stars_e6(stars: Decimal | None) -> int | None:
 
 
 class CardView(ResponseModel):
-    """What people choose an agent by."""
+    """The data by which people choose an agent."""
 
     organization_name: str
     stars: float | None = Field(description="The agent's score, from 0 to 5; null without evidence.")
-    ratings: int = Field(description="The number of feedbacks of clients that count.")
+    ratings: int = Field(description="The number of ratings by clients that count.")
     jobs_done: int = Field(description="The number of contracts that ended well and count.")
     can_be_hired: bool = Field(
         description="Whether work can begin: the agent is not retired, and its organization not suspended or closed."
@@ -349,12 +349,12 @@ class AgentView(CardView, MetadataView):
     )
     created_at: datetime
     retired_at: datetime | None = Field(
-        description="When it was retired, so that nothing new begins with it; null while it can be hired."
+        description="When it was retired. Nothing new can begin with a retired agent. Null while it can be hired."
     )
 
     @classmethod
     def of(cls, row: Agent, found: AgentCard, own: ObjectMetadata | None) -> "AgentView":
-        """Show a row, its card, and what its organization has written on it where it is the caller's."""
+        """Build the view from a row and its card, with `external_id` and `metadata` if the agent is the caller's."""
         priced = row.price_minor is not None and row.price_currency is not None
         return cls.from_row(
             row,

@@ -1,4 +1,4 @@
-"""API keys: issued within one's own reach, listed, revoked."""
+"""API keys: issue them within the caller's own rights, list and revoke them."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -27,7 +27,7 @@ router = Resource(tags=["api_keys"])
 
 
 def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:
-    """Return whose the new key will be; null is the platform's own."""
+    """Return the organization of the new key; null for a key of the platform."""
     if not actor.is_platform:
         if body.organization_id not in {None, actor.org_id}:
             raise NotFound(organizations.MISSING)
@@ -81,8 +81,8 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
 async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-    Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners
-    and operators, and nobody that of another principal of the platform.
+    Every principal may issue its own second key. Others may issue a principal's first key; only owners and operators
+    may issue its second key, and nobody that of another principal of the platform.
     """
     own = _is_own(actor, body)
     refuse_by_link(actor, "issue keys")
@@ -105,7 +105,7 @@ async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, com
             command_id=command.command_id,
             expires_at=body.expires_at,
         )
-        # The platform's role: a tenant raises no alerts.
+        # As the platform's role, because a tenant's role cannot raise alerts.
         row = await service.issue(session, actor, key, deps.settings.key_rules, own=own)
         return command.answer(ApiKeyCreated.with_secret(row, token_of(row.id, secret)), hide=frozenset({"secret"}))
 

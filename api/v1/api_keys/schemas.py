@@ -1,4 +1,4 @@
-"""What an API key looks like over HTTP."""
+"""Request and response schemas of API keys."""
 
 from datetime import datetime
 
@@ -37,7 +37,9 @@ class ApiKeyView(ResponseModel):
     permissions: list[Permission] = Field(description="The permissions that the key has beyond those of its role.")
     department_id: str | None = Field(description="The department for which the key spends; null for its agent's.")
     project_id: str | None = Field(description="The project for which the key spends; null for its agent's.")
-    by_mail: bool = Field(description="Whether it is of an invited person, who signs in by mail. It has no secret.")
+    by_mail: bool = Field(
+        description="Whether the key is of an invited person, who signs in by mail. Such a key has no secret."
+    )
     created_by: str = Field(description="The principal that issued the key.")
     created_at: datetime
     expires_at: datetime | None
@@ -60,7 +62,7 @@ class ApiKeyCreated(ApiKeyView):
 
 
 class ApiKeyRevoked(ResponseModel):
-    """What the revocation of a key has ended, and what is left of what the key issued."""
+    """The keys that a revocation ended, and the active keys that the revoked key had issued."""
 
     revoked: list[ApiKeyView] = Field(
         description="The keys that this request revoked. Empty if the key was revoked before."

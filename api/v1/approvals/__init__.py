@@ -1,1 +1,1 @@
-"""Acts of operators that another operator has to approve."""
+"""Actions of operators that another operator has to approve."""

@@ -1,4 +1,4 @@
-"""Acts that take two operators: what was asked for, and what another operator decides."""
+"""Actions that need two operators: the requests, and the decisions of another operator."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -61,9 +61,9 @@ async def approve(
 async def reject(
     approval_id: str, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
-    """Reject another operator's request, or take back your own, also after it was approved but not used. For operators.
+    """Reject another operator's request, or withdraw your own, also after it was approved but not used. For operators.
 
-    Request the act again to have it approved again.
+    Request the action again to have it approved again.
     """
     return await _decided(deps, actor, approval_id, command, approves=False)
 

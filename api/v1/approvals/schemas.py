@@ -1,4 +1,4 @@
-"""What approvals look like over HTTP."""
+"""Response schemas of approvals."""
 
 from datetime import datetime
 from typing import Any, Self

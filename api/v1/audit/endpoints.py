@@ -1,4 +1,4 @@
-"""The audit trail: a tenant reads what concerns it and what its own principals did, an operator all of it."""
+"""The audit trail: a tenant reads the entries that concern it or its own principals, an operator all entries."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What an entry of the audit trail looks like over HTTP."""
+"""Response schemas of the audit trail."""
 
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class AuditView(ResponseModel):
 
     @classmethod
     def of(cls, row: AuditEntry, viewer: Actor) -> "AuditView":
-        """Show a row; a tenant does not see key and address of another organization's action."""
+        """Build the view from a row. A tenant does not see key and address of another organization's action."""
         whole = viewer.is_platform or row.actor_org_id == viewer.org_id
         return cls.from_row(
             row,

@@ -1,4 +1,4 @@
-"""Cards that agents pay with: issued by owners, admins and finance, and read by agents too, who never see a number."""
+"""Cards that agents pay with: owners, admins and finance issue them; agents can read them, but never see a number."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from services.cards import card as service
 
 router = Resource(tags=["cards"])
 
-# Who asks is judged first, so it stands first among the parameters.
+# FastAPI resolves parameters in order, so the caller's permission comes first.
 Payer = Annotated[Actor, require(Permission.MANAGE_BILLING)]
 _FOUND = (NotFound, Forbidden)
 _ISSUER = (refusals.RefusedByProvider, refusals.ProviderNotAvailable)
@@ -69,7 +69,7 @@ IssuerDep = Annotated[CardIssuer, Depends(_issuer)]
 async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: IssuerDep, once: MovesMoney) -> Response:
     """Issue a virtual card that an agent pays with, or one that pays for an approved purchase order once.
 
-    Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
+    The limits and budgets above the agent decide each payment, and it holds credits that were paid for.
     """
     refuse_by_link(actor, "issue cards")
     org_id = acting_organization(actor, body.organization_id)
@@ -112,7 +112,7 @@ _PAYMENTS = ListEndpoint("card-transactions", CardPaymentView, *CREATED, order=[
 async def list_card_transactions(
     card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: ListRequest
 ) -> Items:
-    """List what merchants have asked of a card, newest first, with the answers, captures and refunds."""
+    """List the payments that merchants requested from a card, newest first, with the answers, captures and refunds."""
     row = await _readable(deps, actor, key, card_id)
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
@@ -132,20 +132,20 @@ async def list_card_transactions(
 
 @router.post("/cards/{card_id}/freeze", response_model=CardView, responses=_CHANGING)
 async def freeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: MovesMoney, actor: ActorDep) -> Response:
-    """Freeze a card: from now on every payment is declined. What is authorized already can still be captured."""
+    """Freeze a card: from now on every payment is declined. Amounts authorized before can still be captured."""
     return await _change(deps, issuer, once, actor, card_id, CardChange.FREEZE)
 
 
 @router.post("/cards/{card_id}/unfreeze", response_model=CardView, responses=_BY_LINK)
 async def unfreeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: MovesMoney, actor: ActorDep) -> Response:
-    """Unfreeze a card: payments are decided again."""
+    """Unfreeze a card: its limits and budgets decide payments again."""
     refuse_by_link(actor, "unfreeze cards")
     return await _change(deps, issuer, once, actor, card_id, CardChange.UNFREEZE)
 
 
 @router.post("/cards/{card_id}/close", response_model=CardView, responses=_CHANGING)
 async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: MovesMoney, actor: ActorDep) -> Response:
-    """Close a card for good. What is authorized already can still be captured, and refunds still arrive."""
+    """Close a card permanently. Amounts authorized before can still be captured, and refunds still arrive."""
     return await _change(deps, issuer, once, actor, card_id, CardChange.CLOSE)
 
 
@@ -153,7 +153,7 @@ async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Moves
 async def show_card_number(
     card_id: str, body: CardDisplayCreate, deps: DepsDep, issuer: IssuerDep, actor: ActorDep
 ) -> CardDisplayView:
-    """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
+    """Return the key by which Stripe's script shows the number in one browser. The audit trail records the request."""
     refuse_by_link(actor, "see card numbers")
     await _changeable(deps, actor, card_id)
     key = await service.display(deps.database, issuer, actor, card_id, body.nonce)
@@ -186,7 +186,7 @@ async def _changeable(deps: Deps, actor: Actor, card_id: str) -> None:
 
 
 def _refuse_confined(actor: Actor, key: SpendingKey) -> None:
-    """Refuse a key that is confined to a department or a project; an agent's key has the cards of its agent."""
+    """Refuse a key that is confined to a department or a project; an agent's key can use the cards of its agent."""
     of = confined_key(actor, key)
     if of is not None and of.agent_id is None:
         refuse_totals(of)

@@ -1,4 +1,4 @@
-"""What cards look like over HTTP."""
+"""Request and response schemas of cards."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,11 +34,11 @@ class CardCreate(RequestModel):
     purchase_order_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         default=None, description="An approved purchase order: the card pays for it once, up to its amount."
     )
-    name: Name = Field(description="What people call the card.")
-    currency: Currency | None = Field(default=None, description="Of the card; leave it out with an order.")
-    per_authorization: Amount | None = Field(default=None, description="The most that one payment may have.")
+    name: Name = Field(description="The name of the card, for people.")
+    currency: Currency | None = Field(default=None, description="The currency of the card; leave it out with an order.")
+    per_authorization: Amount | None = Field(default=None, description="The highest amount of one payment.")
     per_month: Amount | None = Field(
-        default=None, description="The most in a calendar month in UTC, which the issuer counts."
+        default=None, description="The highest amount in a calendar month in UTC. The issuer counts it."
     )
     categories: list[_Category] = Field(
         default=[],
@@ -57,7 +57,7 @@ class CardCreate(RequestModel):
         return self
 
     def card(self, **own: str) -> Card:
-        """Return the row of the card; what an order determines is left empty."""
+        """Return the row of the card; fields that a purchase order determines are left empty."""
         currency = self.currency or ""
         return Card(
             agent_id=self.agent_id or "",
@@ -73,7 +73,7 @@ class CardCreate(RequestModel):
 
 
 class CardDisplayCreate(RequestModel):
-    """The nonce that Stripe's script has made in the browser that is to show the card's number."""
+    """The nonce that Stripe's script made in the browser that is to show the card's number."""
 
     model_config = example(nonce="ephkn_1MtdFdLkdIwHu7ix")
 
@@ -81,9 +81,9 @@ class CardDisplayCreate(RequestModel):
 
 
 class CardDisplayView(ResponseModel):
-    """What the browser shows the number with, by Stripe's script. Bursar never has the number."""
+    """The data with which Stripe's script shows the number in the browser. Bursar never has the number."""
 
-    ephemeral_key: str = Field(description="Good for minutes, for this card and for this browser.")
+    ephemeral_key: str = Field(description="Valid for minutes, for this card and for this browser.")
 
 
 class CardView(ResponseModel):
@@ -122,7 +122,7 @@ class CardView(ResponseModel):
 
 
 class CardMerchantView(ResponseModel):
-    """Who takes the money."""
+    """The merchant that is paid."""
 
     name: str
     category: str
@@ -131,7 +131,7 @@ class CardMerchantView(ResponseModel):
 
 
 class CardRequestView(ResponseModel):
-    """What was asked of a card once, and the answer. A later request of a payment adds to it."""
+    """One authorization request to a card, and its answer. A later request of the same payment adds to the amount."""
 
     amount: Exact
     approved: bool
@@ -146,11 +146,11 @@ class CardTransactionView(ResponseModel):
     kind: CardTransactionKind
     amount: Exact
     beyond: Exact = Field(
-        description="Of a capture, what no authorization had held and was charged all the same; of a refund, what no "
-        "capture was left for."
+        description="Of a capture, the part that no authorization had held, charged nevertheless; of a refund, the "
+        "part beyond all captures."
     )
     dispute_status: str | None
-    returned: Exact = Field(description="What a dispute that was won has returned.")
+    returned: Exact = Field(description="The amount that a won dispute returned.")
     occurred_at: datetime
 
 
@@ -162,10 +162,10 @@ class CardPaymentView(ResponseModel):
     status: CardPaymentStatus = Field(description="`none` if it had no authorization.")
     merchant: CardMerchantView
     currency: str
-    amount: Exact = Field(description="What is authorized, captures included.")
+    amount: Exact = Field(description="The amount authorized, including captures.")
     captured: Exact
     refunded: Exact
-    credits: Exact = Field(description="What was captured, in credits, before refunds.")
+    credits: Exact = Field(description="The amount captured, in credits, before refunds.")
     requests: list[CardRequestView]
     transactions: list[CardTransactionView]
     created_at: datetime

@@ -80,7 +80,7 @@ async def stream_changes(
     within about a second. After 15 seconds of silence a comment is sent. The stream ends after 15 minutes, or when its
     key ends. Connect again then, as an `EventSource` does automatically.
     """
-    # In this order, so that nothing falls between the marks and the first change.
+    # Subscribe before reading the marks, so that no change is missed between them.
     await deps.changes.ready()
     async with deps.session_for(actor) as session:
         found = await changes.marks(session, followed)

@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics; no key is asked for."""
+"""Liveness, readiness and metrics; no key is needed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -20,9 +20,9 @@ from repositories.payments import provider_event
 
 log = structlog.get_logger("bursar.api")
 router = Resource(tags=["health"])
-#: For those who operate this: on the private port, and on the public one where there is no private one.
+#: For operators of the deployment: on the private port, or on the public one if there is no private one.
 operations = Resource(tags=["health"])
-#: Not below /api: it is no part of what clients are served.
+#: Not below /api, because it is not part of the API for clients.
 scraped = Resource(tags=["health"])
 
 CHECK_SECONDS = 2.0
@@ -35,7 +35,7 @@ class Liveness(ResponseModel):
 
 
 class Readiness(ResponseModel):
-    """Whether every part answers: `ok`, or what is wrong with it.
+    """The status of each dependency: `ok`, or its error.
 
     `degraded` means that Temporal does not answer: everything can be read, and commands get 503.
     """
@@ -70,14 +70,14 @@ async def _temporal(deps: Deps) -> str:
 
 
 async def _inbox_oldest(deps: Deps) -> float | None:
-    """Return the age of the oldest unhandled event, 0 without one, and keep it for the metrics; None if not known."""
+    """Return the age of the oldest unhandled event, 0 without one, and store it for the metrics; None if not known."""
     age = await _age(deps, provider_event.oldest_unhandled, unknown="inbox.age_unknown")
     deps.metrics.set_inbox_oldest(age)
     return age
 
 
 async def _alerts_open(deps: Deps) -> None:
-    """Keep how many alerts of each kind and status are open for the metrics; none when that is not known."""
+    """Store the number of open alerts of each kind and status for the metrics; none if it is not known."""
     counts = alert.OpenAlerts({}, {})
     try:
         async with asyncio.timeout(CHECK_SECONDS):
@@ -88,7 +88,7 @@ async def _alerts_open(deps: Deps) -> None:
 
 
 async def _batches(deps: Deps) -> None:
-    """Keep for how long the oldest thing is due that each batch has to do."""
+    """Store for the metrics how long the oldest item of each batch has been due."""
     ages: dict[str, float] | None = None
     nights = deps.settings.nightly_reputation_update_enabled
     try:
@@ -106,7 +106,7 @@ async def _archive(deps: Deps) -> None:
 
 
 async def _age(deps: Deps, since: Callable[[Any], Awaitable[datetime | None]], *, unknown: str) -> float | None:
-    """Return for how many seconds something lasts, 0 without it; None, with a log line `unknown`, if not known."""
+    """Return an age in seconds, 0 if there is nothing; None, with the log line `unknown`, if it is not known."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             began = await deps.platform_pool.read(since)
@@ -134,7 +134,8 @@ async def healthz() -> Liveness:
 async def readyz(deps: DepsDep) -> Response:
     """Report whether PostgreSQL and Temporal answer. The status is 503 if PostgreSQL does not."""
     postgresql, temporal, age = await asyncio.gather(_postgresql(deps), _temporal(deps), _inbox_oldest(deps))
-    # A load balancer takes away who answers 503: without Temporal that would be every replica, and every read with it.
+    # A load balancer removes replicas that answer 503. Without Temporal that would be all of them, and reads would
+    # fail.
     able: Literal["ready", "degraded"] = "ready" if temporal == "ok" else "degraded"
     content = Readiness(
         status=able if postgresql == "ok" else "unavailable",

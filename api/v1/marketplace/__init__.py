@@ -1,1 +1,1 @@
-"""The marketplace: offers of agents, purchases, and what an organization has bought."""
+"""The marketplace: offers of agents, purchases, and the library of an organization."""

@@ -1,4 +1,4 @@
-"""What a caller may do with a purchase of an agent now, and what would come back."""
+"""The commands of a purchase of an agent that the caller may give now, and their effects."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -35,7 +35,7 @@ class PurchaseAction(StrEnum):
 
 
 class PurchaseEffectView(ResponseModel):
-    """What a command would do. Amounts are decimal strings of `currency`, and null if nothing was paid."""
+    """The effect of a command. Amounts are decimal strings of `currency`, and null if nothing was paid."""
 
     to_buyer: Exact | None = Field(description="The part of the price that is refunded.")
     used: Exact | None = Field(description="The part of the price that was used and is not refunded.")
@@ -102,7 +102,7 @@ async def _refund(deps: Deps, actor: Actor, row: MarketplacePurchase) -> Purchas
 
 
 def _cancel(actor: Actor, row: MarketplacePurchase) -> PurchaseEffectView | DomainError:
-    """Try to let the purchase end as `cancel_purchase` would."""
+    """Try to end the purchase, as `cancel_purchase` would."""
     try:
         permit(actor, Permission.REFUND_PAYMENT)
         return PurchaseEffectView(to_buyer=None, used=None, currency=None, status=status_when_cancelled(row))

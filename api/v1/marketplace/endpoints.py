@@ -1,4 +1,4 @@
-"""The marketplace: what agents are offered for, buying them, and the library of an organization."""
+"""The marketplace: offers of agents, purchases, and the library of an organization."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -158,7 +158,7 @@ async def list_offers(deps: DepsDep, asked: ListRequest, actor: Actor = require(
     """
     wanted, named, least_e6 = _narrowed(asked), search_words(asked.get("text")), stars_e6(asked.get("min_stars"))
     if (asked.get("text") or "").strip() and not named:
-        # It has no word that an offer could have.
+        # The text contains no word that an offer could contain.
         return [], None
     async with deps.session_for(actor) as session:
         found = await marketplace.page(session, wanted, words=named, least_stars_e6=least_e6)
@@ -187,7 +187,7 @@ async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
 
 
 async def _granted(deps: Deps, actor: Actor, listing: OfferListing) -> int | None:
-    """Return how much of a price in credits would be paid in granted ones; None where the actor buys nothing."""
+    """Return how much of a price in credits would be paid in granted ones; None if the actor cannot buy."""
     offer = listing.offer
     if actor.org_id in {None, offer.org_id} or offer.currency != CREDIT or offer.price_minor is None:
         return None
@@ -285,7 +285,7 @@ class _Buyer:
                 command_id=self.once.command_id,
                 now=datetime.now(UTC),
             )
-        # A control's refusal is on record, so it was committed.
+        # The transaction was committed, because the refusal by a spend control is stored.
         if bought.refusal is not None:
             raise bought.refusal
         assert bought.purchase is not None
@@ -339,7 +339,7 @@ async def refund_purchase(
     actor: ActorDep,
     body: AgentRefund | None = None,  # noqa: ARG001
 ) -> Response:
-    """Return an agent within the refund window. Access ends, and the price less what was used is refunded."""
+    """Return an agent within the refund window. Access ends, and the price is refunded, less the part that was used."""
     async with deps.session_for(actor) as session:
         paid_by = (await marketplace.get_purchase(session, purchase_id)).payment_id
     permit(actor, Permission.REFUND_PAYMENT)
@@ -376,7 +376,7 @@ async def _refund_payment(deps: Deps, actor: Actor, once: Command, purchase_id: 
             )
         else:
             left = known.amount_minor
-        # All of it is asked for as such, so that what comes in meanwhile goes back as well.
+        # The refund is requested as a full one, so that amounts paid in the meantime are refunded too.
         amount_minor = left if row.used_minor else None
     await require_two_for_refund(deps, actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
     command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id, amount_minor=amount_minor)
@@ -402,7 +402,7 @@ async def cancel_purchase(
 
 
 async def listed(deps: Deps, actor: Actor, agent_id: str) -> OfferListing:
-    """Return an offer, also a retired one of an agent that everybody sees, so that its buyers learn that it is retired.
+    """Return an offer, also a retired one of a public agent, so that its buyers learn that it is retired.
 
     Raises:
         NotFound: the actor sees no such agent, or it was never offered.
@@ -414,7 +414,7 @@ async def listed(deps: Deps, actor: Actor, agent_id: str) -> OfferListing:
 
 
 async def _names(deps: Deps, *rows: MarketplacePurchase) -> Mapping[str, str]:
-    """Return the names of agents that were bought: also of those that their buyers do not see any more."""
+    """Return the names of purchased agents, also of those that their buyers can no longer see."""
     async with deps.database.platform() as session:
         return await agents.names(session, {row.agent_id for row in rows})
 

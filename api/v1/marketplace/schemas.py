@@ -1,4 +1,4 @@
-"""What the marketplace looks like over HTTP."""
+"""Request and response schemas of the marketplace."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,14 +25,14 @@ UnitPrices = Annotated[dict[ActionName, Amount], Field(min_length=1, max_length=
 
 
 def prices_in(prices: Mapping[str, str] | None) -> dict[str, int] | None:
-    """Return what units cost in minor units of credits, by meter."""
+    """Return the prices of units in minor units of credits, by meter."""
     return None if prices is None else {meter: parse_amount(price, CREDIT) for meter, price in prices.items()}
 
 
 class OfferSet(RequestModel):
     """The offer of an agent. It replaces the current offer; earlier sales stay as they are."""
 
-    model_config = example(model="one_time", price="250.00", currency="CREDIT", summary="Sums up long reports.")
+    model_config = example(model="one_time", price="250.00", currency="CREDIT", summary="Summarizes long reports.")
 
     model: OfferModel
     price: Amount | None = Field(
@@ -89,8 +89,8 @@ class OfferView(CardView):
     included_uses: int | None = Field(description="How many uses the price includes; null for any number.")
     accepts_granted_credits: bool = Field(
         description=(
-            "Whether credits that nobody paid for can pay the agent. Where they cannot, the price and the uses are "
-            "paid from credits that were paid for, and from no others."
+            "Whether credits that nobody paid for can pay the agent. If not, the price and the uses are paid "
+            "only from credits that were paid for."
         )
     )
     granted_amount: Exact | None = Field(
@@ -108,9 +108,9 @@ class OfferView(CardView):
     )
     least_payout: MoneyView | None = Field(
         description=(
-            "The least that is paid out to the creator of the price: of credits its share of what they cost where they "
-            "are sold cheapest. What a payer's discount or the tax in that price takes off is not paid out, nor are "
-            "granted credits. It is seen by those who see `creator_share`; null without a price."
+            "The lowest amount that is paid out to the creator for a sale: for credits, its share of what they cost "
+            "at their lowest price. A payer's discount, the tax in that price and granted credits are not paid out. "
+            "Only callers that see `creator_share` see it; null without a price."
         )
     )
     created_at: datetime = Field(description="When the agent was first offered.")
@@ -126,10 +126,10 @@ class OfferView(CardView):
         granted_minor: int | None = None,
         least: tuple[int, str] | None = None,
     ) -> "OfferView":
-        """Show an offer.
+        """Build the view of an offer.
 
-        `creator_bps`, and the `least` that is paid out, to those who may see the share, `granted_minor` to who may buy
-        it.
+        `creator_bps` and the `least` that is paid out are for callers that may see the share, `granted_minor` for those
+        that may buy.
         """
         row = listing.offer
         return cls.from_row(

@@ -1,4 +1,4 @@
-"""What objects are called, for pages that show many ids at once."""
+"""Names of objects, for pages that show many ids at once."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from repositories.tenants import name
 
 router = Resource(tags=["names"])
 
-#: Twice as many as a page of a list has rows by default, for lists whose rows have two.
+#: Twice the default number of rows of a page, for lists with two ids in each row.
 MOST = 200
 Ids = Annotated[
     list[Annotated[str, StringConstraints(pattern=f"^{ID}$", max_length=100)]],
@@ -25,7 +25,7 @@ Ids = Annotated[
     Field(min_length=1, max_length=MOST),
     Query(description=f"Ids of any kind, at most {MOST}. Several are separated by commas."),
 ]
-#: Kinds whose names a key of a department or a project does not read.
+#: The kinds whose names a key of a department or a project cannot read.
 _OF_DEPARTMENTS = ("ctl", "dep", "por", "prj")
 
 
@@ -36,8 +36,8 @@ async def list_names(
     """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
     A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend
-    control the name of what it limits. An organization gets the names of its own objects, and both parties those of
-    their contracts; an operator gets all. A key that is attributed to a department or project gets no names of
+    control the name of the object that it limits. An organization gets the names of its own objects, and both parties
+    those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of
     departments, projects, purchase orders and spend controls.
     """
     async with deps.session_for(actor) as session:

@@ -1,4 +1,4 @@
-"""What names look like over HTTP."""
+"""Response schemas of names."""
 
 from pydantic import Field
 

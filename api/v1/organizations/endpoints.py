@@ -1,4 +1,4 @@
-"""Organizations: operators create them, a tenant sees its own."""
+"""Organizations: operators create them, and a tenant sees its own."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -268,7 +268,7 @@ async def _write_contacts(
     if contacts is not None and len({each.address.casefold() for each in contacts}) < len(contacts):
         raise Invalid("List each e-mail address only once, with all of its purposes.", extra={"field": "contacts"})
     async with command:
-        # The platform's role: what other organizations sent to an address counts too.
+        # As the platform's role, because mails that other organizations sent to an address count too.
         async with deps.database.platform() as session:
             row = await mail.set_contacts(
                 session,

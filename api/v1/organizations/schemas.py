@@ -1,4 +1,4 @@
-"""What an organization looks like over HTTP."""
+"""Request and response schemas of organizations."""
 
 from datetime import datetime
 from typing import Annotated, Literal

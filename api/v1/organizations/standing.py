@@ -1,4 +1,4 @@
-"""Whether anything begins with an organization: operators suspend, resume and close it."""
+"""Operators suspend, resume and close organizations."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -81,8 +81,8 @@ async def close_organization(
 ) -> Response:
     """Close an organization permanently, once nothing of it is left. For operators.
 
-    Its keys are revoked, and its webhook endpoints are disabled: what waits is not sent.
-    The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
+    Its keys are revoked, and its webhook endpoints are disabled: waiting events are not sent. The refusal lists what is
+    left: money by kind and currency, and the ids of objects in progress.
     """
     await _require(deps, actor, organization_id)
     async with command:
@@ -104,7 +104,7 @@ async def _require(deps: Deps, actor: Actor, organization_id: str) -> None:
 
 
 async def _signal_subscription(deps: Deps, actor: Actor, organization_id: str) -> None:
-    """Have the run of its subscription look at its standing, after the answer; it looks by itself twice a day."""
+    """Signal its subscription's workflow to check it, after the response. The workflow checks twice a day anyway."""
     async with deps.database.platform() as session:
         held = await subscriptions.current_of(session, organization_id)
     if held is not None and deps.temporal is not None:

@@ -1,1 +1,1 @@
-"""Prices and the rules that they are made by."""
+"""Prices and the rules that determine them."""

@@ -1,4 +1,4 @@
-"""Prices of agents: asked for, explained, and kept for a client."""
+"""Prices of agents: read, explain, and keep one for a client."""
 
 from typing import Annotated
 
@@ -55,7 +55,7 @@ async def get_price(
     """
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
     permit(actor, Permission.READ)
-    # Built by hand, as `PriceView` says: models of fifty lines would take as long as the price.
+    # Built without models, in the shape of `PriceView`: building fifty models would take as long as pricing.
     content = {
         "base_price": format_amount(price.base_minor, asked.facts.currency),
         "adjusted_price": format_amount(price.adjusted_minor, asked.facts.currency),
@@ -80,7 +80,7 @@ async def explain_price(
     quantity: Amounts = 1,
     organization_id: Client = None,
 ) -> PriceExplanationView:
-    """Explain a price: what was measured, and each rule that was checked, whether it applied or not.
+    """Explain a price: the measured values, and each rule that was checked, whether it applied or not.
 
     For operators and auditors of the platform.
     """
@@ -111,7 +111,7 @@ async def create_quote(
         async with deps.database.platform() as session:
             made = await row_of_command(session, PricingQuote, command.command_id)
         if made is not None:
-            # Its agent may have no price any more.
+            # The agent may no longer have a price.
             if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):
                 raise other_request()
             return command.answer(PriceQuoteView.show(made))
@@ -160,7 +160,7 @@ async def _price(
 
 
 async def _client(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
-    """Return the client of the price: the caller's organization, the one that an operator names, or None."""
+    """Return the client of the price: the caller's organization, the one named by an operator, or None."""
     if organization_id is None:
         return actor.org_id
     return await known_organization(deps, actor, organization_id)

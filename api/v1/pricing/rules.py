@@ -1,4 +1,4 @@
-"""Rules of prices, for operators, and what organizations say of their agents' prices."""
+"""Pricing rules, for operators, and the price settings of organizations for their agents."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,7 +41,7 @@ _WRITE = errors(
     refusals.PricingExpressionResult,
 )
 _BY_TWO = errors(refusals.ApprovalRequired, refusals.ApprovalSameOperator)
-#: How old a quote may be on which a rule is tried, unless the request says otherwise.
+#: The maximum age of quotes on which a rule is tried, unless the request names another.
 TRIED_FOR = timedelta(days=30)
 
 
@@ -67,7 +67,7 @@ async def create_rule(
 
 
 def _known_plan(deps: Deps, body: RuleWrite) -> None:
-    """Refuse a rule for a plan that there is none of: it would never apply."""
+    """Refuse a rule for a plan that does not exist, because it would never apply."""
     if isinstance(body.terms, TierTerms):
         deps.settings.plan_book.get(body.terms.tier)
 
@@ -154,7 +154,7 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
 
 @router.get("/pricing/agents/{agent_id}", tags=["pricing"], operation_id="pricing.get_agent_pricing")
 async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
-    """Read how an agent's organization has set up its prices. For that organization and the platform."""
+    """Read the price settings of an agent's organization. For that organization and the platform."""
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
         if actor.org_id not in {None, agent.org_id}:

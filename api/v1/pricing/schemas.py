@@ -1,4 +1,4 @@
-"""What prices, quotes and rules look like over HTTP."""
+"""Request and response schemas of prices, quotes and rules."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ from services.marketplace.pricing import COMPILE, MAX_TRIAL_QUOTES, PriceRequest
 
 MAX_QUANTITY = 1_000_000_000
 
-#: Basis points inside, a JSON number outside: clients read `"multiplier": 1.2`.
+#: Basis points in the code, a JSON number in the API: clients read `"multiplier": 1.2`.
 Multiplier = Annotated[
     int, PlainSerializer(lambda bps: bps / WHOLE_BPS), WithJsonSchema({"type": "number", "examples": [1.2]})
 ]
@@ -63,7 +63,7 @@ class PriceView(ResponseModel):
     base_price: Exact = Field(description="The price of the whole quantity before any rule.")
     adjusted_price: Exact
     multiplier: Multiplier = Field(description="`adjusted_price` divided by `base_price`, rounded to four decimals.")
-    discount: Exact = Field(description="What is taken off `base_price`.")
+    discount: Exact = Field(description="The amount deducted from `base_price`.")
     borne_by: str | None = Field(
         description=(
             "Who bears the discount: `platform`, from its commission, or `agent`, its organization, which gets its "
@@ -98,7 +98,7 @@ class ConsideredView(ResponseModel):
 
 
 class PriceExplanationView(PriceView):
-    """Why an agent has its price: what was measured, and the result of each rule, in order."""
+    """Why an agent has its price: the measured values, and the result of each rule, in order."""
 
     agent_id: str
     organization_id: str | None
@@ -126,7 +126,7 @@ class PriceExplanationView(PriceView):
 
 
 def evidence_of(asked: PriceRequest, usual_bps: int, most_bps: int | None) -> list[str]:
-    """Say in sentences what was measured, with the platform's usual commission and its own bound of discounts."""
+    """Return the measured values as sentences, with the platform's usual commission and its own limit of discounts."""
     facts, source = asked.facts, commission_source(asked.level)
     name = None if asked.level is None else asked.level.name
     unit = f"{format_amount(facts.unit_minor, facts.currency)} {facts.currency}"
@@ -327,7 +327,7 @@ class DryRunQuote(ResponseModel):
 
 
 class DryRunView(ResponseModel):
-    """What a rule would have changed in past quotes."""
+    """The changes that a rule would have made to past quotes."""
 
     quotes: int = Field(description="The number of quotes that were priced again, newest first.")
     changed: int
@@ -362,7 +362,7 @@ class DryRunView(ResponseModel):
 
 
 class AgentPricingSet(RequestModel):
-    """How an agent's organization sets up its prices."""
+    """The price settings of an agent's organization, as sent."""
 
     model_config = example(capacity=10, bears_discounts=False)
 
@@ -374,12 +374,12 @@ class AgentPricingSet(RequestModel):
         description="How many metered calls the agent accepts a day. Without it, calls do not count as demand.",
     )
     bears_discounts: Flag = Field(
-        default=False, description="Whether discounts reduce what the agent gets, and not only the commission."
+        default=False, description="Whether discounts reduce the agent's earnings, and not only the commission."
     )
 
 
 class AgentPricingView(ResponseModel):
-    """How an agent's organization has set up its prices."""
+    """The price settings of an agent's organization."""
 
     agent_id: str
     capacity: int | None

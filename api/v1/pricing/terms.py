@@ -1,4 +1,4 @@
-"""What the kinds of rules say, over HTTP."""
+"""Request and response schemas of the terms of each kind of rule."""
 
 from datetime import time
 from typing import Annotated, Literal
@@ -144,7 +144,7 @@ class VolumeStep(RequestModel):
 
 
 class VolumeTerms(RequestModel):
-    """A multiplier by what the client paid for released work in the last 30 days."""
+    """A multiplier by the amount that the client paid for released work in the last 30 days."""
 
     type: Literal["volume"]
     currency: Currency = CREDIT
@@ -164,7 +164,7 @@ class VolumeTerms(RequestModel):
 
 
 class TierTerms(RequestModel):
-    """A multiplier for clients of one tier, which is the plan that they have."""
+    """A multiplier for clients of one tier, which is the name of their plan."""
 
     type: Literal["tier"]
     tier: PlanName = Field(description="The name of a plan.")

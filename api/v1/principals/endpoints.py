@@ -1,4 +1,4 @@
-"""The principals of an organization: listed, invited by mail, revoked; and people sign in by mail."""
+"""The principals of an organization: list, invite and revoke them; and sign-in by mail."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ _LIST = ListEndpoint(
 
 @_LIST.get(router, "/principals", NotFound)
 async def list_principals(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
-    """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
+    """List the principals of an organization except agents, by name: those with a key, a session or a link.
 
     An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the
     cursor on, as CSV.

@@ -1,4 +1,4 @@
-"""Links that are mailed to people: made, and sealed for the queue of mails."""
+"""Links that are mailed to people: creating them, and encrypting them for the queue of mails."""
 
 import contextlib
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from services.tenants.person import MailedLink
 
 
 def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: datetime, lasts: timedelta) -> MailedLink:
-    """Return a new link, whose person is set when it is stored; after `refuse_without_mail`."""
+    """Return a new link; storing it sets its person. Call `refuse_without_mail` first."""
     secret = new_secret()
     row = SessionLink(
         id=new_id("lnk"),
@@ -32,7 +32,7 @@ def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: dateti
 
 
 async def send_now(deps: Deps) -> None:
-    """Start the sweep that sends mails, which otherwise starts once a minute; people wait for these."""
+    """Start the workflow that sends mails at once instead of at the next minute, because people wait for them."""
     if deps.temporal is None:
         return
     sweep = deps.temporal.get_schedule_handle("mail-sweep")

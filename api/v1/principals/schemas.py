@@ -1,4 +1,4 @@
-"""What principals and invitations look like over HTTP."""
+"""Request and response schemas of principals and invitations."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ class PrincipalStatus(StrEnum):
 
 
 class PrincipalView(ResponseModel):
-    """A principal of an organization, and what it acts with."""
+    """A principal of an organization, and its keys, sessions and links."""
 
     principal: str
     role: Role

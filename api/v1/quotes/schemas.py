@@ -40,7 +40,7 @@ class BillingQuoteView(ResponseModel):
     agent_id: str | None = Field(description="The agent bought.")
     currency: str
     subtotal: Exact
-    fee: Exact = Field(description="What a small top-up costs beyond its credits, before tax.")
+    fee: Exact = Field(description="The fee of a small top-up, beyond its credits and before tax.")
     tax: QuotedTaxView | None = Field(description="Null if the purchase is not taxed at payment.")
     total: Exact
     rate: QuotedRateView | None = Field(description="The rate, for a price in coins. A payment gets its own rate.")

@@ -1,1 +1,1 @@
-"""Referrals: who has brought which organization."""
+"""Referrals of organizations by other organizations."""

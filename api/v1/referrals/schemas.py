@@ -1,4 +1,4 @@
-"""What referrals look like over HTTP."""
+"""Response schemas of referrals."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from models.marketplace.referral import Referral
 
 
 class ReferralView(ResponseModel):
-    """A referral of one organization by another, and what both were granted for it."""
+    """A referral of one organization by another, and the credits granted to both."""
 
     organization_id: str = Field(description="The organization that was referred.")
     referrer_id: str

@@ -1,4 +1,4 @@
-"""The trust in organizations as clients: for themselves, operators and their payees."""
+"""The trust in organizations as clients, for themselves, operators and their payees."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -60,9 +60,9 @@ class ClientEventView(ResponseModel):
 def _sentence(kind: ClientFact, row: Mapping[str, Any]) -> str:
     fact = f"{_FACTS[kind]} ({row['subject']})"
     if row["void_reason"] is not None:
-        return f"{fact}; it does not count any more: {row['void_reason']}"
+        return f"{fact}; it no longer counts: {row['void_reason']}"
     amount_e6, word = max((row["good_e6"], "good"), (row["bad_e6"], "bad"))
-    return f"{fact}; it counts {amount_e6 / ONE_E6:.3f} units of {word} evidence, by what was at stake."
+    return f"{fact}; it counts {amount_e6 / ONE_E6:.3f} units of {word} evidence, by the value of the work."
 
 
 class ClientView(ResponseModel):
@@ -88,7 +88,7 @@ class ClientView(ResponseModel):
     def of(
         cls, org_id: str, row: ReputationClientRow | None, events: "Sequence[Mapping[str, Any]] | None", rate_e4: int
     ) -> "ClientView":
-        """Show a row, or a newcomer without one; without events, what the other side sees."""
+        """Build the view from a row, or that of a newcomer without one; without events for the other side."""
         counts = {} if row is None else {ClientFact(kind): count for kind, count in row.counts.items()}
         trust = UNKNOWN if row is None else stars(_evidence(row), rate_e4)
         return cls(

@@ -1,4 +1,4 @@
-"""Reputation: what is known of agents, and who may say something of them."""
+"""Reputation: scores of agents, feedback, and events that operators report."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -56,17 +56,17 @@ from services.reputation import reputation
 
 router = Resource(tags=["reputation"])
 
-#: How far a history goes back in one request.
+#: The longest history in one request.
 _MOST_DAYS = timedelta(days=366)
 _FIRST = date(2000, 1, 1)
 
 _RULES = [
-    "A score is the share of good evidence, with one half as two observations before the first.",
-    "Good evidence fades every night, by the platform's rate; bad evidence counts until good evidence comes in.",
-    "An event counts by the value at stake, and at most what the commission that was paid in money buys.",
-    "What a client decides counts by how far the client is trusted, and all that one client says is bounded.",
-    "What operators report is bounded for all of them together. Praise of one leaves room for complaints of others.",
-    "Work within one organization, between related ones, and for credits that were given away counts for nothing.",
+    "A score is the share of good evidence. It starts at one half, as if there were two observations.",
+    "Good evidence counts less every night, by the platform's rate; bad evidence counts until good evidence is added.",
+    "An event counts by the value of the work, limited by the commission that was paid in money.",
+    "A client's decisions count by the trust in the client, and all evidence by one client together is limited.",
+    "Reports of all operators together are limited. Praise by one operator leaves room for complaints by others.",
+    "Work within one organization, between related ones, and for credits that were given away does not count.",
 ]
 
 
@@ -261,7 +261,7 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
 async def give_feedback(
     body: FeedbackCreate,
     deps: DepsDep,
-    # Whoever may dispute work may rate it, people as well as the client's agents.
+    # All principals that may dispute work may rate it, people as well as the client's agents.
     *,
     actor: Actor = require(Permission.DISPUTE),
     command: MayRepeat,
@@ -314,7 +314,7 @@ async def change_feedback(
 async def list_feedback(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List feedback on an agent, newest first.
 
-    Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the
+    Callers that see the agent see the feedback that counts, without the client and the contract. The two parties of the
     contract and the platform see all.
     """
     agent_id = named_agent(actor, asked.get("agent_id"))
@@ -363,7 +363,7 @@ def _promptness(body: EventCreate) -> tuple[DimensionShare, ...]:
 async def report_event(
     body: EventCreate, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney
 ) -> Response:
-    """Report what happened outside of contracts: at most one unit of evidence, and a response time.
+    """Report an event outside of contracts: at most one unit of evidence, and a response time.
 
     Response times make up the average and the percentile. With `response_target_ms` a response time is also evidence:
     all good up to the target, half good at twice the target, and so on.

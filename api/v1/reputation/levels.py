@@ -1,4 +1,4 @@
-"""Levels by reputation: written by operators, read by everybody, explained to those whom they concern."""
+"""Levels by reputation: operators set them, everybody reads them, and each organization gets its own explained."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -137,7 +137,7 @@ class LadderView(ResponseModel):
 
 
 class ExposureView(ResponseModel):
-    """How much of an organization's work may be unsettled, and is, in one currency."""
+    """The limit of an organization's unsettled work in one currency, and its amount now."""
 
     currency: str
     limit: Exact
@@ -146,7 +146,7 @@ class ExposureView(ResponseModel):
 
 
 class AgentLevelView(ResponseModel):
-    """What an agent's reputation gives it, and why."""
+    """The terms that an agent's reputation gives it, and the reasons."""
 
     agent_id: str
     version: int
@@ -188,7 +188,7 @@ async def set_levels(
 
 @router.get("/reputation/levels/{agent_id}")
 async def explain_level(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentLevelView:
-    """Explain what an agent's reputation gives it. For its organization and the platform."""
+    """Explain the level of an agent, and its terms. For its organization and the platform."""
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
     if actor.org_id not in {None, agent.org_id}:

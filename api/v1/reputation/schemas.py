@@ -1,4 +1,4 @@
-"""What reputation looks like over HTTP."""
+"""Request and response schemas of reputation."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from domain.reputation.timing import average_ms, percentile_ms
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.reputation.reputation import AgentReputation
 
-#: What a dimension without evidence is shown as: the middle, and almost everything possible.
+#: A dimension without evidence: the middle of the scale, with bounds that exclude almost nothing.
 UNKNOWN = Score(500_000, 26_572, 973_428)
 
 
@@ -66,7 +66,7 @@ class AgentScoreView(ResponseModel):
     p95_response_time_ms: int
     evidence_count: int
     dimensions: dict[Dimension, ScoreView]
-    moved_most: list[MoveView] = Field(description="Those of the latest events that changed the score most.")
+    moved_most: list[MoveView] = Field(description="The latest events that changed the score most.")
 
     @classmethod
     def of(cls, found: AgentReputation, today: date) -> "AgentScoreView":
@@ -137,12 +137,12 @@ class LeaderboardView(ResponseModel):
     data: list[LeaderView]
 
 
-#: How many parts of 0 to 10 a distribution has.
+#: The number of parts into which a distribution divides the scale of 0 to 10.
 PARTS = 20
 
 
 class PartView(ResponseModel):
-    """How many agents have a rank score within one part of the scale of 0 to 10."""
+    """The number of agents with a rank score within one part of the scale of 0 to 10."""
 
     since: float = Field(serialization_alias="from", description="The lowest rank score of the part.")
     to: float = Field(description="The rank score at which the part ends, excluded. The last part includes 10.")
@@ -150,7 +150,7 @@ class PartView(ResponseModel):
 
 
 class DistributionView(ResponseModel):
-    """How the rank scores of agents with evidence are distributed, as counted last night, without names."""
+    """The distribution of rank scores of agents with evidence, as counted last night, without names."""
 
     dimension: Dimension | None
     category: str | None
@@ -162,7 +162,7 @@ class DistributionView(ResponseModel):
     def of(
         cls, rows: "Sequence[Mapping[str, Any]]", dimension: Dimension | None, category: str | None
     ) -> "DistributionView":
-        """Show rows of `repositories.reputation.reputation.rank_distribution`; its rank 10 is a group of its own."""
+        """Build the view from rows of `repositories.reputation.reputation.rank_distribution`."""
         found = [0] * PARTS
         for row in rows:
             found[min(row["place"], PARTS - 1)] += row["agents"]
@@ -179,7 +179,7 @@ class DistributionView(ResponseModel):
 
 
 def leaders(rows: "Sequence[Mapping[str, Any]]") -> list[LeaderView]:
-    """Show rows in their order."""
+    """Build the views of rows, in their order."""
     return [
         LeaderView(
             rank=number,
@@ -271,7 +271,7 @@ class FeedbackChange(RequestModel):
 
 
 class FeedbackCreate(RequestModel):
-    """A client's feedback on a settled contract. Whoever sees the agent reads it, without the client's name."""
+    """A client's feedback on a settled contract. Callers that see the agent read it, without the client's name."""
 
     model_config = example(
         contract_id="ctr_01h455vb4pex5vsknk084sn02q",
@@ -299,7 +299,6 @@ class FeedbackView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReputationFeedbackRow, viewer: str | None = None) -> "FeedbackView":
-        """Show a row to an organization; None for one of its parties or the platform."""
         is_named = viewer in {None, row.org_id, row.agent_org_id}
         return cls.from_row(
             row,
@@ -311,7 +310,7 @@ class FeedbackView(ResponseModel):
 
 
 class EventType(StrEnum):
-    """What an operator can report."""
+    """The types of events that an operator can report."""
 
     TASK_COMPLETED = "task_completed"
     TASK_FAILED = "task_failed"
@@ -323,7 +322,7 @@ class EventType(StrEnum):
     SLA_MISSED = "sla_missed"
 
 
-#: In which dimension each type counts.
+#: The dimension in which each type counts.
 DIMENSIONS: Mapping[EventType, Dimension] = {
     EventType.TASK_COMPLETED: Dimension.TASK_SUCCESS,
     EventType.TASK_FAILED: Dimension.TASK_SUCCESS,
@@ -334,12 +333,12 @@ DIMENSIONS: Mapping[EventType, Dimension] = {
     EventType.SLA_KEPT: Dimension.RELIABILITY,
     EventType.SLA_MISSED: Dimension.RELIABILITY,
 }
-#: The types that say themselves how good it was, and which sign of `score_delta` would contradict them.
+#: The types that are good or bad by themselves, and the sign of `score_delta` that would contradict them.
 CONTRADICTED: Mapping[EventType, int] = {EventType.TASK_FAILED: 1, EventType.SLA_MISSED: 1, EventType.SLA_KEPT: -1}
 
 
 class EventMetadata(RequestModel):
-    """What was measured."""
+    """The measured values."""
 
     response_time_ms: Whole | None = Field(default=None, ge=0, le=2**30)
     response_target_ms: Whole | None = Field(
@@ -354,7 +353,7 @@ class EventMetadata(RequestModel):
 
 
 class EventCreate(RequestModel):
-    """What happened outside of contracts, as an operator reports it."""
+    """An event outside of contracts that an operator reports."""
 
     model_config = example(
         agent_id="agt_01h455vb4pex5vsknk084sn02q",

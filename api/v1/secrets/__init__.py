@@ -1,1 +1,1 @@
-"""Secrets: values that are used and not seen, who may use them, and who did."""
+"""Secrets: values that are used without being shown, their grants, and the log of access."""

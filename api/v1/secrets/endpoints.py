@@ -1,6 +1,6 @@
-"""Secrets: stored, listed, opened for who is granted it, destroyed; and the log of who asked for them.
+"""Secrets: store, list, open, use, rotate and destroy them; their grants; and the log of access.
 
-The paths of operations come first: no path of a secret has a segment named after one.
+The paths of operations come first, because no path of a secret has a segment with the name of an operation.
 """
 
 import asyncio
@@ -68,9 +68,9 @@ _OPENED = (OperatorIssued, refusals.SecretNotGranted, refusals.SecretUsesExhaust
 async def create_secret_grant(
     body: SecretGrantCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> Response:
-    """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and make another one.
+    """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and create another one.
 
-    Reading a value takes a grant too, also for who has stored it.
+    Reading a value needs a grant too, also for the principal that stored it.
     """
     org_id = acting_organization(actor, None)
     new = body.new()
@@ -95,7 +95,7 @@ _GRANTS = ListEndpoint(
 
 @_GRANTS.get(router, "/secrets/grants", NotFound, tags=["secret_grants"])
 async def list_secret_grants(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
-    """List grants, newest first: all for who manages or audits secrets, and their own for everybody else."""
+    """List grants, newest first: all for callers that manage or audit secrets, their own for everybody else."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
         to = None if _sees_all(actor) else actor
@@ -121,7 +121,7 @@ _LIST = ListEndpoint("secrets", SecretView, *(*CREATED, "organization_id", "q"),
 async def list_secrets(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List secrets without their values, newest first.
 
-    Who manages or audits secrets sees all, everybody else those that a grant in force names.
+    Callers that manage or audit secrets see all, everybody else those that an active grant names.
     """
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     now = datetime.now(UTC)
@@ -140,7 +140,7 @@ _ACCESS = ListEndpoint("secret-access", SecretAccessView, *(*CREATED, "q"), orde
 async def list_secret_access(
     path: str, deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)
 ) -> Items:
-    """List who asked for a secret, newest first, and what they were answered."""
+    """List the requests for a secret, newest first, with the answers."""
     org_id = _tenant(actor)
     async with deps.session_for(actor) as session:
         await secrets.at_path(session, org_id, path)
@@ -155,9 +155,9 @@ async def list_secret_access(
 async def open_secret(
     path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
 ) -> SecretValueView:
-    """Read a value. It takes a grant of `read`, and each request has its entry in the access log.
+    """Read a value. It needs a grant of `read`, and each request gets an entry in the access log.
 
-    Agents read nothing, unless the operator lets them (`BURSAR_AGENTS_READ_SECRETS`): they use secrets.
+    Agents use secrets and cannot read them, unless the operator allows it (`BURSAR_AGENTS_READ_SECRETS`).
     """
     refuse_by_link(actor, "read secrets")
     asked = service.OpenRequest(
@@ -209,10 +209,10 @@ async def use_secret(
     once: MovesMoney,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+    """Make a request with a secret, and get its answer without the secret. It needs a grant of `use`.
 
-    The price of the grant is held before and settled after. The request is made once for its key, redirects are
-    returned, and neither the request nor the answer is kept.
+    The price of the grant is held before the request and settled after it. The request is made once for each
+    idempotency key, redirects are returned, and neither the request nor the answer is stored.
     """
     refuse_by_link(actor, "use secrets")
     return await use(deps, actor, key, _tenant(actor), path, body, once.command_id)
@@ -226,10 +226,10 @@ async def use_secret(
 async def destroy_secret_version(
     path: str, number: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> SecretView:
-    """Destroy a value and its key for good, also the current one. Destroying it again changes nothing.
+    """Destroy a value and its key permanently, also the current one. Destroying it again changes nothing.
 
-    The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While
-    a value is on its way, that value and the one that it replaces cannot be destroyed.
+    A previous version in the grace period of a rotation is revoked at the target first; nobody can use it from now on.
+    While a rotation sets a new value, that value and the one that it replaces cannot be destroyed.
     """
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise NotFound("The secret has no such version.")
@@ -260,9 +260,9 @@ async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission
 async def put_secret(
     path: str, body: SecretPut, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> Response:
-    """Store a secret, or a new value of it, which is the current one from then on.
+    """Store a secret, or a new value of it, which becomes the current one.
 
-    Below `payments/` stand references, never numbers or private keys.
+    Secrets below `payments/` are references, never numbers or private keys.
     """
     org_id = acting_organization(actor, None)
     check_path(path)
@@ -313,7 +313,7 @@ async def put_secret(
 async def rotate_secret(
     path: str, body: SecretRotate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> Response:
-    """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+    """Replace the value of a secret now. A running grace period ends, and its previous version is revoked.
 
     With the rotator `manual`, send the value that you have set at the target.
     """
@@ -356,10 +356,10 @@ async def stop_secret_rotation(
     once: MovesMoney,
     actor: Actor = require(Permission.MANAGE_SECRETS),
 ) -> Response:
-    """Stop a rotation while a value is on its way. The target is put back, and then the value is destroyed.
+    """Stop a rotation while it sets a new value. The target is restored, and then the value is destroyed.
 
-    What cannot be put back or revoked is tried again. With `give_up` it ends without the target: Bursar destroys its
-    copy of the value that the rotation has made, or after it was promoted of the one before.
+    Restoring and revoking are tried again after failures. With `give_up` the rotation ends without the target: Bursar
+    destroys its copy of the new value or, after that became the current one, of the previous value.
     """
     async with once:
         act_on = rotation.give_up if body.give_up else rotation.stop
@@ -373,7 +373,7 @@ async def stop_secret_rotation(
 
 
 def _signal_run(deps: Deps, secret: SecretView) -> None:
-    """Have the run of a secret read the books, after the answer; a sweep starts it where this is lost."""
+    """Signal the secret's workflow to continue, after the response. If that fails, a sweep starts the workflow."""
     if deps.temporal is not None:
         run, name, message = rotation_news(secret.id, secret.organization_id)
         deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
@@ -383,13 +383,13 @@ async def _check_value(path: str, kind: SecretKind, value: str) -> None:
     if len(value.encode()) > MAX_BYTES:
         raise TooLarge(f"A value has at most {MAX_BYTES // 1024} KiB.", extra={"field": "value"})
     check_value(path, kind, value)
-    # In a thread: a long value takes a second.
+    # In a thread, because a long value takes a second.
     if (what := await asyncio.to_thread(wallets.wallet_secret_in, value)) is not None:
         raise refused(what)
 
 
 def _tenant(actor: Actor) -> str:
-    """Return the actor's organization: the platform's keys see no secret of others by its path."""
+    """Return the actor's organization; keys of the platform see no secret of others by its path."""
     if actor.org_id is None:
         raise NotFound(secrets.MISSING)
     return actor.org_id
@@ -400,10 +400,10 @@ def _sees_all(actor: Actor) -> bool:
 
 
 async def _shown(deps: Deps, actor: Actor, path: str) -> SecretView:
-    """Return a secret as the actor may see it.
+    """Return the part of a secret that the actor may see.
 
     Raises:
-        NotFound: there is none, or no grant in force names it and the actor does not see all.
+        NotFound: it does not exist, or the actor does not see all secrets and no active grant names it.
     """
     now = datetime.now(UTC)
     async with deps.session_for(actor) as session:

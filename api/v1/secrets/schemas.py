@@ -1,4 +1,4 @@
-"""What secrets, their grants and their access log look like over HTTP."""
+"""Request and response schemas of secrets, their grants and their access log."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -45,14 +45,14 @@ _SECOND = timedelta(seconds=1)
 _Place = Annotated[str, StringConstraints(min_length=1, max_length=107)]
 _HeaderName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 _Purpose = Annotated[SearchText, FreeText]
-_HOSTS = "Names of hosts, such as `api.example.com`, with a port where it is not 443. No patterns."
+_HOSTS = "Names of hosts, such as `api.example.com`, with the port if it is not 443. No patterns."
 
 
 class RotationStep(RequestModel):
-    """A request of a rotation. Texts of headers and of the body may hold `{{new}}`, `{{current}}` and `{{version}}`.
+    """A request of a rotation. Texts of headers and of the body may contain `{{new}}`, `{{current}}` and `{{version}}`.
 
-    These are the value that is made, the one that it replaces, and the number of the new one; an address holds
-    `{{version}}` only. The step has succeeded when the answer is 2xx.
+    These are the new value, the value that it replaces, and the number of the new version; an address can contain only
+    `{{version}}`. The step has succeeded when the answer is 2xx.
     """
 
     method: HttpMethod
@@ -60,7 +60,7 @@ class RotationStep(RequestModel):
         description="At one of the secret's hosts."
     )
     headers: dict[_Text, _Text] = Field(default={}, max_length=50)
-    body: Any = Field(default=None, description="A text is sent as it is, anything else as JSON.")
+    body: Any = Field(default=None, description="A text is sent unchanged, anything else as JSON.")
 
 
 class RotationRequests(RequestModel):
@@ -69,15 +69,15 @@ class RotationRequests(RequestModel):
     apply: RotationStep = Field(description="Sets or adds `{{new}}`. It may be made again with the same value.")
     test: RotationStep = Field(description="Succeeds with `{{new}}`, and is refused without it.")
     put_back: RotationStep | None = Field(
-        default=None, description="After a failed test: makes `{{current}}` work again, and `{{new}}` no more."
+        default=None, description="After a failed test: makes `{{current}}` valid again, and `{{new}}` invalid."
     )
     revoke: RotationStep | None = Field(
-        default=None, description="After the grace: ends `{{current}}`. Leave it out where `apply` has replaced it."
+        default=None, description="After the grace period: ends `{{current}}`. Leave it out if `apply` has replaced it."
     )
 
 
 class RotationDatabase(RequestModel):
-    """The target of the rotator `postgres`: two roles that exist, have the same rights and alternate."""
+    """The target of the rotator `postgres`: two existing roles with the same rights, which alternate."""
 
     host: _Host = Field(description="On the public internet with a certificate, or listed by the operator.")
     port: int = Field(default=5432, ge=1, le=65_535, strict=True)
@@ -96,7 +96,7 @@ class SecretRotationPut(RequestModel):
     every: Period = Field(default=timedelta(days=90), description="The time between two rotations.")
     grace: Period = Field(
         default=timedelta(days=1),
-        description="How long the value before stays usable, and is not revoked; shorter than `every`.",
+        description="How long the previous value stays usable, and is not revoked; shorter than `every`.",
     )
     deadline: Period = Field(
         default=timedelta(days=7), description="How late a rotation may be before an alert says that it is overdue."
@@ -125,7 +125,7 @@ class SecretRotationPut(RequestModel):
 
 
 class SecretRotationView(ResponseModel):
-    """How a secret is replaced by schedule, and where that stands."""
+    """How a secret is replaced by schedule, and the status of its rotation."""
 
     rotator: RotatorName
     every: str
@@ -134,12 +134,12 @@ class SecretRotationView(ResponseModel):
     postgres: dict[str, Any] | None
     http: dict[str, Any] | None
     status: RotationStatus
-    version: int | None = Field(description="The version that is made, or was made last.")
+    version: int | None = Field(description="The version that is being created, or was created last.")
     due_at: datetime
     overdue_at: datetime = Field(description="When an alert says that it is late.")
-    next_at: datetime | None = Field(description="When something happens next; null while a person is awaited.")
+    next_at: datetime | None = Field(description="The time of the next step; null while it waits for a person.")
     failures: int = Field(description="How often it has failed since the last success.")
-    detail: str | None = Field(description="Why it failed last.")
+    detail: str | None = Field(description="The reason of the last failure.")
 
     @classmethod
     def of(cls, held: Rotation, now: datetime) -> Self:
@@ -168,7 +168,7 @@ class SecretRotate(RequestModel):
         description="For the rotator `manual`, and only there: the new value, which you have set at the target.",
     )
     grace: Period | None = Field(
-        default=None, description="How long the value before stays usable this time. After a leak, send `PT1S`."
+        default=None, description="How long the previous value stays usable this time. After a leak, send `PT1S`."
     )
 
 
@@ -195,22 +195,23 @@ class SecretPut(RequestModel):
     value: SecretStr | None = Field(
         default=None,
         min_length=1,
-        description=f"Up to {MAX_BYTES // 1024} KiB. Leave it out to change the rest of a secret that is there.",
+        description=f"Up to {MAX_BYTES // 1024} KiB. Leave it out to change only other fields of a secret.",
     )
     hosts: list[_Host] | None = Field(
         default=None, max_length=MAX_HOSTS, description=f"The only hosts that it may be used for. {_HOSTS}"
     )
     grace: Period | None = Field(
-        default=None, description="How long the value before can still be opened by its version. By default not at all."
+        default=None,
+        description="How long the previous value can still be opened by its version. By default not at all.",
     )
 
     rotation: SecretRotationPut | None = Field(
-        default=None, description="How it is replaced by schedule. Leave it out to change nothing of that."
+        default=None, description="How it is replaced by schedule. Leave it out to keep the schedule."
     )
 
     @property
     def usable_for(self) -> timedelta:
-        """How long the value before can be opened."""
+        """Return how long the previous value can be opened."""
         return self.grace or timedelta(0)
 
 
@@ -219,7 +220,7 @@ class SecretVersionView(ResponseModel):
 
     number: int
     status: VersionStatus
-    key_id: str | None = Field(description="The key that wraps its key. Null where Vault keeps it.")
+    key_id: str | None = Field(description="The key that wraps its key. Null if Vault stores it.")
     usable_until: datetime | None
     created_by: str
     created_at: datetime
@@ -231,14 +232,14 @@ class SecretVersionView(ResponseModel):
 
 
 class SecretPrice(RequestModel):
-    """What one use costs."""
+    """The price of one use."""
 
     amount: Amount
     currency: Literal["CREDIT"] = "CREDIT"
 
 
 class SecretGrantCreate(RequestModel):
-    """Leave to use or read secrets, for a principal or an agent of the organization."""
+    """Permission for a principal or an agent of the organization to use or read secrets."""
 
     model_config = example(
         agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -314,7 +315,7 @@ class SecretGrantCreate(RequestModel):
 
 
 class SecretGrantView(ResponseModel):
-    """Leave to use or read secrets."""
+    """Permission to use or read secrets."""
 
     id: str
     principal: str | None
@@ -353,18 +354,18 @@ class SecretView(ResponseModel):
     organization_id: str
     path: str
     kind: SecretKind
-    backend: str = Field(description="Where its values are kept: `postgres` or `vault`.")
+    backend: str = Field(description="The store of its values: `postgres` or `vault`.")
     hosts: list[str] = Field(description="The only hosts that it may be used for. Empty: the grants decide.")
-    current_version: int | None = Field(description="Null while no value is in use.")
+    current_version: int | None = Field(description="Null while no value is current.")
     created_by: str
     created_at: datetime
     versions: list[SecretVersionView] | None = Field(
-        description="Newest first; null in lists, and for who does not manage or audit secrets."
+        description="Newest first; null in lists, and for callers that do not manage or audit secrets."
     )
     rotation: SecretRotationView | None = Field(
-        description="How it is replaced by schedule; null if it is not, and where versions are."
+        description="How it is replaced by schedule; null if it is not, and whenever `versions` is null."
     )
-    grants: list[SecretGrantView] = Field(description="Your own grants in force that name it.")
+    grants: list[SecretGrantView] = Field(description="Your own active grants that name it.")
 
     @classmethod
     def of(
@@ -382,12 +383,12 @@ class SecretOpen(RequestModel):
 
     model_config = example(purpose="Set up the new server")
 
-    purpose: _Purpose = Field(description="What it is for. The access log keeps it.")
+    purpose: _Purpose = Field(description="The purpose. The access log stores it.")
     version: Storable | None = Field(default=None, description="By default the current one.")
 
 
 class SecretValueView(ResponseModel):
-    """The value of a secret. The access log has who read it."""
+    """The value of a secret. The access log records the read."""
 
     path: str
     kind: SecretKind
@@ -411,7 +412,7 @@ class SecretAccessView(ResponseModel):
     host: str | None
     method: str | None
     purpose: str | None
-    reference: str | None = Field(description="What it was for, such as the id of a use.")
+    reference: str | None = Field(description="The purpose, such as the id of a use.")
 
     @classmethod
     def of(cls, row: SecretAccess) -> Self:
@@ -428,15 +429,17 @@ class ToolRequestCreate(RequestModel):
         description="With `https://`, without a user or a fragment."
     )
     headers: dict[_HeaderName, Annotated[str, StringConstraints(max_length=MAX_HEADER)]] = Field(
-        default={}, max_length=MAX_HEADERS, description="Those that every use may set, and those that the grant names."
+        default={},
+        max_length=MAX_HEADERS,
+        description="Headers that every use may set, and headers that the grant names.",
     )
     body: str | None = Field(
-        default=None, description="As it is sent. It is JSON unless `content-type` says otherwise."
+        default=None, description="Sent unchanged. It is JSON unless `content-type` says otherwise."
     )
 
 
 class SecretPlaceCreate(RequestModel):
-    """Where in the request the value goes; one of the places of the grant."""
+    """The place of the value in the request; one of the places of the grant."""
 
     model_config = example(**{"in": "header", "name": "Authorization", "prefix": "Bearer "})
 
@@ -446,11 +449,11 @@ class SecretPlaceCreate(RequestModel):
         "`name`; without a name the value is the user; a login has both.",
     )
     name: Annotated[str, StringConstraints(max_length=MAX_NAME)] = Field(
-        default="", description="Of the header, the parameter of the query, or the member or field of the body."
+        default="", description="The name of the header, the query parameter, or the member or field of the body."
     )
     prefix: Annotated[str, StringConstraints(max_length=MAX_NAME)] = Field(
         default="",
-        description="What stands before the value in a header: "
+        description="The text before the value in a header: "
         + ", ".join(f"`{prefix}`" for prefix in PREFIXES)
         + ". In any case.",
     )
@@ -460,7 +463,7 @@ class SecretPlaceCreate(RequestModel):
 
 
 class SecretChargeCreate(RequestModel):
-    """What the cost is for, as with `POST /credits/use`."""
+    """The attribution of the cost, as with `POST /credits/use`."""
 
     department_id: DepartmentId | None = None
     project_id: ProjectId | None = None
@@ -468,7 +471,7 @@ class SecretChargeCreate(RequestModel):
 
 
 class SecretUseCreate(RequestModel):
-    """A request to be made with a secret."""
+    """A request that is to be made with a secret."""
 
     model_config = example(
         request={"method": "POST", "url": "https://api.example.com/v1/answers", "body": '{"model": "small"}'},
@@ -478,7 +481,7 @@ class SecretUseCreate(RequestModel):
 
     request: ToolRequestCreate
     place: SecretPlaceCreate
-    purpose: _Purpose = Field(description="What it is for. The access log keeps it.")
+    purpose: _Purpose = Field(description="The purpose. The access log stores it.")
     charge: SecretChargeCreate = SecretChargeCreate()
 
 
@@ -490,7 +493,7 @@ class HeaderView(ResponseModel):
 
 
 class SecretUseView(ResponseModel):
-    """The answer to a request that was made with a secret. It is not kept."""
+    """The answer to a request that was made with a secret. It is not stored."""
 
     id: str
     version: int = Field(description="Of the secret.")

@@ -1,4 +1,4 @@
-"""Using a secret: a request is made with it for somebody who does not see it, and is paid for."""
+"""Use of a secret: make a request with it for a caller that does not see it, and charge for it."""
 
 import asyncio
 from base64 import b64encode
@@ -37,18 +37,18 @@ from services.secrets.secret_use import UseOutcome
 
 T = TypeVar("T")
 
-#: Of one organization, in one process: from the request until its answer is out.
+#: Uses of one organization at a time in one process, from the request until its answer is sent.
 MAX_USES_AT_ONCE = 16
-#: The longest body as it is written: what base64 makes of the longest answer.
+#: The longest body in a response: the length of the longest answer in base64.
 MAX_WRITTEN_BYTES = MAX_ANSWER_BYTES // 3 * 4
-#: What JSON writes in two characters, and in six.
+#: The characters that JSON writes as two characters, and as six.
 _TWO, _SIX = b'"\\\b\f\n\r\t', bytes(set(range(32)) - set(b"\b\f\n\r\t"))
 
 
 async def use(
     deps: Deps, actor: Actor, key: SpendingKey, org_id: str, path: str, body: SecretUseCreate, command_id: str
 ) -> Response:
-    """Open, hold the price, make the request outside of any transaction, settle, and return the answer."""
+    """Open the secret, hold the price, make the request outside of any transaction, settle, and return the answer."""
     asked = body.request
     request = read_request(
         asked.method.value, asked.url, asked.headers, asked.body, local=deps.settings.allow_insecure_webhooks
@@ -97,7 +97,7 @@ async def _opened(deps: Deps, opening: OpenRequest, command_id: str) -> OpenResu
         async with deps.database.platform() as session:
             opened = await service.begin(session, opening, command_id=command_id, now=datetime.now(UTC))
     except SecretUsed:
-        # Another request with the key has come between.
+        # Another request with the same idempotency key has completed in the meantime.
         async with deps.database.platform() as session:
             await service.refuse_used(session, command_id)
         raise
@@ -143,7 +143,7 @@ async def _placed(deps: Deps, opened: OpenResult, request: ToolRequest, placemen
 
 
 class _Making:
-    """The request of one use, and the end that it comes to."""
+    """The request of one use, and its outcome."""
 
     def __init__(self, deps: Deps, opening: OpenRequest, opened: OpenResult, turn: asyncio.Lock) -> None:
         assert opened.grant is not None
@@ -156,7 +156,7 @@ class _Making:
         self._charged = opened.grant.charged_statuses
 
     async def or_fail(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do what comes before the request; where it fails, nothing is charged."""
+        """Do a step before the request. If it fails, nothing is charged."""
         try:
             return await act()
         except Exception as error:
@@ -188,7 +188,7 @@ class _Making:
             return 0
         if self._meter is None:
             return self._price_minor
-        # What does not say what it costs is not free: otherwise it would be asked for without its usage.
+        # An answer without a cost is not free: otherwise callers would request answers without their usage.
         if reply.used is None:
             return self._price_minor
         settings = self._deps.settings

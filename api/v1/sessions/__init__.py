@@ -1,1 +1,1 @@
-"""Sessions, the links that open them, and who is asking."""
+"""Sessions, the links that open them, and the caller's identity."""

@@ -1,4 +1,4 @@
-"""Who is asking, and sessions: opened with a key, listed, ended."""
+"""The caller's identity, and sessions: open them with a key, list and end them."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -103,7 +103,7 @@ async def create_session(
     body: SessionCreate | None = None,  # noqa: ARG001
     once: MayRepeat,
 ) -> Response:
-    """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+    """Open a session with a key. Its token has the rights of the key, until the session or the key ends.
 
     A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform
     ends after 30 minutes without use, and after 12 hours at the latest.

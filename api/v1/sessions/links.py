@@ -1,4 +1,4 @@
-"""Links that open a session for another person: made, listed and ended; shown and redeemed by their holders."""
+"""Links that open a session for another person: create, list and end them; their holders preview and redeem them."""
 
 from datetime import UTC, datetime
 
@@ -130,7 +130,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
 
 
 async def _known(deps: Deps, request: Request, token: str) -> str:
-    """Return the id of the link that a token is of. Wrong ones count against the address, as wrong keys do."""
+    """Return the id of the link of a token. Wrong tokens count against the address, like wrong keys."""
     name = share_of(client_address(request))
     request.scope["state"]["limits"] = [(deps.address_limiter, name)]
     parts = split_token(token, "lnk")
@@ -148,9 +148,9 @@ async def _known(deps: Deps, request: Request, token: str) -> str:
     operation_id="session_links.preview",
 )
 async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep) -> LinkPreview:
-    """Show the principal as which a link would open a session. This does not use the link.
+    """Show the principal for which a link would open a session. This does not use the link.
 
-    No key is needed. Programs that open links in mails call this only, and so do not use the link up.
+    No key is needed. Programs that open links in mails call only this, and so do not use up the link.
     """
     link_id = await _known(deps, request, body.token)
     async with deps.database.platform() as session:

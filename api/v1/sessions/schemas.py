@@ -1,4 +1,4 @@
-"""What sessions and links look like over HTTP."""
+"""Request and response schemas of sessions and links."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -40,7 +40,7 @@ class MeSession(ResponseModel):
 
 
 class MeView(ResponseModel):
-    """The caller, and what it may do."""
+    """The caller, and its permissions."""
 
     principal: str
     role: Role
@@ -166,7 +166,7 @@ class NamedOrganization(ResponseModel):
 
 
 class LinkPreview(ResponseModel):
-    """The principal as which a link would open a session."""
+    """The principal for which a link would open a session."""
 
     principal: str
     role: Role

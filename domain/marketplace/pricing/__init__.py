@@ -1,6 +1,5 @@
-"""Prices with their reasons: rules, the facts that they use, and the resulting price.
+"""Dynamic prices: rules, the facts that they use, and the resulting price with reasons.
 
-`facts` is what is known when a price is asked for, `terms` what each kind of rule says about it, `rule` a rule with its
-scope and order, `book` the rules that are in force together, `quote` a price that is kept for a client, and
-`expression` what an expression of a custom rule may consist of.
+`facts` has the input of a price, `terms` the terms of each type of rule, `rule` a rule with its scope and order, `book`
+all rules in force, `quote` prices reserved for a client, and `expression` the syntax of custom rules.
 """

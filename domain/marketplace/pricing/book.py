@@ -1,9 +1,8 @@
-"""The rules that are in force together, and the price that they make of the facts.
+"""The pricing rules in force, and the computation of a price from facts.
 
-The multiplier is kept exact until the end, so money is rounded once, half to even. Surge is limited as a whole. Then
-come the bounds, and then the payee's share: a discount is paid from the platform's commission, unless the agent's
-organization bears discounts. Last of all, no quantity costs less in total than a smaller one because steps of bulk
-rules meet.
+The multiplier is exact until the end, and money is rounded once, half to even. Surge is limited as a whole. Then come
+the bounds, then the payee's share: the platform's commission pays a discount, unless the agent's organization bears
+discounts. Finally the total is raised to that of smaller quantities, which steps of several bulk rules could undercut.
 """
 
 from bisect import bisect_right
@@ -26,19 +25,18 @@ from domain.marketplace.pricing.terms import (
     round_half_even,
 )
 
-#: How many prices a book remembers: the same is asked for again while somebody decides.
+#: Number of cached prices: clients request the same price repeatedly while they decide.
 MAX_CACHED = 256
 
 
 class Adjustment(NamedTuple):
-    """One line of a price.
+    """Line of a price.
 
     Attributes:
-        rule_id: the rule; None for the lines that limit surge, protect the payee's share, limit the multiplier and keep
-            the total.
+        rule_id: the rule; None for general limits: of surge, the multiplier, the discount and the total.
         rule: its name.
-        type: its kind; `commission` for the line that protects the payee's share.
-        bps: the factor by which it multiplied the price so far, in basis points, also for a rule that adds.
+        type: its type; `commission` for the limit of the discount.
+        bps: the factor on the price so far, in basis points, also for a rule that adds.
         why: the reason, as a sentence.
     """
 
@@ -50,7 +48,7 @@ class Adjustment(NamedTuple):
 
 
 class ConsideredRule(NamedTuple):
-    """A rule in scope for the agent and the client, whether it applied, and why."""
+    """Rule in scope for the agent and the client, whether it applied, and why."""
 
     rule: Rule
     applied: bool
@@ -59,15 +57,15 @@ class ConsideredRule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price with its reasons. Amounts are minor units.
+    """Price with its reasons. Amounts are minor units.
 
     Attributes:
         base_minor: the price before any rule.
         adjusted_minor: the price after all rules.
-        multiplier_bps: their ratio, rounded to basis points for people.
+        multiplier_bps: their ratio, rounded to basis points for display.
         adjustments: the changes, in order.
         considered: every rule that was evaluated, in order.
-        borne_by: who bears the discount: `platform`, or `agent` for its organization; None without one.
+        borne_by: the bearer of the discount: `platform`, or `agent` for its organization; None without one.
     """
 
     base_minor: int
@@ -79,23 +77,23 @@ class Price:
 
     @property
     def discount_minor(self) -> int:
-        """Return what is taken off the price before any rule."""
+        """Return the discount on the base price."""
         return max(0, self.base_minor - self.adjusted_minor)
 
 
 class RuleBook:
-    """Rules in the order in which they are evaluated."""
+    """Rules in the order of evaluation, with a cache of prices."""
 
     def __init__(self, rules: Iterable[Rule], version: int = 0) -> None:
-        """Sort the rules; `version` is that of the rules as a whole."""
+        """Sort the rules; `version` counts the changes of any rule."""
         self.version = version
         self.rules = tuple(sorted(rules, key=lambda rule: (list(Phase).index(rule.phase), rule.priority, rule.id)))
         kinds = {rule.type for rule in self.rules}
-        #: Which facts any rule asks for; the others need not be read.
+        #: Facts that some rule uses; the others need not be read.
         self.asks_demand = bool(kinds & {RuleType.SURGE, RuleType.CUSTOM})
         self.asks_volume = bool(kinds & {RuleType.VOLUME, RuleType.CUSTOM})
         self.asks_client = any(isinstance(it.terms, Reputation) and it.terms.whose == "client" for it in self.rules)
-        # Found out once: a price looks at every rule.
+        # Computed once, because every price evaluates every rule.
         turns = {turn for rule in self.rules for turn in (rule.valid_from, rule.valid_until) if turn is not None}
         self._turns = sorted(turns)
         self._known: dict[object, Price] = {}
@@ -104,18 +102,18 @@ class RuleBook:
         self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 
     def price(self, facts: PricingFacts, *, discount_limit_bps: int | None = None) -> Price:
-        """Return the price of the facts. The same facts always give the same price.
+        """Compute the price. The same facts always give the same price.
 
         Args:
-            facts: what is known.
-            discount_limit_bps: how much of the base price the platform gives for discounts at most, see
-            `discount_limit_bps`; None where
-                the agent's organization bears discounts.
+            facts: the input.
+            discount_limit_bps: the limit of the discount as a share of the base price, see `discount_limit_bps`; None
+            if the agent's
+                organization bears discounts.
 
         Raises:
-            Invalid: the amount is more than the books hold.
+            Invalid: the amount exceeds the largest amount of the books.
         """
-        # Rules read the clock to the minute; which of them are valid changes at their turns.
+        # Rules read the clock to the minute; the set of valid rules changes at `_turns`.
         key = (facts.to_the_minute, bisect_right(self._turns, facts.at), discount_limit_bps)
         known = self._known.get(key)
         if known is None:
@@ -146,9 +144,9 @@ class RuleBook:
         return run
 
     def _before_steps(self, facts: PricingFacts) -> set[int]:
-        """Return the quantities after which a step of a bulk rule begins: only there can the total fall.
+        """Return the quantities before each step of a bulk rule: only there can the total fall.
 
-        One bulk rule that multiplies was checked by itself, so that it needs none of them.
+        A single multiplying bulk rule was checked when it was written, and needs none.
         """
         held = [(rule, steps) for rule, steps in self._bulk if rule.holds(facts)]
         if not self._adds and len(held) == 1 and _is_plain(held[0][0]):
@@ -169,16 +167,16 @@ def _stacked(before: tuple[int, int], stacking: Stacking, bps: int) -> tuple[int
 
 
 class _PriceCalculation:
-    """One price in the making: what it starts from in minor units, and the exact multiplier so far.
+    """Computation of a price: the start price in minor units, and the exact multiplier so far.
 
-    The multiplier is `over / under`, two whole numbers that are never cut: exact, and faster than fractions that are.
+    The multiplier is `over / under`, two integers that are never reduced: exact, and faster than `Fraction`.
     """
 
     def __init__(self, facts: PricingFacts) -> None:
         if facts.base_minor > MAX_AMOUNT_MINOR:
             raise Invalid("The price must not be greater than the books hold.", extra={"field": "quantity"})
         self.facts = facts
-        # What the multiplier is of: the base price, or the one that was agreed with the client.
+        # The start of the multiplication: the base price, or the price agreed with the client.
         self.start_minor = facts.base_minor
         self.over = self.under = 1
         # The multiplier without surge rules, in the same form; None before the first of them applies.
@@ -191,7 +189,7 @@ class _PriceCalculation:
         self.considered: list[ConsideredRule] = []
 
     def take(self, rule: Rule, phase: Phase, kind: str) -> None:
-        """Judge a rule and apply it."""
+        """Evaluate a rule and apply it."""
         if phase is Phase.ADJUST and self.closed_by is not None:
             self.considered.append(ConsideredRule(rule, False, f"The rule {self.closed_by} is exclusive."))
             return
@@ -210,7 +208,7 @@ class _PriceCalculation:
                 bps = self._changed_by(before)
             self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
         elif isinstance(rule.terms, ContractPrice):
-            # One that was agreed before is replaced, so that the line is of that one.
+            # It replaces an agreed price of an earlier rule, and the line shows the change.
             agreed_minor = rule.terms.unit_minor * self.facts.quantity
             bps, self.start_minor = round_half_even(agreed_minor * WHOLE_BPS, self.start_minor), agreed_minor
         self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))
@@ -228,7 +226,7 @@ class _PriceCalculation:
             self.lines.append(Adjustment(None, "multiplier_limits", "bounds", self._changed_by(before), why))
 
     def _limit_surge(self) -> None:
-        """Limit what surge rules together make of the price, whatever they multiply and whatever is taken off later."""
+        """Limit the joint effect of all surge rules, whatever discounts follow."""
         if self.calm is None:
             return
         over, under = self.calm
@@ -244,7 +242,7 @@ class _PriceCalculation:
             self.lines.append(Adjustment(None, "surge_limit", "bounds", self._changed_by(before), why))
 
     def bound_discount(self, discount_limit_bps: int) -> None:
-        """Limit a discount to what the platform gives of the base price."""
+        """Limit the discount to a share of the base price."""
         self.platform_pays = True
         kept, borne = allocate(self.facts.base_minor, [WHOLE_BPS - discount_limit_bps, discount_limit_bps])
         adjusted = self.adjusted_minor()
@@ -256,7 +254,7 @@ class _PriceCalculation:
             self.lines.append(Adjustment(None, "platform_commission", "commission", bps, why))
 
     def keep_total_of(self, total_minor: int, fewer: int) -> None:
-        """Raise the total to that of a smaller quantity, if it would be lower: rules are only checked one by one."""
+        """Raise the total to that of a smaller quantity, if it would be lower: rules are checked only one by one."""
         adjusted = self.adjusted_minor()
         if adjusted < total_minor:
             self.least_minor = total_minor
@@ -279,23 +277,23 @@ class _PriceCalculation:
         )
 
     def adjusted_minor(self) -> int:
-        """Return the price, rounded once."""
+        """Return the rounded price."""
         return max(self.least_minor, round_half_even(self.start_minor * self.over, self.under))
 
     def _changed_by(self, before: tuple[int, int]) -> int:
-        """Return by how much the multiplier is another than before, in basis points."""
+        """Return the change of the multiplier as a factor, in basis points."""
         # From nothing there is no ratio, so the new multiplier itself.
         over, under = before if before[0] else (1, 1)
         return round_half_even(self.over * under * WHOLE_BPS, self.under * over)
 
     def _between(self, least: tuple[int, int], most: tuple[int, int]) -> tuple[int, int]:
-        """Return the multiplier within two others; where they leave nothing, the upper one."""
+        """Return the multiplier clamped to two bounds; if they contradict, the upper one."""
         if self.over * most[1] > most[0] * self.under or least[0] * most[1] > most[0] * least[1]:
             return most
         return least if self.over * least[1] < least[0] * self.under else (self.over, self.under)
 
     def _bound(self, bounds: Bounds) -> RuleEffect:
-        """Keep the multiplier within bounds, and say by how much that changed it."""
+        """Clamp the multiplier, and return the resulting adjustment."""
         self.limit()
         before, least = (self.over, self.under), bounds.least(self.start_minor, self.facts)
         self.over, self.under = self._between(least, bounds.most(self.start_minor, self.facts))

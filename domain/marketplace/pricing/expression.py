@@ -1,8 +1,8 @@
-"""What an expression of a custom rule may consist of: a part of CEL that always ends.
+"""Expressions of custom rules: a subset of CEL that always terminates.
 
-CEL (the Common Expression Language) ends by design except for its macros, which loop. Here are no macros, no functions
-and no fields, so each part of an expression is evaluated once at most, and the number of its parts is the limit of its
-steps. What passes here is compiled by an adapter, which checks the syntax and the types.
+CEL (the Common Expression Language) terminates by design except for its macros, which loop. The subset has no macros,
+functions or fields, so each part of an expression is evaluated at most once, and the number of parts limits the steps.
+An adapter then compiles the expression, and checks its syntax and types.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from domain.common.errors import Invalid, PricingExpressionResult, PricingExpressionTooLong, PricingExpressionUnsafe
 
-#: What an expression can ask for, and of which type it is. Demand is in basis points of the capacity, volume in minor
+#: Variables of an expression by name, with their types. Demand is in basis points of the capacity, volume in minor
 #: units of the price's currency, hour and weekday (1 is Monday) in UTC.
 VARIABLES: Mapping[str, type] = {
     "quantity": int,
@@ -22,12 +22,12 @@ VARIABLES: Mapping[str, type] = {
     "currency": str,
 }
 MAX_BYTES = 1_000
-#: How many parts an expression may have, and so how many steps it may take.
+#: The maximum number of parts of an expression, and so of its steps.
 MAX_STEPS = 250
-#: Results that are multipliers: from a tenth of the price to ten times the price.
+#: Bounds of a multiplier: a tenth of the price, and ten times the price.
 LEAST_BPS, MOST_BPS = 1_000, 100_000
 
-#: Evaluates an expression for the given variables: an integer, or None where it overflows or divides by zero.
+#: Evaluates an expression for given variables: an integer, or None after an overflow or a division by zero.
 Evaluate = Callable[[Mapping[str, int | str]], int | None]
 #: Makes an expression ready to be evaluated.
 #:
@@ -51,7 +51,7 @@ def refused(kind: type[Invalid], detail: str, position: int | None = None) -> In
 
 
 def check(source: str) -> None:
-    """Refuse an expression that has other parts than these: whole numbers, texts, variables and operators.
+    """Refuse an expression with other parts than integers, texts, variables and operators.
 
     Raises:
         Invalid: `pricing.expression_too_long`, `pricing.expression_result` for a number that is not whole,
@@ -82,17 +82,17 @@ def check(source: str) -> None:
 
 
 def is_multiplier(result: int | None) -> bool:
-    """Return whether a result is a multiplier in basis points."""
+    """Return whether a result is a valid multiplier in basis points."""
     return result is not None and LEAST_BPS <= result <= MOST_BPS
 
 
 def compiled(source: str, compiler: Compile, probes: tuple[Mapping[str, int | str], ...]) -> Evaluate:
-    """Make an expression ready and try it.
+    """Compile an expression and test it.
 
     Args:
         source: the expression.
         compiler: of the adapter.
-        probes: variables to try it with; it must give basis points for each.
+        probes: test variables; the result must be basis points for each.
 
     Raises:
         Invalid: `pricing.expression_*`.
@@ -113,9 +113,9 @@ def compiled(source: str, compiler: Compile, probes: tuple[Mapping[str, int | st
 
 
 def _division(source: str, compiler: Compile, variables: Mapping[str, int | str]) -> int:
-    """Return where an expression that gives no number divides by zero: where it would give one if it multiplied there.
+    """Return the position of a division by zero: of the operator that, replaced by a multiplication, gives a number.
 
-    The first character where no single division is to blame, or a number is too large.
+    The first character if no single division causes the failure, or a number is too large.
     """
     signs = (found.start() for found in _PART.finditer(source) if found.group() in {"/", "%"})
     for at in signs:
@@ -124,7 +124,7 @@ def _division(source: str, compiler: Compile, variables: Mapping[str, int | str]
     return 1
 
 
-#: Ordinary and extreme values. One that fails for these is refused when the rule is written, not when a price is asked.
+#: Ordinary and extreme values. An expression that fails for one of them is refused when the rule is written.
 PROBES: tuple[Mapping[str, int | str], ...] = tuple(
     {
         "quantity": quantity,

@@ -1,4 +1,4 @@
-"""The facts that a price is computed from. The same facts always give the same price."""
+"""The input of a price. The same facts always give the same price."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 from domain.common.money import format_amount
 
-#: The whole of a ratio, and what a multiplier of one is, in basis points.
+#: One in basis points, of a ratio or a multiplier.
 WHOLE_BPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RankedScore:
-    """The score of an agent or organization.
+    """Score of an agent or an organization.
 
     Attributes:
-        overall_e4: the lower bound of the overall score of 0 to 10, which ranks, in ten-thousandths: 50,000 is 5.0. It
-            falls in silence, or stays.
-        evidence_count: how many whole units of evidence it rests on.
+        overall_e4: the lower bound of the overall score, which ranks, in ten-thousandths: 50,000 is 5.0 of 10. Without
+            new evidence it never rises.
+        evidence_count: the whole units of evidence behind it.
     """
 
     overall_e4: int
@@ -29,30 +29,29 @@ class RankedScore:
 
 @dataclass(frozen=True, kw_only=True)
 class PricingFacts:
-    """The input of a price. Amounts are minor units of `currency`.
+    """Input of a price. Amounts are minor units of `currency`.
 
-    Values derived from it are computed once, because many rules use them.
+    Derived values are cached, because many rules use them.
 
     Attributes:
         agent_id: the agent whose work is priced.
         org_id: the client; None if the platform asks without a client.
         at: the time of the request, timezone-aware.
-        unit_minor: the price of one before any rule: the listing's price, or the base of a preview.
+        unit_minor: the unit price before any rule: the listing's price, or the base of a preview.
         currency: the asset of all amounts.
         quantity: the quantity, at least 1.
         tier: the client's tier.
-        volume_minor: what the client paid for released work of unrelated organizations in 30 days, once no bank can
-            take it back, without credits that were given away.
-        open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each,
-            worth half of the listed price at least.
-        capacity: how many jobs the agent works on at once; None if its organization has not set it.
-        calls: the calls of the last day by unrelated organizations, with a limit for each.
-        calls_per_day: how many calls the agent takes a day; None if its organization has not set it.
+        volume_minor: payments of the client for released work of unrelated organizations in 30 days, after the
+            chargeback window, without granted credits.
+        open_jobs: unsettled funded jobs of the agent worth at least half of the listed price, from unrelated
+            organizations, with a limit for each.
+        capacity: the number of concurrent jobs that the agent accepts; None if unset.
+        calls: calls of the last day by unrelated organizations, with a limit for each.
+        calls_per_day: the number of calls that the agent accepts a day; None if unset.
         client: the trust in the client's organization; None without evidence.
-        buyer: the score of the client's agent that asks; None if a person asks, or without evidence.
+        buyer: the score of the client's requesting agent; None for a person, or without evidence.
         seller: the score of the agent whose work is priced.
-        is_related: whether the client and the agent's organization are the same or related; then the client earns
-            no multiplier.
+        is_related: whether the client is, or is related to, the agent's organization; then its score gives no discount.
     """
 
     agent_id: str
@@ -79,15 +78,15 @@ class PricingFacts:
 
     @property
     def to_the_minute(self) -> tuple[object, ...]:
-        """Everything that a price depends on, with the time cut to the minute: facts with equal keys cost the same."""
+        """Return the cache key: everything that a price depends on, with the time cut to the minute."""
         minute = (self.at.replace(second=0, microsecond=0), self.at.utcoffset())
         return tuple(minute if name == "at" else getattr(self, name) for name in _FIELDS)
 
     @cached_property
     def demand_bps(self) -> int | None:
-        """Return the demand as a part of the capacity, in basis points; None where no capacity is known.
+        """Return the demand as a share of the capacity, in basis points; None without a capacity.
 
-        An agent that works on jobs and takes calls is as busy as with the one of which it has more.
+        Of jobs and calls the higher share counts.
         """
         kinds = ((self.open_jobs, self.capacity), (self.calls, self.calls_per_day))
         return max((count * WHOLE_BPS // most for count, most in kinds if most is not None), default=None)
@@ -109,7 +108,7 @@ class PricingFacts:
 
     @cached_property
     def variables(self) -> Mapping[str, int | str]:
-        """The variables of an expression, by the names of `domain.marketplace.pricing.expression.VARIABLES`."""
+        """Return the variables of an expression, see `domain.marketplace.pricing.expression.VARIABLES`."""
         return {
             "quantity": self.quantity,
             "demand": self.demand_bps or 0,
@@ -121,7 +120,7 @@ class PricingFacts:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts as JSON, to be kept with a quote."""
+        """Return the facts as JSON, to store with a quote."""
         return {**asdict(self), "at": self.at.isoformat()}
 
     @classmethod

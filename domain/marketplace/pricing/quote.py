@@ -1,4 +1,4 @@
-"""A price that is reserved for a client, valid once and for fifteen minutes."""
+"""Quotes: prices reserved for a client, valid once and for fifteen minutes."""
 
 from datetime import datetime, timedelta
 
@@ -10,10 +10,10 @@ QUOTE_LIFETIME = timedelta(minutes=15)
 
 
 def discount_limit_bps(commission_bps: int, most_bps: int | None, *, bears_discounts: bool) -> int | None:
-    """Return how much of a base price the platform gives for discounts at most, in basis points.
+    """Return the maximum discount that the platform pays, in basis points of the base price.
 
-    It is paid from the commission, so it is never more; `most_bps` is the platform's own bound. None where the agent's
-    organization bears discounts, which have no such bound.
+    It is paid from the commission, and limited by the platform's setting `most_bps`. None if the agent's organization
+    bears discounts, which are not limited.
     """
     if bears_discounts:
         return None
@@ -23,14 +23,14 @@ def discount_limit_bps(commission_bps: int, most_bps: int | None, *, bears_disco
 def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, bears_discounts: bool) -> int:
     """Return the commission of a contract at an adjusted price, in basis points.
 
-    A discount is taken off the commission first, so that the payee gets at least what the base price would have left
-    it; rounded down, in the payee's favour, and never above the usual rate. Who bears discounts pays the usual
-    commission on the lower price.
+    The commission pays the discount, so that the payee gets at least its share of the base price; rounded down in the
+    payee's favour, and never above the usual rate. An organization that bears discounts pays the usual commission on
+    the lower price.
     """
     if bears_discounts or adjusted_minor >= base_minor:
         return commission_bps
     kept, _ = allocate(base_minor, [WHOLE_BPS - commission_bps, commission_bps])
-    # Of a price of few units, what is left beside the rounded part can be more than the rate.
+    # For a small price, rounding can leave more than the rate.
     return min(commission_bps, max(0, (adjusted_minor - kept) * WHOLE_BPS // adjusted_minor))
 
 
@@ -38,7 +38,7 @@ def require_usable(used: bool, expires_at: datetime, now: datetime) -> None:
     """Refuse a quote that was used or has expired.
 
     Raises:
-        QuoteUsed: a contract was made with it.
+        QuoteUsed: a contract was created with it.
         QuoteExpired: its fifteen minutes are over.
     """
     if used:

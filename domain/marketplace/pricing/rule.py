@@ -1,7 +1,7 @@
-"""A pricing rule: its scope, its validity, its order, and its terms.
+"""Pricing rules: scope, validity, order and terms.
 
-Rules are evaluated by ascending priority. No two that can apply to the same price at the same time have the same
-priority, so their order is always explicit.
+Rules are evaluated by ascending priority. No two rules that can apply to the same price have the same priority, so the
+order is always explicit.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class RuleType(StrEnum):
-    """The type of a pricing rule."""
+    """Type of a pricing rule."""
 
     SURGE = "surge"
     REPUTATION = "reputation"
@@ -60,18 +60,18 @@ TYPES: dict[type, RuleType] = {
 
 
 class Stacking(StrEnum):
-    """How a rule combines with the rules before it."""
+    """Combination of a rule with the price so far."""
 
-    #: It multiplies it.
+    #: Multiply it.
     MULTIPLY = "multiply"
-    #: It adds its part of the base price to it, or takes it off.
+    #: Add or subtract a part of the base price.
     ADD = "add"
-    #: It multiplies it, and no rule of a higher priority number applies any more.
+    #: Multiply it, and skip all later rules.
     EXCLUSIVE = "exclusive"
 
 
 class Phase(StrEnum):
-    """When a rule is evaluated: rules that replace the base price first, rules that bound the result last."""
+    """Phase of evaluation: rules that replace the base price first, rules that bound the result last."""
 
     BASE = "base"
     ADJUST = "adjust"
@@ -80,18 +80,18 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A pricing rule.
+    """Pricing rule.
 
     Attributes:
-        id: the id; empty for a rule that is only previewed.
+        id: the id; empty in a preview.
         name: the name shown in adjustments.
         priority: the position: rules are evaluated by ascending priority.
         terms: the conditions and the multiplier.
-        stacking: how it combines with the price so far.
+        stacking: the combination with the price so far.
         agent_id: the agent whose prices it changes; None for every agent.
         org_id: the client that it applies to; None for every client.
-        floor_bps: the lower bound of its own multiplier; None for no bound.
-        ceiling_bps: the upper bound of its own multiplier; None for no bound.
+        floor_bps: the lower bound of its multiplier; None for no bound.
+        ceiling_bps: the upper bound of its multiplier; None for no bound.
         valid_from: the start of its validity; None for no start.
         valid_until: the end of its validity, exclusive; None for no end.
     """
@@ -117,10 +117,10 @@ class Rule:
         return {RuleType.CONTRACT_PRICE: Phase.BASE, RuleType.BOUNDS: Phase.BOUND}.get(self.type, Phase.ADJUST)
 
     def check(self) -> None:
-        """Refuse a rule that contradicts itself.
+        """Refuse a contradictory rule.
 
         Raises:
-            Invalid: `pricing.*`, with the field.
+            Invalid: `pricing.*`, naming the field.
         """
         self.terms.check()
         check_order(self.floor_bps, self.ceiling_bps, "floor")
@@ -143,7 +143,7 @@ class Rule:
             raise _refused("stacking", "A bulk rule cannot add. Send the stacking multiply or exclusive.")
 
     def holds(self, facts: PricingFacts) -> bool:
-        """Return whether the rule is for this agent and client, and valid at the time."""
+        """Return whether the rule covers this agent and client, and is valid at the time."""
         return (
             (self.agent_id is None or self.agent_id == facts.agent_id)
             and (self.org_id is None or self.org_id == facts.org_id)
@@ -152,7 +152,7 @@ class Rule:
         )
 
     def judge(self, facts: PricingFacts) -> RuleEffect:
-        """Apply the terms, and keep the multiplier between the rule's floor and ceiling."""
+        """Apply the terms, and clamp the multiplier to the rule's floor and ceiling."""
         verdict = self.terms.judge(facts)
         if verdict.bps is None or (self.floor_bps is None and self.ceiling_bps is None):
             return verdict
@@ -162,7 +162,7 @@ class Rule:
 
 
 def overlap(one: Rule, other: Rule) -> bool:
-    """Return whether two rules can apply to the same price, so that they need different priorities."""
+    """Return whether two rules can apply to the same price, and so need different priorities."""
     if one.phase is not other.phase:
         return False
     for own, others in ((one.agent_id, other.agent_id), (one.org_id, other.org_id)):
@@ -192,10 +192,10 @@ def _meet(one: TimeOfDay, other: TimeOfDay) -> bool:
 
 
 def refuse_overlap(rule: Rule, others: list[Rule]) -> None:
-    """Refuse a rule if another one with the same priority can apply at the same time.
+    """Refuse a rule if another one with the same priority can apply to the same price.
 
     Raises:
-        Invalid: `pricing.overlap`, with the other rule.
+        Invalid: `pricing.overlap`, naming the other rule.
     """
     for other in others:
         if other.id != rule.id and other.priority == rule.priority and overlap(rule, other):

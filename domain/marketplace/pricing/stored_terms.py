@@ -1,4 +1,4 @@
-"""The terms of a rule as JSON for storage, and back."""
+"""Conversion of the terms of a rule to JSON and back."""
 
 import re
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ _RATIO = re.compile(r"([0-9]{1,5})(?:\.([0-9]{1,4})0*)?")
 
 
 def parse_bps(text: str, field: str) -> int:
-    """Turn a plain decimal number into ten-thousandths: `"1.2"` is 12000.
+    """Convert a plain decimal number to ten-thousandths: `"1.2"` is 12000.
 
     Raises:
-        Invalid: `pricing.rule_invalid`, it is negative, not plain, or has more than four decimals.
+        Invalid: `pricing.rule_invalid`, the number is negative, not plain, or has more than four decimals.
     """
     found = _RATIO.fullmatch(text)
     if found is None:
@@ -56,7 +56,7 @@ def _plain(value: object) -> object:
 
 
 def terms_from_json(kind: RuleType, data: Mapping[str, Any], compiler: Compile) -> Terms:
-    """Return the terms that were kept as JSON. An expression is compiled and not tried again."""
+    """Return the terms of stored JSON. An expression is compiled without another test."""
     match kind:
         case RuleType.SURGE:
             return Surge(**data)

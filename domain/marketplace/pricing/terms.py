@@ -1,4 +1,4 @@
-"""The terms of each type of rule: facts in, a multiplier in basis points out, or why the rule does not apply."""
+"""Terms of each type of rule: they map facts to a multiplier in basis points, or to the reason for not applying."""
 
 from dataclasses import dataclass, field
 from datetime import time, timedelta
@@ -18,18 +18,18 @@ from domain.common.money import format_amount, format_ratio
 from domain.marketplace.pricing.expression import LEAST_BPS, MOST_BPS, Evaluate, is_multiplier
 from domain.marketplace.pricing.facts import WHOLE_BPS, PricingFacts, RankedScore
 
-#: The most that demand may raise a price by.
+#: The maximum multiplier of demand.
 MOST_SURGE_BPS = 15_000
 MAX_STEPS = 20
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class RuleEffect(NamedTuple):
-    """The result of a rule for a price.
+    """Effect of a rule on a price.
 
     Attributes:
-        bps: the multiplier in basis points; None where the rule does not apply.
-        why: a sentence for people, in both cases.
+        bps: the multiplier in basis points; None if the rule does not apply.
+        why: the reason in both cases, a sentence for display.
     """
 
     bps: int | None
@@ -53,7 +53,7 @@ def points(score_e4: int) -> str:
 
 
 def _between(start: int, end: int, at: int, bps: int) -> int:
-    """Return the multiplier on the way from 1.0 at `start` to `bps` at `end`, rounded towards 1.0."""
+    """Interpolate the multiplier from 1.0 at `start` to `bps` at `end`, rounded towards 1.0."""
     done, way = min(max(at - start, 0), end - start), end - start
     change = abs(bps - WHOLE_BPS) * done // way
     return WHOLE_BPS + change if bps >= WHOLE_BPS else WHOLE_BPS - change
@@ -66,9 +66,9 @@ def _threshold(bps: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Surge:
-    """More while demand is above a threshold: from nothing at the threshold to `maximum_bps` at `full_bps`.
+    """Surcharge for demand above a threshold: from 1.0 at the threshold to `maximum_bps` at `full_bps`.
 
-    Demand is open work as a part of the capacity, all in basis points.
+    Demand is open work as a share of the capacity, in basis points.
     """
 
     threshold_bps: int
@@ -95,10 +95,10 @@ class Surge:
 
 @dataclass(frozen=True, slots=True)
 class Reputation:
-    """A multiplier that a score earns: from nothing at `from_e4` to `multiplier_bps` at `full_e4`, on 0 to 10.
+    """Multiplier for a score: from 1.0 at `from_e4` to `multiplier_bps` at `full_e4`, on 0 to 10.
 
-    `whose` is `client` or `seller`. A client earns by the better of two: the trust in its organization, and the score
-    of its agent that asks. Less evidence than `least_evidence` earns nothing.
+    `whose` is `client` or `seller`. For a client the better of two counts: the trust in its organization, and the score
+    of its requesting agent. A score with less evidence than `least_evidence` does not count.
     """
 
     whose: str = "client"
@@ -108,13 +108,13 @@ class Reputation:
     least_evidence: int = 10
 
     def check(self) -> None:
-        """Refuse scores that are not in order, and multipliers out of all proportion."""
+        """Refuse scores in the wrong order, and multipliers out of bounds."""
         check_multiplier(self.multiplier_bps, "multiplier")
         if not 0 <= self.from_e4 < self.full_e4 <= 100_000:
             raise invalid("from_score", "from_score must be below full_score, both between 0 and 10.")
 
     def judge(self, facts: PricingFacts) -> RuleEffect:
-        """Ask for the score."""
+        """Evaluate the score."""
         if self.whose == "seller":
             return self._earned("seller", facts.seller)
         if facts.is_related:
@@ -147,10 +147,10 @@ def _window(begins: time, ends: time, zone: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TimeOfDay:
-    """A multiplier on some days of the week between two times of a zone's clocks.
+    """Multiplier in a daily time window of a zone, on some days of the week.
 
     A window that ends before it begins ends on the next day; one that ends when it begins lasts the whole day.
-    `weekdays` are those on which it begins, 1 for Monday to 7 for Sunday.
+    `weekdays` are the days on which it begins, 1 for Monday to 7 for Sunday.
     """
 
     zone: str
@@ -160,7 +160,7 @@ class TimeOfDay:
     ends: time = time(0)
 
     def check(self) -> None:
-        """Refuse an unknown zone, no days, and multipliers out of all proportion."""
+        """Refuse an unknown zone, an empty list of days, and multipliers out of bounds."""
         check_multiplier(self.multiplier_bps, "multiplier")
         try:
             zone_of(self.zone)
@@ -187,7 +187,7 @@ class TimeOfDay:
         return RuleEffect(None, f"It is {now}, outside of {window} on its days.")
 
     def minutes(self) -> list[tuple[int, int]]:
-        """Return the windows of a week as minutes since Monday's begin, the end excluded."""
+        """Return the windows of a week as minutes since Monday 00:00, the end excluded."""
         begins, ends = (it.hour * 60 + it.minute for it in (self.begins, self.ends))
         length = (ends - begins) % 1_440 or 1_440
         return [(day * 1_440 - 1_440 + begins, day * 1_440 - 1_440 + begins + length) for day in self.weekdays]
@@ -195,7 +195,7 @@ class TimeOfDay:
 
 @dataclass(frozen=True, slots=True)
 class TierStep:
-    """A threshold, and the multiplier from there on."""
+    """Threshold, and the multiplier from there on."""
 
     least: int
     bps: int
@@ -220,12 +220,12 @@ def _step_at(steps: tuple[TierStep, ...], value: int) -> TierStep | None:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """A multiplier by how many are bought at once. It never makes more of them cost less in total."""
+    """Multiplier by quantity. A larger quantity never costs less in total."""
 
     steps: tuple[TierStep, ...]
 
     def check(self) -> None:
-        """Refuse steps out of order, and a step at which the total falls."""
+        """Refuse steps in the wrong order, and a step at which the total falls."""
         _check_steps(self.steps)
         before = WHOLE_BPS
         for step in self.steps:
@@ -247,13 +247,13 @@ class Bulk:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A multiplier by what the client paid in the last 30 days, in minor units of `currency`."""
+    """Multiplier by the client's payments of the last 30 days, in minor units of `currency`."""
 
     currency: str
     steps: tuple[TierStep, ...]
 
     def check(self) -> None:
-        """Refuse steps out of order."""
+        """Refuse steps in the wrong order."""
         _check_steps(self.steps)
 
     def judge(self, facts: PricingFacts) -> RuleEffect:
@@ -269,13 +269,13 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A multiplier for clients of one tier."""
+    """Multiplier for clients of one tier."""
 
     tier: str
     multiplier_bps: int
 
     def check(self) -> None:
-        """Refuse multipliers out of all proportion."""
+        """Refuse multipliers out of bounds."""
         check_multiplier(self.multiplier_bps, "multiplier")
 
     def judge(self, facts: PricingFacts) -> RuleEffect:
@@ -287,7 +287,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class ContractPrice:
-    """An agreed price of one for a client, in place of the listing's price."""
+    """Unit price agreed with a client, which replaces the listing's price."""
 
     unit_minor: int
     currency: str
@@ -296,7 +296,7 @@ class ContractPrice:
         """Accept it: the amount was checked when it was read."""
 
     def judge(self, facts: PricingFacts) -> RuleEffect:
-        """Compare the currency. The multiplier is for showing: the price itself is exact."""
+        """Compare the currency. The multiplier is for display only: the price itself is exact."""
         if facts.currency != self.currency:
             return RuleEffect(None, f"It is for prices in {self.currency}.")
         bps = round_half_even(self.unit_minor * WHOLE_BPS, facts.unit_minor)
@@ -306,7 +306,7 @@ class ContractPrice:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A multiplier by an expression."""
+    """Multiplier by an expression."""
 
     expression: str
     evaluate: Evaluate = field(compare=False, repr=False)
@@ -315,7 +315,7 @@ class Custom:
         """Accept it: the expression was checked when it was compiled."""
 
     def judge(self, facts: PricingFacts) -> RuleEffect:
-        """Evaluate the expression; a result that is no multiplier changes nothing."""
+        """Evaluate the expression; an invalid result changes nothing."""
         result = self.evaluate(facts.variables)
         if result is None or not is_multiplier(result):
             shown = "no number" if result is None else str(result)
@@ -325,10 +325,10 @@ class Custom:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The bounds of the price; evaluated after all other rules.
+    """Bounds of the price, evaluated after all other rules.
 
-    Bounds are multiples of the base price, or of the agreed one, and amounts for one unit in minor units of `currency`,
-    which hold for prices in it. Where they leave nothing between them, the upper one holds.
+    Bounds are multiples of the base or agreed price, and unit amounts in minor units of `currency` for prices in it. If
+    they contradict, the upper one holds.
     """
 
     floor_bps: int | None = None
@@ -353,14 +353,14 @@ class Bounds:
         return RuleEffect(None, "The price is within it.")
 
     def least(self, start_minor: int, facts: PricingFacts) -> tuple[int, int]:
-        """Return the lower bound of the multiplier of what the price starts from, as numerator and denominator."""
+        """Return the lower bound of the multiplier of the start price, as numerator and denominator."""
         least = (self.floor_bps or 0, WHOLE_BPS)
         if self.floor_minor is None or facts.currency != self.currency:
             return least
         return max(least, (self.floor_minor * facts.quantity, start_minor), key=_quotient)
 
     def most(self, start_minor: int, facts: PricingFacts) -> tuple[int, int]:
-        """Return the upper bound, likewise."""
+        """Return the upper bound of the multiplier, as numerator and denominator."""
         most = (self.ceiling_bps or MOST_BPS * WHOLE_BPS, WHOLE_BPS)
         if self.ceiling_minor is None or facts.currency != self.currency:
             return most
@@ -372,7 +372,7 @@ def _quotient(ratio: tuple[int, int]) -> Fraction:
 
 
 def check_order(floor_bps: int | None, ceiling_bps: int | None, name: str) -> None:
-    """Refuse a floor above its ceiling, and bounds outside of the general bounds."""
+    """Refuse a floor above its ceiling, and bounds outside of the general limits."""
     for bps in (floor_bps, ceiling_bps):
         if bps is not None and not LEAST_BPS <= bps <= MOST_BPS:
             raise PricingRuleInvalid(
@@ -387,7 +387,7 @@ def check_order(floor_bps: int | None, ceiling_bps: int | None, name: str) -> No
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
-    """Return the quotient of two numbers, zero or more, rounded to the nearest integer, half to the even one."""
+    """Return the quotient of two non-negative numbers, rounded to the nearest integer, half to even."""
     whole, rest = divmod(numerator, denominator)
     return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2))
 

@@ -1,1 +1,1 @@
-"""The use of a secret for somebody who never sees it: what is requested, where the value goes, what comes back."""
+"""Use of a secret without seeing it: the request, the placement of the value, the response."""

@@ -1,17 +1,17 @@
-"""Uses of secrets that end without an answer."""
+"""Errors of uses of secrets without a response."""
 
 from domain.common.errors import DomainError
 
 
 class Unreachable(DomainError):
-    """The host could not be connected to over a verified connection; nothing was sent."""
+    """No verified connection to the host was possible; nothing was sent."""
 
     code = "secret.unreachable"
     status = 502
 
 
 class NoAnswer(DomainError):
-    """The request was sent, and its answer did not come, is too long, or cannot be searched for the secret."""
+    """The request was sent, but the response is missing, too long, or cannot be searched for the secret."""
 
     code = "secret.no_answer"
     status = 502

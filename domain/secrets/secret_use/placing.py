@@ -1,6 +1,6 @@
-"""Where the value of a secret goes in a request: a header, the query, the body or basic authentication. Pure.
+"""Placement of a secret's value in a request: header, query, body or basic authentication. Pure.
 
-Never into the scheme, the host or the path: the host decides who gets the value.
+It is never placed in the scheme, host or path: the host determines who gets the value.
 """
 
 import json
@@ -13,43 +13,43 @@ from urllib.parse import quote, urlencode
 from domain.common.errors import Invalid
 from domain.secrets.secret_use.request import ToolRequest, check_header
 
-#: A shorter value occurs in answers by chance, and what is removed would give it away.
+#: Shorter values occur in responses by chance, and their removal would reveal them.
 MIN_LENGTH = 8
-#: The longest name of a header, parameter or member.
+#: Maximum length of the name of a header, parameter or member.
 MAX_NAME = 100
-#: The longest path with a query that servers commonly take.
+#: Maximum length of a path with its query that servers commonly accept.
 MAX_PATH = 8_000
-#: Where a value stands unless a grant says otherwise, and how many places one names.
+#: Default places of a value, and the maximum number of places in a grant.
 PLACES, MAX_PLACES = ("basic", "header:authorization"), 20
-#: What may stand before a value, in any case: a scheme of a header. With a text of its own the agent would choose the
-#: cookie that the value is, or which part of it a host repeats that cuts off long texts.
+#: Allowed prefixes of a value, in any case: schemes of a header. With a free prefix the agent could choose the cookie
+#: of the value, or the part of it that a host repeats if it cuts off long texts.
 PREFIXES = ("Bearer ", "Token ", "ApiKey ", "Key ", "Bot ", "SSWS ", "GenieKey ")
 _ALLOWED = frozenset(prefix.lower() for prefix in PREFIXES)
 _FORM = "application/x-www-form-urlencoded"
 
 
 class RequestPart(StrEnum):
-    """The part of a request that a value is placed in."""
+    """Part of a request in which a value is placed."""
 
     HEADER = "header"
     QUERY = "query"
     #: A member of a JSON object, or a field of a form, by the content type of the request.
     BODY = "body"
-    #: The password of basic authentication, `name` being the user; without a name the value is the user.
+    #: The password of basic authentication with `name` as the user; without a name the value is the user.
     BASIC = "basic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a value goes.
+    """Place of a value.
 
     Attributes:
-        part: which part of the request.
-        name: of the header, parameter, member or field; of the user for `basic`.
-        prefix: what stands before the value in a header, one of `PREFIXES`.
+        part: the part of the request.
+        name: of the header, parameter, member or field; the user for `basic`.
+        prefix: before the value in a header, one of `PREFIXES`.
 
     Raises:
-        Invalid: the prefix is another one.
+        Invalid: the prefix is not allowed.
     """
 
     part: RequestPart
@@ -70,17 +70,17 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRequest:
-    """A request with values in it, and all texts that must not come back."""
+    """Request with values in it, and all texts to remove from the response."""
 
     request: ToolRequest
     values: tuple[str, ...]
 
 
 def check_place(place: str) -> str:
-    """Return a place as it is compared.
+    """Normalise a place.
 
     Raises:
-        Invalid: it is none.
+        Invalid: it is not a place.
     """
     kind, _, name = place.partition(":")
     is_named = kind in {RequestPart.HEADER, RequestPart.QUERY, RequestPart.BODY} and 0 < len(name) <= MAX_NAME
@@ -96,12 +96,12 @@ def place_secret(request: ToolRequest, placement: Placement, value: str, *, is_l
 
     Args:
         request: without the value.
-        placement: where it goes.
+        placement: the place of the value.
         value: the secret; of a login, a JSON object of `username` and `password`.
-        is_login: whether it is a login. Its user and password are used for `basic`, its password elsewhere.
+        is_login: whether it is a login; `basic` uses its user and password, other places its password.
 
     Raises:
-        Invalid: it cannot be placed there. No message has the value.
+        Invalid: it cannot be placed there. No message contains the value.
     """
     user = None
     secret = value
@@ -168,7 +168,7 @@ def _with_field(request: ToolRequest, name: str, value: str) -> ToolRequest:
         raise _refused("The body must be a JSON object for the value to be placed in it.")
     if name in document:
         raise _refused(f"The body has the member {name[:100]!r} already. Leave it out.")
-    # The rest of the document is sent as it was written.
+    # The rest of the document is sent unchanged.
     member, rest = f"{json.dumps(name)}:{json.dumps(value)}", text[1:].lstrip()
     body = "{" + member + (rest if rest.startswith("}") else "," + rest)
     return replace(request, headers=headers, body=body.encode())

@@ -1,4 +1,4 @@
-"""The request that is made with a secret: its address, method, headers and body as the agent gives them. Pure."""
+"""Requests with a secret: address, method, headers and body from the agent. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from domain.common.errors import Invalid
 from domain.messages.webhook.address import HTTPS_PORT, Target, UrlRefused, target_of
 
 MAX_HEADERS, MAX_HEADER = 50, 8_192
-#: Headers that every use may set: of the content, of its preconditions, of a trace, and of an API's version. Conditions
-#: that have a host answer "not modified" are not among them, as that answer is not charged.
+#: Headers that every use may set: of the content, of preconditions, of a trace, and of an API's version. Conditions
+#: with the response "not modified" are excluded, because that response is not charged.
 ALLOWED = frozenset({
     "accept", "accept-language", "anthropic-beta", "anthropic-version", "cache-control", "content-language",
     "content-type", "idempotency-key", "if-match", "if-unmodified-since", "notion-version", "openai-beta", "prefer",
@@ -17,23 +17,23 @@ ALLOWED = frozenset({
 })  # fmt: skip
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\x20-\x7e\t]*")
-#: Headers that no grant names either: they belong to the connection; have the server take the request for another one
-#: than was judged; or have it encode or divide its answer, in which the secret is then not found.
+#: Headers that no grant can allow: of the connection; those by which the server would treat the request as another one;
+#: and those by which it would encode or split the response, so that the secret is not found in it.
 _REFUSED = re.compile(
     r"connection|content-length|expect|host|http2-settings|keep-alive|te|trailer|upgrade|user-agent|via|x-http-method"
     r"|proxy-.*|(?:.*-)?(?:charset|encoding|forwarded|original|override|range|rewrite|tunnel)(?:-.*)?"
 )
-#: A parameter by which a host would encode its answer so that the secret is not found in it.
+#: A parameter by which a host would encode its response so that the secret is not found in it.
 _OTHER_CHARSET = re.compile(r"charset(?!\s*=\s*(\"?)utf-?8\1\s*(?:[;,]|$))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRequest:
-    """A request that may be made as far as its form goes.
+    """Request with a valid form.
 
     Attributes:
-        method: in capitals.
-        target: where to; its host is in lower case.
+        method: in upper case.
+        target: the address; its host is in lower case.
         headers: names in lower case.
         body: empty if there is none.
     """
@@ -56,17 +56,17 @@ class ToolRequest:
 def read_request(
     method: str, url: str, headers: Mapping[str, str], body: str | None, *, local: bool = False
 ) -> ToolRequest:
-    """Check the request of an agent.
+    """Check and parse the request of an agent.
 
     Args:
-        method: one that grants can name.
-        url: without a user, and with `https://`.
+        method: a method that grants can allow.
+        url: an `https://` URL without a user.
         headers: by name.
-        body: as it is sent; its type is JSON unless a header says otherwise.
-        local: whether plain HTTP to this machine is allowed, as in development.
+        body: the sent bytes; JSON without a content type.
+        local: whether plain HTTP to this machine is allowed, for development.
 
     Raises:
-        Invalid: a part of it is refused; `field` names it.
+        Invalid: `field` names the refused part.
     """
     try:
         target = target_of(url, local=local)
@@ -83,7 +83,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers by their names in lower case.
 
     Raises:
-        Invalid: there are too many, one comes twice, is malformed, or is not the caller's to set.
+        Invalid: there are too many headers, or one is repeated, malformed or not allowed.
     """
     given: dict[str, str] = {}
     for name, value in headers.items():
@@ -96,7 +96,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_header(name: str, value: str) -> None:
-    """Refuse a header that cannot be sent, or that is not the caller's to set.
+    """Refuse a malformed or forbidden header.
 
     Raises:
         Invalid: the reason, without the value.
@@ -110,7 +110,7 @@ def check_header(name: str, value: str) -> None:
     if len(value) > MAX_HEADER or _VALUE.fullmatch(value) is None:
         raise _refused(f"The header {name} must be at most {MAX_HEADER} printable ASCII characters.")
     if name in {"accept", "content-type"} and _OTHER_CHARSET.search(value):
-        raise _refused(f"The header {name} names no other charset than utf-8.")
+        raise _refused(f"The header {name} must not name another charset than utf-8.")
 
 
 def _refused(detail: str) -> Invalid:

@@ -1,4 +1,4 @@
-"""The usage of a model in an answer, whole or as a stream, at which a grant with a meter charges. Pure."""
+"""Model usage reported in a response or a stream, which a grant with a meter charges. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,17 +9,17 @@ from domain.common.errors import Invalid
 from domain.usage.adapters import ModelCall, read_call
 
 _OPENAI = "openai.chat"
-#: The forms of the answers of providers that have one of their own; all others answer as OpenAI does.
+#: Response formats of providers; all others use OpenAI's.
 _SHAPES = {"anthropic": "anthropic.messages", "bedrock": "bedrock.converse", "mistral": "mistral.chat"} | dict.fromkeys(
     ("gemini", "vertex_ai"), "gemini.generate"
 )
 
 
 def require_reported_usage(body: bytes, meter: str) -> None:
-    """Refuse a request for a stream that does not say what it used: OpenAI's does only where it is asked for.
+    """Refuse a request for a stream without usage; OpenAI reports usage only on request.
 
     Raises:
-        Invalid: its body asks for such a stream.
+        Invalid: the body requests such a stream.
     """
     asked = _read(body)
     if _SHAPES.get(meter, _OPENAI) != _OPENAI or not isinstance(asked, Mapping) or not asked.get("stream"):
@@ -34,7 +34,7 @@ def require_reported_usage(body: bytes, meter: str) -> None:
 
 
 def reported_call(body: bytes, meter: str) -> ModelCall | None:
-    """Return the model and the usage that an answer reports; None if it reports none.
+    """Return the model and usage that a response reports; None without a report.
 
     Args:
         body: a JSON object, or a stream: events with a line `data:` each, or a JSON array.
@@ -50,7 +50,7 @@ def reported_call(body: bytes, meter: str) -> ModelCall | None:
 
 
 def _merged(events: Any) -> Mapping[str, Any]:
-    """Return the last of each member; counts go on from event to event, and some events have a part of them."""
+    """Merge events, with the last value of each member: counts are cumulative, and events may have some only."""
     answer = dict[str, Any]()
     for event in events:
         if not isinstance(event, Mapping):

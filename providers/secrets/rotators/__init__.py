@@ -1,1 +1,1 @@
-"""What replaces a secret's value at its target."""
+"""Rotators, which replace a secret's value at its target."""

@@ -1,9 +1,8 @@
-"""The protocol of rotators: what replaces a secret's value at its target, step by step.
+"""Protocol of rotators, which replace a secret's value at its target, step by step.
 
-Every method that changes the target may be called again after it has taken effect, with the same values: the second
-call changes nothing. A `TargetRefused` is asked again within the time of the step, any other `RotationFailed` is final
-at once, and both are rolled back; any other error is an outage and is tried again. No error and no log has a value in
-it.
+Every method that changes the target is idempotent for the same values. A `TargetRefused` is retried within the time
+limit of the step, any other `RotationFailed` is final, and both are rolled back; any other error is an outage and is
+retried. No error and no log contains a value.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
@@ -12,21 +11,21 @@ from typing import Any, Protocol
 
 from providers.judged import Receivers
 
-#: Who judges addresses for an organization, by its id.
+#: Returns the address check of an organization, by its id.
 ReceiversOf = Callable[[str], Receivers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationJob:
-    """One rotation of one secret.
+    """Rotation of a secret, as input of a rotator.
 
     Attributes:
         path: of the secret.
         kind: of the secret; the value of a `login` is JSON with `username` and `password`.
-        hosts: where the secret may be sent.
-        number: of the version that is made.
-        target: what the plan has for the rotator.
-        read: opens another secret of the organization by its path, to be sent to a host.
+        hosts: the allowed hosts of the secret.
+        number: of the new version.
+        target: the parameters of the plan.
+        read: opens another secret of the organization by its path, for a host.
     """
 
     org_id: str
@@ -43,36 +42,36 @@ class Rotator(Protocol):
     """Replaces a value at its target."""
 
     async def make(self, job: RotationJob, current: bytes) -> bytes:
-        """Return a new value; the target does not know it yet."""
+        """Return a new value, not yet set at the target."""
 
     async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
-        """Have the target take the new value."""
+        """Set the new value at the target."""
 
     async def test(self, job: RotationJob, new: bytes) -> None:
-        """Have seen the target take the new value."""
+        """Check that the new value works at the target."""
 
     async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
-        """Have the target take the current value, and no more the new one, as far as it can."""
+        """Roll back: the target accepts the current value, and if possible no longer the new one."""
 
     async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
-        """Have the target take the old value no more."""
+        """Revoke the old value at the target."""
 
     def subject(self, value: bytes) -> Hashable:
-        """Return what a value opens, such as the role of a login: what is revoked is not what is in use."""
+        """Return the account of a credential, such as the role of a login; the one in use is never revoked."""
 
 
 class ManualRotator:
-    """Leaves the target to a person, who has set the value before it is sent to Bursar."""
+    """Rotator without effect: a person sets the value at the target before sending it to Bursar."""
 
     async def make(self, job: RotationJob, current: bytes) -> bytes:
-        """Never called: the value comes from a person."""
+        """Raise: the value comes from a person."""
         raise NotImplementedError
 
     async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Change nothing."""
 
     async def test(self, job: RotationJob, new: bytes) -> None:
-        """Try nothing."""
+        """Test nothing."""
 
     async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Change nothing."""

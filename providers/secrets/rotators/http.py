@@ -1,8 +1,8 @@
-"""Rotates a secret by requests that its owner describes: `apply` and `test`, and where wanted `put_back` and `revoke`.
+"""Rotator by configured requests: `apply` and `test`, optionally `put_back` and `revoke`.
 
-The texts of headers and of the body hold `{{new}}`, `{{current}}` and `{{version}}`, which stand for the same values in
-every step: the one that is made, the one that it replaces, and the number of the new one. `test` has no `{{current}}`,
-and addresses hold `{{version}}` only. A step has succeeded when the answer is 2xx.
+Headers and body can contain the placeholders `{{new}}`, `{{current}}` and `{{version}}`, with the same values in every
+step: the new value, the replaced one, and the number of the new one. `test` has no `{{current}}`, and addresses only
+`{{version}}`. A step succeeds with a 2xx response.
 """
 
 import json
@@ -17,37 +17,37 @@ from domain.secrets.secret_use.request import read_request
 from providers.secrets.caller import CallFailed, SecretCaller
 from providers.secrets.rotators.base import ReceiversOf, RotationJob
 
-#: Answers after which the same request may succeed.
+#: Statuses after which the same request may succeed.
 _PASSING = frozenset({408, 425, 429})
-#: Answers after which a value may be gone; a path that is wrong has them, too.
+#: Statuses of a value that may not exist; a wrong path returns them, too.
 _GONE = frozenset({404, 410})
 
 
 class HttpRotator:
-    """Rotates a secret by described requests, to hosts of the secret only."""
+    """Rotator by configured requests, to hosts of the secret only."""
 
     def __init__(self, receivers: ReceiversOf, *, local: bool = False) -> None:
-        """Take who judges addresses, and whether plain HTTP to this machine is allowed, as in development."""
+        """Take the address check, and whether plain HTTP to this machine is allowed, for development."""
         self._receivers = receivers
         self._local = local
 
     async def make(self, job: RotationJob, current: bytes) -> bytes:
-        """Return 256 random bits as text; of a login, as its password."""
+        """Return 256 random bits as text, for a login as its password."""
         made = secrets.token_urlsafe(32)
         if job.kind != "login":
             return made.encode()
         return json.dumps({"username": _login(current)["username"], "password": made}).encode()
 
     async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
-        """Make the request `apply`; refused, it may have been taken before, and then the new value works."""
+        """Send the request `apply`. A refusal is a success if the new value works: it may be a repetition."""
         await self._step_or_test(job, "apply", current, new, works=new)
 
     async def test(self, job: RotationJob, new: bytes) -> None:
-        """Make the request `test`, which has to be refused without the new value."""
+        """Send the request `test`, which must fail without the new value."""
         await self._step(job, "test", None, new)
 
     async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
-        """Make the request `put_back`; refused, or where there is none, the current value has to work all the same."""
+        """Send the request `put_back`, if any; after a refusal, or without one, the current value must work."""
         if job.target.get("put_back") is None:
             # `apply` may have ended the current value, and then the new one is the only one that works.
             await self._step(job, "test", None, current)
@@ -55,9 +55,10 @@ class HttpRotator:
             await self._step_or_test(job, "put_back", current, new, works=current)
 
     async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
-        """Make the request `revoke`, if there is one.
+        """Send the request `revoke`, if any.
 
-        A 404 counts where the target refuses the old value and takes the current one: the path may be wrong.
+        A 404 counts as success only if the target refuses the old value and accepts the current one: the path may be
+        wrong.
         """
         status = await self._step(job, "revoke", old, current, also=_GONE)
         if status not in _GONE:
@@ -115,7 +116,7 @@ class HttpRotator:
 
 
 def body_of(body: Any, texts: Mapping[str, str]) -> str:
-    """Return the body as it is sent: a text as it is, anything else as JSON; placeholders are filled in texts."""
+    """Return the body: a text unchanged, anything else as JSON, with placeholders filled in."""
     return _filled(body, texts) if isinstance(body, str) else json.dumps(_filled_in(body, texts), ensure_ascii=False)
 
 

@@ -1,7 +1,7 @@
-"""Rotates the password of a PostgreSQL login: two roles alternate, so that the one before stays usable.
+"""Rotator of a PostgreSQL password: two roles alternate, so that the previous login stays usable.
 
-PostgreSQL gets a SCRAM verifier that is computed here, so no password is in its log. Roles are never made: they exist,
-with the same rights, and belong to this secret alone.
+PostgreSQL gets a SCRAM verifier computed here, so that its log contains no password. The roles must exist, with the
+same rights, and belong to this secret alone.
 """
 
 import json
@@ -21,14 +21,14 @@ from domain.secrets.rotation import RotationFailed, TargetRefused
 from domain.secrets.rotation_plan import host_of
 from providers.secrets.rotators.base import ReceiversOf, RotationJob
 
-#: The timeout of a connection and of a statement, in seconds.
+#: Timeout of a connection and of a statement, in seconds.
 TIMEOUT = 15.0
-#: Classes of SQLSTATE that a later try may not meet: connection, resources, operator's intervention.
+#: SQLSTATE classes of temporary errors: connection, resources, operator intervention.
 _PASSING = ("08", "53", "57")
 
 
 class _Named(ssl.SSLContext):
-    """Checks a certificate for the host that was named, although the connection is made to its address."""
+    """SSL context that checks the certificate for the host's name, although the connection is to its address."""
 
     name: str
 
@@ -40,27 +40,27 @@ class _Named(ssl.SSLContext):
         server_hostname: str | bytes | None = None,  # noqa: ARG002
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """Wrap a connection, for the name."""
+        """Wrap a connection for the name."""
         return super().wrap_bio(incoming, outgoing, server_side, self.name, session)
 
 
 class PostgresRotator:
-    """Rotates the password of a PostgreSQL login.
+    """Rotator of the password of a PostgreSQL login.
 
-    The target has `host`, `port`, `database`, `roles` (two names), and `admin`, the path of the login that may change
+    The target has `host`, `port`, `database`, `roles` (two names), and `admin`, the path of the login that changes
     their passwords.
     """
 
     def __init__(
         self, receivers: ReceiversOf, verifier: Callable[[str, bytes], str], *, roots: str | None = None
     ) -> None:
-        """Take who judges addresses, what computes a SCRAM verifier, and a file of roots; by default certifi's."""
+        """Take the address check, the computation of SCRAM verifiers, and a file of roots; by default certifi's."""
         self._receivers = receivers
         self._verifier = verifier
         self._roots = roots or certifi.where()
 
     async def make(self, job: RotationJob, current: bytes) -> bytes:
-        """Return the login of the role that is not in use, with a new password."""
+        """Return the login of the unused role, with a new password."""
         used, roles = self.subject(current), job.target["roles"]
         if used not in roles:
             raise RotationFailed(f"The current login is none of the roles {' and '.join(roles)}. Store one of theirs.")
@@ -68,7 +68,7 @@ class PostgresRotator:
         return json.dumps({"username": role, "password": secrets.token_urlsafe(32)}).encode()
 
     async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:  # noqa: ARG002
-        """Set the password of the role that was not in use."""
+        """Set the password of the unused role."""
         login = json.loads(new)
         await self._set(job, login["username"], self._verifier(login["password"], secrets.token_bytes(16)))
 
@@ -79,11 +79,11 @@ class PostgresRotator:
             await connection.fetchval("SELECT 1")
 
     async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
-        """Take the password from the role that was not in use; the current one was not touched."""
+        """Remove the password of the unused role; the current one was not changed."""
         await self.revoke(job, current, new)
 
     async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:  # noqa: ARG002
-        """Take the password from a role; its open connections stay."""
+        """Remove the password of a role; open connections stay."""
         await self._set(job, json.loads(old)["username"], None)
 
     def subject(self, value: bytes) -> Hashable:
@@ -136,7 +136,7 @@ class PostgresRotator:
             raise Unavailable(f"Bursar could not {what}: {type(error).__name__}.") from None
 
     async def _judged(self, job: RotationJob) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
-        """Return what to connect to: an address that was judged, with a certificate for the name; inside, the name."""
+        """Return the connection target: a checked address with the certificate for the name; internally the name."""
         host, receivers = job.target["host"], self._receivers(job.org_id)
         target = Target(is_local=False, host=host, port=job.target["port"], path="/")
         if target.authority in receivers.inside:

@@ -82,7 +82,7 @@ def test_a_stream_that_would_not_say_its_usage_is_refused(options: dict[str, Any
     asked: dict[str, Any] = {"model": "m", "messages": [], "stream": True, **options}
     with pytest.raises(Invalid, match="include_usage"):
         require_reported_usage(json.dumps(asked).encode(), "azure")
-    # What says its usage in any case, and what is no stream.
+    # Requests whose answers contain the usage in any case, and requests that are no streams.
     require_reported_usage(json.dumps(asked).encode(), "anthropic")
     require_reported_usage(json.dumps({**asked, "stream": False}).encode(), "openai")
     require_reported_usage(json.dumps({**asked, "stream_options": {"include_usage": True}}).encode(), "openai")
