@@ -360,7 +360,7 @@ class Visit:
         """Return where the result of what was sent first under a form's key is shown; empty if that has no page."""
         first = problem.more.get("object_id")
         href = named(first, self.base, self.has_page) if isinstance(first, str) else ""
-        return ("See what was done first", href) if href else ("", "")
+        return ("Check the result first", href) if href else ("", "")
 
     def _of_the_frame(self) -> dict[str, Wanted]:
         """Return what the frame asks for: the balance, and whose pages these are where that is not one's own."""

@@ -150,9 +150,9 @@ async def test_built_in_rule_is_switched_off_and_set_back(visitors: dict[str, Vi
     assert answer.headers["location"].endswith("rule.changed")
     page = (await owner.get(path)).text
     assert '<option value="critical" selected>' in page
-    assert "Set it back" in page
+    assert "Reset" in page
     assert (await owner.post(f"{path}/delete", {"command": f"{KEY}6"})).headers["location"].endswith("rule.deleted")
-    assert "Set it back" not in (await owner.get(path)).text
+    assert "Reset" not in (await owner.get(path)).text
 
 
 @pytest.mark.db

@@ -203,7 +203,7 @@ async def test_forecast_that_is_too_early_says_how_long_to_wait() -> None:
 
 async def test_advice_names_the_money_the_way_and_is_dismissed() -> None:
     text, api = await page()
-    assert "What would have saved or earned money in October 2026" in text
+    assert "Missed savings and revenue in October 2026" in text
     assert "12.50" in text
     assert "One of 37.50 USD has as much." in text
     assert f'href="/console/{ORG}/top-up">See packages</a>' in text

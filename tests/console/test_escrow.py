@@ -358,7 +358,7 @@ def test_terms_are_in_words() -> None:
     assert facts["Commission"] == "5.25%"
     assert facts["Review"] == "36 hours, then it is released"
     assert facts["Signatures"] == "2 of 2: procurement and finance"
-    assert facts["Granted credits"] == "accepted, and not paid out"
+    assert facts["Granted credits"] == "accepted, not paid out"
     refused = {fact.label: fact.value for fact in terms({**CONTRACT, "accepts_granted_credits": False}, Prefs())}
     assert refused["Granted credits"] == "not accepted"
     assert all(fact.label != "Granted credits" for fact in terms({**CONTRACT, "currency": "USD"}, Prefs()))

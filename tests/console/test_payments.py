@@ -97,7 +97,7 @@ def test_payment_that_has_ended_leads_nowhere(status: str) -> None:
 
 def test_decline_is_a_sentence() -> None:
     decline = {"code": "card_declined", "detail": "Your card was declined."}
-    assert shown(status="failed", decline=decline).decline == "Your card was declined. Nothing was taken."
+    assert shown(status="failed", decline=decline).decline == "Your card was declined. Nothing was charged."
     paid = shown(status="succeeded", decline=decline, received_amount="10.00")
     assert paid.decline == ""
 

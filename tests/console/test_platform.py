@@ -122,4 +122,4 @@ async def test_who_only_reads_is_refused_every_command_that_they_force(
     given = {"command": KEY, **COMMANDS[path]}
     answer = await visitors[role].post(f"{BASE}/{path.format(**objects)}", given)
     assert answer.status_code in {403, 404}
-    assert re.search("Your role may not do this|Not found", answer.text)
+    assert re.search("Not permitted for your role|Not found", answer.text)

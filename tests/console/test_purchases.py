@@ -27,7 +27,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     owner = await signed_in(app, "owner", studio.owner.token)
     base = f"/console/{studio.org_id}"
     path = f"{base}/purchases/{order['id']}"
-    assert f'href="{path}">Approve a purchase' in (await owner.get(base)).text
+    assert f'href="{path}">Approve purchase' in (await owner.get(base)).text
     page = await owner.get(path)
     assert (BEYOND in page.text, TAKEN in page.text, f'href="{base}/agents/{studio.agent_id}"' in page.text) == (
         False,
@@ -52,7 +52,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     assert granted.status_code == 303
     now = good(await studio.owner.get(f"/purchase-orders/{order['id']}"))
     assert (now["status"], {f"{each['budget_id']}:{each['window']}" for each in now["lifts"]}) == ("approved", refusing)
-    assert "Approve a purchase" not in (await owner.get(base)).text
+    assert "Approve purchase" not in (await owner.get(base)).text
     budget_page = (await owner.get(f"{base}/budgets/{own}")).text
     assert f'href="{path}"' in budget_page
     assert order["item"] in budget_page

@@ -60,7 +60,7 @@ def silent() -> Answer:
         ("free", None, "Free"),
         ("monthly", "9.99", "9.99\N{NO-BREAK SPACE}USD a month"),
         ("one_time", "9.99", "9.99\N{NO-BREAK SPACE}USD once"),
-        ("usage", None, "By use"),
+        ("usage", None, "Usage-based"),
     ],
 )
 def test_price_is_written_in_words(model: str, amount: str | None, words: str) -> None:

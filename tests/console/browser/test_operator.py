@@ -84,7 +84,7 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
             }""",
             forced,
         )
-        await expect(auditor.page.get_by_role("heading", level=1)).to_contain_text("Your role may not do this")
+        await expect(auditor.page.get_by_role("heading", level=1)).to_contain_text("Not permitted for your role")
         assert path_of(auditor.page) == forced["action"]
     assert good(await buyer.people["owner"].get(f"/escrows/{escrow}"))["status"] == "delivered"
     trail = await world.operator.get("/audit", params={"organization_id": buyer.org_id, "limit": 100})
