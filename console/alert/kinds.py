@@ -88,9 +88,7 @@ ADVICE: Mapping[str, Advice] = {
     "payment.dispute_lost": Advice("The bank decided for the payer. See what you owe now.", *_DISPUTES),
     "payment.dispute_opened": Advice(_EVIDENCE, *_DISPUTES),
     "payment.dispute_reopened": Advice(_EVIDENCE, *_DISPUTES),
-    "payment.evidence_due": Advice(
-        "Add evidence before the bank's deadline. Operators submit it.", *_DISPUTES
-    ),
+    "payment.evidence_due": Advice("Add evidence before the bank's deadline. Operators submit it.", *_DISPUTES),
     "payment.evidence_offered": Advice(
         "Operators review it, and submit it to the bank before the deadline.", *_DISPUTES
     ),
@@ -112,9 +110,7 @@ ADVICE: Mapping[str, Advice] = {
     "payout.sent_while_suspended": Advice(_PLATFORM),
     "payout.unknown": Advice(_PLATFORM),
     "payout.waiting_for_funds": Advice("It is sent when the platform's balance at the provider covers it.", *_EARNINGS),
-    "policy_waiting": Advice(
-        "Review the proposed change, and approve it if you agree.", "analytics", "Advice"
-    ),
+    "policy_waiting": Advice("Review the proposed change, and approve it if you agree.", "analytics", "Advice"),
     "probe_failed": Advice(_PLATFORM),
     "provider_down": Advice(_PLATFORM),
     "purchase_unconfirmed": Advice(
@@ -158,7 +154,9 @@ ADVICE: Mapping[str, Advice] = {
     "webhook.unmatched": Advice(_PLATFORM),
     "webhook.wrong_mode": Advice(_PLATFORM),
     "webhook_endpoint.books_refused": Advice(_PLATFORM),
-    "webhook_endpoint.full": Advice("Fix the receiver. Later events are queued, and sent when the backlog shrinks.", *_ENDPOINTS),
+    "webhook_endpoint.full": Advice(
+        "Fix the receiver. Later events are queued, and sent when the backlog shrinks.", *_ENDPOINTS
+    ),
     "webhook_endpoint.given_up": Advice("Fix the receiver, then enable the endpoint. Events are kept.", *_ENDPOINTS),
 }
 

@@ -265,11 +265,7 @@ def _balance(of: Chosen, today: date, history: Answer, forecast: Answer, prefs: 
     )
     labels = [short_day(each, prefs) for each in (*days, *(date.fromisoformat(point["at"]) for point in ahead))]
     chart = line("Balance", labels, (drawn,), Unit(CREDIT, prefs))
-    note = (
-        "Dashed: forecast. Its lower bound excludes credits not paid for yet."
-        if ahead
-        else ""
-    )
+    note = "Dashed: forecast. Its lower bound excludes credits not paid for yet." if ahead else ""
     return replace(
         chart, sentence=_runs_out(ahead_of(of), forecast, prefs), note=" ".join(filter(None, (note, chart.note)))
     )

@@ -314,7 +314,7 @@ class History:
         await buyer.caller.post(f"{path}/1/result", {"result": "succeeded", "reference": f"ch_{order['id'][-8:]}"})
 
     async def _grant(self, buyer: Agent, order: Json, free: str) -> None:
-        """Approve purchase above the policy's limit, from the reserve."""
+        """Approve a purchase above the policy's limit, from the reserve."""
         grant = {"digest": order["digest"], "pool": "reserve", "reason": "The trailer needs it."}
         await self._pay(buyer, await self.studio.post(f"/purchase-orders/{order['id']}/grant", grant), free)
 

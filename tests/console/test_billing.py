@@ -120,7 +120,7 @@ def test_commands_are_those_of_the_state(changes: dict[str, Any], offered: set[s
 def test_subscription_says_what_the_next_bill_is() -> None:
     assert (
         held().next
-        == "The next bill is on Dec 1, 2026, in 8 days: 29.00\N{NO-BREAK SPACE}USD, and tax where it is due."
+        == "The next bill is on Dec 1, 2026, in 8 days: 29.00\N{NO-BREAK SPACE}USD, plus tax where it applies."
     )
 
 
@@ -214,7 +214,7 @@ def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> Non
     assert amounts == {
         "Credit for unused time": "8.70 USD",
         "Due today, without tax": "21.00 USD",
-        "Credits that come with it now": "450.00 credits",
+        "Credits added now": "450.00 credits",
         "From then on, a month": "99.00 USD",
         "Credits a month": "2,000.00 credits",
     }
@@ -239,7 +239,7 @@ def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> Non
     assert str(page.lines[1].amount).startswith("3,500.00")
     assert ("seats", "7") in page.sent
     assert asked(NO_SUBSCRIPTION, config=config, plan_prices=[]).why == (
-        "This plan is sold by the seat. Say how many seats."
+        "This plan is priced per seat. Enter the number of seats."
     )
     changed = asked(said({**HELD, "plan": "professional", "seats": 3}), config=config, preview={**PREVIEW, "seats": 7})
     assert "From then on, 7 seats, a month" in [line.label for line in changed.lines]
@@ -248,7 +248,7 @@ def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> Non
     shown = plans.page(answers, PREFS, HERE, may_change=True).plans[1]
     assert (shown.prices[0].every, shown.prices[0].label, shown.seats) == (
         "a seat a month",
-        "Change the seats",
+        "Change seats",
         "Up to 200",
     )
 

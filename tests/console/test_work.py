@@ -135,7 +135,7 @@ def test_payout_is_not_offered_where_it_would_be_refused() -> None:
     shown = earnings(preview=said(ACCOUNT_LESS | {"refused": "payout.below_minimum"}))
     assert (shown.pay_out, shown.refused) == ("", "None.")
     # What the API answers with the call to make, people do with the button beside it.
-    assert earnings().refused == "There is no account to be paid out to yet. Connect Stripe to open one."
+    assert earnings().refused == "No payout account yet. Connect Stripe to open one."
     assert earnings(preview=said(ACCOUNT_LESS | {"refused": None})).pay_out == f"{BASE}/earnings/payouts/new"
 
 

@@ -37,12 +37,12 @@ async def test_evidence_is_read_again_before_it_is_given_to_the_platform(world, 
     [chargeback] = listed.json()["data"]
     async with people_at(open_window, WITHOUT_SCRIPTS) as at:
         owner = await at(own.people["owner"], f"{own.base}/disputes/{chargeback['id']}")
-        await owner.press("Write evidence", link=True)
-        await owner.write("What proves that the payer had what they paid for", "They used it: <b>see the log</b>")
-        await owner.press("Read it again before it is sent")
+        await owner.press("Add evidence", link=True)
+        await owner.write("Proof that the payer received what they paid for", "They used it: <b>see the log</b>")
+        await owner.press("Review")
         await owner.sees("They used it: <b>see the log</b>")
         await owner.press("Give it to the platform")
         await owner.told("Your evidence is kept. The platform reads it and answers the bank.")
 
         await owner.sees("They used it: <b>see the log</b>", "The platform answers the bank.")
-        await expect(owner.main.get_by_role("link", name=re.compile("Write evidence"))).to_have_count(1)
+        await expect(owner.main.get_by_role("link", name=re.compile("Add evidence"))).to_have_count(1)

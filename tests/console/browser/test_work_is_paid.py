@@ -28,7 +28,7 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
         await owner.write("Work", "Read the quarter")
         await owner.write("Price", "40.00")
         await owner.unfold("Approval and milestones")
-        await owner.write("Who may sign", "admin\nfinance")
+        await owner.write("Signatories", "admin\nfinance")
         await owner.tick("Pay into escrow from credits")
         await owner.press("Hire")
         await owner.sees(
