@@ -16,7 +16,7 @@ from domain.secrets.rotation import RotatorName
 from domain.usage.price_map import default_price
 from providers.notify.base import Notifier
 from providers.notify.mail import SmtpMailer, SmtpServer
-from providers.notify.mail_templates import MailTemplates, WrongTemplate
+from providers.notify.mail_templates import InvalidTemplate, MailTemplates
 from providers.payments.base import PaymentProvider, ProviderRefused
 from providers.payments.credits import CreditsProvider
 from providers.payments.limits import check_recurring
@@ -25,7 +25,7 @@ from providers.rates import HttpRates, Rates
 from providers.reference_rates import EcbFile
 from providers.search_index import SearchIndex
 from providers.secrets.base import KeyWrapper, SecretBackend
-from providers.secrets.registry import Secrets
+from providers.secrets.registry import SecretBackends
 from providers.secrets.rotators.base import Rotator
 from providers.tax.base import VatNumbers
 from providers.tax.http import HttpTaxService
@@ -37,7 +37,7 @@ from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
 from services.credits.spend import refuse_limited
-from services.messages.mail_suppression import Bounces, SuppressingNotifier
+from services.messages.mail_suppression import BounceAddresses, SuppressingNotifier
 from services.payments.crypto_deposit import PostgresDepositBook
 from services.usage.rating import Rates as UsageRates
 
@@ -185,9 +185,9 @@ def make_mailer(settings: Settings, database: Database) -> Notifier | None:
     password = settings.mail_password
     try:
         templates = MailTemplates(settings.mail_sender_name, settings.mail_templates)
-    except WrongTemplate as error:
+    except InvalidTemplate as error:
         raise WrongSettings([f"BURSAR_MAIL_TEMPLATES: {error}"]) from None
-    bounces = Bounces.of(settings.mail_bounces, settings.signing_keys)
+    bounces = BounceAddresses.of(settings.mail_bounces, settings.signing_keys)
     carrier = SmtpMailer(
         SmtpServer(
             host=settings.mail_host,
@@ -205,7 +205,7 @@ def make_mailer(settings: Settings, database: Database) -> Notifier | None:
     return SuppressingNotifier(carrier, database)
 
 
-def make_secrets(settings: Settings) -> Secrets:
+def make_secrets(settings: Settings) -> SecretBackends:
     """Build what keeps secrets: in the database, where something wraps their keys, and in Vault where one is set up."""
     from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
     from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
@@ -239,17 +239,17 @@ def make_secrets(settings: Settings) -> Secrets:
             backends["vault"] = VaultBackend(client, settings.vault_kv_mount)
     if settings.secret_wrapper in wrappers:
         backends["postgres"] = PostgresBackend(KeyWrappers(wrappers, settings.secret_wrapper))
-    return Secrets(backends, settings.secret_backend, closers)
+    return SecretBackends(backends, settings.secret_backend, closers)
 
 
 def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName, Rotator]:
     """Build what replaces secrets at their targets."""
     from providers.judged import Names, Receivers
-    from providers.secrets.rotators.base import Manual
-    from providers.secrets.rotators.http import Http
-    from providers.secrets.rotators.postgres import Postgres
+    from providers.secrets.rotators.base import ManualRotator
+    from providers.secrets.rotators.http import HttpRotator
+    from providers.secrets.rotators.postgres import PostgresRotator
     from runtime.roles import scram_verifier
-    from services.secrets.own_keys import OwnKeys
+    from services.secrets.own_keys import OwnKeysRotator
 
     local = settings.allow_insecure_webhooks
     names, inside = Names(), settings.rotation_targets
@@ -258,10 +258,10 @@ def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName
         return Receivers(local=local, resolver=names, inside=inside.get(org_id, ()))
 
     return {
-        RotatorName.BURSAR: OwnKeys(database, settings.key_rules),
-        RotatorName.POSTGRES: Postgres(receivers, scram_verifier),
-        RotatorName.HTTP: Http(receivers, local=local),
-        RotatorName.MANUAL: Manual(),
+        RotatorName.BURSAR: OwnKeysRotator(database, settings.key_rules),
+        RotatorName.POSTGRES: PostgresRotator(receivers, scram_verifier),
+        RotatorName.HTTP: HttpRotator(receivers, local=local),
+        RotatorName.MANUAL: ManualRotator(),
     }
 
 

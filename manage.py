@@ -201,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 something is wrong, 2 it could not be done."""
     given = make_parser().parse_args(arguments)
     # Imported where it is used: the health check of a container does without providers, PostgreSQL and Temporal.
-    with collector.paused():
+    with collector.collection_paused():
         command = importlib.import_module(f"commands.{given.command.replace('-', '_')}")
     try:
         status: int = command.run(given)

@@ -142,7 +142,7 @@ def main() -> None:
         secrets=make_secrets(settings),
     )
     mount(app, settings)
-    collector.settle()
+    collector.freeze_startup_objects()
     uvloop.run(serve(app, settings))
 
 

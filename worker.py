@@ -22,7 +22,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.billing.billing_run import BillingRunActivities, Collecting
+from activities.billing.billing_run import BillingRunActivities, CollectionSetup
 from activities.billing.invoice import InvoiceActivities
 from activities.billing.subscription import SubscriptionActivities
 from activities.billing.subscription_accrual import SubscriptionAccrualActivities
@@ -82,7 +82,7 @@ from composition import (
 )
 from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
-from domain.secrets.rotation import AT_ONCE
+from domain.secrets.rotation import MAX_CONCURRENT_STEPS
 from providers.files import Files
 from providers.front_door import FrontDoor
 from providers.judged import Receivers
@@ -91,7 +91,7 @@ from providers.notify.slack import SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, WebhookSender
 from providers.payments.registry import Providers
 from providers.search_index import SearchIndex
-from providers.secrets.registry import Secrets
+from providers.secrets.registry import SecretBackends
 from repositories.tenants import organization as organizations
 from runtime import collector, logs, metrics
 from runtime.database import Database
@@ -104,11 +104,11 @@ from runtime.temporal import connect, ensure_search_attributes
 from runtime.workers import Workers
 from services.billing.document_files import Documents
 from services.books import exchange_rate
-from services.credits.credit_lot import ByHand
-from services.insight.metrics import ask
+from services.credits.credit_lot import ManualGrantRules
+from services.insight.metrics import run_query
 from services.messages import notification
 from services.messages.slack_turns import SharedTurns
-from services.messages.unsubscribing import Unsubscribing
+from services.messages.unsubscribing import UnsubscribeLinks
 from services.payments.payment_terms import TermsMaker
 from workflows.registry import WORKFLOWS
 
@@ -135,7 +135,7 @@ def make_worker(
     slack: Notifier | None = None,
     door: FrontDoor | None = None,
     search_index: SearchIndex | None = None,
-    secrets: Secrets | None = None,
+    secrets: SecretBackends | None = None,
 ) -> Workers:
     """Put together the workers of a process; the tests use the same ones.
 
@@ -149,7 +149,7 @@ def make_worker(
     """
     providers, settings = providers or Providers({}), settings or Settings()
     mailer = make_mailer(settings, database)
-    by_hand = ByHand(two_above=settings.two_operators_above, price=settings.price_of_credits)
+    by_hand = ManualGrantRules(two_above=settings.two_operators_above, price=settings.price_of_credits)
     escrows = PaymentEscrows(database, client)
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
     webhooks = WebhookEndpointActivities(
@@ -165,7 +165,7 @@ def make_worker(
         secrets or make_secrets(settings),
         make_rotators(settings, database),
         sealed_signals=sealed_signals,
-        at_once=min(AT_ONCE, settings.delivery_slots_per_organization),
+        at_once=min(MAX_CONCURRENT_STEPS, settings.delivery_slots_per_organization),
     )
     deployment = None if build_id is None else _deployment(build_id)
     everything = Worker(
@@ -183,7 +183,7 @@ def make_worker(
             BillingRunActivities(
                 database,
                 settings.invoice_rules,
-                Collecting(client, settings.dunned_on),
+                CollectionSetup(client, settings.dunned_on),
                 Documents.of(database, settings.document_templates, settings.entities, settings.look),
                 providers.taxes,
                 tax_patience=settings.tax_service_give_up_after,
@@ -237,7 +237,7 @@ def make_worker(
                 client,
                 {ChannelKind.MAIL: mailer, ChannelKind.SLACK: slack},
                 Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
-                link=Unsubscribing.of(settings.public_url, settings.signing_keys).link_in,
+                link=UnsubscribeLinks.of(settings.public_url, settings.signing_keys).link_in,
                 give_up_after=settings.mail_give_up_after,
             ),
             ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door),
@@ -254,7 +254,9 @@ def make_worker(
                 window=settings.chargeback_window,
                 exempt=settings.evidence_policy.registrars,
             ),
-            ReportActivities(database, client, ask, late=settings.report_late, templates=settings.document_templates),
+            ReportActivities(
+                database, client, run_query, late=settings.report_late, templates=settings.document_templates
+            ),
             RevenueActivities(database),
             rotations,
             ReputationActivities(
@@ -322,7 +324,7 @@ def _deployment(build_id: str) -> WorkerDeploymentConfig:
     )
 
 
-async def warn(settings: Settings, database: Database) -> None:
+async def log_warnings(settings: Settings, database: Database) -> None:
     """Log what is not set, so that related organizations are taken for strangers, or strangers for related ones.
 
     And by which prices the platform loses money.
@@ -333,7 +335,7 @@ async def warn(settings: Settings, database: Database) -> None:
         log.warning("settings.sale_loses_money", why=why)
     try:
         async with database.platform() as session:
-            found = await organizations.made_together(session, settings.evidence_policy.registrars)
+            found = await organizations.common_creators(session, settings.evidence_policy.registrars)
     except Exception as error:
         log.warning("settings.not_checked", error=f"{type(error).__name__}: {error}"[:300])
         return
@@ -374,7 +376,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await warn(settings, database)
+    await log_warnings(settings, database)
     # Amounts are converted from the first hour on; web processes note it again every hour.
     async with database.platform() as session:
         await exchange_rate.note_price(session, settings.price_of_credits, datetime.now(UTC))
@@ -402,7 +404,7 @@ async def main() -> None:
         search_index=make_search_index(settings, searching),
         secrets=secrets,
     ):
-        collector.settle()
+        collector.freeze_startup_objects()
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")

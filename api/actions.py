@@ -18,7 +18,7 @@ class ReasonView(ResponseModel):
     detail: str = Field(description="What is wrong, and what to do.")
 
 
-class JudgedView(ResponseModel, Generic[ActionT, EffectT]):
+class ActionView(ResponseModel, Generic[ActionT, EffectT]):
     """One command: its effect if the caller may give it now, or the reason why not.
 
     It has both if a second operator has to approve: giving the command requests the approval.

@@ -22,7 +22,7 @@ from api.codec import codec_router
 from api.cors import Cors
 from api.costs import CostBook
 from api.deps import Deps
-from api.gathering import Gathering, Sharing
+from api.gathering import BatchedReads, SharedReads
 from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
@@ -38,8 +38,8 @@ from providers.files import Files
 from providers.judged import Receivers
 from providers.payments.registry import Providers
 from providers.secrets.caller import SecretCaller
-from providers.secrets.registry import Secrets
-from repositories.reputation.reputation import Standing, standings
+from providers.secrets.registry import SecretBackends
+from repositories.reputation.reputation import AgentReputation, agent_reputations
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
@@ -49,8 +49,8 @@ from runtime.telemetry import Telemetry
 from runtime.temporal import connect
 from runtime.turns import Turns
 from services.billing.document_files import Documents
-from services.messages.mail_suppression import Bounces
-from services.messages.unsubscribing import Unsubscribing
+from services.messages.mail_suppression import BounceAddresses
+from services.messages.unsubscribing import UnsubscribeLinks
 
 VERSION = "0.1.0"
 V1 = "/api/v1"
@@ -73,7 +73,7 @@ def create_app(
     providers: Providers | None = None,
     prices: PriceBook | None = None,
     receivers: Receivers | None = None,
-    secrets: Secrets | None = None,
+    secrets: SecretBackends | None = None,
 ) -> FastAPI:
     """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
 
@@ -88,7 +88,13 @@ def create_app(
         secrets: what keeps secrets; closed at the end. Without it none can be stored or opened.
     """
     deps = _dependencies(
-        settings, database, temporal, providers or Providers({}), prices or PriceBook(), receivers, secrets or Secrets()
+        settings,
+        database,
+        temporal,
+        providers or Providers({}),
+        prices or PriceBook(),
+        receivers,
+        secrets or SecretBackends(),
     )
     app = FastAPI(
         title="Bursar",
@@ -170,7 +176,7 @@ def _dependencies(
     providers: Providers,
     prices: PriceBook,
     receivers: Receivers | None,
-    secrets: Secrets,
+    secrets: SecretBackends,
 ) -> Deps:
     judge = receivers or Receivers(local=settings.allow_insecure_webhooks)
     engines = database or Database(
@@ -215,24 +221,24 @@ def _dependencies(
         files=Files(settings.exports),
         prices=prices,
         price_facts=PriceFacts(platform_pool, settings.evidence_policy),
-        standings=Gathering(partial(_standings, platform_pool)),
-        sharing=Sharing(),
+        standings=BatchedReads(partial(_standings, platform_pool)),
+        sharing=SharedReads(),
         # Of the connections of a pool, of which there are twice as many, a fifth: the others are for money.
         questions=Turns("questions about figures", each=2, overall=max(1, min(4, size // 2))),
         # They wait as well, because a page asks for several charts at once.
         answers=Turns("answers of figures or files", each=4, overall=settings.limit_concurrency),
         streams=Slots(8, "Eight files are being downloaded. Repeat this request when one is finished."),
-        unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
-        bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),
+        unsubscribing=UnsubscribeLinks.of(settings.public_url, settings.signing_keys),
+        bounces=BounceAddresses.of(settings.mail_bounces, settings.signing_keys),
     )
 
 
 async def _standings(
     pool: StatementPool, asked: Sequence[tuple[str, str | None]]
-) -> Mapping[tuple[str, str | None], Standing]:
+) -> Mapping[tuple[str, str | None], AgentReputation]:
     """Answer what is asked of agents at once, for today."""
     today = datetime.now(UTC).date()
-    return await pool.read(lambda statements: standings(statements, asked, today))
+    return await pool.read(lambda statements: agent_reputations(statements, asked, today))
 
 
 @cache

@@ -12,15 +12,15 @@ from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden
 from domain.payments.payment.state import Payment
 from services.common import approval
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from services.payments import payment_refund
 
 
-def by_hand(deps: Deps) -> ByHand:
-    return ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
+def by_hand(deps: Deps) -> ManualGrantRules:
+    return ManualGrantRules(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
 
 
-async def two_operators(
+async def require_two_operators(
     deps: Deps,
     actor: Actor,
     once: Command,
@@ -43,14 +43,14 @@ async def two_operators(
     )
 
 
-async def override_by_two(
+async def require_two_for_override(
     deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, content: Mapping[str, object]
 ) -> None:
     if deps.settings.two_operators_above is not None:
-        await two_operators(deps, actor, once, action, subject, content, is_used_here=True)
+        await require_two_operators(deps, actor, once, action, subject, content, is_used_here=True)
 
 
-async def refund_by_two(
+async def require_two_for_refund(
     deps: Deps,
     actor: Actor,
     once: Command,
@@ -71,11 +71,13 @@ async def refund_by_two(
             deps, session, actor, payment, refund_id, amount_minor, with_credit_note=with_credit_note
         )
     if content is not None:
-        await two_operators(deps, actor, once, ApprovalAction.PAYMENT_REFUND, payment.terms.payment_id, content)
+        await require_two_operators(deps, actor, once, ApprovalAction.PAYMENT_REFUND, payment.terms.payment_id, content)
 
 
-async def refund_not_approved(deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None) -> Forbidden | None:
-    """Return the refusal that `refund_by_two` would raise, without requesting an approval."""
+async def missing_refund_approval(
+    deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None
+) -> Forbidden | None:
+    """Return the refusal that `require_two_for_refund` would raise, without requesting an approval."""
     if deps.settings.two_operators_above is None:
         return None
     async with deps.database.platform() as session:
@@ -83,7 +85,7 @@ async def refund_not_approved(deps: Deps, actor: Actor, payment: Payment, amount
         if content is None:
             return None
         subject, now = payment.terms.payment_id, datetime.now(UTC)
-        return await approval.lacking(session, actor, ApprovalAction.PAYMENT_REFUND, subject, content, now=now)
+        return await approval.missing(session, actor, ApprovalAction.PAYMENT_REFUND, subject, content, now=now)
 
 
 async def _refund_for_two(
@@ -96,7 +98,7 @@ async def _refund_for_two(
     *,
     with_credit_note: bool = False,
 ) -> dict[str, object] | None:
-    return await payment_refund.content_for_two(
+    return await payment_refund.content_to_approve(
         session,
         by_hand(deps),
         actor,

@@ -24,7 +24,7 @@ from api.errors import Malformed, UnsupportedMediaType
 from api.fields import ResponseModel
 from api.parameters import check_path, check_query, query_names
 from domain.common.errors import CardNumber, Invalid
-from domain.common.text import is_holdable
+from domain.common.text import fits_postgres
 from domain.secrets.secret_value import refused
 from runtime.database import is_outdated
 
@@ -80,7 +80,7 @@ def _check(value: object) -> None:
         below: list[object] = []
         for item in level:
             if isinstance(item, str):
-                if not is_holdable(item):
+                if not fits_postgres(item):
                     raise Invalid(
                         "A string in the body has a character that cannot be stored (NUL or an unpaired surrogate)."
                     )
@@ -166,7 +166,7 @@ class StrictRequest(Request):
         return await self.json()
 
 
-class Answered(Exception):
+class StoredAnswer(Exception):
     """A request was answered before: its first answer, which is given again instead of running the endpoint."""
 
     def __init__(self, response: Response) -> None:
@@ -195,10 +195,10 @@ def answer(model: ResponseModel) -> Response:
 
 
 #: Answers a request whose body has been read, or None where FastAPI has to: what it refuses, it explains.
-Plainly = Callable[["StrictRequest"], Coroutine[Any, Any, Response | None]]
+FastPath = Callable[["StrictRequest"], Coroutine[Any, Any, Response | None]]
 
 
-def answered_plainly(answer: Plainly) -> Callable[[Endpoint], Endpoint]:
+def with_fast_path(answer: FastPath) -> Callable[[Endpoint], Endpoint]:
     """Try `answer` before FastAPI's way to an endpoint, where a request has no query.
 
     It finds the endpoint's arguments as its signature says, or answers None and has done nothing. A third of a charge's
@@ -278,7 +278,7 @@ class StrictRoute(APIRoute):
         lines = getattr(self.endpoint, "takes_lines", 0)
         known = dict(query_names(self.dependant))
         directly = self._directly(handler) if getattr(self.endpoint, "called_directly", False) else handler
-        plainly: Plainly | None = getattr(self.endpoint, "answered_plainly", None)
+        plainly: FastPath | None = getattr(self.endpoint, "answered_plainly", None)
         is_alias = bool(self.deprecated)
 
         async def handle(request: Request) -> Response:
@@ -331,5 +331,5 @@ async def _repeating(act: Callable[[Request], Awaitable[T]], request: Request, *
 async def _answering(act: Callable[[Request], Awaitable[Response]], request: Request, *, is_safe: bool) -> Response:
     try:
         return await _repeating(act, request, is_safe=is_safe)
-    except Answered as again:
+    except StoredAnswer as again:
         return again.response

@@ -9,7 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from domain.common.errors import CardNumber
-from domain.privacy.card_numbers import found, found_in_address, found_in_number, may_hold, redacted
+from domain.privacy.card_numbers import (
+    address_contains_card_number,
+    contains_card_number,
+    may_contain_card_number,
+    number_contains_card_number,
+    redacted,
+)
 
 DETAIL = (
     "The request contains what looks like a payment card number, and nothing of it was stored. Send the provider's id "
@@ -27,7 +33,7 @@ def refuse_in_address(path: str, query: bytes) -> None:
     Raises:
         CardNumber: it does.
     """
-    if found_in_address(path, query):
+    if address_contains_card_number(path, query):
         raise CardNumber(DETAIL)
 
 
@@ -37,7 +43,7 @@ def refuse_in_header(name: str, value: str) -> None:
     Raises:
         CardNumber: it holds one.
     """
-    if found(value):
+    if contains_card_number(value):
         raise CardNumber(
             DETAIL, extra={"errors": [{"field": name, "message": "This looks like a payment card number."}]}
         )
@@ -51,7 +57,7 @@ def refuse_in_payload(data: bytes, metadata: Mapping[str, bytes]) -> None:
     """
     text = data.decode("utf-8", errors="ignore")
     beside = (each for name, value in metadata.items() for each in (name, value.decode("utf-8", errors="ignore")))
-    if any(map(found, (text, *beside))):
+    if any(map(contains_card_number, (text, *beside))):
         raise CardNumber(DETAIL)
     try:
         value = json.loads(text, parse_float=Decimal)
@@ -71,7 +77,7 @@ def refuse_in_body(text: str, value: object) -> None:
         CardNumber: it holds one; `errors` names the field.
     """
     # An escape may stand between digits, or for one.
-    if "\\" not in text and not may_hold(text):
+    if "\\" not in text and not may_contain_card_number(text):
         return
     for place, item in _leaves(value):
         if _holds_one(item):
@@ -84,8 +90,8 @@ def refuse_in_body(text: str, value: object) -> None:
 def _holds_one(item: str | int | Decimal) -> bool:
     # What is short is passed on without a scan: a body holds half a million numbers.
     if isinstance(item, str):
-        return len(item) >= _FEWEST and found(item)
-    return (isinstance(item, Decimal) or abs(item) >= 10 ** (_FEWEST - 1)) and found_in_number(item)
+        return len(item) >= _FEWEST and contains_card_number(item)
+    return (isinstance(item, Decimal) or abs(item) >= 10 ** (_FEWEST - 1)) and number_contains_card_number(item)
 
 
 def _leaves(value: Any) -> Iterator[tuple[_Place | None, str | int | Decimal]]:

@@ -23,7 +23,7 @@ from domain.common.access import Actor
 from domain.common.errors import TooManyStreams
 from domain.messages.changes import BALANCE, topics_of
 from repositories.messages import change as changes
-from repositories.messages.change import Marks, Round
+from repositories.messages.change import ChangeRound, Marks
 
 log = structlog.get_logger("bursar.api")
 
@@ -34,7 +34,7 @@ LIFE_SECONDS = 15 * 60.0
 #: The part of all streams that one organization, or one key of the platform, can have: no one of them takes them all.
 SHARE = 4
 #: After how many milliseconds a client comes again; at random, because a process that ends ends all streams at once.
-COME_AGAIN = (1_000, 4_000)
+RECONNECT_MS = (1_000, 4_000)
 RETRY_AFTER = 15
 
 
@@ -153,7 +153,7 @@ class Changes(Recurring):
             listeners = list(self._listeners)
             org_ids = {listener.org_id for listener in listeners if listener.org_id is not None}
             found = await self._pool.read(
-                lambda pool: changes.look(
+                lambda pool: changes.find_changes(
                     pool,
                     self._before,
                     org_ids=org_ids,
@@ -178,7 +178,7 @@ class Changes(Recurring):
             await asyncio.sleep(max(EVERY_SECONDS / 10, began + EVERY_SECONDS - clock.time()))
 
 
-def _send(listeners: list[Listener], found: Round) -> None:
+def _send(listeners: list[Listener], found: ChangeRound) -> None:
     all_kinds = {kind for kinds in (found.news or {}).values() for kind in kinds}
     for listener in listeners:
         if listener.key_id in found.ended or listener.session_id in found.ended:
@@ -204,7 +204,7 @@ async def lines_of(
     """
     clock = asyncio.get_running_loop()
     until = clock.time() + life
-    yield format_sse_event(event="marks", data_str=json.dumps(marks), retry=random.randint(*COME_AGAIN))
+    yield format_sse_event(event="marks", data_str=json.dumps(marks), retry=random.randint(*RECONNECT_MS))
     while not listener.ended and (left := until - clock.time()) > 0:
         topics = await listener.news(min(quiet, left))
         for topic in topics:

@@ -18,14 +18,14 @@ import asyncpg
 from api.pool import StatementPool
 from domain.common.errors import DomainError, Unavailable, other_request
 from ledger.spending import Spending, charge_together
-from ledger.spends import NewSpend, Outcome, Spent
+from ledger.spends import NewSpend, SpendOutcome, SpendResult
 
 #: The most charges of one statement: it holds the organization's balance while it runs.
-MAX_TOGETHER = 200
+MAX_PER_STATEMENT = 200
 #: The most organizations of one transaction, whose balances it has until its end.
 MAX_ORGANIZATIONS = 16
 #: The maximum number of concurrent transactions: while one is flushed, another one works.
-MAX_SETS = 2
+MAX_TRANSACTIONS = 2
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 @dataclass(slots=True, eq=False)
 class _Waiting:
     spend: NewSpend
-    answer: asyncio.Future[Spent]
+    answer: asyncio.Future[SpendResult]
 
 
 class Charges:
@@ -49,7 +49,7 @@ class Charges:
         self._sets = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def charge(self, org_id: str, spend: NewSpend) -> Spent:
+    async def charge(self, org_id: str, spend: NewSpend) -> SpendResult:
         """Charge one spend, with others of the organization where some wait; raises what `Spending.charge` raises."""
         if not spend.is_plain:
             return await self.run(org_id, lambda books: books.charge(spend))
@@ -63,7 +63,7 @@ class Charges:
             self._begin(self._work(org_id))
         else:
             self._ready.append(org_id)
-            if self._sets < MAX_SETS:
+            if self._sets < MAX_TRANSACTIONS:
                 self._sets += 1
                 self._begin(self._work_sets())
         return await waiting.answer
@@ -119,7 +119,7 @@ class Charges:
                 spends.append((org_id, queue[0].spend))
         if not spends:
             return
-        answers: list[Spent | None]
+        answers: list[SpendResult | None]
         try:
             answers = await self._on_connection(lambda connection: charge_together(connection, spends))
         except (DomainError, asyncpg.PostgresError):
@@ -149,7 +149,7 @@ class Charges:
     async def _work(self, org_id: str) -> None:
         queue = self._queues[org_id]
         while queue:
-            group = queue[:MAX_TOGETHER]
+            group = queue[:MAX_PER_STATEMENT]
             await self._answer(org_id, group)
             del queue[: len(group)]
         del self._queues[org_id]
@@ -173,7 +173,7 @@ class Charges:
                 _fail(waiting, error)
         else:
             for waiting, spent in zip(group, answers, strict=True):
-                if spent.outcome is Outcome.CONFLICT:
+                if spent.outcome is SpendOutcome.CONFLICT:
                     _fail(waiting, other_request())
                 else:
                     _answer(waiting, spent)
@@ -187,7 +187,7 @@ class Charges:
             _answer(waiting, spent)
 
 
-def _answer(waiting: _Waiting, spent: Spent) -> None:
+def _answer(waiting: _Waiting, spent: SpendResult) -> None:
     if not waiting.answer.done():
         waiting.answer.set_result(spent)
 

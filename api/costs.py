@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from api.announcements import Announcements
-from domain.credits.action_cost import Cost
+from domain.credits.action_cost import ActionPrice
 from repositories.credits.action_cost import CHANNEL
 from runtime.database import Database
 from services.credits import action_cost
@@ -23,15 +23,15 @@ CACHE_SIZE = 10_000
 class CostBook:
     """The costs of actions by organization, as PostgreSQL last announced them."""
 
-    def __init__(self, database: Database, default: Mapping[str, Cost], announcements: Announcements) -> None:
+    def __init__(self, database: Database, default: Mapping[str, ActionPrice], announcements: Announcements) -> None:
         self._database = database
         self._default = default
         self._listening = announcements.listening
-        self._kept: OrderedDict[str, tuple[float, Mapping[str, Cost]]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Mapping[str, ActionPrice]]] = OrderedDict()
         self._generation = 0
         announcements.hear(CHANNEL, lambda _org_id: self.forget(), doubt=self.forget)
 
-    async def of(self, org_id: str) -> Mapping[str, Cost]:
+    async def of(self, org_id: str) -> Mapping[str, ActionPrice]:
         kept = self._kept.get(org_id)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]

@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from api.errors import Responses
 from api.fields import ResponseModel
-from api.outgoing import OutgoingStream
-from domain.common.cells import as_lines, cell
+from api.outgoing import HeldStream
+from domain.common.cells import cell_text, csv_text
 
 #: What an operation that also answers with CSV adds to its responses in the OpenAPI document.
 CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
@@ -38,18 +38,20 @@ def columns_of(view: type[ResponseModel]) -> list[str]:
     return [field.serialization_alias or field.alias or name for name, field in view.model_fields.items()]
 
 
-def whole(view: type[ResponseModel], items: Sequence[ResponseModel], name: str) -> Response:
+def file_of_list(view: type[ResponseModel], items: Sequence[ResponseModel], name: str) -> Response:
     """Answer with a file of a list that is answered at once; its columns are the fields of the schema."""
     columns, values = columns_of(view), [item.model_dump(mode="json", by_alias=True) for item in items]
-    return download([columns, *([cell(each[column]) for column in columns] for each in values)], name)
+    return download([columns, *([cell_text(each[column]) for column in columns] for each in values)], name)
 
 
 def download(rows: Sequence[Sequence[str]], name: str) -> Response:
-    return Response(as_lines(rows), media_type="text/csv; charset=utf-8", headers=_attached(name))
+    return Response(csv_text(rows), media_type="text/csv; charset=utf-8", headers=_attached(name))
 
 
-def csv_lines(columns: Sequence[str], cells: Callable[[Any], Sequence[str]]) -> "Lines":
-    return Lines("csv", "text/csv; charset=utf-8", as_lines([columns]), lambda items: as_lines([*map(cells, items)]))
+def csv_lines(columns: Sequence[str], cells: Callable[[Any], Sequence[str]]) -> "FileFormat":
+    return FileFormat(
+        "csv", "text/csv; charset=utf-8", csv_text([columns]), lambda items: csv_text([*map(cells, items)])
+    )
 
 
 def _objects(items: Sequence[ResponseModel]) -> bytes:
@@ -57,7 +59,7 @@ def _objects(items: Sequence[ResponseModel]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class FileFormat:
     """How a list is written into a file: its first line, and those of a page."""
 
     suffix: str
@@ -66,11 +68,11 @@ class Lines:
     of: Callable[[Sequence[Any]], bytes]
 
 
-JSON_LINES = Lines("jsonl", "application/jsonl", b"", _objects)
+JSON_LINES = FileFormat("jsonl", "application/jsonl", b"", _objects)
 
 
 async def stream(
-    written: Lines,
+    written: FileFormat,
     read: Callable[[Any], Awaitable[tuple[Sequence[Any], Any]]],
     after: Any,
     name: str,
@@ -104,7 +106,7 @@ async def stream(
             items, following = await read(following)
 
     headers = _attached(f"{name}.{written.suffix}")
-    return OutgoingStream(lines(), slot, media_type=written.media_type, headers=headers)
+    return HeldStream(lines(), slot, media_type=written.media_type, headers=headers)
 
 
 def _attached(name: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from api.background import Background
 from api.changes import Changes
 from api.charges import Charges
 from api.costs import CostBook
-from api.gathering import Gathering, Sharing
+from api.gathering import BatchedReads, SharedReads
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.outgoing import Slots
@@ -28,8 +28,8 @@ from providers.files import Files
 from providers.judged import Receivers
 from providers.payments.registry import Providers
 from providers.secrets.caller import SecretCaller
-from providers.secrets.registry import Secrets
-from repositories.reputation.reputation import Standing
+from providers.secrets.registry import SecretBackends
+from repositories.reputation.reputation import AgentReputation
 from repositories.tenants import audit
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database
@@ -39,8 +39,8 @@ from runtime.settings import Settings
 from runtime.turns import Turns
 from services.billing.document_files import Documents
 from services.billing.outside_tax import OutsideTaxes
-from services.messages.mail_suppression import Bounces
-from services.messages.unsubscribing import Unsubscribing
+from services.messages.mail_suppression import BounceAddresses
+from services.messages.unsubscribing import UnsubscribeLinks
 from services.payments.payment_terms import TermsMaker
 
 
@@ -62,7 +62,7 @@ class Deps:
     temporal: Client | None
     metrics: ApiMetrics
     providers: Providers
-    secrets: Secrets
+    secrets: SecretBackends
     secret_caller: SecretCaller
     secret_uses: Slots
     sealer: Sealer
@@ -77,13 +77,13 @@ class Deps:
     files: Files
     prices: PriceBook
     price_facts: PriceFacts
-    standings: Gathering[tuple[str, str | None], Standing]
-    sharing: Sharing
+    standings: BatchedReads[tuple[str, str | None], AgentReputation]
+    sharing: SharedReads
     questions: Turns
     answers: Turns
     streams: Slots
-    unsubscribing: Unsubscribing
-    bounces: Bounces | None
+    unsubscribing: UnsubscribeLinks
+    bounces: BounceAddresses | None
 
     @property
     def taxes(self) -> OutsideTaxes:
@@ -103,7 +103,7 @@ class Deps:
     @asynccontextmanager
     async def asking(self, actor: Actor, org_id: str | None) -> AsyncIterator[AsyncSession]:
         """Open one transaction that reads figures as of one moment, in a turn of the actor's organization."""
-        async with self.questions.turn(actor.org_id), self.database.at_one_moment(org_id) as session:
+        async with self.questions.turn(actor.org_id), self.database.repeatable_read(org_id) as session:
             yield session
 
     async def record_act(

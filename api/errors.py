@@ -192,7 +192,7 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
     return None
 
 
-def failed(request: Request, exc: BaseException) -> ProblemResponse:
+def error_response(request: Request, exc: BaseException) -> ProblemResponse:
     """Answer a request whose handler raised, and log errors that the client did not cause."""
     error, path = as_domain_error(exc), logged_path(request.scope)
     if isinstance(error, Unavailable):
@@ -276,7 +276,7 @@ async def _on_validation(request: Request, exc: Exception) -> Response:
 
 
 async def _on_failure(request: Request, exc: Exception) -> Response:
-    return failed(request, exc)
+    return error_response(request, exc)
 
 
 async def _on_http_exception(request: Request, exc: Exception) -> Response:

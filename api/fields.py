@@ -28,7 +28,7 @@ from domain.common.errors import Invalid
 from domain.common.ids import SUFFIX, is_id
 from domain.common.mail import MAX_ADDRESS, checked_address
 from domain.common.money import SCALES, SLOT, parse_ratio, plain_number
-from domain.common.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
+from domain.common.text import MAX_TEXT, deceptive_in_text, invisible_in_name, is_storable
 
 #: A boolean of a body: `true` or `false`, and neither 1 nor "yes". Those of queries are read by `api.parameters`.
 Flag = Annotated[bool, Strict()]
@@ -104,7 +104,7 @@ Share = Annotated[
 ]
 
 #: A number such as a multiplier, zero or more, with at most four decimals. Give it to
-#: `domain.marketplace.pricing.kept.parse_bps`.
+#: `domain.marketplace.pricing.stored_terms.parse_bps`.
 Ratio = Annotated[
     str,
     BeforeValidator(_amount),
@@ -129,7 +129,7 @@ def _one_line(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    unseen = unseen_in_name(_one_line(text))
+    unseen = invisible_in_name(_one_line(text))
     if unseen is not None:
         raise ValueError(f"A name must consist of visible characters. This one contains {unseen}.")
     return text
@@ -138,14 +138,14 @@ def _visible(text: str) -> str:
 def _lines(text: str) -> str:
     if not is_storable(text):
         raise ValueError("Control characters are not allowed here.")
-    deceiving = unseen_in_text(text)
+    deceiving = deceptive_in_text(text)
     if deceiving is not None:
         raise ValueError(f"The text contains {deceiving}, which makes it look like another text. Remove it.")
     return text
 
 
 def _free(text: str, info: ValidationInfo) -> str:
-    free_text.check(text, info.field_name or "text")
+    free_text.check_free_text(text, info.field_name or "text")
     return text
 
 

@@ -13,7 +13,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class Gathering(Generic[Q, A]):
+class BatchedReads(Generic[Q, A]):
     """Answers questions; those that arrive during a statement share the next one.
 
     A statement begins after all of its questions arrived, so no caller reads an outdated state.
@@ -58,7 +58,7 @@ def _still_waiting(
                 yield question, answer
 
 
-class Sharing:
+class SharedReads:
     """Answers questions that take long; those who ask the same while it is read share the next reading.
 
     A read begins after all of its callers arrived, so no caller gets an outdated state.

@@ -37,7 +37,7 @@ from starlette.responses import Response
 from starlette.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from api.auth import ActorDep
-from api.body import Answered, StrictRequest, canonical
+from api.body import StoredAnswer, StrictRequest, canonical
 from api.card_numbers import refuse_in_header
 from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
@@ -82,7 +82,7 @@ class Command:
 
     `async with once:` claims the key, and its block does the work, whose effects must be idempotent by `command_id`. It
     ends with `return once.answer(…)`, or raises a refusal. A repeated request does not enter the block: its first
-    answer leaves the endpoint as `Answered`.
+    answer leaves the endpoint as `StoredAnswer`.
 
     Attributes:
         command_id: what the effects are made once by; made from the caller and the key, or random without a key.
@@ -140,7 +140,7 @@ class Command:
                 body = await self._with_secrets(claim.body)
                 answer = self._response(body, claim.status, claim.content_type or "application/json")
                 answer.headers["Idempotent-Replayed"] = "true"
-                raise Answered(answer)
+                raise StoredAnswer(answer)
             case "conflict":
                 raise other_request(await self._first_object())
             case "in_flight":
@@ -183,7 +183,7 @@ class Command:
         """Return what the request that had the key first has made or changed, where its answer says so."""
         assert self.key is not None
         async with self._deps.database.platform() as session:
-            body = await store.answer_of(session, scope=self._scope, key=self.key)
+            body = await store.response_of(session, scope=self._scope, key=self.key)
         document = json.loads(body) if body else None
         named = (document.get(name) for name in _OBJECTS) if isinstance(document, dict) else ()
         return next((name for name in named if isinstance(name, str)), None)

@@ -30,7 +30,7 @@ from api.recurring import Recurring
 from domain.common.access import Permission, Role
 from domain.common.errors import Unauthenticated
 from domain.credits.spend.scope import Attribution, SpendingKey
-from domain.tenants.session import SessionEnded, Span, is_over
+from domain.tenants.session import SessionEnded, SessionLifetime, is_over
 from domain.tenants.token import hash_of, split_token
 from repositories.tenants import api_key as keys, session as sessions
 from runtime.database import Database
@@ -55,12 +55,12 @@ def is_secret(secret: str, stored: bytes | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionOf:
+class KeySession:
     """The session that a request comes in."""
 
     session_id: str
     made_by: str | None
-    span: Span
+    span: SessionLifetime
     last_used_at: datetime
 
 
@@ -88,7 +88,7 @@ class Identity:
     project_id: str | None
     share: str
     names: tuple[str, ...]
-    session: SessionOf | None = None
+    session: KeySession | None = None
     added: frozenset[Permission] = frozenset()
 
     @property
@@ -229,7 +229,7 @@ class KeyRing(Recurring):
         known = is_secret(secret, record.secret_hash if record else None)
         if record is None or not known:
             raise Unauthenticated("The session is unknown.")
-        span = Span(expires_at=record.expires_at, idle=timedelta(seconds=record.idle_seconds))
+        span = SessionLifetime(expires_at=record.expires_at, idle=timedelta(seconds=record.idle_seconds))
         # What this process has not written yet counts as well.
         last_used_at = max(record.last_used_at, self._used.get(session_id, record.last_used_at))
         if record.key_ended or is_over(span, last_used_at=last_used_at, ended_at=record.ended_at, now=now):
@@ -245,7 +245,7 @@ class KeyRing(Recurring):
             share=record.agent_id
             or (_share_of(record.org_id, record.principal) if record.made_by is None else session_id),
             names=_names(record.key_id, record.spends_as, session_id, record.agent_id, record.org_id),
-            session=SessionOf(session_id, record.made_by, span, now if is_use else last_used_at),
+            session=KeySession(session_id, record.made_by, span, now if is_use else last_used_at),
             added=_known(record.permissions),
         )
         return identity, record.expires_at

@@ -1,8 +1,8 @@
 """Lists: by what they are filtered, which pages they have, and the same as CSV, declared once for all of them.
 
-A list names its filters (`ListOf`). Its endpoint is given what a request asks of it (`Asked`) and returns one page. It
-is answered as JSON or, for `Accept: text/csv`, as every page of it in one file; a list may have JSON Lines too.
-A cursor holds the list, the ids in its path and the filters that it was made for, and is refused with any others.
+A list names its filters (`ListEndpoint`). Its endpoint is given what a request asks of it (`ListRequest`) and returns
+one page. It is answered as JSON or, for `Accept: text/csv`, as every page of it in one file; a list may have JSON Lines
+too. A cursor holds the list, the ids in its path and the filters that it was made for, and is refused with any others.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from api.csv_files import (
     EXPORT_PAGE,
     FILES,
     JSON_LINES,
-    Lines,
+    FileFormat,
     columns_of,
     csv_lines,
     stream,
@@ -40,14 +40,14 @@ from api.csv_files import (
 from api.deps import Deps
 from api.errors import errors
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
-from api.metadata import METADATA_FILTER, WantedDep
+from api.metadata import METADATA_FILTER, MetadataFilterDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from domain.common.cells import cell
+from domain.common.cells import cell_text
 from domain.common.errors import DomainError, Invalid
 from domain.common.ids import is_id
 from domain.common.money import parse_amount
-from domain.tenants.metadata import NOTHING, Written
-from repositories.common.listing import Found, Position, Wanted
+from domain.tenants.metadata import NO_METADATA, OwnMetadata
+from repositories.common.listing import ListFilter, ListPage, Position
 
 Row = TypeVar("Row")
 After = Position | None
@@ -102,16 +102,16 @@ def several(of: type[StrEnum], description: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListRequest:
     """What a request asks of a list, checked: its filters that were given, and the page."""
 
-    of: "ListOf"
+    of: "ListEndpoint"
     given: Mapping[str, Any]
     limit: int
     after: Position | None
     #: The file that it is written into instead of a page; None for a page.
-    file: Lines | None
-    written: Written
+    file: FileFormat | None
+    written: OwnMetadata
     #: What a cursor of this list is good for.
     scope: str
     #: Raises once the key of the request has ended.
@@ -127,7 +127,7 @@ class Asked:
         """Return the value of a filter, None if it was not given."""
         return self.given.get(name)
 
-    def wanted(self, org_id: str | None, *, without: Sequence[str] = (), **named: str) -> Wanted:
+    def wanted(self, org_id: str | None, *, without: Sequence[str] = (), **named: str) -> ListFilter:
         """Return what a repository lists.
 
         Args:
@@ -137,7 +137,7 @@ class Asked:
         """
         given, currency = self.given, self.given.get("currency") or self.of.currency
         skipped = {*_NOT_COLUMNS, *without}
-        return Wanted(
+        return ListFilter(
             org_id=org_id,
             since=given.get("since"),
             until=given.get("until"),
@@ -154,8 +154,8 @@ class Asked:
     async def rows(
         self,
         transaction: AbstractAsyncContextManager[AsyncSession],
-        page: Callable[..., Awaitable[Found[Row]]],
-        wanted: Wanted,
+        page: Callable[..., Awaitable[ListPage[Row]]],
+        wanted: ListFilter,
         show: Callable[[Row], ResponseModel],
     ) -> Items:
         """Return the rows of a repository's page.
@@ -190,7 +190,7 @@ class Asked:
         return Response(made.model_dump_json(by_alias=True), media_type="application/json")
 
 
-class ListOf:
+class ListEndpoint:
     """One list: what it shows, in which order, and by what it is filtered."""
 
     def __init__(
@@ -256,12 +256,12 @@ class ListOf:
 
         def declare(read: ReadPage) -> ReadPage:
             @wraps(read)
-            async def endpoint(asked: Asked, **given: Any) -> Response:
+            async def endpoint(asked: ListRequest, **given: Any) -> Response:
                 return await asked.answer(
                     lambda after, limit: read(asked=replace(asked, after=after, limit=limit), **given)
                 )
 
-            signature, own = inspect.signature(read), Annotated[Asked, self.asked]
+            signature, own = inspect.signature(read), Annotated[ListRequest, self.asked]
             parameters = [
                 each.replace(annotation=own) if name == "asked" else each for name, each in signature.parameters.items()
             ]
@@ -278,9 +278,9 @@ class ListOf:
         if self._cells is not None:
             return self._cells(item)
         values = item.model_dump(mode="json", by_alias=True)
-        return [cell(values[name]) for name in self.columns]
+        return [cell_text(values[name]) for name in self.columns]
 
-    def _file(self, request: Request) -> Lines | None:
+    def _file(self, request: Request) -> FileFormat | None:
         if self._has_json_lines and wants_lines(request):
             return JSON_LINES
         return csv_lines(self.columns, self.cells) if wants_csv(request) else None
@@ -302,14 +302,14 @@ class ListOf:
             request: Request,
             limit: int = DEFAULT_LIMIT,
             cursor: str | None = None,
-            written: Written = NOTHING,
+            written: OwnMetadata = NO_METADATA,
             **filters: Any,
-        ) -> Asked:
+        ) -> ListRequest:
             given = {name: value for name, value in filters.items() if value not in (None, False)}
             _check(given, self.currency)
             scope = self._scope(given, written, request.path_params)
             after = None if cursor is None else self._read_cursor(cursor, scope)
-            return Asked(
+            return ListRequest(
                 *(self, given, limit, after, self._file(request), written, scope),
                 check=partial(check_key, request),
                 hold=partial(_hold, request),
@@ -325,7 +325,7 @@ class ListOf:
             *paging,
         ]
         if self._has_metadata:
-            parameters.insert(1, inspect.Parameter("written", keyword, annotation=WantedDep))
+            parameters.insert(1, inspect.Parameter("written", keyword, annotation=MetadataFilterDep))
         read.__dict__["__signature__"] = inspect.Signature(parameters)
         return Depends(read)
 
@@ -338,7 +338,7 @@ class ListOf:
         values = decode_cursor(cursor, scope, *kinds)
         return tuple(_checked(value, kind) for value, kind in zip(values, self.order, strict=True))
 
-    def _scope(self, given: Mapping[str, Any], written: Written, path: Mapping[str, Any]) -> str:
+    def _scope(self, given: Mapping[str, Any], written: OwnMetadata, path: Mapping[str, Any]) -> str:
         """Name the list, the ids in its path and the filters: a cursor of others would skip some of what is wanted."""
         filters = {name: sorted(value) if isinstance(value, list) else value for name, value in given.items()}
         named = [written.external_id, dict(written.metadata)]
@@ -357,7 +357,7 @@ def scope_of(name: str, narrowed: str) -> str:
     return f"{name}.{hashlib.sha256(narrowed.encode()).hexdigest()[:16]}"
 
 
-def items_of(found: Found[Row], show: Callable[[Row], ResponseModel]) -> Items:
+def items_of(found: ListPage[Row], show: Callable[[Row], ResponseModel]) -> Items:
     return [show(row) for row in found.rows], found.following
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 _STATE = "names_of_made"
 
 
-def names_of_made(paths: Mapping[str, Iterable[str]]) -> dict[str, str]:
+def id_parameters(paths: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """Return the parameter that names what is made, by each path where something is: `POST` there, `GET` below it.
 
     Args:
@@ -36,7 +36,7 @@ def location(request: Request, made: Mapping[str, Any]) -> str | None:
         for route in request.app.routes:
             for method in getattr(route, "methods", None) or ():
                 methods.setdefault(route.path, set()).add(method.lower())
-        names = names_of_made(methods)
+        names = id_parameters(methods)
         setattr(request.app.state, _STATE, names)
     name = names.get(request.scope["route"].path)
     value = None if name is None else made.get(name, made.get("id"))

@@ -26,16 +26,16 @@ from domain.tenants.metadata import (
     MAX_KEY,
     MAX_KEYS,
     MAX_VALUE,
+    OwnMetadata,
     Precondition,
     PreconditionMissing,
-    Written,
     checked_external_id,
     checked_metadata,
     refused,
 )
 from models.tenants.metadata import ObjectMetadata
 from repositories.tenants import metadata as written
-from services.tenants.metadata import Change, change, version_of
+from services.tenants.metadata import ObjectChange, change, version_of
 
 #: Values of metadata that one list is narrowed by.
 MAX_FILTERS = 10
@@ -95,8 +95,8 @@ class WithMetadata(RequestModel):
         default={}, description="Your own key-value pairs of text. Other organizations cannot see them."
     )
 
-    def own(self) -> Written:
-        return Written(self.external_id, self.metadata)
+    def own(self) -> OwnMetadata:
+        return OwnMetadata(self.external_id, self.metadata)
 
 
 class MetadataUpdate(RequestModel):
@@ -128,7 +128,9 @@ def shown(own: ObjectMetadata | None) -> dict[str, Any]:
     )
 
 
-async def seen(session: AsyncSession, actor: Actor, objects: Mapping[str, str]) -> dict[str, ObjectMetadata]:
+async def visible_metadata(
+    session: AsyncSession, actor: Actor, objects: Mapping[str, str]
+) -> dict[str, ObjectMetadata]:
     """Return what an actor sees written on objects, by their ids: a tenant what is its own, operators all.
 
     Args:
@@ -145,7 +147,7 @@ async def _wanted(
     request: Request,
     actor: ActorDep,
     external_id: Annotated[str | None, Query(description="Only the objects with this external id of yours.")] = None,
-) -> Written:
+) -> OwnMetadata:
     metadata: dict[str, object] = {}
     for name, value in request.query_params.items():
         named = _FILTER.fullmatch(name)
@@ -158,7 +160,7 @@ async def _wanted(
             f"A list can be filtered by at most {MAX_FILTERS} metadata keys. Send fewer of them.",
             extra={"field": "metadata"},
         )
-    found = Written(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
+    found = OwnMetadata(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
     if found and actor.is_platform:
         permit(actor, Permission.INSPECT)
     return found
@@ -166,7 +168,7 @@ async def _wanted(
 
 _wanted.__dict__["query_family"] = "metadata"
 #: What a list is narrowed to. The list's route says `openapi_extra=METADATA_FILTER`.
-WantedDep = Annotated[Written, Depends(_wanted)]
+MetadataFilterDep = Annotated[OwnMetadata, Depends(_wanted)]
 #: The parameters `metadata[key]=value`, whose names FastAPI does not know.
 METADATA_FILTER: dict[str, Any] = {
     "parameters": [
@@ -214,7 +216,7 @@ def _precondition(description: str, *, is_required: bool) -> Any:
 
 
 _READ = "The `ETag` of the object as you have read it, or `*` for any version. Required here."
-#: None if the request does not say for which version it was made; give it to `required`.
+#: None if the request does not say for which version it was made; give it to `required_precondition`.
 PreconditionDep = Annotated[Precondition | None, _precondition(_READ, is_required=True)]
 _CHANGED = (
     "The `ETag` of the object as you have read it. If it has changed since, the request is refused. Without it, any "
@@ -224,7 +226,7 @@ _CHANGED = (
 GivenPreconditionDep = Annotated[Precondition | None, _precondition(_CHANGED, is_required=False)]
 
 
-def required(expected: Precondition | None) -> Precondition:
+def required_precondition(expected: Precondition | None) -> Precondition:
     """Return for which versions a change was made, once its sender is known to be allowed to make it.
 
     Raises:
@@ -237,8 +239,8 @@ def required(expected: Precondition | None) -> Precondition:
     return expected
 
 
-async def own_of(deps: Deps, actor: Actor, object_id: str, org_id: str) -> ObjectMetadata | None:
-    """Return what an actor sees written on one object, in one round trip; see `seen`."""
+async def read_own(deps: Deps, actor: Actor, object_id: str, org_id: str) -> ObjectMetadata | None:
+    """Return what an actor sees written on one object, in one round trip; see `visible_metadata`."""
     viewer = actor.org_id
     if viewer is not None:
         return await deps.pool.read(lambda pool: written.read(pool, object_id, viewer, tenant=True))
@@ -252,7 +254,7 @@ def tagged(response: Response, own: ObjectMetadata | None) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class MetadataTarget:
     """An object of which a request changes what is written on it.
 
     Attributes:
@@ -270,7 +272,12 @@ class Target:
 
 
 async def update(
-    deps: Deps, actor: Actor, command: Command, expected: Precondition | None, body: MetadataUpdate, target: Target
+    deps: Deps,
+    actor: Actor,
+    command: Command,
+    expected: Precondition | None,
+    body: MetadataUpdate,
+    target: MetadataTarget,
 ) -> Response:
     """Change what is written on an object that the actor sees, and may make objects like it.
 
@@ -278,11 +285,11 @@ async def update(
         PreconditionMissing: the request does not say for which version.
         Invalid: metadata cannot be kept.
     """
-    wanted = Change(
+    wanted = ObjectChange(
         noun=target.noun,
         object_id=target.object_id,
         org_id=actor.org_id or target.org_id,
-        expected=required(expected),
+        expected=required_precondition(expected),
         written=body.written(),
         command_id=command.command_id,
     )

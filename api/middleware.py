@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.card_numbers import refuse_in_address
-from api.errors import TooLarge, failed, logged_path, problem
+from api.errors import TooLarge, error_response, logged_path, problem
 from api.limits import Limiter
-from domain.privacy.card_numbers import found
+from domain.privacy.card_numbers import contains_card_number
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics, route_template
 
@@ -75,7 +75,7 @@ class Edge:
             if status:
                 log.error("request.cut", path=logged_path(scope), exc_info=exc)
                 raise
-            await failed(Request(scope), exc)(scope, receive, send_named)
+            await error_response(Request(scope), exc)(scope, receive, send_named)
         finally:
             self._end(scope, status, time.perf_counter() - started, counted=counted)
 
@@ -89,7 +89,7 @@ class Edge:
                 chunked = True
             elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 named = value.decode()
-                request_id = "" if found(named) else named
+                request_id = "" if contains_card_number(named) else named
         return request_id or new_id("req"), length, chunked
 
     def _too_large(self) -> TooLarge:

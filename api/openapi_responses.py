@@ -8,7 +8,7 @@ a generated client reads a plain `Problem`, so that a code it does not know yet 
 from typing import Any
 
 from api.errors import MEDIA_TYPE
-from api.locations import names_of_made
+from api.locations import id_parameters
 
 Json = dict[str, Any]
 
@@ -130,7 +130,7 @@ def complete(document: Json) -> None:
     responses: dict[str, Json] = components.setdefault("responses", {})
     used: set[str] = set()
     paths = document["paths"]
-    made = names_of_made(paths)
+    made = id_parameters(paths)
     for path, methods in paths.items():
         conditional = _has_versions(methods)
         named = paths.get(f"{path}/{{{made.get(path)}}}", {})

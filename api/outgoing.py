@@ -40,7 +40,7 @@ class Slots:
     def hold(self, org_id: str) -> Iterator[asyncio.Lock]:
         """Hold a slot of an organization; yields the lock for what its holders do one at a time, such as computing.
 
-        Give the slot to an `Outgoing` for it to last until the answer is out.
+        Give the slot to an `HeldResponse` for it to last until the answer is out.
 
         Raises:
             RateLimited: all its slots are held.
@@ -72,7 +72,7 @@ async def _read_in_time(scope: Scope, seconds: float) -> AsyncIterator[None]:
         raise
 
 
-class Outgoing(Response):
+class HeldResponse(Response):
     """An answer that keeps what it holds until it is out, and cuts a client that does not read it."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Outgoing(Response):
                 await send({"type": "http.response.body", "body": part, "more_body": more})
 
 
-class OutgoingStream(StreamingResponse):
+class HeldStream(StreamingResponse):
     """An answer of any length that keeps what it holds until it is out, and cuts a client that stops reading it."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from domain.common.errors import Invalid
-from domain.common.text import is_holdable
+from domain.common.text import fits_postgres
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -44,7 +44,7 @@ def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
         raise bad_cursor()
     if any(isinstance(value, int) and not 0 <= value < 2**63 for value in position):
         raise bad_cursor()
-    if not all(is_holdable(value) for value in position if isinstance(value, str)):
+    if not all(fits_postgres(value) for value in position if isinstance(value, str)):
         raise bad_cursor()
     return position
 

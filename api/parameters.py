@@ -16,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from starlette.datastructures import QueryParams
 
 from domain.common.errors import Invalid, NotFound
-from domain.common.text import is_holdable
+from domain.common.text import fits_postgres
 
 #: How many faults of a query are listed, and how much of a name is repeated.
 _MAX_LISTED = 50
@@ -29,7 +29,7 @@ _WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
 }
 
 
-class Known(NamedTuple):
+class QueryParameter(NamedTuple):
     """A query parameter of an operation.
 
     Attributes:
@@ -41,16 +41,16 @@ class Known(NamedTuple):
     of: type
 
 
-def query_names(dependant: Dependant) -> Iterator[tuple[str, Known]]:
+def query_names(dependant: Dependant) -> Iterator[tuple[str, QueryParameter]]:
     """Return the query parameters that an operation and what it depends on take; `name[]` covers all of `name[…]`."""
     for field in dependant.query_params:
         types = set(_types(field.field_info.annotation))
         of = next((kind for kind in _WRITTEN if any(issubclass(one, kind) for one in types)), str)
-        yield field.alias, Known(list in types, of)
+        yield field.alias, QueryParameter(list in types, of)
     for part in dependant.dependencies:
         family = getattr(part.call, "query_family", None)
         if family is not None:
-            yield f"{family}[]", Known(several=False, of=str)
+            yield f"{family}[]", QueryParameter(several=False, of=str)
         yield from query_names(part)
 
 
@@ -72,11 +72,11 @@ def check_path(parameters: Mapping[str, str]) -> None:
     Raises:
         NotFound: a parameter holds NUL or half of a surrogate pair.
     """
-    if not all(is_holdable(value) for value in parameters.values()):
+    if not all(fits_postgres(value) for value in parameters.values()):
         raise NotFound("This path does not exist.")
 
 
-def check_query(query: QueryParams, known: Mapping[str, Known]) -> None:
+def check_query(query: QueryParams, known: Mapping[str, QueryParameter]) -> None:
     """Refuse a query that the operation would not read as it is meant.
 
     Raises:
@@ -91,7 +91,7 @@ def check_query(query: QueryParams, known: Mapping[str, Known]) -> None:
             faults[name] = "Unknown parameter."
         elif times > 1 and not parameter.several:
             faults[name] = "Given more than once."
-        elif not all(map(is_holdable, query.getlist(name))):
+        elif not all(map(fits_postgres, query.getlist(name))):
             faults[name] = "NUL and unpaired surrogates are not allowed here."
         elif parameter.of in _WRITTEN:
             pattern, message = _WRITTEN[parameter.of]

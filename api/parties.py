@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.metadata import MetadataView, shown
 from domain.common.access import Actor, Permission
 from repositories.escrow import party
-from repositories.escrow.party import Beside
+from repositories.escrow.party import Parties
 
 
 class NamedView(MetadataView):
@@ -21,7 +21,7 @@ class NamedView(MetadataView):
     agent_name: str
 
 
-def named(found: Beside) -> dict[str, Any]:
+def named(found: Parties) -> dict[str, Any]:
     """Return the members of a `NamedView`."""
     names = {name: getattr(found, name) for name in ("title", "payer_name", "payee_name", "agent_name")}
     return {**names, **shown(found.own)}
@@ -31,9 +31,9 @@ def is_shown_own(actor: Actor) -> bool:
     return not actor.is_platform or actor.may(Permission.INSPECT)
 
 
-async def beside_all(
+async def read_parties(
     session: AsyncSession, actor: Actor, contract_ids: Iterable[str], prefix: str, owner: str | None = None
-) -> dict[str, Beside]:
+) -> dict[str, Parties]:
     """Return what an actor sees beside the objects of contracts, by the contracts' ids, in one statement.
 
     Args:
@@ -43,6 +43,6 @@ async def beside_all(
         prefix: of the objects' ids: `ctr`, or `esc` for their escrows.
         owner: whose ids and metadata operators are shown; None for those of each payer.
     """
-    return await party.beside(
+    return await party.read_parties(
         session, contract_ids, prefix=prefix, org_id=actor.org_id, owner=owner, is_shown_own=is_shown_own(actor)
     )

@@ -6,17 +6,17 @@ Prices that are asked for together share a statement; rules are compiled once fo
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from api.gathering import Gathering
+from api.gathering import BatchedReads
 from api.pool import StatementPool
 from domain.common.errors import PricingNoPrice, Unavailable
 from domain.common.ids import is_id
-from domain.marketplace.pricing.book import Book
-from domain.marketplace.pricing.facts import Facts, Standing
+from domain.marketplace.pricing.book import RuleBook
+from domain.marketplace.pricing.facts import PricingFacts, RankedScore
 from domain.reputation.levels import Ladder, Rank
 from domain.reputation.policy import EvidencePolicy
 from repositories.marketplace import pricing
-from repositories.marketplace.pricing import Question, Read
-from services.marketplace.pricing import COMPILE, Asked
+from repositories.marketplace.pricing import PriceFactsRow, PriceQuestion
+from services.marketplace.pricing import COMPILE, PriceRequest
 
 #: How often the rules may change between two statements before a request is given up.
 TRIES = 5
@@ -29,9 +29,9 @@ class PriceFacts:
         """Take the pool of the platform's role, because the demand is work of others, and what counts as evidence."""
         self._pool = pool
         self._policy = policy or EvidencePolicy()
-        self._book, self._ladder = Book((), version=-1), Ladder()
-        self._gathering = Gathering(self._read)
-        self._gathering_all = Gathering(partial(self._read, everything=True))
+        self._book, self._ladder = RuleBook((), version=-1), Ladder()
+        self._gathering = BatchedReads(self._read)
+        self._gathering_all = BatchedReads(partial(self._read, everything=True))
 
     async def ask(
         self,
@@ -43,7 +43,7 @@ class PriceFacts:
         visible: Callable[[str, str], bool],
         buyer_id: str | None = None,
         everything: bool = False,
-    ) -> Asked | None:
+    ) -> PriceRequest | None:
         """Return what a price is made from; None when there is no such agent, or it is not to be seen.
 
         Args:
@@ -58,7 +58,7 @@ class PriceFacts:
         """
         if not is_id(agent_id, "agt"):
             return None
-        question = Question(agent_id, org_id, None if base is None else base[1], buyer_id)
+        question = PriceQuestion(agent_id, org_id, None if base is None else base[1], buyer_id)
         for _ in range(TRIES):
             found = await (self._gathering_all if everything else self._gathering).ask(question)
             if found is None:
@@ -68,7 +68,7 @@ class PriceFacts:
                 return None
             if row.version == book.version:
                 rank = Rank(share_e6=row.seasoned_e6 or 0, evidence_count=row.seasoned_events or 0)
-                return Asked(
+                return PriceRequest(
                     _facts(row, agent_id, org_id, quantity, base),
                     book,
                     row.payee_org_id,
@@ -76,17 +76,17 @@ class PriceFacts:
                     ladder.version,
                     ladder.level_of(rank),
                 )
-            version, rules, levels = await self._pool.read(lambda pool: pricing.book(pool, COMPILE))
+            version, rules, levels = await self._pool.read(lambda pool: pricing.read_rules(pool, COMPILE))
             if version != self._book.version:
-                self._book, self._ladder = Book(rules, version), levels
+                self._book, self._ladder = RuleBook(rules, version), levels
         raise Unavailable("The pricing rules are being changed. Repeat the request.")
 
     async def _read(
-        self, questions: Sequence[Question], *, everything: bool = False
-    ) -> dict[Question, tuple[Read, Book, Ladder]]:
+        self, questions: Sequence[PriceQuestion], *, everything: bool = False
+    ) -> dict[PriceQuestion, tuple[PriceFactsRow, RuleBook, Ladder]]:
         book, ladder = self._book, self._ladder
         found = await self._pool.read(
-            lambda pool: pricing.read(
+            lambda pool: pricing.read_facts(
                 pool,
                 questions,
                 demand=everything or book.asks_demand,
@@ -100,14 +100,16 @@ class PriceFacts:
         return {question: (row, book, ladder) for question, row in found.items()}
 
 
-def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None) -> Facts:
+def _facts(
+    row: PriceFactsRow, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None
+) -> PricingFacts:
     if base is None:
         if row.price_minor is None or row.price_currency is None or row.price_minor == 0:
             raise PricingNoPrice(
                 "The agent's listing has no price. Agree on one in the contract.", extra={"field": "agent_id"}
             )
         base = row.price_minor, row.price_currency
-    return Facts(
+    return PricingFacts(
         agent_id=agent_id,
         org_id=org_id,
         at=row.at,
@@ -127,6 +129,6 @@ def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tu
     )
 
 
-def _standing(share_e6: int | None, count: int | None) -> Standing | None:
+def _standing(share_e6: int | None, count: int | None) -> RankedScore | None:
     """Return a share in millionths as 0 to 10 in ten-thousandths."""
-    return None if share_e6 is None or count is None else Standing(share_e6 // 10, count)
+    return None if share_e6 is None or count is None else RankedScore(share_e6 // 10, count)

@@ -2,14 +2,14 @@
 
 from api.deps import Deps
 from domain.common.access import Actor
-from domain.credits.spend.scope import Known, Named, Scope, SpendingKey, needs_known, scope_of
+from domain.credits.spend.scope import RequestedScope, Scope, ScopeObjects, SpendingKey, needs_lookup, scope_of
 from repositories.credits import department as departments
 
 
-async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: Named) -> Scope:
+async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: RequestedScope) -> Scope:
     """Return for what a request of a tenant spends; one that names nothing beyond its key's own looks nothing up."""
-    known = Known()
-    if actor.org_id is not None and needs_known(key, named):
+    known = ScopeObjects()
+    if actor.org_id is not None and needs_lookup(key, named):
         async with deps.session_for(actor) as session:
-            known = await departments.known(session, actor.org_id, key, named)
+            known = await departments.find_scope_objects(session, actor.org_id, key, named)
     return scope_of(key, named, known)

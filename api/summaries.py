@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.fields import Exact, ResponseModel
 from domain.common.money import format_amount
-from repositories.common.listing import Counted
+from repositories.common.listing import StatusTotal
 
 
 class StatusCount(ResponseModel):
@@ -27,7 +27,7 @@ class StatusSummary(ResponseModel):
     by_status: list[StatusCount]
 
     @classmethod
-    def of(cls, found: Iterable[Counted]) -> Self:
+    def of(cls, found: Iterable[StatusTotal]) -> Self:
         return cls(by_status=[StatusCount(**_shown(each)) for each in found])
 
 
@@ -43,9 +43,9 @@ class PaymentsSummary(StatusSummary):
     by_provider: list[ProviderCount]
 
     @classmethod
-    def of(cls, found: Iterable[Counted]) -> Self:
+    def of(cls, found: Iterable[StatusTotal]) -> Self:
         by_provider = sorted(found, key=lambda each: (each.group, each.status, each.currency))
-        whole: dict[tuple[str, str], Counted] = {}
+        whole: dict[tuple[str, str], StatusTotal] = {}
         for each in by_provider:
             at = each.status, each.currency
             so_far = whole.get(at, replace(each, count=0, amount_minor=0))
@@ -57,7 +57,7 @@ class PaymentsSummary(StatusSummary):
         )
 
 
-def _shown(counted: Counted) -> dict[str, Any]:
+def _shown(counted: StatusTotal) -> dict[str, Any]:
     return {
         "status": counted.status,
         "currency": counted.currency,

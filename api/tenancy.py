@@ -6,7 +6,7 @@ from api.auth import permit
 from api.deps import Deps
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.marketplace import agent as agents
 from repositories.tenants import organization as organizations
 
@@ -54,7 +54,7 @@ async def known_organization(deps: Deps, actor: Actor, organization_id: str | No
     return org_id
 
 
-async def known_or_all(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
+async def known_organization_or_all(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
     """Return the organization that figures are of, as `known_organization`; None where the platform names none.
 
     Raises:
@@ -97,7 +97,7 @@ def refuse_other_agent(actor: Actor, agent_id: str | None, missing: str) -> None
         raise NotFound(missing)
 
 
-def of_own_agent(actor: Actor, wanted: Wanted) -> Wanted:
+def of_own_agent(actor: Actor, wanted: ListFilter) -> ListFilter:
     """Narrow a list to the agent of an agent's key.
 
     Raises:

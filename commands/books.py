@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
-from domain.books.accounting import LineSum, Section, assets_of, balance_sheet, profit_and_loss
+from domain.books.accounting import LineSum, ReportSection, assets_of, balance_sheet, profit_and_loss
 from domain.common.accounts import debit_credit
 from domain.common.errors import DomainError
 from domain.common.money import SCALES, format_amount
@@ -16,9 +16,9 @@ from domain.usage.amounts import to_minor
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter
 from repositories.usage import usage_report
-from runtime.database import Database, one_moment
+from runtime.database import Database, make_repeatable_read
 from runtime.settings import Settings, read_settings
-from services.books.accounting import Format, written
+from services.books.accounting import Format, write_journal
 
 
 def run(given: argparse.Namespace) -> int:
@@ -45,9 +45,9 @@ async def _print(settings: Settings, url: str, given: argparse.Namespace, wanted
     database = Database(settings.database_url, url, pool_size=1)
     try:
         async with database.platform() as session:
-            await one_moment(session)
+            await make_repeatable_read(session)
             if given.report == "journal":
-                async for piece in written(session, wanted, Format(given.format), settings.account_codes):
+                async for piece in write_journal(session, wanted, Format(given.format), settings.account_codes):
                     sys.stdout.write(piece)
                 return
             sums = await accounting.lines(session, wanted.first, wanted.last, wanted.asset)
@@ -107,7 +107,7 @@ def _balance_sheet(sums: Sequence[LineSum], asset: str) -> list[str]:
     return _statement(sections, (("result", found.result_minor), ("liabilities, equity and result", owed)), asset)
 
 
-def _statement(sections: Sequence[tuple[str, Section]], ends: Sequence[tuple[str, int]], asset: str) -> list[str]:
+def _statement(sections: Sequence[tuple[str, ReportSection]], ends: Sequence[tuple[str, int]], asset: str) -> list[str]:
     rows: list[Sequence[str]] = []
     for name, section in sections:
         rows += [(f"  {line}", format_amount(minor, asset)) for line, minor in section.lines]

@@ -19,7 +19,7 @@ from domain.common.errors import Invalid
 from domain.usage.price_map import PriceMap, read_price_map
 from runtime.database import Database
 from runtime.settings import read_settings
-from services.usage.model_price import Imported, import_prices
+from services.usage.model_price import ImportResult, import_prices
 
 #: The short list, and the day from which its prices hold.
 SHIPPED = Path(__file__).with_name("model_prices.json")
@@ -63,7 +63,7 @@ def _source(given: argparse.Namespace) -> tuple[Path, str | None, datetime]:
     return Path(str(package.locate_file(_IN_PACKAGE))), given.version or f"litellm-{package.version}", now
 
 
-async def _import(found: PriceMap, digest: str) -> Imported:
+async def _import(found: PriceMap, digest: str) -> ImportResult:
     settings = read_settings()
     database = Database(settings.database_url, settings.platform_database_url, pool_size=1)
     try:
@@ -73,7 +73,7 @@ async def _import(found: PriceMap, digest: str) -> Imported:
         await database.close()
 
 
-def _report(found: PriceMap, done: Imported) -> Iterator[str]:
+def _report(found: PriceMap, done: ImportResult) -> Iterator[str]:
     yield (
         f"{found.version}, valid from {found.valid_from:%Y-%m-%d %H:%M} UTC: {found.entries} entries, "
         f"{len(found.prices)} prices: {done.added} new, {done.changed} changed, {done.unchanged} as before."

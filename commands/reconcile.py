@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.service import RPCError
 
-from activities.books.reconciliation import ReconciliationActivities, unread_story
+from activities.books.reconciliation import ReconciliationActivities, describe_unread
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from composition import make_providers
@@ -23,14 +23,14 @@ from contracts.books.reconciliation import (
     ReconciliationInput,
     ReconciliationStep,
 )
-from domain.books.reconciliation import Line, MatchStatus, Window, describe, nightly_window
+from domain.books.reconciliation import MatchStatus, ReportLine, Window, describe, nightly_window
 from domain.common.money import format_amount
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers
 from repositories.books import discrepancy as discrepancies, reconciliation as books
-from repositories.books.clearing import Clearing
-from repositories.common.listing import Wanted
+from repositories.books.clearing import ClearingBalance
+from repositories.common.listing import ListFilter
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings, read_settings
@@ -119,16 +119,16 @@ async def reconcile(
         return [f"{provider}: the statement is not available: {fetched.refused}"], 2
     notes = [] if client else ["Temporal does not answer, so payments were not refreshed."]
     notes += await _refresh_payments(work, step)
-    unread = unread_story(fetched.unread)
+    unread = describe_unread(fetched.unread)
     notes += [f"The statement is incomplete: {unread}"] if unread else []
     result = await work.conclude(step.model_copy(update={"unread": fetched.unread}))
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
-        wanted = Wanted(equal={"provider": provider}, statuses=("open",), limit=MAX_PRINTED)
+        wanted = ListFilter(equal={"provider": provider}, statuses=("open",), limit=MAX_PRINTED)
         found = (await discrepancies.page(session, wanted)).rows
     assert run is not None
     older = len([row for row in found if row.run_id != run_id])
-    here = [f"  {described(row)}" for row in found if row.run_id == run_id]
+    here = [f"  {describe_row(row)}" for row in found if row.run_id == run_id]
     lines = [*table(run), *here, *(f"  {note}" for note in notes)]
     if older:
         lines.append(f"  … and {older} open {'discrepancy' if older == 1 else 'discrepancies'} in other windows")
@@ -167,11 +167,11 @@ def table(run: ReconciliationRun) -> list[str]:
     return [*lines, *(f"  {_explained(run.provider, account)}" for account in books.clearing_of(run))]
 
 
-def described(row: ReconciliationDiscrepancy) -> str:
+def describe_row(row: ReconciliationDiscrepancy) -> str:
     return f"{row.id}  {row.kind}: {describe(row.provider, discrepancies.compared_of(row))}"
 
 
-def _row(currency: str, kind: str, line: Line) -> tuple[str, ...]:
+def _row(currency: str, kind: str, line: ReportLine) -> tuple[str, ...]:
     counts = (str(line.by_match_status.get(status, 0)) for status in COLUMNS)
     sums = (format_amount(net, currency) for net in (line.our_net_minor, line.their_net_minor))
     return (currency, kind, *counts, *sums)
@@ -184,7 +184,7 @@ def _cells(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def _explained(provider: str, account: Clearing) -> str:
+def _explained(provider: str, account: ClearingBalance) -> str:
     kinds = " ".join(
         f"{'-' if net < 0 else '+'} {format_amount(abs(net), account.currency)} {kind}"
         for kind, net in sorted(account.kinds.items())

@@ -25,9 +25,9 @@ from commands.base import connected
 from commands.cluster import account_for, give, recovered, require_readable
 from commands.failure import CommandFailed
 from commands.manifest import prove
-from commands.skip_numbers import MARGIN, Gap, configured_entities, skip
+from commands.skip_numbers import MARGIN, NumberGap, configured_entities, skip
 from commands.verify import verify
-from ledger.verify import Report
+from ledger.verify import VerificationReport
 from runtime.settings import read_settings
 
 #: Says where the migrations are.
@@ -96,7 +96,7 @@ async def _reached(connection: asyncpg.Connection) -> datetime | None:
 
 async def _numbered_and_proven(
     connection: asyncpg.Connection, by: int, entities: Sequence[str]
-) -> tuple[Sequence[Gap], Report]:
+) -> tuple[Sequence[NumberGap], VerificationReport]:
     """Pass over numbers that may have been given since; return the gaps, and what proving the books found.
 
     Raises:

@@ -20,7 +20,7 @@ from domain.common.ids import (
     subscription_workflow_id,
     webhook_endpoint_workflow_id,
 )
-from domain.messages.webhook.endpoint import ENDED
+from domain.messages.webhook.endpoint import ENDED_STATUSES
 from repositories.billing import invoice_collection, subscription
 from repositories.escrow import escrow
 from repositories.messages import webhook_endpoint
@@ -170,7 +170,7 @@ class _WebhookEndpoints(Entities):
         """Start the run of one, which sends again what the books do not know to be delivered."""
         async with self._database.platform() as session:
             row = await webhook_endpoint.get(session, entity_id)
-        if row is not None and webhook_endpoint.state_of(row).status not in ENDED:
+        if row is not None and webhook_endpoint.state_of(row).status not in ENDED_STATUSES:
             await reach.start_missing(self._client, webhook_endpoint_run(row.id, row.org_id))
 
 

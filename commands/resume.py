@@ -25,7 +25,7 @@ from commands.failure import CommandFailed
 from commands.resumable import AT_PROVIDERS, KINDS, PAGE, Entities
 from contracts.common.queues import TASK_QUEUE
 from domain.common.ids import escrow_id_of
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.escrow import escrow
 from repositories.messages import webhook_endpoint
 from repositories.payments import payment
@@ -98,7 +98,7 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
             found += 1
             left += not (apply and finding.mend)
         if look and apply:
-            await have_providers_looked_at(client, database)
+            await refresh_from_providers(client, database)
     except SealedPayloadError as error:
         raise CommandFailed(f"What runs say cannot be read: {error}") from error
     except (RuntimeError, RPCError) as error:
@@ -115,11 +115,11 @@ async def require_books(client: Client, database: Database) -> None:
         CommandFailed: they hold nothing.
     """
     async with database.platform() as session:
-        if (await escrow.page(session, Wanted(limit=1))).rows:
+        if (await escrow.page(session, ListFilter(limit=1))).rows:
             return
-        if (await payment.page(session, Wanted(limit=1))).rows:
+        if (await payment.page(session, ListFilter(limit=1))).rows:
             return
-        if (await webhook_endpoint.page(session, Wanted(limit=1))).rows:
+        if (await webhook_endpoint.page(session, ListFilter(limit=1))).rows:
             return
     types = ", ".join(f'"{kind.workflow}"' for kind in KINDS)
     async for _ in client.list_workflows(f'WorkflowType IN ({types}) AND ExecutionStatus = "Running"', limit=1):
@@ -160,7 +160,7 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
         yield finding
 
 
-async def have_providers_looked_at(client: Client, database: Database) -> None:
+async def refresh_from_providers(client: Client, database: Database) -> None:
     """Have every payment and subscription that awaits something look at its provider now, and not when it would."""
     for kind in AT_PROVIDERS:
         entities = kind(client, database)
@@ -231,7 +231,7 @@ async def _blocked(client: Client, database: Database) -> AsyncIterator[Finding]
         for run, escrow_id in zip(runs, ids, strict=True):
             # The latest run counts: one may have followed it already.
             if escrow_id not in booked and await reach.status(client, run.id) is WorkflowExecutionStatus.COMPLETED:
-                room = partial(reach.make_room, client, run.workflow_type, run.id, reason=REASON)
+                room = partial(reach.allow_successor, client, run.workflow_type, run.id, reason=REASON)
                 yield Finding(run.id, "it has completed, and the books do not know it", "followed by others", room)
 
 

@@ -6,7 +6,7 @@ import sys
 
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
-from runtime.roles import put_back, set_passwords
+from runtime.roles import reset_own_settings, set_passwords
 from runtime.settings import read_settings
 
 
@@ -15,7 +15,7 @@ def run(given: argparse.Namespace) -> int:  # noqa: ARG001
     settings = read_settings()
     try:
         with asking_the_database():
-            for change in asyncio.run(put_back(settings)):
+            for change in asyncio.run(reset_own_settings(settings)):
                 sys.stdout.write(f"{change}\n")
             changed = asyncio.run(set_passwords(settings))
     except ValueError as error:

@@ -37,12 +37,12 @@ async def _act(settings: Settings, action: str) -> int:
         assert index is not None
         # The cursor goes first: what is sent meanwhile is deleted, or found by its id.
         async with database.platform() as session:
-            await store.begin_again(session)
+            await store.restart(session)
         names = await index.indices()
         for name in names:
             await index.drop(name)
         async with database.platform() as session:
-            await store.begin_again(session)
+            await store.restart(session)
     except ProviderUnavailable as error:
         raise CommandFailed(error.detail) from error
     finally:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from composition import make_secrets
-from providers.secrets.base import BackendUnavailable, KeyWrapper, Place, Unopened, Wrapped
-from providers.secrets.registry import Secrets
+from providers.secrets.base import BackendUnavailable, KeyWrapper, Unopened, ValueLocation, Wrapped
+from providers.secrets.registry import SecretBackends
 from providers.secrets.sealing import PostgresBackend
 from repositories.secrets import secret
 from runtime.database import Database
@@ -23,7 +23,7 @@ SHOWN = 20
 
 
 @dataclass
-class Rewrapped:
+class RewrapResult:
     """What became of keys: how many were wrapped anew, changed meanwhile, and which could not be unwrapped, and why."""
 
     done: int = 0
@@ -31,11 +31,11 @@ class Rewrapped:
     unopened: list[str] = field(default_factory=list)
 
 
-async def rewrap(database: Database, wrapper: KeyWrapper, *, page: int = PAGE) -> Rewrapped:
+async def rewrap(database: Database, wrapper: KeyWrapper, *, page: int = PAGE) -> RewrapResult:
     """Wrap every key of a version that is not under the present key anew, page by page."""
     # What a throw-away key is wrapped by is the present key, whichever wrapper it is.
-    present = (await wrapper.wrap(bytes(32), Place("", "", 0))).key_id
-    result, after = Rewrapped(), ("", 0)
+    present = (await wrapper.wrap(bytes(32), ValueLocation("", "", 0))).key_id
+    result, after = RewrapResult(), ("", 0)
     while True:
         async with database.platform() as session:
             rows = await secret.wrapped_keys(session, present, after=after, limit=page)
@@ -52,8 +52,8 @@ async def rewrap(database: Database, wrapper: KeyWrapper, *, page: int = PAGE) -
         after = (rows[-1].secret_id, rows[-1].number)
 
 
-async def _wrapped_anew(wrapper: KeyWrapper, row: secret.WrappedRow, result: Rewrapped) -> Wrapped | None:
-    place = Place(row.org_id, row.path, row.number)
+async def _wrapped_anew(wrapper: KeyWrapper, row: secret.WrappedRow, result: RewrapResult) -> Wrapped | None:
+    place = ValueLocation(row.org_id, row.path, row.number)
     try:
         return await wrapper.wrap(await wrapper.unwrap(Wrapped(row.key_id, row.wrapped_key), place), place)
     except Unopened as why:
@@ -76,7 +76,7 @@ async def _act(settings: Settings, action: str) -> int:
 
 
 async def _verify(database: Database) -> int:
-    async with database.at_one_moment(None) as session:
+    async with database.repeatable_read(None) as session:
         found = await access.verify(session)
     sys.stdout.writelines(f"{problem}\n" for problem in found.problems)
     if found.problems:
@@ -104,7 +104,7 @@ async def _rewrap(database: Database, settings: Settings) -> int:
     return 1 if result.unopened else 0
 
 
-def _wrapper(secrets: Secrets) -> KeyWrapper:
+def _wrapper(secrets: SecretBackends) -> KeyWrapper:
     backend = secrets.backends.get(PostgresBackend.name)
     if not isinstance(backend, PostgresBackend):
         raise CommandFailed("Nothing wraps keys here. Set BURSAR_SECRET_KEYS or BURSAR_ENCRYPTION_KEYS, or Vault.")

@@ -25,7 +25,7 @@ MARGIN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class NumberGap:
     series: str
     first: int
     last: int
@@ -43,7 +43,7 @@ def configured_entities(settings: Settings) -> Sequence[str]:
     return [code for code in codes if code is not None]
 
 
-async def skip(connection: asyncpg.Connection, by: int, entities: Sequence[str] = ()) -> Sequence[Gap]:
+async def skip(connection: asyncpg.Connection, by: int, entities: Sequence[str] = ()) -> Sequence[NumberGap]:
     """Pass over the next numbers of each series, and record that; the connection is the owner's.
 
     Args:
@@ -57,7 +57,7 @@ async def skip(connection: asyncpg.Connection, by: int, entities: Sequence[str] 
         by,
         list(entities),
     )
-    return [Gap(**row) for row in rows]
+    return [NumberGap(**row) for row in rows]
 
 
 def run(given: argparse.Namespace) -> int:

@@ -7,14 +7,14 @@ import sys
 import asyncpg
 
 from commands.base import connected
-from ledger.verify import SLICE, Report, verify as verify_with
+from ledger.verify import SLICE, VerificationReport, verify as verify_with
 from repositories.billing import billing_run, invoice_proof, project, subscription_bill, tax_receipt
 from repositories.books import accounting, clearing, debt, revenue
 from repositories.cards import card_authorization, card_transaction
-from repositories.credits import credit_day, credit_lot, lot, spend, spend_day, spend_place
+from repositories.credits import credit_day, credit_lot, lot, spend, spend_day, spend_id_range
 from repositories.escrow import escrow
 from repositories.insight import book_measures, engagement, event_measures
-from repositories.marketplace import marketplace_proof, referral
+from repositories.marketplace import marketplace_invariants, referral
 from repositories.payouts import payout, recovery, statement, summary, transfer_reversal
 from repositories.returns import allocation, revenue_event, route, trial
 from repositories.secrets import grant, secret, secret_use
@@ -46,13 +46,13 @@ INVARIANTS = (
     *subscription_bill.INVARIANTS,
     *spend.INVARIANTS,
     *spend_day.INVARIANTS,
-    *spend_place.INVARIANTS,
+    *spend_id_range.INVARIANTS,
     *usage.INVARIANTS,
     *meter.INVARIANTS,
     *usage_charge.INVARIANTS,
     *usage_bill.INVARIANTS,
     *billing_run.INVARIANTS,
-    *marketplace_proof.INVARIANTS,
+    *marketplace_invariants.INVARIANTS,
     *revenue_event.INVARIANTS,
     *allocation.INVARIANTS,
     *trial.INVARIANTS,
@@ -65,7 +65,7 @@ INVARIANTS = (
 )
 
 
-async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> Report:
+async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> VerificationReport:
     """Check every rule of the books and of each noun; see `ledger.verify`."""
     return await verify_with(connection, INVARIANTS, slice_size=slice_size)
 

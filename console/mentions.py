@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from console.format import Ident, Moment, Prefs, amount, ident, moment, short_id
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, SCALES, SLOT
-from domain.messages.mentions import Piece, pieces, plain_units
+from domain.messages.mentions import TextPart, spell_units, split_mentions
 
 _CODES = {"credits": CREDIT, "slots": SLOT, **{code: code for code in SCALES if code not in {CREDIT, SLOT}}}
 #: An amount as the API writes it in a text. Few digits without decimals are left: they need no marks.
@@ -36,7 +36,7 @@ def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) ->
         Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id) if _is_there(each.id, names) else "")
         if each.id
         else Part(text=_marked(each.text, prefs), at=moment(each.at, prefs) if each.at else None)
-        for each in pieces(plain_units(text))
+        for each in split_mentions(spell_units(text))
     )
 
 
@@ -67,12 +67,12 @@ class Naming:
 def shortened(text: str, prefs: Prefs, names: Mapping[str, str]) -> str:
     """Return a text with names in place of its ids, or with its ids cut, and local times: where it has no links."""
 
-    def written(each: Piece) -> str:
+    def written(each: TextPart) -> str:
         if each.id:
             return names.get(each.id, short_id(each.id))
         return moment(each.at, prefs).text if each.at else _marked(each.text, prefs)
 
-    return "".join(written(each) for each in pieces(plain_units(text)))
+    return "".join(written(each) for each in split_mentions(spell_units(text)))
 
 
 def _marked(text: str, prefs: Prefs) -> str:

@@ -36,7 +36,7 @@ from domain.payouts.recovery import ReversalStatus
 from domain.returns.allocation import AllocationStatus
 from domain.returns.revenue_event import RevenueStatus
 from domain.returns.trial import TrialStatus
-from domain.secrets.access import Outcome
+from domain.secrets.access import AccessOutcome
 from domain.secrets.rotation import RotationStatus
 from domain.secrets.secret import VersionStatus
 from domain.tenants.organization import OrganizationStatus
@@ -475,16 +475,16 @@ _SECRET_GRANT: Mapping[str, Status] = {
 }
 
 _SECRET_ACCESS: Mapping[str, Status] = {
-    Outcome.OPENED: _good("Opened", "The value was used or shown."),
-    Outcome.NOT_FOUND: _idle("Not found", "There is no secret at this path."),
-    Outcome.NO_GRANT: _bad("No grant", "No grant in force names the secret for who asked."),
-    Outcome.NO_VERSION: _idle("No version", "The secret has no such version that can be opened."),
-    Outcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
-    Outcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
-    Outcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
-    Outcome.HEADER: _bad("Wrong header", "The request has a header that the grant does not name."),
-    Outcome.USES: _warn("Used up", "The grant had no use left on this day."),
-    Outcome.OPERATOR: _bad(
+    AccessOutcome.OPENED: _good("Opened", "The value was used or shown."),
+    AccessOutcome.NOT_FOUND: _idle("Not found", "There is no secret at this path."),
+    AccessOutcome.NO_GRANT: _bad("No grant", "No grant in force names the secret for who asked."),
+    AccessOutcome.NO_VERSION: _idle("No version", "The secret has no such version that can be opened."),
+    AccessOutcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
+    AccessOutcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
+    AccessOutcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
+    AccessOutcome.HEADER: _bad("Wrong header", "The request has a header that the grant does not name."),
+    AccessOutcome.USES: _warn("Used up", "The grant had no use left on this day."),
+    AccessOutcome.OPERATOR: _bad(
         "Operator's key", "The key comes from an operator of the platform, directly or through another key."
     ),
 }

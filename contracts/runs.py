@@ -14,7 +14,7 @@ from contracts.common.queues import cut_summary
 from contracts.common.search_attributes import escrow_attributes, payment_attributes, search_attributes
 from contracts.escrow.escrow import EscrowInput
 from contracts.insight.export import ExportInput
-from contracts.insight.report import LookAgain, ReportInput
+from contracts.insight.report import RecomputeNow, ReportInput
 from contracts.messages.escalation import EscalationInput
 from contracts.messages.notification import DigestInput
 from contracts.messages.webhook_endpoint import WebhookEndpointInput, WebhookNews
@@ -23,7 +23,7 @@ from contracts.payments.customer import CustomerInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payouts.payout import FundsAvailable, PayoutInput
 from contracts.returns.allocation import AllocationInput
-from contracts.secrets.rotation import RotationInput, RotationNews
+from contracts.secrets.rotation import RotationChanged, RotationInput
 from contracts.usage.usage import UsageSync
 from domain.billing.billing_run.period import month_text
 from domain.billing.invoice.collection import Collection
@@ -239,9 +239,9 @@ def report_run(start: ReportInput, org_id: str | None) -> Run:
     )
 
 
-def report_news(start: ReportInput, org_id: str | None) -> tuple[Run, str, LookAgain]:
+def report_news(start: ReportInput, org_id: str | None) -> tuple[Run, str, RecomputeNow]:
     """Return the signal to compute a period once more: its run, the signal's name, and the message."""
-    return report_run(start, org_id), "look_again", LookAgain()
+    return report_run(start, org_id), "look_again", RecomputeNow()
 
 
 def customer_run(start: CustomerInput) -> Run:
@@ -332,9 +332,9 @@ def rotation_run(secret_id: str, org_id: str) -> Run:
     )
 
 
-def rotation_news(secret_id: str, org_id: str) -> tuple[Run, str, RotationNews]:
+def rotation_news(secret_id: str, org_id: str) -> tuple[Run, str, RotationChanged]:
     """Return the signal to read a rotation again: the run, the signal's name, and the message."""
-    return rotation_run(secret_id, org_id), "news", RotationNews()
+    return rotation_run(secret_id, org_id), "news", RotationChanged()
 
 
 def billing_run_run(start: BillingRun) -> Run:

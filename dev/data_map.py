@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY
 
-from domain.privacy.data_map import ERASED, LOG_KEYS, LOGS, MESSAGES, Category, Place, category
+from domain.privacy.data_map import ERASED, LOG_KEYS, LOGS, MESSAGES, Category, DataPolicy, category
 from domain.privacy.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ class Kept:
     where: str
     name: str
     kind: type
-    place: Place
+    place: DataPolicy
     declared: Category | None
 
     @property

@@ -22,7 +22,7 @@ SELECT s.system_identifier, d.oid, 'ledger.accounts'::regclass::oid,
 FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 """
 #: One row for all accounts that are opened: their ids, and which of them are committed.
-OPEN = """
+OPEN_ACCOUNTS = """
 SELECT array_agg(o.account_id ORDER BY a.ord) AS ids, array_agg(o.settled ORDER BY a.ord) AS settled
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::boolean[],
     $8::boolean[]) WITH ORDINALITY AS a (path, asset, org_id, kind, floor, stripes, lots, lots_lapse, ord),
@@ -45,7 +45,7 @@ class AccountIds:
         ids, missing = await self.find(accounts)
         if not missing:
             return ids
-        row = await self._connection.fetchrow(OPEN, *columns(missing))
+        row = await self._connection.fetchrow(OPEN_ACCOUNTS, *columns(missing))
         assert row is not None
         self.opened(missing, row["ids"], row["settled"])
         return [known if known >= 0 else row["ids"][-known - 1] for known in ids]
@@ -68,7 +68,7 @@ class AccountIds:
             return ids, [wanted[key] for key in missing]
 
     def opened(self, accounts: Sequence[Account], ids: Sequence[int], settled: Sequence[bool]) -> None:
-        """Remember ids that `OPEN` returned, of those that are committed."""
+        """Remember ids that `OPEN_ACCOUNTS` returned, of those that are committed."""
         # An account that this transaction opened is remembered only once somebody finds it committed: the
         # transaction may still roll back, and its id would then stand for nothing.
         alone = not self._connection.is_in_transaction()
@@ -95,7 +95,7 @@ class AccountIds:
 
 
 def columns(accounts: Sequence[Account]) -> list[list[object]]:
-    """Return the parameters of `OPEN`."""
+    """Return the parameters of `OPEN_ACCOUNTS`."""
     return [
         [account.path for account in accounts],
         [account.asset for account in accounts],

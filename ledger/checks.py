@@ -7,7 +7,7 @@ HOLD_KEYS = "every key stands for one hold"
 ASSETS = "all balances of an asset sum to zero"
 BALANCES = "every balance equals the sum of its entries, and its version their number"
 VERSIONS = "versions run from 1 without gaps, and each entry's balance follows from the one before"
-SET_ASIDE = "reserved money equals the open holds"
+RESERVED = "reserved money equals the open holds"
 CAPTURES = "every captured hold has the transfer that captured it, for that amount"
 ACCOUNTS = "every account has its stripes, and available money is not below its minimum balance"
 
@@ -20,7 +20,7 @@ CHECKS: dict[str, str] = {
     ASSETS: "assets",
     BALANCES: "balances",
     VERSIONS: "entries",
-    SET_ASIDE: "balances",
+    RESERVED: "balances",
     CAPTURES: "holds",
     ACCOUNTS: "accounts",
 }
@@ -33,7 +33,7 @@ SELECT (SELECT count(*) FROM ledger.accounts) AS accounts, (SELECT count(*) FROM
 """
 
 #: Each in a snapshot of its own, which is short for the same reason.
-WHOLE: tuple[tuple[str, str], ...] = (
+WHOLE_TABLE_CHECKS: tuple[tuple[str, str], ...] = (
     (
         ASSETS,
         """
@@ -43,7 +43,7 @@ WHOLE: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        SET_ASIDE,
+        RESERVED,
         """
         SELECT coalesce(a.path || ' ' || a.asset, 'no account') || ' (' || id || '): set aside ' ||
             coalesce(b.pending_out, 0) || ', open holds ' || coalesce(h.total, 0)
@@ -71,7 +71,7 @@ WHOLE: tuple[tuple[str, str], ...] = (
 )
 
 #: Of a page of transfers, whose ids are $1.
-OF_TRANSFERS: tuple[tuple[str, str], ...] = (
+TRANSFER_CHECKS: tuple[tuple[str, str], ...] = (
     (
         TRANSFERS,
         """
@@ -96,7 +96,7 @@ OF_TRANSFERS: tuple[tuple[str, str], ...] = (
 )
 
 #: Of a page of holds, whose ids are $1.
-OF_HOLDS: tuple[tuple[str, str], ...] = (
+HOLD_CHECKS: tuple[tuple[str, str], ...] = (
     (
         CAPTURES,
         """
@@ -129,7 +129,7 @@ SELECT EXISTS (
 """
 
 #: Of the entries of accounts $1 to $2, in versions $3 to $4 of stripes $5 to $6.
-OF_ENTRIES: tuple[tuple[str, str], ...] = (
+ENTRY_CHECKS: tuple[tuple[str, str], ...] = (
     (
         ENTRIES,
         """
@@ -165,7 +165,7 @@ FROM ledger.entries
 WHERE account_id BETWEEN $1 AND $2 AND version BETWEEN $3 AND $4 AND stripe BETWEEN $5 AND $6 GROUP BY stripe
 """
 #: Balances of accounts $1 to $2 against their entries in versions $3 to $4, and what earlier versions of $1 came to.
-OF_BALANCES = """
+BALANCE_CHECKS = """
 SELECT coalesce(a.path || ' ' || a.asset, 'no account') || ' (' || id || '/' || stripe || '): ' ||
     coalesce('balance ' || b.posted || ' at version ' || b.version, 'no balance') || ', entries sum to ' ||
     coalesce(e.total, 0) || ' and count ' || coalesce(e.number, 0)

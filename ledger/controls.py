@@ -13,7 +13,7 @@ from domain.common.errors import DomainError, Invalid, NotFound, other_request
 from domain.credits.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import Refusal, RefusalReason, Spender
+from ledger.spends import ControlRefusal, RefusalReason, Spender
 
 MISSING = "There is no such spend control."
 
@@ -27,7 +27,7 @@ _FROZEN = """
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenControl:
     """A control as it was written; `replayed` when the command had done so before."""
 
     control_id: UUID
@@ -35,9 +35,9 @@ class Written:
     replayed: bool
 
 
-async def frozen(
+async def frozen_by(
     connection: asyncpg.Connection, org_id: str, spender: Spender, *, at: datetime, or_limited: bool = False
-) -> Refusal | None:
+) -> ControlRefusal | None:
     """Return the refusal of whoever is frozen, or with `or_limited` also of whoever has a limit above it.
 
     It is that of the organization, or of the agent, department, project or key that is named, or of what stands above.
@@ -47,7 +47,7 @@ async def frozen(
     )
     if row is None:
         return None
-    return Refusal(
+    return ControlRefusal(
         reason=RefusalReason.FROZEN if row["is_frozen"] else RefusalReason.PAYMENT,
         control_id=row["id"],
         subject_kind=row["subject_kind"],
@@ -78,7 +78,7 @@ class Controls:
         reason: str | None,
         command_id: str,
         at: datetime,
-    ) -> Written:
+    ) -> WrittenControl:
         """Open a control, where `control_id` is None, or make one more version of it; once per command.
 
         Args:
@@ -106,7 +106,7 @@ class Controls:
         assert row is not None
         if row["outcome"] not in {"written", "replayed"}:
             raise _refusal(row["outcome"], row["version"])
-        return Written(row["control_id"], row["version"], row["outcome"] == "replayed")
+        return WrittenControl(row["control_id"], row["version"], row["outcome"] == "replayed")
 
 
 def _refusal(outcome: str, version: int | None) -> DomainError:

@@ -18,7 +18,7 @@ import asyncpg
 from domain.common.accounts import Account
 from domain.common.errors import Invalid
 from domain.credits.lots import LotTerms
-from ledger.account_ids import OPEN, AccountIds, columns
+from ledger.account_ids import OPEN_ACCOUNTS, AccountIds, columns
 from ledger.errors import translated
 
 #: The most transfers that one `post_batch` takes; beyond it a batch holds its locks for too long.
@@ -28,7 +28,7 @@ _POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _POST_COMPOUND = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 # Accounts are opened in the statement that posts to them; -n stands for the nth of those.
 _OPEN_AND_POST = f"""
-WITH opened AS MATERIALIZED ({OPEN})
+WITH opened AS MATERIALIZED ({OPEN_ACCOUNTS})
 SELECT ledger.post_legs($9, $10,
     ARRAY(SELECT CASE WHEN s.id < 0 THEN o.ids[-s.id] ELSE s.id END
         FROM unnest($11::bigint[]) WITH ORDINALITY AS s (id, ord) ORDER BY s.ord),
@@ -83,7 +83,7 @@ SELECT coalesce((SELECT ledger.balance_as_of(a.id, $3) FROM ledger.accounts a WH
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class PostedTransfer:
     """A transfer that is in the books; `replayed` when its key had brought it there before."""
 
     transfer_id: UUID
@@ -91,7 +91,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PlacedHold:
     """A hold that was taken; `replayed` when its key had taken it before, and `status` tells what became of it since.
 
     `status` is `pending`, `posted`, `voided` or `expired`; one that is pending and past its time can only be voided.
@@ -168,7 +168,7 @@ class Ledger:
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
         lots: LotTerms | None = None,
-    ) -> Posted:
+    ) -> PostedTransfer:
         """Move one amount from one account to another, once per key.
 
         To an account with lots from one without, `lots` must say which lot the credits are.
@@ -188,7 +188,7 @@ class Ledger:
                 _json(metadata),
                 _terms(lots),
             )
-        return Posted(*_one(row))
+        return PostedTransfer(*_one(row))
 
     async def post_compound(
         self,
@@ -200,7 +200,7 @@ class Ledger:
         reference: str | None = None,
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
-    ) -> Posted:
+    ) -> PostedTransfer:
         """Post one transfer of several postings, all of them or none, in the order given."""
         with self._call(org_id):
             ids, missing = await self._ids.find(_ends(postings))
@@ -208,10 +208,10 @@ class Ledger:
             terms = _all_terms([posting.lots for posting in postings])
             asked = (key, kind, ids[::2], ids[1::2], amounts, reference, effective_at, org_id, _json(metadata), terms)
             if not missing:
-                return Posted(*_one(await self._connection.fetchval(_POST_COMPOUND, *asked)))
+                return PostedTransfer(*_one(await self._connection.fetchval(_POST_COMPOUND, *asked)))
             row = _one(await self._connection.fetchrow(_OPEN_AND_POST, *columns(missing), *asked))
             self._ids.opened(missing, row["ids"], row["settled"])
-        return Posted(*row["posted"])
+        return PostedTransfer(*row["posted"])
 
     async def post_batch(
         self,
@@ -221,7 +221,7 @@ class Ledger:
         effective_at: datetime,
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
-    ) -> list[Posted]:
+    ) -> list[PostedTransfer]:
         """Post many transfers in one statement, all of them or none, and answer one for each in the order given.
 
         The result is that of posting them one after the other; a key that was posted before is replayed.
@@ -243,7 +243,7 @@ class Ledger:
                 _json(metadata),
                 _all_terms([transfer.lots for transfer in transfers]),
             )
-        return [Posted(*row) for row in rows]
+        return [PostedTransfer(*row) for row in rows]
 
     async def lock_balances(self, accounts: Iterable[Account], *, if_open: Iterable[Account] = ()) -> None:
         """Lock balances until the caller's transaction ends, in the one order in which everything locks them.
@@ -269,7 +269,7 @@ class Ledger:
         reference: str | None = None,
         metadata: Mapping[str, object] | None = None,
         lots: LotTerms | None = None,
-    ) -> Held:
+    ) -> PlacedHold:
         """Set an amount of an account aside until it is captured, voided or expired.
 
         It pins lots in the order of spending, or the `slices` of `lots`, due or not, and nothing else.
@@ -279,7 +279,7 @@ class Ledger:
             row = await self._connection.fetchval(
                 _HOLD, key, account_id, amount_minor, expires_at, reference, held_at, _json(metadata), _terms(lots)
             )
-        return Held(*_one(row))
+        return PlacedHold(*_one(row))
 
     async def capture(
         self,
@@ -294,7 +294,7 @@ class Ledger:
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
         lots: LotTerms | None = None,
-    ) -> Posted:
+    ) -> PostedTransfer:
         """Post up to the held amount to the destination and release the rest; once, and not after the hold expired."""
         with self._call():
             (destination_id,) = await self._ids.of(destination)
@@ -311,7 +311,7 @@ class Ledger:
                 _json(metadata),
                 _terms(lots),
             )
-        return Posted(*_one(row))
+        return PostedTransfer(*_one(row))
 
     async def void(self, *, key: str, hold_id: UUID, effective_at: datetime) -> bool:
         """Release the whole hold; returns whether this key had done so before."""

@@ -138,13 +138,13 @@ WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = cu
 """
 
 
-def expected() -> frozenset[str]:
+def expected_guards() -> frozenset[str]:
     """Return the lines that a sound database has."""
     return frozenset(EXPECTED_FILE.read_text("utf-8").splitlines())
 
 
-def differences(found: Iterable[str]) -> dict[str, list[str]]:
+def compare_guards(found: Iterable[str]) -> dict[str, list[str]]:
     """Return for each kind what is missing and what is too much."""
-    sound, there = expected(), frozenset(found)
+    sound, there = expected_guards(), frozenset(found)
     wrong = [*(f"missing: {line}" for line in sound - there), *(f"unexpected: {line}" for line in there - sound)]
     return {kind: sorted(line for line in wrong if line.split(": ")[1].startswith(kind)) for kind in KINDS}

@@ -13,7 +13,7 @@ from domain.common.errors import DomainError, NotFound, other_request
 from domain.common.money import format_amount
 from ledger.controls import MISSING
 from ledger.errors import translated
-from ledger.spends import Lifted, OnLimit, Pool, Spender, Spent, spent_of
+from ledger.spends import LiftedWindow, OnLimit, Pool, Spender, SpendResult, spend_result
 
 _COUNT = """
     SELECT a.*
@@ -50,7 +50,7 @@ class NewPurchase:
     pool: Pool = Pool.OPERATING
     on_limit: OnLimit = OnLimit.REFUSE
     granted: bool = False
-    lifted: Sequence[Lifted] = ()
+    lifted: Sequence[LiftedWindow] = ()
     forced: bool = False
     margin: Decimal = Decimal(0)
 
@@ -62,7 +62,7 @@ class Purchases:
         self._connection = connection
         self._org_id = org_id
 
-    async def authorize(self, new: NewPurchase, *, at: datetime) -> Spent:
+    async def authorize(self, new: NewPurchase, *, at: datetime) -> SpendResult:
         """Count a purchase as held, or as spent if it is forced; or say what refuses it.
 
         The outcome is `reserved`, `refused`, `pool_closed`, `suspended` or `closed`. What was counted is answered again
@@ -95,7 +95,7 @@ class Purchases:
                 1 + new.margin,
             )
         assert row is not None
-        return spent_of(row)
+        return spend_result(row)
 
     async def move(
         self, order_id: str, number: int, *, spent_minor: int, returned_minor: int, refunded_minor: int, at: datetime

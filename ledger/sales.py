@@ -11,7 +11,7 @@ from domain.common.accounts import Account
 from domain.credits.lots import Sharing
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import NewSpend, Spent, arguments_of, spent_of
+from ledger.spends import NewSpend, SpendResult, arguments_of, spend_result
 
 #: `ledger.sell` as a statement calls it, with `sell_arguments`; what a statement adds is numbered from 27.
 SELL = """ledger.sell(
@@ -24,7 +24,7 @@ _SHARE = "SELECT s.* FROM ledger.share_sale($1, $2, $3, $4, $5, $6, $7, $8, $9, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
+class SaleShares:
     """How the price of a sale is shared, and under which key.
 
     Attributes:
@@ -51,7 +51,7 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class ShareResult:
     """What shared a price, what of the creator's part nobody has paid for, and whether its organization ever owed."""
 
     transfer_id: UUID
@@ -60,15 +60,15 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class SaleResult:
     """The outcome of the charge; `transfer_id` is None where nothing was sold, and `spent` says why."""
 
-    spent: Spent
+    spent: SpendResult
     transfer_id: UUID | None
     granted_minor: int
 
 
-async def share(connection: asyncpg.Connection, org_id: str, shares: Shares, *, at: datetime) -> Shared:
+async def share(connection: asyncpg.Connection, org_id: str, shares: SaleShares, *, at: datetime) -> ShareResult:
     """Divide what was captured into the account of sales; raises as `ledger.gateway.Ledger`."""
     ids = AccountIds(connection)
     with translated(connection, ids.forget):
@@ -80,12 +80,18 @@ async def share(connection: asyncpg.Connection, org_id: str, shares: Shares, *, 
             *(at, json.dumps(shares.sharing.list_price_terms())),
         )
     assert row is not None
-    return Shared(row["transfer_id"], row["granted"], row["has_owed"])
+    return ShareResult(row["transfer_id"], row["granted"], row["has_owed"])
 
 
 async def sell(
-    connection: asyncpg.Connection, org_id: str, spend: NewSpend, shares: Shares, *, expires_at: datetime, at: datetime
-) -> Sold | None:
+    connection: asyncpg.Connection,
+    org_id: str,
+    spend: NewSpend,
+    shares: SaleShares,
+    *,
+    expires_at: datetime,
+    at: datetime,
+) -> SaleResult | None:
     """Charge a price through the spend controls and share it, or answer what refuses it.
 
     None where the payee has ever owed credits: nothing was done, and its debts are to be settled with the sale.
@@ -95,11 +101,17 @@ async def sell(
     arguments = await sell_arguments(connection, org_id, spend, shares, expires_at=expires_at, at=at)
     with translated(connection, AccountIds(connection).forget, org_id):
         row = await connection.fetchrow(_SELL, *arguments)
-    return sold_of(row)
+    return sale_result(row)
 
 
 async def sell_arguments(
-    connection: asyncpg.Connection, org_id: str, spend: NewSpend, shares: Shares, *, expires_at: datetime, at: datetime
+    connection: asyncpg.Connection,
+    org_id: str,
+    spend: NewSpend,
+    shares: SaleShares,
+    *,
+    expires_at: datetime,
+    at: datetime,
 ) -> tuple[object, ...]:
     """Return what `SELL` takes; opens the accounts that do not exist."""
     ids = AccountIds(connection)
@@ -112,8 +124,8 @@ async def sell_arguments(
     )
 
 
-def sold_of(row: asyncpg.Record | None) -> Sold | None:
+def sale_result(row: asyncpg.Record | None) -> SaleResult | None:
     """Read what `SELL` answered; None where it left the sale to others."""
     if row is None or row["status"] is None:
         return None
-    return Sold(spent_of(row), row["shared_by"], row["granted"] or 0)
+    return SaleResult(spend_result(row), row["shared_by"], row["granted"] or 0)

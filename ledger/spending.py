@@ -19,7 +19,17 @@ from domain.common.errors import Invalid
 from domain.credits.lots import LotTerms
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import Changed, Cost, NewSpend, Spender, Spent, arguments_of, changed_of, cost_of, spent_of
+from ledger.spends import (
+    ChangeResult,
+    MoneyCost,
+    NewSpend,
+    Spender,
+    SpendResult,
+    arguments_of,
+    change_result,
+    cost_of,
+    spend_result,
+)
 
 #: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
 MAX_SPENDS = 5_000
@@ -76,7 +86,9 @@ _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
 
 
-async def charge_together(connection: asyncpg.Connection, spends: Sequence[tuple[str, NewSpend]]) -> list[Spent | None]:
+async def charge_together(
+    connection: asyncpg.Connection, spends: Sequence[tuple[str, NewSpend]]
+) -> list[SpendResult | None]:
     """Charge one spend each of several organizations; they commit together.
 
     None stands where nothing was charged and `Spending.charge` has to decide: what does not plainly fit, a key that is
@@ -92,7 +104,7 @@ async def charge_together(connection: asyncpg.Connection, spends: Sequence[tuple
     columns = zip(*((org_id, *arguments_of(spend)) for org_id, spend in spends), strict=True)
     with translated(connection, _nothing):
         rows = await connection.fetch(_CHARGE_TOGETHER, *(list(column) for column in columns))
-    return [None if row["status"] is None else spent_of(row) for row in rows]
+    return [None if row["status"] is None else spend_result(row) for row in rows]
 
 
 class Spending:
@@ -111,14 +123,14 @@ class Spending:
         self._connection = connection
         self._org_id = org_id
 
-    async def charge(self, spend: NewSpend, *, at: datetime | None = None) -> Spent:
+    async def charge(self, spend: NewSpend, *, at: datetime | None = None) -> SpendResult:
         """Charge an amount at once if it fits into every spend control above the spender, or refuse it for good."""
         if spend.cost is not None:
             given = (*arguments_of(spend), *_pools(spend), at, *cost_of(spend.cost))
-            return spent_of(await self._only(_CHARGE_COST, self._org_id, *given))
-        return spent_of(await self._one(_CHARGE, at, *arguments_of(spend), *_pools(spend)))
+            return spend_result(await self._only(_CHARGE_COST, self._org_id, *given))
+        return spend_result(await self._one(_CHARGE, at, *arguments_of(spend), *_pools(spend)))
 
-    async def charge_many(self, spends: Sequence[NewSpend], *, at: datetime | None = None) -> list[Spent]:
+    async def charge_many(self, spends: Sequence[NewSpend], *, at: datetime | None = None) -> list[SpendResult]:
         """Charge many, each answered by itself, as if they were charged one after the other in the order given.
 
         They commit together. A key that comes twice is charged once.
@@ -131,11 +143,11 @@ class Spending:
             given = (*(list(column) for column in columns), at, *(list(column) for column in costs))
             with self._call():
                 rows = await self._connection.fetch(_CHARGE_COSTS, self._org_id, *given)
-            return [spent_of(row) for row in rows]
+            return [spend_result(row) for row in rows]
         rows = await self._rows(_CHARGE_MANY, at, *(list(column) for column in columns)) if spends else []
-        return [spent_of(row) for row in rows]
+        return [spend_result(row) for row in rows]
 
-    async def authorize(self, spend: NewSpend, *, expires_at: datetime, at: datetime | None = None) -> Spent:
+    async def authorize(self, spend: NewSpend, *, expires_at: datetime, at: datetime | None = None) -> SpendResult:
         """Reserve an amount until it is captured, released or expired, if it fits; or refuse it for good.
 
         It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
@@ -144,8 +156,8 @@ class Spending:
         if spend.cost is not None:
             lifted = [*map(str, spend.lifted), *(["per_spend"] if spend.is_approved else [])]
             given = (*arguments_of(spend), *more, at, *cost_of(spend.cost), lifted)
-            return spent_of(await self._only(_AUTHORIZE_COST, self._org_id, *given))
-        return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
+            return spend_result(await self._only(_AUTHORIZE_COST, self._org_id, *given))
+        return spend_result(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 
     async def settle(
         self,
@@ -153,10 +165,10 @@ class Spending:
         key: str,
         spend_id: UUID,
         amount_minor: int | None = None,
-        cost: Cost | None = None,
+        cost: MoneyCost | None = None,
         more: bool = False,
         at: datetime | None = None,
-    ) -> Changed:
+    ) -> ChangeResult:
         """Capture an amount of a reservation and release the rest, or with `more` keep the rest for later captures.
 
         Without an amount it captures all that is held. With a cost it captures as many of the held credits as pay it,
@@ -169,8 +181,8 @@ class Spending:
         """
         if cost is not None:
             given = (key, spend_id, more, at, *cost_of(cost))
-            return changed_of(await self._only(_SETTLE_COST, self._org_id, *given))
-        return changed_of(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
+            return change_result(await self._only(_SETTLE_COST, self._org_id, *given))
+        return change_result(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
 
     async def refund_credits(self, spend_id: UUID, minor: Decimal, asset: str) -> int:
         """Return the credits of a spend that are worth so much money, rounded down: its last lots, without refunds.
@@ -181,7 +193,7 @@ class Spending:
         credits: int = row["credits"]
         return credits
 
-    async def keep_granted(self, *, key: str, spend_id: UUID, cost: Cost, at: datetime) -> tuple[int, Decimal]:
+    async def keep_granted(self, *, key: str, spend_id: UUID, cost: MoneyCost, at: datetime) -> tuple[int, Decimal]:
         """Refund the granted credits of a spend that pay what is beyond their part of the month's costs.
 
         The caller has locked the debts of the organization. For the platform's role only.
@@ -215,26 +227,28 @@ class Spending:
 
     async def settle_to(
         self, account: Account, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
-    ) -> Changed:
+    ) -> ChangeResult:
         """Capture a reservation, or an amount of it, into an account that is none of the organization's, and end it.
 
         Raises as `settle`. For the platform's role only.
         """
         with self._call():
             (account_id,) = await AccountIds(self._connection).of(account)
-        return changed_of(await self._only(_SETTLE_TO, self._org_id, key, spend_id, amount_minor, account_id, at))
+        return change_result(await self._only(_SETTLE_TO, self._org_id, key, spend_id, amount_minor, account_id, at))
 
-    async def release(self, *, key: str, spend_id: UUID, at: datetime | None = None) -> Changed:
+    async def release(self, *, key: str, spend_id: UUID, at: datetime | None = None) -> ChangeResult:
         """Release what is still held, also when it has expired and was not swept yet; raises as `settle`."""
-        return changed_of(await self._one(_RELEASE, at, key, spend_id))
+        return change_result(await self._one(_RELEASE, at, key, spend_id))
 
-    async def extend(self, *, key: str, spend_id: UUID, expires_at: datetime, at: datetime | None = None) -> Changed:
+    async def extend(
+        self, *, key: str, spend_id: UUID, expires_at: datetime, at: datetime | None = None
+    ) -> ChangeResult:
         """Hold what is still held until a later time, within `RESERVATION_TERM` of now; raises as `settle`."""
-        return changed_of(await self._one(_EXTEND, at, key, spend_id, expires_at))
+        return change_result(await self._one(_EXTEND, at, key, spend_id, expires_at))
 
     async def refund(
         self, *, key: str, spend_id: UUID, amount_minor: int | None = None, renew_days: int | None = None, at: datetime
-    ) -> Changed:
+    ) -> ChangeResult:
         """Refund a part of what was charged or captured, or all that is left of it; pays what is owed first.
 
         It returns to the windows in which the spend counted, and into the lots that paid; with `renew_days`, what
@@ -244,24 +258,24 @@ class Spending:
             NotFound: the organization has no such spend.
             Conflict: `spend.refunded`, less than the amount is left to be refunded.
         """
-        return changed_of(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at, renew_days))
+        return change_result(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at, renew_days))
 
     async def returned_by(
         self, transfer_id: UUID, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
-    ) -> Changed:
+    ) -> ChangeResult:
         """Note that a transfer has refunded what `settle_to` captured, or an amount of it; its windows have it again.
 
         Raises as `refund`. For the platform's role only.
         """
-        return changed_of(await self._only(_RETURNED_BY, self._org_id, key, spend_id, transfer_id, at, amount_minor))
+        return change_result(await self._only(_RETURNED_BY, self._org_id, key, spend_id, transfer_id, at, amount_minor))
 
-    async def force(self, spend: NewSpend, *, at: datetime) -> Spent:
+    async def force(self, spend: NewSpend, *, at: datetime) -> SpendResult:
         """Charge what has already happened: no control refuses it, and what the credits do not cover is owed.
 
         It counts as `forced` in every window. For the platform's role only.
         """
         more = (spend.paid_only, at, *cost_of(spend.cost))
-        return spent_of(await self._only(_FORCE, self._org_id, *arguments_of(spend), *more))
+        return spend_result(await self._only(_FORCE, self._org_id, *arguments_of(spend), *more))
 
     async def count_escrow(
         self,
@@ -272,7 +286,7 @@ class Spending:
         command_id: str,
         at: datetime,
         lots: LotTerms | None = None,
-    ) -> Spent:
+    ) -> SpendResult:
         """Count an escrow that is about to be funded from credits as held in every limit above the spender.
 
         The answer is `reserved` or `refused`; a refusal is written down. The caller holds the escrow's row, and moves
@@ -292,7 +306,7 @@ class Spending:
             at,
             None if lots is None else json.dumps(lots.document()),
         )
-        return spent_of(row)
+        return spend_result(row)
 
     async def count_escrow_moved(self, escrow_id: str, *, spent_minor: int, returned_minor: int, at: datetime) -> None:
         """Count what a counted escrow has paid out in all as spent, and what it has refunded in all no longer.

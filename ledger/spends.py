@@ -13,12 +13,12 @@ import asyncpg
 from domain.credits.spend.control import Pool as Pool
 
 
-class Outcome(StrEnum):
+class SpendOutcome(StrEnum):
     """What came of a request to spend."""
 
     CHARGED = "charged"
     RESERVED = "reserved"
-    #: A spend control refused it; `Spent.refusal` says which.
+    #: A spend control refused it; `SpendResult.refusal` says which.
     REFUSED = "refused"
     #: The organization does not have the credits.
     INSUFFICIENT = "insufficient"
@@ -93,7 +93,7 @@ class Spender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class MoneyCost:
     """A cost in money that credits pay: lots in their order, until what was paid for them is the cost.
 
     Attributes:
@@ -110,7 +110,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Lifted:
+class LiftedWindow:
     """A window that lets one spend or purchase pass, because somebody has allowed it. It counts there all the same."""
 
     control_id: UUID
@@ -139,8 +139,8 @@ class NewSpend:
     paid_only: bool = False
     pool: Pool = Pool.OPERATING
     on_limit: OnLimit = OnLimit.REFUSE
-    cost: Cost | None = None
-    lifted: Sequence[Lifted] = ()
+    cost: MoneyCost | None = None
+    lifted: Sequence[LiftedWindow] = ()
     is_approved: bool = False
 
     @property
@@ -149,7 +149,7 @@ class NewSpend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class ControlRefusal:
     """Which spend control refused, how much is left in that window, and when it begins anew.
 
     Attributes:
@@ -178,7 +178,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class SpendResult:
     """The answer to a charge or a reservation; the same again when its key is repeated, but for `replayed`.
 
     Attributes:
@@ -194,20 +194,20 @@ class Spent:
         replayed: the key had this answer before.
     """
 
-    outcome: Outcome
+    outcome: SpendOutcome
     spend_id: UUID | None
     amount_minor: int
     available_minor: int
     at: datetime
     expires_at: datetime | None
-    refusal: Refusal | None
+    refusal: ControlRefusal | None
     replayed: bool
     pool: Pool = Pool.OPERATING
     budgeted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class ChangeResult:
     """The answer to a capture, release, extension or refund; the same again when its key is repeated.
 
     Attributes:
@@ -257,17 +257,17 @@ def arguments_of(spend: NewSpend) -> tuple[object, ...]:
     )
 
 
-def cost_of(cost: Cost | None) -> tuple[Decimal | None, str | None, int | None]:
+def cost_of(cost: MoneyCost | None) -> tuple[Decimal | None, str | None, int | None]:
     """Return a cost as the SQL functions take it: the amount, its currency, and the monthly part of granted credits."""
     return (None, None, None) if cost is None else (cost.minor, cost.asset, cost.granted_minor)
 
 
-def spent_of(row: asyncpg.Record) -> Spent:
+def spend_result(row: asyncpg.Record) -> SpendResult:
     """Read what became of a spend."""
-    outcome = Outcome(row["status"])
+    outcome = SpendOutcome(row["status"])
     refusal = None
-    if outcome is Outcome.REFUSED:
-        refusal = Refusal(
+    if outcome is SpendOutcome.REFUSED:
+        refusal = ControlRefusal(
             reason=RefusalReason(row["reason"]),
             control_id=row["control_id"],
             subject_kind=row["subject_kind"],
@@ -279,7 +279,7 @@ def spent_of(row: asyncpg.Record) -> Spent:
             resets_at=row["resets_at"],
             pool=None if row["pool"] is None else Pool(row["pool"]),
         )
-    return Spent(
+    return SpendResult(
         outcome=outcome,
         spend_id=row["spend_id"],
         amount_minor=row["amount"],
@@ -293,9 +293,9 @@ def spent_of(row: asyncpg.Record) -> Spent:
     )
 
 
-def changed_of(row: asyncpg.Record) -> Changed:
+def change_result(row: asyncpg.Record) -> ChangeResult:
     """Read what became of a spend that was changed."""
-    return Changed(
+    return ChangeResult(
         status=SpendStatus(row["status"]),
         spend_id=row["spend_id"],
         amount_minor=row["amount"],

@@ -30,7 +30,7 @@ LEAST_STRIPE, LAST_STRIPE = -(2**15), 2**15 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckResult:
     """One rule, how much it was checked on, and what breaks it."""
 
     name: str
@@ -49,11 +49,11 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class VerificationReport:
     """What `verify` found."""
 
     counts: Mapping[str, int]
-    checks: tuple[Check, ...]
+    checks: tuple[CheckResult, ...]
 
     @property
     def ok(self) -> bool:
@@ -66,7 +66,9 @@ class Report:
         return [f"Books: {counted}", *(line for check in self.checks for line in check.lines()), verdict]
 
 
-async def verify(connection: asyncpg.Connection, invariants: Sequence[Invariant], *, slice_size: int = SLICE) -> Report:
+async def verify(
+    connection: asyncpg.Connection, invariants: Sequence[Invariant], *, slice_size: int = SLICE
+) -> VerificationReport:
     """Check every rule of the books, and the invariants, in short read-only snapshots.
 
     The connection must be in no transaction.
@@ -109,22 +111,22 @@ class _Verification:
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
 
-    async def run(self) -> Report:
+    async def run(self) -> VerificationReport:
         async with self._snapshot():
             counted = await self._connection.fetchrow(checks.COUNTS)
         assert counted is not None
-        for name, query in checks.WHOLE:
+        for name, query in checks.WHOLE_TABLE_CHECKS:
             async with self._snapshot():
                 await self._check(name, query)
-        await self._pages("transfers", checks.TRANSFER_KEYS, checks.OF_TRANSFERS)
-        await self._pages("holds", checks.HOLD_KEYS, checks.OF_HOLDS)
+        await self._pages("transfers", checks.TRANSFER_KEYS, checks.TRANSFER_CHECKS)
+        await self._pages("holds", checks.HOLD_KEYS, checks.HOLD_CHECKS)
         await self._accounts()
         found = {name: self._counts[name] for name in ("transfers", "entries", "holds")}
         counts = {name.replace("_", " "): int(number) for name, number in counted.items()} | found
         order = ("accounts", "balances", "transfers", "entries", "holds", "pending holds", "assets")
         counts = {name: counts[name] for name in order}
         report = [self._report(name, counts[unit], unit) for name, unit in checks.CHECKS.items()]
-        return Report(counts, (*report, *await self._proven(), *await self._guards()))
+        return VerificationReport(counts, (*report, *await self._proven(), *await self._guards()))
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[None]:
@@ -216,14 +218,14 @@ class _Verification:
         bounds = (first, last, version, LAST, *stripes)
         async with self._snapshot():
             await self._of_entries(*bounds)
-            await self._check(checks.BALANCES, checks.OF_BALANCES, *bounds, *(sums or _Sums()).columns())
+            await self._check(checks.BALANCES, checks.BALANCE_CHECKS, *bounds, *(sums or _Sums()).columns())
 
     async def _of_entries(self, *bounds: int) -> None:
-        for name, query in checks.OF_ENTRIES:
+        for name, query in checks.ENTRY_CHECKS:
             await self._check(name, query, *bounds)
         self._counts["entries"] += await self._connection.fetchval(checks.NUMBER_OF_ENTRIES, *bounds)
 
-    async def _proven(self) -> list[Check]:
+    async def _proven(self) -> list[CheckResult]:
         found = []
         for rule in self._invariants:
             async with self._snapshot():
@@ -233,13 +235,13 @@ class _Verification:
                     found.append(self._report(rule.name, number, rule.unit))
         return found
 
-    async def _guards(self) -> list[Check]:
+    async def _guards(self) -> list[CheckResult]:
         async with self._snapshot():
             await self._connection.execute(guards.SEARCH_PATH)
             lines = [str(row["line"]) for row in await self._connection.fetch(guards.QUERY)]
-        expected, differences = guards.expected(), guards.differences(lines)
+        expected, differences = guards.expected_guards(), guards.compare_guards(lines)
         return [
-            Check(
+            CheckResult(
                 name,
                 sum(line.startswith(kind) for line in expected),
                 {"policy": "policies"}.get(kind, f"{kind}s"),
@@ -259,5 +261,5 @@ class _Verification:
             listed.extend(str(row["violation"]) for row in rows[: MAX_LISTED - len(listed)])
             self._numbers[name] += int(rows[0]["number"])
 
-    def _report(self, name: str, checked: int, unit: str) -> Check:
-        return Check(name, checked, unit, tuple(self._violations.get(name, ())), self._numbers[name])
+    def _report(self, name: str, checked: int, unit: str) -> CheckResult:
+        return CheckResult(name, checked, unit, tuple(self._violations.get(name, ())), self._numbers[name])

@@ -9,7 +9,7 @@ from typing import Protocol
 import httpx2
 
 from domain.common.quote import Rate
-from providers.chains.answers import Node, bad, field, text
+from providers.chains.responses import Node, field, invalid_response, text
 from providers.payments.base import ProviderRefused
 
 #: A price beyond these is an error of its source, whatever the pair.
@@ -78,14 +78,14 @@ class HttpRates:
         least, greatest = self._bounds.get((asset, currency), (LEAST_PRICE, GREATEST_PRICE))
         price = _price(rates[currency])
         if not least <= price <= greatest:
-            raise bad(f"a price of {asset} is out of range")
+            raise invalid_response(f"a price of {asset} is out of range")
         return Rate(asset=asset, currency=currency, price=price, at=at, source=self._source)
 
     async def _ask(self, asset: str) -> Mapping[str, object]:
         data = field(await self._node.get("/v2/exchange-rates", {"currency": asset}), "data")
         rates = field(data, "rates")
         if field(data, "currency") != asset or not isinstance(rates, dict):
-            raise bad("the prices are for another asset")
+            raise invalid_response("the prices are for another asset")
         return rates
 
 
@@ -93,4 +93,4 @@ def _price(value: object) -> Decimal:
     try:
         return Decimal(text(value, r"[0-9]{1,20}(\.[0-9]{1,30})?"))
     except InvalidOperation:
-        raise bad("a price is not a number") from None
+        raise invalid_response("a price is not a number") from None

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import httpx2
 
 from domain.credits.spend.rate import EURO, ReferenceRates
-from providers.chains.answers import Node, text
+from providers.chains.responses import Node, text
 from providers.payments.base import ProviderUnavailable
 from providers.rates import GREATEST_PRICE, LEAST_PRICE
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 YOUNG = 20_000
 
 
-def settle() -> None:
+def freeze_startup_objects() -> None:
     """Exclude the objects of the start from collections, and collect less often; called once, before serving.
 
     A full collection traverses all objects: 300,000 of imported modules, for a tenth of a second in which no request is
@@ -23,7 +23,7 @@ def settle() -> None:
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def collection_paused() -> Iterator[None]:
     """Disable collections while modules are imported: they take a fifth of the time, and free nothing."""
     was_on = gc.isenabled()
     gc.disable()

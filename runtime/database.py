@@ -169,9 +169,9 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def at_one_moment(self, org_id: str | None) -> AsyncIterator[AsyncSession]:
+    async def repeatable_read(self, org_id: str | None) -> AsyncIterator[AsyncSession]:
         async with self._open(), (self._platform if org_id is None else self._tenant).begin() as session:
-            await one_moment(session)
+            await make_repeatable_read(session)
             if org_id is not None:
                 await session.execute(SET_TENANT, {"org_id": org_id})
             yield session
@@ -231,7 +231,7 @@ class Database:
             raise
 
 
-async def one_moment(session: AsyncSession) -> None:
+async def make_repeatable_read(session: AsyncSession) -> None:
     """Make all reads of the transaction as of its first statement; call it before that."""
     await session.execute(_ONE_MOMENT)
 

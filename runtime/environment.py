@@ -52,14 +52,14 @@ class WrongEnvironment(Exception):
     """Temporal's variables cannot be parsed."""
 
 
-def is_of_others(name: str) -> bool:
+def names_external_account(name: str) -> bool:
     """Whether a variable names external servers or accounts."""
     return name in {*STRIPE.values(), "STRIPE_PREMIUM_PRICE_ID"} or name.startswith(_TEMPORAL)
 
 
-def forget_others(environment: MutableMapping[str, str]) -> None:
+def remove_external(environment: MutableMapping[str, str]) -> None:
     """Remove the variables that name external servers or accounts."""
-    for name in [name for name in environment if is_of_others(name)]:
+    for name in [name for name in environment if names_external_account(name)]:
         del environment[name]
 
 

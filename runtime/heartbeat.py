@@ -11,7 +11,7 @@ HEARTBEAT = 2.0
 
 
 @asynccontextmanager
-async def signs_of_life() -> AsyncIterator[None]:
+async def heartbeats() -> AsyncIterator[None]:
     async def beat() -> None:
         while True:
             activity.heartbeat()

@@ -25,8 +25,8 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor
 from temporalio import activity, workflow
 
-from domain.common.text import escaped
-from domain.privacy.card_numbers import may_hold, redacted, without_card_numbers
+from domain.common.text import escape_invisible
+from domain.privacy.card_numbers import may_contain_card_number, redacted, without_card_numbers
 from runtime.settings import Settings
 
 MASK = "***"
@@ -188,13 +188,13 @@ def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
         "part": _SINK.part,
         **event,
     }
-    return escaped(_SINK.redact(_written(line)))
+    return escape_invisible(_SINK.redact(_written(line)))
 
 
 def _written(line: Mapping[str, Any]) -> str:
     """Write a line without a card number. One scan clears most lines; those with a JSON escape are read in full."""
     text = json.dumps(line, default=str, ensure_ascii=False)
-    if "\\" not in text and not may_hold(text):
+    if "\\" not in text and not may_contain_card_number(text):
         return text
     return json.dumps(without_card_numbers(line), default=lambda thing: redacted(str(thing)), ensure_ascii=False)
 

@@ -40,7 +40,7 @@ T = TypeVar("T")
 Versions = Callable[[AsyncSession, Sequence[str]], Awaitable[Mapping[str, int]]]
 
 #: A task queue that no worker asks.
-NOBODYS_QUEUE = "nobody"
+UNPOLLED_QUEUE = "nobody"
 #: How often a command is sent before a refusal counts, even if the books have advanced again.
 TRIES = 5
 #: The pause before a retry if the server is busy, or while a run continues as new.
@@ -58,7 +58,7 @@ _CUT_OFF_RPC = {RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL}
 _CUT_OFF_MESSAGES = ("transport error", "h2 protocol error", "error reading a body from connection", "connection error")
 
 
-class Entity(Generic[R]):
+class EntityClient(Generic[R]):
     """One entity, as its commands reach it.
 
     A run may be behind the books: a local activity may have committed although its workflow task was lost. Until its
@@ -289,7 +289,7 @@ async def end(client: Client, workflow_id: str, run_id: str, *, reason: str) -> 
             raise
 
 
-async def make_room(client: Client, workflow: str, workflow_id: str, *, reason: str) -> None:
+async def allow_successor(client: Client, workflow: str, workflow_id: str, *, reason: str) -> None:
     """Let a new run follow a completed one that allows no successor, and keep its history.
 
     A run that may follow only a lost run then follows a placeholder that is started and terminated here.
@@ -297,7 +297,7 @@ async def make_room(client: Client, workflow: str, workflow_id: str, *, reason: 
     lost = await client.start_workflow(
         workflow,
         id=workflow_id,
-        task_queue=NOBODYS_QUEUE,
+        task_queue=UNPOLLED_QUEUE,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         static_summary=cut_summary(reason),
     )

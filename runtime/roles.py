@@ -26,7 +26,7 @@ READER = "bursar_reader"
 LIMITS = {"default_transaction_read_only": "on", "statement_timeout": "30s"}
 ITERATIONS = 4096
 #: Session defaults that decide which tables a name means and which rows are visible; others are the operator's choice.
-PUT_BACK = frozenset({"search_path", "role", "row_security", "bursar.org_id"})
+RESET_SETTINGS = frozenset({"search_path", "role", "row_security", "bursar.org_id"})
 
 _OWN_SETTINGS = """
 SELECT r.rolname::regrole::text AS role, quote_ident(d.datname) AS database, split_part(c, '=', 1) AS setting
@@ -56,7 +56,7 @@ def scram_verifier(password: str, salt: bytes) -> str:
     return "SCRAM-SHA-256${}:{}${}:{}".format(ITERATIONS, *words)
 
 
-async def put_back(settings: Settings) -> list[str]:
+async def reset_own_settings(settings: Settings) -> list[str]:
     """Undo changes that login roles made to themselves, and return a line for each.
 
     A password that differs from its URL's is reported; `set_passwords` sets it. Only a superuser can read it.
@@ -65,7 +65,7 @@ async def put_back(settings: Settings) -> list[str]:
     changes = []
     try:
         reader, limits = make_url(settings.reader_database_url).username, [f"{name}={LIMITS[name]}" for name in LIMITS]
-        for row in await connection.fetch(_OWN_SETTINGS, sorted(LOGIN_ROLES), sorted(PUT_BACK), reader, limits):
+        for row in await connection.fetch(_OWN_SETTINGS, sorted(LOGIN_ROLES), sorted(RESET_SETTINGS), reader, limits):
             where = f" IN DATABASE {row['database']}" if row["database"] else ""
             await connection.execute(f"ALTER ROLE {row['role']}{where} RESET {row['setting']}")
             changes.append(f"{row['role']} had set {row['setting']}{where.lower()}: put back")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Plugin
 
-from domain.privacy.card_numbers import found_in_address
+from domain.privacy.card_numbers import address_contains_card_number
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _is_not_traced(scope: Mapping[str, Any]) -> bool:
     """
     path, query = str(scope.get("path", "")), bytes(scope.get("query_string", b""))
     has_secret = _SECRET.search(path) is not None or _SECRET.search(query.decode("latin-1")) is not None
-    return path.endswith(UNTRACED) or has_secret or found_in_address(path, query)
+    return path.endswith(UNTRACED) or has_secret or address_contains_card_number(path, query)
 
 
 def _start(endpoint: str, part: str) -> "ReplaySafeTracerProvider":

@@ -17,7 +17,7 @@ PATIENCE = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
-class _Line:
+class _Queue:
     turns: asyncio.Semaphore
     #: Those that wait and those that have their turn.
     number: int = 0
@@ -33,7 +33,7 @@ class Turns:
         """
         self._what, self._each, self._most_waiting, self._patience = what, each, most_waiting, patience
         self._overall = asyncio.Semaphore(overall)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _Queue] = {}
 
     @asynccontextmanager
     async def turn(self, whose: str | None) -> AsyncIterator[None]:
@@ -43,7 +43,7 @@ class Turns:
             RateLimited: too many of its turns are taken and waited for, or none became free in time.
         """
         name = whose or "platform"
-        line = self._lines.setdefault(name, _Line(asyncio.Semaphore(self._each)))
+        line = self._lines.setdefault(name, _Queue(asyncio.Semaphore(self._each)))
         is_full = line.number >= self._each + self._most_waiting
         if is_full or (not self._most_waiting and self._overall.locked()):
             raise self._refusal()

@@ -448,11 +448,11 @@ def test_every_entry_of_the_data_map_says_how_it_is_erased(kept):
 def test_search_attributes_hold_ids_states_and_amounts_only():
     """Temporal stores them in clear, whatever else is sealed."""
     from contracts.common.search_attributes import ALL
-    from domain.privacy.data_map import SEARCH_ATTRIBUTES, Shown
+    from domain.privacy.data_map import SEARCH_ATTRIBUTES, SearchAttributeContent
 
     assert {key.name for key in ALL} == set(SEARCH_ATTRIBUTES)
-    assert set(SEARCH_ATTRIBUTES.values()) <= set(Shown)
-    assert set(Shown) == {"id", "state", "amount"}
+    assert set(SEARCH_ATTRIBUTES.values()) <= set(SearchAttributeContent)
+    assert set(SearchAttributeContent) == {"id", "state", "amount"}
     made = [at for folder in PRODUCT for at, name in calls(folder) if name.startswith("SearchAttributeKey.for_")]
     assert [at for at in made if not at.startswith("contracts/common/search_attributes.py:")] == []
     assert len(made) == len(ALL)

@@ -31,8 +31,8 @@ from repositories.billing import billing_run as runs, billing_terms, invoice_col
 from runtime import reach
 from runtime.database import Database, driver_connection
 from services.billing import billing_month, billing_run, invoice as invoices
-from services.billing.billing_month import Prepared, Refused
-from services.billing.billing_run import Basis
+from services.billing.billing_month import PreparedInvoice, RefusedInvoice
+from services.billing.billing_run import PageInput
 from services.billing.document_files import Documents
 
 #: How many invoices one transaction numbers.
@@ -45,7 +45,7 @@ ASKED_AGAIN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Collecting:
+class CollectionSetup:
     """How invoices are collected: `client` starts their workflows, `days` are those of dunning."""
 
     client: Client
@@ -59,7 +59,7 @@ class BillingRunActivities:
         self,
         database: Database,
         rules: InvoiceRules = UNTAXED,
-        collecting: "Collecting | None" = None,
+        collecting: "CollectionSetup | None" = None,
         documents: Documents | None = None,
         taxes: TaxService | None = None,
         *,
@@ -140,7 +140,7 @@ class BillingRunActivities:
             row = await runs.finish(session, message.month, message.now)
             return BillingRunResult(month=row.month, invoiced=row.invoiced, empty=row.empty, failed=row.failed)
 
-    async def _page(self, message: InvoicePage, after: str, counted: dict[str, int]) -> runs.Candidates:
+    async def _page(self, message: InvoicePage, after: str, counted: dict[str, int]) -> runs.CandidatePage:
         async with self._database.platform() as session:
             connection = await driver_connection(session)
             page = await runs.candidates(connection, message.month, after=after, limit=message.limit)
@@ -154,8 +154,8 @@ class BillingRunActivities:
             prepared, refused = await billing_month.prepare(
                 session, org_ids, month, now, markup_e6=self._rules.cost_markup_e6
             )
-            basis = await billing_run.basis(session, org_ids, self._rules, now)
-            await billing_run.note_waiting(session, prepared)
+            basis = await billing_run.read_input(session, org_ids, self._rules, now)
+            await billing_run.alert_other_currencies(session, prepared)
         for each in refused:
             await self._failed(each, each.refusal, now, counted)
         if self._taxes is not None:
@@ -165,24 +165,29 @@ class BillingRunActivities:
                 await self._invoice(connection, ready, basis, now, counted)
 
     async def _taxed(
-        self, service: TaxService, prepared: Sequence[Prepared], basis: Basis, now: datetime, counted: dict[str, int]
-    ) -> tuple[list[Prepared], Basis]:
+        self,
+        service: TaxService,
+        prepared: Sequence[PreparedInvoice],
+        basis: PageInput,
+        now: datetime,
+        counted: dict[str, int],
+    ) -> tuple[list[PreparedInvoice], PageInput]:
         """Calculate the tax of each invoice; without an answer it is not issued, because tax is never guessed."""
         free = asyncio.Semaphore(ASKED_AT_ONCE)
 
-        async def asked(each: Prepared) -> Treatment | ProviderError | None:
+        async def asked(each: PreparedInvoice) -> Treatment | ProviderError | None:
             if not each.found.lines:
                 return None
             async with free:
                 try:
-                    return await billing_run.treated(service, each, basis, now)
+                    return await billing_run.ask_treatment(service, each, basis, now)
                 except (ProviderUnavailable, ProviderRefused) as error:
                     return error
                 except UnknownEntity as error:
                     return ProviderRefused(error.detail, code=error.error_code)
 
         answers = await asyncio.gather(*(asked(each) for each in prepared))
-        known, treatments = list[Prepared](), dict[str, Treatment]()
+        known, treatments = list[PreparedInvoice](), dict[str, Treatment]()
         for each, answer in zip(prepared, answers, strict=True):
             if isinstance(answer, ProviderError):
                 code = billing_run.TAX_REFUSED if isinstance(answer, ProviderRefused) else billing_run.TAX_WAITS
@@ -218,7 +223,12 @@ class BillingRunActivities:
             return [*await runs.waiting(session, month, billing_run.TAX_WAITS, after=after, limit=ASKED_AGAIN)]
 
     async def _invoice(
-        self, connection: asyncpg.Connection, prepared: Prepared, basis: Basis, now: datetime, counted: dict[str, int]
+        self,
+        connection: asyncpg.Connection,
+        prepared: PreparedInvoice,
+        basis: PageInput,
+        now: datetime,
+        counted: dict[str, int],
     ) -> None:
         try:
             if await self._issue(connection, prepared, basis, now):
@@ -229,12 +239,14 @@ class BillingRunActivities:
             await self._failed(prepared, refusal, now, counted)
 
     async def _failed(
-        self, which: Prepared | Refused, refusal: DomainError, now: datetime, counted: dict[str, int]
+        self, which: PreparedInvoice | RefusedInvoice, refusal: DomainError, now: datetime, counted: dict[str, int]
     ) -> None:
         async with self._database.platform() as session:
             counted["failed"] += await billing_run.note_failure(session, which, refusal.error_code, refusal.detail, now)
 
-    async def _issue(self, connection: asyncpg.Connection, prepared: Prepared, basis: Basis, now: datetime) -> bool:
+    async def _issue(
+        self, connection: asyncpg.Connection, prepared: PreparedInvoice, basis: PageInput, now: datetime
+    ) -> bool:
         if self._collecting is None:
             return await billing_run.issue(connection, prepared, basis, now)
         async with self._database.platform() as session:

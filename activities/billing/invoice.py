@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.books.books import BooksRefused, RefusalAlert, alerted_retry, is_next, require_local
 from activities.common.seals import REFUSED, Seals
 from contracts.billing.invoice import (
     LoadCollection,
@@ -36,12 +36,12 @@ from domain.common.ids import invoice_charge_command_id, invoice_event_mail_key,
 from domain.common.mail import MailKind
 from domain.common.money import COINS, format_amount
 from domain.messages.alert.rules import FAILED_PAYMENT
-from domain.payments.dunning import STUCK, ends_others, stuck_after, verdict_of
+from domain.payments.dunning import STUCK_ALERT, cancels_own_payments, charge_result, stuck_after
 from domain.payments.payment.commands import is_under_way
 from domain.payments.payment.options import STRIPE, Options
 from domain.payments.payment.pricing import Order
 from domain.payments.payment.purposes import rules_for
-from domain.payments.payment.purposes.invoice import Payable
+from domain.payments.payment.purposes.invoice import PayableInvoice
 from domain.payments.payment.state import AWAITING, Payment
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.billing.invoice import InvoiceRow
@@ -55,7 +55,7 @@ from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services.billing import invoice as invoices, invoice_end
 from services.billing.invoice_collection import require_not_requested
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from services.messages import mail
 from services.messages.alert_evaluation import raise_built_in
 from services.payments.payment_method import default_method
@@ -89,7 +89,7 @@ class InvoiceActivities:
         client: Client,
         terms: TermsMaker,
         *,
-        by_hand: ByHand | None = None,
+        by_hand: ManualGrantRules | None = None,
         sealed_signals: bool = False,
         console: str | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class InvoiceActivities:
         held, books = message.outcome.collection, self._database
         refusal = RefusalAlert(books, "invoice", held.invoice_id, message.outcome.event, held.version, held.org_id)
         try:
-            async with tried_again(refusal), self._database.platform() as session:
+            async with alerted_retry(refusal), self._database.platform() as session:
                 recorded = await self._write(session, message)
         except _Refused as refused:
             return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
@@ -139,7 +139,7 @@ class InvoiceActivities:
             verdict = None
             if message.follow and held.status in UNDER_WAY and held.payment_id is not None:
                 made = await _payment(session, held.payment_id)
-                verdict = None if made is None else verdict_of(made)
+                verdict = None if made is None else charge_result(made)
             # After the payment, so that its amount is included.
             standing = collections.standing_of(await invoice.get(session, message.invoice_id))
             own = None
@@ -161,13 +161,13 @@ class InvoiceActivities:
         held = message.collection
         command_id = invoice_charge_command_id(held.invoice_id, held.attempts, page=message.page)
         async with self._database.platform() as session:
-            terms = await payment_command.find(session, command_id)
+            terms = await payment_command.find_terms(session, command_id)
             begun = terms is not None and await payment.get(session, terms.payment_id) is not None
             others = [] if begun or message.page else await _others(session, held)
         if terms is None and message.page and not await self._ended_first(held):
             return OrderedCharge()
         for other in others:
-            if not ends_others(held) or not await self._ended(held, other):
+            if not cancels_own_payments(held) or not await self._ended(held, other):
                 return OrderedCharge(waits_for=other.terms.payment_id)
         try:
             if terms is None:
@@ -228,7 +228,7 @@ class InvoiceActivities:
             # Under the lock, so that an invoice that ends or is reopened meanwhile is not charged.
             if _payable(await invoice.get(session, held.invoice_id, locked=True)) != payable:
                 raise WrongInvoiceState("The invoice has changed.", extra={"state": "open"})
-            return await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), wanted)
+            return await payment_command.store_terms(session, command_id, sha256(command_id.encode()).digest(), wanted)
 
     async def _require_due(self, held: Collection, terms: PaymentTerms) -> None:
         async with self._database.platform() as session:
@@ -356,7 +356,7 @@ class InvoiceActivities:
         if was and not waits:
             await alert.close_cases(session, after.invoice_id, (WAITS,))
         if held.next_at + stuck_after(held.status) < message.at:
-            await alert.close_cases(session, after.invoice_id, (STUCK,))
+            await alert.close_cases(session, after.invoice_id, (STUCK_ALERT,))
 
     async def _alert_failure(self, session: AsyncSession, message: RecordCollection) -> None:
         """Alert of a failed charge and its next try; resolved by the next charge, or when the invoice ends."""
@@ -394,7 +394,7 @@ async def _others(session: AsyncSession, held: Collection) -> list[Payment]:
     return [other for other in others if not other.cancel_requested]
 
 
-def _payable(row: InvoiceRow) -> Payable:
+def _payable(row: InvoiceRow) -> PayableInvoice:
     """Return the amount to charge of an invoice.
 
     Raises:
@@ -403,7 +403,9 @@ def _payable(row: InvoiceRow) -> Payable:
     standing = collections.standing_of(row)
     if not standing.is_open or standing.paused_for is not None:
         raise WrongInvoiceState(f"This invoice is {row.status}, or paused.", extra={"state": row.status})
-    return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=standing.due_minor, currency=row.currency)
+    return PayableInvoice(
+        invoice_id=row.id, number=row.number or row.id, due_minor=standing.due_minor, currency=row.currency
+    )
 
 
 async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceDue, message: RecordCollection) -> None:
@@ -424,7 +426,7 @@ async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceD
     }
     if kind in days:
         name, at = days[kind]
-        data[name] = at.astimezone(await invoices.clock(session, row)).date().isoformat()
+        data[name] = at.astimezone(await invoices.time_zone_of(session, row)).date().isoformat()
     if message.outcome.link is not None:
         data["link"] = message.outcome.link
     key = invoice_mail_key(row.id) if issued else invoice_event_mail_key(row.id, message.outcome.collection.version)

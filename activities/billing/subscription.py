@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.books.books import RefusalAlert, in_books, is_next, require_local, tried_again
+from activities.books.books import RefusalAlert, alerted_retry, is_next, require_local, require_stored
 from activities.common.seals import Seals
 from activities.common.sweeps import resumed_payment
 from contracts.billing.subscription import (
@@ -22,13 +22,13 @@ from contracts.escrow.escrow import Declined
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.plan import Plans
 from domain.billing.subscription.commands import require_first_trial, require_none, require_none_unpaid
-from domain.billing.subscription.orders import MAKING, is_cancelled_unmade
+from domain.billing.subscription.orders import CREATING, is_cancelled_before_creation
 from domain.billing.subscription.snapshot import SubscriptionSnapshot
-from domain.billing.subscription.state import OrderKind, Outcome, Subscription, Terms
-from domain.billing.subscription.unpaid import upgrading
+from domain.billing.subscription.state import OrderKind, Subscription, Terms, Transition
+from domain.billing.subscription.unpaid import unpaid_upgrade
 from domain.common.errors import SubscriptionRefused, SubscriptionTrialUsed
-from domain.payments.dunning import DAYS
-from domain.tenants.organization import STOPPED, OrganizationStatus
+from domain.payments.dunning import DUNNING_DAYS
+from domain.tenants.organization import STOPPED_ERRORS, OrganizationStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
@@ -62,7 +62,7 @@ class SubscriptionActivities:
         *,
         rules: InvoiceRules,
         sealed_signals: bool = False,
-        dunned_on: Sequence[int] = DAYS,
+        dunned_on: Sequence[int] = DUNNING_DAYS,
         taxes: TaxService | None = None,
     ) -> None:
         """Take the database, the Temporal client, the provider, the plans, and how invoices are made and dunned.
@@ -102,7 +102,7 @@ class SubscriptionActivities:
         after = message.subscription
         books, subject = self._database, after.subscription_id
         refused = RefusalAlert(books, "subscription", subject, message.event, after.version, after.org_id)
-        async with tried_again(refused):
+        async with alerted_retry(refused):
             unsealed = self._seals.declined(message.actor_detail)
             if unsealed is not None and message.event != "command_refused":
                 return RecordedSubscription(applied=False, declined=unsealed)
@@ -146,7 +146,7 @@ class SubscriptionActivities:
     async def load(self, message: LoadSubscription) -> Subscription:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            return in_books(await subscriptions.get(session, message.subscription_id), message.subscription_id)
+            return require_stored(await subscriptions.get(session, message.subscription_id), message.subscription_id)
 
     @activity.defn(name="order_of_subscription")
     async def order(self, message: SubscriptionRequest) -> SubscriptionResponse:
@@ -174,7 +174,7 @@ class SubscriptionActivities:
         """
         provider, asked = self._named(), message.subscription
         try:
-            if asked.checkout is not None and is_cancelled_unmade(asked):
+            if asked.checkout is not None and is_cancelled_before_creation(asked):
                 await provider.close_page(asked.checkout.ref, idempotency_key=message.key)
             found = (
                 await provider.find(asked.customer, asked.subscription_id)
@@ -227,7 +227,7 @@ class SubscriptionActivities:
 
     async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
         provider, asked, key = self._named(), message.subscription, message.key
-        if asked.order is None or asked.order.kind not in MAKING:
+        if asked.order is None or asked.order.kind not in CREATING:
             return SubscriptionResponse(snapshot=await self._changed(message))
         # A lost run may have requested it so long ago that the provider has forgotten the key.
         found = await provider.find(asked.customer, asked.subscription_id)
@@ -244,7 +244,7 @@ class SubscriptionActivities:
         assert order is not None
         assert ref is not None
         # An unpaid upgrade is already billed at the provider.
-        drops = order.kind is OrderKind.RESUME and upgrading(asked) is None
+        drops = order.kind is OrderKind.RESUME and unpaid_upgrade(asked) is None
         wanted = asked.terms if change is None or drops else change.terms
         price, quantity = wanted.price_id or "", wanted.quantity
         match order.kind:
@@ -267,7 +267,7 @@ class SubscriptionActivities:
                 return await provider.cancel(ref, at_period_end=True, idempotency_key=key)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END
-                held = _item(asked.terms) if upgrading(asked) is None else None
+                held = _item(asked.terms) if unpaid_upgrade(asked) is None else None
                 return await provider.cancel(ref, at_period_end=at_end, idempotency_key=key, held=held)
             case OrderKind.UNDO:
                 bill = None if change is None else change.bill_ref
@@ -295,8 +295,8 @@ class SubscriptionActivities:
                 raise
 
 
-def _outcome(message: RecordSubscription, event: str) -> Outcome:
-    return Outcome(
+def _outcome(message: RecordSubscription, event: str) -> Transition:
+    return Transition(
         subscription=message.subscription,
         event=event,
         actor=message.actor,
@@ -315,12 +315,12 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
     await organization.lock(session, after.org_id)
     try:
         await organization.refuse_stopped(session, after.org_id)
-        require_none(await subscriptions.held(session, after.org_id))
+        require_none(await subscriptions.current_of(session, after.org_id))
         if after.trial_days:
-            require_first_trial(after.org_id, await subscriptions.tried_by(session, after))
+            require_first_trial(after.org_id, await subscriptions.trial_of(session, after))
         if after.terms.net_days:
             require_none_unpaid(after.terms, is_unpaid=await subscription_bill.has_unpaid(session, after.org_id))
-    except (SubscriptionRefused, *STOPPED) as refusal:
+    except (SubscriptionRefused, *STOPPED_ERRORS) as refusal:
         return Declined.of(refusal)
     return None
 

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from contracts.billing.subscription_accrual import AccrueSubscriptions
-from contracts.common.batch import BatchDone
+from contracts.common.batch import BatchResult
 from runtime.database import Database
 from services.billing import subscription
 
@@ -16,7 +16,7 @@ class SubscriptionAccrualActivities:
         self._database = database
 
     @activity.defn(name="accrue_subscriptions")
-    async def accrue(self, message: AccrueSubscriptions) -> BatchDone:
+    async def accrue(self, message: AccrueSubscriptions) -> BatchResult:
         """Book the next page of bills for the oldest day that is not booked.
 
         Effect: one transfer `subscriptions.accrued` out of deferred revenue.
@@ -24,4 +24,4 @@ class SubscriptionAccrualActivities:
         """
         async with self._database.platform() as session:
             count = await subscription.accrue(session, message.through, limit=message.limit)
-        return BatchDone(count=count)
+        return BatchResult(count=count)

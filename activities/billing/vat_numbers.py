@@ -29,8 +29,11 @@ class VatNumberActivities:
         if self._register is None:
             return ConfirmedVatNumbers(found=0, last=message.after)
         async with self._database.platform() as session:
-            found = await profiles.to_ask(
-                session, confirmed_before=message.now - billing_profile.LASTS, after=message.after, limit=message.limit
+            found = await profiles.numbers_to_confirm(
+                session,
+                confirmed_before=message.now - billing_profile.CONFIRMATION_TERM,
+                after=message.after,
+                limit=message.limit,
             )
         confirmed = refused = 0
         for each in found:

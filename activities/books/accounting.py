@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchPage
+from contracts.common.batch import BatchPage, BatchResult
 from ledger.revenue import Revenue
 from repositories.books import accounting
 from runtime.database import Database, driver_connection
@@ -17,7 +17,7 @@ class AccountingActivities:
         self._database = database
 
     @activity.defn
-    async def add_up_days(self, message: BatchPage) -> BatchDone:
+    async def add_up_days(self, message: BatchPage) -> BatchResult:
         """Add the next page of transfers to the totals of their days.
 
         Effect: totals by day and line of the chart.
@@ -27,4 +27,4 @@ class AccountingActivities:
             await Revenue(await driver_connection(session)).mark(settle=timedelta(seconds=message.settle_seconds))
         async with self._database.platform() as session:
             connection = await driver_connection(session)
-            return BatchDone(count=await accounting.add_up_days(connection, message.limit))
+            return BatchResult(count=await accounting.add_up_days(connection, message.limit))

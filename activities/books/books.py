@@ -17,9 +17,9 @@ from repositories.messages import alert as alerts
 from runtime.database import Database
 
 #: The SQLSTATE classes of values that PostgreSQL cannot hold: data exceptions, and program limits, as of an index.
-DOES_NOT_FIT = frozenset({"22", "54"})
+UNSTORABLE_CLASSES = frozenset({"22", "54"})
 
-#: The refusal of a command with text or a number that `does_not_fit`.
+#: The refusal of a command with text or a number that `is_unstorable`.
 NOT_STORABLE = Declined(code="request.invalid", detail="The command contains a value that cannot be stored.")
 
 
@@ -33,7 +33,7 @@ class BooksRefused(RuntimeError):
     """The books refuse an event that the rules allow. It is retried until an operator has repaired the cause."""
 
 
-def in_books(found: T | None, entity_id: str) -> T:
+def require_stored(found: T | None, entity_id: str) -> T:
     """Return what the books hold of an entity whose run resumes.
 
     Raises:
@@ -56,14 +56,14 @@ def require_local() -> None:
         raise ApplicationError("Events are written by local activities only.", type="NotLocal", non_retryable=True)
 
 
-class State(Protocol):
+class StoredState(Protocol):
     """What the books hold of an entity."""
 
     @property
     def version(self) -> int: ...
 
 
-def is_next(held: State | None, number: int | None, decided_from: str | None, subject: str) -> bool:
+def is_next(held: StoredState | None, number: int | None, decided_from: str | None, subject: str) -> bool:
     """Whether an event follows the state that the books hold and was decided from it; the caller has the row's lock.
 
     A local activity may have committed although its workflow task was lost, and a run may have been started with a
@@ -122,7 +122,7 @@ class RefusalAlert:
 
 
 @asynccontextmanager
-async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
+async def alerted_retry(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
     """Alert an operator of an event that the books refuse although the rules allow it, and have it retried.
 
     If a service does not answer, such as an outside tax service, the alert comes from attempt `ALERTED_FROM` on: until
@@ -145,7 +145,7 @@ async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[
         raise BooksRefused(refusal.detail) from refusal
 
 
-def does_not_fit(error: DBAPIError | PostgresError) -> bool:
+def is_unstorable(error: DBAPIError | PostgresError) -> bool:
     """Whether PostgreSQL cannot hold a value of a command, so that a retry is useless."""
     raised = error.orig if isinstance(error, DBAPIError) else error
-    return str(getattr(raised, "sqlstate", ""))[:2] in DOES_NOT_FIT
+    return str(getattr(raised, "sqlstate", ""))[:2] in UNSTORABLE_CLASSES

@@ -23,10 +23,10 @@ from contracts.books.reconciliation import (
 from contracts.runs import payment_news
 from domain.books.reconciliation import (
     DISCREPANCIES,
-    FARTHEST_BACK,
-    Compared,
+    MAX_LOOKBACK,
+    Comparison,
     MatchStatus,
-    Report,
+    ReconciliationReport,
     Window,
     compare,
     describe,
@@ -46,7 +46,7 @@ from repositories.payments import payment
 from runtime import reach
 from runtime.database import Database
 from services.books.reconciliation import alert_key
-from services.cards.card_transaction import read_again
+from services.cards.card_transaction import refresh
 
 #: How many balance transactions are held in memory, and written or compared in one transaction.
 PAGE = 500
@@ -82,11 +82,11 @@ class ReconciliationActivities:
         Effect: an alert for each run that began long ago and has not ended.
         Idempotent by: the run's id.
         """
-        day, runs, farthest = f"{message.now:%Y-%m-%d}", [], message.now - FARTHEST_BACK
+        day, runs, farthest = f"{message.now:%Y-%m-%d}", [], message.now - MAX_LOOKBACK
         async with self._database.platform() as session:
             for provider in sorted(self._providers.payments):
-                begin = await books.begun(session, provider, farthest)
-                window = nightly_window(message.now, begin, await books.done(session, provider, farthest))
+                begin = await books.earliest_begin(session, provider, farthest)
+                window = nightly_window(message.now, begin, await books.compared_windows(session, provider, farthest))
                 scope = f"{provider}/{day}"
                 runs.append(
                     ReconciliationInput(
@@ -184,7 +184,7 @@ class ReconciliationActivities:
         Idempotent by: provider, key and kind of a discrepancy; the run's status. A run that was given up meanwhile has
             no statement any more, and is not changed.
         """
-        run, report, at = await self._run(message.run_id), Report(), message.at
+        run, report, at = await self._run(message.run_id), ReconciliationReport(), message.at
         has_gap = any(part.has_gap for part in message.unread)
         async for page in self._compared(run, at, has_gap=has_gap):
             async with self._database.platform() as session:
@@ -197,7 +197,7 @@ class ReconciliationActivities:
         async with self._database.platform() as session:
             accounts = await clearing.clearing(session, run.provider)
             if await books.is_running(session, run.id):
-                unread = unread_story(message.unread)
+                unread = describe_unread(message.unread)
                 await books.finish(
                     session, run.id, report, clearing=accounts, at=at, failure=unread, is_done=not has_gap
                 )
@@ -235,7 +235,7 @@ class ReconciliationActivities:
 
     async def _compared(
         self, run: ReconciliationRun, at: datetime, *, has_gap: bool = False
-    ) -> AsyncIterator[list[Compared]]:
+    ) -> AsyncIterator[list[Comparison]]:
         """Compare page by page: first what the provider lists, then what is booked but not listed.
 
         With a gap in the statement, a booking without a payment may just not have been read, so it does not count as
@@ -274,7 +274,7 @@ class ReconciliationActivities:
                 if compared.match_status is MatchStatus.MISSING_HERE and compared.one.kind in OF_CARDS and ref:
                     # What is not there any more stays a discrepancy.
                     with suppress(ProviderRefused):
-                        await read_again(self._database, issuer, ref, now=datetime.now(UTC))
+                        await refresh(self._database, issuer, ref, now=datetime.now(UTC))
 
     async def _unsettled(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[PaymentTerms]:
         async for page in self._compared(run, at):
@@ -282,7 +282,7 @@ class ReconciliationActivities:
                 if compared.match_status in UNSETTLED:
                     refs = [ref for ref in (compared.key, compared.one.ref) if ref]
                     async with self._database.platform() as session:
-                        found = await payment.concerned(session, run.provider, compared.payment_id, refs)
+                        found = await payment.find_by_event(session, run.provider, compared.payment_id, refs)
                     if found is not None:
                         yield found.terms
 
@@ -291,10 +291,10 @@ class ReconciliationActivities:
         after = ""
         while True:
             async with self._database.platform() as session:
-                rows = await discrepancies.open_elsewhere(session, run.provider, run.id, after=after, limit=PAGE)
+                rows = await discrepancies.open_outside_run(session, run.provider, run.id, after=after, limit=PAGE)
                 booked = await books.booked(session, run.provider, [row.key for row in rows])
                 over = [row.key for row in rows if _is_over(row, booked.get(row.key, []))]
-                await _close(session, await discrepancies.settle(session, run.provider, over, "matched", at=at))
+                await _close(session, await discrepancies.resolve_keys(session, run.provider, over, "matched", at=at))
             if len(rows) < PAGE:
                 break
             after = rows[-1].id
@@ -320,7 +320,7 @@ def _result(run: ReconciliationRun) -> ReconciliationResult:
     return ReconciliationResult(run_id=run.id, status=run.status, compared=run.compared, differences=run.differences)
 
 
-def _lies_in(window: Window, compared: Compared) -> bool:
+def _lies_in(window: Window, compared: Comparison) -> bool:
     sides = (*compared.booked, *((compared.listed,) if compared.listed else ()))
     return any(window.holds(movement.occurred_at) for movement in sides)
 
@@ -331,17 +331,17 @@ def _is_over(row: ReconciliationDiscrepancy, booked: list[BalanceTransaction]) -
     ).match_status is MatchStatus.MATCHED
 
 
-async def _record_page(session: AsyncSession, run: ReconciliationRun, page: Sequence[Compared], at: datetime) -> None:
+async def _record_page(session: AsyncSession, run: ReconciliationRun, page: Sequence[Comparison], at: datetime) -> None:
     for compared in page:
         if compared.match_status in DISCREPANCIES:
-            seen = await discrepancies.see(session, run.provider, compared, run_id=run.id, at=at)
+            seen = await discrepancies.record_seen(session, run.provider, compared, run_id=run.id, at=at)
             if seen is not None:
                 await _alert(session, seen, compared)
     matched = [compared.key for compared in page if compared.match_status is MatchStatus.MATCHED]
-    await _close(session, await discrepancies.settle(session, run.provider, matched, "matched", at=at))
+    await _close(session, await discrepancies.resolve_keys(session, run.provider, matched, "matched", at=at))
 
 
-async def _alert(session: AsyncSession, row: ReconciliationDiscrepancy, compared: Compared) -> None:
+async def _alert(session: AsyncSession, row: ReconciliationDiscrepancy, compared: Comparison) -> None:
     await alert.raise_alert(
         session,
         kind="reconciliation.difference",
@@ -381,7 +381,7 @@ async def _close(session: AsyncSession, rows: Iterable[ReconciliationDiscrepancy
         await alert.resolve(session, alert_key(row), PRINCIPAL)
 
 
-def unread_story(parts: Sequence[UnreadPart]) -> str | None:
+def describe_unread(parts: Sequence[UnreadPart]) -> str | None:
     """Say what could not be read and why; None if everything was read."""
     if not parts:
         return None

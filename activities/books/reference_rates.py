@@ -6,7 +6,7 @@ from temporalio import activity
 
 from contracts.books.reference_rates import NotedReferenceRates, NoteReferenceRates
 from domain.common.credits import CreditPrice
-from domain.credits.spend.rate import crossed
+from domain.credits.spend.rate import cross_rates
 from providers.payments.base import ProviderUnavailable
 from providers.reference_rates import EcbFile
 from repositories.messages import alert
@@ -41,7 +41,7 @@ class ReferenceRateActivities:
         except ProviderUnavailable as error:
             await self._alert(error)
             raise
-        rates = crossed(file, price=self._price, now=message.now, max_age=self._max_age)
+        rates = cross_rates(file, price=self._price, now=message.now, max_age=self._max_age)
         async with self._database.platform() as session:
             await exchange_rate.note_read(session, rates, self._price)
         return NotedReferenceRates(day=file.day, count=len(rates))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchPage
+from contracts.common.batch import BatchPage, BatchResult
 from ledger.revenue import Revenue
 from runtime.database import Database, driver_connection
 
@@ -17,7 +17,7 @@ class RevenueActivities:
         self._database = database
 
     @activity.defn
-    async def recognise_revenue(self, message: BatchPage) -> BatchDone:
+    async def recognise_revenue(self, message: BatchPage) -> BatchResult:
         """Book the next page of uses, expiries, earnings and returns.
 
         Effect: one transfer `revenue.recognised` for each day of the page's uses, out of deferred revenue.
@@ -29,4 +29,4 @@ class RevenueActivities:
             await Revenue(await driver_connection(session)).mark(settle=settle)
         async with self._database.platform() as session:
             revenue = Revenue(await driver_connection(session))
-            return BatchDone(count=await revenue.recognise(limit=message.limit, settle=settle))
+            return BatchResult(count=await revenue.recognise(limit=message.limit, settle=settle))

@@ -19,7 +19,7 @@ from contracts.budgets.purchase_order import (
     LoadPurchase,
     PurchaseOrderInput,
 )
-from contracts.common.batch import DuePage, HandledStep
+from contracts.common.batch import DuePage, HandledStepPage
 from contracts.escrow.escrow import Declined
 from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import UNKNOWN_REPORTED_AFTER, PurchaseOrderStatus, WaitingPurchase
@@ -29,7 +29,7 @@ from repositories.budgets import purchase_order as orders
 from runtime import reach
 from runtime.database import Database
 from services.budgets import purchase_approval, purchase_payment
-from services.budgets.purchase_record import written
+from services.budgets.purchase_record import format_order_amount
 
 log = structlog.get_logger("bursar.purchases")
 
@@ -92,7 +92,7 @@ class PurchaseOrderActivities:
                         now=message.now,
                     )
                 else:
-                    given = purchase_approval.Grant(digest=message.digest, reason=message.reason or None)
+                    given = purchase_approval.ApprovalDecision(digest=message.digest, reason=message.reason or None)
                     await purchase_approval.grant(
                         session,
                         message.actor,
@@ -109,7 +109,7 @@ class PurchaseOrderActivities:
         return DecidedOnPurchase()
 
     @activity.defn(name="expire_purchases")
-    async def expire(self, message: DuePage) -> HandledStep:
+    async def expire(self, message: DuePage) -> HandledStepPage:
         """End approved orders whose hold has ended.
 
         Effect: what they hold is released; log and event.
@@ -121,7 +121,7 @@ class PurchaseOrderActivities:
         return await self._each(message, found, partial(purchase_payment.expire, now=message.now))
 
     @activity.defn(name="renew_purchase_terms")
-    async def renew(self, message: DuePage) -> HandledStep:
+    async def renew(self, message: DuePage) -> HandledStepPage:
         """Count the next term of purchases that renew.
 
         Effect: a spend of its own for each; an alert if it does not fit.
@@ -133,7 +133,7 @@ class PurchaseOrderActivities:
         return await self._each(message, found, partial(purchase_payment.renew, now=message.now))
 
     @activity.defn(name="start_missing_purchase_orders")
-    async def start_missing(self, message: DuePage) -> HandledStep:
+    async def start_missing(self, message: DuePage) -> HandledStepPage:
         """Start the runs of orders whose time to answer is over.
 
         Effect: a run for each on the page that has none.
@@ -146,10 +146,10 @@ class PurchaseOrderActivities:
             runs = [purchase_order_run(PurchaseOrderInput(order_id=row.id), row.org_id, row.agent_id) for row in rows]
             last = rows[-1].id if rows else message.after
         started = [await reach.start_missing(self._client, run) for run in runs]
-        return HandledStep(found=len(runs), done=sum(started), last=last)
+        return HandledStepPage(found=len(runs), done=sum(started), last=last)
 
     @activity.defn(name="report_unknown_purchases")
-    async def report_unknown(self, message: DuePage) -> HandledStep:
+    async def report_unknown(self, message: DuePage) -> HandledStepPage:
         """Alert organizations of attempts whose result has been unknown for 30 days.
 
         Effect: an alert for each.
@@ -160,17 +160,17 @@ class PurchaseOrderActivities:
             rows = await orders.long_unknown(session, before=before, after=message.after, limit=message.limit)
             for row in rows:
                 await purchase_payment.report_unknown(session, row)
-            return HandledStep(found=len(rows), done=len(rows), last=rows[-1].id if rows else message.after)
+            return HandledStepPage(found=len(rows), done=len(rows), last=rows[-1].id if rows else message.after)
 
     async def _each(
         self, message: DuePage, found: Sequence[str], act: Callable[[AsyncSession, str], Awaitable[bool]]
-    ) -> HandledStep:
+    ) -> HandledStepPage:
         async def one(order_id: str) -> bool:
             async with self._database.platform() as session:
                 return await act(session, order_id)
 
         done = await one_by_one(found, one, _not_done)
-        return HandledStep(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+        return HandledStepPage(found=len(found), done=sum(done), last=found[-1] if found else message.after)
 
 
 async def _not_done(order_id: str, error: Exception) -> None:
@@ -190,7 +190,7 @@ async def _waiting(session: AsyncSession, order_id: str) -> WaitingPurchase | No
         status=PurchaseOrderStatus(order.status),
         item=order.item,
         vendor=order.vendor,
-        amount=written(order),
+        amount=format_order_amount(order),
         sentence=order.decision["sentence"],
         digest=purchase_approval.digest_of(order),
         persons=order.persons,

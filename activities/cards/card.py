@@ -33,7 +33,7 @@ class CardActivities:
         """
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
-            is_issued = await cards.any_made(session)
+            is_issued = await cards.has_any(session)
         if row is None or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
         if self._issuer is None and is_issued:
@@ -41,7 +41,7 @@ class CardActivities:
         is_ours = False
         # What the issuer does not have is nothing to book.
         with suppress(ProviderNotFound):
-            is_ours = self._issuer is not None and await card_transaction.read_again(
+            is_ours = self._issuer is not None and await card_transaction.refresh(
                 self._database, self._issuer, row.refs[0], now=datetime.now(UTC)
             )
         outcome = "handled" if is_ours else "unmatched"

@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from contracts.billing.subscription import SubscriptionInput
-from contracts.common.sweeps import SweepPage, Swept
+from contracts.common.sweeps import SweepPage, SweepResult
 from contracts.escrow.escrow import EscrowInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput
 from contracts.payouts.payout import PayoutInput
@@ -29,7 +29,7 @@ from contracts.runs import (
     subscription_run,
 )
 from domain.common.access import Actor, Role
-from domain.payments.dunning import STUCK, stuck_after
+from domain.payments.dunning import STUCK_ALERT, stuck_after
 from models.billing.invoice_collection import InvoiceCollectionRow
 from models.billing.subscription import SubscriptionRow
 from models.escrow.escrow import EscrowRow
@@ -65,27 +65,27 @@ class Sweeps:
         self._client = client
 
     @activity.defn(name="start_missing_escrows")
-    async def escrows(self, message: SweepPage) -> Swept:
+    async def escrows(self, message: SweepPage) -> SweepResult:
         """Start the runs of escrows with a passed deadline."""
         return await self._page(message, escrow.overdue, partial(resumed_escrow, by=ESCROWS))
 
     @activity.defn(name="start_missing_payments")
-    async def payments(self, message: SweepPage) -> Swept:
+    async def payments(self, message: SweepPage) -> SweepResult:
         """Start the runs of payments with an overdue step."""
         return await self._page(message, payment.stranded, resumed_payment)
 
     @activity.defn(name="start_missing_exports")
-    async def exports(self, message: SweepPage) -> Swept:
+    async def exports(self, message: SweepPage) -> SweepResult:
         """Start the runs of exports that are not done, and of those whose files are due to be deleted."""
         return await self._page(message, exports.stranded, export.run_of)
 
     @activity.defn(name="start_missing_payouts")
-    async def payouts(self, message: SweepPage) -> Swept:
+    async def payouts(self, message: SweepPage) -> SweepResult:
         """Start the runs of payouts with an overdue step."""
         return await self._page(message, payout.stranded, resumed_payout)
 
     @activity.defn(name="start_missing_invoices")
-    async def invoices(self, message: SweepPage) -> Swept:
+    async def invoices(self, message: SweepPage) -> SweepResult:
         """Start the runs of invoices with an overdue step, and signal those with an unseen change.
 
         Effect: a run for each of the page that has none; a signal to each run that has not seen a change of its invoice
@@ -110,20 +110,22 @@ class Sweeps:
         return swept.model_copy(update={"found": len(held)})
 
     @activity.defn(name="start_missing_rotations")
-    async def rotations(self, message: SweepPage) -> Swept:
+    async def rotations(self, message: SweepPage) -> SweepResult:
         """Start the runs of rotations with an overdue step."""
         async with self._database.platform() as session:
-            rows = await rotation.stranded(session, before=message.before, after=message.after, limit=message.limit)
+            rows = await rotation.overdue_rotations(
+                session, before=message.before, after=message.after, limit=message.limit
+            )
         last = rows[-1].secret_id if rows else message.after
         return await self._start([rotation_run(row.secret_id, row.org_id) for row in rows], last)
 
     @activity.defn(name="start_missing_subscriptions")
-    async def subscriptions(self, message: SweepPage) -> Swept:
+    async def subscriptions(self, message: SweepPage) -> SweepResult:
         """Start the runs of subscriptions with an overdue step."""
         return await self._page(message, subscription.stranded, resumed_subscription)
 
     @activity.defn(name="start_missing_events")
-    async def events(self, message: SweepPage) -> Swept:
+    async def events(self, message: SweepPage) -> SweepResult:
         """Start the runs of unhandled inbox events."""
         async with self._database.platform() as session:
             rows = await provider_event.unhandled(
@@ -139,15 +141,15 @@ class Sweeps:
 
     async def _page(
         self, message: SweepPage, read: Callable[..., Awaitable[Sequence[Row]]], run_of: Callable[[Row], Run]
-    ) -> Swept:
+    ) -> SweepResult:
         async with self._database.platform() as session:
             rows = await read(session, before=message.before, after=message.after, limit=message.limit)
             runs, last = [run_of(row) for row in rows], rows[-1].id if rows else message.after
         return await self._start(runs, last)
 
-    async def _start(self, runs: Sequence[Run], last: str) -> Swept:
+    async def _start(self, runs: Sequence[Run], last: str) -> SweepResult:
         started = await asyncio.gather(*(reach.start_missing(self._client, run) for run in runs))
-        return Swept(found=len(runs), started=sum(started), last=last)
+        return SweepResult(found=len(runs), started=sum(started), last=last)
 
 
 def resumed_escrow(row: EscrowRow, by: str) -> Run:
@@ -165,11 +167,11 @@ async def _alert_stuck(session: AsyncSession, row: InvoiceCollectionRow) -> None
     number = invoice_collection.state_of(row).number
     await alert.raise_alert(
         session,
-        kind=STUCK,
+        kind=STUCK_ALERT,
         subject=row.invoice_id,
         detail=f"Invoice {number} has been {row.status} since {row.wake_at:%Y-%m-%d %H:%M} UTC and does not move.",
         org_id=row.org_id,
-        key=f"{STUCK}:{row.invoice_id}:{row.version}",
+        key=f"{STUCK_ALERT}:{row.invoice_id}:{row.version}",
     )
 
 

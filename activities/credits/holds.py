@@ -3,7 +3,7 @@
 import structlog
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchPage
+from contracts.common.batch import BatchPage, BatchResult
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from services.secrets import secret_use
@@ -19,7 +19,7 @@ class HoldActivities:
         self._database = database
 
     @activity.defn
-    async def expire_holds(self, message: BatchPage) -> BatchDone:
+    async def expire_holds(self, message: BatchPage) -> BatchResult:
         """Release what expired holds reserve.
 
         Effect: each hold is `expired` and its amount available again. One of the use of a secret whose process died is
@@ -27,14 +27,14 @@ class HoldActivities:
         Idempotent by: the hold's state, and the use's; an ended one is not changed.
         """
         async with self._database.platform() as session:
-            lost = await secret_use.lost(session, now=message.now, limit=message.limit)
+            lost = await secret_use.unfinished_uses(session, now=message.now, limit=message.limit)
         for use_id in lost:
             try:
                 async with self._database.platform() as session:
-                    await secret_use.end_lost(session, use_id, now=message.now)
+                    await secret_use.end_unfinished(session, use_id, now=message.now)
             except Exception as error:
                 # One that cannot be ended stops neither the others nor the holds of everybody; the next run tries it.
                 log.error("secret_use.not_ended", use_id=use_id, exc_info=error)
         async with self._database.platform() as session:
             ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
-        return BatchDone(count=ended)
+        return BatchResult(count=ended)

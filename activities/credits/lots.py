@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchPage
+from contracts.common.batch import BatchPage, BatchResult
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 
@@ -15,7 +15,7 @@ class LotActivities:
         self._database = database
 
     @activity.defn
-    async def expire_lots(self, message: BatchPage) -> BatchDone:
+    async def expire_lots(self, message: BatchPage) -> BatchResult:
         """Expire what remains of due lots, except what holds reserve.
 
         Effect: one transfer `credit.expired` for each account, to the platform's breakage.
@@ -23,4 +23,4 @@ class LotActivities:
         """
         async with self._database.platform() as session:
             count = await Ledger(await driver_connection(session)).expire_lots(now=message.now, limit=message.limit)
-        return BatchDone(count=count)
+        return BatchResult(count=count)

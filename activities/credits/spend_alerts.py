@@ -2,16 +2,16 @@
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchStep
+from contracts.common.batch import BatchResult, BatchStep
 from domain.common.mail import MailKind
-from domain.credits.spend.alerts import AlertKind, detail_of, is_near, subject_of
-from domain.messages.events.spend_limit import facts, has_event
+from domain.credits.spend.alerts import AlertKind, detail_of, is_limit_near, subject_of
+from domain.messages.events.spend_limit import has_event, threshold_events
 from repositories.credits import spend_alert, spend_control
 from repositories.messages import alert, event
 from runtime.database import Database
 from services.budgets import pool_alerts
 from services.messages import mail
-from services.messages.alert_evaluation import BY
+from services.messages.alert_evaluation import RESOLVED_BY
 
 
 class SpendAlertActivities:
@@ -21,7 +21,7 @@ class SpendAlertActivities:
         self._database = database
 
     @activity.defn
-    async def raise_spend_alerts(self, message: BatchStep) -> BatchDone:
+    async def raise_spend_alerts(self, message: BatchStep) -> BatchResult:
         """Raise the alerts that are due.
 
         Effect: one alert for each threshold, burst and refusal in its window, resolved when the window ends; one for
@@ -30,7 +30,7 @@ class SpendAlertActivities:
         Idempotent by: the alert's key, which names the window.
         """
         async with self._database.platform() as session:
-            found = await spend_alert.due(session, message.now)
+            found = await spend_alert.alerts_to_raise(session, message.now)
             # A control that is being changed is left to the next run, because its own events take numbers meanwhile.
             alerted = {each.control_id for each in found if has_event(each) and each.control_id is not None}
             held = await spend_control.lock(session, alerted)
@@ -51,8 +51,8 @@ class SpendAlertActivities:
                     window=happened.window if happened.kind is AlertKind.BUDGET else None,
                 )
                 if raised:
-                    await event.record(session, facts(happened))
-                if raised and is_near(happened):
+                    await event.record(session, threshold_events(happened))
+                if raised and is_limit_near(happened):
                     control = subject_of(happened)
                     await mail.queue(
                         session,
@@ -62,8 +62,8 @@ class SpendAlertActivities:
                         kind=MailKind.SPEND_LIMIT_NEAR,
                         data={"control": control, "percent": f"{(happened.part_e4 or 0) / 100:g}"},
                     )
-            await pool_alerts.raise_of_uses(session, message.now)
+            await pool_alerts.alert_pool_uses(session, message.now)
             await pool_alerts.close_emergencies(session, message.now)
-            for key in await spend_alert.over(session, message.now):
-                await alert.resolve(session, key, BY)
-        return BatchDone(count=len(found))
+            for key in await spend_alert.keys_to_resolve(session, message.now):
+                await alert.resolve(session, key, RESOLVED_BY)
+        return BatchResult(count=len(found))

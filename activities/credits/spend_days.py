@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchPage
+from contracts.common.batch import BatchPage, BatchResult
 from repositories.credits import spend_day
 from runtime.database import Database
 
@@ -20,7 +20,7 @@ class SpendDayActivities:
         self._database = database
 
     @activity.defn
-    async def roll_up_spends(self, message: BatchPage) -> BatchDone:
+    async def roll_up_spends(self, message: BatchPage) -> BatchResult:
         """Total days.
 
         Effect: the rows of each day, replacing earlier ones.
@@ -29,4 +29,4 @@ class SpendDayActivities:
         today = message.now.date()
         async with self._database.platform() as session:
             count = await spend_day.roll_up(session, since=today - BACK, until=today, limit=message.limit)
-        return BatchDone(count=count)
+        return BatchResult(count=count)

@@ -10,11 +10,11 @@ from temporalio.client import Client
 from activities.books.books import (
     NOT_STORABLE,
     RefusalAlert,
-    does_not_fit,
-    in_books,
+    alerted_retry,
     is_next,
+    is_unstorable,
     require_local,
-    tried_again,
+    require_stored,
 )
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import (
@@ -31,15 +31,15 @@ from domain.common.errors import IdempotencyConflict, InsufficientFunds, SpendLi
 from domain.credits.lots import Sharing
 from domain.escrow.commands import CREDITS
 from domain.escrow.state import Escrow
-from domain.messages.events.escrow import facts
+from domain.messages.events.escrow import escrow_events
 from domain.reputation.policy import EvidencePolicy
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from repositories.escrow import contract, escrow
 from repositories.tenants import audit
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.credits.spend import refuse_frozen
-from services.escrow.escrow_event import AFTER, CHECKS, Step, alert_of_outage
+from services.escrow.escrow_event import AFTER, CHECKS, EventContext, alert_of_outage
 from services.escrow.escrow_extension import find_evidence_extension
 from services.escrow.escrow_transfer import EscrowTransfers
 from services.payments.payment_refresh import refresh_unpaid
@@ -57,7 +57,7 @@ _REFUSALS = (
     refusals.AlreadySigned,
     OperatorIssued,
     refusals.PaymentUnderWay,
-    *STOPPED,
+    *STOPPED_ERRORS,
 )
 
 
@@ -115,7 +115,7 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, declined=unsealed)
         database, event, version = self._database, outcome.event, outcome.escrow.version
         refused = RefusalAlert(database, "escrow", terms.escrow_id, event, version, terms.payer_org_id)
-        async with tried_again(refused):
+        async with alerted_retry(refused):
             try:
                 async with self._database.platform_transaction() as books:
                     recorded = await self._write(books, message)
@@ -127,7 +127,7 @@ class EscrowActivities:
             except _REFUSALS as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
-                if not does_not_fit(error):
+                if not is_unstorable(error):
                     raise
                 return RecordedEscrow(applied=False, declined=NOT_STORABLE)
 
@@ -135,7 +135,7 @@ class EscrowActivities:
     async def load(self, message: LoadEscrow) -> Escrow:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            return escrow.state_of(in_books(await escrow.get(session, message.escrow_id), message.escrow_id))
+            return escrow.state_of(require_stored(await escrow.get(session, message.escrow_id), message.escrow_id))
 
     @activity.defn(name="close_escrow_evidence")
     async def close_evidence(self, message: CloseEvidence) -> EvidenceClosed:
@@ -166,7 +166,7 @@ class EscrowActivities:
             return RecordedEscrow(applied=True, transfer_id=transfer_id, stored=held)
         if not is_next(held, after.version, message.decided_from, terms.escrow_id):
             return RecordedEscrow(applied=False, stored=held)
-        step = Step(
+        step = EventContext(
             books=books,
             message=message,
             agreed=None if agreed is None else agreed[0],
@@ -181,7 +181,7 @@ class EscrowActivities:
             return found
         is_counted = known is not None and known.is_counted
         transfer_id = await self._transfers.post(books, message, held or after, is_counted=is_counted, lots=found)
-        events = facts(held, outcome.event, after)
+        events = escrow_events(held, outcome.event, after)
         event_ids = new_ids("evt", len(events))
         has_frozen = await escrow.write(books.driver, message, transfer_id, events=events, event_ids=event_ids)
         if has_frozen and after.funded_from == CREDITS:

@@ -15,7 +15,7 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.payments.payment.terms import PaymentTerms
 from repositories.escrow import escrow as escrows, escrow_notice
 from runtime.database import Database
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 
 #: How long an escrow may take to answer before the call is retried.
 ESCROW_TIMEOUT = timedelta(seconds=10)
@@ -80,7 +80,7 @@ class PaymentEscrows:
         escrow = await self._escrow(terms)
         if escrow.status is not EscrowStatus.DISPUTED and not escrow.is_final:
             async with self._database.platform_statement() as connection:
-                await escrow_notice.note(connection, escrow.terms.escrow_id, "dispute", command, bounded=False)
+                await escrow_notice.store(connection, escrow.terms.escrow_id, "dispute", command, bounded=False)
             await self.send(escrow, "dispute", command)
             escrow = await self._escrow(terms)
         own = escrow.dispute is not None and escrow.dispute.opened_by == command.actor.qualified()
@@ -101,7 +101,7 @@ class PaymentEscrows:
         update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
         limit, versions = ESCROW_TIMEOUT, escrows.versions
         try:
-            entity = Entity(self._client, self._database, run, CommandResult, versions, escrow_id, limit=limit)
+            entity = EntityClient(self._client, self._database, run, CommandResult, versions, escrow_id, limit=limit)
             await entity.command(name, command, update_id=update_id)
         except DomainError as refusal:
             if refusal.retryable:

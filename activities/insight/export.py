@@ -22,13 +22,21 @@ from contracts.insight.export import (
     WrittenFile,
 )
 from domain.common.money import format_amount
-from domain.insight.export import KEPT, ROWS_PER_FILE, Dataset, ExportFormat, ExportStatus, file_name, kept_at
+from domain.insight.export import (
+    FILES_KEPT_FOR,
+    ROWS_PER_FILE,
+    Dataset,
+    ExportFormat,
+    ExportStatus,
+    file_name,
+    storage_path,
+)
 from models.insight.export import ExportFileRow, ExportRow
 from providers.files import Files
 from repositories.insight import dataset, export as exports
 from repositories.insight.dataset import Extract
 from runtime.database import Database, driver_connection
-from runtime.heartbeat import signs_of_life
+from runtime.heartbeat import heartbeats
 from runtime.turns import Turns
 
 
@@ -74,7 +82,7 @@ class ExportActivities:
             done = await exports.file(session, row.id, message.number)
             before = None if message.number == 1 else await exports.file(session, row.id, message.number - 1)
         if done is None:
-            async with self._turns.turn(row.org_id), signs_of_life():
+            async with self._turns.turn(row.org_id), heartbeats():
                 done = await self._write(row, message.number, None if before is None else before.last)
         return WrittenFile(rows=done.rows, last=done.rows < self._rows_per_file)
 
@@ -94,7 +102,7 @@ class ExportActivities:
                 temporary.write(data)
                 digest.update(data)
 
-            async with self._database.at_one_moment(row.org_id) as session:
+            async with self._database.repeatable_read(row.org_id) as session:
                 connection = await driver_connection(session)
                 last = await dataset.last_key(connection, extract, self._rows_per_file)
                 extract = replace(extract, last=last)
@@ -115,7 +123,7 @@ class ExportActivities:
             # A file without rows after others is none: the rows ended with the file before.
             if rows or number == 1:
                 name = file_name(row.dataset, number, row.format)
-                await self._files.put(kept_at(row.id, name, made.sha256), Path(temporary.name))
+                await self._files.put(storage_path(row.id, name, made.sha256), Path(temporary.name))
         if rows or number == 1:
             async with self._database.platform() as session:
                 await exports.add_file(session, made)
@@ -134,7 +142,7 @@ class ExportActivities:
             files = await exports.files(session, row.id)
         await self._files.put(f"{row.id}/manifest.json", manifest_of(row, files))
         async with self._database.platform() as session:
-            changed = {"finished_at": message.now, "expires_at": message.now + KEPT}
+            changed = {"finished_at": message.now, "expires_at": message.now + FILES_KEPT_FOR}
             await exports.note(session, row.id, status=ExportStatus.DONE.value, **changed)
 
     @activity.defn(name="expire_export")

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone, BatchPage
+from contracts.common.batch import BatchPage, BatchResult
 from repositories.insight import engagement, event_measures
 from runtime.database import Database
 
@@ -15,7 +15,7 @@ class MetricSumActivities:
         self._database = database
 
     @activity.defn
-    async def add_up_events(self, message: BatchPage) -> BatchDone:
+    async def add_up_events(self, message: BatchPage) -> BatchResult:
         """Add the next page of events.
 
         Effect: sums by day and by quarter of an hour; the people who were active on days that are over.
@@ -23,4 +23,4 @@ class MetricSumActivities:
         """
         async with self._database.platform() as session:
             await engagement.note_people(session, message.now)
-            return BatchDone(count=await event_measures.add_up(session, message.limit))
+            return BatchResult(count=await event_measures.add_up(session, message.limit))

@@ -12,15 +12,15 @@ from temporalio.client import Client
 from contracts.common.batch import DuePage
 from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportsStarted
 from contracts.runs import report_run
-from domain.insight.report import KEPT, Definition, ReportFormat
-from domain.insight.report_file import file_of
+from domain.insight.report import FILES_KEPT_FOR, ReportDefinition, ReportFormat
+from domain.insight.report_file import render_file
 from models.insight.report import Report
 from repositories.insight import report as reports
 from runtime import reach
 from runtime.database import Database
 from runtime.turns import Turns
 from services.insight import report_run as service
-from services.insight.report_run import Ask, Computed
+from services.insight.report_run import ComputedPeriod, QueryRunner
 
 if TYPE_CHECKING:
     from providers.documents.report import ReportMaker
@@ -30,7 +30,7 @@ class ReportActivities:
     """The activities of `ReportWorkflow` and `ReportSweepWorkflow`."""
 
     def __init__(
-        self, database: Database, client: Client, ask: Ask, *, late: timedelta, templates: Path | None = None
+        self, database: Database, client: Client, ask: QueryRunner, *, late: timedelta, templates: Path | None = None
     ) -> None:
         """Take the database, the Temporal client, what answers questions, and how late a period may be booked.
 
@@ -58,10 +58,10 @@ class ReportActivities:
             return await self._make(row, message)
 
     async def _make(self, row: Report, message: MakeReport) -> MadeReport:
-        computed: Computed | datetime | None = None
+        computed: ComputedPeriod | datetime | None = None
         run, kept = None, False
         while not kept:
-            async with self._database.at_one_moment(row.org_id) as session:
+            async with self._database.repeatable_read(row.org_id) as session:
                 computed = await service.compute(
                     session, self._ask, message.report_id, message.period, late=self._late, now=message.now
                 )
@@ -71,8 +71,8 @@ class ReportActivities:
                 return MadeReport()
             file = await asyncio.to_thread(self._file, computed) if computed.differs else None
             async with self._database.platform() as session:
-                run, kept = await service.keep(session, computed, file, late=self._late, now=message.now)
-        assert isinstance(computed, Computed)
+                run, kept = await service.store_run(session, computed, file, late=self._late, now=message.now)
+        assert isinstance(computed, ComputedPeriod)
         assert run is not None
         again = computed.look_again_at
         return MadeReport(
@@ -94,22 +94,22 @@ class ReportActivities:
         """
         async with self._database.platform() as session:
             rows = await reports.due(session, now=message.now, after=message.after, limit=message.limit)
-            forgotten = await reports.forget(session, message.now - KEPT, limit=message.limit)
+            forgotten = await reports.forget(session, message.now - FILES_KEPT_FOR, limit=message.limit)
             again = await reports.to_look_at(session, [row.id for row in rows], now=message.now)
         started = 0
         for row in rows:
             periods = {period for report_id, period in again if report_id == row.id}
             if row.due_at is not None and row.due_at <= message.now:
-                periods.add(Definition.kept(row.definition).period_at(row.period_from).name)
+                periods.add(ReportDefinition.kept(row.definition).period_at(row.period_from).name)
             for period in sorted(periods):
                 run = report_run(ReportInput(report_id=row.id, period=period), row.org_id)
                 started += await reach.start_missing(self._client, run)
         last = rows[-1].id if rows else message.after
         return ReportsStarted(found=len(rows), started=started, last=last, forgotten=forgotten)
 
-    def _file(self, computed: Computed) -> bytes:
+    def _file(self, computed: ComputedPeriod) -> bytes:
         paper, form = computed.paper, computed.definition.format
-        return _maker(self._templates).pdf(paper) if form is ReportFormat.PDF else file_of(paper, form)
+        return _maker(self._templates).pdf(paper) if form is ReportFormat.PDF else render_file(paper, form)
 
 
 @cache

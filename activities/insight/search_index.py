@@ -14,7 +14,7 @@ from typing import Any
 from temporalio import activity
 
 from contracts.insight.search_index import IndexedEvents, IndexEvents
-from domain.insight.search_index import MAPPING, document_of, entry_document, fact_document, first_kept, index_of
+from domain.insight.search_index import MAPPING, document_of, entry_document, fact_document, index_name, oldest_month
 from models.messages.event import EventRow
 from providers.payments.base import ProviderUnavailable
 from providers.search_index import Busy, SearchIndex
@@ -22,7 +22,7 @@ from repositories.insight import search_facts, search_index as store
 from repositories.messages import alert, event
 from repositories.messages.event import Position
 from runtime.database import Database
-from runtime.heartbeat import signs_of_life
+from runtime.heartbeat import heartbeats
 
 #: How many events are sent at once, and the pause between two reads in seconds.
 PAGE, LOOKS_EVERY = 500, 1.0
@@ -65,7 +65,7 @@ class SearchIndexActivities:
         if index is None:
             return done
         until, waits, is_prepared = time.monotonic() + message.seconds, 0, False
-        async with signs_of_life():
+        async with heartbeats():
             while True:
                 pause, more = LOOKS_EVERY, False
                 try:
@@ -93,13 +93,13 @@ class SearchIndexActivities:
     async def _send(self, index: SearchIndex) -> tuple[int, int, int]:
         """Send a page of events, and return how many were read, are new in the index, and were refused."""
         async with self._database.platform() as session:
-            place = await store.place(session)
+            place = await store.position(session)
             rows = await event.page(session, after=place, limit=self._page)
         if not rows:
             return 0, 0, 0
         created, refused = await self._deliver(index, [_document(row) for row in rows])
         async with self._database.platform() as session:
-            await store.move(session, place, Position(rows[-1].written_in, rows[-1].id))
+            await store.move_position(session, place, Position(rows[-1].written_in, rows[-1].id))
         return len(rows), created, refused
 
     async def _send_facts(self, index: SearchIndex) -> tuple[int, int, int, bool]:
@@ -109,7 +109,7 @@ class SearchIndexActivities:
             before = await store.facts_until(session)
         self._window = self._window or (own, now - self._settles)
         horizon, end = self._window
-        kept = datetime.fromisoformat(f"{first_kept(now.astimezone(UTC).date(), index.months)}-01T00:00:00+00:00")
+        kept = datetime.fromisoformat(f"{oldest_month(now.astimezone(UTC).date(), index.months)}-01T00:00:00+00:00")
         since = max(before or kept, kept)
         if oldest_open < horizon:
             return 0, 0, 0, False
@@ -129,7 +129,7 @@ class SearchIndexActivities:
         self._span = min(self._span * 2, WINDOW)
         sent = await self._deliver(index, page)
         async with self._database.platform() as session:
-            await store.move_facts(session, before, until)
+            await store.move_facts_until(session, before, until)
         self._window = None if until == end else self._window
         return read + len(page), created + sent[0], refused + sent[1], until < end
 
@@ -150,8 +150,8 @@ class SearchIndexActivities:
     async def _deliver(self, index: SearchIndex, documents: Sequence[dict[str, Any]]) -> tuple[int, int]:
         """Send documents of months that are kept, and return how many are new in the index, and were refused."""
         now = datetime.now(UTC)
-        oldest = f"{index.name}-{first_kept(now.date(), index.months)}"
-        placed = [(index_of(index.name, datetime.fromisoformat(each["at"])), each["id"], each) for each in documents]
+        oldest = f"{index.name}-{oldest_month(now.date(), index.months)}"
+        placed = [(index_name(index.name, datetime.fromisoformat(each["at"])), each["id"], each) for each in documents]
         kept = [each for each in placed if each[0] >= oldest]
         if not kept:
             return 0, 0
@@ -179,9 +179,9 @@ class SearchIndexActivities:
         for name in sorted(missing):
             await index.make(name, MAPPING)
         async with self._database.platform() as session:
-            last = await store.last_sent(session, await store.place(session))
-            if last is not None and index_of(index.name, last.astimezone(UTC)) in missing:
-                await store.begin_again(session)
+            last = await store.last_sent(session, await store.position(session))
+            if last is not None and index_name(index.name, last.astimezone(UTC)) in missing:
+                await store.restart(session)
 
     async def _note(self, index: SearchIndex, *, works: bool, problem: str = "") -> None:
         """Note that the index takes what it is sent, or alert operators if it has taken nothing for long."""
@@ -190,7 +190,7 @@ class SearchIndexActivities:
             last = await store.sent_at(session, now, works=works)
             if now - last < SILENT:
                 return
-            waits = await event.page(session, after=await store.place(session), limit=1)
+            waits = await event.page(session, after=await store.position(session), limit=1)
             since = await store.facts_until(session) or last
             if waits or await search_facts.organizations(session, max(since, now - WINDOW), now):
                 await alert.raise_alert(
@@ -206,12 +206,12 @@ class SearchIndexActivities:
         """Prepare the index. A cluster that was never prepared is a new one, and gets all events again."""
         if not await index.is_known():
             async with self._database.platform() as session:
-                await store.begin_again(session)
+                await store.restart(session)
         await index.prepare(MAPPING)
 
     async def _tidy(self, index: SearchIndex) -> int:
         """Delete the indices of months that are not kept."""
-        oldest, names = f"{index.name}-{first_kept(datetime.now(UTC).date(), index.months)}", await index.indices()
+        oldest, names = f"{index.name}-{oldest_month(datetime.now(UTC).date(), index.months)}", await index.indices()
         old = [each for each in names if len(each) == len(oldest) and each < oldest]
         for each in old:
             await index.drop(each)

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
 from contracts.common.batch import DuePage
-from contracts.marketplace.referral import LookedAtReferrals
+from contracts.marketplace.referral import ReferralPage
 from domain.common.credits import CreditPrice
 from domain.marketplace.referral import ReferralStatus, Rewards
 from repositories.marketplace import referral
@@ -37,7 +37,7 @@ class ReferralActivities:
         self._window, self._exempt = window, exempt
 
     @activity.defn
-    async def look_at_referrals(self, message: DuePage) -> LookedAtReferrals:
+    async def look_at_referrals(self, message: DuePage) -> ReferralPage:
         """Decide the next page of referrals, each in its own transaction.
 
         Effect: two grants for each rewarded referral; a transfer and an alert for each side of a clawed back one.
@@ -49,7 +49,7 @@ class ReferralActivities:
 
         async def look(org_id: str) -> ReferralStatus | None:
             async with self._database.platform() as session:
-                return await service.look(
+                return await service.check_referral(
                     session,
                     org_id,
                     self._rewards,
@@ -60,7 +60,7 @@ class ReferralActivities:
                 )
 
         done = await one_by_one(found, look, self._failed)
-        return LookedAtReferrals(
+        return ReferralPage(
             found=len(found),
             last=found[-1] if found else message.after,
             rewarded=done.count(ReferralStatus.REWARDED),

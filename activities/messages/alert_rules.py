@@ -2,8 +2,8 @@
 
 from temporalio import activity
 
-from contracts.common.batch import BatchDone
-from contracts.messages.alert_rules import LookAtAlertRules
+from contracts.common.batch import BatchResult
+from contracts.messages.alert_rules import EvaluateAlertRules
 from domain.billing.plan import Plans
 from repositories.messages.alert_figure import TOO_LONG
 from runtime.database import Database
@@ -20,7 +20,7 @@ class AlertRuleActivities:
         self._database, self._plans = database, plans
 
     @activity.defn
-    async def look_at_alert_rules(self, message: LookAtAlertRules) -> BatchDone:
+    async def look_at_alert_rules(self, message: EvaluateAlertRules) -> BatchResult:
         """Evaluate the rules that are due.
 
         Effect: alerts raised and resolved, the state of each rule, and when it is due next.
@@ -30,12 +30,14 @@ class AlertRuleActivities:
         within = min(TOO_LONG, self._database.statement_timeout / 2)
         async with self._database.platform() as session:
             if message.built_in:
-                count = await alert_evaluation.look_at_built_in(session, message.now)
-                count += await subscription_seats.close_fitting(session, self._plans)
-                count += await evidence_due.alert_of_near(session, message.now)
+                count = await alert_evaluation.evaluate_built_in_rules(session, message.now)
+                count += await subscription_seats.resolve_alerts(session, self._plans)
+                count += await evidence_due.alert_of_due_evidence(session, message.now)
             else:
-                count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit, within=within)
+                count = await alert_evaluation.evaluate_due_rules(
+                    session, message.now, limit=message.limit, within=within
+                )
         if message.built_in:
             async with self._database.platform() as session:
-                count += await alert_evaluation.look_at_returns(session, message.now, within=within)
-        return BatchDone(count=count)
+                count += await alert_evaluation.evaluate_return_rule(session, message.now, within=within)
+        return BatchResult(count=count)

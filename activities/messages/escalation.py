@@ -10,14 +10,14 @@ from contracts.escrow.escrow import Declined
 from contracts.messages.escalation import (
     AcknowledgeAlert,
     AcknowledgedAlert,
-    LookAtAlert,
-    SeenAlert,
+    LoadAlert,
+    LoadedAlert,
+    StepResult,
     TakeStep,
-    TookStep,
 )
 from domain.common.access import Role
 from domain.common.errors import Forbidden
-from domain.messages.alert.escalation import Case, at_once, due_at
+from domain.messages.alert.escalation import EscalatedAlert, due_at, immediate_steps
 from domain.messages.alert.life import AlertStatus, Severity
 from models.messages.alert import Alert
 from repositories.messages import alert as alerts, alert_rule
@@ -25,20 +25,20 @@ from runtime.database import Database
 from services.messages import alert
 
 #: Notifies the members of some roles of an alert, once for each step, in the caller's transaction.
-Teller = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]
+RoleNotifier = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]
 
 
 class EscalationActivities:
     """The effects of `EscalationWorkflow`."""
 
-    def __init__(self, database: Database, tell: Teller, *, sealed_signals: bool = False) -> None:
+    def __init__(self, database: Database, tell: RoleNotifier, *, sealed_signals: bool = False) -> None:
         """Take the database, as the platform, what writes notifications, and whether signals must be sealed."""
         self._database = database
         self._tell = tell
         self._seals = Seals("alert", required=sealed_signals)
 
     @activity.defn(name="look_at_alert")
-    async def look(self, message: LookAtAlert) -> SeenAlert:
+    async def look(self, message: LoadAlert) -> LoadedAlert:
         """Read the state of an alert.
 
         Effect: none.
@@ -46,10 +46,10 @@ class EscalationActivities:
         """
         async with self._database.platform() as session:
             row = await alerts.find(session, message.alert_id)
-            return SeenAlert(case=None if row is None else await _case_of(session, row))
+            return LoadedAlert(case=None if row is None else await _case_of(session, row))
 
     @activity.defn(name="take_escalation_step")
-    async def take(self, message: TakeStep) -> TookStep:
+    async def take(self, message: TakeStep) -> StepResult:
         """Notify the recipients of a step, unless the alert was answered meanwhile.
 
         Effect: notifications.
@@ -59,13 +59,13 @@ class EscalationActivities:
             # Locked, so that a concurrent answer comes either before or after.
             row = await alerts.find(session, message.alert_id, lock=True)
             if row is None:
-                return TookStep()
+                return StepResult()
             case = await _case_of(session, row)
             step = next((step for step in case.ladder if step.name == message.step), None)
             if step is None or due_at(case, step) is None:
-                return TookStep()
+                return StepResult()
             await self._tell(session, row, (step.role,), step.name)
-        return TookStep(called=True)
+        return StepResult(called=True)
 
     @activity.defn(name="acknowledge_alert")
     async def acknowledge(self, message: AcknowledgeAlert) -> AcknowledgedAlert:
@@ -94,14 +94,14 @@ class EscalationActivities:
         if row is None or row.status != AlertStatus.FIRING.value:
             return ()
         case = await _case_of(session, row)
-        steps = at_once(case.ladder, is_shared=case.shared and case.org_id is not None)
+        steps = immediate_steps(case.ladder, is_shared=case.shared and case.org_id is not None)
         for step in steps:
             await self._tell(session, row, (step.role,), step.name)
         return tuple(step.name for step in steps)
 
 
-async def _case_of(session: AsyncSession, row: Alert) -> Case:
-    return Case(
+async def _case_of(session: AsyncSession, row: Alert) -> EscalatedAlert:
+    return EscalatedAlert(
         alert_id=row.id,
         kind=row.kind,
         subject=row.subject,

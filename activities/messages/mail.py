@@ -9,8 +9,8 @@ from temporalio import activity
 from contracts.common.batch import DuePage
 from contracts.messages.mail import SentMails
 from domain.common.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
-from domain.messages.mail_kind import purpose_of, written
-from domain.messages.mentions import ids_in, written_for
+from domain.messages.mail_kind import purpose_of, render_mail
+from domain.messages.mentions import ids_in, localize_mail
 from domain.tenants.session import SIGN_IN_PERIOD
 from models.messages.mail import QueuedMail
 from providers.formats import formats_of
@@ -69,10 +69,10 @@ class MailActivities:
             if link is None:
                 return await self._write(row, Delivery(), NO_KEY, now)
             data["link"] = link
-        words = written(kind, data, row.language, formats)
+        words = render_mail(kind, data, row.language, formats)
         async with self._database.platform() as session:
-            names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
-        words = written_for(words, names, formats, zone="UTC", language=row.language)
+            names = await name.names_of(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
+        words = localize_mail(words, names, formats, zone="UTC", language=row.language)
         try:
             message = Message(to=left, language=row.language, words=words)
             done = await self._mailer.send(message, idempotency_key=row.key)

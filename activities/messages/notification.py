@@ -3,7 +3,7 @@
 The rows of `notifications` are the state; a workflow only waits. A worker that is killed at any moment loses nothing:
 
 - Reading: a page of events, its notifications and the cursor in the outbox are one transaction; so are an alert, its
-notifications and `told_at`. An escalation is started before that transaction, and starting it again is idempotent.
+notifications and `notified_at`. An escalation is started before that transaction, and starting it again is idempotent.
 - Sending: an attempt is claimed in one transaction, which makes the row due again a minute later, and recorded in
 another. A message is sent twice only if the process died after the carrier had accepted it, and then with the same key,
 which a mail's Message-ID is made of.
@@ -25,33 +25,33 @@ from contracts.messages.notification import (
     ClosedDigest,
     CloseDigest,
     DigestInput,
-    FannedOut,
     FanOut,
+    FanOutResult,
     SendNotifications,
     SentNotifications,
 )
 from contracts.runs import Run, digest_run, escalation_run
 from domain.common.access import Role
-from domain.common.mail import GIVE_UP_AFTER, Formats, Written
+from domain.common.mail import GIVE_UP_AFTER, Formats, MailText
 from domain.messages.alert.kinds import Ladder
 from domain.messages.alert.life import AlertStatus
 from domain.messages.alert.rules import MAX_AFTER
-from domain.messages.mentions import ids_in, written_for
+from domain.messages.mentions import ids_in, localize_mail
 from domain.messages.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
-from domain.messages.notification.due import Cadence, day_of, digest_at
+from domain.messages.notification.due import Cadence, digest_at, parse_digest
 from domain.messages.notification.preferences import Preferences
-from domain.messages.notification.types import CODE, DIGEST, SPELT_OUT, written, written_together
+from domain.messages.notification.types import CODE, DIGEST, MAX_LISTED, render_digest, render_notification
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
 from providers.notify.base import Message, Notifier, Throttled
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from repositories.messages import alert, alert_rule, notification as notifications
-from repositories.messages.notification import New
+from repositories.messages.notification import NewNotification
 from repositories.tenants import name
 from runtime import reach
 from runtime.database import Database
-from runtime.heartbeat import signs_of_life
+from runtime.heartbeat import heartbeats
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import fan_out
@@ -70,7 +70,7 @@ NO_CARRIER = "Nothing is set up to carry this."
 UNOPENED = "No key of the platform opens the address of this channel."
 
 
-def link_of_nothing(_row: NotificationRow) -> str | None:
+def no_unsubscribe_link(_row: NotificationRow) -> str | None:
     """Return no unsubscribe link."""
     return None
 
@@ -83,7 +83,7 @@ class _Ready:
     channel: NotificationChannel
     to: str | None
     language: str
-    words: Written
+    words: MailText
 
 
 class NotificationActivities:
@@ -96,7 +96,7 @@ class NotificationActivities:
         carriers: Mapping[ChannelKind, Notifier | None],
         sealer: Sealer,
         *,
-        link: Callable[[NotificationRow], str | None] = link_of_nothing,
+        link: Callable[[NotificationRow], str | None] = no_unsubscribe_link,
         give_up_after: timedelta = GIVE_UP_AFTER,
         formats: Callable[[str], Formats] = formats_of,
     ) -> None:
@@ -117,21 +117,21 @@ class NotificationActivities:
     # Reading ----------------------------------------------------------------------------------------------------------
 
     @activity.defn
-    async def fan_out(self, message: FanOut) -> FannedOut:
+    async def fan_out(self, message: FanOut) -> FanOutResult:
         """Read new events and alerts once a second, and write one notification for each person and channel.
 
         Effect: notifications; runs of digests, and of escalations.
-        Idempotent by: the place in the outbox, `told_at`, and one row for each source, recipient and channel.
+        Idempotent by: the place in the outbox, `notified_at`, and one row for each source, recipient and channel.
         Fails with: an outage of the database or of Temporal, which is retried.
         """
-        done = FannedOut(looks=0)
+        done = FanOutResult(looks=0)
         async for _ in _looks(message.seconds):
             if not done.looks:
                 await self._start_lost_escalations(datetime.now(UTC))
             done = _plus(done, await self._read(datetime.now(UTC)))
         return done
 
-    async def _read(self, now: datetime) -> FannedOut:
+    async def _read(self, now: datetime) -> FanOutResult:
         # Alerts go first, and never wait for events.
         events, alerts, written = 0, 0, 0
         async with self._database.platform() as session:
@@ -149,7 +149,7 @@ class NotificationActivities:
             if not page.more:
                 break
         started = await self._start_digests(now)
-        return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
+        return FanOutResult(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
 
     async def _escalate(self, row: Alert, ladder: Ladder) -> Collection[Role]:
         if not ladder or row.status != AlertStatus.FIRING.value:
@@ -178,7 +178,7 @@ class NotificationActivities:
 
     async def _start_digests(self, now: datetime) -> int:
         async with self._database.platform() as session:
-            found = await notifications.waiting(session, since=now - RECENT, now=now, limit=PAGE)
+            found = await notifications.digests_to_start(session, since=now - RECENT, now=now, limit=PAGE)
         starting = (
             reach.start_missing(
                 self._client, digest_run(DigestInput(recipient=each.recipient, digest=each.digest), each.org_id)
@@ -255,13 +255,15 @@ class NotificationActivities:
                 return None
             data = {"code": code}
         if row.kind == DIGEST:
-            held = await notifications.by_ids(session, row.data["ids"][:SPELT_OUT])
-            texts = [written(each.kind, each.fact, each.subject, each.data, language, formats) for each in held]
-            words = written_together(texts, language, len(row.data["ids"]))
+            held = await notifications.by_ids(session, row.data["ids"][:MAX_LISTED])
+            texts = [
+                render_notification(each.kind, each.fact, each.subject, each.data, language, formats) for each in held
+            ]
+            words = render_digest(texts, language, len(row.data["ids"]))
         else:
-            words = written(row.kind, row.fact, row.subject, data, language, formats)
-        names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
-        words = written_for(words, names, formats, zone=preferences.clock.zone, language=language)
+            words = render_notification(row.kind, row.fact, row.subject, data, language, formats)
+        names = await name.names_of(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
+        words = localize_mail(words, names, formats, zone=preferences.clock.zone, language=language)
         return _Ready(row, channel, to, language, words)
 
     async def _send(self, each: _Ready, now: datetime) -> str:
@@ -348,7 +350,7 @@ class NotificationActivities:
 
     def _due(self, digest: str, preferences: Preferences | None, rows: Sequence[NotificationRow]) -> datetime:
         """Return when a digest is due, by its owner's present time zone and hour."""
-        _, day = day_of(digest)
+        _, day = parse_digest(digest)
         if day is None or preferences is None:
             return rows[0].due_at
         return digest_at(day, preferences.clock)
@@ -371,7 +373,7 @@ class NotificationActivities:
         left = {row.id for row in rows} - inside
         await notifications.end_waiting(session, left, status="dropped", digest=None)
         messages = [
-            New(
+            NewNotification(
                 id=new_id("ntf"),
                 source=f"{message.digest}:{ids[0]}",
                 org_id=rows[0].org_id,
@@ -399,8 +401,8 @@ def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: 
     return channel.status == ChannelStatus.VERIFIED.value and chosen is not Cadence.OFF
 
 
-def _plus(one: FannedOut, other: FannedOut) -> FannedOut:
-    return FannedOut(**{name: getattr(one, name) + getattr(other, name) for name in FannedOut.model_fields})
+def _plus(one: FanOutResult, other: FanOutResult) -> FanOutResult:
+    return FanOutResult(**{name: getattr(one, name) + getattr(other, name) for name in FanOutResult.model_fields})
 
 
 def _escalation(row: Alert) -> Run:
@@ -410,7 +412,7 @@ def _escalation(row: Alert) -> Run:
 async def _looks(seconds: int) -> AsyncIterator[None]:
     """Yield once a second until the time is up, at least once, with heartbeats."""
     until = time.monotonic() + seconds
-    async with signs_of_life():
+    async with heartbeats():
         while True:
             yield
             if time.monotonic() >= until or activity.is_worker_shutdown():

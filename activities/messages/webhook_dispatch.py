@@ -10,12 +10,12 @@ from temporalio.client import Client
 
 from contracts.messages.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 from contracts.runs import webhook_endpoint_news
-from domain.messages.webhook.delivery import ANSWER_KEPT
+from domain.messages.webhook.delivery import RESPONSE_KEPT_FOR
 from domain.messages.webhook.endpoint import FULL_ALERT, MOST_PENDING
 from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from runtime import reach
 from runtime.database import Database
-from runtime.heartbeat import signs_of_life
+from runtime.heartbeat import heartbeats
 
 #: The dispatcher's pause between two reads, in seconds, and how many events it reads at once.
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
@@ -52,19 +52,19 @@ class WebhookDispatchActivities:
         """
         until = time.monotonic() + message.seconds
         signalled, looks = 0, 0
-        async with signs_of_life():
+        async with heartbeats():
             async with self._database.platform() as session:
                 place = await event.head(session) or deliveries.BEGINNING
                 now = datetime.now(UTC)
-                behind = await endpoints.behind(session, place, now)
+                behind = await endpoints.endpoints_behind(session, place, now)
                 for each in await alert.unresolved_subjects(session, FULL_ALERT, limit=FULL_AT_MOST):
                     if not await deliveries.has_pending(session, each, MOST_PENDING // 2):
                         await alert.close_cases(session, each, (FULL_ALERT,))
-                forgotten = await deliveries.forget_answers(session, before=now - ANSWER_KEPT, limit=FORGETS)
+                forgotten = await deliveries.forget_answers(session, before=now - RESPONSE_KEPT_FOR, limit=FORGETS)
             await signal_runs(self._database, self._client, behind)
             while time.monotonic() < until and not activity.is_worker_shutdown():
                 async with self._database.platform() as session:
-                    news = await endpoints.news(session, place, limit=LOOKS_AT)
+                    news = await endpoints.endpoints_with_news(session, place, limit=LOOKS_AT)
                 looks += 1
                 if news.head is not None:
                     place = news.head

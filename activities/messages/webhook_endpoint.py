@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.books.books import BooksRefused, RefusalAlert, alerted_retry, is_next, require_local
 from activities.common.seals import REFUSED, Seals
 from activities.messages.webhook_dispatch import signal_runs
 from contracts.escrow.escrow import Declined
@@ -30,34 +30,34 @@ from domain.messages.webhook import turns
 from domain.messages.webhook.delivery import (
     JITTER,
     TIMED_OUT,
-    Answer,
     DeliveryStatus,
-    Pace,
-    Verdict,
-    after_try,
+    ReceiverResponse,
+    ResponseClass,
+    SendingPace,
+    classify_response,
     lanes,
+    next_attempt,
     pace_after,
     pace_after_silence,
-    verdict,
 )
 from domain.messages.webhook.endpoint import (
     FULL_ALERT,
     GIVEN_UP_ALERT,
+    GIVEN_UP_REASONS,
     MOST_PENDING,
     RECEIPT_WINDOW,
-    WHY,
     Endpoint,
     GivenUp,
     Ordering,
 )
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookEndpointRow
-from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
+from providers.notify.webhook import OutgoingWebhook, SigningKeys, WebhookSender
 from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
-from repositories.messages.webhook_delivery import Due, Tried
+from repositories.messages.webhook_delivery import AttemptResult, DueDelivery
 from repositories.tenants import audit
 from runtime.database import Database
-from runtime.heartbeat import signs_of_life
+from runtime.heartbeat import heartbeats
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import mail, webhook_keys
@@ -85,7 +85,7 @@ class _Drain:
     lease: str
     keys: tuple[SigningKeys, ...]
     at: datetime
-    pace: Pace
+    pace: SendingPace
     began: int = field(default_factory=time.monotonic_ns)
     tried: int = 0
     delivered: int = 0
@@ -94,7 +94,7 @@ class _Drain:
     give_up: GivenUp | None = None
     #: Nothing more is sent: another drain has it, its status has changed, or the drain was cancelled.
     stopped: bool = False
-    _written: list[Tried] = field(default_factory=list)
+    _written: list[AttemptResult] = field(default_factory=list)
 
     def now(self) -> datetime:
         """The time by the run's clock, which also times the retries."""
@@ -109,21 +109,21 @@ class _Drain:
             or activity.is_worker_shutdown()
         )
 
-    def note(self, due: Due, answer: Answer) -> bool:
+    def note(self, due: DueDelivery, answer: ReceiverResponse) -> bool:
         """Record a response; returns whether the next delivery of its subject may be sent."""
-        now, said = self.now(), verdict(answer)
-        following = after_try(answer, tries=due.tries + 1, now=now, jitter=randbelow(JITTER + 1))
+        now, said = self.now(), classify_response(answer)
+        following = next_attempt(answer, tries=due.tries + 1, now=now, jitter=randbelow(JITTER + 1))
         self.pace = pace_after(self.pace, answer, now)
         self.tried += 1
         self.silent = self.silent + 1 if answer.error == TIMED_OUT else 0
         if self.silent == AT_ONCE:
             self.pace = pace_after_silence(self.pace, now)
-        self.delivered += said is Verdict.DELIVERED
-        if said is Verdict.GONE:
+        self.delivered += said is ResponseClass.DELIVERED
+        if said is ResponseClass.GONE:
             self.give_up = GivenUp.GONE
         elif self.pace.has_failed_too_long(now):
             self.give_up = self.give_up or GivenUp.FAILING
-        self._written.append(Tried(due, answer, following, now))
+        self._written.append(AttemptResult(due, answer, following, now))
         return following.status is not DeliveryStatus.PENDING
 
     def slow_if_silent(self) -> bool:
@@ -133,12 +133,12 @@ class _Drain:
             self.pace = pace_after_silence(self.pace, self.now())
         return was_silent
 
-    def to_write(self) -> list[Tried]:
+    def to_write(self) -> list[AttemptResult]:
         written, self._written = self._written, []
         return written
 
 
-def _columns(pace: Pace) -> dict[str, object]:
+def _columns(pace: SendingPace) -> dict[str, object]:
     return {"slow_until": pace.slow_until, "slowed": pace.slowed, "failing_since": pace.failing_since}
 
 
@@ -153,7 +153,7 @@ class WebhookEndpointActivities:
         sealer: Sealer,
         *,
         sealed_signals: bool = False,
-        at_once: int = turns.AT_ONCE,
+        at_once: int = turns.MAX_DRAINED_AT_ONCE,
     ) -> None:
         """Take the database, the Temporal client, the sender, and what decrypts the secrets.
 
@@ -185,7 +185,7 @@ class WebhookEndpointActivities:
         require_local()
         held, books, entity = message.outcome.endpoint, self._database, "webhook_endpoint"
         refused = RefusalAlert(books, entity, held.endpoint_id, message.outcome.event, held.version, held.org_id)
-        async with tried_again(refused), self._database.platform() as session:
+        async with alerted_retry(refused), self._database.platform() as session:
             return await self._write(session, message)
 
     @activity.defn(name="load_webhook_endpoint")
@@ -219,7 +219,7 @@ class WebhookEndpointActivities:
                 refusal = NotFound(f"{deliveries.MISSING} It must wait at this endpoint.")
                 return RecordedWebhookEndpoint(applied=False, declined=Declined.of(refusal))
         # As when its organization enables it: the time that it was paused says nothing about the receiver.
-        afresh = _columns(Pace()) if outcome.event == "resumed" else {}
+        afresh = _columns(SendingPace()) if outcome.event == "resumed" else {}
         await endpoints.write(session, outcome, command_id=message.command_id, at=message.at, **afresh)
         await self._notify(session, message)
         return RecordedWebhookEndpoint(applied=True, stored=after)
@@ -232,7 +232,7 @@ class WebhookEndpointActivities:
         await alert.close_cases(session, after.endpoint_id, ("webhook_endpoint.books_refused",))
         if outcome.event != "given_up":
             return
-        why = WHY[GivenUp(str(outcome.details["why"]))]
+        why = GIVEN_UP_REASONS[GivenUp(str(outcome.details["why"]))]
         await alert.raise_alert(
             session,
             kind=GIVEN_UP_ALERT,
@@ -263,13 +263,13 @@ class WebhookEndpointActivities:
         """
         lease = new_id("lse")
         async with self._database.platform() as session:
-            row = await endpoints.begin(session, message.endpoint_id, lease, at_once=self._at_once)
+            row = await endpoints.begin_drain(session, message.endpoint_id, lease, at_once=self._at_once)
         if row is None:
             return DrainedWebhookEndpoint(stopped=True)
         if row == "waits":
             return await self._waits(message)
         drain = _Drain(row=row, lease=lease, keys=self._keys(row), at=message.at, pace=endpoints.pace_of(row))
-        async with signs_of_life():
+        async with heartbeats():
             while not drain.has_to_end():
                 due, has_more = await self._next(drain)
                 if not due and not has_more:
@@ -281,7 +281,7 @@ class WebhookEndpointActivities:
 
     def _keys(self, row: WebhookEndpointRow) -> tuple[SigningKeys, ...]:
         try:
-            return webhook_keys.of_endpoint(row, self._sealer, datetime.now(UTC))
+            return webhook_keys.signing_keys(row, self._sealer, datetime.now(UTC))
         except DomainError as refusal:
             raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
 
@@ -290,9 +290,9 @@ class WebhookEndpointActivities:
         async with self._database.platform() as session:
             row = await endpoints.get(session, message.endpoint_id)
             ordering = Ordering.SUBJECT if row is None else Ordering(row.ordering)
-            left = await deliveries.left(session, message.endpoint_id, ordering)
+            left = await deliveries.pending_summary(session, message.endpoint_id, ordering)
         return DrainedWebhookEndpoint(
-            next_at=message.at + turns.ASKS_EVERY,
+            next_at=message.at + turns.TURN_POLL_INTERVAL,
             # Its events in the outbox are not counted yet.
             waiting=max(left.waiting, 1),
             since=left.since,
@@ -300,7 +300,7 @@ class WebhookEndpointActivities:
             at=message.at,
         )
 
-    async def _next(self, drain: _Drain) -> tuple[list[Due], bool]:
+    async def _next(self, drain: _Drain) -> tuple[list[DueDelivery], bool]:
         """Read a page of events; returns the due deliveries, and whether the outbox may have more."""
         row, now = drain.row, drain.now()
         async with self._database.platform() as session:
@@ -314,7 +314,7 @@ class WebhookEndpointActivities:
                 place, has_more = await deliveries.take(
                     session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE
                 )
-            kept = await endpoints.held(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
+            kept = await endpoints.renew_lease(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
             if kept is None:
                 # The drain that has it now inserts the same rows.
                 drain.stopped = True
@@ -341,12 +341,12 @@ class WebhookEndpointActivities:
             shared=True,
         )
 
-    async def _send_all(self, drain: _Drain, due: Sequence[Due]) -> None:
+    async def _send_all(self, drain: _Drain, due: Sequence[DueDelivery]) -> None:
         """Send due deliveries, a limited number concurrently; those of one subject in order."""
         free = asyncio.Semaphore(AT_ONCE)
         ordered = drain.row.ordering == Ordering.SUBJECT.value
 
-        async def send(lane: Sequence[Due]) -> None:
+        async def send(lane: Sequence[DueDelivery]) -> None:
             for each in lane:
                 async with free:
                     if drain.has_to_end():
@@ -370,8 +370,8 @@ class WebhookEndpointActivities:
         finally:
             sending.cancel()
 
-    async def _send(self, drain: _Drain, due: Due) -> Answer:
-        outgoing = Outgoing(url=drain.row.url, message_id=due.event.id, body=body_of(due.event), keys=drain.keys)
+    async def _send(self, drain: _Drain, due: DueDelivery) -> ReceiverResponse:
+        outgoing = OutgoingWebhook(url=drain.row.url, message_id=due.event.id, body=body_of(due.event), keys=drain.keys)
         return await self._sender.send(outgoing, now=datetime.now(UTC))
 
     async def _write_tried(self, drain: _Drain) -> None:
@@ -384,7 +384,7 @@ class WebhookEndpointActivities:
             changed["delivered_at"] = tried[-1].at
         async with self._database.platform() as session:
             await deliveries.write(session, tried)
-            row = await endpoints.held(session, drain.row.id, drain.lease, **changed)
+            row = await endpoints.renew_lease(session, drain.row.id, drain.lease, **changed)
             if row is None:
                 drain.stopped = True
             else:
@@ -398,7 +398,9 @@ class WebhookEndpointActivities:
 
     async def _write_pace(self, drain: _Drain) -> None:
         async with self._database.platform() as session:
-            drain.stopped |= await endpoints.held(session, drain.row.id, drain.lease, **_columns(drain.pace)) is None
+            drain.stopped |= (
+                await endpoints.renew_lease(session, drain.row.id, drain.lease, **_columns(drain.pace)) is None
+            )
 
     async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
         """Return what is left. An event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
@@ -408,16 +410,18 @@ class WebhookEndpointActivities:
         if slow_until is not None and slow_until <= drain.now():
             slow_until = None
         async with self._database.platform() as session:
-            left = await deliveries.left(session, row.id, Ordering(row.ordering))
+            left = await deliveries.pending_summary(session, row.id, Ordering(row.ordering))
             # While it is slowed its events are not read either, so events may wait without a delivery.
             next_at = slow_until if left.next_at is None else max(left.next_at, slow_until or left.next_at)
             # A delivery fails finally sooner than an endpoint is given up. Once nothing waits, in the outbox either,
             # later failures are unrelated to earlier ones.
             is_over = drain.pace.failing_since is not None and drain.give_up is None and not left.waiting
             if is_over and not await deliveries.is_behind(session, row, place):
-                following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at, failing_since=None)
+                following = await endpoints.end_drain(
+                    session, row.id, drain.lease, wakes_at=next_at, failing_since=None
+                )
             else:
-                following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
+                following = await endpoints.end_drain(session, row.id, drain.lease, wakes_at=next_at)
         async with self._database.platform() as session:
             takes_more = left.waiting < MOST_PENDING
             behind = takes_more and await deliveries.is_behind(session, row, place)

@@ -25,12 +25,12 @@ from contracts.escrow.escrow import (
 from contracts.operations.probe import (
     PrepareProbe,
     ProbeParties,
+    ProbeReportResult,
     ProbeStep,
-    ProbeStepDone,
-    ReportedProbe,
+    ProbeStepResult,
     ReportProbe,
-    TidiedProbe,
     TidyProbe,
+    TidyResult,
 )
 from contracts.payments.payment import (
     CancelPayment,
@@ -48,13 +48,13 @@ from domain.payments.payment.state import AWAITING, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
 from models.payments.payment import PaymentRow
 from providers.front_door import FrontDoor
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments, payment_command
 from runtime.database import Database
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 from services.operations import probe
-from services.operations.probe import Party
+from services.operations.probe import ProbeParty
 from services.payments.payment_terms import TermsMaker
 
 #: Stripe's test card for servers. It does not exist for a live key, so nothing real is ever charged.
@@ -103,7 +103,7 @@ class ProbeActivities:
         async with self._database.platform() as session:
             now = datetime.now(UTC)
             parties = await probe.ensure(session, now=now)
-            payer = await probe.who_pays(session, parties, now=now)
+            payer = await probe.party_with_credit(session, parties, now=now)
         if payer is None:
             raise Conflict("The credit of the probe is at neither of its organizations.")
         payee = next(party for party in parties if party != payer)
@@ -116,7 +116,7 @@ class ProbeActivities:
         )
 
     @activity.defn(name="knock_probe")
-    async def knock(self, message: ProbeStep) -> ProbeStepDone:  # noqa: ARG002 - every step has the same message
+    async def knock(self, message: ProbeStep) -> ProbeStepResult:  # noqa: ARG002 - every step has the same message
         """Read a public page of the API, by its public address.
 
         Effect: none.
@@ -125,10 +125,10 @@ class ProbeActivities:
         """
         assert self._door is not None
         await self._door.knock()
-        return ProbeStepDone()
+        return ProbeStepResult()
 
     @activity.defn(name="award_probe")
-    async def award(self, message: ProbeStep) -> ProbeStepDone:
+    async def award(self, message: ProbeStep) -> ProbeStepResult:
         """Award the contract of a run.
 
         Effect: one contract over one credit.
@@ -138,10 +138,10 @@ class ProbeActivities:
         payer, payee = _parties(message.parties)
         async with self._database.platform() as session:
             contract = await probe.award(session, payer, payee, message.run)
-            return ProbeStepDone(contract_id=contract.id)
+            return ProbeStepResult(contract_id=contract.id)
 
     @activity.defn(name="command_probe")
-    async def command(self, message: ProbeStep) -> ProbeStepDone:
+    async def command(self, message: ProbeStep) -> ProbeStepResult:
         """Send a step's command to the escrow: `open`, `fund`, `deliver` or `release`.
 
         Effect: that of the command, in the books before this returns.
@@ -153,7 +153,7 @@ class ProbeActivities:
         command_id = probe_command_id(f"{message.run} {message.step}")
         if message.step == "open":
             await self._open(message.contract_id, payer, command_id)
-            return ProbeStepDone()
+            return ProbeStepResult()
         name, command = {
             "fund": ("fund", FundEscrow(command_id=command_id, actor=payer.owner)),
             "deliver": (
@@ -165,10 +165,10 @@ class ProbeActivities:
             "release": ("approve", ApproveEscrow(command_id=command_id, actor=payer.owner)),
         }[message.step]
         await self._give(escrow_id_of(message.contract_id), name, command)
-        return ProbeStepDone()
+        return ProbeStepResult()
 
     @activity.defn(name="pay_probe")
-    async def pay(self, message: ProbeStep) -> ProbeStepDone:
+    async def pay(self, message: ProbeStep) -> ProbeStepResult:
         """Buy credits with a test card, and wait until they are granted.
 
         Effect: one payment, with a run of its own.
@@ -179,22 +179,24 @@ class ProbeActivities:
         payer, _ = _parties(message.parties)
         command_id = probe_command_id(f"{message.run} pay")
         async with self._database.platform() as session:
-            terms = await payment_command.find(session, command_id)
+            terms = await payment_command.find_terms(session, command_id)
         if terms is None:
             now = datetime.now(UTC)
             key = sale_tax_key(command_id)
             terms = await self._terms.off_session(payer.org_id, TEST_CARD, self._credits_minor, key=key, now=now)
             async with self._database.platform() as session:
-                terms = await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), terms)
+                terms = await payment_command.store_terms(
+                    session, command_id, sha256(command_id.encode()).digest(), terms
+                )
         await self._send(terms, "create", CreatePaymentCommand(command_id=command_id, actor=payer.owner))
         paid = await self._settled(terms.payment_id, AWAITING)
         if paid.status is PaymentStatus.SUCCEEDED:
-            return ProbeStepDone(payment_id=terms.payment_id)
+            return ProbeStepResult(payment_id=terms.payment_id)
         why = paid.status.value if paid.decline is None else f"{paid.decline.code}: {paid.decline.detail}"
-        return ProbeStepDone(payment_id=terms.payment_id, why=f"The payment {terms.payment_id} was not made, {why}")
+        return ProbeStepResult(payment_id=terms.payment_id, why=f"The payment {terms.payment_id} was not made, {why}")
 
     @activity.defn(name="refund_probe")
-    async def refund(self, message: ProbeStep) -> ProbeStepDone:
+    async def refund(self, message: ProbeStep) -> ProbeStepResult:
         """Refund the run's payment, and wait until the books have it.
 
         Effect: one refund of all that was paid.
@@ -207,10 +209,10 @@ class ProbeActivities:
         await self._refund(paid, payer)
         after = await self._settled(message.payment_id, _RECEIVED)
         refunded = after.status is PaymentStatus.REFUNDED
-        return ProbeStepDone(why=None if refunded else f"The payment {message.payment_id} is {after.status.value}")
+        return ProbeStepResult(why=None if refunded else f"The payment {message.payment_id} is {after.status.value}")
 
     @activity.defn(name="tidy_probe")
-    async def tidy(self, message: TidyProbe) -> TidiedProbe:
+    async def tidy(self, message: TidyProbe) -> TidyResult:
         """Clean up what any run left open between the two organizations.
 
         Effect: open escrows are cancelled or refunded, payments cancelled or refunded, and earnings converted to
@@ -221,7 +223,7 @@ class ProbeActivities:
         return await self._tidy(f"{message.run} after")
 
     @activity.defn(name="report_probe")
-    async def report(self, message: ReportProbe) -> ReportedProbe:
+    async def report(self, message: ReportProbe) -> ProbeReportResult:
         """Raise an alert about the failed step, or resolve firing ones if none failed.
 
         Effect: at most one unresolved alert for each step.
@@ -229,16 +231,18 @@ class ProbeActivities:
         """
         async with self._database.platform() as session:
             raised = await probe.report(session, message.run, message.step, message.why)
-        return ReportedProbe(raised=raised)
+        return ProbeReportResult(raised=raised)
 
-    async def _open(self, contract_id: str, payer: Party, command_id: str) -> None:
+    async def _open(self, contract_id: str, payer: ProbeParty, command_id: str) -> None:
         async with self._database.platform() as session:
-            terms = await probe.agreed(session, contract_id)
+            terms = await probe.escrow_terms(session, contract_id)
             if await escrows.get(session, terms.escrow_id) is not None:
                 return
         start = EscrowInput(terms=terms, opened_by=payer.owner, command_id=command_id)
         run, versions, escrow_id = escrow_run(start), escrows.versions, terms.escrow_id
-        entity = Entity(self._client, self._database, run, CommandResult, versions, escrow_id, limit=ESCROW_TIMEOUT)
+        entity = EntityClient(
+            self._client, self._database, run, CommandResult, versions, escrow_id, limit=ESCROW_TIMEOUT
+        )
         await entity.command("open", OpenEscrow(command_id=command_id, actor=payer.owner), update_id=command_id)
 
     async def _give(self, escrow_id: str, name: str, command: EscrowCommand) -> None:
@@ -254,7 +258,7 @@ class ProbeActivities:
         if refusal is not None:
             raise refusal
 
-    async def _tidy(self, key: str) -> TidiedProbe:
+    async def _tidy(self, key: str) -> TidyResult:
         async with self._database.platform() as session:
             parties = await probe.ensure(session, now=datetime.now(UTC))
             # Both are parties of every escrow.
@@ -263,7 +267,7 @@ class ProbeActivities:
                 for status in _UNDER_WAY
                 for row in (
                     await escrows.page(
-                        session, Wanted(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST)
+                        session, ListFilter(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST)
                     )
                 ).rows
             ]
@@ -275,9 +279,9 @@ class ProbeActivities:
             async with self._database.platform() as session:
                 converted += await probe.convert(session, party, key, now=datetime.now(UTC))
         given_back = sum([await self._bring_back(party) for party in parties])
-        return TidiedProbe(escrows=len(left), payments=given_back, conversions=converted)
+        return TidyResult(escrows=len(left), payments=given_back, conversions=converted)
 
-    async def _end(self, escrow: Escrow, parties: Sequence[Party]) -> None:
+    async def _end(self, escrow: Escrow, parties: Sequence[ProbeParty]) -> None:
         terms = escrow.terms
         payer, payee = (
             next(party for party in parties if party.org_id == org) for org in (terms.payer_org_id, terms.payee_org_id)
@@ -295,10 +299,10 @@ class ProbeActivities:
                 raise
             # A deadline came first; its effect is cleaned up as well, now or by the next run.
 
-    async def _bring_back(self, party: Party) -> int:
+    async def _bring_back(self, party: ProbeParty) -> int:
         """Cancel or refund an organization's payments, and return how many."""
         async with self._database.platform() as session:
-            found = await payments.page(session, Wanted(org_id=party.org_id, limit=LATEST))
+            found = await payments.page(session, ListFilter(org_id=party.org_id, limit=LATEST))
         left = [payments.state_of(row) for row in found.rows]
         left = [paid for paid in left if paid.status in _RECEIVED or paid.status in AWAITING]
         for paid in left:
@@ -309,7 +313,7 @@ class ProbeActivities:
                 await self._send(paid.terms, "cancel", CancelPayment(command_id=command_id, actor=party.owner))
         return len(left)
 
-    async def _refund(self, paid: Payment, party: Party) -> None:
+    async def _refund(self, paid: Payment, party: ProbeParty) -> None:
         payment_id = paid.terms.payment_id
         command_id = probe_command_id(f"{payment_id} refund")
         command = RefundPayment(
@@ -331,7 +335,7 @@ class ProbeActivities:
         # command's own id makes it happen once.
         update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
         run, versions, payment_id = payment_run(start), payments.versions, terms.payment_id
-        entity = Entity(
+        entity = EntityClient(
             self._client, self._database, run, PaymentCommandResult, versions, payment_id, limit=PAYMENT_TIMEOUT
         )
         await entity.command(name, command, update_id=update_id)
@@ -351,5 +355,5 @@ class ProbeActivities:
         return held
 
 
-def _parties(parties: ProbeParties) -> tuple[Party, Party]:
-    return Party(parties.payer_org_id, ""), Party(parties.payee_org_id, parties.payee_agent_id)
+def _parties(parties: ProbeParties) -> tuple[ProbeParty, ProbeParty]:
+    return ProbeParty(parties.payer_org_id, ""), ProbeParty(parties.payee_org_id, parties.payee_agent_id)

@@ -9,8 +9,8 @@ from temporalio.client import Client
 
 from contracts.payments.auto_topup import (
     AutoTopUpInput,
-    FoundFalls,
-    LookForFalls,
+    FindLowBalances,
+    LowBalancePage,
     OrderedAutoTopUp,
     SettleAutoTopUp,
     SettledAutoTopUp,
@@ -22,7 +22,7 @@ from contracts.runs import auto_topup_run, payment_run
 from domain.common.access import Actor, Role
 from domain.common.errors import DomainError
 from domain.common.ids import auto_topup_command_id, sale_tax_key
-from domain.payments.dunning import DAYS
+from domain.payments.dunning import DUNNING_DAYS
 from domain.payments.payment.options import STRIPE
 from domain.payments.payment.terms import PaymentTerms
 from models.payments.auto_topup import AutoTopUpCrossing
@@ -42,7 +42,9 @@ PAYMENT_TIMEOUT = timedelta(seconds=20)
 class AutoTopUpActivities:
     """The effects of `AutoTopUpSweepWorkflow` and `AutoTopUpWorkflow`."""
 
-    def __init__(self, database: Database, client: Client, terms: TermsMaker, dunned_on: Sequence[int] = DAYS) -> None:
+    def __init__(
+        self, database: Database, client: Client, terms: TermsMaker, dunned_on: Sequence[int] = DUNNING_DAYS
+    ) -> None:
         """Take the database, as the platform, the Temporal client, and what makes payments' terms.
 
         A declined top-up is tried again `dunned_on` days after the first decline.
@@ -53,7 +55,7 @@ class AutoTopUpActivities:
         self._terms = terms
 
     @activity.defn(name="look_for_falls")
-    async def look(self, message: LookForFalls) -> FoundFalls:
+    async def look(self, message: FindLowBalances) -> LowBalancePage:
         """Record balances that fell below their threshold.
 
         Effect: a row for each fall, and an alert for each that would pass the monthly cap.
@@ -61,7 +63,7 @@ class AutoTopUpActivities:
             threshold.
         """
         async with self._database.platform() as session:
-            done = await auto_topup.look(
+            done = await auto_topup.record_falls(
                 session,
                 now=message.now,
                 after=message.after,
@@ -74,7 +76,7 @@ class AutoTopUpActivities:
                 assert one.number is not None
                 assert one.credits_minor is not None
                 falls.append(AutoTopUpInput(org_id=one.org_id, number=one.number, credits_minor=one.credits_minor))
-        return FoundFalls(found=done.seen, last=done.last, noted=done.noted, capped=done.capped, open=tuple(falls))
+        return LowBalancePage(found=done.seen, last=done.last, noted=done.noted, capped=done.capped, open=tuple(falls))
 
     @activity.defn(name="start_auto_topups")
     async def start(self, message: StartAutoTopUps) -> StartedAutoTopUps:
@@ -98,8 +100,8 @@ class AutoTopUpActivities:
         """
         command_id = auto_topup_command_id(message.org_id, message.number)
         async with self._database.platform() as session:
-            crossing = await auto_topups.crossing(session, message.org_id, message.number)
-            terms = await auto_topup.asked(session, crossing)
+            crossing = await auto_topups.find_fall(session, message.org_id, message.number)
+            terms = await auto_topup.requested_payment(session, crossing)
             customer = await customers.ref_of(session, message.org_id, STRIPE)
         if terms is None:
             try:
@@ -109,7 +111,7 @@ class AutoTopUpActivities:
                     raise
                 return OrderedAutoTopUp(refused=refusal.detail)
             async with self._database.platform() as session:
-                terms = await auto_topup.ask(session, crossing, wanted)
+                terms = await auto_topup.request_payment(session, crossing, wanted)
         if terms is None:
             return OrderedAutoTopUp()
         await self._create(terms, command_id)
@@ -124,7 +126,7 @@ class AutoTopUpActivities:
         Idempotent by: the outcome, which is recorded once.
         """
         async with self._database.platform() as session:
-            done = await auto_topup.settle(
+            done = await auto_topup.record_outcome(
                 session,
                 message.org_id,
                 message.number,

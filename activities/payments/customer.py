@@ -22,7 +22,7 @@ from services.payments.customer import ensure_customer
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _CustomerEvent:
     """An unhandled event, the customer that it is about, and the customer's id at Stripe."""
 
     customers: StripeCustomers
@@ -55,7 +55,7 @@ class CustomerActivities:
             raise RefusedByProvider(error.detail, extra={"reason": error.code}) from error
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
 
-    async def _find(self, message: ProviderEventInput) -> "_Found | ProviderEventResult":
+    async def _find(self, message: ProviderEventInput) -> "_CustomerEvent | ProviderEventResult":
         """Return the event and its customer, or an outcome if nothing is left to do.
 
         Raises:
@@ -69,7 +69,7 @@ class CustomerActivities:
             ref = org_id and await customer.ref_of(session, org_id, message.provider)
         if row is None or not org_id or not ref or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
-        return _Found(self._customers, row, org_id, ref)
+        return _CustomerEvent(self._customers, row, org_id, ref)
 
     @activity.defn
     async def look_at_methods(self, message: ProviderEventInput) -> ProviderEventResult:

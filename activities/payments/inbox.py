@@ -16,7 +16,7 @@ from domain.payments.payment.event_types import (
     currencies_available,
     handling_of,
 )
-from domain.payouts.payout.commands import SOON, WOKEN
+from domain.payouts.payout.commands import MAX_WOKEN_PAYOUTS, SOON_ANYWAY
 from domain.payouts.payout.state import Payout
 from models.payments.provider_event import ProviderEventRow
 from repositories.billing import subscription
@@ -63,7 +63,7 @@ class InboxActivities:
             handler = {Handling.SUBSCRIPTION: self._to_a_subscription, Handling.FUNDS: self._to_payouts}.get(handling)
             found = None
             if handler is None:
-                found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
+                found = await payment.find_by_event(session, row.provider, row.payment_id, row.refs)
             if handler is None and found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
         if handler is not None:
@@ -78,7 +78,7 @@ class InboxActivities:
     async def _to_a_subscription(self, row: ProviderEventRow) -> ProviderEventResult:
         """Signal the subscription to refresh; its own transaction marks the event as handled."""
         async with self._database.platform() as session:
-            held = await subscription.concerned(session, row.provider, row.refs)
+            held = await subscription.find_by_ref(session, row.provider, row.refs)
             if held is None:
                 return await _unmatched(session, row)
         await reach.signal(self._client, *subscription_news(held, principal=row.provider, event_id=row.event_id))
@@ -95,10 +95,10 @@ class InboxActivities:
         waiting: list[Payout] = []
         if not row.refs:
             async with self._database.platform() as session:
-                after = datetime.now(UTC) + SOON
+                after = datetime.now(UTC) + SOON_ANYWAY
                 currencies = currencies_available(await provider_event.balance(session, row.id))
                 rows = await payout.waiting_for_funds(
-                    session, row.provider, currencies=currencies, after=after, limit=WOKEN
+                    session, row.provider, currencies=currencies, after=after, limit=MAX_WOKEN_PAYOUTS
                 )
                 waiting = [payout.state_of(each) for each in rows]
         news = (payout_news(held, event_id=row.event_id, place=place) for place, held in enumerate(waiting))

@@ -17,11 +17,11 @@ from activities.books.books import (
     NOT_STORABLE,
     BooksRefused,
     RefusalAlert,
-    does_not_fit,
-    in_books,
+    alerted_retry,
     is_next,
+    is_unstorable,
     require_local,
-    tried_again,
+    require_stored,
 )
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
@@ -32,13 +32,13 @@ from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
 from domain.common.ids import payment_transfer_key
 from domain.common.money import Amounts, format_amount
-from domain.messages.events.payment import facts
-from domain.payments.payment.entitlement import gone_minor
+from domain.messages.events.payment import payment_events
+from domain.payments.payment.entitlement import not_kept_minor
 from domain.payments.payment.refunds import RefundTooPrecise
 from domain.payments.payment.state import RECEIPT_WINDOW, Payment, PaymentPostingKind
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
-from repositories.common.together import Writes, together
+from repositories.common.batched import Writes, batched
 from repositories.marketplace import referral
 from repositories.messages import alert, event as outbox
 from repositories.payments import chargeback, payment, payment_command, provider_event
@@ -50,21 +50,21 @@ from runtime.metrics import PaymentFailures
 from services.billing import tax_receipt
 from services.billing.tax_receipt import TaxedMovement
 from services.books.debt import close_paid_debts
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from services.payments import evidence_due, payment_alerts, payment_fees, payment_loss, payment_lot, payment_refund
-from services.payments.payment import lock, resolve
+from services.payments.payment import lock_accounts, resolve_postings
 from services.payments.purposes import BOOKS
-from services.payments.purposes.base import taxed_by
+from services.payments.purposes.base import taxed_movements
 from services.reputation import reputation
 
 #: How often an organization's credits may change between count and booking before an operator is alerted.
-SPENT_MEANWHILE = 3
+MAX_RECOUNTS = 3
 
 #: How many agents' scores are computed at once when evidence was voided; the nightly run does the others.
-REFRESHED = 100
+MAX_REFRESHED_AGENTS = 100
 
 #: The timeout of the signal to the run that waits for a payment.
-TELLS_WITHIN = timedelta(seconds=2)
+SIGNAL_TIMEOUT = timedelta(seconds=2)
 
 #: Where the events of a refused payment hold the provider's code.
 DECLINE_CODE = {"declined": "decline", "refused": "code"}
@@ -97,7 +97,7 @@ class PaymentActivities:
         sealed_signals: bool = False,
         entity: str | None = None,
         hold_back: HoldBack | None = None,
-        by_hand: ByHand | None = None,
+        by_hand: ManualGrantRules | None = None,
         fees_above: Decimal = Decimal(0),
         fees_least: Amounts = Amounts(0, {}),
     ) -> None:
@@ -138,13 +138,13 @@ class PaymentActivities:
         if first:
             event, version, org_id = first.event, str(first.payment.version), first.payment.terms.org_id
         refused = RefusalAlert(self._database, "payment", message.payment_id, event, version, org_id)
-        async with tried_again(refused):
+        async with alerted_retry(refused):
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
                 # Also if an earlier attempt wrote it and died, because it may not have updated the scores.
-                if recorded.stored is not None and gone_minor(recorded.stored):
-                    await reputation.refresh(self._database, limit=REFRESHED)
+                if recorded.stored is not None and not_kept_minor(recorded.stored):
+                    await reputation.recompute_stale(self._database, limit=MAX_REFRESHED_AGENTS)
                 self._count_failures(message, recorded)
                 await self._signal_follower(recorded)
                 return recorded
@@ -153,12 +153,12 @@ class PaymentActivities:
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
                     # Credits were spent after they were counted: count again. That does not happen forever.
-                    if activity.info().attempt > SPENT_MEANWHILE:
+                    if activity.info().attempt > MAX_RECOUNTS:
                         raise BooksRefused(refusal.detail) from refusal
                     raise SpentMeanwhile(refusal.detail) from refusal
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except DBAPIError as error:
-                if does_not_fit(error):
+                if is_unstorable(error):
                     if not message.events or message.events[-1].command_id is None:
                         raise BooksRefused("What its provider says holds a value that cannot be stored.") from error
                     return RecordedPayment(applied=False, declined=NOT_STORABLE)
@@ -170,7 +170,7 @@ class PaymentActivities:
     async def load(self, message: LoadPayment) -> Payment:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            return payment.state_of(in_books(await payment.get(session, message.payment_id), message.payment_id))
+            return payment.state_of(require_stored(await payment.get(session, message.payment_id), message.payment_id))
 
     async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
         last = message.events[-1] if message.events else None
@@ -191,14 +191,14 @@ class PaymentActivities:
                 # Done so long ago that it is no longer in the state, only in the timeline.
                 remembered = (*stored.receipts, last.command_id)[-RECEIPT_WINDOW:]
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
-        if last is not None and gone_minor(last.payment):
-            await referral.look_again(session, message.payment_id, last.at)
+        if last is not None and not_kept_minor(last.payment):
+            await referral.recheck(session, message.payment_id, last.at)
         for event in message.events:
-            payment_refund.require_countable_request(event)
+            payment_refund.check_requested_refund(event)
             await payment_refund.use_approval(session, self._by_hand, event)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
-        earnings = await lock(session, ledger, message.events, self._hold_back)
+        earnings = await lock_accounts(session, ledger, message.events, self._hold_back)
         before, taxed = stored, list[TaxedMovement]()
         for event in message.events:
             handled = message.handled if event is last else ()
@@ -207,7 +207,7 @@ class PaymentActivities:
             await _mark_handled(session, message.payment_id, message.provider, message.handled)
             await alert.close_cases(session, message.payment_id, ("payment.books_refused",))
         elif stored is not None:
-            await reputation.follow_payment(session, before, stored, at=last.at)
+            await reputation.void_or_restore_for_payment(session, before, stored, at=last.at)
             await tax_receipt.issue(session, stored.terms, taxed, self._entity)
         return RecordedPayment(applied=True, stored=stored)
 
@@ -219,7 +219,7 @@ class PaymentActivities:
         if message.events:
             opening = message.events[0]
             terms = opening.payment.terms
-            if await payment_command.noted(session, terms.payment_id) == (opening.command_id, terms):
+            if await payment_command.command_of_payment(session, terms.payment_id) == (opening.command_id, terms):
                 await BOOKS[terms.purpose.kind].begin(session, terms)
                 return None
         why = "No payment was requested on these terms."
@@ -243,7 +243,7 @@ class PaymentActivities:
         taxed: list[TaxedMovement],
     ) -> Payment:
         terms = event.payment.terms
-        resolved = await resolve(session, ledger, event, earnings, self._hold_back)
+        resolved = await resolve_postings(session, ledger, event, earnings, self._hold_back)
         postings, owed = resolved.postings, resolved.owed_minor
         if owed:
             debts[event.debtor] = debts.get(event.debtor, 0) + owed
@@ -264,21 +264,21 @@ class PaymentActivities:
                 posting.destination for posting in postings
             ]:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
-        async with together(session) as writes:
+        async with batched(session) as writes:
             await self._write_rows(writes, event, transfer_id, owed)
-            events = facts(before, after)
+            events = payment_events(before, after)
             await outbox.record(writes, events, new_ids("evt", len(events)))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
         is_followed = BOOKS[terms.purpose.kind].is_followed
-        await payment_loss.note_loss(session, event, transfer_id, owed, is_followed=is_followed)
+        await payment_loss.recover_loss(session, event, transfer_id, owed, is_followed=is_followed)
         if resolved.share is not None:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:
             await payment_alerts.raise_if_closed(session, event)
-            await payment_lot.add(session, event, postings, transfer_id)
-            taxed += taxed_by(event, resolved.share, transfer_id)
+            await payment_lot.add_lot(session, event, postings, transfer_id)
+            taxed += taxed_movements(event, resolved.share, transfer_id)
         await payment_alerts.raise_for(session, event, owed)
-        await payment_fees.look(session, event, self._fees_above, self._fees_least)
+        await payment_fees.alert_of_high_fees(session, event, self._fees_above, self._fees_least)
         return after
 
     async def _write_rows(self, writes: Writes, event: PaymentEvent, transfer_id: UUID | None, owed: int) -> None:
@@ -302,8 +302,8 @@ class PaymentActivities:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
                 await chargeback.write(writes, after, dispute, event.at)
             if dispute.ref == event.debtor and event.event == "dispute_date_changed":
-                await evidence_due.close_others(writes, terms.payment_id, dispute)
-        await alert.close_cases(writes, terms.payment_id, payment_alerts.over(event))
+                await evidence_due.resolve_earlier_alerts(writes, terms.payment_id, dispute)
+        await alert.close_cases(writes, terms.payment_id, payment_alerts.resolved_by(event))
         actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
         if owed:
             entitlement = terms.purpose.goods_asset
@@ -321,7 +321,7 @@ class PaymentActivities:
         if follower is not None and self._client is not None:
             with suppress(RPCError):
                 await reach.signal_running(
-                    self._client, follower.workflow_id, follower.signal, follower.message, rpc_timeout=TELLS_WITHIN
+                    self._client, follower.workflow_id, follower.signal, follower.message, rpc_timeout=SIGNAL_TIMEOUT
                 )
 
     def _count_failures(self, message: RecordPayment, recorded: RecordedPayment) -> None:

@@ -15,7 +15,7 @@ from domain.common.errors import Invalid
 from domain.common.ids import bounded
 from domain.payments.payment.options import CREDITS
 from domain.payments.payment.purposes import rules_of
-from domain.payments.payment.revaluation import bought, unpromised
+from domain.payments.payment.revaluation import bought_at_rate, unquoted_deposits
 from domain.payments.payment.snapshot import CreatePayment, DisputeEvidence, DisputeStatus, ProviderStatus, Snapshot
 from domain.payments.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
@@ -269,7 +269,7 @@ class ProviderActivities:
         if message.terms.provider != CREDITS:
             return message.actor
         async with self._database.platform() as session:
-            return await payment_command.asked_by(session, message.terms.payment_id) or message.actor
+            return await payment_command.requester_of(session, message.terms.payment_id) or message.actor
 
     async def _known_customer(self, terms: PaymentTerms) -> str | None:
         if terms.provider != "stripe":
@@ -312,7 +312,7 @@ class ProviderActivities:
                 for each in snapshot.methods:
                     kind, known_by = trait_of(each)
                     kept = digest(self._trait_key, kind, known_by)
-                    await organization_trait.seen(session, message.terms.org_id, kind, kept)
+                    await organization_trait.record_trait(session, message.terms.org_id, kind, kept)
         shown = replace(snapshot, methods=())
         gone = await self._gone(message.terms) if shown.status in _CANCELLABLE else None
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
@@ -332,11 +332,11 @@ class ProviderActivities:
         terms, quote = message.terms, message.terms.quote
         if quote is None or not terms.issues_entitlement or self._providers.rates is None:
             return {}
-        found = unpromised(terms, quote, snapshot.movements, set(message.booked))
+        found = unquoted_deposits(terms, quote, snapshot.movements, set(message.booked))
         if not found:
             return {}
         rate = await self._providers.rates.rate(quote.asset, quote.currency)
-        return {each.key: bought(terms, quote, each, rate) for each in found}
+        return {each.key: bought_at_rate(terms, quote, each, rate) for each in found}
 
 
 def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.payouts.payout import asked
+from activities.payouts.payout import transfer_of
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
 from domain.common.money import format_amount
 from domain.payments.payment.event_types import TRANSFER_REVERSED
@@ -74,7 +74,7 @@ class CreatorActivities:
         assert self._payouts is not None
         async with self._database.platform() as session:
             sent = await payout.by_transfer(session, row.provider, row.refs)
-        found = None if sent is None else await self._payouts.find_transfer(asked(payout.state_of(sent)))
+        found = None if sent is None else await self._payouts.find_transfer(transfer_of(payout.state_of(sent)))
         async with self._database.platform() as session:
             if sent is not None and found is not None:
                 past_us = found.reversed_minor - await transfer_reversal.asked_of(session, sent.id)

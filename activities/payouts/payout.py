@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books.books import BooksRefused, RefusalAlert, in_books, is_next, require_local, tried_again
+from activities.books.books import BooksRefused, RefusalAlert, alerted_retry, is_next, require_local, require_stored
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payouts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
@@ -16,7 +16,7 @@ from domain.common.errors import ApprovalRequired, DestinationChanged, DomainErr
 from domain.common.ids import payout_key
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
-from domain.messages.events.payout import facts
+from domain.messages.events.payout import payout_events
 from domain.payouts.creator import payable_to
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.state import RECEIPT_WINDOW, Payout, PayoutStatus
@@ -38,7 +38,7 @@ ALERTED = {
     "unknown": "A payout may have been sent: the provider gave no answer, or has another transfer",
 }
 #: Refusals that say nothing about the payout: its idempotency key was used for another request.
-ABOUT_US = frozenset({"idempotency_error"})
+KEY_REFUSALS = frozenset({"idempotency_error"})
 #: The actor of `give_up` when the run is cancelled.
 CANCELLATION = "cancellation"
 _OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)
@@ -68,14 +68,14 @@ class PayoutActivities:
         require_local()
         held, books = message.outcome.payout, self._database
         refused = RefusalAlert(books, "payout", held.payout_id, message.outcome.event, held.version, held.org_id)
-        async with tried_again(refused), self._database.platform() as session:
+        async with alerted_retry(refused), self._database.platform() as session:
             return await self._write(session, message)
 
     @activity.defn(name="load_payout")
     async def load(self, message: LoadPayout) -> Payout:
         """Return the state that the books hold."""
         async with self._database.platform() as session:
-            return payout.state_of(in_books(await payout.get(session, message.payout_id), message.payout_id))
+            return payout.state_of(require_stored(await payout.get(session, message.payout_id), message.payout_id))
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
@@ -105,13 +105,13 @@ class PayoutActivities:
             return SentPayout(refused=gone.code, detail=gone.detail)
         key = payout_key(sending.payout_id, "transfer", str(sending.attempt))
         try:
-            return _sent(sending, await provider.transfer(asked(sending), idempotency_key=key))
+            return _sent(sending, await provider.transfer(transfer_of(sending), idempotency_key=key))
         except OutcomeUnknown as unknown:
             return SentPayout(unknown=True, detail=unknown.detail)
         except BalanceShort as short:
             return SentPayout(short=True, detail=short.detail)
         except ProviderRefused as refused:
-            if refused.code in ABOUT_US:
+            if refused.code in KEY_REFUSALS:
                 raise
             return SentPayout(refused=refused.code, detail=refused.detail)
 
@@ -122,7 +122,7 @@ class PayoutActivities:
         Fails with: an outage of the provider, which is retried.
         """
         try:
-            found = await self._provider().find_transfer(asked(message.payout))
+            found = await self._provider().find_transfer(transfer_of(message.payout))
         except OutcomeUnknown as unknown:
             return SentPayout(unknown=True, detail=unknown.detail)
         return SentPayout(missing=True) if found is None else _sent(message.payout, found)
@@ -155,7 +155,7 @@ class PayoutActivities:
             # Anyone with access to Temporal can send the signal; a payout that may have been sent would be paid twice.
             subject, command_id = held.payout_id, message.command_id
             try:
-                await approval.use(
+                await approval.consume(
                     session, ApprovalAction.PAYOUT_GIVE_UP, subject, {}, command_id=command_id, now=message.at
                 )
             except ApprovalRequired as refusal:
@@ -164,7 +164,7 @@ class PayoutActivities:
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
         if after.status is PayoutStatus.PAID and held.status is not after.status:
             await transfer_reversal.plan_owed(session, after.org_id, now=message.at)
-        await outbox.record(session, facts(held, after, message.at))
+        await outbox.record(session, payout_events(held, after, message.at))
         await self._notify(session, held, message)
         return RecordedPayout(applied=True, stored=after)
 
@@ -234,7 +234,7 @@ def _is_left(held: Payout, message: RecordPayout) -> bool:
     return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.outcome.actor == CANCELLATION
 
 
-def asked(sending: Payout) -> NewTransfer:
+def transfer_of(sending: Payout) -> NewTransfer:
     """Return the transfer that a payout is at its provider."""
     return NewTransfer(
         payout_id=sending.payout_id,

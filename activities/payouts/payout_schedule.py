@@ -7,7 +7,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
-from activities.payouts.payout import ABOUT_US
+from activities.payouts.payout import KEY_REFUSALS
 from contracts.common.batch import DuePage
 from contracts.payouts.payout import PayoutInput, ScheduledPayouts
 from contracts.runs import payout_run
@@ -73,7 +73,7 @@ class PayoutScheduleActivities:
                 self._database, self._payouts, account.ref, hold=self._hold_back.destination, asked_at=datetime.now(UTC)
             )
         except ProviderError as error:
-            if isinstance(error, ProviderRefused) and error.code not in ABOUT_US:
+            if isinstance(error, ProviderRefused) and error.code not in KEY_REFUSALS:
                 raise
             return False
         return True
@@ -95,12 +95,12 @@ class PayoutScheduleActivities:
 
     async def _pay(self, org_id: str, now: datetime) -> bool:
         async with self._database.platform() as session:
-            due = await service.due(session, org_id, hold_back=self._hold_back, now=now)
+            due = await service.find_due_day(session, org_id, hold_back=self._hold_back, now=now)
         made: list[Payout | None] = []
         for currency in () if due is None else due.others:
             async with self._database.platform() as session:
                 made.append(
-                    await service.pay_out_also(
+                    await service.pay_out_other_currency(
                         session, org_id, currency, hold_back=self._hold_back, minimum=self._minimum, now=now
                     )
                 )
@@ -121,9 +121,9 @@ class PayoutScheduleActivities:
 
     async def _more(self, org_id: str, currency: str, day: date, now: datetime) -> list[Payout]:
         made: list[Payout] = []
-        for part in range(2, service.PARTS + 1):
+        for part in range(2, service.MAX_PARTS + 1):
             async with self._database.platform() as session:
-                more = await service.pay_out_more(
+                more = await service.pay_out_part(
                     session, org_id, currency, part, day=day, hold_back=self._hold_back, minimum=self._minimum, now=now
                 )
             if more is None:

@@ -6,11 +6,11 @@ import structlog
 from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
-from activities.payouts.payout import ABOUT_US
-from contracts.common.batch import DuePage, HandledStep
+from activities.payouts.payout import KEY_REFUSALS
+from contracts.common.batch import DuePage, HandledStepPage
 from domain.common.ids import recovery_key
 from domain.payouts.payable import HoldBack
-from domain.payouts.recovery import LOOKS
+from domain.payouts.recovery import LOOKUP_INTERVALS
 from models.payouts.recovery import TransferReversal
 from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
@@ -35,7 +35,7 @@ class RecoveryActivities:
         self._hold_back = hold_back
 
     @activity.defn(name="recover_earnings")
-    async def recover(self, message: DuePage) -> HandledStep:
+    async def recover(self, message: DuePage) -> HandledStepPage:
         """Recover earnings from the next page of lost payments.
 
         Effect: for each use one transfer `earnings.recovered`, a share, and reversals to be made; for each organization
@@ -46,17 +46,17 @@ class RecoveryActivities:
         async with self._database.platform() as session:
             found = await recovery.open_page(session, after=message.after, limit=message.limit)
         done = await one_by_one(found, self._recover, self._not_recovered)
-        return HandledStep(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+        return HandledStepPage(found=len(found), done=sum(done), last=found[-1] if found else message.after)
 
     async def _not_recovered(self, recovery_id: str, error: Exception) -> None:
         log.exception("recovery.failed", recovery_id=recovery_id, error=str(error))
         await self._alert(recovery_id, f"{type(error).__name__}. It is tried again. The worker's log says more.")
 
     async def _recover(self, recovery_id: str) -> int:
-        done, count = 0, recovering.MOST_AT_ONCE
+        done, count = 0, recovering.MAX_USES_AT_ONCE
         async with self._database.platform() as session:
             await recovering.take_later_credits(session, recovery_id, now=datetime.now(UTC))
-        while count == recovering.MOST_AT_ONCE:
+        while count == recovering.MAX_USES_AT_ONCE:
             async with self._database.platform() as session:
                 count = await recovering.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))
             done += count
@@ -75,7 +75,7 @@ class RecoveryActivities:
             )
 
     @activity.defn(name="reverse_transfers")
-    async def reverse(self, message: DuePage) -> HandledStep:
+    async def reverse(self, message: DuePage) -> HandledStepPage:
         """Reverse payouts; the next page of due reversals.
 
         Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that remains. One
@@ -88,7 +88,7 @@ class RecoveryActivities:
                 session, now=datetime.now(UTC), after=message.after, limit=message.limit
             )
         done = await one_by_one(found, self._reverse, self._not_reversed, final=(ProviderError, NotSetUp))
-        return HandledStep(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+        return HandledStepPage(found=len(found), done=sum(done), last=found[-1] if found else message.after)
 
     async def _not_reversed(self, reversal_id: str, error: Exception) -> None:
         log.exception("recovery.not_reversed", reversal_id=reversal_id, error=str(error))
@@ -103,12 +103,12 @@ class RecoveryActivities:
         try:
             made = await self._made(row, sent.transfer_ref)
         except OutcomeUnknown as unknown:
-            if row.tries > len(LOOKS):
+            if row.tries > len(LOOKUP_INTERVALS):
                 why = unknown.detail.rstrip(".")
                 await self._alert(row.id, f"what became of it is not known: {why}. It is looked for once a day.")
             return False
         except (ProviderRefused, ProviderNotFound) as refused:
-            if refused.code in ABOUT_US:
+            if refused.code in KEY_REFUSALS:
                 raise
             async with self._database.platform() as session:
                 await reversing.refuse(
@@ -140,7 +140,7 @@ class RecoveryActivities:
             if row.tries == 1:
                 # By the books this is the first request; only restored books may lack an earlier one.
                 return None
-            if refused.code in ABOUT_US:
+            if refused.code in KEY_REFUSALS:
                 raise
             # A refused lookup says nothing about an earlier attempt.
             raise OutcomeUnknown(refused.detail, code=refused.code) from refused

@@ -37,8 +37,8 @@ class StatementActivities:
         if self._entities.usual.seller is None and not self._entities.others:
             return MadeStatements(found=0, last=message.after)
         month = previous_month(message.now.date())
-        since, until = service.begin(month), service.begin(next_month(month))
-        if message.now < until + service.SETTLED_AFTER:
+        since, until = service.start_of_day(month), service.start_of_day(next_month(month))
+        if message.now < until + service.AVAILABLE_AFTER:
             return MadeStatements(found=0, last=message.after)
         async with self._database.platform() as session:
             found = await statement.due(

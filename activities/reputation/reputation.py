@@ -5,15 +5,15 @@ from datetime import date, timedelta
 from temporalio import activity
 
 from contracts.reputation.reputation import (
-    ChangedRate,
     ChangeRate,
+    ChangeRateResult,
     ConcludeNight,
-    NightMove,
+    DecayPages,
+    DecayPagesResult,
+    NightScoreChange,
     PlannedNight,
     PlanNight,
     ReputationNightResult,
-    TakeNight,
-    TookNight,
 )
 from domain.messages.alert.rules import REPUTATION_ANOMALY
 from domain.reputation.evidence import RATE_E4
@@ -22,7 +22,7 @@ from repositories.messages import alert
 from repositories.reputation import reputation_nights as nights
 from runtime.database import Database, driver_connection
 from services.messages.alert_evaluation import raise_built_in
-from services.reputation.reputation import judge_traits, refresh
+from services.reputation.reputation import recompute_stale, void_between_related
 
 #: Decay for a date starts this long after midnight, when no event of the previous day is in flight any more.
 SETTLED = timedelta(minutes=10)
@@ -62,7 +62,7 @@ class ReputationActivities:
         return PlannedNight(day=day, changes_rate=changes)
 
     @activity.defn(name="change_reputation_rate")
-    async def change_rate(self, message: ChangeRate) -> ChangedRate:
+    async def change_rate(self, message: ChangeRate) -> ChangeRateResult:
         """Bring all rows up to date at the old rate, then switch to the configured rate.
 
         Effect: the rows of agents and clients, page by page, and the powers of the rate.
@@ -72,15 +72,15 @@ class ReputationActivities:
         while after is not None:
             async with self._database.platform() as session:
                 connection = await driver_connection(session)
-                after = await nights.write_anew(connection, message.day, after=after, limit=1_000)
+                after = await nights.rewrite_rows(connection, message.day, after=after, limit=1_000)
         async with self._database.platform() as session:
             connection = await driver_connection(session)
             if await nights.rate(connection) != self._rate_e4:
                 await nights.change_rate(connection, message.day, self._rate_e4)
-        return ChangedRate(rate_e4=self._rate_e4)
+        return ChangeRateResult(rate_e4=self._rate_e4)
 
     @activity.defn(name="take_reputation_night")
-    async def take(self, message: TakeNight) -> TookNight:
+    async def take(self, message: DecayPages) -> DecayPagesResult:
         """Decay the next agents, one transaction for each page.
 
         Effect: rows as of the date, a row of history for each agent that changed, an alert for sudden changes.
@@ -90,7 +90,7 @@ class ReputationActivities:
         for number in range(message.pages):
             async with self._database.platform() as session:
                 connection = await driver_connection(session)
-                page = await nights.take(connection, message.day, after=after, limit=message.limit)
+                page = await nights.decay_agents(connection, message.day, after=after, limit=message.limit)
                 for each in page.sudden:
                     await raise_built_in(
                         session,
@@ -103,8 +103,8 @@ class ReputationActivities:
                     )
             agents, after = agents + page.agents, page.last or after
             if page.agents < message.limit:
-                return TookNight(agents=agents, pages=number + 1, last=after, done=True)
-        return TookNight(agents=agents, pages=message.pages, last=after, done=False)
+                return DecayPagesResult(agents=agents, pages=number + 1, last=after, done=True)
+        return DecayPagesResult(agents=agents, pages=message.pages, last=after, done=False)
 
     @activity.defn(name="conclude_reputation_night")
     async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
@@ -114,21 +114,21 @@ class ReputationActivities:
             that were found to be related; earlier nights' alerts about scores are resolved.
         Idempotent by: the client and the date; the date; the counts are computed again.
         """
-        await judge_traits(self._database)
-        await refresh(self._database, limit=1_000_000)
+        await void_between_related(self._database)
+        await recompute_stale(self._database, limit=1_000_000)
         await self._take_clients(message.day)
         async with self._database.platform() as session:
             await alert.close_other_windows(session, SUDDEN, message.day.isoformat())
             connection = await driver_connection(session)
             closed = await nights.close_priors(connection, message.day)
             await nights.count_peers(connection, message.day)
-            night = await nights.found(connection, message.day)
+            night = await nights.night_summary(connection, message.day)
         return ReputationNightResult(
             day=message.day,
             agents=night.agents,
             changed=night.changed,
             sudden=night.sudden,
-            moves=tuple(NightMove(agent_id=a, moved_e6=moved, stars_e6=now) for a, moved, now in night.moves),
+            moves=tuple(NightScoreChange(agent_id=a, moved_e6=moved, stars_e6=now) for a, moved, now in night.moves),
             closed_priors=closed,
         )
 
@@ -137,4 +137,4 @@ class ReputationActivities:
         while after is not None:
             async with self._database.platform() as session:
                 connection = await driver_connection(session)
-                after = await nights.take_clients(connection, day, after=after, limit=CLIENTS)
+                after = await nights.decay_clients(connection, day, after=after, limit=CLIENTS)

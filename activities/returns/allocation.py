@@ -9,20 +9,20 @@ from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
 from activities.common.seals import Seals
-from contracts.common.batch import DuePage, HandledStep
+from contracts.common.batch import DuePage, HandledStepPage
 from contracts.escrow.escrow import Declined
 from contracts.returns.allocation import (
     AcceptAllocation,
     AcceptedAllocation,
     AllocationInput,
-    AllocationSeen,
-    LookAtAllocation,
+    LoadAllocation,
+    LoadedAllocation,
     ProposeAllocation,
 )
 from contracts.runs import allocation_run
 from domain.common.errors import DomainError
 from domain.common.money import format_amount
-from domain.returns.allocation import Line, reason
+from domain.returns.allocation import AllocationLine, explain_line
 from models.returns.allocation import Allocation
 from repositories.returns import allocation as allocations, trial as trials
 from repositories.tenants import name
@@ -45,7 +45,7 @@ class AllocationActivities:
         self._seals = Seals("allocation", required=sealed_signals)
 
     @activity.defn(name="propose_allocation")
-    async def propose(self, message: ProposeAllocation) -> AllocationSeen:
+    async def propose(self, message: ProposeAllocation) -> LoadedAllocation:
         """Divide a project's budget for a day, and apply it where the mode is `auto`.
 
         Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it
@@ -61,10 +61,10 @@ class AllocationActivities:
             made, why = await allocation.propose(
                 session, message.project_id, message.night, matures=self._matures, now=message.now
             )
-            return AllocationSeen(outcome=f"none: {why}") if made is None else await _seen(session, made)
+            return LoadedAllocation(outcome=f"none: {why}") if made is None else await _seen(session, made)
 
     @activity.defn(name="look_at_allocation")
-    async def look(self, message: LookAtAllocation) -> AllocationSeen:
+    async def look(self, message: LoadAllocation) -> LoadedAllocation:
         """Read an allocation, and end a proposal that nobody accepted in time.
 
         Effect: the allocation has expired; budgets stay as they are.
@@ -94,7 +94,7 @@ class AllocationActivities:
         return AcceptedAllocation()
 
     @activity.defn(name="start_allocations")
-    async def start(self, message: DuePage) -> HandledStep:
+    async def start(self, message: DuePage) -> HandledStepPage:
         """Start the runs of nights that have begun.
 
         Effect: a run for each project on the page that has none.
@@ -106,10 +106,10 @@ class AllocationActivities:
         for row in rows:
             run = allocation_run(AllocationInput(project_id=row.project_id, night=row.next_night), row.org_id)
             started += await reach.start_missing(self._client, run)
-        return HandledStep(found=len(rows), done=started, last=rows[-1].project_id if rows else message.after)
+        return HandledStepPage(found=len(rows), done=started, last=rows[-1].project_id if rows else message.after)
 
     @activity.defn(name="pay_trials")
-    async def pay(self, message: DuePage) -> HandledStep:
+    async def pay(self, message: DuePage) -> HandledStepPage:
         """Pay the stages of trials that are due, or stop these.
 
         Effect: a version of the agent's budget for each stage.
@@ -126,17 +126,17 @@ class AllocationActivities:
                 await trial.pay(session, trial_id, matures=self._matures, now=message.now)
 
         done = await one_by_one(found, one, _not_paid)
-        return HandledStep(found=len(found), done=len(done), last=found[-1] if found else message.after)
+        return HandledStepPage(found=len(found), done=len(done), last=found[-1] if found else message.after)
 
 
 async def _not_paid(trial_id: str, error: Exception) -> None:
     log.exception("trial.not_paid", trial_id=trial_id, error=str(error))
 
 
-async def _seen(session: AsyncSession, row: Allocation) -> AllocationSeen:
+async def _seen(session: AsyncSession, row: Allocation) -> LoadedAllocation:
     lines = allocation.lines_of(row)
-    names = await name.named(session, [line.agent_id for line in lines[:SHOWN]], row.org_id)
-    return AllocationSeen(
+    names = await name.names_of(session, [line.agent_id for line in lines[:SHOWN]], row.org_id)
+    return LoadedAllocation(
         allocation_id=row.id,
         outcome=row.status,
         total=f"{format_amount(row.total_minor, row.currency)} {row.currency}",
@@ -146,7 +146,7 @@ async def _seen(session: AsyncSession, row: Allocation) -> AllocationSeen:
     )
 
 
-def _line(line: Line, called: str | None, currency: str) -> str:
+def _line(line: AllocationLine, called: str | None, currency: str) -> str:
     old = "none" if line.old_minor is None else format_amount(line.old_minor, currency)
     new = format_amount(line.new_minor, currency)
-    return f"{called or line.agent_id}: {old} → {new}. {reason(line, currency)}"
+    return f"{called or line.agent_id}: {old} → {new}. {explain_line(line, currency)}"

@@ -4,7 +4,7 @@ import structlog
 from temporalio import activity
 
 from contracts.common.batch import BatchPage
-from contracts.secrets.access import SealedAccess
+from contracts.secrets.access import SealedEntries
 from runtime.database import Database
 from services.secrets import access
 
@@ -19,7 +19,7 @@ class SecretAccessActivities:
         self._database = database
 
     @activity.defn
-    async def seal_access(self, message: BatchPage) -> SealedAccess:
+    async def seal_access(self, message: BatchPage) -> SealedEntries:
         """Seal the next page of entries.
 
         Effect: one seal over entries that no later one can come before; a line of the log with its hash.
@@ -30,4 +30,4 @@ class SecretAccessActivities:
             done = await access.seal(session, limit=message.limit, now=message.now)
         if done.count:
             log.info("secret_access.sealed", number=done.number, count=done.count, hash=done.hash.hex())
-        return SealedAccess(count=done.count, number=done.number, hash=done.hash.hex())
+        return SealedEntries(count=done.count, number=done.number, hash=done.hash.hex())

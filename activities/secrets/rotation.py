@@ -12,36 +12,36 @@ from temporalio import activity
 from activities.common.seals import Seals
 from contracts.escrow.escrow import Declined
 from contracts.secrets.rotation import (
-    CommandedRotation,
     CommandRotation,
     FailRotationStep,
-    LookAtRotation,
-    SeenRotation,
-    TakenRotationStep,
+    NextRotationStep,
+    ReadRotation,
+    RotationCommandResult,
+    RotationStepResult,
     TakeRotationStep,
 )
 from domain.common.agenda import Wait
 from domain.common.errors import DomainError, Unavailable
 from domain.secrets import rotation as rules
-from domain.secrets.access import Verb
-from domain.secrets.rotation import Rotation, RotationFailed, RotatorName, Step, TargetRefused
+from domain.secrets.access import AccessVerb
+from domain.secrets.rotation import Rotation, RotationAction, RotationFailed, RotatorName, TargetRefused
 from domain.secrets.secret import SecretKind
 from models.secrets.secret import Secret
-from providers.secrets.base import Place
-from providers.secrets.registry import Secrets
-from providers.secrets.rotators.base import Job, Rotator
+from providers.secrets.base import ValueLocation
+from providers.secrets.registry import SecretBackends
+from providers.secrets.rotators.base import RotationJob, Rotator
 from repositories.secrets import rotation as rotations, secret as rows
 from runtime.database import Database
-from runtime.heartbeat import signs_of_life
+from runtime.heartbeat import heartbeats
 from services.secrets import rotation as service, secret as store
 
 log = structlog.get_logger("bursar.secrets")
 
-Due = tuple[Step, int]
+Due = tuple[RotationAction, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _DueStep:
     """A secret, where its rotation stands, and the step that is due."""
 
     secret: Secret
@@ -56,11 +56,11 @@ class RotationActivities:
     def __init__(
         self,
         database: Database,
-        secrets: Secrets,
+        secrets: SecretBackends,
         rotators: Mapping[RotatorName, Rotator],
         *,
         sealed_signals: bool = False,
-        at_once: int = rules.AT_ONCE,
+        at_once: int = rules.MAX_CONCURRENT_STEPS,
     ) -> None:
         """Take the database, as the platform, what keeps values, and what replaces them at their targets.
 
@@ -77,19 +77,19 @@ class RotationActivities:
         self._seals = Seals("secret", required=sealed_signals)
         self._at_once = at_once
         self._under_way: Counter[str] = Counter()
-        self._steps: Mapping[Step, Callable[[_Found], Awaitable[None]]] = {
-            Step.ASK: self._ask,
-            Step.CREATE: self._create,
-            Step.APPLY: self._apply,
-            Step.TEST: self._test,
-            Step.PROMOTE: self._promote,
-            Step.REVOKE: self._end_version,
-            Step.ROLL_BACK: self._end_version,
-            Step.REPORT: self._report,
+        self._steps: Mapping[RotationAction, Callable[[_DueStep], Awaitable[None]]] = {
+            RotationAction.ASK: self._ask,
+            RotationAction.CREATE: self._create,
+            RotationAction.APPLY: self._apply,
+            RotationAction.TEST: self._test,
+            RotationAction.PROMOTE: self._promote,
+            RotationAction.REVOKE: self._end_version,
+            RotationAction.ROLL_BACK: self._end_version,
+            RotationAction.REPORT: self._report,
         }
 
     @activity.defn(name="look_at_rotation")
-    async def look(self, message: LookAtRotation) -> SeenRotation:
+    async def look(self, message: ReadRotation) -> NextRotationStep:
         """Read where a rotation stands.
 
         Effect: none.
@@ -97,16 +97,16 @@ class RotationActivities:
         """
         found = await self._find(message.secret_id)
         if found is None:
-            return SeenRotation(ended=True)
+            return NextRotationStep(ended=True)
         secret, held = found
         item = rules.agenda(held, message.now)
-        seen = SeenRotation(status=held.status.value, number=held.number, details=rules.details(secret.path, held))
+        seen = NextRotationStep(status=held.status.value, number=held.number, details=rules.details(secret.path, held))
         if isinstance(item, Wait):
             return seen.model_copy(update={"until": item.until, "why": item.why})
         return seen.model_copy(update={"step": item, "at_target": rules.waits_for_target(held, item)})
 
     @activity.defn(name="take_rotation_step")
-    async def take(self, message: TakeRotationStep) -> TakenRotationStep:
+    async def take(self, message: TakeRotationStep) -> RotationStepResult:
         """Take one step, if it is still due, and if it is its turn among those of its organization.
 
         Effect: what the step says at the target; then, in one transaction, what it says in the books. A final refusal
@@ -118,19 +118,19 @@ class RotationActivities:
         found = await self._find(message.secret_id)
         due = (message.step, message.number)
         if found is None or not service.is_due(found[1], due, message.now):
-            return TakenRotationStep()
-        at = _Found(*found, due, message.now)
+            return RotationStepResult()
+        at = _DueStep(*found, due, message.now)
         async with self._turn(at) as has_turn:
             if not has_turn:
-                return TakenRotationStep(waits=True, tried=activity.info().attempt > 1)
+                return RotationStepResult(waits=True, tried=activity.info().attempt > 1)
             return await self._take(at)
 
-    async def _take(self, at: _Found) -> TakenRotationStep:
+    async def _take(self, at: _DueStep) -> RotationStepResult:
         step = at.due[0]
         try:
             await self._steps[step](at)
         except TargetRefused as refusal:
-            return TakenRotationStep(refused=refusal.detail)
+            return RotationStepResult(refused=refusal.detail)
         except DomainError as refusal:
             if refusal.retryable:
                 raise
@@ -140,10 +140,10 @@ class RotationActivities:
             # Its text may repeat what was sent, and would be kept in the history.
             log.error("rotation.step_failed", step=step.value, error=type(error).__name__)
             raise Unavailable(f"The step {step.value} met {type(error).__name__}.") from None
-        return TakenRotationStep()
+        return RotationStepResult()
 
     @asynccontextmanager
-    async def _turn(self, at: _Found) -> AsyncIterator[bool]:
+    async def _turn(self, at: _DueStep) -> AsyncIterator[bool]:
         """Count a step that waits for its target, unless its organization has enough of them under way here."""
         org_id = at.secret.org_id
         if not rules.waits_for_target(at.held, at.due[0]):
@@ -153,7 +153,7 @@ class RotationActivities:
         else:
             self._under_way[org_id] += 1
             try:
-                async with signs_of_life():
+                async with heartbeats():
                     yield True
             finally:
                 self._under_way[org_id] -= 1
@@ -172,7 +172,7 @@ class RotationActivities:
             await service.fail(session, message.secret_id, due, message.detail, message.now, over_at=message.over_at)
 
     @activity.defn(name="command_rotation")
-    async def command(self, message: CommandRotation) -> CommandedRotation:
+    async def command(self, message: CommandRotation) -> RotationCommandResult:
         """Do what an operator orders.
 
         Effect: `rotate` begins the next rotation at once; `give_up` destroys the version of what failed, and the next
@@ -182,39 +182,39 @@ class RotationActivities:
         """
         declined = self._seals.declined(message.actor)
         if declined is not None:
-            return CommandedRotation(declined=declined)
+            return RotationCommandResult(declined=declined)
         try:
             async with self._database.platform() as session:
                 if message.command == "rotate":
-                    await service.hurry(session, message.actor, message.secret_id, grace=None, now=message.now)
+                    await service.start_now(session, message.actor, message.secret_id, grace=None, now=message.now)
                 else:
                     await service.give_up(session, message.actor, message.secret_id, message.now)
         except DomainError as refusal:
             if refusal.retryable:
                 raise
-            return CommandedRotation(declined=Declined.of(refusal))
-        return CommandedRotation()
+            return RotationCommandResult(declined=Declined.of(refusal))
+        return RotationCommandResult()
 
     # The steps --------------------------------------------------------------------------------------------------------
 
-    async def _ask(self, at: _Found) -> None:
+    async def _ask(self, at: _DueStep) -> None:
         async with self._database.platform() as session:
             await service.ask(session, at.secret.id, at.due, at.now)
 
-    async def _report(self, at: _Found) -> None:
+    async def _report(self, at: _DueStep) -> None:
         async with self._database.platform() as session:
             await service.report(session, at.secret.id, at.due, at.now)
 
-    async def _promote(self, at: _Found) -> None:
+    async def _promote(self, at: _DueStep) -> None:
         async with self._database.platform() as session:
             await service.promote(session, at.secret.id, at.due, at.now)
 
-    async def _create(self, at: _Found) -> None:
+    async def _create(self, at: _DueStep) -> None:
         secret, replaced = at.secret, at.secret.current_version
         if replaced is None:
             raise RotationFailed("The secret has no value that could be replaced. Put one.")
         value = await self._rotator(at).make(self._job(at), await self._open(at, replaced))
-        wanted = store.Wanted(org_id=secret.org_id, path=secret.path, kind=SecretKind(secret.kind))
+        wanted = store.SecretChange(org_id=secret.org_id, path=secret.path, kind=SecretKind(secret.kind))
         async with self._database.platform() as session:
             # A number that is not kept is not given again: a try that is killed here leaves a gap.
             command_id = f"rotation:{secret.id}:{secret.last_number + 1}"
@@ -223,25 +223,25 @@ class RotationActivities:
             )
         if number is None:
             raise Unavailable("The secret was changed at this moment.")
-        place = Place(secret.org_id, secret.path, number)
+        place = ValueLocation(secret.org_id, secret.path, number)
         stored = await self._secrets.backend(secret.backend).store(place, value)
         async with self._database.platform() as session:
             await service.create(session, secret.id, at.due, number, replaced, stored, at.now)
 
-    async def _apply(self, at: _Found) -> None:
+    async def _apply(self, at: _DueStep) -> None:
         service.check_unchanged(at.secret, at.held.replaced)
         current, new = await self._open(at, at.held.replaced), await self._open(at, at.held.number)
         await self._rotator(at).apply(self._job(at), current, new)
         await self._record(at, rules.applied)
 
-    async def _test(self, at: _Found) -> None:
+    async def _test(self, at: _DueStep) -> None:
         service.check_unchanged(at.secret, at.held.replaced)
         await self._rotator(at).test(self._job(at), await self._open(at, at.held.number))
         await self._record(at, rules.tested)
 
-    async def _end_version(self, at: _Found) -> None:
+    async def _end_version(self, at: _DueStep) -> None:
         """Revoke the version before, or put back what was begun; then destroy that version."""
-        held, revoking = at.held, at.due[0] is Step.REVOKE
+        held, revoking = at.held, at.due[0] is RotationAction.REVOKE
         number, other = (held.replaced, held.number) if revoking else (held.number, held.replaced)
         async with self._database.platform() as session:
             version = await rows.version(session, at.secret.id, number)
@@ -255,28 +255,28 @@ class RotationActivities:
         async with self._database.platform() as session:
             await service.end_version(session, at.secret.id, at.due, at.now)
 
-    async def _end_at_target(self, at: _Found, number: int, used: int) -> None:
+    async def _end_at_target(self, at: _DueStep, number: int, used: int) -> None:
         rotator = self._rotator(at)
         current, ended = await self._open(at, used), await self._open(at, number)
         # Somebody may have stored a value meanwhile that opens the same, such as the login of the same role.
         if rotator.subject(current) != rotator.subject(ended):
-            act = rotator.revoke if at.due[0] is Step.REVOKE else rotator.put_back
+            act = rotator.revoke if at.due[0] is RotationAction.REVOKE else rotator.put_back
             await act(self._job(at), current, ended)
 
     # ------------------------------------------------------------------------------------------------------------------
 
     async def _find(self, secret_id: str) -> tuple[Secret, Rotation] | None:
         async with self._database.platform() as session:
-            return await rotations.of(session, secret_id)
+            return await rotations.secret_and_rotation(session, secret_id)
 
-    async def _record(self, at: _Found, decide: Callable[[Rotation], Rotation]) -> None:
+    async def _record(self, at: _DueStep, decide: Callable[[Rotation], Rotation]) -> None:
         async with self._database.platform() as session:
             await service.record(session, at.secret.id, at.due, lambda _, held: decide(held), at.now)
 
-    def _rotator(self, at: _Found) -> Rotator:
+    def _rotator(self, at: _DueStep) -> Rotator:
         return self._rotators[at.held.plan.rotator]
 
-    def _job(self, at: _Found) -> Job:
+    def _job(self, at: _DueStep) -> RotationJob:
         secret = at.secret
 
         async def read(path: str, host: str) -> bytes:
@@ -288,7 +288,7 @@ class RotationActivities:
                 opened = await store.open(session, self._opening(at, path, None, host), now=at.now)
             return await opened.value(self._secrets)
 
-        return Job(
+        return RotationJob(
             org_id=secret.org_id,
             secret_id=secret.id,
             path=secret.path,
@@ -299,16 +299,16 @@ class RotationActivities:
             read=read,
         )
 
-    async def _open(self, at: _Found, version: int | None) -> bytes:
+    async def _open(self, at: _DueStep, version: int | None) -> bytes:
         async with self._database.platform() as session:
             opened = await store.open(session, self._opening(at, at.secret.path, version), now=at.now)
         return await opened.value(self._secrets)
 
-    def _opening(self, at: _Found, path: str, version: int | None, host: str | None = None) -> store.Opening:
-        return store.Opening(
+    def _opening(self, at: _DueStep, path: str, version: int | None, host: str | None = None) -> store.OpenRequest:
+        return store.OpenRequest(
             org_id=at.secret.org_id,
             path=path,
-            verb=Verb.ROTATE,
+            verb=AccessVerb.ROTATE,
             principal=service.ACTOR.principal,
             version=version,
             host=host,

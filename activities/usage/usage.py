@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books.books import does_not_fit
-from contracts.common.batch import BatchDone, BatchStep
+from activities.books.books import is_unstorable
+from contracts.common.batch import BatchResult, BatchStep
 from contracts.usage.usage import ConcludeSync, PlannedSync, PlanSync, ReadSyncPage, SyncedPage, SyncPage
 from domain.common.access import Actor, Role
 from domain.common.errors import OtherEvent
@@ -23,10 +23,10 @@ from domain.usage.event import HeldSpend, InvalidEvent, digest_of
 from domain.usage.litellm import (
     SOURCE,
     TYPE,
+    claimed_organization,
+    claimed_spend,
     event_of,
     organization_of,
-    organization_said,
-    secret_said,
     started_at,
     use_of,
 )
@@ -39,8 +39,8 @@ from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from services.usage import meter, usage_paid
 from services.usage.rating import Rates
-from services.usage.usage import Outcome, Status, record
-from services.usage.usage_judge import Delivery
+from services.usage.usage import EventOutcome, EventStatus, record
+from services.usage.usage_validation import Delivery
 
 #: How far ahead monthly tables are created. A request creates one that is needed earlier.
 AHEAD = timedelta(days=62)
@@ -52,7 +52,9 @@ HELD = timedelta(days=2)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
 #: The outcome of a call that cannot be stored even without its caller's own fields.
-UNSTORABLE = Outcome(status=Status.INVALID, error=InvalidEvent("The call contains a value that cannot be stored."))
+UNSTORABLE = EventOutcome(
+    status=EventStatus.INVALID, error=InvalidEvent("The call contains a value that cannot be stored.")
+)
 _REUSED = (
     "The spend log has another call under the id {id} of a call that was counted, so it is not counted. Give each call "
     "an id of its own at the proxy, and report this one as an event."
@@ -68,7 +70,7 @@ class Metering:
         rates: the rates of usage.
         late: the maximum age of an event.
         longest: how long a call of the log may last to be counted by the next sync, and not by the nightly one.
-        paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
+        paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.check_payment`.
         trusts_callers: whether a call belongs to the organization that its caller names, if its key has no owner.
         arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
         charges_calls: whether calls are charged at cost by a meter of the platform that is made for it.
@@ -92,7 +94,7 @@ class UsageActivities:
         self._metering = metering or Metering()
 
     @activity.defn
-    async def open_months(self, message: BatchStep) -> BatchDone:
+    async def open_months(self, message: BatchStep) -> BatchResult:
         """Create the tables of this month and the next ones.
 
         Effect: a table for each month.
@@ -100,7 +102,7 @@ class UsageActivities:
         """
         async with self._database.platform() as session:
             connection = await driver_connection(session)
-            return BatchDone(count=await usage.open_months(connection, message.now, message.now + AHEAD))
+            return BatchResult(count=await usage.open_months(connection, message.now, message.now + AHEAD))
 
     @activity.defn(name="plan_usage_sync")
     async def plan_sync(self, message: PlanSync) -> PlannedSync:
@@ -137,7 +139,7 @@ class UsageActivities:
             return SyncedPage(following=SyncPage(since=page.since, until=half))
         by_owner = await self._by_owner(found.rows)
         unassigned = len(by_owner.pop(None, []))
-        outcomes: list[tuple[Outcome, Mapping[str, Any]]] = []
+        outcomes: list[tuple[EventOutcome, Mapping[str, Any]]] = []
         for org_id, rows in by_owner.items():
             assert org_id is not None
             done = await self._record(org_id, rows, message.last)
@@ -171,7 +173,7 @@ class UsageActivities:
                 )
             # The calls of a sync are recorded at its end, so each is in the window of one day.
             day = sync.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            found = await usage.differing(session, day, day + timedelta(days=1))
+            found = await usage.cost_difference(session, day, day + timedelta(days=1))
             if found is not None:
                 await _alert(session, "usage.cost_differs", day, _difference(found, day))
 
@@ -184,7 +186,7 @@ class UsageActivities:
         owned: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
         said: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
-            if (owner := organization_of(row)) is None and (named := organization_said(row)) is not None:
+            if (owner := organization_of(row)) is None and (named := claimed_organization(row)) is not None:
                 said[named].append(row)
             else:
                 owned[owner].append(row)
@@ -193,16 +195,16 @@ class UsageActivities:
                 owned[org_id] += theirs
             return owned
         for org_id, theirs in said.items():
-            secrets = [each for row in theirs if (each := secret_said(row)) is not None]
+            secrets = [each for row in theirs if (each := claimed_spend(row)) is not None]
             async with self._database.platform() as session:
-                proven = await usage_paid.proven(session, org_id, secrets)
+                proven = await usage_paid.proven_spends(session, org_id, secrets)
             for row in theirs:
-                owned[org_id if secret_said(row) in proven else None].append(row)
+                owned[org_id if claimed_spend(row) in proven else None].append(row)
         return owned
 
     async def _record(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool = True
-    ) -> list[Outcome] | None:
+    ) -> list[EventOutcome] | None:
         """Record calls of one organization; None if it does not exist or is closed.
 
         If its meters would read too many values at once, or a call cannot be stored, the calls are recorded in halves.
@@ -213,7 +215,7 @@ class UsageActivities:
         except TooManyReadings:
             pass
         except (DBAPIError, PostgresError, PydanticSerializationError, UnicodeError) as error:
-            if isinstance(error, DBAPIError | PostgresError) and not does_not_fit(error):
+            if isinstance(error, DBAPIError | PostgresError) and not is_unstorable(error):
                 raise
             if len(rows) == 1:
                 return [UNSTORABLE] if not heard else await self._record(org_id, rows, at, heard=False)
@@ -223,7 +225,7 @@ class UsageActivities:
 
     async def _record_at_once(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool
-    ) -> list[Outcome] | None:
+    ) -> list[EventOutcome] | None:
         """Record calls of one organization in one transaction; None if it does not exist or is closed."""
         metering = self._metering
         delivery = Delivery(
@@ -258,7 +260,7 @@ async def _alert(session: AsyncSession, kind: str, day: datetime, detail: str) -
         await alert.renew(session, key, detail)
 
 
-def _difference(found: usage.Differing, day: datetime) -> str:
+def _difference(found: usage.CostDifference, day: datetime) -> str:
     return (
         f"Of the calls of the spend log that were recorded on {day:%Y-%m-%d} (UTC), {found.calls} cost more than a "
         f"tenth more or less here than at the proxy: {found.here:f} USD here, {found.there:f} USD there, off by "
@@ -267,14 +269,14 @@ def _difference(found: usage.Differing, day: datetime) -> str:
     )
 
 
-def _is_refused(outcome: Outcome) -> bool:
+def _is_refused(outcome: EventOutcome) -> bool:
     """Whether an event was refused for its caller's fields: a known call that differs may match without them."""
-    return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
+    return outcome.status is EventStatus.INVALID and not isinstance(outcome.error, HeldSpend)
 
 
 async def _explained(
-    session: AsyncSession, org_id: str, calls: Sequence[Mapping[str, Any]], done: Sequence[Outcome]
-) -> list[Outcome]:
+    session: AsyncSession, org_id: str, calls: Sequence[Mapping[str, Any]], done: Sequence[EventOutcome]
+) -> list[EventOutcome]:
     """Return the outcomes of calls; one with a known id is a duplicate, or a different call under a used id.
 
     A call has one row. A row with more or fewer fields and the same start time was recorded by another release.
@@ -285,12 +287,12 @@ async def _explained(
         for place, outcome in enumerate(done)
         if isinstance(outcome.error, OtherEvent) and "time" in calls[place]
     }
-    same = await usage.that_began(session, org_id, set(began.values())) if began else frozenset()
+    same = await usage.events_with_start(session, org_id, set(began.values())) if began else frozenset()
     for place, outcome in enumerate(done):
         if not isinstance(outcome.error, OtherEvent):
             continue
         if place not in began or began[place] in same:
-            explained[place] = outcome._replace(status=Status.DUPLICATE, error=None)
+            explained[place] = outcome._replace(status=EventStatus.DUPLICATE, error=None)
         else:
             explained[place] = outcome._replace(error=OtherEvent(_REUSED.format(id=calls[place]["id"])))
     return explained
@@ -323,9 +325,9 @@ def _last_second(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
 
 
 def _counted(
-    outcomes: list[tuple[Outcome, Mapping[str, Any]]], unassigned: int, following: SyncPage | None
+    outcomes: list[tuple[EventOutcome, Mapping[str, Any]]], unassigned: int, following: SyncPage | None
 ) -> SyncedPage:
-    def count(status: Status) -> int:
+    def count(status: EventStatus) -> int:
         return sum(outcome.status is status for outcome, _ in outcomes)
 
     refused = [
@@ -336,9 +338,9 @@ def _counted(
     first = min(refused, key=lambda each: each[0], default=None)
     return SyncedPage(
         following=following,
-        accepted=count(Status.ACCEPTED),
-        duplicates=count(Status.DUPLICATE),
-        invalid=count(Status.INVALID),
+        accepted=count(EventStatus.ACCEPTED),
+        duplicates=count(EventStatus.DUPLICATE),
+        invalid=count(EventStatus.INVALID),
         unassigned=unassigned,
         refused_at=None if first is None else first[0],
         why=None if first is None else first[1].detail,

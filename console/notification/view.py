@@ -14,7 +14,7 @@ from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, FormPage, Tab
 from domain.messages.notification.channel import INBOX, ChannelKind, ChannelStatus
-from domain.messages.notification.due import DIGESTS, Cadence
+from domain.messages.notification.due import DIGEST_CADENCES, Cadence
 
 BASE = "/console/notifications"
 CHANNELS, PREFERENCES = f"{BASE}/channels", f"{BASE}/preferences"
@@ -216,7 +216,7 @@ def preferences(
 
 
 def _type(found: Mapping[str, Any], way: str) -> Type:
-    offered = [each for each in Cadence if way != INBOX or each not in DIGESTS]
+    offered = [each for each in Cadence if way != INBOX or each not in DIGEST_CADENCES]
     chosen = found["chosen"].get(way, "")
     usual = "" if chosen or way not in found["channels"] else f": {_CADENCES[found['channels'][way]].lower()}"
     return Type(

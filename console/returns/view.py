@@ -14,17 +14,17 @@ from console.mentions import Naming, Sentence, sentence
 from console.sections import unanswered
 from console.widgets import Failed, FormPage, Link
 from domain.common.money import CREDIT
-from domain.returns.roi import Scope
+from domain.returns.roi import RoiScope
 
 CHOICES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "scope": ((Scope.AGENT, "Agents"), (Scope.PROJECT, "Projects"), (Scope.MODEL, "Models")),
+    "scope": ((RoiScope.AGENT, "Agents"), (RoiScope.PROJECT, "Projects"), (RoiScope.MODEL, "Models")),
     "period": (("30", "30 days"), ("90", "90 days"), ("365", "12 months")),
     "currency": (("USD", "USD"), ("EUR", "EUR"), ("CREDIT", "Credits")),
 }
-DEFAULTS = {"scope": str(Scope.AGENT), "period": "90", "currency": "USD"}
-_NOBODY = {Scope.AGENT: "No agent", Scope.PROJECT: "No project", Scope.MODEL: "No model"}
+DEFAULTS = {"scope": str(RoiScope.AGENT), "period": "90", "currency": "USD"}
+_NOBODY = {RoiScope.AGENT: "No agent", RoiScope.PROJECT: "No project", RoiScope.MODEL: "No model"}
 #: The filter of the lists that have what made a figure, by whom it is of.
-_FILTERS = {Scope.AGENT: "agent_id", Scope.PROJECT: "project_id"}
+_FILTERS = {RoiScope.AGENT: "agent_id", RoiScope.PROJECT: "project_id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Returns(FormPage):
 
 def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, until: date) -> Returns:
     body: Mapping[str, Any] = answer.body if answer.ok else {"data": [], "rows": 0}
-    scope, currency, prefs = Scope(form.value("scope")), form.value("currency"), naming.prefs
+    scope, currency, prefs = RoiScope(form.value("scope")), form.value("currency"), naming.prefs
     rows = body["data"]
     is_unrated = answer.problem is not None and answer.problem.code == "analytics.no_rate"
     unrated = f"There is no exchange rate into {currency} yet. Choose another currency." if is_unrated else ""
@@ -137,7 +137,7 @@ def _chart(total: Mapping[str, Any], currency: str, prefs: Prefs) -> Chart:
 
 
 def _row(
-    row: Mapping[str, Any], scope: Scope, currency: str, naming: Naming, base: str, since: date, until: date
+    row: Mapping[str, Any], scope: RoiScope, currency: str, naming: Naming, base: str, since: date, until: date
 ) -> ReturnRow:
     prefs, kinds = naming.prefs, row["costs"]
     waits = row["revenue"]["reported"]
@@ -145,7 +145,9 @@ def _row(
     margins = [Decimal(each["revenue"]) - Decimal(each["costs"]) for each in row["trend"]]
     plain = row["id"] or _NOBODY[scope]
     return ReturnRow(
-        name=naming(row["id"]) if row["id"] and scope is not Scope.MODEL else sentence(plain, {}, prefs, lambda _: ""),
+        name=naming(row["id"])
+        if row["id"] and scope is not RoiScope.MODEL
+        else sentence(plain, {}, prefs, lambda _: ""),
         revenue=amount(row["revenue"]["confirmed"], currency, prefs),
         waiting=f"{money(waits, currency, prefs)} wait" if Decimal(waits) else "",
         costs=amount(row["total_costs"], currency, prefs),
@@ -160,11 +162,11 @@ def _row(
     )
 
 
-def _links(id: str | None, scope: Scope, base: str, since: date, until: date) -> tuple[Link, ...]:
+def _links(id: str | None, scope: RoiScope, base: str, since: date, until: date) -> tuple[Link, ...]:
     if id is None or scope not in _FILTERS:
         return ()
     period = f"from={since}&to={until - timedelta(days=1)}"
     found = [Link(label="Revenue", href=f"{base}/returns/revenue?{_FILTERS[scope]}={id}&{period}")]
-    if scope is Scope.AGENT:
+    if scope is RoiScope.AGENT:
         found.append(Link(label="Costs", href=f"{base}/economics?agent_id={id}&{period}"))
     return tuple(found)

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.billing.invoice.collection import Collection, InvoiceDue, Outcome
+from domain.billing.invoice.collection import Collection, InvoiceDue, Transition
 from domain.common.access import Actor
-from domain.payments.dunning import Verdict
+from domain.payments.dunning import ChargeResult
 
 
 class InvoiceInput(Message):
@@ -63,14 +63,14 @@ class LoadedCollection(Message):
 
     collection: Collection
     standing: InvoiceDue
-    verdict: Verdict | None = None
+    verdict: ChargeResult | None = None
     processing: str | None = None
 
 
 class RecordCollection(Message):
     """One event to write, with the state and the invoice's balance that it was decided from."""
 
-    outcome: Outcome
+    outcome: Transition
     command_id: str
     actor: Actor | None = None
     at: datetime

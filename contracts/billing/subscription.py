@@ -11,7 +11,14 @@ from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.billing.plan import Plans
 from domain.billing.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
-from domain.billing.subscription.state import Billed, Grant, Request, Settled, Subscription, Terms
+from domain.billing.subscription.state import (
+    CreditGrant,
+    NetTermsBill,
+    PaymentRequest,
+    SettledBill,
+    Subscription,
+    Terms,
+)
 from domain.common.access import Actor
 from domain.common.errors import Invalid
 
@@ -112,12 +119,12 @@ class RecordSubscription(Message):
     command_id: str
     at: datetime
     actor_detail: Actor | None = None
-    settled: tuple[Settled, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    settled: tuple[SettledBill, ...] = ()
+    grants: tuple[CreditGrant, ...] = ()
     details: dict[str, object] = Field(default_factory=dict)
     decided_from: str | None = None
     handled: tuple[str, ...] = ()
-    billed: tuple[Billed, ...] = ()
+    billed: tuple[NetTermsBill, ...] = ()
 
 
 class RecordedSubscription(Message):
@@ -149,5 +156,5 @@ class SubscriptionResponse(Message):
     missing: bool = False
     declined: Declined | None = None
     unknown: str | None = None
-    given_up: tuple[Request, ...] = ()
+    given_up: tuple[PaymentRequest, ...] = ()
     suspended: bool = False

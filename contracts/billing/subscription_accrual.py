@@ -3,7 +3,7 @@
 from datetime import date
 
 from contracts.common.base import Message
-from contracts.common.batch import Counted, Counting
+from contracts.common.batch import CountProgress, ItemCount
 
 
 class AccrueSubscriptions(Message):
@@ -13,11 +13,11 @@ class AccrueSubscriptions(Message):
     limit: int
 
 
-class SubscriptionAccrual(Counting):
+class SubscriptionAccrual(CountProgress):
     """Progress of the batch: the last day to book, the page size, and the number of bills booked so far."""
 
     through: date
 
-    def is_last(self, done: Counted) -> bool:
+    def is_last(self, done: ItemCount) -> bool:
         """Return whether no page follows: a page is of one day, and after it comes the next day."""
         return not done.count

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 
 from contracts.common.base import Message
-from contracts.common.batch import Stepping
+from contracts.common.batch import StepProgress
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.budgets.purchase_order import WaitingPurchase
 from domain.common.access import Actor
@@ -71,7 +71,7 @@ class DecidedOnPurchase(Message):
     declined: Declined | None = None
 
 
-class PurchaseSweep(Stepping):
+class PurchaseSweep(StepProgress):
     counters: ClassVar[Mapping[str, str]] = {
         "holds": "expired",
         "renewals": "renewed",

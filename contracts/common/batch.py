@@ -7,21 +7,21 @@ from typing import ClassVar, Self
 from contracts.common.base import Message
 
 
-class Counted(Message):
+class ItemCount(Message):
     count: int
 
 
-class Counting(Message):
+class CountProgress(Message):
     """Progress of a batch: the page size, and the number of items done so far."""
 
     limit: int
     count: int = 0
 
-    def plus(self, done: Counted) -> Self:
+    def plus(self, done: ItemCount) -> Self:
         """Return the progress after a page."""
         return self.model_copy(update={"count": self.count + done.count})
 
-    def is_last(self, done: Counted) -> bool:
+    def is_last(self, done: ItemCount) -> bool:
         """Whether this was the last page: one that is not full."""
         return done.count < self.limit
 
@@ -43,11 +43,11 @@ class BatchPage(Message):
     settle_seconds: int = 60
 
 
-class BatchDone(Counted):
+class BatchResult(ItemCount):
     """The number of items that were handled, of a page or a step."""
 
 
-class Batch(Counting):
+class BatchProgress(CountProgress):
     """Progress of a batch, and its result: what its pages are of, their size, and the number of items done so far."""
 
     now: datetime
@@ -66,14 +66,14 @@ class DuePage(Message):
     after: str = ""
 
 
-class Handled(Message):
+class HandledPage(Message):
     """The number of items found for a page, and the last one."""
 
     found: int
     last: str = ""
 
 
-class HandledStep(Handled):
+class HandledStepPage(HandledPage):
     done: int
 
 
@@ -87,7 +87,7 @@ class _Due(Message):
         return DuePage(now=self.now, limit=self.limit, after=self.after)
 
 
-class Handling(_Due):
+class PageProgress(_Due):
     """Progress of a batch: the page size, the last item, and the counts so far.
 
     Each count of a page is added to the field of its name.
@@ -95,17 +95,17 @@ class Handling(_Due):
 
     found: int = 0
 
-    def plus(self, page: Handled) -> Self:
+    def plus(self, page: HandledPage) -> Self:
         """Return the progress after a page."""
         counts = {name: getattr(self, name) + count for name, count in page if name != "last"}
         return self.model_copy(update={**counts, "after": page.last})
 
-    def is_last(self, page: Handled) -> bool:
+    def is_last(self, page: HandledPage) -> bool:
         """Whether this was the last page: one that is not full."""
         return page.found < self.limit
 
 
-class Stepping(_Due):
+class StepProgress(_Due):
     """Progress of a batch in steps, one after the other; `counters` are the steps, and the field that each counts in.
 
     `after` is the last item of the present step.
@@ -115,7 +115,7 @@ class Stepping(_Due):
 
     step: str
 
-    def plus(self, page: HandledStep) -> Self:
+    def plus(self, page: HandledStepPage) -> Self:
         """Return the progress after a page."""
         steps, counter = list(self.counters), self.counters[self.step]
         place = {"after": page.last}
@@ -123,6 +123,6 @@ class Stepping(_Due):
             place = {"step": steps[steps.index(self.step) + 1], "after": ""}
         return self.model_copy(update={counter: getattr(self, counter) + page.done, **place})
 
-    def is_last(self, page: HandledStep) -> bool:
+    def is_last(self, page: HandledStepPage) -> bool:
         """Whether this was the last page: one of the last step that is not full."""
         return self.step == list(self.counters)[-1] and page.found < self.limit

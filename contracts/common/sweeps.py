@@ -17,7 +17,7 @@ class SweepPage(Message):
     forwarded_before: datetime | None = None
 
 
-class Swept(Message):
+class SweepResult(Message):
     """The size of the page, how many missing runs were started, and the cursor of the next page."""
 
     found: int
@@ -30,13 +30,13 @@ class SweepProgress(Message):
     found: int = 0
     started: int = 0
 
-    def plus(self, swept: Swept) -> "SweepProgress":
+    def plus(self, swept: SweepResult) -> "SweepProgress":
         return SweepProgress(
             page=self.page.model_copy(update={"after": swept.last}),
             found=self.found + swept.found,
             started=self.started + swept.started,
         )
 
-    def is_last(self, swept: Swept) -> bool:
+    def is_last(self, swept: SweepResult) -> bool:
         """Whether this was the last page: one that is not full."""
         return swept.found < self.page.limit

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from contracts.common.base import Message
-from contracts.common.batch import Handled, Handling
+from contracts.common.batch import HandledPage, PageProgress
 
 
 class ReportInput(Message):
@@ -13,7 +13,7 @@ class ReportInput(Message):
     period: str
 
 
-class LookAgain(Message):
+class RecomputeNow(Message):
     """Computes the period once more, now."""
 
 
@@ -39,13 +39,13 @@ class MadeReport(Message):
     next_at: datetime | None = None
 
 
-class ReportsStarted(Handled):
+class ReportsStarted(HandledPage):
     """A page of reports: the number of runs that were started, and of old files that were deleted."""
 
     started: int
     forgotten: int = 0
 
 
-class ReportSweep(Handling):
+class ReportSweep(PageProgress):
     started: int = 0
     forgotten: int = 0

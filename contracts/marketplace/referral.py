@@ -1,9 +1,9 @@
 """Messages of the sweep that rewards referrals."""
 
-from contracts.common.batch import Handled, Handling
+from contracts.common.batch import HandledPage, PageProgress
 
 
-class LookedAtReferrals(Handled):
+class ReferralPage(HandledPage):
     """A page of referrals: how many were rewarded, refused and clawed back, and how many failed."""
 
     rewarded: int = 0
@@ -12,7 +12,7 @@ class LookedAtReferrals(Handled):
     failed: int = 0
 
 
-class ReferralRewards(Handling):
+class ReferralRewards(PageProgress):
     rewarded: int = 0
     refused: int = 0
     taken_back: int = 0

@@ -5,7 +5,7 @@ from datetime import datetime
 from contracts.common.base import Message
 
 
-class LookAtAlertRules(Message):
+class EvaluateAlertRules(Message):
     """Evaluates up to `limit` rules that were due at `now`; with `built_in`, the built-in ones."""
 
     now: datetime

@@ -3,7 +3,7 @@
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
-from domain.messages.alert.escalation import Case
+from domain.messages.alert.escalation import EscalatedAlert
 
 
 class EscalationInput(Message):
@@ -23,14 +23,14 @@ class EscalationResult(Message):
     taken: tuple[str, ...] = ()
 
 
-class LookAtAlert(Message):
+class LoadAlert(Message):
     alert_id: str
 
 
-class SeenAlert(Message):
+class LoadedAlert(Message):
     """The alert's state; None if there is no such alert."""
 
-    case: Case | None = None
+    case: EscalatedAlert | None = None
 
 
 class TakeStep(Message):
@@ -38,7 +38,7 @@ class TakeStep(Message):
     step: str
 
 
-class TookStep(Message):
+class StepResult(Message):
     called: bool = False
 
 

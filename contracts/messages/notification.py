@@ -13,7 +13,7 @@ class FanOut(Message):
     seconds: int
 
 
-class FannedOut(Message):
+class FanOutResult(Message):
     looks: int
     events: int = 0
     alerts: int = 0

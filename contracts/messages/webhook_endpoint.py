@@ -6,7 +6,7 @@ from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 from domain.common.errors import Invalid
-from domain.messages.webhook.endpoint import Endpoint, Outcome
+from domain.messages.webhook.endpoint import Endpoint, EndpointChange
 
 #: The longest reason that is kept.
 MAX_REASON = 500
@@ -55,7 +55,7 @@ class WebhookEndpointSignal(OperatorSignal):
 
 
 class RecordWebhookEndpoint(Message):
-    outcome: Outcome
+    outcome: EndpointChange
     command_id: str
     actor: Actor | None = None
     at: datetime

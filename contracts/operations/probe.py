@@ -32,7 +32,7 @@ class ProbeStep(Message):
     payment_id: str | None = None
 
 
-class ProbeStepDone(Message):
+class ProbeStepResult(Message):
     """The result of a step; `why` says why it failed finally."""
 
     contract_id: str | None = None
@@ -44,7 +44,7 @@ class TidyProbe(Message):
     run: str
 
 
-class TidiedProbe(Message):
+class TidyResult(Message):
     """What was cleaned up: escrows ended, payments cancelled or refunded, earnings converted."""
 
     escrows: int = 0
@@ -58,7 +58,7 @@ class ReportProbe(Message):
     why: str | None = None
 
 
-class ReportedProbe(Message):
+class ProbeReportResult(Message):
     raised: bool
 
 

@@ -43,7 +43,7 @@ class SettledAutoTopUp(Message):
     why: str | None = None
 
 
-class LookForFalls(Message):
+class FindLowBalances(Message):
     """Finds the falls of the page of organizations after one of them.
 
     With `everything` all open falls are listed, otherwise those without a payment.
@@ -55,7 +55,7 @@ class LookForFalls(Message):
     everything: bool = False
 
 
-class FoundFalls(Message):
+class LowBalancePage(Message):
     """The page: its number of organizations, the last one, falls recorded or capped, and falls that need a run."""
 
     found: int
@@ -77,8 +77,8 @@ class StartedAutoTopUps(Message):
     count: int
 
 
-class FallsPage(Message):
-    falls: FoundFalls
+class HandledLowBalancePage(Message):
+    falls: LowBalancePage
     started: int
 
 
@@ -97,7 +97,7 @@ class AutoTopUpSweep(Message):
     capped: int = 0
     started: int = 0
 
-    def plus(self, page: FallsPage) -> "AutoTopUpSweep":
+    def plus(self, page: HandledLowBalancePage) -> "AutoTopUpSweep":
         """Return the progress after a page."""
         falls = page.falls
         counts = {
@@ -108,7 +108,7 @@ class AutoTopUpSweep(Message):
         }
         return self.model_copy(update={"after": falls.last, **counts})
 
-    def is_last(self, page: FallsPage) -> bool:
+    def is_last(self, page: HandledLowBalancePage) -> bool:
         """Whether this was the last page of the present check: one that is not full."""
         return page.falls.found < self.limit
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from contracts.common.base import Message
-from contracts.common.batch import Handled, Handling
+from contracts.common.batch import HandledPage, PageProgress
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 from domain.common.errors import Invalid
@@ -107,9 +107,9 @@ class SentPayout(Message):
     movement: BalanceTransaction | None = None
 
 
-class ScheduledPayouts(Handled):
+class ScheduledPayouts(HandledPage):
     paid: int
 
 
-class PayScheduled(Handling):
+class PayScheduled(PageProgress):
     paid: int = 0

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from contracts.common.batch import Stepping
+from contracts.common.batch import StepProgress
 
 
-class EarningsRecovery(Stepping):
+class EarningsRecovery(StepProgress):
     counters: ClassVar[Mapping[str, str]] = {"recoveries": "recovered", "reversals": "reversed"}
 
     step: str = "recoveries"

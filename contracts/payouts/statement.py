@@ -1,15 +1,15 @@
 """Messages of the batch that issues creators' statements, of the month before `now`."""
 
-from contracts.common.batch import Handled, Handling
+from contracts.common.batch import HandledPage, PageProgress
 
 
-class MadeStatements(Handled):
+class MadeStatements(HandledPage):
     """A page of organizations: how many got statements, and how many failed."""
 
     made: int = 0
     failed: int = 0
 
 
-class CreatorStatements(Handling):
+class CreatorStatements(PageProgress):
     made: int = 0
     failed: int = 0

@@ -26,13 +26,13 @@ class ChangeRate(Message):
     day: date
 
 
-class ChangedRate(Message):
+class ChangeRateResult(Message):
     """The share of evidence that a night leaves from then on, in ten-thousandths."""
 
     rate_e4: int
 
 
-class TakeNight(Message):
+class DecayPages(Message):
     """Decays for `day` the agents after one, in up to `pages` pages of `limit`."""
 
     day: date
@@ -41,7 +41,7 @@ class TakeNight(Message):
     pages: int
 
 
-class TookNight(Message):
+class DecayPagesResult(Message):
     agents: int
     pages: int
     last: str
@@ -58,13 +58,13 @@ class ReputationNight(Message):
     pages: int = 0
     planned: bool = False
 
-    def plus(self, done: TookNight) -> "ReputationNight":
+    def plus(self, done: DecayPagesResult) -> "ReputationNight":
         """Return the progress after some pages."""
         return self.model_copy(
             update={"after": done.last, "agents": self.agents + done.agents, "pages": self.pages + done.pages}
         )
 
-    def is_last(self, done: TookNight) -> bool:
+    def is_last(self, done: DecayPagesResult) -> bool:
         """Whether this was the last page."""
         return done.done
 
@@ -75,7 +75,7 @@ class ConcludeNight(Message):
     day: date
 
 
-class NightMove(Message):
+class NightScoreChange(Message):
     """An agent's overall score after the night, and by how much it moved, as shares in millionths."""
 
     agent_id: str
@@ -98,6 +98,6 @@ class ReputationNightResult(Message):
     agents: int = 0
     changed: int = 0
     sudden: int = 0
-    moves: tuple[NightMove, ...] = ()
+    moves: tuple[NightScoreChange, ...] = ()
     closed_priors: bool = False
     skipped: str = ""

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from contracts.common.base import Message
-from contracts.common.batch import Stepping
+from contracts.common.batch import StepProgress
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 
@@ -31,14 +31,14 @@ class ProposeAllocation(Message):
     now: datetime
 
 
-class LookAtAllocation(Message):
+class LoadAllocation(Message):
     """Reads an allocation, and ends it if its time to be accepted is over at `now`."""
 
     allocation_id: str
     now: datetime
 
 
-class AllocationSeen(Message):
+class LoadedAllocation(Message):
     """An allocation as the books have it, or with `allocation_id` None why there is none.
 
     `lines` says of the first agents what they get and why, `agents` how many there are.
@@ -66,7 +66,7 @@ class AcceptedAllocation(Message):
     declined: Declined | None = None
 
 
-class AllocationSweep(Stepping):
+class AllocationSweep(StepProgress):
     counters: ClassVar[Mapping[str, str]] = {"nights": "started", "trials": "paid"}
 
     step: str = "nights"

@@ -5,7 +5,7 @@ from datetime import datetime
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
-from domain.secrets.rotation import Step
+from domain.secrets.rotation import RotationAction
 
 
 class RotationInput(Message):
@@ -14,7 +14,7 @@ class RotationInput(Message):
     secret_id: str
 
 
-class RotationNews(Message):
+class RotationChanged(Message):
     """Says that something of the rotation was changed in the books."""
 
 
@@ -22,14 +22,14 @@ class RotationResult(Message):
     outcome: str
 
 
-class LookAtRotation(Message):
+class ReadRotation(Message):
     """Reads where a rotation stands at `now`."""
 
     secret_id: str
     now: datetime
 
 
-class SeenRotation(Message):
+class NextRotationStep(Message):
     """What is due, or until when nothing is; `ended` says that the secret is not rotated any more.
 
     Attributes:
@@ -41,7 +41,7 @@ class SeenRotation(Message):
     ended: bool = False
     status: str = ""
     number: int = 0
-    step: Step | None = None
+    step: RotationAction | None = None
     at_target: bool = False
     until: datetime | None = None
     why: str = ""
@@ -51,11 +51,11 @@ class SeenRotation(Message):
 class TakeRotationStep(Message):
     secret_id: str
     number: int
-    step: Step
+    step: RotationAction
     now: datetime
 
 
-class TakenRotationStep(Message):
+class RotationStepResult(Message):
     """The outcome of a step; without a reason it was taken, or is not due any more.
 
     Attributes:
@@ -78,7 +78,7 @@ class FailRotationStep(Message):
 
     secret_id: str
     number: int
-    step: Step
+    step: RotationAction
     detail: str
     now: datetime
     over_at: datetime
@@ -105,5 +105,5 @@ class CommandRotation(Message):
     now: datetime
 
 
-class CommandedRotation(Message):
+class RotationCommandResult(Message):
     declined: Declined | None = None

@@ -7,7 +7,7 @@ from datetime import date
 
 from dev.bench.rows import Row
 from dev.bench.world import World
-from domain.billing.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.billing.document.content import Document, DocumentKind, DocumentLine, Party, Tax, TaxSum
 from providers.documents.maker import DocumentMaker
 from providers.documents.typst import Typst
 
@@ -20,7 +20,9 @@ STANDARD = Tax(category="S", rate_e6=190_000)
 def invoice(count: int) -> Document:
     """Return an electronic invoice of `count` lines."""
     lines = tuple(
-        Line(description=f"Calls of agent {n}", quantity=2, unit_minor=100 + n, net_minor=200 + 2 * n, tax=STANDARD)
+        DocumentLine(
+            description=f"Calls of agent {n}", quantity=2, unit_minor=100 + n, net_minor=200 + 2 * n, tax=STANDARD
+        )
         for n in range(count)
     )
     net = sum(line.net_minor for line in lines)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from domain.returns.allocation import HORIZON_DAYS, ONE_E6, Terms, divide, estimates_e6
+from domain.returns.allocation import HORIZON_DAYS, ONE_E6, AgentFactors, divide, estimates_e6
 
 AGENTS, DAYS, LATE = 20, 120, 7
 #: Minor units of one unit of the world, so that cents do not matter.
@@ -102,7 +102,10 @@ def product(seen: Sequence[Sequence[Night]], has: Mapping[str, int]) -> Mapping[
     recent = [night for day in seen[-HORIZON_DAYS:] for night in day]
     estimates = estimates_e6(recent, list(has), through=seen[-1][0].day, equal_minor=Fraction(UNIT))
     terms = {
-        each: (has[each], Terms(performance_e6=ONE_E6 // 2, task_minor=0, time_e6=ONE_E6, success_e6=estimates[each]))
+        each: (
+            has[each],
+            AgentFactors(performance_e6=ONE_E6 // 2, task_minor=0, time_e6=ONE_E6, success_e6=estimates[each]),
+        )
         for each in has
     }
     return {line.agent_id: line.new_minor for line in divide(TOTAL, terms)}

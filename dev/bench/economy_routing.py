@@ -16,7 +16,17 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from domain.returns.route import ONE, START_E6, Candidate, Pace, Sums, Wish, calls_left, choose, rank
+from domain.returns.route import (
+    ONE,
+    START_E6,
+    BudgetPace,
+    Candidate,
+    OutcomeSums,
+    RoutingRequest,
+    calls_left,
+    draw_choice,
+    rank_candidates,
+)
 
 #: The costs of a call. The weak model costs something, so that a budget would stop it as well.
 STRONG, WEAK = "strong", "weak"
@@ -53,15 +63,15 @@ def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
     random.Random(seed).shuffle(asked)
     budget = (PRICE[STRONG] + PRICE[WEAK]) * len(asked) // 2
     left, price, right = budget, START_E6, 0
-    sums = defaultdict[tuple[str, str], Sums](Sums)
+    sums = defaultdict[tuple[str, str], OutcomeSums](OutcomeSums)
     for number, (kind, answers) in enumerate(asked, 1):
         calls = calls_left(calls=number, before=None, elapsed_e6=(number - 1) * ONE // len(asked), first_e6=0)
-        pace = Pace(left_pico=left, per_call_pico=left // calls, price_e6=price)
+        pace = BudgetPace(left_pico=left, per_call_pico=left // calls, price_e6=price)
         candidates = [
             Candidate(name=name, reference_pico=cost, of_kind=sums[name, kind], all_round=sums[name, ""])
             for name, cost in PRICE.items()
         ]
-        choice = choose(rank(candidates, Wish(), pace), f"{seed}:{number}")
+        choice = draw_choice(rank_candidates(candidates, RoutingRequest(), pace), f"{seed}:{number}")
         if choice is None or choice.cost_pico is None:
             continue
         left -= PRICE[choice.name]
@@ -72,7 +82,7 @@ def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
     return right / len(asked), (budget - left) / budget
 
 
-def _with_outcome(before: Sums, *, score_e6: int) -> Sums:
+def _with_outcome(before: OutcomeSums, *, score_e6: int) -> OutcomeSums:
     """Add an outcome that cost what was expected."""
     return replace(
         before,

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from time import perf_counter
 
-from domain.insight.forecast import LEVELS, OF_SUMS, forecast
+from domain.insight.forecast import LEVELS, SUM_LEVEL, forecast
 
 STEPS, SEASON, WEEK = 48, 24, 168
 
@@ -29,8 +29,8 @@ def main() -> None:
     print(f"{len(pairs)} series, {STEPS} steps ahead, season {SEASON} and {WEEK}")
     print(f"MASE, seasonal naive  {fmean(naive):.3f}")
     print(f"MASE                  {fmean(mase):.3f}")
-    for level, part in zip((*LEVELS, OF_SUMS), zip(*held, strict=True), strict=True):
-        print(f"in the {level} % interval {fmean(part):.3f}{' (sums)' if level == OF_SUMS else ''}")
+    for level, part in zip((*LEVELS, SUM_LEVEL), zip(*held, strict=True), strict=True):
+        print(f"in the {level} % interval {fmean(part):.3f}{' (sums)' if level == SUM_LEVEL else ''}")
     print(f"backtests: MASE {fmean(m for m, _ in own):.3f}, in the 80 % interval {fmean(c for _, c in own):.3f}")
     print(f"seconds a forecast: mean {fmean(seconds):.3f}, longest {max(seconds):.3f}")
 
@@ -46,9 +46,9 @@ def _measure(pair: tuple[Sequence[float], Sequence[float]]) -> Measured:
     scale = fmean(abs(a - b) for a, b in zip(series[SEASON:], series, strict=False))
     naive = fmean(abs(a - series[-SEASON + at % SEASON]) for at, a in enumerate(came)) / scale
     errors = [abs(a - b) for a, b in zip(came, made.values, strict=True)]
-    held = [fmean(e <= r for e, r in zip(errors, made.reaches(level), strict=True)) for level in LEVELS]
+    held = [fmean(e <= r for e, r in zip(errors, made.half_widths(level), strict=True)) for level in LEVELS]
     sums = map(abs, accumulate(a - b for a, b in zip(came, made.values, strict=True)))
-    held.append(fmean(e <= r for e, r in zip(sums, made.reaches_of_sum(OF_SUMS), strict=True)))
+    held.append(fmean(e <= r for e, r in zip(sums, made.half_widths_of_sum(SUM_LEVEL), strict=True)))
     return naive, fmean(errors) / scale, held, (made.backtest.mase, made.backtest.coverage), seconds
 
 

@@ -17,7 +17,7 @@ from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from domain.common.ids import make_id
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.payments import payment
 from runtime.database import Database
 
@@ -58,16 +58,16 @@ async def measured(server: Server) -> list[Row]:
         await owner.close()
     database = Database(*(server.url(role, BOOKS) for role in ("bursar_api", "bursar_platform")))
     try:
-        indexed = Wanted(statuses=("failed",), until=NOW + timedelta(days=1))
+        indexed = ListFilter(statuses=("failed",), until=NOW + timedelta(days=1))
         return [
             await _row(database, "list by state and time", indexed, 0.8),
-            await _row(database, "list by text that nothing has", Wanted(search="nothing-like-it"), 0.3),
+            await _row(database, "list by text that nothing has", ListFilter(search="nothing-like-it"), 0.3),
         ]
     finally:
         await database.close()
 
 
-async def _row(database: Database, name: str, wanted: Wanted, target: float) -> Row:
+async def _row(database: Database, name: str, wanted: ListFilter, target: float) -> Row:
     rate, baseline = await alternate(_pages(database, MANY, wanted), _pages(database, FEW, wanted), ROUNDS)
     return Row(
         name=f"{name}, {LARGE:,} rows",
@@ -79,8 +79,8 @@ async def _row(database: Database, name: str, wanted: Wanted, target: float) -> 
     )
 
 
-def _pages(database: Database, org_id: str, wanted: Wanted) -> Callable[[], Awaitable[float]]:
-    mine = Wanted(org_id=org_id, statuses=wanted.statuses, until=wanted.until, search=wanted.search, limit=LIMIT)
+def _pages(database: Database, org_id: str, wanted: ListFilter) -> Callable[[], Awaitable[float]]:
+    mine = ListFilter(org_id=org_id, statuses=wanted.statuses, until=wanted.until, search=wanted.search, limit=LIMIT)
 
     async def read() -> float:
         began = time.perf_counter()

@@ -24,7 +24,7 @@ from runtime import collector
 from runtime.database import Database
 from services.usage.rating import Rates
 from services.usage.usage import record
-from services.usage.usage_judge import Delivery
+from services.usage.usage_validation import Delivery
 
 ORG = "org_bench"
 EVENTS = 1_000_000
@@ -70,7 +70,7 @@ class Recorder:
 
     async def prepare(self) -> None:
         """Set prices of models, and the garbage collector as in a serving process."""
-        collector.settle()
+        collector.freeze_startup_objects()
         costs = {"input_tokens": "0.000001", "output_tokens": "0.00001"}
         since = datetime.now(UTC) - timedelta(days=60)
         prices = [

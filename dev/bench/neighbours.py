@@ -49,7 +49,7 @@ from domain.payments.payment.snapshot import (
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome as Charged
+from ledger.spends import NewSpend, SpendOutcome as Charged
 from models.escrow.contract import Contract
 from repositories.payments import payment_command
 from runtime.database import Database
@@ -168,7 +168,7 @@ async def news(database: Database, org: str, _: AsyncExitStack) -> Act:
         message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=NOW)
         # As the API does before it starts the run: the books refuse a payment without stored terms.
         async with database.platform() as session:
-            await payment_command.add(session, terms.payment_id, b"", terms)
+            await payment_command.store_terms(session, terms.payment_id, b"", terms)
         if not (await books.record(message)).applied:
             raise RuntimeError("the books did not take the news")
 
@@ -234,7 +234,7 @@ async def refund(database: Database, org: str, held: AsyncExitStack) -> Act:
 
     async def write(outcome: Outcome, before: Escrow | None) -> Escrow:
         command = f"{RUN}:{next(NUMBERS)}"
-        numbered = escrows.numbered(outcome, command_id=command, now=NOW)
+        numbered = escrows.with_receipt(outcome, command_id=command, now=NOW)
         message = RecordEscrowEvent(
             outcome=numbered,
             command_id=command,

@@ -105,7 +105,7 @@ async def _night(server: Server, day: date, memory: list[tuple[float, float]]) -
     began, after, taken, first = time.monotonic(), "", 0, 0.0
     while True:
         async with connection.transaction():
-            page = await reputation_nights.take(connection, day, after=after, limit=PAGE)
+            page = await reputation_nights.decay_agents(connection, day, after=after, limit=PAGE)
         taken, after, first = taken + page.agents, page.last, first or _memory()
         if page.agents < PAGE:
             break

@@ -61,7 +61,7 @@ class Written:
     async def write(self, before: Escrow | None, outcome: Outcome) -> Escrow:
         """Write one event, and return the state after it."""
         now, command_id = datetime.now(UTC), f"cmd_bench_{next(NUMBERS)}"
-        numbered = commands.numbered(outcome, command_id=command_id, now=now)
+        numbered = commands.with_receipt(outcome, command_id=command_id, now=now)
         message = RecordEscrowEvent(
             outcome=numbered,
             command_id=command_id,

@@ -12,9 +12,9 @@ from statistics import mean, stdev
 from typing import Protocol
 
 from dev.bench.reputation_market import Market
-from domain.reputation.clients import ClientFact, client_increment, standing_e6
+from domain.reputation.clients import ClientFact, client_increment, feedback_weight_e6
 from domain.reputation.evidence import ONE_E6
-from domain.reputation.facts import FactKind, increments, says
+from domain.reputation.facts import FactKind, increments, shares_of
 from domain.reputation.score import rank_e6
 from domain.reputation.weights import Stakes, weight_e6
 
@@ -88,9 +88,9 @@ class Product:
 
     def take(self, job: Job) -> None:
         commission = int(job.value * COMMISSION)
-        rater = standing_e6(self.clients.row(job.client))
+        rater = feedback_weight_e6(self.clients.row(job.client))
         weight = weight_e6(job.value, commission, rater, STAKES)
-        for each in increments(says(FactKind.RELEASED if job.is_good else FactKind.REFUNDED), weight):
+        for each in increments(shares_of(FactKind.RELEASED if job.is_good else FactKind.REFUNDED), weight):
             self.agents.take(job.agent, job.client, each.good_e6, each.bad_e6, rater)
         if job.is_good:
             whole = weight_e6(job.value, commission, ONE_E6, STAKES)

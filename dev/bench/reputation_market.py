@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from domain.reputation.evidence import PROVEN_E6, RATE_E4, Evidence, Priors, add, catch_up, start
-from domain.reputation.prior import lesson_e6, lowest, opened, priors
-from domain.reputation.weights import Given, saturated
+from domain.reputation.evidence import PROVEN_E6, RATE_E4, Evidence, Priors, add, catch_up, newcomer_evidence
+from domain.reputation.prior import initial_prior, learned_e6, lowest, priors
+from domain.reputation.weights import GivenEvidence, saturated
 
 
 class Market:
@@ -14,9 +14,9 @@ class Market:
         self.today = day
         self.rate_e4 = rate_e4
         self.rows: dict[str, Evidence] = {}
-        self.given: dict[tuple[str, str], Given] = {}
+        self.given: dict[tuple[str, str], GivenEvidence] = {}
         #: Of newcomers and of the proven: the evidence until yesterday, and that of today.
-        self.past = [opened(day), opened(day)]
+        self.past = [initial_prior(day), initial_prior(day)]
         self.lessons = [[0, 0], [0, 0]]
         self.priors_of = {day: self._priors(day)}
 
@@ -41,7 +41,7 @@ class Market:
         """Return a row as of today; a newcomer's starts today."""
         row = self.rows.get(who)
         if row is None:
-            return start(self.today, self.priors)
+            return newcomer_evidence(self.today, self.priors)
         nights = (self.today - row.through).days
         if nights:
             passed = [self.priors_of[self.today - timedelta(days=ago)] for ago in range(nights)]
@@ -51,9 +51,9 @@ class Market:
     def take(self, who: str, by: str, good_e6: int, bad_e6: int, rater_e6: int) -> None:
         """Add weighted evidence about one from another of this standing."""
         row = self.row(who)
-        given = self.given.get((by, who)) or Given(0, 0, self.today)
+        given = self.given.get((by, who)) or GivenEvidence(0, 0, self.today)
         good, bad, self.given[by, who] = saturated(given, good_e6, bad_e6, self.today, rater_e6, self.rate_e4)
         lessons = self.lessons[row.earned_e6 >= PROVEN_E6]
-        lessons[0] += lesson_e6(row, good, self.rate_e4)
-        lessons[1] += lesson_e6(row, bad, self.rate_e4)
+        lessons[0] += learned_e6(row, good, self.rate_e4)
+        lessons[1] += learned_e6(row, bad, self.rate_e4)
         self.rows[who] = add(row, good, bad, day=self.today, priors=self.priors, rate_e4=self.rate_e4)

@@ -24,7 +24,7 @@ from domain.common.accounts import org_credits, platform
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
 from ledger.spending import Spending
-from ledger.spends import Cost, NewSpend, Spender
+from ledger.spends import MoneyCost, NewSpend, Spender
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = 1_000
@@ -112,12 +112,12 @@ async def prepare(server: Server) -> None:
     await owner.close()
 
 
-def _use(key: str, cost: Cost | None = None) -> NewSpend:
+def _use(key: str, cost: MoneyCost | None = None) -> NewSpend:
     credits = 1 if cost is None else 0
     return NewSpend(key=key, action="api_call", amount_minor=credits, cost=cost, spender=Spender(agent_id="agt_b"))
 
 
-async def batches(server: Server, cost: Cost | None) -> float:
+async def batches(server: Server, cost: MoneyCost | None) -> float:
     """Charge in sets for one organization on one connection, or a cost each, and return spends per second."""
     connection = await asyncpg.connect(server.url("bursar_platform", BOOKS))
     spending, run, done = Spending(connection, "org_b1"), secrets.token_hex(8), 0
@@ -154,7 +154,7 @@ async def measure(server: Server) -> list[Row]:
         "use_one": USE.format(org=LIMITED, n=one),
         "posting_one": POSTING.format(n=one, zero=server.zero, hot=server.hot),
     }
-    sets = {"batch": None, "batch_costs": Cost(minor=Decimal("0.7"), asset="USD")}
+    sets = {"batch": None, "batch_costs": MoneyCost(minor=Decimal("0.7"), asset="USD")}
     rounds: list[dict[str, float]] = []
     for number in range(ROUNDS):
         found = {}

@@ -17,11 +17,11 @@ from domain.common.calendar import Window
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount
 from domain.credits.spend.control import SubjectKind
-from domain.credits.spend.scope import Attribution, Known, Named, SpendingKey, scope_of
+from domain.credits.spend.scope import Attribution, RequestedScope, ScopeObjects, SpendingKey, scope_of
 from ledger.gateway import Ledger
 from ledger.purchases import NewPurchase, Purchases
 from ledger.spending import Spending
-from ledger.spends import NewSpend, OnLimit, Outcome, Pool, Spender, Spent
+from ledger.spends import NewSpend, OnLimit, Pool, Spender, SpendOutcome, SpendResult
 
 TICK = timedelta(minutes=10)
 TICKS = 144
@@ -246,7 +246,11 @@ class Day:
         if other is not agent:
             key = SpendingKey(key_id="key", agent_id=agent.id, attribution=Attribution(project_id=agent.project))
             try:
-                scope_of(key, Named(agent_id=other.id), Known(agents={other.id: Attribution(project_id=other.project)}))
+                scope_of(
+                    key,
+                    RequestedScope(agent_id=other.id),
+                    ScopeObjects(agents={other.id: Attribution(project_id=other.project)}),
+                )
             except Invalid:
                 self.report.forged["tried"] += 1
             else:
@@ -294,7 +298,7 @@ class Day:
         holds: bool = False,
         dies: bool = False,
         spender: Spender | None = None,
-    ) -> Spent:
+    ) -> SpendResult:
         """Ask the books, and compare the answer with the second count before anybody else is answered."""
         who = "persons" if agent is None else agent.kind.value
         spender = spender or (Spender() if agent is None else agent.spender)
@@ -333,10 +337,12 @@ class Day:
             self._due[self._tick + after].append((key, part))
         return spent
 
-    def _compare(self, who: str, asked: Asked, spent: Spent, agent: Agent | None, key: str, *, holds: bool) -> None:
+    def _compare(
+        self, who: str, asked: Asked, spent: SpendResult, agent: Agent | None, key: str, *, holds: bool
+    ) -> None:
         judged = self.count.judge(asked, holds=holds)
         self.report.asked[who] += 1
-        through = spent.outcome in {Outcome.CHARGED, Outcome.RESERVED}
+        through = spent.outcome in {SpendOutcome.CHARGED, SpendOutcome.RESERVED}
         if through and (not judged.fits or spent.pool is not judged.pool):
             self.report.passed.append(f"{asked} from {spent.pool}, and not {judged}")
         if not through and judged.fits:

@@ -16,8 +16,8 @@ from domain.common.accounts import org_credits, platform
 from domain.common.calendar import Window
 from domain.common.credits import CreditPrice
 from domain.credits.lots import LotSource, LotTerms
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
-from domain.credits.spend.rate import ReferenceRates, crossed
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
+from domain.credits.spend.rate import ReferenceRates, cross_rates
 from ledger.controls import Controls
 from ledger.gateway import Ledger
 from ledger.rates import set_credit_rate
@@ -113,7 +113,7 @@ class World:
     ) -> Budget:
         """Open a budget; `more` are `per_spend`, `reserve`, `emergency` and `may_draw_reserve`, in minor units."""
         new = NewControl(subject_kind=kind, subject_id=subject, asset=asset)
-        allowance = Allowance(
+        allowance = LimitTerms(
             limits=tuple(Limit(window=window, amount_minor=amount) for window, amount in limits.items()),
             per_spend_minor=more.pop("per_spend", None),
         )
@@ -187,7 +187,7 @@ class World:
         rates = []
         for per_euro, starts_at in ((MORNING, self._begins), (AFTERNOON, self._begins + PUBLISHED)):
             file = ReferenceRates(day=starts_at.date(), per_euro=per_euro, source="ecb.example")
-            rates += crossed(file, price=PRICE, now=starts_at, max_age=timedelta(days=7))
+            rates += cross_rates(file, price=PRICE, now=starts_at, max_age=timedelta(days=7))
         self.worth = Worth(PRICE, rates)
         credit_minor, asset_minor = PRICE.rate()
         worths: list[tuple[str, datetime, datetime | None, int, int]] = []

@@ -27,7 +27,7 @@ from dev.stack.running import Running
 from dev.stack.supervisor import Stack, delete_data
 from runtime import collector
 from runtime.database import Database
-from runtime.environment import forget_others
+from runtime.environment import remove_external
 from runtime.settings import ended_by_wrong_settings, read_settings
 
 #: Commands of `manage` that ask the books or the runs of the stack that runs.
@@ -141,7 +141,7 @@ def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
 
 def main() -> int:
     """Run one command and return its exit code."""
-    forget_others(os.environ)
+    remove_external(os.environ)
     parser = argparse.ArgumentParser(prog="python -m dev.stack", description="The embedded stack of Bursar.")
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
@@ -174,6 +174,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    collector.settle()
+    collector.freeze_startup_objects()
     with ended_by_wrong_settings():
         sys.exit(main())

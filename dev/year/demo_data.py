@@ -26,7 +26,7 @@ from dev.stack.supervisor import DATABASE, SEED, Stack, delete_data
 from dev.year import calendar
 from dev.year.history import History
 from dev.year.world import IDLE_JOBS, YearError, running, stripe_time
-from runtime.environment import forget_others
+from runtime.environment import remove_external
 
 #: What a history needs besides what a year does: scores of each night, spending by day, charges of usage, reports.
 NEEDED = frozenset({"reputation-decay", "spend-days", "usage-charges", "report-sweep"})
@@ -79,7 +79,7 @@ async def begin_runs(data_dir: Path, ports: Ports) -> None:
 
 def main() -> int:
     """Fill the data directory and return the exit code."""
-    forget_others(os.environ)
+    remove_external(os.environ)
     parser = argparse.ArgumentParser(prog="python -m dev.year.demo_data", description=__doc__)
     parser.add_argument("--new", action="store_true", help="delete the data that is there")
     parser.add_argument(

@@ -12,7 +12,7 @@ import asyncpg
 from domain.common.money import CREDIT
 from domain.insight.query import Query
 from runtime.database import Database
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 
 _OWN = "(CAST($1 AS text) IS NULL OR {org} = $1)"
 _AT = "{at} >= $2 AND {at} < $3"
@@ -142,8 +142,8 @@ async def compare(
         expected = {**(OF_ALL if org_id is None else OF_ONE), **OF_BOTH}
         shares = ("volume", "take_rate") if org_id is None else ()
         names = tuple(dict.fromkeys((*(name for name, _ in expected), *shares)))
-        async with database.at_one_moment(org_id) as session:
-            answer = await ask(session, Query(metrics=names, since=since, until=until), org_id=org_id, now=now)
+        async with database.repeatable_read(org_id) as session:
+            answer = await run_query(session, Query(metrics=names, since=since, until=until), org_id=org_id, now=now)
         found = {(figure.metric, figure.asset or ""): figure.value for figure in answer.totals}
         wanted = {key: Fraction(await books.fetchval(sql, org_id, since, until) or 0) for key, sql in expected.items()}
         if shares:

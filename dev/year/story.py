@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from dev.year.market import BAD_CARD, GOOD_CARD, Customer, Market, at
-from domain.billing.plan import DEFAULTS
+from domain.billing.plan import DEFAULT_PLANS
 
 BERLIN, NEW_YORK, SYDNEY = "Europe/Berlin", "America/New_York", "Australia/Sydney"
 #: By name: zone and country. Clocks change in each zone at other days, and in Sydney the other way round.
@@ -282,7 +282,7 @@ def next_leap_year() -> int:
 
 def settings(taxed_at: str) -> dict[str, str]:
     """Return the settings of the story's deployment: taxes, rewards of referrals, and a plan that can be tried."""
-    plans = json.loads(DEFAULTS)
+    plans = json.loads(DEFAULT_PLANS)
     for plan in plans:
         if plan["name"] == "premium":
             plan["trial_days"] = 14

@@ -39,7 +39,7 @@ _COMMON = re.compile(
 )
 
 
-def is_other_name(ours: str | None, registered: str | None) -> bool:
+def names_differ(ours: str | None, registered: str | None) -> bool:
     """Return whether a name shares no word of three or more letters with the register's name; False without a name.
 
     Legal forms do not count, because all companies of one form share it.

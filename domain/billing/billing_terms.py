@@ -90,7 +90,7 @@ class BillingTerms:
 
 
 #: The terms of an organization without agreed ones.
-USUAL = BillingTerms()
+DEFAULT_TERMS = BillingTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

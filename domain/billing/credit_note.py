@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus
-from domain.billing.invoice.worth import PayingLot, returned
+from domain.billing.invoice.worth import PayingLot, to_return
 from domain.common.errors import ExceedsRemainder, Invalid, WrongInvoiceState
 from domain.common.money import format_amount
 
@@ -19,7 +19,7 @@ CREDITABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditedCredits:
+class CreditsTaken:
     """The credits that an invoice has taken, and what they have paid of it in its currency; in minor units.
 
     `granted_credits_minor` and `taxed` were deducted before tax: granted credits, and credits that were taxed when they
@@ -48,9 +48,9 @@ class CreditNote:
         return self.prepaid_credits_minor + self.granted_credits_minor + self.taxed_credits_minor
 
 
-def note_of(
+def compute_note(
     balance: InvoiceBalance,
-    credits: CreditedCredits,
+    credits: CreditsTaken,
     *,
     credited_minor: int,
     amount_minor: int | None,
@@ -108,9 +108,9 @@ def note_of(
     return CreditNote(
         amount_minor=amount,
         prepaid_minor=prepaid,
-        prepaid_credits_minor=returned(credits.untaxed, prepaid, credits.prepaid_minor) if prepaid else 0,
+        prepaid_credits_minor=to_return(credits.untaxed, prepaid, credits.prepaid_minor) if prepaid else 0,
         granted_credits_minor=credits.granted_credits_minor if amount == not_credited else 0,
         # Without these credits the invoice would have been larger, so each part of it returns a part of them.
-        taxed_credits_minor=returned(credits.taxed, amount, not_credited),
+        taxed_credits_minor=to_return(credits.taxed, amount, not_credited),
         rounded_minor=amount - due - prepaid,
     )

@@ -39,7 +39,7 @@ _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class EntitlementUse:
     """One entitlement of an organization: the limit, None if there is none, and how much of it is used."""
 
     entitlement: Entitlement
@@ -51,7 +51,7 @@ class Standing:
         return self.limit is None or self.used + number <= self.limit
 
 
-def included(plan: Plan, entitlement: Entitlement) -> int | None:
+def included_quantity(plan: Plan, entitlement: Entitlement) -> int | None:
     """Return what a plan includes of something: a number, None for any number, one or zero for a feature."""
     match entitlement:
         case Entitlement.PROJECTS:
@@ -66,7 +66,7 @@ def included(plan: Plan, entitlement: Entitlement) -> int | None:
             return int(plan.custom_integrations)
 
 
-def ways_up(
+def upgrade_options(
     plans: Plans, plan: Plan, entitlement: Entitlement, *, seats: int | None = None
 ) -> list[Mapping[str, object]]:
     """Return how an organization can get more: plans that include more, and seats or slots.
@@ -75,18 +75,21 @@ def ways_up(
     "slot"}`. `seats` are those that were bought.
     """
     by_seat = entitlement is Entitlement.SEATS and plan.is_per_seat
-    has = seats if by_seat else included(plan, entitlement)
+    has = seats if by_seat else included_quantity(plan, entitlement)
     found: list[Mapping[str, object]] = [
         {"way": "plan", "plan": other.name, "limit": more}
         for other in plans.all
-        if other is not plan and other.is_sold and other.prices and _is_more(more := included(other, entitlement), has)
+        if other is not plan
+        and other.is_sold
+        and other.prices
+        and _is_more(more := included_quantity(other, entitlement), has)
     ]
     if by_seat:
         return [{"way": "seat"}, *found]
     return [*found, {"way": "slot"}] if entitlement in _WITH_SLOTS else found
 
 
-def require(plans: Plans, plan: Plan, standing: Standing, number: int = 1) -> None:
+def require_room(plans: Plans, plan: Plan, standing: EntitlementUse, number: int = 1) -> None:
     """Check that a number of further ones is within an entitlement; projects and deployments have checks of their own.
 
     Raises:
@@ -103,7 +106,7 @@ def require(plans: Plans, plan: Plan, standing: Standing, number: int = 1) -> No
         why = f"The plan {plan.name} does not include {what.value}."
     else:
         why = f"{standing.used} of {standing.limit} {what.value} of the plan {plan.name} are used."
-    ways = ways_up(plans, plan, what, seats=standing.limit)
+    ways = upgrade_options(plans, plan, what, seats=standing.limit)
     more = "Buy more seats." if {"way": "seat"} in ways else "Change the plan."
     raise EntitlementMissing(
         f"{why} {more if ways else 'No plan includes more.'}",

@@ -12,7 +12,7 @@ from domain.common.errors import Invalid, UnknownEntity
 
 T = TypeVar("T")
 #: The maximum number of entities besides the usual one; each has its own series.
-MOST = 50
+MAX_ENTITIES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class LegalEntities:
         Raises:
             UnknownEntity: the settings have none of that code.
         """
-        return chosen(code, (self.usual.code, self.usual), self.others)[1]
+        return select_entity(code, (self.usual.code, self.usual), self.others)[1]
 
     def of_series(self, series: str) -> LegalEntity:
         """Return the entity that issued the documents of a series; a series without a code is the usual entity's."""
@@ -54,7 +54,7 @@ class LegalEntities:
         return [series_of(document, code) for code in (self.usual.code, *self.others)]
 
 
-def chosen(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T]) -> tuple[str | None, T]:
+def select_entity(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T]) -> tuple[str | None, T]:
     """Return an entity's code and its party; None for the usual one.
 
     Raises:
@@ -63,11 +63,11 @@ def chosen(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T
     if code is None or code == usual[0]:
         return usual
     if code not in others:
-        raise UnknownEntity(missing(code))
+        raise UnknownEntity(unknown_entity(code))
     return code, others[code]
 
 
-def missing(code: str) -> str:
+def unknown_entity(code: str) -> str:
     """Return the message that the settings have no such entity."""
     return f"The settings have no legal entity {code}: add it to BURSAR_LEGAL_ENTITIES."
 
@@ -82,8 +82,8 @@ def entities_from(text: str) -> dict[str, LegalEntity]:
         rows = json.loads(text)
     except ValueError as error:
         raise Invalid(f"must be JSON: {error}") from None
-    if not isinstance(rows, list) or len(rows) > MOST:
-        raise Invalid(f"must be a list of at most {MOST} legal entities")
+    if not isinstance(rows, list) or len(rows) > MAX_ENTITIES:
+        raise Invalid(f"must be a list of at most {MAX_ENTITIES} legal entities")
     found: dict[str, LegalEntity] = {}
     for row in rows:
         entity = _entity(row)

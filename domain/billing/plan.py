@@ -31,7 +31,7 @@ MAX_SEATS = 10_000
 #: So many months does a year cost where nothing else is said: two of them are free.
 MONTHS_PAID_OF_A_YEAR = 10
 #: The part of a price that is for included credits where none is stated is never larger; the rest is the plan itself.
-MOST_FOR_CREDITS_BPS = 8_000
+MAX_FOR_CREDITS_BPS = 8_000
 PRICE_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
 
@@ -117,7 +117,7 @@ class Plan:
         for each in (price, *own):
             if each.credits_price_minor is not None:
                 return max(1, price.amount_minor * each.credits_price_minor // each.amount_minor)
-        return most_for_credits(price.amount_minor)
+        return max_for_credits(price.amount_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +164,9 @@ class PlanOverrides:
     premium_deployments: int | None = None
 
 
-def most_for_credits(amount_minor: int) -> int:
+def max_for_credits(amount_minor: int) -> int:
     """Return the largest part of a price that is for included credits where none is stated; a minor unit at least."""
-    return max(1, amount_minor * MOST_FOR_CREDITS_BPS // 10_000)
+    return max(1, amount_minor * MAX_FOR_CREDITS_BPS // 10_000)
 
 
 def with_overrides(plans: Plans, given: PlanOverrides) -> Plans:
@@ -379,7 +379,7 @@ def _limited(plan: Plan, projects: int | None, deployments: int | None) -> Plan:
     )
 
 
-DEFAULTS = json.dumps(
+DEFAULT_PLANS = json.dumps(
     [
         {"name": "free", "title": "Free", "projects": 1, "deploys": 1, "seats": 1},
         *(

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.billing.entitlement import Entitlement, ways_up
+from domain.billing.entitlement import Entitlement, upgrade_options
 from domain.billing.plan import Plan, Plans
 from domain.common.errors import Conflict, Invalid, LimitReached
 from domain.common.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
@@ -31,7 +31,7 @@ class DeployType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class ProjectUsage:
     """An organization's plan, projects and slots.
 
     Attributes:
@@ -73,7 +73,7 @@ class Usage:
         return self.slots_for(self.deployments)
 
 
-def check_new_project(usage: Usage, number: int = 1) -> None:
+def check_new_project(usage: ProjectUsage, number: int = 1) -> None:
     """Check that there is room for one more project.
 
     Raises:
@@ -84,7 +84,7 @@ def check_new_project(usage: Usage, number: int = 1) -> None:
         raise _limit_reached(usage, Entitlement.PROJECTS, limit, usage.projects)
 
 
-def check_new_deployment(usage: Usage, number: int = 1) -> None:
+def check_new_deployment(usage: ProjectUsage, number: int = 1) -> None:
     """Check that there is room for one more deployment.
 
     Raises:
@@ -95,7 +95,7 @@ def check_new_deployment(usage: Usage, number: int = 1) -> None:
         raise limit_reached(usage)
 
 
-def slots_to_take(usage: Usage) -> int:
+def slots_to_take(usage: ProjectUsage) -> int:
     """Return how many slots one more deployment takes: none while the plan has room, otherwise one.
 
     It is more if the plan was lowered and more is deployed than plan and slots allow: new slots first cover the running
@@ -108,25 +108,25 @@ def slots_to_take(usage: Usage) -> int:
     return usage.slots_for(usage.deployments + 1) - usage.slots_in_use
 
 
-def slots_to_return(usage: Usage) -> int:
+def slots_to_return(usage: ProjectUsage) -> int:
     """Return how many used slots are no longer needed, after an undeployment or a change of the plan."""
     return max(0, usage.slots_in_use - usage.slots_needed)
 
 
-def returned(slots: int, owed: int) -> tuple[int, int]:
+def split_freed(slots: int, owed: int) -> tuple[int, int]:
     """Split freed slots: how many repay owed ones, and how many become free."""
     repaid = min(slots, owed)
     return repaid, slots - repaid
 
 
-def limit_reached(usage: Usage) -> Conflict:
+def limit_reached(usage: ProjectUsage) -> Conflict:
     """Return the error of one more deployment."""
     return _limit_reached(usage, Entitlement.DEPLOYS, usage.deployment_limit, usage.deployments)
 
 
-def _limit_reached(usage: Usage, what: Entitlement, limit: int | None, used: int) -> Conflict:
+def _limit_reached(usage: ProjectUsage, what: Entitlement, limit: int | None, used: int) -> Conflict:
     things = "projects" if what is Entitlement.PROJECTS else "deployments"
-    ways = ways_up(usage.plans, usage.plan, what)
+    ways = upgrade_options(usage.plans, usage.plan, what)
     return LimitReached(
         f"{used} of {limit} allowed {things} exist. Buy a slot or change the plan.",
         extra={"entitlement": what.value, "limit": limit, "used": used, "plan": usage.plan.name, "ways_up": ways},

@@ -64,7 +64,7 @@ class LineSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class JournalEntry:
     """One side of a transfer, as the journal shows it; `amount_minor` is signed from the account's side."""
 
     account: str
@@ -84,11 +84,11 @@ class JournalTransfer:
     org_id: str | None
     effective_at: datetime
     recorded_at: datetime
-    entries: tuple[Entry, ...]
+    entries: tuple[JournalEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class ReportSection:
     """One side of a report in one asset: its lines, and their sum on the normal side."""
 
     lines: tuple[tuple[str, int], ...]
@@ -100,8 +100,8 @@ class ProfitAndLoss:
     """Revenue and expenses of a period, in minor units of `asset`; `result_minor` is revenue less expenses."""
 
     asset: str
-    revenue: Section
-    expenses: Section
+    revenue: ReportSection
+    expenses: ReportSection
     result_minor: int
 
 
@@ -113,16 +113,16 @@ class BalanceSheet:
     """
 
     asset: str
-    assets: Section
-    liabilities: Section
-    equity: Section
+    assets: ReportSection
+    liabilities: ReportSection
+    equity: ReportSection
     result_minor: int
 
 
 _CHANGE, _BALANCE = attrgetter("change_minor"), attrgetter("balance_minor")
 
 
-def codes_from(written: str) -> dict[str, str]:
+def parse_codes(written: str) -> dict[str, str]:
     """Read account codes of another program by line of the chart: `{"platform/commission": "400"}`.
 
     Raises:
@@ -165,10 +165,10 @@ def balance_sheet(sums: Sequence[LineSum], asset: str) -> BalanceSheet:
     )
 
 
-def _section(sums: Sequence[LineSum], asset: str, kind: AccountKind, amount: Callable[[LineSum], int]) -> Section:
+def _section(sums: Sequence[LineSum], asset: str, kind: AccountKind, amount: Callable[[LineSum], int]) -> ReportSection:
     of_kind = sorted((one.line, amount(one)) for one in sums if one.asset == asset and one.kind is kind)
     lines = tuple((line, minor) for line, minor in of_kind if minor)
-    return Section(lines=lines, total_minor=sum(minor for _, minor in lines))
+    return ReportSection(lines=lines, total_minor=sum(minor for _, minor in lines))
 
 
 def beancount_opening(sums: Sequence[LineSum], first: date) -> Iterator[str]:

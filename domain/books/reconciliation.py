@@ -24,7 +24,7 @@ OVERLAP = timedelta(days=1)
 #: The longest window of one run.
 MAX_WINDOW = timedelta(days=93)
 #: How far back the nightly run reaches when no run was done for a while.
-FARTHEST_BACK = timedelta(days=31)
+MAX_LOOKBACK = timedelta(days=31)
 
 
 class MatchStatus(StrEnum):
@@ -54,25 +54,25 @@ BOOKABLE = DISCREPANCIES - {MatchStatus.FEE_MISSING}
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class BalanceEffect:
     """The effect of movements on a balance in one currency: the amount before fees, and the fees."""
 
     amount_minor: int
     fee_minor: int
 
 
-def effects(movements: Iterable[BalanceTransaction]) -> dict[str, Effect]:
+def effects(movements: Iterable[BalanceTransaction]) -> dict[str, BalanceEffect]:
     """Sum movements by currency, without currencies whose sums are zero."""
-    found: dict[str, Effect] = {}
+    found: dict[str, BalanceEffect] = {}
     for movement in movements:
-        before = found.get(movement.currency, Effect(0, 0))
+        before = found.get(movement.currency, BalanceEffect(0, 0))
         fee = movement.fee_minor or 0
-        found[movement.currency] = Effect(before.amount_minor + movement.amount_minor, before.fee_minor + fee)
-    return {currency: effect for currency, effect in found.items() if effect != Effect(0, 0)}
+        found[movement.currency] = BalanceEffect(before.amount_minor + movement.amount_minor, before.fee_minor + fee)
+    return {currency: effect for currency, effect in found.items() if effect != BalanceEffect(0, 0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Comparison:
     """One key on both sides.
 
     Attributes:
@@ -99,11 +99,11 @@ class Compared:
         return next((payment_id for payment_id in known if payment_id), None)
 
     @property
-    def ours(self) -> dict[str, Effect]:
+    def ours(self) -> dict[str, BalanceEffect]:
         return effects(self.booked)
 
     @property
-    def theirs(self) -> dict[str, Effect]:
+    def theirs(self) -> dict[str, BalanceEffect]:
         return effects(self._listed())
 
     def _listed(self) -> tuple[BalanceTransaction, ...]:
@@ -111,7 +111,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownKey:
+class KeyState:
     """The state of a key before its line is read; only one line of a statement belongs to the key.
 
     Attributes:
@@ -150,7 +150,7 @@ class KnownKey:
 
 def compare(
     key: str, booked: Sequence[BalanceTransaction], listed: BalanceTransaction | None, *, listed_until: datetime
-) -> Compared:
+) -> Comparison:
     """Compare the booked movements of a key with the provider's line; at least one of them exists.
 
     Args:
@@ -160,7 +160,7 @@ def compare(
         listed_until: the time up to which the provider's statement is complete.
     """
     match_status = _match_status(booked, listed, listed_until)
-    return Compared(key=key, booked=tuple(booked), listed=listed, match_status=match_status)
+    return Comparison(key=key, booked=tuple(booked), listed=listed, match_status=match_status)
 
 
 def _match_status(
@@ -190,7 +190,7 @@ _STORIES = {
 }
 
 
-def describe(provider: str, compared: Compared) -> str:
+def describe(provider: str, compared: Comparison) -> str:
     """Return one sentence about the discrepancy, with the ids to search for."""
     one, sides = compared.one, (compared.listed,) if compared.listed else compared.booked
     text = _STORIES[compared.match_status].format(
@@ -218,9 +218,9 @@ class Correction:
     fee_minor: int
 
 
-def corrections(compared: Compared) -> tuple[Correction, ...]:
+def corrections(compared: Comparison) -> tuple[Correction, ...]:
     """Return the corrections that make the books agree with the provider, at most one for each currency."""
-    ours, theirs, none = compared.ours, compared.theirs, Effect(0, 0)
+    ours, theirs, none = compared.ours, compared.theirs, BalanceEffect(0, 0)
     found = []
     for currency in sorted({*ours, *theirs}):
         here, there = ours.get(currency, none), theirs.get(currency, none)
@@ -241,7 +241,7 @@ def postings(provider: str, correction: Correction) -> list[tuple[Account, Accou
 
 
 @dataclass(slots=True)
-class Line:
+class ReportLine:
     """One line of a report: the movements of one kind in one currency, on both sides, in minor units.
 
     `by_match_status` counts keys; a key with different currencies on both sides counts in the provider's.
@@ -265,12 +265,12 @@ class Line:
 
 
 @dataclass(slots=True)
-class Report:
+class ReconciliationReport:
     """The result of a run: lines by currency and kind. Keys are added one by one and not stored."""
 
-    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+    lines: dict[tuple[str, str], ReportLine] = field(default_factory=dict)
 
-    def add(self, compared: Compared) -> None:
+    def add(self, compared: Comparison) -> None:
         """Count one key."""
         kind = compared.one.kind.value
         counted = self._line(compared.one.currency, kind)
@@ -290,8 +290,8 @@ class Report:
             line.by_match_status.get(match_status, 0) for line in self.lines.values() for match_status in statuses
         )
 
-    def _line(self, currency: str, kind: str) -> Line:
-        return self.lines.setdefault((currency, kind), Line())
+    def _line(self, currency: str, kind: str) -> ReportLine:
+        return self.lines.setdefault((currency, kind), ReportLine())
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,4 +337,4 @@ def nightly_window(now: datetime, begin: datetime | None = None, done: Iterable[
     since = until - timedelta(days=1) - OVERLAP
     if begin is not None:
         since = min(since, max(begin, covered_until(begin, done) - OVERLAP))
-    return Window(max(since, until - FARTHEST_BACK), until)
+    return Window(max(since, until - MAX_LOOKBACK), until)

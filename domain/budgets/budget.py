@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from domain.common.calendar import FOREVER, Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR
-from domain.credits.spend.control import Allowance, Limit, Pool, remaining_minor
+from domain.credits.spend.control import Limit, LimitTerms, Pool, remaining_minor
 
 #: The longest time for which an emergency can be declared.
 EMERGENCY_LASTS = timedelta(days=7)
@@ -41,16 +41,16 @@ class Pools:
         return amount_minor - (self.reserve_minor or 0) - (self.emergency_minor or 0)
 
 
-def longest(windows: Iterable[Window]) -> Window:
+def longest_window(windows: Iterable[Window]) -> Window:
     """Return the longest of some windows."""
     return max(windows, key=list(Window).index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class BudgetTerms:
     """The part of a budget that a new version can change: its windows and its pools."""
 
-    allowance: Allowance
+    allowance: LimitTerms
     pools: Pools = Pools()
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class Terms:
     @property
     def pools_of(self) -> Window:
         """The window whose amount the pools are parts of: the longest, unless another one was named."""
-        return self.pools.pools_of or longest(limit.window for limit in self.allowance.limits)
+        return self.pools.pools_of or longest_window(limit.window for limit in self.allowance.limits)
 
     def columns(self) -> dict[str, object]:
         """Return what is stored of it, by column, as JSON."""
@@ -98,7 +98,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolCount:
+class PoolCounter:
     """The values of one counter.
 
     Attributes:
@@ -120,19 +120,20 @@ class PoolCount:
 class PoolState:
     """A pool in a window at a moment, in minor units: its size, and what is held and spent of it.
 
-    `together_minor` is what is left of all pools of the window: less than in this one where another was overdrawn.
+    `total_remaining_minor` is what is left of all pools of the window: less than in this one where another was
+    overdrawn.
     """
 
     amount_minor: int
     held_minor: int
     spent_minor: int
-    together_minor: int | None = None
+    total_remaining_minor: int | None = None
 
     @property
     def remaining_minor(self) -> int:
         """What can still be spent or reserved."""
         left = self.amount_minor - self.spent_minor - self.held_minor
-        return max(0, left if self.together_minor is None else min(left, self.together_minor))
+        return max(0, left if self.total_remaining_minor is None else min(left, self.total_remaining_minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +172,14 @@ class Calendar:
     week_starts: int = 1
 
 
-_NONE: Mapping[Pool, PoolCount] = {}
-_NOTHING = PoolCount()
+_NONE: Mapping[Pool, PoolCounter] = {}
+_NOTHING = PoolCounter()
 
 
 def window_states(
     limits: Sequence[Limit],
     pools: Pools,
-    counted: Mapping[Window, Mapping[Pool, PoolCount]],
+    counted: Mapping[Window, Mapping[Pool, PoolCounter]],
     calendar: Calendar,
     at: datetime,
 ) -> list[WindowState]:
@@ -201,7 +202,7 @@ def window_states(
     return states
 
 
-def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCount]) -> dict[Pool, PoolState]:
+def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCounter]) -> dict[Pool, PoolState]:
     amount = limit.amount_minor or 0
     sizes: dict[Pool, int | None] = {Pool.OPERATING: amount}
     if limit.window is pools.pools_of:
@@ -221,12 +222,12 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCount]) -
                 amount_minor=size + count.moved_minor + count.carried_minor,
                 held_minor=count.held_minor,
                 spent_minor=count.spent_minor,
-                together_minor=None if pool is Pool.ALLOWANCE else together,
+                total_remaining_minor=None if pool is Pool.ALLOWANCE else together,
             )
     return states
 
 
-def carried_minor(pools: Pools, amount_minor: int, before: PoolCount | None) -> int:
+def carried_minor(pools: Pools, amount_minor: int, before: PoolCounter | None) -> int:
     """Return what a window gets from the one before, whose operating pool counted `before`; None is nothing.
 
     `ledger.carried_into` is the same in SQL. It is for a window in which nothing counts yet, of a budget that is older.
@@ -237,7 +238,7 @@ def carried_minor(pools: Pools, amount_minor: int, before: PoolCount | None) -> 
     return min(pools.carry_over_minor or 0, max(0, left))
 
 
-def binding(states: Sequence[WindowState]) -> WindowState | None:
+def tightest_window(states: Sequence[WindowState]) -> WindowState | None:
     """Return the window that refuses first: the least left to operate with, and of equal ones the last to begin anew.
 
     A window without a use left comes first of all.

@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from domain.payouts.activity import Change
-from domain.payouts.summary import Part
+from domain.payouts.activity import AssetChange
+from domain.payouts.summary import SummaryPart
 
 
 class PurchaseFact(StrEnum):
@@ -109,7 +109,7 @@ class EntryStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LogEntry:
     """One entry of the log.
 
     Attributes:
@@ -154,7 +154,7 @@ _MOVES: Mapping[str, tuple[TransactionType | None, TransactionType | None]] = {
     "payout.reversed": (None, TransactionType.PAYOUT_REVERSAL),
 }
 #: The type of what was refused, by what the key of the refusal begins with.
-REFUSED = {"use": TransactionType.USE, "escrow": TransactionType.ESCROW_FUNDING}
+REFUSAL_TYPES = {"use": TransactionType.USE, "escrow": TransactionType.ESCROW_FUNDING}
 _SPLIT = {TransactionType.ESCROW_REFUND}
 _DECLINED = {
     EntryStatus.DECLINED_OVER_BUDGET,
@@ -170,17 +170,17 @@ _STATUSES = {
 }
 
 
-def moved(kind: str, changes: Sequence[Change]) -> tuple[TransactionType, int, str] | None:
+def classify_transfer(kind: str, changes: Sequence[AssetChange]) -> tuple[TransactionType, int, str] | None:
     """Return what a transfer is in the log of an organization, with its amount in minor units and the asset.
 
     None if nothing comes or leaves by it. Of the payer of a split escrow, what comes is a refund.
     """
-    flows = [(change.total - change.of(Part.IN_ESCROW), change) for change in changes]
+    flows = [(change.total - change.of(SummaryPart.IN_ESCROW), change) for change in changes]
     flow, change = next(((flow, change) for flow, change in flows if flow), (0, None))
     if change is None:
         return None
     found = _MOVES[kind][flow > 0]
-    if found is TransactionType.ESCROW_PAYMENT and change.of(Part.WALLET) > 0:
+    if found is TransactionType.ESCROW_PAYMENT and change.of(SummaryPart.WALLET) > 0:
         found = TransactionType.ESCROW_REFUND
     return None if found is None else (found, abs(flow), change.asset)
 
@@ -198,7 +198,7 @@ def kinds_of(types: Collection[str], statuses: Collection[str]) -> list[str]:
 
 def can_be_refusals(types: Collection[str], statuses: Collection[str]) -> bool:
     """Return whether refused uses and fundings can be entries of these types and statuses."""
-    return (not types or not set(REFUSED.values()).isdisjoint(types)) and (
+    return (not types or not set(REFUSAL_TYPES.values()).isdisjoint(types)) and (
         not statuses or not _DECLINED.isdisjoint(statuses)
     )
 
@@ -208,7 +208,7 @@ def status_of(moved: TransactionType) -> EntryStatus:
     return _STATUSES.get(moved, EntryStatus.SUCCEEDED)
 
 
-def declined(reason: str, *, by_control: bool) -> EntryStatus:
+def refusal_status(reason: str, *, by_control: bool) -> EntryStatus:
     """Return the status of what was refused, by the reason of the refusal."""
     if not by_control:
         return EntryStatus.DECLINED_CREDITS

@@ -10,8 +10,8 @@ import unicodedata
 
 from domain.common.errors import CardNumber, Invalid
 from domain.common.ids import SUFFIX
-from domain.common.text import is_storable, unseen_in_name
-from domain.privacy.card_numbers import found
+from domain.common.text import invisible_in_name, is_storable
+from domain.privacy.card_numbers import contains_card_number
 
 _SECRETS = re.compile(
     "|".join(
@@ -33,7 +33,7 @@ _SECRETS = re.compile(
 )
 
 
-def check(text: str, field: str) -> None:
+def check_free_text(text: str, field: str) -> None:
     """Refuse a text that holds a card number, a secret or characters that cannot be seen.
 
     The text is in no message.
@@ -42,9 +42,9 @@ def check(text: str, field: str) -> None:
         CardNumber: it holds a card number.
         Invalid: it holds a control character, one that cannot be seen, or what has the form of a secret.
     """
-    if not is_storable(text) or any(unseen_in_name(line) for line in text.split("\n") if line.strip()):
+    if not is_storable(text) or any(invisible_in_name(line) for line in text.split("\n") if line.strip()):
         raise Invalid(f"{field} must not contain control characters or invisible ones.", extra={"field": field})
-    if found(text):
+    if contains_card_number(text):
         raise CardNumber(
             f"{field} contains what looks like a payment card number. Write its last four digits only.",
             extra={"field": field},
@@ -57,6 +57,6 @@ def check(text: str, field: str) -> None:
         )
 
 
-def same(text: str) -> str:
+def normalize_name(text: str) -> str:
     """Return the form in which names of vendors, categories and options are compared: without case and extra spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from math import ceil
 
-from domain.budgets.free_text import check, same
+from domain.budgets.free_text import check_free_text, normalize_name
 from domain.common.calendar import Window, window_start, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import COINS, MAX_AMOUNT_MINOR, SCALES, SLOT
@@ -70,7 +70,7 @@ class PolicyScope(StrEnum):
     AGENT = "agent"
 
 
-class Verdict(StrEnum):
+class PolicyVerdict(StrEnum):
     """What a policy says to a purchase."""
 
     APPROVED = "approved"
@@ -91,7 +91,7 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RequestedPurchase:
     """What an agent asks to buy; the amount is in minor units of `currency`."""
 
     item: str
@@ -267,13 +267,13 @@ class Policy:
         """Refuse names and reasons that hold what free text may not; called where a policy is written.
 
         Raises:
-            Invalid: as `domain.budgets.free_text.check`.
+            Invalid: as `domain.budgets.free_text.check_free_text`.
         """
         for where in _NAMES:
             for name in getattr(self, where):
-                check(name, where.replace("_", "."))
+                check_free_text(name, where.replace("_", "."))
         if self.crypto.reasoning is not None:
-            check(self.crypto.reasoning, "crypto.reasoning")
+            check_free_text(self.crypto.reasoning, "crypto.reasoning")
 
     @property
     def has_amounts(self) -> bool:
@@ -291,7 +291,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class PolicyResult:
     """What a policy says to a purchase.
 
     Attributes:
@@ -301,7 +301,7 @@ class Judged:
         persons: how many have to approve: 0, 1 or 2.
     """
 
-    verdict: Verdict
+    verdict: PolicyVerdict
     sentence: str
     free_options: tuple[FreeOption, ...] = ()
     persons: int = 0
@@ -311,9 +311,9 @@ _LISTS = ("allowed", "refused")
 _NAMES = tuple(f"{what}_{how}" for what in ("vendors", "categories") for how in _LISTS)
 
 
-def judge(
-    policy: Policy, wanted: Wanted, *, amount_minor_in_policy_currency: int, known: Sequence[FreeOption]
-) -> Judged:
+def apply_policy(
+    policy: Policy, wanted: RequestedPurchase, *, amount_minor_in_policy_currency: int, known: Sequence[FreeOption]
+) -> PolicyResult:
     """Judge a purchase: names, then the cap, then free alternatives, then approval. The first that refuses answers.
 
     Args:
@@ -325,34 +325,38 @@ def judge(
     amount, options = amount_minor_in_policy_currency, tuple(known)
     refusal = _refused(policy, wanted, amount)
     if refusal is not None:
-        return Judged(verdict=Verdict.DECLINED_POLICY, sentence=refusal, free_options=options)
+        return PolicyResult(verdict=PolicyVerdict.DECLINED_POLICY, sentence=refusal, free_options=options)
     missing = _missing(policy, wanted, amount, options)
     if missing is not None:
-        return Judged(verdict=Verdict.NEEDS_ALTERNATIVES, sentence=missing, free_options=options)
+        return PolicyResult(verdict=PolicyVerdict.NEEDS_ALTERNATIVES, sentence=missing, free_options=options)
     persons = _persons(policy, amount)
     if persons:
         by = "One person has" if persons == 1 else "Two persons have"
         sentence = f"{by} to approve a purchase of this amount."
-        return Judged(verdict=Verdict.NEEDS_APPROVAL, sentence=sentence, free_options=options, persons=persons)
-    return Judged(verdict=Verdict.APPROVED, sentence="The policy allows the purchase.", free_options=options)
+        return PolicyResult(
+            verdict=PolicyVerdict.NEEDS_APPROVAL, sentence=sentence, free_options=options, persons=persons
+        )
+    return PolicyResult(
+        verdict=PolicyVerdict.APPROVED, sentence="The policy allows the purchase.", free_options=options
+    )
 
 
-def _refused(policy: Policy, wanted: Wanted, amount_minor: int) -> str | None:
+def _refused(policy: Policy, wanted: RequestedPurchase, amount_minor: int) -> str | None:
     """Return why a purchase may not be made at all; None if it may."""
     for what, name, allowed, refused in (
         ("vendor", wanted.vendor, policy.vendors_allowed, policy.vendors_refused),
         ("category", wanted.category, policy.categories_allowed, policy.categories_refused),
     ):
-        if same(name) in map(same, refused):
+        if normalize_name(name) in map(normalize_name, refused):
             return f"The policy refuses the {what} {name}."
-        if allowed and same(name) not in map(same, allowed):
+        if allowed and normalize_name(name) not in map(normalize_name, allowed):
             return f"The policy does not allow the {what} {name}. Allowed: {', '.join(allowed)}."
     if policy.per_purchase_minor is not None and amount_minor > policy.per_purchase_minor:
         return "The amount is above what the policy allows for one purchase."
     return None
 
 
-def _missing(policy: Policy, wanted: Wanted, amount_minor: int, known: Sequence[FreeOption]) -> str | None:
+def _missing(policy: Policy, wanted: RequestedPurchase, amount_minor: int, known: Sequence[FreeOption]) -> str | None:
     """Return which alternatives have to be looked at first; None if none have to."""
     if policy.free_first is FreeFirst.OFF or amount_minor <= (policy.free_first_above_minor or 0):
         return None
@@ -360,8 +364,8 @@ def _missing(policy: Policy, wanted: Wanted, amount_minor: int, known: Sequence[
         if wanted.alternatives:
             return None
         return f"Name the alternatives that you have looked at, free ones first.{_catalogue(known)}"
-    catalogue = {same(option.name) for option in known}
-    free = [each for each in wanted.alternatives if not each.cost_minor or same(each.name) in catalogue]
+    catalogue = {normalize_name(option.name) for option in known}
+    free = [each for each in wanted.alternatives if not each.cost_minor or normalize_name(each.name) in catalogue]
     fitting = next((each for each in free if each.fits), None)
     if fitting is not None:
         return f"{fitting.name} is free and fits. Abandon the purchase and use it, or say why it does not fit."
@@ -380,7 +384,7 @@ def _persons(policy: Policy, amount_minor: int) -> int:
     return sum(bound is not None and amount_minor > bound for bound in bounds)
 
 
-def ranked(policy: Policy, methods: Sequence[Method]) -> list[Method]:
+def rank_methods(policy: Policy, methods: Sequence[Method]) -> list[Method]:
     """Return methods in the order of the policy; those of kinds that it leaves out go last and cannot be used.
 
     Among methods of one kind those that can be used go first, then the one that is expected to cost least: its fee,
@@ -412,12 +416,12 @@ def fee_for(amount_minor: int, *, share_e4: int, fixed_minor: int) -> int:
     return ceil(Fraction(amount_minor * share_e4, _E4)) + fixed_minor
 
 
-def quota_began(window: str, at: datetime) -> datetime:
+def quota_window_start(window: str, at: datetime) -> datetime:
     """Return when the window of a quota began that holds a moment, in UTC."""
     return window_start(Window(window), at, zone_of("UTC"), 1)
 
 
-def nearly_used(option: FreeOption) -> bool:
+def is_nearly_used(option: FreeOption) -> bool:
     """Return whether at least 80 % of the quota is used, which raises the alert `free_quota`."""
     return option.quota is not None and option.used * 100 >= option.quota * WARN_PERCENT
 
@@ -425,7 +429,7 @@ def nearly_used(option: FreeOption) -> bool:
 def _distinct(names: Sequence[str], where: str) -> set[str]:
     if len(names) > MAX_NAMES:
         raise Invalid(f"{where} must name at most {MAX_NAMES}.", extra={"field": where})
-    found = {same(name) for name in names}
+    found = {normalize_name(name) for name in names}
     if len(found) < len(names):
         raise Invalid(f"{where} names the same twice.", extra={"field": where})
     return found

@@ -21,7 +21,7 @@ MAX_PROMPT = 1_200
 MAX_TEMPLATE = 1_000
 #: The most payment methods that a prompt names.
 MAX_METHODS = 3
-STANDARD = """\
+STANDARD_TEMPLATE = """\
 Daily Budget: {daily} (remaining: {remaining})
 Preferred Payment: {payment}
 Cost Tracking: Log all expenses and alternatives considered
@@ -52,7 +52,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class PoolBalance:
     """One pool of a budget in a window, in minor units.
 
     Attributes:
@@ -70,7 +70,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class PromptFigures:
     """What a prompt says of one agent; None for what does not apply to it.
 
     Attributes:
@@ -83,11 +83,11 @@ class Figures:
         crypto: the coins in the order of preference.
     """
 
-    own: Left | None = None
+    own: PoolBalance | None = None
     methods: Sequence[str] = ()
-    project: Left | None = None
-    reserve: Left | None = None
-    allowance: Left | None = None
+    project: PoolBalance | None = None
+    reserve: PoolBalance | None = None
+    allowance: PoolBalance | None = None
     pace_ends_at: datetime | None = None
     crypto: Sequence[str] = ()
 
@@ -96,7 +96,7 @@ class Figures:
         project, reserve = self.project, self.reserve
         return {
             "daily": _size(self.own) if self.own else "none set",
-            "remaining": money(self.own.remaining_minor, self.own.currency) if self.own else "not limited",
+            "remaining": format_money(self.own.remaining_minor, self.own.currency) if self.own else "not limited",
             "payment": ", then ".join(map(_plain, self.methods[:MAX_METHODS])) or "none declared",
             "project": "" if project is None else f"{_amount(project)} remaining {_THIS[project.window]}",
             "reserve": "" if reserve is None else f"{_amount(reserve)} ({self._drawn()})",
@@ -127,12 +127,12 @@ def check_template(template: str) -> None:
         )
 
 
-def render(template: str | None, figures: Figures) -> str:
+def render(template: str | None, figures: PromptFigures) -> str:
     """Write the prompt. Lines are left out that have a placeholder for something that does not apply."""
     values = figures.values()
     lines: list[str] = []
     length = 0
-    for line in (template or STANDARD).splitlines():
+    for line in (template or STANDARD_TEMPLATE).splitlines():
         if any(not values[name] for name in _PLACE.findall(line)):
             continue
         written = _PLACE.sub(lambda found: values[found[1]], line)
@@ -166,19 +166,19 @@ def pace_ends_at(
     return (at + timedelta(microseconds=lasts)).astimezone(zone)
 
 
-def money(amount_minor: int, currency: str) -> str:
+def format_money(amount_minor: int, currency: str) -> str:
     """Write an amount as people do: `$25`, `$18.50`; without a sign where the currency has no usual one."""
     written = format_amount(amount_minor, currency)
     whole, _, decimals = written.partition(".")
     return _SIGNS.get(currency, "") + (written if decimals.strip("0") else whole)
 
 
-def _amount(left: Left) -> str:
-    return f"{money(left.remaining_minor, left.currency)} {_named(left.currency)}"
+def _amount(left: PoolBalance) -> str:
+    return f"{format_money(left.remaining_minor, left.currency)} {_named(left.currency)}"
 
 
-def _size(left: Left) -> str:
-    return f"{money(left.amount_minor, left.currency)} {_named(left.currency)} {_EACH[left.window]}".rstrip()
+def _size(left: PoolBalance) -> str:
+    return f"{format_money(left.amount_minor, left.currency)} {_named(left.currency)} {_EACH[left.window]}".rstrip()
 
 
 def _named(currency: str) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from domain.common import errors as refusals
-from domain.common.approval import check_second
+from domain.common.approval import require_second_operator
 from domain.common.calendar import Window
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import format_amount
@@ -77,7 +77,7 @@ class AttemptStatus(StrEnum):
 
 
 #: Results that are never replaced by another one.
-FINAL = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED})
+FINAL_STATUSES = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED})
 
 
 class PurchaseOnLimit(StrEnum):
@@ -101,7 +101,7 @@ class Term(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lift:
+class LiftedLimit:
     """A window of a budget that a grant lifts for one purchase, which still counts in it."""
 
     budget_id: str
@@ -109,7 +109,7 @@ class Lift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class DecidingWindow:
     """The window of a budget that decides: its limit and what is left, in minor units of `currency`.
 
     Attributes:
@@ -138,7 +138,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booking:
+class ChargeBooking:
     """What a charge books: a part of the hold, and what the hold does not cover.
 
     Attributes:
@@ -151,7 +151,9 @@ class Booking:
     forced_minor: int
 
 
-def digest(*, item: str, vendor: str, amount_minor: int, currency: str, pool: str, lifts: Sequence[Lift]) -> str:
+def grant_digest(
+    *, item: str, vendor: str, amount_minor: int, currency: str, pool: str, lifts: Sequence[LiftedLimit]
+) -> str:
     """Return the SHA-256 of what a person grants; it changes with each of these, and not with the order of `lifts`."""
     content = {
         "item": item,
@@ -174,7 +176,7 @@ _PERIODS = {
 }
 
 
-def sentence_of_refusal(reason: str, binding: Binding) -> str:
+def sentence_of_refusal(reason: str, binding: DecidingWindow) -> str:
     """Say in one sentence why a budget refused, with what is left and when there is more.
 
     Args:
@@ -196,7 +198,7 @@ def sentence_of_refusal(reason: str, binding: Binding) -> str:
     return f"Spending is frozen {of}."
 
 
-def sentence_of_approval(amount_minor: int, currency: str, binding: Binding | None) -> str:
+def sentence_of_approval(amount_minor: int, currency: str, binding: DecidingWindow | None) -> str:
     """Say in one sentence that an amount is held, and what is left after it."""
     held = f"{format_amount(amount_minor, currency)} {currency} are held for this purchase"
     if binding is None or binding.remaining_minor is None:
@@ -213,7 +215,7 @@ def sentence_of_waiting(why: str, persons: int, answer_by: datetime) -> str:
     return f"{why} {who} to approve the purchase before {until}; after that it is declined."
 
 
-def _more(binding: Binding) -> str:
+def _more(binding: DecidingWindow) -> str:
     return "" if binding.resets_at is None else f"; more on {binding.resets_at:%Y-%m-%d %H:%M} UTC"
 
 
@@ -260,13 +262,13 @@ def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> N
             )
 
 
-def booking(held_minor: int, charged_minor: int, *, is_confirmed: bool) -> Booking:
+def book_charge(held_minor: int, charged_minor: int, *, is_confirmed: bool) -> ChargeBooking:
     """Return how a charge is booked: from what is held as far as it goes, and the rest as forced.
 
     A charge below the hold that no person has confirmed counts as the whole hold.
     """
     spent = min(held_minor, charged_minor) if is_confirmed else held_minor
-    return Booking(
+    return ChargeBooking(
         spent_minor=spent, returned_minor=held_minor - spent, forced_minor=max(0, charged_minor - held_minor)
     )
 
@@ -436,7 +438,7 @@ def check_grant(
 
 def _check_other(asked_by: Person, by: Person, requested_at: datetime, why: str) -> None:
     try:
-        check_second(
+        require_second_operator(
             requested_by=asked_by.name,
             requested_at=requested_at,
             requested_line=asked_by.line,

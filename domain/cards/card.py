@@ -27,7 +27,7 @@ class CardChange(StrEnum):
 
 
 #: The status after a change.
-AFTER = {
+STATUS_AFTER = {
     CardChange.FREEZE: CardStatus.FROZEN,
     CardChange.UNFREEZE: CardStatus.ACTIVE,
     CardChange.CLOSE: CardStatus.CLOSED,

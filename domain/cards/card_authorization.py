@@ -40,7 +40,7 @@ class CardAnswer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PayingSpend:
     """A spend that pays for a card, as `models.cards.card_authorization.CardSpend` describes it."""
 
     spend_id: UUID
@@ -49,7 +49,7 @@ class Part:
     refunded_minor: int = 0
 
 
-class Taken(NamedTuple):
+class SpendPortion(NamedTuple):
     """An amount of a spend, and whether nothing of the spend is left after it."""
 
     spend_id: UUID
@@ -57,21 +57,21 @@ class Taken(NamedTuple):
     is_rest: bool
 
 
-def capture(parts: Iterable[Part], amount_minor: int) -> tuple[list[Taken], int]:
+def split_capture(parts: Iterable[PayingSpend], amount_minor: int) -> tuple[list[SpendPortion], int]:
     """Share a capture over the holds of its authorization, in their order, and return what is beyond them."""
     return _shared(((part.spend_id, part.amount_minor - part.captured_minor) for part in parts), amount_minor)
 
 
-def refund(parts: Iterable[Part], amount_minor: int) -> tuple[list[Taken], int]:
+def split_refund(parts: Iterable[PayingSpend], amount_minor: int) -> tuple[list[SpendPortion], int]:
     """Share a refund over what was captured, in the order given, and return what no capture is left for."""
     return _shared(((part.spend_id, part.captured_minor - part.refunded_minor) for part in parts), amount_minor)
 
 
-def _shared(left: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[list[Taken], int]:
-    taken, rest = list[Taken](), amount_minor
+def _shared(left: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[list[SpendPortion], int]:
+    taken, rest = list[SpendPortion](), amount_minor
     for spend_id, most in left:
         amount = min(rest, most)
         if amount > 0:
-            taken.append(Taken(spend_id, amount, amount == most))
+            taken.append(SpendPortion(spend_id, amount, amount == most))
             rest -= amount
     return taken, rest

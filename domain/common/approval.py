@@ -10,7 +10,7 @@ from domain.common.errors import ApprovalSameOperator
 from domain.common.money import Amounts, format_amount
 
 #: How long a request can be approved, and an approval can be used.
-LASTS = timedelta(days=3)
+APPROVAL_LIFETIME = timedelta(days=3)
 
 
 class ApprovalStatus(StrEnum):
@@ -67,7 +67,7 @@ def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> Ap
     return ApprovalStatus.EXPIRED if lapses and now >= expires_at else status
 
 
-def check_second(
+def require_second_operator(
     *,
     requested_by: str,
     requested_at: datetime,

@@ -23,12 +23,12 @@ LEADING = "^[\t\n\r]"
 _FORMULA, _LEADING, _PLAIN = re.compile(FORMULA), re.compile(LEADING), re.compile(f"(?:-?{_NUMBER})?")
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Put an apostrophe before all that a spreadsheet would calculate (OWASP, CSV injection); numbers stay."""
     return _LEADING.sub(r"'\g<0>", _FORMULA.sub(r"\1\2'\3", text))
 
 
-def cell(value: object) -> str:
+def cell_text(value: object) -> str:
     """Write a value of a JSON document: texts and amounts as they are, lists of words in a row, the rest as JSON."""
     if value is None:
         return ""
@@ -39,7 +39,7 @@ def cell(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def as_lines(rows: Iterable[Sequence[str]]) -> bytes:
+def csv_text(rows: Iterable[Sequence[str]]) -> bytes:
     """Write rows of cells: numbers as they are, and every text guarded and in quotes."""
     return "".join(f"{','.join(map(_written, row))}\r\n" for row in rows).encode()
 
@@ -47,5 +47,5 @@ def as_lines(rows: Iterable[Sequence[str]]) -> bytes:
 def _written(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    doubled = guarded(text).replace('"', '""')
+    doubled = escape_formula(text).replace('"', '""')
     return f'"{doubled}"'

@@ -96,7 +96,7 @@ class InFlight(Conflict):
     example = "A request with this Idempotency-Key is still running."
 
 
-class NotYet(Conflict):
+class ProviderCallPending(Conflict):
     """A call at the provider is in progress, or its outcome is not known yet."""
 
     code = "payment.unknown_outcome"
@@ -285,14 +285,14 @@ PaymentDisputed = Conflict.with_code("payment.disputed")
 PaymentEvidenceClosed = Conflict.with_code("payment.evidence_closed")
 PaymentEvidenceRefused = Invalid.with_code("payment.evidence_refused")
 PaymentExists = Conflict.with_code("payment.exists")
-PaymentFeeNotKnown = NotYet.with_code("payment.fee_not_known")
-PaymentFulfilmentUnderWay = NotYet.with_code("payment.fulfilment_under_way")
+PaymentFeeNotKnown = ProviderCallPending.with_code("payment.fee_not_known")
+PaymentFulfilmentUnderWay = ProviderCallPending.with_code("payment.fulfilment_under_way")
 PaymentNoMethod = Conflict.with_code("payment.no_method")
 NotPaid = Conflict.with_code("payment.not_paid")
 NotRefundable = Conflict.with_code("payment.not_refundable")
 PaymentPartOfASlot = Invalid.with_code("payment.part_of_a_slot")
 RefundExceeds = Invalid.with_code("payment.refund_exceeds_remainder")
-PaymentRefundInFlight = NotYet.with_code("payment.refund_in_flight")
+PaymentRefundInFlight = ProviderCallPending.with_code("payment.refund_in_flight")
 PaymentRefundKnown = Conflict.with_code("payment.refund_known")
 NeedsOperator = Conflict.with_code("payment.refund_needs_operator")
 PaymentRefundNotUnknown = Conflict.with_code("payment.refund_not_unknown")
@@ -416,7 +416,7 @@ WrongEndpointState = Conflict.with_code("webhook.wrong_state")
 @lru_cache(maxsize=512)
 def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainError]:
     """Return the class with the code, or else with the status, or else a new class."""
-    classes = list(tree(DomainError))
+    classes = list(subclasses_of(DomainError))
     for candidate in classes:
         if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
             return candidate
@@ -428,10 +428,10 @@ def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainE
 
 def status_of(code: str) -> int:
     """Return the status of the errors with a code; 409 if no class has it."""
-    return next((each.status for each in tree(DomainError) if each.code == code), Conflict.status)
+    return next((each.status for each in subclasses_of(DomainError) if each.code == code), Conflict.status)
 
 
-def tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
+def subclasses_of(root: type[DomainError]) -> Iterator[type[DomainError]]:
     """Walk the classes breadth first, so a general class is met before its special cases."""
     level = [root]
     while level:

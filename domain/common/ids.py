@@ -504,7 +504,7 @@ def uuid_of(text: str) -> UUID:
     return UUID(int=number)
 
 
-def shown_reference(kind: str, kept: str | None) -> str | None:
+def public_reference(kind: str, kept: str | None) -> str | None:
     """Write the reference of a transfer as clients know it: the books keep a spend's as its bare UUID.
 
     What is used by reference was reserved before, so that is a `hold_…`; otherwise `spd_…` names any spend.
@@ -515,6 +515,6 @@ def shown_reference(kind: str, kept: str | None) -> str | None:
         return kept
 
 
-def kept_reference(shown: str) -> str:
-    """Write a reference as the books keep it, see `shown_reference`."""
+def stored_reference(shown: str) -> str:
+    """Write a reference as the books keep it, see `public_reference`."""
     return str(uuid_of(shown)) if is_id(shown, "spd") or is_id(shown, "hold") else shown

@@ -94,7 +94,7 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class MailText:
     """The text of a mail: its subject, its paragraphs, and the link after them."""
 
     subject: str

@@ -207,7 +207,7 @@ def format_ratio(ratio_e4: int) -> str:
     return f"{whole}.{f'{decimals:04d}'.rstrip('0').ljust(2, '0')}"
 
 
-def rounded(parts: Sequence[Fraction]) -> list[int]:
+def round_to_sum(parts: Sequence[Fraction]) -> list[int]:
     """Round amounts, also below zero, so that they add up to their rounded sum (largest remainder).
 
     Of equal remainders, that of the earlier part is rounded up.

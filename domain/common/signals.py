@@ -6,7 +6,7 @@ from domain.common.errors import Conflict, Invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressee:
+class SignalTarget:
     """The object that a signal reached.
 
     Attributes:
@@ -21,7 +21,7 @@ class Addressee:
     asks_for_name: bool
 
 
-def check_signal(reached: Addressee, name: str, *, subject: object, operator: str | None, sealed: bool) -> None:
+def check_signal(reached: SignalTarget, name: str, *, subject: object, operator: str | None, sealed: bool) -> None:
     """Refuse a signal that is for another object, or that does not name its sender where it must.
 
     Args:

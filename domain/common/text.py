@@ -39,7 +39,7 @@ def as_xml(text: str) -> str:
     return _NOT_XML.sub("", text)
 
 
-def is_holdable(text: str) -> bool:
+def fits_postgres(text: str) -> bool:
     """Return whether PostgreSQL can hold a text: it has no NUL and no half of a surrogate pair."""
     return _UNHOLDABLE.search(text) is None
 
@@ -66,21 +66,21 @@ def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
     return value
 
 
-def storable(value: object) -> object:
+def storable_json(value: object) -> object:
     """Return a JSON value with what PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced in its texts."""
     if isinstance(value, str):
         return _UNHOLDABLE.sub("\ufffd", value)
     if isinstance(value, Mapping):
-        return {storable(name): storable(item) for name, item in value.items()}
-    return [storable(item) for item in value] if isinstance(value, list) else value
+        return {storable_json(name): storable_json(item) for name, item in value.items()}
+    return [storable_json(item) for item in value] if isinstance(value, list) else value
 
 
-def wire_bytes(*texts: str | None) -> int:
+def json_bytes(*texts: str | None) -> int:
     """Return how many bytes texts take in a JSON document."""
     return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in texts if text is not None)
 
 
-def unseen_in_name(text: str) -> str | None:
+def invisible_in_name(text: str) -> str | None:
     """Return a description of an invisible character in a name; None if there is none.
 
     Joiners are taken where a script or an emoji needs them (RFC 5892, A.1 and A.2), and variants of symbols.
@@ -91,13 +91,13 @@ def unseen_in_name(text: str) -> str | None:
     return None if any(unicodedata.category(sign)[0] in "LNPS" for sign in text) else "no visible character"
 
 
-def unseen_in_text(text: str) -> str | None:
+def deceptive_in_text(text: str) -> str | None:
     """Return a description of a deceptive character in a text of several lines; None if there is none."""
     found = _DECEIVING.search(text)
     return None if found is None else _called(found.group())
 
 
-def escaped(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """Return a text with every character that shows nothing written as JSON escapes it."""
     return text if text.isascii() and "\x7f" not in text else _UNSEEN.sub(_escape, text)
 

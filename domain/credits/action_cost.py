@@ -23,7 +23,7 @@ class CostSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class ActionPrice:
     """What an action costs.
 
     Attributes:
@@ -56,19 +56,21 @@ def is_action(name: str) -> bool:
     return _ACTION.fullmatch(name) is not None
 
 
-def defaults(costs: Mapping[str, str]) -> dict[str, Cost]:
+def defaults(costs: Mapping[str, str]) -> dict[str, ActionPrice]:
     """Read the costs of the settings, by action.
 
     Raises:
         Invalid: one is no amount of credits, zero or more.
     """
     return {
-        action: Cost(action=action, cost_minor=parse_amount(cost, CREDIT, zero=True), source=CostSource.DEFAULT)
+        action: ActionPrice(action=action, cost_minor=parse_amount(cost, CREDIT, zero=True), source=CostSource.DEFAULT)
         for action, cost in costs.items()
     }
 
 
-def in_force(default: Mapping[str, Cost], newest: Sequence[tuple[CostSource, str, int, int | None]]) -> dict[str, Cost]:
+def in_force(
+    default: Mapping[str, ActionPrice], newest: Sequence[tuple[CostSource, str, int, int | None]]
+) -> dict[str, ActionPrice]:
     """Return what each action costs, by action.
 
     Args:
@@ -80,11 +82,11 @@ def in_force(default: Mapping[str, Cost], newest: Sequence[tuple[CostSource, str
     found = dict(default)
     for source, action, version, cost_minor in sorted(newest, key=lambda price: order.index(price[0])):
         if cost_minor is not None:
-            found[action] = Cost(action=action, cost_minor=cost_minor, source=source, version=version)
+            found[action] = ActionPrice(action=action, cost_minor=cost_minor, source=source, version=version)
     return found
 
 
-def cost_of(costs: Mapping[str, Cost], action: str) -> Cost:
+def cost_of(costs: Mapping[str, ActionPrice], action: str) -> ActionPrice:
     """Return what an action costs.
 
     Raises:

@@ -8,7 +8,7 @@ RECENT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Burn:
+class BurnRate:
     """A rate of use.
 
     Attributes:
@@ -24,7 +24,7 @@ class Burn:
         return None if self.per_day_minor == 0 else max(0, available_minor) // self.per_day_minor
 
 
-def burn(recent_minor: int, *, today: date, first_day: date | None) -> Burn:
+def burn_rate(recent_minor: int, *, today: date, first_day: date | None) -> BurnRate:
     """Return the rate at which credits were used on the latest days; zero if refunds exceed the use."""
     days = RECENT_DAYS if first_day is None else max(1, min(RECENT_DAYS, (today - first_day).days + 1))
-    return Burn(days=days, per_day_minor=-(-max(0, recent_minor) // days))
+    return BurnRate(days=days, per_day_minor=-(-max(0, recent_minor) // days))

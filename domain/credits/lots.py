@@ -143,7 +143,7 @@ class LotTerms:
         return None if self.returns is None else str(self.returns)
 
 
-def cut(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:
+def take_lots(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:
     """Take an amount from lots, in their order, as far as they suffice."""
     slices, left = list[tuple[UUID, int]](), amount_minor
     for lot_id, there in lots:

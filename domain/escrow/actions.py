@@ -50,7 +50,7 @@ MAX_PARTIAL_REFUNDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class CommandPreview:
     """One command, with either its result or its refusal."""
 
     name: EscrowAction
@@ -71,14 +71,14 @@ class Parameters:
     refund_minor: int | None = None
 
 
-def actions(
+def preview_commands(
     escrow: Escrow,
     actor: Actor,
     now: datetime,
     parameters: Parameters = Parameters(),
     *,
     full: Mapping[EscrowAction, DomainError] | None = None,
-) -> tuple[Action, ...]:
+) -> tuple[CommandPreview, ...]:
     """Return every command, tried by the actor on the state.
 
     A command that takes more than its parameters is tried with what is most usual: funding with what the contract is
@@ -94,26 +94,26 @@ def actions(
     """
     while (passed := timed_exit(escrow, now)) is not None:
         escrow = passed.escrow
-    return tuple(_tried(name, escrow, actor, now, parameters, full or {}) for name in EscrowAction)
+    return tuple(_preview(name, escrow, actor, now, parameters, full or {}) for name in EscrowAction)
 
 
-def _tried(
+def _preview(
     name: EscrowAction,
     escrow: Escrow,
     actor: Actor,
     now: datetime,
     parameters: Parameters,
     full: Mapping[EscrowAction, DomainError],
-) -> Action:
+) -> CommandPreview:
     try:
         permit(actor, NEEDS[name])
         if name in full:
             raise full[name]
         if escrow.is_final:
-            raise commands.has_ended(escrow)
-        return Action(name=name, outcome=_outcome(name, escrow, actor, now, parameters))
+            raise commands.final_state_error(escrow)
+        return CommandPreview(name=name, outcome=_outcome(name, escrow, actor, now, parameters))
     except DomainError as refusal:
-        return Action(name=name, refusal=refusal)
+        return CommandPreview(name=name, refusal=refusal)
 
 
 def _outcome(name: EscrowAction, escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:
@@ -144,7 +144,7 @@ def _outcome(name: EscrowAction, escrow: Escrow, actor: Actor, now: datetime, pa
             return commands.cancel(escrow, actor=actor, reason=None)
 
 
-def deliveries_full(escrow: Escrow) -> Conflict:
+def too_many_deliveries(escrow: Escrow) -> Conflict:
     """Return the refusal of one delivery more than an escrow takes."""
     return EscrowDeliveriesFull(
         f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
@@ -152,7 +152,7 @@ def deliveries_full(escrow: Escrow) -> Conflict:
     )
 
 
-def refunds_full(escrow: Escrow) -> Conflict:
+def too_many_refunds(escrow: Escrow) -> Conflict:
     """Return the refusal of another partial refund beyond the maximum; all that is held can still be refunded."""
     return EscrowRefundsFull(
         f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. Refund all that is "

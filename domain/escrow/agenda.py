@@ -9,26 +9,26 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.common.agenda import Wait
-from domain.escrow.deadlines import LATE, next_deadline
+from domain.escrow.deadlines import LATE_AFTER, next_deadline
 from domain.escrow.state import Escrow
 
 
-class Step(StrEnum):
+class AgendaStep(StrEnum):
     """What a run can do by itself, in the order of precedence.
 
     Attributes:
         FREEZE: do what an operator has signalled, which is to freeze the escrow.
-        TAKE_NOTED: do what was noted before the deadline, in the order of its times.
-        EXIT: do what the deadline does, see `domain.escrow.deadlines.timed_exit`.
+        HANDLE_NOTED: do what was noted before the deadline, in the order of its times.
+        TIMED_EXIT: do what the deadline does, see `domain.escrow.deadlines.timed_exit`.
     """
 
     FREEZE = "freeze"
-    TAKE_NOTED = "take_noted"
-    EXIT = "exit"
+    HANDLE_NOTED = "take_noted"
+    TIMED_EXIT = "exit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class AgendaInput:
     """What the run knows beside the state.
 
     Attributes:
@@ -40,7 +40,7 @@ class News:
     noted: int = 0
 
 
-def agenda(escrow: Escrow, now: datetime, news: News) -> Step | Wait | None:
+def agenda(escrow: Escrow, now: datetime, news: AgendaInput) -> AgendaStep | Wait | None:
     """Return the next step, or the time until which nothing is due; None once the escrow has ended."""
     deadline = next_deadline(escrow)
     if deadline is None:
@@ -48,11 +48,11 @@ def agenda(escrow: Escrow, now: datetime, news: News) -> Step | Wait | None:
     if now < deadline.at:
         return Wait(until=deadline.at, why=deadline.what)
     if news.freezes:
-        return Step.FREEZE
-    return Step.TAKE_NOTED if news.noted else Step.EXIT
+        return AgendaStep.FREEZE
+    return AgendaStep.HANDLE_NOTED if news.noted else AgendaStep.TIMED_EXIT
 
 
 def is_late(escrow: Escrow, now: datetime) -> bool:
     """Return whether a deadline has passed so long ago that nothing can have run then."""
     deadline = next_deadline(escrow)
-    return deadline is not None and now - deadline.at > LATE
+    return deadline is not None and now - deadline.at > LATE_AFTER

@@ -12,7 +12,8 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, Invalid
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, check_ratio, format_amount, format_ratio
-from domain.common.text import wire_bytes
+from domain.common.text import json_bytes
+from domain.escrow.agent_limits import evidence_bytes, limit_agent_evidence, refuse_own_dispute
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.signing import refuse_second_signature, require_delivery, signer
 from domain.escrow.state import (
@@ -36,7 +37,6 @@ from domain.escrow.state import (
     is_payee,
     is_payer,
 )
-from domain.escrow.turned import evidence_bytes, refuse_flood, refuse_own_dispute
 
 S = EscrowStatus
 
@@ -97,7 +97,7 @@ def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_min
     by_payment = payment_of(source) is not None
     handed_over = by_payment and actor.is_platform
     _require(handed_over or is_payer(escrow, actor), "Only the paying organization may fund an escrow.")
-    _require_state(escrow, "fund")
+    _require_allowed(escrow, "fund")
     terms = escrow.terms
     if source not in {CREDITS, BALANCE} and not by_payment:
         raise Invalid("An escrow can be funded from credits, a balance or a payment only.", extra={"field": "source"})
@@ -141,9 +141,9 @@ def deliver(
     command is executed, so waiting shortens nobody's time.
     """
     _require(is_payee(escrow, actor), "Only the agent of this escrow, or its organization, may deliver.")
-    _require_state(escrow, "deliver")
+    _require_allowed(escrow, "deliver")
     milestone = _milestone_to_deliver(escrow, milestone)
-    if wire_bytes(note, *_texts(artifacts)) > MAX_DELIVERY_BYTES:
+    if json_bytes(note, *_texts(artifacts)) > MAX_DELIVERY_BYTES:
         raise Invalid(f"A delivery's note and artifacts must not be longer than {MAX_DELIVERY_BYTES} bytes together.")
     delivered = replace(
         escrow,
@@ -178,7 +178,7 @@ def validate(
     left out for the first.
     """
     _require(actor.may(Permission.VALIDATE), "Only a validator of the platform may score a delivery.")
-    _require_state(escrow, "validate")
+    _require_allowed(escrow, "validate")
     require_delivery(escrow, delivery)
     threshold = escrow.terms.validation_threshold_e4
     scored = replace(escrow, validation_score_e4=score_e4)
@@ -211,7 +211,7 @@ def approve(
         )
     if signatory not in escrow.terms.signatories:
         raise refusals.EscrowNotASignatory(f"{signatory} is not a signatory of this escrow.")
-    _require_state(escrow, "approve")
+    _require_allowed(escrow, "approve")
     require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
         raise refusals.AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
@@ -240,7 +240,7 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
     """
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
     _require(party, "Only the two parties, or an operator, may open a dispute.")
-    _require_state(escrow, "dispute")
+    _require_allowed(escrow, "dispute")
     refuse_own_dispute(escrow, actor)
     terms = escrow.terms
     evidence_until = now + timedelta(seconds=terms.evidence_seconds)
@@ -279,7 +279,7 @@ def _default_share(escrow: Escrow, actor: Actor) -> int | None:
     return share if share < agreed else None
 
 
-def _with_claim(escrow: Escrow) -> Escrow:
+def _recompute_default_share(escrow: Escrow) -> Escrow:
     """Have the payee's share when nobody decides be of what it has delivered, after a refund of what it has not.
 
     A share of the delivery under review is less than the contract's for its milestone only.
@@ -321,7 +321,7 @@ def submit_evidence(
             "from each side.",
             extra={"state": escrow.status.value},
         )
-    refuse_flood(escrow, actor, note, artifacts)
+    limit_agent_evidence(escrow, actor, note, artifacts)
     piece = Evidence(
         submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=submitted_at, side=side
     )
@@ -343,7 +343,7 @@ def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | No
 def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome:
     """Refund all that is held, or part of it, as the payee decides; a full refund ends the escrow."""
     _require(is_payee(escrow, actor), "Only the payee may refund money.")
-    _require_state(escrow, "refund")
+    _require_allowed(escrow, "refund")
     held = escrow.held_minor
     amount = held if amount_minor is None else amount_minor
     if not 0 < amount <= held:
@@ -352,7 +352,7 @@ def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome
             extra={"held": format_amount(held, escrow.terms.currency)},
         )
     moves = (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=amount),)
-    reduced = _with_claim(with_moves(escrow, moves))
+    reduced = _recompute_default_share(with_moves(escrow, moves))
     details: dict[str, object] = {"amount": format_amount(amount, escrow.terms.currency)}
     if reduced.held_minor:
         return Outcome(
@@ -370,7 +370,7 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
     payer, payee = is_payer(escrow, actor), is_payee(escrow, actor)
     operator = actor.may(Permission.OPERATE)
     _require(payer or payee or operator, "Only the two parties, or an operator, may cancel an escrow.")
-    _require_state(escrow, "cancel")
+    _require_allowed(escrow, "cancel")
     details: dict[str, object] = {"reason": reason} if reason else {}
     if escrow.status is S.FUNDED and not (payee or operator):
         asked = replace(escrow, cancel_requested_by=actor.qualified())
@@ -381,7 +381,7 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
     return Outcome(escrow=final, event="cancelled", actor=actor.qualified(), moves=moves, details=details)
 
 
-def has_ended(escrow: Escrow) -> Conflict:
+def final_state_error(escrow: Escrow) -> Conflict:
     """Return the refusal of every command on an escrow in a final state, whose run is over."""
     return refusals.WrongState(
         f"This escrow is {escrow.status}, which is final. No command can change it.",
@@ -389,7 +389,7 @@ def has_ended(escrow: Escrow) -> Conflict:
     )
 
 
-def numbered(outcome: Outcome, *, command_id: str, now: datetime, content: str | None = None) -> Outcome:
+def with_receipt(outcome: Outcome, *, command_id: str, now: datetime, content: str | None = None) -> Outcome:
     """Give the outcome's state the next event number and the receipt of the command behind it, with its content."""
     version = outcome.escrow.version + 1
     receipt = Receipt(command_id=command_id, version=version, content=content)
@@ -402,7 +402,7 @@ def _require(allowed: bool, why_not: str) -> None:
         raise Forbidden(why_not)
 
 
-def _require_state(escrow: Escrow, command: str) -> None:
+def _require_allowed(escrow: Escrow, command: str) -> None:
     if escrow.status not in ALLOWED[command]:
         raise refusals.WrongState(
             f"{_CANNOT[command]} while the escrow is {escrow.status}.", extra={"state": escrow.status.value}
@@ -414,7 +414,7 @@ def _texts(artifacts: tuple[Artifact, ...]) -> list[str | None]:
 
 
 def _open_dispute(escrow: Escrow, command: str) -> Dispute:
-    _require_state(escrow, command)
+    _require_allowed(escrow, command)
     assert escrow.dispute is not None
     return escrow.dispute
 

@@ -1,8 +1,9 @@
 """Acceptance of contracts: the platform's bounds, what an agent accepts automatically, and who accepts the rest.
 
 `out_of_bounds` compares terms with bounds: those of the platform, which every contract must meet, or those that an
-agent accepts automatically (`accepted_unasked`). A contract outside of the latter is a proposal, and `judge_acceptance`
-says whether its payee can still accept it. `require_in_time` says whether the client can still open its escrow.
+agent accepts automatically (`auto_accepted_bounds`). A contract outside of the latter is a proposal, and
+`judge_acceptance` says whether its payee can still accept it. `require_in_time` says whether the client can still open
+its escrow.
 
 These terms favour the payee: more time to deliver, for evidence and for a decision; a shorter review, which ends in a
 release; a larger default share; a smaller commission. A threshold, the number of signatures and milestones can only
@@ -41,7 +42,7 @@ class Term(StrEnum):
 
 T = Term
 #: The periods of a dispute without a decision.
-DISPUTE_PARTS = (T.EVIDENCE_PERIOD, T.DECISION_PERIOD, T.DEFAULT_GRACE)
+DISPUTE_PERIODS = (T.EVIDENCE_PERIOD, T.DECISION_PERIOD, T.DEFAULT_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +64,20 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedTerms:
     """The terms of a contract."""
 
     values: Mapping[Term, int | None]
     currency: str
 
     @classmethod
-    def of(cls, currency: str, values: Mapping[Term, int | None]) -> "Offer":
+    def of(cls, currency: str, values: Mapping[Term, int | None]) -> "OfferedTerms":
         """Return the offer with the time after which an undecided dispute ends."""
-        length = sum(values[part] or 0 for part in DISPUTE_PARTS)
+        length = sum(values[part] or 0 for part in DISPUTE_PERIODS)
         return cls({**values, T.DISPUTE_LENGTH: length}, currency)
 
 
-def out_of_bounds(offer: Offer, bounds: Mapping[Term, Bounds]) -> tuple[Term, ...]:
+def out_of_bounds(offer: OfferedTerms, bounds: Mapping[Term, Bounds]) -> tuple[Term, ...]:
     """Return the terms of an offer that are not within their bounds, in the order of `Term`."""
 
     def within(term: Term, bound: Bounds) -> bool:
@@ -85,18 +86,18 @@ def out_of_bounds(offer: Offer, bounds: Mapping[Term, Bounds]) -> tuple[Term, ..
     return tuple(term for term in Term if term in bounds and not within(term, bounds[term]))
 
 
-def accepted_unasked(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]) -> dict[Term, Bounds]:
+def auto_accepted_bounds(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]) -> dict[Term, Bounds]:
     """Return what an agent accepts automatically.
 
     Args:
         defaults: the platform's default terms.
         listed: the bounds in the agent's listing; each replaces the platform's bound of that term.
     """
-    longest = LONGEST_DISPUTE * sum(defaults[part] for part in DISPUTE_PARTS)
+    longest = LONGEST_DISPUTE * sum(defaults[part] for part in DISPUTE_PERIODS)
     usual = {
         T.DELIVER_WITHIN: Bounds(least=defaults[T.DELIVER_WITHIN]),
         T.REVIEW_PERIOD: Bounds(most=defaults[T.REVIEW_PERIOD]),
-        **{part: Bounds(least=defaults[part]) for part in DISPUTE_PARTS},
+        **{part: Bounds(least=defaults[part]) for part in DISPUTE_PERIODS},
         T.DISPUTE_LENGTH: Bounds(most=longest),
         T.DEFAULT_SHARE: Bounds(least=defaults[T.DEFAULT_SHARE]),
         T.COMMISSION: Bounds(most=defaults[T.COMMISSION]),

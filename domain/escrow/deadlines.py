@@ -9,7 +9,7 @@ from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Escrow
 
 S = EscrowStatus
 #: A deadline that acts later than this was kept from acting: no worker ran.
-LATE = timedelta(seconds=10)
+LATE_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def next_deadline(escrow: Escrow) -> Deadline | None:
     return None
 
 
-def agreed_at(escrow: Escrow) -> datetime | None:
+def original_deadline(escrow: Escrow) -> datetime | None:
     """Return when the next timed exit was to act before it was extended; None at the end."""
     deadline = next_deadline(escrow)
     extended_from = escrow.extended_from
@@ -64,7 +64,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
     assert escrow.dispute is not None
     if not escrow.dispute.overdue_alerted:
         default_at = escrow.dispute.default_at
-        if now - escrow.dispute.decide_by > LATE:
+        if now - escrow.dispute.decide_by > LATE_AFTER:
             # Who decides has the grace from the alert on, so an outage takes none of it away.
             default_at = max(default_at, now + timedelta(seconds=escrow.terms.grace_seconds))
         alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True, default_at=default_at))

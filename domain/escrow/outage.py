@@ -7,13 +7,13 @@ Whoever causes an outage gains no more time than everybody loses, and who causes
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from domain.escrow.deadlines import agreed_at, next_deadline
+from domain.escrow.deadlines import next_deadline, original_deadline
 from domain.escrow.state import Dispute, Escrow, EscrowStatus, Outcome
 
 #: The longest time that one outage gives back. A deadline acts this long after that at the latest, come what may.
-LONGEST = timedelta(days=1)
+MAX_EXTENSION = timedelta(days=1)
 #: How long after its agreed time a deadline acts at the latest, however many outages there were.
-IN_ALL = timedelta(days=7)
+MAX_TOTAL_EXTENSION = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,25 +36,25 @@ def extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> date
     The alert that a decision is overdue acts: the time of the default begins with it. The new time may have passed too,
     where no worker ran until then: what was noted before it counts.
     """
-    deadline, agreed = next_deadline(escrow), agreed_at(escrow)
-    if deadline is None or agreed is None or _heard(escrow) is not None:
+    deadline, agreed = next_deadline(escrow), original_deadline(escrow)
+    if deadline is None or agreed is None or _is_in_evidence_window(escrow) is not None:
         return None
-    return _given_back(deadline.at, agreed, outage, now)
+    return _extended_by_outage(deadline.at, agreed, outage, now)
 
 
 def evidence_closes_at(escrow: Escrow) -> datetime | None:
     """Return when the evidence window of a dispute closes; None without one, and once its decision is overdue."""
-    dispute = _heard(escrow)
+    dispute = _is_in_evidence_window(escrow)
     return dispute.evidence_until if dispute else None
 
 
 def evidence_extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> datetime | None:
     """Return until when an evidence window that has passed is extended; None if it is closed."""
-    dispute = _heard(escrow)
+    dispute = _is_in_evidence_window(escrow)
     if dispute is None:
         return None
     agreed = dispute.evidence_extended_from or dispute.evidence_until
-    return _given_back(dispute.evidence_until, agreed, outage, now)
+    return _extended_by_outage(dispute.evidence_until, agreed, outage, now)
 
 
 def evidence_extended(escrow: Escrow, until: datetime) -> Outcome:
@@ -78,16 +78,16 @@ def evidence_extended(escrow: Escrow, until: datetime) -> Outcome:
     return Outcome(escrow=waiting, event="default_extended", actor="timer", details=details)
 
 
-def _heard(escrow: Escrow) -> Dispute | None:
+def _is_in_evidence_window(escrow: Escrow) -> Dispute | None:
     if escrow.status is not EscrowStatus.DISPUTED or escrow.dispute is None or escrow.dispute.overdue_alerted:
         return None
     return escrow.dispute
 
 
-def _given_back(at: datetime, agreed: datetime, outage: Outage | None, now: datetime) -> datetime | None:
+def _extended_by_outage(at: datetime, agreed: datetime, outage: Outage | None, now: datetime) -> datetime | None:
     if outage is None or at <= (outage.owed_from or outage.began_at):
         return None
     ended_at = outage.ended_at or now
-    given_back = min(ended_at - outage.began_at + outage.owed, LONGEST)
-    until = min(ended_at + given_back, outage.began_at + 2 * LONGEST, agreed + IN_ALL)
+    given_back = min(ended_at - outage.began_at + outage.owed, MAX_EXTENSION)
+    until = min(ended_at + given_back, outage.began_at + 2 * MAX_EXTENSION, agreed + MAX_TOTAL_EXTENSION)
     return until if until > at else None

@@ -8,14 +8,14 @@ for a decision: to neither side's favour, and with an alert every week.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.escrow.deadlines import agreed_at, next_deadline
+from domain.escrow.deadlines import next_deadline, original_deadline
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.tenants.organization import OrganizationStatus, TimedExits
 
 #: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
-STEP = timedelta(days=1)
+EXTENSION_STEP = timedelta(days=1)
 #: How often operators are alerted anew while a default waits.
-REMINDED_EVERY = timedelta(days=7)
+REMINDER_INTERVAL = timedelta(days=7)
 
 
 def extended_until(
@@ -43,7 +43,7 @@ def extended_until(
     agreed, deadline = _agreed(escrow), next_deadline(escrow)
     if agreed is None or deadline is None or timed_exits is not TimedExits.PAUSE or changed_at is None:
         return None
-    until = (now if payee is OrganizationStatus.SUSPENDED else changed_at) + STEP
+    until = (now if payee is OrganizationStatus.SUSPENDED else changed_at) + EXTENSION_STEP
     if escrow.status is EscrowStatus.DELIVERED:
         until = min(until, agreed + longest)
     return until if until > deadline.at else None
@@ -51,7 +51,7 @@ def extended_until(
 
 def extended(escrow: Escrow, until: datetime) -> Outcome:
     """Extend the present deadline; what the parties may do stays as it is."""
-    agreed = agreed_at(escrow)
+    agreed = original_deadline(escrow)
     details: dict[str, object] = {"until": until.isoformat()}
     if escrow.dispute is not None and escrow.status is EscrowStatus.DISPUTED:
         waiting = replace(escrow, dispute=replace(escrow.dispute, default_at=until, default_extended_from=agreed))
@@ -69,14 +69,14 @@ def extended(escrow: Escrow, until: datetime) -> Outcome:
 def weeks_overdue(escrow: Escrow, now: datetime) -> int:
     """Return for how many whole weeks a default has waited beyond its agreed time; 0 if it does not wait."""
     agreed = escrow.dispute.default_extended_from if escrow.dispute else None
-    return 0 if agreed is None else max((now - agreed) // REMINDED_EVERY, 0)
+    return 0 if agreed is None else max((now - agreed) // REMINDER_INTERVAL, 0)
 
 
 def _agreed(escrow: Escrow) -> datetime | None:
     """Return when the next deadline was to pay the payee, before it was extended; None if it pays the payee nothing."""
     if escrow.status is EscrowStatus.DELIVERED:
-        return agreed_at(escrow)
+        return original_deadline(escrow)
     dispute = escrow.dispute
     if escrow.status is not EscrowStatus.DISPUTED or dispute is None or not dispute.overdue_alerted:
         return None
-    return agreed_at(escrow) if escrow.default_share_e4 else None
+    return original_deadline(escrow) if escrow.default_share_e4 else None

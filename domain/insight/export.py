@@ -42,9 +42,9 @@ class ExportStatus(StrEnum):
 #: The most rows of one file.
 ROWS_PER_FILE = 1_000_000
 #: How long the files of an export that is done are kept.
-KEPT = timedelta(days=7)
+FILES_KEPT_FOR = timedelta(days=7)
 #: What a transaction may take from choosing the time of a row to its first write.
-SETTLES = timedelta(seconds=5)
+WRITE_DELAY = timedelta(seconds=5)
 #: How many exports somebody may have that are not expired, and how many an organization, or the platform.
 MOST_KEPT, MOST_OF_ALL = 20, 100
 MEDIA_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/jsonl"}
@@ -59,7 +59,7 @@ def permissions_of(dataset: Dataset) -> tuple[Permission, ...]:
     return (Permission.READ_BILLING,) if further is None else (Permission.READ_BILLING, further)
 
 
-def kept_at(export_id: str, name: str, sha256: str) -> str:
+def storage_path(export_id: str, name: str, sha256: str) -> str:
     """Return where a file is kept: by its content, so that a late second attempt replaces nothing that is recorded."""
     return f"{export_id}/{sha256[:16]}-{name}"
 

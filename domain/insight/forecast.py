@@ -19,7 +19,7 @@ from domain.common.errors import ForecastTooShort
 #: The parts of what comes, in percent, that the intervals are to hold.
 LEVELS = (50, 80, 95)
 #: The same, of what the steps add up to, where there is one interval.
-OF_SUMS = 90
+SUM_LEVEL = 90
 #: From how many earlier moments the series is forecast again, and the fewest that say something.
 ORIGINS, FEWEST_ORIGINS = 14, 4
 #: How many seasons a method looks back at most, and how many of them a mean is of.
@@ -32,7 +32,7 @@ _DAMPING = 0.9
 Series = Sequence[float]
 
 
-class Forecasted(StrEnum):
+class ForecastMetric(StrEnum):
     """What can be forecast, by day: a metric of that name, and for the balance the spending."""
 
     SPENDING = "spending"
@@ -91,11 +91,11 @@ class Forecast:
     span: int
     backtest: Backtest
 
-    def reaches(self, level: int) -> tuple[float, ...]:
+    def half_widths(self, level: int) -> tuple[float, ...]:
         """Return how far the interval of `level` percent reaches to either side at each step, never less at a later."""
         return tuple(_reaches([[*map(abs, of)] for of in self.errors], level, self.near))
 
-    def reaches_of_sum(self, level: int) -> tuple[float, ...]:
+    def half_widths_of_sum(self, level: int) -> tuple[float, ...]:
         """Return the same for what the steps add up to, each with those before it.
 
         Stretches that overlap err alike: the more they do, the less they say of the next one, and the wider it is.
@@ -104,12 +104,12 @@ class Forecast:
         return tuple(each * (1 + at / (at + self.span)) for at, each in enumerate(reaches, 1))
 
 
-def needed(steps: int, season: int) -> int:
+def figures_needed(steps: int, season: int) -> int:
     """Return how many figures a forecast of `steps` needs."""
     return _SEEN * season + steps + FEWEST_ORIGINS - 1
 
 
-def seen(steps: int, season: int) -> int:
+def figures_used(steps: int, season: int) -> int:
     """Return how many figures of a series a forecast of `steps` looks at."""
     return (_BACK + ORIGINS) * season + steps
 
@@ -125,9 +125,9 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
         unit: the steps, in words.
 
     Raises:
-        Invalid: `forecast.too_short`; `needed` and `available` are numbers of figures.
+        Invalid: `forecast.too_short`; `figures_needed` and `available` are numbers of figures.
     """
-    least = needed(steps, season)
+    least = figures_needed(steps, season)
     if len(series) < least:
         raise ForecastTooShort(
             f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "

@@ -32,7 +32,7 @@ class MetricUnit(StrEnum):
     SCORE = "score"
 
 
-class Sum(StrEnum):
+class MeasureKind(StrEnum):
     """How a measure comes together over intervals."""
 
     #: It adds up.
@@ -43,7 +43,7 @@ class Sum(StrEnum):
     DISTINCT = "distinct"
 
 
-class Source(StrEnum):
+class MeasureSource(StrEnum):
     """What a measure is read from."""
 
     SPENDS = "spends"
@@ -63,7 +63,15 @@ class Source(StrEnum):
 
 #: Read from sums of days in UTC, so that no other days can be had of them.
 _BY_UTC_DAY = frozenset(
-    {Source.LINES, Source.REVENUE, Source.EARNINGS, Source.CREDITS, Source.ACTIVITY, Source.REPUTATION, Source.RETURNS}
+    {
+        MeasureSource.LINES,
+        MeasureSource.REVENUE,
+        MeasureSource.EARNINGS,
+        MeasureSource.CREDITS,
+        MeasureSource.ACTIVITY,
+        MeasureSource.REPUTATION,
+        MeasureSource.RETURNS,
+    }
 )
 _STOCKS = frozenset(
     {
@@ -85,14 +93,14 @@ _IN_CREDITS = _OF_CREDITS | {"clock.days"}
 #: Measures that have no dimensions, though others of their source have.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.
-_PLAIN = frozenset({Source.LINES, Source.CREDITS, Source.WALLETS, Source.CLOCK})
+_PLAIN = frozenset({MeasureSource.LINES, MeasureSource.CREDITS, MeasureSource.WALLETS, MeasureSource.CLOCK})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measure:
     """A sum: where it is read, and its name there. There is one object of each, which `of` returns."""
 
-    source: Source
+    source: MeasureSource
     name: str
 
     @classmethod
@@ -101,10 +109,10 @@ class Measure:
         return _measure(written)
 
     @property
-    def sum(self) -> Sum:
+    def sum(self) -> MeasureKind:
         if f"{self.source}.{self.name}" in _STOCKS:
-            return Sum.STOCK
-        return Sum.DISTINCT if self.source is Source.ACTIVITY else Sum.FLOW
+            return MeasureKind.STOCK
+        return MeasureKind.DISTINCT if self.source is MeasureSource.ACTIVITY else MeasureKind.FLOW
 
     def shown_in(self, asset: str, currency: str) -> str | None:
         """Return the asset in which amounts are shown where a currency is asked for; None if they are left out.
@@ -112,8 +120,8 @@ class Measure:
         Credits never become money, nor money credits, but in a balance, of which no lot is left; and in returns money
         is the credits that it buys by the piece.
         """
-        of_returns = self.source is Source.RETURNS and asset != CREDIT
-        if CREDIT not in {asset, currency} or of_returns or self.source is Source.WALLETS:
+        of_returns = self.source is MeasureSource.RETURNS and asset != CREDIT
+        if CREDIT not in {asset, currency} or of_returns or self.source is MeasureSource.WALLETS:
             return currency
         return asset if asset == currency or f"{self.source}.{self.name}" in _OF_CREDITS else None
 
@@ -155,7 +163,9 @@ class Metric:
     def needs_currency(self) -> bool:
         """Whether it compares amounts that are in different assets unless they are converted."""
         sources = {measure.source for measure in self.measures}
-        return {Source.SPENDS, Source.USAGE} <= sources or (Source.RETURNS in sources and len(self.measures) > 1)
+        return {MeasureSource.SPENDS, MeasureSource.USAGE} <= sources or (
+            MeasureSource.RETURNS in sources and len(self.measures) > 1
+        )
 
     @property
     def asset(self) -> str | None:
@@ -171,7 +181,7 @@ class Metric:
     @property
     def adds_up(self) -> bool:
         """Whether the values of groups and intervals add up to the total."""
-        return all(measure.sum is Sum.FLOW for measure in self.measures) and "/" not in self.formula
+        return all(measure.sum is MeasureKind.FLOW for measure in self.measures) and "/" not in self.formula
 
     def value(self, sums: Mapping[Measure, int | Fraction]) -> Value:
         """Apply the formula; a measure without a sum is zero. None where it divides by zero."""
@@ -192,7 +202,7 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[int | Fraction, int | Fraction
 @cache
 def _measure(written: str) -> Measure:
     source, _, name = written.partition(".")
-    return Measure(Source(source), name)
+    return Measure(MeasureSource(source), name)
 
 
 @cache
@@ -458,7 +468,7 @@ _METRICS = (
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
-def usable(*, platform: bool) -> dict[str, Metric]:
+def available_metrics(*, platform: bool) -> dict[str, Metric]:
     """Return the metrics of operators, or of organizations."""
     return {
         name: metric
@@ -473,7 +483,7 @@ def metric_of(name: str, *, platform: bool, field: str = "metrics") -> Metric:
     Raises:
         Unknown: there is none of that name for the caller.
     """
-    known = usable(platform=platform)
+    known = available_metrics(platform=platform)
     if name not in known:
         raise UnknownMetric(
             f"There is no metric {name[:60]!r} here. {_nearest(name, tuple(known))}", extra={"field": field}
@@ -509,7 +519,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 _PLACES = 6
 
 
-def written(metric: str, asset: str | None, value: Value) -> str | None:
+def format_value(metric: str, asset: str | None, value: Value) -> str | None:
     """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
     if value is None:
         return None

@@ -59,7 +59,7 @@ _WORDS = {
 }
 
 
-class Reason(StrEnum):
+class PeerReason(StrEnum):
     """Why there is no percentile."""
 
     NOT_AGREED = "not_agreed"
@@ -70,10 +70,10 @@ class Reason(StrEnum):
 
 #: What a customer reads about each reason.
 SENTENCES = {
-    Reason.NOT_AGREED: "Your organization had not agreed to be compared when the month began.",
-    Reason.NOT_COUNTED: "The month has too little to compare, or the organization is younger than 90 days.",
-    Reason.TOO_FEW: "Fewer than eight independent members of this group can be compared.",
-    Reason.DOMINATED: "One member has more than 30 % of the sum of this group.",
+    PeerReason.NOT_AGREED: "Your organization had not agreed to be compared when the month began.",
+    PeerReason.NOT_COUNTED: "The month has too little to compare, or the organization is younger than 90 days.",
+    PeerReason.TOO_FEW: "Fewer than eight independent members of this group can be compared.",
+    PeerReason.DOMINATED: "One member has more than 30 % of the sum of this group.",
 }
 _QUARTERS = ("lowest", "second lowest", "second highest", "highest")
 
@@ -84,7 +84,7 @@ def sentence_of(metric: PeerMetric, quarter: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class PeerMember:
     """A member of a group that agreed, with its figure of the month; None if it has none or may not count.
 
     `weight` is what it has of the group's sum: the figure itself, or what the rate is of.
@@ -97,16 +97,16 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class MemberPosition:
     """Where a member stands: the quarter, 1 for the lowest to 4; or the reason that there is none."""
 
     member_id: str
     org_id: str
     quarter: int | None = None
-    reason: Reason | None = None
+    reason: PeerReason | None = None
 
 
-def hands(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str, str]:
+def owner_groups(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return for each organization who owns it: the same name for all that share a trait, directly or by others.
 
     Args:
@@ -129,38 +129,38 @@ def hands(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str
     return {org_id: root(org_id) for org_id in parent}
 
 
-def positions(members: Sequence[Member], hand_of: Mapping[str, str]) -> list[Position]:
+def rank_members(members: Sequence[PeerMember], hand_of: Mapping[str, str]) -> list[MemberPosition]:
     """Return where each member of a group stands.
 
     The largest member of each hand stands for it, and is placed among those of the other hands. The others of a hand
     are not placed: many of one hand could search for the bounds of the quarters, which are figures of others.
     """
     counted = [member for member in members if member.value is not None]
-    by_hand: dict[str, list[Member]] = defaultdict(list)
+    by_hand: dict[str, list[PeerMember]] = defaultdict(list)
     for member in counted:
         by_hand[hand_of[member.org_id]].append(member)
     reason = _refused({hand: sum(each.weight for each in own) for hand, own in by_hand.items()})
     largest = {hand: max(own, key=lambda each: (each.weight, each.member_id)) for hand, own in by_hand.items()}
 
-    def place(member: Member) -> Position:
-        why, quarter = (Reason.NOT_COUNTED, None) if member.value is None else (reason, None)
+    def place(member: PeerMember) -> MemberPosition:
+        why, quarter = (PeerReason.NOT_COUNTED, None) if member.value is None else (reason, None)
         if why is None and member.value is not None:
             own = hand_of[member.org_id]
             others = [one.value for hand, one in largest.items() if hand != own and one.value is not None]
             if largest[own].member_id == member.member_id:
                 quarter = quarter_of(member.value, others)
             else:
-                why = Reason.NOT_COUNTED
-        return Position(member_id=member.member_id, org_id=member.org_id, quarter=quarter, reason=why)
+                why = PeerReason.NOT_COUNTED
+        return MemberPosition(member_id=member.member_id, org_id=member.org_id, quarter=quarter, reason=why)
 
     return [place(member) for member in members]
 
 
-def _refused(weights: Mapping[str, int]) -> Reason | None:
+def _refused(weights: Mapping[str, int]) -> PeerReason | None:
     if len(weights) < LEAST_MEMBERS:
-        return Reason.TOO_FEW
+        return PeerReason.TOO_FEW
     total = sum(weights.values())
-    return Reason.DOMINATED if any(Fraction(weight) > MOST_SHARE * total for weight in weights.values()) else None
+    return PeerReason.DOMINATED if any(Fraction(weight) > MOST_SHARE * total for weight in weights.values()) else None
 
 
 def quarter_of(value: Fraction, others: Sequence[Fraction]) -> int:

@@ -72,7 +72,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricFigure:
     """The value of a metric in a row, and of the period compared with; `asset` is None for what is no amount."""
 
     metric: str
@@ -82,12 +82,12 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QueryRow:
     """One interval of one group: `at` is its start, None without a grain; `group` has the value of each of `by`."""
 
     at: datetime | None
     group: Mapping[str, str | None]
-    figures: tuple[Figure, ...]
+    figures: tuple[MetricFigure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class RateUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class QueryResult:
     """The answer to a question.
 
     Attributes:
@@ -113,8 +113,8 @@ class Answer:
         left_out: assets of which amounts are in no figure, because there is no rate to the currency.
     """
 
-    rows: tuple[Row, ...]
-    totals: tuple[Figure, ...]
+    rows: tuple[QueryRow, ...]
+    totals: tuple[MetricFigure, ...]
     as_of: datetime
     is_complete: bool
     rates: tuple[RateUsed, ...] = ()
@@ -141,7 +141,7 @@ def check_size(query: Query, rows: int, columns: int) -> None:
         )
 
 
-def bounds_of(query: Query) -> list[datetime]:
+def interval_bounds(query: Query) -> list[datetime]:
     """Return the bounds of the intervals, one more than there are: the first and the last may be cut.
 
     Raises:
@@ -181,7 +181,7 @@ def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
     return window_end(Window(grain.value), at, zone, MONDAY)
 
 
-def compared(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
+def comparison_bounds(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
     """Return the bounds of the period that a question is compared with, as many as its own.
 
     The period before has the same length: as many months if it is made of months, otherwise as many dates of the zone.

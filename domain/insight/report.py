@@ -18,9 +18,9 @@ MAX_REPORTS, MAX_QUESTIONS, MAX_RECIPIENTS = 50, 20, 50
 #: The most rows of a question. A page of a report is for people; more rows are an export.
 MAX_ROWS = 1_000
 #: How long after the first version a period is computed once more.
-LOOKS_AGAIN_AFTER = timedelta(days=3)
+RECOMPUTED_AFTER = timedelta(days=3)
 #: How long the files of runs are kept.
-KEPT = timedelta(days=3 * 366)
+FILES_KEPT_FOR = timedelta(days=3 * 366)
 #: The first day of weeks: Monday.
 _MONDAY = 1
 
@@ -58,7 +58,7 @@ _EXAMPLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class ReportPeriod:
     """A day, a week from Monday, a month or a quarter of a zone.
 
     Attributes:
@@ -80,7 +80,7 @@ class Period:
         return first, following
 
 
-def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> Period:
+def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> ReportPeriod:
     """Return the period that holds a moment. Those of a schedule follow each other without a gap."""
     window = _WINDOWS[schedule]
     since, until = window_start(window, at, zone, _MONDAY), window_end(window, at, zone, _MONDAY)
@@ -93,10 +93,10 @@ def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> Period:
         case ReportSchedule.QUARTERLY:
             first = first.replace(month=(first.month - 1) // 3 * 3 + 1, day=1)
     last = until.astimezone(zone).date() - timedelta(days=1)
-    return Period(_named(schedule, first), since, until, first, last)
+    return ReportPeriod(_named(schedule, first), since, until, first, last)
 
 
-def period_named(schedule: ReportSchedule, name: str, zone: ZoneInfo) -> Period:
+def period_named(schedule: ReportSchedule, name: str, zone: ZoneInfo) -> ReportPeriod:
     """Return the period of a name.
 
     Raises:
@@ -139,7 +139,7 @@ def _first_of(schedule: ReportSchedule, name: str) -> date:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class SectionQuery:
     """A question of a report: what `domain.insight.query.Query` asks, without its period; a title stands above it."""
 
     metrics: tuple[str, ...]
@@ -156,7 +156,7 @@ class Question:
         """Whether it can only be asked about days in UTC: then it is asked about the days of the same dates there."""
         return any(name in METRICS and METRICS[name].is_by_utc_day for name in self.metrics)
 
-    def of(self, period: Period, zone: str) -> Query:
+    def of(self, period: ReportPeriod, zone: str) -> Query:
         """Return the question about a period."""
         since, until = period.since, period.until
         if self.is_by_utc_day:
@@ -188,7 +188,7 @@ class Question:
         }
 
     @classmethod
-    def kept(cls, stored: Mapping[str, Any]) -> "Question":
+    def kept(cls, stored: Mapping[str, Any]) -> "SectionQuery":
         """Return the question of what `stored` wrote."""
         grain, compare = stored["grain"], stored["compare"]
         return cls(
@@ -204,7 +204,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class ReportDefinition:
     """What a report says and when: all of it but whom it is sent to.
 
     Attributes:
@@ -219,22 +219,22 @@ class Definition:
     format: ReportFormat
     zone: str
     template: str | None = None
-    questions: tuple[Question, ...] = ()
+    questions: tuple[SectionQuery, ...] = ()
 
     @property
-    def asked(self) -> tuple[Question, ...]:
+    def asked(self) -> tuple[SectionQuery, ...]:
         return self.questions if self.template is None else TEMPLATES[self.template].questions
 
-    def due_at(self, period: Period, late: timedelta) -> datetime:
+    def due_at(self, period: ReportPeriod, late: timedelta) -> datetime:
         """Return when a period is computed: when all its days are over, and what is booked late is there."""
         ends = period.in_utc[1] if any(each.is_by_utc_day for each in self.asked) else period.until
         return max(period.until, ends) + late
 
-    def period_at(self, at: datetime) -> Period:
+    def period_at(self, at: datetime) -> ReportPeriod:
         """Return its period that holds a moment."""
         return period_at(self.schedule, at, ZoneInfo(self.zone))
 
-    def period_named(self, name: str) -> Period:
+    def period_named(self, name: str) -> ReportPeriod:
         """Return its period of a name; see `period_named`."""
         return period_named(self.schedule, name, ZoneInfo(self.zone))
 
@@ -250,7 +250,7 @@ class Definition:
         }
 
     @classmethod
-    def kept(cls, stored: Mapping[str, Any]) -> "Definition":
+    def kept(cls, stored: Mapping[str, Any]) -> "ReportDefinition":
         """Return the definition of what `stored` wrote."""
         return cls(
             name=stored["name"],
@@ -258,23 +258,23 @@ class Definition:
             format=ReportFormat(stored["format"]),
             zone=stored["zone"],
             template=stored["template"],
-            questions=tuple(Question.kept(each) for each in stored["questions"]),
+            questions=tuple(SectionQuery.kept(each) for each in stored["questions"]),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
+class ReportTemplate:
     """Questions that a report can have instead of its own, for organizations or for operators."""
 
     name: str
     sentence: str
     schedule: ReportSchedule
-    questions: tuple[Question, ...]
+    questions: tuple[SectionQuery, ...]
     for_platform: bool = False
 
 
-def _ask(title: str, *metrics: str, by: str | None = None, **options: Any) -> Question:
-    return Question(
+def _ask(title: str, *metrics: str, by: str | None = None, **options: Any) -> SectionQuery:
+    return SectionQuery(
         title=title,
         metrics=metrics,
         by=() if by is None else (by,),
@@ -286,10 +286,10 @@ def _ask(title: str, *metrics: str, by: str | None = None, **options: Any) -> Qu
 #: A return compares amounts of many currencies, in that of the price book.
 _IN = {"currency": "USD"}
 _RETURNS = ("returns.revenue", "returns.cost", "returns.margin", "returns.roi")
-TEMPLATES: Mapping[str, Template] = {
+TEMPLATES: Mapping[str, ReportTemplate] = {
     each.name: each
     for each in (
-        Template(
+        ReportTemplate(
             name="daily_summary",
             sentence="What each agent spent, used, cost and brought in on a day, and what is left.",
             schedule=ReportSchedule.DAILY,
@@ -300,7 +300,7 @@ TEMPLATES: Mapping[str, Template] = {
                 _ask("Balance", "balance", "burn_rate", "days_left", compare=None),
             ),
         ),
-        Template(
+        ReportTemplate(
             name="weekly_projects",
             sentence="What each project spent, used and brought in during a week.",
             schedule=ReportSchedule.WEEKLY,
@@ -311,7 +311,7 @@ TEMPLATES: Mapping[str, Template] = {
                 _ask("Spending by day", "spending", grain=Grain.DAY, compare=None),
             ),
         ),
-        Template(
+        ReportTemplate(
             name="monthly_returns",
             sentence="What agents cost and brought in during a month, their return, and what came back.",
             schedule=ReportSchedule.MONTHLY,
@@ -325,7 +325,7 @@ TEMPLATES: Mapping[str, Template] = {
                 _ask("Escrows", "escrows.opened", "escrows.released", "escrows.refunded", "escrows.refund_rate"),
             ),
         ),
-        Template(
+        ReportTemplate(
             name="quarterly_review",
             sentence="A quarter by month: returns, spending, usage, payments, escrows and earnings.",
             schedule=ReportSchedule.QUARTERLY,
@@ -341,7 +341,7 @@ TEMPLATES: Mapping[str, Template] = {
                 _ask("Earnings", "earnings"),
             ),
         ),
-        Template(
+        ReportTemplate(
             name="platform_month",
             sentence="The month of the platform: volume, revenue, subscriptions, payments and engagement.",
             schedule=ReportSchedule.MONTHLY,
@@ -359,7 +359,7 @@ TEMPLATES: Mapping[str, Template] = {
 }
 
 
-def checked(wanted: Definition, *, platform: bool) -> Definition:
+def check_definition(wanted: ReportDefinition, *, platform: bool) -> ReportDefinition:
     """Return a definition, checked for an organization or the platform. Its metrics are checked where they are asked.
 
     Raises:
@@ -377,21 +377,21 @@ def checked(wanted: Definition, *, platform: bool) -> Definition:
 
 
 #: A figure's place in a report: section, interval, group, metric and asset.
-Place = tuple[int, str, tuple[str, ...], str, str]
+FigureKey = tuple[int, str, tuple[str, ...], str, str]
 #: What stands for the interval of a total.
 TOTAL = "total"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FigureChange:
     """A figure that differs from the version before, as texts; None where a version does not have it."""
 
-    place: Place
+    place: FigureKey
     before: str | None
     after: str | None
 
 
-def figures(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Place, str | None]]:
+def figures_by_key(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[FigureKey, str | None]]:
     """Return each figure of a report's rows and totals by its place, in their order."""
     for number, section in enumerate(sections):
         for row in (*section["rows"], {"at": None, "group": None, "figures": section["totals"]}):
@@ -401,14 +401,16 @@ def figures(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Place, str 
                 yield (number, at, group, figure["metric"], figure["asset"] or ""), figure["value"]
 
 
-def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
+def compare_versions(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> tuple[FigureChange, ...]:
     """Return what differs between the figures of two versions of a period, in the order of the later one.
 
     What is compared with is left out: the period before is not this report's.
     """
-    old, new = dict(figures(before)), dict(figures(after))
+    old, new = dict(figures_by_key(before)), dict(figures_by_key(after))
     return tuple(
-        Change(place, old.get(place), new.get(place))
+        FigureChange(place, old.get(place), new.get(place))
         for place in dict.fromkeys((*new, *old))
         if old.get(place) != new.get(place)
     )

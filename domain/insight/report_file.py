@@ -13,12 +13,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.common.calendar import first_moment
-from domain.common.cells import as_lines, cell
+from domain.common.cells import cell_text, csv_text
 from domain.common.money import CREDIT, SLOT
 from domain.common.text import rfc3339
-from domain.insight.metrics import written
-from domain.insight.query import Answer, Figure, Row, Value
-from domain.insight.report import TOTAL, Change, Period, Question, ReportFormat
+from domain.insight.metrics import format_value
+from domain.insight.query import MetricFigure, QueryResult, QueryRow, Value
+from domain.insight.report import TOTAL, FigureChange, ReportFormat, ReportPeriod, SectionQuery
 
 MEDIA_TYPES: Mapping[ReportFormat, str] = {
     ReportFormat.HTML: "text/html; charset=utf-8",
@@ -26,13 +26,13 @@ MEDIA_TYPES: Mapping[ReportFormat, str] = {
     ReportFormat.CSV: "text/csv; charset=utf-8",
     ReportFormat.JSONL: "application/jsonl",
 }
-NOTHING = "Nothing in this period."
+EMPTY_TEXT = "Nothing in this period."
 #: What people call the assets that the platform issues.
 _ISSUED = {CREDIT: "credits", SLOT: "slots"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
+class ReportContent:
     """All that the file of a run says.
 
     Attributes:
@@ -40,32 +40,32 @@ class Paper:
         owner: the name of the organization; empty for the platform's.
         version: counts the versions of the period from 1.
         as_of: until when what belongs to the period was awaited.
-        sections: an answer each, see `section`.
+        sections: an answer each, see `section_of`.
         names: of what the groups name, by their ids.
         changes: what differs from the version before.
     """
 
     name: str
     owner: str
-    period: Period
+    period: ReportPeriod
     zone: str
     version: int
     as_of: datetime
     sections: Sequence[Mapping[str, Any]]
     names: Mapping[str, str]
-    changes: Sequence[Change] = ()
+    changes: Sequence[FigureChange] = ()
 
 
-def unanswered(question: Question, problem: str) -> dict[str, Any]:
+def failed_section(question: SectionQuery, problem: str) -> dict[str, Any]:
     """Return what stands in the place of a question that cannot be answered, and why."""
-    nothing = Answer(rows=(), totals=(), as_of=datetime.min.replace(tzinfo=UTC), is_complete=True)
-    return section(question, nothing) | {"problem": problem}
+    nothing = QueryResult(rows=(), totals=(), as_of=datetime.min.replace(tzinfo=UTC), is_complete=True)
+    return section_of(question, nothing) | {"problem": problem}
 
 
-def section(question: Question, answer: Answer) -> dict[str, Any]:
+def section_of(question: SectionQuery, answer: QueryResult) -> dict[str, Any]:
     """Return an answer as JSON, its values as texts; rows in the order of time, and the largest first value first."""
 
-    def place(row: Row) -> tuple[datetime, Value, list[str]]:
+    def place(row: QueryRow) -> tuple[datetime, Value, list[str]]:
         largest = next((each.value for each in _ordered(question, row.figures) if each.value is not None), 0)
         return row.at or datetime.min.replace(tzinfo=UTC), -largest, [row.group.get(each) or "" for each in question.by]
 
@@ -78,7 +78,7 @@ def section(question: Question, answer: Answer) -> dict[str, Any]:
         for row in sorted(answer.rows, key=place)
     ]
     return {
-        "title": question.title or ", ".join(label(each) for each in question.metrics),
+        "title": question.title or ", ".join(metric_label(each) for each in question.metrics),
         "by": list(question.by),
         "metrics": list(question.metrics),
         "compared": None if question.compare is None else question.compare.value,
@@ -97,30 +97,30 @@ def section(question: Question, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _ordered(question: Question, found: Sequence[Figure]) -> list[Figure]:
+def _ordered(question: SectionQuery, found: Sequence[MetricFigure]) -> list[MetricFigure]:
     order = {name: place for place, name in enumerate(question.metrics)}
     return sorted(found, key=lambda each: (order[each.metric], each.asset or ""))
 
 
-def _figures(question: Question, found: Sequence[Figure]) -> list[dict[str, Any]]:
+def _figures(question: SectionQuery, found: Sequence[MetricFigure]) -> list[dict[str, Any]]:
     return [
         {
             "metric": each.metric,
             "asset": each.asset,
-            "value": written(each.metric, each.asset, each.value),
-            "before": written(each.metric, each.asset, each.before),
+            "value": format_value(each.metric, each.asset, each.value),
+            "before": format_value(each.metric, each.asset, each.before),
         }
         for each in _ordered(question, found)
     ]
 
 
-def label(metric: str) -> str:
+def metric_label(metric: str) -> str:
     """Return a metric's name as words."""
     return metric.replace(".", ": ", 1).replace("_", " ").capitalize()
 
 
-def file_of(paper: Paper, form: ReportFormat) -> bytes:
-    """Write the file, unless it is a PDF, which `providers.documents.report` makes of `shown`."""
+def render_file(paper: ReportContent, form: ReportFormat) -> bytes:
+    """Write the file, unless it is a PDF, which `providers.documents.report` makes of `pdf_data`."""
     match form:
         case ReportFormat.CSV:
             return _csv(paper)
@@ -129,14 +129,14 @@ def file_of(paper: Paper, form: ReportFormat) -> bytes:
         case ReportFormat.HTML:
             return _html(paper)
         case ReportFormat.PDF:
-            raise ValueError("a PDF is made from `shown`")
+            raise ValueError("a PDF is made from `pdf_data`")
 
 
 # Tables for people ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """A table: its title, the heads of its columns, its rows, how many columns are words, and a note below."""
 
     title: str
@@ -147,7 +147,7 @@ class Table:
     last_is_total: bool = False
 
 
-def heading(paper: Paper) -> list[tuple[str, str]]:
+def heading(paper: ReportContent) -> list[tuple[str, str]]:
     """Return the lines at the top of a report, as labels and texts."""
     period = paper.period
     days = "" if period.first == period.last else f": {period.first} to {period.last}"
@@ -160,13 +160,13 @@ def heading(paper: Paper) -> list[tuple[str, str]]:
     ]
 
 
-def tables(paper: Paper) -> list[Table]:
+def tables(paper: ReportContent) -> list[ReportTable]:
     """Return the tables of a report: what changed since the version before, and one for each question."""
     changed = [_changed(paper)] if paper.changes else []
     return [*changed, *(_table(paper, each) for each in paper.sections)]
 
 
-def shown(paper: Paper) -> dict[str, Any]:
+def pdf_data(paper: ReportContent) -> dict[str, Any]:
     """Return what the template of PDFs is given, as JSON."""
     return {
         "title": paper.name,
@@ -185,7 +185,7 @@ def shown(paper: Paper) -> dict[str, Any]:
     }
 
 
-def _table(paper: Paper, of: Mapping[str, Any]) -> Table:
+def _table(paper: ReportContent, of: Mapping[str, Any]) -> ReportTable:
     rows, totals, by = of["rows"], of["totals"], of["by"]
     columns = list(
         dict.fromkeys(
@@ -202,7 +202,7 @@ def _table(paper: Paper, of: Mapping[str, Any]) -> Table:
     ways = ("value", "before") if compared else ("value",)
     head = [
         *(["From"] if timed else []),
-        *(label(each) for each in by),
+        *(metric_label(each) for each in by),
         *(_head(column, way, compared) for column in columns for way in ways),
     ]
 
@@ -221,7 +221,7 @@ def _table(paper: Paper, of: Mapping[str, Any]) -> Table:
     words = timed + len(by)
     if words and rows:
         body.append(["Total", *[""] * (words - 1), *cells(totals)])
-    notes = [] if rows else [of["problem"] or NOTHING]
+    notes = [] if rows else [of["problem"] or EMPTY_TEXT]
     if of["in_utc"] and paper.zone != "UTC":
         notes.append("These figures are of the same days in UTC.")
     if of["rates"]:
@@ -229,10 +229,10 @@ def _table(paper: Paper, of: Mapping[str, Any]) -> Table:
         notes.append(f"Converted at each day's rate: {used}.")
     if of["left_out"]:
         notes.append(f"Without amounts in {', '.join(of['left_out'])}, for which there is no rate.")
-    return Table(of["title"], head, body if rows else [], words, " ".join(notes), bool(words and rows))
+    return ReportTable(of["title"], head, body if rows else [], words, " ".join(notes), bool(words and rows))
 
 
-def _changed(paper: Paper) -> Table:
+def _changed(paper: ReportContent) -> ReportTable:
     rows = []
     for change in paper.changes:
         number, at, group, metric, asset = change.place
@@ -249,22 +249,22 @@ def _changed(paper: Paper) -> Table:
             ]
         )
     head = ("Table", "Row", "Figure", "Before", "Now", "Difference")
-    return Table(f"Changed since version {paper.version - 1}", head, rows, 3)
+    return ReportTable(f"Changed since version {paper.version - 1}", head, rows, 3)
 
 
 def _head(column: tuple[str, str | None], way: str, compared: str | None) -> str:
     metric, asset = column
-    named = label(metric) + (f" ({_ISSUED.get(asset, asset)})" if asset else "")
+    named = metric_label(metric) + (f" ({_ISSUED.get(asset, asset)})" if asset else "")
     if way == "value":
         return named
     return f"{named}, {'a year before' if compared == 'last_year' else 'period before'}"
 
 
-def _named(paper: Paper, value: str | None) -> str:
+def _named(paper: ReportContent, value: str | None) -> str:
     return paper.names.get(value, value) if value else "None"
 
 
-def _when(paper: Paper, at: str) -> str:
+def _when(paper: ReportContent, at: str) -> str:
     """Write the start of an interval by the report's clocks; the offset tells apart an hour that comes twice."""
     zone = ZoneInfo(paper.zone)
     local = datetime.fromisoformat(at).astimezone(zone)
@@ -282,7 +282,7 @@ _STYLE = (
 )
 
 
-def _html(paper: Paper) -> bytes:
+def _html(paper: ReportContent) -> bytes:
     title = escape(f"{paper.name}, {paper.period.name}")
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in heading(paper))
     parts = [
@@ -304,7 +304,7 @@ def _html(paper: Paper) -> bytes:
     return "".join((*parts, "</body>\n</html>\n")).encode()
 
 
-def _row(of: Table, cells: Sequence[str], tag: str, *, total: bool = False) -> str:
+def _row(of: ReportTable, cells: Sequence[str], tag: str, *, total: bool = False) -> str:
     scope = ' scope="col"' if tag == "th" else ""
     made = "".join(
         f"<{tag}{scope}{' class=n' if place >= of.words else ''}>{escape(text)}</{tag}>"
@@ -313,7 +313,7 @@ def _row(of: Table, cells: Sequence[str], tag: str, *, total: bool = False) -> s
     return f"<tr{' class=t' if total else ''}>{made}</tr>\n"
 
 
-def _csv(paper: Paper) -> bytes:
+def _csv(paper: ReportContent) -> bytes:
     by = list(dict.fromkeys(each for of in paper.sections for each in of["by"]))
     head = ("kind", "question", "from", *by, *(f"{each}_name" for each in by), "metric", "currency", "value", "before")
     rows: list[Sequence[str]] = [head]
@@ -323,7 +323,7 @@ def _csv(paper: Paper) -> bytes:
         ids = [held.get(each) or "" for each in by]
         names = [paper.names.get(each, "") for each in ids]
         texts = (kind, paper.sections[number]["title"], at, *ids, *names, *rest)
-        rows.append([cell(each) for each in texts])
+        rows.append([cell_text(each) for each in texts])
 
     for change in paper.changes:
         number, at, group, metric, asset = change.place
@@ -339,14 +339,14 @@ def _csv(paper: Paper) -> bytes:
             line("problem", number, "", (), None, None, of["problem"], None)
         for asset in of["left_out"]:
             line("left_out", number, "", (), None, asset, None, None)
-    return as_lines(rows)
+    return csv_text(rows)
 
 
 def _cells(figure: Mapping[str, Any]) -> tuple[str | None, ...]:
     return figure["metric"], figure["asset"], figure["value"], figure["before"]
 
 
-def _lines(paper: Paper) -> bytes:
+def _lines(paper: ReportContent) -> bytes:
     period = paper.period
     lines: list[Mapping[str, Any]] = [
         {
@@ -375,7 +375,7 @@ def _lines(paper: Paper) -> bytes:
     return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in lines)
 
 
-def _change_line(paper: Paper, change: Change) -> Mapping[str, Any]:
+def _change_line(paper: ReportContent, change: FigureChange) -> Mapping[str, Any]:
     number, at, group, metric, asset = change.place
     of = paper.sections[number]
     return {

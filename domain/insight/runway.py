@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate, pairwise
 
-from domain.billing.subscription.grants import due_month, with_month_granted
+from domain.billing.subscription.grants import due_month, grant_month
 from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionStatus
 
 _DAY = timedelta(days=1)
@@ -29,7 +29,7 @@ class BalanceChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BalanceChange:
     """A change on a day (UTC): credits that come, or expire at its end."""
 
     day: date
@@ -38,7 +38,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class CreditBooks:
     """What is known of a balance.
 
     Attributes:
@@ -49,27 +49,27 @@ class Books:
 
     lots: tuple[tuple[int, date | None], ...]
     owed_minor: int = 0
-    coming: tuple[Change, ...] = ()
+    coming: tuple[BalanceChange, ...] = ()
 
-    def certain(self) -> "Books":
+    def certain(self) -> "CreditBooks":
         """Return them without the credits that come only if something is paid."""
         return replace(self, coming=tuple(change for change in self.coming if change.kind is BalanceChangeKind.GRANT))
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class BalancePath:
     """A balance at the end of each day, the day that its credits did not suffice for, and what expired."""
 
     balances: tuple[int, ...]
     runs_out: date | None
-    expired: tuple[Change, ...]
+    expired: tuple[BalanceChange, ...]
 
 
-def path(books: Books, used: Sequence[int], first: date) -> Path:
+def project_balance(books: CreditBooks, used: Sequence[int], first: date) -> BalancePath:
     """Return what becomes of a balance that is used by so much on each day from `first` on."""
     lots = list(books.lots)
     owed, coming = books.owed_minor, sorted(books.coming, key=lambda change: change.day)
-    balances, expired, runs_out = list[int](), list[Change](), None
+    balances, expired, runs_out = list[int](), list[BalanceChange](), None
     for number, wanted in enumerate(used):
         day = first + number * _DAY
         while coming and coming[0].day <= day:
@@ -82,17 +82,17 @@ def path(books: Books, used: Sequence[int], first: date) -> Path:
             taken = min(wanted, amount)
             wanted -= taken
             if last is not None and last <= day and amount > taken:
-                expired.append(Change(day, BalanceChangeKind.EXPIRY, amount - taken))
+                expired.append(BalanceChange(day, BalanceChangeKind.EXPIRY, amount - taken))
             elif amount > taken:
                 rest.append((amount - taken, last))
         lots = rest
         balances.append(sum(amount for amount, _ in lots))
         if wanted and runs_out is None:
             runs_out = day
-    return Path(tuple(balances), runs_out, tuple(expired))
+    return BalancePath(tuple(balances), runs_out, tuple(expired))
 
 
-def uses(values: Iterable[float], reaches: Iterable[float], already: int) -> Iterator[int]:
+def daily_uses(values: Iterable[float], reaches: Iterable[float], already: int) -> Iterator[int]:
     """Return what is used each day where the sum of all days so far differs from the forecast by its reach.
 
     Args:
@@ -104,15 +104,15 @@ def uses(values: Iterable[float], reaches: Iterable[float], already: int) -> Ite
     return (b - a for a, b in pairwise(accumulate(sums, max, initial=0)))
 
 
-def coming(plan: Subscription, until: datetime) -> Iterator[Change]:
+def expected_credits(plan: Subscription, until: datetime) -> Iterator[BalanceChange]:
     """Return the credits that a subscription brings before `until`: of paid months, open invoices and renewals."""
     for request in plan.requests:
         if request.credits_minor and request.due_at < until:
-            yield Change(request.due_at.date(), BalanceChangeKind.INVOICE, request.credits_minor)
+            yield BalanceChange(request.due_at.date(), BalanceChangeKind.INVOICE, request.credits_minor)
     while (month := due_month(plan)) is not None and month.start < until:
-        plan, grants = with_month_granted(plan, month)
+        plan, grants = grant_month(plan, month)
         for grant in grants:
-            yield Change(month.start.date(), BalanceChangeKind.GRANT, grant.credits_minor)
+            yield BalanceChange(month.start.date(), BalanceChangeKind.GRANT, grant.credits_minor)
     renews = not (plan.cancel_at_period_end or plan.ends_by_suspension)
     if not renews or plan.status not in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING} or plan.period is None:
         return
@@ -120,5 +120,5 @@ def coming(plan: Subscription, until: datetime) -> Iterator[Change]:
     if plan.change is not None and plan.change.kind is ChangeKind.DOWNGRADE:
         terms = plan.change.terms
     while terms.credits_minor and starts < until:
-        yield Change((starts + terms.net_days * _DAY).date(), BalanceChangeKind.RENEWAL, terms.credits_minor)
+        yield BalanceChange((starts + terms.net_days * _DAY).date(), BalanceChangeKind.RENEWAL, terms.credits_minor)
         starts = plan.anchor.month_of(starts, plan.zone).end if plan.anchor is not None else until

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from domain.budgets.economics import Entry, PurchaseFact, TransactionType
+from domain.budgets.economics import LogEntry, PurchaseFact, TransactionType
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import SCALES, parse_amount
 
 #: The fields of an event's data that are indexed as they are: ids, states and codes. No field names a person, and none
 #: is free text or a secret; what is not listed here never leaves.
-WORDS = frozenset(
+PLAIN_FIELDS = frozenset(
     {
         *("agent_id", "alert_id", "budget_id", "chargeback_id", "contract_id", "control_id", "credit_note_id"),
         *("endpoint_id", "escrow_id", "grant_id", "invoice_id", "lot_id", "parent_id", "payment_id", "payout_id"),
@@ -21,7 +21,7 @@ WORDS = frozenset(
     }
 )
 #: Amounts of the data, which are indexed in minor units under `<name>_minor`.
-AMOUNTS = frozenset(
+AMOUNT_FIELDS = frozenset(
     {
         *("amount", "captured_amount", "commission_amount", "disputed_amount", "due_amount", "funded_amount"),
         *(
@@ -38,7 +38,7 @@ AMOUNTS = frozenset(
 )
 #: Of entries of the log of economic events: what was bought or used, how it was paid, what the agent did instead, and
 #: what was left, in the currency of the budget.
-LOG = ("item", "payment_method", "alternative_action", "budget_remaining_daily", "budget_remaining_project")
+LOG_FIELDS = ("item", "payment_method", "alternative_action", "budget_remaining_daily", "budget_remaining_project")
 _SAME = ("agent_id", "project_id", "status", "amount_minor", "currency", "payment_method", "alternative_action")
 _BOUGHT = frozenset({*PurchaseFact, TransactionType.USE})
 _ENVELOPE = {"id": "keyword", "type": "keyword", "organization_id": "keyword", "subject": "keyword", "at": "date"}
@@ -46,8 +46,8 @@ _ENVELOPE = {"id": "keyword", "type": "keyword", "organization_id": "keyword", "
 MAPPING: Mapping[str, str] = {
     **_ENVELOPE,
     "subject_seq": "long",
-    **dict.fromkeys((*sorted(WORDS), *LOG), "keyword"),
-    **{f"{name}_minor": "long" for name in sorted(AMOUNTS)},
+    **dict.fromkeys((*sorted(PLAIN_FIELDS), *LOG_FIELDS), "keyword"),
+    **{f"{name}_minor": "long" for name in sorted(AMOUNT_FIELDS)},
 }
 
 
@@ -58,10 +58,10 @@ def document_of(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     data = event["data"]
     found = {name: event[name] for name in ("id", "type", "organization_id", "subject", "subject_seq", "at")}
-    found |= {name: data[name] for name in WORDS & data.keys() if isinstance(data[name], str)}
+    found |= {name: data[name] for name in PLAIN_FIELDS & data.keys() if isinstance(data[name], str)}
     currency = data.get("currency") or data.get("asset")
     if currency in SCALES:
-        for name in AMOUNTS & data.keys():
+        for name in AMOUNT_FIELDS & data.keys():
             if (minor := _minor(data[name], currency)) is not None:
                 found[f"{name}_minor"] = minor
     return found
@@ -73,7 +73,7 @@ def fact_document(*, org_id: str, type: str, at: datetime, **fields: Any) -> dic
     return {name: value for name, value in found.items() if value is not None}
 
 
-def entry_document(entry: Entry, org_id: str) -> dict[str, Any]:
+def entry_document(entry: LogEntry, org_id: str) -> dict[str, Any]:
     """Return the document of an entry of an organization's log of economic events.
 
     Titles of contracts stay here. Two organizations have an entry of one transfer, so the id names the organization.
@@ -101,12 +101,12 @@ def _minor(amount: object, currency: str) -> int | None:
         return None
 
 
-def index_of(name: str, at: datetime) -> str:
+def index_name(name: str, at: datetime) -> str:
     """Return the index of a month, in UTC."""
     return f"{name}-{at:%Y-%m}"
 
 
-def first_kept(today: date, months: int) -> str:
+def oldest_month(today: date, months: int) -> str:
     """Return the oldest month that is kept, as `2026-01`: the present one, and `months` before it."""
     years, month = divmod(today.year * 12 + today.month - 1 - months, 12)
     return f"{years:04d}-{month + 1:02d}"

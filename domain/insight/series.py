@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.insight.metrics import Metric, MetricUnit
-from domain.insight.query import Answer, Value
+from domain.insight.query import QueryResult, Value
 
 #: How many intervals a series has at most, and how many groups; what is in no shown group is `OTHERS`.
 MAX_POINTS, MAX_GROUPS = 400, 10
@@ -21,7 +21,7 @@ class Series:
     values: tuple[Value, ...]
 
 
-def series_of(answer: Answer, bounds: Sequence[datetime], metric: Metric, currency: str) -> list[Series]:
+def series_of(answer: QueryResult, bounds: Sequence[datetime], metric: Metric, currency: str) -> list[Series]:
     """Return the series of an answer about one metric with a grain, the largest groups first.
 
     Values that add up have the small groups added up as `OTHERS`. Of amounts only those in `currency` are shown.

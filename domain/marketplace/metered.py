@@ -11,7 +11,7 @@ MAX_INCLUDED = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metered:
+class ReportedUsage:
     """The reported usage of an agent: the number of uses, and of days (UTC) with any."""
 
     uses: int
@@ -34,7 +34,7 @@ def check_included(model: OfferModel, included_uses: int | None) -> None:
 
 
 def used_minor(
-    model: OfferModel, price_minor: int, metered: Metered, *, included_uses: int | None, days: int | None
+    model: OfferModel, price_minor: int, metered: ReportedUsage, *, included_uses: int | None, days: int | None
 ) -> int:
     """Return the used part of a price, rounded down in favour of the buyer.
 

@@ -58,7 +58,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ExpectedOffer:
     """The offer that a buyer has seen; None for parts that the request leaves out.
 
     `price` is a decimal string in `currency`; `usage_prices` are in minor units of credits. `included_uses` is compared
@@ -125,7 +125,7 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
         raise refusals.NotForSale("This agent is no longer for sale.")
 
 
-def require_seen(offer: Offer, seen: Seen) -> None:
+def require_unchanged(offer: Offer, seen: ExpectedOffer) -> None:
     """Refuse a purchase if the offer differs from the one that the buyer has seen.
 
     Raises:
@@ -133,18 +133,18 @@ def require_seen(offer: Offer, seen: Seen) -> None:
         Invalid: the price is not an amount in the offer's currency.
     """
     if seen.model not in {None, offer.model} or seen.currency not in {None, offer.currency}:
-        raise changed()
+        raise offer_changed()
     if seen.price is not None and (
         offer.currency is None or parse_amount(seen.price, offer.currency) != offer.price_minor
     ):
-        raise changed()
+        raise offer_changed()
     if seen.usage_prices not in (None, offer.usage_prices):
-        raise changed()
+        raise offer_changed()
     if seen.says_uses and seen.included_uses != offer.included_uses:
-        raise changed()
+        raise offer_changed()
 
 
-def require_stated(offer: Offer, seen: Seen) -> None:
+def require_stated_price(offer: Offer, seen: ExpectedOffer) -> None:
     """Refuse an agent's purchase that does not state its price: the seller may have raised it since the agent read it.
 
     Raises:
@@ -162,12 +162,12 @@ def require_stated(offer: Offer, seen: Seen) -> None:
         )
 
 
-def changed() -> Conflict:
+def offer_changed() -> Conflict:
     """Return the error that the offer has changed."""
     return refusals.MarketplaceOfferChanged("The offer has changed. Read it again and decide anew.")
 
 
-def words(*texts: str | None) -> list[str]:
+def search_words(*texts: str | None) -> list[str]:
     """Return the distinct words of texts for search: case-folded, in their order."""
     found: dict[str, None] = {}
     for text in texts:

@@ -17,9 +17,9 @@ TERM = timedelta(days=180)
 #: How much longer a referral waits while the referred organization has a debt, during which nothing counts as earned.
 GRACE = timedelta(days=30)
 #: How long a referral waits for a payment without refund, loss or dispute.
-WAITS = timedelta(days=365)
+MAX_WAIT = timedelta(days=365)
 #: How often a waiting referral is checked.
-AGAIN = timedelta(days=1)
+CHECK_INTERVAL = timedelta(days=1)
 
 
 class ReferralStatus(StrEnum):
@@ -52,7 +52,7 @@ class Rewards:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ReferralFacts:
     """The facts of a referral.
 
     Attributes:
@@ -76,14 +76,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class ReferralDecision:
     """The decision: `rewards` if credits are granted, else the reason for a refusal, or None to check again later."""
 
     rewards: Rewards | None = None
     refused: str | None = None
 
 
-def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelta, now: datetime) -> Decision:
+def decide(
+    seen: ReferralFacts, rewards: Rewards, price: CreditPrice, *, window: timedelta, now: datetime
+) -> ReferralDecision:
     """Return the new status of a waiting referral.
 
     The whole reward is granted as soon as commission covers it; at the end of the term, as much as it covers, in
@@ -98,26 +100,28 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
         now: the time.
     """
     if seen.related:
-        return Decision(refused="related")
+        return ReferralDecision(refused="related")
     if seen.paid_at is None:
-        return Decision(refused="not_paid" if now >= seen.referred_at + WAITS and not seen.disputed else None)
+        return ReferralDecision(
+            refused="not_paid" if now >= seen.referred_at + MAX_WAIT and not seen.disputed else None
+        )
     if now < seen.paid_at + window:
-        return Decision()
+        return ReferralDecision()
     is_over = now >= seen.paid_at + window + TERM + (GRACE if seen.owes else timedelta(0))
     if seen.states_same:
-        return Decision(refused="related" if is_over else None)
-    covered_minor = min(rewards.total_minor, covers(seen.earned_minor, price))
+        return ReferralDecision(refused="related" if is_over else None)
+    covered_minor = min(rewards.total_minor, credits_covered(seen.earned_minor, price))
     if covered_minor and covered_minor == rewards.total_minor:
-        return Decision(rewards=rewards)
+        return ReferralDecision(rewards=rewards)
     if not is_over or seen.disputed:
-        return Decision()
+        return ReferralDecision()
     if not covered_minor:
-        return Decision(refused="nothing_earned")
+        return ReferralDecision(refused="nothing_earned")
     referrer, referred = allocate(covered_minor, [rewards.referrer_minor, rewards.referred_minor])
-    return Decision(rewards=Rewards(referrer_minor=referrer, referred_minor=referred))
+    return ReferralDecision(rewards=Rewards(referrer_minor=referrer, referred_minor=referred))
 
 
-def covers(earned_minor: int, price: CreditPrice) -> int:
+def credits_covered(earned_minor: int, price: CreditPrice) -> int:
     """Return how many credits are worth what was earned, in minor units, rounded down."""
     try:
         return price.buys(earned_minor) if earned_minor > 0 else 0

@@ -7,8 +7,8 @@ from domain.common.period import Anchor, Period
 #: How long before it begins the next period is paid, so that access is not interrupted.
 LEAD = timedelta(days=1)
 #: The time between tries, and the maximum number of tries.
-AGAIN = timedelta(days=1)
-MOST_TRIES = 4
+RETRY_INTERVAL = timedelta(days=1)
+MAX_TRIES = 4
 
 
 def period_of(anchor_at: datetime, number: int) -> Period:
@@ -19,7 +19,7 @@ def period_of(anchor_at: datetime, number: int) -> Period:
 
 def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
     """Return whether it is too late to try to pay for the month after the n-th."""
-    return period_of(anchor_at, number).end + MOST_TRIES * AGAIN <= now
+    return period_of(anchor_at, number).end + MAX_TRIES * RETRY_INTERVAL <= now
 
 
 def is_past(anchor_at: datetime, number: int, now: datetime) -> bool:

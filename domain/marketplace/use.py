@@ -23,7 +23,7 @@ class UseTerms:
     Attributes:
         creator_bps: the creator's share, unless another one is set for the agent.
         exempt: operators who register organizations for others, see
-            `repositories.reputation.organization_trait.in_one_hand`.
+            `repositories.reputation.organization_trait.share_an_owner`.
         sharing: how prices are shared with creators.
     """
 

@@ -70,11 +70,11 @@ TOPICS_OF: Mapping[str, tuple[str, ...]] = {kind: _topics_of(kind) for kind in C
 #: All topics.
 TOPICS = frozenset(topic for topics in TOPICS_OF.values() for topic in topics)
 #: The topics of the platform's roles other than operators: they see jobs, and no money.
-OF_JOBS = frozenset({"escrows", "contracts"})
+JOB_TOPICS = frozenset({"escrows", "contracts"})
 
 
 #: The topics of what only `read_billing` reads.
-OF_BILLING = frozenset(
+BILLING_TOPICS = frozenset(
     {"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "reports", "webhook_endpoints"}
 )
 
@@ -82,8 +82,8 @@ OF_BILLING = frozenset(
 def topics_for(actor: Actor) -> frozenset[str]:
     """Return the topics that an actor may follow: for arbiters and validators of the platform, jobs alone."""
     if actor.is_platform and not actor.may(Permission.INSPECT):
-        return OF_JOBS
-    return TOPICS if actor.may(Permission.READ_BILLING) else TOPICS - OF_BILLING
+        return JOB_TOPICS
+    return TOPICS if actor.may(Permission.READ_BILLING) else TOPICS - BILLING_TOPICS
 
 
 def topics_of(kinds: Iterable[str]) -> set[str]:

@@ -30,7 +30,7 @@ _GONE = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class BounceToken:
     """The part after the plus sign: the day that the mail was sent, and the signature of day and address."""
 
     day: date
@@ -38,7 +38,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class BounceReport:
     """The contents of a report.
 
     Attributes:
@@ -61,7 +61,7 @@ def bounce_address(mailbox: str, day: date, signature: str) -> str:
     return f"{local}+{(day - _EPOCH).days}-{signature}@{domain}"
 
 
-def token_of(mailbox: str, recipient: str, today: date) -> Token | None:
+def read_bounce_address(mailbox: str, recipient: str, today: date) -> BounceToken | None:
     """Read the address that a report came to; None if it is not a bounce address of ours, or is too old."""
     local, _, domain = mailbox.partition("@")
     given, _, given_domain = recipient.strip().strip("<>").lower().partition("@")
@@ -72,10 +72,12 @@ def token_of(mailbox: str, recipient: str, today: date) -> Token | None:
         return None
     day = _EPOCH + timedelta(days=int(found[1]))
     # Tomorrow is allowed, for clocks ahead of ours.
-    return Token(day=day, signature=found[2]) if today - BOUNCES_WITHIN <= day <= today + timedelta(days=1) else None
+    return (
+        BounceToken(day=day, signature=found[2]) if today - BOUNCES_WITHIN <= day <= today + timedelta(days=1) else None
+    )
 
 
-def gone_status(text: str) -> str | None:
+def missing_mailbox_status(text: str) -> str | None:
     """Return the status code, if it means that the address does not exist any more; None for any other."""
     return next((code for code in _CODE.findall(text) if code in _GONE), None)
 
@@ -90,7 +92,7 @@ def recipients_of(raw: bytes) -> tuple[str, ...]:
     )
 
 
-def read_report(raw: bytes) -> Report | None:
+def read_report(raw: bytes) -> BounceReport | None:
     """Read a bounce report; None for any other mail, such as an out-of-office reply."""
     if not _is_readable(raw):
         return None
@@ -109,9 +111,9 @@ def read_report(raw: bytes) -> Report | None:
     names = [
         _field(block, name).partition(";")[2] for block in failed for name in ("Original-Recipient", "Final-Recipient")
     ]
-    return Report(
+    return BounceReport(
         addresses=_addresses([*names, *_returned(parts)]),
-        status=next((code for code in map(gone_status, said) if code is not None), None),
+        status=next((code for code in map(missing_mailbox_status, said) if code is not None), None),
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from domain.common.mail import LANGUAGES, Formats, MailKind, Purpose, Written
+from domain.common.mail import LANGUAGES, Formats, MailKind, MailText, Purpose
 from domain.common.text import is_storable
 from domain.messages.texts import TEXTS, values_of
 
@@ -28,7 +28,7 @@ _SECURITY = frozenset(
 )
 
 
-def takes(kind: MailKind) -> frozenset[str]:
+def values_of_kind(kind: MailKind) -> frozenset[str]:
     """Return the values of a kind: those of its text, `currency` with `amount`, and a link where it needs one."""
     values = values_of(TEXTS[LANGUAGES[0]].mails[kind])
     if "amount" in values:
@@ -47,7 +47,7 @@ def checked_values(kind: MailKind, data: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: one is missing, unknown or has several lines, or the link is not of the web.
     """
-    wanted = takes(kind)
+    wanted = values_of_kind(kind)
     if data.keys() - {"link"} != wanted - {"link"} or not wanted <= data.keys():
         raise ValueError(f"a mail of the kind {kind} takes {sorted(wanted)}, not {sorted(data)}")
     for name, value in data.items():
@@ -58,7 +58,7 @@ def checked_values(kind: MailKind, data: Mapping[str, str]) -> dict[str, str]:
     return dict(data)
 
 
-def written(kind: MailKind, data: Mapping[str, str], language: str, formats: Formats) -> Written:
+def render_mail(kind: MailKind, data: Mapping[str, str], language: str, formats: Formats) -> MailText:
     """Write the text of a mail; `formats` is for the same language."""
     values = {
         name: formats.day(value) if name.endswith("_on") else formats.month(value) if name == "month" else value
@@ -67,7 +67,7 @@ def written(kind: MailKind, data: Mapping[str, str], language: str, formats: For
     if "amount" in data:
         values["amount"] = formats.money(data["amount"], data["currency"])
     subject, *paragraphs = TEXTS[language].mails[kind]
-    return Written(
+    return MailText(
         # One line, whatever a value holds: a header ends where its line ends.
         subject=" ".join(subject.format_map(values).split()),
         paragraphs=tuple(paragraph.format_map(values) for paragraph in paragraphs),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from domain.common.ids import ID
-from domain.common.mail import Formats, Written
+from domain.common.mail import Formats, MailText
 from domain.common.money import CREDIT, SLOT
 from domain.messages.texts import TEXTS
 
@@ -25,7 +25,7 @@ _LIKE_A_LINK = re.compile(r"[/@\\]|\w\.\w")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPart:
     """A part of a sentence: its text, and the id or the time that it is; plain words are neither."""
 
     text: str
@@ -33,33 +33,33 @@ class Piece:
     at: datetime | None = None
 
 
-def plain_units(text: str, language: str = "en") -> str:
+def spell_units(text: str, language: str = "en") -> str:
     """Return a text with words in place of the codes of what the platform issues: `10.00 credits`, not `CREDIT`."""
     phrases = TEXTS[language].phrases
     words = {CREDIT: phrases["credits"], SLOT: phrases["slots"]}
     return _UNIT.sub(lambda found: words[found[0]], text)
 
 
-def pieces(text: str) -> tuple[Piece, ...]:
+def split_mentions(text: str) -> tuple[TextPart, ...]:
     """Split a text at its ids and times; joined, the pieces are the text."""
-    found, end = list[Piece](), 0
+    found, end = list[TextPart](), 0
     for each in _FOUND.finditer(text):
         at = None if each["id"] else _moment(f"{each['day']}T{each['time']}")
         if at is None and not each["id"]:
             continue
         if each.start() > end:
-            found.append(Piece(text[end : each.start()]))
-        found.append(Piece(each[0], each["id"] or "", at))
+            found.append(TextPart(text[end : each.start()]))
+        found.append(TextPart(each[0], each["id"] or "", at))
         end = each.end()
-    return (*found, Piece(text[end:])) if end < len(text) else tuple(found)
+    return (*found, TextPart(text[end:])) if end < len(text) else tuple(found)
 
 
 def ids_in(texts: Iterable[str]) -> frozenset[str]:
     """Return the ids that texts mention."""
-    return frozenset(piece.id for text in texts for piece in pieces(text) if piece.id)
+    return frozenset(piece.id for text in texts for piece in split_mentions(text) if piece.id)
 
 
-def written_for(words: Written, names: Mapping[str, str], formats: Formats, *, zone: str, language: str) -> Written:
+def localize_mail(words: MailText, names: Mapping[str, str], formats: Formats, *, zone: str, language: str) -> MailText:
     """Return a mail as its reader reads it: the name before each id, `Acme (org_…)`, and words for units.
 
     Args:
@@ -71,14 +71,14 @@ def written_for(words: Written, names: Mapping[str, str], formats: Formats, *, z
     """
 
     def told(text: str) -> str:
-        return "".join(_told(piece, names, formats, zone) for piece in pieces(plain_units(text, language)))
+        return "".join(_told(piece, names, formats, zone) for piece in split_mentions(spell_units(text, language)))
 
-    return Written(
+    return MailText(
         subject=told(words.subject), paragraphs=tuple(told(each) for each in words.paragraphs), link=words.link
     )
 
 
-def _told(piece: Piece, names: Mapping[str, str], formats: Formats, zone: str) -> str:
+def _told(piece: TextPart, names: Mapping[str, str], formats: Formats, zone: str) -> str:
     if piece.at is not None:
         return formats.moment(piece.at, zone)
     name = " ".join("".join(each if each.isprintable() else " " for each in names.get(piece.id, "")).split())

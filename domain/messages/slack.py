@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.common.errors import Invalid
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from domain.messages.texts import TEXTS
 
 #: What each address of a hook begins with.
-HOOKS = "https://hooks.slack.com/"
+HOOK_PREFIX = "https://hooks.slack.com/"
 #: A block's longest text, in characters after it was escaped; of blocks, there are at most 50.
 MAX_TEXT = 3_000
 MAX_PARAGRAPHS = 40
@@ -23,7 +23,7 @@ _PATH = re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9/_-]{1,300}")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def checked_hook(url: str, *, hooks: str = HOOKS) -> str:
+def checked_hook(url: str, *, hooks: str = HOOK_PREFIX) -> str:
     """Return the address of an incoming webhook.
 
     Args:
@@ -38,7 +38,7 @@ def checked_hook(url: str, *, hooks: str = HOOKS) -> str:
     return url
 
 
-def escaped(text: str, *, most: int = MAX_TEXT) -> str:
+def escape_text(text: str, *, most: int = MAX_TEXT) -> str:
     """Return a text that Slack shows as it is: no mention, no link, at most so long; an entity is never cut in two."""
     parts, size = list[str](), 0
     for character in text:
@@ -50,11 +50,11 @@ def escaped(text: str, *, most: int = MAX_TEXT) -> str:
     return "".join(parts)
 
 
-def payload(words: Written, language: str, *, unsubscribe: str | None = None) -> bytes:
+def payload(words: MailText, language: str, *, unsubscribe: str | None = None) -> bytes:
     """Write a message as the JSON that a hook takes."""
     phrases = TEXTS[language].phrases
-    paragraphs = [escaped(paragraph) for paragraph in words.paragraphs[:MAX_PARAGRAPHS]]
-    blocks = [_section(f"*{escaped(words.subject, most=200)}*"), *(_section(text) for text in paragraphs)]
+    paragraphs = [escape_text(paragraph) for paragraph in words.paragraphs[:MAX_PARAGRAPHS]]
+    blocks = [_section(f"*{escape_text(words.subject, most=200)}*"), *(_section(text) for text in paragraphs)]
     if words.link is not None:
         blocks.append(_section(_link(words.link, phrases["open"])))
     if unsubscribe is not None:
@@ -70,7 +70,7 @@ def payload(words: Written, language: str, *, unsubscribe: str | None = None) ->
 
 
 def _plain(parts: Sequence[str]) -> str:
-    return escaped("\n".join(parts))
+    return escape_text("\n".join(parts))
 
 
 def _section(text: str) -> dict[str, Any]:

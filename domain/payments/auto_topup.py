@@ -16,7 +16,7 @@ FAILED = "credits.auto_topup_failed"
 RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
-class Crossing(StrEnum):
+class TopUpOutcome(StrEnum):
     """The outcome of a fall below the threshold.
 
     `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: the payment
@@ -31,41 +31,41 @@ class Crossing(StrEnum):
 
 
 #: Outcomes that count in the monthly cap, as does every fall whose payment was received.
-BOUGHT = (Crossing.OPEN, Crossing.SUCCEEDED)
+COUNTED_IN_CAP = (TopUpOutcome.OPEN, TopUpOutcome.SUCCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TopUpResult:
     """The outcome of a fall, and why nothing was bought."""
 
-    outcome: Crossing
+    outcome: TopUpOutcome
     why: str | None = None
 
 
-def verdict_of(payment: Payment) -> Verdict:
+def topup_result(payment: Payment) -> TopUpResult:
     """Return the outcome of a fall by its payment. Only a refusal of a bank or the provider is a decline."""
     status, decline = payment.status, payment.decline
     if status in RECEIVED:
-        return Verdict(Crossing.SUCCEEDED)
+        return TopUpResult(TopUpOutcome.SUCCEEDED)
     if decline is not None and status in {P.FAILED, P.REQUIRES_ACTION, P.EXPIRED}:
-        return Verdict(Crossing.DECLINED, decline.detail)
+        return TopUpResult(TopUpOutcome.DECLINED, decline.detail)
     if status is P.FAILED:
-        return Verdict(Crossing.DECLINED, "The payment failed.")
+        return TopUpResult(TopUpOutcome.DECLINED, "The payment failed.")
     if status is P.CANCELLED:
-        return Verdict(Crossing.CANCELLED, "The payment was cancelled.")
+        return TopUpResult(TopUpOutcome.CANCELLED, "The payment was cancelled.")
     if status is P.EXPIRED:
-        return Verdict(Crossing.EXPIRED, "The payment was neither made nor refused in its time.")
-    return Verdict(Crossing.OPEN)
+        return TopUpResult(TopUpOutcome.EXPIRED, "The payment was neither made nor refused in its time.")
+    return TopUpResult(TopUpOutcome.OPEN)
 
 
-def month_of(now: datetime) -> datetime:
+def month_start(now: datetime) -> datetime:
     """Return when the calendar month (UTC) began."""
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def month_after(now: datetime) -> datetime:
+def next_month_start(now: datetime) -> datetime:
     """Return when the next calendar month (UTC) begins."""
-    return month_of(month_of(now) + timedelta(days=32))
+    return month_start(month_start(now) + timedelta(days=32))
 
 
 def retry_after(failures: int, days: Sequence[int]) -> timedelta | None:

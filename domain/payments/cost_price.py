@@ -18,7 +18,7 @@ _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _STEP = Decimal("0.000000001")
 
 
-def cheapest(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> tuple[Decimal, str]:
+def lowest_price(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> tuple[Decimal, str]:
     """Return the lowest price of a credit in the currency of the list price, and what is sold at it.
 
     A plan sells its credits for the part of its price that is for them. Packages and plans in other currencies do not
@@ -46,7 +46,7 @@ def granted_value(setting: str, usual: CreditPrice, lowest: Decimal) -> CreditPr
     Args:
         setting: a price, or `CHEAPEST`.
         usual: the list price, whose currency it is in.
-        lowest: see `cheapest`.
+        lowest: see `lowest_price`.
 
     Raises:
         Invalid: it is neither.

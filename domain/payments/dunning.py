@@ -15,8 +15,8 @@ from domain.billing.invoice.collection import (
     CollectionMethod,
     CollectionStatus,
     InvoiceDue,
-    Outcome,
     Pause,
+    Transition,
 )
 from domain.billing.invoice.state import InvoiceStatus
 from domain.common.errors import ChargeUnderWay, Conflict, WrongInvoiceState
@@ -27,25 +27,25 @@ from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
 
 P, S = PaymentStatus, CollectionStatus
 #: Pauses between checks of a payment that is under way, if its signal does not arrive; the last one is repeated.
-LOOKS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
+POLL_INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
 #: After how many checks a payment without a workflow is requested again.
-ORDERS_AGAIN_AFTER = 2
+REORDER_AFTER_POLLS = 2
 #: Pauses between checks of the organization's own payment that a charge waits for; the last one is repeated.
-WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
+OWN_PAYMENT_POLL_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
 #: After how many of them (a day) a payment that waits for its payer is ended, and after how many (two weeks) the
 #: collection is paused for an operator.
-ENDS_AFTER, DECIDES_AFTER = 4, 17
+CANCEL_AFTER_WAITS, PAUSE_AFTER_WAITS = 4, 17
 #: The default days of dunning, after the first charge or the due date.
-DAYS = (3, 7, 14, 21)
+DUNNING_DAYS = (3, 7, 14, 21)
 #: The decline codes for a charge that the payer has to confirm.
 NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"})
 #: The alert of a stuck collection, and after how long; a payment may take days.
-STUCK = "invoice.stuck"
+STUCK_ALERT = "invoice.stuck"
 _STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
-class Became(StrEnum):
+class ChargeOutcome(StrEnum):
     """The outcome of a charge; `unanswered` is neither paid nor declined."""
 
     OPEN = "open"
@@ -56,40 +56,44 @@ class Became(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ChargeResult:
     """The outcome of a charge, and why it failed. `link` is the page for the payer, if there is one.
 
     `goes_on`: the payment has not ended.
     """
 
-    became: Became
+    became: ChargeOutcome
     goes_on: bool = False
     code: str | None = None
     detail: str | None = None
     link: str | None = None
 
 
-def verdict_of(payment: Payment) -> Verdict:
+def charge_result(payment: Payment) -> ChargeResult:
     """Return the outcome of a charge by its payment. Money counts once it has paid the invoice, or was refunded."""
     status, decline, action = payment.status, payment.decline, payment.action
     if status in _RECEIVED:
         if payment.fulfilment is Fulfilment.PENDING:
-            return Verdict(became=Became.OPEN, goes_on=True)
-        return Verdict(became=Became.PAID)
+            return ChargeResult(became=ChargeOutcome.OPEN, goes_on=True)
+        return ChargeResult(became=ChargeOutcome.PAID)
     if decline is not None and (status is P.FAILED or payment.provider_status is ProviderStatus.FAILED):
-        became = Became.NEEDS_PAYER if decline.code in NEEDS_PAYER else Became.DECLINED
-        return Verdict(became=became, code=decline.code, detail=decline.detail)
+        became = ChargeOutcome.NEEDS_PAYER if decline.code in NEEDS_PAYER else ChargeOutcome.DECLINED
+        return ChargeResult(became=became, code=decline.code, detail=decline.detail)
     link = None if action is None else action.redirect_url
     if status is P.REQUIRES_ACTION:
         why = {"code": "requires_action", "detail": "The payer has to confirm it."}
-        return Verdict(became=Became.NEEDS_PAYER, goes_on=True, link=link, **why)
+        return ChargeResult(became=ChargeOutcome.NEEDS_PAYER, goes_on=True, link=link, **why)
     if status is P.FAILED:
-        return Verdict(became=Became.DECLINED, code="payment.failed", detail="The payment failed.")
+        return ChargeResult(became=ChargeOutcome.DECLINED, code="payment.failed", detail="The payment failed.")
     if status is P.CANCELLED:
-        return Verdict(became=Became.UNANSWERED, code="payment.cancelled", detail="The payment was cancelled.")
+        return ChargeResult(
+            became=ChargeOutcome.UNANSWERED, code="payment.cancelled", detail="The payment was cancelled."
+        )
     if status is P.EXPIRED:
-        return Verdict(became=Became.UNANSWERED, code="payment.expired", detail="Nobody paid or refused in time.")
-    return Verdict(became=Became.OPEN, goes_on=True)
+        return ChargeResult(
+            became=ChargeOutcome.UNANSWERED, code="payment.expired", detail="Nobody paid or refused in time."
+        )
+    return ChargeResult(became=ChargeOutcome.OPEN, goes_on=True)
 
 
 def stuck_after(status: str) -> timedelta:
@@ -110,100 +114,109 @@ def check_days(days: Sequence[int]) -> tuple[int, ...]:
     return found
 
 
-def numbered(outcome: Outcome, command_id: str) -> Outcome:
+def with_receipt(outcome: Transition, command_id: str) -> Transition:
     """Give the event its number and the command its receipt."""
     before = outcome.collection
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, collection=replace(before, version=before.version + 1, receipts=receipts))
 
 
-def opened(held: Collection, *, actor: str) -> Outcome:
+def opened(held: Collection, *, actor: str) -> Transition:
     """Begin to collect: charge at once, or send reminders after the due date."""
     if held.method is CollectionMethod.SEND_INVOICE:
-        held = replace(held, steps=1, next_at=held.due_at + _gap(held.days, 1))
-    return Outcome(collection=held, event="opened", actor=actor, details={"method": held.method.value})
+        held = replace(held, steps=1, next_at=held.due_at + _pause_before(held.days, 1))
+    return Transition(collection=held, event="opened", actor=actor, details={"method": held.method.value})
 
 
-def announced(held: Collection) -> Outcome:
+def announced(held: Collection) -> Transition:
     """Mail that it was issued."""
     after = replace(held, announced=True)
-    return Outcome(collection=after, event="announced", actor=WORKFLOW, mail=MailKind.INVOICE_ISSUED)
+    return Transition(collection=after, event="announced", actor=WORKFLOW, mail=MailKind.INVOICE_ISSUED)
 
 
 # Charges --------------------------------------------------------------------------------------------------------------
 
 
-def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
+def charging(held: Collection, now: datetime, *, payment_id: str) -> Transition:
     """Begin one charge, before it is requested."""
     after = replace(held, status=S.CHARGING, attempts=held.attempts + 1, payment_id=payment_id, next_at=now)
-    return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
+    return Transition(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
-def look_at(now: datetime, looks: int) -> datetime:
+def next_poll_at(now: datetime, looks: int) -> datetime:
     """Return when a payment is checked again, after a number of checks."""
-    return now + LOOKS[min(looks, len(LOOKS) - 1)]
+    return now + POLL_INTERVALS[min(looks, len(POLL_INTERVALS) - 1)]
 
 
-def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
+def postponed(held: Collection, now: datetime, *, payment_id: str) -> Transition:
     """Postpone a step while a payment of the organization's own is under way; it does not count."""
     after = replace(held, status=S.SCHEDULED, waits_for=payment_id, waited=held.waited + 1)
-    if after.waited > DECIDES_AFTER:
-        after = replace(_settled(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
+    if after.waited > PAUSE_AFTER_WAITS:
+        after = replace(_without_wait(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
     else:
-        after = replace(after, next_at=now + WAITS[min(held.waited, len(WAITS) - 1)])
-    return Outcome(collection=after, event="waits", actor=WORKFLOW, details={"payment_id": payment_id})
+        after = replace(
+            after, next_at=now + OWN_PAYMENT_POLL_INTERVALS[min(held.waited, len(OWN_PAYMENT_POLL_INTERVALS) - 1)]
+        )
+    return Transition(collection=after, event="waits", actor=WORKFLOW, details={"payment_id": payment_id})
 
 
-def ends_others(held: Collection) -> bool:
+def cancels_own_payments(held: Collection) -> bool:
     """Return whether a charge has waited long enough for the organization's own unpaid payments."""
-    return held.waited >= ENDS_AFTER
+    return held.waited >= CANCEL_AFTER_WAITS
 
 
-def _settled(held: Collection) -> Collection:
+def _without_wait(held: Collection) -> Collection:
     return replace(held, waits_for=None, waited=0)
 
 
-def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
+def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Transition:
     """Continue without a charge: there is no stored method, or none that can pay this.
 
     The first time the invoice is sent and dunned from its due date on, later it is a reminder; no attempt counts as
     failed. A charge that an operator requested leaves the plan as it is.
     """
-    failed = replace(_settled(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
+    failed = replace(_without_wait(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
     if held.charge_now and held.steps > 0:
-        after = _beside(failed, now)
+        after = _resume_plan(failed, now)
     elif code == WrongInvoiceState.code:
         after = replace(failed, next_at=now)
     elif held.steps == 0:
-        after = replace(failed, steps=1, next_at=max(now, held.due_at) + _gap(held.days, 1))
+        after = replace(failed, steps=1, next_at=max(now, held.due_at) + _pause_before(held.days, 1))
     else:
-        after = _next(failed, now)
+        after = _count_step(failed, now)
         mail = None if _is_last(after) else MailKind.INVOICE_OVERDUE
-    return Outcome(collection=after, event="not_charged", actor=WORKFLOW, details=_why(after), mail=mail)
+    return Transition(collection=after, event="not_charged", actor=WORKFLOW, details=_why(after), mail=mail)
 
 
-def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
+def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Transition:
     """Count a declined charge of the plan; the next one is on the next day of dunning.
 
     A charge that an operator requested does not count, or repeated charges would make the invoice uncollectible.
     """
     failed = replace(
-        _settled(held), status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail
+        _without_wait(held), status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail
     )
-    after = _beside(failed, now) if held.charge_now and held.steps else _next(failed, now)
+    after = _resume_plan(failed, now) if held.charge_now and held.steps else _count_step(failed, now)
     mail = None if _is_last(after) else MailKind.PAYMENT_FAILED
-    return Outcome(collection=after, event="declined", actor=WORKFLOW, details=_attempt(held) | _why(failed), mail=mail)
+    return Transition(
+        collection=after, event="declined", actor=WORKFLOW, details=_attempt(held) | _why(failed), mail=mail
+    )
 
 
 def needs_payer(
     held: Collection, now: datetime, *, payment_id: str, code: str, detail: str, link: str | None
-) -> Outcome:
+) -> Transition:
     """Wait for the payer, who was sent a link; this is no step of dunning."""
     after = replace(
-        _settled(held), status=S.REQUIRES_ACTION, payment_id=payment_id, next_at=now, failure_code=code, failure=detail
+        _without_wait(held),
+        status=S.REQUIRES_ACTION,
+        payment_id=payment_id,
+        next_at=now,
+        failure_code=code,
+        failure=detail,
     )
-    return Outcome(
+    return Transition(
         collection=after,
         event="requires_action",
         actor=WORKFLOW,
@@ -213,40 +226,40 @@ def needs_payer(
     )
 
 
-def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails_payer: bool = False) -> Outcome:
+def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails_payer: bool = False) -> Transition:
     """Retry a charge that was neither paid nor declined; after as many as there are days, pause for an operator.
 
     `mails_payer`: whether the organization gets a reminder.
     """
     count = held.unanswered + 1
-    failed = replace(_settled(held), charge_now=False, unanswered=count, failure_code=code, failure=detail)
+    failed = replace(_without_wait(held), charge_now=False, unanswered=count, failure_code=code, failure=detail)
     if count > len(held.days):
         after = replace(failed, status=S.PAUSED, paused_for=Pause.UNANSWERED, unanswered=0)
     else:
-        after = replace(failed, status=S.SCHEDULED, next_at=now + _gap(held.days, count))
+        after = replace(failed, status=S.SCHEDULED, next_at=now + _pause_before(held.days, count))
     details = _attempt(held) | _why(failed)
     mail = MailKind.INVOICE_OVERDUE if mails_payer else None
-    return Outcome(collection=after, event="unanswered", actor=WORKFLOW, details=details, mail=mail)
+    return Transition(collection=after, event="unanswered", actor=WORKFLOW, details=details, mail=mail)
 
 
-def received(held: Collection, standing: InvoiceDue, now: datetime) -> Outcome:
+def received(held: Collection, standing: InvoiceDue, now: datetime) -> Transition:
     """Record that the payment was received; a rest of the amount due is collected at once."""
-    over = replace(_settled(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
+    over = replace(_without_wait(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
     if not standing.is_open:
         return replace(ended(over, standing), details=_attempt(held))
     after = replace(over, status=S.SCHEDULED)
-    return Outcome(collection=after, event="received", actor=WORKFLOW, details=_attempt(held))
+    return Transition(collection=after, event="received", actor=WORKFLOW, details=_attempt(held))
 
 
-def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: datetime) -> Outcome:
+def payment_ended(held: Collection, standing: InvoiceDue, verdict: ChargeResult, now: datetime) -> Transition:
     """Return the outcome of the end of a payment that was under way.
 
     A failure on the page that the payer was sent does not count as an attempt.
     """
     code, detail = verdict.code or "", verdict.detail or ""
-    if verdict.became is Became.PAID:
+    if verdict.became is ChargeOutcome.PAID:
         return received(held, standing, now)
-    if verdict.became is Became.DECLINED and held.status is S.CHARGING:
+    if verdict.became is ChargeOutcome.DECLINED and held.status is S.CHARGING:
         return declined(held, now, code=code, detail=detail)
     return unanswered(held, now, code=code, detail=detail)
 
@@ -254,71 +267,73 @@ def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: date
 # Dunning --------------------------------------------------------------------------------------------------------------
 
 
-def reminded(held: Collection, now: datetime) -> Outcome:
+def reminded(held: Collection, now: datetime) -> Transition:
     """Remind by mail."""
-    after = _next(_settled(held), now)
+    after = _count_step(_without_wait(held), now)
     details: dict[str, object] = {"step": held.steps}
-    return Outcome(collection=after, event="reminded", actor=WORKFLOW, details=details, mail=MailKind.INVOICE_OVERDUE)
+    return Transition(
+        collection=after, event="reminded", actor=WORKFLOW, details=details, mail=MailKind.INVOICE_OVERDUE
+    )
 
 
-def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Outcome:
+def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Transition:
     """Mark the invoice as uncollectible: the amount due is a loss.
 
     Raises:
         ChargeUnderWay: a payment is under way.
         WrongInvoiceState: nothing is due.
     """
-    _demand(held, standing, "given up")
-    after = replace(_settled(held), status=S.UNCOLLECTIBLE, paused_for=None, charge_now=False)
+    _require_open(held, standing, "given up")
+    after = replace(_without_wait(held), status=S.UNCOLLECTIBLE, paused_for=None, charge_now=False)
     details: dict[str, object] = {"reason": reason} if reason else {}
     mail = MailKind.INVOICE_UNCOLLECTIBLE
-    return Outcome(collection=after, event="given_up", actor=actor, details=details, mail=mail)
+    return Transition(collection=after, event="given_up", actor=actor, details=details, mail=mail)
 
 
-def voided(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Outcome:
+def voided(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Transition:
     """Void the invoice.
 
     Raises:
         ChargeUnderWay: a payment is under way.
         WrongInvoiceState: nothing is due, or a part was paid or credited.
     """
-    _demand(held, standing, "voided")
+    _require_open(held, standing, "voided")
     if standing.touched:
         raise _refused(held, standing, "This invoice is partially paid or credited. It cannot be voided.")
     after = replace(held, status=S.VOID, paused_for=None, charge_now=False)
     details: dict[str, object] = {"reason": reason} if reason else {}
-    return Outcome(collection=after, event="voided", actor=actor, details=details)
+    return Transition(collection=after, event="voided", actor=actor, details=details)
 
 
 # The invoice itself ---------------------------------------------------------------------------------------------------
 
 
-def ended(held: Collection, standing: InvoiceDue) -> Outcome:
+def ended(held: Collection, standing: InvoiceDue) -> Transition:
     """Record the final state of the invoice."""
     status = S(standing.status.value) if standing.status is not InvoiceStatus.OPEN else S.PAID
     after = replace(held, status=status, paused_for=None, charge_now=False)
-    return Outcome(collection=after, event=status.value, actor=WORKFLOW)
+    return Transition(collection=after, event=status.value, actor=WORKFLOW)
 
 
-def paused(held: Collection, standing: InvoiceDue) -> Outcome:
+def paused(held: Collection, standing: InvoiceDue) -> Transition:
     """Pause the collection, because money was refunded or charged back; an operator has to decide."""
     assert standing.paused_for is not None
     reason = Pause(standing.paused_for.value)
     after = replace(held, status=S.PAUSED, paused_for=reason, charge_now=False)
-    return Outcome(collection=after, event="paused", actor=WORKFLOW, details={"reason": reason.value})
+    return Transition(collection=after, event="paused", actor=WORKFLOW, details={"reason": reason.value})
 
 
-def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
+def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Transition:
     """Collect again, from the beginning of the plan.
 
     Raises:
         WrongInvoiceState: nothing is due, or it was not paused.
     """
-    _demand(held, standing, "resumed")
+    _require_open(held, standing, "resumed")
     if held.status not in {S.PAUSED, *FINAL} and standing.paused_for is None:
         raise _wrong(held, "resumed")
     again = replace(
-        _settled(held),
+        _without_wait(held),
         status=S.SCHEDULED,
         paused_for=None,
         charge_now=False,
@@ -328,47 +343,47 @@ def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str
         announced=True,
     )
     if again.method is CollectionMethod.SEND_INVOICE:
-        again = replace(again, steps=1, next_at=max(now, again.due_at) + _gap(again.days, 1))
-    return Outcome(collection=again, event="resumed", actor=actor)
+        again = replace(again, steps=1, next_at=max(now, again.due_at) + _pause_before(again.days, 1))
+    return Transition(collection=again, event="resumed", actor=actor)
 
 
-def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
+def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Transition:
     """Charge now, as an operator has requested; a paused collection is resumed.
 
     Raises:
         ChargeUnderWay: a payment is under way.
         WrongInvoiceState: nothing is due.
     """
-    _demand(held, standing, "charged")
+    _require_open(held, standing, "charged")
     if held.status is not S.SCHEDULED or standing.paused_for is not None:
         held = resumed(held, standing, now, actor=actor).collection
     after = replace(held, charge_now=True, next_at=now, announced=True)
-    return Outcome(collection=after, event="charge_requested", actor=actor)
+    return Transition(collection=after, event="charge_requested", actor=actor)
 
 
-def _next(held: Collection, now: datetime) -> Collection:
+def _count_step(held: Collection, now: datetime) -> Collection:
     """Count one step of dunning. A late step delays the following ones, so there are never two on one day."""
     steps = held.steps + 1
-    return replace(held, steps=steps, next_at=now + _gap(held.days, steps))
+    return replace(held, steps=steps, next_at=now + _pause_before(held.days, steps))
 
 
-def _beside(held: Collection, now: datetime) -> Collection:
+def _resume_plan(held: Collection, now: datetime) -> Collection:
     """Continue the plan after a charge that an operator requested."""
-    return replace(held, next_at=now + _gap(held.days, held.steps))
+    return replace(held, next_at=now + _pause_before(held.days, held.steps))
 
 
 def _is_last(held: Collection) -> bool:
     return held.steps > len(held.days)
 
 
-def _gap(days: tuple[int, ...], steps: int) -> timedelta:
+def _pause_before(days: tuple[int, ...], steps: int) -> timedelta:
     """Return the time between one step and the next; nothing after the last one."""
     if steps > len(days):
         return timedelta(0)
     return timedelta(days=days[steps - 1] - (days[steps - 2] if steps > 1 else 0))
 
 
-def _demand(held: Collection, standing: InvoiceDue, what: str) -> None:
+def _require_open(held: Collection, standing: InvoiceDue, what: str) -> None:
     if held.status in UNDER_WAY:
         raise ChargeUnderWay(
             f"A payment of this invoice is under way. It cannot be {what} before that has ended.",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from domain.billing.plan import Plan, PlanPrice, Plans, most_for_credits
+from domain.billing.plan import Plan, PlanPrice, Plans, max_for_credits
 from domain.common.credits import CreditPrice
 from domain.payments.topup import Package
 
@@ -23,7 +23,7 @@ def with_credits_priced(plans: Plans, usual: CreditPrice, packages: Sequence[Pac
         if usual.currency == price.currency:
             credits, money = usual.rate()
             sold.append(Fraction(money, credits))
-        most = most_for_credits(price.amount_minor)
+        most = max_for_credits(price.amount_minor)
         cost = int(plan.credits_minor * price.interval.months * min(sold)) if sold else most
         return replace(price, credits_price_minor=max(1, min(cost, most)))
 

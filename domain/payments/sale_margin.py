@@ -66,7 +66,7 @@ class CreditSale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class PayeeRates:
     """How the price of what is paid with credits is divided.
 
     Attributes:
@@ -108,7 +108,7 @@ class SaleMargin:
         return f"{self.sale.name} loses {' and '.join(by)}" if by else ""
 
 
-def margin(sale: CreditSale, fee: ProviderFee, parts: Parts) -> SaleMargin:
+def margin(sale: CreditSale, fee: ProviderFee, parts: PayeeRates) -> SaleMargin:
     """Return what is left of a sale, below zero where it loses."""
     paid = sale.price_minor + (fee.passed_on(sale.price_minor, sale.currency) if sale.is_top_up else 0)
     fee_minor = fee.of(paid, sale.currency)

@@ -33,7 +33,7 @@ class Package:
         return (price / Decimal(self.credits_minor).scaleb(-scale_of(CREDIT))).quantize(_PER_CREDIT, ROUND_HALF_UP)
 
 
-def packages_from(text: str) -> tuple[Package, ...]:
+def parse_packages(text: str) -> tuple[Package, ...]:
     """Read packages from a JSON list of `{"name", "credits", "price", "currency"}`, amounts as decimal strings.
 
     Raises:
@@ -51,7 +51,7 @@ def packages_from(text: str) -> tuple[Package, ...]:
     return packages
 
 
-def priced(packages: Sequence[Package], prices_minor: Mapping[str, int | None]) -> tuple[Package, ...]:
+def with_prices(packages: Sequence[Package], prices_minor: Mapping[str, int | None]) -> tuple[Package, ...]:
     """Return the packages with the prices that are set for them by name, in minor units of their currencies.
 
     Raises:
@@ -66,7 +66,7 @@ def priced(packages: Sequence[Package], prices_minor: Mapping[str, int | None]) 
     return tuple(replace(package, price_minor=given.get(package.name, package.price_minor)) for package in packages)
 
 
-def named(packages: Sequence[Package], name: str) -> Package:
+def find_package(packages: Sequence[Package], name: str) -> Package:
     """Return a package; `Invalid` when nobody sells it."""
     for package in packages:
         if package.name == name:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.marketplace.sale import PURCHASE
-from domain.payouts.summary import Part, part_of
+from domain.payouts.summary import SummaryPart, part_of
 
 
 class Category(StrEnum):
@@ -58,13 +58,13 @@ def category_of(kind: str, action: str | None) -> Category:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class AssetChange:
     """What a transfer changed of what an organization has in one asset, in minor units; parts as in `AssetSummary`."""
 
     asset: str
-    parts: dict[Part, int] = field(default_factory=dict)
+    parts: dict[SummaryPart, int] = field(default_factory=dict)
 
-    def of(self, *parts: Part) -> int:
+    def of(self, *parts: SummaryPart) -> int:
         """Add up parts. Debts and unpaid invoices are negative, as in the books."""
         return sum(self.parts.get(part, 0) for part in parts)
 
@@ -73,11 +73,11 @@ class Change:
         return sum(self.parts.values())
 
 
-def changes(entries: Iterable[tuple[str, str, int]]) -> tuple[Change, ...]:
+def asset_changes(entries: Iterable[tuple[str, str, int]]) -> tuple[AssetChange, ...]:
     """Add up entries on an organization's accounts, each a path, an asset and minor units, by asset in their order."""
-    found: dict[str, Change] = {}
+    found: dict[str, AssetChange] = {}
     for path, asset, amount_minor in sorted(entries):
-        parts = found.setdefault(asset, Change(asset=asset)).parts
+        parts = found.setdefault(asset, AssetChange(asset=asset)).parts
         parts[part_of(path)] = parts.get(part_of(path), 0) + amount_minor
     return tuple(change for _, change in sorted(found.items()))
 

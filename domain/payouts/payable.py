@@ -45,35 +45,35 @@ class HoldBack:
         days = None if level is None else level.hold_back_days
         return max(self.floor, self.usual if days is None else timedelta(days=days))
 
-    def window(self, level: Level | None, now: datetime) -> "Window":
+    def window(self, level: Level | None, now: datetime) -> "HoldBackWindow":
         """Return the hold-back of an agent at a level."""
         held = self.of(level)
-        return Window(
-            cutoff=now - held, answers_for=self.answers_for(level), sales_cutoff=now - max(held, self.refunds)
+        return HoldBackWindow(
+            cutoff=now - held, liability_period=self.liability_period(level), sales_cutoff=now - max(held, self.refunds)
         )
 
-    def answers_for(self, level: Level | None) -> timedelta:
+    def liability_period(self, level: Level | None) -> timedelta:
         """Return how long a creator is liable for earnings; a level's shorter hold-back does not shorten it."""
         return max(self.usual, self.of(level))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class HoldBackWindow:
     """The hold-back of one agent's earnings.
 
     Attributes:
         cutoff: earnings up to this time can be paid out.
-        answers_for: how long the creator is liable for earnings: the platform bears a chargeback that is opened later.
-        sales_cutoff: `cutoff` for sales of the agent.
+        liability_period: how long the creator is liable for earnings: the platform bears a chargeback that is opened
+        later. sales_cutoff: `cutoff` for sales of the agent.
     """
 
     cutoff: datetime
-    answers_for: timedelta
+    liability_period: timedelta
     sales_cutoff: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class EarningsShare:
     """A part of an agent's earnings in one state.
 
     Attributes:
@@ -94,7 +94,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class LotSlice:
     """The free part of a lot of earnings. `cost_minor` of `paid_minor` has left the lot with `gone_minor`."""
 
     lot_id: UUID
@@ -118,7 +118,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class TakenLots:
     """The parts of an agent's lots that are paid out, and the price paid for them."""
 
     agent_id: str
@@ -127,7 +127,7 @@ class Taken:
     slices: tuple[tuple[UUID, int], ...]
 
 
-def take(slices: Iterable[Slice], worth_minor: int) -> list[Taken]:
+def take_slices(slices: Iterable[LotSlice], worth_minor: int) -> list[TakenLots]:
     """Choose slices in their order up to a total value: all of a lot before the next one.
 
     The sum may stay below the total, if a minor unit of a lot's credits is worth more than the rest.
@@ -143,7 +143,7 @@ def take(slices: Iterable[Slice], worth_minor: int) -> list[Taken]:
             chosen.setdefault(each.agent_id, []).append((each.lot_id, part, worth))
             left -= worth
     return [
-        Taken(
+        TakenLots(
             agent_id=agent_id,
             amount_minor=sum(part for _, part, _ in parts),
             worth_minor=sum(worth for _, _, worth in parts),
@@ -153,7 +153,7 @@ def take(slices: Iterable[Slice], worth_minor: int) -> list[Taken]:
     ]
 
 
-def available(shares: Sequence[Share]) -> dict[str, int]:
+def available_by_currency(shares: Sequence[EarningsShare]) -> dict[str, int]:
     """Sum the earnings that can be paid out now, by currency."""
     found: dict[str, int] = {}
     for share in shares:

@@ -22,11 +22,11 @@ class ReversalStatus(StrEnum):
 
 
 #: Pauses between lookups of a reversal with unknown outcome; the last one is repeated.
-LOOKS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 1440))
+LOOKUP_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 1440))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class PaymentUse:
     """The amount that one transfer of a payment's money or credits brought to one account, in minor units.
 
     Attributes:
@@ -45,13 +45,13 @@ class Use:
     org_id: str | None = None
     at: datetime | None = None
 
-    def without(self, minor: int) -> "Use":
+    def without(self, minor: int) -> "PaymentUse":
         """Return the use less an amount that its creator has returned for another loss."""
         return replace(self, used_minor=max(0, self.used_minor - minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class PricedCredits:
     """Credits, and the price of the sale that they come from: an amount for a number of credits; 0 for granted ones."""
 
     amount_minor: int = 0
@@ -59,7 +59,7 @@ class Priced:
     sold_minor: int
 
 
-def shortfall(given: Sequence[Priced], sale: Priced) -> int:
+def shortfall(given: Sequence[PricedCredits], sale: PricedCredits) -> int:
     """Return how many credits of a lost sale are still missing because those taken had cost less.
 
     A credit is worth its price: 1,000 credits that were bought at half the price cover 500. Less than one minor unit of
@@ -95,7 +95,9 @@ class Loss:
     answered_minor: int = 0
 
 
-def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced | None) -> tuple[int, int]:
+def uncovered_loss(
+    loss: Loss, owes_minor: int, paid: Sequence[PricedCredits], sale: PricedCredits | None
+) -> tuple[int, int]:
     """Return the uncovered part of the loss: of the payer's present debt, and of what was paid with cheaper credits.
 
     Args:
@@ -113,9 +115,9 @@ def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced
     return debt, min(most - debt, max(0, short - (loss.answered_minor - loss.repaid_minor)))
 
 
-def answered_for(
-    uses: Iterable[Use], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
-) -> list[tuple[Use, int]]:
+def liable_amounts(
+    uses: Iterable[PaymentUse], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
+) -> list[tuple[PaymentUse, int]]:
     """Return the amounts of `lost_minor` that creators are liable for, by use, newest first.
 
     Args:
@@ -124,8 +126,8 @@ def answered_for(
         lost_minor: the loss, including what creators have already returned.
         since: by agent, from when its creator is liable; earlier earnings are the platform's loss.
     """
-    left, found = max(0, lost_minor - in_transit_minor), list[tuple[Use, int]]()
-    by_transfer: dict[UUID, list[Use]] = {}
+    left, found = max(0, lost_minor - in_transit_minor), list[tuple[PaymentUse, int]]()
+    by_transfer: dict[UUID, list[PaymentUse]] = {}
     for use in uses:
         by_transfer.setdefault(use.transfer_id, []).append(use)
     for transfer_id in sorted(by_transfer, reverse=True):
@@ -140,7 +142,7 @@ def answered_for(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SentPayout:
     """A paid payout: the earnings that it settled, in their asset and in money, and what is left to reverse."""
 
     payout_id: str
@@ -150,7 +152,7 @@ class Sent:
     """What the provider can still reverse of the transfer."""
 
 
-def reversals(sent: Sequence[Sent], owed_minor: int) -> list[tuple[str, int, int]]:
+def divide_over_payouts(sent: Sequence[SentPayout], owed_minor: int) -> list[tuple[str, int, int]]:
     """Divide a debt over payouts in their order: payout, the paid part of the debt, and the reversed money.
 
     At most the rest of its transfer is reversed of a payout.

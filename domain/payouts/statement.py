@@ -7,7 +7,7 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReversalPart:
     """A part of a reversal, in minor units, and when it was earned; None if no earnings are left for it.
 
     `goods` is what it was of the goods that were earned, such as credits, in their minor units.
@@ -18,7 +18,7 @@ class Part:
     goods: Fraction
 
 
-def divided(moves: Sequence[tuple[datetime, int, int]]) -> list[list[Part]]:
+def divide_reversals(moves: Sequence[tuple[datetime, int, int]]) -> list[list[ReversalPart]]:
     """Divide the reversals of a sale over its earnings, the youngest first.
 
     Nothing that the sale brought is taken back for more than it was, so parts of what was earned at a time add up to
@@ -31,19 +31,19 @@ def divided(moves: Sequence[tuple[datetime, int, int]]) -> list[list[Part]]:
     Returns:
         The parts of each move; none of what was earned.
     """
-    left = list[Part]()
-    found = list[list[Part]]()
+    left = list[ReversalPart]()
+    found = list[list[ReversalPart]]()
     for at, minor, goods in moves:
         if minor > 0:
-            left.append(Part(minor, at, Fraction(goods)))
-        parts, missing = list[Part](), -minor
+            left.append(ReversalPart(minor, at, Fraction(goods)))
+        parts, missing = list[ReversalPart](), -minor
         while missing > 0:
-            last = left.pop() if left else Part(missing, None, Fraction(goods * missing, minor))
+            last = left.pop() if left else ReversalPart(missing, None, Fraction(goods * missing, minor))
             taken = min(missing, last.amount_minor)
             gone = last.goods * taken / last.amount_minor
-            parts.append(Part(taken, last.earned_at, gone))
+            parts.append(ReversalPart(taken, last.earned_at, gone))
             missing -= taken
             if taken < last.amount_minor:
-                left.append(Part(last.amount_minor - taken, last.earned_at, last.goods - gone))
+                left.append(ReversalPart(last.amount_minor - taken, last.earned_at, last.goods - gone))
         found.append(parts)
     return found

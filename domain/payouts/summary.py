@@ -9,10 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.common.money import CREDIT, SLOT
-from domain.payouts.payable import PayableState, Share
+from domain.payouts.payable import EarningsShare, PayableState
 
 
-class Part(StrEnum):
+class SummaryPart(StrEnum):
     """What the money on an account is to its organization."""
 
     WALLET = "wallet"  # can be spent, or is set aside by holds
@@ -28,27 +28,27 @@ class Part(StrEnum):
 
 
 #: The first and the third segment of a path, as `domain.common.accounts` makes them; an escrow's has two.
-_FED_BY: dict[tuple[str, str], Part] = {
-    ("org", "credits"): Part.WALLET,
-    ("org", "cash"): Part.WALLET,
-    ("org", "slots"): Part.WALLET,
-    ("org", "slots_in_use"): Part.IN_USE,
-    ("org", "payments"): Part.IN_PAYMENTS,
-    ("org", "payouts"): Part.IN_PAYOUTS,
-    ("org", "debt"): Part.OWED,
-    ("org", "receivable"): Part.INVOICED,
-    ("agent", "earnings"): Part.EARNINGS,
+_FED_BY: dict[tuple[str, str], SummaryPart] = {
+    ("org", "credits"): SummaryPart.WALLET,
+    ("org", "cash"): SummaryPart.WALLET,
+    ("org", "slots"): SummaryPart.WALLET,
+    ("org", "slots_in_use"): SummaryPart.IN_USE,
+    ("org", "payments"): SummaryPart.IN_PAYMENTS,
+    ("org", "payouts"): SummaryPart.IN_PAYOUTS,
+    ("org", "debt"): SummaryPart.OWED,
+    ("org", "receivable"): SummaryPart.INVOICED,
+    ("agent", "earnings"): SummaryPart.EARNINGS,
     # Empty at every commit: what was paid is shared within the same transaction.
-    ("agent", "sales"): Part.EARNINGS,
-    ("agent", "granted_earnings"): Part.GRANTED_EARNINGS,
-    ("agent", "own_work"): Part.OWN_WORK,
-    ("escrow", ""): Part.IN_ESCROW,
+    ("agent", "sales"): SummaryPart.EARNINGS,
+    ("agent", "granted_earnings"): SummaryPart.GRANTED_EARNINGS,
+    ("agent", "own_work"): SummaryPart.OWN_WORK,
+    ("escrow", ""): SummaryPart.IN_ESCROW,
 }
 #: What a path is known by, `org/credits`, for statements that ask which accounts feed no part.
 FAMILIES = tuple(f"{root}/{kind}" for root, kind in _FED_BY)
 
 
-def part_of(path: str) -> Part:
+def part_of(path: str) -> SummaryPart:
     """Return the one part that an organization's account feeds.
 
     Raises:
@@ -59,7 +59,7 @@ def part_of(path: str) -> Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FamilyBalance:
     """The balances of one family of accounts in an asset, by agent where accounts are; in minor units.
 
     Attributes:
@@ -135,15 +135,17 @@ class AssetSummary:
         return had + self.in_payments + self.in_payouts + self.earnings.total - self.owed - self.invoiced
 
 
-def earnings(standings: Iterable[Standing], shares: Iterable[Share], now: datetime) -> list[Earnings]:
+def earnings_by_agent(
+    standings: Iterable[FamilyBalance], shares: Iterable[EarningsShare], now: datetime
+) -> list[Earnings]:
     """Return what each agent has of each asset, by agent and asset; `shares` say what of its earnings can leave."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     until: dict[tuple[str, str], datetime] = {}
     for each in standings:
         part = part_of(each.path)
-        if each.agent_id is not None and part in {Part.GRANTED_EARNINGS, Part.OWN_WORK}:
+        if each.agent_id is not None and part in {SummaryPart.GRANTED_EARNINGS, SummaryPart.OWN_WORK}:
             amounts = found.setdefault((each.agent_id, each.asset), {})
-            name = "granted" if part is Part.GRANTED_EARNINGS else "own_work"
+            name = "granted" if part is SummaryPart.GRANTED_EARNINGS else "own_work"
             amounts[name] = amounts.get(name, 0) + each.posted_minor - each.held_minor
     for share in shares:
         key = (share.agent_id, share.asset)
@@ -158,15 +160,17 @@ def earnings(standings: Iterable[Standing], shares: Iterable[Share], now: dateti
     ]
 
 
-def assets(standings: Iterable[Standing], earned: Iterable[Earnings], expired_minor: int) -> list[AssetSummary]:
+def asset_summaries(
+    standings: Iterable[FamilyBalance], earned: Iterable[Earnings], expired_minor: int
+) -> list[AssetSummary]:
     """Add the accounts up by asset and part, in the order of assets.
 
     Args:
         standings: all of the organization's, each family and agent once.
-        earned: what `earnings` made of them.
+        earned: what `earnings_by_agent` made of them.
         expired_minor: credits in the wallet that have ended.
     """
-    parts: dict[str, dict[Part, int]] = {}
+    parts: dict[str, dict[SummaryPart, int]] = {}
     held: dict[str, int] = {}
     for each in standings:
         free = each.posted_minor - each.held_minor
@@ -183,7 +187,9 @@ def assets(standings: Iterable[Standing], earned: Iterable[Earnings], expired_mi
     ]
 
 
-def _asset(asset: str, parts: dict[Part, int], held: int, earned: list[Earnings], expired_minor: int) -> AssetSummary:
+def _asset(
+    asset: str, parts: dict[SummaryPart, int], held: int, earned: list[Earnings], expired_minor: int
+) -> AssetSummary:
     expired = expired_minor if asset == CREDIT else 0
     together = Earnings(
         asset=asset,
@@ -196,16 +202,16 @@ def _asset(asset: str, parts: dict[Part, int], held: int, earned: list[Earnings]
     )
     return AssetSummary(
         asset=asset,
-        available=parts.get(Part.WALLET, 0) - expired,
+        available=parts.get(SummaryPart.WALLET, 0) - expired,
         held=held,
         expired=expired,
-        in_use=parts.get(Part.IN_USE, 0),
-        in_escrow=parts.get(Part.IN_ESCROW, 0),
-        in_payments=parts.get(Part.IN_PAYMENTS, 0),
-        in_payouts=parts.get(Part.IN_PAYOUTS, 0),
+        in_use=parts.get(SummaryPart.IN_USE, 0),
+        in_escrow=parts.get(SummaryPart.IN_ESCROW, 0),
+        in_payments=parts.get(SummaryPart.IN_PAYMENTS, 0),
+        in_payouts=parts.get(SummaryPart.IN_PAYOUTS, 0),
         earnings=together,
-        owed=-parts.get(Part.OWED, 0),
-        invoiced=-parts.get(Part.INVOICED, 0),
+        owed=-parts.get(SummaryPart.OWED, 0),
+        invoiced=-parts.get(SummaryPart.INVOICED, 0),
     )
 
 
@@ -218,15 +224,15 @@ class RemainingBalance:
     amount_minor: int
 
 
-def remaining_balances(standings: Iterable[Standing]) -> list[RemainingBalance]:
+def remaining_balances(standings: Iterable[FamilyBalance]) -> list[RemainingBalance]:
     """Return an organization's balances by kind and asset; debts are negative.
 
     Unused slots do not count: they end with the organization.
     """
-    sums: dict[tuple[Part, str], int] = {}
+    sums: dict[tuple[SummaryPart, str], int] = {}
     for each in standings:
         part = part_of(each.path)
-        if (part, each.asset) != (Part.WALLET, SLOT):
+        if (part, each.asset) != (SummaryPart.WALLET, SLOT):
             sums[part, each.asset] = sums.get((part, each.asset), 0) + each.posted_minor
     return [
         RemainingBalance(kind=part.value, asset=asset, amount_minor=amount)

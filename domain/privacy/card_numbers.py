@@ -116,12 +116,12 @@ def is_issued(digits: str) -> bool:
     return beginning is not None and beginning.match(digits) is not None
 
 
-def may_hold(text: str) -> bool:
-    """Tell, after one scan, whether a text needs a closer look. What `found` finds always does."""
+def may_contain_card_number(text: str) -> bool:
+    """Tell, after one scan, whether a text needs a closer look. What `contains_card_number` finds always does."""
     return any(_MANY_DIGITS.search(_plain(form)) for form in _decodings(text))
 
 
-def found(text: str) -> bool:
+def contains_card_number(text: str) -> bool:
     """Return whether a text holds a card number, as it stands or once it is percent-decoded.
 
     A text of thousands of numbers that could be card numbers but for their check digit counts as holding one: nine of
@@ -130,22 +130,24 @@ def found(text: str) -> bool:
     return any(_found_as_it_stands(form) for form in _decodings(text))
 
 
-def found_in_number(number: int | Decimal) -> bool:
+def number_contains_card_number(number: int | Decimal) -> bool:
     """Return whether a number, written out, holds a card number."""
-    return found(str(number) if isinstance(number, int) else f"{number:f}")
+    return contains_card_number(str(number) if isinstance(number, int) else f"{number:f}")
 
 
-def found_in_address(path: str, query: bytes = b"") -> bool:
+def address_contains_card_number(path: str, query: bytes = b"") -> bool:
     """Return whether what is asked for in a request line holds a card number."""
-    return found(path) or (len(query) > 12 and found(unquote_plus(query.decode("latin-1"))))
+    return contains_card_number(path) or (
+        len(query) > 12 and contains_card_number(unquote_plus(query.decode("latin-1")))
+    )
 
 
 def redacted(text: str) -> str:
     """Return a text with every card number in it replaced; percent-encoded, where only that shows one."""
-    if not may_hold(text):
+    if not may_contain_card_number(text):
         return text
     masked = _masked(text)
-    return _masked(unquote(masked)) if found(masked) else masked
+    return _masked(unquote(masked)) if contains_card_number(masked) else masked
 
 
 def without_card_numbers(value: object) -> object:
@@ -155,7 +157,9 @@ def without_card_numbers(value: object) -> object:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | Decimal | float):
-        return MASK if found_in_number(Decimal(str(value)) if isinstance(value, float) else value) else value
+        return (
+            MASK if number_contains_card_number(Decimal(str(value)) if isinstance(value, float) else value) else value
+        )
     if isinstance(value, Mapping):
         return {without_card_numbers(name): without_card_numbers(item) for name, item in value.items()}
     return [without_card_numbers(item) for item in value] if isinstance(value, list | tuple) else value

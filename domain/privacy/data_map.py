@@ -57,7 +57,7 @@ ERASED: Mapping[Category, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DataPolicy:
     """A table, or all messages, or all log lines.
 
     Attributes:
@@ -73,7 +73,7 @@ class Place:
 
 #: Every field of every message in `contracts/`, and of what of `domain/` these hold; all of it goes with the history.
 #: `SEAL` is by the deployment's `BURSAR_ENCRYPTION_KEYS`.
-MESSAGES = Place(
+MESSAGES = DataPolicy(
     "what a run needs to go on, kept in Temporal's histories",
     "as long as the run, then the namespace's retention",
     {
@@ -82,7 +82,7 @@ MESSAGES = Place(
     },
 )
 #: Every field of a log line. Secrets and card numbers are taken out of all of them.
-LOGS = Place(
+LOGS = DataPolicy(
     "that a fault can be found",
     "as long as the operator keeps logs; 30 days is enough to look into a fault",
     dict.fromkeys(Category, DELETE),
@@ -167,7 +167,7 @@ LOG_KEYS: Mapping[Category, str] = {
 }
 
 
-class Shown(StrEnum):
+class SearchAttributeContent(StrEnum):
     """The values that a search attribute may have, and no others: Temporal stores them in clear."""
 
     ID = "id"
@@ -176,13 +176,13 @@ class Shown(StrEnum):
 
 
 #: What an operator filters runs by, in clear.
-SEARCH_ATTRIBUTES: Mapping[str, Shown] = {
-    "OrgId": Shown.ID,
-    "PayeeOrgId": Shown.ID,
-    "AgentId": Shown.ID,
-    "State": Shown.STATE,
-    "AmountMinor": Shown.AMOUNT,
-    "Currency": Shown.AMOUNT,
+SEARCH_ATTRIBUTES: Mapping[str, SearchAttributeContent] = {
+    "OrgId": SearchAttributeContent.ID,
+    "PayeeOrgId": SearchAttributeContent.ID,
+    "AgentId": SearchAttributeContent.ID,
+    "State": SearchAttributeContent.STATE,
+    "AmountMinor": SearchAttributeContent.AMOUNT,
+    "Currency": SearchAttributeContent.AMOUNT,
 }
 
 

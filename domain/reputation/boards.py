@@ -54,11 +54,11 @@ def bands(period: Period, minimum: int) -> list[int]:
     ]
 
 
-def step(rank_e6: int) -> int:
+def rank_step(rank_e6: int) -> int:
     """Return the step in which a rank is counted."""
     return rank_e6 * STEPS // ONE_E6
 
 
-def place(below: int, equal: int, peers: int) -> int | None:
+def percentile(below: int, equal: int, peers: int) -> int | None:
     """Return in whole percent how many peers rank lower, those on the same step counted half; None among too few."""
     return (200 * below + 100 * equal) // (2 * peers) if peers >= FEWEST_PEERS else None

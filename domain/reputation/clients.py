@@ -21,7 +21,7 @@ class ClientFact(StrEnum):
 
 
 #: Good and bad evidence, as ten-thousandths of the fact's weight. A dispute that is won or split is no evidence.
-SAYS_E4: Mapping[ClientFact, tuple[int, int]] = {
+EVIDENCE_SHARES_E4: Mapping[ClientFact, tuple[int, int]] = {
     ClientFact.PAID: (_WHOLE_E4, 0),
     ClientFact.PAYMENT_FAILED: (0, 2_500),
     ClientFact.CHARGED_BACK: (0, _WHOLE_E4),
@@ -33,11 +33,11 @@ SAYS_E4: Mapping[ClientFact, tuple[int, int]] = {
 
 def client_increment(fact: ClientFact, weight_e6: int) -> tuple[int, int]:
     """Return the good and the bad evidence of a fact, in millionths of a unit, to add to the organization's row."""
-    good_e4, bad_e4 = SAYS_E4[fact]
+    good_e4, bad_e4 = EVIDENCE_SHARES_E4[fact]
     return weight_e6 * good_e4 // _WHOLE_E4, weight_e6 * bad_e4 // _WHOLE_E4
 
 
-def standing_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:
+def feedback_weight_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:
     """Return the weight of a client's feedback, as a share: its trust less one standard deviation.
 
     It is about a fifth for a newcomer, so many new organizations together have little weight. Like a rank, it does not

@@ -7,11 +7,11 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payments.payment.state import Payment, PaymentStatus
 from domain.reputation.clients import ClientFact
-from domain.reputation.settled import half_is_over, undiscounted_minor
+from domain.reputation.escrow_evidence import half_is_over, undiscounted_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
+class ClientAct:
     """An act of an organization as a client.
 
     Attributes:
@@ -34,7 +34,7 @@ class Conduct:
     escrow_id: str | None = None
 
 
-def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
+def of_payment(before: Payment | None, after: Payment) -> tuple[ClientAct, ...]:
     """Return the evidence of a payment's event about its payer: a final decline, or a lost chargeback.
 
     Only a decline by the provider counts. A payment that was abandoned, expired, or refused by the provider is no
@@ -43,7 +43,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
     terms = after.terms
     lost = _lost(after) - (set() if before is None else _lost(before))
     facts = [
-        Conduct(
+        ClientAct(
             fact=ClientFact.CHARGED_BACK,
             key=f"{terms.payment_id}:charged_back:{dispute.ref}",
             subject=terms.payment_id,
@@ -56,7 +56,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
     ]
     if _is_declined(after) and not (before is not None and _is_declined(before)):
         facts.append(
-            Conduct(
+            ClientAct(
                 fact=ClientFact.PAYMENT_FAILED,
                 key=f"{terms.payment_id}:payment_failed",
                 subject=terms.payment_id,
@@ -68,7 +68,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
     return tuple(facts)
 
 
-def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
+def of_cancellation(before: Escrow | None, after: Escrow) -> ClientAct | None:
     """Return the client's evidence of a funded escrow that was cancelled at its request.
 
     It weighs no more than the commission that was lost by it, before a discount. Once half of the time to deliver is
@@ -79,7 +79,7 @@ def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
     if after.status is not EscrowStatus.CANCELLED or not asked or returned <= 0:
         return None
     terms = after.terms
-    return Conduct(
+    return ClientAct(
         fact=ClientFact.CANCELLED,
         key=f"{terms.escrow_id}:cancelled",
         subject=terms.escrow_id,

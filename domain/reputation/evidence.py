@@ -101,7 +101,7 @@ class Evidence:
         return self.beta.on(self.through, rate_e4)
 
 
-def start(day: date, priors: Priors) -> Evidence:
+def newcomer_evidence(day: date, priors: Priors) -> Evidence:
     """Return the row of a newcomer, who starts with the day's prior."""
     return Evidence(Beta(0, 0, day), 0, 0, priors.newcomer_e6, day)
 

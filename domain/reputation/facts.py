@@ -54,7 +54,7 @@ SENTENCES: Mapping[FactKind, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class DimensionShare:
     """The part of a fact in one dimension.
 
     Attributes:
@@ -95,7 +95,7 @@ _GOOD = frozenset({FactKind.RELEASED, FactKind.IN_TIME, FactKind.SLA_KEPT})
 _GRADED = frozenset({FactKind.SPLIT, FactKind.VALIDATED, FactKind.RESPONDED})
 
 
-def says(kind: FactKind, good_e4: int | None = None) -> tuple[Says, ...]:
+def shares_of(kind: FactKind, good_e4: int | None = None) -> tuple[DimensionShare, ...]:
     """Return the parts of a fact that the product has observed.
 
     Args:
@@ -106,8 +106,10 @@ def says(kind: FactKind, good_e4: int | None = None) -> tuple[Says, ...]:
     if kind in _GRADED:
         if good_e4 is None or not 0 <= good_e4 <= _WHOLE_E4:
             raise ValueError(f"{kind} needs a share between 0 and {_WHOLE_E4}")
-        return tuple(Says(dimension, share, good_e4) for dimension, share in _TOUCHES[kind])
-    return tuple(Says(dimension, share, _WHOLE_E4 if kind in _GOOD else 0) for dimension, share in _TOUCHES[kind])
+        return tuple(DimensionShare(dimension, share, good_e4) for dimension, share in _TOUCHES[kind])
+    return tuple(
+        DimensionShare(dimension, share, _WHOLE_E4 if kind in _GOOD else 0) for dimension, share in _TOUCHES[kind]
+    )
 
 
 def promptness_e4(response_ms: int, target_ms: int) -> int:
@@ -115,7 +117,7 @@ def promptness_e4(response_ms: int, target_ms: int) -> int:
     return _WHOLE_E4 * target_ms // max(response_ms, target_ms)
 
 
-def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
+def feedback(ratings: Mapping[str, int]) -> tuple[DimensionShare, ...]:
     """Return the parts of feedback: each rated dimension takes half of the weight; 1 is all bad and 5 all good.
 
     Raises:
@@ -130,10 +132,12 @@ def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
             raise Invalid(f"Unknown dimension. The dimensions are {names}.", extra={"field": f"ratings.{name[:32]}"})
         if type(rating) is not int or not 1 <= rating <= 5:
             raise Invalid("A rating must be a whole number from 1 to 5.", extra={"field": f"ratings.{name}"})
-    return tuple(Says(known[name], _HALF_E4, (rating - 1) * _WHOLE_E4 // 4) for name, rating in ratings.items())
+    return tuple(
+        DimensionShare(known[name], _HALF_E4, (rating - 1) * _WHOLE_E4 // 4) for name, rating in ratings.items()
+    )
 
 
-def as_paid(said: tuple[Says, ...], paid_minor: int, of_minor: int) -> tuple[Says, ...]:
+def scale_to_paid(said: tuple[DimensionShare, ...], paid_minor: int, of_minor: int) -> tuple[DimensionShare, ...]:
     """Return the feedback on a partly paid contract: ratings that are not bad are weighed by the paid part.
 
     No commission was paid for refunded money, and good evidence must not be free of charge.
@@ -147,7 +151,7 @@ def as_paid(said: tuple[Says, ...], paid_minor: int, of_minor: int) -> tuple[Say
     return tuple(each for each in weighed if each.share_e4)
 
 
-def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
+def reported(dimension: Dimension, delta_e2: int) -> tuple[DimensionShare, ...]:
     """Return the part of an operator's event: at most one unit of its weight, good or bad by the sign.
 
     Args:
@@ -159,15 +163,17 @@ def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
     """
     if not -MAX_DELTA_E2 <= delta_e2 <= MAX_DELTA_E2:
         raise Invalid("score_delta must be between -1 and 1.", extra={"field": "score_delta"})
-    return (Says(dimension, abs(delta_e2) * _WHOLE_E4 // MAX_DELTA_E2, _WHOLE_E4 if delta_e2 > 0 else 0),)
+    return (DimensionShare(dimension, abs(delta_e2) * _WHOLE_E4 // MAX_DELTA_E2, _WHOLE_E4 if delta_e2 > 0 else 0),)
 
 
-def is_bad(said: tuple[Says, ...]) -> bool:
+def is_bad(said: tuple[DimensionShare, ...]) -> bool:
     """Return whether a fact says more bad than good of the agent."""
     return sum(each.share_e4 * (_WHOLE_E4 - 2 * each.good_e4) for each in said) > 0
 
 
-def increments(said: tuple[Says, ...], weight_e6: int, bad_weight_e6: int | None = None) -> tuple[Increment, ...]:
+def increments(
+    said: tuple[DimensionShare, ...], weight_e6: int, bad_weight_e6: int | None = None
+) -> tuple[Increment, ...]:
     """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0.
 
     `bad_weight_e6` bounds the bad part where a dimension is more bad than good: not less than `weight_e6`, which it is

@@ -27,6 +27,6 @@ class EvidencePolicy:
     sharing: Sharing = field(default_factory=Sharing)
 
 
-def seasons_after(good_e6: int, bad_e6: int, chargeback_days: int) -> int:
+def seasoning_days(good_e6: int, bad_e6: int, chargeback_days: int) -> int:
     """Return after how many days an event counts for terms: bad news at once, good news after the payer's window."""
     return 0 if good_e6 < bad_e6 else chargeback_days

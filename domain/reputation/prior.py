@@ -11,7 +11,7 @@ from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Evidence, Priors
 from domain.reputation.score import HALF_E6, STRENGTH, mean_e6
 
 
-def opened(day: date) -> Beta:
+def initial_prior(day: date) -> Beta:
     """Return the row of a marketplace that starts on a day."""
     return Beta(0, 0, day)
 
@@ -32,7 +32,7 @@ def lowest(days: Sequence[Priors]) -> Priors:
     return Priors(min(each.newcomer_e6 for each in days), min(each.proven_e6 for each in days))
 
 
-def lesson_e6(before: Evidence, amount_e6: int, rate_e4: int = RATE_E4) -> int:
+def learned_e6(before: Evidence, amount_e6: int, rate_e4: int = RATE_E4) -> int:
     """Return how much of an event's evidence a prior learns from: the share it had in what was expected.
 
     It is for the row of newcomers or of the proven, by what the agent was before the event.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from domain.common.money import CREDIT
-from domain.payments.payment.entitlement import gone_minor, held_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, not_kept_minor, remaining_minor
 from domain.payments.payment.state import Fulfilment, Payment
 
 
@@ -21,7 +21,7 @@ class BillPayment:
     by_bank: bool = False
 
     @property
-    def stands_minor(self) -> int:
+    def remaining_minor(self) -> int:
         return min(self.paid_minor, max(0, self.received_minor - self.gone_minor))
 
 
@@ -58,12 +58,12 @@ class Bill:
     @property
     def kept_minor(self) -> int:
         """The money that is there or not yet due: what went back counts once another payment has paid it."""
-        went = sum(each.paid_minor - each.stands_minor for each in self.payments)
+        went = sum(each.paid_minor - each.remaining_minor for each in self.payments)
         return self.total_minor - self.given_up_minor - went - min(self.due_minor, self.gone_minor)
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class ChainedEscrow:
     """An escrow that was paid for with credits which its payer had earned, with its payer and its payee."""
 
     escrow_id: str
@@ -71,7 +71,7 @@ class Passed:
     payee: str
 
 
-def passed_on(payees: Collection[str], passed: Sequence[Passed]) -> list[str]:
+def downstream_escrows(payees: Collection[str], passed: Sequence[ChainedEscrow]) -> list[str]:
     """Return the escrows of payees, of those whom these paid, and so on, with credits of a payment that went back.
 
     Args:
@@ -85,22 +85,26 @@ def passed_on(payees: Collection[str], passed: Sequence[Passed]) -> list[str]:
     return list(found)
 
 
-def nothing_is_left(payment: Payment) -> bool:
+def is_all_lost(payment: Payment) -> bool:
     """Return whether all credits that a payment bought are lost: then it has paid for nothing, by whatever way."""
-    return payment.terms.purpose.goods_asset == CREDIT and payment.granted_minor > 0 and not held_minor(payment)
+    return payment.terms.purpose.goods_asset == CREDIT and payment.granted_minor > 0 and not remaining_minor(payment)
 
 
-def bank_took(payment: Payment) -> bool:
+def was_charged_back(payment: Payment) -> bool:
     """Return whether a bank or a chain has taken any of a payment back; a dispute counts until it is won."""
     return bool(payment.disputed_minor or payment.reversed_minor)
 
 
-def stands_as_before(before: Payment, after: Payment) -> bool:
+def is_funding_unchanged(before: Payment, after: Payment) -> bool:
     """Return whether nothing happened to a payment that any escrow's evidence could follow."""
-    return (taken(before), gone_minor(before), before.fulfilment) == (taken(after), gone_minor(after), after.fulfilment)
+    return (clawed_back_minor(before), not_kept_minor(before), before.fulfilment) == (
+        clawed_back_minor(after),
+        not_kept_minor(after),
+        after.fulfilment,
+    )
 
 
-def recalled(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
+def unfunded_escrows(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
     """Return the escrows whose evidence is void, because refunds, disputes and reversals took their funding.
 
     A payment for an escrow stands behind it with the whole amount. Credits that were bought are taken first where no
@@ -115,18 +119,18 @@ def recalled(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
             which it was made for, and then the one that was funded last first.
     """
     purpose = payment.terms.purpose
-    lacks = payment.fulfilment is Fulfilment.DONE and held_minor(payment) < purpose.goods_minor
+    lacks = payment.fulfilment is Fulfilment.DONE and remaining_minor(payment) < purpose.goods_minor
     found = dict.fromkeys([purpose.escrow_id] if purpose.escrow_id is not None and lacks else [])
     if purpose.goods_asset != CREDIT:
         left = _owed_minor(payment)
-    elif not held_minor(payment):
+    elif not remaining_minor(payment):
         return list(found | dict.fromkeys(escrow_id for escrow_id, _ in funded))
     else:
-        left = taken(payment) - max(0, payment.granted_minor - sum(amount for _, amount in funded))
+        left = clawed_back_minor(payment) - max(0, payment.granted_minor - sum(amount for _, amount in funded))
     return list(found | dict.fromkeys(_last_funded(funded, left)))
 
 
-def recalled_of_bill(bill: Bill, funded: Sequence[tuple[str, int]]) -> list[str]:
+def unfunded_escrows_of_bill(bill: Bill, funded: Sequence[tuple[str, int]]) -> list[str]:
     """Return the escrows whose evidence is void, because a subscription's bill was not paid or its money went back.
 
     What is left of the money pays for the credits first, and it does not matter which payments it is of. Where nothing
@@ -134,7 +138,7 @@ def recalled_of_bill(bill: Bill, funded: Sequence[tuple[str, int]]) -> list[str]
 
     Args:
         bill: where the bill stands.
-        funded: which escrows its credits went to, as in `recalled`.
+        funded: which escrows its credits went to, as in `unfunded_escrows`.
     """
     if not bill.credits_minor or not (bill.gone_minor or bill.given_up_minor):
         return []

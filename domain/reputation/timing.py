@@ -35,7 +35,7 @@ def bucket_of(response_ms: int) -> int:
     return low
 
 
-def timed(timing: Timing, response_ms: int) -> Timing:
+def add_response(timing: Timing, response_ms: int) -> Timing:
     """Add one response time, zero or more: what `reputation_apply` does to an agent's row."""
     found = bucket_of(response_ms)
     buckets = tuple(count + (index == found) for index, count in enumerate(timing.buckets))

@@ -29,7 +29,7 @@ class Stakes:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenEvidence:
     """The evidence that one counterparty has given an agent in one dimension, as of a date: a row.
 
     Related organizations are one counterparty. What it gave in good evidence fades as the evidence does; what it gave
@@ -58,8 +58,8 @@ def weight_e6(value_minor: int, commission_minor: int | None, rater_e6: int, sta
 
 
 def saturated(
-    given: Given, good_e6: int, bad_e6: int, day: date, rater_e6: int, rate_e4: int = RATE_E4
-) -> tuple[int, int, Given]:
+    given: GivenEvidence, good_e6: int, bad_e6: int, day: date, rater_e6: int, rate_e4: int = RATE_E4
+) -> tuple[int, int, GivenEvidence]:
     """Return how much of one counterparty's evidence counts, and its new total.
 
     Each unit counts by the part that is left of `COUNTERPARTY_E6` times the counterparty's standing, so that the sum
@@ -77,12 +77,12 @@ def saturated(
     before = faded(given.good_e6, max(0, (day - given.since).days), rate_e4)
     good = _left(good_e6, before, most)
     bad = _left(bad_e6, given.bad_e6, most)
-    return good, bad, Given(before + good, given.bad_e6 + bad, max(day, given.since))
+    return good, bad, GivenEvidence(before + good, given.bad_e6 + bad, max(day, given.since))
 
 
 def saturated_reports(
-    given: Given, praised: Given, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4
-) -> tuple[int, int, Given, Given]:
+    given: GivenEvidence, praised: GivenEvidence, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4
+) -> tuple[int, int, GivenEvidence, GivenEvidence]:
     """Return how much of what an operator reports counts, the new total, and the operator's own praise.
 
     All operators together are one counterparty, because whoever has a key of theirs can issue others. There is no money
@@ -102,14 +102,14 @@ def saturated_reports(
     good = _left(good_e6, before.good_e6 + before.bad_e6, COUNTERPARTY_E6)
     bad = _left(bad_e6, own.good_e6 + before.bad_e6, COUNTERPARTY_E6)
     room = _left(good_e6, own.good_e6 + before.bad_e6, COUNTERPARTY_E6)
-    total = Given(before.good_e6 + good, before.bad_e6 + bad, before.since)
-    return good, bad, total, Given(own.good_e6 + room, 0, own.since)
+    total = GivenEvidence(before.good_e6 + good, before.bad_e6 + bad, before.since)
+    return good, bad, total, GivenEvidence(own.good_e6 + room, 0, own.since)
 
 
-def _faded(given: Given, day: date, rate_e4: int) -> Given:
+def _faded(given: GivenEvidence, day: date, rate_e4: int) -> GivenEvidence:
     nights = max(0, (day - given.since).days)
     good, bad = faded(given.good_e6, nights, rate_e4), faded(given.bad_e6, nights, rate_e4)
-    return Given(good, bad, max(day, given.since))
+    return GivenEvidence(good, bad, max(day, given.since))
 
 
 def _left(amount_e6: int, before_e6: int, most_e6: int) -> int:

@@ -13,7 +13,7 @@ from math import ceil, isqrt
 from typing import Protocol
 
 from domain.common.calendar import first_moment, zone_of
-from domain.common.money import format_amount, rounded
+from domain.common.money import format_amount, round_to_sum
 from domain.reputation.score import points
 
 ONE_E6 = 1_000_000
@@ -28,7 +28,7 @@ EQUAL, STEP = Fraction(1, 10), Fraction(1, 5)
 #: Floor and ceiling of an agent, in ten-thousandths of an equal share, unless others are set; and the highest ceiling.
 FLOOR_E4, CEILING_E4, MAX_CEILING_E4 = 2_500, 30_000, 10_000_000
 #: How long a proposal can be accepted.
-ANSWER = timedelta(hours=12)
+PROPOSAL_VALID_FOR = timedelta(hours=12)
 #: How many agents of a project take part, the first by their ids.
 MAX_AGENTS = 500
 _EXACT = 10**9
@@ -59,7 +59,7 @@ class LineBound(StrEnum):
     STEP = "step"
 
 
-class Evidence(Protocol):
+class DailyEvidence(Protocol):
     """What an agent, or no agent, cost and brought on a day, in minor units of one currency."""
 
     @property
@@ -73,7 +73,7 @@ class Evidence(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class AgentFactors:
     """The four terms of an agent.
 
     Attributes:
@@ -90,29 +90,29 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class AllocationLine:
     """What an agent gets for a day, of which `old_minor` is what it had; None if it had no budget of a day."""
 
     agent_id: str
     old_minor: int | None
     new_minor: int
-    terms: Terms
+    terms: AgentFactors
     bound: LineBound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class ShareBounds:
     """The floor and the ceiling of each agent, in ten-thousandths of an equal share."""
 
     floor_e4: int = FLOOR_E4
     ceiling_e4: int = CEILING_E4
 
 
-USUAL = Bounds()
+DEFAULT_BOUNDS = ShareBounds()
 
 
 def estimates_e6(
-    nights: Iterable[Evidence], agents: Sequence[str], *, through: date, equal_minor: Fraction
+    nights: Iterable[DailyEvidence], agents: Sequence[str], *, through: date, equal_minor: Fraction
 ) -> dict[str, int]:
     """Return an estimate of the return of each agent, in millionths: 1,000,000 brings what it costs.
 
@@ -142,7 +142,7 @@ def estimates_e6(
     }
 
 
-def weight(terms: Terms, equal_minor: Fraction) -> int:
+def weight(terms: AgentFactors, equal_minor: Fraction) -> int:
     """Return what an agent's part is proportional to. It grows with each term.
 
     The return counts to the power of 1.5. Reputation triples the part at most, and open work doubles it, however much
@@ -154,8 +154,12 @@ def weight(terms: Terms, equal_minor: Fraction) -> int:
 
 
 def divide(
-    total_minor: int, agents: Mapping[str, tuple[int | None, Terms]], bounds: Bounds = USUAL, *, cent_minor: int = 1
-) -> tuple[Line, ...]:
+    total_minor: int,
+    agents: Mapping[str, tuple[int | None, AgentFactors]],
+    bounds: ShareBounds = DEFAULT_BOUNDS,
+    *,
+    cent_minor: int = 1,
+) -> tuple[AllocationLine, ...]:
     """Divide the money of a day, to the cent.
 
     A tenth is shared equally, the rest by `weight`. Each stays within the floor, the ceiling and `STEP` of its old
@@ -178,12 +182,12 @@ def divide(
     known = [each for each in had if each is not None]
     usual = Fraction(sum(known), len(known)) if any(known) else Fraction(1)
     before = _fill(total, [usual if each is None else Fraction(each) for each in had], flat, whole)
-    start = rounded(before)
+    start = round_to_sum(before)
     # A share of a few cents still moves, by one.
     low = [max(floor, min(each - 1, ceil(each * (1 - STEP)))) for each in start]
     high = [min(ceiling, max(each + 1, int(each * (1 + STEP)))) for each in start]
     weights = [Fraction(weight(agents[each][1], Fraction(total_minor, len(ids)))) for each in ids]
-    new = rounded(_fill(total, weights, low, high, base=equal * EQUAL))
+    new = round_to_sum(_fill(total, weights, low, high, base=equal * EQUAL))
 
     def held(at: int) -> LineBound:
         if low[at] < new[at] < high[at]:
@@ -193,7 +197,7 @@ def divide(
         return LineBound.STEP
 
     return tuple(
-        Line(
+        AllocationLine(
             agent_id=each,
             old_minor=had[at],
             new_minor=new[at] * cent_minor + (0 if at else rest),
@@ -250,7 +254,7 @@ def reinvested_minor(
     return max(0, min(due, there_minor - daily_minor))
 
 
-def day_of(night: date, zone: str) -> tuple[datetime, datetime]:
+def day_bounds(night: date, zone: str) -> tuple[datetime, datetime]:
     """Return the moments at which the day of a night begins and ends in its zone."""
     return first_moment(night, zone_of(zone)), first_moment(night + timedelta(days=1), zone_of(zone))
 
@@ -270,7 +274,7 @@ _HELD = {
 }
 
 
-def reason(line: Line, currency: str) -> str:
+def explain_line(line: AllocationLine, currency: str) -> str:
     """Say why an agent gets what it gets, for a person."""
     terms = line.terms
     parts = [

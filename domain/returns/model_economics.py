@@ -41,7 +41,7 @@ class Grouping(StrEnum):
     TASK_KIND = "task_kind"
 
 
-class Verdict(StrEnum):
+class ComparisonVerdict(StrEnum):
     """Whether the second model is worth its cost over the first."""
 
     WORTH_IT = "worth_it"
@@ -50,7 +50,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class CallSums:
     """What some calls and runs add up to; all sums are exact.
 
     Attributes:
@@ -78,14 +78,14 @@ class Sums:
     valued: int = 0
     value_minor: int = 0
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(**{name: getattr(self, name) + getattr(other, name) for name in SUMMED})
+    def __add__(self, other: "CallSums") -> "CallSums":
+        return CallSums(**{name: getattr(self, name) + getattr(other, name) for name in SUMMED})
 
 
-SUMMED = tuple(field.name for field in fields(Sums))
+SUMMED = tuple(field.name for field in fields(CallSums))
 
 
-class Weighed(NamedTuple):
+class WeightedSums(NamedTuple):
     """Sums of runs that count by weights; all are exact, in any unit of the weights.
 
     Attributes:
@@ -103,9 +103,9 @@ class Weighed(NamedTuple):
     squared_cost2: int = 0
     squared_accepted_cost: int = 0
 
-    def plus(self, other: "Weighed") -> "Weighed":
+    def plus(self, other: "WeightedSums") -> "WeightedSums":
         """Add two."""
-        return Weighed(*map(int.__add__, self, other))
+        return WeightedSums(*map(int.__add__, self, other))
 
     @property
     def effective(self) -> float:
@@ -114,7 +114,7 @@ class Weighed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class ModelSums:
     """The calls, or the runs with results, of one model and mode in one currency.
 
     Attributes:
@@ -128,22 +128,22 @@ class Cell:
     model: str | None
     mode: str | None
     currency: str | None
-    sums: Sums
+    sums: CallSums
     task_kind: str | None = None
     size: int = 0
     drawn_from: tuple[str, ...] = ()
-    drawn: Weighed | None = None
+    drawn: WeightedSums | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ModelFigures:
     """The figures of one group in one currency; a member that it is not grouped by is None."""
 
     model: str | None
     mode: str | None
     task_kind: str | None
     currency: str | None
-    sums: Sums
+    sums: CallSums
 
     @property
     def per_1000_tokens_pico(self) -> int | None:
@@ -178,14 +178,14 @@ class Line:
         return None if self.currency is None else _ratio(cost_pico, number)
 
 
-class Choice(NamedTuple):
+class ModelChoice(NamedTuple):
     """A model, in one mode or in any."""
 
     model: str
     mode: Mode | None = None
 
     @classmethod
-    def of(cls, text: str) -> "Choice":
+    def of(cls, text: str) -> "ModelChoice":
         """Read `gpt-5` or `gpt-5:thinking`; a colon before another word belongs to the name."""
         name, _, mode = text.rpartition(":")
         return cls(name, Mode(mode)) if name and mode in set(Mode) else cls(text)
@@ -193,11 +193,11 @@ class Choice(NamedTuple):
     def __str__(self) -> str:
         return self.model if self.mode is None else f"{self.model}:{self.mode}"
 
-    def meets(self, other: "Choice") -> bool:
+    def meets(self, other: "ModelChoice") -> bool:
         """Return whether some runs are of both."""
         return self.model == other.model and (None in {self.mode, other.mode} or self.mode == other.mode)
 
-    def has(self, cell: Cell) -> bool:
+    def has(self, cell: ModelSums) -> bool:
         """Return whether runs are its own."""
         return cell.model == self.model and self.mode in {None, cell.mode}
 
@@ -225,8 +225,8 @@ class Comparison:
         is_randomised: the model of each run compared was drawn, from both among others. Nobody draws modes.
     """
 
-    a: Choice
-    b: Choice
+    a: ModelChoice
+    b: ModelChoice
     currency: str
     runs_a: int
     runs_b: int
@@ -239,19 +239,21 @@ class Comparison:
     per_success_pico: int | None
     value_pico: int | None
     is_randomised: bool
-    verdict: Verdict
+    verdict: ComparisonVerdict
 
 
-def lines(calls: Iterable[Cell], runs: Iterable[Cell], by: Iterable[Grouping]) -> list[Line]:
+def figures_by_group(
+    calls: Iterable[ModelSums], runs: Iterable[ModelSums], by: Iterable[Grouping]
+) -> list[ModelFigures]:
     """Return the figures by group and currency, the dearest first.
 
     Calls and their costs are those of all usage; by kind of task they are those of runs with a result, because the kind
     of others is not known. A group by model has runs in which several models answered under no model.
     """
     wanted = frozenset(by)
-    found: dict[tuple[str | None, ...], Sums] = defaultdict(Sums)
+    found: dict[tuple[str | None, ...], CallSums] = defaultdict(CallSums)
 
-    def add(cell: Cell, sums: Sums) -> None:
+    def add(cell: ModelSums, sums: CallSums) -> None:
         found[(*(getattr(cell, name) if name in wanted else None for name in Grouping), cell.currency)] += sums
 
     for cell in runs:
@@ -260,13 +262,13 @@ def lines(calls: Iterable[Cell], runs: Iterable[Cell], by: Iterable[Grouping]) -
         add(cell, cell.sums)
     order = sorted(found.items(), key=lambda item: (-item[1].cost_pico, [name or "" for name in item[0]]))
     return [
-        Line(model=model, mode=mode, task_kind=kind, currency=currency, sums=sums)
+        ModelFigures(model=model, mode=mode, task_kind=kind, currency=currency, sums=sums)
         for (model, mode, kind, currency), sums in order
     ]
 
 
-def _of_results(sums: Sums) -> Sums:
-    return Sums(**{name: getattr(sums, name) for name in SUMMED[SUMMED.index("runs") :]})
+def _of_results(sums: CallSums) -> CallSums:
+    return CallSums(**{name: getattr(sums, name) for name in SUMMED[SUMMED.index("runs") :]})
 
 
 def _ratio(part: int, whole: int) -> int | None:
@@ -283,7 +285,9 @@ def wilson(successes: int, runs: int) -> tuple[int, int, int]:
     return round(share * WHOLE_E6), round(ends[0] * WHOLE_E6), round(ends[1] * WHOLE_E6)
 
 
-def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pico: int | None = None) -> Comparison:
+def compare(
+    runs: Sequence[ModelSums], a: ModelChoice, b: ModelChoice, currency: str, value_pico: int | None = None
+) -> Comparison:
     """Compare two models.
 
     Args:
@@ -301,12 +305,12 @@ def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pic
         if min(of_a[key].weighed.effective, of_b[key].weighed.effective) >= LEAST_IN_STRATUM
     ]
     common = [(of_a[key], of_b[key]) for key in counted]
-    compared_a, compared_b = (sum((pair[place].sums for pair in common), Sums()) for place in (0, 1))
-    all_a, all_b = (sum((each.sums for each in strata.values()), Sums()) for strata in (of_a, of_b))
+    compared_a, compared_b = (sum((pair[place].sums for pair in common), CallSums()) for place in (0, 1))
+    all_a, all_b = (sum((each.sums for each in strata.values()), CallSums()) for strata in (of_a, of_b))
     both = compared_a + compared_b
     worth = _mean_value(both, currency) if value_pico is None else value_pico
     cost, success = _difference(common, 0, 1), _difference(common, WHOLE_E6, 0)
-    verdict, per_success = Verdict.NOT_ENOUGH_DATA, None
+    verdict, per_success = ComparisonVerdict.NOT_ENOUGH_DATA, None
     if cost is not None and success is not None:
         if min(compared_a.runs, compared_b.runs) >= LEAST_RUNS:
             verdict = _verdict(cost, success, None if worth is None else _difference(common, worth, -1))
@@ -332,12 +336,12 @@ def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pic
 
 
 class _Stratum(NamedTuple):
-    sums: Sums = Sums()
-    weighed: Weighed = Weighed()
+    sums: CallSums = CallSums()
+    weighed: WeightedSums = WeightedSums()
 
 
 def _strata(
-    runs: Iterable[Cell], choice: Choice, currency: str, names: frozenset[str]
+    runs: Iterable[ModelSums], choice: ModelChoice, currency: str, names: frozenset[str]
 ) -> dict[tuple[str, int, tuple[str, ...]], _Stratum]:
     """Return the runs of a model by kind of task, size of input, and from whom it was drawn.
 
@@ -353,23 +357,23 @@ def _strata(
     return found
 
 
-def _equal(sums: Sums) -> Weighed:
+def _equal(sums: CallSums) -> WeightedSums:
     """Return runs with a weight of 1."""
     first = (sums.runs, sums.accepted, sums.run_cost_pico)
-    return Weighed(*first, *first, sums.square_pico, sums.accepted_pico)
+    return WeightedSums(*first, *first, sums.square_pico, sums.accepted_pico)
 
 
-def _naive(a: Sums, b: Sums) -> int | None:
+def _naive(a: CallSums, b: CallSums) -> int | None:
     if not a.runs or not b.runs:
         return None
     return round(WHOLE_E6 * (Fraction(b.accepted, b.runs) - Fraction(a.accepted, a.runs)))
 
 
-def _mean_value(sums: Sums, currency: str) -> int | None:
+def _mean_value(sums: CallSums, currency: str) -> int | None:
     return _ratio(sums.value_minor * minor_pico(currency), sums.valued)
 
 
-def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Verdict:
+def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> ComparisonVerdict:
     """Return the verdict by the benefit, what more successes are worth less what more they cost.
 
     Where nobody says what a success is worth, the second model must surely cost less and not succeed noticeably less
@@ -380,7 +384,13 @@ def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Ver
     else:
         is_worth = cost.high < 0 and success.low >= -MARGIN_E6
         is_not = cost.low > 0 and success.high <= MARGIN_E6
-    return Verdict.WORTH_IT if is_worth else Verdict.NOT_WORTH_IT if is_not else Verdict.NOT_ENOUGH_DATA
+    return (
+        ComparisonVerdict.WORTH_IT
+        if is_worth
+        else ComparisonVerdict.NOT_WORTH_IT
+        if is_not
+        else ComparisonVerdict.NOT_ENOUGH_DATA
+    )
 
 
 def _difference(common: Sequence[tuple[_Stratum, _Stratum]], per_success: int, per_cost: int) -> Estimate | None:

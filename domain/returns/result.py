@@ -62,7 +62,7 @@ def is_self_report(actor: Actor) -> bool:
     return actor.role is Role.AGENT
 
 
-def of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, actor: str) -> Result | None:
+def result_of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, actor: str) -> Result | None:
     """Return the result that an event of an escrow gives its agent's organization; None for most events.
 
     It is a validator's score, accepted if it has released the delivery; else what a milestone or the end has paid, as

@@ -52,7 +52,7 @@ class ShareRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class RevenueShare:
     """A share of revenue in basis points."""
 
     agent_id: str | None
@@ -61,7 +61,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartWanted:
+class RequestedShare:
     """Who is to have a share, and its weight: basis points for `fixed`, any number for `manual`, else none."""
 
     agent_id: str | None
@@ -69,7 +69,9 @@ class PartWanted:
     weight: int | None = None
 
 
-def shares(rule: ShareRule, wanted: Sequence[PartWanted], own: Part, run: RunCost | None = None) -> tuple[Part, ...]:
+def compute_shares(
+    rule: ShareRule, wanted: Sequence[RequestedShare], own: RevenueShare, run: RunCost | None = None
+) -> tuple[RevenueShare, ...]:
     """Return the shares by a rule; their basis points make 10,000, the remainders largest first.
 
     Args:
@@ -98,22 +100,22 @@ def shares(rule: ShareRule, wanted: Sequence[PartWanted], own: Part, run: RunCos
     if sum(weights) <= 0 or (rule is ShareRule.FIXED and sum(weights) != ALL_BPS):
         raise _refused(f"The weights of fixed shares are basis points that make {ALL_BPS}; others are above zero.")
     found = zip(wanted, allocate(ALL_BPS, weights), strict=True)
-    return tuple(Part(agent_id=one.agent_id, project_id=one.project_id, bps=bps) for one, bps in found if bps)
+    return tuple(RevenueShare(agent_id=one.agent_id, project_id=one.project_id, bps=bps) for one, bps in found if bps)
 
 
-def _of_run(run: RunCost | None, own: Part) -> list[PartWanted]:
+def _of_run(run: RunCost | None, own: RevenueShare) -> list[RequestedShare]:
     currencies = set() if run is None else set(run.total.pico)
     if run is None or len(currencies) != 1 or not run.total.pico[next(iter(currencies))]:
         raise _refused("The run of this revenue has no cost in one currency. Choose another rule.", field="rule")
     [currency] = currencies
     costs = {agent: cost.pico.get(currency, 0) for agent, cost in run.by_agent.items()}
     return [
-        PartWanted(agent_id=agent or own.agent_id, project_id=own.project_id, weight=cost)
+        RequestedShare(agent_id=agent or own.agent_id, project_id=own.project_id, weight=cost)
         for agent, cost in sorted(_merged(costs, own).items())
     ]
 
 
-def _merged(costs: Mapping[str, int], own: Part) -> dict[str, int]:
+def _merged(costs: Mapping[str, int], own: RevenueShare) -> dict[str, int]:
     """Add what no agent of the run cost to the revenue's own agent."""
     found = {agent: cost for agent, cost in costs.items() if agent}
     if costs.get(""):
@@ -121,8 +123,8 @@ def _merged(costs: Mapping[str, int], own: Part) -> dict[str, int]:
     return found
 
 
-def divided(
-    amount_minor: int, reversed_minor: int, commission_minor: int, parts: Sequence[Part]
+def divide_by_shares(
+    amount_minor: int, reversed_minor: int, commission_minor: int, parts: Sequence[RevenueShare]
 ) -> list[tuple[int, int, int]]:
     """Divide revenue, what was taken back of it, and its commission by shares; each adds up to its whole.
 
@@ -164,7 +166,7 @@ def check_report(source: RevenueSource, occurred_at: datetime, now: datetime) ->
         )
 
 
-def check_other(reported_by: str, *, by_agent: bool, confirms: frozenset[str]) -> None:
+def check_confirmer(reported_by: str, *, by_agent: bool, confirms: frozenset[str]) -> None:
     """Refuse that what an agent's key has reported is confirmed by the same principal or by its keys.
 
     Args:

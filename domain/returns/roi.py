@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import sqrt
 
 from domain.common.errors import Invalid
-from domain.common.money import rounded
+from domain.common.money import round_to_sum
 from domain.insight.forecast import forecast
 from domain.returns.revenue_event import RevenueStatus
 
@@ -35,11 +35,11 @@ class CostKind(StrEnum):
     PURCHASES = "purchases"
     FEES = "fees"
     COMMISSION = "commission"
-    #: What no agent made, see `spread`.
+    #: What no agent made, see `share_costs`.
     SHARED = "shared"
 
 
-class Scope(StrEnum):
+class RoiScope(StrEnum):
     """By what figures are grouped."""
 
     AGENT = "agent"
@@ -49,7 +49,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class DailyCost:
     """A cost of a day, in minor units of `asset`."""
 
     day: date
@@ -62,7 +62,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revenue:
+class DailyRevenue:
     """Revenue of a day in one status, in minor units of `asset`, with its commission and what was taken back."""
 
     day: date
@@ -89,7 +89,7 @@ class Revenue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
+class DailyResult:
     """What an agent cost and brought in on a day, in minor units; None for what is of no agent."""
 
     agent_id: str | None
@@ -159,7 +159,7 @@ class _Sums:
     costs: dict[CostKind, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     by_day: dict[date, list[Fraction]] = field(default_factory=lambda: defaultdict(lambda: [Fraction(), Fraction()]))
 
-    def earn(self, row: Revenue) -> None:
+    def earn(self, row: DailyRevenue) -> None:
         if row.counts:
             self.revenue[RevenueStatus.CONFIRMED] += row.net_minor
             self.revenue[RevenueStatus.REVERSED] += row.reversed_minor
@@ -184,9 +184,9 @@ def check_period(since: date, until: date) -> None:
 
 
 def figures(
-    scope: Scope,
-    costs: Sequence[Cost],
-    revenue: Sequence[Revenue],
+    scope: RoiScope,
+    costs: Sequence[DailyCost],
+    revenue: Sequence[DailyRevenue],
     *,
     of: str | None,
     since: date,
@@ -206,24 +206,24 @@ def figures(
         until: the day after the last one.
         weekly: whether the trend is by week.
     """
-    if scope is Scope.ORGANIZATION:
+    if scope is RoiScope.ORGANIZATION:
         spent = [(of, _pooled(cost)) for cost in costs]
         earned = [(of, row) for row in revenue]
-    elif scope is Scope.MODEL:
+    elif scope is RoiScope.MODEL:
         spent = [(cost.model, cost) for cost in costs]
         earned = list(_by_model(costs, revenue))
-    elif scope is Scope.PROJECT:
-        spent = [(cost.project_id, cost) for cost in spread(costs, revenue, of=_project, within=lambda _: None)]
+    elif scope is RoiScope.PROJECT:
+        spent = [(cost.project_id, cost) for cost in share_costs(costs, revenue, of=_project, within=lambda _: None)]
         earned = [(row.project_id, row) for row in revenue]
     else:
-        spent = [(cost.agent_id, cost) for cost in spread(costs, revenue, of=_agent, within=_project)]
+        spent = [(cost.agent_id, cost) for cost in share_costs(costs, revenue, of=_agent, within=_project)]
         earned = [(row.agent_id, row) for row in revenue]
     sums: dict[str | None, _Sums] = defaultdict(_Sums)
     for name, cost in spent:
         sums[name].pay(cost.day, cost.kind, cost.minor)
     for name, row in earned:
         sums[name].earn(row)
-    if scope is Scope.ORGANIZATION:
+    if scope is RoiScope.ORGANIZATION:
         # An organization has figures without any money, too.
         sums[of].pay(since, CostKind.USAGE, 0)
     revenues = {
@@ -245,22 +245,24 @@ def figures(
     return sorted(found, key=lambda roi: (-roi.margin_minor, roi.id or ""))
 
 
-def _pooled(cost: Cost) -> Cost:
+def _pooled(cost: DailyCost) -> DailyCost:
     return cost if cost.agent_id is not None else replace(cost, kind=CostKind.SHARED)
 
 
-def _agent(row: Cost | Revenue) -> str | None:
+def _agent(row: DailyCost | DailyRevenue) -> str | None:
     return row.agent_id
 
 
-def _project(row: Cost | Revenue) -> str | None:
+def _project(row: DailyCost | DailyRevenue) -> str | None:
     return row.project_id
 
 
-_Of = Callable[[Cost | Revenue], str | None]
+_Of = Callable[[DailyCost | DailyRevenue], str | None]
 
 
-def spread(costs: Sequence[Cost], revenue: Sequence[Revenue], *, of: _Of, within: _Of) -> list[Cost]:
+def share_costs(
+    costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue], *, of: _Of, within: _Of
+) -> list[DailyCost]:
     """Share costs that no agent made over those who have costs, in proportion to these; the rule of `shared`.
 
     Who has none in the period takes no part, unless nobody has any: then those with confirmed revenue share them
@@ -299,11 +301,11 @@ def spread(costs: Sequence[Cost], revenue: Sequence[Revenue], *, of: _Of, within
     return found
 
 
-def _named(cost: Cost, of: _Of, name: str, minor: Fraction) -> Cost:
+def _named(cost: DailyCost, of: _Of, name: str, minor: Fraction) -> DailyCost:
     return replace(cost, agent_id=name, minor=minor) if of is _agent else replace(cost, project_id=name, minor=minor)
 
 
-def _by_model(costs: Sequence[Cost], revenue: Sequence[Revenue]) -> Iterable[tuple[str | None, Revenue]]:
+def _by_model(costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue]) -> Iterable[tuple[str | None, DailyRevenue]]:
     """Divide the revenue of each agent over models by what the agent's use of each has cost in the period."""
     used: dict[str | None, dict[str | None, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for cost in costs:
@@ -328,7 +330,7 @@ def _by_model(costs: Sequence[Cost], revenue: Sequence[Revenue]) -> Iterable[tup
 def _rounded(exact: Mapping[str | None, Fraction]) -> dict[str | None, int]:
     """Round amounts by name so that they add up to their rounded sum."""
     names = sorted(exact, key=lambda each: each or "")
-    return dict(zip(names, rounded([exact[name] for name in names]), strict=True))
+    return dict(zip(names, round_to_sum([exact[name] for name in names]), strict=True))
 
 
 def _roi(
@@ -350,9 +352,9 @@ def _roi(
         costs=costs,
         roi=Fraction(revenue[RevenueStatus.CONFIRMED] - cost, cost) if cost > 0 else None,
         roi_lower=lower_bound(by_day),
-        payback_days=payback(by_day),
+        payback_days=days_to_payback(by_day),
         trend=_trend(days, by_day, weekly=weekly),
-        projection=projected([round(earned - spent) for earned, spent in by_day]),
+        projection=forecast_margin([round(earned - spent) for earned, spent in by_day]),
     )
 
 
@@ -375,7 +377,7 @@ def _near(value: Fraction) -> float:
     return value.numerator / value.denominator
 
 
-def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
+def days_to_payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
     """Return for how many days from the first cost on the revenue had not paid the costs; None if it still has not."""
     first = next((at for at, (_, spent) in enumerate(by_day) if spent), None)
     if first is None:
@@ -388,7 +390,7 @@ def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
     return None if margin < 0 else max(0, paid_from - first)
 
 
-def projected(margins: Sequence[int]) -> Projection | None:
+def forecast_margin(margins: Sequence[int]) -> Projection | None:
     """Forecast the margin of the next days from that of each day since the first with money; None of too few days."""
     begun = next((at for at, margin in enumerate(margins) if margin), len(margins))
     for ahead in AHEAD:
@@ -396,7 +398,7 @@ def projected(margins: Sequence[int]) -> Projection | None:
             made = forecast(margins[begun:], steps=ahead, season=7, unit="days")
         except Invalid:
             continue
-        middle, reach = round(sum(made.values)), round(made.reaches_of_sum(LEVEL)[-1])
+        middle, reach = round(sum(made.values)), round(made.half_widths_of_sum(LEVEL)[-1])
         return Projection(days=ahead, margin_minor=middle, low_minor=middle - reach, high_minor=middle + reach)
     return None
 
@@ -413,7 +415,9 @@ def _trend(days: Sequence[date], by_day: Sequence[tuple[Fraction, Fraction]], *,
     )
 
 
-def nights(costs: Sequence[Cost], revenue: Sequence[Revenue], *, project_id: str | None) -> list[Night]:
+def daily_results(
+    costs: Sequence[DailyCost], revenue: Sequence[DailyRevenue], *, project_id: str | None
+) -> list[DailyResult]:
     """Return what each agent, and what no agent, cost and brought in on each day; with a project, of that alone."""
     found: dict[tuple[str | None, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
     for cost in costs:
@@ -424,6 +428,6 @@ def nights(costs: Sequence[Cost], revenue: Sequence[Revenue], *, project_id: str
             found[row.agent_id, row.day][0] += row.commission_minor
             found[row.agent_id, row.day][1] += row.net_minor
     return [
-        Night(agent_id=agent_id, day=day, cost_minor=round(cost), revenue_minor=round(earned))
+        DailyResult(agent_id=agent_id, day=day, cost_minor=round(cost), revenue_minor=round(earned))
         for (agent_id, day), (cost, earned) in sorted(found.items(), key=lambda each: (each[0][0] or "", each[0][1]))
     ]

@@ -47,7 +47,7 @@ _QUANTILES = tuple(NormalDist().inv_cdf((at + 0.5) / _POINTS) for at in range(_P
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class OutcomeSums:
     """What the outcomes of a candidate add up to.
 
     Attributes:
@@ -65,7 +65,7 @@ class Sums:
     square_e6: int = 0
 
 
-class RoutedOut(StrEnum):
+class ExclusionReason(StrEnum):
     """Why a candidate is out."""
 
     NO_PRICE = "no_price"
@@ -76,11 +76,11 @@ class RoutedOut(StrEnum):
 
 
 _WHY_OUT = {
-    RoutedOut.NO_PRICE: "It has no price.",
-    RoutedOut.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
-    RoutedOut.OVER_MAX_COST: "It is expected to cost more than max_cost.",
-    RoutedOut.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
-    RoutedOut.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
+    ExclusionReason.NO_PRICE: "It has no price.",
+    ExclusionReason.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
+    ExclusionReason.OVER_MAX_COST: "It is expected to cost more than max_cost.",
+    ExclusionReason.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
+    ExclusionReason.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
 }
 
 
@@ -98,14 +98,14 @@ class Candidate:
 
     name: str
     reference_pico: int | None
-    of_kind: Sums = Sums()
-    all_round: Sums = Sums()
+    of_kind: OutcomeSums = OutcomeSums()
+    all_round: OutcomeSums = OutcomeSums()
     is_whole: bool = False
-    out: RoutedOut = RoutedOut.NO_PRICE
+    out: ExclusionReason = ExclusionReason.NO_PRICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class BudgetPace:
     """What the binding budget has for calls.
 
     Attributes:
@@ -127,7 +127,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RoutingRequest:
     """What a caller wants of the call; amounts in 10⁻¹² of the currency, None where it says nothing."""
 
     quality_e6: int | None = None
@@ -136,7 +136,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
+class RankedCandidate:
     """A candidate in the ranking; all but the name are None without a price.
 
     Attributes:
@@ -156,7 +156,7 @@ class Ranked:
     chance_e6: int | None = None
     odds_e6: int = 0
     results: int = 0
-    out: RoutedOut | None = None
+    out: ExclusionReason | None = None
 
 
 def calls_left(*, calls: int, before: int | None, elapsed_e6: int, first_e6: int) -> int:
@@ -180,29 +180,31 @@ def elapsed_e6(starts_at: datetime, resets_at: datetime, now: datetime) -> int:
     return (now - starts_at) * ONE // (resets_at - starts_at)
 
 
-def rank(candidates: Sequence[Candidate], wish: Wish, pace: Pace | None) -> list[Ranked]:
+def rank_candidates(
+    candidates: Sequence[Candidate], wish: RoutingRequest, pace: BudgetPace | None
+) -> list[RankedCandidate]:
     """Return the candidates with their odds, the likeliest first; without an admissible one all odds are 0."""
     size, ease = _size_of_kind(candidates), _ease_of_kind(candidates)
     estimates = [_Estimate.of(each, wish, size, ease) for each in candidates if each.reference_pico is not None]
-    out: dict[str, RoutedOut] = {each.name: each.out for each in candidates if each.reference_pico is None}
+    out: dict[str, ExclusionReason] = {each.name: each.out for each in candidates if each.reference_pico is None}
     for each in estimates:
         if wish.max_cost_pico is not None and each.cost_pico > wish.max_cost_pico:
-            out[each.name] = RoutedOut.OVER_MAX_COST
+            out[each.name] = ExclusionReason.OVER_MAX_COST
         elif pace is not None and each.cost_pico > pace.left_pico:
-            out[each.name] = RoutedOut.OVER_BUDGET
+            out[each.name] = ExclusionReason.OVER_BUDGET
     hopeful = {each.name for each in estimates if each.name not in out and each.chance >= LEAST_CHANCE}
     if hopeful:
-        out |= {each.name: RoutedOut.BELOW_QUALITY for each in estimates if each.name not in out.keys() | hopeful}
+        out |= {each.name: ExclusionReason.BELOW_QUALITY for each in estimates if each.name not in out.keys() | hopeful}
     admissible = sorted(
         (each for each in estimates if each.name not in out), key=lambda each: (each.cost_pico, each.name)
     )
     odds = dict(zip((each.name for each in admissible), _odds(admissible, wish, pace), strict=True))
     ranked = [each.ranked(odds.get(each.name, 0), out.get(each.name)) for each in estimates]
-    ranked += [Ranked(name=each.name, out=each.out) for each in candidates if each.reference_pico is None]
+    ranked += [RankedCandidate(name=each.name, out=each.out) for each in candidates if each.reference_pico is None]
     return sorted(ranked, key=lambda each: (-each.odds_e6, each.out is not None, each.name))
 
 
-def choose(ranked: Sequence[Ranked], key: str) -> Ranked | None:
+def draw_choice(ranked: Sequence[RankedCandidate], key: str) -> RankedCandidate | None:
     """Draw the choice by the odds; the same key draws the same. None if nothing is admissible."""
     ticket = int.from_bytes(sha256(key.encode()).digest()) % ONE
     for each in ranked:
@@ -212,7 +214,7 @@ def choose(ranked: Sequence[Ranked], key: str) -> Ranked | None:
     return None
 
 
-def why(ranked: Ranked) -> str:
+def explain_rank(ranked: RankedCandidate) -> str:
     """Say in a sentence why a candidate is where it is."""
     if ranked.out is not None:
         return _WHY_OUT[ranked.out]
@@ -234,7 +236,7 @@ class _Estimate:
     high_pico: int
 
     @classmethod
-    def of(cls, candidate: Candidate, wish: Wish, size: float, ease: float) -> "_Estimate":
+    def of(cls, candidate: Candidate, wish: RoutingRequest, size: float, ease: float) -> "_Estimate":
         """Estimate quality by a beta distribution, and the cost by a mean that is shrunk to the kind's."""
         kind, everything = candidate.of_kind, candidate.all_round
         rate = min(0.99, max(0.01, _rate(everything) + ease))
@@ -262,8 +264,8 @@ class _Estimate:
             round(reference * (multiple + error)),
         )
 
-    def ranked(self, odds_e6: int, out: RoutedOut | None) -> Ranked:
-        return Ranked(
+    def ranked(self, odds_e6: int, out: ExclusionReason | None) -> RankedCandidate:
+        return RankedCandidate(
             name=self.name,
             cost_pico=self.cost_pico,
             low_pico=self.low_pico,
@@ -276,7 +278,7 @@ class _Estimate:
         )
 
 
-def _rate(sums: Sums) -> float:
+def _rate(sums: OutcomeSums) -> float:
     return (sums.score_e6 / ONE + 1) / (sums.results + 2)
 
 
@@ -295,7 +297,7 @@ def _size_of_kind(candidates: Sequence[Candidate]) -> float:
     return 1.0
 
 
-def _odds(admissible: Sequence[_Estimate], wish: Wish, pace: Pace | None) -> list[int]:
+def _odds(admissible: Sequence[_Estimate], wish: RoutingRequest, pace: BudgetPace | None) -> list[int]:
     """Return the odds of candidates, the cheapest first, in millionths that add up exactly."""
     if not admissible:
         return []
@@ -323,7 +325,7 @@ def _odds(admissible: Sequence[_Estimate], wish: Wish, pace: Pace | None) -> lis
     return odds
 
 
-def _penalty(cost_pico: int, wish: Wish, pace: Pace | None) -> float:
+def _penalty(cost_pico: int, wish: RoutingRequest, pace: BudgetPace | None) -> float:
     """Return the quality that a cost must bring: by what a good result is worth, and by the pace of the budget."""
     penalty = 0.0
     if wish.value_pico:

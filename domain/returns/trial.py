@@ -32,7 +32,7 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class TrialStage:
     """One stage.
 
     Attributes:
@@ -59,20 +59,20 @@ class Stage:
         }
 
     @classmethod
-    def kept(cls, value: Mapping[str, Any]) -> "Stage":
+    def kept(cls, value: Mapping[str, Any]) -> "TrialStage":
         """Read it back."""
         return cls(**{**value, "due_at": datetime.fromisoformat(value["due_at"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class TrialEvidence:
     """What an agent has shown since its trial began; an ROI of None is not known yet."""
 
     results: int
     roi_e4: int | None
 
 
-def checked(stages: Sequence[Stage], amount_minor: int) -> list[int]:
+def check_stages(stages: Sequence[TrialStage], amount_minor: int) -> list[int]:
     """Return what each stage pays, to the cent.
 
     Raises:
@@ -87,7 +87,7 @@ def checked(stages: Sequence[Stage], amount_minor: int) -> list[int]:
     return allocate(amount_minor, [stage.share_bps for stage in stages])
 
 
-def below(stage: Stage, shown: Shown) -> StopReason | None:
+def missed_bar(stage: TrialStage, shown: TrialEvidence) -> StopReason | None:
     """Return the bar of a stage that is not reached; None if all are. An ROI that is not known reaches none."""
     if shown.results < stage.results:
         return StopReason.RESULTS

@@ -7,7 +7,7 @@ from domain.common.access import OperatorIssued
 from domain.common.errors import DomainError, NotFound
 
 
-class Verb(StrEnum):
+class AccessVerb(StrEnum):
     """What a secret is opened for."""
 
     #: A request is made with it; its caller does not see it.
@@ -19,7 +19,7 @@ class Verb(StrEnum):
     CHECK = "check"
 
 
-class Outcome(StrEnum):
+class AccessOutcome(StrEnum):
     """What came of a request to open a secret; each has its entry in the access log."""
 
     OPENED = "opened"
@@ -34,30 +34,30 @@ class Outcome(StrEnum):
     OPERATOR = "operator"
 
 
-def refusal(outcome: Outcome) -> DomainError:
+def refusal(outcome: AccessOutcome) -> DomainError:
     """Return the refusal that an outcome other than `opened` is."""
     match outcome:
-        case Outcome.NOT_FOUND:
+        case AccessOutcome.NOT_FOUND:
             return NotFound("There is no such secret.")
-        case Outcome.NO_VERSION:
+        case AccessOutcome.NO_VERSION:
             return refusals.SecretNoVersion("The secret has no such version that can be opened.")
-        case Outcome.HOST:
+        case AccessOutcome.HOST:
             return refusals.SecretHost("The host is not on the list of the grant and of the secret.")
-        case Outcome.METHOD:
+        case AccessOutcome.METHOD:
             return refusals.SecretMethod("The method is not on the list of the grant.")
-        case Outcome.PLACE:
+        case AccessOutcome.PLACE:
             return refusals.SecretPlace(
                 "The grant does not let the value stand in this part of a request. Its places name the parts."
             )
-        case Outcome.HEADER:
+        case AccessOutcome.HEADER:
             return refusals.SecretHeader(
                 "The request has a header that neither every use may set nor the grant names in its headers."
             )
-        case Outcome.USES:
+        case AccessOutcome.USES:
             return refusals.SecretUsesExhausted(
                 "The grant has no use left today. Days are UTC; an owner or an admin can grant more."
             )
-        case Outcome.OPERATOR:
+        case AccessOutcome.OPERATOR:
             return OperatorIssued.refusing("use or read secrets")
     return refusals.SecretNotGranted(
         "No grant in force lets you do this with a secret at this path. An owner or an admin can grant it."

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.common.errors import Invalid
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from domain.secrets.secret import check_host, check_path
 from domain.secrets.secret_use.placing import PLACES, check_place
 from domain.secrets.secret_use.request import check_header
@@ -15,7 +15,7 @@ from domain.secrets.secret_use.request import check_header
 MAX_PATHS, MAX_HOSTS = 20, 20
 MAX_USES_PER_DAY = 1_000_000
 #: How long a grant lasts at most, and how many in force an organization has.
-LONGEST = timedelta(days=366)
+MAX_GRANT_LIFETIME = timedelta(days=366)
 MAX_GRANTS = 1_000
 #: The answers that are charged unless a grant says otherwise, and how many statuses one names.
 CHARGED, MAX_STATUSES = ("2xx",), 20
@@ -41,7 +41,7 @@ class NewGrant:
     principal: str | None
     agent_id: str | None
     paths: tuple[str, ...]
-    verbs: tuple[Verb, ...]
+    verbs: tuple[AccessVerb, ...]
     hosts: tuple[str, ...]
     methods: tuple[HttpMethod, ...]
     places: tuple[str, ...] = PLACES
@@ -77,10 +77,10 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         raise _wrong("Send either principal or agent_id.", "principal")
     for pattern in grant.paths:
         check_pattern(pattern)
-    uses = Verb.USE in grant.verbs
+    uses = AccessVerb.USE in grant.verbs
     if uses and not (grant.hosts and grant.methods):
         raise _wrong("Name the hosts and methods that use may send requests to.", "hosts")
-    if Verb.READ in grant.verbs and grant.agent_id is not None and not agents_read:
+    if AccessVerb.READ in grant.verbs and grant.agent_id is not None and not agents_read:
         raise _wrong("Agents use secrets and do not read them. Grant use.", "verbs")
     if (grant.price_minor is not None or grant.meter is not None) and not uses:
         raise _wrong("Only use has a price.", "price")
@@ -90,8 +90,8 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         check_header(name.lower(), "")
     if not all(map(_STATUSES.fullmatch, grant.charged_statuses)):
         raise _wrong("A status is one such as 404, or all of a class, such as 2xx.", "charged_statuses")
-    if not now < grant.ends_at <= now + LONGEST:
-        raise _wrong(f"ends_at must be in the future, at most {LONGEST.days} days from now.", "ends_at")
+    if not now < grant.ends_at <= now + MAX_GRANT_LIFETIME:
+        raise _wrong(f"ends_at must be in the future, at most {MAX_GRANT_LIFETIME.days} days from now.", "ends_at")
     return NewGrant(
         principal=grant.principal,
         agent_id=grant.agent_id,

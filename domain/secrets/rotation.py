@@ -19,15 +19,15 @@ from domain.common.text import as_markdown
 #: The longest detail of a failure that is kept, in characters.
 MAX_DETAIL = 500
 #: The least time between two rotations.
-LEAST = timedelta(hours=1)
+MIN_INTERVAL = timedelta(hours=1)
 #: When a failed rotation is tried again: the first pause, which doubles, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 #: When it is tried again to put the target back.
-PUT_BACK_AGAIN = timedelta(minutes=15)
+ROLL_BACK_RETRY = timedelta(minutes=15)
 #: How many steps of one organization wait for their targets at once, in a process.
-AT_ONCE = 3
+MAX_CONCURRENT_STEPS = 3
 #: The time limit of one attempt of a step: until then a request of it may be on its way.
-ATTEMPT = timedelta(minutes=2)
+ATTEMPT_TIMEOUT = timedelta(minutes=2)
 
 
 class RotatorName(StrEnum):
@@ -55,7 +55,7 @@ class RotationStatus(StrEnum):
 UNDER_WAY = frozenset({RotationStatus.CREATED, RotationStatus.APPLIED, RotationStatus.TESTED, RotationStatus.FAILED})
 
 
-class Step(StrEnum):
+class RotationAction(StrEnum):
     """What is due."""
 
     ASK = "ask"
@@ -69,7 +69,7 @@ class Step(StrEnum):
 
 
 #: The steps that call the target.
-_CALLING = frozenset({Step.APPLY, Step.TEST, Step.REVOKE, Step.ROLL_BACK})
+_CALLING = frozenset({RotationAction.APPLY, RotationAction.TEST, RotationAction.REVOKE, RotationAction.ROLL_BACK})
 
 
 class RotationFailed(Conflict):
@@ -83,7 +83,7 @@ class TargetRefused(RotationFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RotationPlan:
     """How a secret is rotated.
 
     Attributes:
@@ -101,7 +101,7 @@ class Plan:
     target: Mapping[str, Any]
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> "Plan":
+    def of(cls, document: Mapping[str, Any]) -> "RotationPlan":
         rotator = RotatorName(document["rotator"])
         return cls(
             rotator=rotator,
@@ -113,7 +113,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse a schedule that would not let a rotation end before the next one."""
-        if self.every < LEAST:
+        if self.every < MIN_INTERVAL:
             raise Invalid("A secret can be replaced every hour at most.", extra={"field": "rotation"})
         if self.grace >= self.every:
             raise Invalid("The grace must be shorter than the time between two rotations.", extra={"field": "rotation"})
@@ -137,7 +137,7 @@ class Rotation:
         reported: whether it was reported as overdue.
     """
 
-    plan: Plan
+    plan: RotationPlan
     since: datetime
     next_at: datetime
     status: RotationStatus = RotationStatus.IDLE
@@ -158,12 +158,12 @@ class Rotation:
         return self.due_at + self.plan.deadline
 
 
-def scheduled(plan: Plan, now: datetime) -> Rotation:
+def scheduled(plan: RotationPlan, now: datetime) -> Rotation:
     """Begin the schedule of a secret that had none."""
     return Rotation(plan=plan, since=now, next_at=now + plan.every)
 
 
-def planned(held: Rotation, plan: Plan) -> Rotation:
+def planned(held: Rotation, plan: RotationPlan) -> Rotation:
     """Go on by another plan.
 
     Raises:
@@ -174,10 +174,10 @@ def planned(held: Rotation, plan: Plan) -> Rotation:
     return replace(after, next_at=held.next_at if held.failures else after.due_at)
 
 
-def agenda(held: Rotation, now: datetime) -> Step | Wait:
+def agenda(held: Rotation, now: datetime) -> RotationAction | Wait:
     """Return what is done next, or until when nothing is due."""
     if not held.reported and now >= held.overdue_at:
-        return Step.REPORT
+        return RotationAction.REPORT
     step = _STEPS.get(held.status)
     if step is not None:
         return step
@@ -190,7 +190,11 @@ def agenda(held: Rotation, now: datetime) -> Step | Wait:
     return Wait(until=until, why=_WHY[held.status])
 
 
-_STEPS = {RotationStatus.CREATED: Step.APPLY, RotationStatus.APPLIED: Step.TEST, RotationStatus.TESTED: Step.PROMOTE}
+_STEPS = {
+    RotationStatus.CREATED: RotationAction.APPLY,
+    RotationStatus.APPLIED: RotationAction.TEST,
+    RotationStatus.TESTED: RotationAction.PROMOTE,
+}
 _WHY = {
     RotationStatus.IDLE: "the next rotation is due",
     RotationStatus.PROMOTED: "the grace of the version before ends",
@@ -198,23 +202,23 @@ _WHY = {
 }
 
 
-def waits_for_target(held: Rotation, step: Step) -> bool:
+def waits_for_target(held: Rotation, step: RotationAction) -> bool:
     """Return whether a step waits for a host that the organization chose."""
     return step in _CALLING and held.plan.rotator in {RotatorName.HTTP, RotatorName.POSTGRES}
 
 
-def _due(held: Rotation) -> Step:
+def _due(held: Rotation) -> RotationAction:
     if held.status is RotationStatus.PROMOTED:
-        return Step.REVOKE
+        return RotationAction.REVOKE
     if held.status is RotationStatus.FAILED:
-        return Step.ROLL_BACK
-    return Step.ASK if held.plan.rotator is RotatorName.MANUAL else Step.CREATE
+        return RotationAction.ROLL_BACK
+    return RotationAction.ASK if held.plan.rotator is RotatorName.MANUAL else RotationAction.CREATE
 
 
 # Transitions: each is refused unless the state before it holds ------------------------------------------------------
 
 
-def asked(held: Rotation) -> Rotation:
+def awaiting_value(held: Rotation) -> Rotation:
     """Wait for a person, who sets the value at the target and sends it."""
     _check(held, RotationStatus.IDLE)
     return replace(held, status=RotationStatus.WAITING, asked=False)
@@ -282,7 +286,7 @@ def failed(held: Rotation, detail: str, over_at: datetime) -> Rotation:
     after = replace(held, failures=held.failures + 1, detail=detail[:MAX_DETAIL], asked=False)
     if held.status in _STEPS:
         return replace(after, status=RotationStatus.FAILED, next_at=over_at)
-    again = PUT_BACK_AGAIN if held.status is RotationStatus.FAILED else _pause(after)
+    again = ROLL_BACK_RETRY if held.status is RotationStatus.FAILED else _pause(after)
     return replace(after, next_at=over_at + again)
 
 
@@ -301,7 +305,7 @@ def stopped(held: Rotation, why: str, now: datetime) -> Rotation:
         raise RotationUnderWay(
             f"The rotation is {held.status.value}, and no value is on its way.", extra={"state": held.status.value}
         )
-    return failed(held, why, now + ATTEMPT)
+    return failed(held, why, now + ATTEMPT_TIMEOUT)
 
 
 def rolled_back(held: Rotation, now: datetime) -> Rotation:
@@ -316,7 +320,7 @@ def given_up(held: Rotation, now: datetime) -> Rotation:
     Raises:
         RotationUnderWay: nothing has failed, or a request of the step that failed may still be on its way.
     """
-    if held.status is RotationStatus.FAILED and now < held.next_at <= now + ATTEMPT:
+    if held.status is RotationStatus.FAILED and now < held.next_at <= now + ATTEMPT_TIMEOUT:
         raise RotationUnderWay(
             "A request of the last attempt may still be on its way. Try again in two minutes.",
             extra={"state": held.status.value},
@@ -362,7 +366,7 @@ def reported(held: Rotation) -> Rotation:
     return replace(held, reported=True)
 
 
-def hurried(held: Rotation, *, grace: timedelta | None) -> Rotation:
+def due_now(held: Rotation, *, grace: timedelta | None) -> Rotation:
     """Begin the next rotation at once; a grace that still runs is over.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain.common.errors import Invalid
-from domain.secrets.rotation import Plan, RotatorName
+from domain.secrets.rotation import RotationPlan, RotatorName
 from domain.secrets.secret import SecretKind, check_host, check_path
 from domain.secrets.secret_use.request import read_request
 
@@ -16,7 +16,7 @@ NEW, CURRENT = "{{new}}", "{{current}}"
 _KINDS = {RotatorName.BURSAR: SecretKind.API_KEY, RotatorName.POSTGRES: SecretKind.LOGIN}
 
 
-def check_plan(plan: Plan, kind: SecretKind, hosts: Collection[str]) -> None:
+def check_plan(plan: RotationPlan, kind: SecretKind, hosts: Collection[str]) -> None:
     """Refuse a plan that does not fit its secret.
 
     Raises:
@@ -39,12 +39,12 @@ def _check_postgres(target: Mapping[str, Any], hosts: Collection[str]) -> None:
     check_path(target["admin"])
     if len(set(target["roles"])) != 2:
         raise _wrong("The rotator postgres needs two different roles, which alternate.")
-    check_host(place_of(target))
-    if hosts and place_of(target) not in hosts:
-        raise _wrong(f"{place_of(target)} is none of the secret's hosts. Add it to hosts.")
+    check_host(host_of(target))
+    if hosts and host_of(target) not in hosts:
+        raise _wrong(f"{host_of(target)} is none of the secret's hosts. Add it to hosts.")
 
 
-def place_of(target: Mapping[str, Any]) -> str:
+def host_of(target: Mapping[str, Any]) -> str:
     """Return the host of a database as secrets name it, with its port."""
     return f"{target['host'].lower()}:{target['port']}".removesuffix(":443")
 

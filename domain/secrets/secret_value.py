@@ -28,7 +28,7 @@ def check_value(path: str, kind: SecretKind, value: str) -> None:
         SecretRefused: it holds a card number or, below `payments/`, a private key.
         Invalid: a login that is not JSON with a username and a password.
     """
-    if card_numbers.found(value):
+    if card_numbers.contains_card_number(value):
         raise refused("a card number")
     if path.startswith(PAYMENTS) and (_PEM.search(value) or _HEX.search(value)):
         raise refused("a private key")

@@ -8,7 +8,7 @@ from domain.common.errors import OrganizationContactsExhausted
 #: The maximum number of mails about changed contacts by one principal within a day, and to one address.
 CHANGES_A_DAY = 10
 #: The maximum number by all principals of an organization.
-OF_ALL_A_DAY = 30
+ORGANIZATION_CHANGES_A_DAY = 30
 DAY = timedelta(days=1)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.common.errors import DomainError, Invalid
-from domain.common.text import escaped, is_holdable, unseen_in_name, unseen_in_text
+from domain.common.text import deceptive_in_text, escape_invisible, fits_postgres, invisible_in_name
 
 MAX_KEYS = 50
 MAX_KEY = 40
@@ -36,7 +36,7 @@ class PreconditionFailed(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class OwnMetadata:
     """The external id and metadata of an object, or of a filter."""
 
     external_id: str | None = None
@@ -47,7 +47,7 @@ class Written:
 
 
 #: Neither.
-NOTHING = Written()
+NO_METADATA = OwnMetadata()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def checked_external_id(text: str) -> str:
         fault = f"must have 1 to {MAX_EXTERNAL_ID} characters"
     elif text != text.strip():
         fault = "must not begin or end with a space"
-    elif _unkept(text) or unseen_in_name(text) is not None:
+    elif _unkept(text) or invisible_in_name(text) is not None:
         fault = "must not contain control characters, or others that cannot be seen"
     if fault is not None:
         raise Invalid(f"external_id {fault}.", extra={"field": "external_id"})
@@ -115,7 +115,7 @@ def merged(current: Mapping[str, str], change: Mapping[str, object] | None) -> d
 
 def refused(key: str, why: str) -> Invalid:
     """Return the error about a key of metadata; the reason is a sentence."""
-    shown = escaped(key[:_SHOWN])
+    shown = escape_invisible(key[:_SHOWN])
     return Invalid(f"metadata[{shown}]: {why}", extra={"field": "metadata", "key": shown})
 
 
@@ -124,7 +124,7 @@ def _checked_pair(key: str, value: object) -> str:
         raise refused(key, f"A key must have 1 to {MAX_KEY} characters.")
     if "[" in key or "]" in key:
         raise refused(key, "A key must not contain square brackets.")
-    if _unkept(key) or unseen_in_name(key) is not None:
+    if _unkept(key) or invisible_in_name(key) is not None:
         raise refused(key, "A key must not contain control characters, or others that cannot be seen.")
     if value is None:
         return ""
@@ -132,10 +132,10 @@ def _checked_pair(key: str, value: object) -> str:
         raise refused(key, "The value must be a string.")
     if len(value) > MAX_VALUE:
         raise refused(key, f"The value must not have more than {MAX_VALUE} characters.")
-    if _unkept(value) or unseen_in_text(value) is not None:
+    if _unkept(value) or deceptive_in_text(value) is not None:
         raise refused(key, "The value must not contain control characters.")
     return value
 
 
 def _unkept(text: str) -> bool:
-    return not is_holdable(text) or not _CONTROLS.isdisjoint(text)
+    return not fits_postgres(text) or not _CONTROLS.isdisjoint(text)

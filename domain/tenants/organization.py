@@ -33,10 +33,10 @@ class TimedExits(StrEnum):
 
 
 #: The error of each status if something new is started.
-STOPPED = (refusals.OrganizationSuspended, refusals.OrganizationClosed)
+STOPPED_ERRORS = (refusals.OrganizationSuspended, refusals.OrganizationClosed)
 
 
-def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainError | None:
+def stopped_error(status: OrganizationStatus, org_id: str | None = None) -> DomainError | None:
     """Return the error if something new is started with an organization; None while it is active.
 
     It may be the other party, so the error names the organization if it is known.

@@ -17,7 +17,7 @@ from domain.common.errors import DomainError, Invalid, InvitationExhausted, Unau
 IDLE, PLATFORM_IDLE = timedelta(hours=12), timedelta(minutes=30)
 LONGEST, PLATFORM_LONGEST = timedelta(days=7), timedelta(hours=12)
 #: How many sessions one key has; one more ends the one that was used least lately.
-MOST = 50
+MAX_SESSIONS = 50
 #: How long a link is good: when nothing is said, and at most.
 LINK_PERIOD, LONGEST_LINK = timedelta(minutes=15), timedelta(hours=24)
 #: How long an invitation is valid, and a link that was mailed to sign in.
@@ -28,7 +28,7 @@ SIGN_INS, INVITATIONS = 3, 5
 LINKS_A_DAY = 200
 DAY = timedelta(days=1)
 #: How long the answer to who wants to sign in by mail takes: longer than the work, which not every address makes.
-SIGN_IN_TAKES = timedelta(milliseconds=500)
+SIGN_IN_RESPONSE_TIME = timedelta(milliseconds=500)
 
 #: Where a link may lead to, and where it does when nothing is said.
 CONSOLE = "/console"
@@ -64,29 +64,29 @@ _GONE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class SessionLifetime:
     """Until when a session lasts at most, and how long without being used."""
 
     expires_at: datetime
     idle: timedelta
 
 
-def span_of(role: Role, *, now: datetime, key_expires_at: datetime | None) -> Span:
+def session_lifetime(role: Role, *, now: datetime, key_expires_at: datetime | None) -> SessionLifetime:
     """Return how long a session of a role lasts that is opened now; never longer than the key behind it."""
     is_platform = role in PLATFORM_ROLES
     longest = now + (PLATFORM_LONGEST if is_platform else LONGEST)
-    return Span(
+    return SessionLifetime(
         expires_at=longest if key_expires_at is None else min(longest, key_expires_at),
         idle=PLATFORM_IDLE if is_platform else IDLE,
     )
 
 
-def idle_at(span: Span, last_used_at: datetime) -> datetime:
+def idle_at(span: SessionLifetime, last_used_at: datetime) -> datetime:
     """Return when a session ends unless it is used before."""
     return min(span.expires_at, last_used_at + span.idle)
 
 
-def is_over(span: Span, *, last_used_at: datetime, ended_at: datetime | None, now: datetime) -> bool:
+def is_over(span: SessionLifetime, *, last_used_at: datetime, ended_at: datetime | None, now: datetime) -> bool:
     """Return whether a session has ended by now, by time or by a request."""
     return ended_at is not None or now >= idle_at(span, last_used_at)
 

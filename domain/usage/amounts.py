@@ -53,13 +53,13 @@ def parse_decimal(value: object, field: str, *, decimals: int, bounded: bool = T
     number = Decimal(text)
     if bounded and number > MAX_WHOLE:
         raise Invalid(f"{field} must not be greater than 10^12.", extra={"field": field})
-    plain = normal(number)
+    plain = without_trailing_zeros(number)
     if -_exponent(plain) > decimals:
         raise Invalid(f"{field} must not have more than {decimals} decimals.", extra={"field": field})
     return plain
 
 
-def normal(number: Decimal) -> Decimal:
+def without_trailing_zeros(number: Decimal) -> Decimal:
     """Return the number without trailing zeros, exactly: `Decimal.normalize` would round to the context's precision."""
     sign, digits, exponent = number.as_tuple()
     whole = int("".join(map(str, digits)) or "0")
@@ -71,17 +71,17 @@ def normal(number: Decimal) -> Decimal:
     return Decimal((sign, tuple(map(int, str(whole))), power if whole else 0))
 
 
-def added(one: Decimal, other: Decimal) -> Decimal:
+def add_exactly(one: Decimal, other: Decimal) -> Decimal:
     """Return the exact sum of two quantities; `+` rounds it to the 28 digits of the context."""
     return _EXACT.add(one, other)
 
 
-def multiplied(one: Decimal, other: Decimal) -> Decimal:
+def multiply_exactly(one: Decimal, other: Decimal) -> Decimal:
     """Return the exact product of a price and a factor."""
     return _EXACT.multiply(one, other)
 
 
-def scaled(number: Decimal, scale: int = SCALE) -> int:
+def to_scaled(number: Decimal, scale: int = SCALE) -> int:
     """Return a decimal as an integer of 10⁻ˢᶜᵃˡᵉ; it must have no more decimals than that."""
     sign, digits, exponent = number.as_tuple()
     power = int(exponent) + scale
@@ -93,9 +93,9 @@ def scaled(number: Decimal, scale: int = SCALE) -> int:
     return (-1 if sign else 1) * whole // _power(-power)
 
 
-def unscaled(whole: int, scale: int = SCALE) -> Decimal:
+def from_scaled(whole: int, scale: int = SCALE) -> Decimal:
     """Return an integer of 10⁻ˢᶜᵃˡᵉ as the decimal that it stands for, exactly."""
-    return normal(Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale)))
+    return without_trailing_zeros(Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale)))
 
 
 def to_pico(whole: int, scale: int) -> int:
@@ -109,7 +109,7 @@ def to_pico(whole: int, scale: int) -> int:
 
 def format_pico(amount_pico: int) -> str:
     """Write pico as a plain decimal of whole units of money, without trailing zeros: 1234000 is `"0.000001234"`."""
-    return f"{unscaled(amount_pico, _PICO_DECIMALS):f}"
+    return f"{from_scaled(amount_pico, _PICO_DECIMALS):f}"
 
 
 def minor_pico(asset: str) -> int:
@@ -124,7 +124,7 @@ def to_minor(amount_pico: int, asset: str) -> int:
 
 def to_exact_minor(amount_pico: int, asset: str) -> Decimal:
     """Return an amount in minor units of its asset, with decimals."""
-    return unscaled(amount_pico, _PICO_DECIMALS - scale_of(asset))
+    return from_scaled(amount_pico, _PICO_DECIMALS - scale_of(asset))
 
 
 def to_credits(amount_pico: int, price: CreditPrice) -> int:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from domain.common.errors import Invalid, OtherCurrency, UnpaidLimit
 from domain.common.money import MAX_AMOUNT_MINOR, Amounts, format_amount
-from domain.usage.amounts import added, minor_pico
+from domain.usage.amounts import add_exactly, minor_pico
 from domain.usage.charge_model import Charge, rate_quantity, rate_step
 from domain.usage.event import InvalidEvent
 
@@ -34,7 +34,7 @@ class ArrearsRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unpaid:
+class UnpaidUsage:
     """What an organization in arrears owes for usage and invoices, and what it may owe. Amounts are minor units.
 
     Attributes:
@@ -52,12 +52,12 @@ class Unpaid:
         return self.unbilled_minor + self.invoiced_minor
 
     @property
-    def is_near(self) -> bool:
+    def is_near_limit(self) -> bool:
         """Whether four fifths of the limit are reached."""
         return self.total_minor > 0 and 5 * self.total_minor >= 4 * self.limit_minor
 
     @property
-    def is_reached(self) -> bool:
+    def is_limit_reached(self) -> bool:
         return self.total_minor > self.limit_minor
 
     @property
@@ -70,7 +70,7 @@ class Unpaid:
 
     def refusal(self) -> Invalid | None:
         """Return why usage that asks first is refused; None within the limit."""
-        if not self.is_reached:
+        if not self.is_limit_reached:
             return None
         return UnpaidLimit(
             f"{self.sentence} Pay the open invoices, or have an operator agree a higher limit.",
@@ -95,7 +95,7 @@ class BilledStatus(StrEnum):
     VOID = "void"
 
 
-class Source(StrEnum):
+class PriceSource(StrEnum):
     """The source of the price of usage, in the order of an invoice's lines."""
 
     MODEL = "model"
@@ -104,7 +104,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Billed:
+class BilledAmount:
     """The amount that one event adds to one sum of its bill.
 
     Attributes:
@@ -114,18 +114,18 @@ class Billed:
         pico: the event's own cost, in pico of the currency; zero if a meter prices it.
     """
 
-    source: Source
+    source: PriceSource
     ref: str
     quantity: Decimal = Decimal(0)
     pico: int = 0
 
-    def plus(self, other: "Billed") -> "Billed":
+    def plus(self, other: "BilledAmount") -> "BilledAmount":
         """Return what two events add to one sum."""
-        return replace(self, quantity=added(self.quantity, other.quantity), pico=self.pico + other.pico)
+        return replace(self, quantity=add_exactly(self.quantity, other.quantity), pico=self.pico + other.pico)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metered:
+class MeteredQuantity:
     """A charged meter's quantity for an event, and its price; `charge` and `currency` are None without one."""
 
     number: int
@@ -138,13 +138,15 @@ class Metered:
 class EventCost:
     """The event's own cost, by the price of a model or an agent."""
 
-    source: Source
+    source: PriceSource
     ref: str
     pico: int
     currency: str
 
 
-def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: str) -> tuple[Billed, ...]:
+def billed_amounts(
+    metered: Sequence[MeteredQuantity], cost: EventCost | None, currency: str
+) -> tuple[BilledAmount, ...]:
     """Return the additions of an event to the sums of a bill; empty if it costs nothing.
 
     Charged meters with a price bill their quantities. The event's own cost is billed, once, if no charged meter reads
@@ -160,13 +162,13 @@ def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: s
         InvalidEvent: the event costs more than the maximum of an invoice, so its month could not be invoiced.
     """
     parts = [
-        Billed(source=Source.METER, ref=str(each.number), quantity=each.quantity)
+        BilledAmount(source=PriceSource.METER, ref=str(each.number), quantity=each.quantity)
         for each in metered
         if each.currency is not None
     ]
     others = {each.currency for each in metered} - {None}
     if cost is not None and (not metered or None in {each.currency for each in metered}):
-        parts.append(Billed(source=cost.source, ref=cost.ref, pico=cost.pico))
+        parts.append(BilledAmount(source=cost.source, ref=cost.ref, pico=cost.pico))
         others.add(cost.currency)
     for other in others - {currency}:
         raise OtherCurrency(f"The organization is invoiced in {currency}, and the event costs {other}.")
@@ -189,7 +191,7 @@ class OpenBill:
 
 
 @dataclass(slots=True, kw_only=True)
-class Unbilled:
+class UnbilledTotal:
     """The total of an organization's usage that is not invoiced yet, while events are added to it.
 
     One invoice may have late usage of several months, so the total is over all months. Part of an invoice's maximum is
@@ -217,17 +219,17 @@ class Unbilled:
         """Return whether this new total leaves enough room for concurrent additions by other requests."""
         return after_pico <= self.most_pico // 2 and after_pico - self.pico <= self.most_pico // 10**6
 
-    def with_event(self, month: date, parts: Sequence[Billed]) -> "Unbilled":
+    def with_event(self, month: date, parts: Sequence[BilledAmount]) -> "UnbilledTotal":
         """Return the total with the additions of an event."""
         counted, pico = dict(self.counted), self.pico
         for part in parts:
-            markup = self.markup_e6 if part.source is Source.MODEL else 0
+            markup = self.markup_e6 if part.source is PriceSource.MODEL else 0
             pico -= -part.pico * (WHOLE_E6 + markup) // WHOLE_E6
-            if part.source is Source.METER:
+            if part.source is PriceSource.METER:
                 place = month, part.ref
                 before = counted.get(place, Decimal(0))
                 pico += rate_step(before, part.quantity, self.charges[part.ref])
-                counted[place] = added(before, part.quantity)
+                counted[place] = add_exactly(before, part.quantity)
         return replace(self, counted=counted, pico=pico)
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ from domain.usage.amounts import MAX_PICO, minor_pico, parse_decimal
 from domain.usage.charge_model import QUANTITY_DECIMALS
 from domain.usage.event import InvalidEvent
 from domain.usage.prices import ModelPrice
-from domain.usage.rating import Rated, rate
+from domain.usage.rating import RatedCall, rate
 from domain.usage.token_usage import TokenUsage
 
 
@@ -35,8 +35,8 @@ class Cost(NamedTuple):
     rated_by: str
     price_ref: str
     creator_org_id: str | None = None
-    rated: Rated | None = None
-    tools: tuple[Rated, ...] = ()
+    rated: RatedCall | None = None
+    tools: tuple[RatedCall, ...] = ()
 
     @property
     def estimated(self) -> list[str]:
@@ -121,7 +121,7 @@ def cost_by_model(call: ModelCall, prices: Sequence[ModelPrice], at: datetime) -
     )
 
 
-def nameless(call: ModelCall, *, is_tool: bool = False) -> Invalid:
+def unnamed_model_refusal(call: ModelCall, *, is_tool: bool = False) -> Invalid:
     """Return the refusal of a call, or of a tool's usage in it, that does not say which model it called."""
     if is_tool:
         return InvalidEvent(

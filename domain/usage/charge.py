@@ -17,7 +17,7 @@ from domain.usage.charge_model import Charge, Volume, parse_charge, rate_step
 from domain.usage.meter import Aggregation
 
 
-class Waits(StrEnum):
+class WaitReason(StrEnum):
     """The reason why an event is not charged yet."""
 
     #: It costs something in a currency in which credits have no price, and that has no exchange rate.
@@ -35,7 +35,7 @@ class Waits(StrEnum):
 
 
 #: What waits for an operator, and for which nothing may come: only then is a charge voided.
-VOIDABLE = frozenset({Waits.AMOUNT, Waits.EVENT, Waits.BOOKS})
+VOIDABLE = frozenset({WaitReason.AMOUNT, WaitReason.EVENT, WaitReason.BOOKS})
 
 
 def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: bool = False) -> None:
@@ -53,7 +53,7 @@ def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: boo
         raise NotVoidable(
             "The charge does not wait for an operator. Only one that waits for amount, event or books is voided."
         )
-    if is_use and waits_for != Waits.EVENT and not has_closed_party:
+    if is_use and waits_for != WaitReason.EVENT and not has_closed_party:
         raise NotVoidable(
             "The event reports the use of an agent, and a part of its price is its creator's. It is voided only if the "
             "organization of one of them is closed."
@@ -61,7 +61,7 @@ def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: boo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class MeteredPart:
     """The part of an event that one charged meter read.
 
     Attributes:
@@ -155,8 +155,11 @@ class EventCharge:
 
 
 def charge_of(
-    parts: Sequence[Part], cost: tuple[int, str] | None, rules: CostRules, rates: Mapping[str, Fraction] | None = None
-) -> EventCharge | Waits:
+    parts: Sequence[MeteredPart],
+    cost: tuple[int, str] | None,
+    rules: CostRules,
+    rates: Mapping[str, Fraction] | None = None,
+) -> EventCharge | WaitReason:
     """Return the charge of an event, or why it has to wait. Each of its two amounts is rounded up once.
 
     Args:
@@ -171,7 +174,7 @@ def charge_of(
             if part.charge is not None and part.currency is not None:
                 pico[part.currency] += rate_step(part.before, part.quantity, part.charge)
     except Invalid:
-        return Waits.AMOUNT
+        return WaitReason.AMOUNT
     has_own = False
     if cost is not None and any(part.charge is None for part in parts):
         has_own = cost[1] != CREDIT
@@ -179,7 +182,7 @@ def charge_of(
     credits_minor = to_minor(pico.pop(CREDIT, 0), CREDIT)
     known = {**(rates or {}), rules.granted.currency: Fraction(1)}
     if not pico.keys() <= known.keys():
-        return Waits.RATE
+        return WaitReason.RATE
     cost_pico = ceil(sum(amount / known[currency] for currency, amount in pico.items()))
     charge = EventCharge(rules=rules, rates=known, pico=cost_pico, credits_minor=credits_minor, has_own=has_own)
-    return charge if charge.most_minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT
+    return charge if charge.most_minor <= MAX_AMOUNT_MINOR else WaitReason.AMOUNT

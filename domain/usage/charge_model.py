@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.common.errors import Invalid
-from domain.usage.amounts import parse_decimal, parse_price, scaled, to_pico
+from domain.usage.amounts import parse_decimal, parse_price, to_pico, to_scaled
 
 #: The decimals that a quantity may have, and those of a meter's prices, so that their product is exact.
 QUANTITY_DECIMALS = 12
@@ -172,13 +172,13 @@ def _cost(quantity: int, charge: Charge) -> int:
         return 0
     match charge:
         case PerUnit():
-            return quantity * scaled(charge.unit_price)
+            return quantity * to_scaled(charge.unit_price)
         case Package():
             packages = -(-quantity // _quantity(charge.size))
-            return packages * scaled(charge.price, _PRODUCT)
+            return packages * to_scaled(charge.price, _PRODUCT)
         case Volume():
             tier = next(each for each in charge.tiers if each.up_to is None or quantity <= _quantity(each.up_to))
-            return quantity * scaled(tier.unit_price) + scaled(tier.flat_price, _PRODUCT)
+            return quantity * to_scaled(tier.unit_price) + to_scaled(tier.flat_price, _PRODUCT)
         case Graduated():
             return _graduated(quantity, charge.tiers)
 
@@ -189,13 +189,13 @@ def _graduated(quantity: int, tiers: Sequence[PriceTier]) -> int:
         if quantity <= below:
             break
         top = quantity if tier.up_to is None else min(quantity, _quantity(tier.up_to))
-        cost += (top - below) * scaled(tier.unit_price) + scaled(tier.flat_price, _PRODUCT)
+        cost += (top - below) * to_scaled(tier.unit_price) + to_scaled(tier.flat_price, _PRODUCT)
         below = top
     return cost
 
 
 def _quantity(number: Decimal) -> int:
-    return scaled(number, QUANTITY_DECIMALS)
+    return to_scaled(number, QUANTITY_DECIMALS)
 
 
 def _refused(field: str, why: str) -> Invalid:

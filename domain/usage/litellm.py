@@ -19,7 +19,7 @@ from typing import Any
 from domain.common.errors import Invalid
 from domain.common.ids import is_id
 from domain.common.money import plain_number
-from domain.common.text import is_storable, storable
+from domain.common.text import is_storable, storable_json
 from domain.privacy.card_numbers import redacted, without_card_numbers
 from domain.usage.adapters.openai import searches_of, units_of
 from domain.usage.adapters.reading import milliseconds, tier_of, uplifts_of
@@ -48,7 +48,7 @@ def organization_of(row: Mapping[str, Any]) -> str | None:
     return _first_organization(row.get(name) for name in _OWNERS)
 
 
-def organization_said(row: Mapping[str, Any]) -> str | None:
+def claimed_organization(row: Mapping[str, Any]) -> str | None:
     """Return whose call a row is by what its caller says, which proves nothing; None if it names no organization."""
     return _first_organization((_said(row).get("organization_id"), row.get("end_user")))
 
@@ -57,7 +57,7 @@ def _first_organization(values: Iterable[object]) -> str | None:
     return next((value for value in values if isinstance(value, str) and is_id(value, "org")), None)
 
 
-def secret_said(row: Mapping[str, Any]) -> tuple[str, str] | None:
+def claimed_spend(row: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the spend that a caller names, and its secret, which together prove who made the spend."""
     said = _said(row)
     spend, secret = said.get("spend_id"), said.get(SECRET)
@@ -172,7 +172,7 @@ def _is_secret(value: object) -> bool:
 def _kept(value: object) -> object:
     """Return what is kept beside an event as it stands; None where nothing is said that can be kept."""
     if isinstance(value, str):
-        return storable(value) or None
+        return storable_json(value) or None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, bool) or (isinstance(value, int | Decimal) and plain_number(value)) else None

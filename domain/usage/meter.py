@@ -137,18 +137,18 @@ def _values_read(meters: Iterable[Meter]) -> int:
     return sum(1 + len(meter.dimensions) for meter in meters)
 
 
-def reading(meters: Iterable[Meter], event: UsageEvent) -> list[Meter]:
+def reading_meters(meters: Iterable[Meter], event: UsageEvent) -> list[Meter]:
     """Return the meters of the event's type that read it: the default one reads only what the platform collects."""
     return [meter for meter in meters if event.is_collected or not meter.is_default]
 
 
-def charging(meters: Iterable[Meter]) -> list[Meter]:
+def charging_meters(meters: Iterable[Meter]) -> list[Meter]:
     """Return which of the meters that read an event charge for it: the default one only if no other does."""
     charged = [meter for meter in meters if meter.is_charged]
     return [meter for meter in charged if not meter.is_default] or charged
 
 
-def read(meter: Meter, event: UsageEvent) -> Reading:
+def read_event(meter: Meter, event: UsageEvent) -> Reading:
     """Read an event of the meter's type.
 
     Raises:

@@ -27,7 +27,7 @@ ADAPTER_ENDS_WITHIN = timedelta(minutes=5)
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
-class Paid(Enum):
+class PaymentCheck(Enum):
     """The result of checking whether a spend has paid for a call."""
 
     YES = "yes"
@@ -56,7 +56,7 @@ def paying_actions_from(text: str) -> dict[str, int | None]:
     return {action: None if whole is None else parse_amount(whole, CREDIT) for action, whole in found.items()}
 
 
-def beyond_key(secret: str, spend_id: str) -> str:
+def excess_charge_key(secret: str, spend_id: str) -> str:
     """Return the client's key by which the adapter charges what a call cost beyond its hold."""
     digest = hashlib.sha256(json.dumps([secret, spend_id, "beyond"]).encode()).hexdigest()
     return "from-" + digest[:48].translate(_LETTERS)
@@ -74,7 +74,9 @@ class NamedSpend:
     metadata: Mapping[str, object]
 
 
-def paid(event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None], *, now: datetime) -> Paid:
+def check_payment(
+    event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None], *, now: datetime
+) -> PaymentCheck:
     """Return whether a spend of the caller's organization has paid for a call, by what the two say of each other.
 
     The spend has the call's secret, is of its agent and action, and is no older than the call. That no other call has
@@ -88,14 +90,14 @@ def paid(event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None],
         now: the time.
     """
     if spend.action not in paying or not _is_of(event, spend):
-        return Paid.NO
+        return PaymentCheck.NO
     if "usage" not in event.data:
         # No provider has served it, so there is nothing to pay.
-        return Paid.YES
+        return PaymentCheck.YES
     whole_minor = paying[spend.action]
     if whole_minor is not None and spend.captured_minor >= whole_minor:
-        return Paid.YES
-    return Paid.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else Paid.PART
+        return PaymentCheck.YES
+    return PaymentCheck.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else PaymentCheck.PART
 
 
 def is_made_with(secret: object, spend: NamedSpend) -> bool:

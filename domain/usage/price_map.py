@@ -17,8 +17,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain.common.errors import Invalid
-from domain.usage.amounts import MAX_DECIMALS, SCALE, parse_price, scaled, unscaled
-from domain.usage.prices import DEFAULT, MAX_NAME, OFF_PEAK, Hours, ModelPrice, make_price
+from domain.usage.amounts import MAX_DECIMALS, SCALE, from_scaled, parse_price, to_scaled
+from domain.usage.prices import DEFAULT, MAX_NAME, OFF_PEAK, ModelPrice, OffPeakHours, make_price
 from domain.usage.token_usage import STANDARD
 
 CURRENCY = "USD"
@@ -88,7 +88,7 @@ _NO_MODELS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedEntry:
     """An entry that was not read, and why."""
 
     model: str
@@ -111,7 +111,7 @@ class PriceMap:
     version: str
     valid_from: datetime
     prices: tuple[ModelPrice, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedEntry, ...]
     unpriced: tuple[str, ...]
     ignored: Mapping[str, int]
 
@@ -126,7 +126,7 @@ def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap
     Raises:
         Invalid: it is not a JSON object, or names an entry twice.
     """
-    prices, refused, unpriced = list[ModelPrice](), list[Refused](), list[str]()
+    prices, refused, unpriced = list[ModelPrice](), list[RefusedEntry](), list[str]()
     ignored: dict[str, int] = {}
     entries = _parse(text)
     for model, entry in entries.items():
@@ -135,7 +135,7 @@ def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap
                 raise Invalid(f"Not a model: {why}.")
             price, unread = read_entry(model, _followed(entry, entries), version=version, valid_from=valid_from)
         except Invalid as refusal:
-            refused.append(Refused(model=model[:MAX_NAME], why=refusal.detail))
+            refused.append(RefusedEntry(model=model[:MAX_NAME], why=refusal.detail))
             continue
         for name in unread:
             ignored[name] = ignored.get(name, 0) + 1
@@ -207,7 +207,7 @@ def read_entry(
         currency=CURRENCY,
         version=version,
         valid_from=valid_from,
-        tiers=found_tiers(found, plain=ranged is not None, inclusive=provider in _INCLUSIVE),
+        tiers=complete_tiers(found, plain=ranged is not None, inclusive=provider in _INCLUSIVE),
         uplifts=_uplifts(entry),
         searches_per_call=provider in _SEARCH_BY_CALL and entry.get("web_search_billing_unit") != "per_query",
         off_peak=hours,
@@ -230,10 +230,12 @@ def default_price(text: str) -> ModelPrice:
     return price
 
 
-Found = dict[tuple[str, int], dict[str, Decimal]]
+FoundPrices = dict[tuple[str, int], dict[str, Decimal]]
 
 
-def found_tiers(found: Found, *, plain: bool, inclusive: bool) -> dict[str, list[tuple[int, dict[str, Decimal]]]]:
+def complete_tiers(
+    found: FoundPrices, *, plain: bool, inclusive: bool
+) -> dict[str, list[tuple[int, dict[str, Decimal]]]]:
     """Return the bands of each tier, each with all its prices.
 
     A band has the prices of the one below it and of what the map names for it; a tier has the standard ones and its
@@ -278,15 +280,15 @@ def _in_proportion(own: dict[str, Decimal], standard: Mapping[str, Decimal]) -> 
     written, at = standard.get("cache_write_tokens"), own.get("cache_write_tokens")
     for longer in ("cache_write_1h_tokens", "cache_write_12h_tokens"):
         if longer in standard and longer not in own and written and at is not None:
-            scaled_price, rest = divmod(scaled(standard[longer]) * scaled(at), scaled(written))
+            scaled_price, rest = divmod(to_scaled(standard[longer]) * to_scaled(at), to_scaled(written))
             if not rest and not scaled_price % 10 ** (SCALE - MAX_DECIMALS):
-                own[longer] = unscaled(scaled_price)
+                own[longer] = from_scaled(scaled_price)
     return own
 
 
-def _fields(entry: Mapping[str, Any]) -> tuple[Found, list[str]]:
+def _fields(entry: Mapping[str, Any]) -> tuple[FoundPrices, list[str]]:
     """Return the prices that fields name, and the fields that stand for no unit."""
-    found: Found = {}
+    found: FoundPrices = {}
     unread = list[str]()
     for name, value in entry.items():
         if not _PRICE.search(name) or name in _SAME or name in _REGIONS or value is None:
@@ -315,7 +317,7 @@ def _placed(name: str) -> tuple[str, tuple[str, int]] | None:
     return _UNITS[match["base"]], (_TIERS[match["tier"]] if match["tier"] else STANDARD, above)
 
 
-def _off_peak(table: object, found: Found) -> tuple[Hours, ...]:
+def _off_peak(table: object, found: FoundPrices) -> tuple[OffPeakHours, ...]:
     """Read the prices of hours that cost less, `{"windows": [{"hours_utc": "10:00-00:00", "weekdays": [6]}], …}`.
 
     Raises:
@@ -347,20 +349,20 @@ def _off_peak(table: object, found: Found) -> tuple[Hours, ...]:
             if match is None:
                 raise Invalid("hours_utc of off_peak_pricing must be such as 10:00-00:00.")
             begins, ends = (int(match[at]) * 60 + int(match[at + 1]) for at in (1, 3))
-            hours.append(Hours(begins=begins, ends=ends, weekdays=frozenset(days), zone=zone))
+            hours.append(OffPeakHours(begins=begins, ends=ends, weekdays=frozenset(days), zone=zone))
     if hours and (OFF_PEAK, 0) not in found:
         raise Invalid("off_peak_pricing has no price.")
     return tuple(hours)
 
 
-def _searches(entry: Mapping[str, Any], found: Found) -> None:
+def _searches(entry: Mapping[str, Any], found: FoundPrices) -> None:
     sizes = entry.get("search_context_cost_per_query")
     if isinstance(sizes, Mapping) and sizes.get("search_context_size_medium") is not None:
         price = parse_price(sizes["search_context_size_medium"], "search_context_cost_per_query")
         found.setdefault((STANDARD, 0), {})["searches"] = price
 
 
-def _transcription(entry: Mapping[str, Any], found: Found) -> None:
+def _transcription(entry: Mapping[str, Any], found: FoundPrices) -> None:
     """Charge the seconds of a transcription once: the map names them as input, as output or as both."""
     prices = found.get((STANDARD, 0), {})
     if entry.get("mode") == "audio_transcription" and "output_ms" in prices:

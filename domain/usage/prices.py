@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.common.errors import Invalid
-from domain.usage.amounts import multiplied, normal, parse_decimal, parse_price, scaled
+from domain.usage.amounts import multiply_exactly, parse_decimal, parse_price, to_scaled, without_trailing_zeros
 from domain.usage.token_usage import STANDARD, UNITS, TokenUsage
 
 #: The version of a price that is configured, not imported.
@@ -55,7 +55,7 @@ BESIDE_NAME = r"^.*/|[-@](\d{4}-\d{2}-\d{2}|\d{8})$"
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class PriceBand:
     """Unit prices of calls whose prompt has more than `above` tokens; they apply to the whole call.
 
     Attributes:
@@ -76,7 +76,7 @@ class Band:
         if own is not None:
             return own, unit
         if unit in self.ratios and "input_tokens" in self.prices:
-            return multiplied(self.prices["input_tokens"], self.ratios[unit]), "input_tokens"
+            return multiply_exactly(self.prices["input_tokens"], self.ratios[unit]), "input_tokens"
         return next(((self.prices[name], name) for name in FALLBACKS.get(unit, ()) if name in self.prices), None)
 
     def scaled_price_of(self, unit: str) -> tuple[int, str] | None:
@@ -93,7 +93,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
+class OffPeakHours:
     """Hours of a week.
 
     Attributes:
@@ -152,10 +152,10 @@ class ModelPrice:
     currency: str
     version: str
     valid_from: datetime
-    tiers: Mapping[str, tuple[Band, ...]]
+    tiers: Mapping[str, tuple[PriceBand, ...]]
     uplifts: Mapping[str, Decimal] = field(default_factory=dict)
     searches_per_call: bool = False
-    off_peak: tuple[Hours, ...] = ()
+    off_peak: tuple[OffPeakHours, ...] = ()
     is_reasoning: bool = False
 
     def tier(self, asked: str, at: datetime | None) -> str:
@@ -170,7 +170,7 @@ class ModelPrice:
         is_off_peak = self.off_peak and at is not None and any(hours.hold(at) for hours in self.off_peak)
         return OFF_PEAK if is_off_peak else STANDARD
 
-    def band(self, tier: str, usage: TokenUsage) -> Band:
+    def band(self, tier: str, usage: TokenUsage) -> PriceBand:
         """Return the prices of a call of that tier: they go by the length of its prompt, which sums of calls lack."""
         bands = self.tiers[tier]
         if len(bands) == 1 or usage.is_sum:
@@ -221,7 +221,7 @@ def prices_from_json(
         searches_per_call=document.get("searches_per_call", False),
         is_reasoning=document.get("is_reasoning", False),
         off_peak=tuple(
-            Hours(**{**each, "weekdays": frozenset(each["weekdays"])}) for each in document.get("off_peak", ())
+            OffPeakHours(**{**each, "weekdays": frozenset(each["weekdays"])}) for each in document.get("off_peak", ())
         ),
     )
 
@@ -236,7 +236,7 @@ def make_price(
     tiers: Mapping[str, Iterable[tuple[int, Mapping[str, object]]]],
     uplifts: Mapping[str, object] | None = None,
     searches_per_call: bool = False,
-    off_peak: tuple[Hours, ...] = (),
+    off_peak: tuple[OffPeakHours, ...] = (),
     is_reasoning: bool = False,
 ) -> ModelPrice:
     """Make a price of whatever `parse_price` reads, and check it.
@@ -245,14 +245,14 @@ def make_price(
         Invalid: a unit is unknown, a price is not valid, nothing is priced, the bands do not rise from 0, or there are
             hours without off-peak prices, or such prices without hours.
     """
-    made: dict[str, tuple[Band, ...]] = {}
+    made: dict[str, tuple[PriceBand, ...]] = {}
     ratios = CLAUDE_RATIOS if "claude" in model.lower() else {}
     for tier, bands in tiers.items():
         rising = sorted(bands, key=lambda band: band[0])
         starts = [above for above, _ in rising]
         if starts[:1] != [0] or len(set(starts)) != len(starts):
             raise Invalid(f"The bands of {tier} must rise from 0.", extra={"field": tier})
-        made[tier] = tuple(Band(above, _unit_prices(prices), ratios) for above, prices in rising)
+        made[tier] = tuple(PriceBand(above, _unit_prices(prices), ratios) for above, prices in rising)
     if STANDARD not in made or not made[STANDARD][0].prices:
         raise Invalid("The model has no price.")
     if (OFF_PEAK in made) != bool(off_peak):
@@ -276,13 +276,13 @@ def make_price(
 
 
 def _scaled_price(unit: str, price: Decimal) -> int:
-    return scaled(price) // 1000 if unit in MILLISECOND_UNITS else scaled(price)
+    return to_scaled(price) // 1000 if unit in MILLISECOND_UNITS else to_scaled(price)
 
 
 def _unit_prices(prices: Mapping[str, object]) -> dict[str, Decimal]:
     if unknown := sorted(set(prices) - set(UNITS)):
         raise Invalid(f"{unknown[0][:64]!r} is not a unit of usage.", extra={"field": unknown[0][:64]})
-    return {unit: normal(parse_price(price, unit)) for unit, price in prices.items()}
+    return {unit: without_trailing_zeros(parse_price(price, unit)) for unit, price in prices.items()}
 
 
 def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], ...]:

@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.common.errors import Invalid, UsageUnitUnpriced
-from domain.usage.amounts import MAX_PICO, SCALE, scaled, to_pico, unscaled
-from domain.usage.prices import DEFAULT, UPLIFT_DECIMALS, Band, ModelPrice
+from domain.usage.amounts import MAX_PICO, SCALE, from_scaled, to_pico, to_scaled
+from domain.usage.prices import DEFAULT, UPLIFT_DECIMALS, ModelPrice, PriceBand
 from domain.usage.token_usage import TOKEN_UNITS, TokenUsage
 
 
@@ -41,14 +41,14 @@ class RatedLine(NamedTuple):
     @property
     def unit_price(self) -> Decimal:
         """Return the price of one unit (of a millisecond, where usage counts those), with its surcharges."""
-        return unscaled(self.scaled_price, self.places)
+        return from_scaled(self.scaled_price, self.places)
 
     @property
     def amount(self) -> Decimal:
-        return unscaled(self.quantity * self.scaled_price, self.places)
+        return from_scaled(self.quantity * self.scaled_price, self.places)
 
 
-class Rated(NamedTuple):
+class RatedCall(NamedTuple):
     """What a call costs and why.
 
     Attributes:
@@ -73,7 +73,7 @@ class Rated(NamedTuple):
         return tuple(line.unit for line in self.lines if line.is_estimated)
 
 
-def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) -> Rated:
+def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) -> RatedCall:
     """Return what a call costs at a price, at a time: where the price has hours that cost less, it decides.
 
     Raises:
@@ -82,7 +82,7 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
     """
     tier = price.tier(usage.tier, at)
     band = price.band(tier, usage)
-    applied = [scaled(price.uplifts[name], UPLIFT_DECIMALS) for name in usage.uplifts if name in price.uplifts]
+    applied = [to_scaled(price.uplifts[name], UPLIFT_DECIMALS) for name in usage.uplifts if name in price.uplifts]
     places = SCALE + UPLIFT_DECIMALS * len(applied)
     total, lines = 0, list[RatedLine]()
     for unit, quantity, (unit_price, priced_as) in _priced(usage, price, band):
@@ -92,7 +92,7 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
     amount = to_pico(total, places)
     if amount > MAX_PICO:
         raise Invalid("The call costs more than one rating can hold. Report it in parts.")
-    return Rated(
+    return RatedCall(
         amount_pico=amount,
         currency=price.currency,
         lines=tuple(lines),
@@ -104,8 +104,8 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
     )
 
 
-def _priced(usage: TokenUsage, price: ModelPrice, band: Band) -> list[tuple[str, int, tuple[int, str]]]:
-    """List what is charged: unit, quantity and price, as `Band.scaled_price_of` has it; refuse what has none."""
+def _priced(usage: TokenUsage, price: ModelPrice, band: PriceBand) -> list[tuple[str, int, tuple[int, str]]]:
+    """List what is charged: unit, quantity and price, as `PriceBand.scaled_price_of` has it; refuse what has none."""
     found, missing = [], []
     for unit, quantity in usage.quantities().items():
         unit_price = band.scaled_price_of(unit)

@@ -19,7 +19,7 @@ class RunPart:
 
 
 @dataclass(slots=True)
-class Cost:
+class RunTotal:
     """The cost of some events by currency, and their number."""
 
     events: int = 0
@@ -36,7 +36,7 @@ class Cost:
         else:
             self.pico[part.currency] = self.pico.get(part.currency, 0) + part.cost_pico
 
-    def merge(self, other: "Cost") -> None:
+    def merge(self, other: "RunTotal") -> None:
         """Add another total."""
         self.events += other.events
         self.tokens += other.tokens
@@ -46,7 +46,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class RunStep:
     """One step of a run.
 
     Attributes:
@@ -59,17 +59,17 @@ class Step:
     id: str
     parent_id: str | None
     agents: tuple[str, ...]
-    own: Cost
-    total: Cost
+    own: RunTotal
+    total: RunTotal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCost:
     """The cost of a run."""
 
-    total: Cost
-    by_agent: Mapping[str, Cost]
-    steps: tuple[Step, ...]
+    total: RunTotal
+    by_agent: Mapping[str, RunTotal]
+    steps: tuple[RunStep, ...]
 
 
 def cost_of(parts: Iterable[RunPart]) -> RunCost:
@@ -78,7 +78,7 @@ def cost_of(parts: Iterable[RunPart]) -> RunCost:
     A step's parent is the first one that any of its events names. Steps that form a cycle, which is a sender's mistake,
     include the steps below them, but not each other.
     """
-    total, by_agent, own = Cost(), defaultdict[str, Cost](Cost), dict[str, Cost]()
+    total, by_agent, own = RunTotal(), defaultdict[str, RunTotal](RunTotal), dict[str, RunTotal]()
     parents: dict[str, str | None] = {}
     agents: dict[str, dict[str, None]] = defaultdict(dict)
     for part in parts:
@@ -86,25 +86,25 @@ def cost_of(parts: Iterable[RunPart]) -> RunCost:
         by_agent[part.agent_id or ""].add(part)
         if part.step_id is None:
             continue
-        own.setdefault(part.step_id, Cost()).add(part)
+        own.setdefault(part.step_id, RunTotal()).add(part)
         if part.agent_id is not None:
             agents[part.step_id][part.agent_id] = None
         if part.parent_id is not None and parents.get(part.step_id) is None:
             parents[part.step_id] = part.parent_id
             # A parent without an event of its own is a step as well.
-            own.setdefault(part.parent_id, Cost())
+            own.setdefault(part.parent_id, RunTotal())
     totals = _with_what_is_below(own, parents)
     steps = (
-        Step(id=name, parent_id=parents.get(name), agents=tuple(agents[name]), own=own[name], total=totals[name])
+        RunStep(id=name, parent_id=parents.get(name), agents=tuple(agents[name]), own=own[name], total=totals[name])
         for name in own
     )
     return RunCost(total=total, by_agent=dict(by_agent), steps=tuple(steps))
 
 
-def _with_what_is_below(own: Mapping[str, Cost], parents: Mapping[str, str | None]) -> dict[str, Cost]:
+def _with_what_is_below(own: Mapping[str, RunTotal], parents: Mapping[str, str | None]) -> dict[str, RunTotal]:
     """Add each step to its parent once all steps below it were added to it."""
     waiting = Counter(parent for parent in parents.values() if parent is not None)
-    totals = {name: Cost() for name in own}
+    totals = {name: RunTotal() for name in own}
     for name, cost in own.items():
         totals[name].merge(cost)
     ready = [name for name in own if not waiting[name]]

@@ -11,7 +11,7 @@ CREATE POLICY tenant_acknowledges ON alerts FOR UPDATE TO bursar_api
 CREATE POLICY tenant_reads ON alerts FOR SELECT TO bursar_api USING (org_id = bursar_org() AND shared);
 GRANT SELECT, UPDATE (org_acknowledged_at, org_acknowledged_by, org_snoozed_until, resolved_at, resolved_by)
     ON alerts TO bursar_api;
-GRANT SELECT, INSERT, UPDATE (detail, acknowledged_at, acknowledged_by, snoozed_until, resolved_at, told_at, resolved_by)
+GRANT SELECT, INSERT, UPDATE (detail, acknowledged_at, acknowledged_by, snoozed_until, resolved_at, notified_at, resolved_by)
     ON alerts TO bursar_platform;
 CREATE POLICY tenant_reads ON notification_channels FOR SELECT TO bursar_api
     USING (org_id = bursar_org() AND principal = bursar_principal());

@@ -89,7 +89,7 @@ class CostDay(Base):
     went: Mapped[int]
 
 
-class AccountingPlace(Base):
+class AccountingCursor(Base):
     """Up to which transfer days are added up; one row, which the batch locks and moves on."""
 
     __tablename__ = "accounting_place"

@@ -128,7 +128,7 @@ class LedgerLotReturn(Base):
     cost: Mapped[int]
 
 
-class RevenuePlace(Base):
+class RevenueCursor(Base):
     """Up to which transfer the costs of lots are booked; one row, which the batch locks and moves on.
 
     Attributes:

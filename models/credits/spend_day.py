@@ -55,7 +55,7 @@ class SpendDay(Base):
     paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info={"holds": "financial"})
 
 
-class SpendPlace(Base):
+class SpendIdRange(Base):
     """Between which ids the spends of a day lie that name a value. Lists of few among many skip what lies between.
 
     Written with the day's rollup and as true as it: whatever the spends of the day name is here.

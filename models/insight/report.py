@@ -16,7 +16,7 @@ class Report(Base):
 
     Attributes:
         org_id: the organization that it is about; null for the platform's.
-        definition: what the next run is made by, see `domain.insight.report.Definition`.
+        definition: what the next run is made by, see `domain.insight.report.ReportDefinition`.
         next_definition: what it is replaced by when that run has been made; null if nothing was changed.
         recipients: the principals who are notified of each run.
         period_from: when the period of the next run begins.
@@ -52,7 +52,7 @@ class ReportRun(Base):
         period: the period's name, such as `2026-W13`.
         version: counts the versions of the period from 1; a later one has other figures.
         definition: what it was made by.
-        content: the figures, see `domain.insight.report_file.section`, and the names of what they are about.
+        content: the figures, see `domain.insight.report_file.section_of`, and the names of what they are about.
         sha256: of the file, in hexadecimal digits.
         told: the principals who were notified.
         left_out: the other recipients, each with the reason: `no_key`, `not_permitted` or `switched_off`.

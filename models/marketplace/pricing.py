@@ -31,7 +31,7 @@ class PricingRule(Base):
         org_id: for which client; null for every client.
         floor_bps: its own multiplier is never below; null is no bound.
         ceiling_bps: nor above.
-        terms: what it says, as `domain.marketplace.pricing.kept` writes it.
+        terms: what it says, as `domain.marketplace.pricing.stored_terms` writes it.
         version: counts its changes.
         book_version: that of `pricing_book` when it was changed last.
         ended_at: since when it does not hold any more.
@@ -107,7 +107,7 @@ class PricingQuote(Base):
         commission_bps: of the contract that is made with it.
         commission_from: what gave the commission that a discount is taken from: `usual`, `level` or `operator`.
         level_version: the level that the agent has, by reputation, as `level_name`; null where there are no levels.
-        facts: what the price was made from, as `domain.marketplace.pricing.facts.Facts` writes it.
+        facts: what the price was made from, as `domain.marketplace.pricing.facts.PricingFacts` writes it.
         adjustments: the lines of the price.
         borne_by: who bears the discount, `platform` or `agent`; null without one.
         book_version: which rules held.

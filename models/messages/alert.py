@@ -32,7 +32,7 @@ class Alert(Base):
         acknowledged_at: set when it is resolved, too.
         snoozed_until: until when operators hear nothing of it; `org_snoozed_until`, its organization.
         resolved_by: who; `books` when its case was closed by what was booked.
-        told_at: when it was written down who is to hear of it; null while that is not done.
+        notified_at: when it was written down who is to hear of it; null while that is not done.
         rule_id: of the rule that raised it, in its `window`; both are null where code did.
     """
 
@@ -55,7 +55,7 @@ class Alert(Base):
                 "'budget_80_percent') AND key NOT LIKE '%:lifetime:%'"
             ),
         ),
-        Index("ix_alerts_untold", "id", postgresql_where=text("told_at IS NULL")),
+        Index("ix_alerts_unnotified", "id", postgresql_where=text("notified_at IS NULL")),
         Index("ix_alerts_org_id_id", "org_id", "id"),
         Index("ix_alerts_kind_id", "kind", "id"),
         Index("ix_alerts_subject_id", "subject", "id"),
@@ -86,7 +86,7 @@ class Alert(Base):
     snoozed_until: Mapped[datetime | None]
     org_snoozed_until: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
-    told_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
     rule_id: Mapped[str | None]
     window: Mapped[str | None]

@@ -23,7 +23,8 @@ class AlertRule(Base):
         condition: in the form that `domain.messages.alert.conditions.Condition` writes.
         asset: the asset of the spend control that it watches.
         channels: ids of notification channels that receive its alerts besides the usual ones; null for none.
-        ladder: the escalation, in the fields of `domain.messages.alert.escalation.Step`; null if the rule does not set
+        ladder: the escalation, in the fields of `domain.messages.alert.escalation.EscalationStep`; null if the rule
+        does not set
             one.
         due_at: when the metric is evaluated next; null while it is not evaluated.
     """

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.messages.events.catalogue import in_one_form
+from domain.messages.events.catalogue import with_api_times
 from models.common.base import Base
 
 
@@ -44,7 +44,7 @@ class EventRow(Base):
     @property
     def facts(self) -> dict[str, Any]:
         """The data with its times in one form."""
-        return in_one_form(self.type, self.data)
+        return with_api_times(self.type, self.data)
 
     def document(self) -> dict[str, Any]:
         """Return the event as it leaves the house, in an answer or in a webhook."""

@@ -57,7 +57,7 @@ class AutoTopUpCrossing(Base):
         number: counts the falls of the organization from 1; with it the command of the payment is named.
         credits_minor: how many are bought: a multiple of `unit_minor`, which was set to be bought at a time.
         payment_id: null until somebody is asked to pay.
-        outcome: see `domain.payments.auto_topup.Crossing`.
+        outcome: see `domain.payments.auto_topup.TopUpOutcome`.
     """
 
     __tablename__ = "auto_topup_crossings"

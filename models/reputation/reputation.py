@@ -230,8 +230,9 @@ class ReputationHistoryRow(Base):
         stars_e6: the overall score, between `low_e6` and `high_e6` nine times out of ten.
         moved_e6: by how much it differs from that of the night before; from a newcomer's, in the first.
         evidence_count: events that counted until then.
-        is_sudden: whether it changed so much that an operator should look (`domain.reputation.moves.is_sudden`).
-        dimensions_e6: the scores by dimension, in the order of `domain.reputation.evidence.Dimension`.
+        is_sudden: whether it changed so much that an operator should look
+        (`domain.reputation.score_changes.is_sudden`). dimensions_e6: the scores by dimension, in the order of
+        `domain.reputation.evidence.Dimension`.
     """
 
     __tablename__ = "reputation_history"
@@ -300,7 +301,7 @@ class ReputationPeerRow(Base):
     Attributes:
         category: of the agents; empty for all agents.
         dimension: or `overall`.
-        step: the rank, see `domain.reputation.boards.step`.
+        step: the rank, see `domain.reputation.boards.rank_step`.
         agents: agents on this step, with evidence; `below` rank on lower ones.
         day: the date of the night.
     """

@@ -57,7 +57,7 @@ class Allocation(Base):
     Attributes:
         night: the date of the day.
         total_minor: what was divided, of which `reinvested_minor` was profit.
-        lines: `domain.returns.allocation.Line`, by the id of the agent.
+        lines: `domain.returns.allocation.AllocationLine`, by the id of the agent.
         status: an `AllocationStatus`.
         answer_by: until when it can be accepted; null once it is not proposed any more.
         versions: the version of each budget when the day was divided, by the id of the project or agent that has one.

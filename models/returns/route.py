@@ -22,7 +22,7 @@ class RoutingDecision(Base):
         run_id: the run whose result is the outcome; the decision's own id where the caller named none.
         currency: of all amounts, which are in 10⁻¹² of it.
         wish: what was asked for, `{"quality_e6", "value_pico", "max_cost_pico"}`.
-        ranking: the candidates as `domain.returns.route.Ranked`, by its fields, the likeliest first.
+        ranking: the candidates as `domain.returns.route.RankedCandidate`, by its fields, the likeliest first.
         choice: the name of a model or the id of an agent; null if no candidate was admissible.
         odds_e6: by which the choice was drawn, in millionths: its propensity.
         reference_pico: what a call of the reference size costs at the choice, of a model without the markup;
@@ -91,7 +91,7 @@ class RoutingDecision(Base):
 
 
 class RoutingSum(Base):
-    """The sums of `domain.returns.route.Sums`, kept in the transaction of each outcome by the platform's role.
+    """The sums of `domain.returns.route.OutcomeSums`, kept in the transaction of each outcome by the platform's role.
 
     Attributes:
         task_kind: empty for all kinds together.

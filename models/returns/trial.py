@@ -16,7 +16,7 @@ class Trial(Base):
 
     Attributes:
         control_id: the agent's budget, which the trial opened and whose lifetime each stage raises.
-        stages: `domain.returns.trial.Stage`, by the time at which they are due.
+        stages: `domain.returns.trial.TrialStage`, by the time at which they are due.
         paid: how many stages were paid, together `paid_minor`.
         status: a `domain.returns.trial.TrialStatus`.
         next_at: when the next stage is due; null once the trial has ended.

@@ -14,7 +14,7 @@ class SecretAccess(Base):
     Attributes:
         written_in: the transaction that wrote it, by which entries are sealed.
         verb: `use`, `read`, or the platform's own `rotate` and `check`.
-        outcome: a `domain.secrets.access.Outcome`.
+        outcome: a `domain.secrets.access.AccessOutcome`.
         grant_id: the grant that allowed it, or the last one that did not.
         key_id: the API key of the request; null for the platform's own verbs.
         reference: what it was for, such as the id of a use.

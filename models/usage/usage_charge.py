@@ -21,7 +21,7 @@ class UsageChargeRow(Base):
         meters: the meters that were marked as charged when they counted it, and `quantities` what each counted.
         use_id: the agreed use of an agent of the marketplace that it reports, which is charged by its price alone.
         due_at: when it is charged at the earliest.
-        waits_for: why it could not be charged so far, as `domain.usage.charge.Waits` has it.
+        waits_for: why it could not be charged so far, as `domain.usage.charge.WaitReason` has it.
         spend_id: the spend; null until it is charged. Rows that have one never change.
         amount: what was charged, in minor units of credits.
         voided_at: when an operator decided that it is never charged; the audit trail says who and why. Such rows never

@@ -1,9 +1,10 @@
 """The seam between cards and their issuer: one Protocol, and frozen snapshots of the issuer's state.
 
-The issuer asks one thing and waits for the answer: whether an authorization is approved (`Question`). All else is read
-again there after a hint; nothing is inferred from the order of calls or webhooks. A card's number is never read: the
-issuer shows it in the browser of whoever needs it. Amounts are minor units in the scale of `domain.common.money`, never
-negative, in the currency of the card unless a field says otherwise. The errors are those of `providers.payments.base`.
+The issuer asks one thing and waits for the answer: whether an authorization is approved (`AuthorizationQuestion`). All
+else is read again there after a hint; nothing is inferred from the order of calls or webhooks. A card's number is never
+read: the issuer shows it in the browser of whoever needs it. Amounts are minor units in the scale of
+`domain.common.money`, never negative, in the currency of the card unless a field says otherwise. The errors are those
+of `providers.payments.base`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -131,7 +132,7 @@ class Merchant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class AuthorizationQuestion:
     """The issuer asks whether an amount may be held, and waits two seconds for the answer.
 
     Attributes:
@@ -213,7 +214,7 @@ class AuthorizationSnapshot:
         approved: whether a request was approved; one that was is open, captured, reversed or expired.
         amount_minor: what it holds, captures included: increments are added, and partial reversals taken away. Of one
             that was declined, what was asked. Of one that was reversed or expired it is no amount to rely on.
-        requests: what was decided, oldest first; the position is `Question.number`.
+        requests: what was decided, oldest first; the position is `AuthorizationQuestion.number`.
         transactions: its captures and refunds, oldest first.
     """
 
@@ -272,7 +273,7 @@ class CardIssuer(Protocol):
     async def retrieve_dispute(self, ref: str) -> CardDisputeSnapshot:
         """Return a dispute as it stands there now."""
 
-    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
+    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
         """Read the question of a webhook. Headers have lower-case names.
 
         Raises:

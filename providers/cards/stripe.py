@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import stripe
 
 from providers.cards.base import (
+    AuthorizationQuestion,
     AuthorizationRequest,
     AuthorizationSnapshot,
     AuthorizationStatus,
@@ -27,18 +28,17 @@ from providers.cards.base import (
     Merchant,
     NewCard,
     NewCardholder,
-    Question,
     QuestionAnswer,
     TransactionSnapshot,
     UnreadableQuestion,
 )
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderError, ProviderRefused
-from providers.payments.events import NO_EVENT, name_in
+from providers.payments.events import NO_EVENT, event_name
 from providers.payments.stripe import webhooks
 from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
-from providers.payments.stripe.keys import HOLDS, under_key
+from providers.payments.stripe.keys import KEY_LIFETIME, under_key
 from providers.payments.stripe.movements import card_dispute_movements, card_movement
 
 T = TypeVar("T")
@@ -198,7 +198,7 @@ class StripeIssuing:
             found = await self._api.issuing.disputes.retrieve_async(ref, {"expand": ["balance_transactions"]})
         return _dispute(found)
 
-    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
+    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
         """Check the signature against each secret in use, and read what is asked."""
         event = webhooks.verify(body, headers, self._secrets, tolerance_seconds=self._tolerance_seconds)
         if event.type != QUESTION:
@@ -219,7 +219,7 @@ class StripeIssuing:
 
 def _recent() -> Any:
     """Return what lists all that may have been made under a key that Stripe still knows."""
-    return {"limit": 100, "created": {"gte": int((datetime.now(UTC) - HOLDS).timestamp())}}
+    return {"limit": 100, "created": {"gte": int((datetime.now(UTC) - KEY_LIFETIME).timestamp())}}
 
 
 async def _after_change(read: Callable[[], Awaitable[T]]) -> T:
@@ -317,14 +317,14 @@ def _dispute(dispute: stripe.issuing.Dispute) -> CardDisputeSnapshot:
     )
 
 
-def _question(event_id: str, thing: dict[str, Any], *, livemode: bool) -> Question:
+def _question(event_id: str, thing: dict[str, Any], *, livemode: bool) -> AuthorizationQuestion:
     asked, card = thing["pending_request"], thing["card"]
     currency = str(asked["currency"])
-    return Question(
+    return AuthorizationQuestion(
         event_id=event_id,
-        authorization_ref=name_in(thing, "id"),
+        authorization_ref=event_name(thing, "id"),
         number=len(thing["request_history"]),
-        card_ref=name_in(card, "id") if isinstance(card, dict) else str(card),
+        card_ref=event_name(card, "id") if isinstance(card, dict) else str(card),
         amount_minor=from_stripe(int(asked["amount"]), currency),
         authorized_minor=from_stripe(int(thing["amount"]), str(thing["currency"])) if thing["approved"] else 0,
         currency=currency.upper(),

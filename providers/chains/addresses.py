@@ -48,7 +48,7 @@ class BadAccount(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DepositAddress:
     """A deposit address, with the comment that a payment needs if the address is shared."""
 
     address: str
@@ -68,10 +68,10 @@ class Account(Protocol):
     chain: str
     assets: frozenset[str]
 
-    def place(self, index: int) -> Place:
+    def address_at(self, index: int) -> DepositAddress:
         """Return the deposit address of an index; always the same for the same index."""
 
-    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+    def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
         """Return the URI for wallets, with the address, the asset and the amount."""
 
 
@@ -124,12 +124,12 @@ class BitcoinAccount:
         self._public = AccountKey(extended_key, set(_PUBLIC))
         self.key = f"bitcoin:{self._public.fingerprint}"
 
-    def place(self, index: int) -> Place:
+    def address_at(self, index: int) -> DepositAddress:
         """Derive `0/index`."""
         program = b"\x00\x14" + bytes(wallycore.hash160(self._public.derive(_RECEIVING, index)))
-        return Place(wallycore.addr_segwit_from_bytes(program, self._public.network, 0))
+        return DepositAddress(wallycore.addr_segwit_from_bytes(program, self._public.network, 0))
 
-    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+    def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
         """Write BIP-21."""
         return f"bitcoin:{place.address}?amount={format_amount(amount_minor, asset)}"
 
@@ -147,12 +147,12 @@ class EthereumAccount:
         self._usdc = checksummed(usdc_contract)
         self._chain_id = chain_id
 
-    def place(self, index: int) -> Place:
+    def address_at(self, index: int) -> DepositAddress:
         """Derive `0/index`, with the checksum of EIP-55."""
         point = bytes(wallycore.ec_public_key_decompress(self._public.derive(_RECEIVING, index)))
-        return Place(checksummed(f"0x{_keccak(point[1:])[-20:].hex()}"))
+        return DepositAddress(checksummed(f"0x{_keccak(point[1:])[-20:].hex()}"))
 
-    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+    def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
         """Write EIP-681: a plain transfer in wei, or a call of the token's `transfer`."""
         if asset == "USDC":
             return f"ethereum:{self._usdc}@{self._chain_id}/transfer?address={place.address}&uint256={amount_minor}"
@@ -183,12 +183,12 @@ class TonAccount:
         self._address = address
         self.key = f"ton:{self._raw.lower()}"
 
-    def place(self, index: int) -> Place:
+    def address_at(self, index: int) -> DepositAddress:
         """Return the shared address with an index's comment: ten letters and digits, so a typo matches no payment."""
         number = int.from_bytes(hashlib.sha256(f"{self.key}/{index}".encode()).digest()[:7], "big")
-        return Place(self._address, "".join(_BASE32[number >> shift & 31] for shift in range(0, 50, 5)))
+        return DepositAddress(self._address, "".join(_BASE32[number >> shift & 31] for shift in range(0, 50, 5)))
 
-    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+    def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
         """Write a deep link with the amount in nanotons and the comment."""
         del asset
         return f"ton://transfer/{place.address}?amount={amount_minor}&text={quote(place.memo or '', safe='')}"

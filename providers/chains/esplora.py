@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 
 from domain.common.money import MAX_AMOUNT_MINOR
-from providers.chains.answers import TIMEOUT, Node, bad, field, flag, instant, integer, items, text
 from providers.chains.base import ChainDeposit, ChainView, Header
+from providers.chains.responses import TIMEOUT, Node, field, flag, instant, integer, invalid_response, items, text
 
 _HASH = r"[0-9a-f]{64}"
 _MAX_HEIGHT = 10**9
@@ -55,7 +55,7 @@ class EsploraWatcher:
                 return ChainView(tip=tip, scanned=tip, deposits=tuple(found.values()))
             last = text(field(confirmed[-1], "txid"), _HASH)
             page = items(await self._node.get(f"/address/{address}/txs/chain/{last}"), _MOST_ON_A_PAGE)
-        raise bad("an address has more transactions than are read")
+        raise invalid_response("an address has more transactions than are read")
 
 
 def _height(tx: Any) -> int:

@@ -15,8 +15,8 @@ from typing import Any
 import httpx2
 
 from domain.common.money import MAX_AMOUNT_MINOR
-from providers.chains.answers import TIMEOUT, Node, bad, field, instant, items, quantity, text
 from providers.chains.base import ChainDeposit, ChainView, Header
+from providers.chains.responses import TIMEOUT, Node, field, instant, invalid_response, items, quantity, text
 from providers.payments.base import ProviderUnavailable
 
 _HASH = r"0x[0-9a-f]{64}"
@@ -152,12 +152,12 @@ class EvmWatcher:
             if field(log, "removed") is True:
                 continue
             if text(field(log, "address"), _ADDRESS).lower() != self._usdc or len(topics) != 3:
-                raise bad("a log does not belong to the token")
+                raise invalid_response("a log does not belong to the token")
             if topics[0] != TRANSFER_TOPIC or topics[2] != topic:
-                raise bad("a log is not a transfer to the address")
+                raise invalid_response("a log is not a transfer to the address")
             deposit = self._token_deposit(log)
             if not start <= (deposit.height or 0) <= end:
-                raise bad("a log is outside of the requested blocks")
+                raise invalid_response("a log is outside of the requested blocks")
             if deposit.amount_minor:
                 found[deposit.tx, deposit.index] = deposit
 
@@ -180,11 +180,11 @@ class EvmWatcher:
         for block, tx, wei in sent:
             receipt = await self._call("eth_getTransactionReceipt", [tx])
             if text(field(receipt, "blockHash"), _HASH) != block.hash:
-                raise bad("a block was replaced while it was being read")
+                raise invalid_response("a block was replaced while it was being read")
             if quantity(field(receipt, "status"), most=1) == 1 and wei >= WEI_PER_GWEI:
                 amount = wei // WEI_PER_GWEI
                 if amount > MAX_AMOUNT_MINOR:
-                    raise bad("an amount exceeds the token's supply")
+                    raise invalid_response("an amount exceeds the token's supply")
                 found.append(
                     ChainDeposit(
                         asset="ETH", tx=tx, index=0, amount_minor=amount, height=block.number, block_hash=block.hash
@@ -202,7 +202,7 @@ class EvmWatcher:
                 await self._fetch(range(max(first, number - self._batch + 1), number + 1))
                 block = self._blocks[number]
                 if block.hash != expected:
-                    raise bad("blocks were replaced while they were being read")
+                    raise invalid_response("blocks were replaced while they were being read")
             self._blocks.move_to_end(number)
             chain.append(block)
             number, expected = number - 1, block.parent
@@ -215,7 +215,7 @@ class EvmWatcher:
         for number, raw in zip(numbers, blocks, strict=True):
             block = _block(raw)
             if block.number != number:
-                raise bad("the block is not the requested one")
+                raise invalid_response("the block is not the requested one")
             self._blocks[number] = block
 
     async def _call(self, method: str, params: list[Any]) -> Any:
@@ -235,10 +235,10 @@ class EvmWatcher:
                 raise ProviderUnavailable("The node rejected a call.", code="chain.refused")
             number = field(each, "id")
             if not isinstance(number, int) or field(each, "result") is None:
-                raise bad("a result is missing")
+                raise invalid_response("a result is missing")
             results[number] = each["result"]
         if set(results) != set(range(len(requests))):
-            raise bad("a batch is not complete")
+            raise invalid_response("a batch is not complete")
         return [results[number] for number in range(len(requests))]
 
 

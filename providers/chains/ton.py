@@ -14,8 +14,8 @@ import httpx2
 
 from domain.common.money import MAX_AMOUNT_MINOR
 from providers.chains.addresses import ton_raw
-from providers.chains.answers import TIMEOUT, Node, bad, field, flag, instant, integer, items, text
 from providers.chains.base import ChainDeposit, ChainView
+from providers.chains.responses import TIMEOUT, Node, field, flag, instant, integer, invalid_response, items, text
 
 _MAX_HEIGHT = 2**32
 _PAGE = 1000
@@ -85,7 +85,7 @@ class TonWatcher:
             # A look that ends among the blocks that are read again would begin where it began.
             if read.pages >= _MAX_PAGES and since_height < read.whole - 1 <= tip - self.reorg_depth:
                 return ChainView(tip=tip, scanned=read.whole - 1, deposits=read.up_to(read.whole - 1), complete=False)
-        raise bad("an account has more transactions than are read")
+        raise invalid_response("an account has more transactions than are read")
 
     async def _time(self, height: int) -> datetime | None:
         """Return the time of a block of the masterchain; None where the service has it no longer."""
@@ -94,7 +94,7 @@ class TonWatcher:
         answer = await self._node.get("/api/v3/blocks", {**_MASTERCHAIN, "seqno": height, "limit": 1})
         for block in items(field(answer, "blocks"), 1):
             if integer(field(block, "seqno"), most=_MAX_HEIGHT) != height:
-                raise bad("the block is not the requested one")
+                raise invalid_response("the block is not the requested one")
             return instant(integer(field(block, "gen_utime"), most=2**34))
         return None
 
@@ -121,7 +121,7 @@ class _Reading:
         if page:
             first = _hash(field(page[0], "hash"))
             if first in self._first:
-                raise bad("a page comes again")
+                raise invalid_response("a page comes again")
             self._first.add(first)
         for tx in page:
             self._place(tx)
@@ -142,7 +142,7 @@ class _Reading:
             self.has_open_end = True
             return
         if height < self._newest:
-            raise bad("transactions are out of order")
+            raise invalid_response("transactions are out of order")
         self._newest = height
         if not self.has_open_end:
             self.whole = height
@@ -162,7 +162,7 @@ def _received(tx: Any, raw: str) -> ChainDeposit | None:
     ):
         return None
     if text(field(message, "destination"), r"-?[0-9]+:[0-9A-Fa-f]{64}").upper() != raw:
-        raise bad("a transaction belongs to another account")
+        raise invalid_response("a transaction belongs to another account")
     amount = integer(field(message, "value"), most=MAX_AMOUNT_MINOR)
     if amount == 0:
         return None
@@ -183,7 +183,7 @@ def _hash(value: Any) -> str:
     try:
         raw = base64.b64decode(text(value, r"[A-Za-z0-9+/_-]{43}=").translate(str.maketrans("-_", "+/")), validate=True)
     except binascii.Error:
-        raise bad("a hash is not base 64") from None
+        raise invalid_response("a hash is not base 64") from None
     return raw.hex()
 
 

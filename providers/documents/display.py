@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from domain.billing.document.content import BalanceKind, Document, DocumentKind, Line, Party, Tax
+from domain.billing.document.content import BalanceKind, Document, DocumentKind, DocumentLine, Party, Tax
 from domain.billing.document.words import EXEMPTIONS, NO_TAX, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
 from domain.common.money import format_amount
 from providers.formats import BabelFormats, formats_of
@@ -16,7 +16,7 @@ _LONG = re.compile(rf"\S{{{LONGEST_WORD},}}")
 _BREAK = "\u200b"
 
 
-def display(document: Document) -> dict[str, Any]:
+def format_document(document: Document) -> dict[str, Any]:
     """Format a document.
 
     Returns:
@@ -80,7 +80,7 @@ class _Writer:
         ]
         return [[label, breakable(value)] for label, value in found if value]
 
-    def line(self, line: Line) -> dict[str, str]:
+    def line(self, line: DocumentLine) -> dict[str, str]:
         return {
             "description": breakable(line.description),
             "period": self._formats.period(*line.period) if line.period else "",

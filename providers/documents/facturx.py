@@ -10,7 +10,7 @@ from typing import Any
 
 from facturx import generate_cii_xml, generate_from_binary, xml_check_xsd
 
-from domain.billing.document.content import Document, DocumentKind, Line, Party, Tax, missing_for_einvoice
+from domain.billing.document.content import Document, DocumentKind, DocumentLine, Party, Tax, missing_for_einvoice
 from domain.billing.document.words import EXEMPTIONS, title_of
 from domain.common.money import format_amount
 from domain.common.text import as_xml
@@ -27,7 +27,7 @@ class NoEInvoice(ValueError):
     """The document lacks what an electronic invoice must have; the text lists it."""
 
 
-def xml_of(document: Document) -> bytes:
+def invoice_xml(document: Document) -> bytes:
     """Return the electronic invoice, checked against the schema of its profile.
 
     Raises:
@@ -41,7 +41,7 @@ def xml_of(document: Document) -> bytes:
     return made
 
 
-def embedded(pdf: bytes, xml: bytes, document: Document) -> bytes:
+def embed_invoice(pdf: bytes, xml: bytes, document: Document) -> bytes:
     """Return the PDF with the electronic invoice in it, as Factur-X asks for."""
     title = f"{title_of(document.kind, document.language)} {document.number}"
     made: bytes = generate_from_binary(
@@ -122,7 +122,7 @@ def _party(party: Party) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _line(number: int, line: Line, document: Document) -> dict[str, Any]:
+def _line(number: int, line: DocumentLine, document: Document) -> dict[str, Any]:
     assert line.tax is not None
     fields: dict[str, Any] = {
         "BT-126": str(number),

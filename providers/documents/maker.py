@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.billing.document.content import PLAIN, Document, Look, missing_for_einvoice
-from providers.documents.facturx import embedded, xml_of
+from domain.billing.document.content import NO_BRANDING, Branding, Document, missing_for_einvoice
+from providers.documents.facturx import embed_invoice, invoice_xml
 from providers.documents.typst import Typst
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class DocumentFiles:
     """The files of a document.
 
     Attributes:
@@ -27,7 +27,7 @@ class Files:
 class DocumentMaker:
     """Makes files, in threads: a page takes some ten milliseconds of a processor."""
 
-    def __init__(self, templates: Path | None = None, look: Look = PLAIN) -> None:
+    def __init__(self, templates: Path | None = None, look: Branding = NO_BRANDING) -> None:
         """Take an operator's folder of templates, None for the product's own, and the look.
 
         Raises:
@@ -35,7 +35,7 @@ class DocumentMaker:
         """
         self._typst = Typst(templates, look)
 
-    async def make(self, document: Document) -> Files:
+    async def make(self, document: Document) -> DocumentFiles:
         """Make the files.
 
         Raises:
@@ -43,10 +43,10 @@ class DocumentMaker:
         """
         return await asyncio.to_thread(self.make_now, document)
 
-    def make_now(self, document: Document) -> Files:
+    def make_now(self, document: Document) -> DocumentFiles:
         """Make the files in this thread."""
         pdf, is_whole = self._typst.render(document)
         if missing_for_einvoice(document):
-            return Files(pdf=pdf, xml=None, has_boxes=not is_whole)
-        xml = xml_of(document)
-        return Files(pdf=embedded(pdf, xml, document), xml=xml, has_boxes=not is_whole)
+            return DocumentFiles(pdf=pdf, xml=None, has_boxes=not is_whole)
+        xml = invoice_xml(document)
+        return DocumentFiles(pdf=embed_invoice(pdf, xml, document), xml=xml, has_boxes=not is_whole)

@@ -6,7 +6,7 @@ from threading import Lock
 
 import typst
 
-from domain.insight.report_file import Paper, shown
+from domain.insight.report_file import ReportContent, pdf_data
 from providers.documents.typst import TEMPLATES
 
 TEMPLATE = "report.typ"
@@ -22,11 +22,11 @@ class ReportMaker:
         self._compiler = typst.Compiler(input=str(root / TEMPLATE), root=str(root), font_paths=fonts)
         self._lock = Lock()
 
-    def pdf(self, paper: Paper) -> bytes:
+    def pdf(self, paper: ReportContent) -> bytes:
         """Make the PDF, dated when the figures are of."""
         with self._lock:
             made = self._compiler.compile(
-                sys_inputs={"report": json.dumps(shown(paper))}, timestamp=paper.as_of, format="pdf", pdf_tags=False
+                sys_inputs={"report": json.dumps(pdf_data(paper))}, timestamp=paper.as_of, format="pdf", pdf_tags=False
             )
         assert isinstance(made, bytes)
         return made

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import typst
 
-from domain.billing.document.content import PLAIN, Document, Look
-from providers.documents.display import display
+from domain.billing.document.content import NO_BRANDING, Branding, Document
+from providers.documents.display import format_document
 
 #: The template that comes with the product; an operator's folder has one of the same name.
 TEMPLATES = Path(__file__).parent / "templates"
@@ -32,7 +32,7 @@ class WrongTemplate(ValueError):
 class Typst:
     """Renders documents. One compiler is kept, so that only the first document pays for fonts and template."""
 
-    def __init__(self, templates: Path | None = None, look: Look = PLAIN) -> None:
+    def __init__(self, templates: Path | None = None, look: Branding = NO_BRANDING) -> None:
         """Take an operator's folder with `document.typ` and fonts in its folder `fonts`, or None, and the look.
 
         Raises:
@@ -69,7 +69,7 @@ class Typst:
         return made if isinstance(made, list) else [made]
 
     def _compile(self, document: Document, **options: Any) -> Any:
-        inputs = {"document": json.dumps(display(document) | self._look)}
+        inputs = {"document": json.dumps(format_document(document) | self._look)}
         at = datetime.combine(document.issued_on, time(), tzinfo=UTC)
         try:
             with self._lock:

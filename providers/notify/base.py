@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from providers.payments.base import ProviderUnavailable
 
 
@@ -25,7 +25,7 @@ class Message:
 
     to: tuple[str, ...]
     language: str
-    words: Written
+    words: MailText
     unsubscribe: str | None = None
 
 

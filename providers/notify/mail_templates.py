@@ -21,12 +21,12 @@ _NEEDED = frozenset({"platform", "paragraphs", "link", "unsubscribe"})
 _KNOWN = _NEEDED | {"language", "subject", "footer"}
 
 
-class WrongTemplate(ValueError):
+class InvalidTemplate(ValueError):
     """A template cannot be used: the text says which one and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedMail:
     """A mail as plain text and as HTML; lines end with a line feed."""
 
     text: str
@@ -45,7 +45,7 @@ class MailTemplates:
         self._platform = platform
         self._html, self._text = _read(folder, HTML), _read(folder, TEXT)
 
-    def render(self, message: Message) -> Rendered:
+    def render(self, message: Message) -> RenderedMail:
         """Write a message as a mail."""
         words, said = message.words, TEXTS[message.language].phrases
         values = {
@@ -67,7 +67,7 @@ class MailTemplates:
             link=words.link or "",
             unsubscribe="" if unsubscribe is None else f"{said['stop_mails']}: {unsubscribe}",
         )
-        return Rendered(text=re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n", html=html)
+        return RenderedMail(text=re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n", html=html)
 
 
 def _anchor(url: str, text: str, *, kind: str = "") -> str:
@@ -88,11 +88,11 @@ def _read(folder: Path | None, name: str) -> Template:
         places = set(template.get_identifiers())
         valid = template.is_valid()
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongTemplate(f"{path} cannot be read: {type(error).__name__}.") from None
+        raise InvalidTemplate(f"{path} cannot be read: {type(error).__name__}.") from None
     if not valid:
-        raise WrongTemplate(f"{path} has a dollar sign that begins no place. Write $$ for the sign itself.")
+        raise InvalidTemplate(f"{path} has a dollar sign that begins no place. Write $$ for the sign itself.")
     if unknown := sorted(places - _KNOWN):
-        raise WrongTemplate(f"{path} has the place ${unknown[0]}, which nothing fills.")
+        raise InvalidTemplate(f"{path} has the place ${unknown[0]}, which nothing fills.")
     if missing := sorted(_NEEDED - places):
-        raise WrongTemplate(f"{path} lacks the place ${missing[0]}.")
+        raise InvalidTemplate(f"{path} lacks the place ${missing[0]}.")
     return template

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import httpcore2
 
-from domain.messages.slack import HOOKS, checked_hook, payload
+from domain.messages.slack import HOOK_PREFIX, checked_hook, payload
 from domain.messages.webhook.address import Target, UrlRefused
-from domain.messages.webhook.delivery import Answer, retry_after
+from domain.messages.webhook.delivery import ReceiverResponse, retry_after
 from providers.judged import Receivers
 from providers.notify.base import Delivery, Message, Throttled
 from providers.notify.webhook import HttpWebhookSender
@@ -38,7 +38,7 @@ _BROKE_OFF = (
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Turns(Protocol):
+class HookTurns(Protocol):
     """The shared pace of messages to each hook. A hook is identified by the hash of its URL."""
 
     async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
@@ -58,9 +58,9 @@ class SlackNotifier:
         self,
         sender: HttpWebhookSender,
         receivers: Receivers,
-        turns: Turns,
+        turns: HookTurns,
         *,
-        hooks: str = HOOKS,
+        hooks: str = HOOK_PREFIX,
         timeout: timedelta = TIMEOUT,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
@@ -94,7 +94,7 @@ class SlackNotifier:
             raise Throttled("Slack asks to be left alone for a while.", wait)
         return self._read(answer, url)
 
-    async def _exchange(self, target: Target, body: bytes) -> Answer:
+    async def _exchange(self, target: Target, body: bytes) -> ReceiverResponse:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._sender.exchange(target, body, {})
@@ -105,7 +105,7 @@ class SlackNotifier:
         except _BROKE_OFF as error:
             raise OutcomeUnknown("Slack did not answer.") from error
 
-    def _read(self, answer: Answer, url: str) -> Delivery:
+    def _read(self, answer: ReceiverResponse, url: str) -> Delivery:
         code = answer.status_code or 0
         if 200 <= code < 300:
             return Delivery(accepted=(url,))

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 from domain.messages.webhook.address import HTTPS_PORT, Target, UrlRefused
-from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.delivery import ReceiverResponse
 from domain.privacy.card_numbers import redacted
 from providers.judged import JudgedConnections, Receivers
 from providers.tls import trusted
@@ -53,7 +53,7 @@ class SigningKeys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class OutgoingWebhook:
     """One webhook: address, id (the same for a retry), body, and signing keys."""
 
     url: str
@@ -62,14 +62,14 @@ class Outgoing:
     keys: tuple[SigningKeys, ...]
 
 
-class Unsigned(Exception):
+class MissingSigningKey(Exception):
     """There is no key to sign a webhook with, so it is not sent."""
 
 
 class WebhookSender(Protocol):
     """Delivers webhooks."""
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         """Send it once, and return the result; no answer or failure of the receiver raises."""
 
 
@@ -88,14 +88,14 @@ def public_key_of(private_key: str) -> str:
     return _PUBLIC + base64.b64encode(_ed25519(private_key).public_key().public_bytes_raw()).decode()
 
 
-def headers(webhook: Outgoing, now: datetime) -> dict[str, str]:
+def signed_headers(webhook: OutgoingWebhook, now: datetime) -> dict[str, str]:
     """Return the three headers of Standard Webhooks; one signature for each key.
 
     Raises:
         Unsigned: there is no key to sign with.
     """
     if not webhook.keys:
-        raise Unsigned("A webhook is never sent unsigned.")
+        raise MissingSigningKey("A webhook is never sent unsigned.")
     seconds = int(now.timestamp())
     signed = f"{webhook.message_id}.{seconds}.".encode() + webhook.body
     signatures = []
@@ -191,25 +191,25 @@ class HttpWebhookSender:
         while self._lines:
             await self._lines.popitem()[1].pool.aclose()
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         """Send it once, and return the result; no answer or failure of the receiver raises.
 
         Raises:
             Unsigned: there is no key to sign with.
         """
-        signed = headers(webhook, now)
+        signed = signed_headers(webhook, now)
         try:
             target = self._receivers.target(webhook.url)
             async with asyncio.timeout(self._timeout):
                 return await self.exchange(target, webhook.body, signed)
         except UrlRefused as refused:
-            return Answer(error=refused.error_code, body=refused.detail)
+            return ReceiverResponse(error=refused.error_code, body=refused.detail)
         except (TimeoutError, httpcore2.TimeoutException):
             return _unanswered(code="webhook.timeout")
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
             return _unanswered(code="webhook.unreachable", body=type(error).__name__)
 
-    async def exchange(self, target: Target, body: bytes, given: Mapping[str, str]) -> Answer:
+    async def exchange(self, target: Target, body: bytes, given: Mapping[str, str]) -> ReceiverResponse:
         """Post a JSON document with the given headers, once; the caller sets the timeout.
 
         Raises:
@@ -230,11 +230,11 @@ class HttpWebhookSender:
         async with self._line(target) as pool, pool.stream("POST", url, headers=sent, content=body) as response:
             after = _retry_after(response.headers)
             kept = await _beginning(response)
-        return Answer(status_code=response.status, body=kept, retry_after=after)
+        return ReceiverResponse(status_code=response.status, body=kept, retry_after=after)
 
 
-def _unanswered(*, code: str, body: str = "") -> Answer:
-    return Answer(error=code, body=body)
+def _unanswered(*, code: str, body: str = "") -> ReceiverResponse:
+    return ReceiverResponse(error=code, body=body)
 
 
 async def _beginning(response: httpcore2.Response) -> str:

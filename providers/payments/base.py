@@ -47,7 +47,7 @@ class CredentialsRefused(ProviderUnavailable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadPlace:
+class UnreadSource:
     """Something that a statement could not be read of.
 
     Attributes:
@@ -64,7 +64,7 @@ class UnreadPlace:
 class StatementIncomplete(ProviderUnavailable):
     """What could be read of a statement was listed; `unread` says what could not."""
 
-    def __init__(self, unread: Sequence[UnreadPlace]) -> None:
+    def __init__(self, unread: Sequence[UnreadSource]) -> None:
         places = ", ".join(f"{place.subject} ({place.why})" for place in unread[:10])
         more = f" and {len(unread) - 10} more" if len(unread) > 10 else ""
         super().__init__(f"These places could not be read: {places}{more}.", code="statement.incomplete")

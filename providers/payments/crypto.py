@@ -31,30 +31,30 @@ from providers.payments.base import (
     ProviderRefused,
     ProviderUnavailable,
     StatementIncomplete,
-    UnreadPlace,
+    UnreadSource,
 )
 from providers.payments.deposits import (
     DepositBook,
     DepositRecord,
     Findings,
     Receipt,
-    mine,
-    missing,
+    missing_receipts,
     movement_key,
     newly_final,
-    pending,
+    own_deposits,
+    pending_deposits,
     received_in_full,
-    standing,
+    valid_receipts,
 )
 
 #: Minimum amounts: nodes do not relay an output to a SegWit address below 294 satoshi (Bitcoin Core's dust limit at its
 #: default rate). Other assets have no such limit.
-LEAST_MINOR = {"BTC": 294}
+MIN_AMOUNT_MINOR = {"BTC": 294}
 _TRIES = 3
 #: How many deposit addresses or receipts are in memory at a time while a statement is listed.
 PAGE = 500
 #: After how many consecutive timeouts a chain counts as silent.
-MOST_TIMEOUTS = 20
+MAX_TIMEOUTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class CryptoProvider:
             raise ProviderRefused(
                 "The payer sends coins: they can be neither charged nor authorized.", code="payment.not_supported"
             )
-        if payment.amount_minor < LEAST_MINOR.get(payment.currency, 1):
+        if payment.amount_minor < MIN_AMOUNT_MINOR.get(payment.currency, 1):
             raise ProviderRefused("The amount is too small to be sent.", code="payment.amount_too_small")
         tip = await chain.watcher.tip()
         try:
@@ -106,7 +106,7 @@ class CryptoProvider:
                 payment,
                 chain=chain.account.chain,
                 chain_key=chain.account.key,
-                place=chain.account.place,
+                place=chain.account.address_at,
                 # A block that replaces one of the newest may hold the payment at a lower height.
                 scanned_height=max(0, tip - chain.watcher.reorg_depth),
                 at=self._clock(),
@@ -139,7 +139,7 @@ class CryptoProvider:
         """Stop waiting for the payment unless something was sent; what still arrives is not lost."""
         del idempotency_key
         record, view = await self._refresh(await self._record(ref))
-        if not record.receipts and not pending(record, view):
+        if not record.receipts and not pending_deposits(record, view):
             await self._book.cancel(ref, self._clock())
             record = await self._record(ref)
         return self._snapshot(record, view)
@@ -224,7 +224,7 @@ class CryptoProvider:
             try:
                 await self._catch_up(chain, sharing, unread)
                 async for view in _views(chain.watcher, asset, address, since_height=0, since_at=since):
-                    for stray in _strays(memos, view):
+                    for stray in _unmatched_deposits(memos, view):
                         yield stray
             except ProviderUnavailable as error:
                 await unread.add(chain, address, error, has_gap=True)
@@ -288,7 +288,7 @@ class CryptoProvider:
         raise ProviderUnavailable("The payment was refreshed too often at once.", code="payment.busy")
 
     async def _findings(self, record: DepositRecord, view: ChainView, watcher: Watcher) -> Findings:
-        known = standing(record)
+        known = valid_receipts(record)
         final = [
             await _on_chain(watcher, receipt)
             for receipt in newly_final(record, view, watcher.confirmations, self._clock())
@@ -296,7 +296,7 @@ class CryptoProvider:
         confirmed = [receipt for receipt in final if receipt is not None]
         moved = [
             replace(known[each.tx, each.index], height=each.height, block_hash=each.block_hash)
-            for each in mine(record, view)
+            for each in own_deposits(record, view)
             if (each.tx, each.index) in known
             and each.height is not None
             and (each.height, each.block_hash)
@@ -304,7 +304,7 @@ class CryptoProvider:
         ]
         taken_back = [
             replace(receipt, reversed_at=self._clock())
-            for receipt in missing(record, view)
+            for receipt in missing_receipts(record, view)
             if (view.tip >= receipt.height + watcher.confirmations - 1 or receipt.tx in {new.tx for new in confirmed})
             and await _replaced(watcher, receipt)
         ]
@@ -316,7 +316,7 @@ class CryptoProvider:
         )
 
     def _snapshot(self, record: DepositRecord, view: ChainView) -> Snapshot:
-        waiting = pending(record, view)
+        waiting = pending_deposits(record, view)
         movements = [movement for receipt in record.receipts for movement in receipt.movements()]
         movements.sort(key=lambda movement: movement.occurred_at)
         seen = sum(each.amount_minor for each in waiting)
@@ -392,7 +392,7 @@ class _Unread:
     """
 
     def __init__(self) -> None:
-        self.places: list[UnreadPlace] = []
+        self.places: list[UnreadSource] = []
         self._silent: set[str] = set()
         self._timeouts: Counter[str] = Counter()
 
@@ -408,7 +408,7 @@ class _Unread:
         """Record an unreadable address, or its chain if that is the reason."""
         name = chain.account.chain
         self._timeouts[name] = self._timeouts[name] + 1 if error.code == "chain.timeout" else 0
-        silence: ProviderUnavailable | None = error if self._timeouts[name] >= MOST_TIMEOUTS else None
+        silence: ProviderUnavailable | None = error if self._timeouts[name] >= MAX_TIMEOUTS else None
         if silence is None:
             try:
                 await chain.watcher.tip()
@@ -417,10 +417,10 @@ class _Unread:
         if silence is not None:
             self._silent.add(name)
             subject, error = name, silence
-        self.places.append(UnreadPlace(subject=subject, why=error.detail, has_gap=has_gap))
+        self.places.append(UnreadSource(subject=subject, why=error.detail, has_gap=has_gap))
 
 
-def _strays(memos: Set[str | None], view: ChainView) -> list[BalanceTransaction]:
+def _unmatched_deposits(memos: Set[str | None], view: ChainView) -> list[BalanceTransaction]:
     """Return deposits to a shared address that have none of its payments' comments."""
     return [
         BalanceTransaction(

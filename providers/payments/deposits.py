@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
-from providers.chains.addresses import Place
+from providers.chains.addresses import DepositAddress
 from providers.chains.base import ChainDeposit, ChainView
 
 
@@ -95,8 +95,8 @@ class DepositRecord:
     receipts: tuple[Receipt, ...]
 
     @property
-    def place(self) -> Place:
-        return Place(self.address, self.memo)
+    def place(self) -> DepositAddress:
+        return DepositAddress(self.address, self.memo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class DepositBook(Protocol):
         *,
         chain: str,
         chain_key: str,
-        place: Callable[[int], Place],
+        place: Callable[[int], DepositAddress],
         scanned_height: int,
         at: datetime,
     ) -> DepositRecord:
@@ -161,13 +161,13 @@ def movement_key(asset: str, tx: str, index: int, generation: int = 1) -> str:
     return key if generation == 1 else f"{key}:{generation}"
 
 
-def mine(record: DepositRecord, view: ChainView) -> tuple[ChainDeposit, ...]:
+def own_deposits(record: DepositRecord, view: ChainView) -> tuple[ChainDeposit, ...]:
     """Return the deposits of a view that belong to this payment; the comment has to match exactly.
 
     Deposits before the scanned height are known, or were made before the address was this payment's, because the public
     key was also used elsewhere. They do not count.
     """
-    known = standing(record)
+    known = valid_receipts(record)
     return tuple(
         each
         for each in view.deposits
@@ -176,14 +176,14 @@ def mine(record: DepositRecord, view: ChainView) -> tuple[ChainDeposit, ...]:
     )
 
 
-def standing(record: DepositRecord) -> dict[tuple[str, int], Receipt]:
+def valid_receipts(record: DepositRecord) -> dict[tuple[str, int], Receipt]:
     """Return the receipts that were not reversed, by transaction and index."""
     return {(receipt.tx, receipt.index): receipt for receipt in record.receipts if receipt.reversed_at is None}
 
 
 def newly_final(record: DepositRecord, view: ChainView, confirmations: int, at: datetime) -> list[Receipt]:
     """Return the receipts that a view adds."""
-    known = standing(record)
+    known = valid_receipts(record)
     before = [(receipt.tx, receipt.index) for receipt in record.receipts]
     return [
         Receipt(
@@ -198,27 +198,27 @@ def newly_final(record: DepositRecord, view: ChainView, confirmations: int, at: 
             sent_at=each.at,
             final_at=at,
         )
-        for each in mine(record, view)
+        for each in own_deposits(record, view)
         if each.height is not None
         and each.confirmations(view.tip) >= confirmations
         and (each.tx, each.index) not in known
     ]
 
 
-def missing(record: DepositRecord, view: ChainView) -> list[Receipt]:
+def missing_receipts(record: DepositRecord, view: ChainView) -> list[Receipt]:
     """Return receipts that are missing in a view that should have them, even unconfirmed."""
-    there = {(each.tx, each.index) for each in mine(record, view)}
+    there = {(each.tx, each.index) for each in own_deposits(record, view)}
     return [
         receipt
-        for known, receipt in standing(record).items()
+        for known, receipt in valid_receipts(record).items()
         if known not in there and record.scanned_height <= receipt.height <= view.scanned
     ]
 
 
-def pending(record: DepositRecord, view: ChainView) -> list[ChainDeposit]:
+def pending_deposits(record: DepositRecord, view: ChainView) -> list[ChainDeposit]:
     """Return deposits that are not final yet."""
-    known = standing(record)
-    return [each for each in mine(record, view) if (each.tx, each.index) not in known]
+    known = valid_receipts(record)
+    return [each for each in own_deposits(record, view) if (each.tx, each.index) not in known]
 
 
 def received_in_full(record: DepositRecord) -> bool:

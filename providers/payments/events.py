@@ -9,7 +9,7 @@ NO_EVENT = (ArithmeticError, AttributeError, LookupError, OSError, RecursionErro
 _NAME = re.compile(r"[!-~]{1,255}")
 
 
-def name_in(event: Mapping[str, Any], field: str) -> str:
+def event_name(event: Mapping[str, Any], field: str) -> str:
     """Return the id or the type of an event; ValueError when it is none that the inbox could keep it by."""
     name = event[field]
     if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -18,19 +18,17 @@ def currencies(provider: str) -> frozenset[str]:
     return {"stripe": MONEY, "crypto": COINS, "credits": frozenset({CREDIT})}.get(provider, frozenset())
 
 
-def transferable(amount_minor: int, currency: str) -> int:
+def round_to_transferable(amount_minor: int, currency: str) -> int:
     """Return the largest amount up to a given one that can be transferred to a creator, without its last decimals."""
-    from providers.payments.stripe.amounts import countable
-
-    return countable(amount_minor, currency)
+    return round_to_chargeable(amount_minor, currency)
 
 
-def countable(provider: str, amount_minor: int, currency: str) -> int:
+def round_to_chargeable(provider: str, amount_minor: int, currency: str) -> int:
     """Return the largest amount up to a given one that a provider can charge: without decimals that it refuses."""
     return amount_minor - amount_minor % refund_unit(provider, currency)
 
 
-def refundable(provider: str | None, amount_minor: int, most_minor: int, currency: str) -> int:
+def round_to_refundable(provider: str | None, amount_minor: int, most_minor: int, currency: str) -> int:
     """Round an amount up to the decimals in which a provider makes refunds, which are those in which it charges.
 
     It is rounded down where that would be more than `most_minor`. Without a provider the amount stays.
@@ -83,17 +81,17 @@ def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
         )
     match provider:
         case "stripe":
-            from providers.payments.stripe.amounts import chargeable
+            from providers.payments.stripe.amounts import to_stripe_charge
 
-            chargeable(amount_minor, currency)
+            to_stripe_charge(amount_minor, currency)
         case "paypal":
             from providers.payments.paypal.amounts import to_paypal
 
             to_paypal(amount_minor, currency)
         case "crypto":
-            from providers.payments.crypto import LEAST_MINOR
+            from providers.payments.crypto import MIN_AMOUNT_MINOR
 
-            least = LEAST_MINOR.get(currency, 1)
+            least = MIN_AMOUNT_MINOR.get(currency, 1)
             if amount_minor < least:
                 shown = format_amount(least, currency)
                 raise ProviderRefused(

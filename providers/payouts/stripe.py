@@ -18,7 +18,7 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
-from providers.payments.stripe.keys import HOLDS, under_key
+from providers.payments.stripe.keys import KEY_LIFETIME, under_key
 from providers.payments.stripe.movements import reversal_movement, transfer_movement
 from providers.payouts.base import (
     AccountSnapshot,
@@ -59,7 +59,7 @@ class StripeConnect:
                 made = await self._client.v1.accounts.create_async(params, {"idempotency_key": key})
                 return await self._account(made)
 
-        since = datetime.now(UTC) - HOLDS
+        since = datetime.now(UTC) - KEY_LIFETIME
         return await under_key(make, idempotency_key, lambda: self.find_account(account.org_id, since=since))
 
     async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:

@@ -16,7 +16,7 @@ class BackendUnavailable(Unavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValueLocation:
     """What a value is bound to: moved to another place, it does not open."""
 
     org_id: str
@@ -56,14 +56,14 @@ class KeyWrapper(Protocol):
     def name(self) -> str:
         """`local`, or the service that wraps."""
 
-    async def wrap(self, key: bytes, place: Place) -> Wrapped:
+    async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
         """Wrap 32 bytes for a place under the key that is current.
 
         Raises:
             BackendUnavailable: `secret.unavailable`.
         """
 
-    async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
+    async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
         """Return the bytes that were wrapped for the place.
 
         Raises:
@@ -79,14 +79,14 @@ class SecretBackend(Protocol):
     def name(self) -> str:
         """`postgres` or `vault`."""
 
-    async def store(self, place: Place, value: bytes) -> Stored:
+    async def store(self, place: ValueLocation, value: bytes) -> Stored:
         """Seal or keep a value. Repeating it for a place keeps the first value.
 
         Raises:
             BackendUnavailable: `secret.unavailable`.
         """
 
-    async def read(self, place: Place, stored: Stored) -> bytes:
+    async def read(self, place: ValueLocation, stored: Stored) -> bytes:
         """Return a value.
 
         Raises:
@@ -94,7 +94,7 @@ class SecretBackend(Protocol):
             BackendUnavailable: `secret.unavailable`.
         """
 
-    async def destroy(self, place: Place) -> None:
+    async def destroy(self, place: ValueLocation) -> None:
         """Forget a value that the backend itself keeps, for good. Repeating it does no harm.
 
         Raises:

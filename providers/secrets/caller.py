@@ -15,8 +15,8 @@ from typing import Any
 import httpcore2
 
 from domain.messages.webhook.address import HTTPS_PORT, UrlRefused
-from domain.secrets.secret_use.placing import Placed
-from domain.secrets.secret_use.usage import call_in
+from domain.secrets.secret_use.placing import PlacedRequest
+from domain.secrets.secret_use.usage import reported_call
 from domain.usage.adapters import ModelCall
 from providers.judged import JudgedConnections, Receivers
 from providers.secrets.scrubbing import Scrubber, TooManySteps
@@ -58,7 +58,7 @@ class CallFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ScrubbedAnswer:
     """An answer without the secret.
 
     Attributes:
@@ -96,8 +96,8 @@ class SecretCaller:
         self._max_answer_bytes = max_answer_bytes
 
     async def call(
-        self, placed: Placed, meter: str | None = None, turn: AbstractAsyncContextManager[object] | None = None
-    ) -> Reply:
+        self, placed: PlacedRequest, meter: str | None = None, turn: AbstractAsyncContextManager[object] | None = None
+    ) -> ScrubbedAnswer:
         """Make a request, and return the answer without the values that were placed in it.
 
         Args:
@@ -127,7 +127,7 @@ class SecretCaller:
             except TooManySteps:
                 raise CallFailed("search", was_sent=True) from None
 
-    async def _exchange(self, placed: Placed, sent: "_Sent") -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def _exchange(self, placed: PlacedRequest, sent: "_Sent") -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         request, target = placed.request, placed.request.target
         headers: dict[str, str] = {
             **request.headers,
@@ -180,15 +180,15 @@ class _Sent:
 
 def _scrubbed(
     values: tuple[str, ...], meter: str | None, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> Reply:
+) -> ScrubbedAnswer:
     scrubber = Scrubber(values)
     given = [(name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
     kept = [(scrubber.scrub(name), scrubber.scrub(value)) for name, value in given]
     clean = scrubber.scrub(body)
-    return Reply(
+    return ScrubbedAnswer(
         status=status,
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in kept),
         body=clean,
         is_scrubbed=(kept, clean) != (given, body),
-        used=None if meter is None else call_in(body, meter),
+        used=None if meter is None else reported_call(body, meter),
     )

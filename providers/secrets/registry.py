@@ -8,7 +8,7 @@ from providers.secrets.base import SecretBackend
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class SecretBackends:
     """The configured backends by name, created once by the composition root.
 
     Attributes:

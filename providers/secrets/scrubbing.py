@@ -90,7 +90,7 @@ class Scrubber:
     """
 
     def __init__(self, values: Iterable[str]) -> None:
-        """Take the values, each of at least `domain.secrets.secret_use.placing.SHORTEST` characters."""
+        """Take the values, each of at least `domain.secrets.secret_use.placing.MIN_LENGTH` characters."""
         self._forms = [form for value in dict.fromkeys(values) for form in _forms(value)]
         # RE2 for Python would keep the patterns, which hold the values.
         re2.purge()

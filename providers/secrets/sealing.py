@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from providers.secrets.base import KeyWrapper, Place, Stored, Unopened, Wrapped
+from providers.secrets.base import KeyWrapper, Stored, Unopened, ValueLocation, Wrapped
 
 _NONCE_BYTES = 12
 
@@ -33,11 +33,11 @@ class LocalKeyWrapper:
         self._keys = dict(keys)
         self._current = keys[0][0]
 
-    async def wrap(self, key: bytes, place: Place) -> Wrapped:
+    async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
         """Wrap a key for a place under the first key."""
         return Wrapped(self._current, _seal(self._keys[self._current], key, self._bound(self._current, place)))
 
-    async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
+    async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
         """Return a key that was wrapped for the place.
 
         Raises:
@@ -49,7 +49,7 @@ class LocalKeyWrapper:
         return _open(key, wrapped.wrapped, self._bound(wrapped.key_id, place))
 
     @staticmethod
-    def _bound(key_id: str, place: Place) -> bytes:
+    def _bound(key_id: str, place: ValueLocation) -> bytes:
         return b"\x00".join((b"bursar/secret_key", key_id.encode(), place.bound()))
 
 
@@ -61,13 +61,13 @@ class PostgresBackend:
     def __init__(self, wrapper: KeyWrapper) -> None:
         self.wrapper = wrapper
 
-    async def store(self, place: Place, value: bytes) -> Stored:
+    async def store(self, place: ValueLocation, value: bytes) -> Stored:
         """Seal a value under a new key."""
         key = AESGCM.generate_key(256)
         wrapped = await self.wrapper.wrap(key, place)
         return Stored(sealed=_seal(key, value, place.bound()), wrapped_key=wrapped.wrapped, key_id=wrapped.key_id)
 
-    async def read(self, place: Place, stored: Stored) -> bytes:
+    async def read(self, place: ValueLocation, stored: Stored) -> bytes:
         """Return a sealed value.
 
         Raises:
@@ -78,5 +78,5 @@ class PostgresBackend:
         key = await self.wrapper.unwrap(Wrapped(stored.key_id, stored.wrapped_key), place)
         return _open(key, stored.sealed, place.bound())
 
-    async def destroy(self, place: Place) -> None:
+    async def destroy(self, place: ValueLocation) -> None:
         """Do nothing: what is sealed goes with its row's columns, and with it the only copy of its key."""

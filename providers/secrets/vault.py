@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from providers.secrets.base import BackendUnavailable, KeyWrapper, Place, Stored, Unopened, Wrapped
+from providers.secrets.base import BackendUnavailable, KeyWrapper, Stored, Unopened, ValueLocation, Wrapped
 
 #: What the key ids of keys begin with that transit wrapped; ids of local keys have no colon.
 PREFIX = "vault:"
@@ -64,7 +64,7 @@ class VaultClient:
 
     async def ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, int] | None = None
-    ) -> "Reply":
+    ) -> "VaultAnswer":
         """Send a request with a token, and return an answer that is a success, or 400 or 404 with Vault's reasons."""
         token = await self._signed_in(None)
         answer = await self._send(method, path, body, token=token.text, params=params)
@@ -99,7 +99,7 @@ class VaultClient:
         *,
         token: str | None = None,
         params: Mapping[str, int] | None = None,
-    ) -> "Reply":
+    ) -> "VaultAnswer":
         headers = {"X-Vault-Request": "true"} | ({} if token is None else {"X-Vault-Token": token})
         try:
             # The client's own timeouts are for each read, so a server that sends byte by byte would never reach them.
@@ -117,7 +117,7 @@ class VaultClient:
             raise _unavailable("is sealed, or a standby without a leader")
         if status not in {200, 204, 400, 403, 404}:
             raise _unavailable(f"responded with status {status}")
-        return Reply(status, _document(status, content))
+        return VaultAnswer(status, _document(status, content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class _Token:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Reply:
+class VaultAnswer:
     """An answer: its status, and the whole document."""
 
     status: int
@@ -173,7 +173,7 @@ class TransitKeyWrapper:
         """Take the name of the key; its type must be one with associated data, such as the default `aes256-gcm96`."""
         self._client, self._key = client, key
 
-    async def wrap(self, key: bytes, place: Place) -> Wrapped:
+    async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
         """Return a key encrypted by the latest version of transit's, bound to its place.
 
         Raises:
@@ -187,7 +187,7 @@ class TransitKeyWrapper:
             raise _unavailable(f"cannot wrap with the key {self._key}. Its audit log has the reason")
         return Wrapped(f"{PREFIX}{self._key}:{ciphertext.split(':')[1]}", ciphertext.encode())
 
-    async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
+    async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
         """Return a key that was wrapped for this place by any version of the key that may still decrypt.
 
         Raises:
@@ -211,11 +211,11 @@ class KeyWrappers:
         """Take `local`, `vault` or both, and which of them wraps."""
         self._wrappers, self.name = wrappers, present
 
-    async def wrap(self, key: bytes, place: Place) -> Wrapped:
+    async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
         """Wrap a key by the one that wraps now."""
         return await self._wrappers[self.name].wrap(key, place)
 
-    async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
+    async def unwrap(self, wrapped: Wrapped, place: ValueLocation) -> bytes:
         """Return a key that any of them wrapped.
 
         Raises:
@@ -241,7 +241,7 @@ class VaultBackend:
         """Take where KV version 2 is mounted."""
         self._client, self._mount = client, mount
 
-    async def store(self, place: Place, value: bytes) -> Stored:
+    async def store(self, place: ValueLocation, value: bytes) -> Stored:
         """Write a value. Writing the same one again changes nothing.
 
         Raises:
@@ -260,7 +260,7 @@ class VaultBackend:
             raise self._unanswered("store")
         return _stored(number)
 
-    async def read(self, place: Place, stored: Stored) -> bytes:
+    async def read(self, place: ValueLocation, stored: Stored) -> bytes:
         """Return a value.
 
         Raises:
@@ -272,7 +272,7 @@ class VaultBackend:
             raise Unopened("Vault has this value no longer. It was deleted there: put a new one.")
         return value
 
-    async def destroy(self, place: Place) -> None:
+    async def destroy(self, place: ValueLocation) -> None:
         """Delete a value with its history; one that is gone already is no error.
 
         Raises:
@@ -283,7 +283,7 @@ class VaultBackend:
         if answer.status != 204:
             raise self._unanswered("delete")
 
-    async def _read(self, place: Place, version: int | None) -> tuple[int, bytes | None]:
+    async def _read(self, place: ValueLocation, version: int | None) -> tuple[int, bytes | None]:
         """Return the number that KV gives a version, and its value; None where it was deleted or never was there."""
         params = {} if version is None else {"version": version}
         answer = await self._client.ask("GET", self._at("data", place), params=params)
@@ -299,7 +299,7 @@ class VaultBackend:
     def _unanswered(self, verb: str) -> BackendUnavailable:
         return _unavailable(f"does not {verb} the value at {self._mount}/ as KV version 2. Check what is mounted there")
 
-    def _at(self, kind: str, place: Place) -> str:
+    def _at(self, kind: str, place: ValueLocation) -> str:
         return f"{self._mount}/{kind}/bursar/{quote(f'{place.org_id}/{place.path}/{place.version}')}"
 
 

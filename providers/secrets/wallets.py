@@ -21,7 +21,7 @@ _EXTENDED_BYTES, _KEY_AT = 78, 45
 _WIF = (wallycore.WALLY_ADDRESS_VERSION_WIF_MAINNET, wallycore.WALLY_ADDRESS_VERSION_WIF_TESTNET)
 
 
-def found(text: str) -> str | None:
+def wallet_secret_in(text: str) -> str | None:
     """Return what opens a wallet and is in the text, in words; None if there is nothing."""
     for match in _BASE58.finditer(text):
         if (what := _key(match.group())) is not None:

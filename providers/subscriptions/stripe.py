@@ -23,7 +23,14 @@ from providers.payments.stripe.fields import at as time_of, field, id_of, metada
 from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 from providers.subscriptions.stripe_bills import EXPANDED, bill_of, minor_of, moment_of
-from providers.subscriptions.stripe_items import copy_of, counted_from, differs, item_of, lookup_key, unchanged
+from providers.subscriptions.stripe_items import (
+    is_other_price,
+    item_of,
+    lookup_key,
+    price_copy,
+    proration_start,
+    unchanged_item,
+)
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
 NEWEST_BILLS = 24
@@ -48,7 +55,7 @@ class StripeSubscriptions:
         """Return the price that the terms name, or the one that stands for them; it is made once."""
         if terms.price_id is not None:
             named = await self._named(terms.price_id)
-            if differs(named, terms):
+            if is_other_price(named, terms):
                 raise ProviderRefused(
                     f"The price {terms.price_id} is not that of the plan {terms.plan} by the {terms.interval.value}.",
                     code="price.differs",
@@ -166,16 +173,20 @@ class StripeSubscriptions:
         if price_id is not None:
             changed = await self._changed(held, Item(price_id=price_id, quantity=terms.quantity))
         else:
-            data = copy_of(item_of(held).price) | {
+            data = price_copy(item_of(held).price) | {
                 "currency": terms.currency.lower(),
                 "recurring": {"interval": terms.interval.value},
                 "unit_amount": to_stripe(terms.unit_minor, terms.currency),
             }
-            changed = {**unchanged(held), "quantity": terms.quantity, "price_data": data}
+            changed = {**unchanged_item(held), "quantity": terms.quantity, "price_data": data}
         return await self._quoted(held, changed, terms.interval.value, at)
 
     async def _quoted(self, held: stripe.Subscription, changed: dict[str, Any], interval: str, at: datetime) -> Quote:
-        details: Any = {"items": [changed], "proration_behavior": "always_invoice", **counted_from(held, interval, at)}
+        details: Any = {
+            "items": [changed],
+            "proration_behavior": "always_invoice",
+            **proration_start(held, interval, at),
+        }
         with translated(changes=False):
             asked: Any = {"subscription": held.id, "subscription_details": details}
             invoice = await self._client.v1.invoices.create_preview_async(asked)
@@ -190,7 +201,7 @@ class StripeSubscriptions:
         key = lookup_key(terms)
         with translated(changes=False):
             found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
-        return found.data[0].id if found.data and not differs(found.data[0], terms) else None
+        return found.data[0].id if found.data and not is_other_price(found.data[0], terms) else None
 
     async def upgrade(
         self,
@@ -209,7 +220,7 @@ class StripeSubscriptions:
         """
         found, wanted = await self._read(ref), Item(price_id=price_id, quantity=quantity)
         changed = await self._changed(found, wanted)
-        is_there = changed == unchanged(found)
+        is_there = changed == unchanged_item(found)
         if is_there and found.status != "trialing":
             return await self._snapshot(found)
         if held is not None and not is_there:
@@ -225,11 +236,11 @@ class StripeSubscriptions:
             "proration_behavior": "always_invoice",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
-            **counted_from(found, await self._interval(price_id), at),
+            **proration_start(found, await self._interval(price_id), at),
         }
 
         async def is_upgraded(now: stripe.Subscription) -> bool:
-            return now.status != "trialing" and await self._changed(now, wanted) == unchanged(now)
+            return now.status != "trialing" and await self._changed(now, wanted) == unchanged_item(now)
 
         with _declines():
             await self._update(ref, params, idempotency_key, is_upgraded)
@@ -263,7 +274,7 @@ class StripeSubscriptions:
                 except stripe.InvalidRequestError as error:
                     if error.http_status != 404:  # it has ended since it was read
                         raise
-        elif held is not None and await self._changed(found, held) != unchanged(found):
+        elif held is not None and await self._changed(found, held) != unchanged_item(found):
             # What is held may differ by the time that this is tried again, and a key stands for one request.
             await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
         elif not found.cancel_at_period_end:
@@ -306,12 +317,12 @@ class StripeSubscriptions:
         If it is set already, no request is made, because it would be a different one under the same key.
         """
         changed = await self._changed(found, item)
-        if changed == unchanged(found) and all(found[name] == value for name, value in more.items()):
+        if changed == unchanged_item(found) and all(found[name] == value for name, value in more.items()):
             return
         params: Any = {"items": [changed], "proration_behavior": "none", **more}
 
         async def is_set(now: stripe.Subscription) -> bool:
-            is_item = await self._changed(now, item) == unchanged(now)
+            is_item = await self._changed(now, item) == unchanged_item(now)
             return is_item and all(now[name] == value for name, value in more.items())
 
         await self._update(found.id, params, key, is_set)
@@ -340,14 +351,14 @@ class StripeSubscriptions:
 
         Stripe refuses requests with an archived price.
         """
-        item, changed = item_of(found), {**unchanged(found), "quantity": to.quantity}
+        item, changed = item_of(found), {**unchanged_item(found), "quantity": to.quantity}
         if item.price.id == to.price_id:
             return changed
         price = await self._named(to.price_id)
         if price.active:
             return {**changed, "price": price.id}
-        copy = copy_of(price)
-        return changed if copy == copy_of(item.price) else {**changed, "price_data": copy}
+        copy = price_copy(price)
+        return changed if copy == price_copy(item.price) else {**changed, "price_data": copy}
 
     async def _interval(self, price_id: str) -> str:
         return str(field(field(await self._named(price_id), "recurring"), "interval"))

@@ -16,7 +16,7 @@ def lookup_key(terms: Terms) -> str:
     return f"bursar:{terms.plan}:{terms.interval.value}:{terms.unit_minor}:{terms.currency}"
 
 
-def differs(price: stripe.Price, terms: Terms) -> bool:
+def is_other_price(price: stripe.Price, terms: Terms) -> bool:
     """Return whether a price is inactive, or for another amount, currency or interval than one unit of the terms."""
     recurring = field(price, "recurring")
     has = (
@@ -29,7 +29,7 @@ def differs(price: stripe.Price, terms: Terms) -> bool:
     return has != (to_stripe(terms.unit_minor, terms.currency), terms.currency, terms.interval.value, 1, True)
 
 
-def counted_from(held: stripe.Subscription, interval: str, at: datetime) -> dict[str, Any]:
+def proration_start(held: stripe.Subscription, interval: str, at: datetime) -> dict[str, Any]:
     """Return what a change is counted from: a trial that ends, a period that begins anew, or a moment of this one."""
     if held.status == "trialing":
         return {"trial_end": "now"}
@@ -52,13 +52,13 @@ def item_of(subscription: stripe.Subscription) -> Any:
     return found[0]
 
 
-def unchanged(found: stripe.Subscription) -> dict[str, Any]:
+def unchanged_item(found: stripe.Subscription) -> dict[str, Any]:
     """Return the parameters of an item that stays as it is."""
     item = item_of(found)
     return {"id": item.id, "quantity": item.quantity}
 
 
-def copy_of(price: stripe.Price) -> dict[str, Any]:
+def price_copy(price: stripe.Price) -> dict[str, Any]:
     """Return the parameters of a price like this one, which may be archived."""
     recurring = field(price, "recurring")
     return {

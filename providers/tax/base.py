@@ -32,10 +32,10 @@ class VatNumbers(Protocol):
     """
 
     async def confirm(self, country: str, number: str) -> Confirmation:
-        """Ask for a number, written with its prefix as `checked` returns it."""
+        """Ask for a number, written with its prefix as `canonical_number` returns it."""
 
 
-def checked(number: str, country: str | None) -> str:
+def canonical_number(number: str, country: str | None) -> str:
     """Return a VAT number in its plain form, with the prefix of its country: `DE136695976`.
 
     Args:

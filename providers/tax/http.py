@@ -28,7 +28,7 @@ from domain.billing.tax.rates import WHOLE, AppliedTax, TaxCategory, is_code, pa
 from domain.billing.tax.treatment import Treatment
 from domain.common.errors import Invalid
 from domain.common.money import format_amount
-from providers.chains.answers import parsed
+from providers.chains.responses import parsed
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import httpx2
 
-from providers.chains.answers import Node
+from providers.chains.responses import Node
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation
 

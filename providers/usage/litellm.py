@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import httpx2
 
-from providers.chains.answers import Node
+from providers.chains.responses import Node
 from providers.payments.base import ProviderUnavailable
 
 PAGE = 100

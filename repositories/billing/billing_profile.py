@@ -13,7 +13,7 @@ from models.billing.billing_profile import BillingProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unconfirmed:
+class UnconfirmedNumber:
     """An EU VAT number that the register has not confirmed, or not for a long time."""
 
     org_id: str
@@ -31,13 +31,15 @@ async def of(session: AsyncSession, org_ids: Collection[str]) -> dict[str, Billi
     return {row.org_id: row for row in rows}
 
 
-async def to_ask(session: AsyncSession, *, confirmed_before: datetime, after: str, limit: int) -> Sequence[Unconfirmed]:
+async def numbers_to_confirm(
+    session: AsyncSession, *, confirmed_before: datetime, after: str, limit: int
+) -> Sequence[UnconfirmedNumber]:
     """Return the next VAT numbers of the EU that are not confirmed, or were before a time, by organization."""
     query = select(BillingProfile).where(BillingProfile.org_id > after, BillingProfile.country.in_(sorted(EU)))
     query = query.where(BillingProfile.vat_id.is_not(None))
     query = query.where(or_(BillingProfile.vat_reference.is_(None), BillingProfile.vat_confirmed_at < confirmed_before))
     return [
-        Unconfirmed(org_id=row.org_id, country=row.country or "", vat_id=row.vat_id or "")
+        UnconfirmedNumber(org_id=row.org_id, country=row.country or "", vat_id=row.vat_id or "")
         for row in await session.scalars(query.order_by(BillingProfile.org_id).limit(limit))
     ]
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.billing_run.collect import Collected, OneOff, Prepaid
+from domain.billing.billing_run.contents import InvoiceContents, OneOffItem, PrepaidUsage
 from domain.billing.billing_run.period import Period, next_month
 from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.billing.billing_terms import TermsVersion
@@ -24,9 +24,9 @@ from ledger.invariants import Invariant
 from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing.billing_terms import BillingTermsRow
 from models.billing.invoice import InvoiceRow
-from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
-from repositories.common.required import present
-from repositories.credits.spend_place import first_id
+from repositories.common.listing import ListFilter, Listing, ListPage, in_states, of_owner
+from repositories.common.required import require_found
+from repositories.credits.spend_id_range import first_id
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
 
@@ -59,7 +59,7 @@ _CANDIDATES = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class CandidatePage:
     """A page of organizations: those that are `due`, the last id of the page, and its size."""
 
     due: Sequence[str]
@@ -79,11 +79,11 @@ async def count_due(connection: asyncpg.Connection, month: date, *, after: str) 
     return number
 
 
-async def candidates(connection: asyncpg.Connection, month: date, *, after: str, limit: int) -> Candidates:
+async def candidates(connection: asyncpg.Connection, month: date, *, after: str, limit: int) -> CandidatePage:
     """Return those of the next organizations that may have something to be invoiced for a month."""
     rows = await connection.fetch(_CANDIDATES, month, after, limit)
     due = [row["org_id"] for row in rows if row["due"]]
-    return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
+    return CandidatePage(due, rows[-1]["org_id"] if rows else None, len(rows))
 
 
 async def closed_before(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> set[str]:
@@ -99,7 +99,9 @@ async def closed_before(connection: asyncpg.Connection, org_ids: Collection[str]
     return {row["id"] for row in rows}
 
 
-async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> dict[str, list[Prepaid]]:
+async def prepaid_usage(
+    connection: asyncpg.Connection, org_ids: Collection[str], month: date
+) -> dict[str, list[PrepaidUsage]]:
     """Return what organizations paid with credits in a month (UTC), by action.
 
     It reads daily sums, so its cost does not depend on the number of spends.
@@ -113,10 +115,10 @@ async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], mont
         month,
         next_month(month),
     )
-    found: dict[str, list[Prepaid]] = {}
+    found: dict[str, list[PrepaidUsage]] = {}
     for row in rows:
         found.setdefault(row["org_id"], []).append(
-            Prepaid(action=row["action"], quantity=row["quantity"], credits_minor=row["captured"])
+            PrepaidUsage(action=row["action"], quantity=row["quantity"], credits_minor=row["captured"])
         )
     return found
 
@@ -157,7 +159,7 @@ _USED = """
 SPENDS_READ = 10_000
 
 
-async def charged_besides(connection: asyncpg.Connection, wanted: Mapping[str, tuple[str, Period]]) -> dict[str, int]:
+async def other_charges(connection: asyncpg.Connection, wanted: Mapping[str, tuple[str, Period]]) -> dict[str, int]:
     """Return what the platform has charged organizations in a period besides usage in arrears, without tax.
 
     These are paid subscriptions, less credit notes and the part that granted credits; and used credits at the price
@@ -189,7 +191,9 @@ async def charged_besides(connection: asyncpg.Connection, wanted: Mapping[str, t
     return found
 
 
-def claimed(org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime) -> dict[str, object]:
+def new_period(
+    org_id: str, period: Period, version: TermsVersion, found: InvoiceContents, at: datetime
+) -> dict[str, object]:
     """Return the record that an organization is invoiced for a period, for `invoice`; it has no invoice yet."""
     of = {
         name: value.isoformat() if isinstance(value, date) else value
@@ -262,7 +266,9 @@ async def run_of(session: AsyncSession, month: date) -> BillingRunRow:
     Raises:
         NotFound: there was none.
     """
-    return present(await session.get(BillingRunRow, month, populate_existing=True), "There was no run for this period.")
+    return require_found(
+        await session.get(BillingRunRow, month, populate_existing=True), "There was no run for this period."
+    )
 
 
 async def is_finished(session: AsyncSession, month: date) -> bool:
@@ -298,7 +304,7 @@ _ITEMS = Listing(
 )
 
 
-async def runs(session: AsyncSession, wanted: Wanted) -> Found[BillingRunRow]:
+async def runs(session: AsyncSession, wanted: ListFilter) -> ListPage[BillingRunRow]:
     """Return a page of the runs, the latest month first."""
 
     def state(row: type[BillingRunRow]) -> ColumnElement[str]:
@@ -336,21 +342,21 @@ async def add_item(session: AsyncSession, row: InvoiceItemRow) -> None:
     await session.flush()
 
 
-async def open_items(session: AsyncSession, org_ids: Collection[str]) -> dict[tuple[str, str], list[OneOff]]:
+async def open_items(session: AsyncSession, org_ids: Collection[str]) -> dict[tuple[str, str], list[OneOffItem]]:
     """Return invoice items that are on no invoice yet, by organization and currency, the oldest first."""
     row = InvoiceItemRow
     query = select(row).where(row.org_id.in_(org_ids), *_OPEN_ITEM).order_by(row.org_id, row.id)
-    found: dict[tuple[str, str], list[OneOff]] = {}
+    found: dict[tuple[str, str], list[OneOffItem]] = {}
     for each in await session.scalars(query):
         found.setdefault((each.org_id, each.currency), []).append(
-            OneOff(id=each.id, description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
+            OneOffItem(id=each.id, description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
         )
     return found
 
 
 async def item(session: AsyncSession, item_id: str) -> InvoiceItemRow:
     """Return an item; NotFound when there is none, or it is not the session's to see."""
-    return present(
+    return require_found(
         await session.get(InvoiceItemRow, item_id, populate_existing=True) if is_id(item_id, "ii") else None,
         "There is no such invoice item.",
     )
@@ -362,7 +368,7 @@ async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool
     return (await session.scalars(removal.returning(InvoiceItemRow.id))).one_or_none() is not None
 
 
-async def items(session: AsyncSession, wanted: Wanted) -> Found[InvoiceItemRow]:
+async def items(session: AsyncSession, wanted: ListFilter) -> ListPage[InvoiceItemRow]:
     """Return a page of the items that the session may see, newest first."""
 
     def state(row: type[InvoiceItemRow]) -> ColumnElement[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.billing.billing_terms import USUAL, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.billing.billing_terms import DEFAULT_TERMS, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.plan import Interval, PlanPrice
 from domain.common.calendar import BEGINNING, zone_of
@@ -79,7 +79,7 @@ async def versions(session: AsyncSession, org_id: str, limit: int = 50) -> Seque
     return (await session.scalars(query.order_by(BillingTermsRow.version.desc()).limit(limit))).all()
 
 
-async def holding(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
+async def version_at(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
     """Return the version in force at a time; None if there is none."""
     query = select(BillingTermsRow).where(BillingTermsRow.org_id == org_id, BillingTermsRow.starts_at <= at)
     row = (await session.scalars(query.order_by(BillingTermsRow.version.desc()).limit(1))).one_or_none()
@@ -98,8 +98,8 @@ _STATUS = select(func.organization_status(bindparam("org_id")).label("status")).
 _OPEN = select(_STATUS.c.status, _NEWEST).select_from(_STATUS).outerjoin(_NEWEST, true())
 
 
-async def holding_while_open(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
-    """Do what `holding` does, and lock the organization against being closed until the transaction ends.
+async def version_at_if_open(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
+    """Do what `version_at` does, and lock the organization against being closed until the transaction ends.
 
     Needs the platform's session.
 
@@ -112,7 +112,7 @@ async def holding_while_open(session: AsyncSession, org_id: str, at: datetime) -
     return None if row is None else version_of(row)
 
 
-async def of_month(session: AsyncSession, org_ids: Collection[str], month: date) -> dict[str, TermsVersion]:
+async def versions_of_month(session: AsyncSession, org_ids: Collection[str], month: date) -> dict[str, TermsVersion]:
     row = BillingTermsRow
     query = (
         select(row)
@@ -121,25 +121,25 @@ async def of_month(session: AsyncSession, org_ids: Collection[str], month: date)
         .ext(distinct_on(row.org_id))
     )
     found = {each.org_id: version_of(each) for each in await session.scalars(query)}
-    return {org_id: found.get(org_id, usual(month)) for org_id in org_ids}
+    return {org_id: found.get(org_id, default_version(month)) for org_id in org_ids}
 
 
-async def agreed_after(session: AsyncSession, org_ids: Collection[str], month: date) -> set[str]:
+async def orgs_starting_after(session: AsyncSession, org_ids: Collection[str], month: date) -> set[str]:
     """Return the organizations whose first terms begin after a month."""
     row = BillingTermsRow
     query = select(row.org_id).where(row.org_id.in_(org_ids), row.version == 1, row.from_month > month)
     return set(await session.scalars(query))
 
 
-def usual(month: date) -> TermsVersion:
+def default_version(month: date) -> TermsVersion:
     """Return the default terms, of an organization without agreed ones."""
-    return TermsVersion(number=0, terms=USUAL, starts_at=BEGINNING, from_month=month)
+    return TermsVersion(number=0, terms=DEFAULT_TERMS, starts_at=BEGINNING, from_month=month)
 
 
-async def clock(session: AsyncSession, org_id: str, at: datetime) -> ZoneInfo:
+async def time_zone_at(session: AsyncSession, org_id: str, at: datetime) -> ZoneInfo:
     """Return the time zone of the days in documents and mails: that of the terms in force at a time, or else UTC."""
-    version = await holding(session, org_id, at)
-    return zone_of((USUAL if version is None else version.terms).time_zone)
+    version = await version_at(session, org_id, at)
+    return zone_of((DEFAULT_TERMS if version is None else version.terms).time_zone)
 
 
 async def time_zones(session: AsyncSession) -> set[str]:

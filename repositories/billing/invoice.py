@@ -28,7 +28,7 @@ from ledger.errors import translated
 from models.billing.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories.billing.invoice_line import discounts_of, lines_of
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Wanted, each
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, part_per_value
 from repositories.tenants import metadata
 
 MISSING = "There is no such invoice."
@@ -58,7 +58,7 @@ async def made_before(
         due_by_terms: whether the time to pay is that of the billing terms, which may have changed since.
     """
     await command.lock_command(session, wanted.command_id)
-    found = await command.made_before(session, wanted, ("org_id", "currency") if edited else _ASKED)
+    found = await command.existing_row(session, wanted, ("org_id", "currency") if edited else _ASKED)
     if found is None or edited:
         return found
     # The due date was computed from the time of the first request, and the sums when it was finalised.
@@ -87,7 +87,7 @@ async def discard(connection: asyncpg.Connection, row: InvoiceRow, at: datetime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finalised:
+class Finalisation:
     columns: Mapping[str, Any]
     postings: Sequence[InvoicePosting]
     key: str
@@ -96,7 +96,7 @@ class Finalised:
     command_id: str
 
 
-async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalised) -> None:
+async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalisation) -> None:
     """Finalise a draft, whose lock the caller holds, and post its transfer, in one statement."""
     accounts_of, postings = _moved(end.postings)
     columns = dict(end.columns)
@@ -129,7 +129,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
         set_committed_value(row, name, value)
 
 
-def finalised_document(row: InvoiceRow, end: Finalised) -> dict[str, object]:
+def finalised_document(row: InvoiceRow, end: Finalisation) -> dict[str, object]:
     """Return a new invoice that is finalised at once, and its postings, as `billing_run_invoice` reads them."""
     accounts_of, postings = _moved(end.postings)
     asked = (
@@ -314,12 +314,12 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[InvoiceRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[InvoiceRow]:
     """Return a page of the invoices that the session may see, newest first. Drafts that were discarded are left out."""
     kept = InvoiceRow.discarded_at.is_(None)
     whose: Part = (kept,) if wanted.org_id is None else (InvoiceRow.org_id == wanted.org_id, kept)
     whose = (*whose, *metadata.narrowed(InvoiceRow.id, "inv", wanted.org_id, wanted.written))
-    parts = [(*whose, *part) for part in each(InvoiceRow.status, wanted.statuses)]
+    parts = [(*whose, *part) for part in part_per_value(InvoiceRow.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts)
 
 

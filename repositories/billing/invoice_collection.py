@@ -8,7 +8,7 @@ from sqlalchemy import and_, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Outcome
+from domain.billing.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Transition
 from domain.billing.invoice.state import InvoiceStatus, PausedFor
 from domain.payments.payment.state import AWAITING
 from models.billing.invoice import InvoiceRow
@@ -116,7 +116,7 @@ async def stranded(
     return [(row, must_look) for row, must_look in (await session.execute(query.limit(limit))).all()]
 
 
-async def write(session: AsyncSession, outcome: Outcome, *, command_id: str, at: datetime) -> None:
+async def write(session: AsyncSession, outcome: Transition, *, command_id: str, at: datetime) -> None:
     """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
     held = outcome.collection
     rests = held.status in FINAL or held.status is CollectionStatus.PAUSED

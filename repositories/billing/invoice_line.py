@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.billing.invoice.arithmetic import TaxSum
-from domain.billing.invoice.booking import Part, parts_of
+from domain.billing.invoice.booking import BookedPart, booked_parts
 from domain.billing.invoice.lines import Discount, InvoiceLine
 from domain.billing.tax.rates import NO_TAX, AppliedTax, TaxCategory
 from models.billing.invoice import InvoiceRow
@@ -52,14 +52,14 @@ def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
     return [{name: value for name, value in asdict(each).items() if value is not None} for each in discounts]
 
 
-def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
+def parts_of_row(row: InvoiceRow) -> tuple[BookedPart, ...]:
     """Return the amounts that a finalised invoice has booked, by account of the platform; those of a draft untaxed."""
     of_lines, sums = taxes_of(row)
     nets = []
     for stored, tax in zip(row.lines, of_lines, strict=True):
         line = line_of(stored)
         nets.append((line.stream, tax, stored.get("net_minor", line.amount_minor)))
-    return parts_of(nets, sums)
+    return booked_parts(nets, sums)
 
 
 def finalised_as_stored(

@@ -9,8 +9,8 @@ from domain.billing.project import SLUG
 from ledger.invariants import Invariant
 from models.billing.project import DeploymentEvent, Project
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import present
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
+from repositories.common.required import require_found
 from repositories.tenants import metadata
 
 MISSING = "There is no such project."
@@ -18,10 +18,10 @@ _ASKED = ("org_id", "slug", "created_by")
 
 
 async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
-    found = await command.made_before(session, wanted, _ASKED)
+    found = await command.existing_row(session, wanted, _ASKED)
     # If the name was changed since, the first one is not known and cannot be compared.
     if found is not None and not await metadata.has_changed(session, found.id, found.org_id):
-        command.refuse_other(found, wanted, ("name",))
+        command.require_same_request(found, wanted, ("name",))
     return found
 
 
@@ -44,13 +44,13 @@ async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
     Raises:
         NotFound: it has none.
     """
-    return present(await find(session, org_id, slug), MISSING)
+    return require_found(await find(session, org_id, slug), MISSING)
 
 
 _LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", "slug"))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, deployed: bool = False) -> Found[Project]:
+async def page(session: AsyncSession, wanted: ListFilter, *, deployed: bool = False) -> ListPage[Project]:
     """Return a page of the projects that the session may see, newest first; `deployed` leaves out all others.
 
     How many projects there are is bounded by the plan, and a page looks at a bounded number of them.

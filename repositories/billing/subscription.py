@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.subscription.agenda import wakes_at
 from domain.billing.subscription.given_up import ORDER_GIVEN_UP
-from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus
+from domain.billing.subscription.state import Subscription, SubscriptionStatus, Transition
 from models.billing.subscription import SubscriptionEventRow, SubscriptionRow, SubscriptionTrial
 
 #: Events that request a change at the provider.
@@ -38,7 +38,7 @@ async def get(session: AsyncSession, subscription_id: str) -> Subscription | Non
     return None if row is None else state_of(row)
 
 
-async def concerned(session: AsyncSession, provider: str, refs: Sequence[str]) -> Subscription | None:
+async def find_by_ref(session: AsyncSession, provider: str, refs: Sequence[str]) -> Subscription | None:
     """Return the subscription that an event is about: by its provider's id, or before it has one by its customer's."""
     known = select(SubscriptionRow).where(SubscriptionRow.provider == provider, SubscriptionRow.provider_ref.in_(refs))
     row = (await session.scalars(known)).one_or_none()
@@ -59,7 +59,7 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
     return (await session.scalars(query.order_by(SubscriptionRow.id).limit(limit))).all()
 
 
-async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str]:
+async def trial_of(session: AsyncSession, wanting: Subscription) -> Sequence[str]:
     had = SubscriptionTrial.org_id == wanting.org_id
     if wanting.trial_card is not None:
         had = or_(had, SubscriptionTrial.card == wanting.trial_card)
@@ -92,7 +92,7 @@ async def versions(session: AsyncSession, subscription_ids: Sequence[str]) -> di
     return {row.id: row.version for row in await session.execute(query)}
 
 
-async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> str | None:
+async def decline_reason(session: AsyncSession, ordered: SubscriptionEventRow) -> str | None:
     """Return the provider's reason for declining the request of an event; None if it did not decline."""
     query = (
         select(SubscriptionEventRow)
@@ -109,7 +109,7 @@ async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> 
     return None if found is None or found.kind not in DROPPED else str(found.details["why"])
 
 
-async def held(session: AsyncSession, org_id: str) -> Subscription | None:
+async def current_of(session: AsyncSession, org_id: str) -> Subscription | None:
     query = select(SubscriptionRow).where(
         SubscriptionRow.org_id == org_id, SubscriptionRow.status != SubscriptionStatus.ENDED.value
     )
@@ -137,7 +137,7 @@ async def done_by(
     return None if found is None else (state_of(found[0]), found[1])
 
 
-async def write(session: AsyncSession, outcome: Outcome, command_id: str, at: datetime) -> None:
+async def write(session: AsyncSession, outcome: Transition, command_id: str, at: datetime) -> None:
     """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
     after = outcome.subscription
     changing: dict[str, Any] = {

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.invoice.lines import SUBSCRIPTIONS
 from domain.billing.invoice.state import InvoiceStatus
-from domain.billing.subscription.refund import LostCredits, RestOfLot
-from domain.billing.subscription.state import Request, Subscription
+from domain.billing.subscription.refund import LostCredits, RemainingLot
+from domain.billing.subscription.state import PaymentRequest, Subscription
 from domain.common import accounts
 from domain.common.ids import dispute_cause, subscription_return_key, uuid_of
 from domain.payments.payment.snapshot import DisputeStatus
@@ -106,7 +106,7 @@ async def is_owed_for(session: AsyncSession, subscription_id: str, at: datetime)
     return (await session.scalars(query)).first() is not None
 
 
-async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]:
+async def given_up(session: AsyncSession, subscription_id: str) -> list[PaymentRequest]:
     """Return the bills of a subscription whose invoices were written off, oldest first; they grant nothing any more.
 
     So are those of which a part was paid since.
@@ -118,7 +118,7 @@ async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]
         .order_by(InvoiceRow.due_at, SubscriptionBill.bill_ref)
     )
     found = await session.execute(query)
-    return [Request(bill_ref=bill_ref, credits_minor=0, due_at=due_at) for bill_ref, due_at in found]
+    return [PaymentRequest(bill_ref=bill_ref, credits_minor=0, due_at=due_at) for bill_ref, due_at in found]
 
 
 async def used_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
@@ -172,7 +172,7 @@ async def later_returns(session: AsyncSession, payment_id: str) -> list[tuple[st
     return [(key, credits) for key, credits in found]
 
 
-async def undecided_minor(session: AsyncSession, bill: SubscriptionBill) -> int:
+async def disputed_minor(session: AsyncSession, bill: SubscriptionBill) -> int:
     """Return the money that open disputes hold of the payments that have paid a bill."""
     undecided = (DisputeStatus.NEEDS_RESPONSE.value, DisputeStatus.UNDER_REVIEW.value)
     paid = select(InvoicePayment.payment_id).where(InvoicePayment.invoice_id == bill.invoice_id)
@@ -191,7 +191,9 @@ async def _lots(session: AsyncSession, bill: SubscriptionBill) -> list[UUID]:
     return [uuid_of(lot_id) for lot_id in await session.scalars(granted)]
 
 
-async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill, until: datetime | None = None) -> list[RestOfLot]:
+async def remaining_lots(
+    session: AsyncSession, bill: SubscriptionBill, until: datetime | None = None
+) -> list[RemainingLot]:
     """Return the remaining lots of the credits that a bill granted, up to a time if given.
 
     The caller has locked the balance.
@@ -203,7 +205,8 @@ async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill, until: dat
         .order_by(LedgerLot.id)
     )
     return [
-        RestOfLot(lot_id=id, free_minor=free, amount_minor=amount, paid_minor=paid) for id, free, amount, paid in found
+        RemainingLot(lot_id=id, free_minor=free, amount_minor=amount, paid_minor=paid)
+        for id, free, amount, paid in found
     ]
 
 

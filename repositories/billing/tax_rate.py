@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.tax.rates import TaxRate
 from models.billing.billing_profile import TaxRateRow
-from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage
 
 
 async def of(session: AsyncSession, countries: Collection[str]) -> list[TaxRate]:
@@ -39,6 +39,6 @@ async def add(session: AsyncSession, row: TaxRateRow) -> bool:
 _LIST = Listing(of=TaxRateRow, order=[TaxRateRow.id], searched=("code",))
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[TaxRateRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[TaxRateRow]:
     """Return a page of the rates, newest first."""
     return await _LIST.page(session, wanted, [()])

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.books.account_statement import StatementLine, StatementPeriod
-from domain.common.ids import shown_reference, transfer_id
+from domain.common.ids import public_reference, transfer_id
 
 #: How many versions back the search looks for an entry with a later time. Concurrent transfers take their time before
 #: the lock that numbers their entries, so times may be out of order by a few versions. With this, two adjacent
@@ -166,7 +166,7 @@ class StatedAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class StatementBounds:
     """The versions of an account in a period, after `first` up to `last`, and its balances at both, in minor units."""
 
     first: int
@@ -190,10 +190,10 @@ async def find(session: AsyncSession, org_id: str, path: str, asset: str | None)
     return None if found is None else StatedAccount(*found)
 
 
-async def bounds(session: AsyncSession, account: StatedAccount, period: StatementPeriod) -> Bounds:
+async def bounds(session: AsyncSession, account: StatedAccount, period: StatementPeriod) -> StatementBounds:
     """Return the versions and balances of an account at the beginning and the end of a period."""
     values = {"account": account.id, "since": period.since, "until": period.until}
-    return Bounds(*(await session.execute(text(_BOUNDS), values)).one())
+    return StatementBounds(*(await session.execute(text(_BOUNDS), values)).one())
 
 
 async def lines(
@@ -208,7 +208,7 @@ async def lines(
             amount_minor=row.amount,
             balance_minor=row.balance,
             kind=row.kind,
-            reference=shown_reference(row.kind, row.reference),
+            reference=public_reference(row.kind, row.reference),
             purpose=row.purpose,
             counterparties=tuple(row.counterparties),
             paid=tuple((asset, int(amount)) for asset, amount in row.paid),

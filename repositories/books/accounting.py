@@ -10,9 +10,9 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.books.accounting import Entry, JournalTransfer, LineSum
+from domain.books.accounting import JournalEntry, JournalTransfer, LineSum
 from domain.common.accounts import AccountKind
-from domain.common.ids import shown_reference, transfer_id, uuid_of
+from domain.common.ids import public_reference, transfer_id, uuid_of
 from ledger.invariants import Invariant
 
 _DAY = timedelta(days=1)
@@ -144,12 +144,12 @@ async def _of_day(
             JournalTransfer(
                 id=transfer_id(key),
                 kind=first["kind"],
-                reference=shown_reference(first["kind"], first["reference"]),
+                reference=public_reference(first["kind"], first["reference"]),
                 org_id=first["org_id"],
                 effective_at=first["effective_at"],
                 recorded_at=first["recorded_at"],
                 entries=tuple(
-                    Entry(
+                    JournalEntry(
                         account=row["path"],
                         line=row["line"],
                         kind=AccountKind(row["account_kind"]),

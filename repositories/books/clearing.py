@@ -9,7 +9,7 @@ from ledger.invariants import Invariant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clearing:
+class ClearingBalance:
     """A clearing account's balance and movements. Minor units of `currency`; positive is money at the provider.
 
     Attributes:
@@ -55,11 +55,11 @@ _CLEARING = text(
 )
 
 
-async def clearing(session: AsyncSession, provider: str) -> list[Clearing]:
+async def clearing(session: AsyncSession, provider: str) -> list[ClearingBalance]:
     """Return the balances and movements of a provider's clearing accounts, one for each currency."""
     rows = await session.execute(_CLEARING, {"provider": provider})
     return [
-        Clearing(currency=row.currency, held_minor=row.held, booked_minor=row.booked, kinds=dict(row.kinds))
+        ClearingBalance(currency=row.currency, held_minor=row.held, booked_minor=row.booked, kinds=dict(row.kinds))
         for row in rows
     ]
 

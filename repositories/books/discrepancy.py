@@ -8,29 +8,29 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.books.reconciliation import DISCREPANCIES, Compared, Correction, MatchStatus, compare
+from domain.books.reconciliation import DISCREPANCIES, Comparison, Correction, MatchStatus, compare
 from domain.common.ids import correction_movement_key, uuid_id
 from domain.payments.payment.snapshot import BalanceTransaction
 from models.books.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
 from models.payments.payment import PaymentBalanceTransaction
-from repositories.books.reconciliation import dumped, loaded
-from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.books.reconciliation import dump_movement, load_movement
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
 
 
-async def see(
-    session: AsyncSession, provider: str, compared: Compared, *, run_id: str, at: datetime
+async def record_seen(
+    session: AsyncSession, provider: str, compared: Comparison, *, run_id: str, at: datetime
 ) -> ReconciliationDiscrepancy | None:
     """Record that a run saw a discrepancy; return it if an alert is needed, because it is new or occurred again.
 
     An accepted discrepancy stays accepted while neither side changes.
     """
     for other in DISCREPANCIES - {compared.match_status}:
-        await settle(session, provider, [compared.key], "superseded", at=at, kind=other)
+        await resolve_keys(session, provider, [compared.key], "superseded", at=at, kind=other)
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     sides = {
-        "movement": dumped(compared.one),
-        "booked": [dumped(movement) for movement in compared.booked],
-        "listed": None if compared.listed is None else dumped(compared.listed),
+        "movement": dump_movement(compared.one),
+        "booked": [dump_movement(movement) for movement in compared.booked],
+        "listed": None if compared.listed is None else dump_movement(compared.listed),
         "payment_id": compared.payment_id,
         "run_id": run_id,
         "last_seen_at": at,
@@ -72,7 +72,7 @@ async def see(
     return known if came_back else None
 
 
-async def settle(
+async def resolve_keys(
     session: AsyncSession,
     provider: str,
     keys: Sequence[str],
@@ -96,14 +96,14 @@ async def settle(
     return closed.all()
 
 
-def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTransaction] | None = None) -> Compared:
+def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTransaction] | None = None) -> Comparison:
     """Compare the two stored sides of a discrepancy, or its provider's side with what is booked now."""
-    ours = [loaded(value) for value in row.booked] if now_booked is None else list(now_booked)
-    theirs = None if row.listed is None else loaded(row.listed)
+    ours = [load_movement(value) for value in row.booked] if now_booked is None else list(now_booked)
+    theirs = None if row.listed is None else load_movement(row.listed)
     return compare(row.key, ours, theirs, listed_until=row.last_seen_at)
 
 
-async def open_elsewhere(
+async def open_outside_run(
     session: AsyncSession, provider: str, run_id: str, *, after: str, limit: int
 ) -> Sequence[ReconciliationDiscrepancy]:
     query = (
@@ -128,7 +128,7 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[ReconciliationDiscrepancy]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[ReconciliationDiscrepancy]:
     """Return a page of the discrepancies, newest first."""
     row, provider = ReconciliationDiscrepancy, wanted.equal.get("provider")
     whose = () if provider is None else (row.provider == provider,)
@@ -150,7 +150,7 @@ async def add_corrections(
     query = select(func.count()).where(
         ReconciliationCorrection.provider == row.provider, ReconciliationCorrection.key == row.key
     )
-    before, movement = (await session.execute(query)).scalar_one(), loaded(row.movement)
+    before, movement = (await session.execute(query)).scalar_one(), load_movement(row.movement)
     for number, correction in enumerate(corrections, before + 1):
         key = correction_movement_key(row.key, number)
         values = {

@@ -7,14 +7,14 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.ids import kept_reference
-from repositories.common.listing import Found, Wanted
+from domain.common.ids import stored_reference
+from repositories.common.listing import ListFilter, ListPage
 
 #: Where a page begins: transfer, account and version of the last row before it.
 Position = tuple[UUID, int, int]
 
 #: The maximum number of entries that a page reads if a filter has no index.
-LOOKED_AT = 5_000
+MAX_SCANNED = 5_000
 
 
 #: Filters that are tested entry by entry, after the index.
@@ -57,7 +57,7 @@ ORDER BY {order}
 _RECORDED = ("transfer_id", "account_id", "version")
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[RowMapping]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[RowMapping]:
     """List up to `limit` movements from a position on; times are business time, and amounts without their sign.
 
     A page with a filter may hold few movements or none although there are more.
@@ -73,12 +73,12 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[RowMapping]:
     if "reference" in values:
         entries = "ledger.transfers r JOIN ledger.entries e ON e.transfer_id = r.id"
         where.append("r.reference = :reference")
-        values["reference"] = kept_reference(values["reference"])
+        values["reference"] = stored_reference(values["reference"])
         filters.remove("reference")
     elif "account" in values:
         found = await _accounts(session, values["account"], wanted.org_id)
         if not found:
-            return Found([], None)
+            return ListPage([], None)
         if len(found) == 1 and found[0].stripes == 1 and (wanted.after is None or wanted.after[1] == found[0].id):
             # The versions of an account number its entries in the order of recording, and are its primary key.
             where, order = ["e.account_id = :account_id"], ("version",)
@@ -91,7 +91,7 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[RowMapping]:
             f"({', '.join(f'e.{name}' for name in order)}) < ({', '.join(f':after_{name}' for name in order)})"
         )
         values |= {f"after_{name}": place[name] for name in order}
-    window = max(LOOKED_AT, wanted.limit + 1) if filters else wanted.limit + 1
+    window = max(MAX_SCANNED, wanted.limit + 1) if filters else wanted.limit + 1
     statement = _SELECT.format(
         entries=entries,
         where=" AND ".join(where) or "true",
@@ -105,9 +105,9 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[RowMapping]:
     answer = (await session.execute(text(statement), values)).mappings().all()
     rows = [row for row in answer if row["transfer_id"] is not None]
     if len(rows) > wanted.limit:
-        return Found(rows[: wanted.limit], position_of(rows[wanted.limit - 1]))
+        return ListPage(rows[: wanted.limit], position_of(rows[wanted.limit - 1]))
     more = bool(answer) and answer[0]["looked"] == window
-    return Found(rows, _end_of(answer[0]) if more else None)
+    return ListPage(rows, _end_of(answer[0]) if more else None)
 
 
 def position_of(row: RowMapping) -> Position:
@@ -127,7 +127,7 @@ async def _accounts(session: AsyncSession, account: str, org_id: str | None) -> 
     return (await session.execute(text(f"{query} LIMIT 2"), values)).all()
 
 
-def _values(wanted: Wanted) -> dict[str, Any]:
+def _values(wanted: ListFilter) -> dict[str, Any]:
     """Return the values of the given filters, in the order of the clauses."""
     given = {
         **wanted.equal,

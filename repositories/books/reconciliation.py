@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.books.reconciliation import KnownKey, Line, MatchStatus, Report, Window
+from domain.books.reconciliation import KeyState, MatchStatus, ReconciliationReport, ReportLine, Window
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from models.books.reconciliation import (
     ReconciliationCorrection,
@@ -20,18 +20,18 @@ from models.books.reconciliation import (
 )
 from models.messages.alert import Alert
 from models.payments.payment import PaymentBalanceTransaction
-from repositories.books.clearing import Clearing
-from repositories.common.listing import Found, Listing, Wanted, in_states
+from repositories.books.clearing import ClearingBalance
+from repositories.common.listing import ListFilter, Listing, ListPage, in_states
 
 _MOVEMENT: TypeAdapter[BalanceTransaction] = TypeAdapter(BalanceTransaction)
 
 
-def dumped(movement: BalanceTransaction) -> dict[str, Any]:
+def dump_movement(movement: BalanceTransaction) -> dict[str, Any]:
     value: dict[str, Any] = _MOVEMENT.dump_python(movement, mode="json", exclude_none=True)
     return {"fee_minor": None, **value}
 
 
-def loaded(value: Mapping[str, Any]) -> BalanceTransaction:
+def load_movement(value: Mapping[str, Any]) -> BalanceTransaction:
     return _MOVEMENT.validate_python(value)
 
 
@@ -72,14 +72,14 @@ async def get_run(session: AsyncSession, run_id: str) -> ReconciliationRun | Non
 _RUNS = Listing(of=ReconciliationRun, order=[ReconciliationRun.started_at, ReconciliationRun.id], created="started_at")
 
 
-async def runs(session: AsyncSession, wanted: Wanted) -> Found[ReconciliationRun]:
+async def runs(session: AsyncSession, wanted: ListFilter) -> ListPage[ReconciliationRun]:
     """Return a page of the runs, the latest first."""
     provider = wanted.equal.get("provider")
     part = () if provider is None else (ReconciliationRun.provider == provider,)
     return await _RUNS.page(session, wanted, [part], served=["provider"], besides=in_states(wanted))
 
 
-async def begun(session: AsyncSession, provider: str, after: datetime) -> datetime | None:
+async def earliest_begin(session: AsyncSession, provider: str, after: datetime) -> datetime | None:
     """Return the beginning of a provider's earliest window that ends after a time, whatever the outcome of its run."""
     query = select(func.min(ReconciliationRun.since)).where(
         ReconciliationRun.provider == provider, ReconciliationRun.until > after
@@ -87,7 +87,7 @@ async def begun(session: AsyncSession, provider: str, after: datetime) -> dateti
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def done(session: AsyncSession, provider: str, after: datetime) -> list[Window]:
+async def compared_windows(session: AsyncSession, provider: str, after: datetime) -> list[Window]:
     """Return the compared windows of a provider that end after a time."""
     query = select(ReconciliationRun.since, ReconciliationRun.until).where(
         ReconciliationRun.provider == provider, ReconciliationRun.status == "done", ReconciliationRun.until > after
@@ -136,9 +136,9 @@ async def alerted_before(session: AsyncSession, provider: str, kind: str, *, but
 async def finish(
     session: AsyncSession,
     run_id: str,
-    report: Report,
+    report: ReconciliationReport,
     *,
-    clearing: Sequence[Clearing],
+    clearing: Sequence[ClearingBalance],
     at: datetime,
     failure: str | None = None,
     is_done: bool = True,
@@ -177,7 +177,7 @@ async def fail(session: AsyncSession, run_id: str, why: str, at: datetime) -> No
     await session.execute(delete(ReconciliationLine).where(ReconciliationLine.run_id == run_id))
 
 
-def lines_of(report: Report) -> list[dict[str, Any]]:
+def lines_of(report: ReconciliationReport) -> list[dict[str, Any]]:
     lines = []
     for (currency, kind), line in sorted(report.lines.items()):
         values = asdict(line)
@@ -185,18 +185,18 @@ def lines_of(report: Report) -> list[dict[str, Any]]:
     return lines
 
 
-def report_of(run: ReconciliationRun) -> Report:
-    report = Report()
+def report_of(run: ReconciliationRun) -> ReconciliationReport:
+    report = ReconciliationReport()
     # The JSON of reports names the counts `verdicts`.
     for item in (run.report or {"lines": []})["lines"]:
         values = {name: value for name, value in item.items() if name not in {"currency", "kind", "verdicts"}}
         counts = {MatchStatus(name): count for name, count in item["verdicts"].items()}
-        report.lines[item["currency"], item["kind"]] = Line(by_match_status=counts, **values)
+        report.lines[item["currency"], item["kind"]] = ReportLine(by_match_status=counts, **values)
     return report
 
 
-def clearing_of(run: ReconciliationRun) -> list[Clearing]:
-    return [Clearing(**item) for item in (run.report or {"clearing": []})["clearing"]]
+def clearing_of(run: ReconciliationRun) -> list[ClearingBalance]:
+    return [ClearingBalance(**item) for item in (run.report or {"clearing": []})["clearing"]]
 
 
 # Both sides -----------------------------------------------------------------------------------------------------------
@@ -235,12 +235,12 @@ async def _kept(
 ) -> dict[str, BalanceTransaction]:
     if not movements:
         return {}
-    values = [{"run_id": run_id, "key": movement.key, "movement": dumped(movement)} for movement in movements]
+    values = [{"run_id": run_id, "key": movement.key, "movement": dump_movement(movement)} for movement in movements]
     await session.execute(insert(ReconciliationLine).on_conflict_do_nothing(), values)
     query = select(ReconciliationLine.key, ReconciliationLine.movement).where(
         ReconciliationLine.run_id == run_id, ReconciliationLine.key.in_([movement.key for movement in movements])
     )
-    return {key: replace(loaded(value), key=key) for key, value in await session.execute(query)}
+    return {key: replace(load_movement(value), key=key) for key, value in await session.execute(query)}
 
 
 _LINES = text(
@@ -256,7 +256,7 @@ _LINES = text(
 )
 
 
-async def _known(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, KnownKey]:
+async def _known(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, KeyState]:
     provider = (
         await session.execute(select(ReconciliationRun.provider).where(ReconciliationRun.id == run_id))
     ).scalar_one()
@@ -273,7 +273,7 @@ async def _known(session: AsyncSession, run_id: str, movements: Sequence[Balance
             others.setdefault(movement.key, set()).add(movement.statement_ref)
     ours = await booked(session, provider, keys)
     return {
-        key: KnownKey(line=lines.get(key), others=frozenset(others.get(key, ())), booked=tuple(ours.get(key, ())))
+        key: KeyState(line=lines.get(key), others=frozenset(others.get(key, ())), booked=tuple(ours.get(key, ())))
         for key in keys
     }
 
@@ -286,7 +286,7 @@ async def listed_page(session: AsyncSession, run_id: str, *, after: str, limit: 
         .order_by(ReconciliationLine.key)
         .limit(limit)
     )
-    return [replace(loaded(value), key=key) for key, value in await session.execute(query)]
+    return [replace(load_movement(value), key=key) for key, value in await session.execute(query)]
 
 
 _UNLISTED = text(

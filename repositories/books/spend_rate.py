@@ -10,9 +10,9 @@ from sqlalchemy.orm import aliased
 
 from domain.credits.spend.rate import MAX_VALID_FOR, OPERATOR, ExchangeRate, rate_between
 from models.credits.spend import SpendRate
-from repositories.common.listing import Found, Listing, Wanted, made_within
+from repositories.common.listing import ListFilter, Listing, ListPage, created_within
 
-_ALL = Wanted()
+_ALL = ListFilter()
 #: No rate counts longer than this after it began: a month, and what a file's day and a time zone add to it.
 _LONGEST = MAX_VALID_FOR + timedelta(days=3)
 
@@ -34,7 +34,7 @@ async def newest_of_each(session: AsyncSession, base: str, at: datetime) -> Sequ
     return (await session.scalars(_newest(base, at))).all()
 
 
-async def in_force(session: AsyncSession, base: str, at: datetime, wanted: Wanted = _ALL) -> Sequence[SpendRate]:
+async def in_force(session: AsyncSession, base: str, at: datetime, wanted: ListFilter = _ALL) -> Sequence[SpendRate]:
     """Return the rate of each pair with a base that applies at a time, by quote, as `ledger.rate_at`.
 
     Pairs without a rate, or with one that is too old, are left out.
@@ -42,7 +42,7 @@ async def in_force(session: AsyncSession, base: str, at: datetime, wanted: Wante
     newest = aliased(SpendRate, _newest(base, at).subquery())
     first = select(newest).order_by(newest.quote, newest.source != OPERATOR).ext(distinct_on(newest.quote))
     counting = aliased(SpendRate, first.subquery())
-    query = select(counting).where(*made_within(counting.starts_at, wanted)).order_by(counting.quote)
+    query = select(counting).where(*created_within(counting.starts_at, wanted)).order_by(counting.quote)
     return (await session.scalars(query)).all()
 
 
@@ -72,7 +72,7 @@ async def begins_at(session: AsyncSession, base: str, quote: str, at: datetime) 
 _LIST = Listing(of=SpendRate, order=[SpendRate.starts_at, SpendRate.source], created="starts_at")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, base: str) -> Found[SpendRate]:
+async def page(session: AsyncSession, wanted: ListFilter, *, base: str) -> ListPage[SpendRate]:
     """Return a page of the rates of a pair, the last to begin first."""
     part = (SpendRate.base == base, SpendRate.quote == wanted.equal["quote"])
     return await _LIST.page(session, wanted, [part], served=["quote"])

@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Calendar, PoolCount, Pools, WindowState, carried_minor, window_states
+from domain.budgets.budget import Calendar, PoolCounter, Pools, WindowState, carried_minor, window_states
 from domain.common.calendar import Window, window_start, zone_of
 from domain.credits.spend.control import Pool, limits_of
 from models.credits.spend import SpendCounter
 from models.credits.spend_control import SpendControl
 
-Counts = dict[Window, dict[Pool, PoolCount]]
+Counts = dict[Window, dict[Pool, PoolCounter]]
 
 
 def pools_of(row: SpendControl) -> Pools:
@@ -71,11 +71,11 @@ async def _carry_over(
     for row, window, starts in begun.values():
         amount = row.amounts[row.windows.index(window)] or 0
         carried = carried_minor(pools_of(row), amount, before.get((row.id, window, starts)))
-        found[row.id][window][Pool.OPERATING] = PoolCount(carried_minor=carried)
+        found[row.id][window][Pool.OPERATING] = PoolCounter(carried_minor=carried)
 
 
-def _count(row: SpendCounter) -> PoolCount:
-    return PoolCount(
+def _count(row: SpendCounter) -> PoolCounter:
+    return PoolCounter(
         spent_minor=row.spent + row.forced - row.refunded,
         held_minor=row.held,
         moved_minor=row.moved,

@@ -13,14 +13,14 @@ from sqlalchemy import Boolean, ColumnElement, and_, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import (
-    REFUSED,
-    Entry,
+    REFUSAL_TYPES,
+    LogEntry,
     PurchaseFact,
     TransactionType,
     can_be_refusals,
-    declined,
+    classify_transfer,
     kinds_of,
-    moved,
+    refusal_status,
     status_of,
 )
 from domain.common.ids import uuid_id
@@ -30,9 +30,9 @@ from models.budgets.purchase_entry import PurchaseEntryRow
 from models.credits.spend import SpendRefusal
 from models.marketplace.agent import Agent
 from repositories.billing import project as projects
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage, Position
 from repositories.credits import department
-from repositories.credits.spend import Holder, own_conditions
+from repositories.credits.spend import KeyHolder, own_conditions
 from repositories.payouts import activity
 from repositories.payouts.activity import Fact
 from repositories.tenants import metadata
@@ -43,7 +43,7 @@ _PURCHASES = frozenset(fact.value for fact in PurchaseFact)
 
 
 #: Entries of one list, and the last position that it looked at; None at its end.
-_Read = tuple[Sequence[Entry], Position | None]
+_Read = tuple[Sequence[LogEntry], Position | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class _Log:
         holder: where only what is a key's own is wanted.
     """
 
-    wanted: Wanted
+    wanted: ListFilter
     types: frozenset[str]
     statuses: frozenset[str]
-    holder: Holder | None
+    holder: KeyHolder | None
 
-    def shows(self, entry: Entry) -> bool:
+    def shows(self, entry: LogEntry) -> bool:
         return (not self.types or entry.transaction_type in self.types) and (
             not self.statuses or entry.status in self.statuses
         )
@@ -69,12 +69,12 @@ class _Log:
 
 async def page(
     session: AsyncSession,
-    wanted: Wanted,
+    wanted: ListFilter,
     *,
     types: Sequence[str] = (),
     project: str | None = None,
-    holder: Holder | None = None,
-) -> Found[Entry]:
+    holder: KeyHolder | None = None,
+) -> ListPage[LogEntry]:
     """Return up to `limit` entries of an organization's log, newest first; one may be short and not be the last.
 
     Args:
@@ -89,11 +89,11 @@ async def page(
     if project is not None:
         found = await projects.find(session, wanted.org_id, project)
         if found is None:
-            return Found((), None)
+            return ListPage((), None)
         equal["project_id"] = found.id
     if holder is not None and holder.key.agent_id is not None:
         if equal.setdefault("agent_id", holder.key.agent_id) != holder.key.agent_id:
-            return Found((), None)
+            return ListPage((), None)
         holder = None
     own = None if holder is None else holder.key.attribution
     if own is not None and own.department_id is None and own.project_id is None:
@@ -107,16 +107,16 @@ async def page(
     if not log.types or log.types & _PURCHASES:
         reads.append(await _purchases(session, log))
     merged = _merged(reads, wanted.limit)
-    return Found(await _named(session, wanted.org_id, merged.rows), merged.following)
+    return ListPage(await _named(session, wanted.org_id, merged.rows), merged.following)
 
 
-def _merged(reads: Sequence[_Read], limit: int) -> Found[Entry]:
+def _merged(reads: Sequence[_Read], limit: int) -> ListPage[LogEntry]:
     end = max((following[0] for _, following in reads if following is not None), default=None)
     rows = sorted((row for rows, _ in reads for row in rows), key=lambda row: row.place, reverse=True)
     shown = [row for row in rows if end is None or row.place >= end]
     if len(shown) > limit:
-        return Found(shown[:limit], (shown[limit - 1].place,))
-    return Found(shown, None if end is None else (end,))
+        return ListPage(shown[:limit], (shown[limit - 1].place,))
+    return ListPage(shown, None if end is None else (end,))
 
 
 async def _transfers(session: AsyncSession, log: _Log) -> _Read:
@@ -134,9 +134,9 @@ async def _transfers(session: AsyncSession, log: _Log) -> _Read:
     return [entry for entry in entries if entry is not None and log.shows(entry)], found.following
 
 
-def _of_transfer(fact: Fact) -> Entry | None:
+def _of_transfer(fact: Fact) -> LogEntry | None:
     """Return the entry of a transfer; None where nothing of an agent comes or leaves by it."""
-    move = moved(fact.kind, fact.changes)
+    move = classify_transfer(fact.kind, fact.changes)
     if move is None:
         return None
     kind, amount_minor, currency = move
@@ -145,7 +145,7 @@ def _of_transfer(fact: Fact) -> Entry | None:
         amount_minor, currency = cause.amount_minor or 0, cause.currency
     elif fact.whose is None and kind is not TransactionType.PAYOUT_REVERSAL:
         return None
-    return Entry(
+    return LogEntry(
         place=fact.transfer_id,
         at=fact.effective_at,
         agent_id=fact.whose,
@@ -175,23 +175,23 @@ async def _refusals(session: AsyncSession, log: _Log) -> _Read:
     return [entry for entry in entries if log.shows(entry)], found.following
 
 
-def _of_refusal(row: SpendRefusal) -> Entry:
+def _of_refusal(row: SpendRefusal) -> LogEntry:
     left = dict[str, str]()
     if row.remaining is not None and row.asset is not None and row.reason != "uses":
         shown = format_amount(row.remaining, row.asset)
         left |= {"daily": shown} if row.window == "day" else {}
         left |= {"project": shown} if row.subject_kind == "project" else {}
-    return Entry(
+    return LogEntry(
         place=row.id,
         at=row.at,
         agent_id=row.agent_id,
         project_id=row.project_id,
-        transaction_type=REFUSED["escrow" if row.idempotency_key.startswith("escrow:") else "use"],
+        transaction_type=REFUSAL_TYPES["escrow" if row.idempotency_key.startswith("escrow:") else "use"],
         item=row.action,
         amount_minor=row.amount,
         currency=row.spend_asset,
         payment_method=_CREDITS,
-        status=declined(row.reason, by_control=row.control_id is not None),
+        status=refusal_status(row.reason, by_control=row.control_id is not None),
         object_id=None if row.control_id is None else uuid_id("ctl", row.control_id),
         budget_remaining=left,
     )
@@ -228,8 +228,8 @@ def _own_purchases(log: _Log, row: type[PurchaseEntryRow]) -> Sequence[ColumnEle
     return found
 
 
-def _of_purchase(row: PurchaseEntryRow) -> Entry:
-    return Entry(
+def _of_purchase(row: PurchaseEntryRow) -> LogEntry:
+    return LogEntry(
         place=row.id,
         at=row.at,
         agent_id=row.agent_id,
@@ -247,7 +247,7 @@ def _of_purchase(row: PurchaseEntryRow) -> Entry:
     )
 
 
-async def _named(session: AsyncSession, org_id: str, rows: Sequence[Entry]) -> list[Entry]:
+async def _named(session: AsyncSession, org_id: str, rows: Sequence[LogEntry]) -> list[LogEntry]:
     """Add the names of agents and the slugs of projects that the session sees, and the organization's own ids."""
     agents = sorted({row.agent_id for row in rows if row.agent_id is not None})
     of_projects = sorted({row.project_id for row in rows if row.project_id is not None})

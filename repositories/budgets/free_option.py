@@ -6,15 +6,15 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.policy import FreeOption, quota_began
+from domain.budgets.policy import FreeOption, quota_window_start
 from models.budgets.free_option import FreeOptionRow
-from repositories.common.required import required
+from repositories.common.required import get_required
 
 MISSING = "There is no such free option."
 
 
 async def get(session: AsyncSession, option_id: str) -> FreeOptionRow:
-    return await required(session, FreeOptionRow, option_id, "fro", MISSING)
+    return await get_required(session, FreeOptionRow, option_id, "fro", MISSING)
 
 
 async def listed(session: AsyncSession, org_id: str, *, lock: bool = False) -> Sequence[FreeOptionRow]:
@@ -37,6 +37,6 @@ def option_of(row: FreeOptionRow, at: datetime) -> FreeOption:
 
 
 def _used(row: FreeOptionRow, at: datetime) -> int:
-    if row.quota_window is None or row.used_since is None or row.used_since < quota_began(row.quota_window, at):
+    if row.quota_window is None or row.used_since is None or row.used_since < quota_window_start(row.quota_window, at):
         return 0
     return row.used

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import CryptoPreferences, FreeFirst, MethodKind, Policy, PolicyScope, WalletCreation
 from models.budgets.payment_policy import PaymentPolicy
-from repositories.common.listing import Found, Listing, Wanted, of_owner
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage, of_owner
+from repositories.common.required import get_required
 
 MISSING = "There is no such payment policy."
 
@@ -17,7 +17,7 @@ _NEAREST = (PolicyScope.AGENT, PolicyScope.PROJECT, PolicyScope.ORGANIZATION)
 
 
 async def get(session: AsyncSession, policy_id: str) -> PaymentPolicy:
-    return await required(session, PaymentPolicy, policy_id, "pol", MISSING, fresh=True)
+    return await get_required(session, PaymentPolicy, policy_id, "pol", MISSING, fresh=True)
 
 
 async def of_subject(session: AsyncSession, org_id: str, scope: PolicyScope, subject_id: str) -> PaymentPolicy | None:
@@ -49,7 +49,7 @@ async def nearest(
 _LIST = Listing(of=PaymentPolicy, order=[PaymentPolicy.id], created="updated_at", prefix="pol")
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[PaymentPolicy]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[PaymentPolicy]:
     """Return a page of the policies that the session may see, newest first."""
     return await _LIST.page(session, wanted, [of_owner(PaymentPolicy.org_id, wanted)])
 

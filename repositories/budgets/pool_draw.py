@@ -32,7 +32,7 @@ _LOW = text(
 )
 
 
-async def emergency_uses(session: AsyncSession, now: datetime) -> Sequence[Row[Any]]:
+async def emergency_pool_uses(session: AsyncSession, now: datetime) -> Sequence[Row[Any]]:
     """Return `id`, `org_id` and `amount` in credits of uses of the last hour that draw an emergency pool."""
     hour_ago = UUID(int=int((now - timedelta(hours=1)).timestamp() * 1000) << 80)
     return (await session.execute(_EMERGENCY, {"now": now, "hour_ago": hour_ago})).all()

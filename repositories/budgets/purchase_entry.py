@@ -6,7 +6,7 @@ from sqlalchemy import insert
 
 from domain.budgets.economics import PurchaseEntry
 from models.budgets.purchase_entry import PurchaseEntryRow
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
 
 
 async def record(session: Writes, entry: PurchaseEntry) -> None:

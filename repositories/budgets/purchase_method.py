@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import Method, MethodKind, fee_for
 from models.budgets.purchase_method import PurchaseMethod
-from repositories.common.required import required
+from repositories.common.required import get_required
 
 MISSING = "There is no such purchase method."
 
 
 async def get(session: AsyncSession, method_id: str) -> PurchaseMethod:
-    return await required(session, PurchaseMethod, method_id, "pmd", MISSING)
+    return await get_required(session, PurchaseMethod, method_id, "pmd", MISSING)
 
 
 async def listed(session: AsyncSession, org_id: str) -> Sequence[PurchaseMethod]:

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT
 from domain.credits.spend.scope import SpendingKey
-from ledger.spends import Lifted
+from ledger.spends import LiftedWindow
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder, PurchaseRefund
 from models.credits.spend import PurchaseCount
-from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, of_owner, part_per_value
+from repositories.common.required import get_required
 from repositories.credits import lot_price
 from repositories.credits.department import parts_of
 from repositories.tenants import metadata
@@ -27,7 +27,7 @@ PREFIX = "por"
 
 async def get(session: AsyncSession, order_id: str, *, lock: bool = False) -> PurchaseOrder:
     """Return an order as it is now; with `lock` it is locked until the transaction ends."""
-    return await required(session, PurchaseOrder, order_id, PREFIX, MISSING, fresh=True, lock=lock)
+    return await get_required(session, PurchaseOrder, order_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def attempts(session: AsyncSession, order_ids: Sequence[str]) -> Sequence[PurchaseAttempt]:
@@ -67,10 +67,10 @@ WHERE c.order_id = :order_id AND c.returned = c.amount AND c.changed_at = :at AN
 """)
 
 
-async def given_back(session: AsyncSession, order_id: str, *, at: datetime) -> list[Lifted]:
+async def released_windows(session: AsyncSession, order_id: str, *, at: datetime) -> list[LiftedWindow]:
     """Return the open windows in which an order counted until its hold was released, by this transaction at a time."""
     rows = await session.execute(_GIVEN_BACK, {"order_id": order_id, "at": at})
-    return [Lifted(row.control_id, row.window) for row in rows]
+    return [LiftedWindow(row.control_id, row.window) for row in rows]
 
 
 async def unconfirmed(session: AsyncSession, org_id: str, agent_id: str, *, limit: int) -> int:
@@ -109,8 +109,8 @@ _LIST = Listing(
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None, unconfirmed_only: bool = False
-) -> Found[PurchaseOrder]:
+    session: AsyncSession, wanted: ListFilter, *, of: SpendingKey | None = None, unconfirmed_only: bool = False
+) -> ListPage[PurchaseOrder]:
     """Return a page of the orders that the session may see, newest first; with `of`, of those that are a key's own."""
     part: Part = of_owner(PurchaseOrder.org_id, wanted)
     if "agent_id" in wanted.equal:
@@ -118,7 +118,7 @@ async def page(
     if unconfirmed_only:
         part = (*part, PurchaseOrder.unconfirmed_since.is_not(None))
     part = (*part, *metadata.narrowed(PurchaseOrder.id, PREFIX, wanted.org_id, wanted.written))
-    parts = [(*part, *state) for state in each(PurchaseOrder.status, wanted.statuses)]
+    parts = [(*part, *state) for state in part_per_value(PurchaseOrder.status, wanted.statuses)]
     besides = None if of is None else partial(_own, key=of)
     return await _LIST.page(session, wanted, parts, served=("agent_id",), besides=besides)
 
@@ -168,7 +168,7 @@ async def long_unknown(session: AsyncSession, *, before: datetime, after: str, l
     return (await session.scalars(query.limit(limit))).all()
 
 
-async def worth(session: AsyncSession, order: PurchaseOrder, in_asset: str, *, at: datetime) -> int | None:
+async def worth_in(session: AsyncSession, order: PurchaseOrder, in_asset: str, *, at: datetime) -> int | None:
     """Return the amount of an order in another asset, rounded up, as budgets count it; None without a recent rate."""
     amount, asset = order.amount_minor, order.currency
     if in_asset == CREDIT:

@@ -27,7 +27,7 @@ _NEAREST = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetLeft:
+class PoolRemaining:
     """What is left of one pool in one window of a budget, in minor units of its asset; nothing while it is frozen.
 
     Attributes:
@@ -60,34 +60,34 @@ class BudgetLeft:
 class Remaining:
     """What is left of the budgets above a spender, the nearest budget first; each begins with its shortest window."""
 
-    budgets: Sequence[BudgetLeft]
+    budgets: Sequence[PoolRemaining]
 
     @property
-    def binding(self) -> BudgetLeft | None:
+    def binding(self) -> PoolRemaining | None:
         """The operating pool that refuses first, among those in the currency of the nearest budget."""
         pools = [left for left in self.budgets if left.pool is Pool.OPERATING]
         pools = [left for left in pools if left.asset == pools[0].asset]
         return min(pools, key=lambda left: (left.remaining_minor, -_end(left).timestamp()), default=None)
 
     @property
-    def daily(self) -> BudgetLeft | None:
+    def daily(self) -> PoolRemaining | None:
         """The operating pool of the day in the nearest budget that has one."""
         days = (left for left in self.budgets if left.window is Window.DAY and left.pool is Pool.OPERATING)
         return next(days, None)
 
     @property
-    def project(self) -> BudgetLeft | None:
+    def project(self) -> PoolRemaining | None:
         """The operating pool of the longest window in the project's budget."""
         pools = [left for left in self.budgets if left.pool is Pool.OPERATING]
         pools = [left for left in pools if left.subject_kind == SubjectKind.PROJECT]
         return pools[-1] if pools else None
 
     @property
-    def reserve(self) -> BudgetLeft | None:
+    def reserve(self) -> PoolRemaining | None:
         return next((left for left in self.budgets if left.pool is Pool.RESERVE and left.amount_minor > 0), None)
 
     @property
-    def allowance(self) -> BudgetLeft | None:
+    def allowance(self) -> PoolRemaining | None:
         """The least that may be drawn from a reserve without a person, in the currency of the nearest allowance."""
         pools = [left for left in self.budgets if left.pool is Pool.ALLOWANCE]
         pools = [left for left in pools if left.asset == pools[0].asset]
@@ -120,7 +120,7 @@ async def remaining(session: AsyncSession, org_id: str, spender: Spender, *, at:
     states = await budgets.states(session, rows, at)
     return Remaining(
         budgets=[
-            BudgetLeft(
+            PoolRemaining(
                 control_id=row.id,
                 subject_kind=row.subject_kind,
                 subject_id=row.subject_id,
@@ -140,5 +140,5 @@ async def remaining(session: AsyncSession, org_id: str, spender: Spender, *, at:
     )
 
 
-def _end(left: BudgetLeft) -> datetime:
+def _end(left: PoolRemaining) -> datetime:
     return FOREVER if left.resets_at is None else left.resets_at

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.cards.card import Card
 from models.cards.cardholder import Cardholder
-from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, of_owner, part_per_value
+from repositories.common.required import get_required
 
 PREFIX = "crd"
 MISSING = "There is no such card."
@@ -17,7 +17,7 @@ _LIST = Listing(of=Card, order=[Card.id], prefix=PREFIX, searched=("name", "last
 
 async def get(session: AsyncSession, card_id: str, *, lock: bool = False) -> Card:
     """Return a card as it is now; with `lock` it is locked until the transaction ends."""
-    return await required(session, Card, card_id, PREFIX, MISSING, fresh=True, lock=lock)
+    return await get_required(session, Card, card_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def lock_by_ref(session: AsyncSession, ref: str) -> Card | None:
@@ -26,7 +26,7 @@ async def lock_by_ref(session: AsyncSession, ref: str) -> Card | None:
     return (await session.scalars(query)).one_or_none()
 
 
-async def any_made(session: AsyncSession) -> bool:
+async def has_any(session: AsyncSession) -> bool:
     """Return whether an issuer has ever made a card here; for the platform's session, which sees all."""
     return await session.scalar(select(Card.id).where(Card.ref.is_not(None)).limit(1)) is not None
 
@@ -37,12 +37,12 @@ async def has_other(session: AsyncSession, order_id: str, command_id: str) -> bo
     return await session.scalar(query) is not None
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Card]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Card]:
     """Return a page of the cards that the session may see, newest first."""
     part: Part = of_owner(Card.org_id, wanted)
     if "agent_id" in wanted.equal:
         part = (*part, Card.agent_id == wanted.equal["agent_id"])
-    parts = [(*part, *state) for state in each(Card.status, wanted.statuses)]
+    parts = [(*part, *state) for state in part_per_value(Card.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts, served=("agent_id",))
 
 

@@ -7,12 +7,12 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.cards.card_authorization import Part
+from domain.cards.card_authorization import PayingSpend
 from ledger.invariants import Invariant
-from ledger.spends import Cost
+from ledger.spends import MoneyCost
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.credits.spend import Spend
-from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage
 
 PREFIX = "cau"
 
@@ -30,13 +30,13 @@ async def find(session: AsyncSession, ref: str) -> CardAuthorization | None:
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, card_id: str) -> Found[CardAuthorization]:
+async def page(session: AsyncSession, wanted: ListFilter, *, card_id: str) -> ListPage[CardAuthorization]:
     """Return a page of a card's authorizations, newest first."""
     part = (CardAuthorization.card_id == card_id,)
     return await _LIST.page(session, wanted, [part])
 
 
-async def short_of(session: AsyncSession, row: CardSpend, cost: Cost, *, at: datetime) -> int:
+async def shortfall_minor(session: AsyncSession, row: CardSpend, cost: MoneyCost, *, at: datetime) -> int:
     """Return what the credits that a spend holds do not pay of a cost, in whole minor units; its hold is locked."""
     values = {"org_id": row.org_id, "spend_id": row.spend_id, "minor": cost.minor, "asset": cost.asset, "at": at}
     found: int = (await session.execute(_SHORT, values)).scalar_one()
@@ -72,8 +72,8 @@ async def in_ledger(session: AsyncSession, org_id: str, spend_ids: Sequence[UUID
     return {row.id: row for row in await session.scalars(query.execution_options(populate_existing=True))}
 
 
-def part_of(row: CardSpend) -> Part:
-    return Part(
+def paying_spend(row: CardSpend) -> PayingSpend:
+    return PayingSpend(
         spend_id=row.spend_id,
         amount_minor=row.amount_minor,
         captured_minor=row.captured_minor,

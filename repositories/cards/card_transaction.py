@@ -23,7 +23,7 @@ async def of(session: AsyncSession, authorization_ids: Sequence[str]) -> Sequenc
     return (await session.scalars(query)).all()
 
 
-async def among(session: AsyncSession, refs: Sequence[str]) -> Sequence[CardTransaction]:
+async def known_transactions(session: AsyncSession, refs: Sequence[str]) -> Sequence[CardTransaction]:
     """Return those of the issuer's ids that are in the books; the caller holds the lock of their card."""
     query = select(CardTransaction).where(CardTransaction.ref.in_(refs))
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
@@ -37,7 +37,7 @@ async def unmatched(session: AsyncSession, card_id: str) -> Sequence[CardTransac
     return (await session.scalars(query)).all()
 
 
-async def is_moved(session: AsyncSession, provider: str, key: str) -> bool:
+async def has_movement(session: AsyncSession, provider: str, key: str) -> bool:
     """Return whether a movement of the provider's balance is in the books."""
     row = PaymentBalanceTransaction
     query = select(row.key).where(row.provider == provider, row.key == key)

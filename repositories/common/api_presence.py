@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.escrow.outage import LONGEST, Outage
+from domain.escrow.outage import MAX_EXTENSION, Outage
 
 #: The API counts as away once no process has written for this long. A restart takes less.
 AWAY_AFTER = timedelta(minutes=1)
@@ -43,12 +43,12 @@ _OUTAGE = text(f"""
 
 
 async def note(session: AsyncSession) -> None:
-    await session.execute(_NOTE, {"away_after": AWAY_AFTER, "longest": LONGEST})
+    await session.execute(_NOTE, {"away_after": AWAY_AFTER, "longest": MAX_EXTENSION})
 
 
 async def outage(session: AsyncSession) -> Outage | None:
     """Return the latest outage of the API, which may last; None if none was noted, or no web process ever ran."""
-    row = (await session.execute(_OUTAGE, {"away_after": AWAY_AFTER, "longest": LONGEST})).one_or_none()
+    row = (await session.execute(_OUTAGE, {"away_after": AWAY_AFTER, "longest": MAX_EXTENSION})).one_or_none()
     if row is None:
         return None
     return Outage(began_at=row.began_at, ended_at=row.ended_at, owed=row.owed or timedelta(0), owed_from=row.owed_from)

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.approval import ApprovalStatus
 from models.common.approval import Approval
-from repositories.common.listing import Found, Listing, Wanted, in_states
-from repositories.common.required import present
+from repositories.common.listing import ListFilter, Listing, ListPage, in_states
+from repositories.common.required import require_found
 
 MISSING = "There is no such approval."
 _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
@@ -62,13 +62,13 @@ async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) ->
         NotFound: there is none.
     """
     query = select(Approval).where(Approval.id == approval_id)
-    return present((await session.scalars(query.with_for_update() if lock else query)).one_or_none(), MISSING)
+    return require_found((await session.scalars(query.with_for_update() if lock else query)).one_or_none(), MISSING)
 
 
 _LIST = Listing(of=Approval, order=[Approval.id], prefix="apv", created="requested_at", searched=("subject",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, now: datetime) -> Found[Approval]:
+async def page(session: AsyncSession, wanted: ListFilter, *, now: datetime) -> ListPage[Approval]:
     """Return a page of the approvals, newest first, by what their status is now."""
 
     def state(row: type[Approval]) -> ColumnElement[str]:

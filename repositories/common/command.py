@@ -33,7 +33,7 @@ async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tup
     made: Row | None = (await session.scalars(statement)).one_or_none()
     if made is not None:
         return made, True
-    found = await made_before(session, row, asked)
+    found = await existing_row(session, row, asked)
     assert found is not None
     return found, False
 
@@ -43,22 +43,22 @@ async def lock_command(session: AsyncSession, command_id: str) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(command_id, 0))))
 
 
-async def made_by(session: AsyncSession, model: type[Row], command_id: str) -> Row | None:
+async def row_of_command(session: AsyncSession, model: type[Row], command_id: str) -> Row | None:
     """Return the row of a table with a unique `command_id` that a command made; None if the session sees none."""
     table: Any = model
     found: Row | None = (await session.scalars(select(table).where(table.command_id == command_id))).one_or_none()
     return found
 
 
-async def made_before(session: AsyncSession, row: Row, asked: Iterable[str]) -> Row | None:
+async def existing_row(session: AsyncSession, row: Row, asked: Iterable[str]) -> Row | None:
     wanted: Any = row
-    found = await made_by(session, type(row), wanted.command_id)
+    found = await row_of_command(session, type(row), wanted.command_id)
     if found is not None:
-        refuse_other(found, row, asked)
+        require_same_request(found, row, asked)
     return found
 
 
-def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:
+def require_same_request(found: Base, asked: Base, names: Iterable[str]) -> None:
     """Refuse a request that differs from the row that its command made.
 
     The response to a key is deleted after a while, but the row stays. So a key that is reused for something else finds

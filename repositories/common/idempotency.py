@@ -69,7 +69,7 @@ async def first_claimed_at(session: AsyncSession, *, scope: str, key: str) -> da
     return await session.scalar(select(row.created_at).where(row.scope == scope, row.key == key))
 
 
-async def answer_of(session: AsyncSession, *, scope: str, key: str) -> bytes | None:
+async def response_of(session: AsyncSession, *, scope: str, key: str) -> bytes | None:
     """Return the stored response of a key; None if the request is not done or was refused."""
     row = IdempotencyKey
     query = select(row.body).where(row.scope == scope, row.key == key, row.status < 300)

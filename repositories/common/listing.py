@@ -37,7 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.common.ids import make_id, uuid_of
-from domain.tenants.metadata import NOTHING, Written
+from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from models.common.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -49,16 +49,16 @@ Order = Sequence[InstrumentedAttribute[Any]]
 #: The values that a row has in the columns of the order.
 Position = tuple[Any, ...]
 #: Returns a searched text of a row that is stored in another table, found there by the key of an index.
-Searched = Callable[[Any], ColumnElement[str]]
+TextLookup = Callable[[Any], ColumnElement[str]]
 
 #: How many rows a page reads if some are tested row by row: the first number, and if these do not fill it, the second.
-LOOKED = (200, 2_000)
+SCAN_LIMITS = (200, 2_000)
 #: An id holds the time at which its process made it, which is not quite the time of the row.
-MARGIN = timedelta(days=1)
+ID_TIME_MARGIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ListFilter:
     """The filters of a list, of which those that are None or empty have no effect, and the page that is read.
 
     Attributes:
@@ -83,13 +83,13 @@ class Wanted:
     least_minor: int | None = None
     most_minor: int | None = None
     search: str | None = None
-    written: Written = NOTHING
+    written: OwnMetadata = NO_METADATA
     after: Position | None = None
     limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[Item]):
+class ListPage(Generic[Item]):
     """The rows of a page, and the position after which the next one begins; None at the end."""
 
     rows: Sequence[Item]
@@ -97,7 +97,7 @@ class Found(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class StatusTotal:
     """The number of rows in a state and a currency, and the sum of their amounts; with `is_capped` there may be more.
 
     If the summary is by another column as well, `group` is its value.
@@ -133,19 +133,19 @@ class Listing(Generic[Row]):
     prefix: str | None = None
     is_late: bool = False
     amount: str | None = None
-    searched: tuple[str | Searched, ...] = ()
+    searched: tuple[str | TextLookup, ...] = ()
     ascending: bool = False
 
     async def page(
         self,
         session: AsyncSession,
-        wanted: Wanted,
+        wanted: ListFilter,
         parts: Iterable[Part],
         *,
         served: Iterable[str] = (),
         keys: InstrumentedAttribute[Any] | None = None,
         besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
-    ) -> Found[Row]:
+    ) -> ListPage[Row]:
         """Return a page of matching rows.
 
         Args:
@@ -176,14 +176,14 @@ class Listing(Generic[Row]):
     async def summary(
         self,
         session: AsyncSession,
-        wanted: Wanted,
+        wanted: ListFilter,
         parts: Mapping[str, Iterable[Part]],
         *,
         served: Iterable[str] = (),
         keys: InstrumentedAttribute[Any] | None = None,
         besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
         by: InstrumentedAttribute[str] | None = None,
-    ) -> "list[Counted]":
+    ) -> "list[StatusTotal]":
         """Count matching rows by state and currency, in one statement that reads a bounded number of rows.
 
         Args:
@@ -201,14 +201,14 @@ class Listing(Generic[Row]):
         fits = and_(true(), *conditions, *(() if besides is None else (besides(row),)))
         columns = [row.currency.label("currency"), (literal("") if by is None else by).label("group")]
         columns += [getattr(row, self.amount or "").label("amount"), fits.label("fits")]
-        most = LOOKED[-1]
+        most = SCAN_LIMITS[-1]
         states = {status: [(*part, *ends) for part in of_status] for status, of_status in parts.items()}
         found = await _counted(session, self._looked(columns, states, keys, most + 1).subquery()) if states else []
         looked_at = dict.fromkeys(parts, 0)
         for status, _currency, _group, _count, _sum, looked_count in found:
             looked_at[status] += looked_count
         return [
-            Counted(status, currency, count, int(amount_minor), looked_at[status] > most, group)
+            StatusTotal(status, currency, count, int(amount_minor), looked_at[status] > most, group)
             for status, currency, group, count, amount_minor, _ in sorted(found)
             if count
         ]
@@ -231,25 +231,25 @@ class Listing(Generic[Row]):
         row = _row_of(select(*columns), self.order[-1] == chosen.c[order[-1].key])
         return select(chosen.c.status, row).select_from(chosen).join(row, literal_column("true"))
 
-    def _ends(self, wanted: Wanted, column: InstrumentedAttribute[Any]) -> Part:
+    def _ends(self, wanted: ListFilter, column: InstrumentedAttribute[Any]) -> Part:
         """Return the range of the order's column that corresponds to the range of time."""
         since, until = wanted.since, wanted.until
         if self.prefix is None:
             if self.created != column.key:
                 return ()
-            return tuple(made_within(column, wanted))
+            return tuple(created_within(column, wanted))
         first: Callable[[datetime], object] = partial(first_id, self.prefix)
         if isinstance(column.type, Uuid):
             first = partial(_first_uuid, self.prefix)
-        lowest = None if since is None or self.is_late else first(since - MARGIN)
-        highest = None if until is None else first(until + MARGIN)
+        lowest = None if since is None or self.is_late else first(since - ID_TIME_MARGIN)
+        highest = None if until is None else first(until + ID_TIME_MARGIN)
         return (*_if(lowest is not None, lambda: column >= lowest), *_if(highest is not None, lambda: column < highest))
 
-    def judged(self, wanted: Wanted, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
+    def judged(self, wanted: ListFilter, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
         """Return the conditions that are tested row by row: all filters that the parts and the state do not cover."""
         found = [getattr(row, name) == value for name, value in wanted.equal.items() if name not in served]
         if self.created is not None and self.created != self.order[0].key:
-            found += made_within(getattr(row, self.created), wanted)
+            found += created_within(getattr(row, self.created), wanted)
         if self.amount is not None:
             amount = getattr(row, self.amount)
             found += _if(wanted.least_minor is not None, lambda: amount >= wanted.least_minor)
@@ -261,24 +261,24 @@ class Listing(Generic[Row]):
         return found
 
 
-def each(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part]:
+def part_per_value(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part]:
     """Return a part for each value of an index's leading column; without values a single part for all rows."""
     return [(column == value,) for value in dict.fromkeys(values)] or [()]
 
 
-def of_owner(column: InstrumentedAttribute[Any], wanted: Wanted) -> Part:
+def of_owner(column: InstrumentedAttribute[Any], wanted: ListFilter) -> Part:
     """Return the condition that a row belongs to the organization; none for all organizations."""
     return () if wanted.org_id is None else (column == wanted.org_id,)
 
 
-def made_within(made: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
+def created_within(made: Any, wanted: ListFilter) -> list[ColumnElement[bool]]:
     """Return the condition that a time is in the range of the filters."""
     since, until = wanted.since, wanted.until
     return [*_if(since is not None, lambda: made >= since), *_if(until is not None, lambda: made < until)]
 
 
 def in_states(
-    wanted: Wanted, state: Callable[[Any], ColumnElement[str]] = attrgetter("status")
+    wanted: ListFilter, state: Callable[[Any], ColumnElement[str]] = attrgetter("status")
 ) -> Callable[[Any], ColumnElement[bool]] | None:
     """Return the condition that a row is in one of the wanted states, for `besides` of a page; None for any state.
 
@@ -296,12 +296,12 @@ async def _walk(
     limit: int,
     *,
     ascending: bool,
-) -> Found[Row]:
+) -> ListPage[Row]:
     if not judged(of):
         rows = (await session.scalars(chosen(limit + 1))).all()
-        return Found(rows[:limit], _position(rows[limit - 1], order) if len(rows) > limit else None)
+        return ListPage(rows[:limit], _position(rows[limit - 1], order) if len(rows) > limit else None)
     found, end = list[Row](), None
-    for number in (max(number, limit + 1) for number in LOOKED):
+    for number in (max(number, limit + 1) for number in SCAN_LIMITS):
         looked = chosen(number).subquery()
         row = aliased(of, looked)
         query = (
@@ -311,13 +311,13 @@ async def _walk(
         )
         found = list(await session.scalars(query.limit(fixed(limit + 1))))
         if len(found) > limit:
-            return Found(found[:limit], _position(found[limit - 1], order))
+            return ListPage(found[:limit], _position(found[limit - 1], order))
         columns = [looked.c[column.key] for column in order]
         last = select(*columns).order_by(*_directed(columns, ascending)).offset(fixed(number - 1)).limit(1)
         end = (await session.execute(last)).one_or_none()
         if end is None:
             break
-    return Found(found, None if end is None else tuple(end))
+    return ListPage(found, None if end is None else tuple(end))
 
 
 def _position(row: Base, order: Order) -> Position:

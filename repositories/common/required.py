@@ -12,7 +12,7 @@ T = TypeVar("T")
 Row = TypeVar("Row", bound=Base)
 
 
-def present(found: T | None, missing: str) -> T:
+def require_found(found: T | None, missing: str) -> T:
     """Return what was found.
 
     Raises:
@@ -23,7 +23,7 @@ def present(found: T | None, missing: str) -> T:
     return found
 
 
-async def required(
+async def get_required(
     session: AsyncSession,
     model: type[Row],
     row_id: str,
@@ -41,4 +41,4 @@ async def required(
     row = None
     if is_id(row_id, prefix):
         row = await session.get(model, row_id, populate_existing=fresh, with_for_update=lock or None)
-    return present(row, missing)
+    return require_found(row, missing)

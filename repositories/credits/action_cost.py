@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.credits.action_cost import CostSource
 from models.credits.action_cost import ActionCost
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
 
 #: The channel on which PostgreSQL announces a new price: with the organization's id, or empty for the general price.
 CHANNEL = "bursar_action_costs"
@@ -34,7 +34,7 @@ async def prices(connection: "asyncpg.Connection[asyncpg.Record]", org_id: str |
 
 async def made_before(session: AsyncSession, wanted: ActionCost) -> ActionCost | None:
     await command.lock_command(session, wanted.command_id)
-    return await command.made_before(session, wanted, _ASKED)
+    return await command.existing_row(session, wanted, _ASKED)
 
 
 async def add(session: AsyncSession, price: ActionCost) -> ActionCost:
@@ -54,7 +54,7 @@ async def add(session: AsyncSession, price: ActionCost) -> ActionCost:
 _LIST = Listing(of=ActionCost, order=[ActionCost.id], prefix="cost", searched=("note",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, action: str) -> Found[ActionCost]:
+async def page(session: AsyncSession, wanted: ListFilter, *, action: str) -> ListPage[ActionCost]:
     """Return a page of an action's prices, newest first: everybody's, and those of the organization if one is named."""
     parts: list[Part] = [(ActionCost.action == action, _is_of(None))]
     if wanted.org_id is not None:

@@ -17,7 +17,7 @@ _RECEIVED = "payment.received"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Days:
+class CreditUse:
     """The use of credits over all days and over the latest ones, in minor units.
 
     Attributes:
@@ -35,7 +35,7 @@ class Days:
     first_day: date | None
 
 
-async def got_by_source(session: AsyncSession, org_id: str) -> dict[str, int]:
+async def received_by_source(session: AsyncSession, org_id: str) -> dict[str, int]:
     """Return how many credits the organization got, by their source, whatever became of them.
 
     What a payment buys opens its lot on the payment's account, and what comes back after a refund or a dispute opens
@@ -63,7 +63,7 @@ async def earned(session: AsyncSession, org_id: str) -> int:
     return int(await session.scalar(query) or 0)
 
 
-async def days_of(session: AsyncSession, org_id: str, *, today: date, recent_days: int) -> Days:
+async def use_of(session: AsyncSession, org_id: str, *, today: date, recent_days: int) -> CreditUse:
     """Return what the organization used, in all and on the latest days, today among them."""
     latest = CreditDay.day > today - timedelta(days=recent_days)
     query = select(
@@ -74,7 +74,9 @@ async def days_of(session: AsyncSession, org_id: str, *, today: date, recent_day
         func.min(CreditDay.day).filter(CreditDay.used > 0),
     ).where(CreditDay.org_id == org_id)
     used, refunded, expired, recent, first_day = (await session.execute(query)).one()
-    return Days(used=int(used), refunded=int(refunded), expired=int(expired), recent=int(recent), first_day=first_day)
+    return CreditUse(
+        used=int(used), refunded=int(refunded), expired=int(expired), recent=int(recent), first_day=first_day
+    )
 
 
 #: What `verify` proves about these rows.

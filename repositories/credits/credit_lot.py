@@ -18,8 +18,8 @@ from models.books.ledger import LedgerAccount
 from models.books.ledger_lot import LedgerLot
 from models.credits.credit_lot import CreditLot
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import present
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
+from repositories.common.required import require_found
 from repositories.tenants import metadata
 
 MISSING = "There is no such grant."
@@ -35,19 +35,19 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
     The command is locked until the transaction ends, so a concurrent repetition waits here and then finds the lot.
     """
     await command.lock_command(session, lot.command_id)
-    return await command.made_before(session, lot, _ASKED)
+    return await command.existing_row(session, lot, _ASKED)
 
 
 async def get(session: AsyncSession, lot_id: str) -> CreditLot:
     """Return a lot that was granted; NotFound when there is none, or it is not the session's to see."""
     query = select(CreditLot).where(CreditLot.id == lot_id, _GRANTED)
-    return present(await session.scalar(query) if is_id(lot_id, "lot") else None, MISSING)
+    return require_found(await session.scalar(query) if is_id(lot_id, "lot") else None, MISSING)
 
 
 _LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount_minor", searched=("note",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, granted: bool = False) -> Found[CreditLot]:
+async def page(session: AsyncSession, wanted: ListFilter, *, granted: bool = False) -> ListPage[CreditLot]:
     """Return a page of the lots that the session may see, newest first: all, or those that were granted."""
     part: Part = (_GRANTED,) if granted else ()
     part = part if wanted.org_id is None else (*part, CreditLot.org_id == wanted.org_id)
@@ -60,7 +60,7 @@ async def lock_grants(session: AsyncSession, org_id: str) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"grants:{org_id}", 0))))
 
 
-async def granted_of(session: AsyncSession, org_id: str, amount_minor: int, at: datetime) -> int:
+async def granted_part_of(session: AsyncSession, org_id: str, amount_minor: int, at: datetime) -> int:
     """Return how much of the next credits that an organization spends nobody paid for. Needs the platform's session."""
     query = text(
         "SELECT g.granted FROM ledger.accounts a, LATERAL ledger.granted_part(a.id, :amount, 0, :at) g"
@@ -112,7 +112,7 @@ async def free_of_payment(
     return [(id, free) for id, free in found]
 
 
-async def lent(session: AsyncSession, account: Account) -> Sequence[tuple[UUID, int]]:
+async def debt_lots(session: AsyncSession, account: Account) -> Sequence[tuple[UUID, int]]:
     """Return the lots on a payment's account that stand for a debt of its organization, in their order.
 
     The caller has locked the account's balance.

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.credits.spend.scope import Attribution, Known, Named, SpendingKey
+from domain.credits.spend.scope import Attribution, RequestedScope, ScopeObjects, SpendingKey
 from models.billing.project import Project
 from models.credits.department import Department
 from models.credits.spend import Spend, SpendRefusal
@@ -14,15 +14,15 @@ from models.marketplace.agent import Agent
 from models.tenants.api_key import ApiKey
 from models.usage.usage import UsageEventRow
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, of_owner
+from repositories.common.required import get_required
 
 MISSING = "There is no such department."
 _ASKED = ("org_id", "name", "parent_id", "created_by")
 
 
 async def made_before(session: AsyncSession, wanted: Department) -> Department | None:
-    return await command.made_before(session, wanted, _ASKED)
+    return await command.existing_row(session, wanted, _ASKED)
 
 
 async def add(session: AsyncSession, department: Department) -> Department:
@@ -39,10 +39,10 @@ async def find(session: AsyncSession, department_id: str, org_id: str) -> Depart
 
 async def get(session: AsyncSession, department_id: str) -> Department:
     """Return the department as it is now; NotFound when there is none, or it is not the session's to see."""
-    return await required(session, Department, department_id, "dep", MISSING, fresh=True)
+    return await get_required(session, Department, department_id, "dep", MISSING, fresh=True)
 
 
-async def named(session: AsyncSession, org_id: str, name: str) -> Department | None:
+async def find_open(session: AsyncSession, org_id: str, name: str) -> Department | None:
     """Return the organization's open department of that name, whatever its case."""
     same = func.lower(Department.name) == func.lower(name)
     query = select(Department).where(Department.org_id == org_id, same, Department.closed_at.is_(None))
@@ -80,8 +80,8 @@ _LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("n
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, open_only: bool, within: str | None = None
-) -> Found[Department]:
+    session: AsyncSession, wanted: ListFilter, *, open_only: bool, within: str | None = None
+) -> ListPage[Department]:
     """Return a page of the departments that the session may see, newest first; `within` is one, with its parts."""
     part: Part = of_owner(Department.org_id, wanted)
     if open_only:
@@ -123,7 +123,9 @@ async def project_exists(session: AsyncSession, org_id: str, project_id: str) ->
     return (await session.scalars(query)).one_or_none() is not None
 
 
-async def known(session: AsyncSession, org_id: str, key: SpendingKey, asked: Named) -> Known:
+async def find_scope_objects(
+    session: AsyncSession, org_id: str, key: SpendingKey, asked: RequestedScope
+) -> ScopeObjects:
     """Look up the objects of a request and of its key's attribution, for `domain.credits.spend.scope.scope_of`."""
     agents: dict[str, Attribution] = {}
     if asked.agent_id is not None:
@@ -138,7 +140,7 @@ async def known(session: AsyncSession, org_id: str, key: SpendingKey, asked: Nam
         Department.closed_at.is_(None),
     )
     has_project = asked.project_id is not None and await project_exists(session, org_id, asked.project_id)
-    return Known(
+    return ScopeObjects(
         agents=agents,
         departments={row.id: row.path for row in await session.execute(paths)},
         projects=frozenset({asked.project_id} if has_project and asked.project_id else ()),

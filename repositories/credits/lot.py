@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.ids import uuid_id
 from ledger.invariants import Invariant
 from models.books.ledger_lot import LedgerLot
-from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage
 
 _PAGE = text(
     """
@@ -54,12 +54,12 @@ class Lot:
 _LIST = Listing(of=LedgerLot, order=[LedgerLot.id], created="opened_at", amount="amount")
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Lot]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Lot]:
     """Return a page of the lots of an organization's credits, newest first."""
     part = (LedgerLot.org_id == wanted.org_id, LedgerLot.lapses.is_(True))
     found = await _LIST.page(session, wanted, [part])
     rows = await session.execute(_PAGE, {"ids": [row.id for row in found.rows]})
-    return Found([Lot(**{**row._mapping, "id": uuid_id("lot", row.id)}) for row in rows], found.following)
+    return ListPage([Lot(**{**row._mapping, "id": uuid_id("lot", row.id)}) for row in rows], found.following)
 
 
 #: What `verify` proves about lots and the books.

@@ -48,7 +48,7 @@ async def for_cost(
         org_id: the organization that pays.
         minor: the cost in minor units of `asset`, with decimals if need be.
         asset: the currency.
-        granted_minor: see `ledger.spends.Cost`.
+        granted_minor: see `ledger.spends.MoneyCost`.
         at: the time.
     """
     values = {"org_id": org_id, "minor": minor, "asset": asset, "granted": granted_minor, "at": at}

@@ -12,22 +12,22 @@ from sqlalchemy.orm import aliased
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id, uuid_id, uuid_of
-from domain.credits.spend.scope import MadeBy, SpendingKey, is_own
+from domain.credits.spend.scope import SpendingKey, SpendOrigin, is_own
 from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, OnLimit, Pool, Spender, SpendStatus
 from models.credits.department import Department
 from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendChange, SpendRefusal
-from repositories.common.listing import Found, Listing, Part, Wanted, in_states, newest
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, in_states, newest
 from repositories.credits import department
-from repositories.credits.spend_place import LAST, LOOKS, first_id, placed, skip
+from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, first_id, next_position, range_filters
 
 #: A row that says who has made it, and for what.
 Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount | PurchaseCount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SpendRequest:
     """The request of a spend.
 
     Attributes:
@@ -68,7 +68,7 @@ UNNAMED = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class First:
+class FirstRequest:
     """The first request of a key."""
 
     action: str
@@ -78,7 +78,7 @@ class First:
     project_id: str | None
 
 
-async def find_by_key(session: AsyncSession, org_id: str, key: str) -> First | None:
+async def find_by_key(session: AsyncSession, org_id: str, key: str) -> FirstRequest | None:
     """Return the first request of the organization's key, whether it was charged, reserved or refused."""
     for table in (Spend, SpendRefusal):
         query = select(table.action, table.amount, table.agent_id, table.department_id, table.project_id).where(
@@ -86,7 +86,7 @@ async def find_by_key(session: AsyncSession, org_id: str, key: str) -> First | N
         )
         row = (await session.execute(query)).one_or_none()
         if row is not None:
-            return First(*row)
+            return FirstRequest(*row)
     return None
 
 
@@ -114,14 +114,14 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class KeyHolder:
     """A key and its principal, where only what is their own is wanted; see `domain.credits.spend.scope.is_own`."""
 
     key: SpendingKey
     principal: str
 
 
-async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend:
+async def get_own(session: AsyncSession, spend_id: str, holder: KeyHolder) -> Spend:
     """Return a spend as `get` does; NotFound also when it is not the key's own."""
     row = await get(session, spend_id)
     if not await own_of(session, [row], holder):
@@ -129,14 +129,14 @@ async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend
     return row
 
 
-async def own_among(session: AsyncSession, spend_ids: Collection[str], holder: Holder) -> frozenset[str]:
+async def own_among(session: AsyncSession, spend_ids: Collection[str], holder: KeyHolder) -> frozenset[str]:
     """Return those of the ids, `spd_…` or `hold_…`, that are of a key's own spends."""
     query = select(Spend).where(Spend.id.in_([uuid_of(each) for each in spend_ids]))
     own = await own_of(session, (await session.scalars(query)).all(), holder) if spend_ids else []
     return frozenset(name for row in own for name in (uuid_id("spd", row.id), uuid_id("hold", row.id)))
 
 
-async def own_of(session: AsyncSession, rows: Sequence[Made], holder: Holder) -> list[Made]:
+async def own_of(session: AsyncSession, rows: Sequence[Made], holder: KeyHolder) -> list[Made]:
     """Return those of the spends or refusals that are a key's own."""
     departments = {row.department_id for row in rows} - {None}
     paths: dict[str | None, Sequence[str]] = {None: ()}
@@ -149,7 +149,7 @@ async def own_of(session: AsyncSession, rows: Sequence[Made], holder: Holder) ->
         if is_own(
             holder.key,
             holder.principal,
-            MadeBy(
+            SpendOrigin(
                 principal=row.principal,
                 agent_id=row.agent_id,
                 path=paths.get(row.department_id, ()),
@@ -176,7 +176,7 @@ async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
     return (await session.scalars(query)).one_or_none()
 
 
-async def refunds(session: AsyncSession, wanted: Wanted, *, spend_id: UUID) -> Found[SpendChange]:
+async def refunds(session: AsyncSession, wanted: ListFilter, *, spend_id: UUID) -> ListPage[SpendChange]:
     """Return a page of the refunds of a spend, newest first."""
     part = (SpendChange.spend_id == spend_id, SpendChange.kind == "refund")
     return await _REFUNDS.page(session, wanted, [part])
@@ -241,7 +241,7 @@ _LIST = Listing(of=Spend, order=[Spend.id], created="at", amount="amount")
 _REFUNDS = Listing(of=SpendChange, order=[SpendChange.id], created="at", prefix="rfd", amount="amount")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, holder: Holder | None = None) -> Found[Spend]:
+async def page(session: AsyncSession, wanted: ListFilter, *, holder: KeyHolder | None = None) -> ListPage[Spend]:
     """Return a page of an organization's spends, newest first; with `holder`, of those that are its own.
 
     With filters, a page reads a bounded number of spends, so it may be short or empty without being the last.
@@ -249,29 +249,33 @@ async def page(session: AsyncSession, wanted: Wanted, *, holder: Holder | None =
     assert wanted.org_id is not None
     org_id, conditions = wanted.org_id, _conditions(wanted, holder, Spend)
     part: Part = (Spend.org_id == org_id, Spend.id >= (UUID(int=0) if wanted.since is None else first_id(wanted.since)))
-    named = placed(wanted.equal)
+    named = range_filters(wanted.equal)
     if holder is not None and holder.key.agent_id is not None:
-        named += placed({"agent_id": holder.key.agent_id})
-    found, following = list[Spend](), LAST if wanted.after is None else wanted.after[0]
-    for look in LOOKS if conditions else (wanted.limit + 1,):
-        begin = await skip(session, org_id, named, before=following, until=wanted.until) if conditions else following
+        named += range_filters({"agent_id": holder.key.agent_id})
+    found, following = list[Spend](), LAST_ID if wanted.after is None else wanted.after[0]
+    for look in SCAN_LIMITS if conditions else (wanted.limit + 1,):
+        begin = (
+            await next_position(session, org_id, named, before=following, until=wanted.until)
+            if conditions
+            else following
+        )
         if begin is None:
-            return Found(found, None)
+            return ListPage(found, None)
         looked = newest(Spend, [part], [Spend.id], after=(begin,), limit=look).subquery()
         seen = aliased(Spend, looked)
         query = select(seen).where(*_conditions(wanted, holder, seen)).order_by(seen.id.desc())
         found += (await session.scalars(query.limit(wanted.limit + 1 - len(found)))).all()
         if len(found) > wanted.limit:
-            return Found(found[: wanted.limit], (found[wanted.limit - 1].id,))
+            return ListPage(found[: wanted.limit], (found[wanted.limit - 1].id,))
         last = select(looked.c.id).order_by(looked.c.id.desc()).offset(look - 1).limit(1)
         end = (await session.scalars(last)).one_or_none()
         if end is None:
-            return Found(found, None)
+            return ListPage(found, None)
         following = end
-    return Found(found, (following,))
+    return ListPage(found, (following,))
 
 
-def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list[ColumnElement[bool]]:
+def _conditions(wanted: ListFilter, holder: KeyHolder | None, row: type[Spend]) -> list[ColumnElement[bool]]:
     """Return the conditions of the filters on rows; none without filters."""
     states = in_states(wanted)
     return [
@@ -282,7 +286,7 @@ def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list
 
 
 def own_conditions(
-    holder: Holder, org_id: str | None, row: type[Spend] | type[SpendRefusal]
+    holder: KeyHolder, org_id: str | None, row: type[Spend] | type[SpendRefusal]
 ) -> list[ColumnElement[bool]]:
     """Write `domain.credits.spend.scope.is_own` as conditions; none where all are the key's own."""
     key, attribution = holder.key, holder.key.attribution

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.credits.spend.alerts import AlertKind, Happened
+from domain.credits.spend.alerts import AlertKind, SpendEvent
 from domain.messages.alert.rules import BUDGET_80_PERCENT
 
 #: The maximum number of alerts of a kind; the next run finds the rest.
-MOST = 500
+MAX_ALERTS = 500
 #: The threshold of the built-in rule, in ten-thousandths of the limit.
 BUDGET_E4 = 8_000
 
@@ -151,12 +151,12 @@ WHERE k.parts IS NOT NULL AND (
     )
 LIMIT {{most}}
 """
-_NAMES = frozenset(Happened.__dataclass_fields__)
+_NAMES = frozenset(SpendEvent.__dataclass_fields__)
 
 
-async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
+async def alerts_to_raise(session: AsyncSession, now: datetime) -> Sequence[SpendEvent]:
     """Return what needs an alert and has none; needs a platform session."""
-    found: list[Happened] = []
+    found: list[SpendEvent] = []
     for query in (_OF_LIMITS, _OF_REFUSALS):
         values = {"now": now} if ":now" in query else {}
         rows = await session.execute(_since_an_hour(query, now), values)
@@ -164,7 +164,7 @@ async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
     return found
 
 
-async def over(session: AsyncSession, now: datetime) -> Sequence[str]:
+async def keys_to_resolve(session: AsyncSession, now: datetime) -> Sequence[str]:
     """Return the keys of alerts about limits that can be resolved; needs a platform session."""
     return (await session.scalars(_since_an_hour(_OVER, now), {"now": now})).all()
 
@@ -172,12 +172,12 @@ async def over(session: AsyncSession, now: datetime) -> Sequence[str]:
 def _since_an_hour(query: str, now: datetime) -> TextClause:
     hour_ago = now - timedelta(hours=1)
     first = UUID(int=int(hour_ago.timestamp() * 1000) << 80)
-    known = {"id_hour_ago": f"'{first}'", "at_hour_ago": f"to_timestamp({hour_ago.timestamp()})", "most": MOST}
+    known = {"id_hour_ago": f"'{first}'", "at_hour_ago": f"to_timestamp({hour_ago.timestamp()})", "most": MAX_ALERTS}
     for name, value in known.items():
         query = query.replace(f"{{{name}}}", str(value))
     return text(query)
 
 
-def _happened(columns: Mapping[str, Any]) -> Happened:
+def _happened(columns: Mapping[str, Any]) -> SpendEvent:
     values = {name: value for name, value in columns.items() if name in _NAMES}
-    return Happened(**{**values, "kind": AlertKind(values["kind"])})
+    return SpendEvent(**{**values, "kind": AlertKind(values["kind"])})

@@ -16,7 +16,7 @@ from domain.common.calendar import Window
 from domain.common.errors import NotFound
 from domain.common.ids import is_id, uuid_id, uuid_of
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
-from domain.credits.spend.presentation import Counted
+from domain.credits.spend.presentation import CounterValues
 from domain.credits.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from ledger.spends import FUND_ESCROW, PURCHASE_ORDER, Pool
@@ -24,9 +24,18 @@ from models.credits.department import Department
 from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendCounter, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from models.marketplace.agent import Agent
-from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
+from repositories.common.listing import (
+    ID_TIME_MARGIN,
+    ListFilter,
+    Listing,
+    ListPage,
+    Part,
+    Position,
+    in_states,
+    of_owner,
+)
 from repositories.credits.department import parts_of
-from repositories.credits.spend_place import LAST, LOOKS, Kind, first_id, placed, skip
+from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, RangeKind, first_id, next_position, range_filters
 
 #: What counts in a control.
 Counts = Spend | EscrowCount | PurchaseCount
@@ -76,8 +85,8 @@ _REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", pref
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, kind: ControlKind, open_only: bool, of: SpendingKey | None = None
-) -> Found[SpendControl]:
+    session: AsyncSession, wanted: ListFilter, *, kind: ControlKind, open_only: bool, of: SpendingKey | None = None
+) -> ListPage[SpendControl]:
     """Return a page of the controls that the session may see, newest first; with `of`, of those that are a key's own.
 
     These are the controls of the key and its agent; else of the department of the key with its parts, of its project,
@@ -105,7 +114,7 @@ async def own_among(session: AsyncSession, control_ids: Collection[str], key: Sp
     return frozenset(uuid_id("ctl", id_) for id_ in found)
 
 
-def _besides(wanted: Wanted, key: SpendingKey | None) -> Callable[[type[SpendControl]], ColumnElement[bool]] | None:
+def _besides(wanted: ListFilter, key: SpendingKey | None) -> Callable[[type[SpendControl]], ColumnElement[bool]] | None:
     states = in_states(wanted)
     if key is None:
         return states
@@ -145,7 +154,7 @@ def _above(org_id: Any, key: SpendingKey) -> Select[tuple[UUID]]:
     return select(func.unnest(named.path)).where(named.org_id == org_id, or_(*among))
 
 
-async def versions(session: AsyncSession, wanted: Wanted, *, control_id: UUID) -> Found[SpendControlVersion]:
+async def versions(session: AsyncSession, wanted: ListFilter, *, control_id: UUID) -> ListPage[SpendControlVersion]:
     """Return a page of the versions of a control, newest first."""
     part = (SpendControlVersion.control_id == control_id,)
     return await _VERSIONS.page(session, wanted, [part])
@@ -170,20 +179,20 @@ async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID
     return set(await session.scalars(query))
 
 
-async def counted(
+async def counter_values(
     session: AsyncSession, controls: Sequence[SpendControl], at: datetime
-) -> Mapping[UUID, Mapping[Window, Counted]]:
+) -> Mapping[UUID, Mapping[Window, CounterValues]]:
     query = select(SpendCounter).where(
         SpendCounter.control_id.in_([control.id for control in controls]),
         SpendCounter.starts_at <= at,
         SpendCounter.ends_at > at,
         SpendCounter.pool != Pool.ALLOWANCE.value,
     )
-    found: dict[UUID, dict[Window, Counted]] = defaultdict(dict)
+    found: dict[UUID, dict[Window, CounterValues]] = defaultdict(dict)
     for row in await session.scalars(query.execution_options(populate_existing=True)):
         spent = row.spent + row.forced - row.refunded
-        before = found[row.control_id].get(Window(row.window), Counted(spent_minor=0, held_minor=0, uses=0))
-        found[row.control_id][Window(row.window)] = Counted(
+        before = found[row.control_id].get(Window(row.window), CounterValues(spent_minor=0, held_minor=0, uses=0))
+        found[row.control_id][Window(row.window)] = CounterValues(
             spent_minor=before.spent_minor + spent,
             held_minor=before.held_minor + row.held,
             uses=before.uses + row.uses_spent,
@@ -218,7 +227,7 @@ SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
 # A literal limit. For a parameter the planner would expect a tenth of the table, and read it.
 _LOOKING = {
     look: text(_COUNTED_IN.format(columns="r.status, r.action, r.run_id", table="ledger.spends", look=look))
-    for look in LOOKS
+    for look in SCAN_LIMITS
 }
 _ESCROW_COLUMNS = f"""
     CASE WHEN r.spent + r.returned < r.amount THEN 'reserved' WHEN r.spent > 0 THEN 'captured' ELSE 'released' END
@@ -232,13 +241,13 @@ _PURCHASE_COLUMNS = f"""
 """
 #: What counts beside the spends. It has no places, but there is little of it.
 _BESIDE = (
-    text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=LOOKS[-1])),
-    text(_COUNTED_IN.format(columns=_PURCHASE_COLUMNS, table="ledger.purchase_counts", look=LOOKS[-1])),
+    text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=SCAN_LIMITS[-1])),
+    text(_COUNTED_IN.format(columns=_PURCHASE_COLUMNS, table="ledger.purchase_counts", look=SCAN_LIMITS[-1])),
 )
 
 
 async def spends(
-    session: AsyncSession, wanted: Wanted, *, control: SpendControl
+    session: AsyncSession, wanted: ListFilter, *, control: SpendControl
 ) -> tuple[Sequence[tuple[Counts, int]], Position | None]:
     """Return a page of what counts in a control, newest first, each with its amount in the control's asset.
 
@@ -246,16 +255,16 @@ async def spends(
     and purchases, so it may be short or empty without being the last.
     """
     counted: dict[UUID, int] = {}
-    before: UUID = LAST if wanted.after is None else wanted.after[0]
+    before: UUID = LAST_ID if wanted.after is None else wanted.after[0]
     following: UUID | None = before
-    begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - MARGIN)
-    named = [(Kind.CONTROL, str(control.id)), *placed(wanted.equal)]
+    begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - ID_TIME_MARGIN)
+    named = [(RangeKind.CONTROL, str(control.id)), *range_filters(wanted.equal)]
     values = {"org_id": control.org_id, "control_id": control.id, "first": first_id(begins)}
     values |= {"since": wanted.since, "until": wanted.until, "equal": json.dumps(wanted.equal)}
     values |= {"least": wanted.least_minor, "most": wanted.most_minor, "statuses": list(wanted.statuses)}
     for look, statement in _LOOKING.items():
         assert following is not None
-        following = await skip(session, control.org_id, named, before=following, until=wanted.until)
+        following = await next_position(session, control.org_id, named, before=following, until=wanted.until)
         if following is None:
             break
         more = {"before": following, "limit": wanted.limit + 1 - len(counted)}
@@ -270,7 +279,7 @@ async def spends(
     for statement in _BESIDE:
         found = (await session.execute(statement, values | {"before": before, "limit": wanted.limit + 1})).one()
         counted.update(zip(found.ids, found.counted, strict=True))
-        if found.looked == LOOKS[-1]:
+        if found.looked == SCAN_LIMITS[-1]:
             ends.append(found.last_id)
     # All are read down to the latest of their ends.
     shown = [id_ for id_ in sorted(counted, reverse=True) if not ends or id_ >= max(ends)]
@@ -287,7 +296,7 @@ async def spends(
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 
-async def refusals(session: AsyncSession, wanted: Wanted, *, control: SpendControl) -> Found[SpendRefusal]:
+async def refusals(session: AsyncSession, wanted: ListFilter, *, control: SpendControl) -> ListPage[SpendRefusal]:
     """Return a page of the refusals of a control, newest first."""
     part = (SpendRefusal.org_id == control.org_id, SpendRefusal.control_id == control.id)
     return await _REFUSALS.page(session, wanted, [part])

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import QueryTooLarge
 from ledger.invariants import Invariant
-from repositories.credits.spend_place import LAST, PLACES, first_id
+from repositories.credits.spend_id_range import LAST_ID, RANGE_VALUES, first_id
 
 #: How long after its time a spend gets its id, unless the platform has given it an earlier time.
 _LATE = timedelta(hours=1)
@@ -143,7 +143,7 @@ WITH gone AS (
     WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
 ), places AS (
     INSERT INTO spend_places AS p (org_id, kind, value, day, first_id, last_id)
-    SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid FROM ({PLACES.format(of="found")}) s
+    SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid FROM ({RANGE_VALUES.format(of="found")}) s
     GROUP BY kind, value ORDER BY kind, value
     ON CONFLICT (org_id, kind, value, day) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id
 ), taken AS MATERIALIZED (
@@ -174,18 +174,18 @@ RETURNING spends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SpendSubset:
     """A part of an organization's spends: those of an agent, or of a department with its parts; None for all."""
 
     agent_id: str | None = None
     department_id: str | None = None
 
 
-WHOLE = Part()
+ALL_SPENDS = SpendSubset()
 
 
 async def summary(
-    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, of: Part = WHOLE
+    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, of: SpendSubset = ALL_SPENDS
 ) -> Sequence[RowMapping]:
     """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out.
 
@@ -257,7 +257,7 @@ async def _by_interval(
     asked = text(statement.format(columns=listed, where=filters, groups=groups))
     more = {"bounds": list(bounds), "most": most, **{f"of_{name}": list(values) for name, values in where.items()}}
     rows = await _read(
-        session, asked, org_id, bounds[0], bounds[-1], WHOLE, within=bounds, more=more, most_single=most_single
+        session, asked, org_id, bounds[0], bounds[-1], ALL_SPENDS, within=bounds, more=more, most_single=most_single
     )
     return [row for row in rows if row["place"] is not None]
 
@@ -268,7 +268,7 @@ async def _read(
     org_id: str,
     since: datetime,
     until: datetime,
-    of: Part,
+    of: SpendSubset,
     *,
     within: Sequence[datetime] = (),
     more: Mapping[str, object] = {},
@@ -309,7 +309,7 @@ async def _read(
     }
     rows = (await session.execute(statement, asked)).mappings().all()
     if rows[0]["read"] != rows[0]["counted"]:
-        rows = (await session.execute(statement, asked | {"lasts": [LAST] * len(raw)})).mappings().all()
+        rows = (await session.execute(statement, asked | {"lasts": [LAST_ID] * len(raw)})).mappings().all()
     return rows
 
 
@@ -341,7 +341,7 @@ async def roll_up(session: AsyncSession, *, since: date, until: date, limit: int
     done = 0
     for org_id, day, spends in due:
         place: Mapping[str, Any] = {"org_id": org_id, "day": day, "first": first_id(_start(day))}
-        for last in (_last_id(day), LAST):
+        for last in (_last_id(day), LAST_ID):
             found = (await session.execute(_ROLL_UP, {**place, "last": last})).scalar_one()
             if found == spends:
                 done += 1

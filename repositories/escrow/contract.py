@@ -15,8 +15,8 @@ from domain.escrow.contract import ContractStatus
 from domain.escrow.state import Milestone
 from models.escrow.contract import Contract, ContractParty
 from repositories.common.command import add_once
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import present, required
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
+from repositories.common.required import get_required, require_found
 from repositories.tenants import metadata
 
 MISSING = "There is no such contract."
@@ -37,7 +37,7 @@ async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -
 
 async def get(session: AsyncSession, contract_id: str) -> Contract:
     """Return the contract; NotFound when there is none, or it is not the session's to see."""
-    return await required(session, Contract, contract_id, "ctr", MISSING)
+    return await get_required(session, Contract, contract_id, "ctr", MISSING)
 
 
 async def clients_of(session: AsyncSession, contract_ids: Collection[str]) -> dict[str, str]:
@@ -77,7 +77,7 @@ async def find(session: AsyncSession, contract_id: str) -> Contract | None:
     return await session.get(Contract, contract_id)
 
 
-def agreed(contract: Contract) -> dict[str, Any]:
+def terms_of(contract: Contract) -> dict[str, Any]:
     """Return the terms of a contract's escrow, by the names of `domain.escrow.state.Terms`."""
     return {
         "escrow_id": escrow_id_of(contract.id),
@@ -111,7 +111,9 @@ async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datet
         NotFound: there is none that the session's organization is the payee of.
     """
     query = select(Contract).where(Contract.id == contract_id).with_for_update()
-    found = present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
+    found = require_found(
+        (await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING
+    )
     # Read after the lock, because the time of acceptance is when the lock was obtained.
     now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     return found, now
@@ -140,7 +142,7 @@ async def expire(session: AsyncSession, *, limit: int) -> int:
 _LIST = Listing(of=Contract, order=[Contract.id], prefix="ctr", amount="price_minor", searched=("title",))
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Contract]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Contract]:
     """Return a page of contracts, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.

@@ -24,11 +24,11 @@ from ledger.invariants import Invariant
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from models.tenants.metadata import ObjectMetadata
-from repositories.common.listing import LOOKED, Counted, Found, Listing, Part, Wanted, each
+from repositories.common.listing import SCAN_LIMITS, ListFilter, Listing, ListPage, Part, StatusTotal, part_per_value
 from repositories.escrow import escrow_notice, party
-from repositories.escrow.escrow_waiting import Waiting, any_of as any_that_waits
+from repositories.escrow.escrow_waiting import WaitingRule, any_of as any_that_waits
 from repositories.messages import alert, event as outbox
-from repositories.reputation.organization_trait import in_one_hand_sql
+from repositories.reputation.organization_trait import share_an_owner_sql
 from repositories.tenants import metadata
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
@@ -39,7 +39,7 @@ def state_of(row: EscrowRow) -> Escrow:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredEscrow:
     """The stored state of an escrow, and whether one command was done.
 
     `has_levels` is whether there are levels by reputation, and `is_counted` whether the escrow counts in limits of its
@@ -66,7 +66,7 @@ _LOCK = """
 """
 
 
-async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) -> Known | None:
+async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) -> StoredEscrow | None:
     """Lock the row until the transaction ends, and return its state; None for a new one.
 
     After a wait for the lock the state is the latest, but `done` is as of the start of the statement. An event that was
@@ -76,18 +76,18 @@ async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) 
     if row is None:
         return None
     state, done, transfer_id, content_hash, *read = row
-    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, *read)
+    return StoredEscrow(_STATE.validate_json(state), done, transfer_id, content_hash, *read)
 
 
 _BEFORE_FUNDING = f"""
     SELECT id, organization_status(id) AS status, EXISTS (SELECT FROM payments p WHERE p.escrow_id = $1) AS is_paid,
         EXISTS (SELECT FROM ledger.controls c WHERE c.org_id = $3 AND c.status <> 'closed') AS is_limited,
-        $3::text <> $4::text AND {in_one_hand_sql("$3::text", "$4::text", "$5::text[]")} AS is_related
+        $3::text <> $4::text AND {share_an_owner_sql("$3::text", "$4::text", "$5::text[]")} AS is_related
     FROM unnest(CAST($2 AS text[])) AS id
 """
 
 
-class BeforeFunding(NamedTuple):
+class FundingFacts(NamedTuple):
     """Facts that are read before an escrow is funded from credits.
 
     `is_paid`: payments for it were made. `is_limited`: the payer has spend controls. `is_related`: its parties are two
@@ -100,9 +100,9 @@ class BeforeFunding(NamedTuple):
     statuses: list[tuple[str, str | None]]
 
 
-async def before_funding(
+async def read_funding_facts(
     connection: asyncpg.Connection, escrow_id: str, payer_org_id: str, payee_org_id: str, exempt: Sequence[str]
-) -> BeforeFunding:
+) -> FundingFacts:
     """Read what decides about an escrow's funding; the statuses are locked until the end.
 
     `exempt` are principals who make organizations for others, see `in_one_hand`.
@@ -112,7 +112,7 @@ async def before_funding(
     ids = sorted({payer_org_id, payee_org_id})
     rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, ids, payer_org_id, payee_org_id, list(exempt))
     statuses = [(row["id"], row["status"]) for row in rows]
-    return BeforeFunding(rows[0]["is_paid"], rows[0]["is_limited"], rows[0]["is_related"], statuses)
+    return FundingFacts(rows[0]["is_paid"], rows[0]["is_limited"], rows[0]["is_related"], statuses)
 
 
 _BEFORE_OPENING = """
@@ -122,7 +122,7 @@ _BEFORE_OPENING = """
 """
 
 
-async def before_opening(
+async def read_opening_facts(
     pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, payer_org_id: str, payee_org_id: str
 ) -> tuple[bool, list[tuple[str, str | None]]]:
     """Return whether the payer has an external id or metadata on an escrow to be opened, and its parties' statuses.
@@ -151,7 +151,7 @@ _SHOWN = f"SELECT (SELECT e.state FROM escrows e WHERE e.id = $1) AS state, {par
 
 async def read_shown(
     pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, *, org_id: str | None, is_shown_own: bool
-) -> tuple[Escrow, party.Beside] | None:
+) -> tuple[Escrow, party.Parties] | None:
     """Return the escrow as an organization sees it, with its title, names and metadata, in one round trip.
 
     Without an organization everything is returned, and the pool must have the platform's role; the payer's metadata is
@@ -164,7 +164,7 @@ async def read_shown(
     if row is None or row["state"] is None:
         return None
     columns = dict(row)
-    return _STATE.validate_json(columns.pop("state")), party.found(columns)
+    return _STATE.validate_json(columns.pop("state")), party.parties_from(columns)
 
 
 async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
@@ -279,8 +279,8 @@ _TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="a
 
 
 async def timeline_page(
-    session: AsyncSession, wanted: Wanted, *, escrow_id: str, hidden: Collection[str] = ()
-) -> Found[EscrowEventRow]:
+    session: AsyncSession, wanted: ListFilter, *, escrow_id: str, hidden: Collection[str] = ()
+) -> ListPage[EscrowEventRow]:
     """Return a page of the events of an escrow in their order, without the kinds that are hidden."""
     part = (EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind.not_in(hidden))
     return await _TIMELINE.page(session, wanted, [part])
@@ -296,7 +296,7 @@ async def count_events(session: AsyncSession, escrow_id: str, kind: str, command
 _LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, amount="amount_minor")
 
 
-def _searching(wanted: Wanted, *, finds_ids: bool) -> Listing[EscrowRow]:
+def _searching(wanted: ListFilter, *, finds_ids: bool) -> Listing[EscrowRow]:
     """Return the list with the texts to search: titles, and the external ids that are shown.
 
     Both are scalar subqueries of one row each, so the planner joins no table for them.
@@ -315,12 +315,12 @@ def _searching(wanted: Wanted, *, finds_ids: bool) -> Listing[EscrowRow]:
 
 async def page(
     session: AsyncSession,
-    wanted: Wanted,
+    wanted: ListFilter,
     *,
-    waiting: Sequence[Waiting] | None = None,
+    waiting: Sequence[WaitingRule] | None = None,
     overdue_at: datetime | None = None,
     finds_ids: bool = True,
-) -> Found[EscrowRow]:
+) -> ListPage[EscrowRow]:
     """Return a page of escrows, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own. `waiting` finds those
@@ -329,7 +329,7 @@ async def page(
     """
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is not None and not statuses:
-        return Found([], None)
+        return ListPage([], None)
     parts, served, keys = _parts(wanted, statuses, overdue_at)
     listing = _searching(wanted, finds_ids=finds_ids)
     return await listing.page(session, wanted, parts, served=served, keys=keys, besides=besides)
@@ -337,12 +337,12 @@ async def page(
 
 async def summary(
     session: AsyncSession,
-    wanted: Wanted,
+    wanted: ListFilter,
     *,
-    waiting: Sequence[Waiting] | None = None,
+    waiting: Sequence[WaitingRule] | None = None,
     overdue_at: datetime | None = None,
     finds_ids: bool = True,
-) -> list[Counted]:
+) -> list[StatusTotal]:
     """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is None and not statuses:
@@ -355,7 +355,7 @@ async def summary(
 
 
 def _narrowed(
-    wanted: Wanted, waiting: Sequence[Waiting] | None
+    wanted: ListFilter, waiting: Sequence[WaitingRule] | None
 ) -> tuple[tuple[str, ...], Callable[[type[EscrowRow]], ColumnElement[bool]] | None]:
     """Return the states to read and the conditions on single rows; no states if nothing can be waiting."""
     if waiting is None:
@@ -372,11 +372,11 @@ def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
     if at is None:
         return ()
     late = select(EscrowRow.id).where(EscrowRow.next_deadline_at < at).order_by(EscrowRow.next_deadline_at)
-    return (ids == any_(func.array(late.limit(LOOKED[-1]).scalar_subquery())),)
+    return (ids == any_(func.array(late.limit(SCAN_LIMITS[-1]).scalar_subquery())),)
 
 
 def _parts(
-    wanted: Wanted, statuses: tuple[str, ...], overdue_at: datetime | None
+    wanted: ListFilter, statuses: tuple[str, ...], overdue_at: datetime | None
 ) -> tuple[list[Part], list[str], InstrumentedAttribute[str] | None]:
     """Return the parts that read the rows of some states, the filters that they cover, and the column of the ids."""
     own = (*metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written), *_late(EscrowRow.id, overdue_at))
@@ -388,10 +388,12 @@ def _parts(
         part = (*part, *(() if not statuses else (EscrowRow.status.in_(statuses),)))
         return [part], ["contract_id"], None
     if wanted.org_id is None:
-        return [(*part, *own) for part in each(EscrowRow.status, statuses)], [], None
+        return [(*part, *own) for part in part_per_value(EscrowRow.status, statuses)], [], None
     own = metadata.narrowed(EscrowParty.escrow_id, "esc", wanted.org_id, wanted.written)
     own = (*own, *_late(EscrowParty.escrow_id, overdue_at))
-    parts = [(EscrowParty.org_id == wanted.org_id, *part, *own) for part in each(EscrowParty.status, statuses)]
+    parts = [
+        (EscrowParty.org_id == wanted.org_id, *part, *own) for part in part_per_value(EscrowParty.status, statuses)
+    ]
     return parts, [], EscrowParty.escrow_id
 
 

@@ -17,17 +17,17 @@ from models.escrow.escrow_notice import EscrowNotice
 from repositories.common.changed import rows_changed
 
 #: The commands with a notice: those by which somebody would lose money if a passed deadline made them too late.
-Noted = Literal["dispute", "deliver", "approve", "refund", "resolve", "submit_evidence"]
+NotedCommandName = Literal["dispute", "deliver", "approve", "refund", "resolve", "submit_evidence"]
 #: How many notices, and about how many bytes of them, are sent at once, because a message to a workflow is bounded.
-MOST = 20
-MOST_BYTES = 256 * 1024
+MAX_SENT = 20
+MAX_SENT_BYTES = 256 * 1024
 
 #: The maximum number of open notices of one command before a deadline: of one principal, and of all of its side. Open
 #: ones have had no response, so there are many only while Temporal does not answer.
-MOST_OF_PRINCIPAL = 10
+MAX_OPEN_OF_PRINCIPAL = 10
 #: Of evidence, as many as a dispute takes of one side: its pieces may be sent at once.
-MOST_EVIDENCE_OF_PRINCIPAL = MAX_EVIDENCE
-MOST_OF_SIDE = 100
+MAX_OPEN_EVIDENCE_OF_PRINCIPAL = MAX_EVIDENCE
+MAX_OPEN_OF_SIDE = 100
 #: `retry_after` of a sender that has reached the maximum, in seconds.
 RETRY_AFTER = 60
 
@@ -37,8 +37,8 @@ _STANDING = """
     WHERE s.escrow_id = $2 AND s.name = $3 AND s.settled_at IS NULL AND s.command_id <> $1
       AND s.command -> 'actor' ->> 'org_id' IS NOT DISTINCT FROM $5
 """
-_MOST = f"CASE $3 WHEN 'submit_evidence' THEN {MOST_EVIDENCE_OF_PRINCIPAL} ELSE {MOST_OF_PRINCIPAL} END"
-_FULL = f"of_principal >= {_MOST} OR of_side >= {MOST_OF_SIDE}"
+_MOST = f"CASE $3 WHEN 'submit_evidence' THEN {MAX_OPEN_EVIDENCE_OF_PRINCIPAL} ELSE {MAX_OPEN_OF_PRINCIPAL} END"
+_FULL = f"of_principal >= {_MOST} OR of_side >= {MAX_OPEN_OF_SIDE}"
 _IS_FULL = f"SELECT {_FULL} FROM ({_STANDING}) AS standing"
 _INSERT = f"""
     INSERT INTO escrow_notices AS n (command_id, escrow_id, name, command, noted_at, deadline_at)
@@ -59,10 +59,10 @@ _NOTE_AGAIN = f"""
 """
 
 
-async def note(
+async def store(
     connection: "asyncpg.Connection | PoolConnectionProxy[asyncpg.Record]",
     escrow_id: str,
-    name: Noted,
+    name: NotedCommandName,
     command: EscrowCommand,
     *,
     bounded: bool = True,
@@ -94,7 +94,7 @@ async def note(
                 "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
                 extra={
                     "retry_after": RETRY_AFTER,
-                    "limit": MOST_EVIDENCE_OF_PRINCIPAL if name == "submit_evidence" else MOST_OF_PRINCIPAL,
+                    "limit": MAX_OPEN_EVIDENCE_OF_PRINCIPAL if name == "submit_evidence" else MAX_OPEN_OF_PRINCIPAL,
                 },
             )
         if kept is not None and (
@@ -106,12 +106,12 @@ async def note(
         return None if kept is None else kept["noted_at"]
 
 
-async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
-    """Return the notices that have to be handled before a deadline, by time, about `MOST` at once.
+async def open_notices(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
+    """Return the notices that have to be handled before a deadline, by time, about `MAX_SENT` at once.
 
     A notice counts if it was made before the deadline and for this deadline, so a command about an earlier delivery or
-    milestone does not apply to a later one. A dispute applies to both, so the first one is returned even beyond `MOST`:
-    a delivery or a last approval before it would move the deadline.
+    milestone does not apply to a later one. A dispute applies to both, so the first one is returned even beyond
+    `MAX_SENT`: a delivery or a last approval before it would move the deadline.
     """
     done = select(EscrowEventRow.number).where(
         EscrowEventRow.escrow_id == EscrowNotice.escrow_id, EscrowEventRow.command_id == EscrowNotice.command_id
@@ -125,9 +125,9 @@ async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime)
     )
     order = (EscrowNotice.noted_at, EscrowNotice.command_id)
     size = func.sum(func.octet_length(cast(EscrowNotice.command, Text))).over(order_by=order)
-    rows = (await session.execute(select(EscrowNotice, size).where(*counts).order_by(*order).limit(MOST))).all()
-    found = [row for number, (row, bytes_so_far) in enumerate(rows) if number == 0 or bytes_so_far <= MOST_BYTES]
-    is_whole = len(rows) < MOST and len(found) == len(rows)
+    rows = (await session.execute(select(EscrowNotice, size).where(*counts).order_by(*order).limit(MAX_SENT))).all()
+    found = [row for number, (row, bytes_so_far) in enumerate(rows) if number == 0 or bytes_so_far <= MAX_SENT_BYTES]
+    is_whole = len(rows) < MAX_SENT and len(found) == len(rows)
     if not is_whole and all(row.name != "dispute" for row in found):
         dispute = select(EscrowNotice).where(*counts, EscrowNotice.name == "dispute").order_by(*order).limit(1)
         found += await session.scalars(dispute)
@@ -157,7 +157,7 @@ async def carry_over(session: AsyncSession, escrow_id: str, deadline_at: datetim
     )
 
 
-async def withdraw(session: AsyncSession, command_id: str) -> None:
+async def delete_notice(session: AsyncSession, command_id: str) -> None:
     """Delete the notice of a command whose sender got a refusal, because its key may be used for another command."""
     await session.execute(
         delete(EscrowNotice).where(EscrowNotice.command_id == command_id, EscrowNotice.settled_at.is_(None))

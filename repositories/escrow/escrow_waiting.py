@@ -20,31 +20,31 @@ Condition = Callable[[Row], ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingRule:
     kind: str
     status: EscrowStatus
     holds: Condition
 
 
-def waiting_for(actor: Actor) -> list[Waiting]:
+def waiting_for(actor: Actor) -> list[WaitingRule]:
     """Return the tasks that an actor can have by its role, in the order of an escrow's life."""
-    org_id, found = actor.org_id, list[Waiting]()
+    org_id, found = actor.org_id, list[WaitingRule]()
     if org_id is None:
         if actor.may(Permission.VALIDATE):
-            found.append(Waiting("to_score", EscrowStatus.DELIVERED, _unscored))
+            found.append(WaitingRule("to_score", EscrowStatus.DELIVERED, _unscored))
         if actor.may(Permission.ARBITRATE):
-            found.append(Waiting("to_decide", EscrowStatus.DISPUTED, _argued))
+            found.append(WaitingRule("to_decide", EscrowStatus.DISPUTED, _argued))
         return found
     if actor.may(Permission.FUND):
-        found.append(Waiting("to_fund", EscrowStatus.OPEN, lambda row: row.org_id == org_id))
+        found.append(WaitingRule("to_fund", EscrowStatus.OPEN, lambda row: row.org_id == org_id))
     if actor.may(Permission.DELIVER):
-        found.append(Waiting("to_deliver", EscrowStatus.FUNDED, lambda row: _is_paid(row, actor)))
+        found.append(WaitingRule("to_deliver", EscrowStatus.FUNDED, lambda row: _is_paid(row, actor)))
     if actor.may(Permission.APPROVE):
-        found.append(Waiting("to_sign", EscrowStatus.DELIVERED, lambda row: _unsigned(row, actor)))
+        found.append(WaitingRule("to_sign", EscrowStatus.DELIVERED, lambda row: _unsigned(row, actor)))
     return found
 
 
-def any_of(waiting: list[Waiting]) -> Condition:
+def any_of(waiting: list[WaitingRule]) -> Condition:
     return lambda row: or_(*(and_(row.status == each.status.value, each.holds(row)) for each in waiting))
 
 

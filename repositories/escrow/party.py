@@ -40,7 +40,7 @@ READ = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class Parties:
     """The title of a contract, the names of its parties, and the reader's external id and metadata of the object.
 
     `granted_minor` is how much of what its escrow was funded with nobody paid for.
@@ -54,17 +54,17 @@ class Beside:
     own: ObjectMetadata | None
 
 
-def found(columns: dict[str, Any]) -> Beside:
+def parties_from(columns: dict[str, Any]) -> Parties:
     names = {name: columns.pop(name) for name in _COLUMNS}
     pairs = columns.pop("metadata")
     own = None
     if columns["object_id"] is not None:
         # The connections of an engine decode JSON by themselves.
         own = ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
-    return Beside(**names, own=own)
+    return Parties(**names, own=own)
 
 
-async def beside(
+async def read_parties(
     session: AsyncSession,
     contract_ids: Iterable[str],
     *,
@@ -72,7 +72,7 @@ async def beside(
     org_id: str | None,
     owner: str | None = None,
     is_shown_own: bool = True,
-) -> dict[str, Beside]:
+) -> dict[str, Parties]:
     """Return the titles, names and metadata of contracts or their escrows, by contract id, in one statement.
 
     Args:
@@ -93,7 +93,7 @@ async def beside(
     query = select(names, row).outerjoin(row, written if is_shown_own else false())
     rows = (await session.execute(query)).mappings()
     return {
-        each["contract_id"]: Beside(**{name: each[name] for name in _COLUMNS}, own=each["ObjectMetadata"])
+        each["contract_id"]: Parties(**{name: each[name] for name in _COLUMNS}, own=each["ObjectMetadata"])
         for each in rows
     }
 

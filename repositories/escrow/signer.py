@@ -62,15 +62,15 @@ _LINKS = text(
 )
 
 
-async def makers_of_links(session: AsyncSession, escrow_id: str) -> frozenset[str]:
+async def link_makers(session: AsyncSession, escrow_id: str) -> frozenset[str]:
     found = set[str]()
     for row in (await session.execute(_LINKS, {"escrow_id": escrow_id})).all():
-        issued = await api_keys.issued(session, row.key_id, first_is_own=True)
+        issued = await api_keys.key_origin(session, row.key_id, first_is_own=True)
         found |= {row.made_by} | (frozenset() if issued is None else issued.line)
     return frozenset(found)
 
 
-async def people(session: AsyncSession, actor: Actor) -> frozenset[str]:
+async def possible_signers(session: AsyncSession, actor: Actor) -> frozenset[str]:
     """Return who may be giving an actor's signature, qualified and in lower case. Needs the platform's session."""
     key_id, by_link = actor.key_id, actor.key_id is None and actor.session_id is not None
     if by_link:
@@ -79,7 +79,7 @@ async def people(session: AsyncSession, actor: Actor) -> frozenset[str]:
     return behind | {signer(actor).lower()}
 
 
-async def signed(session: AsyncSession, escrow_id: str) -> dict[str, frozenset[str]]:
+async def past_signers(session: AsyncSession, escrow_id: str) -> dict[str, frozenset[str]]:
     """Return who may have given the newest signature of each signatory of an escrow, by the keys that were used."""
     rows = (await session.execute(_KEYS, {"escrow_id": escrow_id})).all()
     keys = {row.signatory: row.key_id for row in rows if row.key_id is not None}
@@ -94,7 +94,7 @@ async def _behind(session: AsyncSession, key_ids: Mapping[str, bool]) -> Mapping
         found.setdefault(row.own, set()).update(name for name in (row.name, row.issuer) if name is not None)
     # Keys of an organization lead back to no operator here.
     for key_id in key_ids.keys() - found.keys():
-        of_operator = await api_keys.issued(session, key_id)
+        of_operator = await api_keys.key_origin(session, key_id)
         if of_operator is not None:
             found.setdefault(key_id, set()).update(of_operator.line)
     return {key_id: frozenset(names) for key_id, names in found.items()}

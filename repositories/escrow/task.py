@@ -44,12 +44,12 @@ from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
 from models.returns.allocation import Allocation
 from models.returns.revenue_event import RevenueEvent
-from repositories.common.listing import LOOKED, Position, fixed
-from repositories.escrow.escrow_waiting import Waiting, waiting_for
+from repositories.common.listing import SCAN_LIMITS, Position, fixed
+from repositories.escrow.escrow_waiting import WaitingRule, waiting_for
 
 #: The deadline of tasks without one, after all others.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-_MOST = fixed(LOOKED[-1])
+_MOST = fixed(SCAN_LIMITS[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _escrows(actor: Actor) -> list[Select[Any]]:
     return [_escrow(actor, waiting) for waiting in waiting_for(actor)]
 
 
-def _escrow(actor: Actor, waiting: Waiting) -> Select[Any]:
+def _escrow(actor: Actor, waiting: WaitingRule) -> Select[Any]:
     status, row = waiting.status.value, EscrowRow
     if actor.org_id is None:
         looked = select(row.id).where(row.status == status).order_by(row.id)

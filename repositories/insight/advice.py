@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_id
-from domain.insight.advice.facts import Alternative, Refused
+from domain.insight.advice.facts import AlternativeOffer, RefusedCharges
 from domain.payments.auto_topup import RECEIVED
 from domain.payments.payment.terms import PurposeKind
 from models.insight.advice import InsightDismissal
@@ -161,7 +161,7 @@ async def orders(session: AsyncSession, org_id: str, month: Month) -> Sequence[P
     return (await session.scalars(query.order_by(row.id.desc()).limit(ORDERS))).all()
 
 
-async def refused(session: AsyncSession, org_id: str, month: Month) -> list[Refused]:
+async def refused_charges(session: AsyncSession, org_id: str, month: Month) -> list[RefusedCharges]:
     """Return the charges that lack of credits or a limit refused, by day, agent and action."""
     asked = {"org_id": org_id, "refusals": REFUSALS, **month.asked}
     rows = [
@@ -169,10 +169,10 @@ async def refused(session: AsyncSession, org_id: str, month: Month) -> list[Refu
         *await session.execute(_REFUSED_LIMIT, {**asked, "refusals": REFUSALS // 4, "controls": CONTROLS}),
     ]
     names = {each: None if each is None else uuid_id("ctl", each) for each in {row.control_id for row in rows}}
-    return [Refused(**{**row._mapping, "control_id": names[row.control_id]}) for row in rows]
+    return [RefusedCharges(**{**row._mapping, "control_id": names[row.control_id]}) for row in rows]
 
 
-async def raises(
+async def limit_raises(
     session: AsyncSession, org_id: str, month: Month, controls: Sequence[UUID], within: timedelta
 ) -> dict[str, list[datetime]]:
     found: dict[str, list[datetime]] = {}
@@ -182,7 +182,7 @@ async def raises(
     return found
 
 
-async def captured(
+async def captured_by_day(
     session: AsyncSession, org_id: str, month: Month, actions: Sequence[str], within: timedelta
 ) -> dict[tuple[date, str, str | None], int]:
     """Return what was charged for actions by day and agent, from the day before the month on, from sums by day."""
@@ -197,7 +197,7 @@ async def captured(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptPurchase:
     """A purchase of an agent that is still kept; `rank_e6` is None for an agent without evidence."""
 
     id: str
@@ -210,13 +210,13 @@ class Kept:
     rank_e6: int | None
 
 
-async def kept(session: AsyncSession, org_id: str, month: Month) -> list[Kept]:
+async def kept_purchases(session: AsyncSession, org_id: str, month: Month) -> list[KeptPurchase]:
     """Return purchases by the month that stood all month and renew, and of agents that are paid by usage."""
     rows = await session.execute(_KEPT, {"org_id": org_id, **month.asked})
-    return [Kept(**row._mapping) for row in rows]
+    return [KeptPurchase(**row._mapping) for row in rows]
 
 
-async def used(session: AsyncSession, org_id: str, month: Month) -> dict[str, dict[str, tuple[int, int]]]:
+async def paid_uses(session: AsyncSession, org_id: str, month: Month) -> dict[str, dict[str, tuple[int, int]]]:
     """Return the units of each meter of each agent that were paid, and what they cost, without refunded uses."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     for row in await session.execute(_USED, {"org_id": org_id, **month.asked}):
@@ -224,7 +224,7 @@ async def used(session: AsyncSession, org_id: str, month: Month) -> dict[str, di
     return found
 
 
-async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Alternative]:
+async def alternatives(session: AsyncSession, org_id: str, to: KeptPurchase) -> list[AlternativeOffer]:
     """Return the offers of others of the same category and model whose lower bound is at least as high."""
     asked = {
         "org_id": org_id,
@@ -235,7 +235,7 @@ async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Alt
         "rank_e6": to.rank_e6,
     }
     rows = await session.execute(_ALTERNATIVES, asked)
-    return [Alternative(**row._mapping) for row in rows]
+    return [AlternativeOffer(**row._mapping) for row in rows]
 
 
 async def meters(session: AsyncSession, org_id: str, month: Month) -> bool:

@@ -16,7 +16,7 @@ from domain.common.money import CREDIT, ISSUED, SLOT
 from ledger.invariants import Invariant
 from repositories.books.account_statement import version_at
 from repositories.books.accounting import SUMS
-from repositories.insight.measures import MOST, Part, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 
 _DAY = timedelta(days=1)
 _IS_MONEY = f"asset NOT IN {tuple(sorted(ISSUED))}"
@@ -116,7 +116,7 @@ _BALANCES = text(f"""
 """)
 
 
-async def lines(wanted: Wanted) -> list[Part]:
+async def lines(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
 
     Each is in credits, and in money with what was paid for the credits. `credits` is what was held in credits, and
@@ -124,7 +124,7 @@ async def lines(wanted: Wanted) -> list[Part]:
     """
     first, last = _days(wanted)
     before = first - _DAY
-    rows = await wanted.session.execute(text(_LINES), {"before": before, "last": last, "most": MOST})
+    rows = await wanted.session.execute(text(_LINES), {"before": before, "last": last, "most": MAX_ROWS})
     moved: dict[date, dict[str, tuple[int, int, int]]] = defaultdict(dict)
     for day, asset, commission, escrow, held in rows:
         moved[day][asset] = (int(commission), int(escrow), int(held))
@@ -146,10 +146,10 @@ async def lines(wanted: Wanted) -> list[Part]:
                     sums[place, "credits", asset] = held
                     sums[place, "credit_days", asset] = sums.get((place, "credit_days", asset), 0) + held
         day += _DAY
-    return [Part(place, (), measure, asset, value) for (place, measure, asset), value in sums.items()]
+    return [MeasurePart(place, (), measure, asset, value) for (place, measure, asset), value in sums.items()]
 
 
-async def revenue(wanted: Wanted) -> list[Part]:
+async def revenue(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `revenue`, what was recognised and not refunded, and `net`, that less the expenses."""
     columns = "".join(f", {_REVENUE_COLUMNS[name]}" for name in wanted.by)
     statement = _REVENUE.format(columns=columns, is_money=_IS_MONEY, where=_where(wanted, _REVENUE_COLUMNS))
@@ -157,12 +157,12 @@ async def revenue(wanted: Wanted) -> list[Part]:
     for row in await wanted.session.execute(text(statement), _asked(wanted)):
         day, asset, *group, net, recognised = row
         if (place := _place(day, wanted.bounds)) is not None:
-            parts.append(Part(place, tuple(group), "net", asset, net))
-            parts.append(Part(place, tuple(group), "revenue", asset, recognised))
+            parts.append(MeasurePart(place, tuple(group), "net", asset, net))
+            parts.append(MeasurePart(place, tuple(group), "revenue", asset, recognised))
     return parts
 
 
-async def earnings(wanted: Wanted) -> list[Part]:
+async def earnings(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `earned`, what came into the earnings of agents; returned payouts do not count.
 
     Of credits that is the credits, and in money what was paid for them.
@@ -179,22 +179,22 @@ async def earnings(wanted: Wanted) -> list[Part]:
     for row in await wanted.session.execute(text(statement), _asked(wanted)):
         day, asset, *group, earned = row
         if (place := _place(day, wanted.bounds)) is not None:
-            parts.append(Part(place, tuple(group), "earned", asset, earned))
+            parts.append(MeasurePart(place, tuple(group), "earned", asset, earned))
     return parts
 
 
-async def credits(wanted: Wanted) -> list[Part]:
+async def credits(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `used`, credits used less those refunded on the day, and `expired`, those that expired."""
     whose = "" if wanted.org_id is None else "AND org_id = :org_id"
     parts = []
     for day, used, expired in await wanted.session.execute(text(_CREDITS.format(whose=whose)), _asked(wanted)):
         if (place := _place(day, wanted.bounds)) is not None:
-            parts.append(Part(place, (), "used", CREDIT, used))
-            parts.append(Part(place, (), "expired", CREDIT, expired))
+            parts.append(MeasurePart(place, (), "used", CREDIT, used))
+            parts.append(MeasurePart(place, (), "expired", CREDIT, expired))
     return parts
 
 
-async def balances(wanted: Wanted) -> list[Part]:
+async def balances(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return of an organization: `balance`, what its wallets held when each interval ended.
 
     In money, credits are what was paid for those that are there now; without any they stay credits.
@@ -213,22 +213,22 @@ async def balances(wanted: Wanted) -> list[Part]:
         for place, row in enumerate(await wanted.session.execute(_BALANCES, asked)):
             if row.balance is not None and wanted.bounds[place] < wanted.now:
                 for shown, price in worth.get(asset, [(asset, Fraction(1))]):
-                    parts.append(Part(place, (), "balance", shown, row.balance * price))
+                    parts.append(MeasurePart(place, (), "balance", shown, row.balance * price))
     return parts
 
 
-def _asked(wanted: Wanted) -> dict[str, object]:
+def _asked(wanted: MeasureQuery) -> dict[str, object]:
     first, last = _days(wanted)
     values = {f"of_{name}": list(of) for name, of in wanted.where.items()}
-    return {"first": first, "last": last, "org_id": wanted.org_id, "most": MOST, **values}
+    return {"first": first, "last": last, "org_id": wanted.org_id, "most": MAX_ROWS, **values}
 
 
-def _where(wanted: Wanted, columns: dict[str, str]) -> str:
+def _where(wanted: MeasureQuery, columns: dict[str, str]) -> str:
     filters = (f"{columns[name]} = ANY (CAST(:of_{name} AS text[]))" for name in wanted.where)
     return " AND ".join(("true", *filters))
 
 
-def _days(wanted: Wanted) -> tuple[date, date]:
+def _days(wanted: MeasureQuery) -> tuple[date, date]:
     """Return the first and the last day (UTC) that an interval begins or ends in, none later than today."""
     last = min(wanted.bounds[-1] - timedelta.resolution, max(wanted.now, wanted.bounds[0]))
     return wanted.bounds[0].astimezone(UTC).date(), last.astimezone(UTC).date()

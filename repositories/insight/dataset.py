@@ -17,7 +17,7 @@ from domain.common.cells import FORMULA, LEADING
 from domain.common.ids import uuid_of
 from domain.common.money import SCALES
 from domain.insight.export import Dataset, ExportFormat
-from repositories.common.listing import MARGIN, first_id
+from repositories.common.listing import ID_TIME_MARGIN, first_id
 
 #: How long the statement of one file may take.
 COPY_TIMEOUT = timedelta(hours=1)
@@ -353,8 +353,8 @@ class Extract:
         key = ", ".join(name for name, _ in source.key)
         if source.prefix is not None:
             name, type = source.key[0]
-            where.append(f"{name} >= {value(self._first(source.prefix, self.since - MARGIN), type)}")
-            where.append(f"{name} < {value(self._first(source.prefix, self.until + MARGIN), type)}")
+            where.append(f"{name} >= {value(self._first(source.prefix, self.since - ID_TIME_MARGIN), type)}")
+            where.append(f"{name} < {value(self._first(source.prefix, self.until + ID_TIME_MARGIN), type)}")
         for end, than in ((self.after, ">"), (self.last, "<=")):
             if end is not None:
                 values_of_end = ", ".join(value(each, type) for each, (_, type) in zip(end, source.key, strict=True))

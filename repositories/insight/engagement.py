@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.invariants import Invariant
 from repositories.insight.event_measures import SUMS, asked, whose
-from repositories.insight.measures import MOST, Part, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 
 _PEOPLE = """
     SELECT day, org_id, principal FROM active_people WHERE day >= :first AND day <= :last {own}
@@ -70,13 +70,13 @@ GROUP BY 1, 2 LIMIT :most
 """
 
 
-async def read(wanted: Wanted) -> list[Part]:
+async def read(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `organizations`, `people` and `agents` that were active, `adopters` by feature, `retained` and `founded`.
 
     `retained` is how many organizations of a cohort, the month in which they came, were active; `founded` is how many
     there were.
     """
-    parts = list[Part]()
+    parts = list[MeasurePart]()
     own = wanted.org_id is not None
     people = _PEOPLE.format(own="AND org_id = :org_id" if own else "")
     organizations = _ORGANIZATIONS.format(people=people)
@@ -95,13 +95,13 @@ async def read(wanted: Wanted) -> list[Part]:
         "ends": [min(bound, wanted.now) for bound in wanted.bounds[1:]],
         "first": wanted.bounds[0].astimezone(UTC).date(),
         "last": last.astimezone(UTC).date(),
-        "most": MOST,
+        "most": MAX_ROWS,
     }
     within = range(len(wanted.bounds) - 1)
     for measure in sorted(wanted.measures & named.keys()):
         subject, of = named[measure]
         rows = await wanted.session.execute(text(_COUNT.format(subject=subject, of=of)), values)
-        parts += [Part(place, (), measure, "", value) for place, value in rows if place in within]
+        parts += [MeasurePart(place, (), measure, "", value) for place, value in rows if place in within]
     for measure, statement in (("retained", _RETAINED.format(of=organizations)), ("founded", _FOUNDED)):
         if measure in wanted.measures:
             rows = await wanted.session.execute(text(statement), values)
@@ -110,14 +110,16 @@ async def read(wanted: Wanted) -> list[Part]:
         statement = _ADOPTED.format(whose=whose(wanted), feature="x.labels ->> 'feature'" if wanted.by else "''")
         features = list(wanted.where["feature"]) if "feature" in wanted.where else None
         rows = await wanted.session.execute(text(statement), asked(wanted, ["events"]) | {"features": features})
-        parts += [Part(place, (name,) if wanted.by else (), "adopters", "", value) for place, name, value in rows]
+        parts += [
+            MeasurePart(place, (name,) if wanted.by else (), "adopters", "", value) for place, name, value in rows
+        ]
     return parts
 
 
-def _grouped(wanted: Wanted, measure: str, rows: list[tuple[int, str, int]]) -> list[Part]:
+def _grouped(wanted: MeasureQuery, measure: str, rows: list[tuple[int, str, int]]) -> list[MeasurePart]:
     only = next(iter(wanted.where.values()), None)
     return [
-        Part(place, (name,) if wanted.by else (), measure, "", value)
+        MeasurePart(place, (name,) if wanted.by else (), measure, "", value)
         for place, name, value in rows
         if only is None or name in only
     ]

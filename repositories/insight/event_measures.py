@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.invariants import Invariant
-from repositories.insight.measures import MOST, Part, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 from repositories.insight.spans import spans
 
 #: The dimensions, which are labels of the sums; `organization` is whose they are.
@@ -59,7 +59,7 @@ GROUP BY x.measure, x.asset {columns} LIMIT :most
 RECURRING = {"mrr.in": 1, "mrr.out": -1}
 
 
-def asked(wanted: Wanted, measures: Iterable[str]) -> dict[str, Any]:
+def asked(wanted: MeasureQuery, measures: Iterable[str]) -> dict[str, Any]:
     """Return the parameters of `SUMS`."""
     days, edges = spans(wanted.bounds)
     parts = [(span, DAY) for span in days] + [(span, QUARTER) for span in edges]
@@ -73,15 +73,15 @@ def asked(wanted: Wanted, measures: Iterable[str]) -> dict[str, Any]:
         "bounds": list(wanted.bounds),
         "since": wanted.bounds[0],
         "until": wanted.bounds[-1],
-        "most": MOST,
+        "most": MAX_ROWS,
     }
 
 
-def whose(wanted: Wanted) -> str:
+def whose(wanted: MeasureQuery) -> str:
     return "" if wanted.org_id is None else "AND m.org_id = :org_id"
 
 
-async def read(wanted: Wanted) -> list[Part]:
+async def read(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return the sums of the outbox by their names, and `mrr`, the monthly recurring revenue when an interval ends.
 
     The bounds are at quarters of an hour.
@@ -91,14 +91,14 @@ async def read(wanted: Wanted) -> list[Part]:
     return parts + (await _recurring(wanted) if "mrr" in wanted.measures else [])
 
 
-async def _sums(wanted: Wanted, measures: Iterable[str]) -> list[Part]:
+async def _sums(wanted: MeasureQuery, measures: Iterable[str]) -> list[MeasurePart]:
     columns, where, values = _dimensions(wanted)
     statement = _READ.format(sums=SUMS.format(whose=whose(wanted)), columns=columns, where=where)
     rows = (await wanted.session.execute(text(statement), asked(wanted, measures) | values)).all()
-    return [Part(row[0], tuple(row[4:]), row[1], row[2], row[3]) for row in rows]
+    return [MeasurePart(row[0], tuple(row[4:]), row[1], row[2], row[3]) for row in rows]
 
 
-async def _recurring(wanted: Wanted) -> list[Part]:
+async def _recurring(wanted: MeasureQuery) -> list[MeasurePart]:
     columns, where, values = _dimensions(wanted)
     since = wanted.bounds[0]
     statement = _BEFORE.format(whose=whose(wanted), columns=columns, where=where)
@@ -107,28 +107,28 @@ async def _recurring(wanted: Wanted) -> list[Part]:
         "measures": sorted(RECURRING),
         "day": since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
         "since": since,
-        "most": MOST,
+        "most": MAX_ROWS,
     }
     held: dict[tuple[tuple[str | None, ...], str], int] = {}
     for row in (await wanted.session.execute(text(statement), asked_before | values)).all():
         key = (tuple(row[3:]), row[1])
         held[key] = held.get(key, 0) + RECURRING[row[0]] * row[2]
-    moved = defaultdict[int, list[Part]](list)
+    moved = defaultdict[int, list[MeasurePart]](list)
     for part in await _sums(wanted, RECURRING):
         moved[part.place].append(part)
-    parts = list[Part]()
+    parts = list[MeasurePart]()
     for place, ends in enumerate(wanted.bounds[1:]):
         for part in moved[place]:
             key = (part.group, part.asset)
             held[key] = held.get(key, 0) + RECURRING[part.measure] * int(part.value)
         if min(ends, wanted.now) > wanted.bounds[place]:
-            parts += [Part(place, group, "mrr", asset, value) for (group, asset), value in held.items() if value]
-        if len(parts) >= MOST:
+            parts += [MeasurePart(place, group, "mrr", asset, value) for (group, asset), value in held.items() if value]
+        if len(parts) >= MAX_ROWS:
             break
     return parts
 
 
-def _dimensions(wanted: Wanted) -> tuple[str, str, dict[str, list[str]]]:
+def _dimensions(wanted: MeasureQuery) -> tuple[str, str, dict[str, list[str]]]:
     columns = "".join(f", {_column(name)}" for name in wanted.by)
     filters = [f"{_column(name)} = ANY (CAST(:of_{name} AS text[]))" for name in wanted.where]
     once = [] if "role" in (*wanted.by, *wanted.where) else [_ONCE]

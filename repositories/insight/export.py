@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.insight.export import ExportStatus
 from models.insight.export import ExportFileRow, ExportRow
-from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage, in_states, of_owner
+from repositories.common.required import get_required
 
 MISSING = "There is no such export."
 _LIST = Listing(of=ExportRow, order=[ExportRow.id], prefix="exp")
@@ -21,10 +21,10 @@ _OLDEST = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
 async def get(session: AsyncSession, export_id: str) -> ExportRow:
-    return await required(session, ExportRow, export_id, "exp", MISSING)
+    return await get_required(session, ExportRow, export_id, "exp", MISSING)
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[ExportRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[ExportRow]:
     """Return a page of the exports, newest first."""
     part = of_owner(ExportRow.org_id, wanted)
     return await _LIST.page(session, wanted, [part], besides=in_states(wanted))

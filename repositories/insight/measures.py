@@ -9,11 +9,11 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 #: The most rows that a reader returns; whoever gets that many has not got all.
-MOST = 100_000
+MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class MeasureQuery:
     """What is read: measures by interval and by dimensions.
 
     Attributes:
@@ -36,7 +36,7 @@ class Wanted:
     currency: str | None = None
 
 
-class Part(NamedTuple):
+class MeasurePart(NamedTuple):
     """A part of a measure: `asset` is empty for what is no amount."""
 
     place: int

@@ -46,7 +46,7 @@ class OwnRates(Rates):
             found = await lot_price.for_cost(
                 self._session, self._org_id, exact, money, granted_minor=self._granted_minor, at=at
             )
-        if found is not None and (shown := shown_of(found)) is not None and Fraction(shown["amount"]):
+        if found is not None and (shown := price_shown(found)) is not None and Fraction(shown["amount"]):
             self.fix(shown, at)
 
     def fix(self, priced_at: Mapping[str, str], at: datetime) -> None:
@@ -71,7 +71,7 @@ class OwnRates(Rates):
         return None
 
 
-def shown_of(found: LotPrice) -> dict[str, str] | None:
+def price_shown(found: LotPrice) -> dict[str, str] | None:
     """Return the price of one credit of the lots that pay an amount, as `priced_at`; None if none are taken.
 
     A cost takes whole minor units of credits. Of the prices that take as many, it is the one with the fewest decimals.

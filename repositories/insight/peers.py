@@ -8,7 +8,15 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import make_id
-from domain.insight.peers import LEAST_AGE, LEAST_BUYERS, LEAST_EVENTS, Member, MemberKind, PeerMetric, Position
+from domain.insight.peers import (
+    LEAST_AGE,
+    LEAST_BUYERS,
+    LEAST_EVENTS,
+    MemberKind,
+    MemberPosition,
+    PeerMember,
+    PeerMetric,
+)
 from models.insight.advice import PeerPosition
 from repositories.insight.advice import Month
 
@@ -75,7 +83,7 @@ _FIGURES = {
             AND count(DISTINCT counterparty_org_id) >= {LEAST_BUYERS}
     """,
 }
-# What organizations in one hand share; see `repositories.reputation.organization_trait.in_one_hand`.
+# What organizations in one hand share; see `repositories.reputation.organization_trait.share_an_owner`.
 _TRAITS = text("""
 SELECT org_id, kind || ':' || digest AS trait FROM organization_traits
 WHERE org_id = ANY (:org_ids) AND ended_at IS NULL AND kind <> 'referrer'
@@ -85,7 +93,7 @@ WHERE id = ANY (:org_ids) AND '*' <> ALL (:exempt) AND created_by <> ALL (:exemp
 """)
 
 
-async def members(session: AsyncSession, metric: PeerMetric, category: str, month: Month) -> list[Member]:
+async def members(session: AsyncSession, metric: PeerMetric, category: str, month: Month) -> list[PeerMember]:
     """Return all who had agreed when the month began, with their figures; without one who may not count or has none."""
     old_enough = month.since - LEAST_AGE
     statement = _OF_PLAN if metric.of is MemberKind.ORGANIZATION else _OF_CATEGORY
@@ -101,9 +109,9 @@ async def members(session: AsyncSession, metric: PeerMetric, category: str, mont
     }
     figures = {row.id: row for row in await session.execute(text(_FIGURES[metric]), asked)}
     return [
-        Member(member_id=row.id, org_id=row.org_id, value=None)
+        PeerMember(member_id=row.id, org_id=row.org_id, value=None)
         if (figure := figures.get(row.id)) is None
-        else Member(
+        else PeerMember(
             member_id=row.id,
             org_id=row.org_id,
             value=Fraction(int(figure.above), int(figure.below)),
@@ -133,7 +141,9 @@ async def is_computed(session: AsyncSession, metric: PeerMetric, category: str, 
     return (await session.scalars(query.limit(1))).one_or_none() is not None
 
 
-async def add(session: AsyncSession, metric: PeerMetric, category: str, month: date, found: Sequence[Position]) -> None:
+async def add(
+    session: AsyncSession, metric: PeerMetric, category: str, month: date, found: Sequence[MemberPosition]
+) -> None:
     rows = [
         {
             "month": month,

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from domain.common.errors import NotFound
-from domain.insight.report import Definition
+from domain.insight.report import ReportDefinition
 from models.insight.report import Report, ReportRun
 from models.tenants.organization import Organization
-from repositories.common.listing import Found, Listing, Wanted
-from repositories.common.required import present, required
+from repositories.common.listing import ListFilter, Listing, ListPage
+from repositories.common.required import get_required, require_found
 
 MISSING = "There is no such report."
 NO_RUN = "The report has no such run."
@@ -27,7 +27,7 @@ async def get(session: AsyncSession, report_id: str, *, lock: bool = False) -> R
     Raises:
         NotFound: there is none that the session may see.
     """
-    return await required(session, Report, report_id, PREFIX, MISSING, fresh=True, lock=lock)
+    return await get_required(session, Report, report_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def listed(session: AsyncSession, org_id: str | None) -> Sequence[Report]:
@@ -66,7 +66,7 @@ async def looked_at(session: AsyncSession, report_id: str, period: str) -> None:
 
 
 async def advance(
-    session: AsyncSession, report_id: str, definition: Definition, *, period_from: datetime, due_at: datetime
+    session: AsyncSession, report_id: str, definition: ReportDefinition, *, period_from: datetime, due_at: datetime
 ) -> None:
     values = {"definition": definition.stored(), "next_definition": None, "period_from": period_from, "due_at": due_at}
     await session.execute(update(Report).where(Report.id == report_id).values(**values))
@@ -100,13 +100,13 @@ async def run(session: AsyncSession, report_id: str, number: str) -> ReportRun:
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise NotFound(NO_RUN)
     query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.number == int(number))
-    return present((await session.scalars(query.options(undefer(ReportRun.file)))).one_or_none(), NO_RUN)
+    return require_found((await session.scalars(query.options(undefer(ReportRun.file)))).one_or_none(), NO_RUN)
 
 
 _RUNS = Listing(of=ReportRun, order=[ReportRun.number], created="made_at")
 
 
-async def runs(session: AsyncSession, report_id: str, wanted: Wanted) -> Found[ReportRun]:
+async def runs(session: AsyncSession, report_id: str, wanted: ListFilter) -> ListPage[ReportRun]:
     """Return a page of a report's runs, newest first, without their files."""
     return await _RUNS.page(session, wanted, [(ReportRun.report_id == report_id,)])
 

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from domain.reputation.evidence import Dimension
-from repositories.insight.measures import MOST, Part, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 
 _SCORES = """
 WITH nights AS (
@@ -29,7 +29,7 @@ GROUP BY place {columns} LIMIT :most
 _COLUMNS = ("agent", "dimension", "decile")
 
 
-async def read(wanted: Wanted) -> list[Part]:
+async def read(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `agents`, the number of agents with a score, and `score`, their scores in 10⁻⁶ of a point added up.
 
     Without the dimension `dimension`, overall scores only.
@@ -49,13 +49,13 @@ async def read(wanted: Wanted) -> list[Part]:
             "sinces": [bound.replace(tzinfo=None) for bound in wanted.bounds[:-1]],
             "untils": [bound.replace(tzinfo=None) for bound in wanted.bounds[1:]],
             "names": [name.value for name in Dimension],
-            "most": MOST,
+            "most": MAX_ROWS,
             **{f"of_{name}": list(values) for name, values in wanted.where.items()},
         },
     )
     parts = []
     for row in rows:
         place, *group, agents, score = row
-        parts.append(Part(place, tuple(group), "agents", "", agents))
-        parts.append(Part(place, tuple(group), "score", "", score))
+        parts.append(MeasurePart(place, tuple(group), "agents", "", agents))
+        parts.append(MeasurePart(place, tuple(group), "score", "", score))
     return parts

@@ -10,10 +10,10 @@ from datetime import datetime
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.economics import Entry
+from domain.budgets.economics import LogEntry
 from domain.common.ids import uuid_of
 from repositories.budgets import economics
-from repositories.common.listing import Position, Wanted, first_id
+from repositories.common.listing import ListFilter, Position, first_id
 
 #: How many entries of a log are read at once.
 PAGE = 500
@@ -74,12 +74,12 @@ async def organizations(session: AsyncSession, since: datetime, until: datetime)
 
 async def entries(
     session: AsyncSession, org_id: str, since: datetime, before: Position
-) -> tuple[Sequence[Entry], Position | None]:
+) -> tuple[Sequence[LogEntry], Position | None]:
     """Return entries of an organization's log that were recorded since a time, and where the next ones begin.
 
     The latest come first, from below a position on; the position of the next ones is None at the end.
     """
-    page = await economics.page(session, Wanted(org_id=org_id, after=before, limit=PAGE))
+    page = await economics.page(session, ListFilter(org_id=org_id, after=before, limit=PAGE))
     first = uuid_of(first_id("x", since))
     following = page.following if page.following is not None and page.following[0] >= first else None
     return [entry for entry in page.rows if entry.place >= first], following

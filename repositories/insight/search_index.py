@@ -16,12 +16,12 @@ _NAME, _FACTS, _SENT = "search-index", "search-facts", "search-sent"
 BEGINNING = Position(0, "")
 
 
-async def place(session: AsyncSession) -> Position:
+async def position(session: AsyncSession) -> Position:
     row = NotificationCursor
     return Position(*(await session.execute(select(row.read_in, row.read_id).where(row.name == _NAME))).one())
 
 
-async def move(session: AsyncSession, before: Position, to: Position) -> bool:
+async def move_position(session: AsyncSession, before: Position, to: Position) -> bool:
     """Store the position up to which the outbox was read, unless somebody else has moved it; return whether it is."""
     row = NotificationCursor
     here = (row.name == _NAME, row.read_in == before.written_in, row.read_id == before.id)
@@ -34,7 +34,7 @@ async def facts_until(session: AsyncSession) -> datetime | None:
     return await _time(session, _FACTS)
 
 
-async def move_facts(session: AsyncSession, before: datetime | None, to: datetime) -> bool:
+async def move_facts_until(session: AsyncSession, before: datetime | None, to: datetime) -> bool:
     """Store the time up to which facts were sent, unless somebody else has moved it; return whether it is."""
     return await _set_time(session, _FACTS, before, to)
 
@@ -81,7 +81,7 @@ async def refusals(session: AsyncSession, limit: int) -> Sequence[SearchRefusal]
     return (await session.scalars(select(SearchRefusal).order_by(SearchRefusal.at.desc()).limit(limit))).all()
 
 
-async def begin_again(session: AsyncSession) -> None:
+async def restart(session: AsyncSession) -> None:
     """Read the outbox and all facts from their beginning, and forget what was refused."""
     row = NotificationCursor
     await session.execute(update(row).where(row.name.in_([_NAME, _FACTS])).values(read_in=0, read_id=""))

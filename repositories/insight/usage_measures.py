@@ -5,7 +5,7 @@ from fractions import Fraction
 from sqlalchemy import text
 
 from domain.usage.amounts import minor_pico
-from repositories.insight.measures import MOST, Part, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 from repositories.insight.spans import spans
 from repositories.usage.usage import TOKENS
 
@@ -36,7 +36,7 @@ GROUP BY place, value, currency LIMIT :most
 """
 
 
-async def read(wanted: Wanted) -> list[Part]:
+async def read(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `events`, the counts of tokens, and `cost`, what the calls cost by the price book."""
     assert wanted.org_id is not None
     named = next(iter(wanted.by or wanted.where), None)
@@ -60,14 +60,14 @@ async def read(wanted: Wanted) -> list[Part]:
             "edges": [span.place for span in edges],
             "sinces": [span.since for span in edges],
             "untils": [span.until for span in edges],
-            "most": MOST,
+            "most": MAX_ROWS,
         },
     )
     parts = []
     for row in rows.mappings():
         group = (row["value"] or None,) if wanted.by else ()
-        parts += [Part(row["place"], group, name, "", int(row[name])) for name in ("events", *TOKENS)]
+        parts += [MeasurePart(row["place"], group, name, "", int(row[name])) for name in ("events", *TOKENS)]
         if row["currency"]:
             cost = Fraction(int(row["cost_pico"]), minor_pico(row["currency"]))
-            parts.append(Part(row["place"], group, "cost", row["currency"], cost))
+            parts.append(MeasurePart(row["place"], group, "cost", row["currency"], cost))
     return parts

@@ -15,9 +15,9 @@ from domain.tenants.organization import OrganizationStatus
 from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
 from models.tenants.organization import Organization
-from repositories.common.command import add_once, refuse_other
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import present, required
+from repositories.common.command import add_once, require_same_request
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
+from repositories.common.required import get_required, require_found
 from repositories.marketplace import marketplace
 from repositories.tenants import metadata
 
@@ -39,13 +39,13 @@ async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
     found, is_new = await add_once(session, agent, _ASKED)
     # Columns that were changed since cannot be compared with the request any more.
     if not is_new and not await metadata.has_changed(session, found.id, found.org_id):
-        refuse_other(found, agent, _CHANGEABLE)
+        require_same_request(found, agent, _CHANGEABLE)
     return found, is_new
 
 
 async def get(session: AsyncSession, agent_id: str) -> Agent:
     """Return the agent; NotFound when there is none, or it is not the session's to see."""
-    return await required(session, Agent, agent_id, "agt", MISSING)
+    return await get_required(session, Agent, agent_id, "agt", MISSING)
 
 
 async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, str]:
@@ -54,7 +54,7 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class AgentCard:
     """What people choose an agent by: who offers it, and what its settled work earned it.
 
     `stars_e6` is its mean score in millionths, None without evidence; `ratings` and `jobs_done` are what counted. With
@@ -68,7 +68,7 @@ class Card:
     jobs_done: int
 
 
-async def cards(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, Card]:
+async def agent_cards(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, AgentCard]:
     """Return the cards of agents by their ids, in one statement. Needs the platform's session, or their owner's."""
     scored, author = ReputationAgentRow, Organization
     can_be_hired = and_(Agent.retired_at.is_(None), author.status == OrganizationStatus.ACTIVE)
@@ -80,7 +80,7 @@ async def cards(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
         .where(Agent.id.in_(agent_ids))
     )
     return {
-        id_: Card(name, can, stars if evidence else None, rated or 0, succeeded or 0)
+        id_: AgentCard(name, can, stars if evidence else None, rated or 0, succeeded or 0)
         for id_, name, can, stars, evidence, rated, succeeded in await session.execute(query)
     }
 
@@ -92,7 +92,9 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
         NotFound: there is none.
     """
     query = select(Agent).where(Agent.id == agent_id).with_for_update(key_share=True)
-    return present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
+    return require_found(
+        (await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING
+    )
 
 
 async def accepts_granted(session: AsyncSession, agent_id: str) -> bool:
@@ -141,13 +143,13 @@ _LIST = Listing(of=Agent, order=[Agent.id], prefix="agt", searched=("name", "des
 
 async def page(
     session: AsyncSession,
-    wanted: Wanted,
+    wanted: ListFilter,
     *,
     viewer: str | None,
     ids: Sequence[str] | None = None,
     least_stars_e6: int | None = None,
     sort: AgentSort = AgentSort.NEWEST,
-) -> Found[Agent]:
+) -> ListPage[Agent]:
     """Return a page of agents: those of an organization, or all that the session may see.
 
     Sorted by rating or jobs, there are only agents that everybody can hire and that have any. Then a position is that
@@ -176,23 +178,23 @@ async def page(
         fitting = _LIST.judged(replace(wanted, equal=equal), frozenset(), Agent)
         if org_id is not None or wanted.written or ids is not None:
             fitting.append(or_(*(and_(true(), *part) for part in parts)))
-        return await _ranked(session, Wanted(after=wanted.after, limit=wanted.limit), sort, fitting, least_stars_e6)
+        return await _ranked(session, ListFilter(after=wanted.after, limit=wanted.limit), sort, fitting, least_stars_e6)
     found = await _LIST.page(
         session,
         replace(wanted, after=wanted.after and wanted.after[1:]),
         parts,
         besides=None if least_stars_e6 is None else lambda row: marketplace.stars_of(row.id) >= least_stars_e6,
     )
-    return Found(found.rows, found.following and (0, *found.following))
+    return ListPage(found.rows, found.following and (0, *found.following))
 
 
 async def _ranked(
     session: AsyncSession,
-    wanted: Wanted,
+    wanted: ListFilter,
     sort: AgentSort,
     fitting: Sequence[ColumnElement[bool]],
     least_stars_e6: int | None,
-) -> Found[Agent]:
+) -> ListPage[Agent]:
     """Return a page of the agents that fulfil conditions on their own rows, those that rank highest first."""
 
     def fits(row: type[ReputationAgentRow]) -> ColumnElement[bool]:
@@ -204,4 +206,4 @@ async def _ranked(
     found = await listing.page(session, wanted, parts, besides=besides)
     ids = [row.agent_id for row in found.rows]
     shown = {row.id: row for row in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}
-    return Found([shown[each] for each in ids if each in shown], found.following)
+    return ListPage([shown[each] for each in ids if each in shown], found.following)

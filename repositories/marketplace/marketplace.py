@@ -18,8 +18,8 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffe
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
 from models.reputation.reputation import ReputationAgentRow
-from repositories.common.listing import Found, Listing as Pages, Wanted, in_states
-from repositories.common.required import present
+from repositories.common.listing import ListFilter, Listing as Pages, ListPage, in_states
+from repositories.common.required import require_found
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."
@@ -28,7 +28,7 @@ _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class OfferListing:
     offer: MarketplaceOffer
     name: str
     accepts_granted: bool
@@ -49,13 +49,13 @@ class Listing:
         )
 
 
-async def get(session: AsyncSession, agent_id: str) -> Listing:
+async def get(session: AsyncSession, agent_id: str) -> OfferListing:
     """Return the offer of an agent.
 
     Raises:
         NotFound: there is none that the session sees.
     """
-    found = present(
+    found = require_found(
         (await session.execute(_listings(MarketplaceOffer.agent_id == agent_id))).one_or_none()
         if is_id(agent_id, "agt")
         else None,
@@ -80,8 +80,8 @@ _BY_PRICE = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.price_minor, Mark
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, words: Sequence[str] = (), least_stars_e6: int | None = None
-) -> Found[Listing]:
+    session: AsyncSession, wanted: ListFilter, *, words: Sequence[str] = (), least_stars_e6: int | None = None
+) -> ListPage[OfferListing]:
     """Return a page of listed offers: newest agents first, or cheapest first if a currency is given.
 
     Args:
@@ -111,7 +111,7 @@ async def page(
     ids = [offer.agent_id for offer in found.rows]
     shown = {one[0].agent_id: _listing(one) for one in await session.execute(_listings(row.agent_id.in_(ids)))}
     following = found.following if by_price or found.following is None else (0, *found.following)
-    return Found([shown[agent_id] for agent_id in ids if agent_id in shown], following)
+    return ListPage([shown[agent_id] for agent_id in ids if agent_id in shown], following)
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
@@ -165,7 +165,7 @@ async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = 
     Raises:
         NotFound: there is none that the session sees.
     """
-    return present(
+    return require_found(
         await session.get(MarketplacePurchase, purchase_id, with_for_update=lock or None, populate_existing=lock)
         if is_id(purchase_id, "pur")
         else None,
@@ -198,7 +198,7 @@ _SHARED_LOTS = text(
 
 
 @dataclass(frozen=True, slots=True)
-class SharedLot:
+class EarningsLot:
     """A lot of a sale's earnings: its amount and what is free of it, in minor units; `payment_id` bought it."""
 
     id: UUID
@@ -208,13 +208,13 @@ class SharedLot:
     payment_id: str | None
 
 
-async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[SharedLot]:
+async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[EarningsLot]:
     """Return the lots that a transfer has opened on an account, in the order of their expiry.
 
     The caller has locked its balance.
     """
     values = {"transfer_id": transfer_id, "path": account.path, "asset": account.asset}
-    return [SharedLot(*row) for row in await session.execute(_SHARED_LOTS, values)]
+    return [EarningsLot(*row) for row in await session.execute(_SHARED_LOTS, values)]
 
 
 async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
@@ -253,7 +253,7 @@ class BoughtBySpend:
     agent_name: str | None
 
 
-async def bought_by(session: AsyncSession, spend: Spend) -> BoughtBySpend | None:
+async def purchase_of_spend(session: AsyncSession, spend: Spend) -> BoughtBySpend | None:
     own = {"org_id": spend.org_id, "spend_id": spend.id}
     row = (await session.execute(_BOUGHT_BY, own)).one_or_none()
     return None if row is None else BoughtBySpend(row.purchase_id, row.agent_id, row.meter, row.name)
@@ -267,7 +267,7 @@ async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgre
 _LIBRARY = Pages(of=MarketplacePurchase, order=[MarketplacePurchase.id], created="bought_at", prefix="pur")
 
 
-async def library(session: AsyncSession, wanted: Wanted) -> Found[MarketplacePurchase]:
+async def library(session: AsyncSession, wanted: ListFilter) -> ListPage[MarketplacePurchase]:
     """Return a page of the purchases of an organization, or of all, newest first."""
     row, agent_id = MarketplacePurchase, wanted.equal.get("agent_id")
     part = (
@@ -290,6 +290,6 @@ def stars_of(agent_id: InstrumentedAttribute[str]) -> ScalarSelect[int]:
     return select(scored.stars_e6).where(*of_agent).correlate_except(scored).scalar_subquery()
 
 
-def _listing(found: Row[MarketplaceOffer, str, bool]) -> Listing:
+def _listing(found: Row[MarketplaceOffer, str, bool]) -> OfferListing:
     offer, name, accepts_granted = found
-    return Listing(offer=offer, name=name, accepts_granted=accepts_granted)
+    return OfferListing(offer=offer, name=name, accepts_granted=accepts_granted)

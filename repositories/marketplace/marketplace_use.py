@@ -10,10 +10,10 @@ import asyncpg
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.sales import SELL, Shares, Sold, sell_arguments, sold_of
+from ledger.sales import SELL, SaleResult, SaleShares, sale_result, sell_arguments
 from ledger.spends import NewSpend
 from models.marketplace.marketplace import MarketplaceUse
-from repositories.reputation.organization_trait import in_one_hand_sql
+from repositories.reputation.organization_trait import share_an_owner_sql
 
 # The agent must be visible to the organization, as in the table's policy. Aliases are long, because the condition on
 # both organizations uses the short ones.
@@ -22,7 +22,7 @@ SELECT offer.org_id, agent.name, agent.accepts_granted, offer.model, offer.price
     offer.creator_bps, offer.status,
     offer.usage_prices::text AS offered, offer.included_uses, bought.id AS purchase_id,
     bought.usage_prices::text AS prices,
-    {in_one_hand_sql("$1::text", "offer.org_id", "$3::text[]")} AS related
+    {share_an_owner_sql("$1::text", "offer.org_id", "$3::text[]")} AS related
 FROM marketplace_offers offer
 JOIN agents agent ON agent.id = offer.agent_id AND (agent.visibility = 'public' OR agent.org_id = $1::text)
 JOIN marketplace_purchases bought ON bought.org_id = $1::text AND bought.agent_id = offer.agent_id
@@ -61,7 +61,7 @@ SELECT (s.answer).*, s.transfer_id AS shared_by, s.granted FROM sold s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usable:
+class UsableAgent:
     """An agent that an organization has bought and pays by usage, with the prices of the purchase."""
 
     offer: Offer
@@ -71,7 +71,7 @@ class Usable:
     accepts_granted: bool
 
 
-async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exempt: Sequence[str]) -> Usable | None:
+async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exempt: Sequence[str]) -> UsableAgent | None:
     """Return the agent and whether the two organizations are related; None if the full check is needed."""
     row = await connection.fetchrow(_FIND, org_id, agent_id, list(exempt))
     if row is None:
@@ -88,7 +88,7 @@ async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exemp
         usage_prices=None if row["offered"] is None else json.loads(row["offered"]),
         included_uses=row["included_uses"],
     )
-    return Usable(
+    return UsableAgent(
         offer=offer,
         purchase_id=row["purchase_id"],
         prices=json.loads(row["prices"]),
@@ -102,11 +102,11 @@ async def charge(
     use: MarketplaceUse,
     prices: Mapping[str, int],
     spend: NewSpend,
-    shares: Shares,
+    shares: SaleShares,
     *,
     expires_at: datetime,
     at: datetime,
-) -> Sold | None:
+) -> SaleResult | None:
     """Charge, share and record a use in one statement, which is its own transaction, or return the refusal.
 
     None, without any effect, if the purchase has changed since it was read, or its seller was stopped or has ever had a
@@ -117,4 +117,4 @@ async def charge(
     arguments = await sell_arguments(connection, use.org_id, spend, shares, expires_at=expires_at, at=at)
     more = (use.purchase_id, json.dumps(dict(prices)), use.agent_id, use.meter, use.unit_minor, use.creator_bps)
     with translated(connection, AccountIds(connection).forget, use.org_id):
-        return sold_of(await connection.fetchrow(_CHARGE, *arguments, *more))
+        return sale_result(await connection.fetchrow(_CHARGE, *arguments, *more))

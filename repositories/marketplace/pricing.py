@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import is_id
 from domain.marketplace.pricing.expression import Compile
-from domain.marketplace.pricing.kept import restored
 from domain.marketplace.pricing.rule import Rule, RuleType, Stacking
+from domain.marketplace.pricing.stored_terms import terms_from_json
 from domain.reputation.levels import Ladder
 from models.marketplace.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.common.command import add_once
-from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
-from repositories.common.required import present, required
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, of_owner
+from repositories.common.required import get_required, require_found
 from repositories.reputation.level import NEWEST, SEASONED, ladder_of
 
 MISSING = "There is no such pricing rule."
@@ -30,7 +30,7 @@ _QUOTED = ("org_id", "agent_id", "quantity")
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
-class Question(NamedTuple):
+class PriceQuestion(NamedTuple):
     """The request for a price.
 
     Attributes:
@@ -46,7 +46,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PriceFactsRow:
     """The facts of a price, in the order of the statement's columns.
 
     Facts that were not requested are 0 or None. `seller_e6` is the rank of the agent, a share in millionths, from
@@ -184,9 +184,9 @@ LEFT JOIN pricing_rules r ON r.ended_at IS NULL AND (r.valid_until IS NULL OR r.
 """
 
 
-async def read(
+async def read_facts(
     pool: Pool,
-    questions: Sequence[Question],
+    questions: Sequence[PriceQuestion],
     *,
     demand: bool,
     volume: bool,
@@ -194,7 +194,7 @@ async def read(
     exempt: Sequence[str],
     levels: bool,
     chargeback_days: int,
-) -> dict[Question, Read]:
+) -> dict[PriceQuestion, PriceFactsRow]:
     """Read the facts of prices, in one statement; agents that do not exist are left out.
 
     Args:
@@ -209,10 +209,10 @@ async def read(
     """
     columns = [list(column) for column in zip(*questions, strict=True)]
     rows = await pool.fetch(_READ, *columns, demand, volume, client, list(exempt), levels, chargeback_days)
-    return {questions[place - 1]: Read(*values) for place, *values in rows}
+    return {questions[place - 1]: PriceFactsRow(*values) for place, *values in rows}
 
 
-async def book(pool: Pool, compiler: Compile) -> tuple[int, list[Rule], Ladder]:
+async def read_rules(pool: Pool, compiler: Compile) -> tuple[int, list[Rule], Ladder]:
     """Return the version of the book, the compiled rules that apply now or later, and the levels by reputation."""
     rows = await pool.fetch(_BOOK)
     rules = [
@@ -232,7 +232,7 @@ def rule_of(row: PricingRule, compiler: Compile) -> Rule:
         id=row.id,
         name=row.name,
         priority=row.priority,
-        terms=restored(RuleType(row.type), row.terms, compiler),
+        terms=terms_from_json(RuleType(row.type), row.terms, compiler),
         stacking=Stacking(row.stacking),
         agent_id=row.agent_id,
         org_id=row.org_id,
@@ -255,13 +255,13 @@ async def in_force(session: AsyncSession) -> Sequence[PricingRule]:
 
 async def get(session: AsyncSession, rule_id: str) -> PricingRule:
     """Return the rule, ended or not; NotFound when there is none."""
-    return await required(session, PricingRule, rule_id, "prl", MISSING)
+    return await get_required(session, PricingRule, rule_id, "prl", MISSING)
 
 
 _RULES = Listing(of=PricingRule, order=[PricingRule.id], prefix="prl")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, ended: bool) -> Found[PricingRule]:
+async def page(session: AsyncSession, wanted: ListFilter, *, ended: bool) -> ListPage[PricingRule]:
     """Return a page of the rules, newest first: those in force, or with `ended` the others as well."""
     part: Part = of_owner(PricingRule.org_id, wanted)
     if not ended:
@@ -293,7 +293,7 @@ async def get_quote(session: AsyncSession, quote_id: str, *, lock: bool = False)
     """Return the quote, locked if it is to be used; NotFound when there is none, or it is not the session's to see."""
     query = select(PricingQuote).where(PricingQuote.id == quote_id)
     query = query.with_for_update() if lock else query
-    return present((await session.scalars(query)).one_or_none() if is_id(quote_id, "quo") else None, NO_QUOTE)
+    return require_found((await session.scalars(query)).one_or_none() if is_id(quote_id, "quo") else None, NO_QUOTE)
 
 
 async def database_time(session: AsyncSession) -> datetime:

@@ -6,12 +6,12 @@ from datetime import datetime
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payments.payment.entitlement import gone_minor
+from domain.payments.payment.entitlement import not_kept_minor
 from domain.payments.payment.state import Payment
 from ledger.invariants import Invariant
 from models.marketplace.referral import Referral
 from models.payments.payment import PaymentRow
-from repositories.common.listing import Found, Listing, Part, Wanted, in_states
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, in_states
 from repositories.payments.payment import state_of
 
 #: How many of an organization's first payments are searched for one that was not refunded, lost or disputed.
@@ -113,7 +113,7 @@ async def lock(session: AsyncSession, org_id: str) -> Referral | None:
     return await session.get(Referral, org_id, with_for_update=True, populate_existing=True)
 
 
-async def look_again(session: AsyncSession, payment_id: str, at: datetime) -> None:
+async def recheck(session: AsyncSession, payment_id: str, at: datetime) -> None:
     """Make the referral that a payment has rewarded due, because the payment has changed."""
     row = Referral
     await session.execute(
@@ -122,10 +122,10 @@ async def look_again(session: AsyncSession, payment_id: str, at: datetime) -> No
     )
 
 
-async def first_standing(session: AsyncSession, org_id: str) -> tuple[str, datetime] | None:
+async def first_final_payment(session: AsyncSession, org_id: str) -> tuple[str, datetime] | None:
     """Return an organization's first payment without refund, loss or dispute, and when it was received."""
     for row in await session.execute(_PAID, {"org": org_id, "most": MOST_PAYMENTS}):
-        if not gone_minor(await payment_of(session, row.id)):
+        if not not_kept_minor(await payment_of(session, row.id)):
             return row.id, row.at
     return None
 
@@ -158,7 +158,7 @@ async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, unti
     return int(money or 0) + int(credits or 0)
 
 
-async def free_of(session: AsyncSession, org_id: str, lot: object, amount_minor: int) -> int:
+async def free_in_lot(session: AsyncSession, org_id: str, lot: object, amount_minor: int) -> int:
     """Return the free amount of a lot in an organization's wallet; the caller has locked its balance."""
     row = (await session.execute(_FREE, {"org": org_id, "lot": lot, "amount": amount_minor})).one_or_none()
     return 0 if row is None else int(row.free)
@@ -167,7 +167,7 @@ async def free_of(session: AsyncSession, org_id: str, lot: object, amount_minor:
 _LIST = Listing(of=Referral, order=[Referral.org_id], prefix="org")
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Referral]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Referral]:
     """Return a page of an organization's referrals, on either side, or of all, newest referred organizations first."""
     row = Referral
     parts: list[Part] = [(row.referrer_org_id == wanted.org_id,), (row.org_id == wanted.org_id,)]

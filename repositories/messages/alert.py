@@ -22,8 +22,8 @@ from domain.messages.alert.rules import BUILT_IN
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.alert import Alert
 from models.payments.payment import PaymentRow
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
 
 #: Recorded as who resolved an alert, if a booking has closed its case.
 BOOKS = "books"
@@ -222,8 +222,8 @@ _LIST = Listing(of=Alert, order=[Alert.id], prefix="alr", searched=("kind", "sub
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, open_only: bool, by_organization: bool = False
-) -> Found[Alert]:
+    session: AsyncSession, wanted: ListFilter, *, open_only: bool, by_organization: bool = False
+) -> ListPage[Alert]:
     """Return a page of the alerts that the session may see, newest first.
 
     Without an organization, only alerts for operators. For an organization's own request, an alert is open if neither
@@ -327,20 +327,22 @@ async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tu
 
 async def unnotified(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Alert]:
     """Return the first alerts without notifications; those that operators have snoozed wait until the snooze ends."""
-    query = select(Alert).where(Alert.told_at.is_(None), or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now))
+    query = select(Alert).where(
+        Alert.notified_at.is_(None), or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now)
+    )
     return (await session.scalars(query.order_by(Alert.id).limit(limit))).all()
 
 
 async def unanswered(session: AsyncSession, *, since: datetime, after: str, limit: int) -> Sequence[Alert]:
     """Return alerts with notifications that fire, and were raised or snoozed until later than `since`, by id."""
     newest = func.greatest(Alert.created_at, Alert.snoozed_until, Alert.org_snoozed_until)
-    firing = (Alert.resolved_at.is_(None), Alert.status == AlertStatus.FIRING.value, Alert.told_at.is_not(None))
+    firing = (Alert.resolved_at.is_(None), Alert.status == AlertStatus.FIRING.value, Alert.notified_at.is_not(None))
     query = select(Alert).where(*firing, newest > since, Alert.id > after).order_by(Alert.id).limit(limit)
     return (await session.scalars(query)).all()
 
 
 async def take_unnotified(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
     """Mark alerts as notified, and return those that were not; rows that another transaction has locked are skipped."""
-    free = select(Alert.id).where(Alert.id.in_(ids), Alert.told_at.is_(None)).with_for_update(skip_locked=True)
-    taken = update(Alert).where(Alert.id.in_(free.scalar_subquery())).values(told_at=now).returning(Alert)
+    free = select(Alert.id).where(Alert.id.in_(ids), Alert.notified_at.is_(None)).with_for_update(skip_locked=True)
+    taken = update(Alert).where(Alert.id.in_(free.scalar_subquery())).values(notified_at=now).returning(Alert)
     return (await session.scalars(taken, execution_options={"populate_existing": True})).all()

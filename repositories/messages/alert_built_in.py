@@ -12,7 +12,7 @@ from repositories.messages.alert_figure import SAME_HOURS, inbox_ages, same_hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class BuiltInFinding:
     """A built-in rule and a subject for which it may have to fire or resolve.
 
     Attributes:
@@ -90,7 +90,7 @@ DOWN_AFTER = 300
 _PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL AND name = :name AND ended_at IS NULL"
 
 
-async def due(session: AsyncSession, now: datetime) -> list[Found]:
+async def due(session: AsyncSession, now: datetime) -> list[BuiltInFinding]:
     """Return the built-in rules and subjects that may have to fire or resolve."""
     found = []
     hour_ago = (await session.execute(text(_HOUR_AGO))).scalar_one()
@@ -101,7 +101,7 @@ async def due(session: AsyncSession, now: datetime) -> list[Found]:
         for row in (await session.execute(text(sql), values)).mappings():
             known = {name: int(value) for name, value in row.items() if name in {"available", "today", "before"}}
             found.append(
-                Found(
+                BuiltInFinding(
                     rule=rule,
                     subject=row["subject"],
                     org_id=row["org_id"],
@@ -116,7 +116,7 @@ async def due(session: AsyncSession, now: datetime) -> list[Found]:
         for provider, age in (await inbox_ages(session, now)).items():
             bad = age > DOWN_AFTER
             found.append(
-                Found(
+                BuiltInFinding(
                     rule=PROVIDER_DOWN, subject=provider, org_id=None, bad=bad, severity=severity, values={"age": age}
                 )
             )
@@ -124,7 +124,7 @@ async def due(session: AsyncSession, now: datetime) -> list[Found]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Earner:
+class ReturnRuleTarget:
     """An organization whose agents may earn, the currency of its latest revenue, and the severity of its rule."""
 
     org_id: str
@@ -132,10 +132,10 @@ class Earner:
     severity: str | None
 
 
-async def earners(session: AsyncSession, now: datetime, *, since: datetime) -> list[Earner]:
+async def return_rule_targets(session: AsyncSession, now: datetime, *, since: datetime) -> list[ReturnRuleTarget]:
     now = now.astimezone(UTC)
     rows = await session.execute(text(_EARNERS), {"since": since, "minute": (now.hour * 60 + now.minute) % 360})
-    return [Earner(**row._mapping) for row in rows]
+    return [ReturnRuleTarget(**row._mapping) for row in rows]
 
 
 async def currencies(session: AsyncSession, orgs: Collection[str], *, since: datetime) -> dict[str, str]:

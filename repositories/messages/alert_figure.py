@@ -22,7 +22,7 @@ from domain.messages.alert.metrics import ConditionType
 from domain.messages.alert.rules import DAY, Rule
 from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from repositories.credits.spend_alert import OPERATING
-from repositories.credits.spend_place import first_id, open_from
+from repositories.credits.spend_id_range import first_id, first_open_days
 from repositories.messages import alert_rule
 
 #: How far back the last occurrence is looked for, by rules that watch for absence; no rule has a longer period.
@@ -37,7 +37,7 @@ PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchedRule:
     """A rule whose figure is read, with its id and its organization.
 
     Attributes:
@@ -51,7 +51,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class RuleFigure:
     """A figure of a rule.
 
     Attributes:
@@ -68,7 +68,7 @@ class Figure:
 
 
 _T = TypeVar("_T")
-Reader = Callable[[AsyncSession, Sequence[Watched], datetime], Coroutine[Any, Any, dict[str, list[Figure]]]]
+Reader = Callable[[AsyncSession, Sequence[WatchedRule], datetime], Coroutine[Any, Any, dict[str, list[RuleFigure]]]]
 #: For each rule: from when single rows are read, and which daily sums before them.
 _ASKED = """
     unnest(
@@ -202,31 +202,33 @@ FROM provider_events e WHERE e.handled_at IS NULL GROUP BY e.provider
 """
 
 
-async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def read_figures(
+    session: AsyncSession, rules: Sequence[WatchedRule], now: datetime
+) -> dict[str, list[RuleFigure]]:
     """Return the figures of rules by the rule's id; a rule whose subject is gone has none."""
-    by_metric: dict[str, list[Watched]] = defaultdict(list)
+    by_metric: dict[str, list[WatchedRule]] = defaultdict(list)
     for one in rules:
         by_metric[one.rule.metric.name].append(one)
-    found: dict[str, list[Figure]] = {}
+    found: dict[str, list[RuleFigure]] = {}
     for metric, these in by_metric.items():
         found |= await _READERS[metric](session, these, now)
     return found
 
 
-async def read_in_time(
-    session: AsyncSession, rules: Sequence[Watched], now: datetime, *, within: timedelta, by: Reader
-) -> dict[str, Sequence[Figure]] | None:
+async def read_within(
+    session: AsyncSession, rules: Sequence[WatchedRule], now: datetime, *, within: timedelta, by: Reader
+) -> dict[str, Sequence[RuleFigure]] | None:
     """Return the figures that `by` reads of the rules, none if a subject is gone; None if a statement takes too long.
 
     The server cancels a statement after `within`, and the transaction continues. `within` must be shorter than the
     driver's timeout, which would close the connection.
     """
-    found = await in_time(session, by(session, rules, now), within=within)
+    found = await within_timeout(session, by(session, rules, now), within=within)
     return None if found is None else {one.id: found.get(one.id, ()) for one in rules}
 
 
-async def in_time(session: AsyncSession, work: Coroutine[Any, Any, _T], *, within: timedelta) -> _T | None:
-    """Return what is read with a limit for each statement, as `read_in_time`; None if one takes too long."""
+async def within_timeout(session: AsyncSession, work: Coroutine[Any, Any, _T], *, within: timedelta) -> _T | None:
+    """Return what is read with a limit for each statement, as `read_within`; None if one takes too long."""
     try:
         async with session.begin_nested():
             await session.execute(text(f"SET LOCAL statement_timeout = {within // timedelta(milliseconds=1)}"))
@@ -248,7 +250,7 @@ async def elapsed(session: AsyncSession) -> timedelta:
 async def _one_each(
     session: AsyncSession,
     sql: str,
-    rules: Sequence[Watched],
+    rules: Sequence[WatchedRule],
     now: datetime,
     *,
     org: str = "",
@@ -267,7 +269,7 @@ async def _one_each(
 
 
 async def _of_payments(
-    session: AsyncSession, sql: str, rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] = {}
+    session: AsyncSession, sql: str, rules: Sequence[WatchedRule], now: datetime, opened: Mapping[str, date] = {}
 ) -> dict[str, RowMapping]:
     found: dict[str, RowMapping] = {}
     own, of_all = [r for r in rules if r.org_id is not None], [r for r in rules if r.org_id is None]
@@ -278,7 +280,7 @@ async def _of_payments(
     return found
 
 
-def _asked(rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] = {}) -> dict[str, Any]:
+def _asked(rules: Sequence[WatchedRule], now: datetime, opened: Mapping[str, date] = {}) -> dict[str, Any]:
     columns: dict[str, list[Any]] = defaultdict(list)
     for one in rules:
         until = one.until or now
@@ -334,9 +336,9 @@ def _first_payment(since: datetime) -> str:
     return uuid_id("pay", UUID(int=unix_ms << 80))
 
 
-def _plain(rules: Sequence[Watched], readings: dict[str, Reading]) -> dict[str, list[Figure]]:
+def _plain(rules: Sequence[WatchedRule], readings: dict[str, Reading]) -> dict[str, list[RuleFigure]]:
     return {
-        one.id: [Figure(subject=one.rule.subject(one.org_id), reading=readings[one.id])]
+        one.id: [RuleFigure(subject=one.rule.subject(one.org_id), reading=readings[one.id])]
         for one in rules
         if one.id in readings
     }
@@ -344,11 +346,11 @@ def _plain(rules: Sequence[Watched], readings: dict[str, Reading]) -> dict[str, 
 
 async def _flow(
     session: AsyncSession,
-    rules: Sequence[Watched],
+    rules: Sequence[WatchedRule],
     now: datetime,
-    sums: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, Reading]]],
-    last: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, RowMapping]]],
-) -> dict[str, list[Figure]]:
+    sums: Callable[[Sequence[WatchedRule], datetime], Awaitable[dict[str, Reading]]],
+    last: Callable[[Sequence[WatchedRule], datetime], Awaitable[dict[str, RowMapping]]],
+) -> dict[str, list[RuleFigure]]:
     """Read a sum: over the window, over the same window last week if needed, or the time of the last occurrence.
 
     Of rules on what is unusual, the sums of single hours are read.
@@ -372,13 +374,13 @@ async def _flow(
 
 async def _unusual(
     session: AsyncSession,
-    rules: Sequence[Watched],
+    rules: Sequence[WatchedRule],
     now: datetime,
-    sums: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, Reading]]],
+    sums: Callable[[Sequence[WatchedRule], datetime], Awaitable[dict[str, Reading]]],
 ) -> dict[str, Reading]:
     """Read hours that are missing, see `unusual.to_read`, and judge the rules that have all of them."""
     kept = await alert_rule.hours(session, [one.id for one in rules])
-    ends = {one.id: unusual.to_read(kept.get(one.id), now) for one in rules}
+    ends = {one.id: unusual.hours_to_read(kept.get(one.id), now) for one in rules}
     hourly = [
         replace(one, id=f"{one.id} {end.isoformat()}", rule=replace(one.rule, window=unusual.HOUR), until=end)
         for one in rules
@@ -388,7 +390,7 @@ async def _unusual(
     readings = dict[str, Reading]()
     for one in rules:
         figures = [read[f"{one.id} {end.isoformat()}"].value or 0 for end in ends[one.id]]
-        hours = unusual.joined(kept.get(one.id), ends[one.id], figures)
+        hours = unusual.merge_hours(kept.get(one.id), ends[one.id], figures)
         await alert_rule.put_hours(session, one.id, hours, org_id=one.org_id)
         is_behind = hours.is_behind(now)
         readings[one.id] = Reading(
@@ -399,18 +401,18 @@ async def _unusual(
     return readings
 
 
-async def _opened(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, date]:
+async def _opened(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, date]:
     """Return the first day without daily sums of spends, by rule."""
     today = now.astimezone(UTC).date()
     of = {one.org_id for one in rules if one.org_id is not None}
-    days = await open_from(session, of, since=today - BACK)
+    days = await first_open_days(session, of, since=today - BACK)
     return {one.id: days.get(one.org_id or "", today) for one in rules}
 
 
-async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _spent(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
     opened = await _opened(session, rules, now)
 
-    async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+    async def sums(these: Sequence[WatchedRule], at: datetime) -> dict[str, Reading]:
         found = dict[str, Reading]()
         by_hour = [one for one in these if one.until is not None]
         for sql, part in ((_SPENT, [one for one in these if one.until is None]), (_SPENT_OR_HELD, by_hour)):
@@ -418,25 +420,25 @@ async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime)
             found |= {rule: Reading(value=row["value"]) for rule, row in rows.items()}
         return found
 
-    async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
+    async def last(these: Sequence[WatchedRule], at: datetime) -> dict[str, RowMapping]:
         return await _one_each(session, _LAST_SPENT, these, at, opened=opened)
 
     return await _flow(session, rules, now, sums, last)
 
 
-async def _usage(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
-    async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+async def _usage(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
+    async def sums(these: Sequence[WatchedRule], at: datetime) -> dict[str, Reading]:
         rows = await _one_each(session, _USAGE, these, at)
         return {rule: Reading(value=row["value"]) for rule, row in rows.items()}
 
-    async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
+    async def last(these: Sequence[WatchedRule], at: datetime) -> dict[str, RowMapping]:
         return await _one_each(session, _LAST_USAGE, these, at)
 
     return await _flow(session, rules, now, sums, last)
 
 
-async def _payments(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
-    async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+async def _payments(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
+    async def sums(these: Sequence[WatchedRule], at: datetime) -> dict[str, Reading]:
         names = {one.id: one.rule.metric.name for one in these}
         # No day of payments is added up.
         rows = await _of_payments(session, _PAYMENTS, these, at, dict.fromkeys(names, date.min))
@@ -448,7 +450,7 @@ async def _payments(session: AsyncSession, rules: Sequence[Watched], now: dateti
             for rule, row in rows.items()
         }
 
-    async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
+    async def last(these: Sequence[WatchedRule], at: datetime) -> dict[str, RowMapping]:
         failed = these[0].rule.metric.name == "payments.failed"
         sql = _LAST_PAYMENT.replace("{failed}", "AND p.status = 'failed'" if failed else "")
         return await _of_payments(session, sql, these, at)
@@ -456,7 +458,7 @@ async def _payments(session: AsyncSession, rules: Sequence[Watched], now: dateti
     return await _flow(session, rules, now, sums, last)
 
 
-async def _available(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _available(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
     rows = await _one_each(session, _AVAILABLE, rules, now)
     ending = [r for r in rules if r.rule.condition.type is ConditionType.RUNS_OUT_WITHIN]
     opened = await _opened(session, ending, now)
@@ -471,12 +473,12 @@ async def _available(session: AsyncSession, rules: Sequence[Watched], now: datet
     return _plain(rules, readings)
 
 
-async def _used(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _used(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
     rows = (await session.execute(text(_USED), _asked(rules, now) | {"now": now})).mappings()
     subjects = {one.id: one.rule.subject(one.org_id) for one in rules}
-    found: dict[str, list[Figure]] = {one.id: [] for one in rules}
+    found: dict[str, list[RuleFigure]] = {one.id: [] for one in rules}
     for row in rows:
-        figure = Figure(
+        figure = RuleFigure(
             subject=subjects[row["rule"]],
             reading=Reading(value=row["value"], whole=row["whole"]),
             place=f"{row['window']}:{int(row['starts_at'].timestamp())}",
@@ -486,7 +488,7 @@ async def _used(session: AsyncSession, rules: Sequence[Watched], now: datetime) 
     return found
 
 
-async def _scores(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _scores(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
     rows = await _one_each(session, _SCORES, rules, now)
     return _plain(rules, {rule: Reading(value=row["value"], before=row["before"]) for rule, row in rows.items()})
 
@@ -505,7 +507,7 @@ def same_hours(now: datetime) -> dict[str, object]:
     }
 
 
-async def _spike(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _spike(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
     rows = (await session.execute(text(_SPIKE), _asked(rules, now) | same_hours(now))).mappings()
     # Where last week has nothing to compare with, nothing is above it.
     return _plain(
@@ -519,11 +521,11 @@ async def _spike(session: AsyncSession, rules: Sequence[Watched], now: datetime)
     )
 
 
-async def _inbox(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _inbox(session: AsyncSession, rules: Sequence[WatchedRule], now: datetime) -> dict[str, list[RuleFigure]]:
     ages = await inbox_ages(session, now)
     return {
         one.id: [
-            Figure(subject=provider, reading=Reading(value=age))
+            RuleFigure(subject=provider, reading=Reading(value=age))
             for provider, age in ages.items()
             if one.rule.filters.get("provider", provider) == provider
         ]

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
-from domain.messages.alert.firing import Phase, Standing
+from domain.messages.alert.firing import FiringState, Phase
 from domain.messages.alert.kinds import Ladder, ladder_of
-from domain.messages.alert.unusual import Hours
+from domain.messages.alert.unusual import HourlyFigures
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule, AlertRuleHours, AlertRuleStanding
 
@@ -59,25 +59,25 @@ async def due(session: AsyncSession, now: datetime, *, limit: int) -> Sequence[A
     return (await session.scalars(query.with_for_update(skip_locked=True))).all()
 
 
-async def standings(session: AsyncSession, rules: Iterable[str]) -> dict[tuple[str, str, str], AlertRuleStanding]:
+async def firing_states(session: AsyncSession, rules: Iterable[str]) -> dict[tuple[str, str, str], AlertRuleStanding]:
     """Return the firing states of rules, by rule, subject and place."""
     rows = await session.scalars(select(AlertRuleStanding).where(AlertRuleStanding.rule.in_(list(rules))))
     return {(row.rule, row.subject, row.place): row for row in rows}
 
 
-def standing_of(row: AlertRuleStanding | None) -> Standing:
+def firing_state_of(row: AlertRuleStanding | None) -> FiringState:
     """Return the firing state of a row; the initial state without one."""
     if row is None:
-        return Standing()
-    return Standing(phase=Phase(row.phase), good_since=row.good_since, fired_at=row.fired_at)
+        return FiringState()
+    return FiringState(phase=Phase(row.phase), good_since=row.good_since, fired_at=row.fired_at)
 
 
-async def put_standing(
+async def put_firing_state(
     session: AsyncSession,
     rule: str,
     subject: str,
     place: str,
-    standing: Standing,
+    standing: FiringState,
     *,
     org_id: str | None,
     alert_key: str | None,
@@ -93,12 +93,12 @@ async def put_standing(
     await session.execute(statement.on_conflict_do_update(index_elements=["rule", "subject", "place"], set_=values))
 
 
-async def hours(session: AsyncSession, rules: Collection[str]) -> dict[str, Hours]:
+async def hours(session: AsyncSession, rules: Collection[str]) -> dict[str, HourlyFigures]:
     rows = await session.scalars(select(AlertRuleHours).where(AlertRuleHours.rule.in_(rules)))
-    return {row.rule: Hours(row.until, tuple(row.figures)) for row in rows}
+    return {row.rule: HourlyFigures(row.until, tuple(row.figures)) for row in rows}
 
 
-async def put_hours(session: AsyncSession, rule: str, hours: Hours, *, org_id: str | None) -> None:
+async def put_hours(session: AsyncSession, rule: str, hours: HourlyFigures, *, org_id: str | None) -> None:
     values = {"org_id": org_id, "until": hours.until, "figures": list(hours.figures)}
     statement = insert(AlertRuleHours).values(rule=rule, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["rule"], set_=values))

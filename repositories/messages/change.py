@@ -18,7 +18,7 @@ from domain.messages.changes import TOPICS_OF, marks_of
 #: How far back the marks for all organizations look for the last event of a type.
 RECENT = 1_000
 #: The maximum number of events in one round, of one organization and of all.
-ROUND, ROUND_OF_ALL = 1_000, 5_000
+MAX_ROUND, ROUND_OF_ALL = 1_000, 5_000
 
 _OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _CREDITS = """
@@ -81,7 +81,7 @@ SELECT pg_current_snapshot()::text AS snapshot,
             AND o.last_used_at + make_interval(secs => o.idle_seconds) > now()
     )) AS ended
 """
-_OF_SOME = _ROUND.format(news=_NEWS.format(most=ROUND))
+_OF_SOME = _ROUND.format(news=_NEWS.format(most=MAX_ROUND))
 _OF_ALL = _ROUND.format(news=_NEWS_OF_ALL.format(most=ROUND_OF_ALL))
 
 
@@ -94,7 +94,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class ChangeRound:
     """The result of a look.
 
     Attributes:
@@ -118,7 +118,7 @@ async def marks(session: AsyncSession, org_id: str | None) -> Marks:
     return Marks(marks_of({row.type: row.place for row in rows}, version), version)
 
 
-async def look(
+async def find_changes(
     pool: "asyncpg.Pool[asyncpg.Record]",
     before: str | None,
     *,
@@ -126,7 +126,7 @@ async def look(
     of_all: bool,
     key_ids: Collection[str],
     session_ids: Collection[str] = (),
-) -> Round:
+) -> ChangeRound:
     """Find what was committed since the previous look, in one statement. Needs the platform's role.
 
     It reads at most a thousand events of one organization, and five thousand of all. An event that commits late, behind
@@ -148,7 +148,7 @@ async def look(
     for org_id, kind in json.loads(row["news"] or "[]"):
         news.setdefault(org_id, set()).add(kind)
     turned_back = floor is not None and _xmin(row["snapshot"]) < floor
-    return Round(
+    return ChangeRound(
         snapshot=row["snapshot"],
         news=None if turned_back else news,
         versions=json.loads(row["versions"] or "{}"),

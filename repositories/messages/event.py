@@ -23,8 +23,8 @@ from sqlalchemy.orm import aliased
 from domain.messages.events import Event, check
 from domain.messages.events.catalogue import CATALOGUE
 from models.messages.event import EventRow
-from repositories.common.listing import Found, Listing, Part, Wanted, first_id, fixed, newest
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, first_id, fixed, newest
 
 #: How much later than its id an event may be by the clocks of two machines, and how much older its transaction.
 _MARGIN = timedelta(hours=1)
@@ -166,8 +166,8 @@ async def page(
 
 
 async def listed(
-    session: AsyncSession, wanted: Wanted, *, agent_id: str | None = None, after: Position | None
-) -> Found[EventRow]:
+    session: AsyncSession, wanted: ListFilter, *, agent_id: str | None = None, after: Position | None
+) -> ListPage[EventRow]:
     """Return a page of matching events after a position; the next page begins after the returned id.
 
     A page of a range of time, of one agent, or of one type of all organizations, reads a bounded number of events, so
@@ -179,18 +179,18 @@ async def listed(
     is_whole = wanted.since is None and wanted.until is None and agent_id is None
     if is_whole and type is not None and org_id is not None:
         rows = await page(session, after=after, limit=wanted.limit + 1, org_id=org_id, types=[type], subject=subject)
-        return Found(rows[: wanted.limit], (rows[wanted.limit - 1].id,) if len(rows) > wanted.limit else None)
+        return ListPage(rows[: wanted.limit], (rows[wanted.limit - 1].id,) if len(rows) > wanted.limit else None)
     if wanted.since is not None:
-        begins = await place_before(session, wanted.since)
+        begins = await position_before(session, wanted.since)
         after = max((place for place in (after, begins) if place is not None), default=None)
     place = None if after is None else astuple(after)
     part = _visible(org_id, subject)
     besides = None if agent_id is None else lambda row: row.data["agent_id"].astext == agent_id
     found = await _LIST.page(session, replace(wanted, after=place), [part], served=["subject"], besides=besides)
-    return Found(found.rows, None if found.following is None else found.following[1:])
+    return ListPage(found.rows, None if found.following is None else found.following[1:])
 
 
-async def place_before(session: AsyncSession, moment: datetime) -> Position | None:
+async def position_before(session: AsyncSession, moment: datetime) -> Position | None:
     """Return a position before every event that happened at a time or later; None is the beginning.
 
     It is the transaction of an event whose id was made well before that time.

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.messages.mail_suppression import MailSuppression
-from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
 
 #: The maximum number of organizations that are alerted to a suppressed contact.
-MOST_TOLD = 50
+MAX_ALERTED = 50
 
 _ADD = text("""
     INSERT INTO mail_suppressions (id, address, status)
@@ -48,7 +48,7 @@ async def add(session: AsyncSession, suppression_id: str, address: str, status: 
 
 
 async def organizations_with(session: AsyncSession, address: str) -> list[str]:
-    return list((await session.execute(_TOLD, {"address": address.casefold(), "most": MOST_TOLD})).scalars())
+    return list((await session.execute(_TOLD, {"address": address.casefold(), "most": MAX_ALERTED})).scalars())
 
 
 _LIST = Listing(
@@ -56,7 +56,7 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, lifted: bool) -> Found[MailSuppression]:
+async def page(session: AsyncSession, wanted: ListFilter, *, lifted: bool) -> ListPage[MailSuppression]:
     """Return a page of the suppressions, newest first; lifted ones only if requested."""
     part: Part = () if lifted else (MailSuppression.lifted_at.is_(None),)
     address = wanted.equal.get("address")

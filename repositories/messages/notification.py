@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import PERMISSIONS, Actor, Permission, Role
 from domain.common.ids import is_id
 from domain.messages.notification.channel import INBOX, ChannelStatus
-from domain.messages.notification.due import Cadence, Clock, Quiet
+from domain.messages.notification.due import Cadence, NotificationClock, QuietPeriod
 from domain.messages.notification.preferences import Defaults, Person, Preferences, recipient_of
 from models.messages.notification import (
     NotificationChannel,
@@ -25,7 +25,7 @@ from models.messages.notification import (
     NotificationRow,
 )
 from models.tenants.api_key import ApiKey
-from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
 from repositories.messages.event import Position
 
 MISSING = "There is no such notification."
@@ -103,11 +103,11 @@ def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
     if settings is None:
         return Preferences()
     quiet = settings.get("quiet_hours")
-    clock = Clock(
+    clock = NotificationClock(
         zone=settings["time_zone"],
         quiet=None
         if quiet is None
-        else Quiet(begins=time.fromisoformat(quiet["starts"]), ends=time.fromisoformat(quiet["ends"])),
+        else QuietPeriod(begins=time.fromisoformat(quiet["starts"]), ends=time.fromisoformat(quiet["ends"])),
         digest_hour=settings["digest_hour"],
         digest_weekday=settings["digest_weekday"],
     )
@@ -261,7 +261,7 @@ async def forget_addresses(session: AsyncSession, before: datetime, *, limit: in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class New:
+class NewNotification:
     """A notification to write, once for each source, recipient and channel."""
 
     id: str
@@ -280,10 +280,10 @@ class New:
     sent_at: datetime | None = None
 
 
-async def add(session: AsyncSession, rows: Iterable[New]) -> int:
+async def add(session: AsyncSession, rows: Iterable[NewNotification]) -> int:
     values = [
         {
-            **{name: getattr(each, name) for name in New.__slots__},
+            **{name: getattr(each, name) for name in NewNotification.__slots__},
             "data": dict(each.data),
             "recipient": recipient_of(each.org_id, each.principal),
             "principal": each.principal.lower(),
@@ -356,13 +356,13 @@ async def note(session: AsyncSession, notification_id: str, **changed: object) -
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingDigest:
     recipient: str
     digest: str
     org_id: str | None
 
 
-async def waiting(session: AsyncSession, *, since: datetime, now: datetime, limit: int) -> list[Waiting]:
+async def digests_to_start(session: AsyncSession, *, since: datetime, now: datetime, limit: int) -> list[WaitingDigest]:
     """Return digests that got a notification since a time, and those that are due and not sent."""
     row = NotificationRow
     query = (
@@ -372,7 +372,7 @@ async def waiting(session: AsyncSession, *, since: datetime, now: datetime, limi
         .limit(limit)
     )
     found = (await session.execute(query)).all()
-    return [Waiting(each.recipient, each.digest or "", each.org_id) for each in found]
+    return [WaitingDigest(each.recipient, each.digest or "", each.org_id) for each in found]
 
 
 async def lock_waiting(session: AsyncSession, recipient: str, digest: str) -> Sequence[NotificationRow]:
@@ -405,7 +405,9 @@ MOST_COUNTED = 100
 _INBOX = Listing(of=NotificationRow, order=[NotificationRow.id])
 
 
-async def inbox(session: AsyncSession, wanted: Wanted, *, recipient: str, unread_only: bool) -> Found[NotificationRow]:
+async def inbox(
+    session: AsyncSession, wanted: ListFilter, *, recipient: str, unread_only: bool
+) -> ListPage[NotificationRow]:
     """Return a page of a principal's inbox, newest first."""
     row = NotificationRow
     part: Part = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None))

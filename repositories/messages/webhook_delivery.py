@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.common.ids import is_id
-from domain.messages.webhook.delivery import Answer, DeliveryStatus, Next
+from domain.messages.webhook.delivery import DeliveryStatus, NextAttempt, ReceiverResponse
 from domain.messages.webhook.endpoint import EVERYTHING, TEST, Ordering
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
-from repositories.common.listing import Found, Listing, Wanted, fixed, in_states
+from repositories.common.listing import ListFilter, Listing, ListPage, fixed, in_states
 from repositories.messages import event
 from repositories.messages.event import Position
 
@@ -31,7 +31,7 @@ _PENDING = DeliveryStatus.PENDING.value
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueDelivery:
     id: str
     subject: str
     subject_seq: int
@@ -41,15 +41,15 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    due: Due
-    answer: Answer
-    next: Next
+class AttemptResult:
+    due: DueDelivery
+    answer: ReceiverResponse
+    next: NextAttempt
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class PendingSummary:
     """The waiting deliveries of an endpoint: their number, the oldest, the next try, and the last error of that one."""
 
     waiting: int
@@ -65,7 +65,7 @@ async def get(session: AsyncSession, delivery_id: str) -> WebhookDeliveryRow | N
 _LIST = Listing(of=D, order=[D.id], prefix="whd")
 
 
-async def page(session: AsyncSession, endpoint_id: str, wanted: Wanted) -> Found[WebhookDeliveryRow]:
+async def page(session: AsyncSession, endpoint_id: str, wanted: ListFilter) -> ListPage[WebhookDeliveryRow]:
     """Return a page of the deliveries to an endpoint, newest first."""
     return await _LIST.page(session, wanted, [(D.endpoint_id == endpoint_id,)], besides=in_states(wanted))
 
@@ -162,7 +162,9 @@ _ADD = """
 # Trying ---------------------------------------------------------------------------------------------------------------
 
 
-async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, now: datetime, limit: int) -> list[Due]:
+async def due(
+    session: AsyncSession, endpoint_id: str, ordering: Ordering, *, now: datetime, limit: int
+) -> list[DueDelivery]:
     """Return due deliveries, oldest first, none of which has to wait for one that is not returned.
 
     Deliveries of a subject are in the order of its numbers; one that was made pending again later delays those after
@@ -177,7 +179,7 @@ async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, no
             ~_blocked(aliased(D), lambda before: or_(before.next_at > now, before.created_at > D.created_at))
         )
     found = await session.execute(query.order_by(D.created_at, D.subject_seq, D.id).limit(limit))
-    return [Due(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
+    return [DueDelivery(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
 
 
 async def has_pending(session: AsyncSession, endpoint_id: str, number: int) -> bool:
@@ -186,17 +188,17 @@ async def has_pending(session: AsyncSession, endpoint_id: str, number: int) -> b
     return (await session.scalars(query.offset(number - 1).limit(1))).one_or_none() is not None
 
 
-async def left(session: AsyncSession, endpoint_id: str, ordering: Ordering) -> Left:
+async def pending_summary(session: AsyncSession, endpoint_id: str, ordering: Ordering) -> PendingSummary:
     pending = and_(D.endpoint_id == endpoint_id, D.status == _PENDING)
     waiting, since = (await session.execute(select(func.count(), func.min(D.created_at)).where(pending))).one()
     if not waiting:
-        return Left(0, None, None, None)
+        return PendingSummary(0, None, None, None)
     query = select(D.next_at, D.status_code, D.error, D.type, D.id).where(pending)
     if ordering is Ordering.SUBJECT:
         query = query.where(~_blocked(aliased(D), lambda _: literal(True)))
     first = (await session.execute(query.order_by(D.next_at, D.id).limit(1))).one()
     met = first.error or (None if first.status_code is None else f"status {first.status_code}")
-    return Left(waiting, since, first.next_at, None if met is None else f"{met} for {first.type}, {first.id}")
+    return PendingSummary(waiting, since, first.next_at, None if met is None else f"{met} for {first.type}, {first.id}")
 
 
 def _blocked(
@@ -211,7 +213,7 @@ def _blocked(
     )
 
 
-async def write(session: AsyncSession, tried: Sequence[Tried]) -> None:
+async def write(session: AsyncSession, tried: Sequence[AttemptResult]) -> None:
     """Record the results of tries, except of deliveries that were made pending again or skipped meanwhile."""
     if tried:
         connection = await session.connection()
@@ -243,7 +245,7 @@ _WRITE = """
 """
 
 
-async def again(session: AsyncSession, delivery_id: str, *, now: datetime) -> None:
+async def make_pending(session: AsyncSession, delivery_id: str, *, now: datetime) -> None:
     """Make a delivery pending, as it was before its first try."""
     await session.execute(update(D).where(D.id == delivery_id).values(**_afresh(now)))
 
@@ -255,7 +257,7 @@ async def skip(session: AsyncSession, endpoint_id: str, delivery_id: str) -> boo
     return (await session.scalars(query.returning(D.id))).one_or_none() is not None
 
 
-async def happened(
+async def replayable_events(
     session: AsyncSession,
     endpoint: WebhookEndpointRow,
     *,
@@ -272,7 +274,7 @@ async def happened(
     """
     e = EventRow
     query = select(e).where(e.org_id == endpoint.org_id, e.at >= since, e.at < until, e.type != TEST)
-    begins = await event.place_before(session, since)
+    begins = await event.position_before(session, since)
     if begins is not None:
         query = query.where(tuple_(e.written_in, e.id) > tuple_(begins.written_in, begins.id))
     ends = await event.written_after(session, until + LATE)

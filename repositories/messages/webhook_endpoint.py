@@ -11,11 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import is_id
-from domain.messages.webhook.delivery import Pace
-from domain.messages.webhook.endpoint import ENDED, EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
-from domain.messages.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
+from domain.messages.webhook.delivery import SendingPace
+from domain.messages.webhook.endpoint import ENDED_STATUSES, EVERYTHING, TEST, Endpoint, EndpointChange, EndpointStatus
+from domain.messages.webhook.turns import MAX_DRAINED_AT_ONCE, WAIT_EXPIRES_AFTER, EndpointTurn, has_turn
 from models.messages.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
-from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
+from repositories.common.listing import ListFilter, Listing, ListPage, in_states, of_owner
 from repositories.messages.event import Position
 
 _STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
@@ -28,8 +28,8 @@ def state_of(row: WebhookEndpointRow) -> Endpoint:
     return _STATE.validate_python(row.state)
 
 
-def pace_of(row: WebhookEndpointRow) -> Pace:
-    return Pace(slow_until=row.slow_until, slowed=row.slowed, failing_since=row.failing_since)
+def pace_of(row: WebhookEndpointRow) -> SendingPace:
+    return SendingPace(slow_until=row.slow_until, slowed=row.slowed, failing_since=row.failing_since)
 
 
 async def lock(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
@@ -71,7 +71,7 @@ async def count(session: AsyncSession, org_id: str) -> int:
 _LIST = Listing(of=WebhookEndpointRow, order=[WebhookEndpointRow.id], prefix="whe", searched=("url", "description"))
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[WebhookEndpointRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[WebhookEndpointRow]:
     """Return a page of the endpoints that the session may see and that are not deleted, newest first."""
     row = WebhookEndpointRow
     part = (row.status != EndpointStatus.DELETED.value, *of_owner(row.org_id, wanted))
@@ -86,7 +86,7 @@ async def versions(session: AsyncSession, endpoint_ids: Sequence[str]) -> dict[s
 async def with_run(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
     """Return the endpoints with a workflow, which are enabled or paused, by id, after the id `after`."""
     row = WebhookEndpointRow
-    query = select(row.id).where(row.id > after, row.status.not_in([each.value for each in ENDED]))
+    query = select(row.id).where(row.id > after, row.status.not_in([each.value for each in ENDED_STATUSES]))
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
@@ -102,7 +102,7 @@ async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> 
     return await event_of(session, endpoint_id, command_id) is not None
 
 
-async def add(session: AsyncSession, values: Mapping[str, Any], outcome: Outcome, *, at: datetime) -> None:
+async def add(session: AsyncSession, values: Mapping[str, Any], outcome: EndpointChange, *, at: datetime) -> None:
     """Insert an endpoint with its first event."""
     changing = _columns(outcome, at)
     await session.execute(
@@ -119,14 +119,16 @@ async def add(session: AsyncSession, values: Mapping[str, Any], outcome: Outcome
     await _note(session, outcome, str(values["command_id"]), at)
 
 
-async def write(session: AsyncSession, outcome: Outcome, *, command_id: str, at: datetime, **changed: object) -> None:
+async def write(
+    session: AsyncSession, outcome: EndpointChange, *, command_id: str, at: datetime, **changed: object
+) -> None:
     """Write one event and the state after it, with other columns that it changes; the caller holds the row's lock."""
     query = update(WebhookEndpointRow).where(WebhookEndpointRow.id == outcome.endpoint.endpoint_id)
     await session.execute(query.values(**changed, **_columns(outcome, at)))
     await _note(session, outcome, command_id, at)
 
 
-def _columns(outcome: Outcome, at: datetime) -> dict[str, Any]:
+def _columns(outcome: EndpointChange, at: datetime) -> dict[str, Any]:
     endpoint = outcome.endpoint
     return {
         "status": endpoint.status.value,
@@ -136,7 +138,7 @@ def _columns(outcome: Outcome, at: datetime) -> dict[str, Any]:
     }
 
 
-async def _note(session: AsyncSession, outcome: Outcome, command_id: str, at: datetime) -> None:
+async def _note(session: AsyncSession, outcome: EndpointChange, command_id: str, at: datetime) -> None:
     endpoint = outcome.endpoint
     await session.execute(
         insert(WebhookEndpointEventRow).values(
@@ -156,8 +158,8 @@ async def _note(session: AsyncSession, outcome: Outcome, command_id: str, at: da
 # Draining -------------------------------------------------------------------------------------------------------------
 
 
-async def begin(
-    session: AsyncSession, endpoint_id: str, lease: str, *, at_once: int = AT_ONCE
+async def begin_drain(
+    session: AsyncSession, endpoint_id: str, lease: str, *, at_once: int = MAX_DRAINED_AT_ONCE
 ) -> WebhookEndpointRow | Literal["waits"] | None:
     """Claim an endpoint to drain it. An earlier drain of it cannot write any more.
 
@@ -186,15 +188,15 @@ async def begin(
     return "waits"
 
 
-async def _places(session: AsyncSession, org_id: str) -> dict[str, Place]:
+async def _places(session: AsyncSession, org_id: str) -> dict[str, EndpointTurn]:
     row = WebhookEndpointRow
     query = select(row.id, row.lease, row.waits_since, row.seen_at, func.clock_timestamp())
     found = await session.execute(query.where(row.org_id == org_id, row.status == EndpointStatus.ENABLED.value))
     return {
-        each: Place(
+        each: EndpointTurn(
             endpoint_id=each,
             is_sent_to=lease is not None and seen_at is not None and seen_at > now - LOST_AFTER,
-            waits_since=since if seen_at is not None and seen_at > now - FORGOTTEN_AFTER else None,
+            waits_since=since if seen_at is not None and seen_at > now - WAIT_EXPIRES_AFTER else None,
         )
         for each, lease, since, seen_at, now in found
     }
@@ -206,7 +208,9 @@ async def settings_now(session: AsyncSession, endpoint_id: str) -> WebhookEndpoi
     return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 
-async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> WebhookEndpointRow | None:
+async def renew_lease(
+    session: AsyncSession, endpoint_id: str, lease: str, **changed: object
+) -> WebhookEndpointRow | None:
     """Write the changes of a drain, and return the endpoint's present settings.
 
     None if another drain has claimed it, or nothing is to be sent to it any more.
@@ -217,7 +221,7 @@ async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: o
     return (await session.scalars(query.returning(row))).one_or_none()
 
 
-async def end(
+async def end_drain(
     session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None, **changed: object
 ) -> str | None:
     """End a drain: write its last changes, and when the next one is due.
@@ -233,7 +237,7 @@ async def end(
         row.org_id == org,
         row.status == EndpointStatus.ENABLED.value,
         row.waits_since.is_not(None),
-        row.seen_at > func.clock_timestamp() - FORGOTTEN_AFTER,
+        row.seen_at > func.clock_timestamp() - WAIT_EXPIRES_AFTER,
     )
     return (await session.scalars(waiting.order_by(row.waits_since, row.id).limit(1))).one_or_none()
 
@@ -242,7 +246,7 @@ async def end(
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class OutboxPage:
     """The position up to which the outbox was read, and the endpoints with events up to there.
 
     Attributes:
@@ -301,14 +305,14 @@ _BEHIND = text("""
 """)
 
 
-async def news(session: AsyncSession, after: Position, *, limit: int) -> News:
+async def endpoints_with_news(session: AsyncSession, after: Position, *, limit: int) -> OutboxPage:
     """Return the idle endpoints with an event of their types after a position, in one statement."""
     given = {"written_in": after.written_in, "id": after.id, "limit": limit, "test": TEST, "everything": EVERYTHING}
     written_in, event_id, endpoints, is_full = (await session.execute(_NEWS, given)).one()
-    return News(None if event_id is None else Position(written_in, event_id), tuple(endpoints), is_full)
+    return OutboxPage(None if event_id is None else Position(written_in, event_id), tuple(endpoints), is_full)
 
 
-async def behind(session: AsyncSession, head: Position, now: datetime) -> list[str]:
+async def endpoints_behind(session: AsyncSession, head: Position, now: datetime) -> list[str]:
     """Move idle endpoints past events of other types, and return those that should be drained and are not."""
     place = {"written_in": head.written_in, "id": head.id}
     await session.execute(_PASS, {**place, "test": TEST, "everything": EVERYTHING})

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.payments.auto_topup import BOUGHT, RECEIVED, Crossing
+from domain.payments.auto_topup import COUNTED_IN_CAP, RECEIVED, TopUpOutcome
 from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
 from models.payments.payment import PaymentRow
 
@@ -53,12 +53,12 @@ _TAKEN_BACK = text("""
     LIMIT 1
 """)
 #: How many of the latest falls are checked for a refund.
-LATELY = 20
+CHECKED_FALLS = 20
 _ASKED = ("enabled", "below_minor", "credits_minor", "monthly_cap_minor", "payment_method")
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class DueTopUp:
     """What is due for an organization: `OPEN`, `FALLEN` or `ABOVE`; an open fall has its number and credits.
 
     `begun` is whether a payment was requested for the open fall.
@@ -73,7 +73,7 @@ class Stand:
     due: str
 
 
-async def shown(session: AsyncSession, org_id: str, since: datetime) -> tuple[AutoTopUp | None, int]:
+async def read_settings(session: AsyncSession, org_id: str, since: datetime) -> tuple[AutoTopUp | None, int]:
     """Return the settings of an organization, and how many credits were bought since a time, in minor units.
 
     One statement reads both, so they agree if a declined payment commits at the same time.
@@ -83,7 +83,7 @@ async def shown(session: AsyncSession, org_id: str, since: datetime) -> tuple[Au
     return (None, 0) if row is None else (row[0], int(row[1]))
 
 
-async def locked(session: AsyncSession, org_id: str) -> AutoTopUp:
+async def lock(session: AsyncSession, org_id: str) -> AutoTopUp:
     """Lock and return the settings of an organization."""
     return await session.get_one(AutoTopUp, org_id, populate_existing=True, with_for_update=True)
 
@@ -108,9 +108,9 @@ async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str
     return (await session.scalars(_PAGE, {"after": after, "limit": limit})).all()
 
 
-async def due(session: AsyncSession, org_ids: Sequence[str], *, now: datetime) -> list[Stand]:
+async def due(session: AsyncSession, org_ids: Sequence[str], *, now: datetime) -> list[DueTopUp]:
     rows = (await session.execute(_DUE, {"which": list(org_ids), "now": now})).all()
-    return [Stand(*row) for row in rows]
+    return [DueTopUp(*row) for row in rows]
 
 
 async def lock_free(session: AsyncSession, org_ids: Sequence[str]) -> Sequence[str]:
@@ -135,22 +135,22 @@ def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> Scalar
     # A payment may succeed after its fall was declined, cancelled or expired, and then still buys its credits.
     row, paid = AutoTopUpCrossing, PaymentRow
     received = exists().where(paid.id == row.payment_id, paid.status.in_([status.value for status in RECEIVED]))
-    counted = or_(row.outcome.in_([outcome.value for outcome in BOUGHT]), received)
+    counted = or_(row.outcome.in_([outcome.value for outcome in COUNTED_IN_CAP]), received)
     total = select(func.coalesce(func.sum(row.credits_minor), 0))
     return total.where(row.org_id == org_id, row.at >= since, counted).scalar_subquery()
 
 
-async def taken_back(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, bool] | None:
+async def find_refunded_or_disputed(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, bool] | None:
     """Return a payment that was disputed or refunded since a person changed the settings, and whether it is disputed.
 
     Disputes of all payments of the organization count, and refunds of its latest top-ups.
     """
-    given = {"org_id": wanted.org_id, "since": wanted.updated_at, "after": wanted.crossings - LATELY}
+    given = {"org_id": wanted.org_id, "since": wanted.updated_at, "after": wanted.crossings - CHECKED_FALLS}
     row = (await session.execute(_TAKEN_BACK, given)).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
-async def cross(
+async def record_fall(
     session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, credits_minor: int, at: datetime
 ) -> AutoTopUpCrossing:
     """Record that a balance fell below its threshold, and what it buys; the caller has locked the row."""
@@ -167,12 +167,12 @@ async def cross(
         unit_minor=wanted.credits_minor,
         payment_method=wanted.payment_method,
         payment_id=None,
-        outcome=Crossing.OPEN.value,
+        outcome=TopUpOutcome.OPEN.value,
     )
     session.add(noted)
     await session.flush()
     return noted
 
 
-async def crossing(session: AsyncSession, org_id: str, number: int) -> AutoTopUpCrossing:
+async def find_fall(session: AsyncSession, org_id: str, number: int) -> AutoTopUpCrossing:
     return await session.get_one(AutoTopUpCrossing, (org_id, number), populate_existing=True)

@@ -8,12 +8,12 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payments.payment.chargebacks import ANSWERABLE
+from domain.payments.payment.chargebacks import ACCEPTS_EVIDENCE
 from domain.payments.payment.state import Dispute, Payment
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
-from repositories.common.listing import Found, Listing, Part, Wanted, each
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, part_per_value
 
 
 async def get(session: AsyncSession, dispute_id: str) -> tuple[ChargebackRow, PaymentRow] | None:
@@ -31,14 +31,14 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[tuple[ChargebackRow, PaymentRow]]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[tuple[ChargebackRow, PaymentRow]]:
     """Return a page of the chargebacks that the session may see, opened last first."""
     whose: Part = () if wanted.org_id is None else (ChargebackRow.org_id == wanted.org_id,)
-    parts = [(*whose, *part) for part in each(ChargebackRow.status, wanted.statuses)]
+    parts = [(*whose, *part) for part in part_per_value(ChargebackRow.status, wanted.statuses)]
     found = await _LIST.page(session, wanted, parts)
     about = select(PaymentRow).where(PaymentRow.id.in_({dispute.payment_id for dispute in found.rows}))
     payments = {payment.id: payment for payment in await session.scalars(about)}
-    return Found([(dispute, payments[dispute.payment_id]) for dispute in found.rows], found.following)
+    return ListPage([(dispute, payments[dispute.payment_id]) for dispute in found.rows], found.following)
 
 
 async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetime) -> None:
@@ -58,7 +58,7 @@ async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unanswered:
+class UnansweredChargeback:
     """A chargeback without submitted evidence, and until when the bank accepts it; `key` is that of its alert."""
 
     id: str
@@ -88,10 +88,10 @@ FOR SHARE OF p SKIP LOCKED
 
 async def unanswered(
     session: AsyncSession, kind: str, *, now: datetime, until: datetime, limit: int
-) -> Sequence[Unanswered]:
+) -> Sequence[UnansweredChargeback]:
     """Return chargebacks without evidence that is due until a time, and without an alert of the kind for that date.
 
     Needs the platform's session. Chargebacks whose payment is locked are left to the next call.
     """
-    asked = {"kind": kind, "statuses": sorted(ANSWERABLE), "now": now, "until": until, "limit": limit}
-    return [Unanswered(**row) for row in (await session.execute(text(_UNANSWERED), asked)).mappings()]
+    asked = {"kind": kind, "statuses": sorted(ACCEPTS_EVIDENCE), "now": now, "until": until, "limit": limit}
+    return [UnansweredChargeback(**row) for row in (await session.execute(text(_UNANSWERED), asked)).mappings()]

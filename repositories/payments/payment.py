@@ -16,11 +16,11 @@ from contracts.payments.payment import PaymentEvent
 from domain.common.ids import payment_workflow_id
 from domain.payments.payment.fulfilment import wake_at
 from domain.payments.payment.snapshot import BalanceTransaction
-from domain.payments.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
+from domain.payments.payment.state import AWAITING, PROCESSING, BookedMovement, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.payments.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
-from repositories.common.listing import Counted, Found, Listing, Part, Wanted
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, StatusTotal
 from repositories.tenants import metadata
 
 _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
@@ -31,18 +31,18 @@ def state_of(row: PaymentRow) -> Payment:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredPayment:
     """The stored state of a payment, and the number of its latest event."""
 
     version: int
     payment: Payment
 
 
-async def lock(session: AsyncSession, payment_id: str) -> Known | None:
+async def lock(session: AsyncSession, payment_id: str) -> StoredPayment | None:
     """Lock the row until the transaction ends, and return its state; None for a new one."""
     query = select(PaymentRow.version, PaymentRow.state).where(PaymentRow.id == payment_id).with_for_update()
     row = (await session.execute(query)).one_or_none()
-    return None if row is None else Known(version=row.version, payment=_STATE.validate_python(row.state))
+    return None if row is None else StoredPayment(version=row.version, payment=_STATE.validate_python(row.state))
 
 
 async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> bool:
@@ -101,7 +101,7 @@ async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
     return await session.get(PaymentRow, payment_id)
 
 
-async def asked_by(session: AsyncSession, payment_id: str) -> str:
+async def requester_of(session: AsyncSession, payment_id: str) -> str:
     """Return who requested a payment, from the first event of its timeline."""
     row = PaymentEventRow
     return (await session.scalars(select(row.actor).where(row.payment_id == payment_id, row.number == 1))).one()
@@ -157,7 +157,7 @@ async def write(session: Writes, event: PaymentEvent, transfer_id: UUID | None) 
     )
 
 
-async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
+async def write_fee(session: Writes, payment: Payment, booked: BookedMovement) -> None:
     await session.execute(
         update(PaymentBalanceTransaction)
         .where(
@@ -172,7 +172,7 @@ async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
 
 async def write_movement(
     session: Writes,
-    movement: Booked | BalanceTransaction,
+    movement: BookedMovement | BalanceTransaction,
     transfer_id: UUID | None,
     *,
     provider: str,
@@ -199,7 +199,7 @@ async def write_movement(
 _TIMELINE = Listing(of=PaymentEventRow, order=[PaymentEventRow.number], created="at", ascending=True)
 
 
-async def timeline_page(session: AsyncSession, wanted: Wanted, *, payment_id: str) -> Found[PaymentEventRow]:
+async def timeline_page(session: AsyncSession, wanted: ListFilter, *, payment_id: str) -> ListPage[PaymentEventRow]:
     """Return a page of the events of a payment in their order."""
     return await _TIMELINE.page(session, wanted, [(PaymentEventRow.payment_id == payment_id,)])
 
@@ -207,26 +207,26 @@ async def timeline_page(session: AsyncSession, wanted: Wanted, *, payment_id: st
 _LIST = Listing(of=PaymentRow, order=[PaymentRow.id], prefix="pay", amount="amount_minor", searched=("provider_ref",))
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[PaymentRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[PaymentRow]:
     """Return a page of the payments that the session may see, newest first."""
     purposed = bool(wanted.statuses) or "purpose" in wanted.equal
     parts = _parts(wanted, wanted.statuses or tuple(PaymentStatus)) if purposed else [_whose(wanted)]
     return await _LIST.page(session, wanted, parts, served=["purpose"])
 
 
-async def summary(session: AsyncSession, wanted: Wanted) -> list[Counted]:
+async def summary(session: AsyncSession, wanted: ListFilter) -> list[StatusTotal]:
     """Count what `page` finds by state, currency and provider, the newest 2,000 of each state at most."""
     statuses = wanted.statuses or tuple(status.value for status in PaymentStatus)
     parts = {status: _parts(wanted, (status,)) for status in statuses}
     return await _LIST.summary(session, wanted, parts, served=["purpose"], by=PaymentRow.provider)
 
 
-def _whose(wanted: Wanted) -> Part:
+def _whose(wanted: ListFilter) -> Part:
     whose: Part = () if wanted.org_id is None else (PaymentRow.org_id == wanted.org_id,)
     return (*whose, *metadata.narrowed(PaymentRow.id, "pay", wanted.org_id, wanted.written))
 
 
-def _parts(wanted: Wanted, statuses: tuple[str, ...]) -> list[Part]:
+def _parts(wanted: ListFilter, statuses: tuple[str, ...]) -> list[Part]:
     purpose = wanted.equal.get("purpose")
     if purpose is None and wanted.org_id is not None:
         return [(*_whose(wanted), PaymentRow.status == one) for one in statuses]
@@ -249,7 +249,7 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
     return (await session.scalars(query.order_by(row.id))).all()
 
 
-async def open_for(
+async def open_payments_of(
     session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
 ) -> Sequence[Payment]:
     """Return the payments of a subject, such as an `escrow_id`, that have a step to come, oldest first, without one."""
@@ -288,7 +288,7 @@ _CONCERNED = text(
 )
 
 
-async def concerned(
+async def find_by_event(
     session: AsyncSession, provider: str, payment_id: str | None, refs: Sequence[str]
 ) -> Payment | None:
     """Find the payment that a provider's event is about: by our id on its object, or by the ids that it names."""

@@ -14,7 +14,7 @@ from domain.common.access import Actor
 from domain.common.errors import Unavailable
 from domain.payments.payment.options import CREDITS
 from domain.payments.payment.terms import PaymentTerms
-from domain.tenants.organization import OrganizationStatus, stopped
+from domain.tenants.organization import OrganizationStatus, stopped_error
 from models.payments.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.common.command import add_once, other_request
 
@@ -23,24 +23,24 @@ _ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StoredRequest:
     """The first request of a command; `status` is the payment's, None before its first event."""
 
     terms: PaymentTerms
     status: str | None
 
 
-async def asked(
+async def find_request(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, command_id: str, request_hash: bytes
-) -> Asked | None:
+) -> StoredRequest | None:
     """Return the first request of a command; None if the command is new."""
     row = await pool.fetchrow("SELECT * FROM tenant_payment_command($1, $2)", org_id, command_id)
-    return None if row is None else _same(row, request_hash)
+    return None if row is None else _as_stored(row, request_hash)
 
 
-async def ask(
+async def store_request(
     pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms, by: Actor
-) -> Asked:
+) -> StoredRequest:
     """Store the request of a command of the paying organization, once, and return the stored one.
 
     For payments with credits the requester is stored too, because a frozen spend control of theirs stops the payment.
@@ -54,38 +54,40 @@ async def ask(
     )
     if row is None:
         status = OrganizationStatus(await pool.fetchval("SELECT organization_status($1)", terms.org_id))
-        raise stopped(status, terms.org_id) or Unavailable("The organization was just resumed. Repeat the request.")
-    return _same(row, request_hash)
+        raise stopped_error(status, terms.org_id) or Unavailable(
+            "The organization was just resumed. Repeat the request."
+        )
+    return _as_stored(row, request_hash)
 
 
-def _same(row: asyncpg.Record, request_hash: bytes) -> Asked:
+def _as_stored(row: asyncpg.Record, request_hash: bytes) -> StoredRequest:
     if row["request_hash"] != request_hash:
         raise other_request()
-    return Asked(_TERMS.validate_json(row["terms"]), row["status"])
+    return StoredRequest(_TERMS.validate_json(row["terms"]), row["status"])
 
 
-async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:
+async def command_of_payment(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:
     """Return the command that requested a payment, and the terms; None if there is none."""
     query = select(PaymentCommand.command_id, PaymentCommand.terms).where(PaymentCommand.payment_id == payment_id)
     found = (await session.execute(query)).one_or_none()
     return None if found is None else (found.command_id, _TERMS.validate_python(found.terms))
 
 
-async def asked_by(session: AsyncSession, payment_id: str) -> Actor | None:
+async def requester_of(session: AsyncSession, payment_id: str) -> Actor | None:
     """Return who requested a payment with credits; None if that was not stored."""
     query = select(PaymentCommand.asked_by).where(PaymentCommand.payment_id == payment_id)
     found = (await session.execute(query)).scalar_one_or_none()
     return None if found is None else _ACTOR.validate_python(found)
 
 
-async def find(session: AsyncSession, command_id: str) -> PaymentTerms | None:
+async def find_terms(session: AsyncSession, command_id: str) -> PaymentTerms | None:
     """Return the terms that a command requested; None if the command is new. Needs a platform session."""
     query = select(PaymentCommand.terms).where(PaymentCommand.command_id == command_id)
     found = (await session.execute(query)).one_or_none()
     return None if found is None else _TERMS.validate_python(found.terms)
 
 
-async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
+async def store_terms(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
     """Store the terms that a command requests, once, and return the stored ones."""
     row = PaymentCommand(
         command_id=command_id,
@@ -98,12 +100,12 @@ async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms
     return _TERMS.validate_python(noted.terms)
 
 
-async def note(session: AsyncSession, command_id: str, payment_id: str, content_hash: str) -> bool:
+async def store_content(session: AsyncSession, command_id: str, payment_id: str, content_hash: str) -> bool:
     row = PaymentCommandContent(command_id=command_id, payment_id=payment_id, content_hash=content_hash)
     _, is_new = await add_once(session, row, ("payment_id", "content_hash"))
     return is_new
 
 
-async def forget(session: AsyncSession, command_id: str) -> None:
+async def delete_content(session: AsyncSession, command_id: str) -> None:
     """Delete a refused command of a payment, because its key may be used for another one."""
     await session.execute(delete(PaymentCommandContent).where(PaymentCommandContent.command_id == command_id))

@@ -18,14 +18,14 @@ from sqlalchemy.orm import defer
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
-from domain.common.text import storable
+from domain.common.text import storable_json
 from domain.payments.payment.snapshot import ProviderEvent
 from domain.payments.payment.terms import PaymentTerms
 from domain.privacy.card_numbers import without_card_numbers
 from models.payments.provider_event import ProviderEventRow
+from repositories.common.batched import Writes
 from repositories.common.changed import rows_changed
-from repositories.common.listing import Found, Listing, Part, Wanted, each
-from repositories.common.together import Writes
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, part_per_value
 
 _STORE = """
     INSERT INTO provider_events
@@ -33,12 +33,12 @@ _STORE = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $10 THEN clock_timestamp() END)
     ON CONFLICT (provider, event_id) DO NOTHING RETURNING id
 """
-_NAMED = """
+_FIND_NAMED = """
     SELECT e.status, p.state -> 'terms' AS terms
     FROM provider_events e LEFT JOIN payments p ON p.id = e.payment_id AND p.provider = e.provider
     WHERE e.provider = $1 AND e.event_id = $2
 """
-_FORWARDED = """
+_MARK_FORWARDED = """
     UPDATE provider_events SET status = 'forwarded' WHERE provider = $1 AND event_id = $2 AND handled_at IS NULL
 """
 _OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL"
@@ -50,7 +50,7 @@ _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedPayment:
     status: str
     terms: PaymentTerms | None
 
@@ -66,8 +66,8 @@ async def store(
     payment_id = event.payment_id if event.payment_id and is_id(event.payment_id, "pay") else None
     known = await pool.fetchval(
         _STORE,
-        *(provider, event.event_id, event.type, status, payment_id, storable(list(event.refs)), event.livemode),
-        *(json.dumps(without_card_numbers(_without_secrets(storable(event.payload)))), event.occurred_at, handled),
+        *(provider, event.event_id, event.type, status, payment_id, storable_json(list(event.refs)), event.livemode),
+        *(json.dumps(without_card_numbers(_without_secrets(storable_json(event.payload)))), event.occurred_at, handled),
     )
     return known is not None
 
@@ -79,17 +79,17 @@ def _without_secrets(value: object) -> object:
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
-async def named(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> Named | None:
+async def find_named_payment(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> NamedPayment | None:
     """Find the payment that an event names by our id, in one round trip. Needs the platform's role."""
-    row = await pool.fetchrow(_NAMED, provider, event_id)
+    row = await pool.fetchrow(_FIND_NAMED, provider, event_id)
     if row is None:
         return None
-    return Named(row["status"], None if row["terms"] is None else _TERMS.validate_json(row["terms"]))
+    return NamedPayment(row["status"], None if row["terms"] is None else _TERMS.validate_json(row["terms"]))
 
 
-async def forwarded(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> None:
+async def mark_forwarded(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> None:
     """Record that the event's payment was signalled, in one round trip, unless the event is handled."""
-    await pool.execute(_FORWARDED, provider, event_id)
+    await pool.execute(_MARK_FORWARDED, provider, event_id)
 
 
 async def previous_attributes(session: AsyncSession, number: int) -> Mapping[str, Any]:
@@ -117,13 +117,13 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, unhandled: bool) -> Found[ProviderEventRow]:
+async def page(session: AsyncSession, wanted: ListFilter, *, unhandled: bool) -> ListPage[ProviderEventRow]:
     """List events, the last one first; `unhandled` leaves out those that are handled."""
     row = ProviderEventRow
     part: Part = (row.handled_at.is_(None),) if unhandled else ()
     if "payment_id" in wanted.equal:
         part = (*part, row.payment_id == wanted.equal["payment_id"])
-    parts = [(*part, *of_state) for of_state in each(row.status, wanted.statuses)]
+    parts = [(*part, *of_state) for of_state in part_per_value(row.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts, served=["payment_id"])
 
 

@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import is_id, uuid_id
 from domain.marketplace.sale import PURCHASE
-from domain.payouts.activity import Category, Change, agent_in, category_of, changes, nouns_of
-from repositories.common.listing import Found, Wanted
+from domain.payouts.activity import AssetChange, Category, agent_in, asset_changes, category_of, nouns_of
+from repositories.common.listing import ListFilter, ListPage
 
 #: The most transfers that a page with filters looks at.
-LOOKED_AT = 1_000
+MAX_SCANNED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Fact:
     principal: str | None
     agent_id: str | None
     project_id: str | None
-    changes: tuple[Change, ...]
+    changes: tuple[AssetChange, ...]
     agents: Mapping[str, str]
 
     @property
@@ -184,7 +184,7 @@ _ALL: Mapping[str, Any] = {}
 _AGENTS = text("SELECT id, name FROM agents WHERE id = ANY(:ids)")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, narrowed: Mapping[str, Any] = _ALL) -> Found[Fact]:
+async def page(session: AsyncSession, wanted: ListFilter, *, narrowed: Mapping[str, Any] = _ALL) -> ListPage[Fact]:
     """List up to `limit` facts of an organization; times are business time.
 
     A page with a filter may hold few or none although there are more. `narrowed` has further filters, by the names of
@@ -195,7 +195,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, narrowed: Mapping[str, 
     values |= {
         "org_id": wanted.org_id,
         "limit": wanted.limit + 1,
-        "window": LOOKED_AT if filters else 2 * wanted.limit + 1,
+        "window": MAX_SCANNED if filters else 2 * wanted.limit + 1,
     }
     if wanted.after is not None:
         values["after"] = wanted.after[0]
@@ -208,12 +208,12 @@ async def page(session: AsyncSession, wanted: Wanted, *, narrowed: Mapping[str, 
     found = [row for row in answer if row["id"] is not None]
     rows = await _facts(session, str(wanted.org_id), found[: wanted.limit])
     if len(found) > wanted.limit:
-        return Found(rows, (found[wanted.limit - 1]["id"],))
+        return ListPage(rows, (found[wanted.limit - 1]["id"],))
     is_cut = bool(answer) and answer[0]["looked"] == values["window"]
-    return Found(rows, (answer[0]["last_id"],) if is_cut else None)
+    return ListPage(rows, (answer[0]["last_id"],) if is_cut else None)
 
 
-def _values(wanted: Wanted) -> dict[str, Any]:
+def _values(wanted: ListFilter) -> dict[str, Any]:
     given = {"since": wanted.since, "until": wanted.until, "currency": wanted.equal.get("currency")}
     values = {name: value for name, value in given.items() if value is not None}
     category = wanted.equal.get("category")
@@ -261,7 +261,7 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
         principal=row["principal"] if row["kind"] == "use" else principal if is_own else None,
         agent_id=row["agent_id"],
         project_id=row["project_id"],
-        changes=changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
+        changes=asset_changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
         agents={},
     )
 

@@ -13,12 +13,12 @@ from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.money import CREDIT
 from domain.payouts.earnings import EarningsKind, renew_days_of
-from domain.payouts.payable import Window
+from domain.payouts.payable import HoldBackWindow
 from repositories.payouts.payable import DISPUTED
 
 #: The maximum number of accounts that one clawback takes from, because it is one transaction. Otherwise somebody could
 #: make it endless with very many agents that have earned very little.
-MOST_RECOVERED = 1_000
+MAX_ACCOUNTS = 1_000
 
 _OF: Mapping[str, Callable[[str, str, str], Account]] = {
     "own_work": accounts.agent_own_work,
@@ -46,12 +46,12 @@ _SEIZABLE = text(
 
 
 async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
-    """Return the accounts of an organization's agents that cover an amount together, or the `MOST_RECOVERED` largest.
+    """Return the accounts of an organization's agents that cover an amount together, or the `MAX_ACCOUNTS` largest.
 
     What the organization paid to its own agents comes first, then their earnings in granted credits, then the largest
     paid earnings.
     """
-    values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_RECOVERED}
+    values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MAX_ACCOUNTS}
     found = await session.execute(_SEIZABLE, values)
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
 
@@ -168,7 +168,7 @@ _CONVERTIBLE = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Earned:
+class KindEarnings:
     """Earnings of one kind, and how much of them can be converted into credits, in minor units.
 
     `sold_at` is the time of the first sale that can still be refunded and is therefore not convertible yet.
@@ -182,7 +182,7 @@ class Earned:
 @dataclass(frozen=True, slots=True)
 class AgentEarnings:
     id: str
-    earned: Mapping[EarningsKind, Earned]
+    earned: Mapping[EarningsKind, KindEarnings]
 
 
 async def agents_page(
@@ -197,7 +197,7 @@ async def agents_page(
 
 
 async def of_agents(
-    session: AsyncSession, windows: Mapping[str, Window], *, days: int, at: datetime, sold_until: datetime
+    session: AsyncSession, windows: Mapping[str, HoldBackWindow], *, days: int, at: datetime, sold_until: datetime
 ) -> list[AgentEarnings]:
     """Return the earnings of agents, newest first; `windows` has how long each is liable for what it earned.
 
@@ -206,7 +206,7 @@ async def of_agents(
     """
     values = {
         "agents": list(windows),
-        "answers": [window.answers_for for window in windows.values()],
+        "answers": [window.liability_period for window in windows.values()],
         "asset": CREDIT,
         "at": at,
         "sold_until": sold_until,
@@ -214,9 +214,9 @@ async def of_agents(
         "names": list(_NAMED.values()),
         "days": [renew_days_of(kind, days) for kind in _NAMED],
     }
-    found: dict[str, dict[EarningsKind, Earned]] = {}
+    found: dict[str, dict[EarningsKind, KindEarnings]] = {}
     for row in await session.execute(_PAGE, values):
-        found.setdefault(row.id, {})[EarningsKind(row.kind)] = Earned(row.amount, row.convertible, row.sold_at)
+        found.setdefault(row.id, {})[EarningsKind(row.kind)] = KindEarnings(row.amount, row.convertible, row.sold_at)
     return [AgentEarnings(agent_id, earned) for agent_id, earned in found.items()]
 
 
@@ -238,8 +238,8 @@ async def convertible(
     return int(await session.scalar(_CONVERTIBLE, {**values, "frozen": json.dumps(without) if without else None}) or 0)
 
 
-async def frozen(session: AsyncSession, account: Account, answers_for: timedelta) -> dict[str, datetime]:
+async def frozen(session: AsyncSession, account: Account, liability_period: timedelta) -> dict[str, datetime]:
     """Return payments behind an account's lots that are charged back, each with since when its creator is liable."""
-    values = {"path": account.path, "asset": account.asset, "answers": answers_for}
+    values = {"path": account.path, "asset": account.asset, "answers": liability_period}
     found: Mapping[str, str] = await session.scalar(_FROZEN, values) or {}
     return {payment_id: datetime.fromisoformat(since) for payment_id, since in found.items()}

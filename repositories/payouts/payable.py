@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common import accounts
 from domain.common.money import CREDIT, SCALES
-from domain.payouts.payable import PayableState, Share, Slice, Window
+from domain.payouts.payable import EarningsShare, HoldBackWindow, LotSlice, PayableState
 from domain.payouts.payout.state import Payout
 from repositories.books.account_statement import version_before
 from repositories.payouts.recovery_uses import CASH_ESCROWS
 
 _MONEY = sorted(set(SCALES) - {CREDIT})
 #: The maximum number of lots in one payout, because it is one transaction.
-MOST_SLICES = 2_000
+MAX_SLICES = 2_000
 
 #: Payments that are charged back, or were and are not recovered yet, each with the time of the chargeback.
 DISPUTED = """
@@ -273,9 +273,9 @@ async def earners(session: AsyncSession, org_id: str) -> Sequence[str]:
 
 def credit_share(
     agent_id: str, state: str, currency: str | None, amount_minor: int, worth_minor: int, first_in: timedelta | None
-) -> Share:
+) -> EarningsShare:
     """Return a row of `credit_shares` as a share."""
-    return Share(
+    return EarningsShare(
         agent_id=agent_id,
         asset=CREDIT,
         state=PayableState(state),
@@ -298,7 +298,7 @@ class CashRow(NamedTuple):
     young_frozen: int
 
 
-def shares_in_cash(row: CashRow) -> list[Share]:
+def shares_in_cash(row: CashRow) -> list[EarningsShare]:
     """Return the parts of an agent's money that can be paid out, are held back, and are frozen."""
     # What the chargeback has already taken from the balance is not frozen as well.
     frozen = max(0, min(row.free, row.frozen))
@@ -309,7 +309,7 @@ def shares_in_cash(row: CashRow) -> list[Share]:
         (PayableState.PENDING, pending),
     )
     return [
-        Share(
+        EarningsShare(
             agent_id=row.agent_id,
             asset=row.asset,
             state=state,
@@ -324,8 +324,8 @@ def shares_in_cash(row: CashRow) -> list[Share]:
 
 
 async def shares(
-    session: AsyncSession, windows: Mapping[str, Window], assets: Collection[str] | None = None
-) -> list[Share]:
+    session: AsyncSession, windows: Mapping[str, HoldBackWindow], assets: Collection[str] | None = None
+) -> list[EarningsShare]:
     """Return agents' earnings by state and currency; `windows` has the hold-back of each agent.
 
     `assets` are the assets of their balances, if known; otherwise all are read, which takes longer.
@@ -339,11 +339,11 @@ async def shares(
     return found
 
 
-async def slices(session: AsyncSession, windows: Mapping[str, Window], currency: str) -> list[Slice]:
-    """Return the lots of credits that can be paid out in a currency, oldest first, `MOST_SLICES` at most."""
-    values = {**_values(windows), "currency": currency, "most": MOST_SLICES}
+async def slices(session: AsyncSession, windows: Mapping[str, HoldBackWindow], currency: str) -> list[LotSlice]:
+    """Return the lots of credits that can be paid out in a currency, oldest first, `MAX_SLICES` at most."""
+    values = {**_values(windows), "currency": currency, "most": MAX_SLICES}
     return [
-        Slice(
+        LotSlice(
             lot_id=row.id,
             agent_id=row.agent_id,
             free_minor=row.free,
@@ -356,7 +356,7 @@ async def slices(session: AsyncSession, windows: Mapping[str, Window], currency:
     ]
 
 
-async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str, Window]) -> bool:
+async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str, HoldBackWindow]) -> bool:
     """Return whether earnings of a payout are charged back, and their creator is liable for them.
 
     Money has no lots: its earnings are, if more is charged back than the agent's balance covers.
@@ -372,11 +372,11 @@ async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str,
     )
 
 
-def _values(windows: Mapping[str, Window]) -> dict[str, object]:
+def _values(windows: Mapping[str, HoldBackWindow]) -> dict[str, object]:
     return {
         "agents": list(windows),
         "cutoffs": [window.cutoff for window in windows.values()],
-        "answers": [window.answers_for for window in windows.values()],
+        "answers": [window.liability_period for window in windows.values()],
         "sales_cutoffs": [window.sales_cutoff for window in windows.values()],
     }
 

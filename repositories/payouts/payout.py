@@ -14,7 +14,7 @@ from domain.common.accounts import Account
 from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
 from models.payouts.payout import PayoutEventRow, PayoutRow
-from repositories.common.listing import Found, Listing, Part, Wanted, each
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, part_per_value
 
 _STATE: TypeAdapter[Payout] = TypeAdapter(Payout)
 MISSING = "There is no such payout."
@@ -62,10 +62,10 @@ async def by_transfer(session: AsyncSession, provider: str, refs: Collection[str
 _LIST = Listing(of=PayoutRow, order=[PayoutRow.created_at, PayoutRow.id], amount="amount_minor")
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[PayoutRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[PayoutRow]:
     """Return a page of the payouts that the session may see, newest first."""
     whose: Part = () if wanted.org_id is None else (PayoutRow.org_id == wanted.org_id,)
-    parts = [(*whose, *part) for part in each(PayoutRow.status, wanted.statuses)]
+    parts = [(*whose, *part) for part in part_per_value(PayoutRow.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts)
 
 

@@ -46,7 +46,7 @@ async def due(session: AsyncSession, *, today: date, after: str, limit: int) -> 
     return (await session.scalars(query.order_by(PayoutScheduleRow.org_id).limit(limit))).all()
 
 
-async def passed(
+async def record_day(
     session: AsyncSession,
     org_id: str,
     *,

@@ -12,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import recovery_id_of
 from domain.common.money import CREDIT
-from domain.payouts.recovery import Priced
+from domain.payouts.recovery import PricedCredits
 from ledger.invariants import Invariant
 from models.billing.invoice import InvoicePayment
 from models.billing.subscription import SubscriptionBill
 from models.payouts.recovery import Recovery, RecoveryShare
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
 
 #: The maximum number of lots or accounts that one share takes from, because it is one transaction.
-MOST_TAKEN = 1_000
+MAX_TAKEN = 1_000
 #: The price of a payment's credits, from the lots that the payment opened.
 _SALE = text(
     """
@@ -77,7 +77,7 @@ _LOTS = text(
         ) AS is_cheaper
     ) c
     WHERE g.org_id = :org_id
-    ORDER BY l.id = o.id DESC, c.is_cheaper, g.id = :agent_id DESC, l.opened_at DESC, l.id DESC LIMIT {MOST_TAKEN}
+    ORDER BY l.id = o.id DESC, c.is_cheaper, g.id = :agent_id DESC, l.opened_at DESC, l.id DESC LIMIT {MAX_TAKEN}
     """
 )
 _ACCOUNTS = text(
@@ -85,7 +85,7 @@ _ACCOUNTS = text(
     SELECT g.id AS agent_id, (b.posted - b.pending_out)::bigint AS free
     FROM agents g JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || :asset AND a.asset = :asset
     JOIN ledger.balances b ON b.account_id = a.id AND b.posted > b.pending_out
-    WHERE g.org_id = :org_id ORDER BY g.id = :agent_id DESC, 2 DESC, g.id LIMIT {MOST_TAKEN}
+    WHERE g.org_id = :org_id ORDER BY g.id = :agent_id DESC, 2 DESC, g.id LIMIT {MAX_TAKEN}
     """
 )
 
@@ -160,10 +160,10 @@ async def close_of(
     await session.execute(
         update(Recovery).where(Recovery.id.in_(ids), Recovery.closed_at.is_(None)).values(closed_at=at)
     )
-    return await has_given(session, payment_id, ref, since=given_since)
+    return await has_shares(session, payment_id, ref, since=given_since)
 
 
-async def has_given(session: AsyncSession, payment_id: str, ref: str, *, since: datetime | None) -> bool:
+async def has_shares(session: AsyncSession, payment_id: str, ref: str, *, since: datetime | None) -> bool:
     """Tell whether creators gave something back for a dispute or a refund, after a time where one is given."""
     given = select(func.count()).where(RecoveryShare.recovery_id.in_(_caused_by(payment_id, ref)))
     if since is not None:
@@ -204,22 +204,22 @@ async def answered_credits(session: AsyncSession, payment_id: str) -> int:
     return int(await session.scalar(query) or 0)
 
 
-async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | None:
+async def sale(session: AsyncSession, payment_id: str) -> tuple[PricedCredits, str] | None:
     """Return the price of the credits that a payment has bought, and its currency; None if it has released none."""
     row = (await session.execute(_SALE, {"payment": payment_id})).one()
     if not row.sold or row.currency is None:
         return None
-    return Priced(paid_minor=row.paid, sold_minor=row.sold), row.currency
+    return PricedCredits(paid_minor=row.paid, sold_minor=row.sold), row.currency
 
 
 async def taken_by(
     session: AsyncSession, payment_id: str, transfer_id: UUID, currency: str, *, outcome: str
-) -> list[Priced]:
+) -> list[PricedCredits]:
     values = {"payment": payment_id, "transfer": transfer_id, "currency": currency, "outcome": outcome}
     return _priced(await session.execute(_TAKEN_BY, values))
 
 
-async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[int, list[Priced]]:
+async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[int, list[PricedCredits]]:
     """Return what has paid the payer's debts since: by creators for this loss, and by credits of other payments."""
     values: dict[str, object] = {
         "recovery": case.id,
@@ -232,8 +232,8 @@ async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[
     return by_creators, _priced(await session.execute(_REPAID_BY_OTHERS, {**values, "currency": currency}))
 
 
-def _priced(rows: Iterable[Row[Any]]) -> list[Priced]:
-    return [Priced(amount_minor=row.amount, paid_minor=row.paid, sold_minor=row.sold) for row in rows]
+def _priced(rows: Iterable[Row[Any]]) -> list[PricedCredits]:
+    return [PricedCredits(amount_minor=row.amount, paid_minor=row.paid, sold_minor=row.sold) for row in rows]
 
 
 async def shares(session: AsyncSession, recovery_id: str) -> dict[str, int]:
@@ -254,12 +254,12 @@ _TAKEN_OF_SALE = text(
 )
 
 
-async def has_taken(session: AsyncSession, transfer_id: UUID) -> bool:
+async def has_shares_of_sale(session: AsyncSession, transfer_id: UUID) -> bool:
     return bool(await session.scalar(_TAKEN_OF_SALE, {"transfer": transfer_id}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Free:
+class FreeEarnings:
     """An amount that can be taken of a creator's earnings, with its agent and lot; money has no lots.
 
     `is_cheaper`: it was paid at a lower price than the lost payment.
@@ -271,16 +271,18 @@ class Free:
     is_cheaper: bool
 
 
-async def free(session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str) -> list[Free]:
+async def free_earnings(
+    session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str
+) -> list[FreeEarnings]:
     """Return what can be taken of a creator's earnings for the earnings `source`, in the order of taking."""
     values = {"org_id": org_id, "agent_id": agent_id}
     if asset == CREDIT:
         return [
-            Free(agent_id=row.agent_id, lot_id=row.id, free_minor=row.free, is_cheaper=row.is_cheaper)
+            FreeEarnings(agent_id=row.agent_id, lot_id=row.id, free_minor=row.free, is_cheaper=row.is_cheaper)
             for row in await session.execute(_LOTS, {**values, "source": source})
         ]
     rows = await session.execute(_ACCOUNTS, {**values, "asset": asset})
-    return [Free(agent_id=row.agent_id, lot_id=None, free_minor=row.free, is_cheaper=False) for row in rows]
+    return [FreeEarnings(agent_id=row.agent_id, lot_id=None, free_minor=row.free, is_cheaper=False) for row in rows]
 
 
 #: What `verify` proves about these rows.

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT
 from domain.marketplace.revenue_share import ALL_BPS
-from domain.payouts.recovery import Use
+from domain.payouts.recovery import PaymentUse
 from models.payouts.recovery import Recovery, RecoveryShare
 
 #: How many of the payer's newest postings are searched for what the platform itself has earned of a payment.
@@ -137,7 +137,7 @@ _MONEY_IN_TRANSIT = text(
 )
 
 
-async def uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
+async def uses(session: AsyncSession, case: Recovery) -> tuple[list[PaymentUse], int]:
     """Return the uses of a payment's money or credits, and how much of them is unused.
 
     Earnings that recoveries of other losses have taken are left out.
@@ -151,13 +151,13 @@ async def uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
     return [use.without(gone[use.source]) if use.source in gone else use for use in found], in_transit
 
 
-async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
+async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[PaymentUse], int]:
     values: dict[str, object] = {"payment": case.payment_id, "payer": case.org_id}
     if case.asset != CREDIT:
         values["asset"] = case.asset
         earnings = f"/earnings/{case.asset}"
         found = [
-            Use(
+            PaymentUse(
                 transfer_id=row.transfer_id,
                 source=str(row.transfer_id),
                 used_minor=row.used,
@@ -169,7 +169,7 @@ async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
         ]
         return found, int(await session.scalar(_MONEY_IN_TRANSIT, values) or 0)
     found = [
-        Use(
+        PaymentUse(
             transfer_id=row.transfer_id,
             source=row.source,
             used_minor=row.used,
@@ -181,7 +181,7 @@ async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
     ]
     if found:
         found += [
-            Use(transfer_id=row.transfer_id, source="", used_minor=row.used)
+            PaymentUse(transfer_id=row.transfer_id, source="", used_minor=row.used)
             for row in await session.execute(_PLATFORM_CREDITS, values)
         ]
     return found, int(await session.scalar(_CREDITS_IN_TRANSIT, values) or 0)

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
-from domain.common.money import rounded
-from domain.payouts.statement import Part, divided
+from domain.common.money import round_to_sum
+from domain.payouts.statement import ReversalPart, divide_reversals
 from ledger.invariants import Invariant
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.books.account_statement import version_before
@@ -228,7 +228,7 @@ _TOTALS = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class EarningsMovement:
     """Postings of one kind to or from an agent's earnings in an asset: the amount, and its value in money.
 
     `earned_in`: the first day of the month in which an amount that is taken back was earned; None if unknown.
@@ -258,9 +258,9 @@ class QuarterTotal:
     payouts: int
 
 
-async def moved(
+async def read_movements(
     session: AsyncSession, org_id: str, currency: str, *, since: datetime, until: datetime
-) -> Sequence[Moved]:
+) -> Sequence[EarningsMovement]:
     """Return the movements of an organization's earnings up to a time; `is_new` are those from `since` on.
 
     It reads the entries since then, and all earnings with the references of amounts that were taken back.
@@ -268,14 +268,16 @@ async def moved(
     values = {"org_id": org_id, "currency": currency, "since": since, "until": until}
     rows = (await session.execute(_MONTH, values)).all()
     taken = await _taken(session, {(row.account_id, row.reference) for row in rows if row.reference}, values)
-    found: dict[Moved, tuple[int, int]] = {}
+    found: dict[EarningsMovement, tuple[int, int]] = {}
     for row in rows:
-        parts = taken.get((row.account_id, row.transfer_id)) or [Part(-row.worth, row.earned_at, Fraction(-row.amount))]
+        parts = taken.get((row.account_id, row.transfer_id)) or [
+            ReversalPart(-row.worth, row.earned_at, Fraction(-row.amount))
+        ]
         goods = sum(part.goods for part in parts)
-        gone = rounded([-row.amount * part.goods / goods for part in parts]) if goods else [-row.amount]
+        gone = round_to_sum([-row.amount * part.goods / goods for part in parts]) if goods else [-row.amount]
         for part, part_gone in zip(parts, gone, strict=True):
             at = part.earned_at
-            place = Moved(
+            place = EarningsMovement(
                 agent_id=row.agent_id,
                 name=row.name,
                 asset=row.asset,
@@ -292,10 +294,10 @@ async def moved(
     return listed + await _reversed(session, values)
 
 
-async def _reversed(session: AsyncSession, values: Mapping[str, object]) -> list[Moved]:
-    found = list[Moved]()
+async def _reversed(session: AsyncSession, values: Mapping[str, object]) -> list[EarningsMovement]:
+    found = list[EarningsMovement]()
     for row in await session.execute(_REVERSED, values):
-        back = Moved(
+        back = EarningsMovement(
             agent_id=row.agent_id,
             name=row.name,
             asset=row.asset,
@@ -316,9 +318,9 @@ def _month_of(at: datetime) -> date:
 
 async def _taken(
     session: AsyncSession, asked: Collection[tuple[int, str]], values: Mapping[str, object]
-) -> dict[tuple[int, UUID], list[Part]]:
+) -> dict[tuple[int, UUID], list[ReversalPart]]:
     """Return what transfers took back of earnings with the same references, by account and transfer."""
-    found: dict[tuple[int, UUID], list[Part]] = {}
+    found: dict[tuple[int, UUID], list[ReversalPart]] = {}
     if not asked:
         return found
     accounts, references = zip(*sorted(asked), strict=True)
@@ -327,7 +329,7 @@ async def _taken(
     for row in await session.execute(_REFERRED, values):
         moves.setdefault((row.account_id, row.reference), []).append((row.transfer_id, row.at, row.worth, row.amount))
     for (account_id, _), each in moves.items():
-        parts = divided([move[1:] for move in each])
+        parts = divide_reversals([move[1:] for move in each])
         found |= {(account_id, each[index][0]): part for index, part in enumerate(parts) if part}
     return found
 

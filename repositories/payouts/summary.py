@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from domain.common.accounts import org_credits
-from domain.payouts.payable import Share, Window
-from domain.payouts.summary import FAMILIES, Standing
+from domain.payouts.payable import EarningsShare, HoldBackWindow
+from domain.payouts.summary import FAMILIES, FamilyBalance
 from ledger.invariants import Invariant
 from repositories.payouts.payable import DISPUTED, CashRow, cash_shares, credit_share, credit_shares, shares_in_cash
 
 #: The maximum length of each list in a summary.
-LISTED = 100
+MAX_LISTED = 100
 
 _LIVE = "p.status IN ('open', 'funded', 'delivered', 'disputed')"
 #: The accounts in a summary; `{of}` is the condition on the organization.
@@ -81,25 +81,25 @@ SELECT
         GROUP BY currency
     ) pending)::text AS pending,
     (SELECT jsonb_agg(to_jsonb(chosen) ORDER BY next_deadline_at, id) FROM (
-        SELECT * FROM live ORDER BY next_deadline_at, id LIMIT {LISTED + 1}
+        SELECT * FROM live ORDER BY next_deadline_at, id LIMIT {MAX_LISTED + 1}
     ) chosen)::text AS escrows,
     (SELECT coalesce(sum(l.remaining - l.held), 0)::bigint FROM ledger.lots l, wallet
         WHERE l.account_id = wallet.id AND l.is_open AND l.lapses AND l.expires_at <= $2) AS expired,
     (SELECT jsonb_agg(jsonb_build_array(free, expires_at) ORDER BY expires_at, id) FROM (
         SELECT l.id, l.expires_at, l.remaining - l.held AS free FROM ledger.lots l, wallet
         WHERE l.account_id = wallet.id AND l.is_open AND l.lapses AND l.expires_at > $2 AND l.remaining > l.held
-        ORDER BY l.expires_at LIMIT {LISTED + 1}
+        ORDER BY l.expires_at LIMIT {MAX_LISTED + 1}
     ) lots)::text AS expiring,
     (SELECT jsonb_agg(to_jsonb(due) ORDER BY due_at, id) FROM (
         SELECT id, number, currency, due_at, total_minor,
             total_minor - paid_minor - prepaid_minor - rounded_minor - credited_minor - written_off_minor AS due_minor
-        FROM invoices WHERE org_id = $1 AND status = 'open' ORDER BY due_at, id LIMIT {LISTED + 1}
+        FROM invoices WHERE org_id = $1 AND status = 'open' ORDER BY due_at, id LIMIT {MAX_LISTED + 1}
     ) due)::text AS invoices
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class PendingInEscrow:
     """The amount that escrows hold in an asset for an organization's agents, before commission; the next deadline."""
 
     asset: str
@@ -134,7 +134,7 @@ class DueInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
-    """The result of the statement. A list with more than `LISTED` rows has one extra row.
+    """The result of the statement. A list with more than `MAX_LISTED` rows has one extra row.
 
     Attributes:
         status: of the organization; None if there is none.
@@ -146,16 +146,18 @@ class SummaryRow:
 
     status: str | None
     has_levels: bool
-    standings: Sequence[Standing]
-    shares: Sequence[Share]
-    pending: Sequence[Pending]
+    standings: Sequence[FamilyBalance]
+    shares: Sequence[EarningsShare]
+    pending: Sequence[PendingInEscrow]
     escrows: Sequence[LiveEscrow]
     expired_minor: int
     expiring: Sequence[tuple[int, datetime]]
     invoices: Sequence[DueInvoice]
 
 
-async def read(connection: asyncpg.Connection, org_id: str, now: datetime, window: Window | None = None) -> SummaryRow:
+async def read(
+    connection: asyncpg.Connection, org_id: str, now: datetime, window: HoldBackWindow | None = None
+) -> SummaryRow:
     """Read the summary of an organization, in one statement and so from one snapshot. Needs the platform's role.
 
     Args:
@@ -164,7 +166,7 @@ async def read(connection: asyncpg.Connection, org_id: str, now: datetime, windo
         now: the time by which credits have expired or not.
         window: the hold-back of agents without a level; without it there are no `shares`.
     """
-    held_back = (None,) * 3 if window is None else (window.cutoff, window.answers_for, window.sales_cutoff)
+    held_back = (None,) * 3 if window is None else (window.cutoff, window.liability_period, window.sales_cutoff)
     row = await connection.fetchrow(_READ, org_id, now, org_credits(org_id).path, *held_back)
     assert row is not None
     cash = [
@@ -179,12 +181,12 @@ async def read(connection: asyncpg.Connection, org_id: str, now: datetime, windo
         status=row["status"],
         has_levels=row["has_levels"],
         standings=[
-            Standing(path=path, asset=asset, agent_id=agent_id, posted_minor=posted, held_minor=held)
+            FamilyBalance(path=path, asset=asset, agent_id=agent_id, posted_minor=posted, held_minor=held)
             for path, asset, agent_id, posted, held in json.loads(row["standings"] or "[]")
         ],
         shares=[*credit, *(share for each in cash for share in shares_in_cash(each))],
         pending=[
-            Pending(asset=asset, held_minor=held, due_at=_time(due_at))
+            PendingInEscrow(asset=asset, held_minor=held, due_at=_time(due_at))
             for asset, held, due_at in json.loads(row["pending"] or "[]")
         ],
         escrows=[

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.accounts import Account
 from domain.common.money import CREDIT
-from domain.payouts.recovery import Sent
+from domain.payouts.recovery import SentPayout
 from ledger.invariants import Invariant
 from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
 
@@ -77,14 +77,14 @@ async def owed_by_chargebacks(session: AsyncSession, debts: Account, payment_id:
     return None if row.id is None else (int(row.owed), row.id)
 
 
-async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[Sent]:
+async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[SentPayout]:
     share = {"recovery": case.id, "source": source}
     if case.asset == CREDIT:
         rows = await session.execute(_SENT_CREDITS, {**share, "payment": case.payment_id})
     else:
         rows = await session.execute(_SENT_MONEY, {**share, "org_id": org_id, "asset": case.asset})
     return [
-        Sent(payout_id=row.id, goods_minor=row.goods, money_minor=row.money, left_minor=row.left)
+        SentPayout(payout_id=row.id, goods_minor=row.goods, money_minor=row.money, left_minor=row.left)
         for row in rows
         if row.goods > 0 and row.money > 0 and row.left > 0
     ]

@@ -42,33 +42,33 @@ _PROVEN = text(_SHARED.replace("kind <> 'referrer'", "kind NOT IN ('referrer', '
 )
 
 
-def in_one_hand_sql(one: str, other: str, exempt: str) -> str:
-    """Return the condition of `in_one_hand` for a larger statement; the arguments are SQL expressions."""
+def share_an_owner_sql(one: str, other: str, exempt: str) -> str:
+    """Return the condition of `share_an_owner` for a larger statement; the arguments are SQL expressions."""
     return f"({_SHARED.replace(':one', one).replace(':other', other).replace(':exempt', exempt)})"
 
 
-async def seen(session: AsyncSession, org_id: str, kind: TraitKind, digest: str) -> None:
+async def record_trait(session: AsyncSession, org_id: str, kind: TraitKind, digest: str) -> None:
     """Record that an organization has a trait; one that operators have ended stays ended."""
     await session.execute(_SEEN, {"org_id": org_id, "kind": kind.value, "digest": digest})
 
 
-async def put(session: AsyncSession, org_id: str, kind: TraitKind, digest: str, *, holds: bool) -> None:
+async def set_trait(session: AsyncSession, org_id: str, kind: TraitKind, digest: str, *, holds: bool) -> None:
     await session.execute(_SET, {"org_id": org_id, "kind": kind.value, "digest": digest, "holds": holds})
 
 
-async def refer(session: AsyncSession, org_id: str, referrer_org_id: str) -> None:
+async def record_referral(session: AsyncSession, org_id: str, referrer_org_id: str) -> None:
     shared = digest(b"", TraitKind.REFERRER, referrer_org_id)
     for each in (org_id, referrer_org_id):
-        await seen(session, each, TraitKind.REFERRER, shared)
+        await record_trait(session, each, TraitKind.REFERRER, shared)
 
 
-async def hires_own_hand(session: AsyncSession, org_id: str, agent_id: str, exempt: Sequence[str]) -> bool:
-    """Return whether an organization and that of an agent are two that are `in_one_hand`."""
+async def hires_own_agent(session: AsyncSession, org_id: str, agent_id: str, exempt: Sequence[str]) -> bool:
+    """Return whether an organization and that of an agent are two that are `share_an_owner`."""
     payee = await session.scalar(text("SELECT org_id FROM agents WHERE id = :agent"), {"agent": agent_id})
-    return payee not in {None, org_id} and await in_one_hand(session, org_id, str(payee), exempt)
+    return payee not in {None, org_id} and await share_an_owner(session, org_id, str(payee), exempt)
 
 
-async def in_one_hand(
+async def share_an_owner(
     session: AsyncSession, one: str, other: str, exempt: Sequence[str], *, by_word: bool = True
 ) -> bool:
     """Return whether organizations share a payment method, a payout account, a tax id or the operator who made them.

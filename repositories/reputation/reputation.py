@@ -15,14 +15,14 @@ from domain.common.ids import is_id
 from domain.reputation import boards
 from domain.reputation.boards import Period
 from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Dimension, Evidence
-from domain.reputation.facts import Says
-from domain.reputation.moves import TREND_DAYS
+from domain.reputation.facts import DimensionShare
 from domain.reputation.score import HALF_E6
+from domain.reputation.score_changes import TREND_DAYS
 from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
-from repositories.common.listing import Found, Listing, Wanted
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage
+from repositories.common.required import get_required
 
 STAKES = Stakes()
 
@@ -56,7 +56,7 @@ _STATED = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class FactContext:
     """The subject of facts, who caused them, and what was at stake.
 
     Attributes:
@@ -101,7 +101,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class ReputationFact:
     """One fact, as `reputation_take` reads it.
 
     Attributes:
@@ -117,7 +117,7 @@ class Fact:
     kind: str
     key: str
     subject: str
-    says: tuple[Says, ...] = ()
+    says: tuple[DimensionShare, ...] = ()
     note: str | None = None
     is_rated: bool = False
     client_good_e4: int = 0
@@ -127,7 +127,7 @@ class Fact:
     response_ms: int | None = None
 
 
-async def take(connection: asyncpg.Connection, about: About, facts: Sequence[Fact]) -> int:
+async def record_facts(connection: asyncpg.Connection, about: FactContext, facts: Sequence[ReputationFact]) -> int:
     """Record facts about one agent, each once for its source and key, in one statement; return how many were new.
 
     Call it last in the transaction, because of the order of locks. Needs the platform's role.
@@ -144,7 +144,7 @@ async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason
     return voided
 
 
-async def judge_traits(connection: asyncpg.Connection, limit: int) -> int:
+async def void_between_related(connection: asyncpg.Connection, limit: int) -> int:
     """Note what organizations share, for so many of those that changed; returns how many were looked at."""
     return int(await connection.fetchval("SELECT reputation_judge_traits($1)", limit))
 
@@ -155,7 +155,7 @@ async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, s
     return [(row["client"], row["creator"], row["kinds"]) for row in rows]
 
 
-async def related_by_word(connection: asyncpg.Connection, limit: int) -> list[tuple[str, str]]:
+async def related_by_tax_id(connection: asyncpg.Connection, limit: int) -> list[tuple[str, str]]:
     """Return the pairs that did business and state the same tax id, of the next traits to judge.
 
     Each pair is the client and the agent's organization.
@@ -223,7 +223,7 @@ LEFT JOIN reputation_agents r ON r.agent_id = a.id
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AgentReputation:
     """An agent's reputation: its figures, its rows by dimension (empty for a newcomer), its latest events.
 
     `before_e6` is the overall score of 30 days ago, or that of a newcomer.
@@ -241,9 +241,9 @@ class Standing:
     before_e6: int = HALF_E6
 
 
-async def standings(
+async def agent_reputations(
     pool: "asyncpg.Pool[asyncpg.Record]", asked: Sequence[tuple[str, str | None]], today: date
-) -> dict[tuple[str, str | None], Standing]:
+) -> dict[tuple[str, str | None], AgentReputation]:
     """Return the reputation of agents, in one statement.
 
     Args:
@@ -259,10 +259,10 @@ async def standings(
     return {asked[row["place"] - 1]: _standing(asked[row["place"] - 1][0], row) for row in found}
 
 
-def _standing(agent_id: str, found: "asyncpg.Record") -> Standing:
+def _standing(agent_id: str, found: "asyncpg.Record") -> AgentReputation:
     kept = json.loads(found["rows"] or "[]")
     buckets = tuple(found["response_buckets"] or Timing().buckets)
-    return Standing(
+    return AgentReputation(
         agent_id=agent_id,
         evidence_count=found["evidence_count"],
         ended=found["ended"],
@@ -386,7 +386,7 @@ FROM reputation_peers WHERE category = $1 AND dimension = $2 GROUP BY 1 ORDER BY
 """
 
 
-async def spread(
+async def rank_distribution(
     pool: "asyncpg.Pool[asyncpg.Record]", *, category: str, dimension: str, steps: int
 ) -> Sequence[Mapping[str, Any]]:
     """Return the distribution of agents with evidence over ranks, `steps` steps in a bar, as counted by the last night.
@@ -418,7 +418,7 @@ async def reported(session: AsyncSession, key: str) -> ReputationEventRow:
 
 async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbackRow:
     """Return feedback; NotFound when there is none, or it is not the session's to see."""
-    return await required(session, ReputationFeedbackRow, feedback_id, "fbk", NO_FEEDBACK)
+    return await get_required(session, ReputationFeedbackRow, feedback_id, "fbk", NO_FEEDBACK)
 
 
 async def feedback_by(session: AsyncSession, command_id: str) -> ReputationFeedbackRow | None:
@@ -431,12 +431,14 @@ async def feedback_on(session: AsyncSession, contract_id: str) -> ReputationFeed
     return await session.scalar(select(row).where(row.contract_id == contract_id))
 
 
-async def events_of(session: AsyncSession, wanted: Wanted, *, agent_id: str) -> Found[ReputationEventRow]:
+async def events_of(session: AsyncSession, wanted: ListFilter, *, agent_id: str) -> ListPage[ReputationEventRow]:
     """Return a page of the events of an agent, last recorded first."""
     return await _EVENTS.page(session, wanted, [(ReputationEventRow.agent_id == agent_id,)])
 
 
-async def feedback_of(session: AsyncSession, wanted: Wanted, *, viewer: str | None) -> Found[ReputationFeedbackRow]:
+async def feedback_of(
+    session: AsyncSession, wanted: ListFilter, *, viewer: str | None
+) -> ListPage[ReputationFeedbackRow]:
     """Return a page of the feedback on an agent, newest first. Needs the platform's session.
 
     `viewer` is the organization that reads, which sees the agent. Of feedback that it neither gave nor got it sees what

@@ -9,20 +9,20 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.reputation.clients import SAYS_E4
-from domain.reputation.conduct import Conduct
+from domain.reputation.clients import EVIDENCE_SHARES_E4
+from domain.reputation.conduct import ClientAct
+from domain.reputation.escrow_evidence import stakes_of
 from domain.reputation.policy import EvidencePolicy
-from domain.reputation.settled import stakes_of
 from models.reputation.reputation import ReputationClientRow
 
 #: The maximum number of events that are read, and of those that are returned.
 _READ, _SHOWN = 100, 20
 
 
-async def take(
+async def record_act(
     connection: asyncpg.Connection,
     event_id: str,
-    conduct: Conduct,
+    conduct: ClientAct,
     *,
     at: datetime,
     policy: EvidencePolicy = EvidencePolicy(),
@@ -41,7 +41,7 @@ async def take(
     stakes = stakes_of(conduct.currency, policy.credit)
     if stakes is None:
         return False
-    good_e4, bad_e4 = SAYS_E4[conduct.fact]
+    good_e4, bad_e4 = EVIDENCE_SHARES_E4[conduct.fact]
     event = {
         "id": event_id,
         "org_id": conduct.org_id,

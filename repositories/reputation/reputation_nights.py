@@ -11,19 +11,19 @@ from datetime import date, timedelta
 import asyncpg
 
 from domain.reputation import boards
-from domain.reputation.evidence import Beta, Dimension, Priors, factor_e12, start
-from domain.reputation.prior import opened, priors
+from domain.reputation.evidence import Beta, Dimension, Priors, factor_e12, newcomer_evidence
+from domain.reputation.prior import initial_prior, priors
 from domain.reputation.score import HALF_E6, Score, overall, stars
 
 #: A newcomer's score, which the first night of an agent is compared with.
 NEWCOMER: Score = overall(
-    {each: stars(start(date.min, Priors(HALF_E6, HALF_E6)), rate_e4=10_000) for each in Dimension}
+    {each: stars(newcomer_evidence(date.min, Priors(HALF_E6, HALF_E6)), rate_e4=10_000) for each in Dimension}
 )
 _DIMENSIONS = [dimension.value for dimension in Dimension]
 
 
 @dataclass(frozen=True, slots=True)
-class Sudden:
+class SuddenChange:
     """An agent whose score changed suddenly: the overall scores after the night before and after this one."""
 
     agent_id: str
@@ -32,12 +32,12 @@ class Sudden:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class NightPage:
     """A page of a night: the number of agents, the last id (empty without any), and those that changed suddenly."""
 
     agents: int
     last: str
-    sudden: Sequence[Sudden] = ()
+    sudden: Sequence[SuddenChange] = ()
 
 
 _LOCK = """
@@ -117,7 +117,7 @@ WHERE a.agent_id > $2 AND a.agent_id <= $3 AND a.night_on = $1
 """
 
 
-async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> Page:
+async def decay_agents(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> NightPage:
     """Run the night of a day for the next agents by id, each once; missed nights are made up for.
 
     Effect: their rows as of the day, those for terms as of the day before, one row of history for each that changed;
@@ -125,7 +125,7 @@ async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: 
     """
     [page] = await connection.fetch(_LOCK, after, limit, day)
     if not page["agents"]:
-        return Page(0, "")
+        return NightPage(0, "")
     powers = await _powers(connection)
     known = await connection.fetch(
         "SELECT dimension, newcomer_e6, proven_e6 FROM reputation_priors WHERE day = $1", day
@@ -137,7 +137,7 @@ async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: 
     newcomer = (NEWCOMER.mean_e6, NEWCOMER.low_e6, NEWCOMER.high_e6)
     sudden = await connection.fetch(_AGENTS, powers, day, after, page["last"], *newcomer, _DIMENSIONS)
     await connection.execute(_SEASONED, day, after, page["last"])
-    return Page(page["agents"], page["last"], [Sudden(*row) for row in sudden])
+    return NightPage(page["agents"], page["last"], [SuddenChange(*row) for row in sudden])
 
 
 _CLIENTS = """
@@ -150,7 +150,7 @@ SELECT max(org_id), count(reputation_season_client(org_id, $3 - 1)) FROM page
 """
 
 
-async def take_clients(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
+async def decay_clients(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
     """Run the night of a day for the next clients by id, and return the last of them; None at the end."""
     last: str | None = await connection.fetchval(_CLIENTS, after, limit, day)
     return last
@@ -194,7 +194,7 @@ async def close_priors(connection: asyncpg.Connection, day: date) -> bool:
         rows = {
             is_proven: Beta(kept[f"{name}_good_e6"], kept[f"{name}_bad_e6"], kept["day"])
             if kept
-            else opened(lessons[0]["day"] if lessons else day)
+            else initial_prior(lessons[0]["day"] if lessons else day)
             for is_proven, name in ((False, "newcomer"), (True, "proven"))
         }
         for lesson in lessons:
@@ -236,7 +236,7 @@ async def count_peers(connection: asyncpg.Connection, day: date) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class NightSummary:
     """The result of a night, from the history: agents, those that changed, those suddenly, and the largest moves."""
 
     agents: int
@@ -248,7 +248,7 @@ class Night:
 _COUNTS = "SELECT count(*), count(*) FILTER (WHERE is_sudden) FROM reputation_history WHERE day = $1"
 
 
-async def found(connection: asyncpg.Connection, day: date, *, moves: int = 5) -> Night:
+async def night_summary(connection: asyncpg.Connection, day: date, *, moves: int = 5) -> NightSummary:
     """Return the result of the night of a day, however often it ran; moves are agent, change and score."""
     agents = await connection.fetchval("SELECT count(*) FROM reputation_agents WHERE night_on >= $1", day)
     [(changed, sudden)] = await connection.fetch(_COUNTS, day)
@@ -258,7 +258,7 @@ async def found(connection: asyncpg.Connection, day: date, *, moves: int = 5) ->
         day,
         moves,
     )
-    return Night(agents, changed, sudden, [(each[0], each[1], each[2]) for each in most])
+    return NightSummary(agents, changed, sudden, [(each[0], each[1], each[2]) for each in most])
 
 
 async def open_months(connection: asyncpg.Connection, since: date, until: date) -> None:
@@ -316,7 +316,7 @@ SELECT max(agent_id) FROM (
 """
 
 
-async def write_anew(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
+async def rewrite_rows(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
     """Write the rows of the next agents as of their last night, and return the last agent; None when none is left."""
     last: str | None = await connection.fetchval(_NEXT, after, limit)
     if last is not None:
@@ -327,7 +327,7 @@ async def write_anew(connection: asyncpg.Connection, day: date, *, after: str, l
 
 
 async def change_rate(connection: asyncpg.Connection, day: date, rate_e4: int) -> None:
-    """Change the rate, in one transaction, after `write_anew` has rewritten the rows of all agents.
+    """Change the rate, in one transaction, after `rewrite_rows` has rewritten the rows of all agents.
 
     Clients, and rows of agents that events have written since, are rewritten here.
     """

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.invoice.state import InvoiceStatus
 from domain.common.ids import uuid_of
-from domain.payments.payment.entitlement import gone_minor
-from domain.reputation.recall import Bill, BillPayment, Passed, bank_took
+from domain.payments.payment.entitlement import not_kept_minor
+from domain.reputation.recall import Bill, BillPayment, ChainedEscrow, was_charged_back
 from models.billing.invoice import InvoicePayment
 from models.payments.payment import PaymentRow
 from repositories.payments import payment
@@ -31,10 +31,10 @@ async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tup
     return [(row["escrow_id"], row["goods_minor"]) for row in rows]
 
 
-async def passed_on(connection: asyncpg.Connection, payment_id: str) -> list[Passed]:
+async def downstream_escrows(connection: asyncpg.Connection, payment_id: str) -> list[ChainedEscrow]:
     """Return the escrows that payees paid for with credits of a payment that they had earned, the oldest first."""
     rows = await connection.fetch("SELECT * FROM reputation_passed_on($1)", payment_id)
-    return [Passed(row["escrow_id"], row["payer"], row["payee"]) for row in rows]
+    return [ChainedEscrow(row["escrow_id"], row["payer"], row["payee"]) for row in rows]
 
 
 async def payees_of(connection: asyncpg.Connection, escrow_ids: Sequence[str]) -> set[str]:
@@ -93,8 +93,8 @@ async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
             BillPayment(
                 paid_minor=minor,
                 received_minor=each.received_minor,
-                gone_minor=gone_minor(each),
-                by_bank=bank_took(each),
+                gone_minor=not_kept_minor(each),
+                by_bank=was_charged_back(each),
             )
             for each, minor in payments
         ],
@@ -108,7 +108,7 @@ async def recall(
 ) -> list[str]:
     """Void the evidence of exactly these escrows because of a payment, or of a subscription's bill, by its invoice.
 
-    Returns the events to restore by `give_again`: those of escrows whose money is complete again, and bad ones that
+    Returns the events to restore by `restore_event`: those of escrows whose money is complete again, and bad ones that
     only a bank's taking it has voided. Where the money was refunded and no bank took it (`by_bank`), what is mostly bad
     of an agent stays. Agents whose evidence was voided are stale until `refresh`. Call it after postings to the ledger,
     because of the order of locks.
@@ -117,12 +117,12 @@ async def recall(
     return [row["id"] for row in await connection.fetch("SELECT reputation_recalled($1) AS id", back)] if back else []
 
 
-async def give_again(connection: asyncpg.Connection, event_id: str, new_id: str, *, at: datetime) -> None:
+async def restore_event(connection: asyncpg.Connection, event_id: str, new_id: str, *, at: datetime) -> None:
     """Restore an event that a recall has voided, once, with the evidence that is left of it by now."""
     await connection.execute("SELECT reputation_give_again($1, $2, $3)", event_id, new_id, at)
 
 
-async def hold(connection: asyncpg.Connection, escrow_id: str) -> None:
+async def lock_escrow(connection: asyncpg.Connection, escrow_id: str) -> None:
     """Lock an escrow against recalls until the transaction ends.
 
     Every change of the escrow's evidence takes this lock first; recalls take their other locks after it.

@@ -16,8 +16,8 @@ from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
 from models.returns.allocation import Allocation, AllocationSetting
 from models.tenants.organization import Organization
-from repositories.common.listing import Found, Listing, Wanted
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage
+from repositories.common.required import get_required
 
 MISSING = "There is no such allocation."
 PREFIX = "alo"
@@ -46,7 +46,7 @@ async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -
 
 async def get(session: AsyncSession, allocation_id: str, *, lock: bool = False) -> Allocation:
     """Return an allocation; with `lock` it is locked until the transaction ends."""
-    return await required(session, Allocation, allocation_id, PREFIX, MISSING, fresh=True, lock=lock)
+    return await get_required(session, Allocation, allocation_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def of_night(session: AsyncSession, project_id: str, night: date) -> Allocation | None:
@@ -69,7 +69,7 @@ async def add(session: AsyncSession, row: Allocation) -> Allocation:
 _LIST = Listing(of=Allocation, order=[Allocation.id], prefix=PREFIX)
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Allocation]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Allocation]:
     """Return a page of the allocations that the session may see, newest first."""
     part = () if wanted.org_id is None else (Allocation.org_id == wanted.org_id,)
     return await _LIST.page(session, wanted, [part])
@@ -83,7 +83,7 @@ async def reinvested_minor(session: AsyncSession, project_id: str, since: date) 
     return int((await session.execute(query)).scalar_one())
 
 
-async def days_of_others(session: AsyncSession, of: AllocationSetting, since: date) -> Sequence[tuple[str, int]]:
+async def daily_money_of_others(session: AsyncSession, of: AllocationSetting, since: date) -> Sequence[tuple[str, int]]:
     """Return the money of a day of the organization's other projects: the currency, and the amount.
 
     It is with what a night from a date on reinvests in it, as far as that is proposed or in force.
@@ -101,7 +101,7 @@ async def days_of_others(session: AsyncSession, of: AllocationSetting, since: da
     return [(currency, int(minor)) for currency, minor in await session.execute(query)]
 
 
-async def raised(session: AsyncSession, project_id: str, before: date) -> Allocation | None:
+async def raised_allocation(session: AsyncSession, project_id: str, before: date) -> Allocation | None:
     """Return the allocation of a day before a date by which the project's day is raised still, and lock it."""
     row = Allocation
     query = select(row).where(row.project_id == project_id, row.night < before, row.is_raised)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.returns.model_economics import SUMMED, Cell, Sums, Weighed
+from domain.returns.model_economics import SUMMED, CallSums, ModelSums, WeightedSums
 from domain.usage.prices import BESIDE_NAME
 from domain.usage.token_usage import PROMPT_UNITS
 from repositories.usage.usage import COMPUTED, TOKENS
@@ -106,7 +106,7 @@ _RUNS = text(
     FROM weighed r GROUP BY 1, 2, 3, 4, 5, 6
     """
 )
-_WEIGHED = ("weight", "accepted_weight", "cost_weight", *Weighed._fields[3:])
+_WEIGHED = ("weight", "accepted_weight", "cost_weight", *WeightedSums._fields[3:])
 _COUNTS = text(
     """
     SELECT count(*) FILTER (WHERE NOT is_self_reported) AS found,
@@ -120,13 +120,13 @@ _COUNTS = text(
 )
 
 
-async def calls(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> list[Cell]:
+async def calls(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> list[ModelSums]:
     """Return all calls by model, mode and currency; `since` and `until` are midnights in UTC."""
     asked = {"org_id": org_id, "first": since.date(), "after": until.date()}
     return [_cell(row) for row in (await session.execute(_CALLS, asked)).mappings()]
 
 
-async def runs(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> list[Cell]:
+async def runs(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> list[ModelSums]:
     """Return the runs of the latest results by model, mode, kind of task, size of input and currency."""
     asked: dict[str, Any] = {"org_id": org_id, "since": since, "until": until, "most": MOST_RESULTS}
     asked["earliest"] = since - LONGEST_RUN
@@ -140,10 +140,10 @@ async def counts(session: AsyncSession, org_id: str, since: datetime, until: dat
     return row.found <= MOST_RESULTS, row.self_reported
 
 
-def _cell(row: RowMapping) -> Cell:
+def _cell(row: RowMapping) -> ModelSums:
     named = {name: row[name] for name in ("model", "mode", "currency", "task_kind", "size") if name in row}
-    sums = Sums(**{name: int(row[name]) for name in SUMMED if name in row})
+    sums = CallSums(**{name: int(row[name]) for name in SUMMED if name in row})
     if not row.get("drawn_from"):
-        return Cell(**named, sums=sums)
-    drawn = Weighed(*(int(row[name] or 0) for name in _WEIGHED))
-    return Cell(**named, sums=sums, drawn_from=tuple(row["drawn_from"]), drawn=drawn)
+        return ModelSums(**named, sums=sums)
+    drawn = WeightedSums(*(int(row[name] or 0) for name in _WEIGHED))
+    return ModelSums(**named, sums=sums, drawn_from=tuple(row["drawn_from"]), drawn=drawn)

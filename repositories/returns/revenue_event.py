@@ -10,8 +10,8 @@ from ledger.invariants import Invariant
 from models.billing.project import Project
 from models.marketplace.agent import Agent
 from models.returns.revenue_event import Attribution, RevenueEvent
-from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
-from repositories.common.required import required
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, of_owner, part_per_value
+from repositories.common.required import get_required
 
 MISSING = "There is no such revenue event."
 PREFIX = "rvn"
@@ -19,7 +19,7 @@ PREFIX = "rvn"
 
 async def get(session: AsyncSession, event_id: str, *, lock: bool = False) -> RevenueEvent:
     """Return a revenue event as it is now; with `lock` it is locked until the transaction ends."""
-    return await required(session, RevenueEvent, event_id, PREFIX, MISSING, fresh=True, lock=lock)
+    return await get_required(session, RevenueEvent, event_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def of_reference(session: AsyncSession, org_id: str, source: str, reference: str) -> RevenueEvent | None:
@@ -54,8 +54,8 @@ _LIST = Listing(of=RevenueEvent, order=[RevenueEvent.id], created="occurred_at",
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, agent_id: str | None = None, project_id: str | None = None
-) -> Found[RevenueEvent]:
+    session: AsyncSession, wanted: ListFilter, *, agent_id: str | None = None, project_id: str | None = None
+) -> ListPage[RevenueEvent]:
     """Return a page of the revenue events that the session may see, the newest recorded first.
 
     With an agent or a project, of those that it has a share of. Their time is when the revenue occurred, which no id
@@ -63,7 +63,7 @@ async def page(
     """
     part: Part = of_owner(RevenueEvent.org_id, wanted)
     waiting = wanted.statuses == (RevenueStatus.REPORTED,)
-    parts = [(*part, *state) for state in each(RevenueEvent.status, wanted.statuses)] if waiting else [part]
+    parts = [(*part, *state) for state in part_per_value(RevenueEvent.status, wanted.statuses)] if waiting else [part]
     named = {name: value for name, value in (("agent_id", agent_id), ("project_id", project_id)) if value is not None}
 
     def has_share(row: type[RevenueEvent]) -> ColumnElement[bool]:

@@ -19,11 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import QueryTooLarge
 from domain.common.money import CREDIT
 from domain.marketplace.sale import PURCHASE
-from domain.returns.revenue_event import Part, divided
-from domain.returns.roi import Cost, CostKind, Revenue
+from domain.returns.revenue_event import RevenueShare, divide_by_shares
+from domain.returns.roi import CostKind, DailyCost, DailyRevenue
 from domain.usage.amounts import minor_pico
 from repositories.credits import spend_day
-from repositories.insight.measures import MOST, Part as Measured, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart as Measured, MeasureQuery
 
 _DAY = timedelta(days=1)
 #: The actions of spends that buy an agent, or a use of one.
@@ -102,7 +102,9 @@ GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :m
 """)
 
 
-async def costs(session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False) -> list[Cost]:
+async def costs(
+    session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
+) -> list[DailyCost]:
     """Return what an organization's agents cost on the days from `since` up to but not including `until`.
 
     Commission of sales is with the revenue that it is a part of, see `revenue`. With `in_money` credits are what was
@@ -111,10 +113,10 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date, *,
     days = [_start(since) + at * _DAY for at in range((until - since).days + 1)]
     columns = ("action", "agent_id", "project_id", "model")
     if in_money:
-        paid = _all(await spend_day.paid(session, org_id, days, columns=columns, most=MOST))
+        paid = _all(await spend_day.paid(session, org_id, days, columns=columns, most=MAX_ROWS))
         spent = [(row, row["asset"], row["cost"]) for row in paid]
     else:
-        used = _all(await spend_day.by_interval(session, org_id, days, columns=columns, most=MOST))
+        used = _all(await spend_day.by_interval(session, org_id, days, columns=columns, most=MAX_ROWS))
         spent = [(row, CREDIT, row["used"]) for row in used]
     found = [
         _cost({**row, "day": since + row["place"] * _DAY}, _kind(row), asset, minor) for row, asset, minor in spent
@@ -138,8 +140,8 @@ def _kind(spent: RowMapping) -> CostKind:
     return CostKind.PURCHASES if spent["action"] in _BOUGHT else CostKind.USAGE
 
 
-def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
-    return Cost(
+def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> DailyCost:
+    return DailyCost(
         day=row["day"],
         agent_id=row["agent_id"],
         project_id=row["project_id"],
@@ -152,18 +154,18 @@ def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
 
 async def revenue(
     session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
-) -> list[Revenue]:
+) -> list[DailyRevenue]:
     """Return what an organization's agents brought in on the same days, by the shares that hold now.
 
     With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
     """
     found = []
     for row in await _read(session, _REVENUE, _asked(org_id, since, until, in_money=in_money)):
-        parts = [Part(**part) for part in row["parts"]]
-        divisions = divided(row["amount"], row["reversed"], row["commission"], parts)
+        parts = [RevenueShare(**part) for part in row["parts"]]
+        divisions = divide_by_shares(row["amount"], row["reversed"], row["commission"], parts)
         for part, (amount, reversed_minor, commission) in zip(parts, divisions, strict=True):
             found.append(
-                Revenue(
+                DailyRevenue(
                     day=row["day"],
                     agent_id=part.agent_id,
                     project_id=part.project_id,
@@ -182,15 +184,15 @@ async def _read(session: AsyncSession, query: TextClause, asked: Mapping[str, ob
 
 
 def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    if len(rows) >= MOST:
+    if len(rows) >= MAX_ROWS:
         raise QueryTooLarge(
-            f"There are more than {MOST:,} sums to add up. Ask for fewer days.", extra={"field": "from"}
+            f"There are more than {MAX_ROWS:,} sums to add up. Ask for fewer days.", extra={"field": "from"}
         )
     return rows
 
 
 def _asked(org_id: str, since: date, until: date, *, in_money: bool) -> dict[str, object]:
-    return {"org_id": org_id, "since": _start(since), "until": _start(until), "most": MOST, "in_money": in_money}
+    return {"org_id": org_id, "since": _start(since), "until": _start(until), "most": MAX_ROWS, "in_money": in_money}
 
 
 def _start(day: date) -> datetime:
@@ -205,7 +207,7 @@ def moments(days: Sequence[date], now: datetime) -> dict[date, datetime]:
     }
 
 
-async def measures(wanted: Wanted) -> list[Measured]:
+async def measures(wanted: MeasureQuery) -> list[Measured]:
     """Return for metrics `revenue`, what counts of it, and `cost`, with commission; of days in UTC."""
     assert wanted.org_id is not None
     since = wanted.bounds[0].astimezone(UTC).date()
@@ -218,7 +220,7 @@ async def measures(wanted: Wanted) -> list[Measured]:
     # Credits that were reported have no price.
     earned = [row for row in earned if not (in_money and row.asset == CREDIT)]
     sums: dict[tuple[int, tuple[str | None, ...], str, str], Fraction] = defaultdict(Fraction)
-    rows: list[tuple[str, Cost | Revenue, int | Fraction]] = [("cost", row, row.minor) for row in spent]
+    rows: list[tuple[str, DailyCost | DailyRevenue, int | Fraction]] = [("cost", row, row.minor) for row in spent]
     rows += [
         (name, row, minor) for row in earned for name, minor in (("revenue", row.net_minor), ("cost", row.paid_minor))
     ]

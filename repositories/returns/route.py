@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.marketplace.sale import PurchaseStatus
-from domain.returns.route import Sums
+from domain.returns.route import OutcomeSums
 from domain.usage.prices import BESIDE_NAME, plain_name
 from ledger.invariants import Invariant
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplacePurchase
 from models.returns.route import RoutingDecision, RoutingSum
 from models.usage.usage import UsageDay, UsageEventRow
-from repositories.common.listing import Found, Listing, Wanted, of_owner
+from repositories.common.listing import ListFilter, Listing, ListPage, of_owner
 
 PREFIX = "rtd"
 MISSING = "There is no such routing decision."
@@ -81,7 +81,7 @@ async def add(session: AsyncSession, row: RoutingDecision) -> bool:
     return (await session.scalars(made.returning(RoutingDecision.id))).one_or_none() is not None
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[RoutingDecision]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[RoutingDecision]:
     """Return a page of the decisions that the session may see, newest first."""
     part = of_owner(RoutingDecision.org_id, wanted)
     if "agent_id" in wanted.equal:
@@ -98,14 +98,14 @@ async def last_of_budget(session: AsyncSession, control_id: UUID) -> RoutingDeci
 
 async def sums(
     session: AsyncSession, org_id: str, candidates: Collection[str], task_kind: str
-) -> Mapping[tuple[str, str], Sums]:
+) -> Mapping[tuple[str, str], OutcomeSums]:
     """Return what outcomes add up to, by candidate and kind of task: of the kind, and of `ALL_KINDS`."""
     row = RoutingSum
     query = select(row).where(
         row.org_id == org_id, row.candidate.in_(candidates), row.task_kind.in_((task_kind, ALL_KINDS))
     )
     return {
-        (each.candidate, each.task_kind): Sums(
+        (each.candidate, each.task_kind): OutcomeSums(
             results=each.results,
             score_e6=each.score_e6,
             costs=each.costs,
@@ -116,7 +116,9 @@ async def sums(
     }
 
 
-async def add_to_sums(session: AsyncSession, org_id: str, candidate: str, kinds: Iterable[str], added: Sums) -> None:
+async def add_to_sums(
+    session: AsyncSession, org_id: str, candidate: str, kinds: Iterable[str], added: OutcomeSums
+) -> None:
     counted = {
         "results": added.results,
         "score_e6": added.score_e6,

@@ -10,7 +10,7 @@ from ledger.invariants import Invariant
 from models.returns.result import ResultRow
 from models.returns.trial import Trial
 from models.tenants.organization import Organization
-from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage
 
 PREFIX = "trl"
 
@@ -39,7 +39,7 @@ async def results(session: AsyncSession, org_id: str, agent_id: str, since: date
 _LIST = Listing(of=Trial, order=[Trial.id], prefix=PREFIX)
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Trial]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Trial]:
     """Return a page of the trials that the session may see, newest first."""
     part = () if wanted.org_id is None else (Trial.org_id == wanted.org_id,)
     return await _LIST.page(session, wanted, [part])

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Text, cast, func, literal, literal_column, se
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.secrets.access import SecretAccess, SecretAccessSeal
-from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage
 
 _LIST = Listing(of=SecretAccess, order=[SecretAccess.number], created="at", searched=("principal", "purpose"))
 _LOCK = "secret_access_seals"
@@ -21,7 +21,7 @@ CANONICAL = literal_column(
 _OLDEST = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 
 #: The order in which entries are sealed: by the transaction that wrote them, and by number.
-Place = tuple[int, int]
+EntryPosition = tuple[int, int]
 
 
 class Entry(NamedTuple):
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     canonical: str
 
 
-async def page(session: AsyncSession, wanted: Wanted, org_id: str, path: str) -> Found[SecretAccess]:
+async def page(session: AsyncSession, wanted: ListFilter, org_id: str, path: str) -> ListPage[SecretAccess]:
     """Return a page of the entries of a path of an organization, newest first."""
     part = (SecretAccess.org_id == org_id, SecretAccess.path == path)
     return await _LIST.page(session, wanted, [part])
@@ -46,7 +46,7 @@ async def last_seal(session: AsyncSession) -> SecretAccessSeal | None:
     return (await session.scalars(query)).one_or_none()
 
 
-async def is_ahead(session: AsyncSession, place: Place) -> bool:
+async def is_ahead(session: AsyncSession, place: EntryPosition) -> bool:
     """Return whether a place is one that no entry can have yet which is sealed: nothing would be sealed behind it."""
     return bool(await session.scalar(select(literal(place[0], BigInteger) >= _OLDEST)))
 
@@ -58,7 +58,7 @@ async def seals(session: AsyncSession, after: int, limit: int) -> Sequence[Secre
 
 
 async def entries(
-    session: AsyncSession, after: Place, upto: Place | None = None, *, limit: int | None = None
+    session: AsyncSession, after: EntryPosition, upto: EntryPosition | None = None, *, limit: int | None = None
 ) -> Sequence[Entry]:
     """Return entries behind a place, in the order of sealing.
 
@@ -72,6 +72,6 @@ async def entries(
     return [Entry(*each) for each in found]
 
 
-async def unsealed(session: AsyncSession, after: Place) -> int:
+async def unsealed(session: AsyncSession, after: EntryPosition) -> int:
     place = tuple_(SecretAccess.written_in, SecretAccess.number)
     return (await session.scalars(select(func.count()).where(place > tuple_(*after)))).one()

@@ -11,7 +11,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from ledger.invariants import Invariant
 from models.secrets.grant import SecretGrant, SecretGrantDay
-from repositories.common.listing import Found, Listing, Wanted, of_owner
+from repositories.common.listing import ListFilter, Listing, ListPage, of_owner
 
 PREFIX = "sgr"
 MISSING = "There is no such grant."
@@ -64,7 +64,7 @@ async def uses_on(session: AsyncSession, grant_ids: Sequence[str], day: date) ->
 _LIST = Listing(of=SecretGrant, order=[SecretGrant.id], prefix=PREFIX)
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, to: Actor | None) -> Found[SecretGrant]:
+async def page(session: AsyncSession, wanted: ListFilter, *, to: Actor | None) -> ListPage[SecretGrant]:
     """Return a page of grants, newest first; those to an actor if one is named."""
     part = of_owner(SecretGrant.org_id, wanted) if to is None else _to(to)
     return await _LIST.page(session, wanted, [part])

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.secrets.rotation import Plan, Rotation, RotationStatus, wakes_at
+from domain.secrets.rotation import Rotation, RotationPlan, RotationStatus, wakes_at
 from models.secrets.rotation import SecretRotation
 from models.secrets.secret import Secret
 from models.tenants.organization import Organization
@@ -22,10 +22,10 @@ async def state(session: AsyncSession, secret: Secret) -> Rotation | None:
     The caller has locked the secret if it goes on to write.
     """
     row = await session.get(SecretRotation, secret.id, populate_existing=True)
-    return None if row is None or secret.rotation is None else state_of(row, Plan.of(secret.rotation))
+    return None if row is None or secret.rotation is None else state_of(row, RotationPlan.of(secret.rotation))
 
 
-async def of(session: AsyncSession, secret_id: str) -> tuple[Secret, Rotation] | None:
+async def secret_and_rotation(session: AsyncSession, secret_id: str) -> tuple[Secret, Rotation] | None:
     """Return a secret and where its rotation stands; None where it is not rotated, or its organization is closed."""
     secret = await session.get(Secret, secret_id, populate_existing=True)
     if secret is None or await organizations.is_closed(session, secret.org_id):
@@ -34,7 +34,7 @@ async def of(session: AsyncSession, secret_id: str) -> tuple[Secret, Rotation] |
     return None if held is None else (secret, held)
 
 
-def state_of(row: SecretRotation, plan: Plan) -> Rotation:
+def state_of(row: SecretRotation, plan: RotationPlan) -> Rotation:
     return Rotation(
         plan=plan,
         status=RotationStatus(row.status),
@@ -78,7 +78,9 @@ async def end(session: AsyncSession, secret_id: str) -> None:
         await session.flush()
 
 
-async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[SecretRotation]:
+async def overdue_rotations(
+    session: AsyncSession, *, before: datetime, after: str, limit: int
+) -> Sequence[SecretRotation]:
     """Return rotations, by secret, whose run should have done something before a time."""
     row = SecretRotation
     query = select(row).join(Organization, Organization.id == row.org_id)

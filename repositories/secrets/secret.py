@@ -11,8 +11,8 @@ from domain.secrets.secret import VersionStatus
 from ledger.invariants import Invariant
 from models.secrets.rotation import SecretRotation
 from models.secrets.secret import Secret, SecretVersion
-from repositories.common.listing import Found, Listing, Wanted, of_owner
-from repositories.common.required import present
+from repositories.common.listing import ListFilter, Listing, ListPage, of_owner
+from repositories.common.required import require_found
 
 PREFIX = "sec"
 MISSING = "There is no such secret."
@@ -88,7 +88,7 @@ async def at_path(session: AsyncSession, org_id: str, path: str) -> Secret:
     Raises:
         NotFound: there is none that the session may see.
     """
-    return present(await find(session, org_id, path), MISSING)
+    return require_found(await find(session, org_id, path), MISSING)
 
 
 async def locked(session: AsyncSession, secret_id: str) -> Secret:
@@ -104,7 +104,7 @@ async def count(session: AsyncSession, org_id: str) -> int:
 _LIST = Listing(of=Secret, order=[Secret.id], prefix=PREFIX, searched=("path",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, within: Sequence[str] | None) -> Found[Secret]:
+async def page(session: AsyncSession, wanted: ListFilter, *, within: Sequence[str] | None) -> ListPage[Secret]:
     """Return a page of the secrets that the session may see, newest first; `within` narrows it to paths of grants."""
 
     def named(row: type[Secret]) -> ColumnElement[bool]:
@@ -138,7 +138,7 @@ async def in_status(session: AsyncSession, secret_id: str, status: VersionStatus
     return (await session.scalars(query)).one_or_none()
 
 
-async def kept(session: AsyncSession, secret_id: str) -> int:
+async def kept_versions(session: AsyncSession, secret_id: str) -> int:
     row = SecretVersion
     query = select(func.count()).where(row.secret_id == secret_id, row.status != VersionStatus.DESTROYED.value)
     return (await session.scalars(query)).one()

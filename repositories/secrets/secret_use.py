@@ -38,7 +38,7 @@ async def under_way(session: AsyncSession, use_id: str, *, or_lost: bool = False
     return (await session.scalars(query)).one_or_none()
 
 
-async def lost(session: AsyncSession, before: datetime, limit: int) -> Sequence[str]:
+async def unfinished_uses(session: AsyncSession, before: datetime, limit: int) -> Sequence[str]:
     """Return the ids of uses under way that began before a time, the first ones first."""
     query = select(SecretUse.id).where(SecretUse.status == REQUESTED, SecretUse.created_at < before)
     return (await session.scalars(query.order_by(SecretUse.created_at).limit(limit))).all()

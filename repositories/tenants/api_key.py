@@ -15,9 +15,9 @@ from domain.common.ids import is_id
 from models.payments.payment import PaymentRow
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
-from repositories.common.command import lock_command, refuse_other
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import present
+from repositories.common.command import lock_command, require_same_request
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
+from repositories.common.required import require_found
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
@@ -147,7 +147,7 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
     if found.secret_hash is None:
         # An invitation: it has no secret, and its end follows from the time of the request.
         key.expires_at = found.expires_at
-    refuse_other(found, key, _ASKED)
+    require_same_request(found, key, _ASKED)
     if found.secret_hash is None:
         return found
     # The key was used: a new secret would lock its holder out and let the caller act in their place.
@@ -239,7 +239,7 @@ async def find(session: AsyncSession, key_id: str) -> ApiKey | None:
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey:
     """Return the key; NotFound when there is none, or it is not the session's to see."""
-    return present(await find(session, key_id), "There is no such key.")
+    return require_found(await find(session, key_id), "There is no such key.")
 
 
 async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:
@@ -253,7 +253,7 @@ async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:
     return (await session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
 
 
-async def issued_with(session: AsyncSession, key_id: str, *, besides: str | None) -> Sequence[ApiKey]:
+async def keys_issued_by(session: AsyncSession, key_id: str, *, besides: str | None) -> Sequence[ApiKey]:
     """Return the active keys that a key issued, directly or through others, newest first.
 
     `besides` is the caller's key: it and what it issued are left out.
@@ -276,7 +276,7 @@ async def revoke_all(session: AsyncSession, org_id: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class KeyOrigin:
     """How a key was issued.
 
     Attributes:
@@ -322,9 +322,9 @@ LINE = text(
 )
 
 
-async def issued(
+async def key_origin(
     session: AsyncSession, key_id: str | None, *, first_is_own: bool = False, people_are_own: bool = False
-) -> Issued | None:
+) -> KeyOrigin | None:
     """Return how a key was issued, of an operator or of an organization; None if there is no such key.
 
     With `first_is_own` an organization's first key leads back to nobody of the platform, with `people_are_own` the key
@@ -335,25 +335,25 @@ async def issued(
     if own is None:
         return None
     line = {name for row in rows for name in (row.name, row.issuer) if name is not None}
-    return Issued(frozenset(line), own)
+    return KeyOrigin(frozenset(line), own)
 
 
-async def line_of(session: AsyncSession, actor: Actor) -> frozenset[str]:
-    """Return the principals of an actor's key and of its issuers, as `issued` does with `first_is_own`.
+async def issuer_line(session: AsyncSession, actor: Actor) -> frozenset[str]:
+    """Return the principals of an actor's key and of its issuers, as `key_origin` does with `first_is_own`.
 
     The key of a session that a link opened is the one that the link was made with. Needs the platform's session.
     """
     key_id = actor.key_id
     if key_id is None and actor.session_id is not None:
         key_id = await session.scalar(select(Session.key_id).where(Session.id == actor.session_id))
-    found = await issued(session, key_id, first_is_own=True)
+    found = await key_origin(session, key_id, first_is_own=True)
     return (frozenset() if found is None else found.line) | {actor.qualified().lower()}
 
 
-async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles: Collection[str]) -> bool:
+async def is_only_person(session: AsyncSession, org_id: str, name: str, roles: Collection[str]) -> bool:
     """Return whether an organization has no other person than one, by the active keys of some roles.
 
-    A key counts as another person's unless its line, as `issued` returns it with `first_is_own`, contains the name.
+    A key counts as another person's unless its line, as `key_origin` returns it with `first_is_own`, contains the name.
 
     Args:
         session: of the platform.
@@ -364,7 +364,7 @@ async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles
     whose = (ApiKey.org_id == org_id, ApiKey.role.in_(roles), *_active())
     joined = or_(ApiKey.secret_hash.is_not(None), ApiKey.accepted_at.is_not(None))
     for key_id in await session.scalars(select(ApiKey.id).where(*whose, joined).order_by(ApiKey.id.desc())):
-        found = await issued(session, key_id, first_is_own=True)
+        found = await key_origin(session, key_id, first_is_own=True)
         if found is not None and name.lower() not in found.line:
             return False
     return True
@@ -373,7 +373,7 @@ async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles
 _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, active_only: bool) -> Found[ApiKey]:
+async def page(session: AsyncSession, wanted: ListFilter, *, active_only: bool) -> ListPage[ApiKey]:
     """Return a page of the keys that the session may see, newest first."""
     part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
     if active_only:

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from models.tenants.audit import AuditEntry
-from repositories.common.listing import Found, Listing, Part, Wanted, fixed
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
+from repositories.common.listing import ListFilter, Listing, ListPage, Part, fixed
 
 
 async def record(
@@ -93,7 +93,7 @@ _AT: ColumnElement[datetime] = literal_column(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[AuditEntry]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[AuditEntry]:
     """Return a page of the entries that the session may see, newest first.
 
     `org_id` finds entries that concern an organization, and acts of its principals.
@@ -108,7 +108,7 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[AuditEntry]:
     return await _LIST.page(session, wanted, parts, served=served)
 
 
-async def _between(session: AsyncSession, wanted: Wanted) -> Part:
+async def _between(session: AsyncSession, wanted: ListFilter) -> Part:
     """Return the lowest and highest number of the entries in a range of time; None for no bound.
 
     An entry is numbered when it is written, but its time is the beginning of its transaction. For an organization the

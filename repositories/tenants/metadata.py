@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.common.errors import Conflict, ExternalIdTaken
-from domain.tenants.metadata import Written
+from domain.tenants.metadata import OwnMetadata
 from models.payments.payment import PaymentRow
 from models.payments.payment_command import PaymentCommand
 from models.tenants.metadata import MetadataPair, ObjectMetadata
@@ -70,7 +70,7 @@ async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[
 
 
 async def add(
-    session: AsyncSession, object_id: str, org_id: str, own: Written, command_id: str
+    session: AsyncSession, object_id: str, org_id: str, own: OwnMetadata, command_id: str
 ) -> ObjectMetadata | None:
     """Write the external id and metadata of an object that is being created; None without any.
 
@@ -91,7 +91,7 @@ async def add(
     return made
 
 
-async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Written) -> Row | None:
+async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: OwnMetadata) -> Row | None:
     """Write the external id and metadata of a row before it is inserted, or return the row of its command.
 
     They are written first, so that the event of the insertion has the external id.
@@ -103,7 +103,7 @@ async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Writ
         return None
     new: Any = row
     await command.lock_command(session, new.command_id)
-    made = await command.made_before(session, row, asked)
+    made = await command.existing_row(session, row, asked)
     if made is None:
         await add(session, new.id, new.org_id, own, new.command_id)
     return made
@@ -166,7 +166,7 @@ async def free_unbegun(session: AsyncSession, payment_id: str, org_id: str) -> b
 
 
 def narrowed(
-    column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: Written
+    column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: OwnMetadata
 ) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions on external id and metadata for a list, each served by an index in the order of ids.
 

@@ -40,7 +40,7 @@ _NAMES = text(
 )
 
 
-async def named(session: AsyncSession, ids: Collection[str], org_id: str | None) -> dict[str, str]:
+async def names_of(session: AsyncSession, ids: Collection[str], org_id: str | None) -> dict[str, str]:
     """Return the names of objects by their ids: titles of contracts and escrows, numbers of invoices.
 
     A purchase order has its item, a spend control the name of what it limits, a webhook endpoint its description or

@@ -10,12 +10,12 @@ from domain.common.errors import OrganizationClosed
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import AWAITING
 from domain.payouts.payout.state import FINAL, PayoutStatus
-from domain.tenants.organization import OrganizationStatus, stopped
+from domain.tenants.organization import OrganizationStatus, stopped_error
 from models.billing.project import DeploymentEvent
 from models.tenants.organization import Organization
-from repositories.common.command import add_once, other_request, refuse_other
-from repositories.common.listing import Found, Listing, Wanted, each
-from repositories.common.required import present, required
+from repositories.common.command import add_once, other_request, require_same_request
+from repositories.common.listing import ListFilter, Listing, ListPage, part_per_value
+from repositories.common.required import get_required, require_found
 from repositories.tenants import metadata
 
 MISSING = "There is no such organization."
@@ -27,7 +27,7 @@ async def add(session: AsyncSession, organization: Organization) -> tuple[Organi
     found, is_new = await add_once(session, organization, _ASKED)
     # If the name or the tier was changed since, the first value is not known and cannot be compared.
     if not is_new and not await metadata.has_changed(session, found.id, found.id):
-        refuse_other(found, organization, ("name",))
+        require_same_request(found, organization, ("name",))
     if found.tier != organization.tier and not await _tier_has_changed(session, found.id):
         raise other_request()
     return found, is_new
@@ -42,7 +42,7 @@ async def _tier_has_changed(session: AsyncSession, organization_id: str) -> bool
 
 async def get(session: AsyncSession, organization_id: str) -> Organization:
     """Return the organization; NotFound when there is none, or it is not the session's to see."""
-    return await required(session, Organization, organization_id, "org", MISSING)
+    return await get_required(session, Organization, organization_id, "org", MISSING)
 
 
 async def exists(session: AsyncSession, organization_id: str) -> bool:
@@ -50,7 +50,7 @@ async def exists(session: AsyncSession, organization_id: str) -> bool:
     return (await session.scalars(query)).one_or_none() is not None
 
 
-async def made_together(session: AsyncSession, registrars: Sequence[str]) -> list[tuple[str, int]]:
+async def common_creators(session: AsyncSession, registrars: Sequence[str]) -> list[tuple[str, int]]:
     """Return who made several organizations and is no registrar, with how many; these organizations are related.
 
     Needs the platform's session.
@@ -72,7 +72,9 @@ async def lock(session: AsyncSession, organization_id: str) -> Organization:
         NotFound: there is none.
     """
     query = select(Organization).where(Organization.id == organization_id).with_for_update(key_share=True)
-    return present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
+    return require_found(
+        (await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING
+    )
 
 
 async def lock_whole(session: AsyncSession, organization_id: str) -> Organization:
@@ -85,10 +87,12 @@ async def lock_whole(session: AsyncSession, organization_id: str) -> Organizatio
         NotFound: there is none.
     """
     query = select(Organization).where(Organization.id == organization_id).with_for_update()
-    return present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
+    return require_found(
+        (await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING
+    )
 
 
-async def standing(session: AsyncSession, organization_id: str) -> Organization:
+async def lock_status(session: AsyncSession, organization_id: str) -> Organization:
     """Return an organization, and lock its status and timed exits until the transaction ends.
 
     Needs the platform's session.
@@ -103,7 +107,7 @@ def require_active(organization: Organization) -> None:
     Raises:
         OrganizationClosed: for good.
     """
-    refusal = stopped(OrganizationStatus(organization.status), organization.id)
+    refusal = stopped_error(OrganizationStatus(organization.status), organization.id)
     if refusal is not None:
         raise refusal
 
@@ -144,7 +148,7 @@ def refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
         OrganizationClosed: one of them is.
     """
     for organization_id, status in statuses:
-        refusal = None if status is None else stopped(OrganizationStatus(status), organization_id)
+        refusal = None if status is None else stopped_error(OrganizationStatus(status), organization_id)
         if refusal is not None:
             raise refusal
 
@@ -231,8 +235,8 @@ async def under_way(session: AsyncSession, organization_id: str) -> dict[str, Se
 _LIST = Listing(of=Organization, order=[Organization.id], prefix="org", searched=("name",))
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[Organization]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Organization]:
     """Return a page of the organizations that the session may see, newest first."""
     own = metadata.narrowed(Organization.id, "org", None, wanted.written)
-    parts = [(*part, *own) for part in each(Organization.status, wanted.statuses)]
+    parts = [(*part, *own) for part in part_per_value(Organization.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts)

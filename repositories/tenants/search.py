@@ -144,7 +144,7 @@ _STUCK = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class SearchHit:
     """An object that was found; the amount is its own or what is left of it, in minor units.
 
     `parent_id` is the object that it belongs to, such as the payment of a refund, or that it is about.
@@ -193,7 +193,7 @@ async def find(
     finds_keys: bool = False,
     finds_webhooks: bool = False,
     limit: int,
-) -> Sequence[Hit]:
+) -> Sequence[SearchHit]:
     """Return up to `limit` objects that a text names: by id, external id, number, a provider's reference or name.
 
     Args:
@@ -225,7 +225,7 @@ async def find(
     }
     may = {"finds_keys": finds_keys, "finds_webhooks": finds_webhooks}
     rows = await session.execute(text(HITS), {**asked, **numbers, **may, "ids": ids})
-    return [Hit(**{name: row._mapping[name] for name in Hit.__slots__}) for row in rows]
+    return [SearchHit(**{name: row._mapping[name] for name in SearchHit.__slots__}) for row in rows]
 
 
 async def _refunded_payment(session: AsyncSession, wanted: str, org_id: str | None) -> str | None:

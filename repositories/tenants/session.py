@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import SECOND_KEYS, Actor, Role
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
-from repositories.common.listing import MARGIN, Found, Listing, Part, Wanted, first_id
-from repositories.common.required import required
+from repositories.common.listing import ID_TIME_MARGIN, ListFilter, Listing, ListPage, Part, first_id
+from repositories.common.required import get_required
 
 #: PostgreSQL's channel on which every end of a session is announced, with its id.
 CHANNEL = "bursar_sessions"
@@ -97,10 +97,10 @@ async def add(session: AsyncSession, row: Session, *, most: int | None = None) -
 
 async def get(session: AsyncSession, session_id: str) -> Session:
     """Return the session; NotFound when there is none, or it is not the caller's organization's."""
-    return await required(session, Session, session_id, "ses", MISSING)
+    return await get_required(session, Session, session_id, "ses", MISSING)
 
 
-async def hold(session: AsyncSession, session_id: str) -> bool:
+async def lock_active(session: AsyncSession, session_id: str) -> bool:
     """Lock a session against being ended; False if it was ended before."""
     query = select(Session.id).where(Session.id == session_id, Session.ended_at.is_(None))
     return (await session.scalars(query.with_for_update(read=True))).one_or_none() is not None
@@ -130,7 +130,7 @@ def _goes_on() -> tuple[ColumnElement[bool], ...]:
     return (Session.ended_at.is_(None), Session.expires_at > func.now(), idle > func.now(), ~expired.exists())
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, of: Actor | None) -> Found[Session]:
+async def page(session: AsyncSession, wanted: ListFilter, *, of: Actor | None) -> ListPage[Session]:
     """Return a page of the active sessions that the caller's session may see, newest first.
 
     With `of`, only those of this actor's principal; in a session that a link opened, only that session.
@@ -160,7 +160,7 @@ async def link(session: AsyncSession, link_id: str) -> SessionLink | None:
 
 async def get_link(session: AsyncSession, link_id: str) -> SessionLink:
     """Return the link; NotFound when there is none, or it is not the caller's organization's."""
-    return await required(session, SessionLink, link_id, "lnk", NO_LINK)
+    return await get_required(session, SessionLink, link_id, "lnk", NO_LINK)
 
 
 async def use(session: AsyncSession, link_id: str) -> bool:
@@ -186,7 +186,11 @@ async def end_link(session: AsyncSession, link_id: str, by: str) -> bool:
 
 
 async def mailed(session: AsyncSession, *, org_id: str, since: datetime) -> Sequence[tuple[datetime, str]]:
-    made = (SessionLink.org_id == org_id, SessionLink.id >= first_id("lnk", since - MARGIN), SessionLink.by_mail)
+    made = (
+        SessionLink.org_id == org_id,
+        SessionLink.id >= first_id("lnk", since - ID_TIME_MARGIN),
+        SessionLink.by_mail,
+    )
     query = select(SessionLink.created_at, SessionLink.principal).where(*made, SessionLink.created_at > since)
     return [(row.created_at, row.principal) for row in await session.execute(query)]
 
@@ -231,7 +235,7 @@ async def end_of_agent(session: AsyncSession, org_id: str, agent_id: str, by: st
         await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
 
 
-async def end_beside(session: AsyncSession, key: ApiKey) -> None:
+async def end_incompatible(session: AsyncSession, key: ApiKey) -> None:
     """End links and link sessions of a key's principal that could not be created now that the key exists.
 
     They have another role or agent, or were made by somebody else who may not issue second keys.
@@ -247,7 +251,7 @@ async def end_beside(session: AsyncSession, key: ApiKey) -> None:
         await session.execute(gone)
 
 
-async def links(session: AsyncSession, wanted: Wanted) -> Found[SessionLink]:
+async def links(session: AsyncSession, wanted: ListFilter) -> ListPage[SessionLink]:
     """Return a page of the usable links that the caller's session may see, newest first; not those in mails."""
     revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())
     part: Part = (

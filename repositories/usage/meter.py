@@ -16,9 +16,9 @@ from domain.usage.event import ATTRIBUTES, REFERENCES
 from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant
 from models.usage.meter import MeterDay, MeterMember, MeterRow
-from repositories.common.command import made_before
-from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import required
+from repositories.common.command import existing_row
+from repositories.common.listing import ListFilter, Listing, ListPage, Part
+from repositories.common.required import get_required
 from repositories.usage.usage import IS_THERE
 
 MISSING = "There is no such meter."
@@ -28,7 +28,7 @@ MOST = 50
 
 
 async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
-    found = await made_before(session, row, _ASKED)
+    found = await existing_row(session, row, _ASKED)
     if found is not None:
         return found, False
     count = select(func.count()).where(MeterRow.org_id == row.org_id, MeterRow.closed_at.is_(None))
@@ -54,13 +54,13 @@ async def add_default(session: AsyncSession, row: MeterRow) -> bool:
 
 async def get(session: AsyncSession, meter_id: str) -> MeterRow:
     """Return a meter; NotFound when there is none, or it is not the session's to see."""
-    return await required(session, MeterRow, meter_id, "mtr", MISSING)
+    return await get_required(session, MeterRow, meter_id, "mtr", MISSING)
 
 
 _LIST = Listing(of=MeterRow, order=[MeterRow.id], prefix="mtr", searched=("name", "event_type"))
 
 
-async def page(session: AsyncSession, wanted: Wanted) -> Found[MeterRow]:
+async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[MeterRow]:
     """Return a page of the meters that count an organization's events, newest first: its own and the platform's.
 
     Without an organization, only the platform's.
@@ -116,15 +116,15 @@ def as_meter(row: MeterRow) -> Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class MeterCount:
     group: str
     events: int
     quantity: Decimal
 
 
-async def counted(
+async def counts(
     session: AsyncSession, row: MeterRow, org_id: str, since: date, until: date, *, dimension: str, by_day: bool
-) -> list[Counted]:
+) -> list[MeterCount]:
     """Return the counts of a meter in a range of days, the last not included, by day or by value.
 
     A `unique` meter counts a member once over several days.
@@ -146,7 +146,7 @@ async def counted(
         .group_by(group)
         .order_by(group)
     )
-    found = [Counted(name, int(events), Decimal(value)) for name, events, value in await session.execute(query)]
+    found = [MeterCount(name, int(events), Decimal(value)) for name, events, value in await session.execute(query)]
     if row.aggregation != Aggregation.UNIQUE or by_day:
         return found
     members = (
@@ -156,7 +156,7 @@ async def counted(
         .group_by(MeterMember.value)
     )
     once = {value: Decimal(count) for value, count in await session.execute(members)}
-    return [Counted(each.group, each.events, once[each.group]) for each in found]
+    return [MeterCount(each.group, each.events, once[each.group]) for each in found]
 
 
 _NAMED = (*ATTRIBUTES, *REFERENCES)

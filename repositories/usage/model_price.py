@@ -17,7 +17,7 @@ from models.usage.model_price import ModelPriceImport, ModelPriceRow
 _IMPORTING = func.pg_advisory_xact_lock(func.hashtextextended("import-model-prices", 0))
 
 
-class Wanted(NamedTuple):
+class PriceKey(NamedTuple):
     """A price to look up: the model, its provider (None: `model` is the key in the list), and the time."""
 
     model: str
@@ -39,13 +39,13 @@ class PriceBook:
         self._kept: dict[str, tuple[ModelPrice, ...]] = {}
 
     async def price_of(self, session: AsyncSession, *, model: str, provider: str | None, at: datetime) -> ModelPrice:
-        wanted = Wanted(model, provider, at)
+        wanted = PriceKey(model, provider, at)
         found = (await self.prices_of(session, [wanted]))[wanted]
         if found is None:
             raise unknown(wanted)
         return found
 
-    async def prices_of(self, session: AsyncSession, wanted: Collection[Wanted]) -> dict[Wanted, ModelPrice | None]:
+    async def prices_of(self, session: AsyncSession, wanted: Collection[PriceKey]) -> dict[PriceKey, ModelPrice | None]:
         """Return the prices in force at their times, the default price, or None, by two queries at most."""
         number = await session.scalar(select(func.coalesce(func.max(ModelPriceImport.number), 0)))
         if number != self._number:
@@ -61,7 +61,7 @@ class PriceBook:
         return {each: self._in_force(known, places[each.model, each.provider], each) for each in wanted}
 
     def _in_force(
-        self, known: Mapping[str, Sequence[ModelPrice]], places: Sequence[tuple[str, str | None]], wanted: Wanted
+        self, known: Mapping[str, Sequence[ModelPrice]], places: Sequence[tuple[str, str | None]], wanted: PriceKey
     ) -> ModelPrice | None:
         for name, by in places:
             for price in reversed(known.get(name, ())):
@@ -72,7 +72,7 @@ class PriceBook:
         return None if self._default is None else replace(self._default, model=wanted.model)
 
 
-def unknown(wanted: Wanted) -> Invalid:
+def unknown(wanted: PriceKey) -> Invalid:
     served = f" of {wanted.provider}" if wanted.provider else ""
     return UsageModelUnknown(
         f"There is no price for the model {wanted.model[:200]!r}{served} at {wanted.at:%Y-%m-%d %H:%M} UTC. "

@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.credits.spend.scope import Attribution, Known
+from domain.credits.spend.scope import Attribution, ScopeObjects
 from domain.usage.meter import ALL
 from domain.usage.token_usage import TOKEN_UNITS
 from ledger.invariants import Invariant
@@ -189,7 +189,7 @@ _NUMBER = re.compile(r'"\\u0000([^"]+)"')
 _KNOWN = "SELECT digest, content FROM usage_digests WHERE digest = ANY($1::uuid[])"
 
 
-class Recorded(NamedTuple):
+class RecordedEvent(NamedTuple):
     """The outcome of an event.
 
     Attributes:
@@ -210,7 +210,7 @@ async def record(
     received_at: datetime,
     sent_by: str,
     key_id: str | None = None,
-) -> dict[UUID, Recorded]:
+) -> dict[UUID, RecordedEvent]:
     """Write new events that are not refused, and update the daily sums, in one statement.
 
     Args:
@@ -228,15 +228,18 @@ async def record(
     """
     documents = _document(rows), _document(readings)
     answers = await connection.fetch(_RECORD, org_id, *documents, received_at, sent_by, key_id)
-    found = {row["digest"]: Recorded(row["id"], row["known"]) for row in answers}
+    found = {row["digest"]: RecordedEvent(row["id"], row["known"]) for row in answers}
     # Events that a concurrent request has accepted. The statement waited for it, but does not see its rows.
     unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.known is None]
     if unseen:
-        found |= {digest: Recorded(None, content) for digest, content in (await known_as(connection, unseen)).items()}
+        found |= {
+            digest: RecordedEvent(None, content)
+            for digest, content in (await known_contents(connection, unseen)).items()
+        }
     return found
 
 
-async def known_as(connection: asyncpg.Connection, digests: Sequence[UUID]) -> dict[UUID, int]:
+async def known_contents(connection: asyncpg.Connection, digests: Sequence[UUID]) -> dict[UUID, int]:
     """Return the content hashes of events that were accepted before, by digest."""
     return {row["digest"]: row["content"] for row in await connection.fetch(_KNOWN, digests)}
 
@@ -267,7 +270,7 @@ async def open_months(connection: asyncpg.Connection, since: datetime, until: da
     return made
 
 
-async def that_began(
+async def events_with_start(
     session: AsyncSession, org_id: str, asked: Collection[tuple[UUID, datetime]]
 ) -> frozenset[tuple[UUID, datetime]]:
     row = UsageEventRow
@@ -284,9 +287,9 @@ async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent
     return {agent.id: agent for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}
 
 
-async def known(
+async def known_names(
     session: AsyncSession, org_id: str, own: Collection[Agent], departments: Collection[str], projects: Collection[str]
-) -> Known:
+) -> ScopeObjects:
     """Return the organization's agents, departments and projects that events name, for `domain.credits.spend.scope`.
 
     Args:
@@ -310,7 +313,7 @@ async def known(
     if projects:
         of_org = select(Project.id).where(Project.org_id == org_id, Project.id.in_(projects))
         found = frozenset(await session.scalars(of_org))
-    return Known(agents=attributions, departments=paths, projects=found)
+    return ScopeObjects(agents=attributions, departments=paths, projects=found)
 
 
 async def cursor(session: AsyncSession, source: str) -> datetime | None:
@@ -332,7 +335,7 @@ async def move_cursor(session: AsyncSession, source: str, *, since: datetime, un
     )
 
 
-class Differing(NamedTuple):
+class CostDifference(NamedTuple):
     """Calls of a spend log that cost another amount here than at the proxy, and the first of them; in dollars.
 
     Attributes:
@@ -361,10 +364,10 @@ _DIFFERING = text(f"""
 """)
 
 
-async def differing(session: AsyncSession, since: datetime, until: datetime) -> Differing | None:
+async def cost_difference(session: AsyncSession, since: datetime, until: datetime) -> CostDifference | None:
     """Return the calls recorded in a window whose cost differs from the proxy's own; None if there are none."""
     found = (await session.execute(_DIFFERING, {"since": since, "until": until})).one_or_none()
-    return None if found is None else Differing(*found)
+    return None if found is None else CostDifference(*found)
 
 
 #: Whether the month of a day was not detached.

@@ -10,7 +10,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.usage.amounts import minor_pico
-from domain.usage.arrears import BilledStatus, OpenBill, Source
+from domain.usage.arrears import BilledStatus, OpenBill, PriceSource
 from ledger.invariants import Invariant
 from models.usage.usage import UsageEventRow
 from models.usage.usage_bill import UsageBill
@@ -54,17 +54,17 @@ async def open_for(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BilledAs:
+class BillState:
     status: BilledStatus
     invoice_id: str | None = None
     billed_at: datetime | None = None
 
 
-_PREPAID = BilledAs(status=BilledStatus.PREPAID)
-_VOID = BilledAs(status=BilledStatus.VOID)
+_PREPAID = BillState(status=BilledStatus.PREPAID)
+_VOID = BillState(status=BilledStatus.VOID)
 
 
-async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEventRow]) -> list[BilledAs]:
+async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEventRow]) -> list[BillState]:
     """Return the outcome of the bill of each event of an organization, in their order."""
     places = {(event.bill_month, event.bill) for event in events if event.bill is not None}
     if not places:
@@ -82,10 +82,10 @@ async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEv
     ]
 
 
-def _became(row: UsageBill) -> BilledAs:
+def _became(row: UsageBill) -> BillState:
     if row.billed_at is None:
-        return BilledAs(status=BilledStatus.UNBILLED)
-    return BilledAs(status=BilledStatus.BILLED, invoice_id=row.invoice_id, billed_at=row.billed_at)
+        return BillState(status=BilledStatus.UNBILLED)
+    return BillState(status=BilledStatus.BILLED, invoice_id=row.invoice_id, billed_at=row.billed_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class BillSum:
 
     month: date
     number: int
-    source: Source
+    source: PriceSource
     ref: str
     events: int
     quantity: Decimal
@@ -220,7 +220,7 @@ async def unbilled(
             BillSum(
                 month=row["month"],
                 number=row["number"],
-                source=Source(row["source"]),
+                source=PriceSource(row["source"]),
                 ref=row["ref"],
                 events=row["events"],
                 quantity=row["quantity"],
@@ -256,7 +256,9 @@ async def lock_room(connection: asyncpg.Connection, org_id: str) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_bills_room:' || $1, 0))", org_id)
 
 
-def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int, markup_e6: int) -> dict[str, object]:
+def billing_record(
+    sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int, markup_e6: int
+) -> dict[str, object]:
     """Return the record that sealed bills are on an invoice, as `billing_run_invoice` reads it.
 
     Args:

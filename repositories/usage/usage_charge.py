@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.tenants.organization import OrganizationStatus
-from domain.usage.charge import Waits
+from domain.usage.charge import WaitReason
 from domain.usage.paid_call import SECRET
 from ledger.invariants import Invariant
 from models.marketplace.marketplace import MarketplaceAgreedUse
@@ -26,7 +26,7 @@ _SPENDER = ("agent_id", "department_id", "project_id", "run_id", "key_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DueCharge:
     """An event that is to be charged.
 
     Attributes:
@@ -59,7 +59,7 @@ async def next_organization(session: AsyncSession, after: str, due_before: datet
     return (await session.scalars(query.order_by(row.org_id).limit(1))).one_or_none()
 
 
-async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[Due]:
+async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[DueCharge]:
     """Return the due charges of an organization, in the order of arrival."""
     row, event = UsageChargeRow, UsageEventRow
     same = and_(event.org_id == row.org_id, event.occurred_at == row.occurred_at, event.id == row.event)
@@ -89,8 +89,8 @@ def _due(
     spend: str | None,
     secret: str | None,
     *spender: str,
-) -> Due:
-    return Due(
+) -> DueCharge:
+    return DueCharge(
         event=charge.event,
         month=charge.month or charge.occurred_at.astimezone(UTC).date().replace(day=1),
         meters=dict(zip(charge.meters, charge.quantities, strict=True)),
@@ -117,7 +117,7 @@ async def agreed_for(session: AsyncSession, org_id: str, event: UUID) -> Marketp
     return (await session.scalars(query)).one()
 
 
-async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_before: datetime) -> Due | None:
+async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_before: datetime) -> DueCharge | None:
     """Lock and return a due use; None if it is charged or waits."""
     row, said = UsageChargeRow, UsageEventRow
     same = and_(said.org_id == row.org_id, said.occurred_at == row.occurred_at, said.id == row.event)
@@ -169,7 +169,9 @@ async def write_charged(
     await session.execute(_CHARGED, values)
 
 
-async def postpone(session: AsyncSession, org_id: str, events: Sequence[UUID], waits: Waits, until: datetime) -> None:
+async def postpone(
+    session: AsyncSession, org_id: str, events: Sequence[UUID], waits: WaitReason, until: datetime
+) -> None:
     """Record why events are not charged, and when they are tried again."""
     await session.execute(_of(org_id, events).values(waits_for=waits.value, due_at=until))
 

@@ -22,13 +22,13 @@ from models.usage.usage import UsageEventRow
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class FeedPosition:
     transaction: int
     event: UUID
 
 
 #: Before all events.
-BEGINNING = Place(0, UUID(int=0))
+BEGINNING = FeedPosition(0, UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class FeedPage:
     """Events in the order of the feed, and the position after them."""
 
     rows: Sequence[UsageEventRow]
-    place: Place
+    place: FeedPosition
 
 
-async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedPage:
+async def read_after(session: AsyncSession, after: FeedPosition, *, limit: int) -> FeedPage:
     """Return the events after a position; those that an open transaction may still precede are left to a later call.
 
     Args:
@@ -59,7 +59,7 @@ async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedP
         .limit(limit)
     )
     rows = (await session.scalars(query)).all()
-    return FeedPage(rows, Place(rows[-1].recorded_in, rows[-1].id) if rows else after)
+    return FeedPage(rows, FeedPosition(rows[-1].recorded_in, rows[-1].id) if rows else after)
 
 
 def _number(transaction: ColumnElement[Any]) -> ColumnElement[int]:

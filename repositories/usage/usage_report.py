@@ -9,17 +9,17 @@ from sqlalchemy import BigInteger, ColumnElement, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.credits.spend.scope import SpendingKey
-from domain.marketplace.metered import Metered
+from domain.marketplace.metered import ReportedUsage
 from domain.usage.run import RunPart
 from models.usage.usage import UsageDay, UsageEventRow
-from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.listing import ListFilter, Listing, ListPage
 from repositories.credits import department
 from repositories.usage.usage import COUNTED, TOKENS
 
 _LOG = Listing(of=UsageEventRow, order=[UsageEventRow.occurred_at, UsageEventRow.id], created="occurred_at")
 
 
-async def log(session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None) -> Found[UsageEventRow]:
+async def log(session: AsyncSession, wanted: ListFilter, *, of: SpendingKey | None = None) -> ListPage[UsageEventRow]:
     """Return a page of the events of an organization that the session may see, the latest first.
 
     With `of`, only those of the agent, department and project of a key.
@@ -54,13 +54,13 @@ _NAMED_USES = text(
 )
 
 
-async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> Metered:
+async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> ReportedUsage:
     """Return the number of events of an organization that name an agent since a time, and of days with any."""
     first = since.astimezone(UTC).date()
     midnight = datetime.combine(first + timedelta(days=1), time(), UTC)
     values = {"org_id": org_id, "agent_id": agent_id, "since": since, "first": first, "midnight": midnight}
     row = (await session.execute(_NAMED_USES, values)).one()
-    return Metered(uses=row.uses, days=row.days)
+    return ReportedUsage(uses=row.uses, days=row.days)
 
 
 async def run_parts(
@@ -93,7 +93,7 @@ async def run_parts(
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class UsageTotal:
     group: str
     currency: str
     counted: Mapping[str, Any]
@@ -109,7 +109,7 @@ async def totals(
     value: str | None,
     by_day: bool,
     of: SpendingKey | None = None,
-) -> list[Total]:
+) -> list[UsageTotal]:
     """Return sums of the days in `[since, until)`, for one dimension.
 
     Args:
@@ -138,7 +138,7 @@ async def totals(
     elif of is not None:
         query = query.where(UsageDay.value == (of.agent_id or of.attribution.project_id))
     rows = (await session.execute(query)).mappings()
-    return [Total(row["group"], row["currency"], {name: int(row[name]) for name in COUNTED}) for row in rows]
+    return [UsageTotal(row["group"], row["currency"], {name: int(row[name]) for name in COUNTED}) for row in rows]
 
 
 _MODEL_COSTS = text(

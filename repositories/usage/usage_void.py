@@ -28,7 +28,7 @@ _OPEN = """
 _VOID = """
     INSERT INTO usage_voids (org_id, event, voided_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING event
 """
-# What an event has added: see `domain.usage.arrears.billed_parts`. A meter's price never changes, and one that is
+# What an event has added: see `domain.usage.arrears.billed_amounts`. A meter's price never changes, and one that is
 # charged stays so. The sums are locked in the order in which events are added to them.
 _TAKE = """
     WITH event AS (
@@ -69,7 +69,7 @@ _TAKE = """
 
 
 @dataclass(frozen=True, slots=True)
-class OnBill:
+class BilledEvent:
     """An event that went on a bill when it came in: when it happened, its bill, and whether it is void."""
 
     occurred_at: datetime
@@ -78,7 +78,7 @@ class OnBill:
     is_void: bool
 
 
-async def on_bill(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:
+async def find_billed(session: AsyncSession, org_id: str, event: UUID) -> BilledEvent | None:
     row = UsageEventRow
     came_in = datetime.fromtimestamp(min(event.int >> 80, _LATEST_MS) / 1000, UTC)
     # The time is a part of the key, and says in which months to look.
@@ -92,7 +92,9 @@ async def on_bill(session: AsyncSession, org_id: str, event: UUID) -> OnBill | N
     found = (await session.execute(query)).one_or_none()
     if found is None or found.bill_month is None or found.bill is None:
         return None
-    return OnBill(found.occurred_at, found.bill_month, found.bill, event in await of_events(session, org_id, [event]))
+    return BilledEvent(
+        found.occurred_at, found.bill_month, found.bill, event in await of_events(session, org_id, [event])
+    )
 
 
 async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]) -> frozenset[UUID]:
@@ -100,7 +102,7 @@ async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]
     return frozenset(await session.scalars(query))
 
 
-async def keep_open(connection: asyncpg.Connection, org_id: str, found: OnBill) -> bool:
+async def keep_open(connection: asyncpg.Connection, org_id: str, found: BilledEvent) -> bool:
     """Tell whether a bill is open; an open one is not sealed until the transaction ends."""
     is_open: bool = await connection.fetchval(_OPEN, org_id, found.month, found.number)
     return is_open
@@ -110,7 +112,7 @@ async def write(connection: asyncpg.Connection, org_id: str, event: UUID, at: da
     return await connection.fetchval(_VOID, org_id, event, at) is not None
 
 
-async def take_off(connection: asyncpg.Connection, org_id: str, event: UUID, found: OnBill) -> bool:
+async def take_off(connection: asyncpg.Connection, org_id: str, event: UUID, found: BilledEvent) -> bool:
     taken: bool = await connection.fetchval(_TAKE, org_id, event, found.occurred_at)
     return taken
 

@@ -11,19 +11,19 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from domain.billing.document.content import Party
 from domain.billing.legal_entity import LegalEntities, LegalEntity, entities_from
 from domain.billing.tax.sale import SaleRules
-from domain.books.accounting import codes_from
+from domain.books.accounting import parse_codes
 from domain.common.errors import Invalid
 from domain.common.mail import GIVE_UP_AFTER, checked_address
 from domain.common.money import amounts_from
-from domain.payments.dunning import DAYS, check_days
+from domain.payments.dunning import DUNNING_DAYS, check_days
 from domain.payments.payment.terms import PurposeKind
-from runtime.settings.part import AmountsSetting, Part
+from runtime.settings.part import AmountsSetting, SettingsPart
 
 
-class BillingSettings(Part):
+class BillingSettings(SettingsPart):
     unpaid_usage_limit: AmountsSetting = amounts_from("10000.00")
     usage_invoice_day: int = Field(default=1, ge=1, le=28)
-    dunning_days: str = ",".join(str(day) for day in DAYS)
+    dunning_days: str = ",".join(str(day) for day in DUNNING_DAYS)
     accounting_codes: str = "{}"
 
     tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
@@ -68,7 +68,7 @@ class BillingSettings(Part):
     @property
     def account_codes(self) -> dict[str, str]:
         """What lines of the chart of accounts are called in the program that journals are imported into."""
-        return codes_from(self.accounting_codes)
+        return parse_codes(self.accounting_codes)
 
     @property
     def dunned_on(self) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from domain.billing.document.content import Look
-from runtime.settings.part import Part
+from domain.billing.document.content import Branding
+from runtime.settings.part import SettingsPart
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 
@@ -58,7 +58,7 @@ def logo_of(path: Path) -> str:
     return text
 
 
-class ConsoleSettings(Part):
+class ConsoleSettings(SettingsPart):
     console: Literal["on", "off"] = "on"
     console_seed: Path | None = None
     console_read_timeout: timedelta = Field(default=timedelta(seconds=2), gt=timedelta())
@@ -76,8 +76,8 @@ class ConsoleSettings(Part):
         return path
 
     @property
-    def look(self) -> Look:
-        return Look(logo_of(self.brand_logo) if self.brand_logo else "", self.brand_accent or "")
+    def look(self) -> Branding:
+        return Branding(logo_of(self.brand_logo) if self.brand_logo else "", self.brand_accent or "")
 
     @model_validator(mode="after")
     def _brand_can_be_read(self) -> Self:

@@ -8,13 +8,13 @@ from pydantic import Field, SecretStr, model_validator
 from domain.common.errors import Invalid
 from domain.common.money import parse_ratio
 from domain.reputation.policy import CHARGEBACK_DAYS
-from runtime.settings.part import Part
+from runtime.settings.part import SettingsPart
 
 #: Bounds of the rate at which evidence fades; below them a score forgets a job within days, above it in years.
 LEAST_RATE_E4, MOST_RATE_E4 = 5_000, 9_950
 
 
-class EscrowSettings(Part):
+class EscrowSettings(SettingsPart):
     commission_bps: int = Field(default=500, ge=0, le=10_000)
     platform_discount_bps: int | None = Field(default=None, ge=0, le=10_000)
     fund_within: timedelta = timedelta(days=3)

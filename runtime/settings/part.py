@@ -22,7 +22,7 @@ def _amounts(value: object) -> object:
 AmountsSetting = Annotated[Amounts, NoDecode, BeforeValidator(_amounts)]
 
 
-class Part(BaseSettings):
+class SettingsPart(BaseSettings):
     """The settings of one noun, which `Settings` puts together."""
 
     # A setting that cannot be read ends the process with a message that would quote all of them, secrets too.

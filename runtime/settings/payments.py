@@ -16,14 +16,14 @@ from domain.payments.payment.livemode import (
     paypal_is_live,
     stripe_is_live,
 )
-from runtime.settings.part import AmountsSetting, Part
+from runtime.settings.part import AmountsSetting, SettingsPart
 
 #: Where Stripe serves its script, and the release of it that belongs to the API version of the installed SDK.
 STRIPE_JS = "https://js.stripe.com"
 _STRIPE_JS_PATH = "/endive/stripe.js"
 
 
-class PaymentSettings(Part):
+class PaymentSettings(SettingsPart):
     payment_return_url: str | None = None
     payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
     first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from domain.messages.slack import HOOKS
-from domain.messages.webhook.turns import AT_ONCE
+from domain.messages.slack import HOOK_PREFIX
+from domain.messages.webhook.turns import MAX_DRAINED_AT_ONCE
 from domain.payments.payment.livemode import is_local
-from runtime.settings.part import Part
+from runtime.settings.part import SettingsPart
 
 #: How TLS is spoken to PostgreSQL, by the names of libpq.
 SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
@@ -24,7 +24,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-class ProcessSettings(Part):
+class ProcessSettings(SettingsPart):
     secrets_dir: Path | None = None
 
     database_url: str = Field(default="postgresql://bursar_api@127.0.0.1:5432/bursar", repr=False)
@@ -43,7 +43,7 @@ class ProcessSettings(Part):
     encryption_keys: SecretStr | None = None
     webhook_keys: SecretStr | None = None
     allow_insecure_webhooks: bool = False
-    slack_url: str = HOOKS
+    slack_url: str = HOOK_PREFIX
     public_url: str | None = None
     plain_payloads: Literal["accept"] | None = None
     sealed_signals: bool | None = None
@@ -51,7 +51,7 @@ class ProcessSettings(Part):
     build_id: str | None = None
     activity_slots: int = Field(default=100, ge=1, le=1000)
     delivery_slots: int = Field(default=100, ge=1, le=1000)
-    delivery_slots_per_organization: int = Field(default=AT_ONCE, ge=1, le=1000)
+    delivery_slots_per_organization: int = Field(default=MAX_DRAINED_AT_ONCE, ge=1, le=1000)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
@@ -177,8 +177,8 @@ class ProcessSettings(Part):
     @classmethod
     def _is_slack(cls, url: str) -> str:
         """Refuse every other host: a channel's owner chooses the path on it."""
-        if url != HOOKS and re.fullmatch(r"http://127\.0\.0\.1:[0-9]{4,5}/", url) is None:
-            raise ValueError(f"It must be {HOOKS}, or a stand-in on this machine such as http://127.0.0.1:8010/.")
+        if url != HOOK_PREFIX and re.fullmatch(r"http://127\.0\.0\.1:[0-9]{4,5}/", url) is None:
+            raise ValueError(f"It must be {HOOK_PREFIX}, or a stand-in on this machine such as http://127.0.0.1:8010/.")
         return url
 
     @field_validator("encryption_keys", "webhook_keys")

@@ -9,24 +9,24 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from domain.billing.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
+from domain.billing.plan import DEFAULT_PLANS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.billing.project import SlotPrice, slot_price
 from domain.common.credits import CreditPrice, credit_price
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, amounts_from, format_amount, parse_amount
-from domain.credits.action_cost import Cost, defaults
+from domain.credits.action_cost import ActionPrice, defaults
 from domain.credits.lots import Sharing
 from domain.marketplace.referral import Rewards
 from domain.marketplace.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
-from domain.payments.cost_price import CHEAPEST, cheapest, check_share, granted_value
+from domain.payments.cost_price import CHEAPEST, check_share, granted_value, lowest_price
 from domain.payments.included import with_credits_priced
-from domain.payments.topup import Package, packages_from, priced
+from domain.payments.topup import Package, parse_packages, with_prices
 from domain.payouts.payable import HoldBack
 from domain.usage.paid_call import paying_actions_from
-from runtime.settings.part import AmountsSetting, Part
+from runtime.settings.part import AmountsSetting, SettingsPart
 
 
-class SalesSettings(Part):
+class SalesSettings(SettingsPart):
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
@@ -73,7 +73,7 @@ class SalesSettings(Part):
     slot_price: str = "10.00"
     slot_currency: str = "USD"
     additional_deploy_price: int | None = None
-    plans: str = DEFAULTS
+    plans: str = DEFAULT_PLANS
     stripe_premium_price_id: str | None = None
     premium_subscription_price: int | None = None
     free_max_projects: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
@@ -105,7 +105,7 @@ class SalesSettings(Part):
     @cached_property
     def lowest_price_of_credits(self) -> CreditPrice:
         """The lowest price at which a credit is sold, by itself, by a package or a plan."""
-        lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        lowest, _ = lowest_price(self.price_of_credits, self.packages, self.plan_book)
         return CreditPrice(price=lowest, currency=self.credit_currency)
 
     @property
@@ -160,7 +160,7 @@ class SalesSettings(Part):
             "pack_100": self.credit_package_medium,
             "pack_500": self.credit_package_large,
         }
-        return priced(packages_from(self.credit_packages), prices)
+        return with_prices(parse_packages(self.credit_packages), prices)
 
     @cached_property
     def plan_book(self) -> Plans:
@@ -210,7 +210,7 @@ class SalesSettings(Part):
         return creator
 
     @property
-    def default_costs(self) -> dict[str, Cost]:
+    def default_costs(self) -> dict[str, ActionPrice]:
         """What actions cost unless an operator set another price."""
         return defaults(
             {"api_call": self.credits_per_api_call, "workflow_execution": self.credits_per_workflow_execution}

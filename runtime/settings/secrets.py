@@ -8,12 +8,12 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from domain.payments.payment.livemode import is_local
-from runtime.settings.part import Part
+from runtime.settings.part import SettingsPart
 
 _ROTATION_HOST = re.compile(r"(org_[0-9A-Za-z]+)/([^/\s]+:[0-9]{1,5})")
 
 
-class SecretSettings(Part):
+class SecretSettings(SettingsPart):
     secret_keys: SecretStr | None = None
     agents_read_secrets: bool = False
     rotation_hosts: str | None = None

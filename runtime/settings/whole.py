@@ -13,10 +13,10 @@ from domain.budgets.purchase_rules import PurchaseRules
 from domain.cards.card import issues_to
 from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
-from domain.messages.slack import HOOKS
+from domain.messages.slack import HOOK_PREFIX
 from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
-from domain.payments.sale_margin import Parts, ProviderFee, SaleMargin, margin, sales_of
+from domain.payments.sale_margin import PayeeRates, ProviderFee, SaleMargin, margin, sales_of
 from domain.reputation.policy import EvidencePolicy
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
@@ -167,7 +167,7 @@ class Settings(
     @property
     def sale_margins(self) -> tuple[SaleMargin, ...]:
         """The money that is left of each package and plan."""
-        parts = Parts(
+        parts = PayeeRates(
             commission_bps=self.commission_bps,
             creator_bps=self.creator_share_bps,
             markup_e6=self.cost_markup_e6,
@@ -232,7 +232,7 @@ class Settings(
         return self
 
     @model_validator(mode="after")
-    def _nobody_else_continues_as_others(self) -> "Settings":
+    def _seed_login_is_local_only(self) -> "Settings":
         """Refuse sign-in without a key if others could reach the page, or if money could be real."""
         if self.console_seed is None:
             return self
@@ -249,7 +249,7 @@ class Settings(
         """Refuse to tell this machine where real money moves: that is for a developer's own."""
         if not self._is_live:
             return self
-        if self.slack_url != HOOKS:
+        if self.slack_url != HOOK_PREFIX:
             raise ValueError("BURSAR_SLACK_URL is a stand-in, and a provider moves real money: unset it.")
         if self.allow_insecure_webhooks:
             raise ValueError(

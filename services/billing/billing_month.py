@@ -9,11 +9,11 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.billing_run.collect import Collected, OneOff, Usage, collect
-from domain.billing.billing_run.period import LATE, Period, previous_month
+from domain.billing.billing_run.contents import BilledUsage, InvoiceContents, OneOffItem, compute_contents
+from domain.billing.billing_run.period import LATE_USAGE_WAIT, Period, previous_month
 from domain.billing.billing_terms import TermsVersion, billed_period
 from domain.common.errors import DomainError
-from domain.usage.arrears import Source
+from domain.usage.arrears import PriceSource
 from domain.usage.charge_model import parse_charge, rate_step
 from models.usage.meter import MeterRow
 from repositories.billing import billing_run, billing_terms
@@ -23,7 +23,7 @@ from runtime.database import driver_connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedInvoice:
     """What an organization is invoiced for a period.
 
     Attributes:
@@ -38,14 +38,14 @@ class Prepared:
     period: Period
     version: TermsVersion
     sums: Sequence[BillSum]
-    usage: Sequence[Usage]
-    one_offs: Sequence[OneOff]
-    found: Collected
+    usage: Sequence[BilledUsage]
+    one_offs: Sequence[OneOffItem]
+    found: InvoiceContents
     other_currencies: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedInvoice:
     """An organization that cannot be invoiced for a period, and why."""
 
     org_id: str
@@ -56,7 +56,7 @@ class Refused:
 
 async def prepare(
     session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, markup_e6: int, preview: bool = False
-) -> tuple[list[Prepared], list[Refused]]:
+) -> tuple[list[PreparedInvoice], list[RefusedInvoice]]:
     """Return what organizations are invoiced for a month, and which cannot be; those with an open month are left out.
 
     If an organization's first terms begin with a later month, what it has to pay waits for that month.
@@ -69,15 +69,15 @@ async def prepare(
         markup_e6: what is charged beyond the cost of calls of models, in 10^-6 of it.
         preview: of the current month; open bills count as they are.
     """
-    versions = await billing_terms.of_month(session, org_ids, month)
-    before = await billing_terms.of_month(session, org_ids, previous_month(month))
+    versions = await billing_terms.versions_of_month(session, org_ids, month)
+    before = await billing_terms.versions_of_month(session, org_ids, previous_month(month))
     periods = {org_id: billed_period(month, version, before[org_id]) for org_id, version in versions.items()}
     connection = await driver_connection(session)
-    early = await billing_terms.agreed_after(session, org_ids, month)
+    early = await billing_terms.orgs_starting_after(session, org_ids, month)
     paying = [org_id for org_id in org_ids if org_id not in early]
     sums = await usage_bill.unbilled(connection, paying, month, also_open=preview)
     items = await billing_run.open_items(session, paying)
-    prepaid = await billing_run.prepaid(connection, org_ids, month)
+    prepaid = await billing_run.prepaid_usage(connection, org_ids, month)
     closed = await billing_run.closed_before(connection, org_ids, month)
     # Only a step of a discount asks what was charged besides.
     by_volume = {
@@ -85,22 +85,22 @@ async def prepare(
         for org_id, version in versions.items()
         if version.terms.discounts
     }
-    besides = await billing_run.charged_besides(connection, by_volume)
+    besides = await billing_run.other_charges(connection, by_volume)
     named = await _names(session, [each for found in sums.values() for each in found])
     waiting: dict[str, set[str]] = {}
     for org_id, currency in (*await usage_bill.currencies(connection, paying, month), *items):
         waiting.setdefault(org_id, set()).add(currency)
-    prepared, refused = list[Prepared](), list[Refused]()
+    prepared, refused = list[PreparedInvoice](), list[RefusedInvoice]()
     for org_id in org_ids:
         version, period = versions[org_id], periods[org_id]
-        if not preview and now < period.ends_at + LATE:
+        if not preview and now < period.ends_at + LATE_USAGE_WAIT:
             continue
         own = sums.get((org_id, version.terms.currency), [])
         one_offs = items.get((org_id, version.terms.currency), [])
         besides_minor = besides.get(org_id, 0)
         try:
             used = [named.of(each, markup_e6) for each in own]
-            found = collect(
+            found = compute_contents(
                 period,
                 version,
                 used,
@@ -110,10 +110,10 @@ async def prepare(
                 is_bound=org_id not in closed,
             )
         except DomainError as refusal:
-            refused.append(Refused(org_id=org_id, period=period, version=version, refusal=refusal))
+            refused.append(RefusedInvoice(org_id=org_id, period=period, version=version, refusal=refusal))
             continue
         prepared.append(
-            Prepared(
+            PreparedInvoice(
                 org_id=org_id,
                 period=period,
                 version=version,
@@ -132,8 +132,8 @@ async def seal(session: AsyncSession, org_ids: Sequence[str], month: date, now: 
 
     Bills that wait stay open: for the month of the first terms, or for terms in their currency.
     """
-    early = await billing_terms.agreed_after(session, org_ids, month)
-    versions = await billing_terms.of_month(session, [each for each in org_ids if each not in early], month)
+    early = await billing_terms.orgs_starting_after(session, org_ids, month)
+    versions = await billing_terms.versions_of_month(session, [each for each in org_ids if each not in early], month)
     paying = {org_id: version.terms.currency for org_id, version in versions.items()}
     await usage_bill.seal(await driver_connection(session), paying, month, now)
 
@@ -145,16 +145,16 @@ class _Names:
     agents: Mapping[str, str]
     meters: Mapping[int, MeterRow]
 
-    def of(self, each: BillSum, markup_e6: int) -> Usage:
+    def of(self, each: BillSum, markup_e6: int) -> BilledUsage:
         """Return a sum with its cost, at the price of its events, and the markup if it is that of a model."""
         name, pico = each.ref, each.pico
-        if each.source is Source.AGENT:
+        if each.source is PriceSource.AGENT:
             name = self.agents.get(each.ref, each.ref)
-        elif each.source is Source.METER:
+        elif each.source is PriceSource.METER:
             row = self.meters[int(each.ref)]
             assert row.price is not None  # only such a meter is on a bill, and prices never change
             name, pico = row.name, rate_step(each.before, each.quantity, parse_charge(row.price))
-        return Usage(
+        return BilledUsage(
             month=each.month,
             number=each.number,
             source=each.source,
@@ -162,12 +162,12 @@ class _Names:
             name=name,
             events=each.events,
             pico=pico,
-            markup_e6=markup_e6 if each.source is Source.MODEL else 0,
+            markup_e6=markup_e6 if each.source is PriceSource.MODEL else 0,
         )
 
 
 async def _names(session: AsyncSession, sums: Sequence[BillSum]) -> _Names:
-    agents = {each.ref for each in sums if each.source is Source.AGENT}
-    meters = {int(each.ref) for each in sums if each.source is Source.METER}
+    agents = {each.ref for each in sums if each.source is PriceSource.AGENT}
+    meters = {int(each.ref) for each in sums if each.source is PriceSource.METER}
     names = {agent.id: agent.name for agent in (await usage.agents(session, agents)).values()}
     return _Names(names, await meter.numbered(session, meters) if meters else {})

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.billing_profile import Profile, check_profile, is_other_name
+from domain.billing.billing_profile import Profile, check_profile, names_differ
 from domain.billing.tax.rates import check_place
 from domain.billing.tax.treatment import EU
 from domain.common.access import Actor, Role
@@ -14,9 +14,9 @@ from domain.common.errors import Invalid
 from domain.common.text import rfc3339
 from models.billing.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
-from providers.tax.base import Confirmation, VatNumbers, checked
+from providers.tax.base import Confirmation, VatNumbers, canonical_number
 from repositories.billing import billing_profile
-from repositories.billing.billing_profile import Unconfirmed
+from repositories.billing.billing_profile import UnconfirmedNumber
 from repositories.messages import alert
 from repositories.tenants import audit, organization
 
@@ -25,37 +25,37 @@ ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
 NOT_IN_FORCE = "tax.vat_not_in_force"
 DOUBTFUL = "tax.vat_doubtful"
 #: How long an answer of the register is valid before a confirmed number is checked again.
-LASTS = timedelta(days=30)
+CONFIRMATION_TERM = timedelta(days=30)
 #: The register was not asked, or said nothing new: the stored confirmation stays.
-KEPT = Confirmation(is_valid=True, reference=None)
+KEEP_CONFIRMATION = Confirmation(is_valid=True, reference=None)
 
 
-def well_formed(profile: Profile) -> Profile:
+def canonical(profile: Profile) -> Profile:
     """Return a profile with its VAT number in canonical form.
 
     Raises:
         Invalid: a field is invalid, or the number has another country or form; `field` names it.
     """
     check_profile(profile)
-    number = None if profile.vat_id is None else checked(profile.vat_id, profile.country)
+    number = None if profile.vat_id is None else canonical_number(profile.vat_id, profile.country)
     return replace(profile, vat_id=number)
 
 
-async def confirmation(
+async def confirm_number(
     register: VatNumbers | None, known: BillingProfile | None, wanted: Profile
 ) -> Confirmation | None:
     """Ask the VAT register about a profile's number. It calls out, so no transaction may be open.
 
     None if there is nothing to confirm, or the register does not answer now. An answer without a reference leaves the
     number unconfirmed, and the register is asked again every night. A confirmed number is checked again only if the
-    name has changed; `KEPT` if the stored confirmation stays.
+    name has changed; `KEEP_CONFIRMATION` if the stored confirmation stays.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
     """
     if wanted.vat_id is None or wanted.country not in EU:
         return None
-    before = KEPT if known is not None and known.vat_reference and _has_number_of(known, wanted) else None
+    before = KEEP_CONFIRMATION if known is not None and known.vat_reference and _has_number_of(known, wanted) else None
     if register is None or (before is not None and known is not None and known.legal_name == wanted.legal_name):
         return before
     try:
@@ -67,7 +67,7 @@ async def confirmation(
     return found if found.reference else before
 
 
-async def put(
+async def replace_profile(
     session: AsyncSession, actor: Actor, org_id: str, wanted: Profile, *, vat: Confirmation | None, now: datetime
 ) -> BillingProfile:
     """Replace an organization's profile; needs the platform's role.
@@ -76,13 +76,13 @@ async def put(
         session: of the platform.
         actor: who states it.
         org_id: of whom.
-        wanted: as `well_formed` returned it.
-        vat: as `confirmation` returned it for this profile.
+        wanted: as `canonical` returned it.
+        vat: as `confirm_number` returned it for this profile.
         now: when.
     """
     row = await billing_profile.lock(session, org_id, actor.qualified())
     vat_reference = None if vat is None else vat.reference
-    if vat is KEPT and _has_number_of(row, wanted):
+    if vat is KEEP_CONFIRMATION and _has_number_of(row, wanted):
         vat_reference = row.vat_reference
     if row.vat_reference != vat_reference or row.vat_id != wanted.vat_id:
         row.vat_confirmed_at = None if vat_reference is None else now
@@ -104,7 +104,7 @@ async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation |
     if vat is None or row.vat_reference is None or row.vat_id is None:
         return
     why = []
-    if is_other_name(row.legal_name, vat.name):
+    if names_differ(row.legal_name, vat.name):
         why.append("the register has it under another name")
     if await billing_profile.has_number(session, row.vat_id, besides=row.org_id):
         why.append("another organization has it too")
@@ -125,7 +125,9 @@ def _digest(*said: str) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
-async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
+async def note_confirmation(
+    session: AsyncSession, asked: UnconfirmedNumber, answer: Confirmation, now: datetime
+) -> bool:
     """Record the register's answer about a number; False if it has no reference, or the profile has another number now.
 
     If the number is not in force, tax is charged from now on, and operators are alerted once.

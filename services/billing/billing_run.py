@@ -26,14 +26,14 @@ from models.billing.billing_run import BillingRunRow
 from models.billing.invoice import InvoiceRow
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
 from repositories.billing import billing_run, billing_terms, invoice
-from repositories.billing.invoice import CreditsAtHand, Finalised
+from repositories.billing.invoice import CreditsAtHand, Finalisation
 from repositories.messages import alert
 from repositories.tenants import audit, organization
 from repositories.usage import usage_bill
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.billing import billing_month, invoice as invoices, invoice_collection, invoice_finalise, outside_tax, tax
-from services.billing.billing_month import Prepared, Refused
+from services.billing.billing_month import PreparedInvoice, RefusedInvoice
 from services.billing.tax import Assessor
 from services.messages import mail
 
@@ -46,7 +46,7 @@ OTHER_CURRENCY = "billing.other_currency"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
+class PageInput:
     """What the invoices of a page depend on besides their lines; read for all of them together.
 
     Attributes:
@@ -62,17 +62,17 @@ class Basis:
     treatments: Mapping[str, Treatment] = field(default_factory=dict)
 
 
-async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
+async def read_input(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> PageInput:
     """Read what the invoices of organizations depend on."""
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
     credits: Mapping[str, CreditsAtHand] = {}
     if rules.granted is not None:
         credits = await invoice.credits_at_hand(connection, org_ids, now, rules.granted)
-    return Basis(rules=rules, taxes=taxes, credits=credits)
+    return PageInput(rules=rules, taxes=taxes, credits=credits)
 
 
-async def treated(service: TaxService, prepared: Prepared, page: Basis, now: datetime) -> Treatment:
+async def ask_treatment(service: TaxService, prepared: PreparedInvoice, page: PageInput, now: datetime) -> Treatment:
     """Return the outside service's tax for an organization's invoice; call it outside of any transaction."""
     question = TaxQuestion(
         key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
@@ -80,14 +80,14 @@ async def treated(service: TaxService, prepared: Prepared, page: Basis, now: dat
         party=tax.party_of(page.taxes.profiles.get(prepared.org_id)),
         seller_country=page.taxes.rules_of(prepared.org_id).seller_country,
         currency=prepared.version.terms.currency,
-        lines=outside_tax.taxed(prepared.found.lines),
+        lines=outside_tax.taxed_lines(prepared.found.lines),
         # The question has one time for all of its lines, and most of them are usage.
         at=min(now, prepared.period.ends_at - timedelta.resolution),
     )
-    return await outside_tax.ask(service, question)
+    return await outside_tax.ask_service(service, question)
 
 
-async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:
+async def issue(connection: asyncpg.Connection, prepared: PreparedInvoice, page: PageInput, now: datetime) -> bool:
     """Invoice an organization for a period, without a number yet; False, without any effect, if it was invoiced before.
 
     If nothing is to be paid, the period is recorded without an invoice. This is one statement, and a transaction of its
@@ -112,7 +112,9 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
             return await _write(connection, prepared, page, credits, now)
 
 
-async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequence[int], now: datetime) -> None:
+async def collect_later(
+    session: AsyncSession, prepared: PreparedInvoice, *, days: Sequence[int], now: datetime
+) -> None:
     """Start collecting an invoice that `issue` made in this transaction; `days` are those of dunning."""
     command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
     row = await invoice.made_by(session, command_id)
@@ -123,25 +125,27 @@ async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequ
 
 
 async def _write(
-    connection: asyncpg.Connection, prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime
+    connection: asyncpg.Connection, prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand, now: datetime
 ) -> bool:
     found = prepared.found
-    document = billing_run.claimed(prepared.org_id, prepared.period, prepared.version, found, now)
+    document = billing_run.new_period(prepared.org_id, prepared.period, prepared.version, found, now)
     if found.lines:
         document |= _invoice(prepared, page, credits, now)
         document["items"] = [each.id for each in prepared.one_offs]
     priced = {
         each: (used.pico, line) for each, used, line in zip(prepared.sums, prepared.usage, found.places, strict=True)
     }
-    document |= usage_bill.billed(priced, discount_bps=found.discount_bps, markup_e6=page.rules.cost_markup_e6)
+    document |= usage_bill.billing_record(priced, discount_bps=found.discount_bps, markup_e6=page.rules.cost_markup_e6)
     return await billing_run.invoice(connection, document, prepared.org_id)
 
 
-def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> tuple[InvoiceRow, Finalised]:
+def _worked_out(
+    prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand, now: datetime
+) -> tuple[InvoiceRow, Finalisation]:
     org_id, month = prepared.org_id, month_text(prepared.period.month)
     command_id = billed_period_key(org_id, month)
     lines, rules = prepared.found.lines, page.taxes.rules_of(org_id)
-    row = invoices.unsaved(
+    row = invoices.new_draft(
         ACTOR,
         org_id=org_id,
         currency=prepared.version.terms.currency,
@@ -156,7 +160,7 @@ def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: da
         now=now,
     )
     assessed, party = page.taxes.assess(org_id, tax.tax_points(lines, now), rules=rules)
-    return row, invoice_finalise.worked_out(
+    return row, invoice_finalise.compute_finalisation(
         row,
         lines,
         rules=rules,
@@ -168,7 +172,7 @@ def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: da
     )
 
 
-def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
+def _invoice(prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
     row, end = _worked_out(prepared, page, credits, now)
     document = invoice.finalised_document(row, end)
     amount = {"amount": format_amount(end.columns["total_minor"], row.currency), "currency": row.currency}
@@ -190,7 +194,7 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
     return document
 
 
-async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
+async def alert_other_currencies(session: AsyncSession, page: Sequence[PreparedInvoice]) -> None:
     """Alert operators of usage and items in another currency than the terms, once for each currency."""
     for each in page:
         for currency in sorted(each.other_currencies):
@@ -208,7 +212,7 @@ async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
 
 
 async def note_failure(
-    session: AsyncSession, prepared: Prepared | Refused, code: str, detail: str, now: datetime
+    session: AsyncSession, prepared: PreparedInvoice | RefusedInvoice, code: str, detail: str, now: datetime
 ) -> bool:
     """Record that an organization could not be invoiced, and alert operators; False if it was invoiced meanwhile."""
     month = month_text(prepared.period.month)
@@ -235,14 +239,14 @@ async def queue_mails(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None
         }
         kind, due_minor = MailKind.INVOICE_SETTLED, row.total_minor - row.prepaid_minor - row.rounded_minor
         if due_minor:
-            due_at = row.due_at.astimezone(await invoices.clock(session, row))
+            due_at = row.due_at.astimezone(await invoices.time_zone_of(session, row))
             kind = MailKind.INVOICE_ISSUED
             values |= {"amount": format_amount(due_minor, row.currency), "due_on": due_at.date().isoformat()}
         await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upcoming:
+class UpcomingInvoice:
     """The upcoming invoice.
 
     Attributes:
@@ -250,18 +254,18 @@ class Upcoming:
         columns: its amounts by today's taxes and credits, as columns of an invoice; empty if it has no lines.
     """
 
-    prepared: Prepared
+    prepared: PreparedInvoice
     columns: Mapping[str, Any]
 
 
-async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now: datetime) -> Upcoming:
+async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now: datetime) -> UpcomingInvoice:
     """Return what an organization would be invoiced for the current month if it ended now; nothing is written.
 
     No outside tax service is asked.
     """
     await organization.get(session, org_id)
-    held = await billing_terms.holding(session, org_id, now)
-    period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
+    held = await billing_terms.version_at(session, org_id, now)
+    period = period_at(now, (held or billing_terms.default_version(now.date())).terms.time_zone)
     found, refused = await billing_month.prepare(
         session, [org_id], period.month, now, markup_e6=rules.cost_markup_e6, preview=True
     )
@@ -269,10 +273,10 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
         raise each.refusal
     [prepared] = found
     if not prepared.found.lines:
-        return Upcoming(prepared=prepared, columns={})
-    page = await basis(session, [org_id], rules, now)
+        return UpcomingInvoice(prepared=prepared, columns={})
+    page = await read_input(session, [org_id], rules, now)
     _, end = _worked_out(prepared, page, page.credits.get(org_id, CreditsAtHand()), now)
-    return Upcoming(prepared=prepared, columns=end.columns)
+    return UpcomingInvoice(prepared=prepared, columns=end.columns)
 
 
 async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:

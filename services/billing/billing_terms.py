@@ -12,7 +12,7 @@ from domain.common.text import rfc3339
 from models.billing.billing_terms import BillingTermsRow
 from providers.payments.limits import check_recurring
 from repositories.billing import billing_terms
-from repositories.common.command import made_by, other_request
+from repositories.common.command import other_request, row_of_command
 from repositories.tenants import audit, organization
 from services.common.provider_errors import provider_errors
 
@@ -33,7 +33,7 @@ async def agree(
         for each in terms.plan_prices:
             check_recurring(each.price.amount_minor, each.price.currency)
     await organization.lock(session, org_id)
-    done = await made_by(session, BillingTermsRow, command_id)
+    done = await row_of_command(session, BillingTermsRow, command_id)
     if done is not None:
         if done.org_id != org_id or billing_terms.version_of(done).terms != terms:
             raise other_request()
@@ -42,7 +42,7 @@ async def agree(
     newest = None if not known else billing_terms.version_of(known[0])
     if newest is not None and newest.terms == terms:
         return newest
-    holding = await billing_terms.holding(session, org_id, now)
+    holding = await billing_terms.version_at(session, org_id, now)
     version = next_version(holding, 0 if newest is None else newest.number, terms, now)
     row = billing_terms.as_row(org_id, version, reason=reason, created_by=actor.qualified(), command_id=command_id)
     await billing_terms.add(session, row)

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.credit_note import CreditedCredits, CreditNote, note_of
+from domain.billing.credit_note import CreditNote, CreditsTaken, compute_note
 from domain.billing.invoice import booking
-from domain.billing.invoice.arithmetic import part_of
-from domain.billing.invoice.booking import InvoicePosting, Part
+from domain.billing.invoice.arithmetic import prorated
+from domain.billing.invoice.booking import BookedPart, InvoicePosting
 from domain.billing.invoice.lines import SUBSCRIPTIONS
 from domain.billing.invoice.series import DocumentType, entity_of, number_text, series_of
-from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, changed
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, with_payment
 from domain.common.access import Actor
 from domain.common.approval import ApprovalAction, content_above, content_of
 from domain.common.errors import ExceedsRemainder, Invalid, WrongInvoiceState, other_request
@@ -30,14 +30,14 @@ from services.billing import subscription_refund
 from services.billing.invoice import post
 from services.billing.invoice_finalise import unit_of
 from services.common import approval
-from services.credits.credit_lot import ByHand, is_for_two
+from services.credits.credit_lot import ManualGrantRules, needs_approval
 
 
-async def for_two(
+async def approval_content(
     session: AsyncSession,
     row: InvoiceRow,
     amount_minor: int | None,
-    by_hand: ByHand | None,
+    by_hand: ManualGrantRules | None,
     *,
     command_id: str,
     now: datetime,
@@ -48,7 +48,7 @@ async def for_two(
     Credits that notes return count with everything that the organization was granted within a day. None as well if the
     command has issued the note before. `amount_minor` is the requested amount, None for all that is left.
     """
-    if by_hand is None or await command.made_by(session, CreditNoteRow, command_id) is not None:
+    if by_hand is None or await command.row_of_command(session, CreditNoteRow, command_id) is not None:
         return None
     worth = worth_minor(row, row.total_minor - row.credited_minor if amount_minor is None else amount_minor)
     content = content_above(by_hand.two_above, worth, row.currency)
@@ -58,7 +58,7 @@ async def for_two(
         credits = (await _note(session, row, amount_minor)).credits_minor
     except (WrongInvoiceState, ExceedsRemainder, Invalid):
         return None  # `issue` refuses it
-    if not credits or not await is_for_two(
+    if not credits or not await needs_approval(
         session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now
     ):
         return None
@@ -68,7 +68,7 @@ async def for_two(
 def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
     """Return the sum of an invoice's notes with one more, plus the discount of granted credits that they return."""
     credited = row.credited_minor + amount_minor
-    taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
+    taxed = prorated(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
     return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
 
 
@@ -80,7 +80,7 @@ async def credits_with_refund(session: AsyncSession, row: InvoiceRow, amount_min
     refunded = min(amount_minor, row.paid_minor)
     due = invoice.balance_of(row, row.paid_minor)
     try:
-        return (await _note(session, row, refunded, standing=changed(due, -refunded))).credits_minor
+        return (await _note(session, row, refunded, standing=with_payment(due, -refunded))).credits_minor
     except (WrongInvoiceState, ExceedsRemainder, Invalid):
         return 0
 
@@ -96,13 +96,13 @@ async def _note(
     taken = CreditsAtHand()
     if row.prepaid_credits_minor or row.taxed_credits_minor:
         taken = await invoice.credits_taken(await driver_connection(session), row)
-    credits = CreditedCredits(
+    credits = CreditsTaken(
         prepaid_minor=row.prepaid_minor,
         granted_credits_minor=row.granted_credits_minor,
         taxed=taken.taxed,
         untaxed=taken.untaxed,
     )
-    return note_of(
+    return compute_note(
         standing or invoice.balance_of(row),
         credits,
         credited_minor=row.credited_minor,
@@ -123,7 +123,7 @@ async def issue(
     reason: str,
     command_id: str,
     now: datetime,
-    by_hand: ByHand | None = None,
+    by_hand: ManualGrantRules | None = None,
     restores: bool = True,
 ) -> CreditNoteRow:
     """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
@@ -134,7 +134,8 @@ async def issue(
     Once it is paid, credits that lost disputes had taken return as far as their price was paid, unless it is refunded
     (`restores`).
 
-    `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See `for_two`.
+    `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See
+    `approval_content`.
     """
     org_id = (await invoice.get(session, invoice_id)).org_id
     if by_hand is not None:
@@ -143,20 +144,20 @@ async def issue(
         await debt.lock(session, org_id)
     row = await invoice.get(session, invoice_id, locked=True)
     await command.lock_command(session, command_id)
-    done = await command.made_by(session, CreditNoteRow, command_id)
+    done = await command.row_of_command(session, CreditNoteRow, command_id)
     if done is not None:
         if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
             raise other_request()
         return done
-    content = await for_two(session, row, amount_minor, by_hand, command_id=command_id, now=now)
+    content = await approval_content(session, row, amount_minor, by_hand, command_id=command_id, now=now)
     if content is not None:
-        await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
+        await approval.consume(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
     of_row = invoice_line.parts_of_row(row)
-    bill = await subscription_bill.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
+    bill = await subscription_bill.bill_of_invoice(session, row.id) if booking.is_of_subscription(of_row) else None
     most = None if bill is None else await _take_back(session, row, bill, of_row, command_id, now)
     note = await _note(session, row, amount_minor, most)
-    before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
-    parts = booking.share(of_row, before, note.amount_minor)
+    before = [[BookedPart(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
+    parts = booking.allocate_to_parts(of_row, before, note.amount_minor)
     postings = await _postings(session, row, bill, note, parts)
     note_id = new_id("crn")
     posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
@@ -197,12 +198,12 @@ async def _take_back(
     session: AsyncSession,
     row: InvoiceRow,
     bill: SubscriptionBill,
-    of_row: Sequence[Part],
+    of_row: Sequence[BookedPart],
     command_id: str,
     now: datetime,
 ) -> int:
     """Take back the credits of a subscription's period, and return the most that can be credited after that."""
-    booked = booking.issued(row.org_id, row.currency, of_row)
+    booked = booking.issue_postings(row.org_id, row.currency, of_row)
     also = {account for posting in booked for account in (posting.source, posting.destination)}
     await subscription_refund.take_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
     gone = row.credited_minor + row.written_off_minor
@@ -210,17 +211,17 @@ async def _take_back(
 
 
 async def _postings(
-    session: AsyncSession, row: InvoiceRow, bill: SubscriptionBill | None, note: CreditNote, parts: Sequence[Part]
+    session: AsyncSession, row: InvoiceRow, bill: SubscriptionBill | None, note: CreditNote, parts: Sequence[BookedPart]
 ) -> list[InvoicePosting]:
     """Return what a note posts, and record it on the bill of a subscription, whose deferred revenue is used first."""
     if bill is None:
-        postings = booking.taken_back(row.org_id, row.currency, parts)
+        postings = booking.reversal_postings(row.org_id, row.currency, parts)
     else:
         net = sum(part.amount_minor for part in parts if part.account == SUBSCRIPTIONS)
         postings = await subscription_refund.credit(session, bill, net)
         others = [part for part in parts if part.account != SUBSCRIPTIONS]
-        postings += booking.taken_back(row.org_id, row.currency, others)
-    postings += booking.restored(
+        postings += booking.reversal_postings(row.org_id, row.currency, others)
+    postings += booking.credit_return_postings(
         row.org_id,
         row.currency,
         granted_credits=note.granted_credits_minor,
@@ -228,7 +229,7 @@ async def _postings(
         credits=note.prepaid_credits_minor,
         prepaid_minor=note.prepaid_minor,
     )
-    return postings + booking.rounded(row.org_id, row.currency, note.rounded_minor, back=True)
+    return postings + booking.rounding_postings(row.org_id, row.currency, note.rounded_minor, back=True)
 
 
 def _take_off(row: InvoiceRow, note: CreditNote, now: datetime) -> None:

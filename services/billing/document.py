@@ -8,9 +8,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
+from domain.billing.document.content import (
+    LANGUAGES,
+    Document,
+    DocumentDiscount,
+    DocumentKind,
+    DocumentLine,
+    Party,
+    Tax,
+    TaxSum,
+)
 from domain.billing.document.words import CREDITS
-from domain.billing.invoice.wording import said
+from domain.billing.invoice.wording import text_of
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.common.errors import DocumentNoSeller, DocumentNothingReceived, WrongInvoiceState
 from domain.common.money import CREDIT, format_amount
@@ -30,7 +39,7 @@ from repositories.billing import (
 )
 from repositories.tenants import contact, organization
 from services.billing import invoice
-from services.billing.tax import frozen
+from services.billing.tax import stored_buyer
 
 #: Below `platform/`: each tax has an account of its code.
 TAX_ACCOUNTS = "tax/"
@@ -56,7 +65,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         WrongInvoiceState: it has no number yet.
     """
     number = _number_of(row)
-    buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
+    buyer = await buyer_of(session, row.org_id, await invoice.time_zone_of(session, row), row.party)
     # Credit notes return credits that paid the invoice; its document shows them as on the day of issue.
     notes = await credit_notes.of_invoice(session, row.id)
     of_lines, taxes = _taxes(row)
@@ -67,7 +76,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         currency=row.currency,
         issued_on=buyer.day(row.issued_at),
         due_on=buyer.day(row.due_at),
-        seller=known(seller),
+        seller=require_seller(seller),
         buyer=buyer.party,
         lines=tuple(_line(stored, tax, buyer) for stored, tax in zip(row.lines, of_lines, strict=True)),
         taxes=taxes,
@@ -86,7 +95,7 @@ async def of_paid_invoice(session: AsyncSession, row: InvoiceRow, seller: Party 
         WrongInvoiceState: it has no number yet.
     """
     issued = await of_invoice(session, row, seller)
-    zone = await invoice.clock(session, row)
+    zone = await invoice.time_zone_of(session, row)
     paid_at = invoices.paid_at(row, await invoices.payments_of(session, row.id)) or row.issued_at
     return replace(issued, paid_minor=issued.due_minor, paid_on=paid_at.astimezone(zone).date())
 
@@ -98,7 +107,7 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
         WrongInvoiceState: its invoice has no number yet, and the document has to name it.
     """
     reference = _number_of(row)
-    buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
+    buyer = await buyer_of(session, row.org_id, await invoice.time_zone_of(session, row), row.party)
     of_lines, _ = _taxes(row)
     by_code = {stored.get("tax"): tax for stored, tax in zip(row.lines, of_lines, strict=True)}
     nets: dict[Tax | None, int] = {}
@@ -118,10 +127,10 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
         language=buyer.language,
         currency=note.currency,
         issued_on=buyer.day(note.issued_at),
-        seller=known(seller),
+        seller=require_seller(seller),
         buyer=buyer.party,
         lines=tuple(
-            Line(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in found.items()
+            DocumentLine(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in found.items()
         ),
         taxes=tuple(
             TaxSum(tax=tax, taxable_minor=net, tax_minor=taken.get(tax, 0))
@@ -144,7 +153,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
         raise DocumentNothingReceived("Nothing has been received for this payment yet.")
-    zone = await billing_terms.clock(session, terms.org_id, terms.created_at)
+    zone = await billing_terms.time_zone_at(session, terms.org_id, terms.created_at)
     buyer = await buyer_of(session, terms.org_id, zone)
     return Document(
         kind=DocumentKind.RECEIPT,
@@ -152,16 +161,16 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
         language=buyer.language,
         currency=terms.currency,
         issued_on=buyer.day(terms.created_at),
-        seller=known(seller),
+        seller=require_seller(seller),
         buyer=buyer.party,
-        lines=(Line(description=_sold(terms, buyer.language), net_minor=received_minor),),
+        lines=(DocumentLine(description=_sold(terms, buyer.language), net_minor=received_minor),),
         paid_minor=received_minor,
     )
 
 
 async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
     """Return the contents of a sale's tax document: what was received with its tax, or what of it was refunded."""
-    zone = await billing_terms.clock(session, row.org_id, row.issued_at)
+    zone = await billing_terms.time_zone_at(session, row.org_id, row.issued_at)
     buyer = await buyer_of(session, row.org_id, zone, row.party)
     came_in = row.gross_minor > 0
     # A deployment without any tax does not show one.
@@ -173,9 +182,9 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
         language=buyer.language,
         currency=row.currency,
         issued_on=buyer.day(row.issued_at),
-        seller=known(seller),
+        seller=require_seller(seller),
         buyer=buyer.party,
-        lines=(Line(description=_sold(terms, buyer.language), net_minor=net_minor, tax=tax),),
+        lines=(DocumentLine(description=_sold(terms, buyer.language), net_minor=net_minor, tax=tax),),
         taxes=() if tax is None else (TaxSum(tax=tax, taxable_minor=net_minor, tax_minor=tax_minor),),
         paid_minor=net_minor + tax_minor if came_in else 0,
         reference=row.payment_id if came_in else await tax_receipts.first_number(session, row.payment_id),
@@ -189,7 +198,7 @@ def _sold(terms: PaymentTerms, language: str) -> str:
     return f"{formats_of(language).amount(format_amount(purpose.goods_minor, CREDIT), CREDIT)} {CREDITS[language]}"
 
 
-def known(seller: Party | None) -> Party:
+def require_seller(seller: Party | None) -> Party:
     """Return the seller."""
     if seller is None:
         raise DocumentNoSeller(
@@ -204,7 +213,7 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Map
     `zone` is the time zone of the days in the document; the billing terms set it.
     """
     profile = await billing_profile.find(session, org_id)
-    kept = kept or frozen(profile) or {}
+    kept = kept or stored_buyer(profile) or {}
     contacts = await contact.get(session, org_id)
     language = kept.get("language") or (contacts.language if contacts else LANGUAGES[0])
     party = Party(
@@ -241,21 +250,21 @@ def _stated(tax: AppliedTax) -> Tax:
     return Tax(category=tax.category.value, rate_e6=tax.rate_e6)
 
 
-def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
+def _reductions(row: InvoiceRow) -> Iterator[DocumentDiscount]:
     for stored in row.discounts:
-        yield Reduction(description=stored["description"], amount_minor=stored["taken_minor"])
+        yield DocumentDiscount(description=stored["description"], amount_minor=stored["taken_minor"])
     if row.granted_minor:
-        yield Reduction(description=None, amount_minor=row.granted_minor)
+        yield DocumentDiscount(description=None, amount_minor=row.granted_minor)
     if row.taxed_minor:
-        yield Reduction(description=None, amount_minor=row.taxed_minor, is_taxed=True)
+        yield DocumentDiscount(description=None, amount_minor=row.taxed_minor, is_taxed=True)
 
 
-def _line(stored: Mapping[str, Any], tax: Tax | None, buyer: Buyer) -> Line:
+def _line(stored: Mapping[str, Any], tax: Tax | None, buyer: Buyer) -> DocumentLine:
     line, period = invoice_line.line_of(stored), None
     if line.period_start is not None and line.period_end is not None:
         period = (buyer.day(line.period_start), buyer.day(line.period_end))
-    return Line(
-        description=said(line.wording, buyer.language) if line.wording else line.description,
+    return DocumentLine(
+        description=text_of(line.wording, buyer.language) if line.wording else line.description,
         quantity=line.quantity,
         unit_minor=line.unit_minor if line.fixed_minor is None else None,
         shown_minor=line.amount_minor,

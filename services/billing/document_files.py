@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.document.content import PLAIN, Document, Look, Party
+from domain.billing.document.content import NO_BRANDING, Branding, Document, Party
 from domain.billing.legal_entity import LegalEntities
 from domain.common.errors import UnknownEntity
 from models.billing.document import StoredDocument
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from providers.documents.maker import DocumentMaker
 
 #: The alert that the document of an issued invoice could not be made.
-NOT_MADE = "document.not_made"
+RENDERING_FAILED = "document.not_made"
 #: The alert that a document has empty boxes, such as for a name in Chinese without a font that has it.
 HAS_BOXES = "document.has_boxes"
 
 
 @dataclass(frozen=True, slots=True)
-class Unmade:
+class PendingDocument:
     """A document that has not been made yet."""
 
     org_id: str
@@ -47,7 +47,9 @@ class Documents:
         self._maker: DocumentMaker | None = None
 
     @classmethod
-    def of(cls, database: Database, templates: Path | None, entities: LegalEntities, look: Look = PLAIN) -> Self:
+    def of(
+        cls, database: Database, templates: Path | None, entities: LegalEntities, look: Branding = NO_BRANDING
+    ) -> Self:
         """Return the documents of a deployment, with an operator's folder of templates or the product's own."""
         return cls(database, lambda: _maker(templates, look), entities)
 
@@ -66,7 +68,7 @@ class Documents:
         content: Callable[[], Awaitable[Document]],
         *,
         total_minor: int,
-    ) -> StoredDocument | Unmade:
+    ) -> StoredDocument | PendingDocument:
         """Return the stored document of a subject, or the contents of one to be made if none has this total.
 
         Args:
@@ -79,9 +81,9 @@ class Documents:
         found = await documents.latest(session, subject)
         if found is not None and found.total_minor == total_minor:
             return found
-        return Unmade(org_id, subject, 1 if found is None else found.version + 1, await content())
+        return PendingDocument(org_id, subject, 1 if found is None else found.version + 1, await content())
 
-    async def made(self, wanted: StoredDocument | Unmade) -> StoredDocument:
+    async def made(self, wanted: StoredDocument | PendingDocument) -> StoredDocument:
         """Return the document, and make it if there is none. No transaction may be open."""
         if isinstance(wanted, StoredDocument):
             return wanted
@@ -119,7 +121,9 @@ class Documents:
         async with self._database.platform() as session:
             there = await documents.subjects(session, [row.id for row in named])
             missing = [
-                Unmade(row.org_id, row.id, 1, await document.of_invoice(session, row, self.seller_of(row.series)))
+                PendingDocument(
+                    row.org_id, row.id, 1, await document.of_invoice(session, row, self.seller_of(row.series))
+                )
                 for row in named
                 if row.id not in there
             ]
@@ -130,7 +134,7 @@ class Documents:
                 async with self._database.platform() as session:
                     await alert.raise_alert(
                         session,
-                        kind=NOT_MADE,
+                        kind=RENDERING_FAILED,
                         subject=each.subject,
                         detail=f"The document of {each.content.number} could not be made: {str(error)[:300]}",
                     )
@@ -138,7 +142,7 @@ class Documents:
 
 
 @cache
-def _maker(templates: Path | None, look: Look) -> "DocumentMaker":
+def _maker(templates: Path | None, look: Branding) -> "DocumentMaker":
     # Imported where it is used: most processes make no document.
     from providers.documents.maker import DocumentMaker
 

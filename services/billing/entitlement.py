@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.entitlement import Entitlement, Standing, included, require
+from domain.billing.entitlement import Entitlement, EntitlementUse, included_quantity, require_room
 from domain.billing.plan import Plan, Plans
 from domain.billing.project import check_new_deployment, check_new_project
 from domain.billing.subscription.terms import seats_of
@@ -12,41 +12,41 @@ from repositories.tenants import api_key, organization as organizations, session
 from services.billing import project
 
 
-async def standing_of(
+async def read_use(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement
-) -> Standing:
+) -> EntitlementUse:
     """Return the limit and how much of it is used; without a lock this may already have changed."""
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
         if entitlement is Entitlement.PROJECTS:
-            return Standing(entitlement=entitlement, limit=usage.project_limit, used=usage.projects)
-        return Standing(entitlement=entitlement, limit=usage.deployment_limit, used=usage.deployments)
+            return EntitlementUse(entitlement=entitlement, limit=usage.project_limit, used=usage.projects)
+        return EntitlementUse(entitlement=entitlement, limit=usage.deployment_limit, used=usage.deployments)
     plan = plans.of(organization.tier)
     if entitlement is Entitlement.SEATS:
         limit = await seat_limit(session, organization.id, plan)
-        return Standing(entitlement=entitlement, limit=limit, used=await api_key.seats(session, organization.id))
-    return Standing(entitlement=entitlement, limit=included(plan, entitlement))
+        return EntitlementUse(entitlement=entitlement, limit=limit, used=await api_key.seats(session, organization.id))
+    return EntitlementUse(entitlement=entitlement, limit=included_quantity(plan, entitlement))
 
 
 async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | None:
     """Return how many seats an organization on a plan has; None for any number."""
     if not plan.is_per_seat:
         return plan.seats
-    held = await subscriptions.held(session, org_id)
+    held = await subscriptions.current_of(session, org_id)
     return seats_of(plan, None if held is None else held.terms)
 
 
 async def check(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
-) -> Standing:
+) -> EntitlementUse:
     """Check that the limit of the plan allows a number of further projects, deployments or other units."""
     plan = plans.of(organization.tier)
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
         limit_check = check_new_project if entitlement is Entitlement.PROJECTS else check_new_deployment
         limit_check(usage, number)
-    standing = await standing_of(session, organization, plans, entitlement)
-    require(plans, plan, standing, number)
+    standing = await read_use(session, organization, plans, entitlement)
+    require_room(plans, plan, standing, number)
     return standing
 
 
@@ -61,4 +61,4 @@ async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, princ
         plan = plans.of((await organizations.get(session, org_id)).tier)
         limit = await seat_limit(session, org_id, plan)
         others = used - 1 + await sessions.guests(session, org_id, besides=principal)
-        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=others))
+        require_room(plans, plan, EntitlementUse(entitlement=Entitlement.SEATS, limit=limit, used=others))

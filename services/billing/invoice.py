@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.billing_terms import USUAL
+from domain.billing.billing_terms import DEFAULT_TERMS
 from domain.billing.invoice.booking import InvoicePosting
 from domain.billing.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
 from domain.billing.invoice.rules import UNTAXED, InvoiceRules
@@ -20,8 +20,8 @@ from domain.common.access import Actor
 from domain.common.ids import invoice_transfer_key
 from domain.common.money import format_amount
 from domain.credits.lots import LotTerms
-from domain.tenants.metadata import NOTHING, Written
-from ledger.gateway import Ledger, Posted, Posting
+from domain.tenants.metadata import NO_METADATA, OwnMetadata
+from ledger.gateway import Ledger, PostedTransfer, Posting
 from models.billing.invoice import InvoiceRow
 from repositories.billing import billing_terms, invoice, invoice_line
 from repositories.tenants import audit, metadata, organization
@@ -46,7 +46,7 @@ async def draft(
     entity: str | None = None,
     command_id: str,
     now: datetime,
-    own: Written = NOTHING,
+    own: OwnMetadata = NO_METADATA,
 ) -> InvoiceRow:
     """Create a draft, or return the one that the command created, edited or finalised since.
 
@@ -68,7 +68,7 @@ async def draft(
         own: what is written on it.
     """
     await organization.get(session, org_id)
-    row = unsaved(
+    row = new_draft(
         actor,
         org_id=org_id,
         currency=currency,
@@ -137,7 +137,7 @@ async def finalise(
     if row.finalise_command_id == command_id:
         return row
     _require_draft(row)
-    await invoice_finalise.carry_out(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
+    await invoice_finalise.finalise_locked(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.finalise", row.id, details_of(row), row.org_id)
     return row
 
@@ -158,18 +158,18 @@ def _require_draft(row: InvoiceRow) -> None:
 
 async def time_to_pay(session: AsyncSession, org_id: str, now: datetime) -> timedelta:
     """Return how long an organization has to pay: by the terms that hold now, or 30 days."""
-    version = await billing_terms.holding(session, org_id, now)
-    return timedelta(days=(USUAL if version is None else version.terms).net_days)
+    version = await billing_terms.version_at(session, org_id, now)
+    return timedelta(days=(DEFAULT_TERMS if version is None else version.terms).net_days)
 
 
-async def clock(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
+async def time_zone_of(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
     """Return the time zone of the days on an invoice: that of the terms by which its last period was billed.
 
     Terms may have changed since: they change at the end of a month, and the month's invoice is issued after it.
     """
     ends = (line.period_end for line in map(invoice_line.line_of, row.lines))
     over = [end - timedelta.resolution for end in ends if end is not None and end <= row.issued_at]
-    return await billing_terms.clock(session, row.org_id, max(over, default=row.issued_at))
+    return await billing_terms.time_zone_at(session, row.org_id, max(over, default=row.issued_at))
 
 
 async def number_page(session: AsyncSession, series: str = DocumentType.INVOICE.value, limit: int = 500) -> int:
@@ -196,7 +196,7 @@ async def issue(
     applies_credits: bool = False,
     rules: InvoiceRules = UNTAXED,
     answer: TaxAnswer | None = None,
-    own: Written = NOTHING,
+    own: OwnMetadata = NO_METADATA,
 ) -> InvoiceRow:
     """Draft, finalise and number an invoice at once, or return the one that the command issued.
 
@@ -205,8 +205,8 @@ async def issue(
     """
     await organization.get(session, org_id)
     total_of(lines, currency)
-    rules = rules.of(await tax.selling_to(session, org_id))
-    row = unsaved(
+    rules = rules.of(await tax.entity_selling_to(session, org_id))
+    row = new_draft(
         actor,
         org_id=org_id,
         currency=currency,
@@ -225,7 +225,7 @@ async def issue(
         return done
     await metadata.add(session, row.id, org_id, own, command_id)
     await invoice.add(session, row)
-    await invoice_finalise.carry_out(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
+    await invoice_finalise.finalise_locked(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.issue", row.id, details_of(row), row.org_id)
     await invoice.number(session, await driver_connection(session), row)
     return row
@@ -233,7 +233,7 @@ async def issue(
 
 async def post(
     session: AsyncSession, row: InvoiceRow, moves: Sequence[InvoicePosting], *, step: str, kind: str, now: datetime
-) -> Posted:
+) -> PostedTransfer:
     """Post what changes an invoice's books as one transfer; credits that come back are those of its own transfer."""
     postings = [
         Posting(
@@ -254,7 +254,7 @@ async def post(
     )
 
 
-def unsaved(
+def new_draft(
     actor: Actor,
     *,
     org_id: str,

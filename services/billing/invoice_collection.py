@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.invoice.booking import of_subscription
+from domain.billing.invoice.booking import is_of_subscription
 from domain.billing.invoice.collection import Collection, CollectionMethod
 from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.subscription.late import page_of
 from domain.common.access import Actor
 from domain.common.errors import InvoiceCollectedAlready, WrongInvoiceState
-from domain.payments.dunning import numbered, opened
+from domain.payments.dunning import opened, with_receipt
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice, invoice_collection, invoice_line, subscription_bill
@@ -59,7 +59,7 @@ async def begin(
         next_at=now,
         announced=announced,
     )
-    outcome = numbered(opened(begun, actor=actor.qualified()), command_id)
+    outcome = with_receipt(opened(begun, actor=actor.qualified()), command_id)
     await invoice_collection.write(session, outcome, command_id=command_id, at=now)
     return outcome.collection
 
@@ -113,7 +113,7 @@ async def begin_later(
             return before
         raise InvoiceCollectedAlready("This invoice is collected already.")
     row = await invoice.get(session, invoice_id, locked=True)
-    if of_subscription(invoice_line.parts_of_row(row)):
+    if is_of_subscription(invoice_line.parts_of_row(row)):
         # Its provider charges it and tries again; a charge of ours would take the money twice.
         raise WrongInvoiceState(
             "This invoice is of a subscription. The subscription's provider collects it.", extra={"state": row.status}

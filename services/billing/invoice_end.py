@@ -21,7 +21,7 @@ from repositories.tenants import audit
 from services.billing import subscription_refund
 from services.billing.invoice import details_of, post
 from services.common import approval
-from services.credits.credit_lot import ByHand, is_for_two
+from services.credits.credit_lot import ManualGrantRules, needs_approval
 from services.reputation import reputation
 
 
@@ -38,7 +38,7 @@ async def void(
     command_id: str,
     now: datetime,
     *,
-    by_hand: ByHand | None = None,
+    by_hand: ManualGrantRules | None = None,
 ) -> InvoiceRow:
     """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
 
@@ -55,8 +55,8 @@ async def void(
     )
     booking.require_own_revenue(invoice_line.parts_of_row(row), row.status)
     await _approved(session, row, ApprovalAction.INVOICE_VOID, by_hand, command_id, now)
-    postings = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
-    postings += booking.restored(
+    postings = booking.reversal_postings(row.org_id, row.currency, invoice_line.parts_of_row(row))
+    postings += booking.credit_return_postings(
         row.org_id,
         row.currency,
         granted_credits=row.granted_credits_minor,
@@ -64,7 +64,7 @@ async def void(
         credits=row.prepaid_credits_minor,
         prepaid_minor=row.prepaid_minor,
     )
-    postings += booking.rounded(row.org_id, row.currency, row.rounded_minor, back=True)
+    postings += booking.rounding_postings(row.org_id, row.currency, row.rounded_minor, back=True)
     posted = await post(session, row, postings, step="void", kind="invoice.voided", now=now)
     await invoice.write_void(session, row, posted.transfer_id, command_id, now)
     await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **details_of(row)}, row.org_id)
@@ -78,7 +78,7 @@ async def give_up(
     command_id: str,
     now: datetime,
     *,
-    by_hand: ByHand | None = None,
+    by_hand: ManualGrantRules | None = None,
     by_plan: bool = False,
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
@@ -122,7 +122,7 @@ async def give_up(
     await session.flush()
     lost = {"number": row.number, "amount": format_amount(due, row.currency), "currency": row.currency}
     await audit.record(session, actor, "invoice.uncollectible", row.id, lost, row.org_id)
-    await reputation.follow_bill(session, row.id, at=now)
+    await reputation.void_or_restore_for_bill(session, row.id, at=now)
     return row
 
 
@@ -137,11 +137,11 @@ async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: date
     return row
 
 
-async def for_two(
+async def approval_content(
     session: AsyncSession,
     row: InvoiceRow,
     action: ApprovalAction,
-    by_hand: ByHand | None,
+    by_hand: ManualGrantRules | None,
     *,
     command_id: str,
     now: datetime,
@@ -157,7 +157,9 @@ async def for_two(
     credits = row.prepaid_credits_minor + row.granted_credits_minor + row.taxed_credits_minor
     if content is not None or action is not ApprovalAction.INVOICE_VOID or not credits:
         return content
-    two = await is_for_two(session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now)
+    two = await needs_approval(
+        session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now
+    )
     return content_of(amount_minor, row.currency) if two else None
 
 
@@ -165,10 +167,10 @@ async def _approved(
     session: AsyncSession,
     row: InvoiceRow,
     action: ApprovalAction,
-    by_hand: ByHand | None,
+    by_hand: ManualGrantRules | None,
     command_id: str,
     now: datetime,
 ) -> None:
-    content = await for_two(session, row, action, by_hand, command_id=command_id, now=now)
+    content = await approval_content(session, row, action, by_hand, command_id=command_id, now=now)
     if content is not None:
-        await approval.use(session, action, row.id, content, command_id=command_id, now=now)
+        await approval.consume(session, action, row.id, content, command_id=command_id, now=now)

@@ -13,7 +13,7 @@ from domain.billing.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import entity_of
 from domain.billing.invoice.state import InvoiceStatus
-from domain.billing.invoice.worth import Slices, credits_of, taken, worth_of
+from domain.billing.invoice.worth import Slices, credits_of, take_lots, worth_of
 from domain.billing.tax.rates import AppliedTax
 from domain.billing.tax.treatment import Treatment
 from domain.common import accounts
@@ -24,7 +24,7 @@ from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from providers.payments.limits import charge_unit
 from repositories.billing import invoice, invoice_line
-from repositories.billing.invoice import CreditsAtHand, Finalised
+from repositories.billing.invoice import CreditsAtHand, Finalisation
 from repositories.messages import alert
 from runtime.database import driver_connection
 from services.billing import tax
@@ -34,7 +34,7 @@ UNPROVEN = "tax.country_unproven"
 NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
 
 
-async def carry_out(
+async def finalise_locked(
     session: AsyncSession,
     row: InvoiceRow,
     *,
@@ -56,7 +56,7 @@ async def carry_out(
     credits = CreditsAtHand()
     if rules.granted is not None and _takes_credits(row, rules):
         credits = await locked_credits(await driver_connection(session), row.org_id, rules.granted, now)
-    end = worked_out(
+    end = compute_finalisation(
         row,
         lines,
         rules=rules,
@@ -71,7 +71,7 @@ async def carry_out(
         await alert.raise_alert(session, kind=UNPROVEN, subject=row.id, org_id=row.org_id, detail=NOT_PROVEN)
 
 
-def worked_out(
+def compute_finalisation(
     row: InvoiceRow,
     lines: Sequence[InvoiceLine],
     *,
@@ -81,7 +81,7 @@ def worked_out(
     credits: CreditsAtHand,
     command_id: str,
     now: datetime,
-) -> Finalised:
+) -> Finalisation:
     """Return what finalising a draft writes and posts; nothing is read or written.
 
     Args:
@@ -106,9 +106,9 @@ def worked_out(
         purchased_minor=worth_of(at_hand.untaxed),
         unit_minor=unit_of(lines, row.currency),
     )
-    granted = taken(at_hand.granted, sums.granted_minor)
-    taxed = taken(at_hand.taxed, sums.taxed_price_minor)
-    prepaid = taken(at_hand.untaxed, sums.prepaid_minor)
+    granted = take_lots(at_hand.granted, sums.granted_minor)
+    taxed = take_lots(at_hand.taxed, sums.taxed_price_minor)
+    prepaid = take_lots(at_hand.untaxed, sums.prepaid_minor)
     columns = {
         "lines": invoice_line.finalised_as_stored(lines, sums.net_minor, treatment.taxes),
         "discounts": [
@@ -139,7 +139,7 @@ def worked_out(
         "taxed_minor": sums.taxed_minor,
         "taxed_credits_minor": credits_of(taxed),
     }
-    return Finalised(
+    return Finalisation(
         columns=columns,
         postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, slices=granted + taxed + prepaid),
         key=invoice_transfer_key(row.id, "issue"),
@@ -158,9 +158,9 @@ def _postings(
     row: InvoiceRow, lines: Sequence[InvoiceLine], *, taxes: Sequence[AppliedTax], sums: InvoiceSums, slices: Slices
 ) -> list[InvoicePosting]:
     nets = [(line.stream, tax, net) for line, tax, net in zip(lines, taxes, sums.net_minor, strict=True)]
-    postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, sums.taxes))
-    postings += booking.rounded(row.org_id, row.currency, sums.rounded_minor)
-    return postings + booking.applied(row.org_id, row.currency, slices=slices, prepaid_minor=sums.prepaid_minor)
+    postings = booking.issue_postings(row.org_id, row.currency, booking.booked_parts(nets, sums.taxes))
+    postings += booking.rounding_postings(row.org_id, row.currency, sums.rounded_minor)
+    return postings + booking.credit_postings(row.org_id, row.currency, slices=slices, prepaid_minor=sums.prepaid_minor)
 
 
 def _takes_credits(row: InvoiceRow, rules: InvoiceRules) -> bool:

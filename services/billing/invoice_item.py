@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.errors import InvoiceItemLimitReached, InvoiceItemNotOpen
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
-from repositories.common.command import made_before
+from repositories.common.command import existing_row
 from repositories.tenants import audit, organization
 
 #: How many items an organization may have that are on no invoice.
@@ -18,7 +18,7 @@ MOST_ITEMS = 100
 async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> InvoiceItemRow:
     """Add an item to the organization's next monthly invoice, or return the one that the command added."""
     await organization.lock(session, row.org_id)
-    done = await made_before(
+    done = await existing_row(
         session, row, ("org_id", "currency", "description", "quantity", "unit_minor", "created_by")
     )
     if done is not None:

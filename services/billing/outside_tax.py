@@ -35,17 +35,17 @@ class TaxAnswer:
         Raises:
             TaxUnavailable: the answer is for other lines.
         """
-        if taxed(lines) != self.lines:
+        if taxed_lines(lines) != self.lines:
             raise TaxUnavailable("The invoice was changed while its tax was asked for. Repeat the request.")
         return self.treatment
 
 
-def taxed(lines: Sequence[InvoiceLine]) -> tuple[TaxedLine, ...]:
+def taxed_lines(lines: Sequence[InvoiceLine]) -> tuple[TaxedLine, ...]:
     """Return the part of an invoice's lines that is sent to the service."""
     return tuple(TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines)
 
 
-async def ask(service: TaxService, question: TaxQuestion, *, within: timedelta | None = None) -> Treatment:
+async def ask_service(service: TaxService, question: TaxQuestion, *, within: timedelta | None = None) -> Treatment:
     """Return the tax of each line of a question; call it outside of any transaction.
 
     Raises:
@@ -95,7 +95,7 @@ class OutsideTaxes:
         Raises:
             TaxUnavailable, TaxRefused: nothing may be issued.
         """
-        asked = taxed(lines)
+        asked = taxed_lines(lines)
         # A question has one time for all of its lines: that of the last one.
         at = max((at for _, at in tax.tax_points(lines, now)), default=now)
         treatment = await self.of(
@@ -138,7 +138,7 @@ class OutsideTaxes:
             includes_tax=includes_tax,
         )
         try:
-            return await ask(self.service, question, within=within)
+            return await ask_service(self.service, question, within=within)
         except ProviderUnavailable as error:
             raise TaxUnavailable(f"{error.detail} Repeat the request with the same Idempotency-Key.") from error
         except ProviderRefused as error:

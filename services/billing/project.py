@@ -13,19 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.plan import Plans
 from domain.billing.project import (
     DeployType,
-    Usage,
+    ProjectUsage,
     check_new_project,
     limit_reached,
-    returned,
     slots_to_return,
     slots_to_take,
+    split_freed,
 )
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.errors import InsufficientFunds, ProjectExists
 from domain.common.ids import deployment_transfer_key
 from domain.common.money import SLOT
-from domain.tenants.metadata import NOTHING, Written
+from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from ledger.gateway import Ledger, Posting
 from models.billing.project import DeploymentEvent, Project
 from models.tenants.organization import Organization
@@ -39,7 +39,7 @@ from services.books.debt import owed_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ProjectCommand:
     """A command to create, deploy, undeploy or change something: by whom, for which organization, and when.
 
     With `may_repeat` its caller has a key, and may send it again however late.
@@ -53,11 +53,11 @@ class Order:
     may_repeat: bool = True
 
 
-async def usage_of(session: AsyncSession, organization: Organization, plans: Plans) -> Usage:
+async def usage_of(session: AsyncSession, organization: Organization, plans: Plans) -> ProjectUsage:
     """Return what the organization has and uses; without its lock this may already have changed."""
     ledger = Ledger(await driver_connection(session))
     made, deployed = await projects.counts(session, organization.id)
-    return Usage(
+    return ProjectUsage(
         plan=plans.of(organization.tier),
         plans=plans,
         projects=made,
@@ -70,11 +70,11 @@ async def usage_of(session: AsyncSession, organization: Organization, plans: Pla
 
 async def create(
     session: AsyncSession,
-    order: Order,
+    order: ProjectCommand,
     slug: str,
     name: str,
     deploy_type: DeployType = DeployType.DEVELOPMENT,
-    own: Written = NOTHING,
+    own: OwnMetadata = NO_METADATA,
 ) -> Project:
     """Create a project with its metadata, or return the one that its command created."""
     organization = await organizations.lock(session, order.org_id)
@@ -102,7 +102,7 @@ async def create(
     return made
 
 
-async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
+async def deploy(session: AsyncSession, order: ProjectCommand, slug: str) -> Project:
     """Deploy a project, which uses a slot if the tier includes no more deployments; idempotent."""
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
@@ -122,7 +122,7 @@ async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
     return await projects.get(session, order.org_id, slug)
 
 
-async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
+async def undeploy(session: AsyncSession, order: ProjectCommand, slug: str) -> Project:
     """Undeploy a project, which frees its slot if it used one; idempotent."""
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
@@ -137,7 +137,7 @@ async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
     return await projects.get(session, order.org_id, slug)
 
 
-async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organization:
+async def change_tier(session: AsyncSession, order: ProjectCommand, tier: str) -> Organization:
     """Set the tier of an organization. A higher one frees slots that are no longer needed.
 
     A lower one takes none and stops nothing: deployments continue, and new ones wait for a free place.
@@ -157,13 +157,13 @@ async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organiz
     return organization
 
 
-async def _lock(session: AsyncSession, order: Order) -> Organization:
+async def _lock(session: AsyncSession, order: ProjectCommand) -> Organization:
     organization = await organizations.lock(session, order.org_id)
     await debt.lock(session, order.org_id)
     return organization
 
 
-async def _was_done(session: AsyncSession, order: Order, kind: str, project: Project | None) -> bool:
+async def _was_done(session: AsyncSession, order: ProjectCommand, kind: str, project: Project | None) -> bool:
     """Return whether the command did this before, or found that there was nothing to do.
 
     Its event is kept after the response to its key is deleted. Without it, a repeat would act on a later state.
@@ -179,10 +179,10 @@ async def _was_done(session: AsyncSession, order: Order, kind: str, project: Pro
 
 async def _record(
     session: AsyncSession,
-    order: Order,
+    order: ProjectCommand,
     organization: Organization,
     kind: str,
-    usage: Usage,
+    usage: ProjectUsage,
     slots: int,
     project: Project | None,
     details: Mapping[str, object] | None = None,
@@ -224,7 +224,7 @@ async def _record(
 
 
 async def _record_nothing(
-    session: AsyncSession, order: Order, organization: Organization, kind: str, project: Project | None
+    session: AsyncSession, order: ProjectCommand, organization: Organization, kind: str, project: Project | None
 ) -> None:
     if not order.may_repeat:
         return
@@ -255,6 +255,6 @@ def _postings(org_id: str, slots: int, owed: int) -> list[Posting]:
     free, in_use = accounts.org_slots(org_id), accounts.org_slots_in_use(org_id)
     if slots > 0:
         return [Posting(free, in_use, slots)]
-    repaid, freed = returned(-slots, owed)
+    repaid, freed = split_freed(-slots, owed)
     moved = [Posting(in_use, accounts.org_debt(org_id, SLOT), repaid), Posting(in_use, free, freed)]
     return [posting for posting in moved if posting.amount_minor]

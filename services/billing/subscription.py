@@ -15,15 +15,15 @@ from contracts.payments.payment import PaymentEvent
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.invoice.lines import SUBSCRIPTIONS, InvoiceLine
 from domain.billing.invoice.rules import UNTAXED, InvoiceRules
-from domain.billing.invoice.wording import said
+from domain.billing.invoice.wording import text_of
 from domain.billing.plan import FREE, Plans
-from domain.billing.subscription.accrual import accrues, first_day
-from domain.billing.subscription.converge import plan_held
-from domain.billing.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus
+from domain.billing.subscription.accrual import first_day, revenue_to_book
+from domain.billing.subscription.converge import entitled_plan
+from domain.billing.subscription.state import NetTermsBill, SettledBill, Subscription, SubscriptionStatus, Transition
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.ids import accrual_key, subscription_bill_command, subscription_tier_command
-from domain.messages.events.subscription import facts
+from domain.messages.events.subscription import subscription_events
 from domain.payments.payment.commands import adopted
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger, Posting
@@ -42,7 +42,7 @@ from services.billing import (
     project,
     subscription_charge,
     subscription_grant,
-    subscription_news,
+    subscription_notices,
     subscription_seats,
 )
 from services.billing.outside_tax import OutsideTaxes, TaxAnswer
@@ -55,7 +55,7 @@ NO_ANSWERS: Mapping[str, TaxAnswer] = MappingProxyType({})
 async def write(
     session: AsyncSession,
     before: Subscription | None,
-    outcome: Outcome,
+    outcome: Transition,
     *,
     command_id: str,
     actor: Actor | None,
@@ -73,7 +73,7 @@ async def write(
     bill is booked once for the provider's id of it, and credits once for their key, whatever the state says.
     """
     after = outcome.subscription
-    is_moved = before is None or plan_held(before) != plan_held(after)
+    is_moved = before is None or entitled_plan(before) != entitled_plan(after)
     if is_moved:
         # Locked first and before its debts, as in deployments and when it is closed.
         await organization.lock(session, after.org_id)
@@ -98,14 +98,14 @@ async def write(
         await _settle(session, platform, after, settled, plans, rules, answers, at)
     # After its bills, which say how much of the price is tax.
     net_minor = await subscription_bill.net_of(session, after.subscription_id, after.recurring_minor)
-    await outbox.record(session, facts(before, after, at, net_minor=net_minor))
+    await outbox.record(session, subscription_events(before, after, at, net_minor=net_minor))
     for grant in outcome.grants:
         await subscription_grant.grant(session, platform, after, grant, at)
     if is_moved:
         await _follow_tier(session, platform, after, plans, at)
-    await subscription_seats.look(session, before, after, plans)
-    await subscription_charge.look(session, outcome)
-    await subscription_news.notify(session, before, outcome, plans, at)
+    await subscription_seats.check_seats(session, before, after, plans)
+    await subscription_charge.check_charge(session, outcome)
+    await subscription_notices.notify(session, before, outcome, plans, at)
     if actor is not None:
         await audit.record(
             session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id
@@ -126,7 +126,7 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     until = datetime.combine(day + timedelta(days=1), time(), UTC)
     earned: dict[str, int] = {}
     for row, awaits in rows:
-        more = accrues(deferred_of(row), until, awaits_credits=awaits)
+        more = revenue_to_book(deferred_of(row), until, awaits_credits=awaits)
         row.accrued_minor += more
         row.accrued_on = day
         earned[row.currency] = earned.get(row.currency, 0) + more
@@ -152,7 +152,7 @@ async def _bill(
     session: AsyncSession,
     actor: Actor,
     after: Subscription,
-    billed: Billed,
+    billed: NetTermsBill,
     plans: Plans,
     rules: InvoiceRules,
     answers: Mapping[str, TaxAnswer],
@@ -180,7 +180,7 @@ async def _settle(
     session: AsyncSession,
     actor: Actor,
     after: Subscription,
-    settled: Settled,
+    settled: SettledBill,
     plans: Plans,
     rules: InvoiceRules,
     answers: Mapping[str, TaxAnswer],
@@ -203,7 +203,7 @@ async def _invoice(
     session: AsyncSession,
     actor: Actor,
     after: Subscription,
-    asked: Settled | Billed,
+    asked: SettledBill | NetTermsBill,
     plans: Plans,
     rules: InvoiceRules,
     answers: Mapping[str, TaxAnswer],
@@ -227,11 +227,11 @@ async def _invoice(
 
 
 async def tax_answers(
-    database: Database, outside: OutsideTaxes, outcome: Outcome, plans: Plans, *, at: datetime, within: timedelta
+    database: Database, outside: OutsideTaxes, outcome: Transition, plans: Plans, *, at: datetime, within: timedelta
 ) -> Mapping[str, TaxAnswer]:
     """Ask the outside tax service for the bills of an event that have no invoice yet, before `write`; by bill."""
     after, answers = outcome.subscription, dict[str, TaxAnswer]()
-    bills: list[Settled | Billed] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
+    bills: list[SettledBill | NetTermsBill] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
     for asked in bills:
         async with database.platform() as session:
             if await subscription_bill.bill(session, after.provider, asked.bill_ref) is not None:
@@ -250,14 +250,14 @@ async def tax_answers(
     return answers
 
 
-def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> InvoiceLine:
+def _line(after: Subscription, asked: SettledBill | NetTermsBill, plans: Plans) -> InvoiceLine:
     days = (f"{day:%Y-%m-%d}" for day in (asked.period.start, asked.period.end))
-    late_plan = asked.plan if isinstance(asked, Settled) else None
+    late_plan = asked.plan if isinstance(asked, SettledBill) else None
     wording = (("plan", plans.of(late_plan or after.terms.plan).title, *days),)
     # A charge for a part of a period has no quantity and unit price.
     quantity = after.terms.quantity if asked.amount_minor == after.terms.amount_minor else 1
     return InvoiceLine(
-        description=said(wording),
+        description=text_of(wording),
         wording=wording,
         quantity=quantity,
         unit_minor=asked.amount_minor // quantity,
@@ -269,7 +269,7 @@ def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> Invoice
 
 
 async def _note_bill(
-    session: AsyncSession, after: Subscription, asked: Settled | Billed, issued: InvoiceRow, at: datetime
+    session: AsyncSession, after: Subscription, asked: SettledBill | NetTermsBill, issued: InvoiceRow, at: datetime
 ) -> SubscriptionBill:
     net_minor = asked.amount_minor - issued.tax_minor
     for_credits = asked.for_credits_minor * net_minor // asked.amount_minor
@@ -294,7 +294,7 @@ async def _note_bill(
 
 
 async def _mirror(
-    session: AsyncSession, actor: Actor, after: Subscription, settled: Settled, issued: InvoiceRow, at: datetime
+    session: AsyncSession, actor: Actor, after: Subscription, settled: SettledBill, issued: InvoiceRow, at: datetime
 ) -> str | None:
     """Record the payment that the provider has made; its workflow reads it there and pays the invoice with it."""
     if settled.payment_ref is None:
@@ -323,10 +323,10 @@ async def _mirror(
 
 async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription, plans: Plans, at: datetime) -> None:
     """Set the organization's tier to its plan, which replaces a tier that an operator set meanwhile."""
-    wanted, tier = plan_held(after) or FREE, (await organization.get(session, after.org_id)).tier
+    wanted, tier = entitled_plan(after) or FREE, (await organization.get(session, after.org_id)).tier
     if wanted == tier or not any(plan.name == wanted for plan in plans.all):
         return
-    order = project.Order(
+    order = project.ProjectCommand(
         actor=actor,
         org_id=after.org_id,
         command_id=subscription_tier_command(after.subscription_id, after.version),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.subscription.converge import UNGRANTED
-from domain.billing.subscription.state import Billed, Outcome, Settled, SubscriptionStatus
+from domain.billing.subscription.state import NetTermsBill, SettledBill, SubscriptionStatus, Transition
 from domain.common.money import format_amount
 from repositories.messages import alert
 
@@ -20,7 +20,7 @@ CHARGED_LESS = "subscription.charged_less"
 NOT_GRANTED = "subscription.credits_not_granted"
 
 
-async def look(session: AsyncSession, outcome: Outcome) -> None:
+async def check_charge(session: AsyncSession, outcome: Transition) -> None:
     """Raise the alert for a period that was charged too low, and resolve it once one is charged in full.
 
     Also alert the organization and operators of credits that do not come, because nothing was received for them.
@@ -38,7 +38,7 @@ async def look(session: AsyncSession, outcome: Outcome) -> None:
             key=f"{NOT_GRANTED}:{after.subscription_id}:{bill_ref}",
             shared=True,
         )
-    bills: list[Billed | Settled] = [*outcome.billed, *outcome.settled]
+    bills: list[NetTermsBill | SettledBill] = [*outcome.billed, *outcome.settled]
     charged = [each for each in bills if each.short_minor is not None]
     if after.status is SubscriptionStatus.ENDED or (charged and not charged[-1].short_minor):
         await alert.close_cases(session, after.subscription_id, (CHARGED_LESS,))

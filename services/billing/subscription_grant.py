@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.invoice.lines import SUBSCRIPTIONS
 from domain.billing.subscription.refund import credits_left, net_cost
-from domain.billing.subscription.state import Grant, Subscription
+from domain.billing.subscription.state import CreditGrant, Subscription
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.ids import subscription_debt_key, subscription_grant_key, uuid_of
 from domain.common.money import CREDIT
 from domain.common.period import Period
-from domain.credits.lots import LotSource, LotTerms, cut
-from domain.payments.payment.entitlement import gone_minor
+from domain.credits.lots import LotSource, LotTerms, take_lots
+from domain.payments.payment.entitlement import not_kept_minor
 from domain.payments.payment.state import Payment
 from ledger.gateway import Ledger, Posting
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant
@@ -29,7 +29,7 @@ from services.billing.subscription_refund import deferred_of, pay_debt
 from services.books.debt import owed_minor
 
 
-async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: Grant, at: datetime) -> None:
+async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: CreditGrant, at: datetime) -> None:
     """Grant the credits of a paid bill, once for each key.
 
     If a part of the bill is refunded or disputed, its credits are left out, and recorded on the bill. The credits first
@@ -53,10 +53,12 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
         await session.flush()
 
 
-async def _pay_debt(session: AsyncSession, bill: SubscriptionBill, grant: Grant, lot_id: str, at: datetime) -> int:
+async def _pay_debt(
+    session: AsyncSession, bill: SubscriptionBill, grant: CreditGrant, lot_id: str, at: datetime
+) -> int:
     ledger = Ledger(await driver_connection(session))
     amount = min(await owed_minor(ledger, bill.org_id, CREDIT), grant.credits_minor)
-    slices = cut([(uuid_of(lot_id), grant.credits_minor)], amount)
+    slices = take_lots([(uuid_of(lot_id), grant.credits_minor)], amount)
     key = subscription_debt_key(bill.subscription_id, grant.key)
     await pay_debt(session, bill.subscription_id, bill.org_id, slices, key=key, at=at)
     return amount
@@ -66,7 +68,7 @@ async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill,
     """Grant the months that a dispute of a bill's payment had left out, as far as the bill is paid now.
 
     `by` is recorded as who granted them. They first pay what the organization owes. The caller holds the locks of its
-    debts, of the bill, and of the accounts of `services.billing.subscription_refund.touched`.
+    debts, of the bill, and of the accounts of `services.billing.subscription_refund.touched_accounts`.
     """
     left = [await _grant(session, by, bill, _read(bill, each), paid, at) for each in bill.left_out]
     bill.left_out = [_stored(each) for each in left if each is not None]
@@ -74,8 +76,8 @@ async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill,
 
 
 async def _grant(
-    session: AsyncSession, by: str, bill: SubscriptionBill, wanted: Grant, paid: Payment | None, at: datetime
-) -> Grant | None:
+    session: AsyncSession, by: str, bill: SubscriptionBill, wanted: CreditGrant, paid: Payment | None, at: datetime
+) -> CreditGrant | None:
     """Grant as much as the bill is paid for, and return what is left out under a key of its own."""
     if (await invoice.get(session, bill.invoice_id)).written_off_minor:
         return None  # the rest of the money is returned when it comes, also once a part of it has reopened the invoice
@@ -93,7 +95,7 @@ async def _grant(
     )
 
 
-async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: Grant, at: datetime) -> None:
+async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: CreditGrant, at: datetime) -> None:
     key = subscription_grant_key(bill.subscription_id, grant.key)
     lot = CreditLot(
         id=new_id("lot"),
@@ -149,11 +151,11 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
 
 def _gone_minor(bill: SubscriptionBill, paid: Payment | None) -> int:
     """Return how much of a bill was refunded, lost or is disputed, without tax, rounded up."""
-    gone = 0 if paid is None else gone_minor(paid)
+    gone = 0 if paid is None else not_kept_minor(paid)
     return -(-min(gone, bill.gross_minor) * bill.amount_minor // bill.gross_minor)
 
 
-def _stored(left: Grant) -> dict[str, str | int]:
+def _stored(left: CreditGrant) -> dict[str, str | int]:
     return {
         "key": left.key,
         "credits_minor": left.credits_minor,
@@ -163,9 +165,9 @@ def _stored(left: Grant) -> dict[str, str | int]:
     }
 
 
-def _read(bill: SubscriptionBill, stored: dict[str, Any]) -> Grant:
+def _read(bill: SubscriptionBill, stored: dict[str, Any]) -> CreditGrant:
     start, end = (datetime.fromisoformat(stored[name]) for name in ("starts_at", "ends_at"))
-    return Grant(
+    return CreditGrant(
         key=stored["key"],
         credits_minor=stored["credits_minor"],
         bill_ref=bill.bill_ref,

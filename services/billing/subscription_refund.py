@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.invoice.booking import InvoicePosting
 from domain.billing.invoice.lines import SUBSCRIPTIONS
 from domain.billing.subscription import refund
-from domain.billing.subscription.accrual import Deferred
-from domain.billing.subscription.refund import RestOfLot
+from domain.billing.subscription.accrual import DeferredRevenue
+from domain.billing.subscription.refund import RemainingLot
 from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.ids import (
@@ -29,7 +29,7 @@ from domain.common.ids import (
 )
 from domain.common.money import CREDIT
 from domain.common.period import Period
-from domain.credits.lots import LotTerms, cut
+from domain.credits.lots import LotTerms, take_lots
 from ledger.gateway import Ledger, Posting
 from models.billing.subscription import SubscriptionBill
 from repositories.billing import subscription_bill
@@ -41,7 +41,7 @@ REVENUE = "revenue/subscriptions"
 HELD_FOR = timedelta(days=3_650)
 
 
-def touched(bill: SubscriptionBill) -> list[Account]:
+def touched_accounts(bill: SubscriptionBill) -> list[Account]:
     """Return the accounts that a refund of the bill can touch, besides those of its invoice."""
     money = (SUBSCRIPTIONS, REVENUE, "revenue/credits")
     return [
@@ -62,7 +62,7 @@ async def follow_dispute(
     """
     ledger = Ledger(await driver_connection(session))
     await _end_hold(session, ledger, bill, cause=cause, now=now)
-    rest = await subscription_bill.rest_of_lots(session, bill) if is_disputed else []
+    rest = await subscription_bill.remaining_lots(session, bill) if is_disputed else []
     if not rest:
         return
     held = await ledger.hold(
@@ -97,12 +97,12 @@ async def take_back(
         The credits taken back, in minor units.
     """
     ledger = Ledger(await driver_connection(session))
-    await ledger.lock_balances([*touched(bill), *also])
+    await ledger.lock_balances([*touched_accounts(bill), *also])
     await _end_hold(session, ledger, bill, cause=cause, now=now)
-    rest = await subscription_bill.rest_of_lots(session, bill, until)
+    rest = await subscription_bill.remaining_lots(session, bill, until)
     if not rest:
         return 0
-    before, after = deferred_of(bill), refund.returned(deferred_of(bill), rest)
+    before, after = deferred_of(bill), refund.after_clawback(deferred_of(bill), rest)
     cost = before.granted_minor - after.granted_minor
     wallet, issuance = accounts.org_credits(bill.org_id), accounts.platform("credit_issuance", CREDIT)
     credits = sum(lot.free_minor for lot in rest)
@@ -130,13 +130,13 @@ async def take_back(
 async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:
     """Restore credits that a bill's lost disputes had clawed back, into their lots, when its invoice is paid again.
 
-    They first pay what the organization owes. The caller holds the locks of its debts, of the bill and of `touched`.
-    `cause` makes it idempotent.
+    They first pay what the organization owes. The caller holds the locks of its debts, of the bill and of
+    `touched_accounts`. `cause` makes it idempotent.
     """
     restored = 0
     ledger = Ledger(await driver_connection(session))
     for number, lost in enumerate(await subscription_bill.lost_credits(session, bill)):
-        back = refund.restored(lost, deferred_of(bill))
+        back = refund.to_restore(lost, deferred_of(bill))
         if not back.credits_minor:
             continue
         wallet, issuance = accounts.org_credits(bill.org_id), accounts.platform("credit_issuance", CREDIT)
@@ -162,8 +162,8 @@ async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, 
         restored += back.credits_minor
     if not restored:
         return
-    rest = [(lot.lot_id, lot.free_minor) for lot in await subscription_bill.rest_of_lots(session, bill)]
-    slices = cut(rest, min(restored, await owed_minor(ledger, bill.org_id, CREDIT)))
+    rest = [(lot.lot_id, lot.free_minor) for lot in await subscription_bill.remaining_lots(session, bill)]
+    slices = take_lots(rest, min(restored, await owed_minor(ledger, bill.org_id, CREDIT)))
     key = subscription_debt_key(bill.subscription_id, f"restored:{cause}")
     await pay_debt(session, bill.subscription_id, bill.org_id, slices, key=key, at=now)
 
@@ -206,7 +206,7 @@ async def _end_hold(
     await session.flush()
 
 
-def _named(rest: Iterable[RestOfLot]) -> LotTerms:
+def _named(rest: Iterable[RemainingLot]) -> LotTerms:
     return LotTerms(slices=tuple((lot.lot_id, lot.free_minor) for lot in rest))
 
 
@@ -225,7 +225,7 @@ def used_minor(bill: SubscriptionBill) -> int:
 
 async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) -> list[InvoicePosting]:
     """Record a credit note's net amount on the bill, and return its postings: from deferred revenue first."""
-    parts = refund.split(deferred_of(bill), net_minor)
+    parts = refund.split_credit_note(deferred_of(bill), net_minor)
     receivable = accounts.org_receivable(bill.org_id, bill.currency)
     bill.accrued_minor -= parts.earned_minor
     bill.credited_minor += parts.unearned_minor + parts.earned_minor
@@ -239,9 +239,9 @@ async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) 
     return [posting for posting in postings if posting.amount_minor]
 
 
-def deferred_of(row: SubscriptionBill) -> Deferred:
+def deferred_of(row: SubscriptionBill) -> DeferredRevenue:
     """Return what was paid by a bill, and how much of it is still deferred."""
-    return Deferred(
+    return DeferredRevenue(
         amount_minor=row.amount_minor,
         period=Period(start=row.period_start, end=row.period_end),
         for_credits_minor=row.for_credits_minor,

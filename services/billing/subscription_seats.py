@@ -19,7 +19,7 @@ SEATS_EXCEEDED = "subscription.seats_exceeded"
 _LIMIT = 1000
 
 
-async def look(session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans) -> None:
+async def check_seats(session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans) -> None:
     """Raise the alert if the terms have changed and there are too few seats, and resolve it once there are enough."""
     if before is not None and (before.terms, before.is_entitled) == (after.terms, after.is_entitled):
         return
@@ -41,7 +41,7 @@ async def look(session: AsyncSession, before: Subscription | None, after: Subscr
     )
 
 
-async def close_fitting(session: AsyncSession, plans: Plans) -> int:
+async def resolve_alerts(session: AsyncSession, plans: Plans) -> int:
     """Resolve the alerts of subscriptions that have enough seats by now, because keys were revoked or have expired."""
     open_of = await alert.unresolved_subjects(session, SEATS_EXCEEDED, limit=_LIMIT)
     closed = 0

@@ -14,7 +14,7 @@ from models.billing.billing_profile import BillingProfile
 from repositories.billing import billing_profile, tax_rate
 
 #: The fields of a profile that a finalised invoice stores.
-FROZEN = (
+STORED_FIELDS = (
     *("legal_name", "line1", "line2", "city", "postal_code", "region", "country", "email", "language"),
     *("vat_id", "vat_reference", "exempt_reason"),
 )
@@ -50,7 +50,7 @@ class Assessor:
         profile = self.profiles.get(org_id)
         party = party_of(profile)
         rates = [rate for country in _countries(party, seller_country) for rate in self.rates.get(country, ())]
-        return treat_dated(party, seller_country, rates, lines), frozen(profile)
+        return treat_dated(party, seller_country, rates, lines), stored_buyer(profile)
 
 
 async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: InvoiceRules) -> Assessor:
@@ -82,7 +82,7 @@ def rules_of(profile: BillingProfile | None, rules: InvoiceRules) -> InvoiceRule
     return rules.of(None if profile is None else profile.legal_entity)
 
 
-async def selling_to(session: AsyncSession, org_id: str) -> str | None:
+async def entity_selling_to(session: AsyncSession, org_id: str) -> str | None:
     """Return the code of the legal entity that sells to an organization; None for the usual one."""
     profile = await billing_profile.find(session, org_id)
     return None if profile is None else profile.legal_entity
@@ -107,7 +107,7 @@ def party_of(profile: BillingProfile | None) -> TaxParty:
     )
 
 
-def frozen(profile: BillingProfile | None) -> dict[str, str] | None:
+def stored_buyer(profile: BillingProfile | None) -> dict[str, str] | None:
     """Return the buyer as an invoice stores it; None without a profile."""
-    found = {name: value for name in FROZEN if (value := getattr(profile, name, None))}
+    found = {name: value for name in STORED_FIELDS if (value := getattr(profile, name, None))}
     return found or None

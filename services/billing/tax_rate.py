@@ -30,7 +30,7 @@ async def add(session: AsyncSession, actor: Actor, rate: TaxRate, command_id: st
         command_id=command_id,
     )
     await command.lock_command(session, command_id)
-    done = await command.made_before(session, row, _ASKED)
+    done = await command.existing_row(session, row, _ASKED)
     if done is not None:
         return done
     if not await tax_rate.add(session, row):

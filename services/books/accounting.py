@@ -18,7 +18,7 @@ from domain.books.accounting import (
     require_mapped,
     xero_rows,
 )
-from domain.common.cells import as_lines
+from domain.common.cells import csv_text
 from domain.common.errors import Invalid
 from domain.common.money import ISSUED
 from repositories.books import accounting
@@ -36,10 +36,10 @@ class Format(StrEnum):
     XERO = "xero"
 
 
-async def written(
+async def write_journal(
     session: AsyncSession, wanted: JournalFilter, form: Format, codes: Mapping[str, str]
 ) -> AsyncIterator[str]:
-    """Write the journal of the days that are asked for, piece by piece. Call `runtime.database.one_moment` first.
+    """Write the journal of the days that are asked for, piece by piece. Call `runtime.database.make_repeatable_read` first.
 
     Args:
         session: of the platform.
@@ -67,9 +67,9 @@ async def written(
             yield "".join(map(beancount_transfer, transfers))
         yield "".join(beancount_closing(sums, wanted.last))
     else:
-        yield as_lines([JOURNAL_COLUMNS]).decode()
+        yield csv_text([JOURNAL_COLUMNS]).decode()
         async for transfers in _pages(session, wanted):
-            yield as_lines(row for transfer in transfers for row in journal_rows(transfer)).decode()
+            yield csv_text(row for transfer in transfers for row in journal_rows(transfer)).decode()
 
 
 async def _sums(
@@ -79,9 +79,9 @@ async def _sums(
     if form is Format.XERO:
         require_mapped((one for _, sums in days for one in sums), codes)
     columns, rows = (XERO_COLUMNS, xero_rows) if form is Format.XERO else (QUICKBOOKS_COLUMNS, quickbooks_rows)
-    yield as_lines([columns]).decode()
+    yield csv_text([columns]).decode()
     for day, sums in days:
-        yield as_lines(rows(day, sums, codes)).decode()
+        yield csv_text(rows(day, sums, codes)).decode()
 
 
 async def _pages(session: AsyncSession, wanted: JournalFilter) -> AsyncIterator[Sequence[JournalTransfer]]:

@@ -16,21 +16,21 @@ from ledger.purchases import Purchases
 from models.budgets.budget_emergency import BudgetEmergency
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from repositories.budgets import budget_emergency as emergencies
-from repositories.common.command import lock_command, made_by, refuse_other
+from repositories.common.command import lock_command, require_same_request, row_of_command
 from repositories.credits import spend_control as controls
 from repositories.tenants import api_key, audit
-from repositories.tenants.api_key import Issued
+from repositories.tenants.api_key import KeyOrigin
 from runtime.database import driver_connection
 from services.budgets import pool_alerts
-from services.credits.spend_control import Order, write
+from services.credits.spend_control import ControlCommand, write
 
 #: Whose confirmation counts: the roles that answer for the organization's money.
 _PERSONS = frozenset(role.value for role, may in PERMISSIONS.items() if Permission.MANAGE_BILLING in may)
 _NO_POOL = "The budget has no emergency pool. State one first."
 
 
-async def move(
-    session: AsyncSession, order: Order, budget: SpendControl, *, source: Pool, target: Pool, amount_minor: int
+async def move_between_pools(
+    session: AsyncSession, order: ControlCommand, budget: SpendControl, *, source: Pool, target: Pool, amount_minor: int
 ) -> SpendControl:
     """Move an amount from one pool of a budget's present window into another, with a reason; once for each command.
 
@@ -61,7 +61,9 @@ async def move(
     return await controls.get(session, shown)
 
 
-async def declare_emergency(session: AsyncSession, order: Order, budget: SpendControl, until: datetime) -> SpendControl:
+async def declare_emergency(
+    session: AsyncSession, order: ControlCommand, budget: SpendControl, until: datetime
+) -> SpendControl:
     """Declare an emergency, or confirm the one that another person has declared with the same reason and end.
 
     The second person opens the emergency pool until then. One person suffices who stands behind all the keys of the
@@ -74,7 +76,7 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
     actor, reason = order.actor, order.reason
     assert reason is not None
     await lock_command(session, f"budget_emergency:{budget.id}")
-    if await made_by(session, SpendControlVersion, order.command_id) is not None:
+    if await row_of_command(session, SpendControlVersion, order.command_id) is not None:
         return await _open(session, order, budget.id, until)
     me = await _person(session, order)
     if not order.at < until <= order.at + EMERGENCY_LASTS:
@@ -93,9 +95,9 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
         declared_at=order.at,
         command_id=order.command_id,
     )
-    made = await made_by(session, BudgetEmergency, order.command_id)
+    made = await row_of_command(session, BudgetEmergency, order.command_id)
     if made is not None:
-        refuse_other(made, new, ("control_id", "reason", "ends_at"))
+        require_same_request(made, new, ("control_id", "reason", "ends_at"))
         return await controls.get(session, uuid_id("ctl", budget.id))
     not_ended = (await emergencies.open_of(session, [budget.id], at=order.at)).get(budget.id, ())
     waiting = (each for each in not_ended if each.begun_at is None)
@@ -104,7 +106,7 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
         if await _is_another(session, each, me):
             each.confirmed_by, each.begun_at = actor.qualified(), order.at
             return await _open(session, order, budget.id, until)
-    if await api_key.stands_behind_all(session, order.org_id, actor.qualified(), _PERSONS):
+    if await api_key.is_only_person(session, order.org_id, actor.qualified(), _PERSONS):
         new.begun_at = order.at
         session.add(new)
         return await _open(session, order, budget.id, until)
@@ -118,11 +120,11 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
     shown = uuid_id("ctl", budget.id)
     details = {"reason": reason, "until": until.isoformat()}
     await audit.record(session, actor, "budget.declare_emergency", shown, details, order.org_id)
-    await pool_alerts.emergency_waits(session, order.org_id, shown, actor.qualified(), until)
+    await pool_alerts.alert_emergency_waiting(session, order.org_id, shown, actor.qualified(), until)
     return await controls.get(session, shown)
 
 
-async def end_emergency(session: AsyncSession, order: Order, budget: SpendControl) -> SpendControl:
+async def end_emergency(session: AsyncSession, order: ControlCommand, budget: SpendControl) -> SpendControl:
     """End an emergency before its time, and cancel what waits for a second person; one person suffices."""
     await lock_command(session, f"budget_emergency:{budget.id}")
     for each in (await emergencies.open_of(session, [budget.id], at=order.at)).get(budget.id, ()):
@@ -132,25 +134,25 @@ async def end_emergency(session: AsyncSession, order: Order, budget: SpendContro
     return await write(session, order, budget.id, {"emergency_until": None}, "end_emergency")
 
 
-async def _open(session: AsyncSession, order: Order, control_id: UUID, until: datetime) -> SpendControl:
+async def _open(session: AsyncSession, order: ControlCommand, control_id: UUID, until: datetime) -> SpendControl:
     await session.flush()
     await pool_alerts.close_emergencies(session, order.at)
     return await write(session, order, control_id, {"emergency_until": until.isoformat()}, "emergency")
 
 
-async def _person(session: AsyncSession, order: Order) -> Issued:
+async def _person(session: AsyncSession, order: ControlCommand) -> KeyOrigin:
     refuse_by_link(order.actor, "declare an emergency")
     person = None
     if not order.actor.is_platform and order.actor.key_id is not None:
-        person = await api_key.issued(session, order.actor.key_id, first_is_own=True)
+        person = await api_key.key_origin(session, order.actor.key_id, first_is_own=True)
     if person is None:
         raise Forbidden("Only people of the organization declare an emergency.")
     refuse_operator_issued(order.actor, person.line, "declare an emergency")
     return person
 
 
-async def _is_another(session: AsyncSession, waiting: BudgetEmergency, me: Issued) -> bool:
-    """Return whether somebody else has declared it than who confirms; see `domain.common.approval.check_second`."""
-    theirs = await api_key.issued(session, waiting.declared_key, first_is_own=True)
+async def _is_another(session: AsyncSession, waiting: BudgetEmergency, me: KeyOrigin) -> bool:
+    """Return whether somebody else has declared it than who confirms; see `domain.common.approval.require_second_operator`."""
+    theirs = await api_key.key_origin(session, waiting.declared_key, first_is_own=True)
     line = {waiting.declared_by.lower()} | (frozenset() if theirs is None else theirs.line)
     return not line & me.line and me.at < waiting.declared_at

@@ -8,8 +8,17 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.free_text import check, same
-from domain.budgets.policy import FreeOption, Method, MethodKind, Policy, PolicyScope, nearly_used, quota_began, ranked
+from domain.budgets.free_text import check_free_text, normalize_name
+from domain.budgets.policy import (
+    FreeOption,
+    Method,
+    MethodKind,
+    Policy,
+    PolicyScope,
+    is_nearly_used,
+    quota_window_start,
+    rank_methods,
+)
 from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import NotFound
@@ -32,7 +41,7 @@ MAX_OPTIONS, MAX_METHODS = 200, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class MethodDeclaration:
     """A method as an organization declares it; see `models.budgets.purchase_method`."""
 
     name: str
@@ -56,7 +65,7 @@ async def policy_for(session: AsyncSession, org_id: str, *, agent_id: str | None
 async def options_for(session: AsyncSession, org_id: str, category: str, *, at: datetime) -> list[FreeOption]:
     """Return the free options of a category, by name, with what is used of their quotas at a moment."""
     rows = await options.listed(session, org_id)
-    return [options.option_of(row, at) for row in rows if same(row.category) == same(category)]
+    return [options.option_of(row, at) for row in rows if normalize_name(row.category) == normalize_name(category)]
 
 
 async def methods_of(
@@ -76,7 +85,7 @@ async def methods_of(
     found = [methods.method_of(row, amount_minor=amount_minor, currency=currency) for row in rows]
     if issued is not None and issued.kind in policy.order and issued.name not in {each.name for each in found}:
         found.append(issued)
-    return ranked(policy, found)
+    return rank_methods(policy, found)
 
 
 async def count_attempt(session: AsyncSession, org_id: str, method_name: str, *, succeeded: bool) -> None:
@@ -89,11 +98,13 @@ async def count_free_use(session: AsyncSession, org_id: str, name: str, *, at: d
 
     Nothing happens if the catalogue has no option of that name. The caller's own unique row makes this happen once.
     """
-    wanted = same(name)
-    row = next((row for row in await options.listed(session, org_id, lock=True) if same(row.name) == wanted), None)
+    wanted = normalize_name(name)
+    row = next(
+        (row for row in await options.listed(session, org_id, lock=True) if normalize_name(row.name) == wanted), None
+    )
     if row is None or row.quota_window is None:
         return
-    began = quota_began(row.quota_window, at)
+    began = quota_window_start(row.quota_window, at)
     if row.used_since is None or row.used_since < began:
         row.used, row.used_since = 0, began
     row.used += 1
@@ -101,7 +112,7 @@ async def count_free_use(session: AsyncSession, org_id: str, name: str, *, at: d
     option = options.option_of(row, row.used_since)
     key = f"{FREE_QUOTA}:{row.id}:{rfc3339(row.used_since)}"
     await alert.close_other_dates(session, row.id, FREE_QUOTA, FREE_QUOTA, key)
-    if nearly_used(option):
+    if is_nearly_used(option):
         await alert.raise_alert(
             session,
             kind=FREE_QUOTA,
@@ -200,11 +211,11 @@ async def set_option(
     for field in ("name", "category", "address"):
         text = getattr(option, field)
         if text is not None:
-            check(text, field)
+            check_free_text(text, field)
     await organization.get(session, org_id)
     await lock_command(session, f"free_options:{org_id}")
     rows = await options.listed(session, org_id, lock=True)
-    row = next((row for row in rows if same(row.name) == same(option.name)), None)
+    row = next((row for row in rows if normalize_name(row.name) == normalize_name(option.name)), None)
     wanted = {name: getattr(option, name) for name in ("name", "category", "address", "quota", "quota_window")}
     if row is None:
         if len(rows) >= MAX_OPTIONS:
@@ -240,10 +251,10 @@ async def delete_option(session: AsyncSession, actor: Actor, option_id: str) -> 
 
 
 async def set_method(
-    session: AsyncSession, actor: Actor, org_id: str, declared: Declared, *, now: datetime
+    session: AsyncSession, actor: Actor, org_id: str, declared: MethodDeclaration, *, now: datetime
 ) -> PurchaseMethod:
     """Declare a method, or replace the one of that name. What was counted of its attempts stays."""
-    check(declared.label, "label")
+    check_free_text(declared.label, "label")
     await organization.get(session, org_id)
     await lock_command(session, f"purchase_methods:{org_id}")
     rows = await methods.listed(session, org_id)

@@ -15,14 +15,14 @@ from repositories.messages import alert
 #: A reserve is low when at most this part of it is left, in percent.
 LOW_PERCENT = 20
 #: How many alerts one run looks at.
-MOST = 500
+MAX_ALERTS = 500
 
 
 #: An emergency waits for a second person. The subject is the budget.
 EMERGENCY_WAITING = "emergency_waiting"
 
 
-async def emergency_waits(session: AsyncSession, org_id: str, budget_id: str, by: str, until: datetime) -> None:
+async def alert_emergency_waiting(session: AsyncSession, org_id: str, budget_id: str, by: str, until: datetime) -> None:
     """Ask for the second person of an emergency."""
     await alert.raise_alert(
         session,
@@ -39,24 +39,24 @@ async def emergency_waits(session: AsyncSession, org_id: str, budget_id: str, by
 
 async def close_emergencies(session: AsyncSession, now: datetime) -> None:
     """Resolve the alerts of emergencies that nobody waits for any more."""
-    asked = await alert.unresolved_subjects(session, EMERGENCY_WAITING, limit=MOST)
+    asked = await alert.unresolved_subjects(session, EMERGENCY_WAITING, limit=MAX_ALERTS)
     waiting = await budget_emergency.open_of(session, [uuid_of(each) for each in asked], at=now)
     waits = {uuid_id("ctl", of) for of, rows in waiting.items() if any(row.begun_at is None for row in rows)}
     if over := set(asked) - waits:
         await alert.close_cases_of(session, over, [EMERGENCY_WAITING])
 
 
-async def raise_of_uses(session: AsyncSession, now: datetime) -> None:
+async def alert_pool_uses(session: AsyncSession, now: datetime) -> None:
     """Raise what uses of credits of the last hour give cause for. Each alert is raised once."""
-    for row in await pool_draw.emergency_uses(session, now):
+    for row in await pool_draw.emergency_pool_uses(session, now):
         what = f"A use of {format_amount(row.amount, CREDIT)} {CREDIT}"
-        await emergency_draw(session, row.org_id, uuid_id("spd", row.id), what)
+        await alert_emergency_draw(session, row.org_id, uuid_id("spd", row.id), what)
     for row in await pool_draw.low_reserves(session, now, percent=LOW_PERCENT):
         resets_at = None if row.ends_at == FOREVER else row.ends_at
-        await reserve_low(session, row.org_id, row.control_id, row.asset, row.reserve, row.remaining, resets_at)
+        await alert_reserve_low(session, row.org_id, row.control_id, row.asset, row.reserve, row.remaining, resets_at)
 
 
-async def emergency_draw(session: AsyncSession, org_id: str, subject: str, what: str) -> None:
+async def alert_emergency_draw(session: AsyncSession, org_id: str, subject: str, what: str) -> None:
     """Raise the alert of a draw from an emergency pool; `what` draws it."""
     await alert.raise_alert(
         session,
@@ -70,7 +70,7 @@ async def emergency_draw(session: AsyncSession, org_id: str, subject: str, what:
     )
 
 
-async def reserve_low(
+async def alert_reserve_low(
     session: AsyncSession,
     org_id: str,
     control_id: UUID,

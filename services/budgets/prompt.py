@@ -5,15 +5,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.free_text import check
+from domain.budgets.free_text import check_free_text
 from domain.budgets.policy import NOT_IN_POLICY
-from domain.budgets.prompt import Figures, Left, check_template, pace_ends_at, preferred, render
+from domain.budgets.prompt import PoolBalance, PromptFigures, check_template, pace_ends_at, preferred, render
 from domain.common.access import Actor
 from domain.common.calendar import zone_of
 from ledger.spends import Spender
 from models.budgets.prompt_template import PromptTemplate
 from repositories.budgets import prompt_template as templates
-from repositories.budgets.remaining import BudgetLeft, remaining
+from repositories.budgets.remaining import PoolRemaining, remaining
 from repositories.tenants import audit
 from services.budgets import policy
 
@@ -23,7 +23,7 @@ class Prompt:
     """The text, and the figures that it was made from."""
 
     text: str
-    figures: Figures
+    figures: PromptFigures
 
 
 async def prompt_of(session: AsyncSession, org_id: str, spender: Spender, *, at: datetime) -> Prompt:
@@ -39,7 +39,7 @@ async def prompt_of(session: AsyncSession, org_id: str, spender: Spender, *, at:
         currency=rules.currency if own is None else own.asset,
     )
     labels = [method.label for method in declared if method.why_not != NOT_IN_POLICY]
-    figures = Figures(
+    figures = PromptFigures(
         own=_left(own),
         methods=preferred(rules, labels),
         project=_left(left.project),
@@ -56,7 +56,7 @@ async def set_template(session: AsyncSession, actor: Actor, org_id: str, templat
     """Set an organization's template, or with None the standard one. The same again changes nothing."""
     if template is not None:
         check_template(template)
-        check(template, "template")
+        check_free_text(template, "template")
     row = await templates.get(session, org_id, lock=True)
     if (None if row is None else row.template) == template:
         return
@@ -65,10 +65,10 @@ async def set_template(session: AsyncSession, actor: Actor, org_id: str, templat
     await audit.record(session, actor, "budget.prompt_template", org_id, {"standard": template is None}, org_id)
 
 
-def _left(left: BudgetLeft | None) -> Left | None:
+def _left(left: PoolRemaining | None) -> PoolBalance | None:
     if left is None:
         return None
-    return Left(
+    return PoolBalance(
         amount_minor=left.amount_minor,
         remaining_minor=left.remaining_minor,
         currency=left.asset,
@@ -77,7 +77,7 @@ def _left(left: BudgetLeft | None) -> Left | None:
     )
 
 
-def _pace(left: BudgetLeft | None, at: datetime) -> datetime | None:
+def _pace(left: PoolRemaining | None, at: datetime) -> datetime | None:
     if left is None or left.starts_at is None or left.resets_at is None:
         return None
     return pace_ends_at(

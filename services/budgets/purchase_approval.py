@@ -6,7 +6,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
-from domain.budgets.purchase_order import DecisionCode, Lift, Person, PurchaseOrderStatus, check_grant, digest
+from domain.budgets.purchase_order import (
+    DecisionCode,
+    LiftedLimit,
+    Person,
+    PurchaseOrderStatus,
+    check_grant,
+    grant_digest,
+)
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.common import errors as refusals
 from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link, refuse_operator_issued
@@ -14,15 +21,15 @@ from domain.common.errors import Invalid, NotFound, other_request
 from domain.common.ids import uuid_of
 from ledger.controls import MISSING
 from ledger.purchases import Purchases
-from ledger.spends import Lifted, Pool
+from ledger.spends import LiftedWindow, Pool
 from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
 from repositories.budgets import purchase_order as orders
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.credits import spend_control as controls
 from repositories.tenants import api_key as keys, audit
 from runtime.database import driver_connection
 from services.budgets import purchase_record as records
-from services.budgets.purchase_order import hold_amount, purchase_of, refuse_uncountable
+from services.budgets.purchase_order import budget_refusal, mark_approved, purchase_of
 from services.credits.spend import limit_exceeded
 
 #: What a role must be allowed that grants and refuses purchases: who pays the bills.
@@ -30,18 +37,18 @@ DECIDES = Permission.MANAGE_BILLING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class ApprovalDecision:
     """What a person grants: the digest of what it has read; None leaves the order's pool and lifted windows."""
 
     digest: str
     pool: Pool | None = None
-    lifts: tuple[Lift, ...] | None = None
+    lifts: tuple[LiftedLimit, ...] | None = None
     reason: str | None = None
 
 
 def digest_of(order: PurchaseOrder) -> str:
     """Return the digest of an order as it is."""
-    return digest(
+    return grant_digest(
         item=order.item,
         vendor=order.vendor,
         amount_minor=order.amount_minor,
@@ -55,7 +62,7 @@ async def grant(
     session: AsyncSession,
     actor: Actor,
     order_id: str,
-    given: Grant,
+    given: ApprovalDecision,
     *,
     command_id: str,
     rules: PurchaseRules,
@@ -74,7 +81,7 @@ async def grant(
         if given.pool not in {None, made.pool} or given.lifts not in {None, records.lifts_of(made.lifts)}:
             raise other_request()
         return order
-    refuse_operator_issued(actor, await keys.line_of(session, actor), "approve purchases")
+    refuse_operator_issued(actor, await keys.issuer_line(session, actor), "approve purchases")
     before = [each for each in await orders.grants(session, [order.id]) if each.granted]
     by = await _person(session, actor, order.org_id)
     asked_by = await _asked_by(session, order, None if actor.is_platform else order.org_id)
@@ -105,13 +112,13 @@ async def grant(
     enough = len(before) + 1 >= order.persons
     if enough:
         await _take(session, order, rules=rules, now=now)
-    await records.note(session, order, PurchaseFact.APPROVAL, at=now)
+    await records.log_fact(session, order, PurchaseFact.APPROVAL, at=now)
     details = {"pool": pool, "lifts": order.lifts, "reason": given.reason}
     await audit.record(session, actor, "purchase_order.grant", order.id, details, order.org_id)
     if enough:
-        await records.tell(session, order, at=now)
-        await records.answered(session, order)
-        await records.drawn(session, order, 0, order.pool, at=now)
+        await records.record_status_event(session, order, at=now)
+        await records.resolve_approval_alert(session, order)
+        await records.alert_draw(session, order, 0, order.pool, at=now)
     return order
 
 
@@ -153,25 +160,26 @@ async def _decline(
     session: AsyncSession, order: PurchaseOrder, code: DecisionCode, sentence: str, now: datetime
 ) -> None:
     order.status, order.answer_by = PurchaseOrderStatus.DECLINED_POLICY.value, None
-    order.decision = records.decision(code, sentence)
+    order.decision = records.decision_json(code, sentence)
     what = PurchaseFact.APPROVAL if code is DecisionCode.REFUSED else PurchaseFact.DECISION
-    await records.note(session, order, what, at=now)
-    await records.tell(session, order, at=now)
-    await records.answered(session, order)
+    await records.log_fact(session, order, what, at=now)
+    await records.record_status_event(session, order, at=now)
+    await records.resolve_approval_alert(session, order)
 
 
 async def _take(session: AsyncSession, order: PurchaseOrder, *, rules: PurchaseRules, now: datetime) -> None:
     lifted = [
-        Lifted(control_id=uuid_of(lift.budget_id), window=lift.window.value) for lift in records.lifts_of(order.lifts)
+        LiftedWindow(control_id=uuid_of(lift.budget_id), window=lift.window.value)
+        for lift in records.lifts_of(order.lifts)
     ]
     price = await records.price_of(session, order, at=now)
     spent = await Purchases(await driver_connection(session), order.org_id).authorize(
         purchase_of(order, granted=True, lifted=lifted, margin=rules.margin), at=now
     )
-    refusal = refuse_uncountable(spent)
+    refusal = budget_refusal(spent)
     if refusal is not None:
         raise limit_exceeded(refusal)
-    await hold_amount(session, order, DecisionCode.GRANTED, price, until=now + rules.hold, now=now)
+    await mark_approved(session, order, DecisionCode.GRANTED, price, until=now + rules.hold, now=now)
 
 
 async def _decided_by(session: AsyncSession, actor: Actor, order_id: str) -> PurchaseOrder:
@@ -186,7 +194,7 @@ async def _decided_by(session: AsyncSession, actor: Actor, order_id: str) -> Pur
 async def _made(
     session: AsyncSession, actor: Actor, order: PurchaseOrder, command_id: str, *, granted: bool, reason: str | None
 ) -> PurchaseGrant | None:
-    made = await made_by(session, PurchaseGrant, command_id)
+    made = await row_of_command(session, PurchaseGrant, command_id)
     same = (order.id, actor.qualified().lower(), granted, reason)
     if made is not None and (made.order_id, made.principal, made.granted, made.reason) != same:
         raise other_request()
@@ -221,7 +229,7 @@ def _write(
     )
 
 
-async def _check_lifts(session: AsyncSession, org_id: str, lifts: tuple[Lift, ...]) -> None:
+async def _check_lifts(session: AsyncSession, org_id: str, lifts: tuple[LiftedLimit, ...]) -> None:
     for lift in lifts:
         row = await controls.get(session, lift.budget_id)
         if row.org_id != org_id or row.kind != "budget":
@@ -252,8 +260,8 @@ async def _granter(session: AsyncSession, row: PurchaseGrant) -> Person:
     return Person(name=row.principal, line=frozenset() if found is None else found.line, key_at=None)
 
 
-async def _issued(session: AsyncSession, key_id: str | None, org_id: str | None) -> keys.Issued | None:
-    found = await keys.issued(session, key_id, people_are_own=True)
+async def _issued(session: AsyncSession, key_id: str | None, org_id: str | None) -> keys.KeyOrigin | None:
+    found = await keys.key_origin(session, key_id, people_are_own=True)
     if found is None or org_id is None:
         return found
     return replace(found, line=frozenset(name for name in found.line if name.startswith(f"{org_id}/")))

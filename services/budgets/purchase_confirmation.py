@@ -40,14 +40,14 @@ from services.budgets.purchase_order import purchase_of
 UNCONFIRMED, UNCONFIRMED_ALERTS = "purchase_unconfirmed", 3
 
 
-async def confirms(session: AsyncSession, actor: Actor) -> bool:
+async def may_confirm(session: AsyncSession, actor: Actor) -> bool:
     """Return whether an actor's word lowers what budgets count: who approves purchases, by a key of its own.
 
     A session that a link opened does not, and no key that an operator issued.
     """
     if not actor.may(DECIDES) or actor.made_by is not None:
         return False
-    return not has_operator(await keys.line_of(session, actor))
+    return not has_operator(await keys.issuer_line(session, actor))
 
 
 async def confirm(
@@ -65,7 +65,7 @@ async def confirm(
 
     Once: a repetition changes nothing. The caller has checked that the actor confirms.
     """
-    refuse_operator_issued(actor, await keys.line_of(session, actor), "confirm purchases")
+    refuse_operator_issued(actor, await keys.issuer_line(session, actor), "confirm purchases")
     order = await orders.get(session, order_id, lock=True)
     same = (charged_minor, refunded_minor) == (order.spent_minor, order.refunded_minor)
     if same and order.unconfirmed_since is None:
@@ -119,16 +119,16 @@ async def _count(
         is_explained=as_reported or reason is not None,
     )
     refunded = max(0, refunded_minor - order.refunded_minor)
-    changed = charged_minor > 0 and reach_charged(order, now)
+    changed = charged_minor > 0 and mark_charged(order, now)
     order.spent_minor, order.refunded_minor = charged_minor, refunded_minor
     order.reported_spent_minor = charged_minor
     if only is None:
         order.reported_refunded_minor, order.cancel_reported_at = refunded_minor, None
     # A hold may be that of another attempt, of which only an agent says that it was declined.
     others = {each.number for each in attempts if each.status == AttemptStatus.DECLINED} - {only}
-    await settle(session, order, rows, now, releases=only is None or not others)
-    await review(session, order, now=now, declined=None if only else False)
-    await records.note(
+    await settle_counts(session, order, rows, now, releases=only is None or not others)
+    await flag_unconfirmed(session, order, now=now, declined=None if only else False)
+    await records.log_fact(
         session,
         order,
         PurchaseFact.CONFIRMATION,
@@ -138,11 +138,11 @@ async def _count(
         reason=reason,
     )
     if refunded:
-        await records.note(session, order, PurchaseFact.REFUND, at=now, status="refunded", amount_minor=refunded)
+        await records.log_fact(session, order, PurchaseFact.REFUND, at=now, status="refunded", amount_minor=refunded)
     details = {"charged_minor": charged_minor, "refunded_minor": refunded_minor, "reason": reason}
     await audit.record(session, actor, "purchase_order.confirm", order.id, details, order.org_id)
     if changed:
-        await records.tell(session, order, at=now)
+        await records.record_status_event(session, order, at=now)
     return order
 
 
@@ -154,7 +154,7 @@ def digest_of_reports(order: PurchaseOrder, attempts: Sequence[PurchaseAttempt])
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def reach_charged(order: PurchaseOrder, now: datetime) -> bool:
+def mark_charged(order: PurchaseOrder, now: datetime) -> bool:
     """Give an order the status of one that was charged; returns whether that has changed it."""
     before = order.status
     order.status = status_after_charge(PurchaseOrderStatus(before)).value
@@ -165,7 +165,7 @@ def reach_charged(order: PurchaseOrder, now: datetime) -> bool:
     return order.status != before
 
 
-async def settle(
+async def settle_counts(
     session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime, *, releases: bool = True
 ) -> None:
     """Make budgets count the charges of an order less its refunds: more from its holds, else as forced.
@@ -192,18 +192,20 @@ async def settle(
                 at=now,
             )
     if more > 0:
-        await force(session, order, more, now)
+        await count_forced(session, order, more, now)
 
 
-async def force(session: AsyncSession, order: PurchaseOrder, amount_minor: int, now: datetime) -> None:
+async def count_forced(session: AsyncSession, order: PurchaseOrder, amount_minor: int, now: datetime) -> None:
     """Count what was charged beyond all holds of an order, whatever is left, and alert."""
     order.counts += 1
     purchases = Purchases(await driver_connection(session), order.org_id)
     await purchases.authorize(purchase_of(order, number=order.counts, amount_minor=amount_minor, forced=True), at=now)
-    await records.forced(session, order, order.counts, amount_minor)
+    await records.alert_forced_charge(session, order, order.counts, amount_minor)
 
 
-async def release(session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime) -> None:
+async def release_holds(
+    session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime
+) -> None:
     """Release what counts of an order still hold."""
     purchases = Purchases(await driver_connection(session), order.org_id)
     for row in rows:
@@ -223,7 +225,9 @@ def held_of(row: PurchaseCount) -> int:
     return row.amount - row.spent - row.returned
 
 
-async def review(session: AsyncSession, order: PurchaseOrder, *, now: datetime, declined: bool | None = None) -> None:
+async def flag_unconfirmed(
+    session: AsyncSession, order: PurchaseOrder, *, now: datetime, declined: bool | None = None
+) -> None:
     """Note whether something of an order waits for a person, and alert of an agent of which much does.
 
     Args:

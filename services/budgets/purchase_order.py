@@ -7,7 +7,17 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
-from domain.budgets.policy import NO_CREDITS, Alternative, Judged, Method, MethodKind, Policy, Verdict, Wanted, judge
+from domain.budgets.policy import (
+    NO_CREDITS,
+    Alternative,
+    Method,
+    MethodKind,
+    Policy,
+    PolicyResult,
+    PolicyVerdict,
+    RequestedPurchase,
+    apply_policy,
+)
 from domain.budgets.purchase_order import (
     DecisionCode,
     PurchaseOnLimit,
@@ -20,10 +30,10 @@ from domain.budgets.purchase_order import (
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.cards.card import issues_to
 from domain.common.errors import RateUnavailable, Unavailable
-from domain.tenants.metadata import Written
-from domain.tenants.organization import OrganizationStatus, stopped
+from domain.tenants.metadata import OwnMetadata
+from domain.tenants.organization import OrganizationStatus, stopped_error
 from ledger.purchases import NewPurchase, Purchases
-from ledger.spends import OnLimit, Outcome, Pool, Refusal, RefusalReason, Spender, Spent
+from ledger.spends import ControlRefusal, OnLimit, Pool, RefusalReason, Spender, SpendOutcome, SpendResult
 from models.budgets.purchase_order import PurchaseOrder
 from repositories.budgets import purchase_order as orders
 from repositories.common import command
@@ -62,7 +72,7 @@ class Proposal:
     pool: Pool = Pool.OPERATING
     on_limit: PurchaseOnLimit = PurchaseOnLimit.REFUSE
     asks: bool = False
-    own: Written = field(default_factory=Written)
+    own: OwnMetadata = field(default_factory=OwnMetadata)
 
 
 async def propose(
@@ -79,7 +89,7 @@ async def propose(
     """
     order = _new(proposal, command_id, now)
     await command.lock_command(session, command_id)
-    made = await command.made_before(session, order, _ASKED)
+    made = await command.existing_row(session, order, _ASKED)
     if made is not None:
         return made
     await organizations.refuse_stopped(session, proposal.org_id)
@@ -98,15 +108,15 @@ async def propose(
             issued=_card(order, rules, price),
         )
     )
-    after = await records.left(session, order, at=now)
+    after = await records.remaining_of(session, order, at=now)
     order.budget_remaining = after.document()
     session.add(order)
-    await records.note(session, order, PurchaseFact.REQUEST, at=now, after=after)
-    await records.tell(session, order, at=now)
+    await records.log_fact(session, order, PurchaseFact.REQUEST, at=now, after=after)
+    await records.record_status_event(session, order, at=now)
     if order.status == PurchaseOrderStatus.NEEDS_APPROVAL:
-        await records.ask_persons(session, order)
+        await records.alert_approvers(session, order)
     if spent is not None:
-        await records.drawn(session, order, 0, spent.pool.value, at=now)
+        await records.alert_draw(session, order, 0, spent.pool.value, at=now)
     return order
 
 
@@ -141,24 +151,24 @@ def purchase_of(order: PurchaseOrder, **differing: object) -> NewPurchase:
     return NewPurchase(**(counted | differing))  # type: ignore[arg-type]
 
 
-def refuse_uncountable(spent: Spent) -> Refusal | None:
+def budget_refusal(spent: SpendResult) -> ControlRefusal | None:
     """Return the budget's refusal of a purchase; None if it was counted."""
     match spent.outcome:
-        case Outcome.SUSPENDED | Outcome.CLOSED:
-            refusal = stopped(OrganizationStatus(spent.outcome.value))
+        case SpendOutcome.SUSPENDED | SpendOutcome.CLOSED:
+            refusal = stopped_error(OrganizationStatus(spent.outcome.value))
             assert refusal is not None
             raise refusal
-        case Outcome.POOL_CLOSED:
+        case SpendOutcome.POOL_CLOSED:
             raise pool_closed(spent.pool)
-        case Outcome.REFUSED:
+        case SpendOutcome.REFUSED:
             assert spent.refusal is not None
             if spent.refusal.reason is RefusalReason.RATE:
-                raise no_rate()
+                raise no_rate_refusal()
             return spent.refusal
     return None
 
 
-def no_rate() -> Unavailable:
+def no_rate_refusal() -> Unavailable:
     """Return the refusal of an amount without a recent rate to the currency of a budget or a policy."""
     return RateUnavailable(
         "There is no recent exchange rate to the currency of a budget or a policy, so nothing was decided. Try again "
@@ -202,14 +212,14 @@ def _new(proposal: Proposal, command_id: str, now: datetime) -> PurchaseOrder:
 
 async def _judged(
     session: AsyncSession, order: PurchaseOrder, proposal: Proposal, policy: Policy, now: datetime
-) -> Judged:
+) -> PolicyResult:
     amount_minor = order.amount_minor
     if policy.has_amounts and policy.currency != order.currency:
-        worth = await orders.worth(session, order, policy.currency, at=now)
+        worth = await orders.worth_in(session, order, policy.currency, at=now)
         if worth is None:
-            raise no_rate()
+            raise no_rate_refusal()
         amount_minor = worth
-    wanted = Wanted(
+    wanted = RequestedPurchase(
         item=order.item,
         vendor=order.vendor,
         category=order.category,
@@ -218,37 +228,37 @@ async def _judged(
         alternatives=tuple(proposal.alternatives),
     )
     known = await policies.options_for(session, order.org_id, order.category, at=now)
-    return judge(policy, wanted, amount_minor_in_policy_currency=amount_minor, known=known)
+    return apply_policy(policy, wanted, amount_minor_in_policy_currency=amount_minor, known=known)
 
 
 async def _decide(
     session: AsyncSession,
     order: PurchaseOrder,
     policy: Policy,
-    judged: Judged,
+    judged: PolicyResult,
     price: LotPrice | None,
     *,
     asks: bool,
     rules: PurchaseRules,
     now: datetime,
-) -> Spent | None:
+) -> SpendResult | None:
     """Give an order its first status; returns what the budgets counted."""
     answer_by = now + policy.answer_within
 
     def wait(code: DecisionCode, why: str, persons: int) -> None:
         order.status, order.persons, order.answer_by = PurchaseOrderStatus.NEEDS_APPROVAL.value, persons, answer_by
-        order.decision = records.decision(code, sentence_of_waiting(why, persons, answer_by))
+        order.decision = records.decision_json(code, sentence_of_waiting(why, persons, answer_by))
 
     match judged.verdict:
-        case Verdict.DECLINED_POLICY:
+        case PolicyVerdict.DECLINED_POLICY:
             order.status = PurchaseOrderStatus.DECLINED_POLICY.value
-            order.decision = records.decision(DecisionCode.POLICY, judged.sentence)
+            order.decision = records.decision_json(DecisionCode.POLICY, judged.sentence)
             return None
-        case Verdict.NEEDS_ALTERNATIVES:
+        case PolicyVerdict.NEEDS_ALTERNATIVES:
             order.status = PurchaseOrderStatus.NEEDS_ALTERNATIVES.value
-            order.decision = records.decision(DecisionCode.NEEDS_ALTERNATIVES, judged.sentence)
+            order.decision = records.decision_json(DecisionCode.NEEDS_ALTERNATIVES, judged.sentence)
             return None
-        case Verdict.NEEDS_APPROVAL:
+        case PolicyVerdict.NEEDS_APPROVAL:
             wait(DecisionCode.APPROVAL_REQUIRED, "The policy asks for it.", judged.persons)
             return None
     if asks:
@@ -261,23 +271,23 @@ async def _decide(
     spent = await Purchases(await driver_connection(session), order.org_id).authorize(
         purchase_of(order, on_limit=on_limit, margin=rules.margin), at=now
     )
-    refusal = refuse_uncountable(spent)
+    refusal = budget_refusal(spent)
     if refusal is None:
         order.pool = spent.pool.value
-        await hold_amount(session, order, DecisionCode.APPROVED, price, until=now + rules.hold, now=now)
+        await mark_approved(session, order, DecisionCode.APPROVED, price, until=now + rules.hold, now=now)
         return spent
-    binding = await records.refused_by(session, refusal, order.org_id)
+    binding = await records.refusing_window(session, refusal, order.org_id)
     sentence = sentence_of_refusal(refusal.reason.value, binding)
     if order.on_limit == PurchaseOnLimit.ASK:
         wait(DecisionCode.OVER_BUDGET, sentence, 1)
         sentence = order.decision["sentence"]
     else:
         order.status = PurchaseOrderStatus.DECLINED_OVER_BUDGET.value
-    order.decision = records.decision(DecisionCode.OVER_BUDGET, sentence, binding, refusal.reason, price)
+    order.decision = records.decision_json(DecisionCode.OVER_BUDGET, sentence, binding, refusal.reason, price)
     return None
 
 
-async def hold_amount(
+async def mark_approved(
     session: AsyncSession,
     order: PurchaseOrder,
     code: DecisionCode,
@@ -288,6 +298,8 @@ async def hold_amount(
 ) -> None:
     """Give an order whose amount was counted the status `approved`, and say what is left of the budget that binds."""
     order.status, order.held_until, order.answer_by = PurchaseOrderStatus.APPROVED.value, until, None
-    binding = await records.bound_by(session, (await records.left(session, order, at=now)).binding, order.org_id)
+    binding = await records.tightest_window_of(
+        session, (await records.remaining_of(session, order, at=now)).binding, order.org_id
+    )
     sentence = sentence_of_approval(order.amount_minor, order.currency, binding)
-    order.decision = records.decision(code, sentence, binding, price=price)
+    order.decision = records.decision_json(code, sentence, binding, price=price)

@@ -8,12 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.budgets.economics import EntryStatus, PurchaseFact
 from domain.budgets.policy import NO_CREDITS, NOT_IN_POLICY
 from domain.budgets.purchase_order import (
-    FINAL,
+    FINAL_STATUSES,
     MAX_ATTEMPTS,
     AttemptStatus,
     PurchaseOrderStatus,
     Term,
-    booking,
+    book_charge,
     check_abandon,
     check_attempt,
     check_cancel,
@@ -23,7 +23,7 @@ from domain.budgets.purchase_order import (
 from domain.common.access import Actor
 from domain.common.errors import Invalid, NotFound, other_request
 from ledger.purchases import Purchases
-from ledger.spends import Outcome
+from ledger.spends import SpendOutcome
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseOrder, PurchaseRefund
 from repositories.budgets import purchase_order as orders
 from repositories.common.command import lock_command
@@ -33,16 +33,16 @@ from runtime.database import driver_connection
 from services.budgets import policy as policies, purchase_record as records
 from services.budgets.purchase_confirmation import (
     attempts_of,
-    confirms,
     correct,
-    force,
+    count_forced,
+    flag_unconfirmed,
     held_of,
-    reach_charged,
-    release,
-    review,
-    settle,
+    mark_charged,
+    may_confirm,
+    release_holds,
+    settle_counts,
 )
-from services.budgets.purchase_order import purchase_of, refuse_uncountable
+from services.budgets.purchase_order import budget_refusal, purchase_of
 from services.credits.spend import limit_exceeded
 
 MISSING_ATTEMPT = "There is no such attempt."
@@ -51,7 +51,7 @@ UNKNOWN = "purchase_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class AttemptResult:
     """The reported result of an attempt; amounts are in minor units of the order's currency.
 
     Attributes:
@@ -67,7 +67,7 @@ class Result:
     reason: str | None = None
 
 
-async def attempt(
+async def begin_attempt(
     session: AsyncSession, actor: Actor, order_id: str, method: str, *, command_id: str, now: datetime
 ) -> PurchaseOrder:
     """Note an attempt before it is made.
@@ -105,7 +105,9 @@ async def attempt(
             begun_at=now,
         )
     )
-    await records.note(session, order, PurchaseFact.ATTEMPT, at=now, status=AttemptStatus.BEGUN.value, method=method)
+    await records.log_fact(
+        session, order, PurchaseFact.ATTEMPT, at=now, status=AttemptStatus.BEGUN.value, method=method
+    )
     return order
 
 
@@ -113,10 +115,10 @@ async def _hold_again(session: AsyncSession, order: PurchaseOrder, now: datetime
     order.counts += 1
     purchases = Purchases(await driver_connection(session), order.org_id)
     spent = await purchases.authorize(purchase_of(order, number=order.counts), at=now)
-    refusal = refuse_uncountable(spent)
+    refusal = budget_refusal(spent)
     if refusal is not None:
         raise limit_exceeded(refusal)
-    await records.drawn(session, order, order.counts, spent.pool.value, at=now)
+    await records.alert_draw(session, order, order.counts, spent.pool.value, at=now)
 
 
 def attempt_number(text: str) -> int:
@@ -130,8 +132,8 @@ def attempt_number(text: str) -> int:
     return int(text)
 
 
-async def report(
-    session: AsyncSession, actor: Actor, order_id: str, number: int, result: Result, *, now: datetime
+async def record_result(
+    session: AsyncSession, actor: Actor, order_id: str, number: int, result: AttemptResult, *, now: datetime
 ) -> PurchaseOrder:
     """Record the result of an attempt. A result that is final stays; another one is answered with the first.
 
@@ -146,11 +148,13 @@ async def report(
     row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
     if row is None:
         raise NotFound(MISSING_ATTEMPT)
-    status, is_person = result.status, await confirms(session, actor)
+    status, is_person = result.status, await may_confirm(session, actor)
     charged = order.amount_minor if result.charged_minor is None else result.charged_minor
     now_charged = charged if status is AttemptStatus.SUCCEEDED else None
-    is_final, before = AttemptStatus(row.status) in FINAL, row.charged_minor or 0
-    corrects = is_person and is_final and status in FINAL and (row.status, row.charged_minor) != (status, now_charged)
+    is_final, before = AttemptStatus(row.status) in FINAL_STATUSES, row.charged_minor or 0
+    corrects = (
+        is_person and is_final and status in FINAL_STATUSES and (row.status, row.charged_minor) != (status, now_charged)
+    )
     if not corrects and (is_final or row.status == status.value):
         return order
     if status is AttemptStatus.SUCCEEDED and result.fee_minor is not None and result.fee_minor > charged:
@@ -168,10 +172,10 @@ async def report(
         await policies.count_attempt(session, order.org_id, row.method, succeeded=succeeded)
     changed = status is AttemptStatus.SUCCEEDED and await _charge(session, order, charged, now, is_confirmed=is_person)
     if status is AttemptStatus.DECLINED and is_person and order.status != PurchaseOrderStatus.APPROVED:
-        await release(session, order, (await orders.counts(session, order.id))[-1:], now)
+        await release_holds(session, order, (await orders.counts(session, order.id))[-1:], now)
     declined = status is AttemptStatus.DECLINED and not is_person
-    await review(session, order, now=now, declined=declined or None)
-    await records.note(
+    await flag_unconfirmed(session, order, now=now, declined=declined or None)
+    await records.log_fact(
         session,
         order,
         PurchaseFact.ATTEMPT,
@@ -184,7 +188,7 @@ async def report(
         session, actor, "purchase_order.report", order.id, {"attempt": number, "result": status.value}, order.org_id
     )
     if changed:
-        await records.tell(session, order, at=now)
+        await records.record_status_event(session, order, at=now)
     return order
 
 
@@ -194,7 +198,7 @@ async def _charge(
     """Count a charge, from what is held as far as it goes; returns whether the status has changed."""
     rows = [row for row in await orders.counts(session, order.id) if row.number == order.counts]
     held = sum(map(held_of, rows))
-    books = booking(held, charged_minor, is_confirmed=is_confirmed)
+    books = book_charge(held, charged_minor, is_confirmed=is_confirmed)
     if held:
         await Purchases(await driver_connection(session), order.org_id).move(
             order.id,
@@ -205,10 +209,10 @@ async def _charge(
             at=now,
         )
     if books.forced_minor:
-        await force(session, order, books.forced_minor, now)
+        await count_forced(session, order, books.forced_minor, now)
     order.spent_minor += books.spent_minor + books.forced_minor
     order.reported_spent_minor += charged_minor
-    return reach_charged(order, now)
+    return mark_charged(order, now)
 
 
 async def abandon(
@@ -231,29 +235,29 @@ async def abandon(
     check_abandon(PurchaseOrderStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
     # What was declined stays told in the log beside what was done instead.
     declined = order.status if order.status.startswith("declined") else None
-    await _end(session, order, PurchaseOrderStatus.ABANDONED, now, is_confirmed=await confirms(session, actor))
+    await _end(session, order, PurchaseOrderStatus.ABANDONED, now, is_confirmed=await may_confirm(session, actor))
     order.alternative_action, order.saved_minor = alternative_action, saved_minor
     if alternative_action is not None:
         await policies.count_free_use(session, order.org_id, alternative_action, at=now)
-    await records.note(session, order, PurchaseFact.ABANDONED, at=now, status=declined, instead=True)
+    await records.log_fact(session, order, PurchaseFact.ABANDONED, at=now, status=declined, instead=True)
     if declined is not None and alternative_action is not None:
         # One entry that says what was declined and what was done instead.
-        await records.note(session, order, PurchaseFact.ATTEMPT, at=now, status=declined, instead=True)
-    await records.tell(session, order, at=now)
-    await records.answered(session, order)
+        await records.log_fact(session, order, PurchaseFact.ATTEMPT, at=now, status=declined, instead=True)
+    await records.record_status_event(session, order, at=now)
+    await records.resolve_approval_alert(session, order)
     await audit.record(session, actor, "purchase_order.abandon", order.id, {}, order.org_id)
     return order
 
 
-async def paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now: datetime) -> None:
+async def close_paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now: datetime) -> None:
     """End an approved order whose card pays for it: its hold ends, because the card's own spends count from then on.
 
     After an attempt that only an agent reported as declined the hold stays, until a person confirms the decline.
     The caller holds the order's lock.
     """
     await _end(session, order, PurchaseOrderStatus.PURCHASED, now)
-    await records.note(session, order, PurchaseFact.ENDED, at=now, method="card")
-    await records.tell(session, order, at=now)
+    await records.log_fact(session, order, PurchaseFact.ENDED, at=now, method="card")
+    await records.record_status_event(session, order, at=now)
 
 
 async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
@@ -265,8 +269,8 @@ async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool
     if order.held_until is None or order.held_until > now or order.unknown_since is not None:
         return False
     await _end(session, order, PurchaseOrderStatus.EXPIRED, now)
-    await records.note(session, order, PurchaseFact.ENDED, at=now)
-    await records.tell(session, order, at=now)
+    await records.log_fact(session, order, PurchaseFact.ENDED, at=now)
+    await records.record_status_event(session, order, at=now)
     return True
 
 
@@ -281,11 +285,11 @@ async def _end(
     """Give an order without a charge its last status, and release what it holds unless an attempt may have paid."""
     if order.status == PurchaseOrderStatus.APPROVED:
         attempts = await orders.attempts(session, [order.id])
-        is_open = order.unconfirmed_since is not None or any(each.status not in FINAL for each in attempts)
+        is_open = order.unconfirmed_since is not None or any(each.status not in FINAL_STATUSES for each in attempts)
         if is_confirmed or not is_open:
-            await release(session, order, await orders.counts(session, order.id), now)
+            await release_holds(session, order, await orders.counts(session, order.id), now)
     order.status, order.held_until, order.answer_by = status.value, None, None
-    await review(session, order, now=now)
+    await flag_unconfirmed(session, order, now=now)
 
 
 async def refund(
@@ -312,12 +316,12 @@ async def refund(
         if (made.order_id, made.amount_minor) != (order.id, amount_minor):
             raise other_request()
         return order
-    is_person = await confirms(session, actor)
+    is_person = await may_confirm(session, actor)
     before = order.refunded_minor if is_person else order.reported_refunded_minor
     check_refund(before, order.spent_minor, amount_minor, order.currency)
     if is_person:
         order.refunded_minor += amount_minor
-        await settle(session, order, await orders.counts(session, order.id), now, releases=False)
+        await settle_counts(session, order, await orders.counts(session, order.id), now, releases=False)
         # As far as it goes, it is what an agent has reported before.
         order.reported_refunded_minor = max(order.reported_refunded_minor, order.refunded_minor)
     else:
@@ -333,9 +337,9 @@ async def refund(
             at=now,
         )
     )
-    await review(session, order, now=now)
+    await flag_unconfirmed(session, order, now=now)
     status = (EntryStatus.REFUNDED if is_person else EntryStatus.REPORTED).value
-    await records.note(session, order, PurchaseFact.REFUND, at=now, status=status, amount_minor=amount_minor)
+    await records.log_fact(session, order, PurchaseFact.REFUND, at=now, status=status, amount_minor=amount_minor)
     await audit.record(session, actor, "purchase_order.refund", order.id, {"amount_minor": amount_minor}, order.org_id)
     return order
 
@@ -349,18 +353,18 @@ async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: dat
     if order.status == PurchaseOrderStatus.CANCELLED:
         return order
     check_cancel(PurchaseOrderStatus(order.status), None if order.term is None else Term(order.term))
-    is_person = await confirms(session, actor)
+    is_person = await may_confirm(session, actor)
     if not is_person and order.cancel_reported_at is not None:
         return order
     if is_person:
         order.status, order.renews_at, order.cancel_reported_at = PurchaseOrderStatus.CANCELLED.value, None, None
     else:
         order.cancel_reported_at = now
-    await review(session, order, now=now)
+    await flag_unconfirmed(session, order, now=now)
     status = None if is_person else EntryStatus.REPORTED.value
-    await records.note(session, order, PurchaseFact.ENDED, at=now, status=status)
+    await records.log_fact(session, order, PurchaseFact.ENDED, at=now, status=status)
     if is_person:
-        await records.tell(session, order, at=now)
+        await records.record_status_event(session, order, at=now)
     await audit.record(session, actor, "purchase_order.cancel", order.id, {}, order.org_id)
     return order
 
@@ -377,18 +381,18 @@ async def renew(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
     at, amount = order.renews_at, order.amount_minor
     purchases = Purchases(await driver_connection(session), order.org_id)
     spent = await purchases.authorize(purchase_of(order, number=order.counts), at=now)
-    fits = spent.outcome is Outcome.RESERVED
+    fits = spent.outcome is SpendOutcome.RESERVED
     if fits:
         await purchases.move(order.id, order.counts, spent_minor=amount, returned_minor=0, refunded_minor=0, at=now)
-        await records.drawn(session, order, order.counts, spent.pool.value, at=now)
+        await records.alert_draw(session, order, order.counts, spent.pool.value, at=now)
     else:
         await purchases.authorize(purchase_of(order, number=order.counts, forced=True), at=now)
-        await records.forced(session, order, order.counts, amount)
+        await records.alert_forced_charge(session, order, order.counts, amount)
     order.spent_minor += amount
     order.reported_spent_minor += amount
     paid = [each.result_at for each in await orders.attempts(session, [order.id]) if each.charged_minor is not None]
     order.renews_at = renews_after(Term(order.term), at, next((each.day for each in paid if each is not None), at.day))
-    await records.note(session, order, PurchaseFact.RENEWAL, at=now, status="succeeded" if fits else "forced")
+    await records.log_fact(session, order, PurchaseFact.RENEWAL, at=now, status="succeeded" if fits else "forced")
     return True
 
 
@@ -399,7 +403,7 @@ async def report_unknown(session: AsyncSession, order: PurchaseOrder) -> None:
         session,
         kind=UNKNOWN,
         subject=order.id,
-        detail=f"The result of a payment of {records.written(order)} has not been known since "
+        detail=f"The result of a payment of {records.format_order_amount(order)} has not been known since "
         f"{order.unknown_since:%Y-%m-%d %H:%M} UTC, and the amount is held meanwhile. Look it up where it was paid, "
         "and report whether it succeeded.",
         org_id=order.org_id,

@@ -8,18 +8,18 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseEntry, PurchaseFact
-from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseOrderStatus
+from domain.budgets.purchase_order import DecidingWindow, DecisionCode, LiftedLimit, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT, format_amount, scale_of
 from domain.common.text import rfc3339
 from domain.credits.spend.control import Pool
 from domain.insight.metrics import decimal_text
-from domain.messages.events.purchase_order import fact
-from ledger.spends import Refusal, RefusalReason, Spender
+from domain.messages.events.purchase_order import purchase_order_event
+from ledger.spends import ControlRefusal, RefusalReason, Spender
 from models.budgets.purchase_order import PurchaseOrder
 from repositories.budgets import purchase_entry
-from repositories.budgets.remaining import BudgetLeft, Remaining, remaining
+from repositories.budgets.remaining import PoolRemaining, Remaining, remaining
 from repositories.credits import lot_price
 from repositories.credits.lot_price import LotPrice
 from repositories.messages import alert, event
@@ -41,24 +41,24 @@ def spender_of(order: PurchaseOrder) -> Spender:
     )
 
 
-def lifts_of(stored: list[dict[str, Any]]) -> tuple[Lift, ...]:
+def lifts_of(stored: list[dict[str, Any]]) -> tuple[LiftedLimit, ...]:
     """Return lifted windows from a row."""
-    return tuple(Lift(budget_id=each["budget_id"], window=Window(each["window"])) for each in stored)
+    return tuple(LiftedLimit(budget_id=each["budget_id"], window=Window(each["window"])) for each in stored)
 
 
-def stored_lifts(lifts: tuple[Lift, ...]) -> list[dict[str, Any]]:
+def stored_lifts(lifts: tuple[LiftedLimit, ...]) -> list[dict[str, Any]]:
     """Return lifted windows as a row has them."""
     return [{"budget_id": lift.budget_id, "window": lift.window.value} for lift in lifts]
 
 
-async def left(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> Remaining:
+async def remaining_of(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> Remaining:
     """Return what is left of the budgets above an order."""
     return await remaining(session, order.org_id, spender_of(order), at=at)
 
 
-async def refused_by(session: AsyncSession, refusal: Refusal, org_id: str) -> Binding:
+async def refusing_window(session: AsyncSession, refusal: ControlRefusal, org_id: str) -> DecidingWindow:
     """Return the window of a budget that refused. Limits of uses are counts."""
-    return Binding(
+    return DecidingWindow(
         budget_id=uuid_id("ctl", refusal.control_id),
         subject=await _subject(session, refusal.subject_kind, refusal.subject_id, org_id),
         currency=refusal.asset,
@@ -69,11 +69,11 @@ async def refused_by(session: AsyncSession, refusal: Refusal, org_id: str) -> Bi
     )
 
 
-async def bound_by(session: AsyncSession, budget: BudgetLeft | None, org_id: str) -> Binding | None:
+async def tightest_window_of(session: AsyncSession, budget: PoolRemaining | None, org_id: str) -> DecidingWindow | None:
     """Return the window of a budget that refuses first from now on."""
     if budget is None:
         return None
-    return Binding(
+    return DecidingWindow(
         budget_id=uuid_id("ctl", budget.control_id),
         subject=await _subject(session, budget.subject_kind, budget.subject_id, org_id),
         currency=budget.asset,
@@ -85,7 +85,7 @@ async def bound_by(session: AsyncSession, budget: BudgetLeft | None, org_id: str
 
 
 async def _subject(session: AsyncSession, kind: str, subject_id: str, org_id: str) -> str:
-    named = await name.named(session, [subject_id], org_id)
+    named = await name.names_of(session, [subject_id], org_id)
     return f"{kind} {named[subject_id]}" if subject_id in named else f"the {kind}"
 
 
@@ -94,10 +94,10 @@ async def price_of(session: AsyncSession, order: PurchaseOrder, *, at: datetime)
     return await lot_price.for_cost(session, order.org_id, Decimal(order.amount_minor), order.currency, at=at)
 
 
-def decision(
+def decision_json(
     code: DecisionCode,
     sentence: str,
-    binding: Binding | None = None,
+    binding: DecidingWindow | None = None,
     reason: RefusalReason | None = None,
     price: LotPrice | None = None,
 ) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _each(price: LotPrice) -> str:
     return f"{exact:.{max(scale, -int(exact.as_tuple().exponent))}f}"
 
 
-async def note(
+async def log_fact(
     session: AsyncSession,
     order: PurchaseOrder,
     what: PurchaseFact,
@@ -150,7 +150,7 @@ async def note(
     """
     order.updated_at = at
     await session.flush()
-    after = await left(session, order, at=at) if after is None else after
+    after = await remaining_of(session, order, at=at) if after is None else after
     preferred = order.methods[0]["method"] if order.methods else None
     entry = PurchaseEntry(
         org_id=order.org_id,
@@ -171,10 +171,10 @@ async def note(
     await purchase_entry.record(session, entry)
 
 
-async def tell(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> None:
+async def record_status_event(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> None:
     """Record the event of the state that an order has reached."""
     of = order.decision
-    reached = fact(
+    reached = purchase_order_event(
         org_id=order.org_id,
         order_id=order.id,
         agent_id=order.agent_id,
@@ -190,13 +190,13 @@ async def tell(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> 
     await event.record(session, [reached])
 
 
-def written(order: PurchaseOrder, amount_minor: int | None = None) -> str:
+def format_order_amount(order: PurchaseOrder, amount_minor: int | None = None) -> str:
     """Write an amount of an order, by default its own, with the currency."""
     minor = order.amount_minor if amount_minor is None else amount_minor
     return f"{format_amount(minor, order.currency)} {order.currency}"
 
 
-async def ask_persons(session: AsyncSession, order: PurchaseOrder) -> None:
+async def alert_approvers(session: AsyncSession, order: PurchaseOrder) -> None:
     """Ask those who may approve purchases, by an alert of the organization."""
     assert order.answer_by is not None
     who = "One person has" if order.persons == 1 else "Two persons have"
@@ -204,7 +204,7 @@ async def ask_persons(session: AsyncSession, order: PurchaseOrder) -> None:
         session,
         kind=APPROVAL_WAITING,
         subject=order.id,
-        detail=f"An agent wants to buy for {written(order)}. {who} to answer before "
+        detail=f"An agent wants to buy for {format_order_amount(order)}. {who} to answer before "
         f"{order.answer_by:%Y-%m-%d %H:%M} UTC; after that the purchase is declined.",
         org_id=order.org_id,
         shared=True,
@@ -212,18 +212,18 @@ async def ask_persons(session: AsyncSession, order: PurchaseOrder) -> None:
     )
 
 
-async def answered(session: AsyncSession, order: PurchaseOrder) -> None:
+async def resolve_approval_alert(session: AsyncSession, order: PurchaseOrder) -> None:
     """Resolve the alert that asks for an approval."""
     await alert.close_cases(session, order.id, [APPROVAL_WAITING])
 
 
-async def forced(session: AsyncSession, order: PurchaseOrder, number: int, amount_minor: int) -> None:
+async def alert_forced_charge(session: AsyncSession, order: PurchaseOrder, number: int, amount_minor: int) -> None:
     """Alert the organization that something was charged that no budget held."""
     await alert.raise_alert(
         session,
         kind="forced_spend",
         subject=order.id,
-        detail=f"{written(order, amount_minor)} were charged beyond what was held for a purchase. The amount counts in "
+        detail=f"{format_order_amount(order, amount_minor)} were charged beyond what was held for a purchase. The amount counts in "
         "the budgets above the agent, also where it does not fit.",
         org_id=order.org_id,
         key=f"forced_spend:{order.id}:{number}",
@@ -232,17 +232,19 @@ async def forced(session: AsyncSession, order: PurchaseOrder, number: int, amoun
     )
 
 
-async def drawn(session: AsyncSession, order: PurchaseOrder, number: int, pool: str, *, at: datetime) -> None:
+async def alert_draw(session: AsyncSession, order: PurchaseOrder, number: int, pool: str, *, at: datetime) -> None:
     """Alert the organization of a draw from the emergency pool, and of a reserve that is low after one."""
     if pool == Pool.EMERGENCY.value:
         subject = order.id if number == 0 else f"{order.id}:{number}"
-        await pool_alerts.emergency_draw(session, order.org_id, subject, f"A purchase for {written(order)}")
+        await pool_alerts.alert_emergency_draw(
+            session, order.org_id, subject, f"A purchase for {format_order_amount(order)}"
+        )
     if pool != Pool.RESERVE.value:
         return
-    for each in (await left(session, order, at=at)).budgets:
+    for each in (await remaining_of(session, order, at=at)).budgets:
         low = each.remaining_minor * 100 <= each.amount_minor * pool_alerts.LOW_PERCENT
         if each.pool is Pool.RESERVE and low:
-            await pool_alerts.reserve_low(
+            await pool_alerts.alert_reserve_low(
                 session,
                 order.org_id,
                 each.control_id,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.purchase_order import PurchaseOrderStatus
-from domain.cards.card import AFTER, CardChange, CardStatus
+from domain.cards.card import STATUS_AFTER, CardChange, CardStatus
 from domain.common.access import Actor, refuse_operator_issued
 from domain.common.credits import CreditPrice
 from domain.common.errors import CardClosed, CardNoAddress, CardNoRate, CardOrder, CardPending, Invalid
@@ -121,7 +121,7 @@ async def change(
     A freeze and a close decline from their commit here on, whether the issuer answers or not; a card is used again only
     after the issuer has said so.
     """
-    after, is_safe = AFTER[what], what is not CardChange.UNFREEZE
+    after, is_safe = STATUS_AFTER[what], what is not CardChange.UNFREEZE
     async with database.platform() as session:
         row = await cards.get(session, card_id, lock=True)
         _refuse(row, what)
@@ -147,7 +147,7 @@ async def change(
 async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
     """Return a key by which the issuer shows the card's number in the nonce's browser, and record that it did."""
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.line_of(session, actor), "see card numbers")
+        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "see card numbers")
         row = await cards.get(session, card_id)
         _refuse(row, None)
         await audit.record(session, actor, "card.show", row.id, {}, row.org_id)

@@ -13,12 +13,12 @@ from domain.cards.card import CardStatus, issues_to
 from domain.cards.card_authorization import CardAnswer
 from domain.common.ids import card_hold_key, uuid_id
 from ledger.spending import RESERVATION_TERM, Spending
-from ledger.spends import Cost, NewSpend, Outcome, Spender, Spent
+from ledger.spends import MoneyCost, NewSpend, Spender, SpendOutcome, SpendResult
 from models.budgets.purchase_order import PurchaseOrder
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.marketplace.agent import Agent
-from providers.cards.base import AuthorizationRequest, Merchant, Question
+from providers.cards.base import AuthorizationQuestion, AuthorizationRequest, Merchant
 from repositories.budgets import purchase_order as orders
 from repositories.cards import card as cards, card_authorization as authorizations
 from repositories.credits import lot_price
@@ -30,13 +30,13 @@ from services.budgets import purchase_payment
 #: The action of spends for cards, and who makes them.
 ACTION, PRINCIPAL = "card.payment", "cards"
 _OUTCOMES = {
-    Outcome.RESERVED: CardAnswer.APPROVED,
-    Outcome.REFUSED: CardAnswer.SPEND_LIMIT,
-    Outcome.INSUFFICIENT: CardAnswer.FUNDS,
+    SpendOutcome.RESERVED: CardAnswer.APPROVED,
+    SpendOutcome.REFUSED: CardAnswer.SPEND_LIMIT,
+    SpendOutcome.INSUFFICIENT: CardAnswer.FUNDS,
 }
 
 
-async def decide(session: AsyncSession, question: Question, issuing: str | None, *, now: datetime) -> bool:
+async def decide(session: AsyncSession, question: AuthorizationQuestion, issuing: str | None, *, now: datetime) -> bool:
     """Return whether an amount may be held, and hold its credits if so; the same answer to a repeat.
 
     An unknown card is declined and leaves no trace. Needs the platform's session, whose transaction is this answer.
@@ -88,7 +88,7 @@ async def void(session: AsyncSession, authorization_ref: str, number: int, card_
         return
     row = await authorizations.find(session, authorization_ref)
     if row is not None:
-        await give_up(session, row, [number], now=now)
+        await release_unanswered(session, row, [number], now=now)
 
 
 async def note_declined(
@@ -102,10 +102,14 @@ async def note_declined(
         if each.approved:
             break
         row.requests = [*row.requests, _request(each.amount_minor, CardAnswer.NOT_TAKEN, None, now)]
-    await give_up(session, row, [number for number, each in enumerate(requests) if not each.approved], now=now)
+    await release_unanswered(
+        session, row, [number for number, each in enumerate(requests) if not each.approved], now=now
+    )
 
 
-async def give_up(session: AsyncSession, row: CardAuthorization, numbers: Sequence[int], *, now: datetime) -> None:
+async def release_unanswered(
+    session: AsyncSession, row: CardAuthorization, numbers: Sequence[int], *, now: datetime
+) -> None:
     """Release what was held for requests that the issuer has not taken; the caller holds the lock of the card."""
     requests = [dict(each) for each in row.requests]
     chosen = [requests[number] for number in numbers if number < len(requests) and requests[number]["approved"]]
@@ -179,13 +183,13 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_
         metadata={"card_id": card.id, "authorization_id": row.id, "merchant": row.merchant["name"]},
         # What was granted cost nobody anything; a card pays merchants with the platform's money.
         paid_only=True,
-        cost=Cost(minor=Decimal(amount_minor), asset=card.currency),
+        cost=MoneyCost(minor=Decimal(amount_minor), asset=card.currency),
     )
 
 
 async def _judge(
-    session: AsyncSession, card: Card, row: CardAuthorization, question: Question, now: datetime
-) -> tuple[CardAnswer, Spent | None]:
+    session: AsyncSession, card: Card, row: CardAuthorization, question: AuthorizationQuestion, now: datetime
+) -> tuple[CardAnswer, SpendResult | None]:
     agent = await agents.get(session, card.agent_id)
     refused = _refused(card, agent, question)
     if refused is not None:
@@ -201,8 +205,8 @@ async def _judge(
     async with session.begin_nested() as savepoint:
         if order is not None and is_new_order:
             # Its amount counts in the budgets from now on as what the card holds, and these have allowed it.
-            await purchase_payment.paid_by_card(session, order, now=now)
-            lifted = await orders.given_back(session, order.id, at=now)
+            await purchase_payment.close_paid_by_card(session, order, now=now)
+            lifted = await orders.released_windows(session, order.id, at=now)
             spend = replace(spend, lifted=lifted, is_approved=True)
         spent = await Spending(await driver_connection(session), card.org_id).authorize(
             spend, expires_at=now + RESERVATION_TERM, at=now
@@ -215,7 +219,7 @@ async def _judge(
     return answer, spent if answer is CardAnswer.APPROVED else None
 
 
-async def _has_no_rate(session: AsyncSession, card: Card, question: Question, now: datetime) -> bool:
+async def _has_no_rate(session: AsyncSession, card: Card, question: AuthorizationQuestion, now: datetime) -> bool:
     cost = Decimal(question.amount_minor)
     return await lot_price.for_cost(session, card.org_id, cost, card.currency, at=now) is None
 
@@ -233,7 +237,7 @@ async def _can_pay(session: AsyncSession, card: Card, order: PurchaseOrder) -> b
     return not await authorizations.has_paid(session, card.id)
 
 
-def _refused(card: Card, agent: Agent, question: Question) -> CardAnswer | None:
+def _refused(card: Card, agent: Agent, question: AuthorizationQuestion) -> CardAnswer | None:
     if card.status != CardStatus.ACTIVE:
         return CardAnswer.CARD_INACTIVE
     if agent.retired_at is not None:

@@ -13,14 +13,14 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.cards.card import CardStatus
-from domain.cards.card_authorization import Taken, capture, refund
+from domain.cards.card_authorization import SpendPortion, split_capture, split_refund
 from domain.common import accounts
 from domain.common.ids import card_hold_key, card_transfer_key
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.snapshot import BalanceTransaction
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
-from ledger.spends import Cost
+from ledger.spends import MoneyCost
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.cards.card_transaction import CardTransaction
@@ -52,7 +52,7 @@ MAX_REFUNDED = 100
 _OVER = {AuthorizationStatus.CLOSED, AuthorizationStatus.REVERSED, AuthorizationStatus.EXPIRED}
 
 
-class _Books:
+class _CardBooks:
     """The books of one card in one transaction."""
 
     def __init__(
@@ -63,7 +63,7 @@ class _Books:
         self.spending = Spending(driver, card.org_id)
 
     @classmethod
-    async def of(cls, session: AsyncSession, card_ref: str, provider: str, now: datetime) -> "_Books | None":
+    async def of(cls, session: AsyncSession, card_ref: str, provider: str, now: datetime) -> "_CardBooks | None":
         card = await cards.lock_by_ref(session, card_ref)
         if card is None:
             return None
@@ -92,7 +92,7 @@ class _Books:
 
     async def move(self, movement: BalanceTransaction, reference: str) -> None:
         """Book a movement of the platform's balance at the issuer, once."""
-        if await transactions.is_moved(self.session, self.provider, movement.key):
+        if await transactions.has_movement(self.session, self.provider, movement.key):
             return
         clearing = accounts.provider_clearing(self.provider, movement.currency)
         postings = [
@@ -121,7 +121,7 @@ class _Books:
         The credits are those whose worth is the amount; with the last of it all that are left.
         """
         rows = {each.spend_id: each for each in spends}
-        taken, rest = refund([authorizations.part_of(each) for each in spends], amount_minor)
+        taken, rest = split_refund([authorizations.paying_spend(each) for each in spends], amount_minor)
         in_ledger = await authorizations.in_ledger(self.session, self.card.org_id, list(rows))
         for each in taken:
             row, spent = rows[each.spend_id], in_ledger[each.spend_id]
@@ -142,7 +142,7 @@ class _Books:
         return rest
 
 
-async def read_again(database: Database, issuer: CardIssuer, ref: str, *, now: datetime) -> bool:
+async def refresh(database: Database, issuer: CardIssuer, ref: str, *, now: datetime) -> bool:
     """Read what the issuer has under an id, and book what is not booked yet; False if it is of no card of ours.
 
     Args:
@@ -181,7 +181,7 @@ async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider:
     Its captures come before its end, which releases what is still held. A snapshot that is older than what is booked
     changes nothing.
     """
-    books = await _Books.of(session, snapshot.card_ref, provider, now)
+    books = await _CardBooks.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
     row = await authorizations.find(session, snapshot.ref)
@@ -203,7 +203,7 @@ async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider:
 
 async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provider: str, *, now: datetime) -> bool:
     """Book a capture or refund that has no authorization; False if its card is not ours."""
-    books = await _Books.of(session, snapshot.card_ref, provider, now)
+    books = await _CardBooks.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
     row = await authorizations.find(session, snapshot.ref)
@@ -224,7 +224,7 @@ async def book_dispute(
 
     The transaction must be booked before; False if it is not ours.
     """
-    books = await _Books.of(session, card_ref, provider, now)
+    books = await _CardBooks.of(session, card_ref, provider, now)
     row = None if books is None else await transactions.find(session, snapshot.transaction_ref)
     if books is None or row is None:
         return False
@@ -258,7 +258,7 @@ async def book_card(session: AsyncSession, snapshot: CardSnapshot, *, was: str |
 
 
 async def _book_all(
-    books: _Books,
+    books: _CardBooks,
     row: CardAuthorization,
     found: Sequence[TransactionSnapshot],
     requests: Sequence[AuthorizationRequest] = (),
@@ -267,7 +267,9 @@ async def _book_all(
 
     One that came alone is known under its own row, also after the issuer has found its authorization.
     """
-    known = {each.ref: each for each in await transactions.among(books.session, [each.ref for each in found])}
+    known = {
+        each.ref: each for each in await transactions.known_transactions(books.session, [each.ref for each in found])
+    }
     new = [each for each in found if each.ref not in known]
     spends = list(await authorizations.spends(books.session, [row.id]))
     others = []
@@ -313,7 +315,7 @@ async def _book_all(
 
 
 async def _match_earlier_refunds(
-    books: _Books, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
+    books: _CardBooks, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
 ) -> None:
     """Return the credits of refunds that were heard before a capture: of its authorization, or of its merchant.
 
@@ -333,18 +335,18 @@ async def _match_earlier_refunds(
 
 
 async def _capture(
-    books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
+    books: _CardBooks, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
 ) -> tuple[int, list[CardSpend]]:
     rows = {each.spend_id: each for each in holds}
-    taken, beyond = capture(
-        [authorizations.part_of(each) for each in holds if not each.is_forced], snapshot.amount_minor
+    taken, beyond = split_capture(
+        [authorizations.paying_spend(each) for each in holds if not each.is_forced], snapshot.amount_minor
     )
     for each in taken:
         beyond += await _settle(books, snapshot.ref, rows[each.spend_id], each)
     return beyond, [await _force(books, row, snapshot, beyond)] if beyond else []
 
 
-async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
+async def _settle(books: _CardBooks, ref: str, row: CardSpend, taken: SpendPortion) -> int:
     """Capture the credits that pay an amount, and return what those that are held do not pay any more.
 
     With the last of the money what is held beyond it is released. Credits pay less than was held for them if they were
@@ -353,8 +355,8 @@ async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
     short = 0
     if row.captured_credits < row.credits:
         left = row.amount_minor - row.captured_minor
-        all_of_it = Cost(minor=Decimal(left), asset=books.card.currency)
-        gone = await authorizations.short_of(books.session, row, all_of_it, at=books.now)
+        all_of_it = MoneyCost(minor=Decimal(left), asset=books.card.currency)
+        gone = await authorizations.shortfall_minor(books.session, row, all_of_it, at=books.now)
         short = max(0, gone - (left - taken.amount_minor))
         changed = await books.spending.settle(
             key=card_hold_key(ref, "capture", str(taken.spend_id)),
@@ -370,7 +372,9 @@ async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
     return short
 
 
-async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int) -> CardSpend:
+async def _force(
+    books: _CardBooks, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int
+) -> CardSpend:
     """Charge what no hold covers. It has happened, so nothing refuses it, and any rate counts."""
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
@@ -406,7 +410,7 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
     return forced
 
 
-async def _alert_unmatched(books: _Books, ref: str, merchant: str | None, left_minor: int, currency: str) -> None:
+async def _alert_unmatched(books: _CardBooks, ref: str, merchant: str | None, left_minor: int, currency: str) -> None:
     if not left_minor:
         return
     amount = f"{format_amount(left_minor, currency)} {currency}"

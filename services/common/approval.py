@@ -11,7 +11,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, refuse_by_link
-from domain.common.approval import LASTS, ApprovalAction, ApprovalStatus, check_second, digest, status_of
+from domain.common.approval import (
+    APPROVAL_LIFETIME,
+    ApprovalAction,
+    ApprovalStatus,
+    digest,
+    require_second_operator,
+    status_of,
+)
 from domain.common.errors import ApprovalDecided, ApprovalRequired, Forbidden
 from domain.common.text import rfc3339
 from models.common.approval import Approval
@@ -45,7 +52,8 @@ async def require(
         content: the parameters that are approved.
         command_id: of the request.
         now: the time.
-        is_used_here: set it if the act does not call `use`. A repeated command then passes only with the same content
+        is_used_here: set it if the act does not call `consume`. A repeated command then passes only with the same
+        content
             and while the approval is valid. Without that, a client could reuse the command with other content, or
             repeat an act that was undone, once its idempotency key is forgotten.
 
@@ -62,7 +70,7 @@ async def require(
         raise _required(actor, waiting)
 
 
-async def lacking(
+async def missing(
     session: AsyncSession,
     actor: Actor,
     action: ApprovalAction,
@@ -128,7 +136,7 @@ async def _require(
     return None
 
 
-async def use(
+async def consume(
     session: AsyncSession,
     action: ApprovalAction,
     subject: str,
@@ -210,7 +218,7 @@ async def _request(
         requested_by=actor.qualified(),
         requested_key=actor.key_id,
         requested_at=now,
-        expires_at=now + LASTS,
+        expires_at=now + APPROVAL_LIFETIME,
     )
     session.add(row)
     await session.flush()
@@ -225,8 +233,8 @@ async def _request(
 
 
 async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: datetime) -> None:
-    mine, theirs = await keys.issued(session, actor.key_id), await keys.issued(session, row.requested_key)
-    check_second(
+    mine, theirs = await keys.key_origin(session, actor.key_id), await keys.key_origin(session, row.requested_key)
+    require_second_operator(
         requested_by=row.requested_by,
         requested_at=row.requested_at,
         requested_line=frozenset() if theirs is None else theirs.line,

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.money import CREDIT, format_amount
-from domain.credits.action_cost import Cost, in_force
+from domain.credits.action_cost import ActionPrice, in_force
 from models.credits.action_cost import ActionCost
 from repositories.credits import action_cost
 from repositories.tenants import audit, organization
@@ -14,7 +14,9 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 
 
-async def in_force_for(session: AsyncSession, default: Mapping[str, Cost], org_id: str | None) -> dict[str, Cost]:
+async def in_force_for(
+    session: AsyncSession, default: Mapping[str, ActionPrice], org_id: str | None
+) -> dict[str, ActionPrice]:
     """Return what each action costs an organization; with None, what it costs all that have no price of their own."""
     return in_force(default, await action_cost.prices(await driver_connection(session), org_id))
 

@@ -14,7 +14,7 @@ from domain.common.ids import grant_key, signup_command_id, uuid_of
 from domain.common.money import CREDIT, Amounts, format_amount
 from domain.common.text import rfc3339
 from domain.credits.lots import LotSource, LotTerms
-from domain.tenants.metadata import NOTHING, Written
+from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from ledger.gateway import Ledger
 from models.credits.credit_lot import CreditLot
 from repositories.billing import credit_note
@@ -48,7 +48,7 @@ async def grant(
     note: str | None,
     command_id: str,
     now: datetime,
-    own: Written = NOTHING,
+    own: OwnMetadata = NO_METADATA,
     priority: int = 0,
 ) -> CreditLot:
     """Grant credits to an organization, with what is written on the grant, or return the lot that the command made.
@@ -95,15 +95,15 @@ async def grant(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByHand:
+class ManualGrantRules:
     """What decides whether credits given by hand need two operators: the setting, and the price of a credit."""
 
     two_above: Amounts | None
     price: CreditPrice
 
 
-async def is_for_two(
-    session: AsyncSession, by_hand: ByHand, *, org_id: str, amount_minor: int, command_id: str, now: datetime
+async def needs_approval(
+    session: AsyncSession, by_hand: ManualGrantRules, *, org_id: str, amount_minor: int, command_id: str, now: datetime
 ) -> bool:
     """Return whether credits that an operator gives an organization need two operators.
 
@@ -119,9 +119,9 @@ async def is_for_two(
     return content_above(by_hand.two_above, worth, by_hand.price.currency) is not None
 
 
-async def content_for_two(
+async def approval_content(
     session: AsyncSession,
-    by_hand: ByHand,
+    by_hand: ManualGrantRules,
     *,
     org_id: str,
     amount_minor: int,
@@ -132,7 +132,9 @@ async def content_for_two(
     now: datetime,
 ) -> dict[str, object] | None:
     """Return what two operators approve of a grant; None where one is enough."""
-    if not await is_for_two(session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now):
+    if not await needs_approval(
+        session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now
+    ):
         return None
     return {
         "credits": format_amount(amount_minor, CREDIT),
@@ -144,7 +146,7 @@ async def content_for_two(
 
 async def use_approval(
     session: AsyncSession,
-    by_hand: ByHand,
+    by_hand: ManualGrantRules,
     *,
     org_id: str,
     amount_minor: int,
@@ -156,7 +158,7 @@ async def use_approval(
 ) -> None:
     """Use up the approval of a grant in its own transaction, where it takes one."""
     await credit_lot.lock_grants(session, org_id)
-    content = await content_for_two(
+    content = await approval_content(
         session,
         by_hand,
         org_id=org_id,
@@ -168,7 +170,7 @@ async def use_approval(
         now=now,
     )
     if content is not None:
-        await approval.use(session, ApprovalAction.CREDIT_GRANT, org_id, content, command_id=command_id, now=now)
+        await approval.consume(session, ApprovalAction.CREDIT_GRANT, org_id, content, command_id=command_id, now=now)
 
 
 async def grant_signup_bonus(

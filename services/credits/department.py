@@ -52,7 +52,7 @@ async def create(session: AsyncSession, actor: Actor, wanted: NewDepartment) -> 
     found = await departments.made_before(session, row)
     if found is not None:
         return found
-    if await departments.named(session, wanted.org_id, wanted.name) is not None:
+    if await departments.find_open(session, wanted.org_id, wanted.name) is not None:
         raise DepartmentExists(f"A department named {wanted.name} already exists.")
     above: list[str] = []
     if wanted.parent_id is not None:

@@ -13,11 +13,11 @@ from domain.common.ids import is_of_card, is_of_secret_use, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
 from domain.credits.lots import LotTerms
-from domain.tenants.organization import OrganizationStatus, stopped
-from ledger.controls import frozen
+from domain.tenants.organization import OrganizationStatus, stopped_error
+from ledger.controls import frozen_by
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Pool, Refusal, RefusalReason, Spender, Spent
+from ledger.spends import ControlRefusal, NewSpend, Pool, RefusalReason, Spender, SpendOutcome, SpendResult
 from models.credits.spend import Spend, SpendChange
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
@@ -44,10 +44,10 @@ _OF_POOLS = {
 }
 
 
-def refusal_of(spent: Spent, *, paid_only: bool = False) -> DomainError | None:
+def refusal_of(spent: SpendResult, *, paid_only: bool = False) -> DomainError | None:
     """Return the refusal, if a spend was refused; `paid_only` as it was asked for."""
     match spent.outcome:
-        case Outcome.INSUFFICIENT:
+        case SpendOutcome.INSUFFICIENT:
             needed, available = (
                 format_amount(amount, CREDIT) for amount in (spent.amount_minor, spent.available_minor)
             )
@@ -58,13 +58,13 @@ def refusal_of(spent: Spent, *, paid_only: bool = False) -> DomainError | None:
                     f"paid for only {available} {CREDIT} are available."
                 )
             return InsufficientFunds(why, extra={"needed": needed, "available": available, "currency": CREDIT})
-        case Outcome.REFUSED:
+        case SpendOutcome.REFUSED:
             assert spent.refusal is not None
             return limit_exceeded(spent.refusal)
-        case Outcome.POOL_CLOSED:
+        case SpendOutcome.POOL_CLOSED:
             return pool_closed(spent.pool)
-        case Outcome.SUSPENDED | Outcome.CLOSED:
-            return stopped(OrganizationStatus(spent.outcome.value))
+        case SpendOutcome.SUSPENDED | SpendOutcome.CLOSED:
+            return stopped_error(OrganizationStatus(spent.outcome.value))
         case _:
             return None
 
@@ -77,7 +77,7 @@ def pool_closed(pool: Pool) -> Conflict:
     return refusals.BudgetPoolClosed(why, extra={"pool": pool.value})
 
 
-def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
+def limit_exceeded(refusal: ControlRefusal) -> SpendLimitExceeded:
     """Return the refusal by a spend control."""
     counts_uses = refusal.reason is RefusalReason.USES
 
@@ -132,7 +132,7 @@ async def refuse_frozen(
     Raises:
         SpendLimitExceeded: it is.
     """
-    refusal = await frozen(connection, org_id, await spender_of(connection, actor), at=at, or_limited=or_limited)
+    refusal = await frozen_by(connection, org_id, await spender_of(connection, actor), at=at, or_limited=or_limited)
     if refusal is not None:
         raise limit_exceeded(refusal)
 
@@ -148,7 +148,7 @@ async def refuse_limited(connection: asyncpg.Connection, actor: Actor | None, or
     await refuse_frozen(connection, actor, org_id, at=at, or_limited=True)
 
 
-async def refuse_escrow(
+async def count_escrow(
     connection: asyncpg.Connection,
     actor: Actor | None,
     org_id: str,
@@ -171,7 +171,7 @@ async def refuse_escrow(
     return None if counted.refusal is None else limit_exceeded(counted.refusal)
 
 
-async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:
+async def first_request(session: AsyncSession, org_id: str, asked: spends.SpendRequest) -> NewSpend | None:
     """Return the first request of a key, with the values that this request states itself; None for a new key.
 
     A request without an amount or an attribution takes them from prices and attributions, which may have changed since
@@ -192,7 +192,7 @@ async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> N
     )
 
 
-def changeable(spend: Spend) -> Spend:
+def require_changeable(spend: Spend) -> Spend:
     """Return a reservation that its holder may capture, release or extend."""
     _refuse_card(spend)
     if is_of_secret_use(_own_key(spend)):

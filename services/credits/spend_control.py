@@ -18,20 +18,20 @@ from domain.common.errors import Invalid, NotFound, SpendControlExists
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import (
-    Allowance,
-    Allows,
     ControlKind,
     ControlStatus,
+    ControlTerms,
     Limit,
+    LimitTerms,
     NewControl,
     SubjectKind,
     limits_of,
 )
 from domain.messages.events import Event
-from domain.messages.events.spend_control import fact
-from ledger.controls import Controls, Written
+from domain.messages.events.spend_control import spend_control_event
+from ledger.controls import Controls, WrittenControl
 from models.credits.spend_control import SpendControl, SpendControlVersion
-from repositories.common.command import made_by, other_request
+from repositories.common.command import other_request, row_of_command
 from repositories.credits import department as departments, spend_control as controls
 from repositories.marketplace import agent as agents
 from repositories.messages import event
@@ -47,7 +47,7 @@ _NOUNS = {ControlKind.LIMIT: "spend_control", ControlKind.BUDGET: "budget"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ControlCommand:
     """A command to change a control: by whom, for which organization, when and why.
 
     `expected_version` is the version that the change was made for; None for any. `kind` is the control's.
@@ -63,14 +63,14 @@ class Order:
 
 
 async def create(
-    session: AsyncSession, order: Order, new: NewControl, allows: Allows, parent_id: UUID | None
+    session: AsyncSession, order: ControlCommand, new: NewControl, allows: ControlTerms, parent_id: UUID | None
 ) -> SpendControl:
     """Open a control, or return the one that its command opened.
 
     Raises:
         Invalid: the organization has no such subject, or no such parent.
     """
-    if await made_by(session, SpendControlVersion, order.command_id) is None:
+    if await row_of_command(session, SpendControlVersion, order.command_id) is None:
         # A repeated command returns its control, even if the subject was closed or revoked since.
         await _check_subject(session, order.org_id, new)
     wanted = {**new.columns(), **allows.columns(), "parent_id": None if parent_id is None else str(parent_id)}
@@ -78,7 +78,7 @@ async def create(
 
 
 async def change(
-    session: AsyncSession, order: Order, control_id: UUID, allows: Allows, parent_id: UUID | None
+    session: AsyncSession, order: ControlCommand, control_id: UUID, allows: ControlTerms, parent_id: UUID | None
 ) -> SpendControl:
     """Replace a control's limits and its parent.
 
@@ -89,7 +89,9 @@ async def change(
     return await write(session, order, control_id, wanted, "change")
 
 
-async def set_status(session: AsyncSession, order: Order, control_id: UUID, status: ControlStatus) -> SpendControl:
+async def set_status(
+    session: AsyncSession, order: ControlCommand, control_id: UUID, status: ControlStatus
+) -> SpendControl:
     """Freeze a control, whatever its term, unfreeze it, or close it for good.
 
     Raises:
@@ -99,7 +101,7 @@ async def set_status(session: AsyncSession, order: Order, control_id: UUID, stat
 
 
 async def limit_department(
-    session: AsyncSession, order: Order, department_id: str, daily_minor: int | None, monthly_minor: int | None
+    session: AsyncSession, order: ControlCommand, department_id: str, daily_minor: int | None, monthly_minor: int | None
 ) -> SpendControl | None:
     """Set a department's limits of a day and a month in credits; None removes a limit.
 
@@ -110,14 +112,14 @@ async def limit_department(
         NotFound: the organization has no such open department.
     """
     short = {Window.DAY: daily_minor, Window.MONTH: monthly_minor}
-    made = await made_by(session, SpendControlVersion, order.command_id)
+    made = await row_of_command(session, SpendControlVersion, order.command_id)
     if made is not None:
         return await _made_before(session, made, department_id, short)
     row = await departments.find(session, department_id, order.org_id)
     if row is None or row.closed_at is not None:
         raise NotFound(departments.MISSING)
     found = await controls.of_subject(session, order.org_id, SubjectKind.DEPARTMENT, department_id, CREDIT)
-    if found is not None and not applies(found, order.at):
+    if found is not None and not is_in_term(found, order.at):
         raise SpendControlExists(
             "The control of this department does not apply at this time. Change or close it first."
         )
@@ -133,24 +135,24 @@ async def limit_department(
         if not limits:
             return None
         new = NewControl(subject_kind=SubjectKind.DEPARTMENT, subject_id=department_id, asset=CREDIT)
-        return await create(session, order, new, Allowance(limits=limits), None)
-    wanted = Allowance(limits=limits).columns()
+        return await create(session, order, new, LimitTerms(limits=limits), None)
+    wanted = LimitTerms(limits=limits).columns()
     changes = {name: wanted[name] for name in ("windows", "amounts", "uses", "hard")}
     return await write(session, replace(order, expected_version=found.version), found.id, changes, "change")
 
 
 async def set_amount(
-    session: AsyncSession, order: Order, control: SpendControl, window: Window, amount_minor: int
+    session: AsyncSession, order: ControlCommand, control: SpendControl, window: Window, amount_minor: int
 ) -> SpendControl:
     """Set the amount of one window of a control, which keeps its other windows and its pools."""
     there = {each.window: each for each in limits_of(control.windows, control.amounts, control.uses, control.hard)}
     limit = replace(there.get(window, Limit(window=window, amount_minor=0)), amount_minor=amount_minor)
-    wanted = Allowance(limits=tuple({**there, window: limit}.values())).columns()
+    wanted = LimitTerms(limits=tuple({**there, window: limit}.values())).columns()
     changes = {name: wanted[name] for name in ("windows", "amounts", "uses", "hard")}
     return await write(session, replace(order, expected_version=control.version), control.id, changes, "change")
 
 
-def applies(control: SpendControl, at: datetime) -> bool:
+def is_in_term(control: SpendControl, at: datetime) -> bool:
     """Return whether a time is within a control's term."""
     begun = control.starts_at is None or control.starts_at <= at
     return begun and (control.ends_at is None or at < control.ends_at)
@@ -168,7 +170,7 @@ async def _made_before(
 
 
 async def write(
-    session: AsyncSession, order: Order, control_id: UUID | None, wanted: dict[str, object], verb: str
+    session: AsyncSession, order: ControlCommand, control_id: UUID | None, wanted: dict[str, object], verb: str
 ) -> SpendControl:
     """Write one version of a control, with its audit entry and its event; once for each command.
 
@@ -176,7 +178,7 @@ async def write(
         NotFound, Conflict, Invalid, IdempotencyConflict: as `ledger.controls.Controls.write`.
     """
     connection = await driver_connection(session)
-    written: Written = await Controls(connection).write(
+    written: WrittenControl = await Controls(connection).write(
         org_id=order.org_id,
         control_id=control_id,
         expected_version=order.expected_version,
@@ -199,7 +201,7 @@ async def write(
 
 def _event_of(row: SpendControl, before: ControlStatus | None, at: datetime) -> Event:
     """Return the event of a control's newest version."""
-    return fact(
+    return spend_control_event(
         org_id=row.org_id,
         control_id=uuid_id("ctl", row.id),
         parent_id=None if row.parent_id is None else uuid_id("ctl", row.parent_id),

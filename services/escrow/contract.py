@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.money import format_amount
 from domain.escrow.contract import judge_acceptance
 from domain.reputation.levels import Level, refuse_large
-from domain.tenants.metadata import Written
+from domain.tenants.metadata import OwnMetadata
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
 from repositories.escrow import contract
@@ -21,7 +21,7 @@ async def award(
     session: AsyncSession,
     actor: Actor,
     wanted: Contract,
-    own: Written,
+    own: OwnMetadata,
     *,
     asked: Sequence[str],
     level: Level | None,

@@ -19,20 +19,20 @@ from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.state import Escrow
-from domain.payments.payment.purposes.escrow import is_reserved
+from domain.payments.payment.purposes.escrow import is_reserved_for
 from domain.reputation.policy import EvidencePolicy
 from models.escrow.contract import Contract
 from repositories.escrow import contract, escrow as escrows, escrow_notice
 from repositories.messages import alert
 from repositories.payments import payment
-from repositories.reputation.organization_trait import in_one_hand
+from repositories.reputation.organization_trait import share_an_owner
 from repositories.tenants import organization
 from runtime.database import Transaction
-from services.credits.spend import refuse_escrow
+from services.credits.spend import count_escrow
 from services.escrow.escrow_extension import Extension, find_extension
 from services.escrow.escrow_transfer import funding_lots
 from services.escrow.signer import refuse_signature
-from services.payments.purposes.base import refuse_beside_others
+from services.payments.purposes.base import refuse_concurrent_payments
 from services.reputation.level import refuse_exposure
 from services.reputation.reputation import record_settled
 from services.returns.result import record_escrow
@@ -42,7 +42,7 @@ _OVERDUE = "escrow.decision_overdue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class EventContext:
     """An event of an escrow whose row is locked, and that follows the state that the books hold.
 
     Attributes:
@@ -57,7 +57,7 @@ class Step:
     books: Transaction
     message: RecordEscrowEvent
     agreed: Contract | None
-    known: escrows.Known | None
+    known: escrows.StoredEscrow | None
     evidence: EvidencePolicy
     longest_pause: timedelta
 
@@ -73,14 +73,14 @@ class Step:
 
 #: What a check finds: the answer instead of the event, or the terms on which credits fund the escrow; None if it may
 #: be written. Other refusals are raised.
-Found = RecordedEscrow | LotTerms | None
+CheckResult = RecordedEscrow | LotTerms | None
 
 
 def _declined(refusal: DomainError) -> RecordedEscrow:
     return RecordedEscrow(applied=False, declined=Declined.of(refusal))
 
 
-async def _opened(step: Step) -> Found:
+async def _opened(step: EventContext) -> CheckResult:
     """Refuse terms that are not the contract's, and alert operators.
 
     The API opens escrows of contracts only, so other terms come from a run that was started by hand.
@@ -91,7 +91,7 @@ async def _opened(step: Step) -> Found:
     elif agreed.accept_by is not None and agreed.accepted_at is None:
         differing = ["accepted_at"]
     else:
-        differing = [name for name, said in contract.agreed(agreed).items() if getattr(terms, name) != said]
+        differing = [name for name, said in contract.terms_of(agreed).items() if getattr(terms, name) != said]
     if not differing:
         return None
     why = f"The terms of this run differ from its contract: {', '.join(differing)}."
@@ -104,7 +104,7 @@ async def _opened(step: Step) -> Found:
     return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
 
 
-async def _funded(step: Step) -> Found:
+async def _funded(step: EventContext) -> CheckResult:
     """Refuse money that is not there, a payee beyond its level, and credits of a party that may begin nothing.
 
     The row of the escrow is locked, as it is by whoever begins a payment for it. So whether there are payments at all,
@@ -116,7 +116,7 @@ async def _funded(step: Step) -> Found:
     payment_id, payer, payee = payment_of(escrow.funded_from), terms.payer_org_id, terms.payee_org_id
     if payment_id is not None:
         paying = await payment.lock(books.session, payment_id)
-        if paying is None or not is_reserved(paying.payment, terms.escrow_id):
+        if paying is None or not is_reserved_for(paying.payment, terms.escrow_id):
             # It was changed, as by a refund, while the escrow was being funded.
             return _declined(NotPaid("The money of this payment is not reserved for the escrow."))
     if known.has_levels:
@@ -125,16 +125,16 @@ async def _funded(step: Step) -> Found:
     if payment_id is not None:
         # A payment was already on its way, so nothing else is refused. Its credits may be those that the payer had.
         is_other = terms.currency == CREDIT and payer != payee
-        is_related = is_other and await in_one_hand(books.session, payer, payee, exempt)
+        is_related = is_other and await share_an_owner(books.session, payer, payee, exempt)
         return funding_lots(accepts_granted=known.accepts_granted, is_related=is_related)
-    found = await escrows.before_funding(books.driver, terms.escrow_id, payer, payee, exempt)
+    found = await escrows.read_funding_facts(books.driver, terms.escrow_id, payer, payee, exempt)
     if found.is_paid:
-        await refuse_beside_others(books.session, payer, {"escrow_id": terms.escrow_id})
+        await refuse_concurrent_payments(books.session, payer, {"escrow_id": terms.escrow_id})
     organization.refuse_one_of(found.statuses)
     lots = funding_lots(accepts_granted=known.accepts_granted, is_related=found.is_related)
     if not found.is_limited or escrow.funded_from != CREDITS:
         return lots
-    refusal = await refuse_escrow(
+    refusal = await count_escrow(
         books.driver,
         step.message.actor,
         payer,
@@ -147,21 +147,21 @@ async def _funded(step: Step) -> Found:
     return lots if refusal is None else _declined(refusal)
 
 
-async def _approved(step: Step) -> Found:
+async def _approved(step: EventContext) -> CheckResult:
     """Refuse a signature by an operator's key, and a second one by a person."""
     if step.before is not None and step.message.actor is not None:
         await refuse_signature(step.books.session, step.before, step.message.actor)
     return None
 
 
-async def hold_deadline(step: Step) -> Found:
+async def hold_deadline(step: EventContext) -> CheckResult:
     """Hold back a deadline for the open commands that were received before it, or extend it."""
     message, session, held = step.message, step.books.session, step.before
     if message.due_at is None or held is None:
         return None
     if message.settles:
         await escrow_notice.settle(session, message.settles)
-    if rows := await escrow_notice.standing(session, held.terms.escrow_id, message.due_at):
+    if rows := await escrow_notice.open_notices(session, held.terms.escrow_id, message.due_at):
         noted = (NotedCommand.model_validate(row, from_attributes=True) for row in rows)
         return RecordedEscrow(applied=False, noted=tuple(noted))
     moves, pause = message.outcome.moves, step.longest_pause
@@ -189,7 +189,7 @@ async def alert_of_outage(session: AsyncSession, escrow_id: str, extension: Exte
 
 
 #: The check of each event that has one.
-CHECKS: Mapping[str, Callable[[Step], Awaitable[Found]]] = {
+CHECKS: Mapping[str, Callable[[EventContext], Awaitable[CheckResult]]] = {
     "opened": _opened,
     "funded": _funded,
     "approved": _approved,
@@ -201,13 +201,13 @@ CHECKS: Mapping[str, Callable[[Step], Awaitable[Found]]] = {
 }
 
 
-async def record_evidence(step: Step) -> None:
+async def record_evidence(step: EventContext) -> None:
     """Record the result of the work, and what it says of its parties."""
     await record_escrow(step.books, step.before, step.message.outcome, now=step.message.at)
     await record_settled(step.books.driver, step.before, step.message.outcome, step.evidence, at=step.message.at)
 
 
-async def _signed_by_link(step: Step) -> None:
+async def _signed_by_link(step: EventContext) -> None:
     """Alert the organization of a signature in a session that a link opened."""
     actor, escrow = step.message.actor, step.after
     if actor is None or actor.made_by is None:
@@ -225,7 +225,7 @@ async def _signed_by_link(step: Step) -> None:
     )
 
 
-async def _alert_overdue(step: Step) -> None:
+async def _alert_overdue(step: EventContext) -> None:
     """Alert operators of a dispute that nobody has decided in time."""
     terms = step.after.terms
     log.warning("no arbiter has decided", escrow_id=terms.escrow_id)
@@ -239,7 +239,7 @@ async def _alert_overdue(step: Step) -> None:
     )
 
 
-async def _carry_notes_over(step: Step) -> None:
+async def _carry_notes_over(step: EventContext) -> None:
     """Count commands for the new deadline that were noted after the old one had passed and before it was extended."""
     assert step.before is not None
     passed, extended = next_deadline(step.before), next_deadline(step.after)
@@ -247,7 +247,7 @@ async def _carry_notes_over(step: Step) -> None:
         await escrow_notice.carry_over(step.books.session, step.after.terms.escrow_id, passed.at, extended.at)
 
 
-async def _remind(step: Step) -> None:
+async def _remind(step: EventContext) -> None:
     """Alert operators anew every week that a default waits for a decision, although an earlier alert was answered.
 
     The newest alert stands for all: earlier ones are resolved.
@@ -272,7 +272,7 @@ async def _remind(step: Step) -> None:
 
 
 #: What follows each event, in this order. Others can end no work, and nobody waits for them.
-AFTER: Mapping[str, tuple[Callable[[Step], Awaitable[None]], ...]] = {
+AFTER: Mapping[str, tuple[Callable[[EventContext], Awaitable[None]], ...]] = {
     "validated": (record_evidence,),
     "approved": (record_evidence, _signed_by_link),
     "resolved": (record_evidence,),

@@ -53,7 +53,7 @@ async def _paused(
     """Return until when a deadline waits that would pay a suspended payee; None if it waits for nobody."""
     if not any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in moves):
         return None
-    payee = await organization.standing(session, held.terms.payee_org_id)
+    payee = await organization.lock_status(session, held.terms.payee_org_id)
     return pause.extended_until(
         held,
         payee=OrganizationStatus(payee.status),

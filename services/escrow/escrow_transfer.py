@@ -9,7 +9,7 @@ from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
 from domain.common.ids import escrow_transfer_key
 from domain.credits.lots import LotSource, LotTerms, Sharing
-from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
+from domain.escrow.booking import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending

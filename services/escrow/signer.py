@@ -14,7 +14,7 @@ async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) ->
 
     Operators, and their links, sign as themselves on behalf of a signatory. Needs the platform's session.
     """
-    refuse_operator_issued(actor, await api_key.line_of(session, actor), "sign")
+    refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "sign")
     if held.signatures:
-        people = await signer.people(session, actor)
-        refuse_same_people(held, actor, people, await signer.signed(session, held.terms.escrow_id))
+        people = await signer.possible_signers(session, actor)
+        refuse_same_people(held, actor, people, await signer.past_signers(session, held.terms.escrow_id))

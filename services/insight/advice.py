@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.plan import FREE, Interval, Plans
 from domain.billing.subscription.state import CHANGEABLE, Subscription
-from domain.budgets.free_text import same
+from domain.budgets.free_text import normalize_name
 from domain.budgets.purchase_order import Term
 from domain.common.access import Actor
 from domain.common.errors import Invalid, NotFound
@@ -19,29 +19,29 @@ from domain.common.money import CREDIT, SLOT
 from domain.insight.advice import rules
 from domain.insight.advice.credits import RAISED_WITHIN
 from domain.insight.advice.facts import (
+    AgentOffer,
+    AgentRevenue,
     AgentUse,
-    Bought,
-    Compared,
-    Earned,
-    Facts,
-    Offered,
-    Purchase,
-    Subscribed,
-    Tried,
-    Unused,
+    ComparedModels,
+    CreditPurchases,
+    CurrentSubscription,
+    ExternalPurchase,
+    MonthFacts,
+    PaymentAttempts,
+    UnusedPurchase,
 )
-from domain.insight.advice.insight import Act, Insight
+from domain.insight.advice.insight import AdviceAction, Insight
 from domain.insight.advice.rules import DISMISSED_FOR
 from domain.insight.query import Query
-from domain.payments.auto_topup import month_of
+from domain.payments.auto_topup import month_start
 from domain.payments.payment.state import Payment
 from domain.payments.topup import Package
-from domain.returns.model_economics import Verdict
+from domain.returns.model_economics import ComparisonVerdict
 from models.insight.insight_take import InsightTake
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
-from repositories.insight import advice as store, insight_take, outside
-from repositories.insight.advice import Kept, Month
+from repositories.insight import advice as store, insight_take, purchases
+from repositories.insight.advice import KeptPurchase, Month
 from repositories.insight.own_rates import OwnRates
 from repositories.payments import auto_topup, payment as payments
 from repositories.tenants import api_key, audit, organization as organizations
@@ -55,7 +55,7 @@ USES = frozenset({"use", "request", "call", "run", "task", "job"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class CurrentPrices:
     """The prices that stand: of packages of credits, with tax or without, and of plans."""
 
     packages: Sequence[Package]
@@ -76,11 +76,11 @@ class Advice:
 
 def month_before(now: datetime) -> Month:
     """Return the calendar month (UTC) before the one that holds a moment: advice is about it."""
-    until = month_of(now)
-    return Month(since=month_of(until - timedelta(days=1)), until=until)
+    until = month_start(now)
+    return Month(since=month_start(until - timedelta(days=1)), until=until)
 
 
-async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: datetime) -> Advice:
+async def advise(session: AsyncSession, org_id: str, prices: CurrentPrices, *, now: datetime) -> Advice:
     """Return the advice about the calendar month (UTC) before `now`. The session is of the organization.
 
     Raises:
@@ -93,13 +93,13 @@ async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: dat
     return Advice(
         month=month.first,
         spending=dict(facts.spending),
-        insights=rules.standing(found, dismissed),
+        insights=rules.without_dismissed(found, dismissed),
         all=found,
         taken={each.insight_id: each for each in await insight_take.of_month(session, org_id, month.first)},
     )
 
 
-def named(advice: Advice, insight_id: str) -> Insight:
+def find_advice(advice: Advice, insight_id: str) -> Insight:
     """Return advice by its id, also when it was dismissed.
 
     Raises:
@@ -118,21 +118,21 @@ async def dismiss(session: AsyncSession, actor: Actor, org_id: str, insight: Ins
 
 
 async def _facts(
-    session: AsyncSession, organization: Organization, month: Month, prices: Prices, now: datetime
-) -> Facts:
+    session: AsyncSession, organization: Organization, month: Month, prices: CurrentPrices, now: datetime
+) -> MonthFacts:
     org_id = organization.id
     spending = await _spending(session, org_id, month, now)
     orders = [payments.state_of(row) for row in await store.orders(session, org_id, month)]
-    held = await subscriptions.held(session, org_id)
+    held = await subscriptions.current_of(session, org_id)
     running = held if held is not None and _ran(held, month) else None
-    topup, _ = await auto_topup.shown(session, org_id, month.until)
-    refused = await store.refused(session, org_id, month)
+    topup, _ = await auto_topup.read_settings(session, org_id, month.until)
+    refused = await store.refused_charges(session, org_id, month)
     by_limit = [each for each in refused if each.control_id is not None]
     controls = [uuid_of(control_id) for control_id in {each.control_id for each in by_limit} if control_id]
     actions = sorted({each.action for each in by_limit})
-    bought = await outside.bought(session, org_id, month)
-    kept, used = await store.kept(session, org_id, month), await store.used(session, org_id, month)
-    return Facts(
+    bought = await purchases.external_purchases(session, org_id, month)
+    kept, used = await store.kept_purchases(session, org_id, month), await store.paid_uses(session, org_id, month)
+    return MonthFacts(
         spending=spending,
         packages=prices.packages,
         bought=_bought(orders, prices.includes_tax),
@@ -149,14 +149,14 @@ async def _facts(
         ],
         tried=await _tried(session, org_id, month, now),
         purchases=bought,
-        terms=await outside.terms(session, org_id, month) if bought else (),
-        free=await outside.free(session, org_id, month) if bought else (),
-        methods=await outside.declared(session, org_id) if bought else (),
+        terms=await purchases.term_prices(session, org_id, month) if bought else (),
+        free=await purchases.free_options(session, org_id, month) if bought else (),
+        methods=await purchases.declared_methods(session, org_id) if bought else (),
         compared=await _compared(session, org_id, month),
         earned=await _earned(session, org_id, month, spending, now),
         offered=await _offered(session, org_id, month, bought, now),
-        raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
-        captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
+        raises=await store.limit_raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
+        captured=await store.captured_by_day(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
     )
 
 
@@ -165,22 +165,22 @@ async def _spending(session: AsyncSession, org_id: str, month: Month, now: datet
     signs = {"credits.used": 1, "payments.received": 1, "payments.refunded": -1}
     asked = Query(metrics=tuple(signs), since=month.since, until=month.until)
     spent = Counter({CREDIT: 0})
-    for figure in (await metrics.ask(session, asked, org_id=org_id, now=now)).totals:
+    for figure in (await metrics.run_query(session, asked, org_id=org_id, now=now)).totals:
         spent[figure.asset or ""] += signs[figure.metric] * int(figure.value or 0)
     spent.update(await store.paid_outside(session, org_id, month))
     return {asset: max(0, amount) for asset, amount in spent.items() if asset}
 
 
-async def _tried(session: AsyncSession, org_id: str, month: Month, now: datetime) -> list[Tried]:
+async def _tried(session: AsyncSession, org_id: str, month: Month, now: datetime) -> list[PaymentAttempts]:
     names = ("payments.succeeded", "payments.failed", "payments.received", "payments.declined")
     asked = Query(metrics=names, since=month.since, until=month.until, by=("provider", "method"))
     found = []
-    for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
+    for row in (await metrics.run_query(session, asked, org_id=org_id, now=now)).rows:
         succeeded, failed, received, declined = (
             {each.asset or "": int(each.value or 0) for each in row.figures if each.metric == name} for name in names
         )
         found.append(
-            Tried(
+            PaymentAttempts(
                 provider=row.group["provider"] or "",
                 method=row.group["method"],
                 succeeded=sum(succeeded.values()),
@@ -202,11 +202,11 @@ def _ran(held: Subscription, month: Month) -> bool:
     )
 
 
-def _subscribed(held: Subscription) -> Subscribed | None:
+def _subscribed(held: Subscription) -> CurrentSubscription | None:
     terms = held.terms
     if terms.is_agreed:
         return None
-    return Subscribed(
+    return CurrentSubscription(
         plan=terms.plan,
         interval=terms.interval,
         amount_minor=held.recurring_minor,
@@ -215,7 +215,7 @@ def _subscribed(held: Subscription) -> Subscribed | None:
     )
 
 
-def _bought(orders: Sequence[Payment], includes_tax: bool) -> list[Bought]:
+def _bought(orders: Sequence[Payment], includes_tax: bool) -> list[CreditPurchases]:
     by_currency: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for order in orders:
         terms = order.terms
@@ -227,7 +227,7 @@ def _bought(orders: Sequence[Payment], includes_tax: bool) -> list[Bought]:
         tax = 0 if includes_tax or terms.tax is None else terms.tax.amount_minor
         by_currency[terms.currency].append((terms.purpose.goods_minor, terms.amount_minor - tax))
     return [
-        Bought(
+        CreditPurchases(
             currency=currency,
             orders=len(found),
             credits_minor=sum(credits for credits, _ in found),
@@ -239,7 +239,7 @@ def _bought(orders: Sequence[Payment], includes_tax: bool) -> list[Bought]:
 
 
 async def _agent(
-    session: AsyncSession, org_id: str, row: Kept, used: dict[str, dict[str, tuple[int, int]]]
+    session: AsyncSession, org_id: str, row: KeptPurchase, used: dict[str, dict[str, tuple[int, int]]]
 ) -> AgentUse | None:
     uses = used.get(row.agent_id, {}) if row.model == "usage" else {}
     paid = sum(paid for _, paid in uses.values()) if row.model == "usage" else row.price_minor
@@ -257,12 +257,12 @@ async def _agent(
     )
 
 
-async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Compared]:
+async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[ComparedModels]:
     # Runs are read one by one; of what nobody drew no advice is given.
-    if not await outside.was_drawn(session, org_id, month):
+    if not await purchases.was_randomised(session, org_id, month):
         return []
     return [
-        Compared(
+        ComparedModels(
             a=str(each.a),
             b=str(each.b),
             currency=each.currency,
@@ -270,7 +270,7 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
             runs_b=each.runs_b,
             strata=each.strata,
             is_randomised=each.is_randomised,
-            is_worth_it=each.verdict is Verdict.WORTH_IT,
+            is_worth_it=each.verdict is ComparisonVerdict.WORTH_IT,
             less_pico=-each.cost_pico.high,
             success_e6=each.success_e6,
         )
@@ -281,21 +281,21 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
 
 async def _earned(
     session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
-) -> list[Earned]:
+) -> list[AgentRevenue]:
     """Return the confirmed revenue, in the currency of spending with most pieces of it; as it was without a rate.
 
     Credits that were reported have no price in money, and stay credits.
     """
-    earned = await outside.earned(session, org_id, month, in_money=False)
+    earned = await purchases.agent_revenue(session, org_id, month, in_money=False)
     pieces = Counter({code: 0 for code, spent in spending.items() if spent})
     if not pieces or not earned:
         return earned
     for each in earned:
         if each.currency in pieces:
             pieces[each.currency] += each.pieces
-    rates, credits = OwnRates(session, max(pieces, key=lambda code: (pieces[code], code)), org_id), list[Earned]()
+    rates, credits = OwnRates(session, max(pieces, key=lambda code: (pieces[code], code)), org_id), list[AgentRevenue]()
     if rates.currency != CREDIT:
-        earned = await outside.earned(session, org_id, month, in_money=True)
+        earned = await purchases.agent_revenue(session, org_id, month, in_money=True)
         credits = [each for each in earned if each.currency == CREDIT]
     money = [each for each in earned if each not in credits]
     try:
@@ -304,7 +304,7 @@ async def _earned(
         await rates.load((each.currency, now) for each in money)
     except Invalid:
         return earned
-    whole = dict[tuple[str, str | None], Earned]()
+    whole = dict[tuple[str, str | None], AgentRevenue]()
     for each in money:
         amount = int(rates.converted(each.amount_minor, each.currency, now))
         made = replace(each, currency=rates.currency, amount_minor=amount)
@@ -316,23 +316,23 @@ async def _earned(
 
 
 async def _offered(
-    session: AsyncSession, org_id: str, month: Month, bought: Sequence[Purchase], now: datetime
-) -> list[Offered]:
+    session: AsyncSession, org_id: str, month: Month, bought: Sequence[ExternalPurchase], now: datetime
+) -> list[AgentOffer]:
     """Return what own agents ask in the currencies in which the same category was bought: by the month, or for a use.
 
     Other meters, such as of tokens or pages, count parts of what is bought outside as a whole.
     """
-    wanted = {(same(each.category), each.currency) for each in bought}
-    offers = await outside.own_offers(session, org_id) if wanted else ()
+    wanted = {(normalize_name(each.category), each.currency) for each in bought}
+    offers = await purchases.own_offers(session, org_id) if wanted else ()
     found, earned = [], dict[str, dict[str | None, int]]()
     for offer in offers:
         meters = offer.usage_prices or {}
-        if not offer.is_monthly and (len(meters) != 1 or same(next(iter(meters))) not in USES):
+        if not offer.is_monthly and (len(meters) != 1 or normalize_name(next(iter(meters))) not in USES):
             continue
         price = offer.price_minor if offer.is_monthly else next(iter(meters.values()))
         if price is None:
             continue
-        for currency in sorted(code for category, code in wanted if category == same(offer.category)):
+        for currency in sorted(code for category, code in wanted if category == normalize_name(offer.category)):
             asset, rates = offer.currency or CREDIT, OwnRates(session, currency, org_id)
             try:
                 await rates.take(asset, price, now)
@@ -342,7 +342,7 @@ async def _offered(
             except Invalid:
                 continue
             found.append(
-                Offered(
+                AgentOffer(
                     agent_id=offer.agent_id,
                     name=offer.name,
                     category=offer.category,
@@ -361,25 +361,27 @@ async def _earned_by_agent(
     asked = Query(metrics=("earnings",), since=month.since, until=month.until, by=("agent",), currency=currency)
     return {
         row.group["agent"]: sum(int(each.value or 0) for each in row.figures if each.asset == currency)
-        for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows
+        for row in (await metrics.run_query(session, asked, org_id=org_id, now=now)).rows
     }
 
 
 # What nobody used ----------------------------------------------------------------------------------------------------
 
 
-async def _unused_agents(session: AsyncSession, org_id: str, kept: Sequence[Kept], month: Month) -> list[Unused]:
+async def _unused_agents(
+    session: AsyncSession, org_id: str, kept: Sequence[KeptPurchase], month: Month
+) -> list[UnusedPurchase]:
     # Whoever reports no usage at all says nothing of any agent.
     if not await store.meters(session, org_id, month):
         return []
     return [
-        Unused(
+        UnusedPurchase(
             subject=row.id,
             name=row.name,
             amount_minor=row.price_minor,
             currency=row.currency,
             why="No usage event of the month names this agent.",
-            act=Act("POST", f"/marketplace/purchases/{row.id}/cancel"),
+            act=AdviceAction("POST", f"/marketplace/purchases/{row.id}/cancel"),
             page=f"/library/{row.id}",
         )
         for row in kept
@@ -390,7 +392,7 @@ async def _unused_agents(session: AsyncSession, org_id: str, kept: Sequence[Kept
 
 async def _unused_plan(
     session: AsyncSession, organization: Organization, held: Subscription | None, spending: dict[str, int], plans: Plans
-) -> list[Unused]:
+) -> list[UnusedPurchase]:
     """Return the subscription where the free plan would have done, and no credits were used."""
     if held is None or spending[CREDIT]:
         return []
@@ -401,13 +403,13 @@ async def _unused_plan(
         return []
     terms = held.terms
     return [
-        Unused(
+        UnusedPurchase(
             subject=held.subscription_id,
             name=f"the plan {terms.plan}",
             amount_minor=held.recurring_minor // (12 if terms.interval is Interval.YEAR else 1),
             currency=terms.currency,
             why="No credits were used, and your projects, deployments and people fit into the free plan.",
-            act=Act("DELETE", "/billing/subscription"),
+            act=AdviceAction("DELETE", "/billing/subscription"),
             page="/billing",
         )
     ]
@@ -415,18 +417,18 @@ async def _unused_plan(
 
 async def _unused_slots(
     session: AsyncSession, organization: Organization, orders: Sequence[Payment], plans: Plans
-) -> list[Unused]:
+) -> list[UnusedPurchase]:
     """Return the slots that were bought in the month and are all still free."""
     bought = [order for order in orders if order.terms.purpose.goods_asset == SLOT and not order.refunded_minor]
     free = (await usage_of(session, organization, plans)).slots_free if bought else 0
     return [
-        Unused(
+        UnusedPurchase(
             subject=order.terms.payment_id,
             name="the slots" if order.terms.purpose.goods_minor > 1 else "the slot",
             amount_minor=order.received_minor,
             currency=order.terms.currency,
             why=f"{order.terms.purpose.goods_minor} bought last month, {free} free now.",
-            act=Act("POST", f"/payments/{order.terms.payment_id}/refunds"),
+            act=AdviceAction("POST", f"/payments/{order.terms.payment_id}/refunds"),
             page=f"/payments/{order.terms.payment_id}",
         )
         for order in bought
@@ -434,15 +436,15 @@ async def _unused_slots(
     ]
 
 
-async def _unused_orders(session: AsyncSession, org_id: str, month: Month) -> list[Unused]:
+async def _unused_orders(session: AsyncSession, org_id: str, month: Month) -> list[UnusedPurchase]:
     return [
-        Unused(
+        UnusedPurchase(
             subject=row.id,
             name=row.item,
             amount_minor=row.amount_minor // Term(row.term).months,
             currency=row.currency,
             why="The agent that it was bought for charged no credits and reported no usage.",
-            act=Act("POST", f"/purchase-orders/{row.id}/cancel"),
+            act=AdviceAction("POST", f"/purchase-orders/{row.id}/cancel"),
             page=f"/purchases/{row.id}",
         )
         for row in await store.idle_orders(session, org_id, month)

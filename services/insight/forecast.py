@@ -9,29 +9,38 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT
 from domain.insight import runway
-from domain.insight.forecast import LEVELS, OF_SUMS, Backtest, Forecast, Forecasted, Method, forecast, seen
+from domain.insight.forecast import (
+    LEVELS,
+    SUM_LEVEL,
+    Backtest,
+    Forecast,
+    ForecastMetric,
+    Method,
+    figures_used,
+    forecast,
+)
 from domain.insight.metrics import metric_of
 from domain.insight.query import Grain, Query
-from domain.insight.runway import Books, Change
+from domain.insight.runway import BalanceChange, CreditBooks
 from repositories.billing import subscription
 from repositories.insight import runway as store
-from runtime.aside import aside
-from services.insight.metrics import ask
+from runtime.compute_thread import run_in_thread
+from services.insight.metrics import run_query
 
 #: The season of days.
 _WEEK = 7
 _DAY = timedelta(days=1)
 #: Scores are forecast in thousandths of a point, and are at most 10.
 SCORE_SCALE = 1_000
-_BOUNDS: Mapping[Forecasted, tuple[int | None, int | None]] = {
-    Forecasted.SPENDING: (0, None),
-    Forecasted.REVENUE: (None, None),
-    Forecasted.REPUTATION: (0, 10 * SCORE_SCALE),
+_BOUNDS: Mapping[ForecastMetric, tuple[int | None, int | None]] = {
+    ForecastMetric.SPENDING: (0, None),
+    ForecastMetric.REVENUE: (None, None),
+    ForecastMetric.REPUTATION: (0, 10 * SCORE_SCALE),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ForecastDay:
     """A day of a forecast: the figure, and the low and high end of each of `LEVELS`."""
 
     day: date
@@ -40,31 +49,31 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunsOut:
+class RunOutDates:
     """When a balance runs out; None for not within the forecast.
 
     Attributes:
         day: by the forecast.
-        earliest, latest: the ends of the interval of `OF_SUMS` percent; the earliest counts on nothing unpaid.
+        earliest, latest: the ends of the interval of `SUM_LEVEL` percent; the earliest counts on nothing unpaid.
         changes: what comes and expires by the books, in order.
     """
 
     day: date | None
     earliest: date | None
     latest: date | None
-    changes: tuple[Change, ...]
+    changes: tuple[BalanceChange, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecasts:
+class MetricForecast:
     """A forecast of a metric, in minor units of `asset` or thousandths of a point; without amounts in `left_out`."""
 
     asset: str | None
-    points: tuple[Point, ...]
+    points: tuple[ForecastDay, ...]
     method: Method
     season: int
     backtest: Backtest
-    runs_out: RunsOut | None = None
+    runs_out: RunOutDates | None = None
     left_out: tuple[str, ...] = ()
 
 
@@ -78,20 +87,20 @@ class _History:
     left_out: tuple[str, ...]
 
 
-async def of_metric(
+async def forecast_metric(
     session: AsyncSession,
-    metric: Forecasted,
+    metric: ForecastMetric,
     *,
     org_id: str | None,
     where: Mapping[str, tuple[str, ...]],
     currency: str | None,
     days: int,
     now: datetime,
-) -> Forecasts:
+) -> MetricForecast:
     """Forecast the days from today on, in UTC.
 
     Args:
-        session: as `ask` takes it.
+        session: as `run_query` takes it.
         metric: what to forecast.
         org_id: whose; None for all organizations together.
         where: only these values of a dimension.
@@ -100,19 +109,20 @@ async def of_metric(
         now: the time.
 
     Raises:
-        Unknown, Invalid: as `ask`; `forecast.too_short`; the amounts are in several currencies and none was chosen.
+        Unknown, Invalid: as `run_query`; `forecast.too_short`; the amounts are in several currencies and none was
+        chosen.
     """
     metric_of(metric.value, platform=org_id is None, field="metric")
-    source = Forecasted.SPENDING if metric is Forecasted.BALANCE else metric
+    source = ForecastMetric.SPENDING if metric is ForecastMetric.BALANCE else metric
     history = await _history(session, source, org_id, where, currency, days, now)
-    made = await aside(forecast, history.figures, steps=days, season=_WEEK, unit="days")
+    made = await run_in_thread(forecast, history.figures, steps=days, season=_WEEK, unit="days")
     today = now.astimezone(UTC).date()
-    if metric is Forecasted.BALANCE:
+    if metric is ForecastMetric.BALANCE:
         assert org_id is not None
         points, runs_out = await _balance(session, org_id, made, history.today, now)
     else:
         points, runs_out = _points(made, today, *_BOUNDS[metric]), None
-    return Forecasts(
+    return MetricForecast(
         asset=history.asset,
         points=points,
         method=made.method,
@@ -125,7 +135,7 @@ async def of_metric(
 
 async def _history(
     session: AsyncSession,
-    metric: Forecasted,
+    metric: ForecastMetric,
     org_id: str | None,
     where: Mapping[str, tuple[str, ...]],
     currency: str | None,
@@ -135,18 +145,18 @@ async def _history(
     today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
     query = Query(
         metrics=(metric.value,),
-        since=today - seen(days, _WEEK) * _DAY,
+        since=today - figures_used(days, _WEEK) * _DAY,
         until=today + _DAY,
         where=where,
         grain=Grain.DAY,
         currency=currency,
     )
-    answer = await ask(session, query, org_id=org_id, now=now)
+    answer = await run_query(session, query, org_id=org_id, now=now)
     assets = {figure.asset for row in answer.rows for figure in row.figures}
     if len(assets) > 1:
         known = ", ".join(sorted(asset for asset in assets if asset is not None))
         raise Invalid(f"There are amounts in {known}. Choose one currency.", extra={"field": "currency"})
-    is_score, figures = metric is Forecasted.REPUTATION, list[int]()
+    is_score, figures = metric is ForecastMetric.REPUTATION, list[int]()
     for row in answer.rows:
         # A day without a score has the one before it.
         [value] = [figure.value for figure in row.figures] or [None]
@@ -155,29 +165,29 @@ async def _history(
         else:
             figures.append(figures[-1] if is_score and figures else 0)
     first = next((at for at, value in enumerate(figures[:-1]) if value), len(figures) - 1)
-    asset = next(iter(assets), None) or (CREDIT if metric is Forecasted.SPENDING else None)
+    asset = next(iter(assets), None) or (CREDIT if metric is ForecastMetric.SPENDING else None)
     return _History(asset, figures[first:-1], figures[-1], answer.left_out)
 
 
-def _points(made: Forecast, first: date, least: int | None, most: int | None) -> tuple[Point, ...]:
+def _points(made: Forecast, first: date, least: int | None, most: int | None) -> tuple[ForecastDay, ...]:
     def within(value: int) -> int:
         value = value if least is None else max(least, value)
         return value if most is None else min(most, value)
 
-    reaches = zip(*(made.reaches(level) for level in LEVELS), strict=True)
+    reaches = zip(*(made.half_widths(level) for level in LEVELS), strict=True)
     found = []
     for at, (value, reach) in enumerate(zip(map(round, made.values), reaches, strict=True)):
         ends = tuple((within(value - round(each)), within(value + round(each))) for each in reach)
-        found.append(Point(first + at * _DAY, within(value), ends))
+        found.append(ForecastDay(first + at * _DAY, within(value), ends))
     return tuple(found)
 
 
 async def _balance(
     session: AsyncSession, org_id: str, made: Forecast, used_today: int, now: datetime
-) -> tuple[tuple[Point, ...], RunsOut]:
-    first, plan = now.astimezone(UTC).date(), await subscription.held(session, org_id)
+) -> tuple[tuple[ForecastDay, ...], RunOutDates]:
+    first, plan = now.astimezone(UTC).date(), await subscription.current_of(session, org_id)
     until = datetime.combine(first, time(), UTC) + len(made.values) * _DAY
-    books = Books(
+    books = CreditBooks(
         lots=tuple(await store.lots(session, org_id, now)),
         owed_minor=await store.owed(session, org_id),
         # What is overdue is not counted on. A month that is paid and not granted yet is.
@@ -185,26 +195,26 @@ async def _balance(
         if plan is None
         else tuple(
             each
-            for each in runway.coming(plan, until)
+            for each in runway.expected_credits(plan, until)
             if each.day >= first or each.kind is runway.BalanceChangeKind.GRANT
         ),
     )
     values = [max(0, value) for value in made.values]
 
-    def path(level: int, sign: int) -> runway.Path:
-        used = runway.uses(values, [sign * reach for reach in made.reaches_of_sum(level)], used_today)
-        return runway.path(books.certain() if sign > 0 else books, [*used], first)
+    def path(level: int, sign: int) -> runway.BalancePath:
+        used = runway.daily_uses(values, [sign * reach for reach in made.half_widths_of_sum(level)], used_today)
+        return runway.project_balance(books.certain() if sign > 0 else books, [*used], first)
 
-    middle = path(OF_SUMS, 0)
+    middle = path(SUM_LEVEL, 0)
     sides = [(path(level, 1).balances, path(level, -1).balances) for level in LEVELS]
     points = tuple(
-        Point(first + at * _DAY, value, tuple((low[at], high[at]) for low, high in sides))
+        ForecastDay(first + at * _DAY, value, tuple((low[at], high[at]) for low, high in sides))
         for at, value in enumerate(middle.balances)
     )
     changes = sorted((*books.coming, *middle.expired), key=lambda change: change.day)
-    return points, RunsOut(
+    return points, RunOutDates(
         day=middle.runs_out,
-        earliest=path(OF_SUMS, 1).runs_out,
-        latest=path(OF_SUMS, -1).runs_out,
+        earliest=path(SUM_LEVEL, 1).runs_out,
+        latest=path(SUM_LEVEL, -1).runs_out,
         changes=tuple(changes),
     )

@@ -10,7 +10,7 @@ from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, refuse_by_link
 from domain.common.errors import InsightOrderRefused, InsightTakenElsewhere, NotFound
-from domain.credits.spend.scope import Named, SpendingKey, scope_of
+from domain.credits.spend.scope import RequestedScope, SpendingKey, scope_of
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
 from domain.messages.alert.kinds import POLICY_WAITING
@@ -27,7 +27,7 @@ from services.budgets import policy as setting, purchase_order
 NOT_TAKEN = "Nobody has taken this advice for a payment policy."
 
 
-async def take(
+async def apply_advice(
     session: AsyncSession,
     actor: Actor,
     org_id: str,
@@ -100,7 +100,9 @@ async def take(
     return made
 
 
-async def approve(session: AsyncSession, actor: Actor, org_id: str, insight_id: str, *, now: datetime) -> InsightTake:
+async def approve_proposed_policy(
+    session: AsyncSession, actor: Actor, org_id: str, insight_id: str, *, now: datetime
+) -> InsightTake:
     """Set the payment policy that advice proposed last, of whatever month. Once: a repetition changes nothing.
 
     Raises:
@@ -136,8 +138,8 @@ async def _proposed(session: AsyncSession, org_id: str, change: PolicyProposal) 
 
 
 async def _order(session: AsyncSession, actor: Actor, org_id: str, wanted: OrderProposal) -> purchase_order.Proposal:
-    key, named = SpendingKey(key_id=actor.key_id or ""), Named(agent_id=wanted.agent_id)
-    scope = scope_of(key, named, await departments.known(session, org_id, key, named))
+    key, named = SpendingKey(key_id=actor.key_id or ""), RequestedScope(agent_id=wanted.agent_id)
+    scope = scope_of(key, named, await departments.find_scope_objects(session, org_id, key, named))
     spender = Spender(
         agent_id=scope.agent_id,
         department_id=scope.department_id,

@@ -12,8 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid, QueryTooLarge
 from domain.common.money import CREDIT
-from domain.insight.metrics import Measure, Metric, MetricUnit, Source, Sum, check_dimension, metric_of
-from domain.insight.query import MOST_ROWS, Answer, Figure, Query, Row, Value, bounds_of, check_size, compared
+from domain.insight.metrics import Measure, MeasureKind, MeasureSource, Metric, MetricUnit, check_dimension, metric_of
+from domain.insight.query import (
+    MOST_ROWS,
+    MetricFigure,
+    Query,
+    QueryResult,
+    QueryRow,
+    Value,
+    check_size,
+    comparison_bounds,
+    interval_bounds,
+)
 from repositories.insight import (
     book_measures,
     engagement,
@@ -22,31 +32,31 @@ from repositories.insight import (
     spend_measures,
     usage_measures,
 )
-from repositories.insight.measures import MOST, Part, Wanted
+from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
 from repositories.insight.rates import Rates
 from repositories.returns import roi
-from runtime.aside import aside
+from runtime.compute_thread import run_in_thread
 
 _DAY = timedelta(days=1)
 _MICROSECONDS = _DAY // timedelta.resolution
-_READERS: Mapping[Source, Callable[[Wanted], Awaitable[list[Part]]]] = {
-    Source.SPENDS: spend_measures.read,
-    Source.USAGE: usage_measures.read,
-    Source.EVENTS: event_measures.read,
-    Source.LINES: book_measures.lines,
-    Source.REVENUE: book_measures.revenue,
-    Source.EARNINGS: book_measures.earnings,
-    Source.CREDITS: book_measures.credits,
-    Source.WALLETS: book_measures.balances,
-    Source.ACTIVITY: engagement.read,
-    Source.REPUTATION: score_measures.read,
-    Source.RETURNS: roi.measures,
+_READERS: Mapping[MeasureSource, Callable[[MeasureQuery], Awaitable[list[MeasurePart]]]] = {
+    MeasureSource.SPENDS: spend_measures.read,
+    MeasureSource.USAGE: usage_measures.read,
+    MeasureSource.EVENTS: event_measures.read,
+    MeasureSource.LINES: book_measures.lines,
+    MeasureSource.REVENUE: book_measures.revenue,
+    MeasureSource.EARNINGS: book_measures.earnings,
+    MeasureSource.CREDITS: book_measures.credits,
+    MeasureSource.WALLETS: book_measures.balances,
+    MeasureSource.ACTIVITY: engagement.read,
+    MeasureSource.REPUTATION: score_measures.read,
+    MeasureSource.RETURNS: roi.measures,
 }
 #: The sums of a row, by the asset, empty for what is no amount.
 _Sums = dict[str, dict[Measure, int | Fraction]]
 _Group = tuple[str | None, ...]
 #: The parts that a reader returned, its measures, whether they have no dimensions, and each day's interval and moment.
-_Read = tuple[list[Part], dict[str, Measure], bool, Sequence[int], list[datetime]]
+_Read = tuple[list[MeasurePart], dict[str, Measure], bool, Sequence[int], list[datetime]]
 #: The sums of each interval and group, and those of the whole period.
 _Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]
 
@@ -66,7 +76,7 @@ class _Asked:
         return frozenset(measure for metric in self.metrics for measure in metric.measures)
 
 
-async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> Answer:
+async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> QueryResult:
     """Answer a question. Its figures are computed in a thread, because they can take a second.
 
     Args:
@@ -78,23 +88,25 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
     Raises:
         Invalid: the period does not suit the metrics, or there is no rate for a conversion.
     """
-    metrics = checked(query, platform=org_id is None)
-    bounds = bounds_of(query)
+    metrics = check_query(query, platform=org_id is None)
+    bounds = interval_bounds(query)
     _check_bounds(bounds, metrics, now)
     asked = _Asked(session, org_id, query, metrics, now)
     rates = None if query.currency is None else Rates(session, query.currency)
     rows, totals = await _period(asked, bounds, rates)
     if query.compare is not None:
-        before = compared(query, bounds, now)
+        before = comparison_bounds(query, bounds, now)
         rows_before, totals_before = await _period(asked, before, rates)
         # What there was only before has a row too: nothing is what became of it.
         rows = {key: rows.get(key, {}) for key in rows.keys() | rows_before.keys()}
     else:
         rows_before, totals_before = {}, {}
-    return await aside(_answer, asked, bounds, rates, (rows, totals), (rows_before, totals_before))
+    return await run_in_thread(_answer, asked, bounds, rates, (rows, totals), (rows_before, totals_before))
 
 
-def _answer(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole) -> Answer:
+def _answer(
+    asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole
+) -> QueryResult:
     query, (rows, totals), (rows_before, totals_before) = asked.query, found, before
     if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:
         raise QueryTooLarge(
@@ -110,14 +122,14 @@ def _answer(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, foun
         return (key[0], *_largest_first(_value(*columns[0], rows[key])), tuple(name or "" for name in key[1]))
 
     shown = [
-        Row(
+        QueryRow(
             None if query.grain is None else bounds[place],
             dict(zip(query.by, group, strict=True)),
             _figures(columns, rows[place, group], rows_before.get((place, group), {}), is_compared=is_compared),
         )
         for place, group in sorted(rows, key=order)[: query.limit]
     ]
-    return Answer(
+    return QueryResult(
         rows=tuple(shown),
         totals=_figures(columns, totals, totals_before, is_compared=is_compared),
         as_of=asked.now,
@@ -131,7 +143,7 @@ def _largest_first(value: Value) -> tuple[bool, int | Fraction]:
     return value is None, -(value or 0)
 
 
-def checked(query: Query, *, platform: bool) -> list[Metric]:
+def check_query(query: Query, *, platform: bool) -> list[Metric]:
     """Return the metrics of a question, checked with their dimensions.
 
     Raises:
@@ -176,7 +188,7 @@ async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
     by = asked.query.by
     found = await _sums(asked, asked.measures, bounds, rates)
     totals: _Sums = defaultdict(dict)
-    added = {measure for measure in asked.measures if measure.sum is Sum.FLOW and not (by and measure.is_whole)}
+    added = {measure for measure in asked.measures if measure.sum is MeasureKind.FLOW and not (by and measure.is_whole)}
 
     def add() -> None:
         for sums in found.values():
@@ -184,14 +196,14 @@ async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
                 for measure in added & of_asset.keys():
                     totals[asset][measure] = totals[asset].get(measure, 0) + of_asset[measure]
 
-    await aside(add)
+    await run_in_thread(add)
     # What does not add up is read again, without groups: of the whole period, or of its last interval that has begun.
     # Of a period that is compared with, intervals that are not over by the same time are empty.
     begun = max(
         (place for place, (begins, ends) in enumerate(pairwise(bounds)) if begins < min(ends, asked.now)), default=0
     )
     again = asked.measures - added
-    stocks = frozenset(measure for measure in again if measure.sum is Sum.STOCK)
+    stocks = frozenset(measure for measure in again if measure.sum is MeasureKind.STOCK)
     whole = replace(asked, query=replace(asked.query, by=()))
     for measures, within in ((again - stocks, [bounds[0], bounds[-1]]), (stocks, bounds[begun : begun + 2])):
         for sums in (await _sums(whole, measures, within, rates)).values() if measures else ():
@@ -209,14 +221,14 @@ async def _sums(
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
     whole: dict[int, _Sums] = defaultdict(lambda: defaultdict(dict))
     read, number = list[_Read](), 0
-    together: dict[tuple[Source, bool, bool], set[Measure]] = defaultdict(set)
+    together: dict[tuple[MeasureSource, bool, bool], set[Measure]] = defaultdict(set)
     for measure in measures:
-        together[measure.source, measure.is_whole, measure.sum is Sum.FLOW].add(measure)
+        together[measure.source, measure.is_whole, measure.sum is MeasureKind.FLOW].add(measure)
     for (source, is_whole, is_flow), these in together.items():
         named = {measure.name: measure for measure in these}
         # What flows is converted day by day, and what stands when its interval ends.
         days, places = _days_of(bounds) if rates is not None and is_flow else (list(bounds), range(len(bounds) - 1))
-        wanted = Wanted(
+        wanted = MeasureQuery(
             session=asked.session,
             org_id=asked.org_id,
             measures=frozenset(named),
@@ -226,11 +238,11 @@ async def _sums(
             now=asked.now,
             currency=query.currency,
         )
-        parts = _clock(wanted) if source is Source.CLOCK else await _READERS[source](wanted)
+        parts = _clock(wanted) if source is MeasureSource.CLOCK else await _READERS[source](wanted)
         number += len(parts)
-        if number >= MOST:
+        if number >= MAX_ROWS:
             raise QueryTooLarge(
-                f"There are more than {MOST:,} sums to add up. Group by less, or choose a longer grain.",
+                f"There are more than {MAX_ROWS:,} sums to add up. Group by less, or choose a longer grain.",
                 extra={"field": "by"},
             )
         # The last moment of each: at its end the rate is the next day's.
@@ -247,7 +259,7 @@ async def _sums(
             await rates.load(asked_for, leaves_out=True)
         read.append((parts, named, is_whole, places, moments))
 
-    await aside(_add_up, read, rates, found, whole)
+    await run_in_thread(_add_up, read, rates, found, whole)
     if not query.by:
         for place, sums in whole.items():
             _merge(found[place, ()], sums)
@@ -279,10 +291,12 @@ def _merge(into: _Sums, sums: _Sums) -> None:
         into[asset].update(of_asset)
 
 
-def _clock(wanted: Wanted) -> list[Part]:
+def _clock(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `days`, how many days of each interval are over."""
     return [
-        Part(place, (), "days", "", Fraction((min(ends, wanted.now) - begins) // timedelta.resolution, _MICROSECONDS))
+        MeasurePart(
+            place, (), "days", "", Fraction((min(ends, wanted.now) - begins) // timedelta.resolution, _MICROSECONDS)
+        )
         for place, (begins, ends) in enumerate(pairwise(wanted.bounds))
         if begins < wanted.now
     ]
@@ -316,9 +330,9 @@ def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums], in_credits: s
 
 def _figures(
     columns: Sequence[tuple[Metric, str | None]], sums: _Sums, before: _Sums, *, is_compared: bool
-) -> tuple[Figure, ...]:
+) -> tuple[MetricFigure, ...]:
     return tuple(
-        Figure(
+        MetricFigure(
             metric.name,
             asset if metric.unit in {MetricUnit.AMOUNT, MetricUnit.RATIO} else None,
             _value(metric, asset, sums),

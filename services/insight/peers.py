@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import Invalid, NotFound
-from domain.insight.peers import MemberKind, PeerMetric, Reason, hands, positions
-from domain.payments.auto_topup import month_of
+from domain.insight.peers import MemberKind, PeerMetric, PeerReason, owner_groups, rank_members
+from domain.payments.auto_topup import month_start
 from repositories.insight import peers as store
 from repositories.insight.advice import Month
 from repositories.marketplace import agent as agents
@@ -20,7 +20,7 @@ SETTLES = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PeerQuery:
     """A question: whose figure in which group and month; `reason` says that there is no answer, whatever others have.
 
     `category` is empty for an agent without one.
@@ -31,18 +31,20 @@ class Asked:
     category: str
     member_id: str
     agreed_at: datetime | None
-    reason: Reason | None = None
+    reason: PeerReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PeerResult:
     """The quarter of its group in which a member stands, or the reason that there is none."""
 
     quarter: int | None
-    reason: Reason | None
+    reason: PeerReason | None
 
 
-async def ask(session: AsyncSession, org_id: str, metric: PeerMetric, *, agent_id: str | None, now: datetime) -> Asked:
+async def peer_query(
+    session: AsyncSession, org_id: str, metric: PeerMetric, *, agent_id: str | None, now: datetime
+) -> PeerQuery:
     """Return the question of an organization about itself or its agent, for the latest month that is compared.
 
     Raises:
@@ -59,16 +61,18 @@ async def ask(session: AsyncSession, org_id: str, metric: PeerMetric, *, agent_i
         if agent.org_id != org_id:
             raise NotFound(agents.MISSING)
         member_id, category = agent_id, agent.category or ""
-    until = month_of(now - SETTLES)
-    month = Month(since=month_of(until - timedelta(days=1)), until=until)
+    until = month_start(now - SETTLES)
+    month = Month(since=month_start(until - timedelta(days=1)), until=until)
     agreed_at = organization.peers_agreed_at
-    reason = None if category else Reason.NOT_COUNTED
+    reason = None if category else PeerReason.NOT_COUNTED
     if agreed_at is None or agreed_at > month.since:
-        reason = Reason.NOT_AGREED
-    return Asked(metric=metric, month=month, category=category, member_id=member_id, agreed_at=agreed_at, reason=reason)
+        reason = PeerReason.NOT_AGREED
+    return PeerQuery(
+        metric=metric, month=month, category=category, member_id=member_id, agreed_at=agreed_at, reason=reason
+    )
 
 
-async def compute(session: AsyncSession, asked: Asked, exempt: Sequence[str]) -> None:
+async def compute(session: AsyncSession, asked: PeerQuery, exempt: Sequence[str]) -> None:
     """Compute the group of a question, once for its month. Needs the platform's session, which sees the others.
 
     Args:
@@ -81,19 +85,21 @@ async def compute(session: AsyncSession, asked: Asked, exempt: Sequence[str]) ->
         return
     members = await store.members(session, metric, category, month)
     org_ids = sorted({member.org_id for member in members})
-    owners = hands(org_ids, await store.traits(session, org_ids, exempt))
-    await store.add(session, metric, category, month.first, positions(members, owners))
+    owners = owner_groups(org_ids, await store.traits(session, org_ids, exempt))
+    await store.add(session, metric, category, month.first, rank_members(members, owners))
 
 
-async def standing(session: AsyncSession, asked: Asked) -> Standing:
+async def peer_result(session: AsyncSession, asked: PeerQuery) -> PeerResult:
     """Return where the member of a question stands, after `compute`. The session may be of the organization."""
     found = await store.position(session, asked.metric, asked.category, asked.member_id, asked.month.first)
     if found is None:
-        return Standing(None, Reason.NOT_COUNTED)
-    return Standing(found.quarter, None if found.reason is None else Reason(found.reason))
+        return PeerResult(None, PeerReason.NOT_COUNTED)
+    return PeerResult(found.quarter, None if found.reason is None else PeerReason(found.reason))
 
 
-async def consent(session: AsyncSession, actor: Actor, org_id: str, *, agrees: bool, now: datetime) -> datetime | None:
+async def set_consent(
+    session: AsyncSession, actor: Actor, org_id: str, *, agrees: bool, now: datetime
+) -> datetime | None:
     """Have an organization agree to be compared, or end that; return since when it agrees.
 
     It counts from the first month that begins after it agreed. Needs the platform's session.

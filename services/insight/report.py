@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import PERMISSIONS, Actor, Permission, Role
 from domain.common.errors import Invalid, NotFound, ReportLimitReached, ReportPeriodOpen
-from domain.insight.report import MAX_REPORTS, Definition, Period, checked
+from domain.insight.report import MAX_REPORTS, ReportDefinition, ReportPeriod, check_definition
 from domain.messages.notification.preferences import Person
 from models.insight.report import Report
-from repositories.common.command import lock_command, made_by, other_request, refuse_other
+from repositories.common.command import lock_command, other_request, require_same_request, row_of_command
 from repositories.insight import report as reports
 from repositories.messages import notification as notifications
 from repositories.tenants import audit
@@ -20,10 +20,10 @@ from services.insight import metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ReportRequest:
     """A report as requested: what it says and when, and the principals who are notified."""
 
-    definition: Definition
+    definition: ReportDefinition
     recipients: tuple[str, ...] = ()
 
 
@@ -36,7 +36,7 @@ async def create(
     session: AsyncSession,
     actor: Actor,
     org_id: str | None,
-    wanted: Wanted,
+    wanted: ReportRequest,
     *,
     late: timedelta,
     command_id: str,
@@ -59,13 +59,13 @@ async def create(
     await lock_command(session, f"reports:{org_id or 'platform'}")
     wanted = await _checked(session, org_id, wanted, now)
     row = Report(org_id=org_id, recipients=list(wanted.recipients), definition=wanted.definition.stored())
-    made = await made_by(session, Report, command_id)
+    made = await row_of_command(session, Report, command_id)
     if made is not None:
         if made.org_id != org_id:
             raise other_request()
         # A report that was changed since cannot be compared with the command's request.
         if made.updated_at == made.created_at:
-            refuse_other(made, row, ("definition", "recipients"))
+            require_same_request(made, row, ("definition", "recipients"))
         return made
     if len(await reports.listed(session, org_id)) >= MAX_REPORTS:
         raise ReportLimitReached(
@@ -79,7 +79,9 @@ async def create(
     return made
 
 
-async def change(session: AsyncSession, actor: Actor, report_id: str, wanted: Wanted, *, now: datetime) -> Report:
+async def change(
+    session: AsyncSession, actor: Actor, report_id: str, wanted: ReportRequest, *, now: datetime
+) -> Report:
     """Replace a report: recipients at once, the rest from the period on that follows the one of the next run.
 
     Raises:
@@ -108,7 +110,7 @@ async def delete(session: AsyncSession, actor: Actor, report_id: str, *, now: da
     await audit.record(session, actor, "report.delete", row.id, {}, row.org_id)
 
 
-def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) -> Period:
+def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) -> ReportPeriod:
     """Return a period of a report that can be computed.
 
     Raises:
@@ -117,7 +119,7 @@ def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) ->
     """
     if row.ended_at is not None:
         raise NotFound(reports.MISSING)
-    definition = Definition.kept(row.definition)
+    definition = ReportDefinition.kept(row.definition)
     period = definition.period_named(name)
     due_at = definition.due_at(period, late)
     if now < due_at:
@@ -138,11 +140,11 @@ async def _live(session: AsyncSession, report_id: str) -> Report:
     return row
 
 
-async def _checked(session: AsyncSession, org_id: str | None, wanted: Wanted, now: datetime) -> Wanted:
-    definition = checked(wanted.definition, platform=org_id is None)
+async def _checked(session: AsyncSession, org_id: str | None, wanted: ReportRequest, now: datetime) -> ReportRequest:
+    definition = check_definition(wanted.definition, platform=org_id is None)
     period = definition.period_at(now)
     for question in definition.asked:
-        metrics.checked(question.of(period, definition.zone), platform=org_id is None)
+        metrics.check_query(question.of(period, definition.zone), platform=org_id is None)
     _, known = await people(session, org_id)
     recipients: Sequence[str] = [each.lower() for each in wanted.recipients]
     for number, each in enumerate(recipients):
@@ -150,7 +152,7 @@ async def _checked(session: AsyncSession, org_id: str | None, wanted: Wanted, no
             raise Invalid(
                 "No principal of this name has a key and may read reports.", extra={"field": f"recipients.{number}"}
             )
-    return Wanted(definition=definition, recipients=tuple(dict.fromkeys(recipients)))
+    return ReportRequest(definition=definition, recipients=tuple(dict.fromkeys(recipients)))
 
 
 def _shown(row: Report) -> dict[str, object]:

@@ -8,32 +8,32 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid
-from domain.insight.query import Answer, Query
-from domain.insight.report import LOOKS_AGAIN_AFTER, Definition, Period, Question, changes
-from domain.insight.report_file import Paper, section, unanswered
+from domain.insight.query import Query, QueryResult
+from domain.insight.report import RECOMPUTED_AFTER, ReportDefinition, ReportPeriod, SectionQuery, compare_versions
+from domain.insight.report_file import ReportContent, failed_section, section_of
 from domain.messages.events import report as event
-from domain.messages.notification.types import BY_FACT
+from domain.messages.notification.types import TYPE_BY_EVENT
 from models.insight.report import Report, ReportRun
 from repositories.insight import report as reports
 from repositories.messages import event as events, notification as notifications
 from repositories.tenants import name, organization as organizations
 from services.insight.report import people
 from services.messages import fan_out
-from services.messages.fan_out import About
+from services.messages.fan_out import NotificationContent
 
 #: Why a recipient was not notified.
 NO_KEY, NOT_PERMITTED, SWITCHED_OFF = "no_key", "not_permitted", "switched_off"
 
 
-class Ask(Protocol):
-    """Answers a question about metrics; see `services.insight.metrics.ask`."""
+class QueryRunner(Protocol):
+    """Answers a question about metrics; see `services.insight.metrics.run_query`."""
 
-    async def __call__(self, session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> Answer:
+    async def __call__(self, session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> QueryResult:
         """Return the answer, of an organization or of the platform, as of a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Computed:
+class ComputedPeriod:
     """A period of a report as it was computed in one snapshot.
 
     Attributes:
@@ -43,21 +43,21 @@ class Computed:
     """
 
     report_id: str
-    definition: Definition
-    period: Period
+    definition: ReportDefinition
+    period: ReportPeriod
     last: int
     differs: bool
-    paper: Paper
+    paper: ReportContent
 
     @property
     def look_again_at(self) -> datetime:
         """When the period is computed once more."""
-        return self.paper.as_of + LOOKS_AGAIN_AFTER
+        return self.paper.as_of + RECOMPUTED_AFTER
 
 
 async def compute(
-    session: AsyncSession, ask: Ask, report_id: str, period_name: str, *, late: timedelta, now: datetime
-) -> Computed | datetime | None:
+    session: AsyncSession, ask: QueryRunner, report_id: str, period_name: str, *, late: timedelta, now: datetime
+) -> ComputedPeriod | datetime | None:
     """Compute a period; None if the report was deleted, and a time if the period is not over before.
 
     Args:
@@ -72,7 +72,7 @@ async def compute(
     if row.ended_at is not None:
         return None
     before = await reports.latest(session, row.id, period_name)
-    definition = Definition.kept(row.definition if before is None else before.definition)
+    definition = ReportDefinition.kept(row.definition if before is None else before.definition)
     period = definition.period_named(period_name)
     as_of = definition.due_at(period, late)
     if now < as_of:
@@ -81,8 +81,8 @@ async def compute(
     sections = [await _section(session, ask, row.org_id, *each, as_of) for each in asked]
     ids = {each for of in sections for line in of["rows"] for each in line["group"] if each}
     owner = "" if row.org_id is None else (await organizations.get(session, row.org_id)).name
-    found = () if before is None else changes(before.content["sections"], sections)
-    paper = Paper(
+    found = () if before is None else compare_versions(before.content["sections"], sections)
+    paper = ReportContent(
         name=definition.name,
         owner=owner,
         period=period,
@@ -90,10 +90,10 @@ async def compute(
         version=1 if before is None else before.version + 1,
         as_of=as_of,
         sections=sections,
-        names=dict(sorted((await name.named(session, ids, row.org_id)).items())),
+        names=dict(sorted((await name.names_of(session, ids, row.org_id)).items())),
         changes=found,
     )
-    return Computed(
+    return ComputedPeriod(
         report_id=row.id,
         definition=definition,
         period=period,
@@ -104,17 +104,17 @@ async def compute(
 
 
 async def _section(
-    session: AsyncSession, ask: Ask, org_id: str | None, question: Question, query: Query, as_of: datetime
+    session: AsyncSession, ask: QueryRunner, org_id: str | None, question: SectionQuery, query: Query, as_of: datetime
 ) -> dict[str, Any]:
     """Answer a question; one that cannot be answered says why, and the others of the report are answered."""
     try:
-        return section(question, await ask(session, query, org_id=org_id, now=as_of))
+        return section_of(question, await ask(session, query, org_id=org_id, now=as_of))
     except Invalid as refusal:
-        return unanswered(question, refusal.detail)
+        return failed_section(question, refusal.detail)
 
 
-async def keep(
-    session: AsyncSession, computed: Computed, file: bytes | None, *, late: timedelta, now: datetime
+async def store_run(
+    session: AsyncSession, computed: ComputedPeriod, file: bytes | None, *, late: timedelta, now: datetime
 ) -> tuple[ReportRun | None, bool]:
     """Keep what was computed, notify the recipients, and go on to the next period, in the caller's transaction.
 
@@ -154,9 +154,9 @@ async def keep(
             made_at=now,
             look_again_at=again if now < again else None,
         )
-    held = Definition.kept(row.definition)
+    held = ReportDefinition.kept(row.definition)
     if row.period_from == computed.period.since and held.period_at(row.period_from).name == computed.period.name:
-        following = held if row.next_definition is None else Definition.kept(row.next_definition)
+        following = held if row.next_definition is None else ReportDefinition.kept(row.next_definition)
         period = following.period_at(computed.period.until)
         # By other clocks it may be a period of the same name, which has its version.
         while await reports.latest(session, row.id, period.name) is not None:
@@ -168,14 +168,14 @@ async def keep(
 
 
 async def _notify(
-    session: AsyncSession, row: Report, computed: Computed, number: int, now: datetime
+    session: AsyncSession, row: Report, computed: ComputedPeriod, number: int, now: datetime
 ) -> tuple[list[str], dict[str, str]]:
     data: Mapping[str, Any] = event.data(row.id, computed.period.name, computed.paper.version, number)
     if row.org_id is not None:
         await events.record(session, [event.ready(row.org_id, row.id, data)])
-    about = About(
+    about = NotificationContent(
         source=f"{row.id}:{number}",
-        kind=BY_FACT[event.READY],
+        kind=TYPE_BY_EVENT[event.READY],
         fact=event.READY,
         subject=row.id,
         data=data,

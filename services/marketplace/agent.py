@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import AgentListed
-from domain.marketplace.offer import OfferStatus, words
-from domain.messages.events import Event, time_of
-from domain.tenants.metadata import Written
+from domain.marketplace.offer import OfferStatus, search_words
+from domain.messages.events import Event, format_time
+from domain.tenants.metadata import OwnMetadata
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer
 from repositories.marketplace import agent as agents, marketplace
@@ -16,7 +16,7 @@ from repositories.messages import event
 from repositories.tenants import api_key as keys, audit, metadata, organization as organizations, session as sessions
 
 
-async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written) -> Agent:
+async def create(session: AsyncSession, actor: Actor, agent: Agent, own: OwnMetadata) -> Agent:
     """Insert the agent with its external id and metadata, or return the one that this command made."""
     await organizations.get(session, agent.org_id)
     row, is_new = await agents.add(session, agent)
@@ -55,7 +55,7 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
     ended = await keys.revoke_of_agent(session, row.org_id, agent_id)
     await sessions.end_of_agent(session, row.org_id, agent_id, actor.qualified())
     await audit.record(session, actor, "agent.retire", row.id, {"name": row.name, "keys": ended}, row.org_id)
-    data = {"agent_id": row.id, "external_id": None, "retired_at": time_of(now)}
+    data = {"agent_id": row.id, "external_id": None, "retired_at": format_time(now)}
     await event.record(session, [Event("agent.retired", row.org_id, row.id, data)])
     return row
 
@@ -75,7 +75,7 @@ async def rename_offer(session: AsyncSession, agent: Agent) -> None:
     """Have the offer of an agent found by its new name; the caller holds the agent's lock."""
     offer = await marketplace.lock_offer(session, agent.id)
     if offer is not None:
-        offer.words = words(agent.name, offer.summary)
+        offer.words = search_words(agent.name, offer.summary)
         await session.flush()
 
 

@@ -15,15 +15,15 @@ from domain.common.money import CREDIT, format_amount, format_ratio
 from domain.credits.lots import Sharing
 from domain.marketplace.metered import check_included, days_of, used_minor
 from domain.marketplace.offer import (
+    ExpectedOffer,
     Offer,
     OfferModel,
     OfferStatus,
-    Seen,
-    changed,
     check_price,
-    require_seen,
-    require_stated,
-    words,
+    offer_changed,
+    require_stated_price,
+    require_unchanged,
+    search_words,
 )
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PURCHASE, PurchaseStatus, check_refundable, shares_of
@@ -32,9 +32,9 @@ from domain.payments.payment.purposes.purchase import is_disputed
 from domain.tenants.metadata import Precondition
 from ledger.spends import NewSpend, Spender
 from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
-from providers.payments.limits import check_chargeable, refundable
+from providers.payments.limits import check_chargeable, round_to_refundable
 from repositories.books import debt
-from repositories.common.command import made_by, other_request
+from repositories.common.command import other_request, row_of_command
 from repositories.marketplace import agent as agents, marketplace
 from repositories.payments import payment as payments
 from repositories.tenants import audit, organization as organizations
@@ -58,7 +58,7 @@ class NewOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bought:
+class PurchaseResult:
     """A purchase, or the refusal; `is_new` if this request made it."""
 
     purchase: MarketplacePurchase | None
@@ -119,7 +119,7 @@ async def offer_agent(
         session.add(row)
     for name, value in columns.items():
         setattr(row, name, value)
-    row.words = words(agent.name, wanted.summary)
+    row.words = search_words(agent.name, wanted.summary)
     row.changed_by, row.changed_at, row.command_id = actor.qualified(), now, command_id
     await session.flush()
     await session.refresh(row)
@@ -156,10 +156,10 @@ async def buy(
     creator_bps: int,
     spender: Spender,
     sharing: Sharing,
-    seen: Seen,
+    seen: ExpectedOffer,
     command_id: str,
     now: datetime,
-) -> Bought:
+) -> PurchaseResult:
     """Buy an agent that is free or costs credits, or return the purchase that the organization already has.
 
     An agent that is priced by usage is added at its present prices, which then stay. If it was added before, and the
@@ -177,23 +177,23 @@ async def buy(
     if paid:
         await debt.lock(session, offer.org_id)
     await marketplace.lock_purchases(session, org_id, offer.agent_id)
-    done = await made_by(session, MarketplacePurchase, command_id)
+    done = await row_of_command(session, MarketplacePurchase, command_id)
     if done is not None and (done.org_id, done.agent_id) != (org_id, offer.agent_id):
         raise other_request()
-    known = done or await owned_now(session, org_id, offer.agent_id, now)
+    known = done or await current_purchase(session, org_id, offer.agent_id, now)
     seen_prices = seen.usage_prices
     accepts = known is not None and known.usage_prices is not None and seen_prices is not None
     if known is not None and not accepts:
-        return Bought(purchase=known)
+        return PurchaseResult(purchase=known)
     if (await marketplace.get(session, offer.agent_id)).as_offer() != offer:
-        raise changed()
+        raise offer_changed()
     await organizations.refuse_stopped(session, org_id, offer.org_id)
     if known is None:
         await agents.refuse_retired(session, offer.agent_id)
         await refuse_charged_back(session, org_id, offer.agent_id)
-    require_seen(offer, seen)
+    require_unchanged(offer, seen)
     if known is None and actor.role is Role.AGENT:
-        require_stated(offer, seen)
+        require_stated_price(offer, seen)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:
             # The prices apply to every use of the organization, so accepting them needs the permission to pay for it.
@@ -202,23 +202,25 @@ async def buy(
             await session.flush()
             details = {"agent_id": offer.agent_id, "prices": shown_prices(seen_prices)}
             await audit.record(session, actor, "marketplace.accept_prices", known.id, details, org_id)
-        return Bought(purchase=known)
+        return PurchaseResult(purchase=known)
     purchase = new_purchase(offer, creator_bps, org_id=org_id, by=actor.qualified(), command_id=command_id, now=now)
     if paid:
         spend = price_spend(purchase, spender)
         refusal = await pay(session, purchase, spend, sharing=sharing, now=now)
         if refusal is not None:
-            return Bought(purchase=None, refusal=refusal)
+            return PurchaseResult(purchase=None, refusal=refusal)
     session.add(purchase)
     await session.flush()
     await audit.record(session, actor, "marketplace.purchase", purchase.id, {"agent_id": offer.agent_id}, org_id)
-    return Bought(purchase=purchase, is_new=True)
+    return PurchaseResult(purchase=purchase, is_new=True)
 
 
-async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase | None:
+async def current_purchase(
+    session: AsyncSession, org_id: str, agent_id: str, now: datetime
+) -> MarketplacePurchase | None:
     """Return an organization's purchase of an agent, locked, or None; one whose period is over is ended here."""
     row = await marketplace.owned(session, org_id, agent_id)
-    if row is None or is_kept(row, now):
+    if row is None or blocks_purchase(row, now):
         return row
     row.status, row.renews_at = PurchaseStatus.ENDED.value, None
     await session.flush()
@@ -244,7 +246,7 @@ async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> 
     return any(is_disputed(payments.state_of(row)) for row in rows)
 
 
-def hand_over(purchase: MarketplacePurchase, now: datetime) -> None:
+def mark_renewed(purchase: MarketplacePurchase, now: datetime) -> None:
     """Have the next month of a purchase follow it; it stays active until it is over."""
     purchase.renews_at = None
     if is_over(purchase.ends_at, now):
@@ -253,13 +255,13 @@ def hand_over(purchase: MarketplacePurchase, now: datetime) -> None:
         purchase.renewed = True
 
 
-def standing(purchase: MarketplacePurchase) -> PurchaseStatus:
+def effective_status(purchase: MarketplacePurchase) -> PurchaseStatus:
     """Return the status of a purchase for refunds, chargebacks and cancellations: a renewed month counts as ended."""
     status = PurchaseStatus(purchase.status)
     return PurchaseStatus.ENDED if purchase.renewed and status is PurchaseStatus.ACTIVE else status
 
 
-def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:
+def blocks_purchase(purchase: MarketplacePurchase, now: datetime) -> bool:
     """Return whether a purchase prevents the organization from buying the agent again.
 
     A suspended purchase does, even after its period, because it becomes active again if the chargeback is won.
@@ -364,7 +366,7 @@ async def refund(
     purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
     purchase.refunded_at, purchase.refunded_by, purchase.refund_command_id = now, actor.qualified(), command_id
     await session.flush()
-    details = {"agent_id": purchase.agent_id, "used": used_of(purchase)}
+    details = {"agent_id": purchase.agent_id, "used": used_part_text(purchase)}
     await audit.record(session, actor, "marketplace.refund", purchase.id, details, purchase.org_id)
     return purchase
 
@@ -385,7 +387,7 @@ async def deduct_used(
     Raises:
         UsedUp: nothing is left.
     """
-    purchase.used_minor = await used_now(session, purchase, left_minor, provider=provider)
+    purchase.used_minor = await used_part_minor(session, purchase, left_minor, provider=provider)
     if refund_id is not None:
         # Two refunds may be requested at the same time, and the last to write is not always the one that is made.
         purchase.used_by = {**purchase.used_by, refund_id: purchase.used_minor}
@@ -393,7 +395,7 @@ async def deduct_used(
     return left_minor - purchase.used_minor
 
 
-async def used_now(
+async def used_part_minor(
     session: AsyncSession, purchase: MarketplacePurchase, left_minor: int, *, provider: str | None = None
 ) -> int:
     """Return how much of the remaining price of a purchase is used by now; writes nothing.
@@ -415,13 +417,13 @@ async def used_now(
     )
     back = max(0, left_minor - used)
     if provider is not None and purchase.currency is not None:
-        back = refundable(provider, back, left_minor, purchase.currency)
+        back = round_to_refundable(provider, back, left_minor, purchase.currency)
     if not back:
         raise UsedUp("All that was paid for this agent was used, so nothing can be refunded.")
     return left_minor - back
 
 
-def used_of(purchase: MarketplacePurchase) -> str | None:
+def used_part_text(purchase: MarketplacePurchase) -> str | None:
     """Write what was used of the price of a purchase."""
     return None if purchase.currency is None else format_amount(purchase.used_minor, purchase.currency)
 
@@ -431,7 +433,7 @@ async def require_refundable(
 ) -> None:
     """Refuse a refund that the buyer cannot ask for; see `check_refundable` and `refuse_recovered`."""
     check_refundable(
-        standing(purchase),
+        effective_status(purchase),
         purchase.bought_at,
         has_refunded=await marketplace.has_refunded(session, purchase.org_id, purchase.agent_id),
         window=window,

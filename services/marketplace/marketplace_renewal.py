@@ -12,7 +12,7 @@ from domain.common.mail import MailKind
 from domain.common.money import format_amount
 from domain.credits.lots import Sharing
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
-from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_missed, is_over
+from domain.marketplace.renewal import MAX_TRIES, RETRY_INTERVAL, is_missed, is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.payments.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
@@ -23,20 +23,20 @@ from repositories.books import debt
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
 from repositories.payments import payment, payment_command
-from repositories.reputation.organization_trait import in_one_hand
+from repositories.reputation.organization_trait import share_an_owner
 from repositories.tenants import audit, organization as organizations
-from services.marketplace.marketplace import hand_over, new_purchase, price_spend, standing
+from services.marketplace.marketplace import effective_status, mark_renewed, new_purchase, price_spend
 from services.marketplace.marketplace_sale import pay
 from services.messages import mail
 
 #: In whose name the next period is bought.
 PRINCIPAL = "marketplace-renewal"
 #: Payments that may still succeed without the payer, so no other one is requested meanwhile.
-_ON_ITS_WAY = AWAITING - {PaymentStatus.REQUIRES_ACTION}
+_PENDING = AWAITING - {PaymentStatus.REQUIRES_ACTION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DueRenewal:
     """The next period of a purchase in money, and the payment of the last one."""
 
     purchase_id: str
@@ -50,11 +50,11 @@ class Due:
 
 async def renew(
     session: AsyncSession, purchase_id: str, *, sharing: Sharing, now: datetime
-) -> MarketplacePurchase | Due | None:
+) -> MarketplacePurchase | DueRenewal | None:
     """Buy the next period with credits, or return what has to be paid for it in money.
 
     None if it is not due, or was cancelled and ends with its period, or the credits were refused. In the last case it
-    is tried again a day later, up to `MOST_TRIES` times, and a mail says so. Needs the platform's session.
+    is tried again a day later, up to `MAX_TRIES` times, and a mail says so. Needs the platform's session.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     await debt.lock(session, seen.payee_org_id)
@@ -72,7 +72,7 @@ async def renew(
         return None
     listing = await marketplace.get(session, row.agent_id)
     sold = listing.offer.status == OfferStatus.LISTED.value
-    if not sold or await in_one_hand(session, row.org_id, row.payee_org_id, ("*",)):
+    if not sold or await share_an_owner(session, row.org_id, row.payee_org_id, ("*",)):
         await _stop(session, row, now)
         return None
     try:
@@ -114,7 +114,7 @@ async def _by_credits(
     if await pay(session, after, spend, sharing=sharing, now=now) is not None:
         await _not_paid(session, row, now)
         return None
-    hand_over(row, now)
+    mark_renewed(row, now)
     await session.flush()
     session.add(after)
     await session.flush()
@@ -123,39 +123,39 @@ async def _by_credits(
 
 async def _is_being_paid(session: AsyncSession, row: MarketplacePurchase) -> bool:
     """Return whether the payment of the last try may still succeed."""
-    last = await payment_command.find(session, renewal_command_id(row.id, row.tries - 1)) if row.tries else None
+    last = await payment_command.find_terms(session, renewal_command_id(row.id, row.tries - 1)) if row.tries else None
     known = None if last is None else await payment.get(session, last.payment_id)
     if known is None:
         return False
     state = payment.state_of(known)
-    return state.status in _ON_ITS_WAY or (state.received_minor > 0 and state.fulfilment is Fulfilment.PENDING)
+    return state.status in _PENDING or (state.received_minor > 0 and state.fulfilment is Fulfilment.PENDING)
 
 
-async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offer, now: datetime) -> Due | None:
+async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offer, now: datetime) -> DueRenewal | None:
     assert row.payment_id is not None
     if row.tries:
         waits = await _is_being_paid(session, row)
         if not waits:
             await _notify(session, row)
-        if waits or row.tries >= MOST_TRIES:
+        if waits or row.tries >= MAX_TRIES:
             await (_later(session, row, now) if waits else _stop(session, row, now))
             return None
     paid = await payment.get(session, row.payment_id)
     terms = None if paid is None else payment.state_of(paid).terms
     if terms is not None:
         offer = replace(offer, price_minor=terms.purpose.listed_minor)
-    return Due(
+    return DueRenewal(
         purchase_id=row.id,
         org_id=row.org_id,
         offer=offer,
         creator_bps=row.creator_bps,
         tries=row.tries,
         method=None if terms is None else terms.method_ref,
-        asked=await payment_command.find(session, renewal_command_id(row.id, row.tries)),
+        asked=await payment_command.find_terms(session, renewal_command_id(row.id, row.tries)),
     )
 
 
-async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
+async def record_attempt(session: AsyncSession, due: DueRenewal, *, now: datetime) -> None:
     """Record that a payment was requested, or that none could be; the next try is a day later."""
     row = await marketplace.get_purchase(session, due.purchase_id, lock=True)
     if row.renews_at is not None and row.tries == due.tries:
@@ -177,7 +177,7 @@ async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> Marke
 
 def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
     """Return the status of a purchase after it is cancelled."""
-    status = standing(row)
+    status = effective_status(row)
     if row.model == OfferModel.USAGE.value and status is PurchaseStatus.ACTIVE:
         return PurchaseStatus.ENDED
     if row.renews_at is None:
@@ -190,11 +190,11 @@ def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
 async def _not_paid(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
     row.tries += 1
     await _notify(session, row)
-    await (_stop(session, row, now) if row.tries >= MOST_TRIES else _later(session, row, now))
+    await (_stop(session, row, now) if row.tries >= MAX_TRIES else _later(session, row, now))
 
 
 async def _later(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
-    row.renews_at = now + AGAIN
+    row.renews_at = now + RETRY_INTERVAL
     await session.flush()
 
 
@@ -209,7 +209,7 @@ async def _notify(session: AsyncSession, row: MarketplacePurchase) -> None:
     assert row.price_minor is not None
     assert row.currency is not None
     assert row.ends_at is not None
-    zone = await billing_terms.clock(session, row.org_id, row.ends_at)
+    zone = await billing_terms.time_zone_at(session, row.org_id, row.ends_at)
     data = {
         "agent": row.agent_id,
         "amount": format_amount(row.price_minor, row.currency),

@@ -15,15 +15,15 @@ from domain.common.accounts import Account
 from domain.common.errors import DomainError, MarketplaceSuspended
 from domain.common.ids import purchase_key
 from domain.common.money import CREDIT
-from domain.credits.lots import LotSource, LotTerms, Sharing, cut
+from domain.credits.lots import LotSource, LotTerms, Sharing, take_lots
 from domain.marketplace.sale import shares_between
 from ledger.gateway import Ledger, Posting
-from ledger.sales import Shares, sell, share
+from ledger.sales import SaleShares, sell, share
 from ledger.spending import Spending
-from ledger.spends import Changed, NewSpend
+from ledger.spends import ChangeResult, NewSpend
 from models.marketplace.marketplace import MarketplacePurchase, MarketplaceUse
 from repositories.marketplace import agent as agents, marketplace
-from repositories.marketplace.marketplace import SharedLot
+from repositories.marketplace.marketplace import EarningsLot
 from repositories.payouts import recovery
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, settle_debt
@@ -31,7 +31,7 @@ from services.credits.spend import refusal_of
 from services.payouts import transfer_reversal
 
 #: How long the reservation of a price may last; it is captured in the same transaction.
-RESERVED = timedelta(minutes=1)
+RESERVATION_LIFETIME = timedelta(minutes=1)
 
 Sale = MarketplacePurchase | MarketplaceUse
 
@@ -49,7 +49,7 @@ async def pay(
     connection = await driver_connection(session)
     spend = replace(spend, paid_only=not await agents.accepts_granted(session, sale.agent_id))
     shares = shares_of_sale(sale, sharing=sharing)
-    sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVED, at=now)
+    sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVATION_LIFETIME, at=now)
     if sold is not None and sold.transfer_id is not None:
         assert sold.spent.spend_id is not None
         sale.spend_id, sale.transfer_id, sale.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
@@ -59,7 +59,7 @@ async def pay(
     # The seller has owed, or the key has reserved before.
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
     await _lock(ledger, sale)
-    spent = await spending.authorize(spend, expires_at=now + RESERVED, at=now)
+    spent = await spending.authorize(spend, expires_at=now + RESERVATION_LIFETIME, at=now)
     refusal = refusal_of(spent, paid_only=spend.paid_only)
     if refusal is not None:
         return refusal
@@ -70,7 +70,9 @@ async def pay(
     return None
 
 
-async def capture(session: AsyncSession, sale: MarketplaceUse, *, key: str, sharing: Sharing, now: datetime) -> Changed:
+async def capture(
+    session: AsyncSession, sale: MarketplaceUse, *, key: str, sharing: Sharing, now: datetime
+) -> ChangeResult:
     """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
 
     The caller holds the lock of what the seller owes.
@@ -87,10 +89,10 @@ async def capture(session: AsyncSession, sale: MarketplaceUse, *, key: str, shar
     return captured
 
 
-def shares_of_sale(sale: Sale, *, sharing: Sharing) -> Shares:
+def shares_of_sale(sale: Sale, *, sharing: Sharing) -> SaleShares:
     """Return how the price of a sale is shared."""
     earned, apart, commission = _shared_accounts(sale)
-    return Shares(
+    return SaleShares(
         payee_org_id=sale.payee_org_id,
         sales=_sales(sale),
         earned=earned,
@@ -128,7 +130,7 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
 
     The caller holds the locks of both organizations' debts, which a recovery takes as well.
     """
-    if sale.transfer_id is not None and await recovery.has_taken(session, sale.transfer_id):
+    if sale.transfer_id is not None and await recovery.has_shares_of_sale(session, sale.transfer_id):
         raise MarketplaceSuspended(
             "The payment for these credits was reversed, and the creator has returned what it earned by them."
         )
@@ -157,10 +159,10 @@ async def refund_sale(
     shares = shares_between(whole - amount_minor, whole, sale.creator_bps)
     granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
     parts = ((apart, granted), (earned, shares.creator_minor - granted))
-    postings, owed, sent = list[Posting](), Counter[datetime | None](), list[tuple[SharedLot, int]]()
+    postings, owed, sent = list[Posting](), Counter[datetime | None](), list[tuple[EarningsLot, int]]()
     for source, amount in parts:
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
-        slices = cut([(lot.id, lot.free_minor) for lot in sold], amount)
+        slices = take_lots([(lot.id, lot.free_minor) for lot in sold], amount)
         own = sum(part for _, part in slices)
         # The lots that paid are returned first; what was spent of them is taken from others.
         other = max(0, min(amount, there[source]) - own)
@@ -208,7 +210,7 @@ async def refund_sale(
     await close_paid_debts(session, ledger, sale.org_id, CREDIT)
 
 
-def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None]:
+def _ends(sold: Sequence[EarningsLot], owed_minor: int) -> Counter[datetime | None]:
     """Divide an owed amount by the expiry of the spent parts of lots, in order; a rest of it does not expire."""
     ends = Counter[datetime | None]()
     for lot, part in _missing(sold, owed_minor):
@@ -217,8 +219,8 @@ def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None
     return ends
 
 
-def _missing(sold: Sequence[SharedLot], owed_minor: int) -> list[tuple[SharedLot, int]]:
-    found, left = list[tuple[SharedLot, int]](), owed_minor
+def _missing(sold: Sequence[EarningsLot], owed_minor: int) -> list[tuple[EarningsLot, int]]:
+    found, left = list[tuple[EarningsLot, int]](), owed_minor
     for lot in sold:
         part = min(lot.brought_minor - lot.free_minor, left)
         left -= part

@@ -19,21 +19,21 @@ from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import UseTerms, check_use, price_of
 from ledger.spending import Spending
-from ledger.spends import Changed, NewSpend, Spent
+from ledger.spends import ChangeResult, NewSpend, SpendResult
 from models.credits.spend import Spend, SpendChange
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.books import debt
 from repositories.common.command import other_request
 from repositories.credits import spend as spends
 from repositories.marketplace import agent as agents, marketplace, marketplace_use
-from repositories.reputation.organization_trait import in_one_hand
+from repositories.reputation.organization_trait import share_an_owner
 from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.credits.spend import refusal_of
-from services.marketplace.marketplace import owned_now
+from services.marketplace.marketplace import current_purchase
 from services.marketplace.marketplace_sale import (
-    RESERVED,
+    RESERVATION_LIFETIME,
     capture as take_reserved,
     pay,
     refund_sale,
@@ -55,7 +55,7 @@ class NewUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class UseResult:
     """A use with the spend that paid it, or the refusal; `replayed` if its key had paid it before."""
 
     use: MarketplaceUse | None = None
@@ -65,7 +65,7 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserved:
+class ReservationResult:
     """A reserved use with its spend, or the refusal; `replayed` if its key had reserved it before."""
 
     agreed: MarketplaceAgreedUse | None = None
@@ -75,7 +75,7 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class UsePrices:
     """The price of an agent's uses for an organization: by which purchase, for each meter, and how it is shared."""
 
     agent_id: str
@@ -85,9 +85,9 @@ class Priced:
     creator_bps: int
 
 
-async def use_plainly(
+async def use_fast(
     connection: asyncpg.Connection, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime
-) -> Used | None:
+) -> UseResult | None:
     """Charge a use with one statement, the fast path of `use`; None, without any effect, if `use` has to be called.
 
     That is so for agents that are not for sale, keys that were used before, purchases that change meanwhile, and
@@ -111,7 +111,7 @@ async def use_plainly(
         spend = replace(spend, paid_only=not found.accepts_granted)
         shares = shares_of_sale(row, sharing=terms.sharing)
         sold = await marketplace_use.charge(
-            connection, row, found.prices, spend, shares, expires_at=now + RESERVED, at=now
+            connection, row, found.prices, spend, shares, expires_at=now + RESERVATION_LIFETIME, at=now
         )
     except (Conflict, Forbidden, IdempotencyConflict, Invalid):
         return None
@@ -119,14 +119,14 @@ async def use_plainly(
         return None
     refusal = refusal_of(sold.spent, paid_only=spend.paid_only)
     if refusal is not None:
-        return Used(refusal=refusal)
+        return UseResult(refusal=refusal)
     assert sold.spent.spend_id is not None
     assert sold.transfer_id is not None
     row.spend_id, row.transfer_id, row.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
-    return Used(use=row, spend=_spend_of(org_id, spend, sold.spent))
+    return UseResult(use=row, spend=_spend_of(org_id, spend, sold.spent))
 
 
-async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime) -> Used:
+async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime) -> UseResult:
     """Charge a use, or return the one that its key has charged before, whatever the price is now.
 
     The caller also commits if a spend control refuses, because the refusal is recorded. Needs the platform's session.
@@ -143,23 +143,23 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
         is_reserved = await marketplace.reserved_use(session, spend.id) is not None
         done = None if is_reserved else await marketplace.use_of(session, spend.id)
         _require_same(wanted, spend, done)
-        return Used(use=done, spend=spend, replayed=True)
+        return UseResult(use=done, spend=spend, replayed=True)
     refusal = await _refused_before(session, org_id, wanted, now)
     if refusal is not None:
-        return Used(refusal=refusal, replayed=True)
+        return UseResult(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(wanted.spend, agreed), sharing=terms.sharing, now=now)
     if refusal is not None:
-        return Used(refusal=refusal)
+        return UseResult(refusal=refusal)
     session.add(row)
     await session.flush()
-    return Used(use=row, spend=await spends.of_purchase(session, org_id, row.spend_id))
+    return UseResult(use=row, spend=await spends.of_purchase(session, org_id, row.spend_id))
 
 
 async def reserve(
     session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, expires_at: datetime, now: datetime
-) -> Reserved:
+) -> ReservationResult:
     """Reserve the price of a use, or return what its key has reserved. It fixes the price and the creator's share.
 
     The caller also commits if a spend control refuses. Needs the platform's session. Raises as `use`.
@@ -170,10 +170,10 @@ async def reserve(
     if spend is not None:
         done = await marketplace.reserved_use(session, spend.id)
         _require_same(wanted, spend, done)
-        return Reserved(agreed=done, spend=spend, replayed=True)
+        return ReservationResult(agreed=done, spend=spend, replayed=True)
     refusal = await _refused_before(session, org_id, wanted, now)
     if refusal is not None:
-        return Reserved(refusal=refusal, replayed=True)
+        return ReservationResult(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     books = Spending(await driver_connection(session), org_id)
     asked = replace(
@@ -182,12 +182,12 @@ async def reserve(
     spent = await books.authorize(asked, expires_at=expires_at, at=now)
     refusal = refusal_of(spent, paid_only=asked.paid_only)
     if refusal is not None:
-        return Reserved(refusal=refusal)
+        return ReservationResult(refusal=refusal)
     assert spent.spend_id is not None
     agreed.spend_id = spent.spend_id
     session.add(agreed)
     await session.flush()
-    return Reserved(agreed=agreed, spend=await spends.of_purchase(session, org_id, spent.spend_id))
+    return ReservationResult(agreed=agreed, spend=await spends.of_purchase(session, org_id, spent.spend_id))
 
 
 async def capture(
@@ -198,7 +198,7 @@ async def capture(
     key: str,
     sharing: Sharing,
     now: datetime,
-) -> Changed:
+) -> ChangeResult:
     """Charge some of the reserved units, or all of them, at the agreed price; the rest is released.
 
     The agreed price applies even if the agent was retired or removed from the library since. Needs the platform's
@@ -221,22 +221,22 @@ async def capture(
     return captured
 
 
-async def priced(session: AsyncSession, org_id: str, offer: Offer, *, terms: UseTerms, now: datetime) -> Priced:
+async def use_prices(session: AsyncSession, org_id: str, offer: Offer, *, terms: UseTerms, now: datetime) -> UsePrices:
     """Return what uses of an agent cost an organization now, or refuse them; see `domain.marketplace.use.check_use`."""
-    owned = await owned_now(session, org_id, offer.agent_id, now)
+    owned = await current_purchase(session, org_id, offer.agent_id, now)
     prices = check_use(
         offer,
         org_id,
         owned=None if owned is None else PurchaseStatus(owned.status),
         prices=None if owned is None else owned.usage_prices,
-        related=await in_one_hand(session, org_id, offer.org_id, terms.exempt),
+        related=await share_an_owner(session, org_id, offer.org_id, terms.exempt),
     )
     assert owned is not None
     return _priced(offer, owned.id, prices, terms)
 
 
-def _priced(offer: Offer, purchase_id: str, prices: Mapping[str, int], terms: UseTerms) -> Priced:
-    return Priced(
+def _priced(offer: Offer, purchase_id: str, prices: Mapping[str, int], terms: UseTerms) -> UsePrices:
+    return UsePrices(
         agent_id=offer.agent_id,
         payee_org_id=offer.org_id,
         purchase_id=purchase_id,
@@ -249,12 +249,12 @@ async def _agree(
     session: AsyncSession, org_id: str, wanted: NewUse, offer: Offer, terms: UseTerms, now: datetime
 ) -> MarketplaceAgreedUse:
     await organizations.refuse_stopped(session, org_id, offer.org_id)
-    sold = await priced(session, org_id, offer, terms=terms, now=now)
+    sold = await use_prices(session, org_id, offer, terms=terms, now=now)
     price_of(sold.prices, wanted.meter, wanted.spend.quantity)
     return _agreed(org_id, wanted, sold, now)
 
 
-def _agreed(org_id: str, wanted: NewUse, sold: Priced, now: datetime) -> MarketplaceAgreedUse:
+def _agreed(org_id: str, wanted: NewUse, sold: UsePrices, now: datetime) -> MarketplaceAgreedUse:
     assert wanted.meter is not None
     return MarketplaceAgreedUse(
         id=new_id("use"),
@@ -278,12 +278,12 @@ async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, no
         return None
     books = Spending(await driver_connection(session), org_id)
     again = replace(wanted.spend, action=ACTION, amount_minor=first.amount_minor)
-    return refusal_of(await books.authorize(again, expires_at=now + RESERVED, at=now))
+    return refusal_of(await books.authorize(again, expires_at=now + RESERVATION_LIFETIME, at=now))
 
 
 async def charge_agreed(
     session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, sharing: Sharing, now: datetime
-) -> Used:
+) -> UseResult:
     """Charge a reported use as agreed, or return why not: a limit or the credits do not allow it, or a party is closed.
 
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
@@ -291,14 +291,14 @@ async def charge_agreed(
     try:
         await organizations.refuse_stopped(session, agreed.org_id, agreed.payee_org_id)
     except refusals.OrganizationClosed as closed:
-        return Used(refusal=closed)
+        return UseResult(refusal=closed)
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(spend, agreed), sharing=sharing, now=now)
     if refusal is not None:
-        return Used(refusal=refusal)
+        return UseResult(refusal=refusal)
     session.add(row)
     await session.flush()
-    return Used(use=row)
+    return UseResult(use=row)
 
 
 def _use_of(agreed: MarketplaceAgreedUse, quantity: int, now: datetime) -> MarketplaceUse:
@@ -335,7 +335,7 @@ def _of_agent(spend: NewSpend, agreed: MarketplaceAgreedUse) -> NewSpend:
     )
 
 
-def _spend_of(org_id: str, spend: NewSpend, spent: Spent) -> Spend:
+def _spend_of(org_id: str, spend: NewSpend, spent: SpendResult) -> Spend:
     """Return the spend that was just written, without reading it again; it has only the columns that are shown."""
     return Spend(
         id=spent.spend_id,

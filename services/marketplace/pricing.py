@@ -10,17 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor
 from domain.common.errors import Invalid, NotFound, PricingQuoteMismatch, PricingTooManyRules
 from domain.common.money import format_amount
-from domain.marketplace.pricing.book import Book, Price
+from domain.marketplace.pricing.book import Price, RuleBook
 from domain.marketplace.pricing.expression import Compile
-from domain.marketplace.pricing.facts import Facts
-from domain.marketplace.pricing.kept import kept
-from domain.marketplace.pricing.quote import LASTS, borne_bps, commission_of, judge_use
+from domain.marketplace.pricing.facts import PricingFacts
+from domain.marketplace.pricing.quote import QUOTE_LIFETIME, commission_of, discount_limit_bps, require_usable
 from domain.marketplace.pricing.rule import Rule, refuse_overlap
+from domain.marketplace.pricing.stored_terms import terms_to_json
 from domain.reputation.levels import Level, commission_source
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from providers.expressions import compile_expression
-from repositories.common.command import lock_command, made_before
+from repositories.common.command import existing_row, lock_command
 from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents, pricing as rows
 from repositories.reputation import level as levels
@@ -29,7 +29,7 @@ from runtime.identity import new_id
 
 #: How many rules may be in force: each price judges those that are for its agent and client.
 MAX_RULES = 500
-MAX_TRIED = 1_000
+MAX_TRIAL_QUOTES = 1_000
 _ASKED = (
     *("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms"),
     *("valid_from", "valid_until"),
@@ -56,7 +56,7 @@ async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: st
         id=new_id("prl"), **_columns(rule), version=1, created_by=actor.qualified(), command_id=command_id
     )
     await lock_command(session, command_id)
-    done = await made_before(session, row, _ASKED)
+    done = await existing_row(session, row, _ASKED)
     if done is not None:
         return done
     row.book_version = await _fit_in(session, replace(rule, id=row.id))
@@ -133,12 +133,12 @@ def _columns(rule: Rule) -> dict[str, object]:
         **{name: getattr(rule, name) for name in names},
         "type": rule.type.value,
         "stacking": rule.stacking.value,
-        "terms": kept(rule.terms),
+        "terms": terms_to_json(rule.terms),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class QuoteTrial:
     """What one quote would have cost with a rule. Amounts are minor units of `currency`."""
 
     quote_id: str
@@ -157,7 +157,7 @@ async def try_rule(
     most_bps: int | None,
     since: datetime,
     limit: int,
-) -> list[Tried]:
+) -> list[QuoteTrial]:
     """Price the newest quotes again by the present rules, without and with a rule. Nothing is stored.
 
     A discount is bounded as the platform's are now, and by the commission that the quote had: its level's, or the usual
@@ -170,7 +170,7 @@ async def try_rule(
         commission_bps: the platform's usual one.
         most_bps: how much of a price the platform gives for discounts; None for its commission.
         since: how old a quote may be.
-        limit: how many, `MAX_TRIED` at most.
+        limit: how many, `MAX_TRIAL_QUOTES` at most.
 
     Raises:
         NotFound: the rule that it replaces does not exist.
@@ -183,9 +183,9 @@ async def try_rule(
     others = [other for other in current if other.id != replaces]
     expired = {row.id for row in in_force if not _applies_after(row, now)}
     refuse_overlap(rule, [other for other in others if other.id not in expired])
-    before, after = Book(current), Book([*others, replace(rule, valid_from=None, valid_until=None)])
+    before, after = RuleBook(current), RuleBook([*others, replace(rule, valid_from=None, valid_until=None)])
     quotes = await rows.past_quotes(
-        session, agent_id=rule.agent_id, org_id=rule.org_id, since=since, limit=min(limit, MAX_TRIED)
+        session, agent_id=rule.agent_id, org_id=rule.org_id, since=since, limit=min(limit, MAX_TRIAL_QUOTES)
     )
     bearing = {
         agent_id: (it := await rows.terms_of_agent(session, agent_id)) is not None and it.bears_discounts
@@ -195,18 +195,18 @@ async def try_rule(
         session, {quote.level_version for quote in quotes if quote.level_version is not None}
     )
 
-    def tried(quote: PricingQuote) -> Tried:
-        facts, of_level = Facts.from_json(quote.facts), commissions.get((quote.level_version, quote.level_name))
+    def tried(quote: PricingQuote) -> QuoteTrial:
+        facts, of_level = PricingFacts.from_json(quote.facts), commissions.get((quote.level_version, quote.level_name))
         commission = commission_bps if of_level is None else of_level
-        borne = borne_bps(commission, most_bps, bears_discounts=bearing[quote.agent_id])
-        old, new = (book.price(facts, borne_bps=borne).adjusted_minor for book in (before, after))
-        return Tried(quote.id, quote.currency, quote.base_minor, old, new)
+        borne = discount_limit_bps(commission, most_bps, bears_discounts=bearing[quote.agent_id])
+        old, new = (book.price(facts, discount_limit_bps=borne).adjusted_minor for book in (before, after))
+        return QuoteTrial(quote.id, quote.currency, quote.base_minor, old, new)
 
     # Seconds with many rules, in which the event loop would answer nobody.
     return await asyncio.to_thread(lambda: [tried(quote) for quote in quotes])
 
 
-def totals(tried: Iterable[Tried]) -> dict[str, tuple[int, int, int]]:
+def trial_totals(tried: Iterable[QuoteTrial]) -> dict[str, tuple[int, int, int]]:
     """Add up by currency: how many, before and after."""
     found: dict[str, tuple[int, int, int]] = {}
     for one in tried:
@@ -216,11 +216,11 @@ def totals(tried: Iterable[Tried]) -> dict[str, tuple[int, int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PriceRequest:
     """The facts and rules of a requested price."""
 
-    facts: Facts
-    book: Book
+    facts: PricingFacts
+    book: RuleBook
     payee_org_id: str
     bears_discounts: bool
     level_version: int = 0
@@ -237,14 +237,14 @@ class Asked:
 
     def price(self, usual_bps: int, most_bps: int | None) -> Price:
         """Return the price, of which the platform gives its commission for discounts, and `most_bps` at most."""
-        borne = borne_bps(self.commission_bps(usual_bps), most_bps, bears_discounts=self.bears_discounts)
-        return self.book.price(self.facts, borne_bps=borne)
+        borne = discount_limit_bps(self.commission_bps(usual_bps), most_bps, bears_discounts=self.bears_discounts)
+        return self.book.price(self.facts, discount_limit_bps=borne)
 
 
 async def make_quote(
     session: AsyncSession,
     actor: Actor,
-    asked: Asked,
+    asked: PriceRequest,
     *,
     org_id: str,
     usual_bps: int,
@@ -286,7 +286,7 @@ async def make_quote(
         book_version=asked.book.version,
         created_by=actor.qualified(),
         command_id=command_id,
-        expires_at=facts.at + LASTS,
+        expires_at=facts.at + QUOTE_LIFETIME,
     )
     row, is_new = await rows.add_quote(session, quote)
     if is_new:
@@ -308,16 +308,16 @@ async def quote_to_use(
         raise NotFound(rows.NO_QUOTE)
     for name, given, said in (("agent_id", agent_id, quote.agent_id), ("quantity", quantity, quote.quantity)):
         if given is not None and given != said:
-            raise mismatch(name, f"The quote is for {name} {said}.")
+            raise quote_mismatch(name, f"The quote is for {name} {said}.")
     if quote.contract_id is not None:
         used_by = await contracts.find(session, quote.contract_id)
         if used_by is not None and used_by.command_id == command_id:
             return quote
-    judge_use(quote.used_at is not None, quote.expires_at, await rows.database_time(session))
+    require_usable(quote.used_at is not None, quote.expires_at, await rows.database_time(session))
     return quote
 
 
-def mismatch(field: str, detail: str) -> Invalid:
+def quote_mismatch(field: str, detail: str) -> Invalid:
     """Return the refusal of a contract that differs from its quote."""
     return PricingQuoteMismatch(detail, extra={"field": field})
 

@@ -11,8 +11,8 @@ from domain.common.errors import Invalid
 from domain.common.ids import bounded, uuid_of
 from domain.common.money import CREDIT, format_amount
 from domain.credits.lots import LotTerms
-from domain.marketplace.referral import AGAIN, ReferralStatus, Rewards, Seen, decide
-from domain.payments.payment.entitlement import gone_minor
+from domain.marketplace.referral import CHECK_INTERVAL, ReferralFacts, ReferralStatus, Rewards, decide
+from domain.payments.payment.entitlement import not_kept_minor
 from ledger.gateway import Ledger, Posting
 from models.marketplace.referral import Referral
 from repositories.books import debt
@@ -28,7 +28,7 @@ from services.credits import credit_lot
 ACTOR = Actor(principal="referrals", role=Role.OPERATOR)
 
 
-async def refer(session: AsyncSession, org_id: str, referrer_org_id: str, *, now: datetime) -> None:
+async def record_referral(session: AsyncSession, org_id: str, referrer_org_id: str, *, now: datetime) -> None:
     """Record who referred an organization, in the transaction that creates it. Needs the platform's session.
 
     Raises:
@@ -44,14 +44,14 @@ async def refer(session: AsyncSession, org_id: str, referrer_org_id: str, *, now
             referrer_minor=0,
             referred_minor=0,
             created_at=now,
-            next_at=now + AGAIN,
+            next_at=now + CHECK_INTERVAL,
         )
     )
     await session.flush()
-    await organization_trait.refer(session, org_id, referrer_org_id)
+    await organization_trait.record_referral(session, org_id, referrer_org_id)
 
 
-async def look(
+async def check_referral(
     session: AsyncSession,
     org_id: str,
     rewards: Rewards,
@@ -70,7 +70,7 @@ async def look(
         price: of a credit.
         window: how long a payment can be charged back.
         exempt: principals who register organizations for others, see
-            `repositories.reputation.organization_trait.in_one_hand`.
+            `repositories.reputation.organization_trait.share_an_owner`.
         now: the time.
     """
     row = await referral.lock(session, org_id)
@@ -78,14 +78,14 @@ async def look(
         return None
     row.next_at = None
     if row.status == ReferralStatus.REWARDED.value:
-        await _look_at_payment(session, row, now)
+        await _recheck_rewarded(session, row, now)
     elif row.status == ReferralStatus.WAITING.value:
-        await _look_at_referral(session, row, rewards, price, window=window, exempt=exempt, now=now)
+        await _decide_waiting(session, row, rewards, price, window=window, exempt=exempt, now=now)
     await session.flush()
     return None if row.next_at is not None else ReferralStatus(row.status)
 
 
-async def _look_at_referral(
+async def _decide_waiting(
     session: AsyncSession,
     row: Referral,
     rewards: Rewards,
@@ -95,11 +95,11 @@ async def _look_at_referral(
     exempt: tuple[str, ...],
     now: datetime,
 ) -> None:
-    paid = await referral.first_standing(session, row.org_id)
+    paid = await referral.first_final_payment(session, row.org_id)
     both = (row.org_id, row.referrer_org_id, exempt)
-    related = await organization_trait.in_one_hand(session, *both, by_word=False)
-    states_same = not related and await organization_trait.in_one_hand(session, *both)
-    seen = Seen(
+    related = await organization_trait.share_an_owner(session, *both, by_word=False)
+    states_same = not related and await organization_trait.share_an_owner(session, *both)
+    seen = ReferralFacts(
         referred_at=row.created_at,
         paid_at=None if paid is None else paid[1],
         # A payment that can still be refunded or charged back earns no reward yet.
@@ -113,8 +113,8 @@ async def _look_at_referral(
     if decision.rewards is not None and paid is not None:
         # A concurrent refund of the payment waits for this lock, and then claws back the reward of this referral.
         known = await payment.lock(session, paid[0])
-        if known is None or gone_minor(known.payment):
-            row.next_at = now + AGAIN
+        if known is None or not_kept_minor(known.payment):
+            row.next_at = now + CHECK_INTERVAL
             return
         given, sides = decision.rewards, (row.referrer_org_id, row.org_id)
         ledger = Ledger(await driver_connection(session))
@@ -136,7 +136,7 @@ async def _look_at_referral(
     elif decision.refused is not None:
         row.status, row.reason, row.decided_at = ReferralStatus.REFUSED.value, decision.refused, now
     else:
-        row.next_at = now + AGAIN
+        row.next_at = now + CHECK_INTERVAL
 
 
 async def _grant(session: AsyncSession, row: Referral, org_id: str, amount_minor: int, now: datetime) -> str | None:
@@ -156,14 +156,14 @@ async def _grant(session: AsyncSession, row: Referral, org_id: str, amount_minor
     return lot.id
 
 
-async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) -> None:
+async def _recheck_rewarded(session: AsyncSession, row: Referral, now: datetime) -> None:
     """Claw both rewards back once a part of the payment was refunded or lost; check again while it is disputed."""
     assert row.payment_id is not None
     paid = await referral.payment_of(session, row.payment_id)
-    if not gone_minor(paid):
+    if not not_kept_minor(paid):
         return
     if paid.refunded_minor == paid.reversed_minor == 0 and any(each.is_open for each in paid.disputes):
-        row.next_at = now + AGAIN
+        row.next_at = now + CHECK_INTERVAL
         return
     row.status, row.reason, row.taken_back_at = ReferralStatus.TAKEN_BACK.value, "payment_gone", now
     sides = (
@@ -178,7 +178,7 @@ async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) 
     debts = [accounts.org_debt(org_id, CREDIT) for org_id, _, _ in parts]
     await ledger.lock_balances([*(accounts.org_credits(org_id) for org_id, _, _ in parts), promotions], if_open=debts)
     for org_id, lot, amount in parts:
-        free = await referral.free_of(session, org_id, uuid_of(lot), amount)
+        free = await referral.free_in_lot(session, org_id, uuid_of(lot), amount)
         terms = LotTerms(slices=((uuid_of(lot), free),), is_reversal=True)
         postings = [
             Posting(accounts.org_credits(org_id), promotions, free, terms),

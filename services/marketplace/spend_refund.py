@@ -1,7 +1,7 @@
 """Refunds of spends by operators: above a setting they need two operators.
 
 Used credits cannot be returned by the organization, so the refund is a gift. It counts with what the organization is
-granted (`services.credits.credit_lot.is_for_two`).
+granted (`services.credits.credit_lot.needs_approval`).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from repositories.credits import credit_lot as grants, spend as spends
 from repositories.marketplace import marketplace
 from services.common import approval
 from services.credits import spend as service
-from services.credits.credit_lot import ByHand, is_for_two
+from services.credits.credit_lot import ManualGrantRules, needs_approval
 from services.marketplace import marketplace_use
 
 
@@ -31,7 +31,9 @@ class NewRefund:
     command_id: str
 
 
-async def for_two(session: AsyncSession, by_hand: ByHand, new: NewRefund, *, now: datetime) -> dict[str, object] | None:
+async def content_for_approval(
+    session: AsyncSession, by_hand: ManualGrantRules, new: NewRefund, *, now: datetime
+) -> dict[str, object] | None:
     """Return what two operators approve of a refund; None where one is enough, or where `refund` refuses it anyway."""
     spend = await spends.get(session, new.spend_id)
     left = spend.captured - spend.refunded
@@ -44,7 +46,7 @@ async def for_two(session: AsyncSession, by_hand: ByHand, new: NewRefund, *, now
 async def refund(
     session: AsyncSession,
     actor: Actor,
-    by_hand: ByHand,
+    by_hand: ManualGrantRules,
     new: NewRefund,
     *,
     renew_days: int,
@@ -87,15 +89,17 @@ async def refund(
     # How much is left to be refunded is known after the refund.
     content = await _content(session, by_hand, spend.org_id, change.amount, new.command_id, now) if is_new else None
     if content is not None:
-        await approval.use(
+        await approval.consume(
             session, ApprovalAction.SPEND_REFUND, new.spend_id, content, command_id=new.command_id, now=now
         )
     return spend, change
 
 
 async def _content(
-    session: AsyncSession, by_hand: ByHand, org_id: str, amount_minor: int, command_id: str, now: datetime
+    session: AsyncSession, by_hand: ManualGrantRules, org_id: str, amount_minor: int, command_id: str, now: datetime
 ) -> dict[str, object] | None:
-    if not await is_for_two(session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now):
+    if not await needs_approval(
+        session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now
+    ):
         return None
     return {"organization_id": org_id, "credits": format_amount(amount_minor, CREDIT)}

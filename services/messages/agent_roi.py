@@ -9,19 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import Invalid
 from domain.messages.alert.conditions import WHOLE_E4, Reading
 from domain.messages.alert.rules import HIGH_ROI, HIGH_ROI_ABOVE
-from domain.returns.roi import Scope
+from domain.returns.roi import RoiScope
 from repositories.messages import alert_built_in, alert_figure, alert_rule
-from repositories.messages.alert_built_in import Found
-from repositories.messages.alert_figure import Figure, Watched
+from repositories.messages.alert_built_in import BuiltInFinding
+from repositories.messages.alert_figure import RuleFigure, WatchedRule
 from services.returns import roi
 
 #: The name of the metric.
 AGENT_ROI = "agent.roi"
 #: The whole days (UTC) before today that a return is of.
-OF = timedelta(days=28)
+PERIOD_DAYS = timedelta(days=28)
 
 
-async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def read_agent_roi(
+    session: AsyncSession, rules: Sequence[WatchedRule], now: datetime
+) -> dict[str, list[RuleFigure]]:
     """Return the lower bound of each agent's return by the rule's id; of its own agent where a rule names one.
 
     Where nothing can be said of an organization, what fires for it has an unknown figure, and goes on.
@@ -30,38 +32,40 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
     codes = await alert_built_in.currencies(session, orgs, since=_since(now))
     bounds = {org_id: await _bounds(session, org_id, codes[org_id], now) for org_id in sorted(orgs & set(codes))}
     unknown = {one.id for one in rules if bounds.get(one.org_id or "", {}) is None}
-    found = defaultdict[str, list[Figure]](list)
-    for row in (await alert_rule.standings(session, unknown)).values() if unknown else ():
-        found[row.rule].append(Figure(subject=row.subject, reading=Reading()))
+    found = defaultdict[str, list[RuleFigure]](list)
+    for row in (await alert_rule.firing_states(session, unknown)).values() if unknown else ():
+        found[row.rule].append(RuleFigure(subject=row.subject, reading=Reading()))
     for one in rules:
         found[one.id] += [
-            Figure(subject=agent_id, reading=Reading(value=max(0, bound), whole=WHOLE_E4))
+            RuleFigure(subject=agent_id, reading=Reading(value=max(0, bound), whole=WHOLE_E4))
             for agent_id, bound in (bounds.get(one.org_id or "") or {}).items()
             if one.rule.filters.get("agent_id", agent_id) == agent_id
         ]
     return found
 
 
-async def high(session: AsyncSession, now: datetime, *, within: timedelta, budget: timedelta) -> list[Found]:
+async def high_returns(
+    session: AsyncSession, now: datetime, *, within: timedelta, budget: timedelta
+) -> list[BuiltInFinding]:
     """Return the agents of the organizations that are looked at now, with whether their return is high.
 
     Of an organization without a rate, whose figures take a statement longer than `within`, or whose turn comes after
     `budget` from the transaction's beginning, nothing is said until it is looked at again: what fires goes on.
     """
-    found = list[Found]()
-    earners = await alert_built_in.earners(session, now, since=_since(now))
-    firing = (await alert_rule.standings(session, {HIGH_ROI})).values() if earners else ()
+    found = list[BuiltInFinding]()
+    earners = await alert_built_in.return_rule_targets(session, now, since=_since(now))
+    firing = (await alert_rule.firing_states(session, {HIGH_ROI})).values() if earners else ()
     for each in earners:
         if await alert_figure.elapsed(session) >= budget:
             break
         work = _bounds(session, each.org_id, each.currency, now)
-        known = await alert_figure.in_time(session, work, within=within)
+        known = await alert_figure.within_timeout(session, work, within=within)
         if known is None:
             continue
         # What fires and has no figure any more is not high.
         bounds = dict.fromkeys((row.subject for row in firing if row.org_id == each.org_id), 0) | known
         found += [
-            Found(
+            BuiltInFinding(
                 rule=HIGH_ROI,
                 subject=agent_id,
                 org_id=each.org_id,
@@ -82,7 +86,7 @@ async def _bounds(session: AsyncSession, org_id: str, currency: str, now: dateti
     since, until = _since(now).date(), now.astimezone(UTC).date()
     try:
         found = await roi.figures(
-            session, org_id, scope=Scope.AGENT, since=since, until=until, currency=currency, now=now
+            session, org_id, scope=RoiScope.AGENT, since=since, until=until, currency=currency, now=now
         )
     except Invalid:
         return None
@@ -92,4 +96,4 @@ async def _bounds(session: AsyncSession, org_id: str, currency: str, now: dateti
 
 
 def _since(now: datetime) -> datetime:
-    return datetime.combine(now.astimezone(UTC).date(), time(), UTC) - OF
+    return datetime.combine(now.astimezone(UTC).date(), time(), UTC) - PERIOD_DAYS

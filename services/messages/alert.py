@@ -51,7 +51,7 @@ async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> Non
         return
     if actor.claimed:
         raise Forbidden("An alert about a key is acknowledged over the API or by a sealed signal.")
-    if line & await keys.line_of(session, actor):
+    if line & await keys.issuer_line(session, actor):
         raise Forbidden(
             "The key of this alert and yours lead back to one person. Somebody with another key, such as another "
             "operator, answers the alert."
@@ -60,8 +60,8 @@ async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> Non
 
 async def _line_of(session: AsyncSession, row: Alert) -> frozenset[str]:
     if row.kind == SIGNED_BY_LINK:
-        return await signers.makers_of_links(session, row.subject)
-    found = await keys.issued(session, row.subject, first_is_own=True) if is_id(row.subject, "key") else None
+        return await signers.link_makers(session, row.subject)
+    found = await keys.key_origin(session, row.subject, first_is_own=True) if is_id(row.subject, "key") else None
     return frozenset() if found is None else found.line
 
 

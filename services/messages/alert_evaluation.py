@@ -10,25 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT, format_amount
 from domain.messages.alert import firing, rules
-from domain.messages.alert.firing import Act, Phase, Terms
+from domain.messages.alert.firing import FiringAction, FiringTerms, Phase
 from domain.messages.alert.rules import BUILT_IN, BUILT_IN_TERMS, Rule
 from models.messages.alert_rule import AlertRule, AlertRuleStanding
 from repositories.messages import alert, alert_built_in, alert_figure, alert_rule
-from repositories.messages.alert_built_in import Found
-from repositories.messages.alert_figure import Figure, Watched
+from repositories.messages.alert_built_in import BuiltInFinding
+from repositories.messages.alert_figure import RuleFigure, WatchedRule
 from services.messages import agent_roi
 
 log = structlog.get_logger("bursar.alerts")
 
 #: Who resolves the alerts of rules.
-BY = "rule"
+RESOLVED_BY = "rule"
 #: After how long a rule whose figure took too long to read is evaluated again.
 POSTPONED = timedelta(minutes=15)
 #: How long one transaction reads figures. Up to two more reads may follow it, and the sweep times out after a minute.
 BUDGET = timedelta(seconds=30)
 
 
-async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, within: timedelta) -> int:
+async def evaluate_due_rules(session: AsyncSession, now: datetime, *, limit: int, within: timedelta) -> int:
     """Evaluate the rules that are due, and set when each is evaluated next.
 
     A rule whose figure takes too long to read is postponed by `POSTPONED`.
@@ -43,9 +43,9 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, withi
         The number of rules that were due, at most `limit`.
     """
     rows = await alert_rule.due(session, now, limit=limit)
-    watched = {row.id: Watched(id=row.id, org_id=row.org_id, rule=_rule(row)) for row in rows}
+    watched = {row.id: WatchedRule(id=row.id, org_id=row.org_id, rule=_rule(row)) for row in rows}
     figures, slow = await _figures(session, list(watched.values()), now, within)
-    standings = await alert_rule.standings(session, watched)
+    standings = await alert_rule.firing_states(session, watched)
     for row in rows:
         if row.id in slow:
             row.due_at = now + POSTPONED
@@ -60,27 +60,27 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, withi
         await _end_places(session, left)
         last = max((figure.reading.last_at for figure in found if figure.reading.last_at is not None), default=None)
         is_behind = any(figure.reading.is_behind for figure in found)
-        row.due_at = rules.next_look(rule, now, last, is_firing=is_firing, is_behind=is_behind)
+        row.due_at = rules.next_evaluation_at(rule, now, last, is_firing=is_firing, is_behind=is_behind)
     await session.flush()
     return len(rows)
 
 
 async def _figures(
-    session: AsyncSession, watched: Sequence[Watched], now: datetime, within: timedelta
-) -> tuple[Mapping[str, Sequence[Figure]], set[str]]:
+    session: AsyncSession, watched: Sequence[WatchedRule], now: datetime, within: timedelta
+) -> tuple[Mapping[str, Sequence[RuleFigure]], set[str]]:
     """Return the figures of rules by rule id, and the ids of rules that took too long.
 
     Rules of one metric are read together; if that takes too long, each is read by itself. After a slow rule, the other
     rules of its organization are read last. Reading stops after `BUDGET`, but not before one rule is read or found too
     slow; rules in neither result stay due.
     """
-    by_metric = defaultdict[tuple[str, str | None], list[Watched]](list)
+    by_metric = defaultdict[tuple[str, str | None], list[WatchedRule]](list)
     for one in watched:
         # Returns are read of one organization after the other.
         together = None if one.rule.metric.name != agent_roi.AGENT_ROI else one.org_id
         by_metric[one.rule.metric.name, together].append(one)
-    waiting, later = deque(by_metric.values()), deque[list[Watched]]()
-    figures, slow, slow_of = dict[str, Sequence[Figure]](), set[str](), set[str | None]()
+    waiting, later = deque(by_metric.values()), deque[list[WatchedRule]]()
+    figures, slow, slow_of = dict[str, Sequence[RuleFigure]](), set[str](), set[str | None]()
     while waiting or later:
         if waiting and len(waiting[0]) == 1 and waiting[0][0].org_id in slow_of:
             later.append(waiting.popleft())
@@ -88,8 +88,8 @@ async def _figures(
         if (figures or slow) and await alert_figure.elapsed(session) >= BUDGET:
             break
         these = waiting.popleft() if waiting else later.popleft()
-        by = agent_roi.read if these[0].rule.metric.name == agent_roi.AGENT_ROI else alert_figure.read
-        read = await alert_figure.read_in_time(session, these, now, within=within, by=by)
+        by = agent_roi.read_agent_roi if these[0].rule.metric.name == agent_roi.AGENT_ROI else alert_figure.read_figures
+        read = await alert_figure.read_within(session, these, now, within=within, by=by)
         if read is not None:
             figures |= read
         elif len(these) > 1:
@@ -101,12 +101,12 @@ async def _figures(
     return figures, slow
 
 
-async def look_at_built_in(session: AsyncSession, now: datetime) -> int:
+async def evaluate_built_in_rules(session: AsyncSession, now: datetime) -> int:
     """Evaluate the built-in rules that have a figure, but for returns; returns how many alerts changed."""
     return await _look_at_found(session, await alert_built_in.due(session, now), now)
 
 
-async def look_at_returns(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
+async def evaluate_return_rule(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
     """Evaluate the built-in rule of returns for the organizations whose turn it is; returns how many alerts changed.
 
     Args:
@@ -114,19 +114,19 @@ async def look_at_returns(session: AsyncSession, now: datetime, *, within: timed
         now: the time.
         within: the time limit of one statement; it must be shorter than the driver's.
     """
-    return await _look_at_found(session, await agent_roi.high(session, now, within=within, budget=BUDGET), now)
+    return await _look_at_found(session, await agent_roi.high_returns(session, now, within=within, budget=BUDGET), now)
 
 
-async def _look_at_found(session: AsyncSession, found: Sequence[Found], now: datetime) -> int:
+async def _look_at_found(session: AsyncSession, found: Sequence[BuiltInFinding], now: datetime) -> int:
     """Raise and resolve the alerts of built-in rules, and return how many."""
-    standings = await alert_rule.standings(session, {one.rule for one in found})
+    standings = await alert_rule.firing_states(session, {one.rule for one in found})
     done = 0
     for one in found:
         held = standings.get((one.rule, one.subject, ""))
-        before = alert_rule.standing_of(held)
-        after, act = firing.look(BUILT_IN_TERMS[one.rule], before, one.bad, now)
+        before = alert_rule.firing_state_of(held)
+        after, act = firing.evaluate(BUILT_IN_TERMS[one.rule], before, one.bad, now)
         key = None if held is None else held.alert_key
-        if act is Act.FIRE:
+        if act is FiringAction.FIRE:
             window = _moment(now)
             key = alert.key_of(one.rule, one.subject, org_id=one.org_id, rule_id=one.rule, window=window)
             await alert.raise_alert(
@@ -141,11 +141,13 @@ async def _look_at_found(session: AsyncSession, found: Sequence[Found], now: dat
                 rule_id=one.rule,
                 window=window,
             )
-        elif act is Act.RESOLVE and key is not None:
-            await alert.resolve(session, key, BY)
+        elif act is FiringAction.RESOLVE and key is not None:
+            await alert.resolve(session, key, RESOLVED_BY)
         done += act is not None
         if after != before and not (held is None and after.phase is Phase.ARMED):
-            await alert_rule.put_standing(session, one.rule, one.subject, "", after, org_id=one.org_id, alert_key=key)
+            await alert_rule.put_firing_state(
+                session, one.rule, one.subject, "", after, org_id=one.org_id, alert_key=key
+            )
     return done
 
 
@@ -184,12 +186,12 @@ async def raise_built_in(
 
 
 async def _look(
-    session: AsyncSession, row: AlertRule, rule: Rule, figure: Figure, held: AlertRuleStanding | None, now: datetime
+    session: AsyncSession, row: AlertRule, rule: Rule, figure: RuleFigure, held: AlertRuleStanding | None, now: datetime
 ) -> bool:
-    before = alert_rule.standing_of(held)
-    after, act = firing.look(_terms(row, rule, figure), before, rule.condition.is_bad(figure.reading, now), now)
+    before = alert_rule.firing_state_of(held)
+    after, act = firing.evaluate(_terms(row, rule, figure), before, rule.condition.is_bad(figure.reading, now), now)
     key = None if held is None else held.alert_key
-    if act is Act.FIRE:
+    if act is FiringAction.FIRE:
         window = figure.place or _moment(now)
         key = alert.key_of(row.name, figure.subject, org_id=row.org_id, rule_id=row.id, window=window)
         detail = rules.detail_of(rule, figure.reading)
@@ -205,29 +207,29 @@ async def _look(
             rule_id=row.id,
             window=window,
         )
-    elif act is Act.RESOLVE and key is not None:
-        await alert.resolve(session, key, BY)
+    elif act is FiringAction.RESOLVE and key is not None:
+        await alert.resolve(session, key, RESOLVED_BY)
     needless = held is None and after.phase is Phase.ARMED and not rule.condition.is_edge
     if after != before and not needless:
-        await alert_rule.put_standing(
+        await alert_rule.put_firing_state(
             session, row.id, figure.subject, figure.place, after, org_id=row.org_id, alert_key=key
         )
     return after.phase is Phase.FIRING
 
 
-def _terms(row: AlertRule, rule: Rule, figure: Figure) -> Terms:
+def _terms(row: AlertRule, rule: Rule, figure: RuleFigure) -> FiringTerms:
     """Return the firing terms for a figure: for a spending limit, the rule fires at most once in each window."""
     terms = rule.terms()
     if figure.begun_at is None:
         return terms
-    return firing.begin(replace(terms, quiet=None), began_good=row.updated_at <= figure.begun_at)
+    return firing.terms_after_start(replace(terms, quiet=None), began_good=row.updated_at <= figure.begun_at)
 
 
 async def _end_places(session: AsyncSession, left: Sequence[AlertRuleStanding]) -> None:
     """Delete states that have no figure any more, and resolve their alerts: the window ended or the subject is gone."""
     for standing in left:
         if standing.phase == Phase.FIRING.value and standing.alert_key is not None:
-            await alert.resolve(session, standing.alert_key, BY)
+            await alert.resolve(session, standing.alert_key, RESOLVED_BY)
         await session.delete(standing)
 
 
@@ -249,7 +251,7 @@ def _moment(now: datetime) -> str:
     return f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-def _words(found: Found) -> str:
+def _words(found: BuiltInFinding) -> str:
     if found.rule == rules.HIGH_ROI:
         return (
             f"The return of {found.subject} on its costs in the last 28 days is at least {found.values['percent']} %. "

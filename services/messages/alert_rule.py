@@ -10,14 +10,14 @@ from domain.common.access import Actor
 from domain.common.errors import AlertRuleExists, AlertRuleLimitReached, Invalid, NotFound
 from domain.common.ids import is_id
 from domain.messages.alert import rules
-from domain.messages.alert.conditions import Asked, condition_of
-from domain.messages.alert.escalation import Step
+from domain.messages.alert.conditions import RequestedCondition, condition_of
+from domain.messages.alert.escalation import EscalationStep
 from domain.messages.alert.metrics import metric_of
 from domain.messages.alert.rules import BUILT_IN, MAX_RULES, BuiltIn, Rule
 from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from models.credits.spend_control import SpendControl
 from models.messages.alert_rule import AlertRule
-from repositories.common.command import lock_command, made_by, other_request, refuse_other
+from repositories.common.command import lock_command, other_request, require_same_request, row_of_command
 from repositories.credits import department as departments, spend_control
 from repositories.marketplace import agent as agents
 from repositories.messages import alert, alert_rule, notification
@@ -35,17 +35,17 @@ _ASKED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RuleRequest:
     """A rule as requested; None where the request left a field out."""
 
     metric: str | None = None
     filters: Mapping[str, str] | None = None
-    condition: Asked | None = None
+    condition: RequestedCondition | None = None
     window: timedelta | None = None
     cool_down: timedelta | None = None
     severity: str | None = None
     channels: tuple[str, ...] | None = None
-    ladder: tuple[Step, ...] | None = None
+    ladder: tuple[EscalationStep, ...] | None = None
     description: str | None = None
     enabled: bool = True
 
@@ -55,7 +55,7 @@ async def create(
     actor: Actor,
     org_id: str | None,
     name: str,
-    wanted: Wanted,
+    wanted: RuleRequest,
     *,
     command_id: str,
     now: datetime,
@@ -67,7 +67,7 @@ async def create(
     """
     rules.check_name(name)
     await _lock(session, org_id)
-    made = await made_by(session, AlertRule, command_id)
+    made = await row_of_command(session, AlertRule, command_id)
     if made is not None:
         if (made.org_id, made.name) != (org_id, name):
             raise other_request()
@@ -75,7 +75,7 @@ async def create(
         if made.updated_at == made.created_at:
             asked = AlertRule()
             _fill(asked, await _checked(session, actor, org_id, name, wanted), wanted, now)
-            refuse_other(made, asked, _ASKED)
+            require_same_request(made, asked, _ASKED)
         return made
     if await alert_rule.named(session, org_id, name) is not None:
         raise AlertRuleExists(f"There is already a rule named {name}.")
@@ -86,11 +86,11 @@ async def create(
     row = AlertRule(id=new_id("rul"), org_id=org_id, name=name, created_by=actor.qualified(), command_id=command_id)
     _fill(row, await _checked(session, actor, org_id, name, wanted), wanted, now)
     made = await alert_rule.add(session, row)
-    await audit.record(session, actor, "alert_rule.create", made.id, shown(made), org_id)
+    await audit.record(session, actor, "alert_rule.create", made.id, audit_view(made), org_id)
     return made
 
 
-async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: Wanted, *, now: datetime) -> AlertRule:
+async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: RuleRequest, *, now: datetime) -> AlertRule:
     """Replace a rule. It starts again, and an alert that it has raised is resolved.
 
     Raises:
@@ -103,7 +103,7 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: Want
     row.updated_at = now
     await session.flush()
     await _begin_anew(session, row.id, actor)
-    await audit.record(session, actor, "alert_rule.change", row.id, shown(row), org_id)
+    await audit.record(session, actor, "alert_rule.change", row.id, audit_view(row), org_id)
     return row
 
 
@@ -112,7 +112,7 @@ async def change_built_in(
     actor: Actor,
     org_id: str | None,
     rule: BuiltIn,
-    wanted: Wanted,
+    wanted: RuleRequest,
     *,
     command_id: str,
     now: datetime,
@@ -152,7 +152,7 @@ async def change_built_in(
     await session.flush()
     if not row.enabled:
         await _resolve(session, await alert_rule.forget(session, rule.name, org_id=org_id), actor)
-    await audit.record(session, actor, "alert_rule.change", rule.name, shown(row), org_id)
+    await audit.record(session, actor, "alert_rule.change", rule.name, audit_view(row), org_id)
     await session.refresh(row)
     return row
 
@@ -176,7 +176,7 @@ async def reset(session: AsyncSession, actor: Actor, org_id: str | None, rule: B
         await audit.record(session, actor, "alert_rule.reset", rule.name, {}, org_id)
 
 
-def shown(row: AlertRule) -> dict[str, object]:
+def audit_view(row: AlertRule) -> dict[str, object]:
     """Return a rule as the audit trail keeps it."""
     names = ("name", "metric", "filters", "condition", "window_seconds", "cool_down_seconds", "severity", "enabled")
     return {name: getattr(row, name) for name in names} | {"channels": row.channels, "ladder": row.ladder}
@@ -189,7 +189,7 @@ async def _lock(session: AsyncSession, org_id: str | None) -> None:
     await lock_command(session, f"alert_rules:{org_id or 'platform'}")
 
 
-async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name: str, wanted: Wanted) -> Rule:
+async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name: str, wanted: RuleRequest) -> Rule:
     platform = org_id is None
     if wanted.metric is None:
         raise Invalid("A rule needs a metric.", extra={"field": "metric"})
@@ -208,7 +208,7 @@ async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name
     )
 
 
-async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None, wanted: Wanted) -> None:
+async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None, wanted: RuleRequest) -> None:
     """Refuse channels and escalation steps that reach nobody: of the organization, or of the platform without one."""
     rules.check_channels(wanted.channels)
     rules.check_ladder(wanted.ladder, platform=org_id is None, by_platform=actor.is_platform)
@@ -260,7 +260,7 @@ async def _control(session: AsyncSession, control_id: str) -> SpendControl | Non
         return None
 
 
-def _fill(row: AlertRule, rule: Rule, wanted: Wanted, now: datetime) -> None:
+def _fill(row: AlertRule, rule: Rule, wanted: RuleRequest, now: datetime) -> None:
     row.metric, row.filters = rule.metric.name, dict(rule.filters)
     row.condition, row.asset = rule.condition.document(), rule.asset
     row.window_seconds = int(rule.window.total_seconds())
@@ -271,7 +271,7 @@ def _fill(row: AlertRule, rule: Rule, wanted: Wanted, now: datetime) -> None:
     row.due_at = now if wanted.enabled else None
 
 
-def _fill_called(row: AlertRule, wanted: Wanted) -> None:
+def _fill_called(row: AlertRule, wanted: RuleRequest) -> None:
     row.channels = None if wanted.channels is None else list(wanted.channels)
     row.ladder = None if wanted.ladder is None else [step.name for step in wanted.ladder]
 

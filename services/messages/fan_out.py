@@ -1,8 +1,8 @@
 """Creates notifications from the events of the outbox and from alerts.
 
-The position in the outbox, and `told_at` of an alert, are written in the same transaction as the notifications. After a
-crash the next process begins at the same position. Two processes wait for each other at the row of the cursor, or of
-the alert. A unique key allows one notification for each source, principal and channel, so reading twice is safe.
+The position in the outbox, and `notified_at` of an alert, are written in the same transaction as the notifications.
+After a crash the next process begins at the same position. Two processes wait for each other at the row of the cursor,
+or of the alert. A unique key allows one notification for each source, principal and channel, so reading twice is safe.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,14 +16,14 @@ from domain.common.access import Role
 from domain.common.mail import Purpose
 from domain.messages.alert.life import AlertStatus, Severity
 from domain.messages.notification.channel import INBOX
-from domain.messages.notification.due import Cadence, due, no_sooner
+from domain.messages.notification.due import Cadence, later_cadence, send_time
 from domain.messages.notification.preferences import Person
 from domain.messages.notification.types import (
-    BY_FACT,
+    ALERTS_COVERED_BY_EVENTS,
     BY_NAME,
+    EVENTS_WITH_NAMED_RECIPIENTS,
     MAILED_TO_OWNERS,
-    TOLD_BY_EVENT,
-    TOLD_DIRECTLY,
+    TYPE_BY_EVENT,
     NotificationType,
     is_covered_by_alert,
     is_uninvited,
@@ -34,7 +34,7 @@ from models.messages.event import EventRow
 from repositories.escrow import contract as contracts
 from repositories.messages import alert as alerts, alert_rule as alert_rules, event, notification as notifications
 from repositories.messages.event import Position
-from repositories.messages.notification import New
+from repositories.messages.notification import NewNotification
 from repositories.tenants import audit, contact
 from runtime.identity import new_id
 
@@ -44,7 +44,7 @@ CONTRACTS_A_DAY = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class NotificationContent:
     """What people are notified of.
 
     Attributes:
@@ -77,10 +77,10 @@ class NotifiedPage:
     more: bool
 
 
-def about_event(row: EventRow) -> About:
+def about_event(row: EventRow) -> NotificationContent:
     """Return the notification of an event."""
-    kind = BY_FACT[row.type]
-    return About(
+    kind = TYPE_BY_EVENT[row.type]
+    return NotificationContent(
         source=row.id,
         kind=kind,
         fact=row.type,
@@ -91,10 +91,10 @@ def about_event(row: EventRow) -> About:
     )
 
 
-def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) -> About:
+def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) -> NotificationContent:
     """Return the notification of an alert: to its organization by its kind, to the platform by its severity."""
     kind = BY_NAME[f"alert_{row.severity}"] if for_platform else type_of_alert(row.kind, row.severity)
-    return About(
+    return NotificationContent(
         source=source or row.id,
         kind=kind,
         fact="alert",
@@ -106,14 +106,16 @@ def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) ->
     )
 
 
-def rows_of(about: About, person: Person, ways: Mapping[str, Cadence], now: datetime) -> list[New]:
+def rows_of(
+    about: NotificationContent, person: Person, ways: Mapping[str, Cadence], now: datetime
+) -> list[NewNotification]:
     """Return the notifications of a person, one for each channel: in the inbox at once, elsewhere when they are due."""
     found = []
     for channel, cadence in ways.items():
         is_inbox = channel == INBOX
-        when = due(cadence, now, person.preferences.clock, urgent=about.urgent or is_inbox)
+        when = send_time(cadence, now, person.preferences.clock, urgent=about.urgent or is_inbox)
         found.append(
-            New(
+            NewNotification(
                 id=new_id("ntf"),
                 source=about.source,
                 org_id=person.org_id,
@@ -134,7 +136,7 @@ def rows_of(about: About, person: Person, ways: Mapping[str, Cadence], now: date
 
 
 def recipients(
-    about: About, people: Collection[Person], *, also: Collection[str] = ()
+    about: NotificationContent, people: Collection[Person], *, also: Collection[str] = ()
 ) -> list[tuple[Person, dict[str, Cadence]]]:
     """Return the people to notify, each with the channels and their cadence.
 
@@ -167,19 +169,21 @@ async def notify_of_events(session: AsyncSession, *, now: datetime, limit: int) 
         limit: the maximum number of events.
     """
     place = await notifications.lock_cursor(session)
-    rows = await event.page(session, after=place, limit=limit, types=BY_FACT.keys() - TOLD_DIRECTLY)
+    rows = await event.page(
+        session, after=place, limit=limit, types=TYPE_BY_EVENT.keys() - EVENTS_WITH_NAMED_RECIPIENTS
+    )
     if not rows:
         return NotifiedPage(0, 0, more=False)
     people = await notifications.people(session, {row.org_id for row in rows})
     contacts, least = Contacts(session), await _least(session, rows, now)
-    found: list[New] = []
+    found: list[NewNotification] = []
     for row in rows:
         if is_covered_by_alert(row.type, row.data):
             continue
         about = about_event(row)
         for person, chosen in recipients(about, people[row.org_id]):
             ways = {
-                channel: cadence if channel == INBOX else no_sooner(cadence, least.get(row.id, Cadence.INSTANT))
+                channel: cadence if channel == INBOX else later_cadence(cadence, least.get(row.id, Cadence.INSTANT))
                 for channel, cadence in chosen.items()
             }
             found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
@@ -253,7 +257,7 @@ async def _notify(
     people = await notifications.people(session, {side for _, side, _ in calls})
     named = await alert_rules.channels(session, {(row.org_id, row.rule_id) for row in rows if row.rule_id is not None})
     contacts = Contacts(session)
-    found: list[New] = []
+    found: list[NewNotification] = []
     for row, side, roles in calls:
         about = about_alert(row, for_platform=side is None)
         for person, ways in recipients(about, people[side], also=named.get((row.org_id, row.rule_id or ""), ())):
@@ -265,7 +269,7 @@ async def _notify(
 def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
     """Return who is notified of an alert: its organization, the platform (None), or both."""
     snoozed = row.org_snoozed_until is not None and row.org_snoozed_until > now
-    if row.shared and row.org_id is not None and not snoozed and row.kind not in TOLD_BY_EVENT:
+    if row.shared and row.org_id is not None and not snoozed and row.kind not in ALERTS_COVERED_BY_EVENTS:
         yield row.org_id
     if row.for_operators:
         yield None
@@ -278,7 +282,9 @@ class Contacts:
         self._session = session
         self._contacts: dict[tuple[str, Purpose], frozenset[str]] = {}
 
-    async def leave_out(self, about: About, person: Person, ways: Mapping[str, Cadence]) -> Mapping[str, Cadence]:
+    async def leave_out(
+        self, about: NotificationContent, person: Person, ways: Mapping[str, Cadence]
+    ) -> Mapping[str, Cadence]:
         """Return the ways without the channels whose address gets a mail about the same event."""
         if about.mailed is None or person.org_id is None or ways.keys() <= {INBOX}:
             return ways

@@ -9,7 +9,7 @@ from domain.common.access import Actor
 from domain.common.errors import other_request
 from domain.common.mail import LANGUAGES, Contact, MailKind, Purpose
 from domain.messages.mail_kind import checked_values, purpose_of
-from domain.tenants.contact import CHANGES_A_DAY, DAY, OF_ALL_A_DAY, check_change
+from domain.tenants.contact import CHANGES_A_DAY, DAY, ORGANIZATION_CHANGES_A_DAY, check_change
 from domain.tenants.metadata import Precondition
 from models.tenants.contact import OrganizationContacts
 from repositories.messages import mail as mails
@@ -133,7 +133,7 @@ async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationCo
     changes, to_address = await mails.contact_changes(session, row.org_id, written_to, since=now - DAY)
     own = [queued_at for queued_at, by in changes if by == _named(actor)]
     check_change(own, most=CHANGES_A_DAY, what="of this organization", now=now)
-    check_change([each for each, _ in changes], most=OF_ALL_A_DAY, what="of this organization", now=now)
+    check_change([each for each, _ in changes], most=ORGANIZATION_CHANGES_A_DAY, what="of this organization", now=now)
     # The limit by address does not apply to a principal's first change of a day. Otherwise another organization could
     # use it up with the same addresses in its own contacts.
     for queued in to_address.values() if own else ():

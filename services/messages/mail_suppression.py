@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import BadSignature
-from domain.messages.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
+from domain.messages.mail_bounce import (
+    bounce_address,
+    missing_mailbox_status,
+    read_bounce_address,
+    read_report,
+    recipients_of,
+    signed_text,
+)
 from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Delivery, Message, Notifier
 from repositories.messages import alert, mail_suppression as suppressions
@@ -18,20 +25,20 @@ from runtime.identity import new_id
 from runtime.signing import Signer
 
 #: The kind of the alert about a suppressed address.
-GONE = "mail.suppressed"
+SUPPRESSED_ALERT = "mail.suppressed"
 #: What `Signer` signs these for.
 PURPOSE = "mail bounce"
 _CAME_BACK = "Mail to this address came back, so none is sent there."
 
 
-class Bounces:
+class BounceAddresses:
     """Makes the return addresses of mails, and reads the bounce reports that arrive there."""
 
     def __init__(self, mailbox: str, signer: Signer) -> None:
         self._mailbox, self._signer = mailbox, signer
 
     @classmethod
-    def of(cls, mailbox: str | None, keys: SecretStr | None) -> "Bounces | None":
+    def of(cls, mailbox: str | None, keys: SecretStr | None) -> "BounceAddresses | None":
         """Return the one of a deployment; None if it has no address for bounced mails."""
         return None if mailbox is None else cls(mailbox, Signer(keys, purpose=PURPOSE))
 
@@ -53,7 +60,7 @@ class Bounces:
             BadSignature: the bounced mail was not sent from here.
         """
         given = recipients_of(raw) if recipient is None else (recipient,)
-        tokens = [token for each in given if (token := token_of(self._mailbox, each, today)) is not None]
+        tokens = [token for each in given if (token := read_bounce_address(self._mailbox, each, today)) is not None]
         if not tokens:
             raise BadSignature("It came to no address that mails come back to, or to one that is too old.")
         report = read_report(raw)
@@ -80,7 +87,11 @@ class SuppressingNotifier:
         done = Delivery()
         if left:
             done = await self._carrier.send(replace(message, to=left), idempotency_key=idempotency_key)
-        gone = {address: status for address, said in done.refused.items() if (status := gone_status(said)) is not None}
+        gone = {
+            address: status
+            for address, said in done.refused.items()
+            if (status := missing_mailbox_status(said)) is not None
+        }
         if gone:
             async with self._database.platform() as session:
                 for address, status in gone.items():
@@ -108,19 +119,19 @@ async def suppress(session: AsyncSession, address: str, status: str, *, sent_on:
     )
     org_ids = await suppressions.organizations_with(session, address)
     for org_id in org_ids:
-        key = f"{GONE}:{suppression_id}:{org_id}"
+        key = f"{SUPPRESSED_ALERT}:{suppression_id}:{org_id}"
         await alert.raise_alert(
-            session, kind=GONE, subject=suppression_id, detail=detail, org_id=org_id, key=key, shared=True
+            session, kind=SUPPRESSED_ALERT, subject=suppression_id, detail=detail, org_id=org_id, key=key, shared=True
         )
     if not org_ids:
         detail = f"Mail to an address came back for good ({status}), so none is sent there any more."
-        await alert.raise_alert(session, kind=GONE, subject=suppression_id, detail=detail)
+        await alert.raise_alert(session, kind=SUPPRESSED_ALERT, subject=suppression_id, detail=detail)
 
 
 async def lift(session: AsyncSession, actor: Actor, suppression_id: str, now: datetime) -> MailSuppression:
     """Send mail to an address again, and resolve the alerts about it."""
     row, changed = await suppressions.lift(session, suppression_id, actor.principal, now)
     if changed:
-        await alert.close_cases(session, suppression_id, [GONE])
+        await alert.close_cases(session, suppression_id, [SUPPRESSED_ALERT])
         await audit.record(session, actor, "mail_suppression.lift", row.id, {"status": row.status}, None)
     return row

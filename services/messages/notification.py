@@ -10,22 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common import errors as refusals
 from domain.common.access import Actor, Role
 from domain.common.errors import DomainError, NotFound, other_request
-from domain.messages.alert.escalation import Step, at_once
+from domain.messages.alert.escalation import EscalationStep, immediate_steps
 from domain.messages.alert.life import AlertStatus
 from domain.messages.notification.channel import (
     CODE_TRIES,
     INBOX,
-    MOST,
+    MAX_CHANNELS,
     ChannelKind,
     ChannelStatus,
     KeysMissing,
     check_code_can_be_sent,
     checked_target,
     code_problem,
-    digest_of,
-    shown,
+    digest_of_target,
+    masked_target,
 )
-from domain.messages.notification.due import DIGESTS, Cadence, no_sooner
+from domain.messages.notification.due import DIGEST_CADENCES, Cadence, later_cadence
 from domain.messages.notification.preferences import (
     Preferences,
     check_somebody_is_notified,
@@ -33,14 +33,14 @@ from domain.messages.notification.preferences import (
     checked_defaults,
     recipient_of,
 )
-from domain.messages.notification.types import BY_NAME, CODE, TYPES, UNINVITED, NotificationType
-from domain.messages.slack import HOOKS
+from domain.messages.notification.types import BY_NAME, CODE, TYPES, TYPES_OF_UNINVITED_EVENTS, NotificationType
+from domain.messages.slack import HOOK_PREFIX
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel
-from repositories.common.command import lock_command, made_by
-from repositories.common.required import present
+from repositories.common.command import lock_command, row_of_command
+from repositories.common.required import require_found
 from repositories.messages import alert as alerts, alert_rule, notification as notifications
-from repositories.messages.notification import New
+from repositories.messages.notification import NewNotification
 from repositories.tenants import audit
 from runtime.identity import new_id
 from runtime.sealing import Sealer
@@ -50,7 +50,7 @@ _CODES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewChannel:
+class ChannelRequest:
     """A requested channel."""
 
     kind: ChannelKind
@@ -59,7 +59,13 @@ class NewChannel:
 
 
 async def create_channel(
-    session: AsyncSession, actor: Actor, wanted: NewChannel, sealer: Sealer, *, hooks: str = HOOKS, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    wanted: ChannelRequest,
+    sealer: Sealer,
+    *,
+    hooks: str = HOOK_PREFIX,
+    now: datetime,
 ) -> NotificationChannel:
     """Create a channel and queue its code; idempotent for the command. `hooks`: what URLs of Slack begin with.
 
@@ -69,9 +75,9 @@ async def create_channel(
     target = checked_target(wanted.kind, wanted.target, hooks=hooks)
     if not sealer.seals:
         raise KeysMissing
-    digest, recipient = digest_of(wanted.kind, target), notifications.recipient(actor)
+    digest, recipient = digest_of_target(wanted.kind, target), notifications.recipient(actor)
     await _lock(session, recipient, digest)
-    made = await made_by(session, NotificationChannel, wanted.command_id)
+    made = await row_of_command(session, NotificationChannel, wanted.command_id)
     if made is not None:
         if (made.recipient, made.kind, made.target_digest) != (recipient, wanted.kind.value, digest):
             raise other_request()
@@ -79,8 +85,10 @@ async def create_channel(
     held = await notifications.channels(session, recipient)
     if any(each.target_digest == digest for each in held):
         raise refusals.NotificationChannelExists("You have this channel already.")
-    if len(held) >= MOST:
-        raise refusals.NotificationLimitReached(f"You have {MOST} channels. Delete one first.", extra={"limit": MOST})
+    if len(held) >= MAX_CHANNELS:
+        raise refusals.NotificationLimitReached(
+            f"You have {MAX_CHANNELS} channels. Delete one first.", extra={"limit": MAX_CHANNELS}
+        )
     is_mail = wanted.kind is ChannelKind.MAIL
     row = await notifications.add_channel(
         session,
@@ -94,7 +102,7 @@ async def create_channel(
             "status": ChannelStatus.PENDING.value,
             "address": target if is_mail else None,
             "hook": None if is_mail else sealer.seal(target),
-            "shown": shown(wanted.kind, target),
+            "shown": masked_target(wanted.kind, target),
             "target_digest": digest,
         },
     )
@@ -209,7 +217,7 @@ def type_named(kind: str) -> NotificationType:
     Raises:
         NotFound: there is none of this name.
     """
-    return present(BY_NAME.get(kind), "There is no such type of notifications.")
+    return require_found(BY_NAME.get(kind), "There is no such type of notifications.")
 
 
 async def unsubscribe(
@@ -232,7 +240,7 @@ async def unsubscribe(
         NotFound: the principal has no such channel any more, or there is no such type.
     """
     row = await notifications.channel(session, recipient_of(org_id, principal), channel_id)
-    if row is None or kind not in {*BY_NAME, *DIGESTS}:
+    if row is None or kind not in {*BY_NAME, *DIGEST_CADENCES}:
         raise NotFound(notifications.NO_CHANNEL)
     held = await notifications.preferences(session, row.recipient)
     kinds = [kind] if kind in BY_NAME else await _in_digests(session, org_id, principal, channel_id, Cadence(kind))
@@ -267,7 +275,7 @@ async def notify_roles(session: AsyncSession, alert: Alert, roles: Collection[Ro
     people = await notifications.people(session, orgs | {None})
     raised = (alert.org_id, alert.rule_id or "")
     also = (await alert_rule.channels(session, [raised]))[raised]
-    contacts, at_once = fan_out.Contacts(session), not Step.named(step).after
+    contacts, at_once = fan_out.Contacts(session), not EscalationStep.named(step).after
     rows = []
     for org_id, members in people.items():
         about = fan_out.about_alert(alert, for_platform=org_id is None, source=f"{alert.id}:{step}")
@@ -296,10 +304,10 @@ async def notify_first(session: AsyncSession, alert_id: str, *, by_operator: boo
     if row is None or row.status == AlertStatus.RESOLVED.value:
         return
     ladder = (await alert_rule.ladders(session, [row]))[row.id] if by_operator else ()
-    steps = at_once(ladder, is_shared=row.shared and row.org_id is not None)
+    steps = immediate_steps(ladder, is_shared=row.shared and row.org_id is not None)
     for step in steps:
         await notify_roles(session, row, (step.role,), step.name)
-    if row.told_at is None:
+    if row.notified_at is None:
         await fan_out.notify_organization(session, row, {step.role for step in steps}, now=now)
 
 
@@ -328,12 +336,13 @@ async def _in_digests(
     return [
         name
         for name, own in chosen.items()
-        if own is cadence or (name in UNINVITED and cadence is not Cadence.WEEKLY and no_sooner(own, cadence) != own)
+        if own is cadence
+        or (name in TYPES_OF_UNINVITED_EVENTS and cadence is not Cadence.WEEKLY and later_cadence(own, cadence) != own)
     ]
 
 
 async def _own(session: AsyncSession, actor: Actor, channel_id: str) -> NotificationChannel:
-    return present(
+    return require_found(
         await notifications.channel(session, notifications.recipient(actor), channel_id), notifications.NO_CHANNEL
     )
 
@@ -359,7 +368,7 @@ async def _send_code(
     await notifications.add(
         session,
         [
-            New(
+            NewNotification(
                 id=code_id,
                 source=code_id,
                 org_id=row.org_id,

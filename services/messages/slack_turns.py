@@ -13,7 +13,7 @@ class SharedTurns:
         self._database = database
 
     async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
-        """Take the next turn of a hook, see `providers.notify.slack.Turns`."""
+        """Take the next turn of a hook, see `providers.notify.slack.HookTurns`."""
         async with self._database.platform() as session:
             return await slack_turn.take(session, hook, pause=pause, at_most=at_most)
 

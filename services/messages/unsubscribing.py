@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from domain.common.errors import NotFound
-from domain.messages.notification.due import day_of
+from domain.messages.notification.due import parse_digest
 from domain.messages.notification.types import DIGEST
 from models.messages.notification import NotificationRow
 from runtime.signing import SIGNATURE_LENGTH, Signer
@@ -36,14 +36,14 @@ class Unsubscription:
     kind: str
 
 
-class Unsubscribing:
+class UnsubscribeLinks:
     """Makes the links, and reads their tokens."""
 
     def __init__(self, public_url: str | None, signer: Signer) -> None:
         self._base, self._signer = (public_url or "").rstrip("/"), signer
 
     @classmethod
-    def of(cls, public_url: str | None, keys: SecretStr | None) -> "Unsubscribing":
+    def of(cls, public_url: str | None, keys: SecretStr | None) -> "UnsubscribeLinks":
         return cls(public_url, Signer(keys, purpose=PURPOSE))
 
     def link(self, wanted: Unsubscription) -> str | None:
@@ -54,7 +54,7 @@ class Unsubscribing:
 
     def link_in(self, row: NotificationRow) -> str | None:
         """Return the link for the message of a notification, or of a digest."""
-        kind = day_of(row.subject)[0].value if row.kind == DIGEST else row.kind
+        kind = parse_digest(row.subject)[0].value if row.kind == DIGEST else row.kind
         return self.link(Unsubscription(org_id=row.org_id, principal=row.principal, channel_id=row.channel, kind=kind))
 
     def token(self, wanted: Unsubscription) -> str:

@@ -27,22 +27,22 @@ from domain.messages.webhook.endpoint import (
     FULL_ALERT,
     GIVEN_UP_ALERT,
     HOUR,
-    MOST,
+    MAX_ENDPOINTS,
     MOST_PENDING,
+    OLD_SECRET_VALID_FOR,
     REPLAY_MOST,
     REPLAY_WITHIN,
     REPLAYED_AN_HOUR,
-    ROTATION,
     TEST,
     Endpoint,
+    EndpointChange,
     EndpointStatus,
     Ordering,
-    Outcome,
 )
 from domain.tenants.organization import OrganizationStatus
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
-from repositories.common.command import lock_command, made_by
+from repositories.common.command import lock_command, row_of_command
 from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.tenants import audit, organization
 from runtime.identity import new_id
@@ -56,7 +56,7 @@ _BY_HAND, _REPLAYED = ("webhook_endpoint.tested", "webhook_endpoint.retried"), (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewEndpoint:
+class EndpointRequest:
     """A requested endpoint; its address was checked."""
 
     org_id: str
@@ -69,7 +69,7 @@ class NewEndpoint:
 
 
 async def create(
-    session: AsyncSession, actor: Actor, wanted: NewEndpoint, sealer: Sealer, *, now: datetime
+    session: AsyncSession, actor: Actor, wanted: EndpointRequest, sealer: Sealer, *, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
     """Create an endpoint for events from now on; a repeated command returns it without its keys.
 
@@ -87,20 +87,22 @@ async def create(
             asymmetric=wanted.asymmetric,
         ),
     }
-    made = await made_by(session, WebhookEndpointRow, wanted.command_id)
+    made = await row_of_command(session, WebhookEndpointRow, wanted.command_id)
     if made is not None:
         await _refuse_other(session, made, wanted, asked)
         return made, None
     if held.status == OrganizationStatus.CLOSED.value:
         raise refusals.OrganizationClosed("The organization is closed.", extra={"organization_id": wanted.org_id})
-    if await endpoints.count(session, wanted.org_id) >= MOST:
+    if await endpoints.count(session, wanted.org_id) >= MAX_ENDPOINTS:
         raise refusals.WebhookLimitReached(
-            f"The organization has {MOST} webhook endpoints. Delete one first.", extra={"limit": MOST}
+            f"The organization has {MAX_ENDPOINTS} webhook endpoints. Delete one first.", extra={"limit": MAX_ENDPOINTS}
         )
-    secrets = webhook_keys.made(sealer, asymmetric=wanted.asymmetric)
+    secrets = webhook_keys.make_keys(sealer, asymmetric=wanted.asymmetric)
     place = await event.head(session) or deliveries.BEGINNING
     endpoint = Endpoint(endpoint_id=new_id("whe"), org_id=wanted.org_id)
-    outcome = rules.numbered(rules.noted(endpoint, "created", actor=actor.qualified(), **asked), wanted.command_id)
+    outcome = rules.with_receipt(
+        rules.note_event(endpoint, "created", actor=actor.qualified(), **asked), wanted.command_id
+    )
     values = {
         "command_id": wanted.command_id,
         "url": wanted.url,
@@ -118,7 +120,7 @@ async def create(
 
 
 async def _refuse_other(
-    session: AsyncSession, made: WebhookEndpointRow, wanted: NewEndpoint, asked: Mapping[str, object]
+    session: AsyncSession, made: WebhookEndpointRow, wanted: EndpointRequest, asked: Mapping[str, object]
 ) -> None:
     event = await _done(session, made.id, wanted.command_id, ("created",), asked)
     if made.org_id != wanted.org_id or made.status == EndpointStatus.DELETED.value:
@@ -151,11 +153,11 @@ async def change(
     asked = {"fields": sorted(changed), _ASKED: _digest(**changed, status=status)}
     if await _done(session, endpoint_id, command_id, ("changed", "enabled"), asked) is None:
         by = actor.qualified()
-        outcome = rules.noted(held, "changed", actor=by, **asked)
+        outcome = rules.note_event(held, "changed", actor=by, **asked)
         columns = dict(changed)
         if status == EndpointStatus.ENABLED.value and held.status is not EndpointStatus.ENABLED:
             await organization.refuse_closed(session, held.org_id)
-            enabled = rules.enabled(held, actor=by)
+            enabled = rules.enable(held, actor=by)
             outcome = replace(enabled, details={**enabled.details, _ASKED: asked[_ASKED]})
             columns |= {"slow_until": None, "slowed": 0, "failing_since": None, "wakes_at": now}
             await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT,))
@@ -177,16 +179,16 @@ async def rotate(
     if await _done(session, endpoint_id, command_id, ("secret_rotated",)) is not None:
         return await _get(session, endpoint_id), None
     row = await _get(session, endpoint_id)
-    secrets = webhook_keys.made(sealer, asymmetric=row.private_key is not None)
-    opens = webhook_keys.opens(row, sealer)
+    secrets = webhook_keys.make_keys(sealer, asymmetric=row.private_key is not None)
+    opens = webhook_keys.can_decrypt(row, sealer)
     columns = {
         **secrets.columns,
         "previous_secret": row.secret if opens else None,
         "previous_private_key": row.private_key if opens else None,
-        "previous_until": now + ROTATION if opens else None,
-        "older_keys": webhook_keys.older(row, now),
+        "previous_until": now + OLD_SECRET_VALID_FOR if opens else None,
+        "older_keys": webhook_keys.keys_to_keep(row, now),
     }
-    outcome = rules.noted(held, "secret_rotated", actor=actor.qualified())
+    outcome = rules.note_event(held, "secret_rotated", actor=actor.qualified())
     await _write(session, actor, outcome, command_id, now, **columns)
     return await _get(session, endpoint_id), secrets.keys
 
@@ -204,7 +206,7 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
         raise NotFound(endpoints.MISSING)
     gone = dict.fromkeys(("secret", "private_key", "previous_secret", "previous_private_key", "previous_until"))
     await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
-    outcome = rules.deleted(held, actor=actor.qualified())
+    outcome = rules.delete(held, actor=actor.qualified())
     await _write(session, actor, outcome, command_id, now, **gone, older_keys=[])
 
 
@@ -216,12 +218,14 @@ async def disable_all(session: AsyncSession, actor: Actor, org_id: str, *, now: 
     """
     for held in await endpoints.lock_of(session, org_id):
         await alert.close_cases(session, held.endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
-        if held.status not in rules.ENDED:
-            outcome = rules.closed(held, actor=actor.qualified())
+        if held.status not in rules.ENDED_STATUSES:
+            outcome = rules.close(held, actor=actor.qualified())
             await _write(session, actor, outcome, f"organization_closed:{held.version}", now)
 
 
-async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:
+async def send_test_event(
+    session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime
+) -> None:
     """Record a test event for this endpoint alone; idempotent for the command.
 
     Raises:
@@ -235,7 +239,7 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
         data = {"endpoint_id": endpoint_id}
         event_of_test = Event(type=TEST, org_id=held.org_id, subject=endpoint_id, data=data, at=now)
         await event.record(session, [event_of_test])
-        await _write(session, actor, rules.noted(held, "tested", actor=actor.qualified()), command_id, now)
+        await _write(session, actor, rules.note_event(held, "tested", actor=actor.qualified()), command_id, now)
 
 
 async def retry(
@@ -256,8 +260,8 @@ async def retry(
         raise refusals.WebhookDelivered("The webhook was delivered. To get it again, replay the period of its event.")
     _demand_enabled(held)
     await _check_by_hand(session, held.org_id, now)
-    await deliveries.again(session, row.id, now=now)
-    outcome = rules.noted(held, "retried", actor=actor.qualified(), **asked)
+    await deliveries.make_pending(session, row.id, now=now)
+    outcome = rules.note_event(held, "retried", actor=actor.qualified(), **asked)
     # The dispatcher finds it there if the signal is lost.
     await _write(session, actor, outcome, command_id, now, wakes_at=now)
     again = await deliveries.get(session, delivery.id)
@@ -309,7 +313,7 @@ async def replay(
         )
     row = await _get(session, endpoint_id)
     wanted = types if types is not None else None if rules.EVERYTHING in row.types else row.types
-    events = await deliveries.happened(
+    events = await deliveries.replayable_events(
         session, row, since=since, until=until, types=wanted, only_failed=only_failed, most=REPLAY_MOST
     )
     if events is None:
@@ -320,16 +324,16 @@ async def replay(
     count = len(events)
     requested = await _requested(session, held.org_id, _REPLAYED, now)
     replayed = [(at, int(details["deliveries"])) for at, details in requested]
-    rules.check_asked(replayed, wanted=count, most=REPLAYED_AN_HOUR, what="replays", now=now)
+    rules.check_hourly_limit(replayed, wanted=count, most=REPLAYED_AN_HOUR, what="replays", now=now)
     await deliveries.replay(session, row, events, make_id=lambda: new_id("whd"), now=now)
-    outcome = rules.noted(held, "replayed", actor=actor.qualified(), **asked, deliveries=count)
+    outcome = rules.note_event(held, "replayed", actor=actor.qualified(), **asked, deliveries=count)
     await _write(session, actor, outcome, command_id, now, wakes_at=now)
     return count
 
 
 async def _check_by_hand(session: AsyncSession, org_id: str, now: datetime) -> None:
     done = [(at, 1) for at, _ in await _requested(session, org_id, _BY_HAND, now)]
-    rules.check_asked(done, wanted=1, most=BY_HAND_AN_HOUR, what="tests and retries", now=now)
+    rules.check_hourly_limit(done, wanted=1, most=BY_HAND_AN_HOUR, what="tests and retries", now=now)
 
 
 async def _requested(
@@ -379,14 +383,14 @@ async def _get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow:
 
 
 async def _write(
-    session: AsyncSession, actor: Actor, outcome: Outcome, command_id: str, now: datetime, **columns: object
+    session: AsyncSession, actor: Actor, outcome: EndpointChange, command_id: str, now: datetime, **columns: object
 ) -> None:
-    following = rules.numbered(outcome, command_id)
+    following = rules.with_receipt(outcome, command_id)
     await endpoints.write(session, following, command_id=command_id, at=now, **columns)
     await _audit(session, actor, following)
 
 
-async def _audit(session: AsyncSession, actor: Actor, outcome: Outcome) -> None:
+async def _audit(session: AsyncSession, actor: Actor, outcome: EndpointChange) -> None:
     endpoint = outcome.endpoint
     kind = f"webhook_endpoint.{outcome.event}"
     details = {name: value for name, value in outcome.details.items() if name != _ASKED}

@@ -22,7 +22,7 @@ class NewKeys:
     columns: Mapping[str, object]
 
 
-def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
+def make_keys(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
     """Generate the keys of an endpoint.
 
     Raises:
@@ -40,7 +40,7 @@ def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
     return NewKeys(keys, columns)
 
 
-def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
+def keys_to_keep(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
     """Return the sealed earlier keys that keep signing after another rotation.
 
     There may be several: a client that lost the response to a rotation rotates again, and its receiver still has an
@@ -53,7 +53,7 @@ def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
     return [each for each in held if now < datetime.fromisoformat(each["until"])][:OLDER]
 
 
-def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
+def signing_keys(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
     """Decrypt the keys that sign an endpoint's webhooks: its own, and for a day the earlier ones that can be decrypted.
 
     Raises:
@@ -62,11 +62,11 @@ def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple
     current = _opened(row.secret, row.private_key, sealer)
     if current is None:
         raise SecretMissing
-    before = (_opened(each["secret"], each["private_key"], sealer) for each in older(row, now))
+    before = (_opened(each["secret"], each["private_key"], sealer) for each in keys_to_keep(row, now))
     return (current, *(keys for keys in before if keys is not None))
 
 
-def opens(row: WebhookEndpointRow, sealer: Sealer) -> bool:
+def can_decrypt(row: WebhookEndpointRow, sealer: Sealer) -> bool:
     """Return whether an endpoint's own keys can be decrypted."""
     return _opened(row.secret, row.private_key, sealer) is not None
 

@@ -24,7 +24,7 @@ from ledger.gateway import Ledger
 from models.escrow.contract import Contract
 from models.marketplace.agent import Agent
 from models.tenants.organization import Organization
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents
 from repositories.messages import alert
@@ -49,7 +49,7 @@ _ASKED = ("org_id", "payee_org_id", "agent_id", "title", "price_minor", "currenc
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
+class ProbeParty:
     """One of the two organizations, and its agent."""
 
     org_id: str
@@ -64,7 +64,7 @@ class Party:
         return Actor(principal=PRINCIPAL, role=Role.AGENT, org_id=self.org_id, agent_id=self.agent_id)
 
 
-async def ensure(session: AsyncSession, *, now: datetime) -> tuple[Party, Party]:
+async def ensure(session: AsyncSession, *, now: datetime) -> tuple[ProbeParty, ProbeParty]:
     """Return the two organizations, created if needed, with the one credit.
 
     Their agents are private, so nobody else finds or hires them. The trait `probe` excludes their work from reputation,
@@ -85,7 +85,7 @@ async def ensure(session: AsyncSession, *, now: datetime) -> tuple[Party, Party]
     return first, second
 
 
-async def _party(session: AsyncSession, name: str) -> Party:
+async def _party(session: AsyncSession, name: str) -> ProbeParty:
     made_by = OPERATOR.qualified()
     org, is_new = await organization.add(
         session,
@@ -95,7 +95,7 @@ async def _party(session: AsyncSession, name: str) -> Party:
         ),
     )
     if is_new:
-        await organization_trait.put(session, org.id, TraitKind.PROBE, org.id, holds=True)
+        await organization_trait.set_trait(session, org.id, TraitKind.PROBE, org.id, holds=True)
     agent, _ = await agents.add(
         session,
         Agent(
@@ -109,17 +109,19 @@ async def _party(session: AsyncSession, name: str) -> Party:
             command_id=probe_command_id(f"{name} agent"),
         ),
     )
-    return Party(org.id, agent.id)
+    return ProbeParty(org.id, agent.id)
 
 
-async def who_pays(session: AsyncSession, parties: Sequence[Party], *, now: datetime) -> Party | None:
+async def party_with_credit(
+    session: AsyncSession, parties: Sequence[ProbeParty], *, now: datetime
+) -> ProbeParty | None:
     """Return the party that has the credit; None if neither has."""
     ledger = Ledger(await driver_connection(session))
     available = await ledger.available([accounts.org_credits(party.org_id) for party in parties], now)
     return next((party for party, minor in zip(parties, available, strict=True) if minor >= ONE_CREDIT), None)
 
 
-async def award(session: AsyncSession, payer: Party, payee: Party, run: str) -> Contract:
+async def award(session: AsyncSession, payer: ProbeParty, payee: ProbeParty, run: str) -> Contract:
     """Return the contract of a run: one credit, no commission, released by the payer's signature."""
     contract = Contract(
         id=new_id("ctr"),
@@ -152,12 +154,12 @@ async def award(session: AsyncSession, payer: Party, payee: Party, run: str) -> 
     return row
 
 
-async def agreed(session: AsyncSession, contract_id: str) -> Terms:
+async def escrow_terms(session: AsyncSession, contract_id: str) -> Terms:
     """Return the terms of the escrow of a contract of the probe."""
-    return Terms(**contracts.agreed(await contracts.get(session, contract_id)), names_shown=False)
+    return Terms(**contracts.terms_of(await contracts.get(session, contract_id)), names_shown=False)
 
 
-async def convert(session: AsyncSession, party: Party, key: str, *, now: datetime) -> int:
+async def convert(session: AsyncSession, party: ProbeParty, key: str, *, now: datetime) -> int:
     """Convert what the party's agent has earned, once for the key; returns how many kinds of earnings it had."""
     count = 0
     for kind in (EarningsKind.GRANTED, EarningsKind.PAID):
@@ -190,7 +192,7 @@ async def report(session: AsyncSession, run: str, step: str | None, why: str | N
     if step is None:
         await alert.close_cases(session, PRINCIPAL, (PROBE_FAILED,))
         return False
-    wanted = Wanted(equal={"kind": PROBE_FAILED, "subject": PRINCIPAL}, limit=100)
+    wanted = ListFilter(equal={"kind": PROBE_FAILED, "subject": PRINCIPAL}, limit=100)
     known = (await alert.page(session, wanted, open_only=False)).rows
     if any(one.resolved_at is None and one.window is not None and one.window.startswith(f"{step}:") for one in known):
         return False

@@ -17,48 +17,48 @@ from domain.common.money import CREDIT, format_amount
 from domain.payments.auto_topup import (
     FAILED,
     SWITCHED_OFF,
-    Crossing,
-    Verdict,
+    TopUpOutcome,
+    TopUpResult,
     amount_to_buy,
-    month_after,
-    month_of,
+    month_start,
+    next_month_start,
     retry_after,
-    verdict_of,
+    topup_result,
 )
 from domain.payments.payment.terms import PaymentTerms
 from domain.tenants.organization import OrganizationStatus
 from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
 from repositories.messages import alert
 from repositories.payments import auto_topup, payment, payment_command
-from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, Stand
+from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, DueTopUp
 from repositories.tenants import audit, organization
 
 #: When a top-up whose payment a person cancelled is tried again, where declined ones are not.
-DAY = timedelta(days=1)
+CANCELLED_RETRY_DELAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class BalanceCheck:
     """The result for a page of organizations: its size, its last id, open falls, and how many were noted or capped."""
 
     seen: int
     last: str
     noted: int = 0
     capped: int = 0
-    open: Sequence[Stand] = field(default_factory=tuple)
+    open: Sequence[DueTopUp] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class TopUpStatus:
     """The outcome of a fall so far; `status` is the payment's, None before its first event."""
 
-    outcome: Crossing
+    outcome: TopUpOutcome
     payment_id: str | None
     status: str | None
     why: str | None
 
 
-async def put(session: AsyncSession, actor: Actor, wanted: AutoTopUp, *, now: datetime) -> None:
+async def save_settings(session: AsyncSession, actor: Actor, wanted: AutoTopUp, *, now: datetime) -> None:
     """Write the settings of an organization, and close the alerts on its earlier ones."""
     await auto_topup.put(session, wanted, now=now)
     await alert.close_cases(session, wanted.org_id, (SWITCHED_OFF, FAILED))
@@ -71,7 +71,9 @@ async def put(session: AsyncSession, actor: Actor, wanted: AutoTopUp, *, now: da
     await audit.record(session, actor, "billing.auto_topup", wanted.org_id, details, wanted.org_id)
 
 
-async def look(session: AsyncSession, *, now: datetime, after: str, limit: int, most_minor: int) -> Look:
+async def record_falls(
+    session: AsyncSession, *, now: datetime, after: str, limit: int, most_minor: int
+) -> BalanceCheck:
     """Record the falls of a page of organizations, and rearm those whose balance is at the threshold or above again.
 
     An organization has one open fall at most, which buys `most_minor` credits at most. Organizations that another
@@ -86,11 +88,11 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int, 
         above = [one.org_id for one in due if one.due == ABOVE]
         await auto_topup.rearm(session, above)
         await alert.close_cases_of(session, above, (FAILED,))
-        falls = [await _fall(session, one, now, most_minor) for one in due if one.due == FALLEN]
+        falls = [await _record_fall(session, one, now, most_minor) for one in due if one.due == FALLEN]
         found = await auto_topup.due(session, seen, now=now)
     else:
         falls = []
-    return Look(
+    return BalanceCheck(
         seen=len(seen),
         last=seen[-1] if seen else after,
         noted=falls.count("noted"),
@@ -99,26 +101,28 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int, 
     )
 
 
-async def _fall(
-    session: AsyncSession, stand: Stand, now: datetime, most_minor: int
+async def _record_fall(
+    session: AsyncSession, stand: DueTopUp, now: datetime, most_minor: int
 ) -> Literal["noted", "capped", "off"]:
     """Record a fall, unless the monthly cap is reached or a refunded or disputed payment made the balance fall."""
-    wanted = await auto_topup.locked(session, stand.org_id)
-    gone = await auto_topup.taken_back(session, wanted)
+    wanted = await auto_topup.lock(session, stand.org_id)
+    gone = await auto_topup.find_refunded_or_disputed(session, wanted)
     if gone is not None:
         # Otherwise the card would be charged for the very money that its holder has just taken back.
         payment_id, disputed = gone
         why = f"The payment {payment_id} {'is disputed' if disputed else 'was refunded'}."
         await _switch_off(session, wanted, why, key=payment_id)
         return "off"
-    bought = await auto_topup.bought_since(session, wanted.org_id, month_of(now))
+    bought = await auto_topup.bought_since(session, wanted.org_id, month_start(now))
     missing = wanted.below_minor - stand.available_minor + stand.owed_minor
     left = min(wanted.monthly_cap_minor - bought, max(most_minor, wanted.credits_minor))
     amount = amount_to_buy(missing, wanted.credits_minor, left)
     if amount:
-        await auto_topup.cross(session, wanted, available_minor=stand.available_minor, credits_minor=amount, at=now)
+        await auto_topup.record_fall(
+            session, wanted, available_minor=stand.available_minor, credits_minor=amount, at=now
+        )
         return "noted"
-    wanted.capped_until = month_after(now)
+    wanted.capped_until = next_month_start(now)
     cap = format_amount(wanted.monthly_cap_minor, CREDIT)
     await alert.raise_alert(
         session,
@@ -126,39 +130,41 @@ async def _fall(
         subject=wanted.org_id,
         detail=f"The balance is low, and another top-up would pass the monthly cap of {cap} credits.",
         org_id=wanted.org_id,
-        key=f"credits.auto_topup_cap:{wanted.org_id}:{month_of(now):%Y-%m}",
+        key=f"credits.auto_topup_cap:{wanted.org_id}:{month_start(now):%Y-%m}",
         shared=True,
     )
     return "capped"
 
 
-async def asked(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
+async def requested_payment(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
     """Return the payment that was requested for a fall; None before there is one."""
-    return await payment_command.find(session, _command_of(crossing))
+    return await payment_command.find_terms(session, _command_of(crossing))
 
 
-async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms) -> PaymentTerms | None:
+async def request_payment(
+    session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms
+) -> PaymentTerms | None:
     """Record the payment that is requested for a fall, once, and return its terms.
 
     None if the organization was suspended, or top-ups were switched off or changed since the fall.
     """
-    wanted = await auto_topup.locked(session, crossing.org_id)
-    noted = await auto_topup.crossing(session, crossing.org_id, crossing.number)
-    if not wanted.enabled or noted.outcome != Crossing.OPEN:
-        return await asked(session, noted)
+    wanted = await auto_topup.lock(session, crossing.org_id)
+    noted = await auto_topup.find_fall(session, crossing.org_id, crossing.number)
+    if not wanted.enabled or noted.outcome != TopUpOutcome.OPEN:
+        return await requested_payment(session, noted)
     if noted.payment_id is None and (
         await _is_stopped(session, crossing.org_id) or await _is_outdated(session, wanted, noted)
     ):
         return None
     command = _command_of(noted)
-    first = await payment_command.add(session, command, sha256(command.encode()).digest(), terms)
+    first = await payment_command.store_terms(session, command, sha256(command.encode()).digest(), terms)
     noted.payment_id = first.payment_id
     return first
 
 
-async def settle(
+async def record_outcome(
     session: AsyncSession, org_id: str, number: int, *, refused: str | None, now: datetime, days: Sequence[int]
-) -> Settled:
+) -> TopUpStatus:
     """Record the outcome of a fall, once it is known. A decline raises an alert, and the last one switches top-ups off.
 
     Args:
@@ -169,26 +175,26 @@ async def settle(
         now: the time.
         days: when a declined payment is tried again, in days after the first decline.
     """
-    wanted = await auto_topup.locked(session, org_id)
-    crossing = await auto_topup.crossing(session, org_id, number)
+    wanted = await auto_topup.lock(session, org_id)
+    crossing = await auto_topup.find_fall(session, org_id, number)
     row = None if crossing.payment_id is None else await payment.get(session, crossing.payment_id)
     status = None if row is None else row.status
-    if crossing.outcome != Crossing.OPEN:
-        return Settled(Crossing(crossing.outcome), crossing.payment_id, status, None)
-    verdict = Verdict(Crossing.OPEN)
+    if crossing.outcome != TopUpOutcome.OPEN:
+        return TopUpStatus(TopUpOutcome(crossing.outcome), crossing.payment_id, status, None)
+    verdict = TopUpResult(TopUpOutcome.OPEN)
     if row is not None:
-        verdict = verdict_of(payment.state_of(row))
+        verdict = topup_result(payment.state_of(row))
     elif crossing.payment_id is None and refused is not None:
-        verdict = Verdict(Crossing.DECLINED, refused)
+        verdict = TopUpResult(TopUpOutcome.DECLINED, refused)
     elif crossing.payment_id is None and await _is_stopped(session, org_id):
-        verdict = Verdict(Crossing.EXPIRED, "The organization was suspended before anybody was asked to pay.")
+        verdict = TopUpResult(TopUpOutcome.EXPIRED, "The organization was suspended before anybody was asked to pay.")
     elif crossing.payment_id is None and not wanted.enabled:
-        verdict = Verdict(Crossing.CANCELLED, "It was switched off before anybody was asked to pay.")
+        verdict = TopUpResult(TopUpOutcome.CANCELLED, "It was switched off before anybody was asked to pay.")
     elif crossing.payment_id is None and await _is_outdated(session, wanted, crossing):
-        verdict = Verdict(Crossing.CANCELLED, "Its settings were changed before anybody was asked to pay.")
+        verdict = TopUpResult(TopUpOutcome.CANCELLED, "Its settings were changed before anybody was asked to pay.")
     crossing.outcome = verdict.outcome.value
-    await _follow(session, wanted, crossing, verdict, now, days)
-    return Settled(verdict.outcome, crossing.payment_id, status, verdict.why)
+    await _apply_outcome(session, wanted, crossing, verdict, now, days)
+    return TopUpStatus(verdict.outcome, crossing.payment_id, status, verdict.why)
 
 
 async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
@@ -200,40 +206,40 @@ async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoT
     if (crossing.unit_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
     # The fall is among them.
-    bought = await auto_topup.bought_since(session, wanted.org_id, month_of(crossing.at))
+    bought = await auto_topup.bought_since(session, wanted.org_id, month_start(crossing.at))
     return bought > wanted.monthly_cap_minor
 
 
-async def _follow(
+async def _apply_outcome(
     session: AsyncSession,
     wanted: AutoTopUp,
     crossing: AutoTopUpCrossing,
-    verdict: Verdict,
+    verdict: TopUpResult,
     now: datetime,
     days: Sequence[int],
 ) -> None:
     """Rearm, try again later, or switch top-ups off, after the outcome of a fall."""
     match verdict.outcome:
-        case Crossing.SUCCEEDED:
+        case TopUpOutcome.SUCCEEDED:
             wanted.failures, wanted.retry_at = 0, None
             await alert.close_cases(session, wanted.org_id, (FAILED,))
             # Also where the balance is still below, because more was used meanwhile or the cap left no more: a balance
             # that stays below would never count again.
             wanted.armed = True
-        case Crossing.EXPIRED:
+        case TopUpOutcome.EXPIRED:
             # Nothing was bought, and nobody refused.
             wanted.armed = True
-        case Crossing.CANCELLED if crossing.payment_id is not None:
+        case TopUpOutcome.CANCELLED if crossing.payment_id is not None:
             # A person cancelled the payment: not at once again, and not never.
-            wanted.retry_at = now + (retry_after(1, days) or DAY)
-        case Crossing.DECLINED if crossing.payment_method != wanted.payment_method:
+            wanted.retry_at = now + (retry_after(1, days) or CANCELLED_RETRY_DELAY)
+        case TopUpOutcome.DECLINED if crossing.payment_method != wanted.payment_method:
             # Another method was set since, which has refused nothing.
             wanted.armed = True
-        case Crossing.DECLINED if wanted.enabled:
-            await _decline(session, wanted, crossing, verdict.why, now, days)
+        case TopUpOutcome.DECLINED if wanted.enabled:
+            await _handle_decline(session, wanted, crossing, verdict.why, now, days)
 
 
-async def _decline(
+async def _handle_decline(
     session: AsyncSession,
     wanted: AutoTopUp,
     crossing: AutoTopUpCrossing,

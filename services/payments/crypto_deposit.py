@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.common.errors import IdempotencyConflict
 from domain.payments.payment.snapshot import CreatePayment
 from models.payments.crypto_deposit import CryptoDepositRow, CryptoReceiptRow
-from providers.chains.addresses import Place
+from providers.chains.addresses import DepositAddress
 from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord, Findings, Receipt
 from repositories.payments import crypto_deposit
@@ -28,7 +28,7 @@ class PostgresDepositBook:
         *,
         chain: str,
         chain_key: str,
-        place: Callable[[int], Place],
+        place: Callable[[int], DepositAddress],
         scanned_height: int,
         at: datetime,
     ) -> DepositRecord:
@@ -49,7 +49,7 @@ class PostgresDepositBook:
         payment: CreatePayment,
         chain: str,
         chain_key: str,
-        place: Callable[[int], Place],
+        place: Callable[[int], DepositAddress],
         scanned_height: int,
         at: datetime,
     ) -> DepositRecord:

@@ -5,18 +5,18 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payments.payment.state import Dispute
-from repositories.common.together import Writes
+from repositories.common.batched import Writes
 from repositories.messages import alert
 from repositories.payments import chargeback as chargebacks
 
 KIND = "payment.evidence_due"
 #: How long before evidence is due the alert is raised.
-BEFORE = timedelta(days=2)
+ALERT_BEFORE = timedelta(days=2)
 #: How many at once; the next run finds the rest.
 _LIMIT = 100
 
 
-async def close_others(session: Writes, payment_id: str, dispute: Dispute) -> None:
+async def resolve_earlier_alerts(session: Writes, payment_id: str, dispute: Dispute) -> None:
     """Resolve the alerts of earlier due dates of a chargeback's evidence, because the bank has changed the date."""
     if dispute.evidence_due_at is not None:
         of = f"{KIND}:{dispute.dispute_id}:"
@@ -24,13 +24,13 @@ async def close_others(session: Writes, payment_id: str, dispute: Dispute) -> No
         await alert.close_other_dates(session, payment_id, KIND, of, key)
 
 
-async def alert_of_near(session: AsyncSession, now: datetime) -> int:
+async def alert_of_due_evidence(session: AsyncSession, now: datetime) -> int:
     """Raise an alert for each chargeback whose evidence is due soon and not submitted, once for each due date.
 
     The chargeback's next event resolves it: the evidence was submitted, or the bank decided. Returns the number of new
     alerts.
     """
-    found = await chargebacks.unanswered(session, KIND, now=now, until=now + BEFORE, limit=_LIMIT)
+    found = await chargebacks.unanswered(session, KIND, now=now, until=now + ALERT_BEFORE, limit=_LIMIT)
     for one in found:
         await alert.raise_alert(
             session,

@@ -12,9 +12,9 @@ from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, format_amount
-from domain.credits.lots import LotSource, LotTerms, cut
+from domain.credits.lots import LotSource, LotTerms, take_lots
 from domain.payments.payment import booking
-from domain.payments.payment.own_refunds import largest
+from domain.payments.payment.own_refunds import largest_refund
 from domain.payments.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, Posting
@@ -24,19 +24,19 @@ from repositories.payouts.earnings import recoverable
 from runtime.identity import new_id
 from services.books.debt import owed_minor
 from services.payments.purposes import BOOKS
-from services.payments.purposes.base import BY_BALANCE, PurposeBooks, Share
+from services.payments.purposes.base import BALANCE_DEPENDENT, PurposeBooks, SubjectShare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class ResolvedPostings:
     """The postings of an event's transfer, the debt that it creates, and who else has a share in it."""
 
     postings: list[Posting]
     owed_minor: int
-    share: Share | None
+    share: SubjectShare | None
 
 
-async def lock(
+async def lock_accounts(
     session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent], hold_back: HoldBack
 ) -> Sequence[Account]:
     """Lock what the events can change, before the first one is posted.
@@ -46,7 +46,7 @@ async def lock(
     count cannot be spent before they take it.
 
     Returns:
-        The accounts of the organization's agents that a clawback may take from, for `resolve`.
+        The accounts of the organization's agents that a clawback may take from, for `resolve_postings`.
     """
     clawed_back_minor = sum(
         move.amount_minor for event in events for move in event.moves if move.kind is PaymentPostingKind.CLAW_BACK
@@ -84,10 +84,10 @@ async def lock(
     return earnings
 
 
-async def resolve(
+async def resolve_postings(
     session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account], hold_back: HoldBack
-) -> Resolved:
-    """Resolve the moves of one event; the caller has called `lock`. A share stays locked until the end as well.
+) -> ResolvedPostings:
+    """Resolve the moves of one event; the caller has called `lock_accounts`. A share stays locked until the end as well.
 
     Raises:
         InsufficientFunds: what a refund takes was spent.
@@ -97,7 +97,7 @@ async def resolve(
     share = await _books(event).share(session, event, hold_back)
     bought = await _bought(session, event) if _refunds_credits(event) else None
 
-    def posted(movements: Sequence[booking.Transfer]) -> list[Posting]:
+    def posted(movements: Sequence[booking.AccountMovement]) -> list[Posting]:
         return [
             Posting(source, destination, moved, bought or _lots(event, source, destination))
             for source, destination, moved in movements
@@ -110,26 +110,26 @@ async def resolve(
             postings += posted(paid)
             if not move.amount_minor:
                 continue
-        if part := _comes_back(event, move):
+        if part := _restored_debtor(event, move):
             postings += await _restored(session, ledger, event, move, part, issued=postings)
             continue
         rest, owing = await _moved(ledger, event, move, earnings)
         postings += posted(rest)
         owes += owing
-    return Resolved(postings=postings, owed_minor=owes, share=share)
+    return ResolvedPostings(postings=postings, owed_minor=owes, share=share)
 
 
 def _lots(event: PaymentEvent, source: Account, destination: Account) -> LotTerms | None:
-    return booking.lots(event.payment, event.booked, source, destination)
+    return booking.lot_terms(event.payment, event.booked, source, destination)
 
 
-def _comes_back(event: PaymentEvent, move: PaymentPosting) -> Dispute | Refund | None:
+def _restored_debtor(event: PaymentEvent, move: PaymentPosting) -> Dispute | Refund | None:
     """Return the dispute or refund that left the organization with a debt in credits and that this move reverses."""
     if event.payment.terms.purpose.goods_asset != CREDIT or not event.payment.terms.issues_entitlement:
         return None
     if move.kind not in {PaymentPostingKind.ISSUE, PaymentPostingKind.RELEASE}:
         return None
-    part = booking.comes_back(event.payment, event.event, event.booked, event.debtor)
+    part = booking.restored_by(event.payment, event.event, event.booked, event.debtor)
     return part if part is not None and part.debt_minor else None
 
 
@@ -151,7 +151,7 @@ async def _restored(
     if move.kind is PaymentPostingKind.ISSUE:
         return _issued_again(event, move.amount_minor, min(part.debt_minor, move.amount_minor))
     lent = [(posting.lots.lot_id, posting.amount_minor) for posting in issued if posting.lots and posting.lots.lot_id]
-    slices = cut(lent or await credit_lot.lent(session, own), min(part.debt_minor, move.amount_minor))
+    slices = take_lots(lent or await credit_lot.debt_lots(session, own), min(part.debt_minor, move.amount_minor))
     owes, owed = await owed_minor(ledger, terms.org_id, CREDIT), sum(amount for _, amount in slices)
     repaid, rest = max(0, owed - owes), move.amount_minor - owed
     since = part.opened_at if isinstance(part, Dispute) else part.requested_at
@@ -186,12 +186,12 @@ def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> li
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
     """Return the accounts that a move can touch whatever the balances are, without the account of the debt."""
     terms = event.payment.terms
-    if move.kind in BY_BALANCE:
+    if move.kind in BALANCE_DEPENDENT:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
     else:
-        transfers = booking.transfers(terms, move, issues=_issues(event))
+        transfers = booking.account_movements(terms, move, issues=_issues(event))
         touched = [account for source, destination, _ in transfers for account in (source, destination)]
-    if _comes_back(event, move):
+    if _restored_debtor(event, move):
         touched += [booking.debt(terms), *(booking.proceeds(terms, issued=each) for each in (True, False))]
     return [*touched, *_books(event).shared_accounts(terms, move)]
 
@@ -226,14 +226,14 @@ async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
     if there < needed:
         amounts = {"needed": format_amount(needed, CREDIT), "available": format_amount(there, CREDIT)}
         before = replace(event.payment, refunds=event.payment.refunds[:-1])
-        most = format_amount(largest(before, there), terms.currency)
+        most = format_amount(largest_refund(before, there), terms.currency)
         raise InsufficientFunds(
             f"This refund takes {amounts['needed']} {CREDIT} that the payment has bought, and {amounts['available']} "
             f"{CREDIT} of them are left, for which {most} {terms.currency} can be refunded. Other credits cannot be "
             "used for the refund.",
             extra={**amounts, "currency": CREDIT, "refundable": most},
         )
-    return LotTerms(slices=cut(free, needed))
+    return LotTerms(slices=take_lots(free, needed))
 
 
 def _issues(event: PaymentEvent) -> bool:
@@ -242,7 +242,7 @@ def _issues(event: PaymentEvent) -> bool:
 
 async def _moved(
     ledger: Ledger, event: PaymentEvent, move: PaymentPosting, earnings: Sequence[Account]
-) -> tuple[list[booking.Transfer], int]:
+) -> tuple[list[booking.AccountMovement], int]:
     terms = event.payment.terms
     match move.kind:
         case PaymentPostingKind.CLAW_BACK:
@@ -253,4 +253,4 @@ async def _moved(
             owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
             return booking.released(terms, move.amount_minor, owed), 0
         case _:
-            return booking.transfers(terms, move, issues=_issues(event)), 0
+            return booking.account_movements(terms, move, issues=_issues(event)), 0

@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
 from domain.common.money import format_amount
-from domain.payments.payment.chargebacks import ANSWERABLE
+from domain.payments.payment.chargebacks import ACCEPTS_EVIDENCE
 from domain.payments.payment.state import AWAITING
 from repositories.messages import alert
 from repositories.tenants import organization
@@ -67,12 +67,14 @@ async def raise_if_closed(session: AsyncSession, event: PaymentEvent) -> None:
     )
 
 
-def over(event: PaymentEvent) -> set[str]:
+def resolved_by(event: PaymentEvent) -> set[str]:
     """Return the kinds of the payment's alerts that this event resolves."""
     over, after = {"payment.books_refused"}, event.payment
     if event.event.startswith("dispute_") and not any(dispute.is_open for dispute in after.disputes):
         over |= {"payment.dispute_opened", "payment.dispute_reopened", "payment.dispute_inquiry"}
-    if not any(dispute.status in ANSWERABLE and dispute.evidence_submitted_at is None for dispute in after.disputes):
+    if not any(
+        dispute.status in ACCEPTS_EVIDENCE and dispute.evidence_submitted_at is None for dispute in after.disputes
+    ):
         over |= {"payment.evidence_offered", "payment.evidence_due"}
     if event.event == "dispute_reinstated":
         over.add("payment.dispute_lost")

@@ -17,7 +17,7 @@ WINDOW = timedelta(days=30)
 _LESSENS_INCOME = frozenset({Kind.REFUND, Kind.DISPUTE, Kind.REVERSAL})
 
 
-async def look(session: AsyncSession, event: PaymentEvent, above: Decimal, least: Amounts) -> None:
+async def alert_of_high_fees(session: AsyncSession, event: PaymentEvent, above: Decimal, least: Amounts) -> None:
     """Compare fees with income after money went back, and raise one alert a month for an organization and currency.
 
     Args:

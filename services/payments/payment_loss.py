@@ -21,10 +21,10 @@ from repositories.messages import alert
 from repositories.payouts import recovery
 from services.billing import subscription_refund
 
-_IN_VAIN = "earnings.recovered_in_vain"
+_RECOVERY_OBSOLETE = "earnings.recovered_in_vain"
 
 
-async def note_loss(
+async def recover_loss(
     session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
 ) -> None:
     """Start a recovery from creators if the event loses a payment for good and nothing else covers the loss.
@@ -40,17 +40,17 @@ async def note_loss(
     dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
     asset = terms.purpose.goods_asset
     if event.event == "dispute_returned_in_part":
-        await _found_in_part(session, event)
+        await _alert_of_partial_return(session, event)
     elif event.event == "dispute_reinstated":
-        found = booking.comes_back(after, event.event, event.booked, event.debtor)
+        found = booking.restored_by(after, event.event, event.booked, event.debtor)
         if found is not None:
-            await _found_again(session, event, str(found.ref))
+            await _close_recovery(session, event, str(found.ref))
     elif event.event == "refund_failed":
         # The event does not say which refund failed if no money had moved, so all failed ones are tried. For those that
         # failed earlier there is nothing left to do.
         for refund in after.refunds:
             if refund.state is RefundState.FAILED and refund.ref:
-                await _found_again(session, event, refund.ref)
+                await _close_recovery(session, event, refund.ref)
     elif not is_followed:
         return
     elif event.event == "dispute_lost" and dispute is not None:
@@ -64,7 +64,7 @@ async def note_loss(
         await _begin(session, event, cause, asset, owed_minor, short, event.at)
 
 
-async def note_lost_credits(
+async def recover_lost_credits(
     session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill, standing: InvoiceBalance
 ) -> None:
     """Start a recovery from creators that were paid with the credits of a bill whose payment is lost for good.
@@ -92,14 +92,14 @@ async def note_lost_credits(
         by = "" if payment_id == own_id else f"{own_id}:"
         cause, disputed_at = f"{by}reversal:{payment.version}", event.at
     worth = subscription_refund.used_minor(bill)
-    missing = worth - standing.paid_minor - await subscription_bill.undecided_minor(session, bill)
+    missing = worth - standing.paid_minor - await subscription_bill.disputed_minor(session, bill)
     if missing > 0:
         part = await subscription_bill.used_credits(session, bill) * missing // worth
         short = max(0, part - await recovery.answered_credits(session, payment_id))
         await _begin(session, event, _credits_of(cause), CREDIT, 0, short, disputed_at, payment_id=payment_id)
 
 
-async def note_paid_anew(session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill) -> None:
+async def close_recovery_of_credits(session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill) -> None:
     """End what creators answer for because of a bill's losses: another payment has paid the bill."""
     if bill.payment_id is not None and await recovery.close_credits(session, bill.payment_id, at=event.at):
         await _ask_operator(session, event, f"The bill of {bill.payment_id} was lost and then paid anew.")
@@ -151,19 +151,19 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
     return shortfall(await recovery.taken_by(session, terms.payment_id, transfer_id, currency, outcome=outcome), sale)
 
 
-async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
-    raised_at = await alert.last_raised(session, _IN_VAIN, event.payment.terms.payment_id)
+async def _close_recovery(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
+    raised_at = await alert.last_raised(session, _RECOVERY_OBSOLETE, event.payment.terms.payment_id)
     if await recovery.close_of(session, event.payment.terms.payment_id, ref, given_since=raised_at, at=event.at):
         what = "refund" if event.event == "refund_failed" else "chargeback"
         became = "has failed" if event.event == "refund_failed" else "was lost and then won"
         await _ask_operator(session, event, f"The {what} of {event.payment.terms.payment_id} {became}.")
 
 
-async def _found_in_part(session: AsyncSession, event: PaymentEvent) -> None:
+async def _alert_of_partial_return(session: AsyncSession, event: PaymentEvent) -> None:
     """Ask an operator about what creators gave back for a chargeback of which a part was returned since."""
     payment_id, ref = event.payment.terms.payment_id, str(event.booked).partition(":")[0]
-    raised_at = await alert.last_raised(session, _IN_VAIN, payment_id)
-    if await recovery.has_given(session, payment_id, ref, since=raised_at):
+    raised_at = await alert.last_raised(session, _RECOVERY_OBSOLETE, payment_id)
+    if await recovery.has_shares(session, payment_id, ref, since=raised_at):
         await _ask_operator(session, event, f"The lost chargeback of {payment_id} was returned in part.")
 
 
@@ -171,10 +171,10 @@ async def _ask_operator(session: AsyncSession, event: PaymentEvent, what: str) -
     terms = event.payment.terms
     await alert.raise_alert(
         session,
-        kind=_IN_VAIN,
+        kind=_RECOVERY_OBSOLETE,
         subject=terms.payment_id,
         detail=f"{what} The loss was covered by recovering creators' earnings. Decide whether to restore them.",
         org_id=terms.org_id,
         # It may happen to a payment more than once.
-        key=f"{_IN_VAIN}:{terms.payment_id}:{event.payment.version}",
+        key=f"{_RECOVERY_OBSOLETE}:{terms.payment_id}:{event.payment.version}",
     )

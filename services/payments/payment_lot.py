@@ -17,7 +17,7 @@ from repositories.credits import credit_lot as lots
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 
-async def add(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
+async def add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
     """Record purchased credits as a lot, with the price paid and how much of them paid a debt."""
     terms = event.payment.terms
     wallet, debt = booking.wallet(terms), booking.debt(terms)

@@ -14,7 +14,7 @@ from runtime import reach
 from runtime.database import Database
 
 #: The timeout of the signal to a payment.
-SIGNALS_WITHIN = timedelta(seconds=2)
+SIGNAL_TIMEOUT = timedelta(seconds=2)
 
 
 async def refresh_unpaid(
@@ -28,7 +28,7 @@ async def refresh_unpaid(
     if client is None or not subject:
         return
     async with database.platform() as session:
-        awaited = await payment.open_for(session, org_id, subject)
+        awaited = await payment.open_payments_of(session, org_id, subject)
     for each in awaited:
         payment_id = each.terms.payment_id
         with suppress(RPCError):
@@ -37,5 +37,5 @@ async def refresh_unpaid(
                 payment_workflow_id(payment_id),
                 "look",
                 PaymentSignal(look=payment_id),
-                rpc_timeout=SIGNALS_WITHIN,
+                rpc_timeout=SIGNAL_TIMEOUT,
             )

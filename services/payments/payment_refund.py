@@ -30,14 +30,14 @@ from repositories.payments import payment
 from repositories.tenants import api_key
 from services.billing import credit_note
 from services.common import approval
-from services.credits.credit_lot import ByHand, is_for_two
+from services.credits.credit_lot import ManualGrantRules, needs_approval
 
 DAY = timedelta(days=1)
 #: What is approved if the request has no amount.
-ALL = "all that is left"
+ALL_REMAINING = "all that is left"
 
 
-def require_countable(payment: Payment, amount_minor: int | None) -> None:
+def check_refund_amount(payment: Payment, amount_minor: int | None) -> None:
     """Check that the payment's provider can refund an amount; None is everything that is left.
 
     For slots the refusal says what can be refunded, because the price of one slot may have too many decimals.
@@ -51,7 +51,7 @@ def require_countable(payment: Payment, amount_minor: int | None) -> None:
         return
     possible = rules_of(terms).refunds_of_parts(payment, unit)
     if possible is not None and amount_minor < payment.refundable_minor:
-        _require_whole(payment, amount_minor, unit, possible)
+        _refuse_part_of_a_slot(payment, amount_minor, unit, possible)
     elif amount_minor % unit:
         raise RefundTooPrecise(
             f"The amount of this refund must be a multiple of {format_amount(unit, terms.currency)} {terms.currency}.",
@@ -59,7 +59,7 @@ def require_countable(payment: Payment, amount_minor: int | None) -> None:
         )
 
 
-def _require_whole(payment: Payment, amount_minor: int, unit: int, possible: Sequence[int]) -> None:
+def _refuse_part_of_a_slot(payment: Payment, amount_minor: int, unit: int, possible: Sequence[int]) -> None:
     currency = payment.terms.currency
     if amount_minor in possible:
         return
@@ -76,7 +76,7 @@ def _require_whole(payment: Payment, amount_minor: int, unit: int, possible: Seq
     )
 
 
-def require_countable_request(event: PaymentEvent) -> None:
+def check_requested_refund(event: PaymentEvent) -> None:
     """Check that the provider can make the refund that an event requests, before anything is booked for it.
 
     Other events pass. Every refund is checked here, including those requested by signals from the Temporal UI.
@@ -91,10 +91,10 @@ def require_countable_request(event: PaymentEvent) -> None:
     terms, refund = event.payment.terms, event.payment.refunds[-1]
     if not event.details.get("all"):
         before = replace(event.payment, refunds=event.payment.refunds[:-1])
-        require_countable(before, refund.gross_minor)
+        check_refund_amount(before, refund.gross_minor)
         return
     amount_minor = refund.amount_minor
-    most = limits.refundable(terms.provider, amount_minor, amount_minor, terms.currency)
+    most = limits.round_to_refundable(terms.provider, amount_minor, amount_minor, terms.currency)
     if most < amount_minor:
         shown = format_amount(most, terms.currency)
         raise RefundExceeds(
@@ -102,9 +102,9 @@ def require_countable_request(event: PaymentEvent) -> None:
         )
 
 
-async def content_for_two(
+async def content_to_approve(
     session: AsyncSession,
-    by_hand: ByHand,
+    by_hand: ManualGrantRules,
     actor: Actor | None,
     terms: PaymentTerms,
     *,
@@ -141,19 +141,21 @@ async def content_for_two(
         credits = await credit_note.credits_with_refund(session, row, amount_minor)
     if content_above(by_hand.two_above, at_stake, terms.currency) is None and not (
         credits
-        and await is_for_two(session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now)
+        and await needs_approval(
+            session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now
+        )
     ):
         return None
-    if not actor.is_operators and not has_operator(await api_key.line_of(session, actor)):
+    if not actor.is_operators and not has_operator(await api_key.issuer_line(session, actor)):
         return None
     content: dict[str, object] = {
-        "amount": ALL if is_all else format_amount(amount_minor, terms.currency),
+        "amount": ALL_REMAINING if is_all else format_amount(amount_minor, terms.currency),
         "currency": terms.currency,
     }
     return content if noted is None else {**content, "credit_note": True}
 
 
-async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: PaymentEvent) -> None:
+async def use_approval(session: AsyncSession, by_hand: ManualGrantRules | None, event: PaymentEvent) -> None:
     """Use up the approval of a refund, if it needs one, in the transaction of its request; other events pass.
 
     Every refund is checked here, including those requested by signals from the Temporal UI.
@@ -165,7 +167,7 @@ async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: Pay
     with_note = bool(event.details.get("credit_note"))
     if with_note:
         await credit_lot.lock_grants(session, terms.org_id)
-    content = await content_for_two(
+    content = await content_to_approve(
         session,
         by_hand,
         event.actor_detail,
@@ -177,6 +179,6 @@ async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: Pay
         now=event.at,
     )
     if content is not None:
-        await approval.use(
+        await approval.consume(
             session, ApprovalAction.PAYMENT_REFUND, terms.payment_id, content, command_id=event.command_id, now=event.at
         )

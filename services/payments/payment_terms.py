@@ -9,13 +9,13 @@ from domain.common.errors import PaymentAmountTooLarge, ProviderNotAvailable
 from domain.common.money import COINS
 from domain.common.quote import Rate
 from domain.payments.payment.options import CREDITS, CRYPTO, Options, check_options
-from domain.payments.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
+from domain.payments.payment.pricing import Charge, Market, Price, charge_for, price_in_money, require_chargeable_coin
 from domain.payments.payment.purposes import rules_for
 from domain.payments.payment.purposes.base import PurposeRules
 from domain.payments.payment.purposes.credits import credits_bought
 from domain.payments.payment.rules import PaymentRules
 from domain.payments.payment.terms import OwnRefunds, PaymentTerms, Purpose, PurposeKind
-from providers.payments.limits import check_chargeable, countable, refund_unit
+from providers.payments.limits import check_chargeable, refund_unit, round_to_chargeable
 from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.identity import new_id
@@ -81,7 +81,7 @@ class TermsMaker:
         if options.provider in {CRYPTO, CREDITS} or not rules_for(kind).pays_fixed_fee:
             return charge
         currency = charge.currency
-        fee = countable(options.provider, self.rules.fee.passed_on(charge.amount_minor, currency), currency)
+        fee = round_to_chargeable(options.provider, self.rules.fee.passed_on(charge.amount_minor, currency), currency)
         return replace(charge, amount_minor=charge.amount_minor + fee, fee_minor=fee)
 
     async def taxation(
@@ -99,12 +99,12 @@ class TermsMaker:
 
     async def charge(self, price_minor: int, currency: str, options: Options, *, now: datetime) -> Charge:
         """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
-        return await self.charged(in_money(price_minor, currency, options, self.market), now=now)
+        return await self.charged(price_in_money(price_minor, currency, options, self.market), now=now)
 
     async def charged(self, price: Price, *, now: datetime) -> Charge:
         """Return what is charged for a price, at the rate of now where it is in another currency."""
         rate = None if price.exchange is None else await self._rate(*price.exchange)
-        return charged(price, rate, now=now, valid_for=self.rules.quote_validity)
+        return charge_for(price, rate, now=now, valid_for=self.rules.quote_validity)
 
     def make(
         self,
@@ -124,7 +124,7 @@ class TermsMaker:
             if not tax.includes_tax:
                 # The payer did not choose this sum of price and tax, so the platform bears the decimals that the
                 # provider does not take.
-                amount = countable(options.provider, charge.amount_minor, charge.currency)
+                amount = round_to_chargeable(options.provider, charge.amount_minor, charge.currency)
                 charge = replace(charge, amount_minor=amount)
             if purpose.goods_asset == charge.currency:
                 # The entitlement is the money itself, and all of it is spent.

@@ -18,7 +18,7 @@ from runtime.database import Database
 from services.messages import mail
 
 #: How old an account at the provider may be to be found again after its creation was not recorded here.
-LOOKS_BACK = timedelta(days=1)
+LOOKBACK = timedelta(days=1)
 
 
 async def ensure_account(
@@ -42,7 +42,7 @@ async def ensure_account(
         except ProviderNotFound:
             pass
     replaces = None if known is None else known.ref
-    made = await _made(provider, account, replaces, asked_at)
+    made = await _find_or_create(provider, account, replaces, asked_at)
     async with database.platform() as session:
         if replaces is None:
             await creator_account.add(session, _row(account.org_id, provider.name, made, created_by, asked_at))
@@ -53,10 +53,10 @@ async def ensure_account(
     return found
 
 
-async def _made(
+async def _find_or_create(
     provider: PayoutProvider, account: NewAccount, replaces: str | None, asked_at: datetime
 ) -> AccountSnapshot:
-    found = await provider.find_account(account.org_id, since=asked_at - LOOKS_BACK)
+    found = await provider.find_account(account.org_id, since=asked_at - LOOKBACK)
     if found is not None and found.ref != replaces:
         return found
     key = creator_account_key(account.org_id, account.country, account.email, replaces)
@@ -79,7 +79,7 @@ async def _replace(
         row.destination_changed_at = asked_at
         await _notify(session, row, made, hold)
     row.ref, row.created_by = made.ref, created_by
-    _note(row, made, asked_at)
+    _apply_snapshot(row, made, asked_at)
     await session.flush()
 
 
@@ -89,10 +89,10 @@ async def refresh(
     """Read an account again at its provider, and write what has changed; None for one that is not ours."""
     snapshot = await provider.retrieve_account(ref)
     async with database.platform() as session:
-        return await write(session, provider.name, snapshot, hold=hold, asked_at=asked_at)
+        return await save_account(session, provider.name, snapshot, hold=hold, asked_at=asked_at)
 
 
-async def write(
+async def save_account(
     session: AsyncSession, provider: str, snapshot: AccountSnapshot, *, hold: timedelta, asked_at: datetime
 ) -> CreatorAccount | None:
     """Write an account as its provider reported it; a report older than the last one is ignored.
@@ -107,13 +107,13 @@ async def write(
         await _notify(session, row, snapshot, hold)
     elif row.destination_changed_at is not None and asked_at >= row.destination_changed_at + hold:
         await alert.close_cases(session, row.org_id, ("payout.destination_added",))
-    _note(row, snapshot, asked_at)
+    _apply_snapshot(row, snapshot, asked_at)
     await session.flush()
     return creator_account.account_of(row)
 
 
-def _note(row: CreatorAccountRow, snapshot: AccountSnapshot, asked_at: datetime) -> None:
-    for name, value in _said(snapshot).items():
+def _apply_snapshot(row: CreatorAccountRow, snapshot: AccountSnapshot, asked_at: datetime) -> None:
+    for name, value in _reported_columns(snapshot).items():
         setattr(row, name, value)
     if snapshot.destination is not None:
         row.destination = snapshot.destination
@@ -128,13 +128,13 @@ async def _notify(session: AsyncSession, row: CreatorAccountRow, snapshot: Accou
         session,
         kind=kind,
         subject=row.org_id,
-        detail=f"{_moved(row, snapshot)} Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If no owner "
+        detail=f"{_destination_change(row, snapshot)} Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If no owner "
         "wanted this, remove it and replace the organization's keys.",
         org_id=row.org_id,
         key=f"{kind}:{row.org_id}:{row.destination_changed_at.isoformat()}",
         shared=True,
     )
-    zone = await billing_terms.clock(session, row.org_id, until)
+    zone = await billing_terms.time_zone_at(session, row.org_id, until)
     await mail.queue(
         session,
         key=f"creator:{row.org_id}:destination:{row.destination_changed_at.isoformat()}",
@@ -146,7 +146,7 @@ async def _notify(session: AsyncSession, row: CreatorAccountRow, snapshot: Accou
     )
 
 
-def _moved(row: CreatorAccountRow, snapshot: AccountSnapshot) -> str:
+def _destination_change(row: CreatorAccountRow, snapshot: AccountSnapshot) -> str:
     if row.destination is None:
         return f"Payouts of {row.org_id} now go to an account that ends in {snapshot.destination_last4}, its first one."
     if snapshot.ref != row.ref:
@@ -159,7 +159,7 @@ def _moved(row: CreatorAccountRow, snapshot: AccountSnapshot) -> str:
     )
 
 
-def _said(snapshot: AccountSnapshot) -> dict[str, object]:
+def _reported_columns(snapshot: AccountSnapshot) -> dict[str, object]:
     return {
         "country": snapshot.country,
         "details_submitted": snapshot.details_submitted,
@@ -185,5 +185,5 @@ def _row(
         destination_changed_at=None,
         seen_at=asked_at,
         created_by=created_by,
-        **_said(snapshot),
+        **_reported_columns(snapshot),
     )

@@ -126,7 +126,7 @@ async def _frozen(
     """Return payments behind paid earnings that are charged back and that the organization is liable for."""
     if kind is not EarningsKind.PAID:
         return {}
-    answers = (await windows(session, [agent_id], hold_back, now=now))[agent_id].answers_for
+    answers = (await windows(session, [agent_id], hold_back, now=now))[agent_id].liability_period
     return await earnings.frozen(session, source, answers)
 
 

@@ -18,15 +18,23 @@ from domain.common.errors import Invalid, other_request
 from domain.common.ids import payout_id_of, payout_key
 from domain.common.money import CREDIT, Amounts, format_amount
 from domain.credits.lots import LotTerms
-from domain.messages.events.payout import facts
+from domain.messages.events.payout import payout_events
 from domain.payments.payment.snapshot import BalanceTransaction
 from domain.payouts.creator import CreatorAccount, payable_to
-from domain.payouts.payable import HoldBack, PayableState, Share, Slice, Taken, available, take
-from domain.payouts.payout.commands import asked_for, numbered, requested
+from domain.payouts.payable import (
+    EarningsShare,
+    HoldBack,
+    LotSlice,
+    PayableState,
+    TakenLots,
+    available_by_currency,
+    take_slices,
+)
+from domain.payouts.payout.commands import request_content, requested, with_receipt
 from domain.payouts.payout.state import Payout, PayoutLine
 from domain.tenants.organization import OrganizationStatus
 from ledger.gateway import Ledger, Posting
-from providers.payments.limits import MONEY, transferable
+from providers.payments.limits import MONEY, round_to_transferable
 from repositories.books import debt
 from repositories.messages import event as outbox
 from repositories.payments import payment
@@ -57,7 +65,7 @@ async def request(
         OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
         Invalid: the currency is not money, or the amount has more decimals than can be paid out.
     """
-    payout_id, said = payout_id_of(command_id), asked_for(currency, amount_minor)
+    payout_id, said = payout_id_of(command_id), request_content(currency, amount_minor)
     await debt.lock(session, org_id)
     row = await payouts.get(session, payout_id)
     if row is not None:
@@ -76,28 +84,28 @@ async def request(
     cash = [share for share in shares if share.asset == asked.currency and share.state is PayableState.AVAILABLE]
     slices = await payable.slices(session, until, asked.currency)
     there = sum(share.worth_minor for share in cash) + sum(each.worth(each.free_minor) for each in slices)
-    wanted = transferable(there, asked.currency) if amount_minor is None else amount_minor
-    if transferable(wanted, asked.currency) != wanted:
+    wanted = round_to_transferable(there, asked.currency) if amount_minor is None else amount_minor
+    if round_to_transferable(wanted, asked.currency) != wanted:
         raise Invalid(
             f"{format_amount(wanted, asked.currency)} {asked.currency} has more decimals than can be paid out. Ask for "
-            f"{format_amount(transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
+            f"{format_amount(round_to_transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
             extra={"field": "amount"},
         )
     # Earnings in more small lots than one transaction takes are paid out in parts, and a part may be below the minimum.
-    is_part = len(slices) >= payable.MOST_SLICES and (amount_minor is None or wanted > there)
-    in_all = max(there, available(shares).get(asked.currency, 0)) if is_part else there
+    is_part = len(slices) >= payable.MAX_SLICES and (amount_minor is None or wanted > there)
+    in_all = max(there, available_by_currency(shares).get(asked.currency, 0)) if is_part else there
     judged = (in_all if amount_minor is None else wanted) if is_part else None
     refuse_amount(wanted, in_all, asked.currency, minimum, judged_minor=judged)
-    money, credits = _taken(cash, slices, min(wanted, there), asked.currency)
+    money, credits = _choose_lots(cash, slices, min(wanted, there), asked.currency)
     lines = (*money, *map(_line, credits))
     payout = replace(asked, lines=lines, amount_minor=sum(line.money_minor for line in lines))
     refuse_amount(payout.amount_minor, in_all, payout.currency, minimum, judged_minor=judged)
-    opened = numbered(requested(payout, actor=actor.qualified(), asked=said), command_id)
+    opened = with_receipt(requested(payout, actor=actor.qualified(), asked=said), command_id)
     transfer_id = await _take_out(ledger, opened.payout, credits, now)
     if credits:
         await _prove_cost(session, opened.payout, credits)
     await payouts.write(session, opened, command_id=command_id, transfer_id=transfer_id, at=now)
-    await outbox.record(session, facts(None, opened.payout, now))
+    await outbox.record(session, payout_events(None, opened.payout, now))
     details = {"amount": format_amount(payout.amount_minor, payout.currency), "currency": payout.currency}
     await audit.record(session, actor, "payout.request", payout_id, details, org_id)
     return opened.payout
@@ -188,34 +196,34 @@ def refuse_amount(
         )
 
 
-def _taken(
-    cash: Sequence[Share], slices: Sequence[Slice], wanted_minor: int, currency: str
-) -> tuple[list[PayoutLine], list[Taken]]:
+def _choose_lots(
+    cash: Sequence[EarningsShare], slices: Sequence[LotSlice], wanted_minor: int, currency: str
+) -> tuple[list[PayoutLine], list[TakenLots]]:
     """Return which lots pay an amount, or the largest amount below it that lots can pay and that can be transferred."""
     while True:
-        money, left = _of_cash(cash, wanted_minor)
-        credits = take(slices, left)
+        money, left = _take_cash_first(cash, wanted_minor)
+        credits = take_slices(slices, left)
         amount = sum(line.money_minor for line in money) + sum(each.worth_minor for each in credits)
-        if transferable(amount, currency) == amount:
+        if round_to_transferable(amount, currency) == amount:
             return money, credits
-        wanted_minor = transferable(amount, currency)
+        wanted_minor = round_to_transferable(amount, currency)
 
 
-def _line(taken: Taken) -> PayoutLine:
+def _line(taken: TakenLots) -> PayoutLine:
     return PayoutLine(
         agent_id=taken.agent_id, asset=CREDIT, amount_minor=taken.amount_minor, money_minor=taken.worth_minor
     )
 
 
-async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[Taken]) -> None:
+async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[TakenLots]) -> None:
     """Raise unless the lots of a payout cost exactly what it pays for them."""
-    own = _own(payout, CREDIT)
+    own = _payout_account(payout, CREDIT)
     cost = sum(row.paid for row in await payouts.lots(session, own))
     if cost != sum(each.worth_minor for each in credits):
         raise AssertionError(f"{payout.payout_id}: its lots cost {cost}, and not what was counted")
 
 
-def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine], int]:
+def _take_cash_first(cash: Sequence[EarningsShare], wanted_minor: int) -> tuple[list[PayoutLine], int]:
     """Take earnings in money first; returns the amount that is left to be taken from earnings in credits."""
     lines, left = [], wanted_minor
     for share in cash:
@@ -226,18 +234,18 @@ def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine]
     return lines, left
 
 
-async def _take_out(ledger: Ledger, payout: Payout, credits: Sequence[Taken], now: datetime) -> UUID:
+async def _take_out(ledger: Ledger, payout: Payout, credits: Sequence[TakenLots], now: datetime) -> UUID:
     slices = {each.agent_id: each.slices for each in credits}
     postings = [
         Posting(
             _earnings(payout, line),
-            _own(payout, line.asset),
+            _payout_account(payout, line.asset),
             line.amount_minor,
             LotTerms(slices=slices[line.agent_id]) if line.asset == CREDIT else None,
         )
         for line in payout.lines
     ]
-    await ledger.lock_balances(_touched(postings))
+    await ledger.lock_balances(_accounts_of(postings))
     posted = await ledger.post_compound(
         key=payout_key(payout.payout_id, "requested"),
         kind="payout.requested",
@@ -258,13 +266,13 @@ async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTran
     if credits:
         redeemed = accounts.platform("credit_redemption", CREDIT)
         amount = sum(line.amount_minor for line in credits)
-        postings.append(Posting(_own(payout, CREDIT), redeemed, amount, LotTerms(is_paid_out=True)))
+        postings.append(Posting(_payout_account(payout, CREDIT), redeemed, amount, LotTerms(is_paid_out=True)))
         worth = sum(line.money_minor for line in credits)
         postings.append(Posting(accounts.platform("payable", payout.currency), clearing, worth))
     cash = sum(line.money_minor for line in payout.lines if line.asset != CREDIT)
     if cash:
-        postings.append(Posting(_own(payout, payout.currency), clearing, cash))
-    await ledger.lock_balances(_touched(postings))
+        postings.append(Posting(_payout_account(payout, payout.currency), clearing, cash))
+    await ledger.lock_balances(_accounts_of(postings))
     posted = await ledger.post_compound(
         key=payout_key(payout.payout_id, "paid"),
         kind="payout.paid",
@@ -282,11 +290,11 @@ async def return_to_earnings(session: AsyncSession, payout: Payout, *, now: date
     ledger = Ledger(await driver_connection(session))
     await debt.lock(session, payout.org_id)
     lots: dict[str, list[tuple[UUID, int]]] = {}
-    for row in await payouts.lots(session, _own(payout, CREDIT)):
+    for row in await payouts.lots(session, _payout_account(payout, CREDIT)):
         lots.setdefault(row.agent_id, []).append((row.id, row.remaining))
     postings = [
         Posting(
-            _own(payout, line.asset),
+            _payout_account(payout, line.asset),
             _earnings(payout, line),
             line.amount_minor,
             LotTerms(slices=tuple(lots[line.agent_id])) if line.asset == CREDIT else None,
@@ -294,7 +302,7 @@ async def return_to_earnings(session: AsyncSession, payout: Payout, *, now: date
         for line in payout.lines
     ]
     owed = [accounts.org_debt(payout.org_id, asset) for asset in sorted({line.asset for line in payout.lines})]
-    await ledger.lock_balances(_touched(postings), if_open=owed)
+    await ledger.lock_balances(_accounts_of(postings), if_open=owed)
     posted = await ledger.post_compound(
         key=payout_key(payout.payout_id, "returned"),
         kind="payout.returned",
@@ -321,9 +329,9 @@ def _earnings(payout: Payout, line: PayoutLine) -> Account:
     return accounts.agent_earnings(line.agent_id, line.asset, payout.org_id)
 
 
-def _own(payout: Payout, asset: str) -> Account:
+def _payout_account(payout: Payout, asset: str) -> Account:
     return accounts.payout(payout.payout_id, asset, payout.org_id)
 
 
-def _touched(postings: Sequence[Posting]) -> list[Account]:
+def _accounts_of(postings: Sequence[Posting]) -> list[Account]:
     return list(dict.fromkeys(account for posting in postings for account in (posting.source, posting.destination)))

@@ -10,7 +10,7 @@ from domain.common.access import Actor, Role
 from domain.common.errors import Conflict, OrganizationSuspended
 from domain.common.ids import payout_schedule_key
 from domain.common.money import Amounts
-from domain.payouts.payable import HoldBack, available
+from domain.payouts.payable import HoldBack, available_by_currency
 from domain.payouts.payout.schedule import PayoutSchedule
 from domain.payouts.payout.state import Payout
 from models.payouts.payout import PayoutScheduleRow
@@ -22,9 +22,9 @@ from services.payouts.payable import shares_of
 #: The actor of scheduled payouts.
 PRINCIPAL = "payout-schedule"
 #: The maximum number of payouts of a currency on one day.
-PARTS = 20
+MAX_PARTS = 20
 #: Refusals that are temporary: the day is tried again until they are over.
-WAITS = frozenset(
+RETRYABLE_REFUSALS = frozenset(
     {
         "payout.no_account",
         "payout.account_not_ready",
@@ -37,7 +37,7 @@ WAITS = frozenset(
 )
 
 
-async def put(
+async def set_schedule(
     session: AsyncSession, actor: Actor, org_id: str, schedule: PayoutSchedule, *, now: datetime
 ) -> PayoutScheduleRow:
     """Set when an organization is paid out; the first day is after today. Needs the platform's session."""
@@ -52,7 +52,7 @@ async def put(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DueDay:
     """A day that is due, the currency of the bank account, and the others in which something is available."""
 
     day: date
@@ -60,16 +60,19 @@ class Due:
     others: tuple[str, ...]
 
 
-async def due(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> Due | None:
+async def find_due_day(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> DueDay | None:
     """Return the day that is due and its currencies; None if no day is due or the organization has no account."""
     row, account = await payout_schedule.find(session, org_id), await creator_account.find(session, org_id)
     if row is None or row.next_on is None or row.next_on > now.date() or account is None:
         return None
-    there, usual = available(await shares_of(session, org_id, hold_back, now=now)), payouts.usual_currency(account)
-    return Due(day=row.next_on, usual=usual, others=tuple(sorted(set(there) - {usual})))
+    there, usual = (
+        available_by_currency(await shares_of(session, org_id, hold_back, now=now)),
+        payouts.usual_currency(account),
+    )
+    return DueDay(day=row.next_on, usual=usual, others=tuple(sorted(set(there) - {usual})))
 
 
-async def pay_out_more(
+async def pay_out_part(
     session: AsyncSession,
     org_id: str,
     currency: str,
@@ -91,7 +94,7 @@ async def pay_out_more(
     return None
 
 
-async def pay_out_also(
+async def pay_out_other_currency(
     session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
 ) -> Payout | None:
     """Pay out what is available in another currency on the day that is due, before `pay_out` ends the day.
@@ -102,7 +105,7 @@ async def pay_out_also(
     row = await payout_schedule.find(session, org_id, lock=True)
     if row is None or row.next_on is None or row.next_on > now.date():
         return None
-    return await pay_out_more(
+    return await pay_out_part(
         session, org_id, currency, 1, day=row.next_on, hold_back=hold_back, minimum=minimum, now=now
     )
 
@@ -127,8 +130,8 @@ async def pay_out(
         made = await _requested(session, org_id, None, command_id, hold_back, minimum, now)
     except (Conflict, OrganizationSuspended) as refused:
         refusal = refused.error_code
-        following = day if refusal in WAITS else following
-    await payout_schedule.passed(
+        following = day if refusal in RETRYABLE_REFUSALS else following
+    await payout_schedule.record_day(
         session,
         org_id,
         next_on=following,

@@ -19,7 +19,7 @@ from domain.common.mail import MailKind
 from domain.common.money import CREDIT, format_amount
 from domain.credits.lots import LotTerms
 from domain.payouts.payable import HoldBack
-from domain.payouts.recovery import Loss, Priced, Use, answered_for, still_lost
+from domain.payouts.recovery import Loss, PaymentUse, PricedCredits, liable_amounts, uncovered_loss
 from ledger.gateway import Ledger, Posting
 from models.payouts.recovery import Recovery, RecoveryShare
 from repositories.billing import subscription_bill
@@ -34,7 +34,7 @@ from services.messages import mail
 from services.payouts import transfer_reversal
 
 #: The maximum number of uses of a payment in one transaction, because creators' earnings are locked until it ends.
-MOST_AT_ONCE = 250
+MAX_USES_AT_ONCE = 250
 
 
 async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: datetime) -> None:
@@ -56,8 +56,8 @@ async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: da
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
     """Take what creators are liable for and have not returned yet, and return the number of uses.
 
-    If it is `MOST_AT_ONCE`, there may be more. Earnings that arrive later, as when an escrow is released, are taken by
-    a later call.
+    If it is `MAX_USES_AT_ONCE`, there may be more. Earnings that arrive later, as when an escrow is released, are taken
+    by a later call.
     """
     case = await recovery.find(session, recovery_id)
     if case is None or case.closed_at is not None:
@@ -73,7 +73,8 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     # What came back since and was taken counts like what is still in escrows: as the newest use, which nobody has.
     came_back = sum(credits for _, credits in await subscription_bill.later_returns(session, locked.payment_id))
     since = {
-        agent_id: locked.disputed_at - await answers_for(session, hold_back, agent_id) for agent_id in _agents(uses)
+        agent_id: locked.disputed_at - await liability_period(session, hold_back, agent_id)
+        for agent_id in _agents(uses)
     }
     done = await recovery.shares(session, locked.id)
     answered = sum(done.values())
@@ -81,11 +82,11 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     lost = await _still_lost(session, ledger, locked, answered)
     waiting = [
         (use, minor)
-        for use, minor in answered_for(uses, in_transit + came_back, answered + sum(lost), since)
+        for use, minor in liable_amounts(uses, in_transit + came_back, answered + sum(lost), since)
         # Uses that appeared after the locks were taken are left to the next call.
         if use.source in known and use.source not in done
     ]
-    due = waiting[:MOST_AT_ONCE]
+    due = waiting[:MAX_USES_AT_ONCE]
     taking = await _plan(session, locked, due, *lost)
     owes = [accounts.org_debt(org_id, locked.asset) for org_id in sorted({each.org_id for each in taking})]
     payer = accounts.org_debt(locked.org_id, locked.asset)
@@ -107,10 +108,10 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Taking:
+class _CreatorShare:
     """What one creator returns for one use."""
 
-    use: Use
+    use: PaymentUse
     agent_id: str
     org_id: str
     postings: list[Posting]
@@ -119,33 +120,33 @@ class _Taking:
     owed_minor: int
 
 
-def _agents(uses: list[Use]) -> set[str]:
+def _agents(uses: list[PaymentUse]) -> set[str]:
     return {use.agent_id for use in uses if use.agent_id is not None}
 
 
-async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str) -> timedelta:
+async def liability_period(session: AsyncSession, hold_back: HoldBack, agent_id: str) -> timedelta:
     """Return how long an agent's organization is liable for what the agent has earned."""
     if await level.newest(session) is None:
-        return hold_back.answers_for(None)
+        return hold_back.liability_period(None)
     ladder, rank = await level.of_agent(session, agent_id)
-    return hold_back.answers_for(ladder.level_of(rank))
+    return hold_back.liability_period(ladder.level_of(rank))
 
 
 async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, answered_minor: int) -> tuple[int, int]:
     """Return the part of the loss that nobody has covered: the payer's debt, and what cheaper credits did not cover."""
     owes, owed = await owed_minor(ledger, case.org_id, case.asset), case.amount_minor - case.short_minor
-    repaid, paid, price = min(owed, answered_minor), list[Priced](), None
+    repaid, paid, price = min(owed, answered_minor), list[PricedCredits](), None
     found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT and owed else None
     if found is not None:
         price, currency = found
         repaid, paid = await recovery.repaid(session, case, currency)
     loss = Loss(owed_minor=owed, short_minor=case.short_minor, repaid_minor=repaid, answered_minor=answered_minor)
-    return still_lost(loss, owes, paid, price)
+    return uncovered_loss(loss, owes, paid, price)
 
 
 async def _plan(
-    session: AsyncSession, case: Recovery, due: list[tuple[Use, int]], debt_minor: int, short_minor: int
-) -> list[_Taking]:
+    session: AsyncSession, case: Recovery, due: list[tuple[PaymentUse, int]], debt_minor: int, short_minor: int
+) -> list[_CreatorShare]:
     """Plan what each creator returns, and from which accounts; the caller holds the locks of their debts.
 
     The payer's debt is paid first. The rest are credits whose payment is lost; they are retired.
@@ -159,8 +160,8 @@ async def _plan(
         wanted = _divided(left, min(minor, sum(left.values())))
         if not wanted:
             continue
-        own, taken, missing = 0, list[_Part](), dict(wanted)
-        there = await recovery.free(session, use.org_id, use.agent_id, case.asset, use.source)
+        own, taken, missing = 0, list[_TakenPart](), dict(wanted)
+        there = await recovery.free_earnings(session, use.org_id, use.agent_id, case.asset, use.source)
         sent: int | None = None
         for one in there:
             place, most = one.lot_id or one.agent_id, sum(missing.values())
@@ -173,12 +174,12 @@ async def _plan(
                 most -= sent
             for to, part in _divided(missing, min(one.free_minor - gone.get(place, 0), most)).items():
                 source = accounts.agent_earnings(one.agent_id, case.asset, use.org_id)
-                taken.append(_Part(source, to, one.lot_id, part))
+                taken.append(_TakenPart(source, to, one.lot_id, part))
                 gone[place] = gone.get(place, 0) + part
                 own += part if str(one.lot_id) == use.source else 0
         owes = {to: part for to, part in missing.items() if part}
         planned.append(
-            _Taking(
+            _CreatorShare(
                 use=use,
                 agent_id=use.agent_id,
                 org_id=use.org_id,
@@ -192,7 +193,7 @@ async def _plan(
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _TakenPart:
     """What is taken of one account, or one lot of it, and where it goes."""
 
     source: Account
@@ -213,8 +214,8 @@ def _divided(left: dict[Account, int], amount_minor: int) -> dict[Account, int]:
     return parts
 
 
-def _postings(taken: Sequence[_Part]) -> list[Posting]:
-    by_accounts: dict[tuple[Account, Account], list[_Part]] = {}
+def _postings(taken: Sequence[_TakenPart]) -> list[Posting]:
+    by_accounts: dict[tuple[Account, Account], list[_TakenPart]] = {}
     for part in taken:
         by_accounts.setdefault((part.source, part.destination), []).append(part)
     postings = []
@@ -234,7 +235,7 @@ def _debt(case: Recovery) -> Account:
     return accounts.org_debt(case.org_id, case.asset)
 
 
-async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _Taking, now: datetime) -> None:
+async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _CreatorShare, now: datetime) -> None:
     posted = await ledger.post_compound(
         key=recovery_key(case.id, "share", taking.use.source),
         kind="earnings.recovered",
@@ -260,9 +261,9 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
     await session.flush()
 
 
-async def _notify(session: AsyncSession, case: Recovery, takings: Sequence[_Taking]) -> None:
+async def _notify(session: AsyncSession, case: Recovery, takings: Sequence[_CreatorShare]) -> None:
     """Alert and mail each organization once about everything that was taken from it."""
-    by_organization: dict[str, list[_Taking]] = {}
+    by_organization: dict[str, list[_CreatorShare]] = {}
     for each in takings:
         by_organization.setdefault(each.org_id, []).append(each)
     for org_id, own in by_organization.items():

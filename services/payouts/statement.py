@@ -8,13 +8,22 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.billing_run.period import month_text, next_month
-from domain.billing.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
-from domain.billing.invoice.arithmetic import part_of
+from domain.billing.document.content import (
+    BalanceKind,
+    Document,
+    DocumentKind,
+    DocumentLine,
+    Party,
+    StatementBalance,
+    Tax,
+    TaxSum,
+)
+from domain.billing.invoice.arithmetic import prorated
 from domain.billing.invoice.lines import STANDARD
 from domain.billing.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.billing.legal_entity import LegalEntities
 from domain.billing.tax.rates import TaxCategory
-from domain.billing.tax.self_billing import Supplier, included, spread, stated_tax
+from domain.billing.tax.self_billing import Supplier, amounts_without_tax, included_tax, stated_tax
 from domain.common.errors import StatementBeingMade, StatementNotOver
 from domain.common.mail import MailKind
 from domain.common.money import CREDIT, allocate, format_amount
@@ -22,14 +31,14 @@ from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from providers.formats import formats_of
 from repositories.billing import billing_profile, invoice, tax_rate
 from repositories.payouts import statement
-from repositories.payouts.statement import Moved
+from repositories.payouts.statement import EarningsMovement
 from runtime.identity import new_id
-from services.billing.document import buyer_of, known
-from services.billing.tax import party_of, selling_to
+from services.billing.document import buyer_of, require_seller
+from services.billing.tax import entity_selling_to, party_of
 from services.messages import mail
 
 #: How long after the end of a month its last transactions may still commit.
-SETTLED_AFTER = timedelta(hours=1)
+AVAILABLE_AFTER = timedelta(hours=1)
 
 #: Kinds of transfers between earnings and payouts.
 _PAYOUTS = frozenset({"payout.requested", "payout.returned"})
@@ -37,7 +46,7 @@ _CONVERTED = "earnings.converted"
 _WAIVED = "earnings.waived"
 
 
-def begin(day: date) -> datetime:
+def start_of_day(day: date) -> datetime:
     """Return when a day begins; statements are for months in UTC."""
     return datetime.combine(day, time(), UTC)
 
@@ -59,10 +68,10 @@ async def issue(
         now: when they are issued.
         waits: whether to wait for another request that makes statements of this organization.
     """
-    if now < begin(next_month(month)) + SETTLED_AFTER:
+    if now < start_of_day(next_month(month)) + AVAILABLE_AFTER:
         raise StatementNotOver("This month has not ended. There is a statement of it an hour after it has.")
-    entity = entities.of(await selling_to(session, org_id))
-    issuer = known(entity.seller)
+    entity = entities.of(await entity_selling_to(session, org_id))
+    issuer = require_seller(entity.seller)
     there = await statement.of_month(session, org_id, month)
     if there:
         return there
@@ -111,14 +120,14 @@ async def issue(
     return made
 
 
-async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[Moved]]:
+async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[EarningsMovement]]:
     """Return all movements up to the end of a month, for each currency that moved in it."""
-    found: dict[str, Sequence[Moved]] = {}
-    since, until = begin(month), begin(next_month(month))
+    found: dict[str, Sequence[EarningsMovement]] = {}
+    since, until = start_of_day(month), start_of_day(next_month(month))
     if not await statement.has_moved(session, org_id, since=since, until=until):
         return found
     for currency in await statement.currencies(session, org_id, since=since):
-        moved = await statement.moved(session, org_id, currency, since=since, until=until)
+        moved = await statement.read_movements(session, org_id, currency, since=since, until=until)
         if any(each.is_new and each.worth_minor for each in moved):
             found[currency] = moved
     return found
@@ -129,7 +138,7 @@ async def _content(
     org_id: str,
     month: date,
     currency: str,
-    moved: Sequence[Moved],
+    moved: Sequence[EarningsMovement],
     platform: Party,
     *,
     now: datetime,
@@ -142,7 +151,7 @@ async def _content(
         charges_vat=profile is not None and profile.charges_vat,
     )
     rates = await tax_rate.of(session, {platform.country} if platform.country else set())
-    tax = stated_tax(supplier, platform.country, rates, STANDARD, begin(following) - timedelta.resolution)
+    tax = stated_tax(supplier, platform.country, rates, STANDARD, start_of_day(following) - timedelta.resolution)
     lines, taxes = _taxed(_earned(moved, month, creator.language), tax.rate_e6)
     return Document(
         kind=DocumentKind.STATEMENT,
@@ -163,9 +172,9 @@ async def _content(
 
 
 async def _older(
-    session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[Moved]]
-) -> list[tuple[CreatorStatement, date, Sequence[Moved]]]:
-    found = list[tuple[CreatorStatement, date, Sequence[Moved]]]()
+    session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[EarningsMovement]]
+) -> list[tuple[CreatorStatement, date, Sequence[EarningsMovement]]]:
+    found = list[tuple[CreatorStatement, date, Sequence[EarningsMovement]]]()
     for currency, moved in months.items():
         for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
             # Some months have no statement.
@@ -176,17 +185,17 @@ async def _older(
 
 async def _later(
     session: AsyncSession, org_id: str, month: date, currency: str
-) -> Sequence[tuple[date, Sequence[Moved]]]:
+) -> Sequence[tuple[date, Sequence[EarningsMovement]]]:
     """Return the months that were stated before this one and are after it, each with what moved in it."""
-    found = list[tuple[date, Sequence[Moved]]]()
+    found = list[tuple[date, Sequence[EarningsMovement]]]()
     for later in await statement.months_after(session, org_id, month, currency):
-        since, until = begin(later), begin(next_month(later))
-        found.append((later, await statement.moved(session, org_id, currency, since=since, until=until)))
+        since, until = start_of_day(later), start_of_day(next_month(later))
+        found.append((later, await statement.read_movements(session, org_id, currency, since=since, until=until)))
     return found
 
 
 async def _correct(
-    session: AsyncSession, row: CreatorStatement, month: date, moved: Sequence[Moved], *, now: datetime
+    session: AsyncSession, row: CreatorStatement, month: date, moved: Sequence[EarningsMovement], *, now: datetime
 ) -> None:
     """Correct an older statement by what a month has taken back of it, once for each such month."""
     before = await statement.corrections(session, row.id)
@@ -197,7 +206,7 @@ async def _correct(
     total = min(sum(taken.values()), row.total_minor - gone)
     if total <= 0:
         return
-    tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
+    tax_minor = prorated(row.tax_minor, gone + total, row.total_minor) - gone_tax
     amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
     lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
     # Issued by the entity of the statement, even if another one buys from the creator now.
@@ -228,7 +237,7 @@ async def _correct(
     await statement.add(session, correction)
 
 
-def _kind_of(each: Moved) -> BalanceKind:
+def _kind_of(each: EarningsMovement) -> BalanceKind:
     if not each.is_new:
         return BalanceKind.OPENING
     if each.kind in _PAYOUTS:
@@ -240,7 +249,9 @@ def _kind_of(each: Moved) -> BalanceKind:
     return BalanceKind.EARNED if each.is_in else BalanceKind.TAKEN_BACK
 
 
-def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds: BalanceKind) -> dict[str, int]:
+def _sums(
+    moved: Sequence[EarningsMovement], earned_in: date | None, language: str, *kinds: BalanceKind
+) -> dict[str, int]:
     """Sum movements by the name of their line; of what was taken back, only what was earned in the month."""
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for each in moved:
@@ -257,33 +268,35 @@ def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds:
     return named
 
 
-def _earned(moved: Sequence[Moved], month: date, language: str) -> dict[str, int]:
+def _earned(moved: Sequence[EarningsMovement], month: date, language: str) -> dict[str, int]:
     return _sums(moved, month, language, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
 
 
-def _taxed(amounts: Mapping[str, int], rate_e6: int) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:
+def _taxed(amounts: Mapping[str, int], rate_e6: int) -> tuple[tuple[DocumentLine, ...], tuple[TaxSum, ...]]:
     """Return lines of amounts that include a tax, and the tax; none at a rate of 0."""
     tax = Tax(category=TaxCategory.STANDARD.value, rate_e6=rate_e6) if rate_e6 else None
-    return _with_tax(amounts, tax, included(sum(amounts.values()), rate_e6))
+    return _with_tax(amounts, tax, included_tax(sum(amounts.values()), rate_e6))
 
 
 def _with_tax(
     amounts: Mapping[str, int], tax: Tax | None, tax_minor: int
-) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:
+) -> tuple[tuple[DocumentLine, ...], tuple[TaxSum, ...]]:
     if tax is None:
-        return tuple(Line(description=name, net_minor=amount) for name, amount in amounts.items()), ()
-    nets = spread(tax_minor, list(amounts.values()))
+        return tuple(DocumentLine(description=name, net_minor=amount) for name, amount in amounts.items()), ()
+    nets = amounts_without_tax(tax_minor, list(amounts.values()))
     lines = tuple(
-        Line(description=name, net_minor=net, shown_minor=amount, tax=tax)
+        DocumentLine(description=name, net_minor=net, shown_minor=amount, tax=tax)
         for (name, amount), net in zip(amounts.items(), nets, strict=True)
     )
     return lines, (TaxSum(tax=tax, taxable_minor=sum(nets), tax_minor=tax_minor),) if lines else ()
 
 
-def _account(moved: Sequence[Moved]) -> list[Balance]:
+def _account(moved: Sequence[EarningsMovement]) -> list[StatementBalance]:
     sums = dict.fromkeys(BalanceKind, 0)
     for each in moved:
         sums[_kind_of(each)] += each.worth_minor
         sums[BalanceKind.CLOSING] += each.worth_minor
     shown = (BalanceKind.OPENING, BalanceKind.EARNED, BalanceKind.CLOSING)
-    return [Balance(kind=kind, amount_minor=amount) for kind, amount in sums.items() if amount or kind in shown]
+    return [
+        StatementBalance(kind=kind, amount_minor=amount) for kind, amount in sums.items() if amount or kind in shown
+    ]

@@ -12,10 +12,10 @@ from domain.common import accounts
 from domain.common.ids import recovery_id_of, recovery_key, reversal_id_of
 from domain.common.money import CREDIT, format_amount
 from domain.credits.lots import LotSource, LotTerms
-from domain.payouts.recovery import LOOKS, ReversalStatus, Use, reversals
+from domain.payouts.recovery import LOOKUP_INTERVALS, PaymentUse, ReversalStatus, divide_over_payouts
 from ledger.gateway import Ledger, Posting
 from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
-from providers.payments.limits import transferable
+from providers.payments.limits import round_to_transferable
 from providers.payouts.base import ReversalSnapshot
 from repositories.books import debt
 from repositories.messages import alert
@@ -35,7 +35,7 @@ async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> Non
     await session.flush()
 
 
-async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
+async def sent_minor(session: AsyncSession, case: Recovery, use: PaymentUse) -> int:
     """Return how much of a use's earnings was paid out and can be reversed at the provider."""
     if use.org_id is None:
         return 0
@@ -45,7 +45,7 @@ async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
 async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed_minor: int, *, now: datetime) -> None:
     """Request reversals of the payouts that sent a share's earnings, newest first, up to `owed_minor` of its asset."""
     sent = await transfer_reversal.sent(session, case, share.org_id, share.source)
-    for payout_id, goods, money in reversals(sent, owed_minor):
+    for payout_id, goods, money in divide_over_payouts(sent, owed_minor):
         row = await payouts.get(session, payout_id)
         assert row is not None
         goods_minor, money_minor = _reversible(goods, money, case.asset, row.currency)
@@ -137,7 +137,7 @@ def _reversible(goods_minor: int, money_minor: int, asset: str, currency: str) -
     The last decimals of some currencies cannot be transferred. For earnings in money only the money taken back pays the
     debt. Credits are paid in full, as they were when the payout was sent.
     """
-    money = transferable(money_minor, currency)
+    money = round_to_transferable(money_minor, currency)
     return (money if asset == currency else goods_minor), money
 
 
@@ -160,7 +160,7 @@ async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> Tr
             await session.flush()
             return None
         row.goods_minor, row.amount_minor = goods, money
-    row.next_at = now + LOOKS[min(row.tries, len(LOOKS) - 1)]
+    row.next_at = now + LOOKUP_INTERVALS[min(row.tries, len(LOOKUP_INTERVALS) - 1)]
     row.tries, row.updated_at = row.tries + 1, now
     await session.flush()
     return row

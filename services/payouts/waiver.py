@@ -16,16 +16,16 @@ from domain.common.ids import earnings_key
 from domain.common.money import CREDIT, ISSUED, Amounts, format_amount
 from domain.credits.lots import LotTerms
 from domain.payouts.earnings import EarningsKind, account_of, renew_days_of
-from domain.payouts.payable import HoldBack, PayableState, available
+from domain.payouts.payable import HoldBack, PayableState, available_by_currency
 from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfer, Transfers
-from providers.payments.limits import MONEY, transferable
+from providers.payments.limits import MONEY, round_to_transferable
 from repositories.books import debt
 from repositories.payouts import earnings
 from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from services.common import approval
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from services.payouts.payable import shares_of
 
 KIND = "earnings.waived"
@@ -48,7 +48,7 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WaiverRequest:
     """What an organization wants to waive.
 
     Attributes:
@@ -94,18 +94,18 @@ class WaiverRules:
     hold_back: HoldBack
     minimum: Amounts
     renew_days: int
-    by_hand: ByHand
+    by_hand: ManualGrantRules
 
 
-async def content_for_two(
-    session: AsyncSession, wanted: Wanted, rules: WaiverRules, *, now: datetime
+async def content_to_approve(
+    session: AsyncSession, wanted: WaiverRequest, rules: WaiverRules, *, now: datetime
 ) -> dict[str, object] | None:
     """Return what an operator has to approve; None if that is not needed, or the command has waived before.
 
     Raises:
         NotWaivable, OrganizationSuspended, OrganizationClosed, Invalid: as `waive` would.
     """
-    content = _above(wanted, rules.by_hand)
+    content = _above_limit(wanted, rules.by_hand)
     if content is None:
         return None
     await debt.lock(session, wanted.org_id)
@@ -115,7 +115,9 @@ async def content_for_two(
     return content
 
 
-async def waive(session: AsyncSession, actor: Actor, wanted: Wanted, rules: WaiverRules, *, now: datetime) -> Waiver:
+async def waive(
+    session: AsyncSession, actor: Actor, wanted: WaiverRequest, rules: WaiverRules, *, now: datetime
+) -> Waiver:
     """Move all earnings of a kind and currency to the platform's income, or return what the command moved.
 
     Needs the platform's session.
@@ -133,10 +135,10 @@ async def waive(session: AsyncSession, actor: Actor, wanted: Wanted, rules: Waiv
             raise other_request()
         return _waiver(wanted, done.transfer_id, done.effective_at)
     postings = await _waivable(session, wanted, rules, now)
-    content = _above(wanted, rules.by_hand)
+    content = _above_limit(wanted, rules.by_hand)
     if content is not None:
         action, command_id = ApprovalAction.EARNINGS_WAIVE, wanted.command_id
-        await approval.use(session, action, wanted.org_id, content, command_id=command_id, now=now)
+        await approval.consume(session, action, wanted.org_id, content, command_id=command_id, now=now)
     ledger = Ledger(await driver_connection(session))
     await ledger.lock_balances([posting.source for posting in postings])
     posted = await ledger.post_compound(
@@ -157,7 +159,7 @@ async def waive(session: AsyncSession, actor: Actor, wanted: Wanted, rules: Waiv
     return _waiver(wanted, posted.transfer_id, now)
 
 
-def _above(wanted: Wanted, by_hand: ByHand) -> dict[str, object] | None:
+def _above_limit(wanted: WaiverRequest, by_hand: ManualGrantRules) -> dict[str, object] | None:
     """Return what an operator has to approve, if it is above the limit; credits count at the price of a credit."""
     worth, currency = wanted.amount_minor, wanted.currency
     if currency == CREDIT:
@@ -167,11 +169,11 @@ def _above(wanted: Wanted, by_hand: ByHand) -> dict[str, object] | None:
     return content_of(wanted.amount_minor, wanted.currency) | {"kind": wanted.kind.value}
 
 
-async def _transfer(session: AsyncSession, wanted: Wanted) -> Transfer | None:
+async def _transfer(session: AsyncSession, wanted: WaiverRequest) -> Transfer | None:
     return await Transfers(await driver_connection(session), wanted.income).by_key(wanted.key)
 
 
-async def _waivable(session: AsyncSession, wanted: Wanted, rules: WaiverRules, now: datetime) -> list[Posting]:
+async def _waivable(session: AsyncSession, wanted: WaiverRequest, rules: WaiverRules, now: datetime) -> list[Posting]:
     """Return the postings that move exactly what is left."""
     org_id, currency, kind, income = wanted.org_id, wanted.currency, wanted.kind, wanted.income
     if kind not in (EarningsKind if currency == CREDIT else () if currency in ISSUED else _ACCOUNTS):
@@ -246,13 +248,13 @@ async def _refuse_payable(session: AsyncSession, org_id: str, rules: WaiverRules
     if any(share.state in {PayableState.PENDING, PayableState.FROZEN} for share in credits):
         raise NotWaivable(f"Some of these {CREDIT} are held back or frozen. Waive them once all are available.")
     currencies = {share.currency for share in credits if share.worth_minor}
-    for currency, there in available(shares).items():
+    for currency, there in available_by_currency(shares).items():
         if currency in currencies & MONEY and _is_payable(there, currency, rules.minimum):
             raise _payable(there, currency, rules.minimum)
 
 
 def _is_payable(there: int, currency: str, minimum: Amounts) -> bool:
-    return there >= minimum.minor(currency) and bool(transferable(there, currency))
+    return there >= minimum.minor(currency) and bool(round_to_transferable(there, currency))
 
 
 def _payable(there: int, currency: str, minimum: Amounts) -> Conflict:
@@ -260,7 +262,7 @@ def _payable(there: int, currency: str, minimum: Amounts) -> Conflict:
     return NotWaivable(f"{shown} {currency} can be paid out. Only what is below {least} {currency} is waived.")
 
 
-def _waiver(wanted: Wanted, transfer_id: UUID, at: datetime) -> Waiver:
+def _waiver(wanted: WaiverRequest, transfer_id: UUID, at: datetime) -> Waiver:
     return Waiver(
         transfer_id=transfer_id,
         org_id=wanted.org_id,

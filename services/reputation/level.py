@@ -9,7 +9,7 @@ from domain.common.access import Actor
 from domain.escrow.state import Terms
 from domain.reputation.levels import Level, check, refuse_exposed
 from models.reputation.reputation import ReputationLadderRow
-from repositories.common.command import lock_command, made_before
+from repositories.common.command import existing_row, lock_command
 from repositories.marketplace import pricing
 from repositories.reputation import level
 from repositories.tenants import audit
@@ -33,7 +33,7 @@ async def write(
     row = ReputationLadderRow(
         version=0, levels=level.stored(levels), created_by=actor.qualified(), command_id=command_id
     )
-    done = await made_before(session, row, ("levels",))
+    done = await existing_row(session, row, ("levels",))
     if done is not None:
         return done
     # Prices read the levels with their rules: one version counts the changes of both, and its lock keeps others out.

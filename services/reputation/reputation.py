@@ -16,16 +16,23 @@ from domain.escrow.state import Escrow, Outcome
 from domain.messages.alert.rules import FRAUD_SUSPECTED
 from domain.payments.payment.state import Payment
 from domain.reputation import conduct, facts
-from domain.reputation.facts import FactKind, Says
+from domain.reputation.escrow_evidence import EventEvidence, evidence_of_event, value_at_stake
+from domain.reputation.facts import DimensionShare, FactKind
 from domain.reputation.policy import EvidencePolicy
-from domain.reputation.recall import bank_took, nothing_is_left, passed_on, recalled, recalled_of_bill, stands_as_before
-from domain.reputation.settled import Settled, at_stake, settled
+from domain.reputation.recall import (
+    downstream_escrows,
+    is_all_lost,
+    is_funding_unchanged,
+    unfunded_escrows,
+    unfunded_escrows_of_bill,
+    was_charged_back,
+)
 from models.escrow.contract import Contract
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.common.command import lock_command
 from repositories.escrow import contract as contracts, escrow as escrows
 from repositories.reputation import reputation, reputation_client as clients, reputation_recalls as recalls
-from repositories.reputation.reputation import About, Fact
+from repositories.reputation.reputation import FactContext, ReputationFact
 from repositories.tenants import audit, organization as organizations
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -42,17 +49,21 @@ async def record_settled(
     Needs the platform's connection. `before` is the state that the books held, None before the first event.
     """
     if (cancelled := conduct.of_cancellation(before, outcome.escrow)) is not None:
-        await clients.take(connection, new_id("rev"), cancelled, at=at, policy=policy)
+        await clients.record_act(connection, new_id("rev"), cancelled, at=at, policy=policy)
         return
     score = outcome.details.get("score") if outcome.event == "validated" else None
     score_e4 = None if score is None else parse_ratio(str(score), "score")
-    found = None if before is None else settled(before, outcome.escrow, outcome.event, score_e4, actor=outcome.actor)
+    found = (
+        None
+        if before is None
+        else evidence_of_event(before, outcome.escrow, outcome.event, score_e4, actor=outcome.actor)
+    )
     if found is None:
         return
     about = _about(outcome.escrow, found, "escrow", outcome.actor, at, policy)
     escrow_id, number = outcome.escrow.terms.escrow_id, outcome.escrow.version
     events = [
-        Fact(
+        ReputationFact(
             id=new_id("rev"),
             kind=each.kind.value,
             key=f"{escrow_id}:{number}:{each.kind}",
@@ -66,13 +77,15 @@ async def record_settled(
         )
         for each in found.facts
     ]
-    await reputation.take(connection, about, events)
+    await reputation.record_facts(connection, about, events)
 
 
-def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:
+def _about(
+    escrow: Escrow, found: EventEvidence, source: str, actor: str, at: datetime, policy: EvidencePolicy
+) -> FactContext:
     terms = escrow.terms
     stakes = found.stakes(terms.currency, policy.credit)
-    return About(
+    return FactContext(
         agent_id=terms.agent_id,
         agent_org_id=terms.payee_org_id,
         counterparty_org_id=terms.payer_org_id,
@@ -91,31 +104,33 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
     )
 
 
-async def follow_payment(session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime) -> None:
+async def void_or_restore_for_payment(
+    session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime
+) -> None:
     """Void the evidence of escrows whose payment was refunded or charged back, and restore it once it is paid again.
 
     A refund leaves what is mostly bad of an agent: it may be for bad work that the money went back.
     The evidence about its payer as a client is recorded too. The scores of agents are computed again afterwards, by
-    `refresh`.
+    `recompute_stale`.
     """
-    if before is not None and not stands_as_before(before, after):
+    if before is not None and not is_funding_unchanged(before, after):
         invoice_id = after.terms.purpose.invoice_id
         if invoice_id is None:
             connection, payment_id = await driver_connection(session), after.terms.payment_id
-            gone = recalled(after, await recalls.funded_by(connection, payment_id))
-            is_lost = nothing_is_left(after)
-            if (gone or is_lost) and (passed := await recalls.passed_on(connection, payment_id)):
+            gone = unfunded_escrows(after, await recalls.funded_by(connection, payment_id))
+            is_lost = is_all_lost(after)
+            if (gone or is_lost) and (passed := await recalls.downstream_escrows(connection, payment_id)):
                 # Payees may have earned them by sales and uses, too.
                 sellers = {each.payer for each in passed} if is_lost else set()
-                gone += passed_on(await recalls.payees_of(connection, gone) | sellers, passed)
-            await _recall(connection, payment_id, gone, at, by_bank=bank_took(after))
+                gone += downstream_escrows(await recalls.payees_of(connection, gone) | sellers, passed)
+            await _recall(connection, payment_id, gone, at, by_bank=was_charged_back(after))
         else:
-            await follow_bill(session, invoice_id, at=at)
+            await void_or_restore_for_bill(session, invoice_id, at=at)
     for fact in conduct.of_payment(before, after):
-        await clients.take(await driver_connection(session), new_id("rev"), fact, at=at)
+        await clients.record_act(await driver_connection(session), new_id("rev"), fact, at=at)
 
 
-async def follow_bill(session: AsyncSession, invoice_id: str, *, at: datetime) -> None:
+async def void_or_restore_for_bill(session: AsyncSession, invoice_id: str, *, at: datetime) -> None:
     """Void the evidence of escrows that unpaid credits of a subscription funded, and restore it once they are paid.
 
     It does not matter which payments paid the bill. Invoices of other things have granted no credits.
@@ -124,25 +139,27 @@ async def follow_bill(session: AsyncSession, invoice_id: str, *, at: datetime) -
     if bill is not None:
         connection = await driver_connection(session)
         funded = await recalls.funded_by_bill(connection, invoice_id)
-        await _recall(connection, invoice_id, recalled_of_bill(bill, funded), at, by_bank=not bill.was_only_refunded)
+        await _recall(
+            connection, invoice_id, unfunded_escrows_of_bill(bill, funded), at, by_bank=not bill.was_only_refunded
+        )
 
 
 async def _recall(
     connection: asyncpg.Connection, cause: str, escrow_ids: Sequence[str], at: datetime, *, by_bank: bool
 ) -> None:
     for event_id in await recalls.recall(connection, cause, escrow_ids, by_bank=by_bank):
-        await recalls.give_again(connection, event_id, new_id("rev"), at=at)
+        await recalls.restore_event(connection, event_id, new_id("rev"), at=at)
 
 
-async def judge_traits(database: Database) -> None:
-    """Void evidence between organizations that turned out to be related; scores follow by `refresh`.
+async def void_between_related(database: Database) -> None:
+    """Void evidence between organizations that turned out to be related; scores follow by `recompute_stale`.
 
     Operators are alerted to each pair, once.
     """
     while True:
         async with database.platform() as session:
             connection = await driver_connection(session)
-            for client, creator in await reputation.related_by_word(connection, 100):
+            for client, creator in await reputation.related_by_tax_id(connection, 100):
                 await raise_built_in(
                     session,
                     FRAUD_SUSPECTED,
@@ -152,7 +169,7 @@ async def judge_traits(database: Database) -> None:
                     window=creator,
                     org_id=client,
                 )
-            judged = await reputation.judge_traits(connection, 100)
+            judged = await reputation.void_between_related(connection, 100)
             for client, creator, kinds in await reputation.voided_of_related(connection):
                 await raise_built_in(
                     session,
@@ -167,7 +184,7 @@ async def judge_traits(database: Database) -> None:
             return
 
 
-async def refresh(database: Database, *, limit: int) -> int:
+async def recompute_stale(database: Database, *, limit: int) -> int:
     """Compute the scores of stale agents again, each in a transaction of its own, and return how many were due."""
     done, last = 0, ""
     while done < limit:
@@ -231,7 +248,9 @@ async def give_feedback(
     ):
         raise refusals.ReputationRelated("The two organizations are related, so feedback between them does not count.")
     event = _feedback(contract_id, 1, said, comment, escrow, found)
-    await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
+    await reputation.record_facts(
+        connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event]
+    )
     feedback = ReputationFeedbackRow(
         id=new_id("fbk"),
         contract_id=contract_id,
@@ -287,7 +306,7 @@ async def change_feedback(
     if row.org_id != actor.org_id or not _is_of(actor, contract):
         raise NotFound(reputation.NO_FEEDBACK)
     connection, by = await driver_connection(session), actor.qualified()
-    await recalls.hold(connection, escrow_id_of(row.contract_id))
+    await recalls.lock_escrow(connection, escrow_id_of(row.contract_id))
     await session.refresh(row, with_for_update=True)
     if row.change_command_id == command_id:
         if not _is_as(row, ratings, comment):
@@ -309,7 +328,7 @@ async def change_feedback(
             # final.
             raise refusals.ReputationWindowClosed("This feedback was voided and cannot be changed.")
     event = _feedback(row.contract_id, 2 if row.changed_at is None else 3, said, comment, escrow, found)
-    await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])
+    await reputation.record_facts(connection, _about(escrow, found, "feedback", by, now, policy), [event])
     row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
     row.by_agent, row.changed_at, row.change_command_id = by_agent, now, command_id
     await session.flush()
@@ -317,10 +336,10 @@ async def change_feedback(
 
 
 async def report(
-    session: AsyncSession, actor: Actor, agent_id: str, agent_org_id: str, fact: Fact, *, at: datetime
+    session: AsyncSession, actor: Actor, agent_id: str, agent_org_id: str, fact: ReputationFact, *, at: datetime
 ) -> ReputationEventRow:
     """Record an operator's report about an agent, once by its key. Needs the platform's session."""
-    about = About(
+    about = FactContext(
         agent_id=agent_id,
         agent_org_id=agent_org_id,
         counterparty_org_id=None,
@@ -329,7 +348,7 @@ async def report(
         at=at,
         is_weighed=False,
     )
-    await reputation.take(await driver_connection(session), about, [fact])
+    await reputation.record_facts(await driver_connection(session), about, [fact])
     found = await reputation.reported(session, fact.key)
     asked = (agent_id, fact.kind, fact.subject, fact.note, fact.response_ms)
     if (found.agent_id, found.kind, found.subject, found.note, found.response_ms) != asked:
@@ -358,15 +377,20 @@ async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
 
 
 def _feedback(
-    contract_id: str, number: int, said: tuple[Says, ...], comment: str | None, escrow: Escrow, found: Settled
-) -> Fact:
+    contract_id: str,
+    number: int,
+    said: tuple[DimensionShare, ...],
+    comment: str | None,
+    escrow: Escrow,
+    found: EventEvidence,
+) -> ReputationFact:
     """Return feedback on a contract as evidence: the first is 1, each change has the next number."""
-    return Fact(
+    return ReputationFact(
         id=new_id("rev"),
         kind=FactKind.FEEDBACK.value,
         key=f"{contract_id}:{number}",
         subject=contract_id,
-        says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
+        says=facts.scale_to_paid(said, escrow.paid_minor, found.value_minor),
         # The event stays when the feedback is changed.
         note=comment,
         is_rated=True,
@@ -377,9 +401,9 @@ def _is_as(row: ReputationFeedbackRow, ratings: Mapping[str, int], comment: str 
     return (row.ratings, row.comment) == (dict(ratings), comment)
 
 
-async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, Settled]:
+async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, EventEvidence]:
     escrow = await escrows.of_contract(session, contract.id)
-    found = None if escrow is None else at_stake(escrow)
+    found = None if escrow is None else value_at_stake(escrow)
     if escrow is None or found is None:
         raise refusals.ReputationNotSettled("Feedback can be given only when the work is settled.")
     return escrow, found

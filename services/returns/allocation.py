@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Terms as BudgetTerms
+from domain.budgets.budget import BudgetTerms as BudgetTerms
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window, first_moment, zone_of
@@ -18,31 +18,31 @@ from domain.common.ids import allocation_key
 from domain.common.money import CREDIT, cent_of
 from domain.credits.spend.control import (
     MAX_LEVELS,
-    Allowance,
     ControlKind,
     ControlStatus,
     Limit,
+    LimitTerms,
     NewControl,
     SubjectKind,
     limits_of,
 )
 from domain.returns.allocation import (
-    ANSWER,
     HORIZON_DAYS,
     MAX_AGENTS,
+    PROPOSAL_VALID_FOR,
+    AgentFactors,
+    AllocationLine,
     AllocationMode,
     AllocationStatus,
-    Bounds,
-    Line,
     LineBound,
-    Terms,
-    day_of,
+    ShareBounds,
+    day_bounds,
     divide,
     estimates_e6,
     reinvested_minor,
     time_e6,
 )
-from domain.returns.roi import Night
+from domain.returns.roi import DailyResult
 from ledger.gateway import Ledger
 from models.credits.spend_control import SpendControl
 from models.returns.allocation import Allocation, AllocationSetting
@@ -54,7 +54,7 @@ from repositories.tenants import audit
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.credits import spend_control
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 from services.returns import roi
 
 #: Who applies where the mode is `auto`.
@@ -72,18 +72,18 @@ _NO_BUDGET = "The project has no open budget in {currency}. Open one with a limi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class AllocationRequest:
     """How a project's budget is to be divided; amounts in minor units of `currency`."""
 
     mode: AllocationMode
     currency: str
     daily_minor: int
-    bounds: Bounds
+    bounds: ShareBounds
     reinvest_bps: int
 
 
-async def put(
-    session: AsyncSession, actor: Actor, org_id: str, project_id: str, wanted: Wanted, *, now: datetime
+async def set_division(
+    session: AsyncSession, actor: Actor, org_id: str, project_id: str, wanted: AllocationRequest, *, now: datetime
 ) -> AllocationSetting:
     """Set how a project's budget is divided, from the next night on. Set as it stands, it changes nothing.
 
@@ -177,13 +177,13 @@ async def propose(
         currency=setting.currency,
         total_minor=total,
         reinvested_minor=added,
-        lines=[stored(line) for line in lines],
+        lines=[line_to_json(line) for line in lines],
         versions=versions,
         left_out=left_out,
         priced_at=rates.priced_at,
         status=AllocationStatus.PROPOSED.value,
         # Not longer than the day: the next night proposes anew.
-        answer_by=min(now + ANSWER, setting.next_at),
+        answer_by=min(now + PROPOSAL_VALID_FOR, setting.next_at),
         created_at=now,
     )
     try:
@@ -203,14 +203,14 @@ async def propose(
 
 async def end_raise(session: AsyncSession, actor: Actor, project_id: str, *, before: date, now: datetime) -> None:
     """Take back what an earlier day's reinvestment raised the project's day to, unless a person changed it since."""
-    row = await allocations.raised(session, project_id, before)
+    row = await allocations.raised_allocation(session, project_id, before)
     if row is None:
         return
     credits = accounts.org_credits(row.org_id)
     await Ledger(await driver_connection(session)).lock_balances([], if_open=[credits])
     found = await allocations.budgets_of(session, row.org_id, SubjectKind.PROJECT, [project_id], row.currency)
     if project_id in found and _operating_minor(found[project_id]) == row.total_minor:
-        order = Order(
+        order = ControlCommand(
             actor=actor,
             org_id=row.org_id,
             command_id=allocation_key(row.id, "raise"),
@@ -243,7 +243,7 @@ async def expire(session: AsyncSession, allocation_id: str, *, now: datetime) ->
     return row
 
 
-def stored(line: Line) -> dict[str, object]:
+def line_to_json(line: AllocationLine) -> dict[str, object]:
     """Return a line as JSON."""
     return {
         "agent_id": line.agent_id,
@@ -254,15 +254,15 @@ def stored(line: Line) -> dict[str, object]:
     }
 
 
-def lines_of(row: Allocation) -> list[Line]:
+def lines_of(row: Allocation) -> list[AllocationLine]:
     """Read the lines of an allocation back."""
     return [
-        Line(
+        AllocationLine(
             agent_id=each["agent_id"],
             old_minor=each["old_minor"],
             new_minor=each["new_minor"],
             bound=LineBound(each["bound"]),
-            terms=Terms(**{name: each[name] for name in Terms.__dataclass_fields__}),
+            terms=AgentFactors(**{name: each[name] for name in AgentFactors.__dataclass_fields__}),
         )
         for each in row.lines
     ]
@@ -276,12 +276,12 @@ async def _divided(
     matures: timedelta,
     rates: OwnRates,
     now: datetime,
-) -> tuple[int, int, Sequence[Line], dict[str, int], list[str]]:
+) -> tuple[int, int, Sequence[AllocationLine], dict[str, int], list[str]]:
     """Return the money of the day, what is reinvested, the lines, the versions of budgets, and what is left out."""
     org_id, project_id, currency = setting.org_id, setting.project_id, setting.currency
     ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
     budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
-    day, times = day_of(night, budget.zone), dict[str, int]()
+    day, times = day_bounds(night, budget.zone), dict[str, int]()
     spent = await _spent(session, list(budgets.values()), day, now)
     for each in ids:
         own = budgets.get(each)
@@ -290,7 +290,7 @@ async def _divided(
             times[each] = part
     # By UTC, a day is over a day later.
     through = now.astimezone(UTC).date() - _DAY - matures
-    nights, left_out = await roi.nights(
+    nights, left_out = await roi.daily_results(
         session,
         org_id,
         project_id=project_id,
@@ -315,13 +315,13 @@ async def _divided(
     agents = {
         each: (
             None if each not in budgets else _operating_minor(budgets[each]),
-            Terms(
+            AgentFactors(
                 performance_e6=scores.get(each, 0), task_minor=work.get(each, 0), time_e6=part, success_e6=success[each]
             ),
         )
         for each, part in times.items()
     }
-    bounds = Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4)
+    bounds = ShareBounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4)
     lines = divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
     versions = {each: budgets[each].version for each in agents if each in budgets}
     return total, added, lines, {project_id: budget.version, **versions}, sorted({*left_out, *missing})
@@ -344,7 +344,12 @@ async def _spent(
 
 
 async def _tasks(
-    session: AsyncSession, org_id: str, agents: Iterable[str], nights: Sequence[Night], rates: OwnRates, now: datetime
+    session: AsyncSession,
+    org_id: str,
+    agents: Iterable[str],
+    nights: Sequence[DailyResult],
+    rates: OwnRates,
+    now: datetime,
 ) -> tuple[Mapping[str, int], set[str]]:
     """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned.
 
@@ -353,7 +358,7 @@ async def _tasks(
     found = await allocations.open_work(session, org_id, list(agents), in_money=rates.currency != CREDIT)
     for _, currency, amount in found if rates.currency == CREDIT else ():
         await rates.take(currency, amount, now)
-    left_out = {*await roi.unrated(rates, ((currency, now) for _, currency, _ in found))}
+    left_out = {*await roi.assets_without_rate(rates, ((currency, now) for _, currency, _ in found))}
     costs = dict[str, Fraction]()
     for agent_id, currency, amount in found:
         if currency in left_out:
@@ -372,7 +377,7 @@ async def _reinvested(
     budget: SpendControl,
     night: date,
     through: date,
-    nights: Sequence[Night],
+    nights: Sequence[DailyResult],
     rates: OwnRates,
     now: datetime,
 ) -> int:
@@ -390,7 +395,7 @@ async def _reinvested(
     await lock_command(session, f"reinvestment:{setting.org_id}")
     there = await Ledger(await driver_connection(session)).available(wallets, now)
     money = [(wallet.asset, minor) for wallet, minor in zip(wallets, there, strict=True)]
-    others = await allocations.days_of_others(session, setting, night - 2 * _DAY)
+    others = await allocations.daily_money_of_others(session, setting, night - 2 * _DAY)
     await _load(rates, [*money, *others], now)
     free = sum(int(rates.converted(minor, asset, now)) for asset, minor in money)
     free -= sum(ceil(rates.converted(minor, asset, now)) for asset, minor in others)
@@ -425,7 +430,7 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
         versions.get(each) != row.versions.get(each) for each in (row.project_id, *(line.agent_id for line in lines))
     ):
         raise AllocationStale(_STALE)
-    order = Order(
+    order = ControlCommand(
         actor=actor,
         org_id=row.org_id,
         command_id=allocation_key(row.id, row.project_id),
@@ -452,7 +457,7 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
             kind=ControlKind.BUDGET,
         )
         limits = (Limit(window=Window.DAY, amount_minor=line.new_minor),)
-        await spend_control.create(session, of_agent, new, BudgetTerms(allowance=Allowance(limits=limits)), project.id)
+        await spend_control.create(session, of_agent, new, BudgetTerms(allowance=LimitTerms(limits=limits)), project.id)
     row.status, row.answer_by = AllocationStatus.APPLIED.value, None
     row.applied_at, row.applied_by = now, actor.qualified()
     await session.flush()
@@ -460,7 +465,7 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     await audit.record(session, actor, "allocation.apply", row.id, details, row.org_id)
 
 
-async def _set_day(session: AsyncSession, order: Order, budget: SpendControl, operating_minor: int) -> None:
+async def _set_day(session: AsyncSession, order: ControlCommand, budget: SpendControl, operating_minor: int) -> None:
     amount = operating_minor + _kept_back(budget)
     if _operating_minor(budget) != operating_minor:
         await spend_control.set_amount(session, order, budget, Window.DAY, amount)

@@ -8,19 +8,19 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.returns import model_economics as rules
-from domain.returns.model_economics import LEAST_RUNS, Cell, Choice, Comparison, Grouping, Line
+from domain.returns.model_economics import LEAST_RUNS, Comparison, Grouping, ModelChoice, ModelFigures, ModelSums
 from domain.usage.model_class import ModelClass, class_of
 from domain.usage.price_map import CURRENCY
 from domain.usage.prices import DEFAULT
 from repositories.returns import model_economics
-from repositories.usage.model_price import PriceBook, Wanted
-from runtime.aside import aside
+from repositories.usage.model_price import PriceBook, PriceKey
+from runtime.compute_thread import run_in_thread
 
 #: Of how many days runs are compared, and how many models with each other, if nobody says which.
 DAYS, MOST_MODELS = 30, 8
 
 
-class Figures(NamedTuple):
+class PeriodFigures(NamedTuple):
     """The figures of a period.
 
     Attributes:
@@ -28,27 +28,28 @@ class Figures(NamedTuple):
         self_reported: results that agents reported on themselves, which are in none of them.
     """
 
-    lines: list[Line]
+    lines: list[ModelFigures]
     is_complete: bool
     self_reported: int
 
 
 async def figures(
     session: AsyncSession, org_id: str, by: Iterable[Grouping], *, since: datetime, until: datetime
-) -> Figures:
+) -> PeriodFigures:
     """Return the figures of a period; `since` and `until` are midnights in UTC."""
     calls = await model_economics.calls(session, org_id, since, until)
     runs = await model_economics.runs(session, org_id, since, until)
-    return Figures(
-        await aside(rules.lines, calls, runs, by), *await model_economics.counts(session, org_id, since, until)
+    return PeriodFigures(
+        await run_in_thread(rules.figures_by_group, calls, runs, by),
+        *await model_economics.counts(session, org_id, since, until),
     )
 
 
 async def classes(
-    session: AsyncSession, prices: PriceBook, found: Iterable[Line], *, at: datetime
+    session: AsyncSession, prices: PriceBook, found: Iterable[ModelFigures], *, at: datetime
 ) -> dict[str, ModelClass]:
     """Return the classes of models at the prices of a time."""
-    wanted = {line.model: Wanted(line.model, None, at) for line in found if line.model is not None}
+    wanted = {line.model: PriceKey(line.model, None, at) for line in found if line.model is not None}
     listed = await prices.prices_of(session, set(wanted.values()))
     found_classes = {}
     for model, each in wanted.items():
@@ -66,7 +67,7 @@ async def compare(
     *,
     until: datetime,
     since: datetime | None = None,
-    pairs: Iterable[tuple[Choice, Choice]] | None = None,
+    pairs: Iterable[tuple[ModelChoice, ModelChoice]] | None = None,
     currency: str = CURRENCY,
     value_pico: int | None = None,
 ) -> list[Comparison]:
@@ -84,13 +85,13 @@ async def compare(
     """
     runs = await model_economics.runs(session, org_id, since or until - timedelta(days=DAYS), until)
     chosen = _pairs(runs, currency) if pairs is None else pairs
-    return [await aside(rules.compare, runs, a, b, currency, value_pico) for a, b in chosen]
+    return [await run_in_thread(rules.compare, runs, a, b, currency, value_pico) for a, b in chosen]
 
 
-def _pairs(runs: Iterable[Cell], currency: str) -> list[tuple[Choice, Choice]]:
+def _pairs(runs: Iterable[ModelSums], currency: str) -> list[tuple[ModelChoice, ModelChoice]]:
     counted: dict[str, int] = {}
     for cell in runs:
         if cell.model is not None and cell.currency == currency:
             counted[cell.model] = counted.get(cell.model, 0) + cell.sums.runs
     models = sorted((model for model, found in counted.items() if found >= LEAST_RUNS), key=lambda it: -counted[it])
-    return list(permutations(map(Choice, models[:MOST_MODELS]), 2))
+    return list(permutations(map(ModelChoice, models[:MOST_MODELS]), 2))

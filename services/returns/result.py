@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import other_request
 from domain.common.money import parse_ratio
 from domain.escrow.state import Escrow, Outcome
-from domain.returns.result import Result, of_escrow
+from domain.returns.result import Result, result_of_escrow
 from models.returns.result import ResultRow
 from repositories.returns import result as results
 from runtime.database import Transaction
@@ -17,19 +17,19 @@ from runtime.identity import new_id
 from services.returns import route
 
 
-class Recorded(NamedTuple):
+class RecordedResult(NamedTuple):
     """The row of a result, and whether this call wrote it."""
 
     row: ResultRow
     is_new: bool
 
 
-async def record(session: AsyncSession, result: Result, *, now: datetime) -> Recorded:
+async def record(session: AsyncSession, result: Result, *, now: datetime) -> RecordedResult:
     """Record a result once for its organization, source and reference. Needs the platform's role.
 
     It is the outcome of the routing decision of its run, unless an agent has reported it.
     """
-    recorded = Recorded(*await results.add(session, new_id("res"), result, now=now))
+    recorded = RecordedResult(*await results.add(session, new_id("res"), result, now=now))
     if not recorded.is_new and any(getattr(recorded.row, name) != value for name, value in asdict(result).items()):
         raise other_request()
     if recorded.is_new:
@@ -41,8 +41,8 @@ async def _note(session: AsyncSession, result: Result, result_id: str, now: date
     """Write a result as the outcome of the routing decision of its run."""
     run_id = result.run_id or result.task_id
     if run_id is not None and not result.is_self_reported:
-        outcome = route.Outcome(score_e6=result.score_e6, source="result", reference=result_id)
-        await route.note(session, result.org_id, run_id, result.task_kind, outcome, now=now)
+        outcome = route.CallOutcome(score_e6=result.score_e6, source="result", reference=result_id)
+        await route.note_run_result(session, result.org_id, run_id, result.task_kind, outcome, now=now)
 
 
 async def record_escrow(books: Transaction, before: Escrow | None, outcome: Outcome, *, now: datetime) -> None:
@@ -60,13 +60,13 @@ async def record_escrow(books: Transaction, before: Escrow | None, outcome: Outc
     score_e4 = None if score is None else parse_ratio(str(score), "score")
     found = None
     if before is not None:
-        found = of_escrow(before, outcome.escrow, outcome.event, score_e4, outcome.actor)
+        found = result_of_escrow(before, outcome.escrow, outcome.event, score_e4, outcome.actor)
     if found is None:
         return
     terms = outcome.escrow.terms
     added = await results.add_of_escrow(books.driver, new_id("res"), found, terms, now=now)
     if added.is_routed:
         await _note(books.session, replace(found, task_kind=added.task_kind), added.id, now)
-        noted = route.Outcome(score_e6=found.score_e6, source="result", reference=added.id)
+        noted = route.CallOutcome(score_e6=found.score_e6, source="result", reference=added.id)
         paid_minor = outcome.escrow.paid_minor
-        await route.note_contract(books.session, terms, noted, paid_minor=paid_minor, now=now)
+        await route.note_contract_result(books.session, terms, noted, paid_minor=paid_minor, now=now)

@@ -16,15 +16,15 @@ from domain.common.errors import Invalid, NotFound, RevenueExists, RevenueStale,
 from domain.common.money import format_amount
 from domain.returns.revenue_event import (
     ALL_BPS,
-    Part,
-    PartWanted,
+    RequestedShare,
+    RevenueShare,
     RevenueSource,
     RevenueStatus,
     ShareRule,
-    check_other,
+    check_confirmer,
     check_report,
     check_source,
-    shares,
+    compute_shares,
     status_of,
 )
 from domain.usage.run import RunCost, cost_of
@@ -41,7 +41,7 @@ _RUN_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RevenueReport:
     """Revenue from outside, as it is reported; the amount is in minor units of `currency`."""
 
     org_id: str
@@ -57,7 +57,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class StatementLine:
     """A line of a statement: what came in under a reference, and what was taken back by now; None: it does not say."""
 
     reference: str
@@ -67,14 +67,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class StatementResult:
     """What a statement did: the events that it confirmed or changed, and the references that it could not match."""
 
     changed: tuple[RevenueEvent, ...]
     unknown: tuple[str, ...]
 
 
-async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: datetime) -> RevenueEvent:
+async def report(session: AsyncSession, actor: Actor, wanted: RevenueReport, *, now: datetime) -> RevenueEvent:
     """Note revenue from outside, which counts once it is confirmed; the same again returns the first.
 
     If it names an agent and no project, it is of the agent's project, as the agent's costs are.
@@ -157,7 +157,7 @@ async def reject(session: AsyncSession, actor: Actor, event_id: str, *, now: dat
     return row
 
 
-async def take_back(session: AsyncSession, actor: Actor, event_id: str, *, reversed_minor: int) -> RevenueEvent:
+async def note_reversal(session: AsyncSession, actor: Actor, event_id: str, *, reversed_minor: int) -> RevenueEvent:
     """Note how much of confirmed revenue was refunded or charged back outside by now, all of it together.
 
     Raises:
@@ -175,9 +175,15 @@ async def take_back(session: AsyncSession, actor: Actor, event_id: str, *, rever
     return row
 
 
-async def settle(
-    session: AsyncSession, actor: Actor, org_id: str, source: RevenueSource, lines: Sequence[Line], *, now: datetime
-) -> Settled:
+async def apply_statement(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str,
+    source: RevenueSource,
+    lines: Sequence[StatementLine],
+    *,
+    now: datetime,
+) -> StatementResult:
     """Confirm reported revenue of a source by the lines of its statement, and note what was taken back since.
 
     A line that matches nothing, by reference and currency, or what was rejected, changes nothing. The same statement
@@ -190,7 +196,7 @@ async def settle(
     check_source(source)
     if len({line.reference for line in lines}) < len(lines):
         raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
-    line_of_key = await keys.line_of(session, actor)
+    line_of_key = await keys.issuer_line(session, actor)
     refuse_operator_issued(actor, line_of_key, "confirm revenue")
     changed, unknown = [], []
     # In one order, so that two statements at once do not wait for each other.
@@ -201,22 +207,22 @@ async def settle(
             continue
         before = (row.status, row.amount_minor, row.reversed_minor)
         if row.status == RevenueStatus.REPORTED:
-            check_other(row.reported_by or "", by_agent=row.reporter_agent_id is not None, confirms=line_of_key)
+            check_confirmer(row.reported_by or "", by_agent=row.reporter_agent_id is not None, confirms=line_of_key)
             _confirm(row, actor, line.amount_minor, now)
         if line.reversed_minor is not None:
             _take_back(row, line.reversed_minor)
         if (row.status, row.amount_minor, row.reversed_minor) != before:
             changed.append(row)
             await _note(session, actor, "revenue.confirm", row)
-    return Settled(tuple(changed), tuple(unknown))
+    return StatementResult(tuple(changed), tuple(unknown))
 
 
-async def share(
+async def set_shares(
     session: AsyncSession,
     actor: Actor,
     event_id: str,
     rule: ShareRule,
-    wanted: Sequence[PartWanted],
+    wanted: Sequence[RequestedShare],
     *,
     expected_version: int | None,
     now: datetime,
@@ -227,7 +233,7 @@ async def share(
 
     Raises:
         NotFound: there is none, or the organization has no such agent or project.
-        Invalid: as `domain.returns.revenue_event.shares`.
+        Invalid: as `domain.returns.revenue_event.compute_shares`.
     """
     refuse_by_link(actor, "share revenue")
     row = await _of(session, actor, event_id)
@@ -235,8 +241,8 @@ async def share(
     agent_ids = {row.agent_id, *(part.agent_id for part in wanted), *(() if run is None else run.by_agent)}
     homes = await events.projects_of(session, row.org_id, agent_ids)
     wanted = [replace(part, project_id=part.project_id or homes.get(part.agent_id)) for part in wanted]
-    own = Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS)
-    parts = shares(rule, wanted, own, run)
+    own = RevenueShare(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS)
+    parts = compute_shares(rule, wanted, own, run)
     parts = tuple(replace(part, project_id=part.project_id or homes.get(part.agent_id)) for part in parts)
     await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
     stored = [{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts]
@@ -287,9 +293,9 @@ async def _decided(
         raise WrongRevenueState(
             f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
         )
-    by_agent, line = row.reporter_agent_id is not None, await keys.line_of(session, actor)
+    by_agent, line = row.reporter_agent_id is not None, await keys.issuer_line(session, actor)
     refuse_operator_issued(actor, line, "confirm or reject revenue")
-    check_other(row.reported_by or "", by_agent=by_agent, confirms=line)
+    check_confirmer(row.reported_by or "", by_agent=by_agent, confirms=line)
     return row
 
 

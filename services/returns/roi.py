@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import Invalid, QueryTooLarge
 from domain.common.money import CREDIT
 from domain.returns import roi
-from domain.returns.roi import Cost, Night, Revenue, Roi, Scope
+from domain.returns.roi import DailyCost, DailyResult, DailyRevenue, Roi, RoiScope
 from repositories.insight.rates import Rates
 from repositories.returns import roi as store
-from runtime.aside import aside
+from runtime.compute_thread import run_in_thread
 
 
-async def nights(
+async def daily_results(
     session: AsyncSession,
     org_id: str,
     *,
@@ -25,7 +25,7 @@ async def nights(
     until: date,
     currency: str,
     now: datetime,
-) -> tuple[list[Night], tuple[str, ...]]:
+) -> tuple[list[DailyResult], tuple[str, ...]]:
     """Return what each agent cost and brought in on each day (UTC) that has any, by agent and day.
 
     What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now. In money,
@@ -42,14 +42,14 @@ async def nights(
         now: the time: today is converted at its rate.
     """
     costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now, decides=True)
-    return roi.nights(costs, revenue, project_id=project_id), left_out
+    return roi.daily_results(costs, revenue, project_id=project_id), left_out
 
 
 async def figures(
     session: AsyncSession,
     org_id: str,
     *,
-    scope: Scope,
+    scope: RoiScope,
     since: date,
     until: date,
     currency: str,
@@ -58,17 +58,17 @@ async def figures(
 ) -> list[Roi]:
     """Return the figures of each agent, project or model, or of the organization, by margin, the highest first.
 
-    The period is that of `nights`, and so is the revenue. `weekly` says whether the trend is by week or by day.
+    The period is that of `daily_results`, and so is the revenue. `weekly` says whether the trend is by week or by day.
     """
     costs, revenue, _ = await _rows(session, org_id, since, until, currency, now, decides=True)
-    return await aside(roi.figures, scope, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
+    return await run_in_thread(roi.figures, scope, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
 
 
 async def report(
     session: AsyncSession,
     org_id: str,
     *,
-    scope: Scope,
+    scope: RoiScope,
     since: date,
     until: date,
     currency: str,
@@ -83,8 +83,8 @@ async def report(
     With `most` also `analytics.too_much`: it bounds the days of all agents, projects or models together.
     """
     costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now)
-    named = "model" if scope is Scope.MODEL else f"{scope}_id"
-    rows = costs if scope is Scope.MODEL else () if scope is Scope.ORGANIZATION else (*costs, *revenue)
+    named = "model" if scope is RoiScope.MODEL else f"{scope}_id"
+    rows = costs if scope is RoiScope.MODEL else () if scope is RoiScope.ORGANIZATION else (*costs, *revenue)
     values = len({getattr(row, named) for row in rows}) * (until - since).days
     if most is not None and values > most:
         raise QueryTooLarge(
@@ -92,27 +92,27 @@ async def report(
             extra={"field": "from"},
         )
 
-    def figured(of: Scope) -> list[Roi]:
+    def figured(of: RoiScope) -> list[Roi]:
         return roi.figures(of, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
 
-    [whole] = await aside(figured, Scope.ORGANIZATION)
-    return await aside(figured, scope), whole, left_out
+    [whole] = await run_in_thread(figured, RoiScope.ORGANIZATION)
+    return await run_in_thread(figured, scope), whole, left_out
 
 
 async def _rows(
     session: AsyncSession, org_id: str, since: date, until: date, currency: str, now: datetime, *, decides: bool = False
-) -> tuple[Sequence[Cost], Sequence[Revenue], tuple[str, ...]]:
+) -> tuple[Sequence[DailyCost], Sequence[DailyRevenue], tuple[str, ...]]:
     roi.check_period(since, until)
     in_money = currency != CREDIT
     costs = await store.costs(session, org_id, since, until, in_money=in_money)
     revenue = await store.revenue(session, org_id, since, until, in_money=in_money)
-    rows: list[Cost | Revenue] = [*costs, *revenue]
+    rows: list[DailyCost | DailyRevenue] = [*costs, *revenue]
     moments, rates = store.moments([row.day for row in rows], now), Rates(session, currency)
-    left_out = await unrated(rates, ((row.asset, moments[row.day]) for row in rows))
+    left_out = await assets_without_rate(rates, ((row.asset, moments[row.day]) for row in rows))
     unknown = {row.agent_id for row in costs if row.asset in left_out} if decides else set()
     costs = [row for row in costs if row.asset not in left_out]
     revenue = [row for row in revenue if row.asset not in left_out and row.agent_id not in unknown]
-    converted = await aside(
+    converted = await run_in_thread(
         lambda: (
             [
                 replace(row, asset=currency, minor=rates.converted(row.minor, row.asset, moments[row.day]))
@@ -133,7 +133,7 @@ async def _rows(
     return *converted, left_out
 
 
-async def unrated(rates: Rates, wanted: Iterable[tuple[str, datetime]]) -> tuple[str, ...]:
+async def assets_without_rate(rates: Rates, wanted: Iterable[tuple[str, datetime]]) -> tuple[str, ...]:
     """Load the rates of assets at moments, and return the assets that have none: amounts in them are left out.
 
     Credits have none in money: their list price is not what was paid for them.

@@ -16,28 +16,28 @@ from domain.returns.route import (
     MOST_MULTIPLE,
     ONE,
     START_E6,
+    BudgetPace,
     Candidate,
-    Pace,
-    RoutedOut,
-    Sums,
-    Wish,
+    ExclusionReason,
+    OutcomeSums,
+    RoutingRequest,
     calls_left,
-    choose,
+    draw_choice,
     elapsed_e6,
-    rank,
+    rank_candidates,
 )
 from domain.usage.amounts import minor_pico
 from domain.usage.rating import rate
 from domain.usage.token_usage import TokenUsage
 from ledger.spends import Spender
 from models.returns.route import RoutingDecision
-from repositories.budgets.remaining import BudgetLeft, remaining
-from repositories.common.command import lock_command, made_before
+from repositories.budgets.remaining import PoolRemaining, remaining
+from repositories.common.command import existing_row, lock_command
 from repositories.insight.own_rates import OwnRates
 from repositories.returns import route as routes
 from repositories.returns.route import ALL_KINDS, AgentTerms
 from repositories.tenants import metadata
-from repositories.usage.model_price import PriceBook, Wanted
+from repositories.usage.model_price import PriceBook, PriceKey
 from runtime.identity import new_id
 
 #: The call by whose price models are compared before any cost is measured.
@@ -51,7 +51,7 @@ _CURRENCY = "USD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class CallToRoute:
     """A call to be routed.
 
     Attributes:
@@ -60,7 +60,7 @@ class Question:
         candidates: names of models and ids of agents; empty for the default ones.
         currency: of the wish; None for that of the budget that binds, or USD.
         markup_e6: what is charged beyond the cost of a model, in 10^-6 of it.
-        granted_minor: how much of such costs granted credits pay, see `ledger.spends.Cost`.
+        granted_minor: how much of such costs granted credits pay, see `ledger.spends.MoneyCost`.
     """
 
     org_id: str
@@ -68,14 +68,14 @@ class Question:
     task_kind: str
     run_id: str | None = None
     candidates: Sequence[str] = ()
-    wish: Wish = field(default_factory=Wish)
+    wish: RoutingRequest = field(default_factory=RoutingRequest)
     currency: str | None = None
     markup_e6: int = 0
     granted_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CallOutcome:
     """What came of a routed call.
 
     Attributes:
@@ -90,7 +90,7 @@ class Outcome:
 
 
 async def decide(
-    session: AsyncSession, book: PriceBook, question: Question, *, decided_by: str, command_id: str, now: datetime
+    session: AsyncSession, book: PriceBook, question: CallToRoute, *, decided_by: str, command_id: str, now: datetime
 ) -> RoutingDecision:
     """Choose a candidate and keep the odds, or return the decision that the command made.
 
@@ -100,7 +100,7 @@ async def decide(
     """
     row = _new(question, decided_by, command_id, now)
     await lock_command(session, command_id)
-    made = await made_before(session, row, ("org_id", "agent_id", "task_kind", "wish"))
+    made = await existing_row(session, row, ("org_id", "agent_id", "task_kind", "wish"))
     if made is not None:
         return made
     left = (await remaining(session, question.org_id, question.spender, at=now)).binding
@@ -112,10 +112,10 @@ async def decide(
     # After the budget's lock, so that ids are in the order in which its decisions move the price.
     row.id = new_id(routes.PREFIX)
     row.run_id = question.run_id or row.id
-    ranked = rank(candidates, question.wish, pace)
+    ranked = rank_candidates(candidates, question.wish, pace)
     row.ranking = [asdict(each) for each in ranked]
     # By its own id, which the caller cannot choose: a key that was picked for its draw would skew the odds.
-    choice = choose(ranked, row.id)
+    choice = draw_choice(ranked, row.id)
     if choice is not None:
         assert choice.cost_pico is not None
         row.choice, row.odds_e6 = choice.name, choice.odds_e6
@@ -133,7 +133,7 @@ async def decide(
     return await routes.get(session, row.id)
 
 
-async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: Outcome, *, now: datetime) -> None:
+async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: CallOutcome, *, now: datetime) -> None:
     """Write the outcome of a decision and add it to the sums, once; the same one again changes nothing.
 
     The caller has locked the decision.
@@ -154,17 +154,17 @@ async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: O
     row.score_e6, row.multiple_e6 = outcome.score_e6, multiple_e6
     row.cost_pico = None if cost_pico is None else Decimal(cost_pico)
     row.outcome_source, row.outcome_reference, row.outcome_at = outcome.source, outcome.reference, now
-    added = Sums(results=1, score_e6=outcome.score_e6)
+    added = OutcomeSums(results=1, score_e6=outcome.score_e6)
     if multiple_e6 is not None:
-        added = Sums(
+        added = OutcomeSums(
             results=1, score_e6=outcome.score_e6, costs=1, cost_e6=multiple_e6, square_e6=multiple_e6**2 // ONE
         )
     await session.flush()
     await routes.add_to_sums(session, row.org_id, row.choice, (row.task_kind, ALL_KINDS), added)
 
 
-async def note(
-    session: AsyncSession, org_id: str, run_id: str, task_kind: str, outcome: Outcome, *, now: datetime
+async def note_run_result(
+    session: AsyncSession, org_id: str, run_id: str, task_kind: str, outcome: CallOutcome, *, now: datetime
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
@@ -185,8 +185,8 @@ async def note(
         await _record_first(session, rows[0], outcome, now)
 
 
-async def note_contract(
-    session: AsyncSession, terms: Terms, outcome: Outcome, *, paid_minor: int, now: datetime
+async def note_contract_result(
+    session: AsyncSession, terms: Terms, outcome: CallOutcome, *, paid_minor: int, now: datetime
 ) -> None:
     """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`.
 
@@ -202,18 +202,18 @@ async def note_contract(
         await _record_first(session, row, replace(outcome, cost_pico=cost_pico), now)
 
 
-async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: Outcome, now: datetime) -> None:
+async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: CallOutcome, now: datetime) -> None:
     if row.choice is not None and row.outcome_at is None:
         await record_outcome(session, row, outcome, now=now)
 
 
-def _is_same(row: RoutingDecision, outcome: Outcome) -> bool:
+def _is_same(row: RoutingDecision, outcome: CallOutcome) -> bool:
     known = (row.score_e6, row.outcome_source, row.outcome_reference)
     same = known == (outcome.score_e6, outcome.source, outcome.reference)
     return same and outcome.cost_pico in {None, row.cost_pico}
 
 
-def _new(question: Question, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
+def _new(question: CallToRoute, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
     return RoutingDecision(
         org_id=question.org_id,
         agent_id=question.spender.agent_id,
@@ -228,7 +228,12 @@ def _new(question: Question, decided_by: str, command_id: str, now: datetime) ->
 
 
 async def _candidates(
-    session: AsyncSession, book: PriceBook, question: Question, rates: OwnRates, left: BudgetLeft | None, now: datetime
+    session: AsyncSession,
+    book: PriceBook,
+    question: CallToRoute,
+    rates: OwnRates,
+    left: PoolRemaining | None,
+    now: datetime,
 ) -> list[Candidate]:
     org_id, kind = question.org_id, question.task_kind
     names = list(dict.fromkeys(question.candidates))
@@ -248,19 +253,19 @@ async def _candidates(
                 reference_pico=pico,
                 out=out,
                 is_whole=is_id(name, "agt"),
-                of_kind=sums.get((name, kind), Sums()),
-                all_round=sums.get((name, ALL_KINDS), Sums()),
+                of_kind=sums.get((name, kind), OutcomeSums()),
+                all_round=sums.get((name, ALL_KINDS), OutcomeSums()),
             )
         )
     return found
 
 
 async def _prices(
-    session: AsyncSession, book: PriceBook, question: Question, names: Sequence[str], now: datetime
+    session: AsyncSession, book: PriceBook, question: CallToRoute, names: Sequence[str], now: datetime
 ) -> Mapping[str, tuple[int, str] | None]:
     """Return what a call of the reference size costs at each candidate, in pico of a currency; None without a price."""
     agents = await routes.agent_terms(session, question.org_id, [name for name in names if is_id(name, "agt")])
-    models = {name: Wanted(name, None, now) for name in names if not is_id(name, "agt")}
+    models = {name: PriceKey(name, None, now) for name in names if not is_id(name, "agt")}
     listed = await book.prices_of(session, models.values()) if models else {}
     found: dict[str, tuple[int, str] | None] = {
         name: _price_of_agent(agents[name], question.task_kind, now) if name in agents else None for name in names
@@ -276,7 +281,7 @@ async def _prices(
     return found
 
 
-async def _take(rates: OwnRates, prices: Sequence[tuple[int, str]], left: BudgetLeft | None, now: datetime) -> None:
+async def _take(rates: OwnRates, prices: Sequence[tuple[int, str]], left: PoolRemaining | None, now: datetime) -> None:
     """Price a credit at the lots that the dearest candidate would take, where credits and money are compared."""
     assets = {asset for _, asset in prices} | {rates.currency} | ({left.asset} if left is not None else set())
     if "CREDIT" not in assets:
@@ -302,14 +307,16 @@ def _price_of_agent(terms: AgentTerms, kind: str, now: datetime) -> tuple[int, s
     return agent.price_minor * minor_pico(agent.price_currency), agent.price_currency
 
 
-async def _converted(rates: OwnRates, price: tuple[int, str] | None, now: datetime) -> tuple[int | None, RoutedOut]:
+async def _converted(
+    rates: OwnRates, price: tuple[int, str] | None, now: datetime
+) -> tuple[int | None, ExclusionReason]:
     if price is None:
-        return None, RoutedOut.NO_PRICE
+        return None, ExclusionReason.NO_PRICE
     pico, asset = price
     try:
-        return await _in_currency(rates, pico, asset, now), RoutedOut.NO_PRICE
+        return await _in_currency(rates, pico, asset, now), ExclusionReason.NO_PRICE
     except Invalid:
-        return None, RoutedOut.NO_RATE
+        return None, ExclusionReason.NO_RATE
 
 
 async def _in_currency(rates: OwnRates, pico: int, asset: str, now: datetime) -> int:
@@ -322,7 +329,9 @@ async def _in_currency(rates: OwnRates, pico: int, asset: str, now: datetime) ->
     return int(minor * minor_pico(rates.currency))
 
 
-async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, rates: OwnRates, now: datetime) -> Pace:
+async def _pace(
+    session: AsyncSession, row: RoutingDecision, left: PoolRemaining, rates: OwnRates, now: datetime
+) -> BudgetPace:
     """Return the pace of the budget that binds, and note with the decision what the next one needs of it.
 
     Decisions of a budget wait here for each other until their transactions end, so that each counts in the next one.
@@ -342,14 +351,14 @@ async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, r
             row.window_calls_before = last.window_calls
     row.next_price_e6, row.window_first_at = price_e6, first_at
     if left.starts_at is None or left.resets_at is None:
-        return Pace(left_pico=left_pico)
+        return BudgetPace(left_pico=left_pico)
     calls = calls_left(
         calls=row.window_calls,
         before=row.window_calls_before,
         elapsed_e6=elapsed_e6(left.starts_at, left.resets_at, now),
         first_e6=elapsed_e6(left.starts_at, left.resets_at, first_at),
     )
-    return Pace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
+    return BudgetPace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
 
 
 async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:

@@ -6,23 +6,23 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Terms
+from domain.budgets.budget import BudgetTerms
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window
 from domain.common.errors import Invalid
 from domain.common.ids import trial_key, uuid_id
-from domain.credits.spend.control import Allowance, ControlKind, ControlStatus, Limit, NewControl, SubjectKind
-from domain.returns.roi import Scope
-from domain.returns.trial import Shown, Stage, StopReason, TrialStatus, below, checked
+from domain.credits.spend.control import ControlKind, ControlStatus, Limit, LimitTerms, NewControl, SubjectKind
+from domain.returns.roi import RoiScope
+from domain.returns.trial import StopReason, TrialEvidence, TrialStage, TrialStatus, check_stages, missed_bar
 from models.marketplace.agent import Agent
 from models.returns.trial import Trial
-from repositories.common.command import lock_command, made_by, refuse_other
+from repositories.common.command import lock_command, require_same_request, row_of_command
 from repositories.credits import spend_control as controls
 from repositories.returns import allocation as allocations, trial as trials
 from repositories.tenants import audit
 from runtime.identity import new_id
 from services.credits import spend_control
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 from services.returns import roi
 
 #: Who pays the stages.
@@ -33,16 +33,16 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class TrialRequest:
     """A trial as requested; the amount is in minor units of the currency."""
 
     currency: str
     amount_minor: int
-    stages: tuple[Stage, ...]
+    stages: tuple[TrialStage, ...]
 
 
 async def create(
-    session: AsyncSession, actor: Actor, agent: Agent, wanted: Wanted, *, command_id: str, now: datetime
+    session: AsyncSession, actor: Actor, agent: Agent, wanted: TrialRequest, *, command_id: str, now: datetime
 ) -> Trial:
     """Begin a trial, or return the one that its command began: it opens the agent's budget, with nothing in it yet.
 
@@ -52,7 +52,7 @@ async def create(
         Invalid: the stages are wrong; it names the field.
     """
     await lock_command(session, command_id)
-    checked(wanted.stages, wanted.amount_minor)
+    check_stages(wanted.stages, wanted.amount_minor)
     row = Trial(
         org_id=agent.org_id,
         agent_id=agent.id,
@@ -67,9 +67,9 @@ async def create(
         command_id=command_id,
         created_at=now,
     )
-    made = await made_by(session, Trial, command_id)
+    made = await row_of_command(session, Trial, command_id)
     if made is not None:
-        refuse_other(made, row, ("org_id", "agent_id", "currency", "amount_minor", "stages"))
+        require_same_request(made, row, ("org_id", "agent_id", "currency", "amount_minor", "stages"))
         return made
     if wanted.stages[-1].due_at > now + _LONGEST * _DAY:
         raise Invalid("All stages must be due within a year.", extra={"field": "stages"})
@@ -87,7 +87,7 @@ async def create(
         time_zone="UTC" if above is None else above.zone,
         kind=ControlKind.BUDGET,
     )
-    terms = Terms(allowance=Allowance(limits=(Limit(window=Window.LIFETIME, amount_minor=0),)))
+    terms = BudgetTerms(allowance=LimitTerms(limits=(Limit(window=Window.LIFETIME, amount_minor=0),)))
     budget = await spend_control.create(
         session, _order(actor, row, 0, now), new, terms, None if above is None else above.id
     )
@@ -110,12 +110,12 @@ async def pay(session: AsyncSession, trial_id: str, *, matures: timedelta, now: 
     """
     row = await trials.locked(session, trial_id)
     stages = stages_of(row)
-    parts = checked(stages, row.amount_minor)
+    parts = check_stages(stages, row.amount_minor)
     while row.next_at is not None and row.next_at <= now:
         stage = stages[row.paid]
         budget = await controls.get(session, uuid_id("ctl", row.control_id))
         why = StopReason.BUDGET_CLOSED if budget.status == ControlStatus.CLOSED else None
-        why = why or below(stage, await _shown(session, row, stage, matures, now))
+        why = why or missed_bar(stage, await _shown(session, row, stage, matures, now))
         if why is not None:
             row.status, row.next_at, row.stopped_by = TrialStatus.STOPPED.value, None, why.value
             await audit.record(session, ACTOR, "trial.stop", row.id, {"why": why.value}, row.org_id)
@@ -134,12 +134,14 @@ async def pay(session: AsyncSession, trial_id: str, *, matures: timedelta, now: 
     return row
 
 
-def stages_of(row: Trial) -> Sequence[Stage]:
+def stages_of(row: Trial) -> Sequence[TrialStage]:
     """Read the stages of a trial back."""
-    return [Stage.kept(each) for each in row.stages]
+    return [TrialStage.kept(each) for each in row.stages]
 
 
-async def _shown(session: AsyncSession, row: Trial, stage: Stage, matures: timedelta, now: datetime) -> Shown:
+async def _shown(
+    session: AsyncSession, row: Trial, stage: TrialStage, matures: timedelta, now: datetime
+) -> TrialEvidence:
     results, lower = 0, None
     if stage.results:
         results = await trials.results(session, row.org_id, row.agent_id, row.created_at)
@@ -147,14 +149,14 @@ async def _shown(session: AsyncSession, row: Trial, stage: Stage, matures: timed
     since = max(row.created_at.astimezone(UTC).date(), until - _LONGEST * _DAY)
     if stage.roi_e4 is not None and since < until:
         found = await roi.figures(
-            session, row.org_id, scope=Scope.AGENT, since=since, until=until, currency=row.currency, now=now
+            session, row.org_id, scope=RoiScope.AGENT, since=since, until=until, currency=row.currency, now=now
         )
         lower = next((each.roi_lower for each in found if each.id == row.agent_id), None)
-    return Shown(results=results, roi_e4=None if lower is None else lower * 10_000 // 1)
+    return TrialEvidence(results=results, roi_e4=None if lower is None else lower * 10_000 // 1)
 
 
-def _order(actor: Actor, row: Trial, stage: int, now: datetime) -> Order:
-    return Order(
+def _order(actor: Actor, row: Trial, stage: int, now: datetime) -> ControlCommand:
+    return ControlCommand(
         actor=actor,
         org_id=row.org_id,
         command_id=trial_key(row.id, stage),

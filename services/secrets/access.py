@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import Conflict
 from models.secrets.access import SecretAccessSeal
 from repositories.secrets import access as rows
-from repositories.secrets.access import Entry, Place
+from repositories.secrets.access import Entry, EntryPosition
 
 #: What the first seal follows.
-FIRST_PLACE: Place = (-(2**63), -(2**63))
+FIRST_PLACE: EntryPosition = (-(2**63), -(2**63))
 FIRST_HASH = bytes(32)
 _PAGE = 500
 _AHEAD = (
@@ -28,7 +28,7 @@ _AHEAD = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
+class SealResult:
     """How many entries a page sealed, and the last seal that there is: its number, 0 for none, and its hash."""
 
     count: int
@@ -37,7 +37,7 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class ChainReport:
     """What a walk of the chain found.
 
     Attributes:
@@ -63,7 +63,7 @@ def chained(before: bytes, entries: Iterable[Entry]) -> bytes:
     return digest.digest()
 
 
-async def seal(session: AsyncSession, *, limit: int, now: datetime) -> Sealed:
+async def seal(session: AsyncSession, *, limit: int, now: datetime) -> SealResult:
     """Seal up to `limit` entries. The session is the platform's.
 
     Raises:
@@ -76,7 +76,7 @@ async def seal(session: AsyncSession, *, limit: int, now: datetime) -> Sealed:
         raise Conflict(_AHEAD.format(number))
     found = await rows.entries(session, place, limit=limit)
     if not found:
-        return Sealed(count=0, number=number, hash=before)
+        return SealResult(count=0, number=number, hash=before)
     row = SecretAccessSeal(
         number=number + 1,
         last_written_in=found[-1].written_in,
@@ -87,10 +87,10 @@ async def seal(session: AsyncSession, *, limit: int, now: datetime) -> Sealed:
     )
     session.add(row)
     await session.flush()
-    return Sealed(count=len(found), number=row.number, hash=row.hash)
+    return SealResult(count=len(found), number=row.number, hash=row.hash)
 
 
-async def verify(session: AsyncSession) -> Verified:
+async def verify(session: AsyncSession) -> ChainReport:
     """Walk the chain from its beginning. The session is the platform's, and reads as of one moment."""
     number, place, before = _ends(None)
     entries, problems = 0, list[str]()
@@ -110,7 +110,7 @@ async def verify(session: AsyncSession) -> Verified:
         number, place, before = _ends(row)
     if await rows.is_ahead(session, place):
         problems.append(_AHEAD.format(number))
-    return Verified(
+    return ChainReport(
         seals=number, entries=entries, unsealed=await rows.unsealed(session, place), hash=before, problems=problems
     )
 
@@ -123,7 +123,7 @@ async def _all_seals(session: AsyncSession) -> AsyncIterator[SecretAccessSeal]:
         after = page[-1].number
 
 
-def _ends(last: SecretAccessSeal | None) -> tuple[int, Place, bytes]:
+def _ends(last: SecretAccessSeal | None) -> tuple[int, EntryPosition, bytes]:
     if last is None:
         return 0, FIRST_PLACE, FIRST_HASH
     return last.number, (last.last_written_in, last.last_number), last.hash

@@ -8,7 +8,7 @@ from domain.common.access import Actor, refuse_operator_issued
 from domain.common.errors import Invalid, SecretLimitReached
 from domain.secrets.grant import MAX_GRANTS, NewGrant, checked
 from models.secrets.grant import SecretGrant
-from repositories.common.command import lock_command, made_before
+from repositories.common.command import existing_row, lock_command
 from repositories.marketplace import agent as agents
 from repositories.secrets import grant as grants
 from repositories.tenants import api_key, audit, organization
@@ -45,7 +45,7 @@ async def create(
     Raises:
         Invalid: what is asked for is wrong, or nobody in the organization is called so; it names the field.
     """
-    refuse_operator_issued(actor, await api_key.line_of(session, actor), "grant secrets")
+    refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "grant secrets")
     await lock_command(session, command_id)
     new = checked(wanted, agents_read=agents_read, now=now)
     row = SecretGrant(
@@ -70,7 +70,7 @@ async def create(
         revoked_at=None,
         revoked_by=None,
     )
-    made = await made_before(session, row, (*_ASKED, "meter", "ends_at"))
+    made = await existing_row(session, row, (*_ASKED, "meter", "ends_at"))
     if made is not None:
         return made
     await organization.lock(session, org_id)

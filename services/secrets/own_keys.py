@@ -15,27 +15,27 @@ from domain.secrets.rotation import RotationFailed
 from domain.tenants.api_key import KeyRules
 from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.api_key import ApiKey
-from providers.secrets.rotators.base import Job
+from providers.secrets.rotators.base import RotationJob
 from repositories.tenants import api_key as keys
 from runtime.database import Database
 from runtime.identity import new_id
 from services.tenants import api_key as service
 
 
-class OwnKeys:
+class OwnKeysRotator:
     """Rotates an API key of Bursar. It needs no target."""
 
     def __init__(self, database: Database, rules: KeyRules) -> None:
         self._database = database
         self._rules = rules
 
-    async def make(self, job: Job, current: bytes) -> bytes:
+    async def make(self, job: RotationJob, current: bytes) -> bytes:
         """Return a new key; it is not in the books yet."""
         async with self._database.platform() as session:
             await _held(session, job, current)
         return token_of(new_id("key"), secrets.token_hex(32)).encode()
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Issue the new key as the second one of its principal: same role, agent and permissions, and no later end."""
         key_id, secret = _split(new)
         async with self._database.platform() as session:
@@ -58,14 +58,14 @@ class OwnKeys:
             )
             await service.issue(session, actor, key, self._rules, own=True)
 
-    async def test(self, job: Job, new: bytes) -> None:
+    async def test(self, job: RotationJob, new: bytes) -> None:
         """Have found the new key active."""
         async with self._database.platform() as session:
             found = await _held(session, job, new)
             if not await keys.is_active(session, found.id):
                 raise RotationFailed("The new key was revoked before it was used.")
 
-    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+    async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Revoke the new key, if it was issued."""
         async with self._database.platform() as session:
             if await keys.find(session, _split(new)[0]) is not None:
@@ -76,7 +76,7 @@ class OwnKeys:
                     with_issued=False,
                 )
 
-    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+    async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
         """Revoke the old key, and leave those that it has issued."""
         async with self._database.platform() as session:
             actor = _actor(await _held(session, job, current))
@@ -94,7 +94,7 @@ def _split(value: bytes) -> tuple[str, str]:
     return found
 
 
-async def _held(session: AsyncSession, job: Job, value: bytes) -> ApiKey:
+async def _held(session: AsyncSession, job: RotationJob, value: bytes) -> ApiKey:
     """Return the key that a value is: who only names another's key must not get one in its place."""
     key_id, secret = _split(value)
     row = await keys.find(session, key_id)

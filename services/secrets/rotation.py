@@ -10,11 +10,11 @@ from domain.common.errors import NotRotated
 from domain.common.text import rfc3339
 from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
 from domain.secrets import rotation as rules
-from domain.secrets.rotation import Rotation, RotationFailed, RotationStatus, Step
+from domain.secrets.rotation import Rotation, RotationAction, RotationFailed, RotationStatus
 from domain.secrets.secret import SecretKind
 from models.secrets.secret import Secret
-from providers.secrets.base import Place, Stored
-from providers.secrets.registry import Secrets
+from providers.secrets.base import Stored, ValueLocation
+from providers.secrets.registry import SecretBackends
 from repositories.messages import alert
 from repositories.secrets import rotation as rotations, secret as secrets
 from repositories.tenants import api_key, audit
@@ -43,15 +43,15 @@ async def change(
     return after
 
 
-async def hurry(
+async def start_now(
     session: AsyncSession, actor: Actor, secret_id: str, *, grace: timedelta | None, now: datetime
 ) -> Rotation:
     """Begin the next rotation at once.
 
     Raises:
-        RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.hurried`.
+        RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.due_now`.
     """
-    after = await change(session, secret_id, lambda _, held: rules.hurried(held, grace=grace), now)
+    after = await change(session, secret_id, lambda _, held: rules.due_now(held, grace=grace), now)
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotate", secret_id, {"path": secret.path}, secret.org_id)
     return after
@@ -59,7 +59,7 @@ async def hurry(
 
 async def supply(
     database: Database,
-    backends: Secrets,
+    backends: SecretBackends,
     actor: Actor,
     row: Secret,
     value: bytes,
@@ -73,9 +73,9 @@ async def supply(
     Raises:
         RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.supplied`.
     """
-    wanted = service.Wanted(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
+    wanted = service.SecretChange(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.line_of(session, actor), "change secrets")
+        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "change secrets")
         secret, number = await service.reserve(
             session, actor, wanted, backend=row.backend, command_id=command_id, now=now
         )
@@ -83,7 +83,7 @@ async def supply(
             return
         # What is refused is refused before it is sealed.
         _supplied(secret, await rotations.state(session, secret), number, grace)
-    stored = await backends.backend(row.backend).store(Place(row.org_id, row.path, number), value)
+    stored = await backends.backend(row.backend).store(ValueLocation(row.org_id, row.path, number), value)
     async with database.platform() as session:
         await change(session, row.id, lambda secret, held: _supplied(secret, held, number, grace), now)
         await service.add_version(
@@ -108,7 +108,7 @@ def _current(secret: Secret) -> int:
 async def record(
     session: AsyncSession,
     secret_id: str,
-    due: tuple[Step, int],
+    due: tuple[RotationAction, int],
     decide: Callable[[Secret, Rotation], Rotation],
     now: datetime,
 ) -> tuple[Secret, Rotation] | None:
@@ -122,7 +122,7 @@ async def record(
     return secret, after
 
 
-def is_due(held: Rotation, due: tuple[Step, int], now: datetime) -> bool:
+def is_due(held: Rotation, due: tuple[RotationAction, int], now: datetime) -> bool:
     """Return whether a step about a version is what is due."""
     return (rules.agenda(held, now), held.number) == due
 
@@ -130,7 +130,7 @@ def is_due(held: Rotation, due: tuple[Step, int], now: datetime) -> bool:
 async def create(
     session: AsyncSession,
     secret_id: str,
-    due: tuple[Step, int],
+    due: tuple[RotationAction, int],
     number: int,
     replaced: int,
     stored: Stored,
@@ -149,7 +149,7 @@ async def create(
         )
 
 
-async def promote(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+async def promote(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
     """Make the pending version the current one, and close what was reported."""
 
     def decide(secret: Secret, held: Rotation) -> Rotation:
@@ -165,9 +165,9 @@ async def promote(session: AsyncSession, secret_id: str, due: tuple[Step, int], 
         await audit.record(session, ACTOR, "secret.rotated", secret_id, details, secret.org_id)
 
 
-async def end_version(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+async def end_version(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
     """Write that a version was revoked or rolled back; the caller has destroyed it."""
-    revoking = due[0] is Step.REVOKE
+    revoking = due[0] is RotationAction.REVOKE
     done = await record(
         session, secret_id, due, lambda _, held: rules.revoked(held) if revoking else rules.rolled_back(held, now), now
     )
@@ -175,9 +175,9 @@ async def end_version(session: AsyncSession, secret_id: str, due: tuple[Step, in
         await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
 
 
-async def ask(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+async def ask(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
     """Ask people for the new value."""
-    done = await record(session, secret_id, due, lambda _, held: rules.asked(held), now)
+    done = await record(session, secret_id, due, lambda _, held: rules.awaiting_value(held), now)
     if done is not None:
         secret, after = done
         await alert.raise_alert(
@@ -193,7 +193,7 @@ async def ask(session: AsyncSession, secret_id: str, due: tuple[Step, int], now:
         )
 
 
-async def report(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+async def report(session: AsyncSession, secret_id: str, due: tuple[RotationAction, int], now: datetime) -> None:
     """Report that a rotation is overdue."""
     done = await record(session, secret_id, due, lambda _, held: rules.reported(held), now)
     if done is not None:
@@ -211,7 +211,13 @@ async def report(session: AsyncSession, secret_id: str, due: tuple[Step, int], n
 
 
 async def fail(
-    session: AsyncSession, secret_id: str, due: tuple[Step, int], detail: str, now: datetime, *, over_at: datetime
+    session: AsyncSession,
+    secret_id: str,
+    due: tuple[RotationAction, int],
+    detail: str,
+    now: datetime,
+    *,
+    over_at: datetime,
 ) -> None:
     """Give up a step, and report it; further failures before the next success are not reported again.
 
@@ -249,7 +255,9 @@ async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: date
     await service.destroy(session, ACTOR, secret_id, number, now=now)
 
 
-async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime) -> Place | None:
+async def destroy(
+    session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime
+) -> ValueLocation | None:
     """Destroy a version for its owner; None where it is revoked at the target first: see `rules.ended_early`.
 
     The caller then has the backend destroy the returned place, or the run read the books.

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
 from domain.secrets import rotation as rules
-from domain.secrets.rotation import Plan
+from domain.secrets.rotation import RotationPlan
 from domain.secrets.rotation_plan import OFF, check_plan
 from domain.secrets.secret import SecretKind
 from models.secrets.secret import Secret
@@ -19,7 +19,7 @@ from repositories.secrets import rotation as rotations
 def check(document: Mapping[str, Any], kind: SecretKind, hosts: Collection[str]) -> None:
     """Refuse a document that does not fit a secret."""
     if document != OFF:
-        check_plan(Plan.of(document), kind, hosts)
+        check_plan(RotationPlan.of(document), kind, hosts)
 
 
 async def stored(session: AsyncSession, secret: Secret, now: datetime) -> None:
@@ -44,7 +44,7 @@ async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any
         secret.rotation = None
         return
     check(document, SecretKind(secret.kind), secret.hosts)
-    after = Plan.of(document)
+    after = RotationPlan.of(document)
     made = rules.scheduled(after, now) if held is None else rules.planned(held, after)
     secret.rotation = dict(document)
     await session.flush()

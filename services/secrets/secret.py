@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common import errors as refusals
 from domain.common.access import Actor, has_operator, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
-from domain.secrets.access import Outcome, Verb, refusal
+from domain.secrets.access import AccessOutcome, AccessVerb, refusal
 from domain.secrets.secret import (
     MAX_PATH,
     MAX_SECRETS,
@@ -27,8 +27,8 @@ from domain.secrets.secret import (
     check_path,
 )
 from models.secrets.secret import Secret, SecretVersion
-from providers.secrets.base import Place, Stored, Unopened
-from providers.secrets.registry import Secrets
+from providers.secrets.base import Stored, Unopened, ValueLocation
+from providers.secrets.registry import SecretBackends
 from repositories.secrets import secret as rows
 from repositories.tenants import api_key, audit, organization
 from runtime.database import Database
@@ -39,7 +39,7 @@ log = structlog.get_logger("bursar.secrets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SecretChange:
     """A secret as its owner wants it: where it is, and what it may be used for.
 
     Attributes:
@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class OpenRequest:
     """A request to open a secret. The access log keeps all of it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Opening:
 
     org_id: str
     path: str
-    verb: Verb
+    verb: AccessVerb
     principal: str
     key_id: str | None = None
     agent_id: str | None = None
@@ -87,7 +87,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class DecidingGrant:
     """The grant that an opening was decided by, and what a use by it costs; see `models.secrets.grant.SecretGrant`."""
 
     id: str
@@ -97,7 +97,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenResult:
     """The answer to an opening.
 
     Attributes:
@@ -107,21 +107,21 @@ class Opened:
         stored: what `backend` reads the value from.
     """
 
-    outcome: Outcome
+    outcome: AccessOutcome
     secret_id: str | None
     kind: SecretKind | None
     backend: str
-    place: Place | None
-    grant: Grant | None
+    place: ValueLocation | None
+    grant: DecidingGrant | None
     stored: Stored
 
-    def require(self) -> Place:
+    def require(self) -> ValueLocation:
         """Return the place of what was opened. Call it after the transaction, or the refusal has no entry."""
         if self.place is None:
             raise refusal(self.outcome)
         return self.place
 
-    async def value(self, secrets: Secrets) -> bytes:
+    async def value(self, secrets: SecretBackends) -> bytes:
         """Return the value. Call it after the transaction: the backend may be outside."""
         place = self.require()
         try:
@@ -144,9 +144,9 @@ def checked_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
 
 async def put(
     database: Database,
-    secrets: Secrets,
+    secrets: SecretBackends,
     actor: Actor,
-    wanted: Wanted,
+    wanted: SecretChange,
     value: str | None,
     *,
     grace: timedelta,
@@ -161,7 +161,7 @@ async def put(
         Invalid: the path or the kind is wrong, or there is no value of a secret that is new.
     """
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.line_of(session, actor), "change secrets")
+        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "change secrets")
     if value is None:
         async with database.platform() as session:
             found = await rows.find(session, wanted.org_id, wanted.path)
@@ -176,7 +176,7 @@ async def put(
         backend = secrets.backend(row.backend)
     if number is None:
         return
-    stored = await backend.store(Place(wanted.org_id, wanted.path, number), value.encode())
+    stored = await backend.store(ValueLocation(wanted.org_id, wanted.path, number), value.encode())
     async with database.platform() as session:
         await add_version(
             session,
@@ -195,7 +195,7 @@ async def put(
 
 
 async def reserve(
-    session: AsyncSession, actor: Actor, wanted: Wanted, *, backend: str, command_id: str, now: datetime
+    session: AsyncSession, actor: Actor, wanted: SecretChange, *, backend: str, command_id: str, now: datetime
 ) -> tuple[Secret, int | None]:
     """Give a number to a value that is to come, and make the secret if there is none at the path.
 
@@ -239,7 +239,7 @@ async def reserve(
         return row, 1
     row = await rows.locked(session, found.id)
     _same_kind(row, wanted)
-    if await rows.kept(session, row.id) >= MAX_VERSIONS:
+    if await rows.kept_versions(session, row.id) >= MAX_VERSIONS:
         raise _limit(f"The secret has {MAX_VERSIONS} versions. Destroy old ones first.", MAX_VERSIONS)
     row.last_number += 1
     await session.flush()
@@ -315,7 +315,7 @@ async def promote(
     secret = await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
     if row is None or row.status in (VersionStatus.RETIRED.value, VersionStatus.DESTROYED.value):
-        raise refusal(Outcome.NO_VERSION)
+        raise refusal(AccessOutcome.NO_VERSION)
     if row.status == VersionStatus.CURRENT.value:
         return secret
     await _make_room(session, secret, number, max(now, usable_until))
@@ -337,7 +337,7 @@ async def retire(session: AsyncSession, secret_id: str, number: int, *, now: dat
     await session.flush()
 
 
-async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime) -> Place:
+async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime) -> ValueLocation:
     """Destroy a version and its key for good, also the current one. Repeating it changes nothing.
 
     A number that was given to a value which was never kept becomes a destroyed version, because the backend may have
@@ -370,10 +370,10 @@ async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: i
         row.sealed, row.wrapped_key, row.key_id = None, None, None
         await session.flush()
         await audit.record(session, actor, "secret.destroy", secret.id, {"version": number}, secret.org_id)
-    return Place(secret.org_id, secret.path, number)
+    return ValueLocation(secret.org_id, secret.path, number)
 
 
-async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opened:
+async def open(session: AsyncSession, asked: OpenRequest, *, now: datetime) -> OpenResult:
     """Open a secret for a verb, or refuse it; either way it has its entry when the transaction commits.
 
     The session is the platform's.
@@ -382,8 +382,8 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
         NotFound: the path is longer than any. It has no entry, which would keep a text of any length.
     """
     if len(asked.path) > MAX_PATH:
-        raise refusal(Outcome.NOT_FOUND)
-    issued = await api_key.issued(session, asked.key_id, first_is_own=True)
+        raise refusal(AccessOutcome.NOT_FOUND)
+    issued = await api_key.key_origin(session, asked.key_id, first_is_own=True)
     row = await rows.open_secret(
         session,
         {
@@ -405,12 +405,12 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
             "at": now,
         },
     )
-    outcome = Outcome(row.outcome)
+    outcome = AccessOutcome(row.outcome)
     place = None
-    if outcome is Outcome.OPENED:
+    if outcome is AccessOutcome.OPENED:
         assert row.number is not None
-        place = Place(asked.org_id, asked.path, row.number)
-    return Opened(
+        place = ValueLocation(asked.org_id, asked.path, row.number)
+    return OpenResult(
         outcome=outcome,
         secret_id=row.secret_id,
         kind=None if row.kind is None else SecretKind(row.kind),
@@ -418,7 +418,7 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
         place=place,
         grant=None
         if row.grant_id is None
-        else Grant(
+        else DecidingGrant(
             id=row.grant_id,
             price_minor=row.price_minor,
             meter=row.meter,
@@ -429,7 +429,7 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
 
 
 async def _change(
-    session: AsyncSession, actor: Actor, row: Secret, wanted: Wanted, version: int | None, now: datetime
+    session: AsyncSession, actor: Actor, row: Secret, wanted: SecretChange, version: int | None, now: datetime
 ) -> None:
     if wanted.hosts is not None:
         row.hosts = list(wanted.hosts)
@@ -440,7 +440,7 @@ async def _change(
     await audit.record(session, actor, "secret.put", row.id, details, row.org_id)
 
 
-def _same_kind(row: Secret, wanted: Wanted) -> None:
+def _same_kind(row: Secret, wanted: SecretChange) -> None:
     if row.kind != wanted.kind.value:
         raise Invalid(f"The secret at this path is of the kind {row.kind}.", extra={"field": "kind"})
 

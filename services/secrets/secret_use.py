@@ -2,8 +2,8 @@
 
     begin → (the price is held) → the request is made, outside of any transaction → end
 
-If a process dies in between, or cannot write the end, `end_lost` charges the use in full later: nobody knows whether
-the request took effect, and a way not to pay for one that did would be found.
+If a process dies in between, or cannot write the end, `end_unfinished` charges the use in full later: nobody knows
+whether the request took effect, and a way not to pay for one that did would be found.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import LedgerHoldEnded, LedgerHoldExpired, SecretUsed
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
-from domain.secrets.access import Outcome
+from domain.secrets.access import AccessOutcome
 from domain.usage.adapters import ModelCall
 from domain.usage.call import Cost
-from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of
+from domain.usage.charge import CostRules, EventCharge, MeteredPart, WaitReason, charge_of
 from ledger.spending import Spending
-from ledger.spends import Changed, NewSpend, Spender
+from ledger.spends import ChangeResult, NewSpend, Spender
 from models.credits.spend import Spend
 from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
@@ -32,20 +32,20 @@ from repositories.usage import usage_paid
 from repositories.usage.model_price import PriceBook
 from runtime.database import driver_connection
 from services.secrets import secret
-from services.secrets.secret import Opened, Opening
-from services.usage.rating import Rates, Use, rate_uses
+from services.secrets.secret import OpenRequest, OpenResult
+from services.usage.rating import Rates, UseToRate, rate_uses
 from services.usage.usage_charge import cost_in_money
 
 #: The action of the spends that pay for uses.
 ACTION = "secret.use"
 #: How long a request that is under way is waited for. It takes a minute at most.
-LOST_AFTER = timedelta(minutes=5)
-#: How long its price stays held, for `end_lost` to find it, however long no worker runs.
+UNFINISHED_AFTER = timedelta(minutes=5)
+#: How long its price stays held, for `end_unfinished` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class UseOutcome:
     """What came of a request.
 
     Attributes:
@@ -61,14 +61,14 @@ class Ended:
     status_code: int | None = None
 
 
-async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: datetime) -> Opened:
+async def begin(session: AsyncSession, asked: OpenRequest, *, command_id: str, now: datetime) -> OpenResult:
     """Open a secret for a use, whose id is `asked.reference`, and write the use.
 
     A refusal is a result, which has its entry once the transaction commits. The session is the platform's.
     """
     await organization.refuse_stopped(session, asked.org_id)
     opened = await secret.open(session, asked, now=now)
-    if opened.outcome is not Outcome.OPENED:
+    if opened.outcome is not AccessOutcome.OPENED:
         return opened
     assert opened.grant is not None
     values: dict[str, object] = {
@@ -107,12 +107,12 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
         )
 
 
-async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime) -> int | None:
+async def end(session: AsyncSession, use_id: str, ended: UseOutcome, *, now: datetime) -> int | None:
     """Write what came of a use, and settle its price; returns its cost, None if it is free or has ended before.
 
     What it costs beyond its price is charged all the same, as it has happened, also where its hold has ended. A use
-    that `end_lost` took for one that was never paid for, because its process stood still, is settled too. The session
-    is the platform's.
+    that `end_unfinished` took for one that was never paid for, because its process stood still, is settled too. The
+    session is the platform's.
     """
     row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
@@ -128,16 +128,16 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
     return cost
 
 
-async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: Ended, now: datetime) -> int:
+async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: UseOutcome, now: datetime) -> int:
     """Capture what a use costs, charge what its hold does not pay, and return the credits of both."""
     key = secret_use_key(row.id)
     rest = None if ended.cost is None else cost_in_money(ended.cost)
     held = min(ended.cost_minor, spend.amount) if rest is None else None
 
-    def settle(books: Spending) -> Awaitable[Changed]:
+    def settle(books: Spending) -> Awaitable[ChangeResult]:
         return books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, cost=rest, at=now)
 
-    def release(books: Spending) -> Awaitable[Changed]:
+    def release(books: Spending) -> Awaitable[ChangeResult]:
         return books.release(key=f"{key}:release", spend_id=spend.id, at=now)
 
     done = None if held == 0 else await _unless_ended(session, row.org_id, settle)
@@ -165,8 +165,8 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: En
 
 
 async def _unless_ended(
-    session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[Changed]]
-) -> Changed | None:
+    session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[ChangeResult]]
+) -> ChangeResult | None:
     """Change a hold, or return None if it has ended; the transaction goes on either way."""
     try:
         async with session.begin_nested():
@@ -176,18 +176,18 @@ async def _unless_ended(
         return None
 
 
-async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
+async def unfinished_uses(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
     """Return the ids of uses whose process did not write what came of them, at most so many."""
-    return list(await uses.lost(session, now - LOST_AFTER, limit))
+    return list(await uses.unfinished_uses(session, now - UNFINISHED_AFTER, limit))
 
 
-async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None:
+async def end_unfinished(session: AsyncSession, use_id: str, *, now: datetime) -> None:
     """End a lost use: charged in full, or as failed if its price was never held, because then nothing was sent."""
     row = await uses.under_way(session, use_id)
     if row is None:
         return
     held = row.price_minor is None or await spends.of_key(session, row.org_id, secret_use_key(use_id)) is not None
-    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason=uses.LOST)
+    ended = UseOutcome(status="unknown", cost_minor=row.price_minor or 0, reason=uses.LOST)
     await end(session, use_id, ended if held else replace(ended, status="failed", cost_minor=0), now=now)
 
 
@@ -206,15 +206,15 @@ async def cost_of(
     It is `otherwise`, in minor units of credits, if they do not say; and at least what the call costs without its
     tools, if they do not say that of a tool: else a large call would be cheap for a picture in it.
     """
-    alone = [Use(call._replace(tools=()), at)] if call.tools else []
-    found = await rate_uses(session, Rates(prices=prices), [Use(call, at), *alone])
+    alone = [UseToRate(call._replace(tools=()), at)] if call.tools else []
+    found = await rate_uses(session, Rates(prices=prices), [UseToRate(call, at), *alone])
     cost = next((each for each in found if isinstance(each, Cost)), None)
     if cost is None:
         return otherwise
     rates = {row.quote: rate_of(row).rate for row in await in_force(session, rules.granted.currency, at)}
-    own = Part(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
+    own = MeteredPart(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
     charge = charge_of([own], (cost.cost_pico, cost.currency), rules, rates)
-    if isinstance(charge, Waits):
+    if isinstance(charge, WaitReason):
         return otherwise
     money = cost_in_money(charge)
     if money is None:

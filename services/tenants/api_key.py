@@ -12,7 +12,7 @@ from domain.credits.spend.control import SubjectKind
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import SessionEnded
 from models.tenants.api_key import ApiKey
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.credits import spend_control as controls
 from repositories.escrow import signatory as signatories
 from repositories.marketplace import agent as agents
@@ -44,7 +44,7 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
     if key.agent_id is not None:
         await agents.refuse_retired(session, key.agent_id)
     await _refuse_to_outlive(session, actor, key)
-    was_made = await made_by(session, ApiKey, key.command_id) is not None
+    was_made = await row_of_command(session, ApiKey, key.command_id) is not None
     if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
         await _refuse_beside_limited(session, actor)
     # Nobody has a key beside a person's by inviting them: what it signs would be in the name of who has the other.
@@ -53,7 +53,7 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
     most = keys.KEYS_OF_A_PRINCIPAL if may_be_second else 1
     people = 0 if org_id is None else await keys.seats(session, org_id)
     row = await keys.add(session, key, most=most, quota=None if org_id is None else rules.quota)
-    await sessions.end_beside(session, row)
+    await sessions.end_incompatible(session, row)
     if org_id is not None and rules.plans is not None:
         await entitlements.check_seats(session, org_id, rules.plans, principal=row.principal, before=people)
     details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
@@ -67,14 +67,14 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
+class RevocationResult:
     """The keys that a call has ended, and the active ones that a key issued and the caller may end."""
 
     keys: Sequence[ApiKey]
     issued: Sequence[ApiKey]
 
 
-async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issued: bool) -> Revoked:
+async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issued: bool) -> RevocationResult:
     """Revoke a key for good, and with `with_issued` those that it issued, directly or through others. Idempotent.
 
     The caller's own key and those that it issued stay, and so do keys of roles that the caller may not revoke. Needs
@@ -82,7 +82,7 @@ async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issue
     """
     # What it issues at this moment is then there, or refused.
     await keys.lock(session, row.org_id)
-    found = await keys.issued_with(session, row.id, besides=actor.key_id)
+    found = await keys.keys_issued_by(session, row.id, besides=actor.key_id)
     issued = [each for each in found if actor.may_revoke(Role(each.role))]
     ended = []
     for each in (row, *(issued if with_issued else ())):
@@ -90,7 +90,7 @@ async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issue
         if revoked is not None:
             await audit.record(session, actor, "api_key.revoke", each.id, {"principal": each.principal}, each.org_id)
             ended.append(revoked)
-    return Revoked(ended, [] if with_issued else issued)
+    return RevocationResult(ended, [] if with_issued else issued)
 
 
 async def _check_references(session: AsyncSession, org_id: str | None, agent_id: str | None) -> None:
@@ -109,7 +109,7 @@ async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None)
     await keys.lock(session, org_id)
     if actor.key_id is not None and not await keys.is_active(session, actor.key_id, held=True):
         raise Unauthenticated("The key is unknown, revoked or expired.")
-    if actor.session_id is not None and not await sessions.hold(session, actor.session_id):
+    if actor.session_id is not None and not await sessions.lock_active(session, actor.session_id):
         raise SessionEnded
 
 

@@ -22,7 +22,7 @@ class Versioned(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ObjectChange:
     """What a request changes.
 
     Attributes:
@@ -44,7 +44,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ObjectChangeResult:
     """What is written on an object after a change, its version, and the names of the changed fields."""
 
     own: ObjectMetadata | None
@@ -59,7 +59,9 @@ def version_of(own: ObjectMetadata | None, row: Versioned | None = None) -> int:
     return 1 if own is None else own.version
 
 
-async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versioned | None = None) -> Changed:
+async def change(
+    session: AsyncSession, actor: Actor, wanted: ObjectChange, row: Versioned | None = None
+) -> ObjectChangeResult:
     """Make a change, with its audit entry and its event; a change without effect has neither.
 
     A change that its command has made before is not made again, whatever version it was made for.
@@ -74,7 +76,7 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
     if own is not None and own.command_id == wanted.command_id:
         if not _is_as(wanted, own, row):
             raise other_request()
-        return Changed(own, version_of(own, row))
+        return ObjectChangeResult(own, version_of(own, row))
     wanted.expected.judge(version_of(own, row))
     before = (None, {}) if own is None else (own.external_id, own.pairs)
     external_id, metadata = wanted.written.get("external_id", before[0]), dict(before[1])
@@ -84,7 +86,7 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
     names += ["external_id"] if external_id != before[0] else []
     names += ["metadata"] if metadata != before[1] else []
     if not names:
-        return Changed(own, version_of(own, row))
+        return ObjectChangeResult(own, version_of(own, row))
     if row is not None:
         # A trigger counts the version, even if no other column has changed.
         row.version += 1
@@ -101,10 +103,10 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
     await audit.record(session, actor, f"{wanted.noun}.update", wanted.object_id, {"changed": names}, wanted.org_id)
     data = {f"{wanted.noun}_id": wanted.object_id, "external_id": external_id, "changed": names}
     await event.record(session, [Event(f"{wanted.noun}.updated", wanted.org_id, wanted.object_id, data)])
-    return Changed(own, version_of(own, row), tuple(names))
+    return ObjectChangeResult(own, version_of(own, row), tuple(names))
 
 
-def _is_as(wanted: Change, own: ObjectMetadata, row: Versioned | None) -> bool:
+def _is_as(wanted: ObjectChange, own: ObjectMetadata, row: Versioned | None) -> bool:
     written = wanted.written
     return (
         written.get("external_id", own.external_id) == own.external_id

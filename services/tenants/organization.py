@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.subscription.suspension import GOES_ON
+from domain.billing.subscription.suspension import STILL_CHARGED
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.errors import OrganizationClosed, OrganizationNotEmpty
 from domain.common.money import format_amount
-from domain.messages.events import Event, time_of
+from domain.messages.events import Event, format_time
 from domain.payouts.summary import remaining_balances
-from domain.tenants.metadata import Written
+from domain.tenants.metadata import OwnMetadata
 from domain.tenants.organization import OrganizationStatus, TimedExits
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
@@ -36,7 +36,7 @@ async def create(
     session: AsyncSession,
     actor: Actor,
     wanted: Organization,
-    own: Written,
+    own: OwnMetadata,
     *,
     bonus_minor: int,
     referred_by: str | None,
@@ -47,7 +47,7 @@ async def create(
     if is_new:
         await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus_minor, now=now)
         if referred_by is not None:
-            await referral.refer(session, row.id, referred_by, now=now)
+            await referral.record_referral(session, row.id, referred_by, now=now)
         await metadata.add(session, row.id, row.id, own, row.command_id)
     return row, is_new
 
@@ -106,7 +106,7 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
     _refuse_closed(row)
     if row.status == _S.ACTIVE.value:
         return row
-    await alert.close_cases(session, row.id, (GOES_ON,))
+    await alert.close_cases(session, row.id, (STILL_CHARGED,))
     return await _become(session, actor, row, _S.ACTIVE, "resume", None, now)
 
 
@@ -166,7 +166,7 @@ async def _become(
     kept = {"reason": reason} | ({"timed_exits": row.timed_exits} if status is _S.SUSPENDED else {})
     await audit.record(session, actor, f"organization.{act}", row.id, kept, row.id)
     name = "resumed" if status is _S.ACTIVE else status.value
-    data = {"organization_id": row.id, "external_id": None, "status": status.value, "changed_at": time_of(now)}
+    data = {"organization_id": row.id, "external_id": None, "status": status.value, "changed_at": format_time(now)}
     await event.record(session, [Event(f"organization.{name}", row.id, row.id, data)])
     return row
 

@@ -17,7 +17,7 @@ from domain.tenants.api_key import KeyRules
 from domain.tenants.session import DAY, INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_INS, check_invitation
 from models.tenants.api_key import ApiKey
 from models.tenants.session import SessionLink
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.tenants import api_key as keys, audit, organization as organizations, session as sessions
 from runtime.sealing import Sealer
 from services.messages import mail
@@ -27,7 +27,7 @@ NO_PRINCIPAL = "There is no such principal, or its keys, sessions and links have
 
 
 @dataclass(frozen=True, slots=True)
-class Mailed:
+class MailedLink:
     """The link of a mail: its row, its address, and what seals the address in the queue."""
 
     row: SessionLink
@@ -36,7 +36,7 @@ class Mailed:
 
 
 async def invite(
-    session: AsyncSession, actor: Actor, key: ApiKey, link: Mailed, rules: KeyRules, *, now: datetime
+    session: AsyncSession, actor: Actor, key: ApiKey, link: MailedLink, rules: KeyRules, *, now: datetime
 ) -> ApiKey:
     """Invite a person by mail, or mail another link to one who has not accepted; once for each command.
 
@@ -56,7 +56,7 @@ async def invite(
     await organizations.refuse_closed(session, key.org_id)
     await keys.lock(session, key.org_id)
     pending = await keys.invited(session, key.org_id, key.principal)
-    if await made_by(session, ApiKey, key.command_id) is not None:
+    if await row_of_command(session, ApiKey, key.command_id) is not None:
         return await issue(session, actor, key, rules, own=False)
     if pending is None and await keys.active_of(session, key.org_id, key.principal):
         raise PrincipalExists(
@@ -78,7 +78,7 @@ async def invite(
     return row
 
 
-async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKey], Mailed], now: datetime) -> int:
+async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKey], MailedLink], now: datetime) -> int:
     """Mail a link to whoever signs in with an address, one for each organization, and return how many.
 
     More than `SIGN_INS` links within their time are not sent: those that were sent are still valid.
@@ -98,7 +98,7 @@ async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKe
 
 
 async def _mail(
-    session: AsyncSession, person: ApiKey, link: Mailed, kind: MailKind, data: Mapping[str, str], *, key: str
+    session: AsyncSession, person: ApiKey, link: MailedLink, kind: MailKind, data: Mapping[str, str], *, key: str
 ) -> None:
     assert person.org_id is not None
     link.row.key_id, link.row.principal = person.id, person.principal

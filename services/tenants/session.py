@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.entitlement import Entitlement, Standing, require
+from domain.billing.entitlement import Entitlement, EntitlementUse, require_room
 from domain.billing.plan import Plans
 from domain.common.access import SECOND_KEYS, Actor, Role
 from domain.common.errors import NotFound, PrincipalExists, Unauthenticated
-from domain.tenants.session import MOST, LinkGone, link_problem, span_of
+from domain.tenants.session import MAX_SESSIONS, LinkGone, link_problem, session_lifetime
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
 from models.tenants.session import Session, SessionLink
@@ -21,7 +21,7 @@ from services.billing.entitlement import seat_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class RedeemingBrowser:
     """A browser that redeems a link."""
 
     secret_hash: bytes
@@ -32,7 +32,7 @@ class Visit:
 
 async def open_session(session: AsyncSession, actor: Actor, row: Session) -> None:
     """Insert the session that a key opens, and end those of the key beyond the most that it may have."""
-    await sessions.add(session, row, most=MOST)
+    await sessions.add(session, row, most=MAX_SESSIONS)
     await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
 
 
@@ -105,7 +105,7 @@ async def _check_seat(session: AsyncSession, organization: Organization, plans: 
         session, organization.id, besides=principal
     )
     limit = await seat_limit(session, organization.id, plan)
-    require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=used))
+    require_room(plans, plan, EntitlementUse(entitlement=Entitlement.SEATS, limit=limit, used=used))
 
 
 async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple[SessionLink, str]:
@@ -128,7 +128,9 @@ async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple
     return link, (await organizations.get(session, link.org_id)).name
 
 
-async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetime) -> tuple[SessionLink, Session]:
+async def redeem(
+    session: AsyncSession, link_id: str, visit: RedeemingBrowser, now: datetime
+) -> tuple[SessionLink, Session]:
     """Use up a link and open its session; of two calls at once, one succeeds.
 
     Raises:
@@ -143,7 +145,7 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
         raise LinkGone("used")
     is_accepted = link.by_mail and await keys.sign_in(session, link.key_id)
     until = None if link.by_mail else (await keys.get(session, link.key_id)).expires_at
-    span = span_of(Role(link.role), now=now, key_expires_at=until)
+    span = session_lifetime(Role(link.role), now=now, key_expires_at=until)
     row = Session(
         id=new_id("ses"),
         secret_hash=visit.secret_hash,
@@ -159,7 +161,7 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
         idle_seconds=int(span.idle.total_seconds()),
         expires_at=span.expires_at,
     )
-    await sessions.add(session, row, most=MOST if link.by_mail else None)
+    await sessions.add(session, row, most=MAX_SESSIONS if link.by_mail else None)
     actor = Actor(
         principal=link.principal,
         role=Role(link.role),

@@ -10,7 +10,7 @@ from repositories.usage import model_price as prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportResult:
     """What an import did.
 
     Attributes:
@@ -28,7 +28,7 @@ class Imported:
     gone: int
 
 
-async def import_prices(session: AsyncSession, found: PriceMap, *, sha256: str) -> Imported:
+async def import_prices(session: AsyncSession, found: PriceMap, *, sha256: str) -> ImportResult:
     """Add the prices of a list that differ from those in force when the list becomes valid. Idempotent."""
     await prices.lock_imports(session)
     standing = await prices.in_force(session, found.valid_from)
@@ -47,7 +47,7 @@ async def import_prices(session: AsyncSession, found: PriceMap, *, sha256: str) 
             session, fresh, version=found.version, sha256=sha256, valid_from=found.valid_from, entries=found.entries
         )
     changed = sum(price.model in standing for price in fresh)
-    return Imported(
+    return ImportResult(
         added=len(fresh) - changed,
         changed=changed,
         unchanged=unchanged,

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
 from domain.usage.adapters import ModelCall
-from domain.usage.call import Cost, cost_by_model, nameless
+from domain.usage.call import Cost, cost_by_model, unnamed_model_refusal
 from domain.usage.prices import ModelPrice
-from repositories.usage.model_price import PriceBook, Wanted, unknown
+from repositories.usage.model_price import PriceBook, PriceKey, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +23,14 @@ class Rates:
     uses: UseTerms = field(default_factory=UseTerms)
 
 
-class Use(NamedTuple):
+class UseToRate(NamedTuple):
     """One use to be rated: its model call, None if it was none, and its time."""
 
     call: ModelCall | None
     at: datetime
 
 
-async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[Use]) -> list[Cost | Invalid | None]:
+async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[UseToRate]) -> list[Cost | Invalid | None]:
     """Rate uses, each at the price of its time: returns the cost, None if there is nothing to rate, or the refusal.
 
     The use of a model without a price is refused, and never rated as zero.
@@ -47,19 +47,19 @@ async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[Use]) ->
     return found
 
 
-def _wanted(use: Use) -> list[Wanted | None]:
+def _wanted(use: UseToRate) -> list[PriceKey | None]:
     """Return the prices that a use needs: of its call and of the call's tools. None where no model is named."""
     calls = () if use.call is None else (use.call, *use.call.tools)
-    return [None if call.model is None else Wanted(call.model, call.provider or None, use.at) for call in calls]
+    return [None if call.model is None else PriceKey(call.model, call.provider or None, use.at) for call in calls]
 
 
 def _cost(
-    call: ModelCall, at: datetime, wanted: Sequence[Wanted | None], prices: Mapping[Wanted, ModelPrice | None]
+    call: ModelCall, at: datetime, wanted: Sequence[PriceKey | None], prices: Mapping[PriceKey, ModelPrice | None]
 ) -> Cost:
     found = list[ModelPrice]()
     for number, each in enumerate(wanted):
         if each is None:
-            raise nameless(call, is_tool=number > 0)
+            raise unnamed_model_refusal(call, is_tool=number > 0)
         price = prices[each]
         if price is None:
             raise unknown(each)

@@ -23,12 +23,19 @@ from repositories.usage import usage
 from runtime.database import driver_connection
 from services.usage import usage_paid
 from services.usage.usage_bill import put_on_bills
-from services.usage.usage_judge import Context, Delivery, Judged, Said, context_of, judge
+from services.usage.usage_validation import (
+    Delivery,
+    EventKey,
+    ValidatedEvent,
+    ValidationContext,
+    context_of,
+    validate_events,
+)
 
 _OTHER = "An event with this source and id was accepted before with other content. Give each event its own id."
 
 
-class Status(StrEnum):
+class EventStatus(StrEnum):
     """The outcome of an event."""
 
     ACCEPTED = "accepted"
@@ -36,7 +43,7 @@ class Status(StrEnum):
     INVALID = "invalid"
 
 
-class Outcome(NamedTuple):
+class EventOutcome(NamedTuple):
     """The outcome of one event of a request.
 
     Attributes:
@@ -48,7 +55,7 @@ class Outcome(NamedTuple):
         cost: of an accepted event; None if it has none.
     """
 
-    status: Status
+    status: EventStatus
     id: str | None = None
     error: DomainError | None = None
     source: str | None = None
@@ -56,7 +63,7 @@ class Outcome(NamedTuple):
     cost: Cost | None = None
 
 
-async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[object]) -> list[Outcome]:
+async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[object]) -> list[EventOutcome]:
     """Record new events, and return the outcome of each document, in their order.
 
     Args:
@@ -69,24 +76,24 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
         digest_of(delivery.org_id, each.source, each.id) if isinstance(each, UsageEvent) else None for each in sent
     ]
     first: dict[UUID, UsageEvent] = {}
-    events: dict[Said, UsageEvent] = {}
+    events: dict[EventKey, UsageEvent] = {}
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, UsageEvent) and digest is not None:
             first.setdefault(digest, each)
             # A spend pays for a call, however often the log repeats it with other data, so each call is judged once.
             if each.source != LITELLM or first[digest] is each:
                 events.setdefault((digest, each.content), each)
-    claims = await usage_paid.judge(session, delivery.org_id, first, paying=delivery.paying, now=delivery.at)
+    claims = await usage_paid.check_claims(session, delivery.org_id, first, paying=delivery.paying, now=delivery.at)
     events |= {(digest, event.content): event for digest, event in claims.charged.items()}
     context = await context_of(session, delivery, list(events.values()), claims)
-    judged = await judge(session, context, events)
+    judged = await validate_events(session, context, events)
     chosen = _chosen(judged.values())
     recorded = await _write(session, context, list(chosen.values())) if chosen else {}
     known = {digest: each.known for digest, each in recorded.items() if each.known is not None}
     outcomes = []
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, DomainError):
-            outcomes.append(Outcome(status=Status.INVALID, error=each))
+            outcomes.append(EventOutcome(status=EventStatus.INVALID, error=each))
             continue
         assert digest is not None
         best = chosen[digest]
@@ -98,16 +105,18 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
     return outcomes
 
 
-def _chosen(judged: Iterable[Judged]) -> dict[UUID, Judged]:
+def _chosen(judged: Iterable[ValidatedEvent]) -> dict[UUID, ValidatedEvent]:
     """Return which of several events with the same id is recorded: the first valid one, or else the first."""
-    chosen: dict[UUID, Judged] = {}
+    chosen: dict[UUID, ValidatedEvent] = {}
     for each in judged:
         if each.digest not in chosen or (chosen[each.digest].refusal is not None and each.refusal is None):
             chosen[each.digest] = each
     return chosen
 
 
-async def _write(session: AsyncSession, context: Context, judged: Sequence[Judged]) -> Mapping[UUID, usage.Recorded]:
+async def _write(
+    session: AsyncSession, context: ValidationContext, judged: Sequence[ValidatedEvent]
+) -> Mapping[UUID, usage.RecordedEvent]:
     connection, delivery = await driver_connection(session), context.delivery
     times = [each.event.occurred_at for each in judged if each.refusal is None]
     if times:
@@ -151,7 +160,7 @@ def _reading(digest: UUID, reading: Reading, dimension: str) -> dict[str, object
     }
 
 
-def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object]:
+def _row(delivery: Delivery, judged: ValidatedEvent, time_zone: str) -> dict[str, object]:
     """Return the columns of an event, without empty ones."""
     event, cost = judged.event, judged.cost
     row: dict[str, object] = {
@@ -185,7 +194,7 @@ def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object
     return row
 
 
-def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, object]:
+def _charge(delivery: Delivery, judged: ValidatedEvent, time_zone: str) -> Mapping[str, object]:
     """Return the columns that say how an event is charged; none if it is not charged."""
     if judged.use is not None:
         return judged.use.row()
@@ -201,13 +210,13 @@ def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, 
     return charge
 
 
-def _outcome(event: UsageEvent, judged: Judged, number: UUID | None, known: int | None) -> Outcome:
+def _outcome(event: UsageEvent, judged: ValidatedEvent, number: UUID | None, known: int | None) -> EventOutcome:
     """Return the outcome of an event: its new number if it was written, else compared with the event of the same id."""
     said = event.source, event.id
     if known is not None:
         if event.content == known:
-            return Outcome(Status.DUPLICATE, None, None, *said)
-        return Outcome(Status.INVALID, None, OtherEvent(_OTHER), *said)
+            return EventOutcome(EventStatus.DUPLICATE, None, None, *said)
+        return EventOutcome(EventStatus.INVALID, None, OtherEvent(_OTHER), *said)
     if number is None:
-        return Outcome(Status.INVALID, None, judged.refusal, *said)
-    return Outcome(Status.ACCEPTED, uuid_id("uev", number), None, *said, judged.cost)
+        return EventOutcome(EventStatus.INVALID, None, judged.refusal, *said)
+    return EventOutcome(EventStatus.ACCEPTED, uuid_id("uev", number), None, *said, judged.cost)

@@ -14,28 +14,31 @@ from domain.billing.billing_run.period import month_at
 from domain.common.access import Actor
 from domain.common.errors import NotVoidable
 from domain.common.ids import uuid_id
-from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
+from domain.usage.arrears import BilledAmount, OpenBill, PriceSource, UnbilledTotal
 from domain.usage.event import InvalidEvent
 from repositories.tenants import audit
 from repositories.usage import usage, usage_bill, usage_void
-from repositories.usage.usage_void import OnBill
+from repositories.usage.usage_void import BilledEvent
 from runtime.database import driver_connection
 from services.usage import usage_unpaid
-from services.usage.usage_judge import Context, Judged
 from services.usage.usage_unbilled import unbilled_usage
+from services.usage.usage_validation import ValidatedEvent, ValidationContext
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """An event, the month of its bill, and its row."""
 
-    judged: Judged
+    judged: ValidatedEvent
     month: date
     row: dict[str, object]
 
 
 async def put_on_bills(
-    session: AsyncSession, context: Context, judged: Sequence[Judged], rows: Sequence[dict[str, object]]
+    session: AsyncSession,
+    context: ValidationContext,
+    judged: Sequence[ValidatedEvent],
+    rows: Sequence[dict[str, object]],
 ) -> None:
     """Set the bill of each event and the amount that it adds in the event's row, or refuse the event.
 
@@ -60,7 +63,7 @@ async def put_on_bills(
             each.row.update(_billed(each.judged.billed, bills[each.month]))
 
 
-async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> None:
+async def _refuse_too_much(session: AsyncSession, context: ValidationContext, placed: Sequence[_Placed]) -> None:
     """Refuse events that would exceed the maximum of an invoice, together with usage that is not invoiced yet.
 
     Transactions add to a bill concurrently. Only those that add a large amount, or add to a large bill, take turns.
@@ -76,7 +79,7 @@ async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequ
         return
     await usage_bill.lock_room(connection, org_id)
     unbilled = await _unbilled(session, context, placed)
-    known = await usage.known_as(connection, [each.judged.digest for each in placed])
+    known = await usage.known_contents(connection, [each.judged.digest for each in placed])
     for each in placed:
         if each.judged.digest in known:
             continue
@@ -90,22 +93,24 @@ async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequ
     await _tell(session, context, (), unbilled)
 
 
-async def _tell(session: AsyncSession, context: Context, new: Sequence[_Placed], unbilled: Unbilled) -> None:
+async def _tell(
+    session: AsyncSession, context: ValidationContext, new: Sequence[_Placed], unbilled: UnbilledTotal
+) -> None:
     """Raise an alert if the usage reaches most of the limit of the terms, with the events that are new."""
     usual = context.delivery.arrears
     if usual is None:
         return
     if new:
-        known = await usage.known_as(await driver_connection(session), [each.judged.digest for each in new])
+        known = await usage.known_contents(await driver_connection(session), [each.judged.digest for each in new])
         for month, parts in _added_up([each for each in new if each.judged.digest not in known]).items():
             unbilled = unbilled.with_event(month, parts)
     org_id, at = context.delivery.org_id, context.delivery.at
-    await usage_unpaid.tell(session, org_id, context.terms, usual, unbilled_pico=unbilled.pico, at=at)
+    await usage_unpaid.alert_near_limit(session, org_id, context.terms, usual, unbilled_pico=unbilled.pico, at=at)
 
 
-def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
+def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[BilledAmount]]:
     """Return the amount that events add to each month, rated once for each meter, which gives the same sum."""
-    added: dict[date, dict[tuple[Source, str], Billed]] = {}
+    added: dict[date, dict[tuple[PriceSource, str], BilledAmount]] = {}
     for each in placed:
         of_month = added.setdefault(each.month, {})
         for part in each.judged.billed:
@@ -114,18 +119,20 @@ def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
     return {month: list(parts.values()) for month, parts in added.items()}
 
 
-async def _unbilled(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> Unbilled:
-    places = {(each.month, part.ref) for each in placed for part in each.judged.billed if part.source is Source.METER}
+async def _unbilled(session: AsyncSession, context: ValidationContext, placed: Sequence[_Placed]) -> UnbilledTotal:
+    places = {
+        (each.month, part.ref) for each in placed for part in each.judged.billed if part.source is PriceSource.METER
+    }
     markup_e6 = 0 if context.delivery.arrears is None else context.delivery.arrears.markup_e6
     return await unbilled_usage(session, context.delivery.org_id, context.terms.currency, places, markup_e6=markup_e6)
 
 
-async def voidable(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:
+async def voidable(session: AsyncSession, org_id: str, event: UUID) -> BilledEvent | None:
     """Return the bill of an event that can be voided, or is void; None where the event is on no bill. Raises as `void`.
 
     An open bill is not sealed until the transaction ends.
     """
-    found = await usage_void.on_bill(session, org_id, event)
+    found = await usage_void.find_billed(session, org_id, event)
     if found is not None and not found.is_void:
         connection = await driver_connection(session)
         if not await usage_void.keep_open(connection, org_id, found):
@@ -163,7 +170,7 @@ async def void(session: AsyncSession, actor: Actor, org_id: str, event: UUID, *,
     await audit.record(session, actor, usage_void.VOIDED, uuid_id("uev", event), details, org_id)
 
 
-def _billed(parts: Sequence[Billed], bill: OpenBill) -> Mapping[str, object]:
+def _billed(parts: Sequence[BilledAmount], bill: OpenBill) -> Mapping[str, object]:
     return {
         "bill_month": bill.month,
         "bill": bill.number,

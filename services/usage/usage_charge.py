@@ -19,13 +19,13 @@ from domain.common.access import Actor
 from domain.common.errors import DomainError, NotFound, Unavailable, other_request
 from domain.common.ids import is_id, uuid_id, uuid_of
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
-from domain.usage.amounts import added, to_exact_minor
-from domain.usage.charge import CostRules, EventCharge, PaidCredits, Part, Waits, charge_of, check_voidable
+from domain.usage.amounts import add_exactly, to_exact_minor
+from domain.usage.charge import CostRules, EventCharge, MeteredPart, PaidCredits, WaitReason, charge_of, check_voidable
 from domain.usage.charge_model import parse_charge
-from domain.usage.paid_call import beyond_key
+from domain.usage.paid_call import excess_charge_key
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import Cost, NewSpend, Outcome, Spender
+from ledger.spends import MoneyCost, NewSpend, Spender, SpendOutcome
 from models.usage.meter import MeterRow
 from models.usage.usage_charge import UsageChargeRow
 from repositories.books import debt
@@ -33,7 +33,7 @@ from repositories.books.spend_rate import in_force, rate_of
 from repositories.messages import alert
 from repositories.tenants import audit
 from repositories.usage import meter, usage_bill, usage_charge as charges, usage_paid
-from repositories.usage.usage_charge import Due
+from repositories.usage.usage_charge import DueCharge
 from repositories.usage.usage_paid import Lots
 from runtime.database import driver_connection
 
@@ -42,17 +42,17 @@ AGAIN = timedelta(hours=1)
 #: The principal of the spends.
 PRINCIPAL = "usage-charges"
 _WHY = {
-    Waits.RATE: "cost something in a currency that has no exchange rate",
-    Waits.AMOUNT: "cost more than one charge may be, or than their organization may owe",
-    Waits.EVENT: "lie in a month that was detached",
-    Waits.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
-    Waits.CREDITS: "report uses of agents for which the credits do not suffice",
-    Waits.LIMIT: "report uses of agents that a spend control refuses",
+    WaitReason.RATE: "cost something in a currency that has no exchange rate",
+    WaitReason.AMOUNT: "cost more than one charge may be, or than their organization may owe",
+    WaitReason.EVENT: "lie in a month that was detached",
+    WaitReason.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
+    WaitReason.CREDITS: "report uses of agents for which the credits do not suffice",
+    WaitReason.LIMIT: "report uses of agents that a spend control refuses",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Charged:
+class ChargedPage:
     """How many events were charged, how many wait, and whether more may be due."""
 
     charged: int
@@ -91,12 +91,12 @@ class _Charging:
     billed: Mapping[tuple[int, date], Decimal]
     changed: set[tuple[int, date]] = field(default_factory=set)
     spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
-    waiting: dict[UUID, Waits] = field(default_factory=dict)
+    waiting: dict[UUID, WaitReason] = field(default_factory=dict)
 
 
 async def charge_due(
     session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, rules: CostRules, limit: int
-) -> Charged:
+) -> ChargedPage:
     """Charge the due usage events of an organization.
 
     A spend control or the balance does not prevent a charge, because the usage has happened: it is forced.
@@ -134,11 +134,11 @@ async def charge_due(
     await _charge(work, due)
     await charges.write_charged(session, org_id, work.spent, at)
     await charges.write_months(session, org_id, {place: work.months[place] for place in work.changed})
-    await wait(session, org_id, work.waiting, until=at + AGAIN, at=at)
-    return Charged(len(work.spent), len(work.waiting), len(due) == limit)
+    await postpone(session, org_id, work.waiting, until=at + AGAIN, at=at)
+    return ChargedPage(len(work.spent), len(work.waiting), len(due) == limit)
 
 
-async def _charge(work: _Charging, group: Sequence[Due]) -> None:
+async def _charge(work: _Charging, group: Sequence[DueCharge]) -> None:
     """Charge events together; if the ledger refuses them, charge each half by itself.
 
     Tiered prices depend on the quantity charged before, so events after one that waits are rated without it.
@@ -156,7 +156,7 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
         raise
     except DomainError:
         if len(group) == 1:
-            work.waiting[group[0].event] = Waits.BOOKS
+            work.waiting[group[0].event] = WaitReason.BOOKS
             return
         await _charge(work, group[: len(group) // 2])
         await _charge(work, group[len(group) // 2 :])
@@ -179,42 +179,42 @@ async def _room(connection: asyncpg.Connection, org_id: str) -> int:
 
 
 def _price(
-    work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
-) -> tuple[dict[UUID, EventCharge], dict[UUID, Waits]]:
+    work: _Charging, group: Sequence[DueCharge], months: dict[tuple[int, date], Decimal]
+) -> tuple[dict[UUID, EventCharge], dict[UUID, WaitReason]]:
     """Return the charges of events, and the reasons why others wait.
 
     Adds the charged quantities to `months`.
     """
     charged: dict[UUID, EventCharge] = {}
-    waiting: dict[UUID, Waits] = {}
+    waiting: dict[UUID, WaitReason] = {}
     room_minor = work.room_minor
     for each in group:
         charge = _charge_of(work, each, months)
-        if isinstance(charge, Waits):
+        if isinstance(charge, WaitReason):
             waiting[each.event] = charge
             continue
         most_minor = _rest(work, each, charge).most_minor
         if most_minor > max(0, room_minor):  # a free event always fits
-            waiting[each.event] = Waits.AMOUNT
+            waiting[each.event] = WaitReason.AMOUNT
             continue
         room_minor -= most_minor
         charged[each.event] = charge
         for number, quantity in each.meters.items():
             place = (number, each.month)
-            months[place] = added(months.get(place, Decimal(0)), quantity)
+            months[place] = add_exactly(months.get(place, Decimal(0)), quantity)
     return charged, waiting
 
 
-def _charge_of(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> EventCharge | Waits:
+def _charge_of(work: _Charging, due: DueCharge, months: Mapping[tuple[int, date], Decimal]) -> EventCharge | WaitReason:
     if due.action is None:
-        return Waits.EVENT
+        return WaitReason.EVENT
     parts = []
     for number, quantity in due.meters.items():
         row, place = work.meters[number], (number, due.month)
         parts.append(
-            Part(
+            MeteredPart(
                 quantity=quantity,
-                before=added(months.get(place, Decimal(0)), work.billed.get(place, Decimal(0))),
+                before=add_exactly(months.get(place, Decimal(0)), work.billed.get(place, Decimal(0))),
                 charge=None if row.price is None else parse_charge(row.price),
                 currency=row.currency,
             )
@@ -223,7 +223,7 @@ def _charge_of(work: _Charging, due: Due, months: Mapping[tuple[int, date], Deci
 
 
 async def _paid(
-    session: AsyncSession, spending: Spending, org_id: str, due: Sequence[Due], at: datetime
+    session: AsyncSession, spending: Spending, org_id: str, due: Sequence[DueCharge], at: datetime
 ) -> dict[UUID, usage_paid.Payment]:
     """Return what spends have paid for calls that name them, by the calls' digests; their reservations are locked."""
     naming: dict[UUID, UUID] = {}
@@ -231,7 +231,7 @@ async def _paid(
     for each in due:
         if each.digest is not None and each.spend is not None and is_id(each.spend, "spd"):
             naming[each.digest] = uuid_of(each.spend)
-            beyond[each.digest] = beyond_key(each.secret or "", each.spend)
+            beyond[each.digest] = excess_charge_key(each.secret or "", each.spend)
     found = await usage_paid.payments(session, org_id, naming, beyond, at=at)
     # Reservations are locked before the balance; then what they have captured is read again. Those that have ended too,
     # because of them granted credits may come back.
@@ -240,14 +240,14 @@ async def _paid(
     return await usage_paid.payments(session, org_id, naming, beyond, at=at) if found else found
 
 
-def _rest(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
+def _rest(work: _Charging, due: DueCharge, charge: EventCharge) -> EventCharge:
     paid = None if due.digest is None else work.paid.get(due.digest)
     if paid is None:
         return charge
     return charge.less(paid.captured_minor, _lots_of(work.lots, paid))
 
 
-async def _capture(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
+async def _capture(work: _Charging, due: DueCharge, charge: EventCharge) -> EventCharge:
     """Capture what the open hold for a call pays, and return the rest of its charge.
 
     The hold pays first; otherwise it could be captured afterwards, in addition to the charge.
@@ -275,7 +275,7 @@ def _lots_of(lots: Lots, paid: usage_paid.Payment) -> list[PaidCredits]:
     return [lot for spend in paid.spends for lot in lots.get(spend, ())]
 
 
-async def _returned(work: _Charging, due: Due, paid: usage_paid.Payment, charge: EventCharge) -> int:
+async def _returned(work: _Charging, due: DueCharge, paid: usage_paid.Payment, charge: EventCharge) -> int:
     """Refund the granted credits that a spend has captured for a call beyond their part of the month; return how many.
 
     The client captures credits in their order, whatever they are worth, and granted ones come first.
@@ -290,17 +290,17 @@ async def _returned(work: _Charging, due: Due, paid: usage_paid.Payment, charge:
     return returned
 
 
-def cost_in_money(charge: EventCharge) -> Cost | None:
+def cost_in_money(charge: EventCharge) -> MoneyCost | None:
     """Return what credits pay of a charge by what was paid for them; None if that is nothing."""
     if not charge.pico:
         return None
     # Meters have the platform's own prices, which granted credits pay without a limit.
     granted = charge.rules.granted_minor if charge.has_own else MAX_AMOUNT_MINOR
     asset = charge.rules.granted.currency
-    return Cost(minor=to_exact_minor(charge.pico, asset), asset=asset, granted_minor=granted)
+    return MoneyCost(minor=to_exact_minor(charge.pico, asset), asset=asset, granted_minor=granted)
 
 
-def _spend(due: Due, charge: EventCharge) -> NewSpend:
+def _spend(due: DueCharge, charge: EventCharge) -> NewSpend:
     assert due.action is not None
     return NewSpend(
         key=charges.KEY.format(event=due.event),
@@ -316,9 +316,9 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[tuple[UUID,
     """Charge spends, and force those that are refused; return their ids and the credits that they took."""
     taken = []
     for spend, answer in zip(spends, await work.spending.charge_many(spends, at=work.at), strict=True):
-        if answer.outcome is Outcome.CONFLICT:
+        if answer.outcome is SpendOutcome.CONFLICT:
             raise other_request()
-        if answer.outcome is not Outcome.CHARGED:
+        if answer.outcome is not SpendOutcome.CHARGED:
             answer = await work.spending.force(replace(spend, key=f"{spend.key}:forced"), at=work.at)
         assert answer.spend_id is not None
         taken.append((answer.spend_id, answer.amount_minor))
@@ -364,8 +364,8 @@ async def voidable(session: AsyncSession, org_id: str, event: UUID, *, lock: boo
     return row
 
 
-async def wait(
-    session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], *, until: datetime, at: datetime
+async def postpone(
+    session: AsyncSession, org_id: str, waiting: Mapping[UUID, WaitReason], *, until: datetime, at: datetime
 ) -> None:
     """Record why events are not charged and when they are tried again; raise an alert once a day for each reason."""
     for reason in sorted(set(waiting.values())):

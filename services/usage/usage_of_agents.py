@@ -18,7 +18,7 @@ from domain.credits.lots import Sharing
 from domain.marketplace.sale import shares_of
 from domain.marketplace.use import UseTerms, price_of, units_of
 from domain.usage.call import Cost, cost_of_use, quantity_of
-from domain.usage.charge import Waits
+from domain.usage.charge import WaitReason
 from domain.usage.event import PAYEE, UsageEvent
 from ledger.spends import NewSpend, Spender
 from models.marketplace.agent import Agent
@@ -28,9 +28,9 @@ from repositories.tenants import organization
 from repositories.usage import usage_charge as charges
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services.marketplace.marketplace import owned_now
-from services.marketplace.marketplace_use import ACTION, Priced, Used, charge_agreed, priced
-from services.usage.usage_charge import AGAIN, PRINCIPAL, wait
+from services.marketplace.marketplace import current_purchase
+from services.marketplace.marketplace_use import ACTION, UsePrices, UseResult, charge_agreed, use_prices
+from services.usage.usage_charge import AGAIN, PRINCIPAL, postpone
 
 #: The longest time until what was refused is tried again.
 _LONGEST = timedelta(days=7)
@@ -40,7 +40,7 @@ _LONGEST = timedelta(days=7)
 class ReportedUse:
     """Units of a meter of a marketplace agent, and their cost by the prices of its purchase."""
 
-    sold: Priced
+    sold: UsePrices
     meter: str
     quantity: int
     price_minor: int
@@ -71,15 +71,15 @@ class ReportedUse:
 
 async def sold_to(
     session: AsyncSession, org_id: str, agent_ids: Collection[str], *, terms: UseTerms, now: datetime
-) -> dict[str, Priced | DomainError]:
+) -> dict[str, UsePrices | DomainError]:
     """Return what uses of agents cost an organization now, or why they are not sold to it."""
-    found: dict[str, Priced | DomainError] = {}
+    found: dict[str, UsePrices | DomainError] = {}
     for agent_id in sorted(agent_ids):
         try:
             offer = (await marketplace.get(session, agent_id)).as_offer()
             if await organization.is_closed(session, offer.org_id):
                 raise refusals.OrganizationClosed(f"The organization that sells {agent_id} is closed.")
-            found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
+            found[agent_id] = await use_prices(session, org_id, offer, terms=terms, now=now)
         except DomainError as refusal:
             found[agent_id] = refusal
     return found
@@ -97,7 +97,7 @@ async def unpaid_agents(
     for agent in sorted(agents, key=lambda each: each.id):
         if agent.org_id == org_id or agent.pricing_model != "usage" or agent.price_minor is None:
             continue
-        owned = await owned_now(session, org_id, agent.id, now)
+        owned = await current_purchase(session, org_id, agent.id, now)
         if owned is None or owned.usage_prices is not None:
             found[agent.id] = refusals.UnpaidAgent(
                 f"{agent.id} is paid by use. Add it to the library with POST /marketplace/agents/{agent.id}/purchase, "
@@ -107,7 +107,7 @@ async def unpaid_agents(
     return found
 
 
-def reported_use(event: UsageEvent, sold: Mapping[str, Priced | DomainError]) -> ReportedUse | None:
+def reported_use(event: UsageEvent, sold: Mapping[str, UsePrices | DomainError]) -> ReportedUse | None:
     """Return the use that an event reports; None if it reports none, or a spend has paid it already."""
     agent_id = event.get(PAYEE)
     if agent_id is None or event.get("spend_id") is not None:
@@ -115,7 +115,7 @@ def reported_use(event: UsageEvent, sold: Mapping[str, Priced | DomainError]) ->
     return use_of(sold[agent_id], event.get("action"), event.data.get("quantity", 1))
 
 
-def use_of(sold: Priced | DomainError, meter: str | None, quantity: object) -> ReportedUse:
+def use_of(sold: UsePrices | DomainError, meter: str | None, quantity: object) -> ReportedUse:
     """Return the use of so many units of a meter, by what `sold_to` has found. Raises as `reported_use`."""
     if isinstance(sold, DomainError):
         raise sold
@@ -138,7 +138,7 @@ async def charge(
     if due is None:
         return False
     if due.action is None:
-        return await _wait(session, org_id, event, Waits.EVENT, at + AGAIN, at)
+        return await _wait(session, org_id, event, WaitReason.EVENT, at + AGAIN, at)
     spend = NewSpend(
         # A refusal is final for its key, so each try has a new one.
         key=charges.KEY.format(event=event) + (f":{agreed.tries}" if agreed.tries else ""),
@@ -155,7 +155,7 @@ async def charge(
     except Unavailable:
         raise
     except DomainError:  # also while a party is suspended
-        return await _wait(session, org_id, event, Waits.BOOKS, at + AGAIN, at)
+        return await _wait(session, org_id, event, WaitReason.BOOKS, at + AGAIN, at)
     if done.use is None:
         until = at + min(AGAIN * 2 ** min(agreed.tries, 10), _LONGEST)
         agreed.tries += 1
@@ -164,15 +164,17 @@ async def charge(
     return True
 
 
-def _why(done: Used) -> Waits:
+def _why(done: UseResult) -> WaitReason:
     if isinstance(done.refusal, InsufficientFunds):
-        return Waits.CREDITS
+        return WaitReason.CREDITS
     if isinstance(done.refusal, SpendLimitExceeded):
-        return Waits.LIMIT
-    return Waits.BOOKS  # a party is closed
+        return WaitReason.LIMIT
+    return WaitReason.BOOKS  # a party is closed
 
 
-async def _wait(session: AsyncSession, org_id: str, event: UUID, why: Waits, until: datetime, at: datetime) -> bool:
+async def _wait(
+    session: AsyncSession, org_id: str, event: UUID, why: WaitReason, until: datetime, at: datetime
+) -> bool:
     await session.flush()
-    await wait(session, org_id, {event: why}, until=until, at=at)
+    await postpone(session, org_id, {event: why}, until=until, at=at)
     return False

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.ids import uuid_of
 from domain.usage.event import UsageEvent
 from domain.usage.litellm import SOURCE
-from domain.usage.paid_call import Paid, is_made_with, paid
+from domain.usage.paid_call import PaymentCheck, check_payment, is_made_with
 from repositories.credits import spend
 from repositories.usage import usage_paid
 
@@ -33,7 +33,7 @@ class Claims:
     later: Collection[UUID] = ()
 
 
-async def judge(
+async def check_claims(
     session: AsyncSession,
     org_id: str,
     events: Mapping[UUID, UsageEvent],
@@ -49,7 +49,7 @@ async def judge(
         session: of the platform.
         org_id: whose events they are.
         events: by what each is known by.
-        paying: the actions that pay for calls, see `domain.usage.paid_call.paid`.
+        paying: the actions that pay for calls, see `domain.usage.paid_call.check_payment`.
         now: when they came in.
     """
     naming = {
@@ -61,23 +61,29 @@ async def judge(
         return Claims()
     found = await spend.named(session, org_id, set(naming.values()))
     verdicts = {
-        digest: paid(events[digest], spent, paying, now=now) if (spent := found.get(spend_id)) is not None else Paid.NO
+        digest: check_payment(events[digest], spent, paying, now=now)
+        if (spent := found.get(spend_id)) is not None
+        else PaymentCheck.NO
         for digest, spend_id in naming.items()
     }
     claimed = {
-        digest: uuid_of(naming[digest]) for digest, verdict in verdicts.items() if verdict in {Paid.YES, Paid.PART}
+        digest: uuid_of(naming[digest])
+        for digest, verdict in verdicts.items()
+        if verdict in {PaymentCheck.YES, PaymentCheck.PART}
     }
     first = await usage_paid.claim(session, org_id, claimed)
     believed = {digest for digest, spend_id in claimed.items() if first[spend_id] == digest}
-    later = {digest for digest, verdict in verdicts.items() if verdict is Paid.LATER}
+    later = {digest for digest, verdict in verdicts.items() if verdict is PaymentCheck.LATER}
     unpaid = naming.keys() - believed - later
     if unpaid:
         log.warning("calls name spends that have not paid for them", org_id=org_id, count=len(unpaid))
-    partly = {digest for digest in believed if verdicts[digest] is Paid.PART}
+    partly = {digest for digest in believed if verdicts[digest] is PaymentCheck.PART}
     return Claims({digest: _without_spend(events[digest]) for digest in unpaid | partly}, partly, later)
 
 
-async def proven(session: AsyncSession, org_id: str, secrets: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+async def proven_spends(
+    session: AsyncSession, org_id: str, secrets: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
     """Return, of spends with the secrets that callers gave for them, the pairs that the organization made."""
     if not secrets:
         return set()

@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.usage.arrears import Billed, Source, Unbilled
+from domain.usage.arrears import BilledAmount, PriceSource, UnbilledTotal
 from domain.usage.charge_model import parse_charge
 from repositories.usage import meter, usage_bill
 from runtime.database import driver_connection
@@ -16,7 +16,7 @@ _EVER = date.max
 
 async def unbilled_usage(
     session: AsyncSession, org_id: str, currency: str, places: Collection[tuple[date, str]] = (), *, markup_e6: int = 0
-) -> Unbilled:
+) -> UnbilledTotal:
     """Return the total of all months, and the quantities that meters have counted so far.
 
     Args:
@@ -29,17 +29,17 @@ async def unbilled_usage(
     connection = await driver_connection(session)
     found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)
     sums = found.get((org_id, currency), [])
-    metered = {each.ref for each in sums if each.source is Source.METER} | {ref for _, ref in places}
+    metered = {each.ref for each in sums if each.source is PriceSource.METER} | {ref for _, ref in places}
     meters = await meter.numbered(session, {int(ref) for ref in metered}) if metered else {}
-    unbilled = Unbilled(
+    unbilled = UnbilledTotal(
         currency=currency,
         markup_e6=markup_e6,
         charges={str(number): parse_charge(row.price) for number, row in meters.items() if row.price is not None},
     )
     for each in sums:
-        if each.source is Source.METER:
+        if each.source is PriceSource.METER:
             unbilled.counted[each.month, each.ref] = each.before
-        part = Billed(source=each.source, ref=each.ref, quantity=each.quantity, pico=each.pico)
+        part = BilledAmount(source=each.source, ref=each.ref, quantity=each.quantity, pico=each.pico)
         unbilled = unbilled.with_event(each.month, [part])
     if places:
         unbilled.counted |= await usage_bill.counted(connection, org_id, places)

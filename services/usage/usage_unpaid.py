@@ -9,7 +9,7 @@ from domain.billing.billing_terms import BillingTerms, UsageMode
 from domain.common import accounts
 from domain.common.errors import Invalid
 from domain.usage.amounts import to_minor
-from domain.usage.arrears import ArrearsRules, Unpaid
+from domain.usage.arrears import ArrearsRules, UnpaidUsage
 from ledger.gateway import Ledger
 from repositories.billing import billing_terms
 from repositories.messages import alert
@@ -26,14 +26,14 @@ async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at
         usual: the platform's settings, whose limit applies where terms state none.
         at: the time.
     """
-    version = await billing_terms.holding(session, org_id, at)
+    version = await billing_terms.version_at(session, org_id, at)
     if version is None or version.terms.mode is not UsageMode.ARREARS:
         return None
     unbilled = await unbilled_usage(session, org_id, version.terms.currency, markup_e6=usual.markup_e6)
     return (await _standing(session, org_id, version.terms, usual, unbilled.pico)).refusal()
 
 
-async def tell(
+async def alert_near_limit(
     session: AsyncSession, org_id: str, terms: BillingTerms, usual: ArrearsRules, *, unbilled_pico: int, at: datetime
 ) -> None:
     """Raise an alert, once a month each, if most of the limit or all of it is reached.
@@ -41,9 +41,9 @@ async def tell(
     The usage has happened, so none of it is refused.
     """
     found = await _standing(session, org_id, terms, usual, unbilled_pico)
-    if not found.is_near:
+    if not found.is_near_limit:
         return
-    kind = "usage.unpaid_reached" if found.is_reached else "usage.unpaid_near"
+    kind = "usage.unpaid_reached" if found.is_limit_reached else "usage.unpaid_near"
     await alert.raise_alert(
         session,
         kind=kind,
@@ -57,13 +57,13 @@ async def tell(
 
 async def _standing(
     session: AsyncSession, org_id: str, terms: BillingTerms, usual: ArrearsRules, unbilled_pico: int
-) -> Unpaid:
+) -> UnpaidUsage:
     books = Ledger(await driver_connection(session))
     # A limit counts at once, unlike everything else that is agreed: the terms in force may still be older ones.
     newest = [billing_terms.version_of(row).terms for row in await billing_terms.versions(session, org_id, limit=1)]
     agreed = next((each for each in newest if each.mode is terms.mode and each.currency == terms.currency), terms)
     owed = await books.balance(accounts.org_receivable(org_id, terms.currency))
-    return Unpaid(
+    return UnpaidUsage(
         currency=terms.currency,
         unbilled_minor=to_minor(unbilled_pico, terms.currency),
         invoiced_minor=-owed.posted_minor,

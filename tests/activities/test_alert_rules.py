@@ -13,17 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.messages import alert_rules
 from activities.messages.alert_rules import AlertRuleActivities
-from contracts.messages.alert_rules import LookAtAlertRules
+from contracts.messages.alert_rules import EvaluateAlertRules
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.credits.spend.control import Limit
 from domain.insight.query import Query
-from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, condition_of
-from domain.messages.alert.metrics import METRICS, ConditionType, Metric, watched
+from domain.messages.alert.conditions import Condition, Direction, Measure, RequestedCondition, condition_of
+from domain.messages.alert.metrics import METRICS, AlertMetric, ConditionType, watchable_metrics
 from domain.messages.alert.rules import BUILT_IN, Rule
-from domain.messages.alert.unusual import KEPT, Hours
+from domain.messages.alert.unusual import MAX_HOURS, HourlyFigures
 from domain.messages.notification.preferences import recipient_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
@@ -34,9 +34,9 @@ from repositories.credits import spend_day
 from repositories.messages import alert_built_in, alert_figure, alert_rule, notification
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 from services.messages import agent_roi, alert_evaluation, alert_rule as service
-from services.messages.alert_rule import Wanted
+from services.messages.alert_rule import RuleRequest
 from services.returns import roi
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
@@ -80,9 +80,9 @@ class Rules(World):
     """The same organization, with rules of its own and the sweep that looks at them."""
 
     async def rule(
-        self, metric: str, condition: Asked, *, platform: bool = False, at: datetime = NOW, **wanted: Any
+        self, metric: str, condition: RequestedCondition, *, platform: bool = False, at: datetime = NOW, **wanted: Any
     ) -> AlertRule:
-        asked = Wanted(metric=metric, condition=condition, **{"cool_down": HOUR, **wanted})
+        asked = RuleRequest(metric=metric, condition=condition, **{"cool_down": HOUR, **wanted})
         async with self.database.platform() as session:
             org_id = None if platform else self.org
             actor = Actor(principal="root", role=Role.OPERATOR)
@@ -93,8 +93,8 @@ class Rules(World):
         """Look at what is due, and return the alerts of the organization by name, subject and status."""
         work = AlertRuleActivities(self.database, PLANS)
         if built_in:
-            await work.look_at_alert_rules(LookAtAlertRules(now=now, limit=100, built_in=True))
-        while (await work.look_at_alert_rules(LookAtAlertRules(now=now, limit=100))).count == 100:
+            await work.look_at_alert_rules(EvaluateAlertRules(now=now, limit=100, built_in=True))
+        while (await work.look_at_alert_rules(EvaluateAlertRules(now=now, limit=100))).count == 100:
             pass
         return [(row.kind, row.subject, row.status) for row in await self.rows()]
 
@@ -107,7 +107,7 @@ async def world(db: Database) -> Rules:
 
 
 async def test_balance_fires_once_and_is_resolved_after_the_cool_down(world: Rules) -> None:
-    below = Asked(type=ConditionType.BELOW, threshold="60")
+    below = RequestedCondition(type=ConditionType.BELOW, threshold="60")
     rule = await world.rule("credits.available", below, severity="critical", description="Buy some.", window=MINUTE)
     assert await world.look(NOW) == []
     await world.spend(50)
@@ -126,12 +126,12 @@ async def test_balance_fires_once_and_is_resolved_after_the_cool_down(world: Rul
 
 
 async def test_rule_that_is_replaced_or_ended_resolves_what_it_raised(world: Rules) -> None:
-    below = Asked(type=ConditionType.BELOW, threshold="200")
+    below = RequestedCondition(type=ConditionType.BELOW, threshold="200")
     rule = await world.rule("credits.available", below)
     assert await world.look(NOW) == [(rule.name, world.org, "firing")]
     actor = Actor(principal="root", role=Role.OPERATOR)
     async with world.database.platform() as session:
-        wanted = Wanted(metric="credits.available", condition=below, enabled=False)
+        wanted = RuleRequest(metric="credits.available", condition=below, enabled=False)
         await service.change(session, actor, rule.id, wanted, now=NOW)
     assert await world.look(NOW + MINUTE) == [(rule.name, world.org, "resolved")]
     async with world.database.platform() as session:
@@ -147,7 +147,7 @@ async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str
     await world.begin()
     control = await world.limit(Limit(window=Window.HOUR, amount_minor=200 * CREDIT))
     begin = NOW.replace(minute=0, second=0, microsecond=0) + HOUR
-    crosses = Asked(type=ConditionType.CROSSES, threshold=threshold, measure=measure)
+    crosses = RequestedCondition(type=ConditionType.CROSSES, threshold=threshold, measure=measure)
     rule = await world.rule("spend_control.used", crosses, filters={"control_id": control}, at=begin - HOUR)
     async with db.platform() as session:
         await session.execute(update(AlertRule).where(AlertRule.id == rule.id).values(updated_at=begin - HOUR))
@@ -167,7 +167,7 @@ async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str
 async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed(world: Rules) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(90)
-    crosses = Asked(type=ConditionType.CROSSES, threshold="80", measure=Measure.PERCENT)
+    crosses = RequestedCondition(type=ConditionType.CROSSES, threshold="80", measure=Measure.PERCENT)
     await world.rule("spend_control.used", crosses, filters={"control_id": control})
     assert await world.look(NOW + MINUTE) == []
 
@@ -175,7 +175,9 @@ async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed
 async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) -> None:
     world = Rules(db)
     await world.begin()
-    rule = await world.rule("spending", Asked(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE)
+    rule = await world.rule(
+        "spending", RequestedCondition(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE
+    )
     assert await world.look(NOW) == []
     await world.spend(1, NOW)
     await world.look(NOW + MINUTE)
@@ -190,7 +192,7 @@ async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) ->
 
 
 async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
-    soon = Asked(type=ConditionType.RUNS_OUT_WITHIN, period=4 * HOUR)
+    soon = RequestedCondition(type=ConditionType.RUNS_OUT_WITHIN, period=4 * HOUR)
     rule = await world.rule("credits.available", soon, window=HOUR)
     await world.spend(20, NOW)
     assert await world.look(NOW + MINUTE) == []
@@ -203,7 +205,9 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
 ) -> None:
     world = Rules(fresh_database)
     await world.begin()
-    doubled = Asked(type=ConditionType.CHANGES_BY, threshold="100", measure=Measure.PERCENT, direction=Direction.UP)
+    doubled = RequestedCondition(
+        type=ConditionType.CHANGES_BY, threshold="100", measure=Measure.PERCENT, direction=Direction.UP
+    )
     hourly = await world.rule("spending", doubled, window=HOUR)
     daily = await world.rule("spending", doubled, window=DAY)
     await world.spend(10, NOW - 7 * DAY - MINUTE)
@@ -219,10 +223,10 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     assert names == {hourly.name, daily.name}
 
 
-UNUSUAL = Asked(type=ConditionType.UNUSUAL)
+UNUSUAL = RequestedCondition(type=ConditionType.UNUSUAL)
 
 
-async def caught_up(world: Rules, begin: datetime) -> dict[str, Hours]:
+async def caught_up(world: Rules, begin: datetime) -> dict[str, HourlyFigures]:
     """Look every minute until every hour is read, and return the hours of each rule."""
     for minute in range(40):
         assert await world.look(begin + minute * MINUTE) == []
@@ -248,7 +252,7 @@ async def test_unusually_many_events_fire_once_and_are_resolved(
     await events(full - 9 * 7 * DAY, 9 * 7 * 24, 10)
     rule = await world.rule("usage.events", UNUSUAL, at=begin)
     (hours,) = (await caught_up(world, begin)).values()
-    assert hours == Hours(full, (10,) * KEPT)
+    assert hours == HourlyFigures(full, (10,) * MAX_HOURS)
     await events(full, 3, 30)
     async with fresh_database.platform() as session:
         due_at = (await session.scalars(select(AlertRule.due_at).where(AlertRule.id == rule.id))).one()
@@ -307,9 +311,9 @@ async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
         cool_down=HOUR,
     )
     async with world.database.platform() as session:
-        watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
+        watched_rules = [alert_figure.WatchedRule(id="x", org_id=world.org, rule=rule)]
         # What is of now counts, and a later moment could be of the next day.
-        [figure] = (await alert_figure.read(session, watched_rules, NOW + timedelta(microseconds=1)))["x"]
+        [figure] = (await alert_figure.read_figures(session, watched_rules, NOW + timedelta(microseconds=1)))["x"]
     return figure.reading.value
 
 
@@ -388,16 +392,16 @@ async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
 
 def read_slowly_of(slow: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the figures of rules take a minute to read."""
-    read = alert_figure.read
+    read = alert_figure.read_figures
 
     async def read_slowly(
-        session: AsyncSession, watched_rules: Sequence[alert_figure.Watched], now: datetime
-    ) -> dict[str, list[alert_figure.Figure]]:
+        session: AsyncSession, watched_rules: Sequence[alert_figure.WatchedRule], now: datetime
+    ) -> dict[str, list[alert_figure.RuleFigure]]:
         if slow & {one.id for one in watched_rules}:
             await session.execute(text("SELECT pg_sleep(60)"))
         return await read(session, watched_rules, now)
 
-    monkeypatch.setattr(alert_figure, "read", read_slowly)
+    monkeypatch.setattr(alert_figure, "read_figures", read_slowly)
 
 
 async def due_times(database: Database) -> dict[str, datetime | None]:
@@ -412,7 +416,7 @@ async def test_figure_that_takes_too_long_keeps_no_other_rule_waiting(
     second = timedelta(seconds=1)
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, statement_timeout=second)
     own, other = Rules(database), Rules(database)
-    below = Asked(type=ConditionType.BELOW, threshold="1000")
+    below = RequestedCondition(type=ConditionType.BELOW, threshold="1000")
     for world in (own, other):
         await world.begin(credits=1)
     slow, quick = [await own.rule("credits.available", below) for _ in range(2)]
@@ -432,7 +436,7 @@ async def test_rules_for_whose_figures_there_is_no_time_stay_due(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = Rules(fresh_database), Rules(fresh_database)
-    below = Asked(type=ConditionType.BELOW, threshold="1000")
+    below = RequestedCondition(type=ConditionType.BELOW, threshold="1000")
     for world in (own, other):
         await world.begin(credits=1)
     slow = [await own.rule("credits.available", below) for _ in range(2)]
@@ -448,7 +452,7 @@ async def test_rules_for_whose_figures_there_is_no_time_stay_due(
 
     monkeypatch.setattr(alert_figure, "elapsed", elapsed)
     work = AlertRuleActivities(fresh_database, PLANS)
-    await work.look_at_alert_rules(LookAtAlertRules(now=NOW, limit=100))
+    await work.look_at_alert_rules(EvaluateAlertRules(now=NOW, limit=100))
     due = await due_times(fresh_database)
     assert sorted(due[rule.id] or NOW for rule in slow) == [NOW, NOW + 15 * MINUTE]
     assert due[others.id] == NOW + MINUTE
@@ -477,10 +481,10 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
     # A rule of one's own watches the same figure, with a bar of its own.
     ratio = Rule(name="x", metric=METRICS["spending.to_last_week"], filters={}, window=DAY, cool_down=HOUR,
                  condition=Condition(type=ConditionType.ABOVE, measure=Measure.PERCENT, threshold=24_999))  # fmt: skip
-    watching = [alert_figure.Watched(id="x", org_id=world.org, rule=ratio)]
+    watching = [alert_figure.WatchedRule(id="x", org_id=world.org, rule=ratio)]
     async with fresh_database.platform() as session:
-        [figure] = (await alert_figure.read(session, watching, noon + 15 * MINUTE))["x"]
-        [early] = (await alert_figure.read(session, watching, noon - 2 * HOUR))["x"]
+        [figure] = (await alert_figure.read_figures(session, watching, noon + 15 * MINUTE))["x"]
+        [early] = (await alert_figure.read_figures(session, watching, noon - 2 * HOUR))["x"]
     assert (figure.reading.value, figure.reading.whole) == (10 * CREDIT, 4 * CREDIT)
     assert (ratio.condition.is_bad(figure.reading, noon), early.reading.value) == (True, 0)
     await world.spend(50, noon)
@@ -551,18 +555,18 @@ async def test_built_in_rule_that_is_off_does_not_fire(fresh_database: Database)
         actor = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
         for name in ("low_credit_balance", "cost_spike"):
             await service.change_built_in(
-                session, actor, world.org, BUILT_IN[name], Wanted(enabled=False), command_id=new_id("cmd"), now=NOW
+                session, actor, world.org, BUILT_IN[name], RuleRequest(enabled=False), command_id=new_id("cmd"), now=NOW
             )
     await world.spend(9, NOW)
     assert await world.look(NOW, built_in=True) == []
 
 
-def _condition(metric: Metric, kind: ConditionType) -> Asked:
+def _condition(metric: AlertMetric, kind: ConditionType) -> RequestedCondition:
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:
-        return Asked(type=kind, period=HOUR)
+        return RequestedCondition(type=kind, period=HOUR)
     if kind is ConditionType.UNUSUAL:
         return UNUSUAL
-    return Asked(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
+    return RequestedCondition(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
 
 
 async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> None:
@@ -574,8 +578,8 @@ async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh
     facts = FACTS.replace("{org}", world.org).replace("{agent}", agent).replace("{payment}", new_id("pay")[:-1])
     async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(facts, timeout=300)
-    watched_rules: list[alert_figure.Watched] = []
-    for metric in (one for platform in (False, True) for one in watched(platform=platform)):
+    watched_rules: list[alert_figure.WatchedRule] = []
+    for metric in (one for platform in (False, True) for one in watchable_metrics(platform=platform)):
         filters = {"control_id": control} if "control_id" in metric.needs else {}
         filters = {"agent_id": agent} if "agent_id" in metric.needs else filters
         for org_id in [world.org] * metric.for_organizations + [None] * metric.for_platform:
@@ -592,14 +596,14 @@ async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh
                         asset="CREDIT",
                     )
                     name = f"{metric.name} {kind.value} {len(watched_rules)}"
-                    watched_rules.append(alert_figure.Watched(id=name, org_id=org_id, rule=rule))
+                    watched_rules.append(alert_figure.WatchedRule(id=name, org_id=org_id, rule=rule))
     async with fresh_database.platform() as session:
         now, name = datetime.now(UTC) + MINUTE, agent_roi.AGENT_ROI
         returns = [one for one in watched_rules if one.rule.metric.name == name]
         watched_rules = [one for one in watched_rules if one.rule.metric.name != name]
-        found = await alert_figure.read(session, watched_rules, now)
+        found = await alert_figure.read_figures(session, watched_rules, now)
         # Nothing was earned.
-        assert set(map(tuple, (await agent_roi.read(session, returns, now)).values())) == {()}
+        assert set(map(tuple, (await agent_roi.read_agent_roi(session, returns, now)).values())) == {()}
     assert set(found) == {one.id for one in watched_rules}
     values: dict[str, set[tuple[Any, ...]]] = {}
     for name, figures in found.items():
@@ -626,8 +630,8 @@ async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh
     now = datetime.now(UTC)
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     question = Query(metrics=("spending", "usage.events"), since=since, until=now)
-    async with fresh_database.at_one_moment(world.org) as session:
-        answer = await ask(session, question, org_id=world.org, now=now)
+    async with fresh_database.repeatable_read(world.org) as session:
+        answer = await run_query(session, question, org_id=world.org, now=now)
     assert {figure.metric: {(figure.value, None)} for figure in answer.totals} == {
         name: values[name] for name in question.metrics
     }
@@ -659,7 +663,9 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
                 *(new_id("rev"), world.org, agent, earned, at),
             )
     moment = today + minute * MINUTE
-    own = await world.rule("agent.roi", Asked(type=ConditionType.BELOW, threshold="60"), at=moment - MINUTE)
+    own = await world.rule(
+        "agent.roi", RequestedCondition(type=ConditionType.BELOW, threshold="60"), at=moment - MINUTE
+    )
     assert set(await world.look(moment, built_in=True)) == {("high_roi", good, "firing"), (own.name, poor, "firing")}
     details = {row.kind: row.detail for row in await world.rows()}
     assert "is at least 400 %" in details["high_roi"]
@@ -687,7 +693,7 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
     owner = await asyncpg.connect(fresh_database_urls.owner)
     for world in worlds:
         await world.begin(credits=1)
-        await world.rule("agent.roi", Asked(type=ConditionType.ABOVE, threshold="1"), at=NOW - MINUTE)
+        await world.rule("agent.roi", RequestedCondition(type=ConditionType.ABOVE, threshold="1"), at=NOW - MINUTE)
         await owner.execute("SET session_replication_role = replica")
         await owner.execute(
             "INSERT INTO alert_rule_standings (rule, subject, place, org_id, phase, fired_at)"
@@ -698,14 +704,16 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
     await owner.close()
     today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
     # Both are looked at in one transaction, as often as their minutes come.
-    earners = alert_built_in.earners
+    earners = alert_built_in.return_rule_targets
 
-    async def all_of_them(session: AsyncSession, _now: datetime, *, since: datetime) -> list[alert_built_in.Earner]:
+    async def all_of_them(
+        session: AsyncSession, _now: datetime, *, since: datetime
+    ) -> list[alert_built_in.ReturnRuleTarget]:
         return [
             row for minute in minutes for row in await earners(session, today + (minute + 360) * MINUTE, since=since)
         ]
 
-    monkeypatch.setattr(alert_built_in, "earners", all_of_them)
+    monkeypatch.setattr(alert_built_in, "return_rule_targets", all_of_them)
     read = list[str]()
 
     async def figures(_session: AsyncSession, org_id: str, **_asked: Any) -> list[Any]:
@@ -721,7 +729,7 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
     work = AlertRuleActivities(fresh_database, PLANS)
     for built_in in (True, False):
         read.clear()
-        await work.look_at_alert_rules(LookAtAlertRules(now=NOW, limit=100, built_in=built_in))
+        await work.look_at_alert_rules(EvaluateAlertRules(now=NOW, limit=100, built_in=built_in))
         assert len(read) == 1
 
 
@@ -741,14 +749,14 @@ async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> No
                 },
             )
             made[org_id] = row.id
-    below = Asked(type=ConditionType.BELOW, threshold="1")
+    below = RequestedCondition(type=ConditionType.BELOW, threshold="1")
     with pytest.raises(Invalid) as refused:
         await world.rule("credits.available", below, channels=(made[world.org], made[other.org]))
     assert refused.value.extra["field"] == "channels.1"
     rule = await world.rule("credits.available", below, channels=(made[world.org],))
     async with world.database.platform() as session:
         actor = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
-        wanted = Wanted(channels=(made[world.org],))
+        wanted = RuleRequest(channels=(made[world.org],))
         built_in = BUILT_IN["cost_spike"]
         await service.change_built_in(session, actor, world.org, built_in, wanted, command_id=new_id("cmd"), now=NOW)
         asked = [(world.org, rule.id), (world.org, "cost_spike"), (other.org, "cost_spike")]

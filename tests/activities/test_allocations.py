@@ -15,14 +15,14 @@ from domain.common.errors import Conflict, Invalid
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT
 from domain.credits.spend.control import MAX_LEVELS
-from domain.returns.allocation import ANSWER, ONE_E6, AllocationMode, Bounds
+from domain.returns.allocation import ONE_E6, PROPOSAL_VALID_FOR, AllocationMode, ShareBounds
 from ledger.controls import Controls
 from models.returns.allocation import Allocation
 from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
 from services.books import exchange_rate
 from services.returns import allocation
-from services.returns.allocation import Wanted
+from services.returns.allocation import AllocationRequest
 from tests.api.purchasing import budget
 from tests.support.lots import buy
 from tests.support.proving import broken, prove
@@ -70,7 +70,7 @@ async def test_budget_moves_to_who_earned_once_it_is_accepted(db: Database, data
     await team.set()
     row = proposed(await team.night())
     assert (row.status, row.total_minor, row.reinvested_minor) == ("proposed", 10_000, 0)
-    assert row.answer_by == at(NIGHT) + ANSWER
+    assert row.answer_by == at(NIGHT) + PROPOSAL_VALID_FOR
     assert new(row, team) == {"ada": 6_000, "bob": 4_000}
     assert await team.days() == {"ada": 5_000, "bob": 5_000, "project": 10_000}
     assert proposed(await team.night()).id == row.id
@@ -90,7 +90,7 @@ async def test_what_nobody_accepts_in_time_changes_nothing(db: Database) -> None
     await team.give(ada=80, bob=20)
     await team.set()
     row = proposed(await team.night())
-    over = at(NIGHT) + ANSWER
+    over = at(NIGHT) + PROPOSAL_VALID_FOR
     with pytest.raises(Conflict) as late:
         await team.accept(row, now=over)
     assert late.value.error_code == "allocation.expired"
@@ -459,11 +459,11 @@ async def test_credits_reinvest_no_more_than_was_paid_for_them(database: Databas
     await buys(database, team.org_id, 3_000, 12_000)
     await team.set(reinvest_bps=2_500)
     async with database.platform() as session:
-        bounds = Bounds()
-        wanted = Wanted(
+        bounds = ShareBounds()
+        wanted = AllocationRequest(
             mode=AllocationMode.PROPOSE, currency=CREDIT, daily_minor=250 * 10**6, bounds=bounds, reinvest_bps=0
         )
-        await allocation.put(session, team.owner, team.org_id, other.project_id, wanted, now=NOW)
+        await allocation.set_division(session, team.owner, team.org_id, other.project_id, wanted, now=NOW)
     await team.brought(rows, "ada", LAST, 400)
     # 100.00 would be due. Without a day of 250 credits of another project, credits for 110.00 are left: 10.00 more than
     # the day has without it, and not 190.00.

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.common.errors import Invalid
-from domain.payments.auto_topup import Crossing, Verdict, amount_to_buy
+from domain.payments.auto_topup import TopUpOutcome, TopUpResult, amount_to_buy
 from models.messages.alert import Alert
 from models.payments.auto_topup import AutoTopUp
 from providers.payments.registry import Providers
@@ -33,16 +33,16 @@ async def test_decline_counts_for_the_method_that_was_declined(db: Database, met
 
     await put("pm_old")
     async with db.platform() as session:
-        row = await auto_topups.locked(session, org_id)
+        row = await auto_topups.lock(session, org_id)
         number = (
-            await auto_topups.cross(session, row, available_minor=0, credits_minor=row.credits_minor, at=now)
+            await auto_topups.record_fall(session, row, available_minor=0, credits_minor=row.credits_minor, at=now)
         ).number
     await put(method)
     async with db.platform() as session:
-        done = await auto_topup.settle(session, org_id, number, refused="pm_old is not there", now=now, days=[])
-    assert done.outcome is Crossing.DECLINED
+        done = await auto_topup.record_outcome(session, org_id, number, refused="pm_old is not there", now=now, days=[])
+    assert done.outcome is TopUpOutcome.DECLINED
     async with db.platform() as session:
-        row = await auto_topups.locked(session, org_id)
+        row = await auto_topups.lock(session, org_id)
         stands = (row.payment_method, row.enabled, row.off_reason)
     assert stands == (("pm_new", True, None) if method == "pm_new" else ("pm_old", False, "pm_old is not there"))
 
@@ -58,13 +58,13 @@ async def test_declined_top_up_is_tried_again_on_the_days_of_dunning_and_then_sw
 
     async def fell(at: datetime) -> list[int | None]:
         async with db.platform() as session:
-            await auto_topup.look(session, now=at, after="", limit=1000, most_minor=10_000 * CREDIT)
+            await auto_topup.record_falls(session, now=at, after="", limit=1000, most_minor=10_000 * CREDIT)
             return [each.number for each in await auto_topups.due(session, [org_id], now=at)]
 
     async def decline(number: int, at: datetime) -> tuple[bool, int, datetime | None]:
         async with db.platform() as session:
-            await auto_topup.settle(session, org_id, number, refused="no", now=at, days=[3, 7])
-            row = await auto_topups.locked(session, org_id)
+            await auto_topup.record_outcome(session, org_id, number, refused="no", now=at, days=[3, 7])
+            row = await auto_topups.lock(session, org_id)
             return row.enabled, row.failures, row.retry_at
 
     await put()
@@ -98,13 +98,13 @@ async def test_balance_that_is_high_enough_again_ends_the_retries(db: Database) 
     row = AutoTopUp(org_id=org_id, enabled=True, payment_method="pm", updated_by="owner", **amounts)
     async with db.platform() as session:
         await auto_topups.put(session, row, now=now)
-        await auto_topup.look(session, now=now, after="", limit=1000, most_minor=10_000 * CREDIT)
-        await auto_topup.settle(session, org_id, 1, refused="no", now=now, days=[3])
-        stored = await auto_topups.locked(session, org_id)
+        await auto_topup.record_falls(session, now=now, after="", limit=1000, most_minor=10_000 * CREDIT)
+        await auto_topup.record_outcome(session, org_id, 1, refused="no", now=now, days=[3])
+        stored = await auto_topups.lock(session, org_id)
         assert stored.failures == 1
         stored.below_minor = 50 * CREDIT
         await session.flush()
-        await auto_topup.look(session, now=now, after="", limit=1000, most_minor=10_000 * CREDIT)
+        await auto_topup.record_falls(session, now=now, after="", limit=1000, most_minor=10_000 * CREDIT)
         await session.refresh(stored)
         assert (stored.armed, stored.failures, stored.retry_at) == (True, 0, None)
 
@@ -156,14 +156,14 @@ async def test_balance_that_stays_below_is_bought_for_until_it_is_back_or_the_ca
     async def bought(*, most: int = 10_000) -> int | None:
         """Note the fall, if there is one, and have its payment succeed; return how many credits it bought."""
         async with db.platform() as session:
-            await auto_topup.look(session, now=now, after="", limit=1000, most_minor=most * CREDIT)
+            await auto_topup.record_falls(session, now=now, after="", limit=1000, most_minor=most * CREDIT)
             found = [each for each in await auto_topups.due(session, [org_id], now=now) if each.number]
             if not found:
                 return None
-            row = await auto_topups.locked(session, org_id)
-            crossing = await auto_topups.crossing(session, org_id, row.crossings)
-            crossing.outcome = Crossing.SUCCEEDED.value
-            await auto_topup._follow(session, row, crossing, Verdict(Crossing.SUCCEEDED), now, [3])
+            row = await auto_topups.lock(session, org_id)
+            crossing = await auto_topups.find_fall(session, org_id, row.crossings)
+            crossing.outcome = TopUpOutcome.SUCCEEDED.value
+            await auto_topup._apply_outcome(session, row, crossing, TopUpResult(TopUpOutcome.SUCCEEDED), now, [3])
             return crossing.credits_minor // CREDIT
 
     # 199 are missing, which four packages cover. All of them were used as they came: there are other falls.

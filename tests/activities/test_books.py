@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
-from activities.books.books import ALERTED_FROM, BooksRefused, RefusalAlert, tried_again
+from activities.books.books import ALERTED_FROM, BooksRefused, RefusalAlert, alerted_retry
 from domain.common.errors import Conflict, Unavailable
 from models.messages.alert import Alert
 from runtime.database import Database
@@ -21,7 +21,7 @@ async def test_operator_is_alerted_of_what_stays_without_an_answer(attempt: int,
         told.append(why)
 
     async def work() -> None:
-        async with tried_again(alert):
+        async with alerted_retry(alert):
             raise Unavailable("Away.")
 
     environment = ActivityEnvironment()
@@ -40,7 +40,7 @@ async def test_a_refusal_is_alerted_once_for_the_version_that_the_event_would_ma
     for version in (3, 3, 4):
         refused = RefusalAlert(database=db, entity="payout", subject=subject, event=event, version=version, org_id=None)
         with pytest.raises(BooksRefused):
-            async with tried_again(refused):
+            async with alerted_retry(refused):
                 raise Conflict("No such account.")
     async with db.platform() as session:
         raised = (await session.scalars(select(Alert).where(Alert.subject == subject).order_by(Alert.key))).all()

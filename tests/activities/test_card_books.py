@@ -13,7 +13,7 @@ from contracts.payments.payment import ProviderEventInput
 from domain.common.accounts import org_credits
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id, uuid_of
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
 from domain.payments.payment.snapshot import BalanceTransactionKind
 from ledger.controls import Controls
 from ledger.gateway import Ledger
@@ -23,6 +23,7 @@ from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.messages.alert import Alert
 from models.payments.provider_event import ProviderEventRow
 from providers.cards.base import (
+    AuthorizationQuestion,
     AuthorizationSnapshot,
     AuthorizationStatus,
     CardDisputeSnapshot,
@@ -30,7 +31,6 @@ from providers.cards.base import (
     CardSnapshot,
     CardStatus,
     CardTransactionKind,
-    Question,
     TransactionSnapshot,
 )
 from providers.payments.base import ProviderNotFound
@@ -72,7 +72,7 @@ async def world(database: Database) -> World:
     return await World(database).begin()
 
 
-async def ask(world: World, asked: Question, now: datetime = NOW, issuing: str = "all") -> bool:
+async def ask(world: World, asked: AuthorizationQuestion, now: datetime = NOW, issuing: str = "all") -> bool:
     async with world.database.platform() as session:
         return await card_authorization.decide(session, asked, issuing, now=now)
 
@@ -185,7 +185,7 @@ async def test_a_limit_of_the_agent_decides_by_what_the_merchant_asks(database: 
             org_id=world.org,
             control_id=None,
             expected_version=None,
-            wanted={**new.columns(), **Allowance(limits=limits).columns(), "kind": "budget"},
+            wanted={**new.columns(), **LimitTerms(limits=limits).columns(), "kind": "budget"},
             by="owner",
             reason=None,
             command_id=fresh("cmd"),

@@ -6,7 +6,7 @@ import pytest
 
 from domain.billing.billing_run.period import period_of
 from models.billing.invoice import InvoiceRow
-from repositories.billing.billing_run import charged_besides
+from repositories.billing.billing_run import other_charges
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 async def counted(one: Subscribed, day: date) -> int:
     async with one.database.platform() as session:
         wanted = {one.org_id: ("USD", period_of(day, "UTC"))}
-        return (await charged_besides(await driver_connection(session), wanted))[one.org_id]
+        return (await other_charges(await driver_connection(session), wanted))[one.org_id]
 
 
 async def test_money_for_credits_counts_when_they_are_used_and_not_before(database: Database) -> None:

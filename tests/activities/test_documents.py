@@ -17,7 +17,7 @@ from providers.documents.maker import DocumentMaker
 from repositories.billing import invoice_line
 from runtime.database import Database
 from services.billing import credit_note, document, invoice
-from services.billing.outside_tax import TaxAnswer, taxed
+from services.billing.outside_tax import TaxAnswer, taxed_lines
 from tests.support import billing
 
 pytestmark = pytest.mark.db
@@ -170,7 +170,7 @@ async def test_categories_and_rates_that_an_outside_service_gives_one_code_are_t
     draft = await billing.draft(
         db, await billing.organization(db), *(billing.line(minor) for minor in (400, 300, 200, 100))
     )
-    answer = TaxAnswer(taxed(invoice_line.lines_of(draft)), Treatment(taxes=taxes, is_proven=True))
+    answer = TaxAnswer(taxed_lines(invoice_line.lines_of(draft)), Treatment(taxes=taxes, is_proven=True))
     async with db.platform() as session:
         row = await invoice.finalise(
             session,

@@ -4,17 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from domain.budgets.economics import Entry
+from domain.budgets.economics import LogEntry
 from repositories.budgets import economics
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from tests.activities.test_recovery import World, world  # noqa: F401 - a fixture
 from tests.api.paying import NOW
 
 pytestmark = pytest.mark.db
 
 
-async def payouts(world: World) -> list[Entry]:  # noqa: F811
-    asked = Wanted(org_id=world.org, limit=50)
+async def payouts(world: World) -> list[LogEntry]:  # noqa: F811
+    asked = ListFilter(org_id=world.org, limit=50)
     async with world.database.tenant(world.org) as session:
         found = await economics.page(session, asked, types=("payout", "payout_reversal"))
         assert found.following is None

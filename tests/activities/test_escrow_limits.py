@@ -19,9 +19,9 @@ from domain.escrow.state import Outcome
 from ledger.gateway import Ledger, Posting
 from ledger.rates import GRANTED, set_rate
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome as Spent, Spender
+from ledger.spends import NewSpend, Spender, SpendOutcome as Spent
 from models.credits.spend_control import SpendControl
-from repositories.common.listing import Position, Wanted
+from repositories.common.listing import ListFilter, Position
 from repositories.credits import spend, spend_control as controls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -186,7 +186,7 @@ async def test_limit_lists_its_escrows_among_its_spends_by_time_page_by_page(pay
     async def listed(limit: int, **filters: object) -> list[tuple[str, str, str, str, str]]:
         found: list[tuple[str, str, str, str, str]] = []
         after: Position | None = None
-        wanted = Wanted(**filters)
+        wanted = ListFilter(**filters)
         async with payer.database.platform() as session:
             control = (await session.scalars(select(SpendControl).where(SpendControl.org_id == payer.world.org))).one()
             for _ in range(9):

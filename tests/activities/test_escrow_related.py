@@ -50,7 +50,7 @@ class Hiring:
         await self.plan.look(seen(bill(0, 29_900, month(0))))
         async with self.database.platform() as session:
             for org_id in (terms.payer_org_id, terms.payee_org_id) if shared else ():
-                await organization_trait.seen(session, org_id, shared, f"{shared} of {terms.payer_org_id}")
+                await organization_trait.record_trait(session, org_id, shared, f"{shared} of {terms.payer_org_id}")
             # It was so before the contract was made.
             await session.execute(
                 text(

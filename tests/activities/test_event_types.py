@@ -25,7 +25,7 @@ from activities.payouts.payout import PayoutActivities
 from contracts.escrow.expiry import ExpireContracts
 from contracts.insight.report import MakeReport
 from contracts.payouts.payout import RecordPayout
-from domain.billing.subscription.state import Outcome as SubscriptionOutcome, SubscriptionStatus
+from domain.billing.subscription.state import SubscriptionStatus, Transition as SubscriptionOutcome
 from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, Role
@@ -33,10 +33,10 @@ from domain.common.calendar import Window
 from domain.common.credits import GrantSource
 from domain.common.ids import uuid_id
 from domain.common.state_hash import state_hash
-from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import ControlStatus, Limit, LimitTerms, NewControl, SubjectKind
 from domain.escrow import commands as escrow_rules
 from domain.escrow.state import EscrowStatus, Outcome as EscrowOutcome
-from domain.insight.report import Definition
+from domain.insight.report import ReportDefinition
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.events.escrow import STEPS
 from domain.messages.events.rows import CHANGEABLE
@@ -59,7 +59,7 @@ from services.credits import credit_lot, spend_control
 from services.marketplace import agent as agents
 from services.messages import webhook_endpoint as webhook_endpoints
 from services.tenants import organization as organizations
-from services.tenants.metadata import Change, change as change_object
+from services.tenants.metadata import ObjectChange, change as change_object
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, sold
 from tests.api.paying import Written
@@ -292,10 +292,12 @@ async def of_spend_controls(database: Database, _by_hand: Hand) -> Audiences:
     """Open, change, freeze, let go and close a limit of a run, which has a name that somebody gave it."""
     world = await World(database).begin()
     owner = Actor(principal=WRITTEN, role=Role.OWNER, org_id=world.org)
-    allowed = Allowance(limits=(Limit(window=Window.DAY, amount_minor=CREDIT),))
+    allowed = LimitTerms(limits=(Limit(window=Window.DAY, amount_minor=CREDIT),))
 
-    def order() -> spend_control.Order:
-        return spend_control.Order(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=NOW, reason=WRITTEN)
+    def order() -> spend_control.ControlCommand:
+        return spend_control.ControlCommand(
+            actor=owner, org_id=world.org, command_id=new_id("cmd"), at=NOW, reason=WRITTEN
+        )
 
     async with database.platform() as session:
         new = NewControl(subject_kind=SubjectKind.RUN, subject_id="Private-words", asset="CREDIT")
@@ -322,7 +324,7 @@ async def of_purchase_orders(database: Database, sold: Sold) -> Audiences:
         session.expunge(made)
         for status in set(PurchaseOrderStatus) - {PurchaseOrderStatus(made.status)}:
             made.status = status.value
-            await purchase_record.tell(session, made, at=NOW)
+            await purchase_record.record_status_event(session, made, at=NOW)
     return {made.id: {sold.studio: None}}
 
 
@@ -330,7 +332,7 @@ async def of_reports(database: Database) -> Audiences:
     org_id, client = await organization(database), None
     report = await a_report(database, org_id, now=NOW, name=WRITTEN)
     assert report.due_at is not None
-    period = Definition.kept(report.definition).period_at(report.period_from).name
+    period = ReportDefinition.kept(report.definition).period_at(report.period_from).name
     make = ReportActivities(database, client, Figures(), late=LATE).make
     await ActivityEnvironment().run(make, MakeReport(report_id=report.id, period=period, now=report.due_at))
     return {report.id: {org_id: None}}
@@ -349,17 +351,17 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
         await alerts.snooze(session, alert_id, NOW, for_organization=True)
     async with database.platform() as session:
         await alerts.resolve_one(session, alert_id, WRITTEN)
-        wanted = webhook_endpoints.NewEndpoint(
+        wanted = webhook_endpoints.EndpointRequest(
             org_id=org_id, url="https://private.example.com/", types=("*",), description=WRITTEN,
             ordering=Ordering.NONE, asymmetric=False, command_id=new_id("cmd"),
         )  # fmt: skip
         made, _ = await webhook_endpoints.create(session, owner, wanted, SEALER, now=NOW)
-        await webhook_endpoints.try_out(session, owner, made.id, command_id=new_id("cmd"), now=NOW)
+        await webhook_endpoints.send_test_event(session, owner, made.id, command_id=new_id("cmd"), now=NOW)
         await session.execute(text("SELECT open_reputation_months(:day, :day)"), {"day": NOW.date()})
     for noun, (prefix, names) in CHANGEABLE.items():
         subject = org_id if prefix == "org" else new_id(prefix)
         async with database.platform() as session:
-            asked = Change(
+            asked = ObjectChange(
                 noun=noun, object_id=subject, org_id=org_id, expected=Precondition(), command_id=new_id("cmd"),
                 written={"external_id": "order-6735", "metadata": {"words": WRITTEN}},
             )  # fmt: skip

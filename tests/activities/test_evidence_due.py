@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from activities.messages.alert_rules import AlertRuleActivities
-from contracts.messages.alert_rules import LookAtAlertRules
+from contracts.messages.alert_rules import EvaluateAlertRules
 from domain.common.access import Actor, Role
 from domain.payments.payment.commands import evidence_submitted
 from models.messages.alert import Alert
@@ -38,7 +38,7 @@ async def disputed(database: Database) -> Written:
 async def look(paid: Written, now: datetime) -> list[tuple[str, bool, bool, bool]]:
     """Look at what is due; return whose alerts there are, who reads them, and which are resolved."""
     await AlertRuleActivities(paid.database, PLANS).look_at_alert_rules(
-        LookAtAlertRules(now=now, limit=10, built_in=True)
+        EvaluateAlertRules(now=now, limit=10, built_in=True)
     )
     found = select(Alert).where(Alert.kind == KIND, Alert.subject == paid.terms.payment_id).order_by(Alert.id)
     async with paid.database.platform() as session:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from activities.payments.payment import SpentMeanwhile
-from domain.billing.invoice.state import changed
+from domain.billing.invoice.state import with_payment
 from domain.common import accounts
 from domain.common.errors import InsufficientFunds, WrongInvoiceState
 from domain.payments.payment import booking, refunds
@@ -61,7 +61,7 @@ async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_
     assert made.payment is not None
     payment_id, org_id = made.terms.payment_id, made.terms.org_id
     async with database.platform() as session:
-        standing = changed(await invoices.lock_balance(session, invoice.row.id, payment_id), 1000)
+        standing = with_payment(await invoices.lock_balance(session, invoice.row.id, payment_id), 1000)
         task = asyncio.create_task(invoice.void())
         await somebody_waits(database)
         await invoices.write_balance(session, invoice.row.id, payment_id, org_id, standing, NOW)

@@ -18,7 +18,7 @@ from models.messages.alert import Alert
 from repositories.billing import invoice as invoices, invoice_line
 from runtime.database import Database
 from services.billing import credit_note, invoice, invoice_end
-from services.billing.outside_tax import TaxAnswer, taxed
+from services.billing.outside_tax import TaxAnswer, taxed_lines
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,
@@ -243,7 +243,7 @@ async def test_an_outside_answer_goes_before_the_rates_that_are_kept_and_is_need
 ) -> None:
     made = await draft(database, await organization(database))
     said = AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=88_750)
-    lines = taxed(invoice_line.lines_of(made))
+    lines = taxed_lines(invoice_line.lines_of(made))
     answer = TaxAnswer(lines, Treatment(taxes=(said,), is_proven=True))
     stale = replace(answer, lines=(replace(lines[0], amount_minor=1),))
 

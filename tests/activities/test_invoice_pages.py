@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.billing.billing_run import BillingRunActivities, Collecting
+from activities.billing.billing_run import BillingRunActivities, CollectionSetup
 from contracts.billing.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.billing.billing_run.period import period_of
 from domain.billing.billing_terms import BillingTerms, TermsVersion, UsageMode
@@ -34,7 +34,7 @@ from models.billing.document import StoredDocument
 from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
 from models.usage.usage_charge import UsageChargeRow
-from providers.documents.maker import DocumentMaker, Files
+from providers.documents.maker import DocumentFiles, DocumentMaker
 from providers.documents.typst import WrongTemplate
 from providers.payments.base import ProviderRefused
 from providers.tax.service import TaxQuestion
@@ -45,14 +45,14 @@ from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax
-from services.billing.billing_month import Prepared
-from services.billing.billing_run import Basis
+from services.billing.billing_month import PreparedInvoice
+from services.billing.billing_run import PageInput
 from services.billing.document_files import Documents
 from services.books.exchange_rate import note_granted
 from services.tenants import organization
 from services.usage import usage, usage_charge
 from services.usage.rating import Rates
-from services.usage.usage_judge import Delivery
+from services.usage.usage_validation import Delivery
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate
@@ -97,15 +97,17 @@ class Page:
             spent = NewSpend(key=new_id("key"), action="api_call", amount_minor=30 * CREDIT, quantity=1)
             await Spending(await driver_connection(session), org_id).charge(spent, at=OVER)
 
-    async def read(self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN) -> tuple[list[Prepared], Basis]:
+    async def read(
+        self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN
+    ) -> tuple[list[PreparedInvoice], PageInput]:
         async with self.database.platform() as session:
             await billing_month.seal(session, org_ids, JANUARY, OVER)
         async with self.database.platform() as session:
             markup = rules.cost_markup_e6
             prepared, _ = await billing_month.prepare(session, org_ids, JANUARY, OVER, markup_e6=markup)
-            return prepared, await billing_run.basis(session, org_ids, rules, OVER)
+            return prepared, await billing_run.read_input(session, org_ids, rules, OVER)
 
-    async def issue(self, prepared: Prepared, basis: Basis) -> bool:
+    async def issue(self, prepared: PreparedInvoice, basis: PageInput) -> bool:
         async with self.database.platform_statement() as connection:
             return await billing_run.issue(connection, prepared, basis, OVER)
 
@@ -373,7 +375,7 @@ async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_ano
     broken, whole = await page.market.invoices(orgs[0]), await page.market.invoices(orgs[1])
 
     class Fails(DocumentMaker):
-        def make_now(self, document: Document) -> Files:
+        def make_now(self, document: Document) -> DocumentFiles:
             if document.number == broken[0].number:
                 raise WrongTemplate("no such font")
             return super().make_now(document)
@@ -577,7 +579,7 @@ async def test_what_is_in_another_currency_waits_and_operators_are_told_once(pag
     for _ in range(2):
         [prepared], _ = await page.read([org])
         async with page.database.platform() as session:
-            await billing_run.note_waiting(session, [prepared])
+            await billing_run.alert_other_currencies(session, [prepared])
     assert [line.description for line in prepared.found.lines] == [f"Model {page.market.model}: 1 event"]
     async with page.database.platform() as session:
         alerts = (await session.scalars(select(Alert.key).where(Alert.kind == "billing.other_currency"))).all()
@@ -656,7 +658,7 @@ async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on
     await credit(page.database, orgs[0], 200 * CREDIT, paid=2_000)
     client = cast("Client", None)  # the run's end starts what was begun, not its pages
     rules = replace(GERMAN, seller_country=None)
-    work = BillingRunActivities(page.database, rules, Collecting(client=client, days=(3, 7)))
+    work = BillingRunActivities(page.database, rules, CollectionSetup(client=client, days=(3, 7)))
     done = await work.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
     assert (done.invoiced, done.failed) == (2, 0)
     [row] = await page.market.invoices(orgs[1])

@@ -171,7 +171,7 @@ async def test_refund_with_a_credit_note_has_all_balances_at_once(
         at=NOW,
         with_credit_note=True,
     )
-    event = PaymentEvent.of(commands.done(outcome, "cmd"), at=NOW, actor=billing.KIM, command_id="cmd")
+    event = PaymentEvent.of(commands.with_receipt(outcome, "cmd"), at=NOW, actor=billing.KIM, command_id="cmd")
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, is_local=True)
     message = await payment_message(fresh_database, event, at=NOW)

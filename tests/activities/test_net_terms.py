@@ -8,7 +8,7 @@ import pytest
 
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.subscription.commands import require_none_unpaid
-from domain.billing.subscription.orders import is_not_paid, not_paid
+from domain.billing.subscription.orders import end_unpaid, is_long_overdue
 from domain.billing.subscription.snapshot import BillState, ProviderState
 from domain.billing.subscription.state import OrderKind, SubscriptionStatus
 from domain.common import accounts
@@ -124,15 +124,15 @@ async def test_subscription_that_nobody_pays_is_past_due_although_newer_periods_
 ) -> None:
     first, due = unpaid(0, 2_900, month(0)), START + timedelta(days=30)
     await one.look(seen(first, unpaid(1, 2_900, month(1)), period=month(1)), due)
-    assert (one.state.status, is_not_paid(one.state, due)) == (SubscriptionStatus.PAST_DUE, False)
+    assert (one.state.status, is_long_overdue(one.state, due)) == (SubscriptionStatus.PAST_DUE, False)
     late = due + timedelta(days=30)
-    assert is_not_paid(one.state, late)
-    ending = not_paid(one.state).subscription
+    assert is_long_overdue(one.state, late)
+    ending = end_unpaid(one.state).subscription
     assert ending.order is not None
     assert ending.order.kind is OrderKind.CANCEL
     # What the provider's site has voided counts no more.
     await one.look(seen(replace(first, state=BillState.VOID), unpaid(1, 2_900, month(1)), period=month(1)), due)
-    assert (one.state.status, is_not_paid(one.state, late)) == (SubscriptionStatus.ACTIVE, False)
+    assert (one.state.status, is_long_overdue(one.state, late)) == (SubscriptionStatus.ACTIVE, False)
 
 
 async def test_invoice_that_is_given_up_is_bad_debt_and_money_that_comes_then_grants_nothing(
@@ -165,10 +165,10 @@ async def test_money_that_goes_back_pays_nothing_so_the_subscription_ends_as_if_
     (row,) = [each for each in await one.rows(SubscriptionBill) if each.bill_ref.endswith("in_0")]
     assert (row.settled_at, row.payment_id is not None) == (late, True)
     assert (one.state.status, await one.credits()) == (SubscriptionStatus.PAST_DUE, 500)
-    assert not is_not_paid(one.state, late)
+    assert not is_long_overdue(one.state, late)
     ends = due + timedelta(days=30)
     await one.look(seen(first, second, period=month(1)), ends)
-    assert is_not_paid(one.state, ends)
+    assert is_long_overdue(one.state, ends)
     async with database.platform() as session:
         assert await subscription_bill.has_unpaid(session, one.org_id)
     gone = seen(first, second, period=month(1), state=ProviderState.CANCELED, ended_at=ends)
@@ -190,7 +190,7 @@ async def test_invoice_that_is_given_up_after_its_bill_was_settled_is_awaited_ag
         assert await subscription_bill.has_unpaid(session, one.org_id)
     await one.look(seen(first), due + timedelta(days=30))
     assert one.state.status is SubscriptionStatus.PAST_DUE
-    assert is_not_paid(one.state, due + timedelta(days=30))
+    assert is_long_overdue(one.state, due + timedelta(days=30))
 
 
 async def test_what_the_provider_requests_is_not_paid_here_and_keeps_other_net_terms_away(

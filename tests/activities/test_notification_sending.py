@@ -17,7 +17,7 @@ from dev.sandbox.mail.mailbox import Mailbox
 from domain.common.access import Actor, Role
 from domain.common.mail import GIVE_UP_AFTER
 from domain.messages.notification.channel import CODE_LASTS, ChannelKind
-from domain.messages.notification.due import Cadence, Clock
+from domain.messages.notification.due import Cadence, NotificationClock
 from domain.messages.notification.preferences import Preferences, recipient_of
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel, NotificationRow
@@ -25,12 +25,12 @@ from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
 from providers.notify.base import Delivery, Message, Throttled
 from repositories.messages import notification as notifications
-from repositories.messages.notification import New
+from repositories.messages.notification import NewNotification
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import notification as service
-from services.messages.notification import NewChannel
+from services.messages.notification import ChannelRequest
 from tests.support.mails import listening, mailer
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
 
@@ -94,7 +94,7 @@ class World:
             **more,
         }
         async with self.database.platform() as session:
-            await notifications.add(session, [New(**values)])
+            await notifications.add(session, [NewNotification(**values)])
         return made
 
     async def row(self, notification_id: str) -> NotificationRow:
@@ -103,7 +103,7 @@ class World:
 
     async def wants(self, choices: dict[str, Any], **clock: Any) -> None:
         async with self.database.platform() as session:
-            wanted = Preferences(choices=choices, clock=Clock(**clock))
+            wanted = Preferences(choices=choices, clock=NotificationClock(**clock))
             await notifications.put_preferences(session, org_id=self.org, principal="ann", wanted=wanted, now=NOW)
 
     def mails(self) -> list[dict[str, Any]]:
@@ -209,7 +209,7 @@ async def test_code_comes_over_the_channel_that_it_verifies(world: World) -> Non
     async with world.database.platform() as session:
         made = [
             await service.create_channel(
-                session, actor, NewChannel(kind=kind, target=target, command_id=new_id("cmd")), SEALER, now=NOW
+                session, actor, ChannelRequest(kind=kind, target=target, command_id=new_id("cmd")), SEALER, now=NOW
             )
             for kind, target in ((ChannelKind.MAIL, f"{new_id('a')}@acme.example"), (ChannelKind.SLACK, hook))
         ]
@@ -227,7 +227,7 @@ async def test_code_comes_over_the_channel_that_it_verifies(world: World) -> Non
 async def test_code_that_is_too_old_is_not_sent(world: World) -> None:
     actor = Actor(principal="ann", role=Role.OWNER, org_id=world.org)
     async with world.database.platform() as session:
-        wanted = NewChannel(kind=ChannelKind.MAIL, target=f"{new_id('a')}@acme.example", command_id=new_id("cmd"))
+        wanted = ChannelRequest(kind=ChannelKind.MAIL, target=f"{new_id('a')}@acme.example", command_id=new_id("cmd"))
         row = await service.create_channel(session, actor, wanted, SEALER, now=NOW)
     assert await world.sender.send_due(NOW + CODE_LASTS) == ["dropped"]
     async with world.database.platform() as session:

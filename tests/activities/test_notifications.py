@@ -18,7 +18,7 @@ from domain.common.mail import Contact, Purpose
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.notification.channel import INBOX, ChannelKind
-from domain.messages.notification.due import Cadence, Clock
+from domain.messages.notification.due import Cadence, NotificationClock
 from domain.messages.notification.preferences import Person, Preferences, recipient_of
 from models.marketplace.agent import Agent
 from models.messages.alert import Alert
@@ -86,7 +86,7 @@ async def told(database: Database, org_id: str | None, source: str) -> dict[tupl
 
 async def wants(database: Database, org_id: str, principal: str, choices: Mapping[str, Any], **clock: Any) -> None:
     async with database.platform() as session:
-        wanted = Preferences(clock=Clock(**clock), choices=choices)
+        wanted = Preferences(clock=NotificationClock(**clock), choices=choices)
         await notifications.put_preferences(
             session, org_id=org_id, principal=principal, wanted=wanted, now=datetime.now(UTC)
         )
@@ -415,7 +415,7 @@ async def test_escalation_whose_run_was_lost_is_started_again(db: Database) -> N
     ]
     now = datetime.now(UTC)
     async with db.platform() as session:
-        await session.execute(update(Alert).where(Alert.org_id == org).values(told_at=now))
+        await session.execute(update(Alert).where(Alert.org_id == org).values(notified_at=now))
         await alert.snooze(session, snoozed.id, now + timedelta(days=20))
         await alert.acknowledge(session, answered.id, "kim")
         await alert.resolve(session, resolved.key, "kim")

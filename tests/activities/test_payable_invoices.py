@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.billing.credit_note import CreditedCredits, note_of
+from domain.billing.credit_note import CreditsTaken, compute_note
 from domain.billing.invoice.lines import InvoiceLine
 from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus
 from domain.common import accounts
@@ -112,7 +112,7 @@ def test_note_is_refused_where_it_makes_a_rest_that_cannot_be_paid(due: int, amo
     """A refund may have left such a rest, and a refund with a note of its own goes on."""
     standing = InvoiceBalance(status=InvoiceStatus.OPEN, total_minor=1_000, paid_minor=1_000 - due)
     with pytest.raises(Invalid) if is_refused else nullcontext():
-        note_of(standing, CreditedCredits(), credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
+        compute_note(standing, CreditsTaken(), credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
 
 
 async def test_voiding_takes_back_what_was_rounded_off(

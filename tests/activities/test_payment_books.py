@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from activities.books.books import BooksRefused
-from activities.payments.payment import SPENT_MEANWHILE, SpentMeanwhile
+from activities.payments.payment import MAX_RECOUNTS, SpentMeanwhile
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.money import CREDIT
@@ -56,12 +56,12 @@ async def alerts(database: Database, outcome: Outcome) -> list[str]:
 async def test_goods_that_stay_away_are_counted_again_and_then_alerted(database: Database):
     short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
     outcome = dataclasses.replace(await opened(database), moves=(short,))
-    for attempt in range(1, SPENT_MEANWHILE + 1):
+    for attempt in range(1, MAX_RECOUNTS + 1):
         with pytest.raises(SpentMeanwhile):
             await record(database, outcome, attempt)
     assert await alerts(database, outcome) == []
     with pytest.raises(BooksRefused):
-        await record(database, outcome, SPENT_MEANWHILE + 1)
+        await record(database, outcome, MAX_RECOUNTS + 1)
     assert await alerts(database, outcome) == ["payment.books_refused"]
 
 
@@ -108,7 +108,7 @@ async def test_alert_of_an_event_that_was_refused_closes_when_the_books_take_it(
         outcome, moves=(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT),)
     )
     with pytest.raises(BooksRefused):
-        await record(database, short, SPENT_MEANWHILE + 1)
+        await record(database, short, MAX_RECOUNTS + 1)
     await record(database, outcome)
     async with database.platform() as session:
         (alert,) = await session.scalars(select(Alert).where(Alert.subject == outcome.payment.terms.payment_id))

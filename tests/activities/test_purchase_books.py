@@ -21,7 +21,7 @@ from domain.common.access import Actor, Role
 from domain.common.accounts import Account
 from domain.common.errors import Conflict
 from domain.credits.lots import Sharing
-from domain.marketplace.metered import Metered
+from domain.marketplace.metered import ReportedUsage
 from domain.payments.payment import commands, refunds
 from domain.payments.payment.purposes.purchase import agent_bought
 from domain.payments.payment.state import Fulfilment, PaymentStatus
@@ -36,14 +36,14 @@ from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.returns.revenue_event import RevenueEvent
 from models.tenants.organization import Organization
 from repositories.books import debt
-from repositories.marketplace import marketplace, marketplace_proof
+from repositories.marketplace import marketplace, marketplace_invariants
 from repositories.reputation import organization_trait
 from repositories.returns import revenue_event, roi
 from repositories.usage import usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.marketplace import marketplace as selling, marketplace_renewal
-from services.payments.purposes.base import Alone
+from services.payments.purposes.base import WithoutSubject
 from services.payments.purposes.purchase import PurchaseBooks
 from services.payouts.payable import shares_of
 from services.tenants import organization as organizations
@@ -60,7 +60,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    await prove(database_urls, (*marketplace_proof.INVARIANTS, *revenue_event.INVARIANTS))
+    await prove(database_urls, (*marketplace_invariants.INVARIANTS, *revenue_event.INVARIANTS))
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Sold:
 
     async def paid(self, tax: SaleTax | None = None, **more: Any) -> Written:
         """Return a payment whose money is there and waits for the sale, begun before it had to wait for others."""
-        with patch.object(PurchaseBooks, "begin", Alone.begin):
+        with patch.object(PurchaseBooks, "begin", WithoutSubject.begin):
             made = await self.written(tax, **more).begin()
         made.there.pay()
         return await made.look()
@@ -270,7 +270,7 @@ async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, chang
             await organizations.close(session, closer, sold.studio, reason="left", now=NOW)
         if change == "related":
             for org_id in (sold.buyer, sold.studio):
-                await organization_trait.seen(session, org_id, TraitKind.CARD, f"card of {sold.studio}")
+                await organization_trait.record_trait(session, org_id, TraitKind.CARD, f"card of {sold.studio}")
     earned = await sold.earned()
     refused = await sold.fulfil(made)
     assert refused.declined is not None
@@ -379,8 +379,8 @@ async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
 ) -> None:
     """A third of 1.000 KWD was used, and Stripe counts no last decimal of it: the refund would be refused for ever."""
 
-    async def used_once(*_: object) -> Metered:
-        return Metered(uses=1, days=1)
+    async def used_once(*_: object) -> ReportedUsage:
+        return ReportedUsage(uses=1, days=1)
 
     monkeypatch.setattr(usage_report, "named_uses", used_once)
     made = await sold.bought()
@@ -389,7 +389,7 @@ async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
         assert row is not None
         session.expunge(row)
         row.currency, row.included_uses = currency, 3
-        assert 1000 - await selling.used_now(session, row, 1000, provider=provider) == back
+        assert 1000 - await selling.used_part_minor(session, row, 1000, provider=provider) == back
 
 
 async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_another_one(sold: Sold) -> None:

@@ -12,18 +12,18 @@ from temporalio.testing import ActivityEnvironment
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.payments.payment import PaymentActivities
 from contracts.common.batch import DuePage
-from contracts.marketplace.marketplace import RenewedPurchases
+from contracts.marketplace.marketplace import PurchaseRenewalPage
 from contracts.payments.payment import PaymentEvent, PaymentInput
 from domain.billing.tax.sale import SaleRules
 from domain.common.access import Actor, Role
 from domain.common.errors import Conflict
-from domain.marketplace.renewal import MOST_TRIES
+from domain.marketplace.renewal import MAX_TRIES
 from domain.payments.payment import commands
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.event import EventRow
 from models.messages.mail import QueuedMail
 from providers.payments.registry import Providers
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.marketplace import marketplace
 from runtime.database import Database
 from runtime.settings import Settings
@@ -73,7 +73,7 @@ class Renewing:
         making = TermsMaker.of(Settings().payment_rules, providers, database, sale)
         self.work = MarketplaceActivities(database, cast("Client", self.client), making)
 
-    async def at(self, row: MarketplacePurchase, now: datetime) -> RenewedPurchases:
+    async def at(self, row: MarketplacePurchase, now: datetime) -> PurchaseRenewalPage:
         before = row.id[:-1] + chr(ord(row.id[-1]) - 1)
         message = DuePage(now=now, after=before, limit=1)
         return await ActivityEnvironment().run(self.work.renew_purchases, message)
@@ -98,7 +98,7 @@ async def written(database: Database, start: PaymentInput) -> Written:
     made.there.asked = replace(made.there.asked, payment_id=start.terms.payment_id)
     made.there.ref = f"pi_{start.terms.payment_id}"
     opening = PaymentEvent.of(
-        commands.done(commands.created(start.terms, actor=start.created_by), start.command_id),
+        commands.with_receipt(commands.created(start.terms, actor=start.created_by), start.command_id),
         at=NOW,
         command_id=start.command_id,
     )
@@ -140,7 +140,7 @@ async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, dat
         await renewing.at(first, at)
         async with database.platform() as session:
             states.append((await marketplace.get_purchase(session, first.id)).status)
-            active = Wanted(org_id=sold.buyer, statuses=("active",), limit=9)
+            active = ListFilter(org_id=sold.buyer, statuses=("active",), limit=9)
             shown = [each.id for each in (await marketplace.library(session, active)).rows]
         assert (first.id in shown) is (states[-1] == "active")
     assert states == ["active", "ended"]
@@ -203,10 +203,10 @@ async def test_month_that_is_never_paid_is_tried_some_times_and_ends(sold: Sold,
     _, first = await bought(sold)
     assert first.ends_at is not None
     renewing, due = Renewing(database), first.ends_at - timedelta(days=1)
-    for day in range(MOST_TRIES + 1):
+    for day in range(MAX_TRIES + 1):
         await renewing.at(first, due + timedelta(days=day))
-    assert len({start.command_id for start in renewing.client.starts}) == MOST_TRIES
-    assert await renewing.mails(sold.buyer) == MOST_TRIES
+    assert len({start.command_id for start in renewing.client.starts}) == MAX_TRIES
+    assert await renewing.mails(sold.buyer) == MAX_TRIES
     async with database.platform() as session:
         row = await marketplace.get_purchase(session, first.id)
         assert (row.status, row.renews_at) == ("ended", None)

@@ -30,9 +30,9 @@ from domain.payments.payment.snapshot import BalanceTransaction, ProviderEvent, 
 from domain.payments.payment.terms import Purpose, PurposeKind
 from domain.payouts.earnings import EarningsKind
 from domain.payouts.payable import HoldBack, PayableState
-from domain.payouts.payout.commands import failed, numbered, sent
+from domain.payouts.payout.commands import failed, sent, with_receipt
 from domain.payouts.payout.state import Outcome, Payout
-from domain.payouts.recovery import LOOKS
+from domain.payouts.recovery import LOOKUP_INTERVALS
 from ledger.gateway import Ledger, Posting
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer
@@ -264,7 +264,7 @@ class World:
         acts, environment = PayoutActivities(self.database, self.fake, hold_back=HOLD_BACK), ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         message = RecordPayout(
-            outcome=numbered(outcome, outcome.event),
+            outcome=with_receipt(outcome, outcome.event),
             command_id=outcome.event,
             at=at,
             decided_from=state_hash(payout),
@@ -783,7 +783,7 @@ async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, mo
 
     monkeypatch.setattr(world.fake, "find_reversal", refuse)
     query = world.not_recovered()
-    for _ in LOOKS:
+    for _ in LOOKUP_INTERVALS:
         async with world.database.platform() as session:
             assert (await session.scalars(query)).all() == []
             await session.execute(

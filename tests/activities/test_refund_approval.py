@@ -6,14 +6,14 @@ import pytest
 
 from contracts.payments.payment import RecordedPayment
 from domain.common.access import Actor, Role
-from domain.common.approval import LASTS, ApprovalAction, ApprovalStatus, digest
+from domain.common.approval import APPROVAL_LIFETIME, ApprovalAction, ApprovalStatus, digest
 from domain.common.credits import GrantSource
 from domain.payments.payment.purposes.invoice import invoice_paid
 from models.common.approval import Approval
 from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import credit_lot
-from services.payments.payment_refund import ALL
+from services.payments.payment_refund import ALL_REMAINING
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import ANCHOR, bill, month, seen
 from tests.support import billing
@@ -44,7 +44,7 @@ async def approve(made: Mirrored, amount: str, **more: object) -> None:
                 status=ApprovalStatus.APPROVED.value,
                 requested_by="kim",
                 requested_at=NOW,
-                expires_at=NOW + LASTS,
+                expires_at=NOW + APPROVAL_LIFETIME,
                 decided_by="lee",
                 decided_at=NOW,
             )
@@ -86,7 +86,7 @@ async def test_all_that_is_left_is_approved_whatever_the_used_credits_leave_of_i
     one, made = await paid(database)
     made.two_above = "10.00"
     await use(one, 250)
-    await approve(made, ALL)
+    await approve(made, ALL_REMAINING)
     command = new_id("re")
     assert refused(await made.refund(None, command=command)) == "payment.refund_exceeds_remainder"
     # The run asks again for what the books leave.

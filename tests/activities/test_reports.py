@@ -15,19 +15,27 @@ from contracts.common.batch import DuePage
 from contracts.insight.report import MadeReport, MakeReport
 from domain.common.access import Role
 from domain.common.errors import AnalyticsNoRate, Conflict, IdempotencyConflict, Invalid, NotFound, RateLimited
-from domain.insight.report import KEPT, MAX_REPORTS, TEMPLATES, Definition, Question, ReportFormat, ReportSchedule
+from domain.insight.report import (
+    FILES_KEPT_FOR,
+    MAX_REPORTS,
+    TEMPLATES,
+    ReportDefinition,
+    ReportFormat,
+    ReportSchedule,
+    SectionQuery,
+)
 from models.insight.report import Report, ReportRun
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
-from repositories.credits.spend_place import first_id
+from repositories.credits.spend_id_range import first_id
 from repositories.insight import report as reports
 from runtime.database import Database
 from runtime.identity import new_id
 from services.insight import report as service, report_run
-from services.insight.metrics import ask
-from services.insight.report import Wanted
+from services.insight.metrics import run_query
+from services.insight.report import ReportRequest
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.notifications import a_channel, a_principal, an_organization
@@ -120,7 +128,7 @@ async def test_period_computed_twice_has_the_same_bytes(
     for later in (timedelta(0), timedelta(days=9, seconds=17)):
         report = await a_report(db, org, now=at, format=form, schedule=schedule)
         assert report.due_at == due_at
-        period = Definition.kept(report.definition).period_at(report.period_from).name
+        period = ReportDefinition.kept(report.definition).period_at(report.period_from).name
         figures = Figures({"agt_b": 5, "agt_a": 5} if files else {"agt_a": 5, "agt_b": 5})
         await make(db, figures, report, report.due_at + later, period)
         files += [run.file for run in await runs_of(db, report)]
@@ -152,7 +160,7 @@ async def test_one_report_of_an_organization_is_made_at_a_time_and_the_next_is_t
 
 
 async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db: Database) -> None:
-    questions = (Question(metrics=("spending",), currency="EUR"), USUAL.questions[0])
+    questions = (SectionQuery(metrics=("spending",), currency="EUR"), USUAL.questions[0])
     report = await a_report(db, await an_organization(db), now=NOW, questions=questions)
 
     class NoRate(Figures):
@@ -179,8 +187,8 @@ async def test_template_is_made_without_the_price_of_a_credit(
             continue
         report = await a_report(fresh_database, org, now=NOW, template=name, questions=(), schedule=template.schedule)
         assert report.due_at is not None
-        period = Definition.kept(report.definition).period_at(report.period_from).name
-        await make(fresh_database, ask, report, report.due_at, period)
+        period = ReportDefinition.kept(report.definition).period_at(report.period_from).name
+        await make(fresh_database, run_query, report, report.due_at, period)
         [run] = await runs_of(fresh_database, report)
         sections = zip(template.questions, run.content["sections"], strict=True)
         problems = {(question.currency, (each.get("problem") or "")[:47]) for question, each in sections}
@@ -209,12 +217,12 @@ async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database)
 async def test_version_that_was_computed_before_another_was_kept_is_computed_again(db: Database) -> None:
     report = await a_report(db, await an_organization(db), now=NOW)
     slow, figures = Figures({"agt_a": 1}), Figures()
-    async with db.at_one_moment(report.org_id) as session:
+    async with db.repeatable_read(report.org_id) as session:
         stale = await report_run.compute(session, slow, report.id, WEEK, late=LATE, now=DUE)
-    assert isinstance(stale, report_run.Computed)
+    assert isinstance(stale, report_run.ComputedPeriod)
     await make(db, figures, report)
     async with db.platform() as session:
-        run, kept = await report_run.keep(session, stale, b"stale", late=LATE, now=DUE)
+        run, kept = await report_run.store_run(session, stale, b"stale", late=LATE, now=DUE)
     assert (kept, run is not None and run.version) == (False, 1)
     assert len(await runs_of(db, report)) == 1
 
@@ -282,7 +290,7 @@ async def test_change_acts_from_the_next_period_on_and_recipients_at_once(db: Da
     report = await a_report(db, org, now=NOW)
     monthly = replace(USUAL, name="Months", schedule=ReportSchedule.MONTHLY, format=ReportFormat.HTML)
     async with db.platform() as session:
-        wanted = Wanted(definition=monthly, recipients=("maria",))
+        wanted = ReportRequest(definition=monthly, recipients=("maria",))
         await service.change(session, owner_of(org), report.id, wanted, now=NOW)
     await make(db, Figures(), report)
     [run] = await runs_of(db, report)
@@ -299,7 +307,7 @@ async def test_zone_that_moves_west_goes_on_with_a_day_that_was_not_made(db: Dat
     report = await a_report(db, org, now=NOW, schedule=ReportSchedule.DAILY, zone="UTC")
     west = replace(USUAL, schedule=ReportSchedule.DAILY, zone="America/New_York")
     async with db.platform() as session:
-        await service.change(session, owner_of(org), report.id, Wanted(definition=west, recipients=()), now=NOW)
+        await service.change(session, owner_of(org), report.id, ReportRequest(definition=west, recipients=()), now=NOW)
     await make(db, Figures(), report, utc(2026, 3, 26, 3), "2026-03-25")
     now = await read(db, report)
     # The 25th is made, and by the clocks of New York it has not begun when that of UTC ends.
@@ -343,13 +351,15 @@ async def test_deleted_report_makes_nothing_and_keeps_its_files_until_their_time
     assert len(await runs_of(db, report)) == 1
     for act in (
         lambda session: service.delete(session, owner_of(report.org_id), report.id, now=DUE),
-        lambda session: service.change(session, owner_of(report.org_id), report.id, Wanted(definition=USUAL), now=DUE),
+        lambda session: service.change(
+            session, owner_of(report.org_id), report.id, ReportRequest(definition=USUAL), now=DUE
+        ),
     ):
         async with db.platform() as session:
             with pytest.raises(NotFound):
                 await act(session)
     for after, left in ((timedelta(0), 1), (timedelta(seconds=1), 0)):
-        message = DuePage(now=DUE + KEPT + after, after="z", limit=500)
+        message = DuePage(now=DUE + FILES_KEPT_FOR + after, after="z", limit=500)
         await ActivityEnvironment().run(work(db, Figures()).start, message)
         assert len(await runs_of(db, report)) == left
 
@@ -359,7 +369,7 @@ async def test_repeated_command_makes_one_report_and_another_request_is_refused(
 
     async def create(definition: Any) -> str:
         async with db.platform() as session:
-            wanted = Wanted(definition=definition)
+            wanted = ReportRequest(definition=definition)
             made = await service.create(session, owner_of(org), org, wanted, late=LATE, command_id=command, now=NOW)
             return made.id
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from contracts.secrets.rotation import FailRotationStep, TakenRotationStep
+from contracts.secrets.rotation import FailRotationStep, RotationStepResult
 from domain.common.errors import RotationUnderWay, Unavailable
-from domain.secrets.rotation import RotationStatus, Step
+from domain.secrets.rotation import RotationAction, RotationStatus
 from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import SecretKind
-from providers.secrets.base import BackendUnavailable, Place, Stored
-from providers.secrets.rotators.base import Job, Manual
+from providers.secrets.base import BackendUnavailable, Stored, ValueLocation
+from providers.secrets.rotators.base import ManualRotator, RotationJob
 from repositories.secrets import secret as rows
 from runtime.database import Database
 from services.secrets import rotation as service, rotation_plan, secret as store
-from services.secrets.secret import Wanted
+from services.secrets.secret import SecretChange
 from tests.support.looking import again
 from tests.support.receivers import receiving
 from tests.support.rotations import DAY, FIRST, SCHEDULE, Killed, Rotated, Target
@@ -155,18 +155,18 @@ async def test_a_target_with_one_value_and_no_way_back_keeps_the_only_value_that
 class Keeping:
     """A backend that keeps the values itself, and is away for some of the calls that destroy one."""
 
-    values: dict[Place, bytes] = field(default_factory=dict)
+    values: dict[ValueLocation, bytes] = field(default_factory=dict)
     away: int = 0
     name = "postgres"
 
-    async def store(self, place: Place, value: bytes) -> Stored:
+    async def store(self, place: ValueLocation, value: bytes) -> Stored:
         self.values[place] = value
         return Stored()
 
-    async def read(self, place: Place, _: Stored) -> bytes:
+    async def read(self, place: ValueLocation, _: Stored) -> bytes:
         return self.values[place]
 
-    async def destroy(self, place: Place) -> None:
+    async def destroy(self, place: ValueLocation) -> None:
         if self.away:
             self.away -= 1
             raise BackendUnavailable("Vault does not answer.")
@@ -177,7 +177,7 @@ class Keeping:
 async def test_a_backend_that_is_away_for_a_time_keeps_no_value_that_has_ended(database: Database, ended: str) -> None:
     target = Target(check=None if ended == "revoked" else 403)
     async with rotated(database, target) as one:
-        first = Place(one.vaulted.org_id, one.secret.path, 1)
+        first = ValueLocation(one.vaulted.org_id, one.secret.path, 1)
         one.dying.backend = keeping = Keeping({first: FIRST})
         if ended == "revoked":
             await one.until_waiting(DUE)
@@ -257,7 +257,7 @@ async def test_what_is_asked_for_at_once_ends_a_grace_that_runs(database: Databa
 
 async def hurry(one: Rotated) -> None:
     async with one.database.platform() as session:
-        await service.hurry(session, one.vaulted.owner, one.secret.id, grace=None, now=NOW)
+        await service.start_now(session, one.vaulted.owner, one.secret.id, grace=None, now=NOW)
 
 
 async def test_a_person_is_asked_and_reminded_and_what_they_send_is_promoted(database: Database) -> None:
@@ -281,7 +281,7 @@ async def test_a_value_that_a_person_stores_counts_as_the_rotation_that_waits_fo
     await one.until_waiting(DUE)
     await one.until_waiting(late)
     vaulted = one.vaulted
-    wanted = Wanted(org_id=vaulted.org_id, path=one.secret.path, kind=SecretKind.API_KEY)
+    wanted = SecretChange(org_id=vaulted.org_id, path=one.secret.path, kind=SecretKind.API_KEY)
     asked: dict[str, Any] = {"grace": timedelta(0), "command_id": f"put:{one.secret.id}", "now": late}
     await store.put(database, vaulted.secrets, vaulted.owner, wanted, "by hand", **asked)
     seen = await one.until_waiting(late)
@@ -310,7 +310,7 @@ async def test_steps_that_wait_for_targets_are_bounded_for_each_organization(dat
         while not receiver.received:
             await again()
         await second.step(DUE)
-        assert second.taken == TakenRotationStep(waits=True)
+        assert second.taken == RotationStepResult(waits=True)
         other.work = one.work
         await other.step(DUE)
         assert (await other.held()).status is RotationStatus.APPLIED
@@ -338,7 +338,7 @@ async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Da
         target.check = None
         over_at = DUE + timedelta(minutes=2)
         given_up = FailRotationStep(
-            secret_id=one.secret.id, number=2, step=Step.TEST, detail="No answer.", now=DUE, over_at=over_at
+            secret_id=one.secret.id, number=2, step=RotationAction.TEST, detail="No answer.", now=DUE, over_at=over_at
         )
         for _ in range(2):
             await one.work.fail(given_up)
@@ -349,13 +349,13 @@ async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Da
         assert (await one.held()).failures == 1
 
 
-class Borrowing(Manual):
+class Borrowing(ManualRotator):
     """Reads another secret to set the new value, as the rotator of databases does."""
 
-    async def make(self, job: Job, current: bytes) -> bytes:
+    async def make(self, job: RotationJob, current: bytes) -> bytes:
         return b"new-value"
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         assert await job.read("access_credentials/dba", "db.example.com:5432") == b"dba-value"
 
 

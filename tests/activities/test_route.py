@@ -8,10 +8,10 @@ from sqlalchemy import update
 from activities.escrow.escrow import EscrowActivities
 from domain.common.ids import contract_id_of
 from domain.escrow import commands as rules
-from domain.tenants.metadata import Written
+from domain.tenants.metadata import OwnMetadata
 from domain.usage.amounts import minor_pico
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Spender
+from ledger.spends import NewSpend, Spender, SpendOutcome
 from models.marketplace.agent import Agent
 from models.returns.route import RoutingDecision
 from repositories.returns import route as routes
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.db
 
 
 async def routed(database: Database, org_id: str, agent_id: str, currency: str = "CREDIT") -> RoutingDecision:
-    question = route.Question(
+    question = route.CallToRoute(
         org_id=org_id, spender=Spender(), task_kind="report", candidates=[agent_id], currency=currency
     )
     async with database.platform() as session:
@@ -39,7 +39,7 @@ async def routed(database: Database, org_id: str, agent_id: str, currency: str =
 
 async def named(database: Database, job: Job, decision: RoutingDecision) -> None:
     """Have the payer call the contract by the id of a decision."""
-    contract_id, own = contract_id_of(job.terms.escrow_id), Written(external_id=decision.id)
+    contract_id, own = contract_id_of(job.terms.escrow_id), OwnMetadata(external_id=decision.id)
     async with database.platform() as session:
         await metadata.add(session, contract_id, job.terms.payer_org_id, own, new_id("cmd"))
 
@@ -93,4 +93,4 @@ async def spend(database: Database, org_id: str, minor: int) -> None:
     async with database.platform() as session:
         spending = Spending(await driver_connection(session), org_id)
         spent = NewSpend(key=new_id("cmd"), action="test", amount_minor=minor, spender=Spender(principal="x"))
-        assert (await spending.charge(spent, at=datetime.now(UTC))).outcome is Outcome.CHARGED
+        assert (await spending.charge(spent, at=datetime.now(UTC))).outcome is SpendOutcome.CHARGED

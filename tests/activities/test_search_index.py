@@ -112,14 +112,14 @@ async def test_a_reader_killed_at_every_page_doubles_and_misses_no_event(
         failing.answers = [httpx2.ReadError("killed")]
         died = await look(fresh_database, index, 2)
         async with fresh_database.platform() as session:
-            assert place is None or await store.place(session) == place
+            assert place is None or await store.position(session) == place
         failing.answers = []
         done = await look(fresh_database, index, 2)
         assert died.created == done.created == 0
         if not done.read:
             break
         async with fresh_database.platform() as session:
-            place = await store.place(session)
+            place = await store.position(session)
     rows, documents = await held(fresh_database), await found(url)
     assert documents.keys() == rows.keys()
     assert len(rows) >= 7
@@ -190,7 +190,7 @@ async def test_nothing_moves_while_the_index_is_busy(
         assert (done.read, done.waits) == (0, 1)
         assert done.problem
         async with fresh_database.platform() as session:
-            assert await store.place(session) == store.BEGINNING
+            assert await store.position(session) == store.BEGINNING
     await read_on(fresh_database, index)
     assert (await found(url)).keys() == (await held(fresh_database)).keys()
 

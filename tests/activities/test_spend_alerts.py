@@ -10,10 +10,10 @@ from sqlalchemy import select
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window, window_end, zone_of
 from domain.common.ids import uuid_of
-from domain.credits.spend.control import Allowance, ControlStatus, Limit
+from domain.credits.spend.control import ControlStatus, Limit, LimitTerms
 from domain.messages.alert.rules import BUDGET_80_PERCENT, BUILT_IN
 from ledger.spending import Spending
-from ledger.spends import Outcome
+from ledger.spends import SpendOutcome
 from models.credits.spend import Spend as SpendRow
 from models.messages.event import EventRow
 from repositories.common import listing
@@ -22,7 +22,7 @@ from repositories.messages import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import spend_control
-from services.messages.alert_rule import Wanted, change_built_in
+from services.messages.alert_rule import RuleRequest, change_built_in
 from tests.conftest import DatabaseUrls
 from tests.support.plans import rows_read
 from tests.support.spend_world import CREDIT, NOW, World
@@ -73,7 +73,7 @@ async def test_a_control_that_is_being_changed_is_left_to_the_next_sweep(world: 
     await world.spend(60)
     owner = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
     async with db.platform() as session:
-        order = spend_control.Order(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=NOW)
+        order = spend_control.ControlCommand(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=NOW)
         await spend_control.set_status(session, order, uuid_of(control), ControlStatus.FROZEN)
         assert await world.raised() == []
     assert await world.raised() == [("spend.threshold", control)]
@@ -94,7 +94,7 @@ async def test_half_of_a_limit_in_the_first_tenth_of_its_window_is_a_burst(world
 async def test_a_refusal_is_raised_once_for_its_window_however_often_it_is_refused(world: World) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=0))
     for _ in range(3):
-        assert await world.spend(1) is Outcome.REFUSED
+        assert await world.spend(1) is SpendOutcome.REFUSED
     assert await world.raised() == [("spend.refused", control)]
     (raised,) = await world.rows()
     assert raised.detail == (
@@ -104,7 +104,7 @@ async def test_a_refusal_is_raised_once_for_its_window_however_often_it_is_refus
 
 async def test_credits_that_do_not_suffice_are_raised_once_a_day(db: Database) -> None:
     world = await World(db).begin(credits=10)
-    assert await world.spend(11) is Outcome.INSUFFICIENT
+    assert await world.spend(11) is SpendOutcome.INSUFFICIENT
     assert await world.raised() == [("credits.exhausted", world.org)]
     assert await world.raised() == [("credits.exhausted", world.org)]
     (raised,) = await world.rows()
@@ -130,7 +130,7 @@ async def test_what_comes_back_resolves_and_fires_no_more_in_the_window(world: W
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(80)
     assert await world.raised() == [("budget_80_percent", control)]
-    raised = Allowance(limits=(Limit(window=Window.LIFETIME, amount_minor=1_000 * CREDIT),)).columns()
+    raised = LimitTerms(limits=(Limit(window=Window.LIFETIME, amount_minor=1_000 * CREDIT),)).columns()
     await world.change(control, raised)
     await world.raised()
     assert [row.status for row in await world.rows()] == ["resolved"]
@@ -164,7 +164,7 @@ async def test_built_in_rule_that_is_off_leaves_thresholds_that_were_asked_for(w
     for each in (world, other):
         async with each.database.platform() as session:
             owner = Actor(principal="owner", role=Role.OWNER, org_id=each.org)
-            off = Wanted(enabled=False)
+            off = RuleRequest(enabled=False)
             rule = BUILT_IN[BUDGET_80_PERCENT]
             await change_built_in(session, owner, each.org, rule, off, command_id=new_id("cmd"), now=NOW)
         await each.spend(80)
@@ -177,8 +177,8 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
     await world.spend(1)
     assert await world.raised() == []
     async with world.database.platform() as session:
-        seen = (await alerts.page(session, listing.Wanted(limit=200), open_only=True)).rows
-        of_org = (await alerts.page(session, listing.Wanted(org_id=world.org, limit=200), open_only=True)).rows
+        seen = (await alerts.page(session, listing.ListFilter(limit=200), open_only=True)).rows
+        of_org = (await alerts.page(session, listing.ListFilter(org_id=world.org, limit=200), open_only=True)).rows
     assert "ZWG" in {it.subject for it in seen if it.kind == "spend.no_rate"}
     assert not {"spend.refused", "spend.threshold"} & {it.kind for it in seen}
     assert not of_org
@@ -186,7 +186,7 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
 
 async def test_refusal_fires_until_its_window_ends_also_where_nothing_else_was_spent_in_it(world: World) -> None:
     await world.limit(Limit(window=Window.MONTH, amount_minor=10 * CREDIT))
-    assert await world.spend(11) is Outcome.REFUSED
+    assert await world.spend(11) is SpendOutcome.REFUSED
     await world.raised()
     assert [(row.kind, row.status) for row in await world.rows()] == [("spend.refused", "firing")]
     end = window_end(Window.MONTH, NOW, zone_of("UTC"), 1)
@@ -198,7 +198,7 @@ async def test_refusal_fires_until_its_window_ends_also_where_nothing_else_was_s
 
 async def test_refusal_without_a_window_fires_for_its_day(world: World) -> None:
     await world.limit(Limit(window=Window.MONTH, amount_minor=1_000 * CREDIT), per_spend_minor=5 * CREDIT)
-    assert await world.spend(11) is Outcome.REFUSED
+    assert await world.spend(11) is SpendOutcome.REFUSED
     await world.raised()
     assert [row.status for row in await world.rows()] == ["firing"]
     await world.raised(NOW + timedelta(days=1))
@@ -244,7 +244,7 @@ OLD_CHANGES = """
     WHERE c.idempotency_key NOT LIKE 'old%' AND $1::uuid <> c.id
 """
 OLD_ALERTS = """
-    INSERT INTO alerts (id, key, org_id, kind, subject, detail, shared, for_operators, told_at)
+    INSERT INTO alerts (id, key, org_id, kind, subject, detail, shared, for_operators, notified_at)
     SELECT 'alr_' || i, 'spend.threshold:' || md5('c' || i)::uuid || ':lifetime:0:5000', a.org_id, a.kind,
         type_id('ctl', md5('c' || i)::uuid), a.detail, true, false, now()
     FROM alerts a, generate_series($2::int, $3::int) i WHERE a.subject = type_id('ctl', $1::uuid)
@@ -267,7 +267,7 @@ async def test_sweep_costs_the_same_however_many_runs_had_a_limit(
         for statement in (OLD_RUNS, OLD_COUNTERS, OLD_VERSIONS, OLD_SPENDS, OLD_CHANGES, OLD_ALERTS):
             await owner.execute(statement, uuid_of(control), first, last)
         await owner.execute("ANALYZE")
-        for name, reading in (("due", spend_alert.due), ("over", spend_alert.over)):
+        for name, reading in (("due", spend_alert.alerts_to_raise), ("over", spend_alert.keys_to_resolve)):
             costs[name].append(await rows_read(fresh_database, None, partial(reading, now=NOW)))
     await owner.close()
     assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + 10} == {}

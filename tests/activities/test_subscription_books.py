@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select, text
 
 from domain.billing.invoice.collection import CollectionMethod
-from domain.billing.subscription.commands import cancelling, resuming
+from domain.billing.subscription.commands import order_cancel, order_resume
 from domain.billing.subscription.grants import monthly_grant
-from domain.billing.subscription.orders import confirmed, declined
+from domain.billing.subscription.orders import confirm_order, decline_order
 from domain.billing.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
-from domain.billing.subscription.state import Outcome
+from domain.billing.subscription.state import Transition
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.treatment import Treatment
 from domain.common import accounts
@@ -23,7 +23,7 @@ from domain.common.errors import TaxUnavailable, WrongInvoiceState
 from domain.common.money import CREDIT
 from domain.credits.lots import LotSource, LotTerms
 from domain.insight.query import Query
-from domain.payments.payment.agenda import News, Step, agenda
+from domain.payments.payment.agenda import AgendaInput, AgendaStep, agenda
 from domain.payments.payment.state import PaymentStatus
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
@@ -40,7 +40,7 @@ from runtime.identity import new_id
 from services.billing import invoice_collection, invoice_end
 from services.billing.subscription import accrue
 from services.books.debt import owed_minor
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms, unpaid
 from tests.support.billing import GERMAN, at_hand, located, rate
@@ -69,8 +69,8 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_char
     assert await at_hand(database, one.org_id) == {one.org_id: {"taxed": 500 * 10**6}}
     begins = START.replace(hour=0, minute=0, second=0, microsecond=0)
     month_of = Query(metrics=("mrr", "mrr.new"), since=begins, until=begins + timedelta(days=31))
-    async with database.at_one_moment(one.org_id) as session:
-        answer = await ask(session, month_of, org_id=one.org_id, now=begins + timedelta(days=31))
+    async with database.repeatable_read(one.org_id) as session:
+        answer = await run_query(session, month_of, org_id=one.org_id, now=begins + timedelta(days=31))
     assert {(figure.metric, figure.asset, figure.value) for figure in answer.totals} == {
         ("mrr", "USD", 2_437),
         ("mrr.new", "USD", 2_437),
@@ -236,7 +236,7 @@ async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database:
     (row,) = await one.rows(PaymentRow)
     state = payments.state_of(row)
     assert (state.status, row.provider_ref) == (PaymentStatus.UNKNOWN, f"{one.tag}-in_0-pi")
-    assert agenda(state, START, News()) is Step.LOOK
+    assert agenda(state, START, AgendaInput()) is AgendaStep.LOOK
     async with database.platform() as session:
         later = START + timedelta(minutes=5)
         assert row.id in {each.id for each in await payments.stranded(session, before=later, after="", limit=1_000)}
@@ -307,8 +307,10 @@ async def test_upgrade_that_is_undone_is_told_once_and_operators_hear_where_the_
     one = await subscribed(database)
     month_paid, at = bill(0, 2_900, month(0)), START + timedelta(days=14)
     await one.look(seen(month_paid))
-    await one.write(Outcome(subscription=ordered(one.state, terms("professional"), at), event="changed", actor="kim"))
-    one.state = confirmed(one.state)
+    await one.write(
+        Transition(subscription=ordered(one.state, terms("professional"), at), event="changed", actor="kim")
+    )
+    one.state = confirm_order(one.state)
     debit = replace(unpaid(1, 3_500, None), reason=BillReason.UPDATE, created_at=at)
     await one.look(seen(month_paid, debit), at)
     failed = seen(month_paid, replace(debit, state=BillState.VOID))
@@ -316,12 +318,12 @@ async def test_upgrade_that_is_undone_is_told_once_and_operators_hear_where_the_
         outcome = await one.look(failed, at)
         assert outcome is not None
         assert outcome.event == "upgrade_failed"
-        await one.write(declined(one.state, why="invoice_processing", at=at), at)
+        await one.write(decline_order(one.state, why="invoice_processing", at=at), at)
     assert "upgrade_not_paid" not in {each.kind for each in await one.rows(QueuedMail)}
     (raised,) = [each for each in await one.rows(Alert) if each.kind == "subscription.upgrade_not_undone"]
     assert (raised.status, raised.shared, "invoice_processing" in raised.detail) == ("firing", False, True)
     await one.look(failed, at)
-    await one.write(Outcome(subscription=confirmed(one.state, failed), event="confirmed", actor="workflow"), at)
+    await one.write(Transition(subscription=confirm_order(one.state, failed), event="confirmed", actor="workflow"), at)
     (told,) = [each for each in await one.rows(QueuedMail) if each.kind == "upgrade_not_paid"]
     assert told.data == {"plan": "Professional", "amount": "99.00", "currency": "USD"}
     (raised,) = [each for each in await one.rows(Alert) if each.kind == "subscription.upgrade_not_undone"]
@@ -336,12 +338,12 @@ async def test_mail_about_a_subscription_that_goes_on_says_with_what_it_renews(
 ) -> None:
     one = await subscribed(database, "professional")
     await one.look(seen(bill(0, 9_900, month(0))))
-    await one.write(cancelling(one.state, "cmd_2", at_period_end=True, actor="kim"))
-    one.state = confirmed(one.state)
+    await one.write(order_cancel(one.state, "cmd_2", at_period_end=True, actor="kim"))
+    one.state = confirm_order(one.state)
     if then is not None:
         one.state = ordered(one.state, terms(then), START + timedelta(days=2), "cmd_3")
-        await one.write(Outcome(subscription=one.state, event="downgrade_ordered", actor="kim"))
-    await one.write(resuming(one.state, "cmd_4", actor="kim", at=START + timedelta(days=3)))
+        await one.write(Transition(subscription=one.state, event="downgrade_ordered", actor="kim"))
+    await one.write(order_resume(one.state, "cmd_4", actor="kim", at=START + timedelta(days=3)))
     (told,) = [each for each in await one.rows(QueuedMail) if each.kind == "subscription_resumed"]
     assert told.data == {
         "plan": "Professional",
@@ -360,7 +362,7 @@ async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(datab
     await one.look(seen(paid, state=ProviderState.CANCELED, ended_at=START))
     assert await one.tier() == "free"
     async with database.platform() as session:
-        assert await subscriptions.held(session, one.org_id) is None
+        assert await subscriptions.current_of(session, one.org_id) is None
 
 
 async def test_organization_has_one_subscription_that_has_not_ended(database: Database) -> None:
@@ -368,7 +370,7 @@ async def test_organization_has_one_subscription_that_has_not_ended(database: Da
     other = replace(one.state, subscription_id=new_id("sub"), version=0, receipts=())
     second = Subscribed(database, other)
     with pytest.raises(Exception, match="uq_subscriptions_org_id"):
-        await second.write(Outcome(subscription=other, event="created", actor="kim"))
+        await second.write(Transition(subscription=other, event="created", actor="kim"))
 
 
 async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_however_often_it_is_booked(

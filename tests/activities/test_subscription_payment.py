@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.state import Outcome, Subscription, numbered
+from domain.billing.subscription.state import Subscription, Transition, numbered
 from domain.billing.subscription.terms import terms_of
 from domain.common import accounts
 from domain.payments.payment.converge import Observation, converge as converge_payment
@@ -54,7 +54,7 @@ async def test_what_stripe_took_for_a_subscription_pays_our_invoice_and_is_booke
     state = Subscription(subscription_id=new_id("sub"), org_id=org, customer=customer, provider="stripe", terms=terms)
     wanted = NewSubscription(subscription_id=state.subscription_id, org_id=org, customer=customer, price_id=price)
     seen = await there.create(wanted, idempotency_key="create")
-    first = numbered(Outcome(subscription=state, event="created", actor="kim"), new_id("cmd"))
+    first = numbered(Transition(subscription=state, event="created", actor="kim"), new_id("cmd"))
     async with database.platform() as session:
         await write(session, None, first, command_id=new_id("cmd"), actor=None, at=START, plans=PLANS)
         outcome = converge(first.subscription, seen, START)

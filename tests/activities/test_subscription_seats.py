@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from activities.messages.alert_rules import AlertRuleActivities
-from contracts.messages.alert_rules import LookAtAlertRules
+from contracts.messages.alert_rules import EvaluateAlertRules
 from domain.billing.subscription.snapshot import BillReason, ProviderState
 from domain.common.access import Role
 from models.messages.alert import Alert
@@ -45,7 +45,7 @@ async def alerts(one: Subscribed) -> list[tuple[str, bool]]:
 
 async def sweep(database: Database) -> None:
     await AlertRuleActivities(database, PLANS).look_at_alert_rules(
-        LookAtAlertRules(now=datetime.now(UTC), limit=100, built_in=True)
+        EvaluateAlertRules(now=datetime.now(UTC), limit=100, built_in=True)
     )
 
 

@@ -33,7 +33,7 @@ from runtime.identity import new_id
 from runtime.settings import Settings
 from services.billing import billing_profile, credit_note as credit_notes, invoice_end
 from services.billing.document import of_tax_receipt
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from services.payments.payment_terms import TermsMaker
 from tests.api.paying import NOW as PAID, Written
 from tests.conftest import DatabaseUrls
@@ -264,8 +264,8 @@ async def test_granted_credits_pay_the_platforms_own_lines_and_no_cost(
     await prove_all(database_urls)
 
 
-def above(setting: str) -> ByHand:
-    return ByHand(two_above=amounts_from(setting), price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
+def above(setting: str) -> ManualGrantRules:
+    return ManualGrantRules(two_above=amounts_from(setting), price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
 
 
 async def test_credits_that_come_back_count_for_two_operators_although_they_came_off_before_tax(

@@ -11,16 +11,16 @@ from domain.common.access import Actor
 from domain.common.errors import Conflict, IdempotencyConflict, Invalid
 from domain.common.ids import uuid_id, uuid_of
 from domain.credits.spend.control import ControlKind, ControlStatus
-from domain.returns.trial import Stage
+from domain.returns.trial import TrialStage
 from models.returns.trial import Trial
 from repositories.marketplace import agent as agents
 from repositories.returns import trial as trials
 from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import spend_control
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 from services.returns import trial
-from services.returns.trial import Wanted
+from services.returns.trial import TrialRequest
 from tests.support.cases import for_each
 from tests.support.proving import broken, prove
 from tests.support.returns import MATURES, NOW, Team
@@ -42,15 +42,16 @@ def database(fresh_database: Database) -> Database:
     return fresh_database
 
 
-def stages(*shares: int, **bar: Any) -> tuple[Stage, ...]:
+def stages(*shares: int, **bar: Any) -> tuple[TrialStage, ...]:
     """Return stages ten days apart, from now on; all but the first have the bar."""
     return tuple(
-        Stage(due_at=NOW + at * 10 * DAY, share_bps=share, **(bar if at else {})) for at, share in enumerate(shares)
+        TrialStage(due_at=NOW + at * 10 * DAY, share_bps=share, **(bar if at else {}))
+        for at, share in enumerate(shares)
     )
 
 
-async def begun(team: Team, *of: Stage, amount: int = 10_000, command_id: str | None = None) -> Trial:
-    wanted = Wanted(currency="USD", amount_minor=amount, stages=of)
+async def begun(team: Team, *of: TrialStage, amount: int = 10_000, command_id: str | None = None) -> Trial:
+    wanted = TrialRequest(currency="USD", amount_minor=amount, stages=of)
     async with team.database.platform() as session:
         agent = await agents.get(session, team.agents["ada"])
         return await trial.create(session, team.owner, agent, wanted, command_id=command_id or new_id("cmd"), now=NOW)
@@ -116,8 +117,8 @@ async def test_a_confirmed_return_at_the_bar_pays_the_next_stage(
     database: Database, rows: Rows, earns: int, hidden: bool, payable: int
 ) -> None:
     team = await Team.of(database, "ada")
-    first = Stage(due_at=NOW, share_bps=5_000)
-    row = await begun(team, first, Stage(due_at=NOW + 60 * DAY, share_bps=5_000, roi_e4=5_000))
+    first = TrialStage(due_at=NOW, share_bps=5_000)
+    row = await begun(team, first, TrialStage(due_at=NOW + 60 * DAY, share_bps=5_000, roi_e4=5_000))
     for at in range(30):
         day = NOW.date() + (at + 1) * DAY
         await team.cost(rows, "ada", day, 100)
@@ -143,7 +144,9 @@ async def test_a_return_that_is_not_known_is_below_every_bar(db: Database) -> No
 async def test_a_closed_budget_stops_it(db: Database) -> None:
     team = await Team.of(db, "ada")
     row = await begun(team, *stages(10_000))
-    order = Order(actor=team.owner, org_id=team.org_id, command_id=new_id("cmd"), at=NOW, kind=ControlKind.BUDGET)
+    order = ControlCommand(
+        actor=team.owner, org_id=team.org_id, command_id=new_id("cmd"), at=NOW, kind=ControlKind.BUDGET
+    )
     async with db.platform() as session:
         await spend_control.set_status(session, order, row.control_id, ControlStatus.CLOSED)
     assert await paid(team, row, NOW) == ("stopped", 0, 0, "budget_closed")
@@ -167,10 +170,10 @@ async def test_a_command_begins_one_trial(db: Database) -> None:
         (),
         stages(5_000, 4_000),
         tuple(reversed(stages(5_000, 5_000))),
-        (Stage(due_at=NOW + 400 * DAY, share_bps=10_000),),
+        (TrialStage(due_at=NOW + 400 * DAY, share_bps=10_000),),
     ],
 )
-async def test_stages_that_make_no_trial_are_refused(db: Database, of: tuple[Stage, ...]) -> None:
+async def test_stages_that_make_no_trial_are_refused(db: Database, of: tuple[TrialStage, ...]) -> None:
     team = await Team.of(db, "ada")
     with pytest.raises(Invalid) as refused:
         await begun(team, *of)

@@ -20,9 +20,9 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.books.exchange_rate import note_granted
 from services.usage.rating import Rates
-from services.usage.usage import Status, record
+from services.usage.usage import EventStatus, record
 from services.usage.usage_charge import charge_due
-from services.usage.usage_judge import Delivery
+from services.usage.usage_validation import Delivery
 from tests.api.metering import event, import_prices
 from tests.conftest import DatabaseUrls
 from tests.support.billing import CREDIT, KIM, NOW, credit, organization
@@ -57,7 +57,7 @@ class Payer:
         data = {"model": self.kind, "usage": {"input_tokens": cents, "output_tokens": 0}, "n": cents}
         async with self.database.platform() as session:
             [sent] = await record(session, delivery, [event(type=kind or self.kind, time=at.isoformat(), data=data)])
-            assert sent.status is Status.ACCEPTED
+            assert sent.status is EventStatus.ACCEPTED
             done = await charge_due(
                 session, self.org_id, due_before=at, at=at, rules=CostRules(granted=GRANTED, **rules), limit=10
             )

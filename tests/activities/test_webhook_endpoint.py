@@ -22,11 +22,11 @@ from domain.common.access import Actor, Role
 from domain.common.ids import is_id
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
-from domain.messages.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, TRIES, Answer
+from domain.messages.webhook.delivery import MAX_TRIES, OVERLOAD_BACKOFF, RESPONSE_KEPT_FOR, TIMED_OUT, ReceiverResponse
 from domain.messages.webhook.endpoint import FULL_ALERT
 from models.messages.alert import Alert
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
-from providers.notify.webhook import Outgoing, WebhookSender
+from providers.notify.webhook import OutgoingWebhook, WebhookSender
 from repositories.messages import event, webhook_endpoint as endpoints
 from runtime.database import Database
 from runtime.identity import new_id
@@ -50,7 +50,7 @@ class Slow:
     most_of_a_subject: int = 0
     sent: list[tuple[str, int]] = field(default_factory=list)
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         body = json.loads(webhook.body)
         subject = body["subject"]
         self.under_way[subject] += 1
@@ -59,7 +59,7 @@ class Slow:
         await again()
         self.under_way[subject] -= 1
         self.sent.append((subject, body["subject_seq"]))
-        return Answer(status_code=200, body=f"taken at {now}")
+        return ReceiverResponse(status_code=200, body=f"taken at {now}")
 
 
 async def an_endpoint(database: Database, subjects: int, each: int) -> str:
@@ -110,12 +110,12 @@ class Failing:
     works: bool = False
     taken: list[tuple[str, int]] = field(default_factory=list)
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         assert now.tzinfo is not None
         body = json.loads(webhook.body)
         if self.works:
             self.taken.append((body["subject"], body["subject_seq"]))
-        return Answer(status_code=204 if self.works else 500)
+        return ReceiverResponse(status_code=204 if self.works else 500)
 
 
 async def failing_since(database: Database, endpoint_id: str) -> datetime | None:
@@ -128,7 +128,7 @@ async def failing_since(database: Database, endpoint_id: str) -> datetime | None
 async def test_failure_weeks_after_the_last_delivery_failed_for_good_does_not_disable(database: Database) -> None:
     endpoint_id, sender, at = await an_endpoint(database, 1, 1), Failing(), datetime.now(UTC)
     began = at
-    for tries in range(TRIES):
+    for tries in range(MAX_TRIES):
         assert (await failing_since(database, endpoint_id) is None) is (tries == 0)
         done = await drained(database, sender, endpoint_id, at)
         assert (done.tried, done.give_up) == (1, None)
@@ -212,7 +212,7 @@ class Changing:
     org_id: str
     sent: list[tuple[str, str]] = field(default_factory=list)
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         if not self.sent:
             async with self.database.platform() as session:
                 wanted = {"types": [TYPE, OTHER], "url": "https://new.example.com/"}
@@ -223,7 +223,7 @@ class Changing:
                 await event.record(session, [Event(type=OTHER, org_id=self.org_id, subject=new_id("esc"), data=data)])
             await past_others(self.database)
         self.sent.append((json.loads(webhook.body)["type"], webhook.url))
-        return Answer(status_code=200, body="")
+        return ReceiverResponse(status_code=200, body="")
 
 
 async def test_what_an_endpoint_is_changed_to_holds_for_the_drain_under_way(database: Database) -> None:
@@ -246,15 +246,15 @@ class Moved:
 
     database: Database
     endpoint_id: str
-    sent: list[Outgoing] = field(default_factory=list)
+    sent: list[OutgoingWebhook] = field(default_factory=list)
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         self.sent.append(webhook)
         if len(self.sent) == 1:
             await self.leave(now)
         while len(self.sent) == 2 and not await self.written():
             await again()
-        return Answer(status_code=200)
+        return ReceiverResponse(status_code=200)
 
     async def leave(self, now: datetime) -> None:
         async with self.database.platform() as session:
@@ -296,7 +296,7 @@ async def test_what_was_answered_is_forgotten_after_thirty_days(database: Databa
     async with database.platform() as session:
         rows = (await session.scalars(select(row).where(row.endpoint_id == endpoint_id).order_by(row.id))).all()
     assert done.forgotten >= 1
-    assert timedelta(days=30) == ANSWER_KEPT
+    assert timedelta(days=30) == RESPONSE_KEPT_FOR
     assert [each.answer is None for each in rows] == [True, False]
     assert {each.status for each in rows} == {"delivered"}
 
@@ -308,11 +308,11 @@ class Silent:
     answers: int = 0
     sent: int = 0
 
-    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+    async def send(self, webhook: OutgoingWebhook, *, now: datetime) -> ReceiverResponse:
         self.sent += 1
         number = self.sent
         await again()
-        return Answer(status_code=200) if number <= self.answers else Answer(error=TIMED_OUT)
+        return ReceiverResponse(status_code=200) if number <= self.answers else ReceiverResponse(error=TIMED_OUT)
 
 
 async def paused_for(database: Database, endpoint_id: str) -> timedelta | None:
@@ -330,7 +330,7 @@ async def test_a_receiver_that_answers_nothing_is_left_alone_and_gives_its_slot_
     assert (done.delivered, done.more, done.waiting) == (0, False, 2 * AT_ONCE)
     pause = await paused_for(database, endpoint_id)
     assert pause is not None
-    assert timedelta(0) < pause <= SLOWED[0]
+    assert timedelta(0) < pause <= OVERLOAD_BACKOFF[0]
 
 
 async def test_one_unanswered_webhook_slows_its_endpoint_where_nothing_else_was_sent(database: Database) -> None:

@@ -14,7 +14,7 @@ from commands.verify import verify
 from dev.year.market import Market
 from dev.year.story import next_leap_year
 from dev.year.world import World, running
-from domain.billing.plan import DEFAULTS
+from domain.billing.plan import DEFAULT_PLANS
 from domain.marketplace import referral
 from services.payouts import earnings
 from tests.adversary.ring import Ring
@@ -40,7 +40,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory, module_database_urls: 
     urls = module_database_urls
     start = datetime(next_leap_year(), 1, 2, 6, tzinfo=UTC)
     database = (urls.owner, urls.tenant, urls.platform)
-    plans = json.loads(DEFAULTS)
+    plans = json.loads(DEFAULT_PLANS)
     next(plan for plan in plans if plan["name"] == "starter")["trial_days"] = 14
     changes = {
         "BURSAR_PLANS": json.dumps(plans),

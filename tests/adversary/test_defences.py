@@ -16,10 +16,10 @@ from domain.billing.subscription.proration import refundable_minor
 from domain.common.credits import credit_price
 from domain.common.errors import DomainError
 from domain.marketplace import referral
-from domain.marketplace.referral import Rewards, Seen
+from domain.marketplace.referral import ReferralFacts, Rewards
 from domain.marketplace.sale import shares_of
-from domain.payouts.payable import HoldBack, Slice, take
-from domain.payouts.recovery import Use, answered_for
+from domain.payouts.payable import HoldBack, LotSlice, take_slices
+from domain.payouts.recovery import PaymentUse, liable_amounts
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ONE = 1_000_000
@@ -30,10 +30,10 @@ HOLD_BACK = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), refunds=
 
 def paid_out(credits: int, paid: int) -> int:
     """Return what leaves for all credits of a lot of earnings for which so many cents were paid."""
-    lot = Slice(
+    lot = LotSlice(
         lot_id=LOT, agent_id="a", free_minor=credits, lot_minor=credits, gone_minor=0, paid_minor=paid, costed_minor=0
     )
-    return sum(taken.worth_minor for taken in take([lot], 10**9))
+    return sum(taken.worth_minor for taken in take_slices([lot], 10**9))
 
 
 def wash(*, worth_of_lot: Callable[[int, int], int]) -> int:
@@ -87,7 +87,7 @@ def ring(monkeypatch: pytest.MonkeyPatch | None) -> int:
     window = timedelta(days=120)
     for _ in range(10):
         shares = shares_of(1_000, 9_000)
-        seen = Seen(referred_at=NOW, paid_at=NOW, earned_minor=shares.commission_minor, related=False)
+        seen = ReferralFacts(referred_at=NOW, paid_at=NOW, earned_minor=shares.commission_minor, related=False)
         rewards = referral.decide(seen, both, PRICE, window=window, now=NOW + window + referral.TERM).rewards
         # Even if a granted credit were worth its price in money.
         loss += shares.creator_minor - 1_000 + (PRICE.of(rewards.total_minor) if rewards else 0)
@@ -99,19 +99,19 @@ def test_referral_ring_gains_its_rewards_without_the_cap_of_commission(monkeypat
     assert ring(monkeypatch) == 10 * (1_000 - 100)
 
 
-def charge_then_payout(answers_for: timedelta) -> int:
+def charge_then_payout(liability_period: timedelta) -> int:
     """Top up by a stolen card, work for it, be paid out on the day after the hold-back of a level, and charge back."""
     received, share = 10_000, shares_of(10_000, 9_000).creator_minor
     transfer = UUID(int=2)
-    use = Use(transfer_id=transfer, source=str(transfer), used_minor=share, agent_id="a", org_id="o", at=NOW)
-    commission = Use(transfer_id=transfer, source="", used_minor=received - share)
+    use = PaymentUse(transfer_id=transfer, source=str(transfer), used_minor=share, agent_id="a", org_id="o", at=NOW)
+    commission = PaymentUse(transfer_id=transfer, source="", used_minor=received - share)
     disputed_at = NOW + timedelta(days=10)
-    taken = answered_for([use, commission], 0, received, {"a": disputed_at - answers_for})
+    taken = liable_amounts([use, commission], 0, received, {"a": disputed_at - liability_period})
     return share - sum(minor for _, minor in taken)
 
 
 def test_charge_then_payout_gains_the_share_if_creators_do_not_answer() -> None:
-    assert charge_then_payout(HOLD_BACK.answers_for(None)) <= 0
+    assert charge_then_payout(HOLD_BACK.liability_period(None)) <= 0
     assert charge_then_payout(timedelta(0)) == 9_000
 
 

@@ -55,7 +55,7 @@ async def record(
 ) -> RecordedEscrow:
     """Have the books take one event of an escrow, and return what became of it."""
     command_id = new_id("cmd")
-    numbered = commands.numbered(outcome, command_id=command_id, now=at)
+    numbered = commands.with_receipt(outcome, command_id=command_id, now=at)
     message = RecordEscrowEvent(
         outcome=numbered,
         command_id=command_id,

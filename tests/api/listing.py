@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import FastAPI
 
 from api.auth import KeyEnded
-from domain.common.cells import cell
+from domain.common.cells import cell_text
 from tests.api.conftest import Caller, good
 
 
@@ -29,7 +29,7 @@ async def check_range(caller: Caller, path: str, at: str, *, data: str = "data")
         assert good(await caller.get(asked))[data] == narrowed
         answer = await caller.get(asked, headers={"Accept": "text/csv"})
         found = list(csv.DictReader(io.StringIO(answer.text)))
-        assert found == [{name: cell(value) for name, value in row.items()} for row in narrowed]
+        assert found == [{name: cell_text(value) for name, value in row.items()} for row in narrowed]
 
 
 async def file_of(app: FastAPI, path: str, token: str, during: Callable[[], Awaitable[object]]) -> str:

@@ -81,7 +81,7 @@ class Written:
 
     async def begin(self) -> "Written":
         await ask_for(self.database, self.terms)
-        await self._write(commands.done(commands.created(self.terms, actor=self.actor), self.terms.payment_id))
+        await self._write(commands.with_receipt(commands.created(self.terms, actor=self.actor), self.terms.payment_id))
         return await self.look()
 
     async def look(self) -> "Written":

@@ -7,7 +7,7 @@ from typing import Any
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
 from ledger.controls import Controls
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, good, new_key
@@ -36,7 +36,7 @@ async def budget(
             org_id=org_id,
             control_id=None,
             expected_version=None,
-            wanted={**new.columns(), **Allowance(limits=limits).columns(), "kind": "budget", **(pools or {})},
+            wanted={**new.columns(), **LimitTerms(limits=limits).columns(), "kind": "budget", **(pools or {})},
             by="owner",
             reason=None,
             command_id=f"budget-{next(NUMBERS)}",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.common.calendar import Window
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
 from ledger.controls import Controls
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, good, new_key
@@ -45,7 +45,7 @@ async def limit(database: Database, org_id: str, subject: tuple[str, str] | None
             org_id=org_id,
             control_id=None,
             expected_version=None,
-            wanted={**new.columns(), **Allowance(limits=limits).columns()},
+            wanted={**new.columns(), **LimitTerms(limits=limits).columns()},
             by="owner",
             reason=None,
             command_id=f"control-{next(NUMBERS)}",

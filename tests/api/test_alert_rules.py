@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.common.cells import cell
+from domain.common.cells import cell_text
 from domain.messages.alert.rules import MAX_RULES
 from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.support.cases import for_each
@@ -185,5 +185,5 @@ async def test_rules_are_written_as_csv(own: Tenant) -> None:
     answer = await own.owner.get("/alert-rules", headers={"Accept": "text/csv"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert rows == [{name: cell(value) for name, value in rule.items()} for rule in listed]
+    assert rows == [{name: cell_text(value) for name, value in rule.items()} for rule in listed]
     assert len(rows) > 1

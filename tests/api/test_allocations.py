@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from domain.common.access import Actor, Role
-from domain.returns.allocation import AllocationMode, Bounds
+from domain.returns.allocation import AllocationMode, ShareBounds
 from models.returns.allocation import Allocation
 from repositories.returns import allocation as allocations
 from runtime.database import Database
 from services.returns import allocation
-from services.returns.allocation import Wanted
+from services.returns.allocation import AllocationRequest
 from tests.api.conftest import NewTenant, Tenant, good, new_key, refused
 from tests.api.purchasing import budget
 from tests.support.returns import MATURES, early
@@ -34,10 +34,14 @@ async def a_project(tenant: Tenant, database: Database) -> tuple[str, str]:
 async def a_night(tenant: Tenant, database: Database, project_id: str) -> str:
     """Take the present day's night of a project, and return its allocation."""
     now = datetime.now(UTC)
-    wanted = Wanted(mode=AllocationMode.PROPOSE, currency="USD", daily_minor=10_000, bounds=Bounds(), reinvest_bps=0)
+    wanted = AllocationRequest(
+        mode=AllocationMode.PROPOSE, currency="USD", daily_minor=10_000, bounds=ShareBounds(), reinvest_bps=0
+    )
     owner = Actor(principal="owner", role=Role.OWNER, org_id=tenant.org_id)
     async with database.platform() as session:
-        setting = await allocation.put(session, owner, tenant.org_id, project_id, wanted, now=now - timedelta(days=1))
+        setting = await allocation.set_division(
+            session, owner, tenant.org_id, project_id, wanted, now=now - timedelta(days=1)
+        )
         made, why = await allocation.propose(session, project_id, setting.next_night, matures=MATURES, now=now)
         assert made is not None, why
         return made.id

@@ -11,7 +11,7 @@ from models.messages.alert import Alert
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation
 from repositories.billing import billing_profile as profiles
-from repositories.billing.billing_profile import Unconfirmed
+from repositories.billing.billing_profile import UnconfirmedNumber
 from runtime.database import Database
 from services.billing import billing_profile
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -81,20 +81,20 @@ async def test_operators_decide_what_organizations_cannot_say_of_themselves(oper
 
 
 async def test_a_number_is_confirmed_once_and_forgotten_when_it_changes(database: Database, customer: Tenant) -> None:
-    wanted = billing_profile.well_formed(Profile(country="DE", vat_id="DE136695976"))
+    wanted = billing_profile.canonical(Profile(country="DE", vat_id="DE136695976"))
     register = Register(Confirmation(is_valid=True, reference="WAPI1"))
 
     async def put(profile: Profile, answers: Register) -> tuple[str | None, bool]:
         async with database.platform() as session:
             known = await profiles.find(session, customer.org_id)
-        vat = await billing_profile.confirmation(answers, known, profile)
+        vat = await billing_profile.confirm_number(answers, known, profile)
         async with database.platform() as session:
-            row = await billing_profile.put(session, KIM, customer.org_id, profile, vat=vat, now=NOW)
+            row = await billing_profile.replace_profile(session, KIM, customer.org_id, profile, vat=vat, now=NOW)
             return row.vat_reference, row.vat_confirmed_at is not None
 
     assert [await put(wanted, register) for _ in range(2)] == [("WAPI1", True)] * 2
     assert register.asked == 1
-    other = billing_profile.well_formed(Profile(country="FR", vat_id="FR40303265045"))
+    other = billing_profile.canonical(Profile(country="FR", vat_id="FR40303265045"))
     for answers in (Register(None), Register(Confirmation(is_valid=True, reference=None))):
         assert await put(other, answers) == (None, False)
     with pytest.raises(Invalid, match="not in force"):
@@ -104,19 +104,19 @@ async def test_a_number_is_confirmed_once_and_forgotten_when_it_changes(database
 async def test_number_that_lapses_while_its_profile_is_replaced_stays_unconfirmed(
     database: Database, customer: Tenant
 ) -> None:
-    wanted = billing_profile.well_formed(Profile(country="DE", vat_id="DE136695976"))
+    wanted = billing_profile.canonical(Profile(country="DE", vat_id="DE136695976"))
     register = Register(Confirmation(is_valid=True, reference="WAPI1"))
     async with database.platform() as session:
-        await billing_profile.put(session, KIM, customer.org_id, wanted, vat=register.answer, now=NOW)
+        await billing_profile.replace_profile(session, KIM, customer.org_id, wanted, vat=register.answer, now=NOW)
     async with database.platform() as session:
         known = await profiles.find(session, customer.org_id)
-    vat = await billing_profile.confirmation(register, known, wanted)
+    vat = await billing_profile.confirm_number(register, known, wanted)
     async with database.platform() as session:
-        asked = Unconfirmed(org_id=customer.org_id, country="DE", vat_id="DE136695976")
+        asked = UnconfirmedNumber(org_id=customer.org_id, country="DE", vat_id="DE136695976")
         lapsed = Confirmation(is_valid=False, reference="WAPI2")
         assert not await billing_profile.note_confirmation(session, asked, lapsed, NOW)
     async with database.platform() as session:
-        row = await billing_profile.put(session, KIM, customer.org_id, wanted, vat=vat, now=NOW)
+        row = await billing_profile.replace_profile(session, KIM, customer.org_id, wanted, vat=vat, now=NOW)
     assert (register.asked, row.vat_reference, row.vat_confirmed_at) == (0, None, None)
 
 
@@ -125,13 +125,13 @@ async def test_number_of_another_name_or_of_two_organizations_is_put_before_an_o
 ) -> None:
     async def put(name: str | None, registered: str | None, org_id: str | None = None) -> tuple[str, list[str]]:
         org_id = org_id or (await new_tenant("owner")).org_id
-        wanted = billing_profile.well_formed(Profile(country="IT", vat_id="IT00743110157", legal_name=name))
+        wanted = billing_profile.canonical(Profile(country="IT", vat_id="IT00743110157", legal_name=name))
         register = Register(Confirmation(is_valid=True, reference="WAPI1", name=registered))
         async with database.platform() as session:
             known = await profiles.find(session, org_id)
-        vat = await billing_profile.confirmation(register, known, wanted)
+        vat = await billing_profile.confirm_number(register, known, wanted)
         async with database.platform() as session:
-            await billing_profile.put(session, KIM, org_id, wanted, vat=vat, now=NOW)
+            await billing_profile.replace_profile(session, KIM, org_id, wanted, vat=vat, now=NOW)
             alerts = await session.scalars(select(Alert.detail).where(Alert.subject == org_id))
             return org_id, list(alerts)
 

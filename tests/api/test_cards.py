@@ -19,10 +19,10 @@ from ledger.spends import NewSpend
 from models.cards.card import Card
 from models.tenants.audit import AuditEntry
 from providers.cards.base import (
+    AuthorizationQuestion,
     AuthorizationSnapshot,
     AuthorizationStatus,
     CardTransactionKind,
-    Question,
     QuestionAnswer,
 )
 from providers.cards.stripe import StripeIssuing
@@ -53,7 +53,7 @@ class Issuer(FakeIssuer):
         super().__init__()
         self._stripe = stripe_issuing
 
-    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
+    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
         return self._stripe.verify_question(body, headers)
 
     def answer(self, *, approved: bool) -> QuestionAnswer:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from api.deps import Deps
 from domain.common.errors import Unavailable
-from ledger.spends import NewSpend, Outcome, Spent
+from ledger.spends import NewSpend, SpendOutcome, SpendResult
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.listing import check_range
@@ -200,7 +200,7 @@ async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_n
         await grant(operator, org_id, "1")
     first, busy, *_ = ids
 
-    def charge(org_id: str, amount_minor: int = 1) -> asyncio.Task[Spent]:
+    def charge(org_id: str, amount_minor: int = 1) -> asyncio.Task[SpendResult]:
         one = NewSpend(key=new_key(), action="a", amount_minor=amount_minor)
         return asyncio.create_task(deps.charges.charge(org_id, one))
 
@@ -216,7 +216,7 @@ async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_n
             assert not held.done()
         assert [answer.available_minor for answer in answers] == [999_999] * 5 + [999_998]
         assert len(shared) == 1
-        assert outcomes == [Outcome.CHARGED, Outcome.INSUFFICIENT]
+        assert outcomes == [SpendOutcome.CHARGED, SpendOutcome.INSUFFICIENT]
         assert (await held).available_minor == 999_999
 
 

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.responses import Response
 from uvicorn.server import ServerState
 
-from api.outgoing import Outgoing, OutgoingStream
+from api.outgoing import HeldResponse, HeldStream
 from server import Protocol
 from tests.support.cases import for_each
 
@@ -25,11 +25,11 @@ async def parts() -> AsyncIterator[bytes]:
 
 
 def whole() -> Response:
-    return Outgoing(b"x" * SIZE, AsyncExitStack(), read_within=timedelta(milliseconds=1))
+    return HeldResponse(b"x" * SIZE, AsyncExitStack(), read_within=timedelta(milliseconds=1))
 
 
 def stream() -> Response:
-    return OutgoingStream(parts(), media_type="text/csv", part_within=timedelta(milliseconds=1))
+    return HeldStream(parts(), media_type="text/csv", part_within=timedelta(milliseconds=1))
 
 
 @for_each("answer", [whole, stream])

@@ -9,7 +9,7 @@ from api.deps import Deps
 from api.spending import scope_for
 from domain.common.access import Actor, Role
 from domain.common.errors import Invalid
-from domain.credits.spend.scope import Attribution, Named, SpendingKey
+from domain.credits.spend.scope import Attribution, RequestedScope, SpendingKey
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 from tests.support.connections import as_owner
@@ -207,14 +207,14 @@ async def test_what_a_request_names_is_looked_up_in_its_own_organization(
     project = await _project(tenant.owner)
     key = SpendingKey(key_id="key_1", attribution=Attribution(department_id=top["id"]))
     actor = Actor(principal="x", role=Role.MEMBER, org_id=tenant.org_id)
-    named = Named(agent_id=tenant.agent_id, department_id=part["id"], project_id=project)
+    named = RequestedScope(agent_id=tenant.agent_id, department_id=part["id"], project_id=project)
     found = await scope_for(deps, actor, key, named)
     assert (found.agent_id, found.department_id, found.project_id) == (tenant.agent_id, part["id"], project)
     for wrong in (
-        Named(department_id=closed["id"]),
-        Named(department_id=foreign["id"]),
-        Named(agent_id=stranger.agent_id),
-        Named(project_id="prj_unknown"),
+        RequestedScope(department_id=closed["id"]),
+        RequestedScope(department_id=foreign["id"]),
+        RequestedScope(agent_id=stranger.agent_id),
+        RequestedScope(project_id="prj_unknown"),
     ):
         with pytest.raises(Invalid, match="no such"):
             await scope_for(deps, actor, key, wrong)

@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
 from api.availability import is_unavailable
-from domain.common.errors import DomainError, tree
+from domain.common.errors import DomainError, subclasses_of
 from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -313,7 +313,7 @@ def test_every_explanation_begins_with_the_status_of_its_class() -> None:
     page = (ROOT / "docs/reference/errors.md").read_text("utf-8")
     begun = dict(re.findall(r"^### `([a-z_.]+)`\n\n\*\*([45]\d\d[^*]*)\*\*", page, re.MULTILINE))
     assert set(begun) == set(re.findall(r"^### `([a-z_.]+)`$", page, re.MULTILINE))
-    classes = [each for each in tree(DomainError) if each.__module__.startswith(SOURCES)]
+    classes = [each for each in subclasses_of(DomainError) if each.__module__.startswith(SOURCES)]
     assert len(classes) > 200
     assert [each for each in classes if str(each.status) not in begun[each.code]] == []
 

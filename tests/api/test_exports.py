@@ -34,7 +34,7 @@ from api.v1.spends.endpoints import _USAGE as USAGE
 from api.v1.transfers.schemas import EntryView, TransferView
 from contracts.insight.export import ExpireExport, ExportInput, FinishExport, SettleExport, WriteExportFile, WrittenFile
 from domain.common.access import Actor, Role
-from domain.common.cells import cell, guarded
+from domain.common.cells import cell_text, escape_formula
 from domain.common.errors import RateLimited
 from domain.insight.export import MOST_KEPT, Dataset, ExportFormat
 from providers.files import Files
@@ -169,7 +169,7 @@ async def test_a_worker_killed_at_every_file_doubles_and_misses_no_row(
     assert [file["rows"] for file in shown["files"]][:-1] == [2] * (len(shown["files"]) - 1)
     assert shown["rows_done"] == len(held) > 4
     assert shown["status"] == "done"
-    assert shown["sums"] == {"CREDIT": cell(f"{total / 10**6:.2f}")}
+    assert shown["sums"] == {"CREDIT": cell_text(f"{total / 10**6:.2f}")}
     manifest = json.loads((folder / made["id"] / "manifest.json").read_text())
     assert (manifest["rows"], manifest["sums"]) == (len(held), shown["sums"])
     assert [each["sha256"] for each in manifest["files"]] == [each["sha256"] for each in shown["files"]]
@@ -209,7 +209,7 @@ async def test_both_formats_hold_the_tenants_rows_under_the_names_of_the_list(
     for row, document in zip(rows_of(as_csv), documents, strict=True):
         assert list(document) == names
         plain = {name for name, value in document.items() if isinstance(value, str | int | None)} - {"is_sudden"}
-        assert {name: row[name] for name in plain} == {name: cell(document[name]) for name in plain}
+        assert {name: row[name] for name in plain} == {name: cell_text(document[name]) for name in plain}
     if dataset in {Dataset.TRANSFERS, Dataset.ENTRIES, Dataset.USAGE, Dataset.EVENTS}:
         assert rows > 0
 
@@ -284,7 +284,7 @@ async def test_the_database_guards_texts_as_lists_do(database_urls: DatabaseUrls
     written = Column("found", "given", "text").written(ExportFormat.CSV)
     async with connected(database_urls.platform) as connection:
         rows = await connection.fetch(f"SELECT given, {written} FROM unnest($1::text[]) AS given", texts)
-    assert [row["found"] for row in rows] == [guarded(row["given"]) for row in rows]
+    assert [row["found"] for row in rows] == [escape_formula(row["given"]) for row in rows]
 
 
 async def test_exports_are_for_who_reads_the_list_as_a_whole(

@@ -27,12 +27,12 @@ from domain.insight.query import Query
 from ledger.gateway import Ledger
 from ledger.rates import set_credit_rate
 from ledger.spending import Spending
-from ledger.spends import Cost, NewSpend
+from ledger.spends import MoneyCost, NewSpend
 from providers.payments.registry import Providers
 from providers.payments.stripe import make_client
 from providers.payouts.stripe import StripeConnect
 from services.books import exchange_rate
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, settings_for
 from tests.api.escrowing import escrow_between, state, write
 from tests.api.paying import Written
@@ -146,7 +146,7 @@ class Town:
         sale = good(await buy(self.payer.owner, self.studio), 201)["purchase"]
         good(await give_back(self.payer.owner, sale))
         spending, now = Spending(self.connection, self.other.org_id), datetime.now(UTC)
-        card = Cost(minor=Decimal("123.4"), asset="USD")
+        card = MoneyCost(minor=Decimal("123.4"), asset="USD")
         assert (
             await spending.charge(NewSpend(key=fresh("c"), action="card", amount_minor=0, cost=card), at=now)
         ).spend_id
@@ -188,9 +188,9 @@ async def town(fresh_database_urls: DatabaseUrls, tmp_path: Any) -> AsyncIterato
 async def values(town: Town, *metrics: str, **more: Any) -> dict[tuple[str, str | None], Any]:
     now = datetime.now(UTC)
     until = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    async with town.database.at_one_moment(more.get("org_id")) as session:
+    async with town.database.repeatable_read(more.get("org_id")) as session:
         query = Query(metrics=metrics, since=SINCE, until=until, currency=more.get("currency"))
-        answer = await ask(session, query, org_id=more.get("org_id"), now=now)
+        answer = await run_query(session, query, org_id=more.get("org_id"), now=now)
     assert answer.left_out == ()
     return {(each.metric, each.asset): each.value for each in answer.totals}
 

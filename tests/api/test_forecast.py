@@ -10,11 +10,11 @@ import pytest
 from domain.common.access import Actor, Role
 from domain.common.credits import GrantSource
 from domain.common.errors import Invalid
-from domain.insight.forecast import Forecasted
+from domain.insight.forecast import ForecastMetric
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import credit_lot
-from services.insight.forecast import of_metric
+from services.insight.forecast import forecast_metric
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.conftest import DatabaseUrls
 from tests.support.spend_world import CREDIT, World
@@ -150,11 +150,11 @@ async def test_revenue_is_forecast_in_one_currency(fresh_database: Database, fre
             *(org, today().date(), asset),
         )
     await owner.close()
-    asked = {"metric": Forecasted.REVENUE, "org_id": None, "currency": None, "days": 7, "now": datetime.now(UTC)}
-    async with fresh_database.at_one_moment(None) as session:
+    asked = {"metric": ForecastMetric.REVENUE, "org_id": None, "currency": None, "days": 7, "now": datetime.now(UTC)}
+    async with fresh_database.repeatable_read(None) as session:
         with pytest.raises(Invalid) as refused_:
-            await of_metric(session, where={}, **asked)
-        found = await of_metric(session, where={"organization": ("org_b",)}, **asked)
+            await forecast_metric(session, where={}, **asked)
+        found = await forecast_metric(session, where={"organization": ("org_b",)}, **asked)
     assert (refused_.value.detail, refused_.value.extra["field"]) == (
         "There are amounts in EUR, USD. Choose one currency.",
         "currency",

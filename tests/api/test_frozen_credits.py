@@ -13,7 +13,7 @@ from domain.escrow import commands
 from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import spend_control
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.paying import paying_app
@@ -69,7 +69,7 @@ async def test_funding_that_waits_for_a_freeze_is_refused(
     owner = Actor(principal="owner", role=Role.OWNER, org_id=payer.org_id)
     funding = commands.fund(await state(database, made), actor=owner, source=commands.CREDITS, now=NOW)
     async with database.platform() as session:
-        order = Order(actor=owner, org_id=payer.org_id, command_id=new_id("cmd"), at=datetime.now(UTC))
+        order = ControlCommand(actor=owner, org_id=payer.org_id, command_id=new_id("cmd"), at=datetime.now(UTC))
         await spend_control.set_status(session, order, uuid_of(control), ControlStatus.FROZEN)
         paying = asyncio.create_task(record(database, funding, actor=owner))
         await somebody_waits(database)

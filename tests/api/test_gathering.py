@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from api.gathering import MAX_QUESTIONS, MAX_STATEMENTS, Gathering, Sharing
+from api.gathering import MAX_QUESTIONS, MAX_STATEMENTS, BatchedReads, SharedReads
 
 
 class Statements:
@@ -46,13 +46,13 @@ class Statements:
         raise AssertionError("some have no answer")
 
 
-def ask(gathering: Gathering[int, str], *questions: int) -> list[asyncio.Task[str | None]]:
+def ask(gathering: BatchedReads[int, str], *questions: int) -> list[asyncio.Task[str | None]]:
     return [asyncio.create_task(gathering.ask(question)) for question in questions]
 
 
 async def test_those_who_come_meanwhile_share_the_next_statement() -> None:
     statements = Statements()
-    gathering = Gathering(statements.read)
+    gathering = BatchedReads(statements.read)
     first = ask(gathering, *range(MAX_STATEMENTS))
     await statements.begun(1)
     # The first statement took what had come; these wait, the same question once.
@@ -68,7 +68,7 @@ async def test_those_who_come_meanwhile_share_the_next_statement() -> None:
 
 async def test_no_answer_is_of_a_statement_that_began_before_its_question() -> None:
     statements = Statements()
-    gathering = Gathering(statements.read)
+    gathering = BatchedReads(statements.read)
     (first,) = ask(gathering, 1)
     await statements.begun(1)
     (again,) = ask(gathering, 1)
@@ -82,7 +82,7 @@ async def test_no_answer_is_of_a_statement_that_began_before_its_question() -> N
 
 async def test_failed_statement_fails_for_its_questions_alone() -> None:
     statements = Statements()
-    gathering = Gathering(statements.read)
+    gathering = BatchedReads(statements.read)
     statements.fails = True
     (lost,) = ask(gathering, 1)
     await statements.begun(1)
@@ -98,7 +98,7 @@ async def test_failed_statement_fails_for_its_questions_alone() -> None:
 
 async def test_caller_who_leaves_takes_no_answer_from_others() -> None:
     statements = Statements()
-    gathering = Gathering(statements.read)
+    gathering = BatchedReads(statements.read)
     leaves, stays = ask(gathering, 1, 1)
     await statements.begun(1)
     leaves.cancel()
@@ -109,7 +109,7 @@ async def test_caller_who_leaves_takes_no_answer_from_others() -> None:
 
 async def test_statement_has_a_most_of_questions() -> None:
     statements = Statements()
-    gathering = Gathering(statements.read)
+    gathering = BatchedReads(statements.read)
     asked = ask(gathering, *range(3 * MAX_QUESTIONS))
     await statements.end_all(asked)
     assert [await it for it in asked] == [f"answer {number}" for number in range(3 * MAX_QUESTIONS)]
@@ -118,7 +118,7 @@ async def test_statement_has_a_most_of_questions() -> None:
 
 async def test_those_who_ask_the_same_meanwhile_share_the_next_reading() -> None:
     statements = Statements()
-    sharing = Sharing()
+    sharing = SharedReads()
 
     async def read(question: int) -> str:
         return (await statements.read([question]))[question]

@@ -12,8 +12,8 @@ import pytest
 from api.app import create_app
 from api.bootstrap import operator_key
 from api.v1.analytics import insights
-from domain.payments.auto_topup import month_of
-from repositories.credits.spend_place import first_id
+from domain.payments.auto_topup import month_start
+from repositories.credits.spend_id_range import first_id
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, make_tenant, new_key, refused, settings_for
@@ -51,7 +51,7 @@ async def tenants(
         made = [await make_tenant(operator, database, *TENANT_ROLES) for _ in range(2)]
         # Keys approve what is younger than they are.
         clock.now.return_value = datetime.now(UTC)
-        at = month_of(clock.now()) - timedelta(days=1)
+        at = month_start(clock.now()) - timedelta(days=1)
         async with rows_of(fresh_database_urls) as rows:
             for tenant in made:
                 await rows.count_payments(tenant.org_id, at, "stripe", succeeded=5, failed=5)
@@ -121,7 +121,7 @@ async def buyer(
         "alternatives": "[]",
         "created_at": clock.now(),
     }
-    at = month_of(clock.now()) - timedelta(days=1)
+    at = month_start(clock.now()) - timedelta(days=1)
     async with rows_of(fresh_database_urls) as rows:
         await rows.add("purchase_orders", **same, id=new_id("por"), command_id="year", term="year", amount_minor=12_000)
         for number in range(3):

@@ -16,10 +16,10 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
-from api.lists import Int32, ListOf, scope_of
+from api.lists import Int32, ListEndpoint, scope_of
 from api.pagination import encode_cursor
 from api.parameters import query_names
-from domain.common.cells import cell
+from domain.common.cells import cell_text
 from models.credits.credit_lot import CreditLot
 from runtime.database import Database
 from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
@@ -159,7 +159,7 @@ async def test_list_takes_a_range_and_its_file_holds_the_same(path: str, custome
     answer = await caller.get(f"{asked}&limit=1", headers=AS_CSV)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    shown = [{name: cell(value) for name, value in row.items()} for row in listed]
+    shown = [{name: cell_text(value) for name, value in row.items()} for row in listed]
     for row in (*rows, *shown):
         row.pop("last_used_at", None)  # of the key that asks, which has been used since
     assert rows == shown
@@ -184,7 +184,7 @@ async def test_events_are_narrowed_by_time_over_pages(
     await past_others(database)
     rows = good(await customer.owner.get("/events?type=contract.created"))["data"]
     middle = rows[1]["at"]
-    monkeypatch.setattr("repositories.common.listing.LOOKED", (2,))
+    monkeypatch.setattr("repositories.common.listing.SCAN_LIMITS", (2,))
     for end, expected in ((f"from={quote(middle)}", rows[1:]), (f"to={quote(middle)}", rows[:1])):
         found, cursor = list[object](), ""
         while True:
@@ -205,13 +205,13 @@ async def test_cursor_belongs_to_its_list_and_filters(customer: Tenant) -> None:
         assert refused(await customer.owner.get(other), 422, "request.invalid")["field"] == "cursor"
 
 
-def listing_of(route: APIRoute) -> ListOf | None:
-    """Return what a route lists, of the closure that reads its parameters; None where it is no `ListOf`."""
+def listing_of(route: APIRoute) -> ListEndpoint | None:
+    """Return what a route lists, of the closure that reads its parameters; None where it is no `ListEndpoint`."""
     cells = [cell for part in route.dependant.dependencies for cell in getattr(part.call, "__closure__", None) or ()]
-    return next((each.cell_contents for each in cells if isinstance(each.cell_contents, ListOf)), None)
+    return next((each.cell_contents for each in cells if isinstance(each.cell_contents, ListEndpoint)), None)
 
 
-def forged(listing: ListOf, path: dict[str, str], given: dict[str, str], *, last: bool) -> str:
+def forged(listing: ListEndpoint, path: dict[str, str], given: dict[str, str], *, last: bool) -> str:
     """Return a cursor of the first or last place that its order's types can name."""
     ends: dict[Any, tuple[object, object]] = {
         int: (0, 2**63 - 1),
@@ -297,7 +297,7 @@ async def test_filtered_list_goes_on_where_a_page_has_looked_enough(
     customer: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await named(customer, "wanted first", *(f"other {number}" for number in range(6)))
-    monkeypatch.setattr("repositories.common.listing.LOOKED", (2, 3))
+    monkeypatch.setattr("repositories.common.listing.SCAN_LIMITS", (2, 3))
     path = f"/agents?organization_id={customer.org_id}&q=wanted&limit=1"
     page, pages = good(await customer.owner.get(path)), 1
     while page["next_cursor"] is not None:
@@ -409,7 +409,7 @@ async def test_audit_by_time_ends_at_its_bounds(customer: Tenant) -> None:
     ],
 )
 def test_cell_of_a_value(value: Any, text: str) -> None:
-    assert cell(value) == text
+    assert cell_text(value) == text
 
 
 async def test_grants_are_what_was_granted_and_not_what_was_bought(

@@ -11,14 +11,14 @@ from sqlalchemy import select
 from api.app import create_app
 from dev.sandbox.mail.bounces import report
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.common.mail import Contact, Purpose, Written
+from domain.common.mail import Contact, MailText, Purpose
 from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Message
 from repositories.messages import mail_suppression as suppressions
 from repositories.tenants import contact
 from runtime.database import Database
 from runtime.identity import new_id
-from services.messages.mail_suppression import Bounces, SuppressingNotifier
+from services.messages.mail_suppression import BounceAddresses, SuppressingNotifier
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.mails import listening, mailer
@@ -28,8 +28,8 @@ from tests.support.webhooks import WEBHOOK_KEYS
 pytestmark = pytest.mark.db
 
 MAILBOX = "bounce@mail.bursar.example"
-WORDS = Written(subject="s", paragraphs=("p",))
-BOUNCES = Bounces.of(MAILBOX, WEBHOOK_KEYS)
+WORDS = MailText(subject="s", paragraphs=("p",))
+BOUNCES = BounceAddresses.of(MAILBOX, WEBHOOK_KEYS)
 assert BOUNCES is not None
 
 

@@ -27,9 +27,9 @@ from domain.usage.charge import CostRules
 from ledger.gateway import Ledger
 from repositories.common import listing
 from repositories.credits import lot, spend
-from repositories.marketplace import marketplace_proof
+from repositories.marketplace import marketplace_invariants
 from repositories.reputation import organization_trait
-from repositories.reputation.reputation import take
+from repositories.reputation.reputation import record_facts
 from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from services.marketplace import referral
@@ -56,7 +56,9 @@ ROLES = ("owner", "member", "finance", "agent", "auditor")
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    await prove(database_urls, marketplace_proof.INVARIANTS, spend.INVARIANTS, lot.INVARIANTS, usage_charge.INVARIANTS)
+    await prove(
+        database_urls, marketplace_invariants.INVARIANTS, spend.INVARIANTS, lot.INVARIANTS, usage_charge.INVARIANTS
+    )
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +315,7 @@ async def test_own_related_retired_and_unlisted_agents_are_refused(
     sister = await made(new_tenant, buyer.owner.http)
     async with database.platform() as session:
         for org_id in (studio.org_id, sister.org_id):
-            await organization_trait.seen(session, org_id, TraitKind.CARD, f"card of {studio.org_id}")
+            await organization_trait.record_trait(session, org_id, TraitKind.CARD, f"card of {studio.org_id}")
     refused(await buy(sister.owner, studio), 403, "marketplace.related")
     purchase = await bought(buyer.owner, studio)
     await offer(studio, status="retired")
@@ -343,17 +345,17 @@ async def test_pitfall_43_what_goes_round_between_related_organizations_counts_f
     """Neither a sale, nor what was said of a job, nor a referral whose payment stands."""
     now = datetime.now(UTC)
     async with database.platform() as session:
-        await referral.refer(session, buyer.org_id, studio.org_id, now=now - timedelta(days=9))
+        await referral.record_referral(session, buyer.org_id, studio.org_id, now=now - timedelta(days=9))
         for org_id in (studio.org_id, buyer.org_id):
-            await organization_trait.seen(session, org_id, TraitKind.CARD, f"ring of {studio.org_id}")
+            await organization_trait.record_trait(session, org_id, TraitKind.CARD, f"ring of {studio.org_id}")
     await offer(studio)
     refused(await buy(buyer.owner, studio), 403, "marketplace.related")
     job, said = replace(about(studio.agent_id, buyer.org_id), agent_org_id=studio.org_id), fact()
     async with database.platform() as session:
-        await take(await driver_connection(session), job, [said])
+        await record_facts(await driver_connection(session), job, [said])
         rewards = Rewards(referrer_minor=ONE, referred_minor=ONE)
         price = CreditPrice(price=Decimal("0.10"), currency="USD")
-        became = await referral.look(
+        became = await referral.check_referral(
             session, buyer.org_id, rewards, price, window=timedelta(0), exempt=("*",), now=now + timedelta(days=1)
         )
         query = text("SELECT excluded FROM reputation_events WHERE id = :id")
@@ -807,7 +809,7 @@ async def test_use_that_is_not_sold_is_refused(
     await bought(other.owner, studio)
     async with database.platform() as session:
         for org_id in (studio.org_id, other.org_id):
-            await organization_trait.seen(session, org_id, TraitKind.CARD, f"use of {studio.org_id}")
+            await organization_trait.record_trait(session, org_id, TraitKind.CARD, f"use of {studio.org_id}")
     refused(await call(other.owner, studio), 403, "marketplace.related")
     assert await balance(other.owner) == ("100.00", "0.00")
 
@@ -1272,7 +1274,7 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     assert await found(currency="CREDIT", min_price="10.5", max_price="11") == [second]
     assert await found(category="content") == []
     middle = good(await buyer.owner.get(f"/marketplace/agents/{second}"))["created_at"]
-    for looked_at in ((1, 2), listing.LOOKED):
+    for looked_at in ((1, 2), listing.SCAN_LIMITS):
         monkeypatch.setattr(listing, "LOOKED", looked_at)
         assert await found(**{"from": middle}) == [third, second]
         assert await found(to=middle) == [first]

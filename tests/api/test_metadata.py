@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import dialect
 
-from domain.tenants.metadata import Written
+from domain.tenants.metadata import OwnMetadata
 from models.marketplace.agent import Agent
 from repositories.common.listing import newest
 from repositories.tenants.metadata import narrowed
@@ -222,7 +222,7 @@ async def test_filters_are_read_from_their_indexes(fresh_database: Database) -> 
         ):
             await session.execute(text(statement), {"org": org_id} if ":org" in statement else {})
         await session.execute(text("ANALYZE agents, object_metadata, metadata_pairs"))
-    for wanted, numbers in ((Written(metadata={"many": "yes"}), [5000, 4999, 4998]), (Written("many-7"), [7])):
+    for wanted, numbers in ((OwnMetadata(metadata={"many": "yes"}), [5000, 4999, 4998]), (OwnMetadata("many-7"), [7])):
         part = (Agent.org_id == org_id, *narrowed(Agent.id, "agt", org_id, wanted))
         query = newest(Agent, [part], [Agent.id], after=None, limit=3)
         plan = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})

@@ -7,11 +7,11 @@ import httpx2
 import pytest
 from sqlalchemy import select, text, update
 
-from domain.messages.notification.channel import CODE_TRIES, CODES_AN_HOUR, MOST
+from domain.messages.notification.channel import CODE_TRIES, CODES_AN_HOUR, MAX_CHANNELS
 from domain.messages.notification.types import CODE
 from models.messages.notification import NotificationChannel, NotificationRow
 from repositories.messages import notification as notifications
-from repositories.messages.notification import New
+from repositories.messages.notification import NewNotification
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_CHANNELS, Sealer
@@ -70,7 +70,7 @@ async def told(database: Database, org_id: str, principal: str) -> str:
     """Put a notification into an inbox; returns its id."""
     made, now = new_id("ntf"), datetime.now(UTC)
     data = {"kind": "a.kind", "subject": "esc_1", "severity": "warning", "detail": "Look at it."}
-    row = New(
+    row = NewNotification(
         id=made,
         source=made,
         org_id=org_id,
@@ -163,7 +163,7 @@ async def test_no_more_than_ten_channels(own: Tenant, database: Database) -> Non
     async with database.platform() as session:
         row = (await session.scalars(select(NotificationChannel).where(NotificationChannel.id == first["id"]))).one()
         names = [column.key for column in NotificationChannel.__table__.columns]
-        for number in range(MOST - 1):
+        for number in range(MAX_CHANNELS - 1):
             values = {name: getattr(row, name) for name in names}
             values |= {"id": new_id("nch"), "command_id": new_id("cmd"), "target_digest": str(number)}
             await notifications.add_channel(session, {**values, "codes_sent_at": []})

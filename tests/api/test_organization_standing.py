@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.escrow.escrow import EscrowActivities
 from api.deps import Deps
 from contracts.escrow.escrow import RecordEscrowEvent
-from domain.billing.plan import DEFAULTS, plans_from
+from domain.billing.plan import DEFAULT_PLANS, plans_from
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.errors import OrganizationClosed, OrganizationSuspended
@@ -23,7 +23,7 @@ from domain.payments.payment.snapshot import ProviderStatus
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome
+from ledger.spends import NewSpend, SpendOutcome
 from models.messages.webhook_endpoint import WebhookEndpointEventRow
 from repositories.messages import alert, webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
@@ -31,7 +31,7 @@ from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import project
-from services.billing.project import Order
+from services.billing.project import ProjectCommand
 from services.credits.credit_lot import grant_signup_bonus
 from services.messages import webhook_endpoint
 from services.payouts.payout import request as request_payout
@@ -217,7 +217,7 @@ async def test_escrow_of_a_suspended_organization_is_not_funded_from_credits(
     outcome = commands.fund(await state(database, made), actor=buyer, source=commands.CREDITS, now=NOW)
     command_id = new_id("cmd")
     message = RecordEscrowEvent(
-        outcome=commands.numbered(outcome, command_id=command_id, now=NOW),
+        outcome=commands.with_receipt(outcome, command_id=command_id, now=NOW),
         command_id=command_id,
         at=NOW,
         decided_from=await escrow_hash(database, made),
@@ -309,7 +309,7 @@ async def test_what_has_already_happened_is_booked(operator: Caller, database: D
     async with database.platform() as session:
         books = Spending(await driver_connection(session), customer.org_id)
         forced = await books.force(NewSpend(key=new_key(), action="call", amount_minor=CREDIT), at=datetime.now(UTC))
-    assert forced.outcome is Outcome.CHARGED
+    assert forced.outcome is SpendOutcome.CHARGED
 
 
 async def test_pause_is_kept_and_audited(operator: Caller, customer: Tenant) -> None:
@@ -352,7 +352,7 @@ async def test_suspension_is_answered_once_the_charge_before_it_has_ended(
     async with database.platform() as session:
         books = Spending(await driver_connection(session), customer.org_id)
         after = await books.charge(spends[1], at=datetime.now(UTC))
-    assert (before.outcome, after.outcome) == (Outcome.CHARGED, Outcome.SUSPENDED)
+    assert (before.outcome, after.outcome) == (SpendOutcome.CHARGED, SpendOutcome.SUSPENDED)
 
 
 async def test_suspension_waits_for_what_is_beginning(database: Database, customer: Tenant) -> None:
@@ -474,12 +474,12 @@ async def test_closed_organization_has_no_webhook_endpoint_that_is_sent_anything
     async with database.platform() as session:
         held = {each.endpoint_id: each for each in await endpoints.lock_of(session, customer.org_id)}
         acts = [
-            webhook_rules.paused(held[paused], actor="operator:kim", reason="Looked at."),
-            webhook_rules.given_up(held[failing], webhook_rules.GivenUp.FAILING),
+            webhook_rules.pause(held[paused], actor="operator:kim", reason="Looked at."),
+            webhook_rules.give_up(held[failing], webhook_rules.GivenUp.FAILING),
         ]
         for act in acts:
             command_id = new_id("cmd")
-            await endpoints.write(session, webhook_rules.numbered(act, command_id), command_id=command_id, at=now)
+            await endpoints.write(session, webhook_rules.with_receipt(act, command_id), command_id=command_id, at=now)
         raised = {"kind": webhook_rules.GIVEN_UP_ALERT, "subject": failing, "org_id": customer.org_id}
         await alert.raise_alert(session, **raised, detail="Nothing was delivered.")
         await webhook_endpoint.delete(session, owner, gone, command_id=new_id("cmd"), now=now)
@@ -509,7 +509,9 @@ async def test_project_is_deployed_while_its_organization_is_being_closed(
     """Neither waits for what the other one holds: one of them would be refused by the database."""
     slug, owner = "beside-closing", Actor(principal="owner", role=Role.OWNER, org_id=customer.org_id)
     good(await customer.owner.post("/projects", {"slug": slug}), 201)
-    order = Order(actor=owner, org_id=customer.org_id, command_id=new_id("cmd"), at=NOW, plans=plans_from(DEFAULTS))
+    order = ProjectCommand(
+        actor=owner, org_id=customer.org_id, command_id=new_id("cmd"), at=NOW, plans=plans_from(DEFAULT_PLANS)
+    )
     async with database.platform() as session:
         # As deploying begins.
         await organizations.lock(session, customer.org_id)

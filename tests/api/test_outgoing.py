@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.outgoing import Outgoing, Slots
+from api.outgoing import HeldResponse, Slots
 from domain.common.errors import RateLimited
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
@@ -35,7 +35,7 @@ async def test_an_answer_is_sent_in_parts_and_its_slot_is_free_when_it_is_out(si
     slots, sent, content = Slots(1, "Too many."), list[Any](), bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     held = AsyncExitStack()
     held.enter_context(slots.hold("org_1"))
-    answer = Outgoing(content, held, headers={"Cache-Control": "no-store"})
+    answer = HeldResponse(content, held, headers={"Cache-Control": "no-store"})
 
     async def send(message: Any) -> None:
         with pytest.raises(RateLimited), slots.hold("org_1"):
@@ -63,7 +63,7 @@ async def test_a_client_that_does_not_read_is_cut_and_holds_nothing():
             await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
-        await Outgoing(b"x" * 200_000, held, read_within=timedelta(0))(SCOPE, receive, send)
+        await HeldResponse(b"x" * 200_000, held, read_within=timedelta(0))(SCOPE, receive, send)
     assert sent == ["http.response.start", "http.response.body"]
     with slots.hold("org_1"):
         pass

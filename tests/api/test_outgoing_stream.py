@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
-from api.outgoing import OutgoingStream, Slots
+from api.outgoing import HeldStream, Slots
 from domain.common.errors import RateLimited
 from tests.support.cases import for_each
 
@@ -26,10 +26,10 @@ async def connected() -> dict[str, Any]:
     raise AssertionError
 
 
-def answer(slots: Slots, **more: Any) -> OutgoingStream:
+def answer(slots: Slots, **more: Any) -> HeldStream:
     held = AsyncExitStack()
     held.enter_context(slots.hold("org_1"))
-    return OutgoingStream(parts(), held, media_type="text/csv", **more)
+    return HeldStream(parts(), held, media_type="text/csv", **more)
 
 
 @for_each("version", ["2.3", "2.4"])

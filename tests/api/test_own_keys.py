@@ -8,25 +8,25 @@ from api.deps import Deps
 from domain.common.errors import Conflict, Forbidden
 from domain.secrets.rotation import RotationFailed
 from domain.tenants.token import split_token, token_of
-from providers.secrets.rotators.base import Job
+from providers.secrets.rotators.base import RotationJob
 from runtime.identity import new_id
-from services.secrets.own_keys import OwnKeys
+from services.secrets.own_keys import OwnKeysRotator
 from tests.api.conftest import Caller, NewTenant, Tenant, good
 
 pytestmark = pytest.mark.db
 
 
 @pytest.fixture(scope="module")
-def rotator(deps: Deps) -> OwnKeys:
-    return OwnKeys(deps.database, deps.settings.key_rules)
+def rotator(deps: Deps) -> OwnKeysRotator:
+    return OwnKeysRotator(deps.database, deps.settings.key_rules)
 
 
-def job(org_id: str | None, number: int = 2) -> Job:
+def job(org_id: str | None, number: int = 2) -> RotationJob:
     async def read(path: str, to: str) -> bytes:
         raise AssertionError((path, to))
 
     names = {"org_id": org_id, "secret_id": new_id("sec"), "path": "api_keys/bursar", "kind": "api_key"}
-    return Job(**names, hosts=(), number=number, target={}, read=read)
+    return RotationJob(**names, hosts=(), number=number, target={}, read=read)
 
 
 def value(caller: Caller) -> bytes:
@@ -53,7 +53,7 @@ async def view(tenant: Tenant, token: bytes) -> dict[str, object]:
 
 
 async def test_a_key_is_replaced_by_one_of_its_principal_and_both_work_until_the_old_one_is_revoked(
-    rotator: OwnKeys, new_tenant: NewTenant
+    rotator: OwnKeysRotator, new_tenant: NewTenant
 ) -> None:
     tenant = await new_tenant("owner", "agent")
     at, old = job(tenant.org_id), value(tenant.agent)
@@ -75,7 +75,7 @@ async def test_a_key_is_replaced_by_one_of_its_principal_and_both_work_until_the
     assert await works(tenant.owner, new)
 
 
-async def test_what_is_put_back_leaves_the_current_key_alone(rotator: OwnKeys, new_tenant: NewTenant) -> None:
+async def test_what_is_put_back_leaves_the_current_key_alone(rotator: OwnKeysRotator, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner", "member")
     at, old = job(tenant.org_id), value(tenant.member)
     new = await rotator.make(at, old)
@@ -88,7 +88,7 @@ async def test_what_is_put_back_leaves_the_current_key_alone(rotator: OwnKeys, n
 
 
 async def test_a_key_ends_no_later_than_the_one_that_it_replaces(
-    rotator: OwnKeys, new_tenant: NewTenant, issue_key: Callable[..., Awaitable[Caller]]
+    rotator: OwnKeysRotator, new_tenant: NewTenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     tenant = await new_tenant("owner")
     ending = await issue_key("member", tenant.org_id, expires_at="2999-01-01T00:00:00Z")
@@ -99,7 +99,7 @@ async def test_a_key_ends_no_later_than_the_one_that_it_replaces(
 
 
 async def test_a_value_that_only_names_a_key_makes_none_and_ends_none(
-    rotator: OwnKeys, new_tenant: NewTenant, stranger: Tenant
+    rotator: OwnKeysRotator, new_tenant: NewTenant, stranger: Tenant
 ) -> None:
     tenant = await new_tenant("owner", "admin")
     owner, own = value(tenant.owner), value(tenant.admin)
@@ -118,7 +118,7 @@ async def test_a_value_that_only_names_a_key_makes_none_and_ends_none(
 
 
 async def test_a_principal_with_two_keys_and_one_under_a_spend_control_get_no_other(
-    rotator: OwnKeys, new_tenant: NewTenant
+    rotator: OwnKeysRotator, new_tenant: NewTenant
 ) -> None:
     tenant = await new_tenant("owner", "member", "agent")
     principal = (await view(tenant, value(tenant.member)))["principal"]

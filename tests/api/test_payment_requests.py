@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from domain.tenants.metadata import Written as metadata_of_a_request
+from domain.tenants.metadata import OwnMetadata as metadata_of_a_request
 from repositories.tenants import metadata
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused

@@ -10,7 +10,7 @@ import pytest
 
 from api.pagination import encode_cursor
 from domain.common import accounts
-from domain.common.cells import cell
+from domain.common.cells import cell_text
 from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
@@ -69,7 +69,9 @@ async def test_payment_is_shown_with_all_that_became_of_it(payer: Tenant, paid: 
     path = f"/payments/{paid.terms.payment_id}/refunds"
     answer = await payer.auditor.get(path, headers={"Accept": "text/csv"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert list(csv.DictReader(io.StringIO(answer.text))) == [{name: cell(value) for name, value in refund.items()}]
+    assert list(csv.DictReader(io.StringIO(answer.text))) == [
+        {name: cell_text(value) for name, value in refund.items()}
+    ]
 
 
 async def test_timeline_names_each_step_and_its_transfer(payer: Tenant, paid: Written) -> None:

@@ -19,7 +19,7 @@ from domain.common import accounts
 from domain.common.ids import command_id
 from domain.credits.lots import LotSource
 from domain.payouts.payable import HoldBack
-from domain.payouts.payout.commands import failed, numbered
+from domain.payouts.payout.commands import failed, with_receipt
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
 from models.payments.payment import PaymentBalanceTransaction
@@ -95,7 +95,7 @@ async def test_a_payout_that_is_given_up_is_answered_again_after_the_answer_was_
         # As its run writes it, before the process of the request died.
         given = command_id(None, principal or "", key)
         seen, now = payouts.state_of(row), datetime.now(UTC)
-        outcome = numbered(failed(seen, code="payout.given_up", detail="An operator gave it up."), given)
+        outcome = with_receipt(failed(seen, code="payout.given_up", detail="An operator gave it up."), given)
         returned = await payout_service.return_to_earnings(session, seen, now=now)
         await payouts.write(session, outcome, command_id=given, transfer_id=returned, at=now)
     path, wish = f"/billing/payouts/{made['id']}/give-up", {"reason": "It was not sent."}

@@ -177,7 +177,7 @@ async def test_inviter_and_invited_are_one_line(company: Tenant, database: Datab
     second = await joined(first, database, other, "member")
     key_id = good(await second.get("/me"))["key_id"]
     async with database.platform() as session:
-        found = await api_keys.issued(session, key_id)
+        found = await api_keys.key_origin(session, key_id)
     assert found is not None
     admin = good(await company.admin.get("/me"))["principal"]
     assert {f"{company.org_id}/{name}".lower() for name in (admin, email, other)} <= found.line

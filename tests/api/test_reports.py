@@ -14,7 +14,7 @@ from api.app import create_app
 from contracts.insight.report import MakeReport
 from domain.insight.report import TEMPLATES, ReportSchedule, period_at
 from runtime.database import Database
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import grant, use
 from tests.conftest import DatabaseUrls
@@ -41,7 +41,7 @@ def _report(**changes: Any) -> dict[str, Any]:
 async def made(db: Database, report: dict[str, Any], period: str | None = None) -> None:
     """Make a run of a report, by default of its next period."""
     client: Any = Starts()
-    acts = ReportActivities(db, client, ask, late=LATE)
+    acts = ReportActivities(db, client, run_query, late=LATE)
     now = datetime.fromisoformat(report["next_run_at"])
     message = MakeReport(report_id=report["id"], period=period or report["next_period"], now=now)
     await ActivityEnvironment().run(acts.make, message)

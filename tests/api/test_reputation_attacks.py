@@ -26,7 +26,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end
 from services.reputation import reputation
-from services.reputation.reputation import refresh
+from services.reputation.reputation import recompute_stale
 from tests.api import escrowing
 from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.invoicing import pay
@@ -164,7 +164,7 @@ async def test_credits_of_a_bill_that_is_given_up_say_nothing_and_are_taken_back
     (issued,) = await one.rows(InvoiceRow)
     async with database.platform() as session:
         await invoice_end.give_up(session, KIM, issued.id, new_key(), datetime.now(UTC))
-    await reputation.refresh(database, limit=100)
+    await reputation.recompute_stale(database, limit=100)
     assert await evidence_of(client.owner, studio) == 0
     assert good(await client.owner.get("/credits/balance"))["available"] == "0.00"
 
@@ -393,7 +393,7 @@ async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that
             await recalls.recall(connection, bought.terms.payment_id, [escrow_id])
             await session.commit()
     assert good(changed.result())["ratings"] == {"quality": 4}
-    await refresh(database, limit=10)
+    await recompute_stale(database, limit=10)
     assert await evidence_of(client.owner, studio) == 0
 
 
@@ -419,7 +419,7 @@ async def test_scores_are_made_again_by_the_attempt_after_the_one_that_died(
         raise ConnectionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(reputation, "refresh", dies)
+        patched.setattr(reputation, "recompute_stale", dies)
         with pytest.raises(ConnectionError):
             await attempt()
     assert await evidence_of(client.owner, studio) == 3
@@ -442,7 +442,7 @@ async def test_money_that_is_back_before_scores_were_made_again_counts_once(
     async with database.platform() as session:
         connection = await driver_connection(session)
         for event_id in await recalls.recall(connection, bought.terms.payment_id, []):
-            await recalls.give_again(connection, event_id, new_id("rev"), at=datetime.now(UTC))
+            await recalls.restore_event(connection, event_id, new_id("rev"), at=datetime.now(UTC))
     again = await score_of(client.owner, studio.agent_id)
     assert (again["overall_score"], again["evidence_count"]) == (earned["overall_score"], 3)
 

@@ -201,7 +201,7 @@ async def fund(database: Database, escrow_id: str) -> RecordedEscrow:
     outcome = commands.fund(escrow, actor=buyer, source=commands.CREDITS, now=escrowing.NOW)
     command_id = new_id("cmd")
     message = RecordEscrowEvent(
-        outcome=commands.numbered(outcome, command_id=command_id, now=escrowing.NOW),
+        outcome=commands.with_receipt(outcome, command_id=command_id, now=escrowing.NOW),
         command_id=command_id,
         at=escrowing.NOW,
         decided_from=await escrow_hash(database, escrow_id),

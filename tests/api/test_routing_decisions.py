@@ -145,7 +145,7 @@ async def test_decisions_at_the_same_time_each_move_the_pace(tenant: Tenant, dat
     subject = {"type": "agent", "id": tenant.agent_id}
     budget = good(await tenant.owner.post("/budgets", body | {"subject": subject}), 201)
     first = await decide(tenant.agent, candidates=BOTH)
-    question = route.Question(
+    question = route.CallToRoute(
         org_id=tenant.org_id, spender=Spender(agent_id=tenant.agent_id), task_kind="summary", candidates=BOTH
     )
     async with database.platform() as session:
@@ -233,7 +233,7 @@ async def priced_agent(database: Database, tenant: Tenant) -> str:
             .values(pricing_model="usage", price_minor=1_000_000, price_currency="CREDIT")
         )
     for candidate, score_e6 in ((tenant.agent_id, 1_000_000), ("routed-dear", 0)):
-        question = route.Question(
+        question = route.CallToRoute(
             org_id=tenant.org_id, spender=Spender(), task_kind="summary", candidates=[candidate], currency="USD"
         )
         for at in range(20):
@@ -241,7 +241,7 @@ async def priced_agent(database: Database, tenant: Tenant) -> str:
                 row = await route.decide(
                     session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
                 )
-                outcome = route.Outcome(score_e6=score_e6, source="api", reference=f"{at}")
+                outcome = route.CallOutcome(score_e6=score_e6, source="api", reference=f"{at}")
                 await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
     return tenant.agent_id
 
@@ -280,7 +280,7 @@ async def test_a_credit_costs_what_was_paid_for_it_where_models_and_agents_compa
 
 
 async def test_a_model_is_expected_with_its_markup_and_learned_from_without(tenant: Tenant, database: Database) -> None:
-    question = route.Question(
+    question = route.CallToRoute(
         org_id=tenant.org_id, spender=Spender(), task_kind="summary", candidates=["routed-dear"], markup_e6=200_000
     )
     for _ in range(2):
@@ -289,7 +289,7 @@ async def test_a_model_is_expected_with_its_markup_and_learned_from_without(tena
                 session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
             )
             assert [row.expected_pico, row.reference_pico] == [Decimal(24 * 10**9), Decimal(20 * 10**9)]
-            outcome = route.Outcome(score_e6=1_000_000, source="api", reference="x", cost_pico=20 * 10**9)
+            outcome = route.CallOutcome(score_e6=1_000_000, source="api", reference="x", cost_pico=20 * 10**9)
             await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
             assert row.multiple_e6 == 1_000_000
 

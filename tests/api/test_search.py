@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from api.bootstrap import operator_key
-from domain.billing.subscription.state import Outcome, numbered
+from domain.billing.subscription.state import Transition, numbered
 from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id
@@ -68,7 +68,7 @@ async def names(caller: Caller, q: str) -> list[tuple[str, str]]:
 
 async def subscribe(database: Database, org_id: str) -> str:
     held = replace(active(), org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
-    outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
+    outcome = numbered(Transition(subscription=held, event="activated", actor="kim"), new_id("cmd"))
     async with database.platform() as session:
         await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=PLANS)
     return held.subscription_id

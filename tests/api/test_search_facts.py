@@ -80,7 +80,7 @@ async def index(url: str, database: Database) -> AsyncIterator[SearchIndex]:
         made = index_at(url, client)
         await made.prepare(MAPPING)
         async with database.platform() as session:
-            await store.move_facts(session, None, datetime.now(UTC) - timedelta(hours=1))
+            await store.move_facts_until(session, None, datetime.now(UTC) - timedelta(hours=1))
         yield made
 
 

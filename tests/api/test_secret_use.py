@@ -18,7 +18,7 @@ from api.v1.secrets import using
 from api.v1.secrets.schemas import SecretUseView
 from contracts.common.batch import BatchPage
 from domain.common.ids import secret_use_key
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from domain.usage.prices import make_price
 from ledger.gateway import Ledger
 from ledger.spending import Spending
@@ -30,8 +30,8 @@ from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.secrets import secret_use as service
-from services.secrets.secret import Opening
-from services.secrets.secret_use import Ended
+from services.secrets.secret import OpenRequest
+from services.secrets.secret_use import UseOutcome
 from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import balance, limit
 from tests.api.test_secrets import KEYS, grant, principal, put
@@ -302,7 +302,9 @@ async def test_a_lost_use_stays_counted_until_it_is_known_not_to_have_been_sent(
     assert first.reference is not None
     for reason in ("unreachable", "unreachable"):
         async with database.platform() as session:
-            await service.end(session, first.reference, Ended(status="failed", cost_minor=0, reason=reason), now=now)
+            await service.end(
+                session, first.reference, UseOutcome(status="failed", cost_minor=0, reason=reason), now=now
+            )
     [seen] = good(await org.agent.get("/secrets/grants"))["data"]
     assert seen["uses_today"] == 1
     await prove(database_urls, grants.INVARIANTS, secret_use.INVARIANTS)
@@ -569,10 +571,10 @@ async def test_a_use_whose_process_died_is_charged_in_full_later(
     await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)
 
 
-async def begun(org: Tenant, database: Database, *, at: datetime) -> Opening:
+async def begun(org: Tenant, database: Database, *, at: datetime) -> OpenRequest:
     """Begin a use whose process does nothing more."""
-    asked = Opening(
-        org_id=org.org_id, path="api_keys/model", verb=Verb.USE, principal="ada", agent_id=org.agent_id,
+    asked = OpenRequest(
+        org_id=org.org_id, path="api_keys/model", verb=AccessVerb.USE, principal="ada", agent_id=org.agent_id,
         host="api.example.com", method="POST", place="header:authorization", reference=new_id("scu"),
     )  # fmt: skip
     async with database.platform() as session:
@@ -581,7 +583,7 @@ async def begun(org: Tenant, database: Database, *, at: datetime) -> Opening:
     return asked
 
 
-async def hold(database: Database, asked: Opening, *, at: datetime, days: int = 7) -> None:
+async def hold(database: Database, asked: OpenRequest, *, at: datetime, days: int = 7) -> None:
     assert asked.reference is not None
     async with database.platform() as session:
         spent = await Spending(await driver_connection(session), asked.org_id).authorize(
@@ -619,7 +621,7 @@ async def test_a_use_that_cannot_be_ended_stops_neither_the_others_nor_holds(
     first, second = [await begun(org, database, at=now + timedelta(seconds=i)) for i in range(2)]
     for each in (first, second):
         await hold(database, each, at=now)
-    end_lost = service.end_lost
+    end_lost = service.end_unfinished
 
     async def fails(session: AsyncSession, use_id: str, *, now: datetime) -> None:
         if use_id == first.reference:
@@ -643,7 +645,7 @@ async def test_a_process_that_stood_still_before_the_hold_pays_all_the_same(
     assert asked.reference is not None
     await HoldActivities(database).expire_holds(BatchPage(now=now + timedelta(minutes=6), limit=100))
     await hold(database, asked, at=now)
-    ended = Ended(status="answered", cost_minor=2_000_000, status_code=200)
+    ended = UseOutcome(status="answered", cost_minor=2_000_000, status_code=200)
     for cost in (2_000_000, None):
         async with database.platform() as session:
             assert await service.end(session, asked.reference, ended, now=now + timedelta(minutes=7)) == cost

@@ -18,12 +18,12 @@ from api.body import canonical
 from domain.common.access import Actor, Role
 from domain.secrets.secret import SecretKind
 from providers.secrets import wallets
-from providers.secrets.base import Place, Stored
+from providers.secrets.base import Stored, ValueLocation
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import Signer
 from services.secrets import secret
-from services.secrets.secret import Wanted
+from services.secrets.secret import SecretChange
 from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.connections import connected
@@ -333,7 +333,7 @@ async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tena
 
 async def test_a_put_that_died_before_its_value_was_kept_is_made_by_its_repeat(org: Tenant, database: Database):
     actor = Actor(principal="olga", role=Role.OWNER, org_id=org.org_id)
-    wanted = Wanted(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
+    wanted = SecretChange(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
     asked: dict[str, Any] = {"grace": timedelta(0), "command_id": new_id("cmd"), "now": datetime.now(UTC)}
     async with database.platform() as session:
         _, number = await secret.reserve(
@@ -349,12 +349,12 @@ async def test_a_put_that_died_before_its_value_was_kept_is_made_by_its_repeat(o
 
 async def test_a_value_that_was_sealed_and_not_kept_can_be_destroyed_by_its_number(org: Tenant, database: Database):
     actor = Actor(principal="olga", role=Role.OWNER, org_id=org.org_id)
-    wanted = Wanted(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
+    wanted = SecretChange(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
     async with database.platform() as session:
         now = datetime.now(UTC)
         held, _ = await secret.reserve(session, actor, wanted, backend="postgres", command_id=new_id("cmd"), now=now)
         place = await secret.destroy(session, actor, held.id, 1, now=now)
-    assert place == Place(org.org_id, "api_keys/model", 1)
+    assert place == ValueLocation(org.org_id, "api_keys/model", 1)
     shown = good(await org.owner.delete("/secrets/api_keys/model/versions/1"))
     assert [(each["number"], each["status"]) for each in shown["versions"]] == [(1, "destroyed")]
     # Whoever has sealed it meanwhile does not bring it back.

@@ -162,7 +162,7 @@ async def test_link_that_is_redeemed_while_its_principals_key_is_revoked_opens_n
 ) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
     link_id, deps = (await linked(company.owner))["id"], reached.state.deps
-    visit = links.Visit(secret_hash=b"0" * 32, browser="x", address=None, request_id=None)
+    visit = links.RedeemingBrowser(secret_hash=b"0" * 32, browser="x", address=None, request_id=None)
 
     async def revoke() -> None:
         async with deps.database.platform() as session:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from api.app import create_app
 from api.deps import Deps
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Role
-from domain.tenants.session import MOST
+from domain.tenants.session import MAX_SESSIONS
 from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
@@ -228,10 +228,10 @@ async def last_use(deps: Deps, session_id: str) -> datetime:
 
 async def test_oldest_sessions_end_above_the_most_of_a_key(company: Tenant) -> None:
     _, first = await signed_in(company.member)
-    for _ in range(MOST):
+    for _ in range(MAX_SESSIONS):
         await signed_in(company.member)
     listed = [row["id"] for row in good(await company.member.get("/sessions?limit=200"))["data"]]
-    assert len(listed) == MOST
+    assert len(listed) == MAX_SESSIONS
     assert first["id"] not in listed
 
 

@@ -14,7 +14,7 @@ from domain.common.calendar import Window, window_end, zone_of
 from domain.common.credits import CreditPrice
 from domain.common.ids import uuid_id
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, RefusalReason, Spender, Spent
+from ledger.spends import NewSpend, RefusalReason, Spender, SpendOutcome, SpendResult
 from models.credits.spend import SpendRate
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings
@@ -58,10 +58,10 @@ async def seen(of: Caller, control: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def spend(database: Database, operator: Caller) -> Callable[..., Awaitable[Spent]]:
+def spend(database: Database, operator: Caller) -> Callable[..., Awaitable[SpendResult]]:
     """Charge or reserve credits of an organization now, as its requests do."""
 
-    async def act(org_id: str, credits: int, *, held: bool = False, granted: bool = True, **by: Any) -> Spent:
+    async def act(org_id: str, credits: int, *, held: bool = False, granted: bool = True, **by: Any) -> SpendResult:
         if granted:
             await grant(operator, org_id, str(credits))
         new = NewSpend(key=new_key(), action="test", amount_minor=credits * CREDIT, spender=Spender(**by))
@@ -76,7 +76,7 @@ def spend(database: Database, operator: Caller) -> Callable[..., Awaitable[Spent
 
 
 async def test_a_control_shows_what_is_spent_held_and_left_and_when_it_resets(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     run = new_key()
     limits = [{"window": "lifetime", "amount": "10", "uses": 5}, {"window": "day", "amount": "100", "hard": False}]
@@ -93,32 +93,32 @@ async def test_a_control_shows_what_is_spent_held_and_left_and_when_it_resets(
 
 
 async def test_lowering_a_limit_below_what_is_spent_leaves_nothing_and_zero_is_nothing(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     run = new_key()
     control = await opened(tenant.owner, subject={"type": "run", "id": run}, limits=[{"window": "day", "amount": "10"}])
-    assert (await spend(tenant.org_id, 4, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 4, run_id=run)).outcome is SpendOutcome.CHARGED
     lowered = await changed(tenant.admin, control, limits=[{"window": "day", "amount": 1}])
     assert (lowered["limits"][0]["spent"], lowered["limits"][0]["remaining"]) == ("4.00", "0.00")
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.REFUSED
     await changed(tenant.admin, control, limits=[{"window": "month", "amount": "0"}])
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.REFUSED
     await changed(tenant.admin, control, limits=[])
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.CHARGED
 
 
 async def test_a_frozen_control_refuses_until_it_is_unfrozen_and_a_closed_one_limits_nothing(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     run = new_key()
     body = {"subject": {"type": "run", "id": run}, "limits": [{"window": "day", "amount": "1"}]}
     control = await opened(tenant.owner, **body)
     assert (await acted(tenant.admin, control, "freeze", reason="It loops."))["status"] == "frozen"
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.REFUSED
     await acted(tenant.owner, control, "unfreeze")
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.CHARGED
     assert (await acted(tenant.owner, control, "close"))["status"] == "closed"
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.CHARGED
     refused(await tenant.owner.post(f"/spend-controls/{control['id']}/freeze"), 409, "spend_control.closed")
     assert (await opened(tenant.owner, **body))["id"] != control["id"]
 
@@ -305,7 +305,7 @@ async def test_subjects_of_other_organizations_have_no_control_here(tenant: Tena
 
 
 async def test_spends_and_refusals_of_a_control_are_listed_newest_first(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     run = new_key()
     control = await opened(tenant.owner, subject={"type": "run", "id": run}, limits=[{"window": "day", "amount": "5"}])
@@ -372,7 +372,7 @@ async def limited(of: Caller, department: str, key: str | None = None, **body: A
 
 
 async def test_limits_of_a_department_are_a_short_form_of_its_control(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
     nothing = {"department_id": department, "control_id": None, "daily": None, "monthly": None}
@@ -388,7 +388,7 @@ async def test_limits_of_a_department_are_a_short_form_of_its_control(
         ("2000.00", "30.00", "1970.00"),
     ]
     assert found["daily"]["resets_at"].endswith("T00:00:00Z")
-    assert (await spend(tenant.org_id, 71, department_id=department)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 71, department_id=department)).outcome is SpendOutcome.REFUSED
 
 
 async def test_the_short_form_leaves_what_else_a_control_limits(tenant: Tenant) -> None:
@@ -412,7 +412,7 @@ async def test_the_short_form_leaves_what_else_a_control_limits(tenant: Tenant) 
 
 @pytest.mark.parametrize("term", [{"ends_at": "2020-01-01T00:00:00Z"}, {"starts_at": "2090-01-01T00:00:00Z"}], ids=str)
 async def test_the_short_form_sets_no_limit_that_does_not_apply(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]], term: dict[str, str]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]], term: dict[str, str]
 ) -> None:
     department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
     subject, limits = {"type": "department", "id": department}, [{"window": "day", "amount": "3"}]
@@ -422,36 +422,36 @@ async def test_the_short_form_sets_no_limit_that_does_not_apply(
     refused(await tenant.owner.ask("PUT", path, json={"daily": "1"}), 409, "spend_control.exists")
     good(await tenant.owner.post(f"/spend-controls/{control['id']}/close"))
     await limited(tenant.owner, department, daily="1")
-    assert (await spend(tenant.org_id, 2, department_id=department)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 2, department_id=department)).outcome is SpendOutcome.REFUSED
 
 
 @pytest.mark.parametrize("term", [{"ends_at": "2020-01-01T00:00:00Z"}, {"starts_at": "2090-01-01T00:00:00Z"}], ids=str)
 async def test_freeze_holds_outside_the_term_of_the_control_until_it_is_lifted(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]], term: dict[str, str]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]], term: dict[str, str]
 ) -> None:
     run = new_key()
     control = await opened(tenant.owner, subject={"type": "run", "id": run})
     await acted(tenant.owner, control, "freeze")
     await changed(tenant.owner, control, **term)
     refused = await spend(tenant.org_id, 1, run_id=run)
-    assert (refused.outcome, refused.refusal and refused.refusal.reason) == (Outcome.REFUSED, RefusalReason.FROZEN)
+    assert (refused.outcome, refused.refusal and refused.refusal.reason) == (SpendOutcome.REFUSED, RefusalReason.FROZEN)
     await acted(tenant.owner, control, "unfreeze")
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.CHARGED
     # One that does not apply yet, or any more, is frozen as well.
     await acted(tenant.owner, control, "freeze")
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.REFUSED
     await acted(tenant.owner, control, "close")
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is SpendOutcome.CHARGED
 
 
 async def test_a_limit_of_the_short_form_refuses_where_the_control_only_alerted(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
     subject, limits = {"type": "department", "id": department}, [{"window": "day", "amount": "3", "hard": False}]
     await opened(tenant.owner, subject=subject, limits=limits)
     assert (await limited(tenant.owner, department, daily="1"))["daily"]["remaining"] == "1.00"
-    assert (await spend(tenant.org_id, 2, department_id=department)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 2, department_id=department)).outcome is SpendOutcome.REFUSED
 
 
 async def test_limits_of_a_closed_department_are_read_and_not_set(tenant: Tenant) -> None:
@@ -463,16 +463,16 @@ async def test_limits_of_a_closed_department_are_read_and_not_set(tenant: Tenant
 
 
 async def test_a_limit_in_the_currency_of_credits_counts_what_was_paid_for_them(
-    new_tenant: Callable[..., Awaitable[Tenant]], database: Database, spend: Callable[..., Awaitable[Spent]]
+    new_tenant: Callable[..., Awaitable[Tenant]], database: Database, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     tenant, run = await new_tenant("owner"), new_key()
     await buys(database, tenant.org_id, 11, 110)
     limits = [{"window": "lifetime", "amount": "1"}]
     control = await opened(tenant.owner, subject={"type": "run", "id": run}, currency="USD", limits=limits)
-    assert (await spend(tenant.org_id, 4, granted=False, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 4, granted=False, run_id=run)).outcome is SpendOutcome.CHARGED
     (limit,) = (await seen(tenant.owner, control))["limits"]
     assert (limit["spent"], limit["remaining"]) == ("0.40", "0.60")
-    assert (await spend(tenant.org_id, 7, granted=False, run_id=run)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 7, granted=False, run_id=run)).outcome is SpendOutcome.REFUSED
 
 
 async def test_a_price_that_changed_is_noted_for_controls_once(database: Database, tenant: Tenant) -> None:

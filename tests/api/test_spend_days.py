@@ -14,7 +14,7 @@ from api.deps import Deps
 from domain.common.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from repositories.credits import spend_day, spend_place
+from repositories.credits import spend_day, spend_id_range
 from repositories.credits.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -48,7 +48,7 @@ GROUPS = {
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    await prove(database_urls, spend_day.INVARIANTS, spend_place.INVARIANTS)
+    await prove(database_urls, spend_day.INVARIANTS, spend_id_range.INVARIANTS)
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ async def test_series_reads_as_many_rows_with_a_longer_history(
                 day = this_day() - timedelta(days=ago)
                 for second in range(4):
                     at = midnight(day) + timedelta(hours=12, seconds=second)
-                    await rows.add("ledger.spends", org_id=org_id, id=spend_place.first_id(at), at=at, status="charged",
+                    await rows.add("ledger.spends", org_id=org_id, id=spend_id_range.first_id(at), at=at, status="charged",
                                    asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
                 await rows.add("ledger.credit_days", org_id=org_id, day=day, used=4, spends=4)
             async with fresh_database.platform() as session:
@@ -259,7 +259,7 @@ async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
             LATERAL (SELECT overlay(t.id::text PLACING lpad(to_hex(n), 8, '0') FROM 29)::uuid AS id) made
         WHERE t.org_id = $1 AND t.idempotency_key = t.org_id
     """
-    first = spend_place.first_id(at)
+    first = spend_id_range.first_id(at)
     async with rows_of(fresh_database_urls) as rows:
         await rows.add("ledger.spends", org_id=org_id, id=first, at=at, status="charged", asset="CREDIT", amount=1,
                        captured=1, idempotency_key=org_id)  # fmt: skip
@@ -292,7 +292,7 @@ async def test_place_that_leaves_a_spend_out_is_named(
     await use(spender.member, amount="3", action="search")
     await use(spender.member, amount="3", action="search")
     await add_up(database)
-    [rule] = spend_place.INVARIANTS
+    [rule] = spend_id_range.INVARIANTS
     async with connected(database_urls.owner) as owner, undone(owner):
         await owner.execute(
             "UPDATE spend_places SET first_id = last_id WHERE org_id = $1 AND kind = 'action'", spender.org_id

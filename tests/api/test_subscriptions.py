@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 
 from domain.billing.plan import Interval, plans_from
-from domain.billing.subscription.commands import PRICE_CHANGED, changing, preview, resuming
+from domain.billing.subscription.commands import PRICE_CHANGED, order_change, order_resume, preview
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.orders import declined
-from domain.billing.subscription.state import Outcome, Recurring, Terms, numbered
+from domain.billing.subscription.orders import decline_order
+from domain.billing.subscription.state import Recurring, Terms, Transition, numbered
 from domain.billing.subscription.terms import terms_of
 from domain.common.ids import command_id
 from domain.common.period import Anchor, Period
@@ -78,7 +78,7 @@ async def on(
         period = Period(start=at, end=Anchor(at=at).after(1))
         held = replace(held, anchor=Anchor(at=at), period=period, paid_through=period.end, granted_until=period.end)
     held = replace(held, org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
-    outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
+    outcome = numbered(Transition(subscription=held, event="activated", actor="kim"), new_id("cmd"))
     async with database.platform() as session:
         await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=book)
     return held.subscription_id
@@ -160,10 +160,10 @@ async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but
         held = await subscriptions.get(session, made)
         assert held is not None
         shown = preview(held, PLANS, terms("professional"), 1, START)
-        pending = changing(held, shown, ordered, actor="kim")
+        pending = order_change(held, shown, ordered, actor="kim")
         for outcome, by in (
             (pending, ordered),
-            (declined(pending.subscription, why=why, at=START), "run:3"),
+            (decline_order(pending.subscription, why=why, at=START), "run:3"),
         ):
             before = await subscriptions.lock(session, made)
             assert before is not None
@@ -185,9 +185,9 @@ async def test_order_that_waits_for_the_provider_is_asked_for_again_though_its_o
         ordered = command_id(tenant.org_id, str(await session.scalar(query, {"id": tenant.org_id})), key)
         before = await subscriptions.lock(session, made)
         assert before is not None
-        pending = changing(before, preview(before, PLANS, terms("professional"), 1, START), ordered, actor="kim")
+        pending = order_change(before, preview(before, PLANS, terms("professional"), 1, START), ordered, actor="kim")
         if act == "resume":
-            pending = resuming(replace(before, cancel_at_period_end=True), ordered, actor="kim", at=START)
+            pending = order_resume(replace(before, cancel_at_period_end=True), ordered, actor="kim", at=START)
         await write(session, before, numbered(pending, ordered), command_id=ordered, actor=None, at=START, plans=PLANS)
     good(await operator.post(f"/organizations/{tenant.org_id}/suspend", {"reason": "Under investigation."}))
     ask = Caller(paying, tenant.owner.token).ask

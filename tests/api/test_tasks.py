@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.billing.invoice.collection import CollectionMethod, CollectionStatus, Outcome
+from domain.billing.invoice.collection import CollectionMethod, CollectionStatus, Transition
 from domain.common.access import Actor, Role
 from models.billing.invoice import InvoiceRow
 from repositories.billing.invoice_collection import write as write_collection
@@ -84,7 +84,7 @@ async def test_invoice_that_is_charged_waits_for_its_payer_once_that_is_declined
         held = await begin(session, owner, row, method, days=(3,), command_id=new_id("cmd"), now=NOW)
         assert held is not None
         held = replace(held, status=CollectionStatus(status), steps=steps, version=held.version + 1)
-        charged = Outcome(collection=held, event="charged", actor="workflow")
+        charged = Transition(collection=held, event="charged", actor="workflow")
         await write_collection(session, charged, command_id=new_id("cmd"), at=NOW)
         found = await task_rows.page(session, owner, kinds=["invoice_due"], after=None, limit=9)
         await session.rollback()

@@ -9,14 +9,14 @@ import pytest
 
 from api.app import create_app
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from domain.messages.notification.types import DIGEST
 from models.messages.notification import NotificationRow
 from providers.notify.base import Message
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import SIGNATURE_LENGTH, Signer
-from services.messages.unsubscribing import PATH, Unsubscribing, Unsubscription
+from services.messages.unsubscribing import PATH, UnsubscribeLinks, Unsubscription
 from tests.api.conftest import Caller, NewTenant, good, settings_for
 from tests.api.test_notifications import principal_of, verified
 from tests.conftest import DatabaseUrls
@@ -26,7 +26,7 @@ from tests.support.webhooks import WEBHOOK_KEYS
 pytestmark = pytest.mark.db
 
 ONE_CLICK = {"content": b"List-Unsubscribe=One-Click", "headers": {"content-type": "application/x-www-form-urlencoded"}}
-LINKS = Unsubscribing.of("https://bursar.test", WEBHOOK_KEYS)
+LINKS = UnsubscribeLinks.of("https://bursar.test", WEBHOOK_KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ async def test_the_link_in_the_header_of_a_mail_ends_mails_like_it(
         message = Message(
             to=("kim@acme.example",),
             language="en",
-            words=Written(subject="s", paragraphs=("p",)),
+            words=MailText(subject="s", paragraphs=("p",)),
             unsubscribe=LINKS.link_in(row),
         )
         await mailer(port).send(message, idempotency_key="k")
@@ -101,7 +101,7 @@ async def test_a_token_is_good_for_what_it_names_alone(
     owner, wanted = told
     token = LINKS.token(wanted)
     other = LINKS.token(replace(wanted, kind="invoice"))
-    made_up = Unsubscribing("https://bursar.test", Signer(WEBHOOK_KEYS, purpose="another")).token(wanted)
+    made_up = UnsubscribeLinks("https://bursar.test", Signer(WEBHOOK_KEYS, purpose="another")).token(wanted)
     mixed = other[:SIGNATURE_LENGTH] + token[SIGNATURE_LENGTH:]
     for bad in ("", "x", token[:-1], token + "A", mixed, made_up, "é" * 30, "a" * 900):
         for method in ("GET", "POST"):
@@ -168,8 +168,8 @@ def test_a_link_names_what_it_ends_and_needs_an_address_and_a_key() -> None:
     assert link is not None
     assert link.startswith(f"https://bursar.test{PATH}?token=")
     assert LINKS.read(LINKS.token(wanted)) == wanted
-    assert Unsubscribing.of(None, WEBHOOK_KEYS).link(wanted) is None
-    assert Unsubscribing.of("https://bursar.test", None).link(wanted) is None
+    assert UnsubscribeLinks.of(None, WEBHOOK_KEYS).link(wanted) is None
+    assert UnsubscribeLinks.of("https://bursar.test", None).link(wanted) is None
 
 
 def test_a_signature_is_for_its_purpose_and_survives_a_change_of_keys() -> None:

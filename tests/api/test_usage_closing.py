@@ -8,13 +8,13 @@ from sqlalchemy import text
 
 from domain.common.access import Actor, Role
 from domain.common.errors import OrganizationClosed
-from domain.usage.charge import Waits
+from domain.usage.charge import WaitReason
 from repositories.usage import usage_charge
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from services.usage import usage
 from services.usage.rating import Rates
-from services.usage.usage_judge import Delivery
+from services.usage.usage_validation import Delivery
 from tests.api.conftest import Caller, NewTenant, Tenant, good, refused
 from tests.api.metering import event, send, statuses
 from tests.api.test_usage_charges import charged_meter, kind
@@ -57,7 +57,7 @@ async def test_closing_waits_for_usage_that_is_being_recorded_and_finds_it(
         await asyncio.wait({closing, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         assert not closing.done()
-    assert recorded.status is usage.Status.ACCEPTED
+    assert recorded.status is usage.EventStatus.ACCEPTED
     left = refused(await closing, 409, "organization.not_empty")["left"]
     assert left == [{"kind": "uncharged_usage", "ids": [this_month()]}]
 
@@ -86,9 +86,9 @@ async def test_usage_of_a_suspended_organization_is_recorded(leaver: Tenant, ope
     assert statuses(await send(leaver.owner, event())) == ["accepted"]
 
 
-@pytest.mark.parametrize("why", list(Waits))
+@pytest.mark.parametrize("why", list(WaitReason))
 async def test_organization_stays_open_while_its_usage_waits_to_be_charged(
-    leaver: Tenant, operator: Caller, database: Database, why: Waits
+    leaver: Tenant, operator: Caller, database: Database, why: WaitReason
 ) -> None:
     type_ = kind()
     await charged_meter(leaver.owner, operator, type_)

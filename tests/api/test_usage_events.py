@@ -18,7 +18,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.usage import usage
 from services.usage.rating import Rates
-from services.usage.usage_judge import Delivery
+from services.usage.usage_validation import Delivery
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import BATCH, event, prove, proven as proven, send, statuses
 from tests.conftest import DatabaseUrls

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from domain.usage.event import MAX_EVENTS
-from domain.usage.meter import read
+from domain.usage.meter import read_event
 from repositories.usage.meter import MOST
 from runtime.database import Database
 from runtime.identity import new_id
-from services.usage import usage_judge
+from services.usage import usage_validation
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, proven as proven, send, statuses
 from tests.conftest import DatabaseUrls
@@ -207,9 +207,9 @@ async def test_events_that_many_meters_would_read_too_much_of_are_refused_before
     def counting_read(*asked: Any) -> Any:
         nonlocal reads
         reads += 1
-        return read(*asked)
+        return read_event(*asked)
 
-    monkeypatch.setattr(usage_judge, "read", counting_read)
+    monkeypatch.setattr(usage_validation, "read_event", counting_read)
     events = [event(type=kind, time=None) for _ in range(MAX_EVENTS)]
     body = refused(await owner.post("/usage/events", events), 422, "request.invalid")
     assert "would read 1,500,000 values of these events" in body["detail"]

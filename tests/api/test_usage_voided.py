@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from domain.common.ids import uuid_id, uuid_of
-from domain.usage.charge import VOIDABLE, Waits
+from domain.usage.charge import VOIDABLE, WaitReason
 from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, refused
@@ -90,9 +90,9 @@ async def test_what_can_be_charged_is_not_voided(
     assert await balance(payer.owner) == ("99.00", "0.00")
 
 
-@pytest.mark.parametrize("why", list(Waits))
+@pytest.mark.parametrize("why", list(WaitReason))
 async def test_only_what_waits_for_an_operator_is_voided(
-    payer: Tenant, operator: Caller, database: Database, why: Waits
+    payer: Tenant, operator: Caller, database: Database, why: WaitReason
 ) -> None:
     event_id = await waiting(payer, operator, database)
     async with database.platform() as session:

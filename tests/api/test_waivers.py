@@ -18,9 +18,9 @@ from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from services.payouts import statement
-from services.payouts.waiver import WaiverRules, Wanted, waive
+from services.payouts.waiver import WaiverRequest, WaiverRules, waive
 from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
@@ -34,7 +34,7 @@ PATH = "/billing/earnings/waivers"
 
 
 def rules(minimum: str = "10.00") -> WaiverRules:
-    by_hand = ByHand(two_above=None, price=Settings().price_of_credits)
+    by_hand = ManualGrantRules(two_above=None, price=Settings().price_of_credits)
     return WaiverRules(hold_back=HoldBack.default(), minimum=amounts_from(minimum), renew_days=30, by_hand=by_hand)
 
 
@@ -133,7 +133,7 @@ async def test_nothing_is_waived_for_a_suspended_organization(
 async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database, studio: Tenant) -> None:
     await earned(database, studio, 5, "KWD")
     actor = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
-    wanted = Wanted(org_id=studio.org_id, currency="KWD", amount_minor=5, command_id=new_key())
+    wanted = WaiverRequest(org_id=studio.org_id, currency="KWD", amount_minor=5, command_id=new_key())
     async with database.platform() as session:
         made = await waive(session, actor, wanted, rules(minimum="0"), now=datetime.now(UTC))
     assert made.amount_minor == 5
@@ -238,7 +238,7 @@ async def test_organization_closes_once_its_owner_has_waived_paid_credits_that_e
         """Waive when what was paid is not held back any more."""
         async with database.platform() as session:
             owner = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
-            wanted = Wanted(org_id=studio.org_id, currency=CREDIT, amount_minor=amount, command_id=new_key())
+            wanted = WaiverRequest(org_id=studio.org_id, currency=CREDIT, amount_minor=amount, command_id=new_key())
             await waive(session, owner, wanted, rules(), now=now + timedelta(days=40))
 
     # Credits that cannot be renewed any more: they have been converted once.

@@ -18,11 +18,11 @@ from api.app import create_app
 from domain.common.access import Actor, Role
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
-from domain.messages.webhook.delivery import Answer, DeliveryStatus, Next
-from domain.messages.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
+from domain.messages.webhook.delivery import DeliveryStatus, NextAttempt, ReceiverResponse
+from domain.messages.webhook.endpoint import GIVEN_UP_ALERT, MAX_ENDPOINTS, Ordering, SecretMissing
 from providers.judged import Receivers
 from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
-from repositories.messages.webhook_delivery import Tried
+from repositories.messages.webhook_delivery import AttemptResult
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
@@ -78,18 +78,18 @@ async def delivered(
             await event.record(session, [Event(type=TYPE, org_id=tenant.org_id, subject=named, data=data)])
     await past_others(database)
     async with database.platform() as session:
-        row = await endpoints.begin(session, endpoint_id, "lease")
+        row = await endpoints.begin_drain(session, endpoint_id, "lease")
         assert row is not None
         place, _ = await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=100)
-        assert await endpoints.held(session, row.id, "lease", read_in=place.written_in, read_id=place.id)
+        assert await endpoints.renew_lease(session, row.id, "lease", read_in=place.written_in, read_id=place.id)
         due = await deliveries.due(session, row.id, Ordering.SUBJECT, now=now, limit=100)
         status = [DeliveryStatus.DELIVERED if code < 300 else DeliveryStatus.FAILED for code in codes]
         tried = [
-            Tried(each, Answer(status_code=code, body="said"), Next(status=became), now)
+            AttemptResult(each, ReceiverResponse(status_code=code, body="said"), NextAttempt(status=became), now)
             for each, code, became in zip(due, codes, status, strict=True)
         ]
         await deliveries.write(session, tried)
-        await endpoints.end(session, row.id, "lease", wakes_at=None)
+        await endpoints.end_drain(session, row.id, "lease", wakes_at=None)
     return [each.id for each in due]
 
 
@@ -107,7 +107,7 @@ async def test_secret_is_shown_once_and_kept_sealed(own: Tenant, database: Datab
         row = await endpoints.get(session, endpoint["id"])
         assert row is not None
         assert (row.secret or "").startswith("sealed:test:")
-        [keys] = webhook_keys.of_endpoint(row, SEALER, datetime.now(UTC))
+        [keys] = webhook_keys.signing_keys(row, SEALER, datetime.now(UTC))
         kept = (await session.execute(text("SELECT string_agg(i::text, '') FROM idempotency_keys i"))).scalar_one()
     assert keys.secret == endpoint["secret"]
     assert endpoint["secret"] not in kept
@@ -141,9 +141,9 @@ async def test_bad_input_names_its_field(own: Tenant, changes: dict[str, Any], c
 
 
 async def test_the_21st_endpoint_is_refused_and_a_deleted_one_makes_room(own: Tenant):
-    ids = [(await made(own))["id"] for _ in range(MOST)]
+    ids = [(await made(own))["id"] for _ in range(MAX_ENDPOINTS)]
     document = refused(await own.owner.post("/webhook-endpoints", NEW), 409, "webhook.limit_reached")
-    assert document["limit"] == MOST
+    assert document["limit"] == MAX_ENDPOINTS
     path = f"/webhook-endpoints/{ids[0]}"
     assert (await own.owner.delete(path)).status_code == 204
     refused(await own.owner.get(path), 404, "not_found")
@@ -196,10 +196,10 @@ async def test_for_a_day_both_secrets_sign(own: Tenant, database: Database):
         row = await endpoints.get(session, first["id"])
     assert row is not None
     now = datetime.now(UTC)
-    assert [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, now)] == [second["secret"], first["secret"]]
-    assert all(keys.private_key for keys in webhook_keys.of_endpoint(row, SEALER, now))
+    assert [keys.secret for keys in webhook_keys.signing_keys(row, SEALER, now)] == [second["secret"], first["secret"]]
+    assert all(keys.private_key for keys in webhook_keys.signing_keys(row, SEALER, now))
     later = now + timedelta(hours=24, seconds=1)
-    assert [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, later)] == [second["secret"]]
+    assert [keys.secret for keys in webhook_keys.signing_keys(row, SEALER, later)] == [second["secret"]]
 
 
 async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant, database: Database):
@@ -225,7 +225,7 @@ async def test_dispatcher_finds_what_is_sent_again_although_no_run_was_signalled
     async def is_found() -> bool:
         async with database.platform() as session:
             later = datetime.now(UTC) + endpoints.LOST_AFTER
-            return endpoint["id"] in await endpoints.behind(session, deliveries.BEGINNING, later)
+            return endpoint["id"] in await endpoints.endpoints_behind(session, deliveries.BEGINNING, later)
 
     assert not await is_found()
     if what == "retry":
@@ -346,7 +346,7 @@ async def test_rotation_whose_answer_is_lost_costs_the_receivers_secret_none_of_
         row = await endpoints.get(session, first["id"])
     assert row is not None
     for later, signs in ((timedelta(0), 3), (timedelta(hours=25), 1)):
-        signing = [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, datetime.now(UTC) + later)]
+        signing = [keys.secret for keys in webhook_keys.signing_keys(row, SEALER, datetime.now(UTC) + later)]
         assert (len(signing), signing[0]) == (signs, second["secret"])
         assert (first["secret"] in signing) is (signs == 3)
 
@@ -418,10 +418,10 @@ async def test_new_secret_signs_at_once_where_the_key_of_the_old_one_is_lost(own
         row = await endpoints.get(session, endpoint_id)
         assert row is not None
         with pytest.raises(SecretMissing):
-            webhook_keys.of_endpoint(row, other, now)
+            webhook_keys.signing_keys(row, other, now)
         row, keys = await webhook_endpoint.rotate(session, actor, endpoint_id, other, command_id=new_id("cmd"), now=now)
     assert keys is not None
-    assert [each.secret for each in webhook_keys.of_endpoint(row, other, now)] == [keys.secret]
+    assert [each.secret for each in webhook_keys.signing_keys(row, other, now)] == [keys.secret]
 
 
 async def test_tests_and_retries_of_an_organization_have_an_end(own: Tenant, monkeypatch: pytest.MonkeyPatch):

@@ -20,7 +20,7 @@ from commands.resume import require_books
 from dev.stack.migrate import alembic, migrate
 from dev.stack.postgres import running_postgres
 from dev.stack.temporal import Temporal, free_port, start_temporal
-from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.delivery import ReceiverResponse
 from domain.payments.payment.state import PaymentStatus, RefundState
 from manage import main
 from models.messages.alert import Alert
@@ -141,7 +141,7 @@ class Before:
         await self.subscribed.cancel_at_end()
         await self.paid_out.reaches("waiting_for_funds")
         await self.paused.paused()
-        self.disabled.answers(Answer(status_code=410))
+        self.disabled.answers(ReceiverResponse(status_code=410))
         await self.disabled.happens("a")
         await self.disabled.told()
         assert (await self.disabled.handle.result()).status == "disabled"

@@ -11,12 +11,12 @@ from sqlalchemy.pool import QueuePool
 
 from commands.secrets import rewrap
 from dev.sandbox.vault.app import KEY, Vault, build
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from manage import main
 from models.secrets.access import SecretAccess
 from models.secrets.secret import SecretVersion
-from providers.secrets.base import BackendUnavailable, Place, Wrapped
-from providers.secrets.registry import Secrets
+from providers.secrets.base import BackendUnavailable, ValueLocation, Wrapped
+from providers.secrets.registry import SecretBackends
 from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
 from runtime.database import Database
 from services.secrets import access, secret
@@ -35,7 +35,7 @@ class Watched(LocalKeyWrapper):
         super().__init__([NEW, OLD])
         self.pool, self.then, self.wraps = database.platform_engine.pool, then or {}, 0
 
-    async def wrap(self, key: bytes, place: Place) -> Wrapped:
+    async def wrap(self, key: bytes, place: ValueLocation) -> Wrapped:
         assert isinstance(self.pool, QueuePool)
         assert self.pool.checkedout() == 0, "a transaction is open during a call to the outside"
         self.wraps += 1
@@ -56,7 +56,7 @@ async def own(module_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 async def org(own: Database) -> Vaulted:
     """An organization with five secrets under the old key."""
     made = await Vaulted.of(own)
-    made.secrets = Secrets({"postgres": PostgresBackend(LocalKeyWrapper([OLD]))})
+    made.secrets = SecretBackends({"postgres": PostgresBackend(LocalKeyWrapper([OLD]))})
     for number in range(5):
         await made.put(f"api_keys/k{number}", f"value {number}".encode())
     return made
@@ -69,8 +69,8 @@ async def key_ids(org: Vaulted) -> list[str | None]:
 
 
 async def values(org: Vaulted, *keys: tuple[str, bytes]) -> list[bytes]:
-    secrets = Secrets({"postgres": PostgresBackend(LocalKeyWrapper(keys))})
-    opened = [await org.open(path=f"api_keys/k{number}", verb=Verb.CHECK) for number in range(5)]
+    secrets = SecretBackends({"postgres": PostgresBackend(LocalKeyWrapper(keys))})
+    opened = [await org.open(path=f"api_keys/k{number}", verb=AccessVerb.CHECK) for number in range(5)]
     return [await each.value(secrets) for each in opened]
 
 
@@ -116,7 +116,7 @@ async def test_moving_to_vault_moves_keys_and_says_which_it_cannot_unwrap(
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
     org = await Vaulted.of(database)
     for path, key in (("api_keys/a", OLD), ("api_keys/b", NEW)):
-        org.secrets = Secrets({"postgres": PostgresBackend(LocalKeyWrapper([key]))})
+        org.secrets = SecretBackends({"postgres": PostgresBackend(LocalKeyWrapper([key]))})
         await org.put(path)
     vault = Vault()
     with serving(build(vault)) as url:
@@ -151,7 +151,7 @@ async def test_changed_entry_of_the_access_log_ends_verify_with_one(
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
     org = await Vaulted.of(database)
     await org.put()
-    await org.open(verb=Verb.CHECK)
+    await org.open(verb=AccessVerb.CHECK)
     sealed = 0
     while not sealed:
         # A transaction of another test, that is open just now, holds the entry back.

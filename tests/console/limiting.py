@@ -7,7 +7,7 @@ from domain.messages.webhook.endpoint import Ordering
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import webhook_endpoint
-from services.messages.webhook_endpoint import NewEndpoint
+from services.messages.webhook_endpoint import EndpointRequest
 from tests.support.webhooks import SEALER
 
 LIMIT = {"subject": {"type": "organization"}, "limits": [{"window": "month", "amount": "250", "uses": 100}]}
@@ -108,7 +108,7 @@ PUT: tuple[tuple[str, str, dict[str, object]], ...] = (
 
 async def endpoint(database: Database, org_id: str) -> str:
     """Return an endpoint of an organization that is sent every event."""
-    wanted = NewEndpoint(
+    wanted = EndpointRequest(
         org_id=org_id,
         url="https://hooks.example.com/in",
         types=("*",),

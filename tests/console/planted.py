@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import select
 
 from domain.common.ids import uuid_of
-from domain.returns.allocation import ANSWER, Terms, divide
-from domain.returns.trial import Stage
+from domain.returns.allocation import PROPOSAL_VALID_FOR, AgentFactors, divide
+from domain.returns.trial import TrialStage
 from models.billing.billing_run import BillingRunRow
 from models.billing.project import Project
 from models.credits.spend_control import SpendControl
@@ -16,11 +16,11 @@ from models.returns.allocation import Allocation
 from models.returns.trial import Trial
 from providers.cards.base import AuthorizationStatus
 from repositories.books import discrepancy
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from runtime.database import Database
 from runtime.identity import new_id
 from services.cards import card_authorization, card_transaction
-from services.returns.allocation import stored
+from services.returns.allocation import line_to_json
 from tests.support.cards import World, authorization, new_card, question, transaction
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 
@@ -53,7 +53,7 @@ async def difference(database: Database) -> dict[str, str]:
     provider.listed.append(movement("ch_other"))
     run_id = await reconcile(database, provider)
     async with database.platform() as session:
-        wanted = Wanted(equal={"provider": provider.name}, statuses=("open",))
+        wanted = ListFilter(equal={"provider": provider.name}, statuses=("open",))
         (row,) = (await discrepancy.page(session, replace(wanted, limit=2))).rows
     return {"provider": provider.name, "run": run_id, "difference": row.id}
 
@@ -85,7 +85,7 @@ async def card(database: Database, org_id: str, agent_id: str) -> str:
 async def allocation(database: Database, org_id: str) -> str:
     """Return the id of an allocation of a project that waits to be accepted; a trial was stopped, too."""
     now = datetime.now(UTC)
-    terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
+    terms = AgentFactors(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
     async with database.platform() as session:
         some = select(Agent.id).order_by(Agent.id).limit(3)
         own = (await session.scalars(some.where(Agent.org_id == org_id))).all()
@@ -104,9 +104,13 @@ async def allocation(database: Database, org_id: str) -> str:
                 "reinvested_minor": 1_000,
                 "versions": {},
             },
-            **{"lines": [stored(line) for line in lines], "answer_by": now + ANSWER, "created_at": now},
+            **{
+                "lines": [line_to_json(line) for line in lines],
+                "answer_by": now + PROPOSAL_VALID_FOR,
+                "created_at": now,
+            },
         )
-        stages = [Stage(due_at=now + at * timedelta(days=7), share_bps=5_000, results=at) for at in range(2)]
+        stages = [TrialStage(due_at=now + at * timedelta(days=7), share_bps=5_000, results=at) for at in range(2)]
         trial = Trial(
             **{"id": new_id("trl"), "org_id": org_id, "agent_id": ids[0], "currency": "USD", "amount_minor": 30_000},
             **{

@@ -18,7 +18,7 @@ from domain.common.accounts import Account
 from domain.common.credits import CreditPrice
 from domain.common.errors import DomainError
 from domain.payments.payment.options import Options
-from domain.payments.payment.pricing import Market, Order, charged
+from domain.payments.payment.pricing import Market, Order, charge_for
 from domain.payments.payment.purposes import RULES
 from domain.payments.payment.terms import PurposeKind
 from ledger.gateway import Ledger
@@ -67,7 +67,7 @@ async def main(tenant_url: str, platform_url: str) -> None:
     async with database.tenant(payer) as session:
         subject = await BOOKS[TIP].subject(session, actor, getattr(body, rules.named_by))
     order = Order(options=Options(), amount=body.amount, currency=body.currency, subject=subject)
-    charge = charged(rules.price(order, MARKET), None, now=NOW, valid_for=timedelta(0))
+    charge = charge_for(rules.price(order, MARKET), None, now=NOW, valid_for=timedelta(0))
     purpose = rules.buys(order, charge, MARKET)
     described = rules.describe(purpose, subject)
     terms = {"amount_minor": charge.amount_minor, "currency": charge.currency, "description": described}

@@ -2,10 +2,10 @@
 
 import re
 
-from domain.budgets.budget import Calendar as Zone, Pools, Terms, window_states
-from domain.budgets.prompt import PLACEHOLDERS, Figures, Left, render
+from domain.budgets.budget import BudgetTerms, Calendar as Zone, Pools, window_states
+from domain.budgets.prompt import PLACEHOLDERS, PoolBalance, PromptFigures, render
 from domain.common.calendar import BEGINNING, Window
-from domain.credits.spend.control import Allowance, Limit, Pool
+from domain.credits.spend.control import Limit, LimitTerms, Pool
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/guides/budgets.md").read_text("utf-8")
@@ -21,7 +21,9 @@ def test_the_number_that_a_person_stated_is_the_most_that_can_go() -> None:
     assert numbers is not None
     amount, reserve, emergency, operating = map(int, numbers.groups())
     limit = Limit(window=Window.WEEK, amount_minor=amount)
-    terms = Terms(allowance=Allowance(limits=(limit,)), pools=Pools(reserve_minor=reserve, emergency_minor=emergency))
+    terms = BudgetTerms(
+        allowance=LimitTerms(limits=(limit,)), pools=Pools(reserve_minor=reserve, emergency_minor=emergency)
+    )
     pools = Pools(reserve_minor=reserve, emergency_minor=emergency, pools_of=terms.pools_of)
     [state] = window_states([limit], pools, {}, Zone(), BEGINNING)
     assert {pool: each.amount_minor for pool, each in state.pools.items()} == {
@@ -33,8 +35,8 @@ def test_the_number_that_a_person_stated_is_the_most_that_can_go() -> None:
 
 
 def test_an_agent_reads_what_the_page_shows() -> None:
-    day = Left(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
-    written = render(None, Figures(own=day, methods=["Card ending in 1234", "TON wallet"]))
+    day = PoolBalance(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
+    written = render(None, PromptFigures(own=day, methods=["Card ending in 1234", "TON wallet"]))
     assert f"```\n{written}```" in PAGE
 
 

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 import pytest
 
-from domain.billing.invoice.booking import APPLIED
+from domain.billing.invoice.booking import CREDITS_APPLIED
 from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
 from domain.common import accounts
 from domain.common.access import PERMISSIONS, Permission, Role
@@ -48,7 +48,7 @@ def test_accounts_are_those_of_the_chart() -> None:
         accounts.platform("bad_debt", "USD").path,
         accounts.platform("rounding", "USD").path,
         accounts.platform("tax/{code}", "USD").path,
-        accounts.platform(APPLIED, "USD").path,
+        accounts.platform(CREDITS_APPLIED, "USD").path,
         accounts.platform("credit_redemption", "CREDIT").path,
         accounts.org_credits("{id}").path,
     }

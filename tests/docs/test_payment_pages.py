@@ -130,7 +130,7 @@ def test_roles_that_may_give_a_command_are_those_of_the_permission_table(start: 
     assert allowed & {role.value for role in PLATFORM_ROLES} <= {"operator"}
 
 
-def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfer]:
+def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.AccountMovement]:
     match kind:
         case PaymentPostingKind.CLAW_BACK:
             asset = of.purpose.goods_asset
@@ -144,7 +144,7 @@ def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfe
             return booking.released(of, 10, 4)
         case _:
             asset = "CREDIT" if kind in {PaymentPostingKind.ISSUE, PaymentPostingKind.RETIRE} else of.currency
-            return booking.transfers(of, PaymentPosting(kind=kind, amount_minor=10, asset=asset), issues=True)
+            return booking.account_movements(of, PaymentPosting(kind=kind, amount_minor=10, asset=asset), issues=True)
 
 
 #: What is booked only where credits are bought.
@@ -169,7 +169,7 @@ def test_every_move_goes_between_the_accounts_that_are_written(kind: PaymentPost
         ]
 
 
-@pytest.mark.parametrize("kind", sorted(invoicing.KINDS))
+@pytest.mark.parametrize("kind", sorted(invoicing.INVOICE_POSTING_KINDS))
 def test_every_move_of_an_invoice_goes_between_the_accounts_that_are_written(kind: PaymentPostingKind) -> None:
     row = next(row for row in table(PAYMENTS, "for an invoice") if row[0] == kind.value)
     pays = kind is PaymentPostingKind.RELEASE

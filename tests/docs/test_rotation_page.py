@@ -16,7 +16,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
 from services.messages import webhook_endpoint as service
-from services.messages.webhook_endpoint import NewEndpoint
+from services.messages.webhook_endpoint import EndpointRequest
 from tests.docs.pages import ROOT
 from tests.support.notifications import an_organization
 from tests.support.secrets import Vaulted, local_secrets
@@ -29,7 +29,7 @@ async def test_query_of_the_page_counts_what_is_sealed_under_each_key(db: Databa
     (query,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
     old, new, org = new_id("k"), new_id("k"), await an_organization(db)
     actor = Actor(principal="owner", role=Role.OWNER, org_id=org)
-    wanted = NewEndpoint(
+    wanted = EndpointRequest(
         org_id=org,
         url="https://example.com/webhooks",
         types=("*",),

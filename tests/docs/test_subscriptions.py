@@ -1,7 +1,7 @@
 """The page of plans says what the plans are."""
 
 from domain.billing.entitlement import Entitlement
-from domain.billing.plan import DEFAULTS, Interval, Plan, plans_from
+from domain.billing.plan import DEFAULT_PLANS, Interval, Plan, plans_from
 from domain.common.money import CREDIT, format_amount
 from tests.docs.pages import ROOT
 
@@ -35,7 +35,7 @@ def row_of(plan: Plan) -> list[str]:
 
 
 def test_plans_are_those_of_the_defaults() -> None:
-    assert table("plan") == [row_of(plan) for plan in plans_from(DEFAULTS).all]
+    assert table("plan") == [row_of(plan) for plan in plans_from(DEFAULT_PLANS).all]
 
 
 def test_every_entitlement_is_listed() -> None:

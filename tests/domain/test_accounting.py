@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.books.accounting import (
-    Entry,
+    JournalEntry,
     JournalTransfer,
     LineSum,
     balance_sheet,
     beancount_transfer,
-    codes_from,
+    parse_codes,
     profit_and_loss,
     quickbooks_rows,
     xero_rows,
@@ -88,8 +88,10 @@ def test_columns_are_those_of_the_programs() -> None:
 
 def test_transfer_is_written_with_debits_positive_and_text_that_cannot_break_out() -> None:
     entries = (
-        Entry(account="a", line="provider/stripe/clearing", kind=AccountKind.ASSET, asset="USD", amount_minor=-990),
-        Entry(account="b", line="platform/tax/DE_19", kind=AccountKind.LIABILITY, asset="USD", amount_minor=990),
+        JournalEntry(
+            account="a", line="provider/stripe/clearing", kind=AccountKind.ASSET, asset="USD", amount_minor=-990
+        ),
+        JournalEntry(account="b", line="platform/tax/DE_19", kind=AccountKind.LIABILITY, asset="USD", amount_minor=990),
     )
     at = datetime(2026, 2, 28, 23, 59, tzinfo=UTC)
     transfer = JournalTransfer(
@@ -114,4 +116,4 @@ def test_transfer_is_written_with_debits_positive_and_text_that_cannot_break_out
 @pytest.mark.parametrize("written", ["", "[]", '{"a": 1}', '{"a": ""}', "{"])
 def test_codes_that_cannot_be_read_are_refused(written: str) -> None:
     with pytest.raises(Invalid):
-        codes_from(written)
+        parse_codes(written)

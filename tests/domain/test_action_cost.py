@@ -3,7 +3,7 @@
 import pytest
 
 from domain.common.errors import Invalid
-from domain.credits.action_cost import Cost, CostSource, cost_of, defaults, in_force, is_action
+from domain.credits.action_cost import ActionPrice, CostSource, cost_of, defaults, in_force, is_action
 
 DEFAULTS = defaults({"api_call": "1", "workflow_execution": "10"})
 
@@ -40,7 +40,7 @@ def test_action_without_a_cost_is_refused():
 
 
 def test_cost_of_many_is_exact_and_bounded():
-    cost = Cost(action="a", cost_minor=333_333, source=CostSource.DEFAULT)
+    cost = ActionPrice(action="a", cost_minor=333_333, source=CostSource.DEFAULT)
     assert cost.of(3) == 999_999
     with pytest.raises(Invalid):
         cost.of(10**10)

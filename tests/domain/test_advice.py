@@ -11,29 +11,29 @@ from domain.billing.plan import Interval, plans_from
 from domain.budgets.policy import FreeFirst, FreeOption, MethodKind, Policy
 from domain.budgets.purchase_order import Term
 from domain.insight.advice.facts import (
+    AgentOffer,
+    AgentRevenue,
     AgentUse,
-    Alternative,
-    Bought,
-    Compared,
-    Declared,
-    Earned,
-    Facts,
-    Free,
-    Offered,
-    Purchase,
-    Refused,
-    Subscribed,
+    AlternativeOffer,
+    ComparedModels,
+    CreditPurchases,
+    CurrentSubscription,
+    ExternalPurchase,
+    FreeOptionUse,
+    MethodUse,
+    MonthFacts,
+    PaymentAttempts,
+    RefusedCharges,
     TermPrice,
-    Tried,
-    Unused,
+    UnusedPurchase,
 )
-from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning
+from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
-from domain.insight.advice.rules import RULES, advise, is_worth, standing
-from domain.payments.topup import packages_from
+from domain.insight.advice.rules import RULES, advise, is_worth_giving, without_dismissed
+from domain.payments.topup import parse_packages
 from tests.support.cases import for_each
 
-PACKAGES = packages_from(
+PACKAGES = parse_packages(
     json.dumps(
         [
             {"name": "small", "credits": "100", "price": "10.00", "currency": "USD"},
@@ -60,7 +60,7 @@ PLANS = plans_from(
 CREDITS = 1_000_000
 DAY = date(2026, 2, 10)
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
-REFUSED = Refused(
+REFUSED = RefusedCharges(
     control_id="ctl_1",
     agent_id="agt_1",
     action="search",
@@ -79,7 +79,7 @@ USE = AgentUse(
     quantities={"page": 50, "call": 10},
     alternatives=(),
 )
-TRIED = Tried(
+TRIED = PaymentAttempts(
     provider="stripe",
     method="card",
     succeeded=10,
@@ -89,8 +89,8 @@ TRIED = Tried(
 )
 
 
-def facts(**found: Any) -> Facts:
-    return Facts(**{"spending": {}, **found})
+def facts(**found: Any) -> MonthFacts:
+    return MonthFacts(**{"spending": {}, **found})
 
 
 def only(**found: Any) -> Insight:
@@ -98,20 +98,20 @@ def only(**found: Any) -> Insight:
     return one
 
 
-def bought(credits: int, paid: int, largest: int, **more: Any) -> Bought:
+def bought(credits: int, paid: int, largest: int, **more: Any) -> CreditPurchases:
     given_ = {"currency": "USD", "orders": 10, "credits_minor": credits * CREDITS}
-    return Bought(**{**given_, "paid_minor": paid, "largest_minor": largest * CREDITS, **more})
+    return CreditPurchases(**{**given_, "paid_minor": paid, "largest_minor": largest * CREDITS, **more})
 
 
 def test_larger_package_is_compared_with_all_that_was_bought():
     one = only(packages=PACKAGES, bought=[bought(1_000, 10_000, 100)])
-    assert (one.id, one.amount_minor, one.currency, one.meaning) == ("package-USD", 2_000, "USD", Meaning.SAVING)
+    assert (one.id, one.amount_minor, one.currency, one.meaning) == ("package-USD", 2_000, "USD", AmountMeaning.SAVING)
     assert one.how == (
         "You bought 1000.00 credits in 10 orders for 100.00 USD.",
         "1 package large of 1000.00 credits would have cost 80.00 USD.",
     )
     assert one.figures["packages"] == 1
-    assert one.act == Act("POST", "/billing/purchase-credits", {"package": "large"})
+    assert one.act == AdviceAction("POST", "/billing/purchase-credits", {"package": "large"})
 
 
 @for_each(
@@ -123,12 +123,12 @@ def test_larger_package_is_compared_with_all_that_was_bought():
         bought(150, 1_500, 100),  # one large package would have been more credits for more money
     ],
 )
-def test_no_package_is_advised_that_would_not_have_been_cheaper(of: Bought):
+def test_no_package_is_advised_that_would_not_have_been_cheaper(of: CreditPurchases):
     assert not advise(facts(packages=PACKAGES, bought=[of]))
 
 
 def test_year_is_advised_to_who_pays_by_the_month():
-    held = Subscribed(plan="team", interval=Interval.MONTH, amount_minor=6_000, currency="USD", quantity=2)
+    held = CurrentSubscription(plan="team", interval=Interval.MONTH, amount_minor=6_000, currency="USD", quantity=2)
     one = only(plans=PLANS, subscribed=held)
     assert (one.id, one.amount_minor) == ("annual_plan-team", 6_000 - 5_000)
     assert not advise(facts(plans=PLANS, subscribed=replace(held, interval=Interval.YEAR)))
@@ -140,7 +140,7 @@ def test_auto_topup_is_advised_for_refusals_by_the_balance_alone():
     lacking = replace(REFUSED, control_id=None)
     refused = [lacking, replace(lacking, number=1), REFUSED]
     one = only(refused=refused, has_auto_topup=False, spending={"CREDIT": 100 * CREDITS})
-    assert (one.id, one.amount_minor, one.meaning) == ("auto_topup-CREDIT", 60 * CREDITS, Meaning.STOPPED)
+    assert (one.id, one.amount_minor, one.meaning) == ("auto_topup-CREDIT", 60 * CREDITS, AmountMeaning.STOPPED)
     assert one.title == "Automatic top-up would have avoided 4 refusals for lack of credits."
     assert one.act.body == {"below": "15.00", "credits": "15.00", "monthly_cap": "60.00"}
     spending = {"CREDIT": 100 * CREDITS}
@@ -158,7 +158,7 @@ def test_refused_charges_advise_no_more_than_what_was_spent():
 
 def test_agent_is_advised_that_costs_less_for_the_same_uses_and_is_not_rated_lower():
     prices = {"page": CREDITS, "call": CREDITS}
-    good = Alternative(agent_id="agt_2", name="New", rank_e6=600_000, usage_prices=prices)
+    good = AlternativeOffer(agent_id="agt_2", name="New", rank_e6=600_000, usage_prices=prices)
     worse = replace(good, agent_id="agt_3", rank_e6=599_999, usage_prices={"page": 1, "call": 1})
     partial = replace(good, agent_id="agt_4", usage_prices={"page": 1})
     dear = replace(good, agent_id="agt_5", usage_prices={"page": 2 * CREDITS, "call": 1})
@@ -171,13 +171,13 @@ def test_agent_is_advised_that_costs_less_for_the_same_uses_and_is_not_rated_low
 
 def test_agent_by_the_month_is_compared_by_its_price():
     monthly = replace(USE, quantities={}, currency="USD", paid_minor=2_000)
-    other = Alternative(agent_id="agt_2", name="New", rank_e6=700_000, price_minor=1_500)
+    other = AlternativeOffer(agent_id="agt_2", name="New", rank_e6=700_000, price_minor=1_500)
     assert only(agents=[replace(monthly, alternatives=[other])]).amount_minor == 500
 
 
 def test_what_nobody_used_is_advised_to_be_ended():
-    act = Act("POST", "/marketplace/purchases/pur_1/cancel")
-    given_ = Unused(
+    act = AdviceAction("POST", "/marketplace/purchases/pur_1/cancel")
+    given_ = UnusedPurchase(
         subject="pur_1", name="Old", amount_minor=900, currency="USD", why="Why.", act=act, page="/library/pur_1"
     )
     one = only(unused=[given_])
@@ -192,7 +192,7 @@ def test_method_is_advised_that_fails_less_often():
     better = replace(TRIED, provider="paypal", method=None, succeeded=9, failed=1, declined_minor={"USD": 100})
     one = only(tried=[TRIED, better], spending={"EUR": 1_000})
     # A tenth of 200.00 fails at PayPal's rate, where 100.00 did.
-    assert (one.id, one.amount_minor, one.meaning) == ("payment_method-stripe_card_USD", 8_000, Meaning.STOPPED)
+    assert (one.id, one.amount_minor, one.meaning) == ("payment_method-stripe_card_USD", 8_000, AmountMeaning.STOPPED)
     assert one.title == "Payments by paypal succeed more often than by stripe card."
     assert not advise(facts(tried=[TRIED, replace(better, succeeded=8)]))  # too few payments
     assert not advise(facts(tried=[TRIED, replace(TRIED, provider="paypal")]))
@@ -224,13 +224,13 @@ def test_each_kind_has_a_rule():
 
 
 def insight(amount: int, currency: str = "USD", subject: str = "a") -> Insight:
-    act = Act("POST", "/a")
+    act = AdviceAction("POST", "/a")
     return Insight(
         kind=AdviceKind.UNUSED,
         subject=subject,
         amount_minor=amount,
         currency=currency,
-        meaning=Meaning.SAVING,
+        meaning=AmountMeaning.SAVING,
         title="A.",
         how=(),
         figures={},
@@ -241,19 +241,19 @@ def insight(amount: int, currency: str = "USD", subject: str = "a") -> Insight:
 
 @given(amount=st.integers(-(10**15), 10**15), spent=st.integers(0, 10**15))
 def test_nothing_below_a_hundredth_of_the_spending_is_advised(amount: int, spent: int):
-    assert is_worth(insight(amount), {"USD": spent, "CREDIT": 10**15}) == (amount > 0 and amount >= spent / 100)
+    assert is_worth_giving(insight(amount), {"USD": spent, "CREDIT": 10**15}) == (amount > 0 and amount >= spent / 100)
 
 
 def test_larger_shares_come_first_and_dismissed_ones_stay_away():
     amounts = {"USD": [100, 300], "CREDIT": [CREDITS]}
     unused = [
-        Unused(
+        UnusedPurchase(
             subject=f"{code}{amount}",
             name="a",
             amount_minor=amount,
             currency=code,
             why="",
-            act=Act("POST", "/a"),
+            act=AdviceAction("POST", "/a"),
             page="/a",
         )
         for code, all_ in amounts.items()
@@ -261,12 +261,12 @@ def test_larger_shares_come_first_and_dismissed_ones_stay_away():
     ]
     found = advise(facts(unused=unused, spending={"USD": 1_000, "CREDIT": 5 * CREDITS}))
     assert [each.subject for each in found] == ["USD300", f"CREDIT{CREDITS}", "USD100"]
-    assert standing(found, {found[0].id}) == found[1:]
+    assert without_dismissed(found, {found[0].id}) == found[1:]
 
 
 # Purchases outside ---------------------------------------------------------------------------------------------------
 
-BUY = Purchase(
+BUY = ExternalPurchase(
     order_id="por_1",
     agent_id="agt_1",
     agent_name="Ada",
@@ -281,7 +281,7 @@ BUY = Purchase(
     fee_minor=100,
     method="card",
 )
-CARD = Declared(
+CARD = MethodUse(
     name="card",
     label="Card",
     kind=MethodKind.CARD,
@@ -343,7 +343,7 @@ def test_one_purchase_is_advised_where_each_had_a_fixed_fee():
 def test_free_option_is_advised_for_what_its_quota_would_have_covered():
     day = datetime(2026, 2, 10, tzinfo=UTC)
     dear = [replace(BUY, order_id=f"por_{price}", paid_minor=price, method=None) for price in (900, 300, 600)]
-    free = Free(id="fro_1", option=CATALOGUE, used={})
+    free = FreeOptionUse(id="fro_1", option=CATALOGUE, used={})
     one = only(purchases=dear, free=[free])
     assert (one.id, one.amount_minor, one.figures["purchases"]) == ("free_tier-fro_1_USD", 900, 2)
     assert only(purchases=dear, free=[replace(free, used={day: 1})]).amount_minor == 300
@@ -383,7 +383,7 @@ def test_method_is_advised_whose_fees_are_lower_and_that_fails_no_more_often():
 
 
 def test_own_agent_is_advised_that_asks_less_and_what_it_sells_dearer():
-    own = Offered(
+    own = AgentOffer(
         agent_id="agt_9",
         name="Own",
         category="Data",
@@ -394,11 +394,11 @@ def test_own_agent_is_advised_that_asks_less_and_what_it_sells_dearer():
     )
     buy = replace(BUY, fee_minor=None)
     one = only(purchases=[buy, replace(buy, order_id="por_2", paid_minor=300)], offered=[own])
-    assert (one.id, one.amount_minor, one.meaning) == ("arbitrage-buy_agt_9_USD", 700, Meaning.SAVING)
+    assert (one.id, one.amount_minor, one.meaning) == ("arbitrage-buy_agt_9_USD", 700, AmountMeaning.SAVING)
     assert one.proposes == PolicyProposal(policy_id=None, refused="data")
     dear = replace(own, price_minor=2_000, earned_minor=500)
     sell = only(purchases=[buy], offered=[dear])
-    assert (sell.id, sell.amount_minor, sell.meaning) == ("arbitrage-sell_agt_9_USD", 500, Meaning.EARNING)
+    assert (sell.id, sell.amount_minor, sell.meaning) == ("arbitrage-sell_agt_9_USD", 500, AmountMeaning.EARNING)
     assert sell.proposes is None
     for other in (
         replace(own, category="code"),
@@ -430,16 +430,18 @@ _BOUGHT = st.builds(
     used=st.integers(0, 3),
     spent=st.integers(0, 10**9),
 )
-def test_no_advice_saves_more_than_what_was_paid(bought: list[Purchase], price: int, share: int, used: int, spent: int):
+def test_no_advice_saves_more_than_what_was_paid(
+    bought: list[ExternalPurchase], price: int, share: int, used: int, spent: int
+):
     own = {"name": "Own", "category": "data", "currency": "USD", "earned_minor": price}
     found = advise(
         facts(
             purchases=bought,
             terms=[replace(YEAR, amount_minor=price), replace(YEAR, term=Term.MONTH, amount_minor=price)],
-            free=[Free(id="fro_1", option=CATALOGUE, used={datetime(2026, 2, 10, tzinfo=UTC): used})],
+            free=[FreeOptionUse(id="fro_1", option=CATALOGUE, used={datetime(2026, 2, 10, tzinfo=UTC): used})],
             methods=[CARD, replace(COIN, fee_share_e4=share)],
             offered=[
-                Offered(agent_id=f"agt_{each}", price_minor=price, is_monthly=each, **own) for each in (False, True)
+                AgentOffer(agent_id=f"agt_{each}", price_minor=price, is_monthly=each, **own) for each in (False, True)
             ],
             spending={"USD": spent},
         )
@@ -448,9 +450,9 @@ def test_no_advice_saves_more_than_what_was_paid(bought: list[Purchase], price: 
         for currency in ("USD", "EUR"):
             paid = sum(each.paid_minor for each in bought if each.currency == currency)
             saved = [each for each in found if (each.kind, each.currency) == (kind, currency)]
-            saving = [each.amount_minor for each in saved if each.meaning is Meaning.SAVING]
+            saving = [each.amount_minor for each in saved if each.meaning is AmountMeaning.SAVING]
             assert sum(saving) <= paid
-            assert all(0 < each.amount_minor <= price for each in saved if each.meaning is Meaning.EARNING)
+            assert all(0 < each.amount_minor <= price for each in saved if each.meaning is AmountMeaning.EARNING)
     assert all(each.amount_minor * 100 >= spent for each in found if each.currency == "USD")
     assert len({each.id for each in found}) == len(found)
 
@@ -467,7 +469,7 @@ def test_change_of_a_policy_keeps_everything_else():
         assert PolicyProposal.kept(json.loads(json.dumps(each.stored()))) == each
 
 
-SWAP = Compared(
+SWAP = ComparedModels(
     a="big/model",
     b="small",
     currency="USD",
@@ -493,11 +495,11 @@ def test_model_is_advised_only_where_chance_chose_and_by_what_it_surely_costs_le
 
 
 def test_largest_source_is_named_from_a_share_of_the_revenue_on():
-    largest = Earned(source="app_store", agent_id="agt_1", name="Ada", currency="USD", amount_minor=600, pieces=6)
+    largest = AgentRevenue(source="app_store", agent_id="agt_1", name="Ada", currency="USD", amount_minor=600, pieces=6)
     rest = replace(largest, name="Bo", amount_minor=400, pieces=4)
     spent = {"USD": 1_000, "CREDIT": 1}
     one = only(earned=[rest, largest], spending=spent)
-    assert (one.id, one.amount_minor, one.meaning) == ("diversify-USD", 600, Meaning.AT_RISK)
+    assert (one.id, one.amount_minor, one.meaning) == ("diversify-USD", 600, AmountMeaning.AT_RISK)
     assert one.title == "Most of your revenue comes from Ada by app store."
     assert one.how[0] == "Ada brought 6.00 USD of 10.00 USD this way, 60.0 %."
     assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)], spending=spent))

@@ -11,20 +11,20 @@ from dev.bench import economy_allocation as bench
 from domain.returns.allocation import (
     HORIZON_DAYS,
     ONE_E6,
-    Bounds,
+    AgentFactors,
     LineBound,
-    Terms,
-    day_of,
+    ShareBounds,
+    day_bounds,
     divide,
     estimates_e6,
-    reason,
+    explain_line,
     reinvested_minor,
     time_e6,
 )
 
 DAY = date(2026, 3, 1)
 TERMS = st.builds(
-    Terms,
+    AgentFactors,
     performance_e6=st.integers(0, ONE_E6),
     task_minor=st.integers(0, 10_000),
     time_e6=st.integers(1, ONE_E6),
@@ -34,7 +34,7 @@ OLD = st.none() | st.integers(0, 5_000)
 AGENTS = st.lists(st.tuples(OLD, TERMS), min_size=1, max_size=8).map(
     lambda found: {f"agt_{at}": each for at, each in enumerate(found)}
 )
-BOUNDS = st.builds(Bounds, floor_e4=st.integers(0, 10_000), ceiling_e4=st.integers(10_000, 90_000))
+BOUNDS = st.builds(ShareBounds, floor_e4=st.integers(0, 10_000), ceiling_e4=st.integers(10_000, 90_000))
 TOTALS = st.integers(0, 30_000)
 
 
@@ -59,7 +59,9 @@ NIGHTS = st.lists(
 
 
 @given(TOTALS, AGENTS, BOUNDS)
-def test_parts_add_up_to_the_cent(total: int, agents: dict[str, tuple[int | None, Terms]], bounds: Bounds) -> None:
+def test_parts_add_up_to_the_cent(
+    total: int, agents: dict[str, tuple[int | None, AgentFactors]], bounds: ShareBounds
+) -> None:
     lines = divide(total, agents, bounds)
     assert sum(line.new_minor for line in lines) == total
     assert [(line.agent_id, line.old_minor, line.terms) for line in lines] == [(i, *agents[i]) for i in sorted(agents)]
@@ -67,7 +69,7 @@ def test_parts_add_up_to_the_cent(total: int, agents: dict[str, tuple[int | None
 
 @given(st.integers(0, 30_000 * 10_000), AGENTS, BOUNDS)
 def test_parts_are_whole_cents_of_an_asset_with_more_decimals(
-    total: int, agents: dict[str, tuple[int | None, Terms]], bounds: Bounds
+    total: int, agents: dict[str, tuple[int | None, AgentFactors]], bounds: ShareBounds
 ) -> None:
     first, *others = divide(total, agents, bounds, cent_minor=10_000)
     assert first.new_minor % 10_000 == total % 10_000
@@ -77,7 +79,7 @@ def test_parts_are_whole_cents_of_an_asset_with_more_decimals(
 
 @given(TOTALS, AGENTS, BOUNDS)
 def test_parts_stay_between_floor_and_ceiling(
-    total: int, agents: dict[str, tuple[int | None, Terms]], bounds: Bounds
+    total: int, agents: dict[str, tuple[int | None, AgentFactors]], bounds: ShareBounds
 ) -> None:
     equal = Fraction(total, len(agents))
     for line in divide(total, agents, bounds):
@@ -86,8 +88,10 @@ def test_parts_stay_between_floor_and_ceiling(
 
 
 @given(TOTALS, st.lists(TERMS, min_size=1, max_size=8), st.data())
-def test_a_share_changes_by_a_fifth_a_night_or_by_one(total: int, terms: list[Terms], data: st.DataObject) -> None:
-    wide = Bounds(floor_e4=0, ceiling_e4=10_000 * len(terms))
+def test_a_share_changes_by_a_fifth_a_night_or_by_one(
+    total: int, terms: list[AgentFactors], data: st.DataObject
+) -> None:
+    wide = ShareBounds(floor_e4=0, ceiling_e4=10_000 * len(terms))
     old = [line.new_minor for line in divide(total, {f"agt_{at}": (None, each) for at, each in enumerate(terms)}, wide)]
     new = divide(total, {f"agt_{at}": (old[at], data.draw(TERMS)) for at in range(len(terms))}, wide)
     for before, line in zip(old, new, strict=True):
@@ -104,8 +108,8 @@ def test_a_share_changes_by_a_fifth_a_night_or_by_one(total: int, terms: list[Te
 )
 def test_more_of_a_term_never_gets_less(
     total: int,
-    agents: dict[str, tuple[int | None, Terms]],
-    bounds: Bounds,
+    agents: dict[str, tuple[int | None, AgentFactors]],
+    bounds: ShareBounds,
     term: str,
     more: int,
     data: st.DataObject,
@@ -126,7 +130,7 @@ def test_more_of_a_term_never_gets_less(
     ids=lambda better: next(iter(better)),
 )
 def test_each_term_counts(better: dict[str, int]) -> None:
-    terms = Terms(performance_e6=500_000, task_minor=0, time_e6=500_000, success_e6=500_000)
+    terms = AgentFactors(performance_e6=500_000, task_minor=0, time_e6=500_000, success_e6=500_000)
     first, second = divide(10_000, {"a": (5_000, terms), "b": (5_000, replace(terms, **better))})
     assert first.new_minor < 5_000 < second.new_minor
 
@@ -136,7 +140,7 @@ def test_more_revenue_never_gets_less(nights: list[Night], equal: int, more: int
     def parts(of: list[Night]) -> dict[str, int]:
         estimates = estimates_e6(of, "abc", through=DAY, equal_minor=Fraction(equal))
         same = {"performance_e6": 0, "task_minor": 0, "time_e6": ONE_E6}
-        lines = divide(1_000, {each: (None, Terms(success_e6=estimates[each], **same)) for each in "abc"})
+        lines = divide(1_000, {each: (None, AgentFactors(success_e6=estimates[each], **same)) for each in "abc"})
         return {line.agent_id: line.new_minor for line in lines}
 
     one = Night(data.draw(st.sampled_from("abc")), DAY - timedelta(days=data.draw(st.integers(0, 90))), 0, more)
@@ -163,23 +167,23 @@ def test_what_is_not_matured_counts_for_nothing_and_what_is_old_for_little() -> 
 def test_reason_says_of_the_return_that_it_is_an_estimate(nights: list[Night], equal: int) -> None:
     """Unseen days are in it, so it may be above what an agent has brought."""
     for found in estimates_e6(nights, "abc", through=DAY, equal_minor=Fraction(equal)).values():
-        terms = Terms(performance_e6=0, task_minor=0, time_e6=ONE_E6, success_e6=found)
+        terms = AgentFactors(performance_e6=0, task_minor=0, time_e6=ONE_E6, success_e6=found)
         [line] = divide(100, {"a": (None, terms)})
-        said = reason(line, "USD")
+        said = explain_line(line, "USD")
         assert said.startswith("Every 1.00 spent is estimated to bring ")
         assert "brought" not in said
 
 
 def test_reasons_name_the_terms_and_what_held_the_line() -> None:
-    terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=ONE_E6, success_e6=1_420_000)
+    terms = AgentFactors(performance_e6=730_000, task_minor=2_050, time_e6=ONE_E6, success_e6=1_420_000)
     poor = replace(terms, success_e6=0, time_e6=ONE_E6 // 2)
     rich, low = divide(10_000, {"a": (5_000, terms), "b": (5_000, poor)})
     assert (rich.new_minor, low.new_minor) == (6_000, 4_000)
-    assert reason(rich, "USD") == (
+    assert explain_line(rich, "USD") == (
         "Every 1.00 spent is estimated to bring 1.42, its reputation is at least 7.30, and its open work costs about "
         "20.50 USD. Its share changes by a fifth a night at most."
     )
-    assert "and its budget lasts for 50 % of the day." in reason(low, "USD")
+    assert "and its budget lasts for 50 % of the day." in explain_line(low, "USD")
     least = divide(10_000, {"a": (8_600, terms), "b": (1_400, poor)})
     assert [line.bound for line in least] == [LineBound.NONE, LineBound.FLOOR]
 
@@ -202,7 +206,7 @@ def test_profit_is_reinvested_once_and_never_above_the_balance() -> None:
 
 
 def test_a_day_is_as_long_as_its_zone_has_it() -> None:
-    begins, ends = day_of(date(2026, 3, 29), "Europe/Vienna")
+    begins, ends = day_bounds(date(2026, 3, 29), "Europe/Vienna")
     assert (begins, ends - begins) == (datetime(2026, 3, 28, 23, tzinfo=UTC), timedelta(hours=23))
     middle = begins + (ends - begins) / 2
     assert time_e6((begins, ends), None, None) == ONE_E6

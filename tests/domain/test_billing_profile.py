@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.billing.billing_profile import is_other_name
+from domain.billing.billing_profile import names_differ
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from domain.billing.billing_profile import is_other_name
     ],
 )
 def test_name_is_another_where_it_shares_no_word_but_the_legal_form(ours, registered, is_other):
-    assert is_other_name(ours, registered) is is_other
+    assert names_differ(ours, registered) is is_other

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from domain.billing.billing_run.collect import MOST_PREPAID, OneOff, Prepaid, Usage, collect
+from domain.billing.billing_run.contents import (
+    MAX_PREPAID_LINES,
+    BilledUsage,
+    OneOffItem,
+    PrepaidUsage,
+    compute_contents,
+)
 from domain.billing.billing_run.period import next_month, parse_month, period_at, period_of, ready_at
 from domain.billing.billing_terms import (
     BillingTerms,
@@ -23,9 +29,9 @@ from domain.billing.billing_terms import (
     next_version,
 )
 from domain.billing.invoice.lines import MAX_LINES
-from domain.billing.invoice.wording import said
+from domain.billing.invoice.wording import text_of
 from domain.common.errors import Invalid, OtherCurrency
-from domain.usage.arrears import Billed, EventCost, Metered, Source, Unbilled, billed_parts
+from domain.usage.arrears import BilledAmount, EventCost, MeteredQuantity, PriceSource, UnbilledTotal, billed_amounts
 from tests.support.cases import for_each
 
 PICO_PER_CENT = 10**10
@@ -41,8 +47,8 @@ def version(found: BillingTerms, *, number: int = 2, day: int = 1) -> TermsVersi
     return TermsVersion(number=number, terms=found, starts_at=starts, from_month=JANUARY.month)
 
 
-def used(pico: int, ref: str = "gpt-4o", **changes: Any) -> Usage:
-    base = Usage(month=JANUARY.month, number=1, source=Source.MODEL, ref=ref, name=ref, events=1, pico=pico)
+def used(pico: int, ref: str = "gpt-4o", **changes: Any) -> BilledUsage:
+    base = BilledUsage(month=JANUARY.month, number=1, source=PriceSource.MODEL, ref=ref, name=ref, events=1, pico=pico)
     return replace(base, **changes)
 
 
@@ -157,35 +163,38 @@ def test_terms_that_nobody_can_bill_by_are_refused(changes: dict[str, Any], fiel
 
 
 def test_event_is_billed_by_its_meters_and_otherwise_by_what_it_costs() -> None:
-    cost = EventCost(source=Source.MODEL, ref="m", pico=5, currency="USD")
-    own = Billed(source=Source.MODEL, ref="m", pico=5)
-    plain = Metered(number=1, quantity=Decimal(2), currency=None)
-    with_price = Metered(number=7, quantity=Decimal(3), currency="USD")
-    metered = Billed(source=Source.METER, ref="7", quantity=Decimal(3))
-    assert billed_parts([], cost, "USD") == (own,)
-    assert billed_parts([plain, plain], cost, "USD") == (own,)
-    assert billed_parts([with_price], cost, "USD") == (metered,)
-    assert billed_parts([with_price, plain], cost, "USD") == (metered, own)
-    assert billed_parts([], None, "USD") == ()
+    cost = EventCost(source=PriceSource.MODEL, ref="m", pico=5, currency="USD")
+    own = BilledAmount(source=PriceSource.MODEL, ref="m", pico=5)
+    plain = MeteredQuantity(number=1, quantity=Decimal(2), currency=None)
+    with_price = MeteredQuantity(number=7, quantity=Decimal(3), currency="USD")
+    metered = BilledAmount(source=PriceSource.METER, ref="7", quantity=Decimal(3))
+    assert billed_amounts([], cost, "USD") == (own,)
+    assert billed_amounts([plain, plain], cost, "USD") == (own,)
+    assert billed_amounts([with_price], cost, "USD") == (metered,)
+    assert billed_amounts([with_price, plain], cost, "USD") == (metered, own)
+    assert billed_amounts([], None, "USD") == ()
     for metered_by, costing in (([with_price], None), ([], cost)):
         with pytest.raises(OtherCurrency):
-            billed_parts(metered_by, costing, "EUR")
+            billed_amounts(metered_by, costing, "EUR")
 
 
 def test_unbilled_cost_of_models_counts_with_its_markup_rounded_up() -> None:
-    parts = [Billed(source=Source.MODEL, ref="m", pico=6), Billed(source=Source.AGENT, ref="a", pico=6)]
-    unbilled = Unbilled(currency="USD", charges={}, markup_e6=200_000).with_event(JANUARY.month, parts)
+    parts = [
+        BilledAmount(source=PriceSource.MODEL, ref="m", pico=6),
+        BilledAmount(source=PriceSource.AGENT, ref="a", pico=6),
+    ]
+    unbilled = UnbilledTotal(currency="USD", charges={}, markup_e6=200_000).with_event(JANUARY.month, parts)
     assert (unbilled.pico, unbilled.with_event(JANUARY.month, parts[:1]).pico) == (8 + 6, 8 + 6 + 8)
 
 
 def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_items() -> None:
     agreed = terms(commitment_minor=100_00, discounts=(DiscountStep(from_minor=50_00, discount_bps=1000),))
     late = used(10_00 * PICO_PER_CENT, "claude", month=date(2025, 12, 1), events=3)
-    found = collect(
+    found = compute_contents(
         JANUARY,
         version(agreed),
         [used(60_00 * PICO_PER_CENT), late, used(0, "free")],
-        [OneOff(id="x", description="Set-up", quantity=2, unit_minor=5_00)],
+        [OneOffItem(id="x", description="Set-up", quantity=2, unit_minor=5_00)],
     )
     assert [(line.description, line.amount_minor) for line in found.lines] == [
         ("Model claude, late usage of 2025-12: 3 events, less 10 %", 9_00),
@@ -193,7 +202,7 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
         ("Minimum commitment 2026-01, not used", 37_00),
         ("Set-up", 10_00),
     ]
-    assert [said(line.wording, "de") for line in found.lines] == [
+    assert [text_of(line.wording, "de") for line in found.lines] == [
         "Modell claude, nachgemeldete Nutzung aus 2025-12: 3 Ereignisse, abzüglich 10 %",
         "Modell gpt-4o: 1 Ereignis, abzüglich 10 %",
         "Mindestabnahme 2026-01, nicht genutzt",
@@ -208,23 +217,25 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
 
 
 def test_nothing_used_and_nothing_agreed_comes_to_nothing() -> None:
-    found = collect(JANUARY, version(terms()), [], [])
+    found = compute_contents(JANUARY, version(terms()), [], [])
     assert (found.lines, found.total_minor, found.places) == ((), 0, ())
 
 
 def test_what_credits_have_paid_is_shown_at_zero_the_most_of_it_first() -> None:
-    paid = [Prepaid(action=f"a{number:03}", quantity=number, credits_minor=number * 10**6) for number in range(1, 100)]
-    found = collect(
+    paid = [
+        PrepaidUsage(action=f"a{number:03}", quantity=number, credits_minor=number * 10**6) for number in range(1, 100)
+    ]
+    found = compute_contents(
         JANUARY,
         version(terms(commitment_minor=100)),
         [],
         [],
-        [*paid, Prepaid(action=None, quantity=7, credits_minor=10**9)],
+        [*paid, PrepaidUsage(action=None, quantity=7, credits_minor=10**9)],
     )
     missing, first, *others, last = found.lines
-    assert (missing.amount_minor, found.total_minor, len(found.lines)) == (100, 100, 1 + MOST_PREPAID)
+    assert (missing.amount_minor, found.total_minor, len(found.lines)) == (100, 100, 1 + MAX_PREPAID_LINES)
     assert (first.description, first.quantity) == ("Paid with credits: use, 1000.00 credits", 7)
-    assert said(first.wording, "de") == "Mit Credits bezahlt: Nutzung, 1000,00 Credits"
+    assert text_of(first.wording, "de") == "Mit Credits bezahlt: Nutzung, 1000,00 Credits"
     assert (others[0].description, others[0].quantity) == ("Paid with credits: a099, 99.00 credits", 99)
     assert last.description.startswith("Paid with credits: 51 other actions, ")
     assert sum(line.quantity for line in (first, *others, last)) == 7 + sum(range(1, 100))
@@ -232,7 +243,7 @@ def test_what_credits_have_paid_is_shown_at_zero_the_most_of_it_first() -> None:
 
 def test_prices_beyond_the_most_lines_are_one_line_and_lose_nothing() -> None:
     usage = [used(number * PICO_PER_CENT, f"m{number:04}") for number in range(1, 1500)]
-    found = collect(JANUARY, version(terms(commitment_minor=10**9)), usage, [])
+    found = compute_contents(JANUARY, version(terms(commitment_minor=10**9)), usage, [])
     assert len(found.lines) == MAX_LINES
     assert found.usage_minor == sum(range(1, 1500))
     assert None not in found.places
@@ -247,7 +258,7 @@ def test_prices_beyond_the_most_lines_are_one_line_and_lose_nothing() -> None:
 def test_each_line_is_its_exact_usage_rounded_up_once(picos: list[int], bps: int, commitment: int, markup: int) -> None:
     agreed = terms(commitment_minor=commitment, discounts=(DiscountStep(from_minor=0, discount_bps=bps),))
     usage = [used(pico, f"m{number}", markup_e6=markup) for number, pico in enumerate(picos)]
-    found = collect(JANUARY, version(agreed), usage, [])
+    found = compute_contents(JANUARY, version(agreed), usage, [])
     exact = [Fraction(pico * (10**6 + markup) * (10_000 - bps), 10**10 * PICO_PER_CENT) for pico in picos]
     for amount, place in zip(exact, found.places, strict=True):
         owed = -(-amount.numerator // amount.denominator)

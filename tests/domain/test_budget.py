@@ -5,25 +5,27 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.budgets.budget import (
+    BudgetTerms,
     Calendar,
-    PoolCount,
+    PoolCounter,
     Pools,
-    Terms,
-    binding,
     carried_minor,
+    tightest_window,
     window_states,
 )
 from domain.common.calendar import Window, zone_of
 from domain.common.errors import Invalid
-from domain.credits.spend.control import Allowance, Limit, Pool
+from domain.credits.spend.control import Limit, LimitTerms, Pool
 
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 AMOUNTS = st.integers(0, 10**9)
 POOLS = (Pool.OPERATING, Pool.RESERVE, Pool.EMERGENCY)
 
 
-def terms(amount: int, **pools: int | Window | None) -> Terms:
-    return Terms(allowance=Allowance(limits=(Limit(window=Window.WEEK, amount_minor=amount),)), pools=Pools(**pools))
+def terms(amount: int, **pools: int | Window | None) -> BudgetTerms:
+    return BudgetTerms(
+        allowance=LimitTerms(limits=(Limit(window=Window.WEEK, amount_minor=amount),)), pools=Pools(**pools)
+    )
 
 
 @given(amount=AMOUNTS, reserve=AMOUNTS, emergency=AMOUNTS, day=AMOUNTS)
@@ -34,10 +36,10 @@ def test_pools_add_up_to_what_a_person_stated_or_are_refused(
     pools = Pools(reserve_minor=reserve, emergency_minor=emergency)
     if reserve + emergency > amount:
         with pytest.raises(Invalid) as refusal:
-            Terms(allowance=Allowance(limits=limits), pools=pools)
+            BudgetTerms(allowance=LimitTerms(limits=limits), pools=pools)
         assert refusal.value.extra["field"] == ("reserve" if reserve > amount else "emergency")
         return
-    made = Terms(allowance=Allowance(limits=limits), pools=pools)
+    made = BudgetTerms(allowance=LimitTerms(limits=limits), pools=pools)
     assert made.columns()["pools_of"] == "week"
     stored = Pools(reserve_minor=reserve, emergency_minor=emergency, pools_of=made.pools_of)
     [short, long] = window_states(limits, stored, {}, Calendar(), NOW)
@@ -65,7 +67,7 @@ def test_whatever_is_spent_and_moved_within_the_pools_stays_within_the_amount(
     used, moved = dict.fromkeys(POOLS, 0), dict.fromkeys(POOLS, 0)
 
     def left() -> dict[Pool, int]:
-        counts = {pool: PoolCount(spent_minor=used[pool], moved_minor=moved[pool]) for pool in POOLS}
+        counts = {pool: PoolCounter(spent_minor=used[pool], moved_minor=moved[pool]) for pool in POOLS}
         [state] = window_states(limits, pools, {Window.WEEK: counts}, Calendar(), NOW)
         return {pool: state.pools[pool].remaining_minor for pool in POOLS}
 
@@ -83,12 +85,12 @@ def test_whatever_is_spent_and_moved_within_the_pools_stays_within_the_amount(
     ("before", "carried"),
     [
         (None, 10),
-        (PoolCount(spent_minor=25), 5),
-        (PoolCount(spent_minor=20, held_minor=15), 0),
-        (PoolCount(spent_minor=25, moved_minor=10, carried_minor=2), 10),
+        (PoolCounter(spent_minor=25), 5),
+        (PoolCounter(spent_minor=20, held_minor=15), 0),
+        (PoolCounter(spent_minor=25, moved_minor=10, carried_minor=2), 10),
     ],
 )
-def test_what_nobody_used_is_carried_over_up_to_the_stated_amount(before: PoolCount | None, carried: int) -> None:
+def test_what_nobody_used_is_carried_over_up_to_the_stated_amount(before: PoolCounter | None, carried: int) -> None:
     pools = Pools(reserve_minor=50, emergency_minor=20, carry_over_minor=10, pools_of=Window.WEEK)
     assert carried_minor(pools, 100, before) == carried
     assert carried_minor(Pools(pools_of=Window.WEEK), 100, before) == 0
@@ -101,15 +103,15 @@ def test_the_window_with_the_least_left_is_binding_and_of_equal_ones_the_last_to
     )
     pools = Pools(reserve_minor=50, emergency_minor=25, pools_of=Window.WEEK)
 
-    def first(**counts: PoolCount) -> Window | None:
+    def first(**counts: PoolCounter) -> Window | None:
         counted = {Window(name): {Pool.OPERATING: count} for name, count in counts.items()}
-        found = binding(window_states(limits, pools, counted, Calendar(zone="America/Toronto"), NOW))
+        found = tightest_window(window_states(limits, pools, counted, Calendar(zone="America/Toronto"), NOW))
         return None if found is None else found.limit.window
 
     assert first() is Window.WEEK
-    assert first(day=PoolCount(spent_minor=1)) is Window.DAY
-    assert first(month=PoolCount(spent_minor=100)) is Window.MONTH
-    assert first(day=PoolCount(spent_minor=25), week=PoolCount(uses=9)) is Window.WEEK
+    assert first(day=PoolCounter(spent_minor=1)) is Window.DAY
+    assert first(month=PoolCounter(spent_minor=100)) is Window.MONTH
+    assert first(day=PoolCounter(spent_minor=25), week=PoolCounter(uses=9)) is Window.WEEK
 
 
 def test_windows_reset_by_the_zone_of_the_budget() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.cards.card import issues_to
-from domain.cards.card_authorization import Part, capture, refund
+from domain.cards.card_authorization import PayingSpend, split_capture, split_refund
 from domain.common.errors import Invalid
 
 ID = UUID(int=1)
@@ -20,7 +20,7 @@ def test_parts_of_a_hold_add_up_in_whatever_parts_it_is_captured_and_refunded(
 ) -> None:
     captured = beyond = 0
     for part in parts:
-        found, rest = capture([Part(spend_id=ID, amount_minor=amount, captured_minor=captured)], part)
+        found, rest = split_capture([PayingSpend(spend_id=ID, amount_minor=amount, captured_minor=captured)], part)
         captured += sum(each.amount_minor for each in found)
         beyond += rest
         assert all(each.is_rest == (captured == amount) for each in found)
@@ -28,8 +28,8 @@ def test_parts_of_a_hold_add_up_in_whatever_parts_it_is_captured_and_refunded(
     assert captured <= amount
     refunded = left = 0
     for part in back:
-        held = Part(spend_id=ID, amount_minor=amount, captured_minor=captured, refunded_minor=refunded)
-        found, rest = refund([held], part)
+        held = PayingSpend(spend_id=ID, amount_minor=amount, captured_minor=captured, refunded_minor=refunded)
+        found, rest = split_refund([held], part)
         refunded += sum(each.amount_minor for each in found)
         left += rest
         assert all(each.is_rest == (refunded == captured) for each in found)
@@ -38,11 +38,11 @@ def test_parts_of_a_hold_add_up_in_whatever_parts_it_is_captured_and_refunded(
 
 def test_a_capture_takes_the_holds_in_their_order_and_a_refund_what_was_captured() -> None:
     first, second = UUID(int=1), UUID(int=2)
-    holds = [Part(spend_id=first, amount_minor=400), Part(spend_id=second, amount_minor=100)]
-    assert capture(holds, 450) == ([(first, 400, True), (second, 50, False)], 0)
-    assert capture(holds, 600) == ([(first, 400, True), (second, 100, True)], 100)
-    captured = [Part(spend_id=first, amount_minor=400, captured_minor=300, refunded_minor=100)]
-    assert refund(captured, 500) == ([(first, 200, True)], 300)
+    holds = [PayingSpend(spend_id=first, amount_minor=400), PayingSpend(spend_id=second, amount_minor=100)]
+    assert split_capture(holds, 450) == ([(first, 400, True), (second, 50, False)], 0)
+    assert split_capture(holds, 600) == ([(first, 400, True), (second, 100, True)], 100)
+    captured = [PayingSpend(spend_id=first, amount_minor=400, captured_minor=300, refunded_minor=100)]
+    assert split_refund(captured, 500) == ([(first, 200, True)], 300)
 
 
 def test_cards_are_issued_to_nobody_unless_the_setting_says_so() -> None:

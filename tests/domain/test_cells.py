@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given, strategies as st
 
-from domain.common.cells import as_lines, cell, guarded
+from domain.common.cells import cell_text, csv_text, escape_formula
 
 SIGNS = [each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.normalize("NFKC", each)[:1] in set("=+-@")]
 NUMBER = re.compile(r'-[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?($|["\]};,|\t])')
@@ -27,7 +27,7 @@ def calculated(piece: str) -> bool:
 @example(["\uff1d1+1", 'x;"+1'])
 @example([{"a": ["x", "=1"]}])
 def test_no_reader_finds_a_formula_whatever_it_divides_at(row: list[object]) -> None:
-    written = as_lines([[cell(each) for each in row]]).decode()
+    written = csv_text([[cell_text(each) for each in row]]).decode()
     for divider in ",;|\t":
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
             read = csv.reader(written.splitlines(keepends=True), delimiter=divider, quoting=quoting)
@@ -36,17 +36,28 @@ def test_no_reader_finds_a_formula_whatever_it_divides_at(row: list[object]) -> 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\tx", *(f"{s}1+1" for s in SIGNS)])
 def test_cell_that_a_spreadsheet_would_calculate_begins_with_an_apostrophe(text: str) -> None:
-    assert as_lines([[text]]).decode().startswith("\"'")
+    assert csv_text([[text]]).decode().startswith("\"'")
 
 
 def test_numbers_stay_numbers_and_every_text_is_quoted() -> None:
-    row = ["-12.50", "7", "-1e-05", "", "USD", "a=1", 'say "x"', "a, -5", "2026-01-01T00:00:00Z", cell([1, -5, "x"])]
-    assert as_lines([row]) == (
+    row = [
+        "-12.50",
+        "7",
+        "-1e-05",
+        "",
+        "USD",
+        "a=1",
+        'say "x"',
+        "a, -5",
+        "2026-01-01T00:00:00Z",
+        cell_text([1, -5, "x"]),
+    ]
+    assert csv_text([row]) == (
         b'-12.50,7,-1e-05,,"USD","a=1","say ""x""","a, -5","2026-01-01T00:00:00Z","[1,-5,""x""]"\r\n'
     )
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3))
 def test_what_is_read_back_is_the_text_but_for_its_guards(row: list[str]) -> None:
-    read = csv.reader(io.StringIO(as_lines([["x", *row]]).decode(), newline=""))
-    assert list(read) == [["x", *map(guarded, row)]]
+    read = csv.reader(io.StringIO(csv_text([["x", *row]]).decode(), newline=""))
+    assert list(read) == [["x", *map(escape_formula, row)]]

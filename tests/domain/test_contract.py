@@ -7,12 +7,12 @@ from hypothesis import given, strategies as st
 
 from domain.common.errors import Conflict, NotAccepted
 from domain.escrow.contract import (
-    DISPUTE_PARTS,
+    DISPUTE_PERIODS,
     Bounds,
     ContractStatus,
-    Offer,
+    OfferedTerms,
     Term,
-    accepted_unasked,
+    auto_accepted_bounds,
     judge_acceptance,
     out_of_bounds,
     require_accepted,
@@ -34,7 +34,7 @@ DEFAULTS = {
 }
 FREE = (T.PRICE, T.FUND_WITHIN, T.THRESHOLD, T.REQUIRED_SIGNATURES, T.MILESTONES)
 #: In which direction a term is kind to the payee.
-LONGER_IS_KINDER = (T.DELIVER_WITHIN, *DISPUTE_PARTS, T.DEFAULT_SHARE)
+LONGER_IS_KINDER = (T.DELIVER_WITHIN, *DISPUTE_PERIODS, T.DEFAULT_SHARE)
 SHORTER_IS_KINDER = (T.REVIEW_PERIOD, T.COMMISSION)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ listings = st.dictionaries(st.sampled_from(Term), bounds)
 moments = st.timedeltas(timedelta(-10), timedelta(10)).map(lambda offset: NOW + offset)
 
 
-def offer(**changes: int | None) -> Offer:
+def offer(**changes: int | None) -> OfferedTerms:
     values: dict[Term, int | None] = {
         **DEFAULTS,
         T.PRICE: 1,
@@ -52,11 +52,11 @@ def offer(**changes: int | None) -> Offer:
         T.REQUIRED_SIGNATURES: 1,
         T.MILESTONES: 0,
     }
-    return Offer.of("CREDIT", values | {T(name): value for name, value in changes.items()})
+    return OfferedTerms.of("CREDIT", values | {T(name): value for name, value in changes.items()})
 
 
 offers = st.builds(
-    Offer.of,
+    OfferedTerms.of,
     st.sampled_from(["CREDIT", "USD"]),
     st.fixed_dictionaries(
         {term: amounts for term in Term if term is not T.DISPUTE_LENGTH} | {T.THRESHOLD: st.none() | amounts}
@@ -65,38 +65,40 @@ offers = st.builds(
 
 
 def test_platforms_defaults_are_accepted_unasked() -> None:
-    assert out_of_bounds(offer(), accepted_unasked(DEFAULTS, {})) == ()
+    assert out_of_bounds(offer(), auto_accepted_bounds(DEFAULTS, {})) == ()
 
 
 @given(st.sampled_from(FREE), amounts | st.none())
 def test_what_only_hastens_a_release_is_accepted_unasked(term: Term, value: int | None) -> None:
-    assert out_of_bounds(offer(**{term: value}), accepted_unasked(DEFAULTS, {})) == ()
+    assert out_of_bounds(offer(**{term: value}), auto_accepted_bounds(DEFAULTS, {})) == ()
 
 
 @given(st.sampled_from(LONGER_IS_KINDER + SHORTER_IS_KINDER), st.integers(1, DAY))
 def test_kinder_is_accepted_and_harsher_is_not(term: Term, step: int) -> None:
     kinder = step if term in LONGER_IS_KINDER else -step
-    usual = accepted_unasked(DEFAULTS, {})
+    usual = auto_accepted_bounds(DEFAULTS, {})
     assert out_of_bounds(offer(**{term: DEFAULTS[term] + kinder}), usual) == ()
     assert out_of_bounds(offer(**{term: DEFAULTS[term] - kinder}), usual) == (term,)
 
 
-@given(st.sampled_from(DISPUTE_PARTS))
+@given(st.sampled_from(DISPUTE_PERIODS))
 def test_dispute_that_lasts_for_years_is_not_accepted_unasked(part: Term) -> None:
-    assert out_of_bounds(offer(**{part: 3 * 366 * DAY}), accepted_unasked(DEFAULTS, {})) == (T.DISPUTE_LENGTH,)
+    assert out_of_bounds(offer(**{part: 3 * 366 * DAY}), auto_accepted_bounds(DEFAULTS, {})) == (T.DISPUTE_LENGTH,)
 
 
 @given(offers, listings)
-def test_listing_stands_in_place_of_the_platforms_bounds_term_by_term(made: Offer, listed: dict[Term, Bounds]) -> None:
-    found = set(out_of_bounds(made, accepted_unasked(DEFAULTS, listed)))
-    usual = set(out_of_bounds(made, accepted_unasked(DEFAULTS, {})))
+def test_listing_stands_in_place_of_the_platforms_bounds_term_by_term(
+    made: OfferedTerms, listed: dict[Term, Bounds]
+) -> None:
+    found = set(out_of_bounds(made, auto_accepted_bounds(DEFAULTS, listed)))
+    usual = set(out_of_bounds(made, auto_accepted_bounds(DEFAULTS, {})))
     assert found & set(listed) == set(out_of_bounds(made, listed))
     assert found - set(listed) == usual - set(listed)
 
 
 @given(offers, listings, st.sampled_from(Term))
 def test_wider_bounds_never_turn_down_what_narrower_ones_accept(
-    made: Offer, listed: dict[Term, Bounds], widened: Term
+    made: OfferedTerms, listed: dict[Term, Bounds], widened: Term
 ) -> None:
     wider = listed | {widened: Bounds()}
     assert set(out_of_bounds(made, wider)) == set(out_of_bounds(made, listed)) - {widened}

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.billing.plan import DEFAULTS, plans_from
+from domain.billing.plan import DEFAULT_PLANS, plans_from
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
-from domain.payments.cost_price import CHEAPEST, cheapest, check_share, granted_value
+from domain.payments.cost_price import CHEAPEST, check_share, granted_value, lowest_price
 from domain.payments.topup import Package
 
 USUAL = CreditPrice(price=Decimal("0.10"), currency="USD")
@@ -20,10 +20,10 @@ def package(price: int, currency: str = "USD") -> Package:
 
 
 def test_the_lowest_price_is_that_of_the_list_a_package_or_a_plan_in_its_currency() -> None:
-    assert cheapest(USUAL, [package(20_000)], FREE) == (Decimal("0.10"), "the list price")
-    assert cheapest(USUAL, [package(7_000), package(1, "EUR")], FREE) == (Decimal("0.07"), "the package large")
+    assert lowest_price(USUAL, [package(20_000)], FREE) == (Decimal("0.10"), "the list price")
+    assert lowest_price(USUAL, [package(7_000), package(1, "EUR")], FREE) == (Decimal("0.07"), "the package large")
     # 2,392.00 of 2,990.00 for twelve times 10,000 credits.
-    lowest = cheapest(USUAL, [package(7_000)], plans_from(DEFAULTS))
+    lowest = lowest_price(USUAL, [package(7_000)], plans_from(DEFAULT_PLANS))
     assert lowest == (Decimal("0.019933333"), "the plan enterprise by the year")
 
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from domain.billing.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum, missing_for_einvoice
+from domain.billing.document.content import (
+    Document,
+    DocumentKind,
+    DocumentLine,
+    Party,
+    Tax,
+    TaxSum,
+    missing_for_einvoice,
+)
 from domain.billing.document.words import _LABELS, EXEMPTIONS, LANGUAGES
 from tests.support.cases import for_each
 from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, receipt, statement
@@ -50,7 +58,7 @@ def test_what_does_not_add_up_cannot_be_made(wrong: dict[str, Any]) -> None:
         # EN 16931 has two decimals at most, and nothing beside what is outside of the tax.
         (invoice(currency="KWD"), ["currency"]),
         (invoice(2, rates=(STANDARD, OUTSIDE)), ["taxes"]),
-        (invoice(lines=(Line(description="x", net_minor=100),), taxes=()), ["taxes"]),
+        (invoice(lines=(DocumentLine(description="x", net_minor=100),), taxes=()), ["taxes"]),
     ],
 )
 def test_what_an_electronic_invoice_would_lack_is_named(document: Document, missing: list[str]) -> None:

@@ -7,20 +7,20 @@ from domain.budgets.economics import (
     PurchaseFact,
     TransactionType,
     can_be_refusals,
-    declined,
+    classify_transfer,
     kinds_of,
-    moved,
+    refusal_status,
     status_of,
 )
 from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
-from domain.payouts.activity import Change, changes
-from domain.payouts.summary import Part
+from domain.payouts.activity import AssetChange, asset_changes
+from domain.payouts.summary import SummaryPart
 
 CREDITS, ESCROW, EARNED = "org/o/credits", "escrow/e", "agent/a/earnings"
 
 
-def of(*entries: tuple[str, int]) -> tuple[Change, ...]:
-    return changes((path, "CREDIT", amount) for path, amount in entries)
+def of(*entries: tuple[str, int]) -> tuple[AssetChange, ...]:
+    return asset_changes((path, "CREDIT", amount) for path, amount in entries)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def of(*entries: tuple[str, int]) -> tuple[Change, ...]:
 def test_money_that_comes_or_leaves_is_an_entry(
     kind: str, entries: list[tuple[str, int]], expected: tuple[str, int] | None
 ) -> None:
-    found = moved(kind, of(*entries))
+    found = classify_transfer(kind, of(*entries))
     assert (found and found[:2]) == expected
     if found is not None:
         assert kind in kinds_of([found[0]], [status_of(found[0])])
 
 
 def test_parts_of_an_escrow_that_only_wait_are_no_entries() -> None:
-    assert Part.IN_ESCROW in of((ESCROW, -9))[0].parts
-    assert moved("payout.paid", of(("org/o/payouts/p", -7), (EARNED, 7))) is None
+    assert SummaryPart.IN_ESCROW in of((ESCROW, -9))[0].parts
+    assert classify_transfer("payout.paid", of(("org/o/payouts/p", -7), (EARNED, 7))) is None
 
 
 def test_lists_are_asked_only_for_what_they_can_have() -> None:
@@ -72,6 +72,10 @@ def test_every_fact_and_status_of_purchases_can_be_asked_for() -> None:
 
 
 def test_refusals_say_what_was_missing() -> None:
-    assert declined("limit", by_control=True) is declined("uses", by_control=True) is EntryStatus.DECLINED_OVER_BUDGET
-    assert declined("frozen", by_control=True) is EntryStatus.DECLINED_FROZEN
-    assert declined("limit", by_control=False) is EntryStatus.DECLINED_CREDITS
+    assert (
+        refusal_status("limit", by_control=True)
+        is refusal_status("uses", by_control=True)
+        is EntryStatus.DECLINED_OVER_BUDGET
+    )
+    assert refusal_status("frozen", by_control=True) is EntryStatus.DECLINED_FROZEN
+    assert refusal_status("limit", by_control=False) is EntryStatus.DECLINED_CREDITS

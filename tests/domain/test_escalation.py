@@ -7,14 +7,14 @@ from hypothesis import given, strategies as st
 
 from domain.common.access import Role
 from domain.common.agenda import Wait
-from domain.messages.alert.escalation import Case, Step, agenda
+from domain.messages.alert.escalation import EscalatedAlert, EscalationStep, agenda
 from domain.messages.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from domain.messages.alert.life import AlertStatus, Severity
 from domain.messages.alert.presentation import details
 from tests.support.cases import for_each
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-CASE = Case(
+CASE = EscalatedAlert(
     alert_id="alr_1",
     kind="payment.dispute_opened",
     subject="pay_1",
@@ -33,12 +33,12 @@ def hours(count: float) -> datetime:
     return T0 + timedelta(hours=count)
 
 
-def calls(case: Case, *, start: datetime = T0) -> list[tuple[str, float]]:
+def calls(case: EscalatedAlert, *, start: datetime = T0) -> list[tuple[str, float]]:
     """Play a run in which nothing changes any more: whom it calls, and after how many hours."""
     taken: list[str] = []
     called, now = [], start
     while (item := agenda(case, taken, now)) is not None:
-        if isinstance(item, Step):
+        if isinstance(item, EscalationStep):
             taken.append(item.name)
             called.append((item.role.value, (now - T0) / timedelta(hours=1)))
         else:
@@ -78,7 +78,7 @@ def test_each_is_called_once_by_a_run_that_begins_late():
 
 
 def test_a_step_that_was_taken_is_known_when_the_ladder_changes():
-    longer = replace(CASE, ladder=(Step(role=Role.FINANCE, after=timedelta()), *OWNERS_FIRST))
+    longer = replace(CASE, ladder=(EscalationStep(role=Role.FINANCE, after=timedelta()), *OWNERS_FIRST))
     item = agenda(longer, {step.name for step in OWNERS}, hours(1))
     assert item == longer.ladder[0]
     waits = agenda(longer, {step.name for step in longer.ladder[:3]}, hours(1))
@@ -110,13 +110,13 @@ TIMES = st.none() | st.integers(-60, 3 * 24 * 60)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def cases(draw: st.DrawFn) -> EscalatedAlert:
     """An alert with any ladder, as any answers have left it."""
     names = draw(st.lists(st.tuples(ROLES, AFTER), max_size=6, unique=True))
     until = [None if at is None else T0 + timedelta(minutes=at) for at in (draw(TIMES), draw(TIMES))]
     return replace(
         CASE,
-        ladder=tuple(Step(role=role, after=timedelta(minutes=after)) for role, after in names),
+        ladder=tuple(EscalationStep(role=role, after=timedelta(minutes=after)) for role, after in names),
         org_id=draw(st.sampled_from([None, "org_1"])),
         shared=draw(st.booleans()),
         seen_by_organization=draw(st.booleans()),
@@ -125,7 +125,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-def owed(case: Case) -> set[str]:
+def owed(case: EscalatedAlert) -> set[str]:
     """Whom nobody has answered for: operators always, an organization what it may read and has not seen."""
     return {
         step.name

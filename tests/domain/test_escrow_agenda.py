@@ -10,8 +10,8 @@ from hypothesis import given, settings, strategies as st
 from domain.common.agenda import Wait
 from domain.common.errors import DomainError
 from domain.escrow import commands
-from domain.escrow.agenda import News, Step, agenda, is_late
-from domain.escrow.deadlines import LATE, next_deadline, timed_exit
+from domain.escrow.agenda import AgendaInput, AgendaStep, agenda, is_late
+from domain.escrow.deadlines import LATE_AFTER, next_deadline, timed_exit
 from domain.escrow.state import Decision, Escrow, EscrowStatus, Milestone, Outcome
 from tests.lanes import examples
 from tests.support import escrows as e
@@ -53,9 +53,9 @@ class Run:
         self.sent = _decisions(None if deadline is None else deadline.at - timedelta(seconds=1))
         self.standing, self.refused = list(enumerate(notes)), set[int]()
         self.freezes = tuple(freezes) if is_late(found, now) else ()
-        self.news = News(freezes=self.freezes)
+        self.news = AgendaInput(freezes=self.freezes)
         self.given: list[tuple[int, str]] = []
-        self.done: list[Step] = []
+        self.done: list[AgendaStep] = []
 
     def take(self, decide: Callable[[Escrow, datetime], Outcome | None]) -> bool:
         try:
@@ -64,20 +64,20 @@ class Run:
             return False
         if outcome is not None:
             command_id = f"c{self.escrow.version}"
-            self.escrow = commands.numbered(outcome, command_id=command_id, now=self.now).escrow
+            self.escrow = commands.with_receipt(outcome, command_id=command_id, now=self.now).escrow
         return True
 
     def turn(self) -> bool:
         """Take the next step; False when there is none."""
         step = agenda(self.escrow, self.now, self.news)
-        if not isinstance(step, Step):
+        if not isinstance(step, AgendaStep):
             return False
         self.done.append(step)
-        if step is Step.FREEZE:
+        if step is AgendaStep.FREEZE:
             name, *rest = self.news.freezes
             self.take(self.sent[name])
             self.news = replace(self.news, freezes=tuple(rest))
-        elif step is Step.TAKE_NOTED:
+        elif step is AgendaStep.HANDLE_NOTED:
             for number, name in self.given:
                 if self.take(self.sent[name]):
                     self.standing.remove((number, name))
@@ -106,7 +106,7 @@ def reachable(draw: st.DrawFn) -> Escrow:
             outcome = timed_exit(escrow, now) or decisions[name](escrow, now)
         except DomainError:
             continue
-        escrow = commands.numbered(outcome, command_id=f"c{escrow.version}", now=now).escrow
+        escrow = commands.with_receipt(outcome, command_id=f"c{escrow.version}", now=now).escrow
     return escrow
 
 
@@ -115,12 +115,12 @@ def reachable(draw: st.DrawFn) -> Escrow:
     reachable(),
     st.lists(st.sampled_from(FREEZES), max_size=3),
     st.lists(st.sampled_from(NOTED), max_size=6),
-    st.sampled_from([timedelta(0), LATE, 2 * LATE, timedelta(days=40)]),
+    st.sampled_from([timedelta(0), LATE_AFTER, 2 * LATE_AFTER, timedelta(days=40)]),
 )
 def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, freezes, notes, late):
     deadline = next_deadline(found)
     if deadline is None:
-        assert agenda(found, found.updated_at, News(freezes=tuple(freezes), noted=len(notes))) is None
+        assert agenda(found, found.updated_at, AgendaInput(freezes=tuple(freezes), noted=len(notes))) is None
         return
     run = Run(found, deadline.at + late, freezes, notes)
     turns = 0
@@ -129,24 +129,24 @@ def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(
         assert turns < TURNS, run.done
     # The deadline has acted, or somebody had acted in time; nothing that has passed is left.
     assert run.escrow.version > found.version
-    assert run.escrow.is_final or isinstance(agenda(run.escrow, run.now, News()), Wait)
+    assert run.escrow.is_final or isinstance(agenda(run.escrow, run.now, AgendaInput()), Wait)
     # What was sent in time went before the deadline: the books let it act only when none of it was left.
-    if Step.EXIT in run.done and run.escrow.is_final and not run.standing:
-        tried = run.done.index(Step.EXIT)
-        assert run.done[:tried] == [Step.FREEZE] * tried
+    if AgendaStep.TIMED_EXIT in run.done and run.escrow.is_final and not run.standing:
+        tried = run.done.index(AgendaStep.TIMED_EXIT)
+        assert run.done[:tried] == [AgendaStep.FREEZE] * tried
 
 
 @given(reachable())
 def test_an_escrow_that_is_left_alone_ends(found):
     for _ in range(TURNS):
-        item = agenda(found, found.updated_at, News())
+        item = agenda(found, found.updated_at, AgendaInput())
         if item is None:
             assert found.is_final
             return
         now = item.until if isinstance(item, Wait) else found.updated_at
         outcome = timed_exit(found, now)
         assert outcome is not None
-        found = commands.numbered(outcome, command_id=f"c{found.version}", now=now).escrow
+        found = commands.with_receipt(outcome, command_id=f"c{found.version}", now=now).escrow
     pytest.fail(f"{found.status} after {TURNS} deadlines")
 
 
@@ -154,18 +154,18 @@ def delivered() -> Escrow:
     escrow = commands.opened(e.terms(), actor=e.PROCUREMENT, now=e.T0).escrow
     for number, name in enumerate(("fund", "deliver")):
         outcome = _decisions()[name](escrow, e.T0)
-        escrow = commands.numbered(outcome, command_id=f"c{number}", now=e.T0).escrow
+        escrow = commands.with_receipt(outcome, command_id=f"c{number}", now=e.T0).escrow
     return escrow
 
 
 def test_an_operators_freeze_goes_before_what_was_noted_and_that_before_the_deadline():
     escrow = delivered()
     assert escrow.review_by is not None
-    assert agenda(escrow, escrow.review_by, News(freezes=("a",), noted=1)) is Step.FREEZE
-    assert agenda(escrow, escrow.review_by, News(noted=1)) is Step.TAKE_NOTED
-    assert agenda(escrow, escrow.review_by, News()) is Step.EXIT
+    assert agenda(escrow, escrow.review_by, AgendaInput(freezes=("a",), noted=1)) is AgendaStep.FREEZE
+    assert agenda(escrow, escrow.review_by, AgendaInput(noted=1)) is AgendaStep.HANDLE_NOTED
+    assert agenda(escrow, escrow.review_by, AgendaInput()) is AgendaStep.TIMED_EXIT
     before = escrow.review_by - timedelta(microseconds=1)
-    item = agenda(escrow, before, News(freezes=("a",), noted=1))
+    item = agenda(escrow, before, AgendaInput(freezes=("a",), noted=1))
     assert item == Wait(until=escrow.review_by, why="if nobody decides by then, the money is released")
 
 

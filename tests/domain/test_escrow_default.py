@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from domain.common.access import Actor, Role
 from domain.common.money import allocate
 from domain.escrow import commands
-from domain.escrow.deadlines import LATE, timed_exit
+from domain.escrow.deadlines import LATE_AFTER, timed_exit
 from domain.escrow.presentation import story
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Milestone, Outcome
 from tests.support import escrows as e
@@ -24,7 +24,7 @@ S = EscrowStatus
 
 
 def numbered(outcome: Outcome) -> Escrow:
-    return commands.numbered(outcome, command_id="c", now=e.T0).escrow
+    return commands.with_receipt(outcome, command_id="c", now=e.T0).escrow
 
 
 def funded(*prices: int, share_e4: int = 5_000, amount_minor: int = 100) -> Escrow:
@@ -101,7 +101,12 @@ def test_payee_that_disputes_before_the_next_milestone_keeps_what_was_paid_and_g
 
 @pytest.mark.parametrize(
     ("late", "grace_begins"),
-    [(timedelta(0), timedelta(0)), (LATE, timedelta(0)), (2 * LATE, 2 * LATE), (timedelta(days=40),) * 2],
+    [
+        (timedelta(0), timedelta(0)),
+        (LATE_AFTER, timedelta(0)),
+        (2 * LATE_AFTER, 2 * LATE_AFTER),
+        (timedelta(days=40),) * 2,
+    ],
 )
 def test_grace_begins_when_operators_are_alerted_although_that_is_late(late, grace_begins):
     frozen = disputed(delivered(funded()), e.FINANCE)

@@ -7,8 +7,8 @@ from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.state import Decision, Escrow, Outcome
 from domain.reputation.conduct import of_cancellation
-from domain.reputation.settled import settled
-from domain.returns.result import of_escrow
+from domain.reputation.escrow_evidence import evidence_of_event
+from domain.returns.result import result_of_escrow
 from services.escrow.escrow_event import AFTER, CHECKS, hold_deadline, record_evidence
 from tests.support import escrows as e
 
@@ -49,12 +49,12 @@ def steps(path: str) -> Iterator[tuple[Escrow, Outcome]]:
         now += timedelta(hours=1)
         outcome = DECISIONS[name](held, now)
         yield held, outcome
-        held = commands.numbered(outcome, command_id=f"c{held.version}", now=now).escrow
+        held = commands.with_receipt(outcome, command_id=f"c{held.version}", now=now).escrow
     while (deadline := next_deadline(held)) is not None:
         passed = timed_exit(held, deadline.at)
         assert passed is not None
         yield held, passed
-        held = commands.numbered(passed, command_id=f"t{held.version}", now=deadline.at).escrow
+        held = commands.with_receipt(passed, command_id=f"t{held.version}", now=deadline.at).escrow
 
 
 def test_what_an_event_says_of_its_parties_is_recorded_and_every_deadline_is_held_back_for_notes() -> None:
@@ -63,8 +63,8 @@ def test_what_an_event_says_of_its_parties_is_recorded_and_every_deadline_is_hel
         after, event, actor = outcome.escrow, outcome.event, outcome.actor
         score_e4 = 1 if event == "validated" else None
         says = (
-            of_escrow(before, after, event, score_e4, actor),
-            settled(before, after, event, score_e4, actor=actor),
+            result_of_escrow(before, after, event, score_e4, actor),
+            evidence_of_event(before, after, event, score_e4, actor=actor),
             of_cancellation(before, after),
         )
         recorded |= {event} if any(says) else set()

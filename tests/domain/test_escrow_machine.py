@@ -11,9 +11,9 @@ from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.errors import DomainError
 from domain.escrow import commands
-from domain.escrow.actions import NEEDS, Parameters, actions
+from domain.escrow.actions import NEEDS, Parameters, preview_commands
+from domain.escrow.booking import accounts_of
 from domain.escrow.deadlines import next_deadline, timed_exit
-from domain.escrow.moves import accounts_of
 from domain.escrow.presentation import details, summary
 from domain.escrow.signing import DeliveryRequired
 from domain.escrow.state import (
@@ -28,7 +28,7 @@ from domain.escrow.state import (
 )
 from domain.messages.events import check
 from domain.messages.events.catalogue import CATALOGUE
-from domain.messages.events.escrow import facts
+from domain.messages.events.escrow import escrow_events
 from tests.lanes import examples
 from tests.support import escrows as e
 
@@ -85,12 +85,12 @@ class EscrowMachine(RuleBasedStateMachine):
         self.taken = accounts.platform("commission", currency)
         self.balances = {self.wallet: amount, self.paid: amount, self.held: 0, self.earned: 0, self.taken: 0}
         opened = commands.opened(terms, actor=e.PROCUREMENT, now=self.now)
-        self.escrow: Escrow = commands.numbered(opened, command_id="c0", now=self.now).escrow
+        self.escrow: Escrow = commands.with_receipt(opened, command_id="c0", now=self.now).escrow
 
     def attempt(self, command: str, actor, decide, *, parameters=Parameters(), usual=True) -> None:
         before = self.escrow
         usual = usual and timed_exit(before, self.now) is None
-        said = next(each for each in actions(before, actor, self.now, parameters) if each.name == command)
+        said = next(each for each in preview_commands(before, actor, self.now, parameters) if each.name == command)
         try:
             outcome = decide(before)
         except DomainError as refusal:
@@ -124,7 +124,7 @@ class EscrowMachine(RuleBasedStateMachine):
 
     def take(self, before: Escrow, outcome: Outcome) -> None:
         self.count += 1
-        numbered = commands.numbered(outcome, command_id=f"c{self.count}", now=self.now)
+        numbered = commands.with_receipt(outcome, command_id=f"c{self.count}", now=self.now)
         after = numbered.escrow
         assert after.version == before.version + 1
         assert after.has_done(f"c{self.count}")
@@ -142,7 +142,7 @@ class EscrowMachine(RuleBasedStateMachine):
             froze = before.dispute.opened_by
             if froze == CHARGEBACK.principal or froze.startswith(f"{e.PAYEE_ORG}/"):
                 assert after.paid_minor == before.paid_minor, "undelivered work was paid for by default"
-        told = facts(before, outcome.event, after)
+        told = escrow_events(before, outcome.event, after)
         assert {event.data["role"] for event in told} >= {"payer", "payee"}
         for event in told:
             check(event, CATALOGUE)
@@ -303,7 +303,7 @@ TestEscrowMachine = EscrowMachine.TestCase
 
 
 def test_pitfall_24_an_escrow_that_nobody_touches_ends_from_every_state():
-    opened = commands.numbered(
+    opened = commands.with_receipt(
         commands.opened(e.TERMS, actor=e.PROCUREMENT, now=e.T0), command_id="open", now=e.T0
     ).escrow
     funded = commands.fund(opened, actor=e.PROCUREMENT, source="credits", now=e.T0).escrow
@@ -334,7 +334,7 @@ def test_deadline_that_has_passed_has_acted_before_any_action():
     ).escrow
     before, after = funded.deliver_by - timedelta(seconds=1), funded.deliver_by
     offered = [
-        [action.name for action in actions(funded, e.WORKER, now) if action.outcome is not None]
+        [action.name for action in preview_commands(funded, e.WORKER, now) if action.outcome is not None]
         for now in (before, after)
     ]
     assert offered == [["deliver", "dispute", "cancel"], []]

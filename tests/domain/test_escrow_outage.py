@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.outage import (
-    IN_ALL,
-    LONGEST,
+    MAX_EXTENSION,
+    MAX_TOTAL_EXTENSION,
     Outage,
     evidence_closes_at,
     evidence_extended,
@@ -113,7 +113,7 @@ def test_while_the_api_is_away_a_deadline_waits_two_days_at_most() -> None:
     while (until := extended_until(escrow, outage, now)) is not None:
         escrow, now = extended(escrow, until).escrow, until
         ends.append(until)
-    assert ends[-1] == outage.began_at + 2 * LONGEST
+    assert ends[-1] == outage.began_at + 2 * MAX_EXTENSION
     assert len(ends) < 15
     assert (exit_ := timed_exit(escrow, now))
     assert exit_.escrow.status is EscrowStatus.REFUNDED
@@ -127,8 +127,8 @@ def test_outage_gives_back_what_it_took_and_a_day_at_most(away, before, late) ->
     outage = Outage(began_at=at - timedelta(seconds=before), ended_at=ended_at)
     until = extended_until(escrow, outage, at + timedelta(seconds=late))
     if until is not None:
-        assert until <= ended_at + min(timedelta(seconds=away), LONGEST)
-        assert until <= outage.began_at + 2 * LONGEST
+        assert until <= ended_at + min(timedelta(seconds=away), MAX_EXTENSION)
+        assert until <= outage.began_at + 2 * MAX_EXTENSION
 
 
 @pytest.mark.parametrize("make", [opened, funded, delivered, overdue, overdue_before_a_delivery])
@@ -137,16 +137,16 @@ def test_outages_that_come_again_and_again_put_a_deadline_off_by_a_week_at_most(
     agreed = now = due(escrow)
     while (until := extended_until(escrow, Outage(began_at=now - HOUR, ended_at=now + 3 * HOUR), now)) is not None:
         escrow, now = extended(escrow, until).escrow, until
-    assert now == agreed + IN_ALL
+    assert now == agreed + MAX_TOTAL_EXTENSION
     assert timed_exit(escrow, now).escrow.is_final
 
 
 def test_next_deadline_has_its_own_week() -> None:
-    late = extended(opened(), due(opened()) + IN_ALL).escrow
+    late = extended(opened(), due(opened()) + MAX_TOTAL_EXTENSION).escrow
     state = commands.fund(late, actor=e.PROCUREMENT, source="credits", now=T0).escrow
     at = due(state)
     assert extended_until(state, Outage(began_at=at - HOUR, ended_at=at), at) == at + HOUR
-    late = extended(state, at + IN_ALL).escrow
+    late = extended(state, at + MAX_TOTAL_EXTENSION).escrow
     state = commands.deliver(late, actor=e.WORKER, artifacts=(), note=".", milestone=None, now=T0).escrow
     assert state.extended_from is None
 
@@ -196,11 +196,11 @@ def test_evidence_and_default_together_wait_a_week_at_most() -> None:
         until := evidence_extended_until(escrow, Outage(began_at=now - HOUR, ended_at=now + 3 * HOUR), now)
     ) is not None:
         escrow, now = evidence_extended(escrow, until).escrow, until
-    assert escrow.dispute.evidence_until == agreed.evidence_until + IN_ALL
+    assert escrow.dispute.evidence_until == agreed.evidence_until + MAX_TOTAL_EXTENSION
     assert escrow.dispute.evidence_until < escrow.dispute.decide_by
     escrow = timed_exit(escrow, escrow.dispute.decide_by).escrow
     at = due(escrow)
-    assert at == agreed.default_at + IN_ALL
+    assert at == agreed.default_at + MAX_TOTAL_EXTENSION
     assert extended_until(escrow, Outage(began_at=at - HOUR, ended_at=at + HOUR), at) is None
 
 

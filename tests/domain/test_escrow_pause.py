@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
-from domain.escrow.pause import STEP, extended, extended_until, weeks_overdue
+from domain.escrow.pause import EXTENSION_STEP, extended, extended_until, weeks_overdue
 from domain.escrow.presentation import details
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus
 from domain.tenants.organization import OrganizationStatus, TimedExits
@@ -53,17 +53,20 @@ def test_review_is_extended_by_a_day_at_a_time_and_never_beyond_the_longest_paus
         escrow = extended(escrow, end).escrow
         assert escrow.review_extended_from == agreed
         ends.append(now := end)
-    assert ends == [agreed + STEP * day for day in range(1, 31)]
+    assert ends == [agreed + EXTENSION_STEP * day for day in range(1, 31)]
 
 
 def test_release_comes_a_day_after_the_payee_was_resumed(escrow: Escrow) -> None:
     assert escrow.review_by
     resumed = escrow.review_by - timedelta(hours=1)
-    assert until(escrow, escrow.review_by, OrganizationStatus.ACTIVE, since=resumed) == resumed + STEP
+    assert until(escrow, escrow.review_by, OrganizationStatus.ACTIVE, since=resumed) == resumed + EXTENSION_STEP
     # Also where no worker ran until that was over: what was noted before it counts.
-    assert until(escrow, resumed + 2 * STEP, OrganizationStatus.ACTIVE, since=resumed) == resumed + STEP
-    waiting = extended(escrow, resumed + STEP).escrow
-    assert until(waiting, resumed + 2 * STEP, OrganizationStatus.ACTIVE, since=resumed) is None
+    assert (
+        until(escrow, resumed + 2 * EXTENSION_STEP, OrganizationStatus.ACTIVE, since=resumed)
+        == resumed + EXTENSION_STEP
+    )
+    waiting = extended(escrow, resumed + EXTENSION_STEP).escrow
+    assert until(waiting, resumed + 2 * EXTENSION_STEP, OrganizationStatus.ACTIVE, since=resumed) is None
 
 
 def test_suspending_again_does_not_begin_the_longest_pause_anew(escrow: Escrow) -> None:
@@ -100,7 +103,7 @@ def test_default_waits_a_day_at_a_time_for_as_long_as_the_payee_is_suspended(act
         assert frozen.dispute.default_extended_from == agreed
         assert next_deadline(frozen).at == end
         ends.append(now := end)
-    assert ends == [agreed + STEP * day for day in range(1, 41)]
+    assert ends == [agreed + EXTENSION_STEP * day for day in range(1, 41)]
     assert weeks == [day // 7 for day in range(40)]
     assert "Default extended" in details(frozen)
 
@@ -108,11 +111,14 @@ def test_default_waits_a_day_at_a_time_for_as_long_as_the_payee_is_suspended(act
 def test_default_comes_a_day_after_the_payee_was_resumed_also_beyond_the_longest_pause() -> None:
     frozen = disputed()
     agreed = frozen.dispute.default_at
-    waiting = extended(frozen, agreed + LONGEST + STEP).escrow
-    resumed = agreed + LONGEST + STEP / 2
-    assert until(waiting, agreed + LONGEST + STEP, OrganizationStatus.ACTIVE, since=resumed) == resumed + STEP
-    resumed_late = extended(waiting, resumed + STEP).escrow
-    assert until(resumed_late, resumed + STEP, OrganizationStatus.ACTIVE, since=resumed) is None
+    waiting = extended(frozen, agreed + LONGEST + EXTENSION_STEP).escrow
+    resumed = agreed + LONGEST + EXTENSION_STEP / 2
+    assert (
+        until(waiting, agreed + LONGEST + EXTENSION_STEP, OrganizationStatus.ACTIVE, since=resumed)
+        == resumed + EXTENSION_STEP
+    )
+    resumed_late = extended(waiting, resumed + EXTENSION_STEP).escrow
+    assert until(resumed_late, resumed + EXTENSION_STEP, OrganizationStatus.ACTIVE, since=resumed) is None
 
 
 def test_default_goes_on_unless_it_was_paused_and_where_it_pays_the_payee_nothing() -> None:
@@ -152,9 +158,9 @@ def test_neither_side_gains_by_a_suspension_of_the_payee(actor, share_e4, is_del
         if end is None:
             frozen = timed_exit(frozen, now).escrow
             continue
-        assert now < end <= now + STEP
+        assert now < end <= now + EXTENSION_STEP
         frozen = extended(frozen, end).escrow
-        if now > history[-1][0] + STEP and payee is OrganizationStatus.SUSPENDED:
+        if now > history[-1][0] + EXTENSION_STEP and payee is OrganizationStatus.SUSPENDED:
             return  # it waits for whoever decides
     assert payee is not OrganizationStatus.SUSPENDED or not usual.escrow.paid_minor
     assert (frozen.released_minor, frozen.refunded_minor) == (usual.escrow.released_minor, usual.escrow.refunded_minor)

@@ -4,7 +4,7 @@ import pytest
 
 from domain.common.errors import Conflict
 from domain.escrow import commands
-from domain.escrow.actions import EscrowAction, actions
+from domain.escrow.actions import EscrowAction, preview_commands
 from domain.escrow.state import Escrow, Milestone, Outcome
 from tests.support import escrows as e
 
@@ -12,7 +12,7 @@ PARTS = (Milestone(name="draft", amount_minor=1_000_000), Milestone(name="rest",
 
 
 def numbered(outcome: Outcome) -> Escrow:
-    return commands.numbered(outcome, command_id="c", now=e.T0).escrow
+    return commands.with_receipt(outcome, command_id="c", now=e.T0).escrow
 
 
 def funded(**changes) -> Escrow:
@@ -86,7 +86,9 @@ def test_without_a_number_only_the_first_delivery_is_meant(judged, under_review)
 @SEVERAL
 def test_actions_are_offered_for_the_delivery_under_review(under_review):
     escrow = under_review()
-    offered = {action.name: action for actor in (e.FINANCE, e.VALIDATOR) for action in actions(escrow, actor, e.T0)}
+    offered = {
+        action.name: action for actor in (e.FINANCE, e.VALIDATOR) for action in preview_commands(escrow, actor, e.T0)
+    }
     assert offered[EscrowAction.VALIDATE].outcome is not None
-    (signing,) = [each for each in actions(escrow, e.FINANCE, e.T0) if each.name is EscrowAction.APPROVE]
+    (signing,) = [each for each in preview_commands(escrow, e.FINANCE, e.T0) if each.name is EscrowAction.APPROVE]
     assert signing.outcome is not None

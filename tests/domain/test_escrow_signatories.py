@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from domain.common.access import Actor, Role
 from domain.escrow import commands
-from domain.escrow.actions import EscrowAction, actions
+from domain.escrow.actions import EscrowAction, preview_commands
 from domain.escrow.state import Escrow, signatory_name
 from tests.support.escrows import FINANCE, PAYER_ORG, PROCUREMENT, WORKER, terms
 
@@ -31,6 +31,6 @@ def test_second_signature_of_a_person_is_offered_to_nobody() -> None:
     state = commands.deliver(state, actor=WORKER, artifacts=(), note=None, milestone=None, now=NOW).escrow
     by_link = replace(FINANCE, session_id="ses_1", made_by=PROCUREMENT.qualified())
     state = commands.approve(state, signatory="finance", actor=by_link, now=NOW).escrow
-    [approve] = [each for each in actions(state, PROCUREMENT, NOW) if each.name is EscrowAction.APPROVE]
+    [approve] = [each for each in preview_commands(state, PROCUREMENT, NOW) if each.name is EscrowAction.APPROVE]
     assert approve.refusal is not None
     assert approve.refusal.error_code == "escrow.already_signed"

@@ -14,7 +14,7 @@ from domain.common.money import MAX_AMOUNT_MINOR, SCALES
 from domain.credits.spend.rate import (
     ExchangeRate,
     ReferenceRates,
-    crossed,
+    cross_rates,
     exchange_rate,
     format_rate,
     rate_between,
@@ -80,7 +80,7 @@ def file_of(day: date = NOW.date(), **per_euro: Decimal) -> ReferenceRates:
 
 def read(file: ReferenceRates, base: str = "USD", price: str = "0.10", now: datetime = NOW) -> dict[str, ExchangeRate]:
     sold_for = CreditPrice(price=Decimal(price), currency=base)
-    return {rate.quote: rate for rate in crossed(file, price=sold_for, now=now, max_age=A_WEEK)}
+    return {rate.quote: rate for rate in cross_rates(file, price=sold_for, now=now, max_age=A_WEEK)}
 
 
 @given(

@@ -14,20 +14,20 @@ from domain.billing.invoice.series import DocumentType, number_text, series_of
 from domain.billing.invoice.state import (
     InvoiceBalance,
     InvoiceStatus,
-    changed,
     is_overdue,
     recoverable_minor,
-    recovered,
     require_collectible,
     require_draft,
     require_payable,
     require_voidable,
+    with_payment,
+    with_recovery,
 )
 from domain.common.errors import Invalid, WrongInvoiceState
 from domain.common.money import MAX_AMOUNT_MINOR
 from domain.payments.payment import invoicing, refunds
 from domain.payments.payment.booking import (
-    Transfer,
+    AccountMovement,
     debt,
     entitlement_account,
     paid_on_invoice,
@@ -36,8 +36,8 @@ from domain.payments.payment.booking import (
     wallet,
 )
 from domain.payments.payment.converge import refund_failed
-from domain.payments.payment.entitlement import held_minor, taken
-from domain.payments.payment.fulfilment import falls_short, fulfilment_due, readiness
+from domain.payments.payment.entitlement import clawed_back_minor, remaining_minor
+from domain.payments.payment.fulfilment import fulfilment_due, is_underpaid, readiness
 from domain.payments.payment.purposes.base import Readiness
 from domain.payments.payment.purposes.invoice import invoice_paid
 from domain.payments.payment.snapshot import BalanceTransactionKind
@@ -48,7 +48,7 @@ from domain.payments.payment.state import (
     PaymentPosting,
     PaymentPostingKind,
     Refund,
-    numbered,
+    with_number,
 )
 from domain.payments.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
@@ -105,8 +105,8 @@ def test_a_reopened_invoice_that_was_given_up_in_part_is_due_for_what_went_back_
     given_up = InvoiceBalance(
         status=InvoiceStatus.UNCOLLECTIBLE, total_minor=TOTAL, paid_minor=300, of_payment_minor=300, settled_minor=500
     )
-    assert (given_up.due_minor, changed(given_up, 0)) == (0, given_up)
-    reopened = changed(given_up, -100)
+    assert (given_up.due_minor, with_payment(given_up, 0)) == (0, given_up)
+    reopened = with_payment(given_up, -100)
     assert (reopened.status, reopened.due_minor) == (OPEN, 100)
 
 
@@ -124,16 +124,16 @@ def test_money_that_comes_after_it_was_given_up_pays_what_is_missing_of_what_was
         settled_minor=lost,
         written_off_minor=lost,
     )
-    disputed_anew = changed(given_up, -disputed)
+    disputed_anew = with_payment(given_up, -disputed)
     part = min(came, recoverable_minor(disputed_anew, used))
-    after = recovered(disputed_anew, part)
+    after = with_recovery(disputed_anew, part)
     assert after.due_minor == disputed
     assert after.paid_minor + after.written_off_minor == TOTAL - disputed
     # What is due and what is paid come first, and nothing beyond what was used is kept.
     assert part == min(came, lost, max(0, used - paid))
     if part:
         with pytest.raises(ValueError, match="cannot be recovered"):
-            recovered(after, after.written_off_minor + 1)
+            with_recovery(after, after.written_off_minor + 1)
     assert (after.status is InvoiceStatus.PAID) == (not disputed and not after.written_off_minor)
 
 
@@ -203,9 +203,9 @@ def test_it_is_overdue_from_the_moment_it_is_due_until_it_is_paid():
 
 
 def test_what_was_withdrawn_stays_so_when_nothing_is_paid_on_it():
-    assert changed(standing(status=VOID), 0).status is VOID
+    assert with_payment(standing(status=VOID), 0).status is VOID
     with pytest.raises(ValueError, match="cannot be paid"):
-        changed(standing(status=VOID), 1)
+        with_payment(standing(status=VOID), 1)
 
 
 @given(st.lists(st.integers(-TOTAL - 1, TOTAL + 1), max_size=30))
@@ -214,7 +214,7 @@ def test_what_is_paid_stays_between_nothing_and_the_total(changes):
     for number, by in enumerate(changes):
         before = now
         try:
-            now = changed(now, by)
+            now = with_payment(now, by)
         except ValueError:
             assert before.of_payment_minor + by < 0 or by > before.due_minor
         if number % 5 == 4:  # from here on another payment pays
@@ -240,15 +240,15 @@ class InvoicedBooks(Books):
         super().__init__()
         self.standing = standing()
 
-    def movements(self, payment: Payment, move: PaymentPosting) -> list[Transfer]:
-        if move.kind not in invoicing.KINDS:
+    def movements(self, payment: Payment, move: PaymentPosting) -> list[AccountMovement]:
+        if move.kind not in invoicing.INVOICE_POSTING_KINDS:
             return super().movements(payment, move)
         there = self.of(wallet(payment.terms))
-        split = invoicing.split(payment, move, self.standing, available_minor=there)
+        split = invoicing.split_posting(payment, move, self.standing, available_minor=there)
         assert min(split.waiting_minor, split.invoice_minor, split.other_minor) >= 0
         assert split.waiting_minor + split.invoice_minor + split.other_minor == move.amount_minor
         pays = move.kind is PaymentPostingKind.RELEASE
-        self.standing = changed(self.standing, split.invoice_minor if pays else -split.invoice_minor)
+        self.standing = with_payment(self.standing, split.invoice_minor if pays else -split.invoice_minor)
         of_invoice = (paid_on_invoice if pays else taken_from_invoice)(payment.terms, split.invoice_minor)
         rest = replace(move, amount_minor=split.other_minor)
         return of_invoice + (super().movements(payment, rest) if split.other_minor else [])
@@ -256,7 +256,7 @@ class InvoicedBooks(Books):
     def afford(self, outcome: Outcome) -> bool:
         there, needed = self.of(wallet(outcome.payment.terms)), 0
         for move in outcome.moves:
-            split = invoicing.split(outcome.payment, move, self.standing, available_minor=there)
+            split = invoicing.split_posting(outcome.payment, move, self.standing, available_minor=there)
             needed += split.other_minor
         return needed <= there
 
@@ -293,12 +293,12 @@ class Invoiced(World):
 
     def others_pay(self, amount: int) -> None:
         own, self.others = self.books.standing.of_payment_minor, self.others + amount
-        changed_by_them = changed(replace(self.books.standing, of_payment_minor=self.others - amount), amount)
+        changed_by_them = with_payment(replace(self.books.standing, of_payment_minor=self.others - amount), amount)
         self.books.standing = replace(changed_by_them, of_payment_minor=own)
 
     def serve(self, *, over: bool = False) -> None:
         """Hand the money over as the run does, and send it back where the invoice does not take it."""
-        if not (fulfilment_due(self.payment) or (over and falls_short(self.payment))):
+        if not (fulfilment_due(self.payment) or (over and is_underpaid(self.payment))):
             return
         if readiness(self.payment) is Readiness.FAILED:
             self.take(refunds.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
@@ -318,12 +318,12 @@ class Invoiced(World):
         try:
             self.account.refund(refund.amount_minor, refund_id=refund.refund_id)
         except ProviderRefused:
-            self.take(numbered(refund_failed(self.payment, refund, "refused"), EPOCH))
+            self.take(with_number(refund_failed(self.payment, refund, "refused"), EPOCH))
 
     def judge(self) -> None:
         now, payment = self.books.standing, self.payment
         assert now.paid_minor == self.others + now.of_payment_minor
-        assert 0 <= now.of_payment_minor <= max(0, payment.granted_minor - taken(payment))
+        assert 0 <= now.of_payment_minor <= max(0, payment.granted_minor - clawed_back_minor(payment))
         assert now.status is VOID or now.status is (PAID if now.paid_minor == TOTAL else OPEN)
         # What the payment has paid of the invoice, and nothing else, is what it moved to the receivable.
         assert self.books.of(receivable(self.terms)) == now.of_payment_minor
@@ -335,7 +335,7 @@ class Invoiced(World):
             self.serve(over=True)
         self.judge()
         books, terms = self.books, self.terms
-        waiting = held_minor(self.payment) if self.payment.fulfilment is Fulfilment.PENDING else 0
+        waiting = remaining_minor(self.payment) if self.payment.fulfilment is Fulfilment.PENDING else 0
         assert books.of(entitlement_account(terms)) == waiting
         owned = self.spent + books.of(wallet(terms)) + books.of(debt(terms)) + books.standing.of_payment_minor
         assert owned + waiting == sum(m.paid_minor for m in self.account.movements)

@@ -14,13 +14,13 @@ from domain.billing.invoice.collection import (
     CollectionMethod,
     CollectionStatus,
     InvoiceDue,
-    Outcome,
+    Transition,
 )
 from domain.billing.invoice.state import InvoiceStatus, PausedFor
 from domain.common.agenda import Wait
 from domain.common.errors import DomainError, WrongInvoiceState
 from domain.payments import dunning as rules
-from domain.payments.dunning import Became, Verdict, check_days
+from domain.payments.dunning import ChargeOutcome, ChargeResult, check_days
 
 T0 = datetime(2026, 1, 31, 12, tzinfo=UTC)
 OPEN = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=25_000)
@@ -44,19 +44,19 @@ def begun(
         due_at=T0 + timedelta(days=30),
         next_at=T0,
     )
-    return rules.numbered(rules.opened(held, actor="operator:kim"), "open").collection
+    return rules.with_receipt(rules.opened(held, actor="operator:kim"), "open").collection
 
 
-def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: Verdict, now: datetime) -> Outcome:
+def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: ChargeResult, now: datetime) -> Transition:
     """Do what the run does for a step; `verdict` is what becomes of a payment."""
     match step:
-        case Step.FOLLOW if verdict.became is Became.NEEDS_PAYER and held.status is S.CHARGING:
+        case Step.FOLLOW if verdict.became is ChargeOutcome.NEEDS_PAYER and held.status is S.CHARGING:
             why = {"code": "authentication_required", "detail": "Confirm it.", "link": "https://pay.test/1"}
             return rules.needs_payer(held, now, payment_id="pay_2", **why)
         case Step.FOLLOW if verdict == WAITS and held.status is S.CHARGING:
-            return rules.waits(held, now, payment_id="pay_own")
+            return rules.postponed(held, now, payment_id="pay_own")
         case Step.FOLLOW:
-            return rules.followed(held, standing, verdict, now)
+            return rules.payment_ended(held, standing, verdict, now)
         case Step.END:
             return rules.ended(held, standing)
         case Step.PAUSE:
@@ -66,7 +66,7 @@ def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: Verdict, 
         case Step.ANNOUNCE:
             return rules.announced(held)
         case Step.PUT_OFF:
-            return rules.waits(held, now, payment_id="pay_own")
+            return rules.postponed(held, now, payment_id="pay_own")
         case Step.REMIND:
             return rules.reminded(held, now)
         case Step.GIVE_UP:
@@ -76,9 +76,9 @@ def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: Verdict, 
 
 
 #: A payment of the organization's own was found.
-WAITS = Verdict(became=Became.OPEN)
-ENDS = (Became.DECLINED, Became.UNANSWERED, Became.NEEDS_PAYER, Became.PAID)
-VERDICTS = [WAITS, *(Verdict(became=each) for each in ENDS)]
+WAITS = ChargeResult(became=ChargeOutcome.OPEN)
+ENDS = (ChargeOutcome.DECLINED, ChargeOutcome.UNANSWERED, ChargeOutcome.NEEDS_PAYER, ChargeOutcome.PAID)
+VERDICTS = [WAITS, *(ChargeResult(became=each) for each in ENDS)]
 
 
 @given(data=st.data())
@@ -104,16 +104,16 @@ def test_every_due_step_is_taken_and_the_plan_ends_whatever_happens_to_the_invoi
             if held.status is S.PAUSED:
                 # Nothing happens by itself: an operator decides.
                 decide = data.draw(st.sampled_from([rules.resumed, rules.charge_requested]))
-                held = rules.numbered(decide(held, standing, now, actor="operator:kim"), "kim").collection
+                held = rules.with_receipt(decide(held, standing, now, actor="operator:kim"), "kim").collection
                 continue
             now = item.until
             continue
         assert held.status not in UNDER_WAY or item is Step.FOLLOW
         assert standing.paused_for is None or item in {Step.FOLLOW, Step.PAUSE}
         verdict = data.draw(st.sampled_from(VERDICTS))
-        if verdict.became is Became.PAID and item is Step.FOLLOW:
+        if verdict.became is ChargeOutcome.PAID and item is Step.FOLLOW:
             standing = PAID
-        outcome = rules.numbered(taken(held, standing, item, verdict, now), f"step:{held.version}")
+        outcome = rules.with_receipt(taken(held, standing, item, verdict, now), f"step:{held.version}")
         assert replace(outcome.collection, version=0, receipts=()) != replace(held, version=0, receipts=())
         held = outcome.collection
         assert held.steps <= len(held.days) + 1
@@ -123,17 +123,17 @@ def test_every_due_step_is_taken_and_the_plan_ends_whatever_happens_to_the_invoi
     assert seen
 
 
-def walked(held: Collection, verdicts: list[Became]) -> tuple[list[tuple[int, str]], Collection]:
+def walked(held: Collection, verdicts: list[ChargeOutcome]) -> tuple[list[tuple[int, str]], Collection]:
     """Let time pass until the end, with these ends of payments; returns on which day which event came."""
     events, now, standing = [], T0, OPEN
     while (item := agenda(held, standing, now)) is not None:
         if isinstance(item, Wait):
             now = item.until
             continue
-        verdict = Verdict(became=verdicts.pop(0) if item is Step.FOLLOW else Became.OPEN)
-        if verdict.became is Became.PAID:
+        verdict = ChargeResult(became=verdicts.pop(0) if item is Step.FOLLOW else ChargeOutcome.OPEN)
+        if verdict.became is ChargeOutcome.PAID:
             standing = PAID
-        outcome = rules.numbered(taken(held, standing, item, verdict, now), f"step:{held.version}")
+        outcome = rules.with_receipt(taken(held, standing, item, verdict, now), f"step:{held.version}")
         if item is Step.GIVE_UP:
             standing = InvoiceDue(status=InvoiceStatus.UNCOLLECTIBLE, due_minor=0)
         held = outcome.collection
@@ -142,7 +142,7 @@ def walked(held: Collection, verdicts: list[Became]) -> tuple[list[tuple[int, st
 
 
 def test_charges_come_on_the_days_of_dunning_and_the_last_decline_gives_up():
-    events, _ = walked(begun(), [Became.DECLINED] * 3)
+    events, _ = walked(begun(), [ChargeOutcome.DECLINED] * 3)
     assert events == [(0, "declined"), (3, "declined"), (7, "declined"), (7, "given_up")]
 
 
@@ -152,7 +152,13 @@ def test_reminders_come_after_the_due_date_and_the_last_day_gives_up():
 
 
 def test_pitfall_20_what_was_not_declined_is_not_counted():
-    ends = [Became.UNANSWERED, Became.DECLINED, Became.NEEDS_PAYER, Became.DECLINED, Became.PAID]
+    ends = [
+        ChargeOutcome.UNANSWERED,
+        ChargeOutcome.DECLINED,
+        ChargeOutcome.NEEDS_PAYER,
+        ChargeOutcome.DECLINED,
+        ChargeOutcome.PAID,
+    ]
     events, held = walked(begun(), ends)
     assert [event for _, event in events] == ["unanswered", "declined", "requires_action", "unanswered", "paid"]
     assert (held.steps, held.attempts) == (1, 4)
@@ -190,7 +196,9 @@ def test_refused_charge_that_an_operator_asks_for_after_the_last_reminder_gives_
 
 
 def test_charge_waits_for_what_the_organization_pays_by_itself_and_then_takes_its_turn():
-    events, held = walked(begun(), [Became.DECLINED, *[Became.OPEN] * 4, Became.DECLINED, Became.PAID])
+    events, held = walked(
+        begun(), [ChargeOutcome.DECLINED, *[ChargeOutcome.OPEN] * 4, ChargeOutcome.DECLINED, ChargeOutcome.PAID]
+    )
     assert events[:6] == [(0, "declined"), (3, "waits"), (3, "waits"), (3, "waits"), (3, "waits"), (4, "declined")]
     assert (held.steps, held.waited, held.waits_for) == (2, 0, None)
 
@@ -200,7 +208,7 @@ def test_charge_that_waits_for_ever_is_left_to_an_operator():
     while held.status is not S.PAUSED:
         assert now < T0 + timedelta(days=15)
         charging = rules.charging(held, now, payment_id="pay_1").collection
-        held = rules.waits(charging, now, payment_id="pay_own").collection
+        held = rules.postponed(charging, now, payment_id="pay_own").collection
         now = held.next_at
     assert (held.paused_for, held.steps) == ("unanswered", 0)
     assert now > T0 + timedelta(days=13)

@@ -4,7 +4,7 @@ import pytest
 
 from domain.common.errors import Invalid
 from domain.common.mail import LANGUAGES, MailKind, checked_address
-from domain.messages.mail_kind import checked_values, takes, written
+from domain.messages.mail_kind import checked_values, render_mail, values_of_kind
 from providers.formats import formats_of
 from tests.support.cases import for_each
 
@@ -37,8 +37,8 @@ VALUES = {
 @for_each("language", LANGUAGES)
 @for_each("kind", MailKind)
 def test_every_kind_says_all_of_its_values_in_every_language(kind: MailKind, language: str) -> None:
-    values = takes(kind)
-    words = written(kind, {name: VALUES[name] for name in values}, language, formats_of(language))
+    values = values_of_kind(kind)
+    words = render_mail(kind, {name: VALUES[name] for name in values}, language, formats_of(language))
     text = " ".join((words.subject, *words.paragraphs, words.link or ""))
     expected = {"currency": "EUR", "amount": {"en": "1,234.50 EUR", "de": "1.234,50 EUR"}[language]}
     days = {"en": "30 November 2026", "de": "30. November 2026"}[language]
@@ -66,7 +66,7 @@ def test_values_that_are_not_those_of_the_kind_are_refused(data: dict[str, str])
 
 def test_a_value_that_looks_like_a_field_stays_text() -> None:
     data = {"plan": "{amount} {0}", "amount": "1", "currency": "JPY"}
-    words = written(MailKind.SUBSCRIPTION_PAST_DUE, data, "en", formats_of("en"))
+    words = render_mail(MailKind.SUBSCRIPTION_PAST_DUE, data, "en", formats_of("en"))
     assert "1 JPY for the plan {amount} {0}" in words.paragraphs[0]
 
 

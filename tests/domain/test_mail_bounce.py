@@ -10,11 +10,11 @@ from domain.messages.mail_bounce import (
     MAX_LINES,
     MAX_REPORT,
     bounce_address,
-    gone_status,
+    missing_mailbox_status,
+    read_bounce_address,
     read_report,
     recipients_of,
     signed_text,
-    token_of,
 )
 
 OWNER, MAILBOX, DAY = "owner@acme.example", "bounce@mail.bursar.example", date(2026, 11, 22)
@@ -44,8 +44,8 @@ def test_a_general_code_is_made_exact_by_what_the_server_said() -> None:
     found = read_report(report(to=TO, address=OWNER, status="5.0.0", said="smtp; 550 5.1.1 unknown user"))
     assert found is not None
     assert found.status == "5.1.1"
-    assert gone_status("550 5.1.1 No such mailbox") == "5.1.1"
-    assert gone_status("550 No such mailbox at 15.1.1.2") is None
+    assert missing_mailbox_status("550 5.1.1 No such mailbox") == "5.1.1"
+    assert missing_mailbox_status("550 No such mailbox at 15.1.1.2") is None
 
 
 def test_a_forwarded_mail_offers_the_address_that_it_was_sent_to_as_well() -> None:
@@ -82,12 +82,12 @@ def test_what_is_made_to_be_slow_to_read_is_not_read() -> None:
 
 
 def test_an_address_is_ours_for_days_and_in_any_case() -> None:
-    token = token_of(MAILBOX, TO.upper(), DAY)
+    token = read_bounce_address(MAILBOX, TO.upper(), DAY)
     assert token is not None
     assert (token.day, token.signature) == (DAY, SIGNATURE)
-    assert token_of(MAILBOX, TO, DAY + BOUNCES_WITHIN) == token
-    assert token_of(MAILBOX, TO, DAY + BOUNCES_WITHIN + timedelta(days=1)) is None
-    assert token_of(MAILBOX, TO, DAY - timedelta(days=2)) is None
+    assert read_bounce_address(MAILBOX, TO, DAY + BOUNCES_WITHIN) == token
+    assert read_bounce_address(MAILBOX, TO, DAY + BOUNCES_WITHIN + timedelta(days=1)) is None
+    assert read_bounce_address(MAILBOX, TO, DAY - timedelta(days=2)) is None
     # As long as the local part of an address may be.
     longest = bounce_address("b" * 30 + "@mail.example", datetime(2200, 1, 1, tzinfo=UTC).date(), SIGNATURE)
     assert len(longest.partition("@")[0]) <= 64
@@ -106,7 +106,7 @@ def test_an_address_is_ours_for_days_and_in_any_case() -> None:
     ],
 )
 def test_another_address_is_none_of_ours(recipient: str) -> None:
-    assert token_of(MAILBOX, recipient, DAY) is None
+    assert read_bounce_address(MAILBOX, recipient, DAY) is None
 
 
 def test_what_is_signed_tells_addresses_and_days_apart_but_no_case() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.common.errors import Conflict
-from domain.marketplace.metered import Metered, used_minor
-from domain.marketplace.offer import OfferModel, words
+from domain.marketplace.metered import ReportedUsage, used_minor
+from domain.marketplace.offer import OfferModel, search_words
 from domain.marketplace.sale import PurchaseStatus, Shares, check_refundable, shares_between, shares_of
 from tests.support.cases import for_each
 
@@ -64,7 +64,7 @@ def test_refund_is_possible_until_the_last_moment_of_the_window() -> None:
 
 
 def test_words_are_found_whatever_their_case_and_form() -> None:
-    assert words("Strasse straße, RÉSUMÉ", "re\u0301sume\u0301 2") == ["strasse", "résumé", "2"]
+    assert search_words("Strasse straße, RÉSUMÉ", "re\u0301sume\u0301 2") == ["strasse", "résumé", "2"]
 
 
 @for_each(
@@ -83,5 +83,5 @@ def test_words_are_found_whatever_their_case_and_form() -> None:
 def test_what_was_used_of_a_price_is_by_uses_or_by_days_and_never_more_than_the_price(
     model: OfferModel, included: int | None, days: int | None, uses: int, on_days: int, used: int
 ) -> None:
-    metered = Metered(uses=uses, days=on_days)
+    metered = ReportedUsage(uses=uses, days=on_days)
     assert used_minor(model, 1000, metered, included_uses=included, days=days) == used

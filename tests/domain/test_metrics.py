@@ -11,18 +11,18 @@ from hypothesis import assume, example, given, strategies as st
 from dev.metrics import PAGE, page
 from domain.common.calendar import first_moment
 from domain.common.errors import QueryTooLarge, UnknownMetric
-from domain.insight.metrics import METRICS, Measure, MetricUnit, metric_of, usable
+from domain.insight.metrics import METRICS, Measure, MetricUnit, available_metrics, metric_of
 from domain.insight.query import (
     MOST_VALUES,
-    Answer,
     Compare,
-    Figure,
     Grain,
+    MetricFigure,
     Query,
-    Row,
-    bounds_of,
+    QueryResult,
+    QueryRow,
     check_size,
-    compared,
+    comparison_bounds,
+    interval_bounds,
 )
 from domain.insight.series import MAX_GROUPS, OTHERS, series_of
 
@@ -69,7 +69,7 @@ def test_unknown_names_come_with_the_nearest():
     with pytest.raises(UnknownMetric):
         metric_of("revenue", platform=False)
     assert metric_of("revenue", platform=True).name == "revenue"
-    assert "spending" not in usable(platform=True)
+    assert "spending" not in available_metrics(platform=True)
 
 
 @given(
@@ -85,7 +85,7 @@ def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_sa
     since, until = (datetime.combine(at, time(), local) for at in (first, first + timedelta(days=days)))
     if grain is Grain.HOUR and days > 400:
         return
-    bounds = bounds_of(query(since, until, grain=grain, zone=zone))
+    bounds = interval_bounds(query(since, until, grain=grain, zone=zone))
     assert (bounds[0], bounds[-1]) == (since.astimezone(UTC), until.astimezone(UTC))
     assert all(begins < ends for begins, ends in pairwise(bounds))
     for bound in (at.astimezone(local) for at in bounds[1:-1]):
@@ -107,7 +107,7 @@ def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_sa
 )
 def test_what_is_too_much_says_what_would_fit(since: datetime, until: datetime, grain: Grain | None):
     with pytest.raises(QueryTooLarge, match="Ask for"):
-        bounds_of(query(since, until, grain=grain))
+        interval_bounds(query(since, until, grain=grain))
 
 
 @given(
@@ -132,10 +132,10 @@ def test_an_answer_has_a_bounded_number_of_values(
     )
     values = min(intervals, limit) * metrics * (2 if compare else 1)
     if values <= MOST_VALUES:
-        assert len(bounds_of(asked)) == intervals + 1
+        assert len(interval_bounds(asked)) == intervals + 1
     else:
         with pytest.raises(QueryTooLarge, match=f"{values:,} values.*Ask for fewer metrics"):
-            bounds_of(asked)
+            interval_bounds(asked)
     # The same of what was found, such as groups.
     if values > MOST_VALUES:
         with pytest.raises(QueryTooLarge):
@@ -164,7 +164,7 @@ def test_periods_are_compared_by_the_calendar(
 ):
     zone = str(since.tzinfo)
     asked = query(since, until, compare=compare, zone="UTC" if zone == "UTC" else zone)
-    bounds = compared(asked, bounds_of(asked), NOW)
+    bounds = comparison_bounds(asked, interval_bounds(asked), NOW)
     assert (bounds[0], bounds[-1]) == before
 
 
@@ -193,8 +193,8 @@ def test_pitfall_67_days_are_compared_with_as_many_dates_before_where_clocks_ski
     assume([at.astimezone(ZoneInfo(zone)).date() for at in (since, until)] == [first, last])
     asked = query(since, until, compare=Compare.PREVIOUS, grain=grain, zone=zone)
     assume(not first.day == last.day == 1)  # compared with as many months
-    bounds = bounds_of(asked)
-    before = compared(asked, bounds, datetime(2040, 1, 1, tzinfo=UTC))
+    bounds = interval_bounds(asked)
+    before = comparison_bounds(asked, bounds, datetime(2040, 1, 1, tzinfo=UTC))
     assert (before[0], before[-1]) == (begins_on(first - timedelta(days=days), zone), since)
     begin = {begins_on(first + timedelta(days=number), zone): number for number in range(days + 1)}
     for bound, moved in zip(bounds, before, strict=True):
@@ -213,14 +213,14 @@ def test_months_and_years_are_compared_by_dates_where_clocks_skip_midnight(zone:
         for each in (first, following)
     )
     asked = query(begins_on(first, zone), begins_on(following, zone), compare=compare, grain=Grain.DAY, zone=zone)
-    before = compared(asked, bounds_of(asked), datetime(2040, 1, 1, tzinfo=UTC))
+    before = comparison_bounds(asked, interval_bounds(asked), datetime(2040, 1, 1, tzinfo=UTC))
     assert (before[0], before[-1]) == (begins_on(begins, zone), begins_on(ends, zone))
     assert before == sorted(before)
 
 
 def test_a_date_that_a_month_does_not_have_is_compared_with_nothing():
     asked = query(day(2023, 3, 1), day(2023, 4, 1), compare=Compare.PREVIOUS, grain=Grain.DAY)
-    bounds = compared(asked, bounds_of(asked), NOW)
+    bounds = comparison_bounds(asked, interval_bounds(asked), NOW)
     lengths = [ends - begins for begins, ends in pairwise(bounds)]
     assert lengths == [timedelta(days=1)] * 28 + [timedelta(0)] * 3
     assert bounds[-1] == day(2023, 3, 1)
@@ -229,28 +229,36 @@ def test_a_date_that_a_month_does_not_have_is_compared_with_nothing():
 def test_a_day_that_runs_is_compared_with_the_day_before_from_its_midnight():
     now = datetime(2024, 3, 10, 13, 27, tzinfo=UTC)
     asked = query(day(2024, 3, 10), now, compare=Compare.PREVIOUS)
-    assert compared(asked, bounds_of(asked), now) == [day(2024, 3, 9), datetime(2024, 3, 9, 13, 15, tzinfo=UTC)]
+    assert comparison_bounds(asked, interval_bounds(asked), now) == [
+        day(2024, 3, 9),
+        datetime(2024, 3, 9, 13, 15, tzinfo=UTC),
+    ]
 
 
 def test_a_running_period_is_compared_with_what_was_over_by_the_same_time():
     now = datetime(2024, 3, 10, 12, 40, tzinfo=UTC)
     asked = query(day(2024, 3, 1), day(2024, 4, 1), compare=Compare.PREVIOUS, grain=Grain.WEEK)
-    bounds = compared(asked, bounds_of(asked), now)
+    bounds = comparison_bounds(asked, interval_bounds(asked), now)
     assert bounds[0] == day(2024, 2, 1)
     assert bounds[-1] == datetime(2024, 2, 10, 12, 30, tzinfo=UTC)
-    assert len(bounds) == len(bounds_of(asked))
+    assert len(bounds) == len(interval_bounds(asked))
 
 
 def test_small_groups_of_a_series_are_one_where_they_add_up():
     bounds = [day(2024, 1, 1), day(2024, 1, 2), day(2024, 1, 3)]
     rows = tuple(
-        Row(bounds[1], {"action": f"a{number:02}"}, (Figure("spends", None, number),)) for number in range(1, 13)
+        QueryRow(bounds[1], {"action": f"a{number:02}"}, (MetricFigure("spends", None, number),))
+        for number in range(1, 13)
     )
-    shown = series_of(Answer(rows=rows, totals=(), as_of=NOW, is_complete=True), bounds, METRICS["spends"], "CREDIT")
+    shown = series_of(
+        QueryResult(rows=rows, totals=(), as_of=NOW, is_complete=True), bounds, METRICS["spends"], "CREDIT"
+    )
     assert len(shown) == MAX_GROUPS
     assert (shown[0].group, shown[0].values) == ("a12", (0, 12))
     assert (shown[-1].group, shown[-1].values) == (OTHERS, (0, 6))
-    rates = tuple(Row(bounds[0], {"provider": name}, (Figure("x", None, Fraction(1, 2)),)) for name in ("a", "b"))
-    answer = Answer(rows=rates, totals=(), as_of=NOW, is_complete=True)
+    rates = tuple(
+        QueryRow(bounds[0], {"provider": name}, (MetricFigure("x", None, Fraction(1, 2)),)) for name in ("a", "b")
+    )
+    answer = QueryResult(rows=rates, totals=(), as_of=NOW, is_complete=True)
     found = series_of(answer, bounds, METRICS["payments.success_rate"], "CREDIT")
     assert [one.values for one in found] == [(Fraction(1, 2), None)] * 2

@@ -7,26 +7,26 @@ import pytest
 
 from domain.returns.model_economics import (
     LEAST_RUNS,
-    Cell,
-    Choice,
+    CallSums,
     Comparison,
+    ComparisonVerdict,
     Grouping,
-    Sums,
-    Verdict,
-    Weighed,
+    ModelChoice,
+    ModelSums,
+    WeightedSums,
     compare,
-    lines,
+    figures_by_group,
     wilson,
 )
 from domain.usage.token_usage import Mode
 from tests.support.seeds import RUN_SEED
 
-CHEAP, DEAR = Choice("cheap"), Choice("dear")
+CHEAP, DEAR = ModelChoice("cheap"), ModelChoice("dear")
 
 
-def run(model: str, kind: str, *, is_accepted: bool, cost: int, size: int = 0, value: int | None = None) -> Cell:
+def run(model: str, kind: str, *, is_accepted: bool, cost: int, size: int = 0, value: int | None = None) -> ModelSums:
     won = int(is_accepted)
-    sums = Sums(
+    sums = CallSums(
         calls=1,
         cost_pico=cost,
         runs=1,
@@ -38,10 +38,10 @@ def run(model: str, kind: str, *, is_accepted: bool, cost: int, size: int = 0, v
         valued=won if value is not None else 0,
         value_minor=won * (value or 0),
     )
-    return Cell(model=model, mode="normal", currency="USD", task_kind=kind, size=size, sums=sums)
+    return ModelSums(model=model, mode="normal", currency="USD", task_kind=kind, size=size, sums=sums)
 
 
-def compared(runs: list[Cell], value_pico: int | None = None) -> Comparison:
+def compared(runs: list[ModelSums], value_pico: int | None = None) -> Comparison:
     return compare(runs, CHEAP, DEAR, "USD", value_pico)
 
 
@@ -51,7 +51,7 @@ class Traffic:
     def __init__(self, dice: random.Random, gain: float, *, is_confounded: bool = True) -> None:
         self.dice, self.gain, self.is_confounded = dice, gain, is_confounded
 
-    def draw(self, number: int) -> list[Cell]:
+    def draw(self, number: int) -> list[ModelSums]:
         drawn = []
         for _ in range(number):
             difficulty, size = self.dice.randrange(4), self.dice.randrange(3)
@@ -80,12 +80,12 @@ def test_harder_tasks_of_the_dear_model_do_not_make_it_look_worse_than_it_is(see
     assert found.naive_success_e6 < 0
     assert found.success_e6.value > 0
     # A success is worth a dollar, and costs less than a tenth of that more.
-    assert found.verdict in {Verdict.WORTH_IT, Verdict.NOT_ENOUGH_DATA}
+    assert found.verdict in {ComparisonVerdict.WORTH_IT, ComparisonVerdict.NOT_ENOUGH_DATA}
 
 
 def test_few_runs_are_not_enough_data():
     traffic = Traffic(random.Random(1), 0.12)
-    assert compared(traffic.draw(40), value_pico=10**12).verdict is Verdict.NOT_ENOUGH_DATA
+    assert compared(traffic.draw(40), value_pico=10**12).verdict is ComparisonVerdict.NOT_ENOUGH_DATA
 
 
 def test_interval_holds_the_true_difference_in_nearly_all_cases():
@@ -100,11 +100,11 @@ def test_interval_holds_the_true_difference_in_nearly_all_cases():
 
 def test_dear_model_that_wins_nothing_is_not_worth_it():
     found = compared(Traffic(random.Random(3), 0.0).draw(6000), value_pico=10**10)
-    assert found.verdict is Verdict.NOT_WORTH_IT
+    assert found.verdict is ComparisonVerdict.NOT_WORTH_IT
     assert found.per_success_pico is None
 
 
-def block(model: str, kind: str, won: int, lost: int, cost: int, **more: int) -> list[Cell]:
+def block(model: str, kind: str, won: int, lost: int, cost: int, **more: int) -> list[ModelSums]:
     made = [run(model, kind, is_accepted=True, cost=cost, **more) for _ in range(won)]
     return made + [run(model, kind, is_accepted=False, cost=cost, **more) for _ in range(lost)]
 
@@ -132,7 +132,7 @@ def test_strata_are_weighed_as_mantel_and_haenszel_do_and_the_rest_is_left_out()
 
 
 def test_value_of_results_decides_and_the_same_success_can_be_worth_more():
-    def runs(value: int) -> list[Cell]:
+    def runs(value: int) -> list[ModelSums]:
         cheap, dear = block("cheap", "a", 200, 300, 10**9), block("dear", "a", 350, 150, 10**10)
         return [
             replace(each, sums=replace(each.sums, valued=each.sums.accepted, value_minor=each.sums.accepted * value))
@@ -140,28 +140,28 @@ def test_value_of_results_decides_and_the_same_success_can_be_worth_more():
         ]
 
     # 0.3 successes more cost 9 x 10^9 pico more: one more costs three cents.
-    assert compared(runs(2)).verdict is Verdict.NOT_WORTH_IT
-    assert compared(runs(4)).verdict is Verdict.WORTH_IT
-    assert compared(runs(0)).verdict is Verdict.NOT_WORTH_IT
+    assert compared(runs(2)).verdict is ComparisonVerdict.NOT_WORTH_IT
+    assert compared(runs(4)).verdict is ComparisonVerdict.WORTH_IT
+    assert compared(runs(0)).verdict is ComparisonVerdict.NOT_WORTH_IT
     assert compared(runs(4)).value_pico == 4 * 10**10
     # What the caller says stands above what results say.
-    assert compared(runs(2), value_pico=10**12).verdict is Verdict.WORTH_IT
+    assert compared(runs(2), value_pico=10**12).verdict is ComparisonVerdict.WORTH_IT
 
 
 def test_without_a_value_only_what_is_cheaper_and_no_worse_is_worth_it():
     cheaper = [*block("cheap", "a", 800, 200, 900), *block("dear", "a", 830, 170, 300)]
-    assert compared(cheaper).verdict is Verdict.WORTH_IT
-    assert compare(cheaper, DEAR, CHEAP, "USD").verdict is Verdict.NOT_WORTH_IT
+    assert compared(cheaper).verdict is ComparisonVerdict.WORTH_IT
+    assert compare(cheaper, DEAR, CHEAP, "USD").verdict is ComparisonVerdict.NOT_WORTH_IT
     better_and_dearer = [*block("cheap", "a", 500, 500, 300), *block("dear", "a", 900, 100, 900)]
-    assert compared(better_and_dearer).verdict is Verdict.NOT_ENOUGH_DATA
+    assert compared(better_and_dearer).verdict is ComparisonVerdict.NOT_ENOUGH_DATA
     assert compared(better_and_dearer).per_success_pico == 1500
 
 
-def drawn(cell: Cell, odds_e6: int, *names: str) -> Cell:
+def drawn(cell: ModelSums, odds_e6: int, *names: str) -> ModelSums:
     """Return a run whose model had some odds."""
     by, won, cost = 10**12 // odds_e6, cell.sums.accepted, cell.sums.cost_pico
     first, square = (by, by * won, by * cost), (by**2, by**2 * won, by**2 * cost)
-    weighed = Weighed(*first, *square, by**2 * cost**2, by**2 * won * cost)
+    weighed = WeightedSums(*first, *square, by**2 * cost**2, by**2 * won * cost)
     return replace(cell, drawn_from=names or ("cheap", "dear"), drawn=weighed)
 
 
@@ -186,7 +186,7 @@ def test_models_that_routing_drew_by_odds_that_go_with_difficulty_are_weighed_by
     # The true difference is 0.1; five standard errors hold it always.
     assert abs(found.success_e6.value - 100_000) < 2.5 * (found.success_e6.high - found.success_e6.low) / 1.96
     assert 5.5e9 < found.cost_pico.value < 7e9
-    assert found.verdict is not Verdict.NOT_WORTH_IT
+    assert found.verdict is not ComparisonVerdict.NOT_WORTH_IT
 
 
 def test_interval_of_weighed_runs_holds_the_true_difference_in_nearly_all_cases():
@@ -223,13 +223,13 @@ def test_choice_counts_as_random_only_if_every_run_compared_was_drawn_from_both_
     assert not compared([]).is_randomised
     # Drawn between others, and modes, which nobody draws.
     assert not compared([drawn(each, 500_000, "cheap", "third") for each in runs]).is_randomised
-    assert not compare(by_odds, CHEAP, Choice("dear", Mode.NORMAL), "USD").is_randomised
+    assert not compare(by_odds, CHEAP, ModelChoice("dear", Mode.NORMAL), "USD").is_randomised
     versions = [replace(each, model="cheap-2026-01-01") if each.model == "dear" else each for each in by_odds]
-    assert not compare(versions, CHEAP, Choice("cheap-2026-01-01"), "USD").is_randomised
+    assert not compare(versions, CHEAP, ModelChoice("cheap-2026-01-01"), "USD").is_randomised
 
 
 def test_choices_meet_where_one_contains_the_other():
-    thinking, normal = Choice("cheap", Mode.THINKING), Choice("cheap", Mode.NORMAL)
+    thinking, normal = ModelChoice("cheap", Mode.THINKING), ModelChoice("cheap", Mode.NORMAL)
     assert CHEAP.meets(CHEAP)
     assert CHEAP.meets(thinking)
     assert thinking.meets(CHEAP)
@@ -242,7 +242,7 @@ def test_runs_that_all_succeed_are_no_certainty():
     assert found.success_e6 is not None
     assert found.success_e6.value == 0
     assert found.success_e6.low < -20_000
-    assert found.verdict is Verdict.NOT_ENOUGH_DATA
+    assert found.verdict is ComparisonVerdict.NOT_ENOUGH_DATA
 
 
 @pytest.mark.parametrize(
@@ -256,32 +256,32 @@ def test_interval_of_a_share_is_wilsons(successes, runs, expected):
 
 
 def test_groups_take_calls_from_all_usage_and_results_from_runs():
-    usage = Sums(calls=10, tokens=4000, output_tokens=500, timed_tokens=300, duration_ms=2000, cost_pico=8 * 10**9)
+    usage = CallSums(calls=10, tokens=4000, output_tokens=500, timed_tokens=300, duration_ms=2000, cost_pico=8 * 10**9)
     calls = [
-        Cell(model="cheap", mode="normal", currency="USD", sums=usage),
-        Cell(model="cheap", mode="thinking", currency="USD", sums=usage),
+        ModelSums(model="cheap", mode="normal", currency="USD", sums=usage),
+        ModelSums(model="cheap", mode="thinking", currency="USD", sums=usage),
     ]
     runs = [*block("cheap", "a", 3, 1, 10**9), replace(run("x", "a", is_accepted=True, cost=7), model=None)]
-    one, mixed = lines(calls, runs, [Grouping.MODEL])
+    one, mixed = figures_by_group(calls, runs, [Grouping.MODEL])
     assert (one.model, one.mode, one.sums.calls, one.sums.runs) == ("cheap", None, 20, 4)
     assert (one.per_1000_tokens_pico, one.per_call_pico) == (2 * 10**9, 8 * 10**8)
     assert one.per_accepted_pico == 4 * 10**9 // 3
     assert one.tokens_per_second_e2 == 15_000
     assert (mixed.model, mixed.sums.calls, mixed.sums.runs) == (None, 0, 1)
-    by_kind = lines(calls, runs, [Grouping.TASK_KIND])
+    by_kind = figures_by_group(calls, runs, [Grouping.TASK_KIND])
     assert [(line.task_kind, line.sums.calls, line.sums.runs) for line in by_kind] == [("a", 5, 5)]
 
 
 @pytest.mark.parametrize(
     ("text", "choice"),
     [
-        ("gpt-5", Choice("gpt-5")),
-        ("gpt-5:thinking", Choice("gpt-5", Mode.THINKING)),
-        ("claude-v1:0", Choice("claude-v1:0")),
-        ("claude-v1:0:normal", Choice("claude-v1:0", Mode.NORMAL)),
-        (":thinking", Choice(":thinking")),
+        ("gpt-5", ModelChoice("gpt-5")),
+        ("gpt-5:thinking", ModelChoice("gpt-5", Mode.THINKING)),
+        ("claude-v1:0", ModelChoice("claude-v1:0")),
+        ("claude-v1:0:normal", ModelChoice("claude-v1:0", Mode.NORMAL)),
+        (":thinking", ModelChoice(":thinking")),
     ],
 )
 def test_choice_is_read_from_a_name_with_or_without_a_mode(text, choice):
-    assert Choice.of(text) == choice
+    assert ModelChoice.of(text) == choice
     assert str(choice) == text

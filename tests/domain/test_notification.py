@@ -19,29 +19,29 @@ from domain.messages.notification.channel import (
     check_code_can_be_sent,
     checked_target,
     code_problem,
-    digest_of,
+    digest_of_target,
 )
 from domain.messages.notification.due import (
-    DIGESTS,
+    DIGEST_CADENCES,
     LONGEST_QUIET,
     Cadence,
-    Clock,
-    Quiet,
+    NotificationClock,
+    QuietPeriod,
     checked_quiet,
-    day_of,
     digest_at,
-    due,
+    parse_digest,
+    send_time,
 )
 from domain.messages.notification.preferences import Person, Preferences, check_somebody_is_notified, checked_choices
 from domain.messages.notification.types import (
-    BY_FACT,
     BY_NAME,
     CODE,
     RECIPIENTS,
+    TYPE_BY_EVENT,
     TYPES,
+    render_digest,
+    render_notification,
     type_of_alert,
-    written,
-    written_together,
 )
 from domain.messages.texts import TEXTS
 from providers.formats import formats_of
@@ -49,10 +49,10 @@ from tests.domain.test_spend_calendar import MOMENTS, ZONES
 from tests.support.cases import for_each
 
 NIGHT_OF_TWO_OCLOCKS = datetime(2026, 10, 25, tzinfo=UTC)
-VIENNA = Clock(zone="Europe/Vienna", quiet=Quiet(begins=time(22), ends=time(7)))
+VIENNA = NotificationClock(zone="Europe/Vienna", quiet=QuietPeriod(begins=time(22), ends=time(7)))
 MINUTES = st.times().map(lambda each: each.replace(second=0, microsecond=0))
 CLOCKS = st.builds(
-    Clock,
+    NotificationClock,
     zone=st.sampled_from(ZONES),
     quiet=st.none()
     | st.tuples(MINUTES, st.integers(1, 1080)).map(
@@ -78,25 +78,29 @@ def utc(text: str) -> datetime:
 
 @given(cadence=st.sampled_from([each for each in Cadence if each is not Cadence.OFF]), at=MOMENTS, clock=CLOCKS)
 @example(cadence=Cadence.DAILY, at=NIGHT_OF_TWO_OCLOCKS, clock=replace(VIENNA, digest_hour=2, quiet=None))
-def test_everything_is_due_soon_and_never_in_quiet_hours(cadence: Cadence, at: datetime, clock: Clock) -> None:
-    found = due(cadence, at, clock)
+def test_everything_is_due_soon_and_never_in_quiet_hours(
+    cadence: Cadence, at: datetime, clock: NotificationClock
+) -> None:
+    found = send_time(cadence, at, clock)
     # A zone that leaves out a day, as Apia has, makes what is due wait for a day more.
     assert at <= found.at <= at + WITHIN[cadence] + LONGEST_QUIET + timedelta(days=1, hours=3)
-    assert (found.digest is not None) == (cadence in DIGESTS)
+    assert (found.digest is not None) == (cadence in DIGEST_CADENCES)
     # What is sent at the end of quiet hours is not quiet any more: it would be put off for ever.
-    assert due(Cadence.INSTANT, found.at, clock).at == found.at
+    assert send_time(Cadence.INSTANT, found.at, clock).at == found.at
 
 
 @given(cadence=st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]), at=MOMENTS, clock=CLOCKS)
-def test_what_happens_until_a_digest_goes_out_is_in_it(cadence: Cadence, at: datetime, clock: Clock) -> None:
-    found = due(cadence, at, clock)
-    planned, day = day_of(found.digest or "")
+def test_what_happens_until_a_digest_goes_out_is_in_it(
+    cadence: Cadence, at: datetime, clock: NotificationClock
+) -> None:
+    found = send_time(cadence, at, clock)
+    planned, day = parse_digest(found.digest or "")
     assert (planned, day is not None) == (cadence, True)
     assert day is not None
     assert digest_at(day, clock) == found.at
     if clock.quiet is None:
-        assert due(cadence, found.at - timedelta(seconds=1), clock) == found
-        assert due(cadence, found.at, clock).digest != found.digest
+        assert send_time(cadence, found.at - timedelta(seconds=1), clock) == found
+        assert send_time(cadence, found.at, clock).digest != found.digest
 
 
 @pytest.mark.parametrize(
@@ -110,8 +114,8 @@ def test_what_happens_until_a_digest_goes_out_is_in_it(cadence: Cadence, at: dat
     ],
 )
 def test_quiet_hours_end_by_the_clock_of_the_person(at: str, expected: str) -> None:
-    assert due(Cadence.INSTANT, utc(at), VIENNA).at == utc(expected)
-    assert due(Cadence.INSTANT, utc(at), VIENNA, urgent=True).at == utc(at)
+    assert send_time(Cadence.INSTANT, utc(at), VIENNA).at == utc(expected)
+    assert send_time(Cadence.INSTANT, utc(at), VIENNA, urgent=True).at == utc(at)
 
 
 @pytest.mark.parametrize(
@@ -128,17 +132,17 @@ def test_quiet_hours_end_by_the_clock_of_the_person(at: str, expected: str) -> N
     ],
 )
 def test_digest_comes_at_its_hour_on_both_sides_of_a_change(at: str, hour: int, expected: str) -> None:
-    clock = Clock(zone="Europe/Vienna", digest_hour=hour)
-    found = due(Cadence.DAILY, utc(at), clock)
+    clock = NotificationClock(zone="Europe/Vienna", digest_hour=hour)
+    found = send_time(Cadence.DAILY, utc(at), clock)
     assert found.at == utc(expected)
     assert found.digest == f"daily-{found.at.astimezone(ZoneInfo(clock.zone)).date()}"
 
 
 def test_weekly_digest_comes_on_its_weekday_and_an_hourly_one_after_quiet_hours() -> None:
-    sunday = Clock(zone="Europe/Vienna", digest_weekday=7)
-    assert due(Cadence.WEEKLY, utc("2026-11-22T08:00:00"), sunday).at == utc("2026-11-29T07:00:00")
-    assert due(Cadence.HOURLY, utc("2026-11-22T21:10:00"), VIENNA).digest == "hourly-2026-11-23T06"
-    assert due(Cadence.HOURLY, utc("2026-11-22T12:00:00"), VIENNA).at == utc("2026-11-22T13:00:00")
+    sunday = NotificationClock(zone="Europe/Vienna", digest_weekday=7)
+    assert send_time(Cadence.WEEKLY, utc("2026-11-22T08:00:00"), sunday).at == utc("2026-11-29T07:00:00")
+    assert send_time(Cadence.HOURLY, utc("2026-11-22T21:10:00"), VIENNA).digest == "hourly-2026-11-23T06"
+    assert send_time(Cadence.HOURLY, utc("2026-11-22T12:00:00"), VIENNA).at == utc("2026-11-22T13:00:00")
 
 
 @pytest.mark.parametrize(("begins", "ends"), [("08:00", "08:00"), ("08:00", "07:59"), ("00:00", "18:01")])
@@ -183,7 +187,9 @@ def test_address_that_would_be_a_header_is_refused(address: str) -> None:
 
 
 def test_an_address_is_one_whatever_its_case() -> None:
-    assert digest_of(ChannelKind.MAIL, "Kim@acme.example") == digest_of(ChannelKind.MAIL, "kim@acme.example")
+    assert digest_of_target(ChannelKind.MAIL, "Kim@acme.example") == digest_of_target(
+        ChannelKind.MAIL, "kim@acme.example"
+    )
 
 
 def test_code_is_good_for_five_tries_and_half_an_hour() -> None:
@@ -214,13 +220,16 @@ def test_codes_are_bounded_by_address_and_by_principal() -> None:
 
 
 def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> None:
-    assert set(BY_FACT) <= set(CATALOGUE)
+    assert set(TYPE_BY_EVENT) <= set(CATALOGUE)
     for kind in TYPES:
         assert kind.defaults.keys() <= kind.audience <= RECIPIENTS
         assert all(type_of_alert(fact, severity_of(fact)) is kind for fact in kind.mailed - kind.events)
         for fact in kind.events:
             data = CATALOGUE[fact].example
-            said = [written(kind.name, fact, "po_1", data, language, formats_of(language)) for language in LANGUAGES]
+            said = [
+                render_notification(kind.name, fact, "po_1", data, language, formats_of(language))
+                for language in LANGUAGES
+            ]
             assert len({each.subject for each in said}) == len(LANGUAGES)
             assert all("{" not in " ".join((each.subject, *each.paragraphs)) for each in said)
             assert said[0].paragraphs[-1] == "It is about po_1."
@@ -229,7 +238,9 @@ def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> Non
 @for_each("kind", sorted(TEXTS["en"].alerts))
 def test_title_of_an_alert_is_in_the_language_of_the_message(kind: str) -> None:
     data = {"kind": kind, "subject": "x", "severity": "warning", "detail": "A detail."}
-    english, german = (written("alert_warning", "alert", "x", data, each, formats_of(each)) for each in LANGUAGES)
+    english, german = (
+        render_notification("alert_warning", "alert", "x", data, each, formats_of(each)) for each in LANGUAGES
+    )
     assert english.subject == f"Warning: {TEXTS['en'].alerts[kind]}"
     assert german.subject == f"Warnung: {TEXTS['de'].alerts[kind]}"
     assert TEXTS["en"].alerts[kind] != TEXTS["de"].alerts[kind]
@@ -237,7 +248,7 @@ def test_title_of_an_alert_is_in_the_language_of_the_message(kind: str) -> None:
 
 def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
     data = {"kind": "low\r\nBcc: all@acme.example", "subject": "x", "severity": "warning", "detail": "a\n\nb {c}"}
-    words = written("alert_warning", "alert", "x", data, "en", formats_of("en"))
+    words = render_notification("alert_warning", "alert", "x", data, "en", formats_of("en"))
     assert words.subject == "Warning: low Bcc: all@acme.example"
     assert words.paragraphs[0] == "a b {c}"
     assert type_of_alert("low_credit_balance", "critical") is BY_NAME["credit_limit"]
@@ -245,15 +256,15 @@ def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
 
 
 def test_what_later_code_has_no_words_for_stops_nothing() -> None:
-    assert written("gone", "no.longer", "po_1", {}, "en", formats_of("en")).subject == "no.longer"
-    assert written("payout", "payout.paid", "po_1", {}, "en", formats_of("en")).subject == "Payout of"
-    assert written("alert_warning", "alert", "po_1", {}, "de", formats_of("de")).subject == "Warnung:"
+    assert render_notification("gone", "no.longer", "po_1", {}, "en", formats_of("en")).subject == "no.longer"
+    assert render_notification("payout", "payout.paid", "po_1", {}, "en", formats_of("en")).subject == "Payout of"
+    assert render_notification("alert_warning", "alert", "po_1", {}, "de", formats_of("de")).subject == "Warnung:"
 
 
 def test_code_and_digest_have_words() -> None:
-    code = written(CODE, CODE, "nch_1", {"code": "012345"}, "de", formats_of("de"))
+    code = render_notification(CODE, CODE, "nch_1", {"code": "012345"}, "de", formats_of("de"))
     assert "012345" in code.subject
-    told = written_together([code], "en", 3)
+    told = render_digest([code], "en", 3)
     assert (told.subject, told.paragraphs[-1]) == ("3 notifications", "And 2 more, which your inbox has.")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.common.access import Actor, Role
 from domain.payments.payment import commands
-from domain.payments.payment.actions import Effect, PaymentAction, actions
+from domain.payments.payment.actions import CommandEffect, PaymentAction, preview_commands
 from domain.payments.payment.presentation import story
 from domain.payments.payment.snapshot import Decline
 from domain.payments.payment.state import Payment, PaymentStatus, Refund, RefundState
@@ -24,7 +24,7 @@ PAID = replace(CREATED, status=PaymentStatus.SUCCEEDED, ref="pi_1", received_min
 
 
 def of(payment: Payment, actor: Actor = OWNER, amount_minor: int | None = None) -> dict[str, Any]:
-    return {action.name.value: action for action in actions(payment, actor, EPOCH, amount_minor)}
+    return {action.name.value: action for action in preview_commands(payment, actor, EPOCH, amount_minor)}
 
 
 def allowed(payment: Payment, actor: Actor = OWNER) -> list[str]:
@@ -60,7 +60,7 @@ def test_refund_of_what_only_the_platform_gives_back_is_the_platforms() -> None:
 
 
 def test_refund_of_a_part_takes_its_part_of_what_was_bought() -> None:
-    assert of(PAID, amount_minor=250)["refund"].effect == Effect(
+    assert of(PAID, amount_minor=250)["refund"].effect == CommandEffect(
         status=PaymentStatus.PARTIALLY_REFUNDED, refunded_minor=250, taken_minor=25_000_000
     )
     assert of(PAID, amount_minor=1001)["refund"].refusal.error_code == "payment.refund_exceeds_remainder"

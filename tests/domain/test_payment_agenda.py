@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from domain.common.agenda import Wait
-from domain.payments.payment.agenda import LONGEST_LOOKUP, POLL, STAYS_OPEN, News, Step, after, agenda, due, hold_until
-from domain.payments.payment.fulfilment import awaits, readiness
+from domain.payments.payment.agenda import (
+    LONGEST_LOOKUP,
+    OPEN_FOR_COMMANDS,
+    POLL,
+    AgendaInput,
+    AgendaStep,
+    after_step,
+    agenda,
+    due_steps,
+    retry_at,
+)
+from domain.payments.payment.fulfilment import is_awaited, readiness
 from domain.payments.payment.purposes.base import Readiness
 from domain.payments.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
@@ -54,20 +64,20 @@ class Run:
 
     def __init__(self, found: Payment, now, *, noisy: bool) -> None:
         self.payment, self.now, self.noisy = found, now, noisy
-        self.news, self.done = News(wants_refresh=noisy), list[Step]()
+        self.news, self.done = AgendaInput(wants_refresh=noisy), list[AgendaStep]()
 
     def turn(self) -> None:
         item = agenda(self.payment, self.now, self.news)
         if isinstance(item, Wait):
             # A run that has ended stays where it is.
-            assert item.until > self.now or item.why == STAYS_OPEN, item
+            assert item.until > self.now or item.why == OPEN_FOR_COMMANDS, item
             self.now = max(item.until, self.now)
             self.news = replace(self.news, wants_refresh=True)
             return
         self.done.append(item)
         self.news = replace(self.news, wants_refresh=self.noisy, lookups=self.news.lookups + 1)
-        held = None if item is Step.LOOK else hold_until(self.now, self.news.lookups)
-        self.news = after(self.news, item, hold_until=held)
+        held = None if item is AgendaStep.REFRESH else retry_at(self.now, self.news.lookups)
+        self.news = after_step(self.news, item, hold_until=held)
         self.now += timedelta(seconds=1)
 
 
@@ -75,12 +85,12 @@ class Run:
 @given(reachable(), st.booleans(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
-    wanted = set(due(found, now, News(wants_refresh=noisy)))
+    wanted = set(due_steps(found, now, AgendaInput(wants_refresh=noisy)))
     run = Run(found, now, noisy=noisy)
     for _ in range(TURNS):
         run.turn()
     # Time that passes can make more due, and turn the making of a payment into its end.
-    late = {Step.END_UNMADE} if Step.SUBMIT in wanted else set()
+    late = {AgendaStep.END_UNCREATED} if AgendaStep.SUBMIT in wanted else set()
     assert wanted <= {*run.done, *late}, (wanted, run.done)
 
 
@@ -88,11 +98,11 @@ def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(
 @given(reachable(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_a_payment_that_waits_for_nothing_has_nothing_due_and_the_others_wait_for_a_time(found, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
-    item = agenda(found, now, News())
+    item = agenda(found, now, AgendaInput())
     if isinstance(item, Wait):
-        assert due(found, now, News()) == []
+        assert due_steps(found, now, AgendaInput()) == []
     else:
-        assert awaits(found) or item in {Step.SUBMIT_REFUNDS, Step.END_TIME}
+        assert is_awaited(found) or item in {AgendaStep.SUBMIT_REFUNDS, AgendaStep.EXPIRE}
 
 
 def disputed(**changes: object) -> Payment:
@@ -101,13 +111,13 @@ def disputed(**changes: object) -> Payment:
 
 
 def test_a_freeze_does_not_wait_for_a_refund_that_is_unknown():
-    assert agenda(disputed(), EPOCH, News(wants_refresh=True)) is Step.FREEZE
+    assert agenda(disputed(), EPOCH, AgendaInput(wants_refresh=True)) is AgendaStep.FREEZE
 
 
 def test_a_refund_that_is_unknown_holds_up_neither_a_look_nor_a_poll():
     found = replace(disputed(), escrow_frozen=True)
-    held = after(News(), Step.SUBMIT_REFUNDS, hold_until=EPOCH + LONGEST_LOOKUP)
-    assert agenda(found, EPOCH, replace(held, wants_refresh=True)) is Step.LOOK
+    held = after_step(AgendaInput(), AgendaStep.SUBMIT_REFUNDS, hold_until=EPOCH + LONGEST_LOOKUP)
+    assert agenda(found, EPOCH, replace(held, wants_refresh=True)) is AgendaStep.REFRESH
     item = agenda(found, EPOCH + timedelta(seconds=5), replace(held, polled_at=EPOCH))
     assert item == Wait(until=EPOCH + timedelta(seconds=found.terms.first_poll_seconds), why="ask the provider")
 
@@ -115,40 +125,40 @@ def test_a_refund_that_is_unknown_holds_up_neither_a_look_nor_a_poll():
 @pytest.mark.parametrize("unknown", [True, False])
 def test_a_payment_is_not_made_after_its_time(unknown):
     found = replace(payment(CREDITS, received=0, provider_status=None), status=PaymentStatus.CREATED, unknown=unknown)
-    assert agenda(found, found.terms.expires_at, News()) is Step.END_UNMADE
-    assert agenda(found, found.terms.expires_at - timedelta(seconds=1), News()) is Step.SUBMIT
+    assert agenda(found, found.terms.expires_at, AgendaInput()) is AgendaStep.END_UNCREATED
+    assert agenda(found, found.terms.expires_at - timedelta(seconds=1), AgendaInput()) is AgendaStep.SUBMIT
 
 
 def test_a_command_that_was_not_answered_is_looked_up():
     found = payment(CREDITS, received=0, ref="fp_1", provider_status=ProviderStatus.AUTHORIZED, unknown=True)
     found = replace(found, status=status_of(found))
-    assert agenda(found, EPOCH, News()) is Step.LOOK
-    later = hold_until(EPOCH, 3)
-    held = after(News(polled_at=EPOCH, lookups=3), Step.LOOK, hold_until=later)
+    assert agenda(found, EPOCH, AgendaInput()) is AgendaStep.REFRESH
+    later = retry_at(EPOCH, 3)
+    held = after_step(AgendaInput(polled_at=EPOCH, lookups=3), AgendaStep.REFRESH, hold_until=later)
     assert agenda(found, EPOCH + timedelta(seconds=1), held) == Wait(until=EPOCH + timedelta(seconds=15), why=POLL)
-    assert agenda(found, later, held) is Step.LOOK
+    assert agenda(found, later, held) is AgendaStep.REFRESH
 
 
 def test_an_escrow_that_was_asked_is_asked_until_it_answers():
     found = payment(ESCROW, (DisputeStatus.NEEDS_RESPONSE, 1000), fulfilling=True)
     found = replace(found, ref="fp_1", provider_status=ProviderStatus.SUCCEEDED)
-    assert agenda(found, EPOCH, News()) is Step.FULFIL
-    assert isinstance(agenda(found, EPOCH, News(asked=True)), Wait)
-    assert agenda(found, EPOCH, News(answered=True)) is Step.TAKE_ANSWER
+    assert agenda(found, EPOCH, AgendaInput()) is AgendaStep.FULFIL
+    assert isinstance(agenda(found, EPOCH, AgendaInput(asked=True)), Wait)
+    assert agenda(found, EPOCH, AgendaInput(answered=True)) is AgendaStep.RECORD_ANSWER
 
 
 def test_a_payment_that_its_provider_never_had_waits_for_a_time_that_comes_however_often_it_was_looked_for():
     found = payment(CREDITS, received=0, provider_status=None)
     found = replace(found, terms=replace(found.terms, late_poll_seconds=60), status=PaymentStatus.FAILED)
     now = EPOCH + timedelta(hours=1)
-    assert agenda(found, now, News(polled_at=EPOCH)) == Wait(until=now + timedelta(seconds=60), why=POLL)
+    assert agenda(found, now, AgendaInput(polled_at=EPOCH)) == Wait(until=now + timedelta(seconds=60), why=POLL)
 
 
 def test_a_run_that_stays_for_the_answer_of_its_escrow_waits_for_a_time_that_comes():
     # The dispute was won while the escrow was asked to freeze, so nothing else is awaited.
     found = replace(payment(ESCROW, (DisputeStatus.WON, 1000)), ref="fp_1", fulfilment=Fulfilment.DONE)
-    assert not awaits(found)
+    assert not is_awaited(found)
     now = found.updated_at + timedelta(seconds=found.terms.open_seconds + 1)
-    item = agenda(found, now, News(asked=True, polled_at=found.updated_at))
+    item = agenda(found, now, AgendaInput(asked=True, polled_at=found.updated_at))
     assert isinstance(item, Wait)
     assert item.until > now

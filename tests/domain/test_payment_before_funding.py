@@ -6,7 +6,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from domain.payments.payment import refunds
 from domain.payments.payment.booking import debt, entitlement_account, wallet
-from domain.payments.payment.entitlement import taken
+from domain.payments.payment.entitlement import clawed_back_minor
 from domain.payments.payment.fulfilment import is_ready, readiness
 from domain.payments.payment.purposes.base import Readiness
 from domain.payments.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfilment_started
@@ -60,7 +60,7 @@ class Funding(World):
     def take(self, outcome: Outcome) -> None:
         before, elsewhere, waiting = self.payment, self.elsewhere, self.waiting
         super().take(outcome)
-        change = taken(outcome.payment) - taken(before)
+        change = clawed_back_minor(outcome.payment) - clawed_back_minor(before)
         pending = outcome.payment.fulfilment is Fulfilment.PENDING
         if outcome.event in TAKEN and pending and not before.fulfilling:
             assert elsewhere - self.elsewhere == max(0, change - waiting)
@@ -75,7 +75,7 @@ class Funding(World):
     def check_position(self) -> None:
         """The organization has lost what went back or is disputed, and no unit beside it."""
         assert self.elsewhere + self.waiting + self.in_escrow == (
-            ELSEWHERE + self.payment.granted_minor - taken(self.payment)
+            ELSEWHERE + self.payment.granted_minor - clawed_back_minor(self.payment)
         )
 
     def ask(self) -> None:
@@ -106,7 +106,7 @@ class Funding(World):
             self.answer()
         else:
             self.take(fulfilment_put_off(self.payment, at=EPOCH))
-            missing = taken(self.payment) - self.payment.granted_minor
+            missing = clawed_back_minor(self.payment) - self.payment.granted_minor
             assert self.elsewhere >= ELSEWHERE - max(0, missing)
 
 

@@ -14,7 +14,7 @@ from domain.payments.payment import commands, refunds
 from domain.payments.payment.booking import debt, entitlement_account, sale_tax, wallet
 from domain.payments.payment.chargebacks import offer_evidence
 from domain.payments.payment.converge import Observation, converge, refund_failed
-from domain.payments.payment.fulfilment import awaits, must_freeze_escrow, readiness
+from domain.payments.payment.fulfilment import is_awaited, must_freeze_escrow, readiness
 from domain.payments.payment.purposes.base import Readiness
 from domain.payments.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started
 from domain.payments.payment.purposes.whole import unreserved_minor
@@ -25,7 +25,7 @@ from domain.payments.payment.snapshot import (
     ProviderStatus,
     Snapshot,
 )
-from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
+from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState, with_number
 from domain.payments.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.lanes import examples
@@ -114,14 +114,14 @@ def test_as_many_refunds_as_can_be_made_are_booked_also_when_all_come_back():
     world = World()
     world.account.pay()
     world.look()
-    for _ in range(refunds.MOST_REFUNDS):
+    for _ in range(refunds.MAX_PARTIAL_REFUNDS):
         world.refund(1, pending=False)
         world.look()
     ask = partial(refunds.refund, world.payment, refund_id="rfd_x", reason=None, requested_by="x", at=EPOCH)
     with pytest.raises(Conflict) as refusal:
         ask(amount_minor=1)
     assert refusal.value.error_code == "payment.too_many_refunds"
-    assert ask(amount_minor=None).payment.refunds[-1].amount_minor == 1000 - refunds.MOST_REFUNDS
+    assert ask(amount_minor=None).payment.refunds[-1].amount_minor == 1000 - refunds.MAX_PARTIAL_REFUNDS
     for refund in world.payment.refunds:
         world.account.fail_refund(refund.ref)
     world.look()
@@ -254,7 +254,7 @@ def test_a_refund_that_was_given_up_and_was_made_all_the_same_is_taken_over():
         world.payment, refund_id="rfd_1", amount_minor=400, reason=None, requested_by="x", at=EPOCH
     )
     world.take(requested)
-    world.take(numbered(refund_failed(world.payment, world.payment.refunds[0], "no answer"), EPOCH))
+    world.take(with_number(refund_failed(world.payment, world.payment.refunds[0], "no answer"), EPOCH))
     world.account.refund(400, refund_id="rfd_1")
     world.look()
     world.check()
@@ -363,7 +363,7 @@ def test_a_refund_too_small_for_the_currency_of_the_balance_is_booked():
     seen: Snapshot = replace(world.account.snapshot(), movements=(*world.account.movements[:-1], converted))
     for outcome in converge(world.payment, Observation(snapshot=seen, at=EPOCH, revalued={})):
         world.take(outcome)
-    assert not awaits(world.payment)
+    assert not is_awaited(world.payment)
     assert world.payment.refunds[0].moved_minor == 1
 
 
@@ -422,14 +422,14 @@ def test_charge_that_settles_later_gives_its_goods_at_once_and_is_booked_as_it_s
     assert world.payment.status is PaymentStatus.SUCCEEDED
     assert world.books.of(wallet(TERMS)) == 100_000_000
     assert world.clearing == {}
-    assert awaits(world.payment)
+    assert is_awaited(world.payment)
     world.account.settle(*settles_as)
     world.look()
     world.check()
     assert world.clearing == balances
     exchange = {asset: -held for (path, asset), held in world.books.balances.items() if path == "platform/exchange"}
     assert {asset: held for asset, held in exchange.items() if held} == exchanged
-    assert not awaits(world.payment)
+    assert not is_awaited(world.payment)
 
 
 def test_refund_of_a_charge_that_has_not_settled_is_booked():
@@ -500,7 +500,7 @@ class Escrowed(World):
                     try:
                         self.account.refund(last.amount_minor, refund_id="rfd_gone")
                     except ProviderRefused:
-                        self.take(numbered(refund_failed(self.payment, last, "refused"), EPOCH))
+                        self.take(with_number(refund_failed(self.payment, last, "refused"), EPOCH))
 
     @property
     def own(self) -> tuple[str, str]:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain.payments.payment.fulfilment import falls_short, readiness
+from domain.payments.payment.fulfilment import is_underpaid, readiness
 from domain.payments.payment.purposes.base import Readiness
-from domain.payments.payment.purposes.escrow import is_reserved
+from domain.payments.payment.purposes.escrow import is_reserved_for
 from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payments.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
@@ -121,14 +121,14 @@ def test_an_invoice_takes_what_is_left(parts, expected):
 )
 def test_money_is_reserved_for_its_escrow_while_that_is_asked_to_take_it(fulfilment, fulfilling, reserved):
     made = payment(ESCROW, fulfilment=fulfilment, fulfilling=fulfilling)
-    assert is_reserved(made, str(ESCROW.escrow_id)) is reserved
-    assert not is_reserved(made, "esc_01h455vb4pex5vsknk084sn09z")
+    assert is_reserved_for(made, str(ESCROW.escrow_id)) is reserved
+    assert not is_reserved_for(made, "esc_01h455vb4pex5vsknk084sn09z")
 
 
 def test_what_a_chain_took_back_is_missed_only_when_nothing_is_seen_any_more():
     void = payment(ESCROW, reversed_minor=1000)
-    assert (readiness(void), falls_short(void)) == (Readiness.SHORT, True)
-    assert not falls_short(replace(void, seen_minor=1000))
+    assert (readiness(void), is_underpaid(void)) == (Readiness.SHORT, True)
+    assert not is_underpaid(replace(void, seen_minor=1000))
 
 
 @pytest.mark.parametrize("fulfilment", [Fulfilment.DONE, Fulfilment.GONE])

@@ -9,7 +9,7 @@ from domain.common.ids import transfer_id
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment import booking
 from domain.payments.payment.snapshot import BalanceTransactionKind
-from domain.payments.payment.state import Booked, Payment, PaymentStatus
+from domain.payments.payment.state import BookedMovement, Payment, PaymentStatus
 from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
@@ -19,8 +19,8 @@ ISSUANCE, DEBT = booking.issuance(TERMS), booking.debt(TERMS)
 CLEARING = accounts.provider_clearing("credits", "CREDIT")
 
 
-def booked(key: str, paid_minor: int) -> Booked:
-    return Booked(
+def booked(key: str, paid_minor: int) -> BookedMovement:
+    return BookedMovement(
         key=key,
         kind=BalanceTransactionKind.CHARGE,
         amount_minor=paid_minor,
@@ -73,10 +73,10 @@ PAID_WITH = UUID(int=7)
 def test_posting_says_what_becomes_of_lots(
     key: str | None, source: Account, destination: Account, expected: LotTerms | None
 ) -> None:
-    assert booking.lots(PAYMENT, key, source, destination) == expected
+    assert booking.lot_terms(PAYMENT, key, source, destination) == expected
 
 
 def test_slots_have_no_lots() -> None:
     slots = Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=1)
     payment = replace(PAYMENT, terms=replace(TERMS, purpose=slots))
-    assert booking.lots(payment, "charge", booking.issuance(payment.terms), WALLET) is None
+    assert booking.lot_terms(payment, "charge", booking.issuance(payment.terms), WALLET) is None

@@ -9,7 +9,7 @@ from hypothesis import given
 from domain.common.errors import DomainError
 from domain.payments.payment import refunds
 from domain.payments.payment.booking import wallet
-from domain.payments.payment.own_refunds import largest
+from domain.payments.payment.own_refunds import largest_refund
 from domain.payments.payment.state import PaymentStatus, Refund
 from domain.payments.payment.terms import OwnRefunds, PaymentTerms, Purpose, PurposeKind
 from tests.support.cases import for_each
@@ -112,8 +112,8 @@ def test_what_is_kept_of_a_package_counts_at_the_list_price() -> None:
     assert asked(world, 500).goods_minor == 60 * CREDITS
     assert asked(world, 500, by_operator=True).goods_minor == 50 * CREDITS
     # 40 were used: 60 are left, which are worth what was paid less the list price of 40.
-    assert largest(world.payment, 60 * CREDITS) == 500
-    assert largest(paid().payment, 60 * CREDITS) == 600
+    assert largest_refund(world.payment, 60 * CREDITS) == 500
+    assert largest_refund(paid().payment, 60 * CREDITS) == 600
 
 
 @for_each("purpose", [TERMS.purpose, BALANCE])

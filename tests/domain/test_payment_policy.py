@@ -10,29 +10,29 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from domain.budgets.free_text import check, same
+from domain.budgets.free_text import check_free_text, normalize_name
 from domain.budgets.policy import (
     MEASURED_AFTER,
     Alternative,
     CryptoPreferences,
     FreeFirst,
     FreeOption,
-    Judged,
     Method,
     MethodKind,
     Policy,
-    Verdict,
-    Wanted,
+    PolicyResult,
+    PolicyVerdict,
+    RequestedPurchase,
+    apply_policy,
     fee_for,
-    judge,
-    nearly_used,
-    quota_began,
-    ranked,
+    is_nearly_used,
+    quota_window_start,
+    rank_methods,
 )
 from domain.common.errors import CardNumber, Invalid
 from domain.common.money import COINS
 
-WANTED = Wanted(item="Copilot", vendor="GitHub", category="Coding", amount_minor=1000, currency="USD")
+WANTED = RequestedPurchase(item="Copilot", vendor="GitHub", category="Coding", amount_minor=1000, currency="USD")
 NAMES = st.sampled_from(["GitHub", "github ", "Casino", "coding", "Coding", "ads"])
 AMOUNTS = st.none() | st.integers(0, 2000)
 ALTERNATIVES = st.builds(
@@ -67,8 +67,8 @@ def _coins() -> list[MethodKind]:
     return [kind for kind in MethodKind if kind.value in COINS]
 
 
-def judged(policy: Policy, wanted: Wanted = WANTED, known: Sequence[FreeOption] = ()) -> Judged:
-    return judge(policy, wanted, amount_minor_in_policy_currency=wanted.amount_minor, known=known)
+def judged(policy: Policy, wanted: RequestedPurchase = WANTED, known: Sequence[FreeOption] = ()) -> PolicyResult:
+    return apply_policy(policy, wanted, amount_minor_in_policy_currency=wanted.amount_minor, known=known)
 
 
 @given(policies(), st.integers(0, 2500), st.lists(ALTERNATIVES, max_size=3), st.lists(OPTIONS, max_size=2))
@@ -77,11 +77,15 @@ def test_the_verdict_is_the_first_rule_that_refuses(
 ) -> None:
     wanted = replace(WANTED, amount_minor=amount, alternatives=tuple(alternatives))
     found = judged(policy, wanted, known)
-    allowed = [same(name) for name in policy.vendors_allowed]
-    refused = same("GitHub") in map(same, policy.vendors_refused) or (allowed and "github" not in allowed)
+    allowed = [normalize_name(name) for name in policy.vendors_allowed]
+    refused = normalize_name("GitHub") in map(normalize_name, policy.vendors_refused) or (
+        allowed and "github" not in allowed
+    )
     above = policy.per_purchase_minor is not None and amount > policy.per_purchase_minor
     free = [
-        each for each in alternatives if each.cost_minor in {0, None} or same(each.name) in map(same, _names(known))
+        each
+        for each in alternatives
+        if each.cost_minor in {0, None} or normalize_name(each.name) in map(normalize_name, _names(known))
     ]
     enough = {
         FreeFirst.OFF: True,
@@ -92,13 +96,13 @@ def test_the_verdict_is_the_first_rule_that_refuses(
         bound is not None and amount > bound for bound in (policy.approval_above_minor, policy.two_persons_above_minor)
     )
     if refused or above:
-        assert (found.verdict, found.persons) == (Verdict.DECLINED_POLICY, 0)
+        assert (found.verdict, found.persons) == (PolicyVerdict.DECLINED_POLICY, 0)
     elif not enough:
-        assert (found.verdict, found.persons) == (Verdict.NEEDS_ALTERNATIVES, 0)
+        assert (found.verdict, found.persons) == (PolicyVerdict.NEEDS_ALTERNATIVES, 0)
     elif persons:
-        assert (found.verdict, found.persons) == (Verdict.NEEDS_APPROVAL, persons)
+        assert (found.verdict, found.persons) == (PolicyVerdict.NEEDS_APPROVAL, persons)
     else:
-        assert (found.verdict, found.persons) == (Verdict.APPROVED, 0)
+        assert (found.verdict, found.persons) == (PolicyVerdict.APPROVED, 0)
     assert found.free_options == tuple(known)
     assert found.sentence.endswith(".")
 
@@ -109,7 +113,12 @@ def _names(known: Sequence[FreeOption]) -> list[str]:
 
 @given(policies(), st.integers(0, 2500), st.integers(0, 2500))
 def test_more_money_never_needs_less(policy: Policy, less: int, more: int) -> None:
-    order = [Verdict.APPROVED, Verdict.NEEDS_APPROVAL, Verdict.NEEDS_ALTERNATIVES, Verdict.DECLINED_POLICY]
+    order = [
+        PolicyVerdict.APPROVED,
+        PolicyVerdict.NEEDS_APPROVAL,
+        PolicyVerdict.NEEDS_ALTERNATIVES,
+        PolicyVerdict.DECLINED_POLICY,
+    ]
 
     def strictness(amount: int) -> tuple[int, int]:
         found = judged(policy, replace(WANTED, amount_minor=amount))
@@ -124,16 +133,16 @@ def test_require_names_the_free_options_and_those_that_are_used_up() -> None:
         FreeOption(name="Tabnine", category="coding", quota=5, quota_window="day", used=5),
     ]
     found = judged(Policy(free_first=FreeFirst.REQUIRE), known=known)
-    assert found.verdict is Verdict.NEEDS_ALTERNATIVES
+    assert found.verdict is PolicyVerdict.NEEDS_ALTERNATIVES
     assert "Codeium, Tabnine (quota used up)" in found.sentence
 
 
 def test_a_category_that_is_not_allowed_is_declined_whatever_its_case() -> None:
-    assert judged(Policy(categories_allowed=("CODING",), free_first=FreeFirst.OFF)).verdict is Verdict.APPROVED
-    assert judged(Policy(categories_allowed=("ads",))).verdict is Verdict.DECLINED_POLICY
-    assert judged(Policy(categories_refused=(" coding",))).verdict is Verdict.DECLINED_POLICY
+    assert judged(Policy(categories_allowed=("CODING",), free_first=FreeFirst.OFF)).verdict is PolicyVerdict.APPROVED
+    assert judged(Policy(categories_allowed=("ads",))).verdict is PolicyVerdict.DECLINED_POLICY
+    assert judged(Policy(categories_refused=(" coding",))).verdict is PolicyVerdict.DECLINED_POLICY
     # Fullwidth letters are the same letters.
-    assert judged(Policy(vendors_refused=("\uff27it\uff28ub",))).verdict is Verdict.DECLINED_POLICY
+    assert judged(Policy(vendors_refused=("\uff27it\uff28ub",))).verdict is PolicyVerdict.DECLINED_POLICY
 
 
 METHODS = st.lists(
@@ -160,7 +169,7 @@ def _expected(method: Method) -> tuple[bool, Any]:
 
 @given(policies(), METHODS)
 def test_methods_go_by_the_policy_then_by_use_and_cost(policy: Policy, methods: list[Method]) -> None:
-    found = ranked(policy, methods)
+    found = rank_methods(policy, methods)
     assert sorted(each.name for each in found) == sorted(each.name for each in methods)
     place = {kind: number for number, kind in enumerate(policy.order)}
     for first, second in pairwise(found):
@@ -170,7 +179,7 @@ def test_methods_go_by_the_policy_then_by_use_and_cost(policy: Policy, methods: 
     for each in found:
         if each.kind not in place:
             assert (each.available, each.why_not) == (False, "not_in_policy")
-    assert ranked(policy, list(reversed(methods))) == found
+    assert rank_methods(policy, list(reversed(methods))) == found
 
 
 @given(policies())
@@ -191,13 +200,13 @@ def test_a_fee_is_rounded_up_by_less_than_one(amount: int, share: int, fixed: in
 @given(st.integers(1, 10**6), st.integers(0, 10**6))
 def test_a_quota_warns_from_four_fifths_on(quota: int, used: int) -> None:
     option = FreeOption(name="x", category="x", quota=quota, quota_window="day", used=used)
-    assert nearly_used(option) is (Fraction(used, quota) >= Fraction(4, 5))
+    assert is_nearly_used(option) is (Fraction(used, quota) >= Fraction(4, 5))
     assert option.has_quota_left is (used < quota)
 
 
 def test_windows_of_quotas_begin_in_utc() -> None:
     at = datetime(2026, 3, 4, 23, 30, tzinfo=UTC)
-    began = [quota_began(window, at).date().isoformat() for window in ("day", "week", "month")]
+    began = [quota_window_start(window, at).date().isoformat() for window in ("day", "week", "month")]
     assert began == ["2026-03-04", "2026-03-02", "2026-03-01"]
 
 
@@ -242,14 +251,14 @@ REFUSED = [
 @pytest.mark.parametrize("text", [*REFUSED, "AKIA\u200bIOSFODNN7EXAMPLE", "\U000e0041\U000e0042", "a\xadb", "\u3164"])
 def test_a_secret_or_a_control_character_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(Invalid) as refused:
-        check(f"It says {text} here.", "why")
+        check_free_text(f"It says {text} here.", "why")
     assert refused.value.extra == {"field": "why"}
     assert text not in refused.value.detail
 
 
 def test_a_card_number_is_refused_as_one() -> None:
     with pytest.raises(CardNumber):
-        check("Card 4242-4242-4242-4242", "label")
+        check_free_text("Card 4242-4242-4242-4242", "label")
 
 
 @pytest.mark.parametrize(
@@ -266,4 +275,4 @@ def test_a_card_number_is_refused_as_one() -> None:
     ],
 )
 def test_what_people_write_is_taken(text: str) -> None:
-    check(text, "why")
+    check_free_text(text, "why")

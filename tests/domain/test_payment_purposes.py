@@ -13,10 +13,10 @@ from domain.common.errors import DomainError
 from domain.common.quote import Rate
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from domain.payments.payment.options import Options, check_options
-from domain.payments.payment.pricing import Charge, Market, Order, Price, charged
+from domain.payments.payment.pricing import Charge, Market, Order, Price, charge_for
 from domain.payments.payment.purposes import RULES, check_named, rules_for
-from domain.payments.payment.purposes.invoice import Payable
-from domain.payments.payment.purposes.purchase import Wanted
+from domain.payments.payment.purposes.invoice import PayableInvoice
+from domain.payments.payment.purposes.purchase import OfferToBuy
 from domain.payments.payment.terms import Purpose, PurposeKind
 from services.payments.purposes import BOOKS
 from tests.support.cases import for_each
@@ -28,7 +28,7 @@ MARKET = Market(
     coins=frozenset({"BTC"}),
 )
 RATE = Rate(asset="BTC", currency="USD", price=Decimal(50_000), at=NOW, source="test")
-INVOICE = Payable(invoice_id="inv_1", number="INV-000001", due_minor=1250, currency="USD")
+INVOICE = PayableInvoice(invoice_id="inv_1", number="INV-000001", due_minor=1250, currency="USD")
 STRIPE, CRYPTO, CREDITS = Options(), Options(provider="crypto"), Options(provider="credits")
 IN_BTC = Options(provider="crypto", asset="BTC")
 K = PurposeKind
@@ -114,7 +114,7 @@ def test_coins_buy_the_credits_that_they_are_worth() -> None:
     order = Order(options=CRYPTO, amount="0.001", currency="BTC")
     price = rules.price(order, MARKET)
     assert price.exchange == ("BTC", "USD")
-    charge = charged(price, RATE, now=NOW, valid_for=valid_for)
+    charge = charge_for(price, RATE, now=NOW, valid_for=valid_for)
     assert (charge.amount_minor, charge.currency, charge.worth_minor) == (100_000, "BTC", 5_000)
     assert rules.buys(order, charge, MARKET).goods_minor == MARKET.credit.buys(5_000)
 
@@ -131,21 +131,21 @@ def test_agent_is_bought_for_the_uses_that_its_price_is_for() -> None:
         status=OfferStatus.LISTED,
         included_uses=20,
     )
-    order = Order(options=STRIPE, subject=Wanted(offer=offer, creator_bps=9000))
+    order = Order(options=STRIPE, subject=OfferToBuy(offer=offer, creator_bps=9000))
     charge = Charge(amount_minor=1000, currency="USD")
     assert RULES[K.PURCHASE].buys(order, charge, MARKET).included_uses == 20
 
 
 def test_a_price_in_money_is_quoted_in_the_coin_that_pays() -> None:
     price = Price(amount_minor=5_000, currency="USD", pays_in="BTC")
-    charge = charged(price, RATE, now=NOW, valid_for=timedelta(hours=1))
+    charge = charge_for(price, RATE, now=NOW, valid_for=timedelta(hours=1))
     assert (charge.amount_minor, charge.currency, charge.worth_minor) == (100_000, "BTC", 5_000)
 
 
 def test_a_price_that_needs_no_rate_is_charged_as_it_is() -> None:
     price = Price(amount_minor=5_000, currency="USD")
     assert price.exchange is None
-    assert charged(price, None, now=NOW, valid_for=timedelta(0)) == Charge(amount_minor=5_000, currency="USD")
+    assert charge_for(price, None, now=NOW, valid_for=timedelta(0)) == Charge(amount_minor=5_000, currency="USD")
 
 
 @for_each(

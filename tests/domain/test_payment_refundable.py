@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from domain.common.access import Actor, Role
-from domain.common.errors import DomainError, NotRefundable, NotYet
+from domain.common.errors import DomainError, NotRefundable, ProviderCallPending
 from domain.payments.payment import refunds
-from domain.payments.payment.actions import PaymentAction, actions
+from domain.payments.payment.actions import PaymentAction, preview_commands
 from domain.payments.payment.presentation import details
 from domain.payments.payment.refundable import left_to_refund
 from domain.payments.payment.state import Fulfilment, Outcome, Payment, PaymentPostingKind, PaymentStatus, RefundState
@@ -74,14 +74,14 @@ def test_whatever_a_payment_with_credits_refunds_takes_nothing_from_the_wallet()
 
 
 def test_credits_that_the_escrow_is_taking_are_refused_for_now() -> None:
-    with pytest.raises(NotYet):
+    with pytest.raises(ProviderCallPending):
         refund(replace(WAITING, fulfilling=True))
 
 
 @pytest.mark.parametrize("actor", [OWNER, OPERATOR], ids=["owner", "operator"])
 def test_refund_is_not_offered_once_the_escrow_has_the_credits(actor: Actor) -> None:
     def offered(payment: Payment) -> str | None:
-        found = next(each for each in actions(payment, actor, EPOCH) if each.name is PaymentAction.REFUND)
+        found = next(each for each in preview_commands(payment, actor, EPOCH) if each.name is PaymentAction.REFUND)
         return None if found.refusal is None else found.refusal.error_code
 
     assert (offered(WAITING), offered(FULFILLED)) == (None, "payment.not_refundable")

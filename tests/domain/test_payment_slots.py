@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
 from domain.payments.payment import refunds
-from domain.payments.payment.entitlement import granted_for, taken
+from domain.payments.payment.entitlement import clawed_back_minor, granted_for
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import Payment, PaymentStatus, Refund, RefundState
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
@@ -55,7 +55,7 @@ def test_slots_that_are_left_are_always_paid_for(slots: int, amounts: list[int])
         if not amount:
             break
         payment = given_back(payment, amount)
-        left = payment.granted_minor - taken(payment)
+        left = payment.granted_minor - clawed_back_minor(payment)
         assert left == payment.refundable_minor // PRICE
 
 

@@ -54,16 +54,16 @@ def test_a_look_ends_the_search_and_says_so():
     found = looked_up(world, payment)
     assert (found.status, found.unknown, found.version) == (P.REQUIRES_CAPTURE, False, payment.version + 1)
     assert commands.check_capture(found, None) == 1000
-    assert not commands.is_settled(found, "cmd", before={P.REQUIRES_CAPTURE})
+    assert not commands.is_command_done(found, "cmd", before={P.REQUIRES_CAPTURE})
 
 
 def test_the_same_command_is_settled_by_what_was_found_and_another_one_is_not():
     world, payment = unanswered("capture", authorized=True)
     world.account.pay()
-    assert not commands.is_settled(payment, "cmd")
+    assert not commands.is_command_done(payment, "cmd")
     found = looked_up(world, payment)
-    assert commands.is_settled(found, "cmd")
-    assert not commands.is_settled(found, "another")
+    assert commands.is_command_done(found, "cmd")
+    assert not commands.is_command_done(found, "another")
 
 
 @pytest.mark.parametrize(("ended", "named"), [(True, KIM.qualified()), (False, None)])

@@ -9,8 +9,14 @@ from hypothesis import given, strategies as st
 from domain.common.agenda import Wait
 from domain.common.errors import WrongPayoutState
 from domain.payouts.payout import commands
-from domain.payouts.payout.agenda import Step, agenda
-from domain.payouts.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WORKS_AT_MOST
+from domain.payouts.payout.agenda import AgendaStep, agenda
+from domain.payouts.payout.commands import (
+    LOOKUP_INTERVALS,
+    MAX_PROCESSING_TIME,
+    MAX_WAIT_FOR_FUNDS,
+    RETRY_INTERVALS,
+    SOON_ANYWAY,
+)
 from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from tests.domain.test_payout_funds import ASKED, NOW
 
@@ -22,20 +28,20 @@ ANSWERS = ("short", "unanswered")
 #: What ends a payout, unless a try without an answer may still arrive.
 REFUSAL = "refused"
 #: The longest that nothing is tried.
-LONGEST = max(*LOOKS, *TRIES) + SOON
+LONGEST = max(*LOOKUP_INTERVALS, *RETRY_INTERVALS) + SOON_ANYWAY
 
 
 def happens(payout: Payout, name: str, now: datetime) -> Payout:
     """Let something happen to a payout; what is refused changes nothing."""
     with suppress(WrongPayoutState):
-        return commands.numbered(outcome(payout, name, now), f"{name}:{payout.version}").payout
+        return commands.with_receipt(outcome(payout, name, now), f"{name}:{payout.version}").payout
     return payout
 
 
 def outcome(payout: Payout, name: str, now: datetime) -> Outcome:
     match name:
         case "short":
-            return commands.short(payout, now)
+            return commands.funds_short(payout, now)
         case "unanswered":
             return commands.unanswered(payout, now)
         case "refused":
@@ -45,7 +51,7 @@ def outcome(payout: Payout, name: str, now: datetime) -> Outcome:
         case "funds for others":
             return commands.funds_available(payout, now, place=10**6, event_id="evt_1")
         case "look":
-            return commands.looked(payout, now, actor="operator:kim")
+            return commands.retried_now(payout, now, actor="operator:kim")
         case _:
             return commands.given_up(payout, actor="operator:kim", reason="")
 
@@ -88,7 +94,7 @@ def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, nois
             else:
                 now = item.until
             continue
-        assert item is (Step.LOOK if payout.status is S.UNKNOWN else Step.SEND)
+        assert item is (AgendaStep.LOOK_UP if payout.status is S.UNKNOWN else AgendaStep.SEND)
         assert now - tried <= LONGEST
         tried, before = now, payout
         payout = happens(payout, answers.pop(), now)
@@ -100,7 +106,7 @@ def test_payout_that_is_never_answered_with_money_comes_back_and_one_that_may_be
     payout, now = found
     now += late
     if payout.status not in FINAL:
-        ends = max(now, payout.gives_up_at or now + WAITS_FOR_FUNDS) + LONGEST
+        ends = max(now, payout.gives_up_at or now + MAX_WAIT_FOR_FUNDS) + LONGEST
         while (item := agenda(payout, now)) is not None:
             assert now <= ends
             if isinstance(item, Wait):
@@ -110,11 +116,11 @@ def test_payout_that_is_never_answered_with_money_comes_back_and_one_that_may_be
                 payout = happens(payout, "short", now)
         assert (payout.status, payout.failure_code) == (S.FAILED, "payout.no_funds")
     unknown = commands.unanswered(replace(ASKED, gives_up_at=NOW), now).payout
-    for _ in range(3 * len(LOOKS)):
+    for _ in range(3 * len(LOOKUP_INTERVALS)):
         item = agenda(unknown, now)
         assert isinstance(item, Wait)
         now = item.until
-        assert agenda(unknown, now) is Step.LOOK
+        assert agenda(unknown, now) is AgendaStep.LOOK_UP
         unknown = happens(unknown, "unanswered", now)
 
 
@@ -127,7 +133,7 @@ def test_what_may_still_arrive_is_not_given_back_whatever_refuses_the_next_try(f
     for each in minutes:
         now += timedelta(minutes=each)
         payout = happens(payout, REFUSAL, now)
-        assert (payout.status is S.FAILED) == (now - since >= WORKS_AT_MOST)
+        assert (payout.status is S.FAILED) == (now - since >= MAX_PROCESSING_TIME)
         if payout.status is S.FAILED:
             return
 
@@ -136,7 +142,7 @@ def test_payout_that_was_unknown_before_this_was_noted_counts_from_its_next_refu
     older = replace(ASKED, status=S.UNKNOWN, tries=3, next_at=NOW)
     refused = happens(older, REFUSAL, NOW)
     assert (refused.status, refused.unanswered_at) == (S.UNKNOWN, NOW)
-    assert happens(refused, REFUSAL, NOW + WORKS_AT_MOST).status is S.FAILED
+    assert happens(refused, REFUSAL, NOW + MAX_PROCESSING_TIME).status is S.FAILED
 
 
 @given(reachable())

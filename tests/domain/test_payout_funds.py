@@ -7,7 +7,13 @@ import pytest
 
 from domain.common.errors import WrongPayoutState
 from domain.payments.payment.event_types import currencies_available
-from domain.payouts.payout.commands import SETTLES, SOON, WOKEN, funds_available, short
+from domain.payouts.payout.commands import (
+    FUNDS_RETRY_DELAY,
+    MAX_WOKEN_PAYOUTS,
+    SOON_ANYWAY,
+    funds_available,
+    funds_short,
+)
 from domain.payouts.payout.state import Payout, PayoutStatus
 from tests.support.cases import for_each
 
@@ -21,7 +27,7 @@ ASKED = Payout(
     currency="USD",
     amount_minor=1000,
 )
-WAITING = short(ASKED, NOW).payout
+WAITING = funds_short(ASKED, NOW).payout
 
 
 def woken(payout: Payout, now: datetime = NOW, place: int = 0) -> Payout:
@@ -29,26 +35,29 @@ def woken(payout: Payout, now: datetime = NOW, place: int = 0) -> Payout:
 
 
 def test_waiting_payout_is_tried_in_a_minute_and_each_younger_one_a_second_later() -> None:
-    assert woken(WAITING).next_at == NOW + SETTLES
-    assert woken(WAITING, place=3).next_at == NOW + SETTLES + timedelta(seconds=3)
-    assert woken(WAITING) == replace(WAITING, next_at=NOW + SETTLES)
+    assert woken(WAITING).next_at == NOW + FUNDS_RETRY_DELAY
+    assert woken(WAITING, place=3).next_at == NOW + FUNDS_RETRY_DELAY + timedelta(seconds=3)
+    assert woken(WAITING) == replace(WAITING, next_at=NOW + FUNDS_RETRY_DELAY)
 
 
-@pytest.mark.parametrize(("place", "seconds"), [(-(10**18), 0), (10**18, WOKEN)])
+@pytest.mark.parametrize(("place", "seconds"), [(-(10**18), 0), (10**18, MAX_WOKEN_PAYOUTS)])
 def test_place_that_no_event_has_delays_no_longer_than_the_last_one(place: int, seconds: int) -> None:
-    assert woken(WAITING, place=place).next_at == NOW + SETTLES + timedelta(seconds=seconds)
+    assert woken(WAITING, place=place).next_at == NOW + FUNDS_RETRY_DELAY + timedelta(seconds=seconds)
 
 
 def test_burst_of_events_makes_one_try() -> None:
     once = woken(WAITING)
-    last = woken(WAITING, place=WOKEN)
-    for later in (timedelta(0), timedelta(seconds=59), SETTLES):
+    last = woken(WAITING, place=MAX_WOKEN_PAYOUTS)
+    for later in (timedelta(0), timedelta(seconds=59), FUNDS_RETRY_DELAY):
         for each in (once, last):
             with pytest.raises(WrongPayoutState):
                 woken(each, NOW + later)
     with pytest.raises(WrongPayoutState):
-        woken(replace(WAITING, next_at=NOW + SOON))
-    assert woken(short(once, NOW + SETTLES).payout, NOW + SETTLES).next_at == NOW + 2 * SETTLES
+        woken(replace(WAITING, next_at=NOW + SOON_ANYWAY))
+    assert (
+        woken(funds_short(once, NOW + FUNDS_RETRY_DELAY).payout, NOW + FUNDS_RETRY_DELAY).next_at
+        == NOW + 2 * FUNDS_RETRY_DELAY
+    )
 
 
 @pytest.mark.parametrize("status", [each for each in PayoutStatus if each is not PayoutStatus.WAITING_FOR_FUNDS])

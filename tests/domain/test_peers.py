@@ -6,19 +6,19 @@ from hypothesis import given, strategies as st
 
 from domain.insight.peers import (
     SENTENCES,
-    Member,
+    PeerMember,
     PeerMetric,
-    Reason,
-    hands,
-    positions,
+    PeerReason,
+    owner_groups,
     quarter_of,
+    rank_members,
     sentence_of,
 )
 
 
-def group(*values: int | None, orgs: list[str] | None = None) -> list[Member]:
+def group(*values: int | None, orgs: list[str] | None = None) -> list[PeerMember]:
     return [
-        Member(
+        PeerMember(
             member_id=f"m{number}",
             org_id=orgs[number] if orgs else f"o{number}",
             value=None if value is None else Fraction(value),
@@ -28,8 +28,8 @@ def group(*values: int | None, orgs: list[str] | None = None) -> list[Member]:
     ]
 
 
-def quarters(members: list[Member], *traits: tuple[str, str]) -> list[int | Reason | None]:
-    found = positions(members, hands({member.org_id for member in members}, traits))
+def quarters(members: list[PeerMember], *traits: tuple[str, str]) -> list[int | PeerReason | None]:
+    found = rank_members(members, owner_groups({member.org_id for member in members}, traits))
     assert [(each.member_id, each.org_id) for each in found] == [(each.member_id, each.org_id) for each in members]
     return [each.quarter or each.reason for each in found]
 
@@ -39,40 +39,40 @@ def test_eight_members_stand_in_four_quarters():
 
 
 def test_seven_are_too_few_and_one_without_a_figure_does_not_count():
-    assert set(quarters(group(*[10] * 7))) == {Reason.TOO_FEW}
-    assert quarters(group(*[10] * 7, None)) == [Reason.TOO_FEW] * 7 + [Reason.NOT_COUNTED]
+    assert set(quarters(group(*[10] * 7))) == {PeerReason.TOO_FEW}
+    assert quarters(group(*[10] * 7, None)) == [PeerReason.TOO_FEW] * 7 + [PeerReason.NOT_COUNTED]
 
 
 def test_group_in_which_one_has_more_than_three_tenths_is_not_told():
-    assert Reason.DOMINATED not in quarters(group(30, *[10] * 7))
-    assert set(quarters(group(31, *[10] * 7))) == {Reason.DOMINATED}
+    assert PeerReason.DOMINATED not in quarters(group(30, *[10] * 7))
+    assert set(quarters(group(31, *[10] * 7))) == {PeerReason.DOMINATED}
 
 
 def test_organizations_of_one_hand_count_once_and_share_their_weight():
     members = group(*range(10, 22))
     five = [("o0", "card"), ("o1", "card"), ("o1", "tax"), ("o2", "tax"), ("o3", "card"), ("o4", "card")]
-    assert Reason.TOO_FEW not in quarters(members, *five[:1])
-    assert set(quarters(members[:11], *five)) == {Reason.TOO_FEW}
-    assert set(quarters(group(*[10] * 12), *five)) == {Reason.DOMINATED}
+    assert PeerReason.TOO_FEW not in quarters(members, *five[:1])
+    assert set(quarters(members[:11], *five)) == {PeerReason.TOO_FEW}
+    assert set(quarters(group(*[10] * 12), *five)) == {PeerReason.DOMINATED}
     # Agents of one organization are of one hand by themselves.
-    assert set(quarters(group(*[10] * 9, orgs=["o1"] * 3 + [f"o{n}" for n in range(2, 8)]))) == {Reason.TOO_FEW}
+    assert set(quarters(group(*[10] * 9, orgs=["o1"] * 3 + [f"o{n}" for n in range(2, 8)]))) == {PeerReason.TOO_FEW}
 
 
 def test_many_of_one_hand_do_not_search_for_what_others_have():
-    probes = [Member(member_id=f"p{n:02}", org_id="mine", value=Fraction(n), weight=1) for n in range(90)]
+    probes = [PeerMember(member_id=f"p{n:02}", org_id="mine", value=Fraction(n), weight=1) for n in range(90)]
     found = quarters([*group(*range(10, 90, 8)), *probes])[10:]
-    assert [each for each in found if each is not Reason.NOT_COUNTED] == [4]
+    assert [each for each in found if each is not PeerReason.NOT_COUNTED] == [4]
 
 
 def test_others_of_its_hand_do_not_move_a_member():
     alone = quarters(group(*range(10, 20)))
-    members = [*group(*range(10, 20)), Member(member_id="x", org_id="x", value=Fraction(1), weight=1)]
+    members = [*group(*range(10, 20)), PeerMember(member_id="x", org_id="x", value=Fraction(1), weight=1)]
     assert quarters(members, ("o0", "card"), ("x", "card"))[:10] == alone
 
 
 @given(pairs=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("123456")), max_size=12))
 def test_hands_are_the_connected_parts(pairs: list[tuple[str, str]]):
-    found = hands("abcdef", pairs)
+    found = owner_groups("abcdef", pairs)
     parts = [{org} for org in "abcdef"]
     for trait in "123456":
         sharing = {org for org, other in pairs if other == trait}
@@ -110,6 +110,6 @@ def test_everything_that_can_be_said_is_a_sentence():
     said = [sentence_of(metric, quarter) for metric in PeerMetric for quarter in (1, 2, 3, 4)] + list(
         SENTENCES.values()
     )
-    assert set(SENTENCES) == set(Reason)
+    assert set(SENTENCES) == set(PeerReason)
     assert len(set(said)) == len(said)
     assert all(each.endswith(".") for each in said)

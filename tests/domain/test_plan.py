@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.billing.entitlement import Entitlement, Standing, included, require, ways_up
-from domain.billing.plan import DEFAULTS, Interval, PlanOverrides, PlanPrice, Plans, plans_from, with_overrides
+from domain.billing.entitlement import Entitlement, EntitlementUse, included_quantity, require_room, upgrade_options
+from domain.billing.plan import DEFAULT_PLANS, Interval, PlanOverrides, PlanPrice, Plans, plans_from, with_overrides
 from domain.common.credits import CreditPrice
 from domain.common.errors import EntitlementMissing, Invalid
 from domain.credits.lots import Sharing
@@ -17,7 +17,7 @@ from domain.payments.included import with_credits_priced
 from domain.payments.topup import Package
 from tests.support.cases import for_each
 
-PLANS = plans_from(DEFAULTS)
+PLANS = plans_from(DEFAULT_PLANS)
 MONTH, YEAR = Interval.MONTH, Interval.YEAR
 FREE = {"name": "free", "projects": 1, "deploys": 1, "seats": 1}
 PRICE = {"interval": "month", "amount": "10.00", "currency": "USD"}
@@ -35,7 +35,7 @@ def test_defaults_are_the_published_plans_with_two_months_of_a_year_free() -> No
             plan.name,
             *((plan.price(each, "USD").amount_minor if plan.prices else None) for each in (MONTH, YEAR)),
             plan.credits_minor // 1_000_000,
-            *(included(plan, each) for each in Entitlement),
+            *(included_quantity(plan, each) for each in Entitlement),
         )
         for plan in PLANS.all
     ]
@@ -140,13 +140,13 @@ def test_what_a_plan_does_not_include_is_refused(
     plan: str, what: Entitlement, used: int, more: int, refused: bool
 ) -> None:
     found = PLANS.get(plan)
-    standing = Standing(entitlement=what, limit=included(found, what), used=used)
+    standing = EntitlementUse(entitlement=what, limit=included_quantity(found, what), used=used)
     if not refused:
-        require(PLANS, found, standing, more)
+        require_room(PLANS, found, standing, more)
         return
     with pytest.raises(EntitlementMissing) as caught:
-        require(PLANS, found, standing, more)
-    ways = ways_up(PLANS, found, what)
+        require_room(PLANS, found, standing, more)
+    ways = upgrade_options(PLANS, found, what)
     assert ways
     assert caught.value.extra == {
         "entitlement": what.value,
@@ -158,18 +158,18 @@ def test_what_a_plan_does_not_include_is_refused(
 
 
 def test_ways_up_are_larger_plans_that_are_sold_and_slots_only_where_they_help() -> None:
-    assert [way.get("plan") for way in ways_up(PLANS, PLANS.get("starter"), Entitlement.SEATS)] == [
+    assert [way.get("plan") for way in upgrade_options(PLANS, PLANS.get("starter"), Entitlement.SEATS)] == [
         "professional",
         "enterprise",
     ]
     hidden = read(FREE, {**BASIC, "sold": False})
-    assert ways_up(hidden, hidden.get("free"), Entitlement.PROJECTS) == [{"way": "slot"}]
-    assert ways_up(PLANS, PLANS.get("enterprise"), Entitlement.API_ACCESS) == []
+    assert upgrade_options(hidden, hidden.get("free"), Entitlement.PROJECTS) == [{"way": "slot"}]
+    assert upgrade_options(PLANS, PLANS.get("enterprise"), Entitlement.API_ACCESS) == []
 
 
 def test_two_of_a_feature_cannot_be_asked_for() -> None:
     with pytest.raises(Invalid):
-        require(PLANS, PLANS.get("enterprise"), Standing(entitlement=Entitlement.API_ACCESS, limit=1), 2)
+        require_room(PLANS, PLANS.get("enterprise"), EntitlementUse(entitlement=Entitlement.API_ACCESS, limit=1), 2)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_plan_that_is_sold_by_the_seat_gives_more_seats_first() -> None:
     plans = read(FREE, {**BASIC, "seats": 50, "per_seat": True}, {**BASIC, "name": "large", "prices": [LARGE_PRICE]})
     team = plans.get("basic")
     assert (team.is_per_seat, plans.get("large").is_per_seat) == (True, False)
-    standing = Standing(entitlement=Entitlement.SEATS, limit=3, used=3)
+    standing = EntitlementUse(entitlement=Entitlement.SEATS, limit=3, used=3)
     with pytest.raises(EntitlementMissing, match="Buy more seats") as refusal:
-        require(plans, team, standing)
+        require_room(plans, team, standing)
     assert refusal.value.extra["ways_up"] == [{"way": "seat"}, {"way": "plan", "plan": "large", "limit": None}]
     with pytest.raises(Invalid, match="per_seat"):
         read(FREE, {**BASIC, "per_seat": 1})

@@ -5,21 +5,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.billing import project
-from domain.billing.plan import DEFAULTS, Plan, plans_from
+from domain.billing.plan import DEFAULT_PLANS, Plan, plans_from
 from domain.billing.project import (
     SLUG,
-    Usage,
+    ProjectUsage,
     check_new_project,
-    returned,
     slot_price,
     slots_to_return,
     slots_to_take,
     slug_of,
+    split_freed,
 )
 from domain.common.errors import Invalid, LimitReached
 from tests.support.cases import for_each
 
-PLANS = plans_from(DEFAULTS)
+PLANS = plans_from(DEFAULT_PLANS)
 FREE, PREMIUM, ENTERPRISE = PLANS.get("free"), PLANS.get("premium"), PLANS.get("enterprise")
 NO_LIMIT = 10**9
 SLOT_OR_PLAN = [
@@ -30,12 +30,12 @@ SLOT_OR_PLAN = [
 ]
 
 
-def usage(plan: Plan = FREE, **counts: int) -> Usage:
+def usage(plan: Plan = FREE, **counts: int) -> ProjectUsage:
     counts = {"projects": 0, "deployments": 0, "slots_free": 0, "slots_in_use": 0, **counts}
-    return Usage(plan=plan, plans=PLANS, **counts)
+    return ProjectUsage(plan=plan, plans=PLANS, **counts)
 
 
-def limit_of(found: Usage) -> int:
+def limit_of(found: ProjectUsage) -> int:
     return NO_LIMIT if found.deployment_limit is None else found.deployment_limit
 
 
@@ -76,7 +76,7 @@ def test_slots_that_a_plan_came_to_include_are_given_back_with_the_next_deployme
         (usage(PREMIUM, deployments=5, slots_free=1), 1),
     ],
 )
-def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: Usage, taken: int) -> None:
+def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: ProjectUsage, taken: int) -> None:
     assert slots_to_take(found) == taken
 
 
@@ -91,7 +91,7 @@ def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: Usage,
         usage(deployments=1, slots_owed=1),
     ],
 )
-def test_deployment_without_room_is_refused(found: Usage) -> None:
+def test_deployment_without_room_is_refused(found: ProjectUsage) -> None:
     with pytest.raises(LimitReached) as caught:
         slots_to_take(found)
     assert caught.value.extra["limit"] == found.deployment_limit
@@ -114,21 +114,21 @@ def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts(
         (usage(PREMIUM, deployments=6, slots_in_use=5), 4),
     ],
 )
-def test_slots_are_given_back_as_far_as_nothing_needs_them(found: Usage, back: int) -> None:
+def test_slots_are_given_back_as_far_as_nothing_needs_them(found: ProjectUsage, back: int) -> None:
     assert slots_to_return(found) == back
 
 
 def test_slots_that_are_given_back_repay_what_is_owed_first() -> None:
-    assert returned(3, 0) == (0, 3)
-    assert returned(3, 2) == (2, 1)
-    assert returned(1, 2) == (1, 0)
+    assert split_freed(3, 0) == (0, 3)
+    assert split_freed(3, 2) == (2, 1)
+    assert split_freed(1, 2) == (1, 0)
 
 
 @dataclass
 class Model:
     """An organization by the rules alone: what the books would hold after each step."""
 
-    now: Usage
+    now: ProjectUsage
     lowered: bool = False
 
     def deploy(self, _amount: int) -> None:
@@ -159,7 +159,7 @@ class Model:
         self.lowered = True
 
     def buy(self, amount: int) -> None:
-        repaid, free = returned(amount, self.now.slots_owed)
+        repaid, free = split_freed(amount, self.now.slots_owed)
         self.now = replace(self.now, slots_free=self.now.slots_free + free, slots_owed=self.now.slots_owed - repaid)
 
     def refund(self, amount: int) -> None:
@@ -172,7 +172,7 @@ class Model:
         self.now = replace(self.now, slots_free=self.now.slots_free - taken, slots_owed=owed)
 
     def _moved(self, slots: int, **more: int) -> None:
-        repaid, freed = returned(max(0, -slots), self.now.slots_owed)
+        repaid, freed = split_freed(max(0, -slots), self.now.slots_owed)
         self.now = replace(
             self.now,
             slots_in_use=self.now.slots_in_use + slots,

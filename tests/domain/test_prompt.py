@@ -7,10 +7,10 @@ from domain.budgets.policy import CryptoPreferences, MethodKind, Policy
 from domain.budgets.prompt import (
     MAX_PROMPT,
     PLACEHOLDERS,
-    Figures,
-    Left,
+    PoolBalance,
+    PromptFigures,
     check_template,
-    money,
+    format_money,
     pace_ends_at,
     preferred,
     render,
@@ -19,8 +19,8 @@ from domain.common.calendar import Window, zone_of
 from domain.common.errors import Invalid
 
 TORONTO = zone_of("America/Toronto")
-DAY = Left(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
-STUDIO = Figures(own=DAY, methods=["Card ending in 1234", "TON wallet"])
+DAY = PoolBalance(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
+STUDIO = PromptFigures(own=DAY, methods=["Card ending in 1234", "TON wallet"])
 
 
 def test_an_agent_reads_the_five_lines_word_for_word() -> None:
@@ -34,12 +34,12 @@ def test_an_agent_reads_the_five_lines_word_for_word() -> None:
 
 
 def test_each_figure_that_applies_has_a_line_of_its_own() -> None:
-    week = Left(amount_minor=3000, remaining_minor=2450, currency="CAD", window=Window.WEEK)
-    figures = Figures(
+    week = PoolBalance(amount_minor=3000, remaining_minor=2450, currency="CAD", window=Window.WEEK)
+    figures = PromptFigures(
         own=DAY,
         project=week,
-        reserve=Left(amount_minor=5000, remaining_minor=5000, currency="CAD", window=Window.WEEK),
-        allowance=Left(amount_minor=1000, remaining_minor=750, currency="CAD", window=Window.WEEK),
+        reserve=PoolBalance(amount_minor=5000, remaining_minor=5000, currency="CAD", window=Window.WEEK),
+        allowance=PoolBalance(amount_minor=1000, remaining_minor=750, currency="CAD", window=Window.WEEK),
         pace_ends_at=datetime(2026, 3, 4, 16, 5, tzinfo=TORONTO),
         crypto=["TON", "USDC"],
     )
@@ -57,14 +57,14 @@ def test_each_figure_that_applies_has_a_line_of_its_own() -> None:
     | st.lists(st.sampled_from([f"x {{{name}}}" for name in PLACEHOLDERS] + ["y" * 300])).map("\n".join),
 )
 def test_a_prompt_has_at_most_1200_characters_and_a_label_adds_no_line(labels: list[str], template: str | None) -> None:
-    written = render(template, Figures(own=DAY, methods=labels))
+    written = render(template, PromptFigures(own=DAY, methods=labels))
     assert len(written) <= MAX_PROMPT
     most = (template or "\n" * 4).count("\n") + 1
     assert len(written.splitlines()) <= most
 
 
 def test_a_value_is_not_read_as_a_placeholder_again() -> None:
-    assert render("Pay by {payment}.", Figures(methods=["{reserve} {daily}"])) == "Pay by {reserve} {daily}.\n"
+    assert render("Pay by {payment}.", PromptFigures(methods=["{reserve} {daily}"])) == "Pay by {reserve} {daily}.\n"
 
 
 @pytest.mark.parametrize("template", ["{name}", "{}", "{daily.x}", "{daily!r}", "{0}", "{daily", "daily}", "{{daily}}"])
@@ -105,7 +105,7 @@ def test_the_pace_ends_a_day_only_before_it_resets() -> None:
     ],
 )
 def test_amounts_are_written_as_people_do(minor: int, currency: str, written: str) -> None:
-    assert money(minor, currency) == written
+    assert format_money(minor, currency) == written
 
 
 def test_without_declared_methods_the_kinds_of_the_policy_are_named() -> None:

@@ -10,20 +10,20 @@ from domain.budgets.purchase_order import (
     MAX_ATTEMPTS,
     Attempt,
     AttemptStatus,
-    Binding,
-    Lift,
+    DecidingWindow,
+    LiftedLimit,
     Person,
     PurchaseOrderStatus,
     Term,
     WaitingPurchase,
-    booking,
+    book_charge,
     check_abandon,
     check_attempt,
     check_cancel,
     check_grant,
     check_refund,
     details,
-    digest,
+    grant_digest,
     renews_after,
     sentence_of_approval,
     sentence_of_refusal,
@@ -38,7 +38,7 @@ NOW = datetime(2026, 1, 18, 10, 30, tzinfo=UTC)
 S, A = PurchaseOrderStatus, AttemptStatus
 AMOUNTS = st.integers(min_value=1, max_value=10**15)
 TEXTS = st.text(max_size=20)
-BINDING = Binding(
+BINDING = DecidingWindow(
     budget_id="ctl_1",
     subject="agent Ada",
     currency="USD",
@@ -49,8 +49,8 @@ BINDING = Binding(
 )
 
 
-def lifts() -> st.SearchStrategy[tuple[Lift, ...]]:
-    one = st.builds(Lift, budget_id=st.sampled_from(["ctl_a", "ctl_b"]), window=st.sampled_from(Window))
+def lifts() -> st.SearchStrategy[tuple[LiftedLimit, ...]]:
+    one = st.builds(LiftedLimit, budget_id=st.sampled_from(["ctl_a", "ctl_b"]), window=st.sampled_from(Window))
     return st.sets(one, max_size=3).map(tuple)
 
 
@@ -73,16 +73,16 @@ def test_a_digest_changes_with_each_field_and_with_nothing_else(
 ) -> None:
     name = data.draw(st.sampled_from(sorted(one)))
     assume(set(one["lifts"]) != set(other["lifts"]) if name == "lifts" else one[name] != other[name])
-    assert digest(**one) != digest(**{**one, name: other[name]})
+    assert grant_digest(**one) != grant_digest(**{**one, name: other[name]})
     shuffled = data.draw(st.permutations(list(one["lifts"])))
-    assert digest(**one) == digest(**{**one, "lifts": shuffled})
+    assert grant_digest(**one) == grant_digest(**{**one, "lifts": shuffled})
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000), st.booleans())
 def test_a_charge_is_booked_whole_and_below_the_hold_only_if_a_person_says_so(
     held: int, charged: int, is_confirmed: bool
 ) -> None:
-    booked = booking(held, charged, is_confirmed=is_confirmed)
+    booked = book_charge(held, charged, is_confirmed=is_confirmed)
     counts = booked.spent_minor + booked.forced_minor
     assert counts == (charged if is_confirmed else max(held, charged))
     assert booked.spent_minor + booked.returned_minor == held

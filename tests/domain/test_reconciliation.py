@@ -8,12 +8,12 @@ from hypothesis import given, strategies as st
 
 from domain.books.reconciliation import (
     DISCREPANCIES,
-    FARTHEST_BACK,
     MARGIN,
-    Compared,
-    KnownKey,
+    MAX_LOOKBACK,
+    Comparison,
+    KeyState,
     MatchStatus,
-    Report,
+    ReconciliationReport,
     Window,
     compare,
     corrections,
@@ -80,7 +80,7 @@ def test_night_goes_on_at_the_first_gap():
     missed = DAY.until - timedelta(days=4)
     long_ago = Window(missed - timedelta(days=9), missed)
     assert nightly_window(NIGHT, long_ago.since, [long_ago]) == Window(missed - timedelta(days=1), DAY.until)
-    assert nightly_window(NIGHT, NIGHT - timedelta(days=300)).since == DAY.until - FARTHEST_BACK
+    assert nightly_window(NIGHT, NIGHT - timedelta(days=300)).since == DAY.until - MAX_LOOKBACK
     assert nightly_window(NIGHT, DAY.since, [DAY]) == usual
     assert nightly_window(NIGHT, NOON, []) == usual
 
@@ -112,7 +112,7 @@ def test_coverage_ends_at_its_first_gap(windows, end):
 def test_every_difference_is_described_with_its_ids(found):
     listed = None if found is MatchStatus.MISSING_THERE else replace(LINE, statement_ref="txn_9", payment_id="pay_7")
     booked = () if found is MatchStatus.MISSING_HERE else (replace(LINE, payment_id="pay_7"),)
-    told = describe("stripe", Compared(key="ch_1", booked=booked, listed=listed, match_status=found))
+    told = describe("stripe", Comparison(key="ch_1", booked=booked, listed=listed, match_status=found))
     assert "ch_1" in told
     assert "10.00 USD less 0.59" in told
     assert "pay_7" in told
@@ -160,7 +160,7 @@ def test_corrections_make_the_books_agree(pair):
 
 @given(st.lists(PAIRS, max_size=12))
 def test_differences_explain_the_gap_between_both_sides_to_the_cent(pairs):
-    report, gaps = Report(), dict[str, int]()
+    report, gaps = ReconciliationReport(), dict[str, int]()
     for pair in pairs:
         found = compared(pair)
         report.add(found)
@@ -202,7 +202,7 @@ def test_correction_moves_the_clearing_account_by_the_gap(pair):
     ],
 )
 def test_line_far_from_what_is_booked_is_another_one_only_where_the_amount_differs(booked, is_another):
-    known = KnownKey(booked=tuple(booked))
+    known = KeyState(booked=tuple(booked))
     far = replace(LINE, statement_ref="txn_1", occurred_at=NOON + MARGIN + timedelta(seconds=1))
     assert known.is_another(far) is is_another
     assert not known.is_another(replace(far, occurred_at=NOON + MARGIN))
@@ -211,6 +211,6 @@ def test_line_far_from_what_is_booked_is_another_one_only_where_the_amount_diffe
 
 def test_line_that_was_told_apart_stays_apart():
     line = replace(LINE, statement_ref="txn_2")
-    assert KnownKey(line="txn_1").is_another(line)
-    assert KnownKey(others=frozenset({"txn_2"}), booked=(LINE,)).is_another(line)
-    assert not KnownKey(line="txn_2", others=frozenset({"txn_1"})).is_another(line)
+    assert KeyState(line="txn_1").is_another(line)
+    assert KeyState(others=frozenset({"txn_2"}), booked=(LINE,)).is_another(line)
+    assert not KeyState(line="txn_2", others=frozenset({"txn_1"})).is_another(line)

@@ -3,13 +3,15 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from domain.payouts.recovery import Loss, Priced, shortfall, still_lost
+from domain.payouts.recovery import Loss, PricedCredits, shortfall, uncovered_loss
 
 ONE = 1_000_000
 #: 100 credits for ten dollars.
-SALE = Priced(paid_minor=1_000, sold_minor=100 * ONE)
+SALE = PricedCredits(paid_minor=1_000, sold_minor=100 * ONE)
 _AMOUNTS = st.integers(0, 10**12)
-_PRICED = st.builds(Priced, amount_minor=_AMOUNTS, paid_minor=st.integers(0, 10**9), sold_minor=st.integers(1, 10**12))
+_PRICED = st.builds(
+    PricedCredits, amount_minor=_AMOUNTS, paid_minor=st.integers(0, 10**9), sold_minor=st.integers(1, 10**12)
+)
 _LOSSES = st.builds(
     lambda owed, short, repaid, more: Loss(
         owed_minor=owed, short_minor=short, repaid_minor=min(repaid, owed), answered_minor=min(repaid, owed) + more
@@ -21,8 +23,8 @@ _LOSSES = st.builds(
 )
 
 
-def taken(credits: int, cents: int, of: int) -> Priced:
-    return Priced(amount_minor=credits * ONE, paid_minor=cents, sold_minor=of * ONE)
+def taken(credits: int, cents: int, of: int) -> PricedCredits:
+    return PricedCredits(amount_minor=credits * ONE, paid_minor=cents, sold_minor=of * ONE)
 
 
 @pytest.mark.parametrize(
@@ -36,26 +38,26 @@ def taken(credits: int, cents: int, of: int) -> Priced:
         ([], 0),
     ],
 )
-def test_credits_make_up_for_what_was_paid_for_them(given_back: list[Priced], short: int) -> None:
+def test_credits_make_up_for_what_was_paid_for_them(given_back: list[PricedCredits], short: int) -> None:
     assert shortfall(given_back, SALE) == short * ONE
 
 
 def test_less_than_a_minor_unit_of_money_is_the_rounding_of_prices() -> None:
-    nearly = Priced(amount_minor=100 * ONE, paid_minor=9_999, sold_minor=1_000 * ONE)
+    nearly = PricedCredits(amount_minor=100 * ONE, paid_minor=9_999, sold_minor=1_000 * ONE)
     assert shortfall([nearly], SALE) == 0
-    assert shortfall([Priced(amount_minor=100 * ONE, paid_minor=999, sold_minor=100 * ONE)], SALE) == ONE // 10
+    assert shortfall([PricedCredits(amount_minor=100 * ONE, paid_minor=999, sold_minor=100 * ONE)], SALE) == ONE // 10
 
 
 @given(st.lists(_PRICED, max_size=5), _PRICED)
-def test_shortfall_is_never_more_than_what_was_given(given_back: list[Priced], sale: Priced) -> None:
+def test_shortfall_is_never_more_than_what_was_given(given_back: list[PricedCredits], sale: PricedCredits) -> None:
     assert 0 <= shortfall(given_back, sale) <= sum(each.amount_minor for each in given_back)
 
 
 @given(_LOSSES, _AMOUNTS, st.lists(_PRICED, max_size=5), st.none() | _PRICED)
 def test_creators_never_answer_for_more_than_was_lost(
-    loss: Loss, owes: int, paid: list[Priced], sale: Priced | None
+    loss: Loss, owes: int, paid: list[PricedCredits], sale: PricedCredits | None
 ) -> None:
-    debt, short = still_lost(loss, owes, paid, sale)
+    debt, short = uncovered_loss(loss, owes, paid, sale)
     assert 0 <= debt <= owes
     assert short >= 0
     assert debt + short <= max(0, loss.owed_minor + loss.short_minor - loss.answered_minor)
@@ -63,11 +65,11 @@ def test_creators_never_answer_for_more_than_was_lost(
 
 def test_what_has_paid_a_debt_counts_by_its_price() -> None:
     loss = Loss(owed_minor=100 * ONE, short_minor=0)
-    assert still_lost(loss, 100 * ONE, [], SALE) == (100 * ONE, 0)
-    assert still_lost(loss, 0, [taken(100, 1_000, 100)], SALE) == (0, 0)
-    assert still_lost(loss, 0, [taken(100, 500, 100)], SALE) == (0, 50 * ONE)
+    assert uncovered_loss(loss, 100 * ONE, [], SALE) == (100 * ONE, 0)
+    assert uncovered_loss(loss, 0, [taken(100, 1_000, 100)], SALE) == (0, 0)
+    assert uncovered_loss(loss, 0, [taken(100, 500, 100)], SALE) == (0, 50 * ONE)
     # Half of it is still owed, and the other half was paid with what nobody paid for.
-    assert still_lost(loss, 50 * ONE, [taken(50, 0, 100)], SALE) == (50 * ONE, 50 * ONE)
+    assert uncovered_loss(loss, 50 * ONE, [taken(50, 0, 100)], SALE) == (50 * ONE, 50 * ONE)
     # What a creator has answered for is not asked for again.
     answered = Loss(owed_minor=100 * ONE, short_minor=0, repaid_minor=0, answered_minor=45 * ONE)
-    assert still_lost(answered, 0, [taken(100, 500, 100)], SALE) == (0, 5 * ONE)
+    assert uncovered_loss(answered, 0, [taken(100, 500, 100)], SALE) == (0, 5 * ONE)

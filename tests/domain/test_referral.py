@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from domain.common.credits import credit_price
-from domain.marketplace.referral import GRACE, TERM, WAITS, Decision, Rewards, Seen, decide
+from domain.marketplace.referral import GRACE, MAX_WAIT, TERM, ReferralDecision, ReferralFacts, Rewards, decide
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -16,45 +16,50 @@ ONE = 1_000_000
 BOTH = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
 
 
-def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes: Any) -> Decision:
+def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes: Any) -> ReferralDecision:
     known: dict[str, Any] = {"referred_at": NOW, "paid_at": NOW, "earned_minor": earned, "related": False, **changes}
-    return decide(Seen(**known), rewards, PRICE, window=WINDOW, now=now)
+    return decide(ReferralFacts(**known), rewards, PRICE, window=WINDOW, now=now)
 
 
 @for_each(
     "now, earned, changes, expected",
     [
-        (NOW + WINDOW, 100, {}, Decision(rewards=BOTH)),
-        (NOW + WINDOW - timedelta(seconds=1), 100, {}, Decision()),
-        (NOW + WINDOW, 99, {}, Decision()),
-        (NOW + WINDOW + TERM, 50, {}, Decision(rewards=Rewards(referrer_minor=3 * ONE, referred_minor=2 * ONE))),
-        (NOW + WINDOW + TERM, 0, {}, Decision(refused="nothing_earned")),
-        (NOW + WINDOW + TERM, -1, {}, Decision(refused="nothing_earned")),
+        (NOW + WINDOW, 100, {}, ReferralDecision(rewards=BOTH)),
+        (NOW + WINDOW - timedelta(seconds=1), 100, {}, ReferralDecision()),
+        (NOW + WINDOW, 99, {}, ReferralDecision()),
+        (
+            NOW + WINDOW + TERM,
+            50,
+            {},
+            ReferralDecision(rewards=Rewards(referrer_minor=3 * ONE, referred_minor=2 * ONE)),
+        ),
+        (NOW + WINDOW + TERM, 0, {}, ReferralDecision(refused="nothing_earned")),
+        (NOW + WINDOW + TERM, -1, {}, ReferralDecision(refused="nothing_earned")),
         # What it owes on the last day, it may have paid soon after.
-        (NOW + WINDOW + TERM, 0, {"owes": True}, Decision()),
-        (NOW + WINDOW + TERM + GRACE - timedelta(seconds=1), 0, {"owes": True}, Decision()),
-        (NOW + WINDOW + TERM + GRACE, 0, {"owes": True}, Decision(refused="nothing_earned")),
-        (NOW, 100, {"related": True}, Decision(refused="related")),
+        (NOW + WINDOW + TERM, 0, {"owes": True}, ReferralDecision()),
+        (NOW + WINDOW + TERM + GRACE - timedelta(seconds=1), 0, {"owes": True}, ReferralDecision()),
+        (NOW + WINDOW + TERM + GRACE, 0, {"owes": True}, ReferralDecision(refused="nothing_earned")),
+        (NOW, 100, {"related": True}, ReferralDecision(refused="related")),
         # Anybody can state another's tax id for a night: the reward waits until it is taken back.
-        (NOW + WINDOW, 100, {"states_same": True}, Decision()),
-        (NOW + WINDOW + TERM - timedelta(seconds=1), 100, {"states_same": True}, Decision()),
-        (NOW + WINDOW + TERM, 100, {"states_same": True}, Decision(refused="related")),
-        (NOW + WAITS - timedelta(seconds=1), 0, {"paid_at": None}, Decision()),
-        (NOW + WAITS, 0, {"paid_at": None}, Decision(refused="not_paid")),
+        (NOW + WINDOW, 100, {"states_same": True}, ReferralDecision()),
+        (NOW + WINDOW + TERM - timedelta(seconds=1), 100, {"states_same": True}, ReferralDecision()),
+        (NOW + WINDOW + TERM, 100, {"states_same": True}, ReferralDecision(refused="related")),
+        (NOW + MAX_WAIT - timedelta(seconds=1), 0, {"paid_at": None}, ReferralDecision()),
+        (NOW + MAX_WAIT, 0, {"paid_at": None}, ReferralDecision(refused="not_paid")),
         # What is disputed on the last day counts if it is won.
-        (NOW + WAITS, 0, {"paid_at": None, "disputed": True}, Decision()),
-        (NOW + WINDOW + TERM, 0, {"disputed": True}, Decision()),
+        (NOW + MAX_WAIT, 0, {"paid_at": None, "disputed": True}, ReferralDecision()),
+        (NOW + WINDOW + TERM, 0, {"disputed": True}, ReferralDecision()),
     ],
 )
 def test_reward_waits_for_the_window_and_for_commission(
-    now: datetime, earned: int, changes: dict[str, Any], expected: Decision
+    now: datetime, earned: int, changes: dict[str, Any], expected: ReferralDecision
 ) -> None:
     assert decided(now, earned, **changes) == expected
 
 
 def test_without_bonuses_nobody_is_rewarded() -> None:
     nothing = Rewards(referrer_minor=0, referred_minor=0)
-    assert decided(NOW + WINDOW + TERM, 100, nothing) == Decision(refused="nothing_earned")
+    assert decided(NOW + WINDOW + TERM, 100, nothing) == ReferralDecision(refused="nothing_earned")
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**10), st.integers(0, 10**10), st.booleans())

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
-from domain.insight.query import Answer, Compare, Figure, Grain, RateUsed, Row
+from domain.insight.query import Compare, Grain, MetricFigure, QueryResult, QueryRow, RateUsed
 from domain.insight.report import (
     TEMPLATES,
-    Definition,
-    Question,
+    ReportDefinition,
     ReportFormat,
     ReportSchedule,
-    changes,
-    checked,
+    SectionQuery,
+    check_definition,
+    compare_versions,
     period_at,
     period_named,
 )
-from domain.insight.report_file import Paper, file_of, section, tables
+from domain.insight.report_file import ReportContent, render_file, section_of, tables
 from providers.documents.report import ReportMaker
 from tests.support.cases import for_each
 
@@ -98,19 +98,19 @@ def test_period_that_the_schedule_does_not_have_is_refused(schedule: ReportSched
         period_named(schedule, name, BERLIN)
 
 
-def a_definition(**changed: object) -> Definition:
-    usual = Definition(
+def a_definition(**changed: object) -> ReportDefinition:
+    usual = ReportDefinition(
         name="Spending",
         schedule=ReportSchedule.WEEKLY,
         format=ReportFormat.CSV,
         zone="Europe/Berlin",
-        questions=(Question(metrics=("spending",), by=("agent",)),),
+        questions=(SectionQuery(metrics=("spending",), by=("agent",)),),
     )
     return replace(usual, **changed)
 
 
 def test_definition_is_what_was_stored_of_it() -> None:
-    question = Question(
+    question = SectionQuery(
         metrics=("spending", "spends"),
         title="Spent",
         by=("agent", "action"),
@@ -124,7 +124,7 @@ def test_definition_is_what_was_stored_of_it() -> None:
         a_definition(questions=(question, *TEMPLATES["quarterly_review"].questions)),
         a_definition(template="weekly_projects", questions=()),
     ):
-        assert Definition.kept(json.loads(json.dumps(definition.stored()))) == definition
+        assert ReportDefinition.kept(json.loads(json.dumps(definition.stored()))) == definition
 
 
 @for_each(
@@ -139,18 +139,20 @@ def test_definition_is_what_was_stored_of_it() -> None:
 )
 def test_definition_that_cannot_be_made_is_refused_by_its_field(changed: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        checked(a_definition(**changed), platform=False)
+        check_definition(a_definition(**changed), platform=False)
     assert refusal.value.extra == {"field": field}
 
 
 def test_template_of_the_platform_is_for_operators_alone() -> None:
-    assert checked(a_definition(template="platform_month", questions=()), platform=True)
+    assert check_definition(a_definition(template="platform_month", questions=()), platform=True)
     with pytest.raises(Invalid):
-        checked(a_definition(template="weekly_projects", questions=()), platform=True)
+        check_definition(a_definition(template="weekly_projects", questions=()), platform=True)
 
 
 def test_metrics_of_days_in_utc_are_asked_of_the_same_dates_and_awaited() -> None:
-    tokyo = a_definition(zone="Asia/Tokyo", schedule=ReportSchedule.DAILY, questions=(Question(metrics=("earnings",)),))
+    tokyo = a_definition(
+        zone="Asia/Tokyo", schedule=ReportSchedule.DAILY, questions=(SectionQuery(metrics=("earnings",)),)
+    )
     period = tokyo.period_named("2026-03-01")
     query = tokyo.questions[0].of(period, tokyo.zone)
     first, following = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2))
@@ -165,30 +167,32 @@ def test_metrics_of_days_in_utc_are_asked_of_the_same_dates_and_awaited() -> Non
 # Files ----------------------------------------------------------------------------------------------------------------
 
 AGENT, OTHER = "agt_a", "agt_b"
-BY_AGENT = Question(metrics=("spending", "spends"), title="Spent <b>", by=("agent",), compare=Compare.PREVIOUS)
-BY_HOUR = Question(metrics=("spends",), grain=Grain.HOUR)
+BY_AGENT = SectionQuery(metrics=("spending", "spends"), title="Spent <b>", by=("agent",), compare=Compare.PREVIOUS)
+BY_HOUR = SectionQuery(metrics=("spends",), grain=Grain.HOUR)
 
 
-def row(agent: str, minor: int, count: int, before: int | None = None) -> Row:
-    figures = (Figure("spends", None, count), Figure("spending", "USD", minor, before))
-    return Row(None, {"agent": agent}, figures)
+def row(agent: str, minor: int, count: int, before: int | None = None) -> QueryRow:
+    figures = (MetricFigure("spends", None, count), MetricFigure("spending", "USD", minor, before))
+    return QueryRow(None, {"agent": agent}, figures)
 
 
-def answer(rows: Sequence[Row], *totals: Figure, rates: Sequence[RateUsed] = ()) -> Answer:
-    return Answer(rows=tuple(rows), totals=totals, as_of=datetime.now(UTC), is_complete=True, rates=tuple(rates))
+def answer(rows: Sequence[QueryRow], *totals: MetricFigure, rates: Sequence[RateUsed] = ()) -> QueryResult:
+    return QueryResult(rows=tuple(rows), totals=totals, as_of=datetime.now(UTC), is_complete=True, rates=tuple(rates))
 
 
-def paper(rows: Sequence[Row] = (), *, hours: Sequence[Row] = (), names: dict[str, str] | None = None) -> Paper:
+def paper(
+    rows: Sequence[QueryRow] = (), *, hours: Sequence[QueryRow] = (), names: dict[str, str] | None = None
+) -> ReportContent:
     period = period_at(ReportSchedule.DAILY, local("2026-10-25T12:00"), BERLIN)
-    totals = Figure("spending", "USD", 1500), Figure("spends", None, 3)
-    return Paper(
+    totals = MetricFigure("spending", "USD", 1500), MetricFigure("spends", None, 3)
+    return ReportContent(
         name='Spending "daily" & <script>alert(1)</script>',
         owner="=cmd|'/c calc'!A0",
         period=period,
         zone="Europe/Berlin",
         version=1,
         as_of=period.until + 3 * HOUR,
-        sections=[section(BY_AGENT, answer(rows, *totals)), section(BY_HOUR, answer(hours))],
+        sections=[section_of(BY_AGENT, answer(rows, *totals)), section_of(BY_HOUR, answer(hours))],
         names=names or {},
     )
 
@@ -196,8 +200,8 @@ def paper(rows: Sequence[Row] = (), *, hours: Sequence[Row] = (), names: dict[st
 USUAL = (row(OTHER, 500, 1), row(AGENT, 1000, 2, 700))
 
 
-def made_file(made: Paper, form: ReportFormat) -> bytes:
-    return ReportMaker().pdf(made) if form is ReportFormat.PDF else file_of(made, form)
+def made_file(made: ReportContent, form: ReportFormat) -> bytes:
+    return ReportMaker().pdf(made) if form is ReportFormat.PDF else render_file(made, form)
 
 
 @for_each("form", list(ReportFormat))
@@ -206,7 +210,7 @@ def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: Repo
     first, second = (
         replace(
             paper(rows, names={AGENT: "Ada"}),
-            sections=[section(BY_AGENT, answer(rows, Figure("spends", None, 3), rates=of))],
+            sections=[section_of(BY_AGENT, answer(rows, MetricFigure("spends", None, 3), rates=of))],
         )
         for rows, of in ((USUAL, rates), (USUAL[::-1], rates[::-1]))
     )
@@ -216,20 +220,20 @@ def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: Repo
 
 @for_each("form", [ReportFormat.HTML, ReportFormat.CSV, ReportFormat.JSONL])
 def test_file_names_the_currencies_that_are_left_out(form: ReportFormat) -> None:
-    whole = answer(USUAL, Figure("spends", None, 3))
-    made = replace(paper(), sections=[section(BY_AGENT, replace(whole, left_out=("ZWG",)))])
+    whole = answer(USUAL, MetricFigure("spends", None, 3))
+    made = replace(paper(), sections=[section_of(BY_AGENT, replace(whole, left_out=("ZWG",)))])
     says = {ReportFormat.HTML: "Without amounts in ZWG, for which there is no rate.", ReportFormat.CSV: '"left_out",'}
-    assert says.get(form, '"left_out": ["ZWG"]') in file_of(made, form).decode()
-    assert "ZWG" not in file_of(replace(made, sections=[section(BY_AGENT, whole)]), form).decode()
+    assert says.get(form, '"left_out": ["ZWG"]') in render_file(made, form).decode()
+    assert "ZWG" not in render_file(replace(made, sections=[section_of(BY_AGENT, whole)]), form).decode()
 
 
 def test_rows_are_in_the_order_of_time_the_largest_first_and_ties_by_what_they_are_of() -> None:
     rows = (row("c", 5, 1), row("b", 5, 9), row("a", 1, 1), row("d", 9, 1))
-    assert [each["group"] for each in section(BY_AGENT, answer(rows))["rows"]] == [["d"], ["b"], ["c"], ["a"]]
+    assert [each["group"] for each in section_of(BY_AGENT, answer(rows))["rows"]] == [["d"], ["b"], ["c"], ["a"]]
 
 
 def test_html_runs_nothing_and_loads_nothing_whatever_somebody_named_something() -> None:
-    text = file_of(paper(USUAL, names={AGENT: "<img src=x onerror=1>"}), ReportFormat.HTML).decode()
+    text = render_file(paper(USUAL, names={AGENT: "<img src=x onerror=1>"}), ReportFormat.HTML).decode()
     assert "<script" not in text
     assert "<img" not in text
     assert "&lt;img src=x onerror=1&gt;" in text
@@ -240,7 +244,7 @@ def test_html_runs_nothing_and_loads_nothing_whatever_somebody_named_something()
 
 def test_csv_has_no_cell_that_a_spreadsheet_would_calculate() -> None:
     named = {AGENT: "=HYPERLINK(1)", OTHER: "@sum"}
-    lines = list(csv.DictReader(io.StringIO(file_of(paper(USUAL, names=named), ReportFormat.CSV).decode())))
+    lines = list(csv.DictReader(io.StringIO(render_file(paper(USUAL, names=named), ReportFormat.CSV).decode())))
     assert [(each["kind"], each["agent"], each["agent_name"], each["metric"], each["value"]) for each in lines] == [
         ("row", AGENT, "'=HYPERLINK(1)", "spending", "10.00"),
         ("row", AGENT, "'=HYPERLINK(1)", "spends", "2"),
@@ -253,13 +257,13 @@ def test_csv_has_no_cell_that_a_spreadsheet_would_calculate() -> None:
 
 
 def test_json_lines_begin_with_the_report_and_end_with_totals() -> None:
-    lines = [json.loads(each) for each in file_of(paper(USUAL), ReportFormat.JSONL).splitlines()]
+    lines = [json.loads(each) for each in render_file(paper(USUAL), ReportFormat.JSONL).splitlines()]
     assert (lines[0]["from"], lines[0]["to"]) == ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z")
     assert [each["type"] for each in lines] == ["report", "row", "row", "total", "total"]
 
 
 def test_hour_that_comes_twice_is_told_apart() -> None:
-    hours = [Row(local("2026-10-25T00:00") + n * HOUR, {}, (Figure("spends", None, n),)) for n in (0, 2, 3)]
+    hours = [QueryRow(local("2026-10-25T00:00") + n * HOUR, {}, (MetricFigure("spends", None, n),)) for n in (0, 2, 3)]
     _, table = tables(paper(USUAL, hours=hours))
     assert [each[0] for each in table.rows] == [
         "2026-10-25",
@@ -272,8 +276,8 @@ def test_hour_that_comes_twice_is_told_apart() -> None:
 def test_what_came_late_stands_on_top_with_the_difference() -> None:
     before = paper(USUAL)
     late = paper((row(OTHER, 500, 1, 9), row(AGENT, 1200, 3, 700)), names={AGENT: "Ada"})
-    found = changes(before.sections, late.sections)
-    assert changes(before.sections, before.sections) == ()
+    found = compare_versions(before.sections, late.sections)
+    assert compare_versions(before.sections, before.sections) == ()
     second = replace(late, version=2, changes=found)
     first_table = tables(second)[0]
     assert first_table.title == "Changed since version 1"
@@ -281,13 +285,13 @@ def test_what_came_late_stands_on_top_with_the_difference() -> None:
         ["Spent <b>", "Ada", "Spending (USD)", "10.00", "12.00", "+2.00"],
         ["Spent <b>", "Ada", "Spends", "2", "3", "+1"],
     ]
-    assert b"Changed since version 1" in file_of(second, ReportFormat.HTML)
-    assert b'"change","Spent <b>",,' in file_of(second, ReportFormat.CSV)
-    assert json.loads(file_of(second, ReportFormat.JSONL).splitlines()[1])["type"] == "change"
+    assert b"Changed since version 1" in render_file(second, ReportFormat.HTML)
+    assert b'"change","Spent <b>",,' in render_file(second, ReportFormat.CSV)
+    assert json.loads(render_file(second, ReportFormat.JSONL).splitlines()[1])["type"] == "change"
 
 
 def test_row_that_comes_and_row_that_goes_are_changes() -> None:
-    found = changes(paper((USUAL[0],)).sections, paper((USUAL[1],)).sections)
+    found = compare_versions(paper((USUAL[0],)).sections, paper((USUAL[1],)).sections)
     assert {(each.place[2], each.before, each.after) for each in found if each.place[3] == "spending"} == {
         ((AGENT,), None, "10.00"),
         ((OTHER,), "5.00", None),
@@ -296,4 +300,4 @@ def test_row_that_comes_and_row_that_goes_are_changes() -> None:
 
 def test_period_of_a_day_is_written_as_one_day() -> None:
     assert paper().period.first == paper().period.last == date(2026, 10, 25)
-    assert b"<dd>2026-10-25</dd>" in file_of(paper(), ReportFormat.HTML)
+    assert b"<dd>2026-10-25</dd>" in render_file(paper(), ReportFormat.HTML)

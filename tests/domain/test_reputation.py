@@ -6,11 +6,11 @@ from fractions import Fraction
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from domain.marketplace.pricing.facts import Facts, Standing
+from domain.marketplace.pricing.facts import PricingFacts, RankedScore
 from domain.marketplace.pricing.terms import Reputation
 from domain.payouts.payable import HoldBack
 from domain.reputation import score
-from domain.reputation.clients import ClientFact, client_increment, standing_e6
+from domain.reputation.clients import ClientFact, client_increment, feedback_weight_e6
 from domain.reputation.evidence import (
     MAX_E6,
     ONE_E6,
@@ -22,13 +22,13 @@ from domain.reputation.evidence import (
     add,
     catch_up,
     faded,
-    start,
+    newcomer_evidence,
 )
 from domain.reputation.levels import Ladder, Level, Rank
-from domain.reputation.moves import Move, Trend, is_sudden, moved_most, success_rate_e2, trend
-from domain.reputation.prior import lesson_e6, lowest, opened, priors
+from domain.reputation.prior import initial_prior, learned_e6, lowest, priors
 from domain.reputation.score import expected_e6, lower_e6, mean_e6, overall, overall_e6, points, rank_e6, stars
-from domain.reputation.weights import COUNTERPARTY_E6, MOST_E6, Given, Stakes, saturated, weight_e6
+from domain.reputation.score_changes import ScoreChange, Trend, is_sudden, largest_changes, success_rate_e2, trend
+from domain.reputation.weights import COUNTERPARTY_E6, MOST_E6, GivenEvidence, Stakes, saturated, weight_e6
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DAY = date(2026, 1, 1)
@@ -49,7 +49,7 @@ def after(nights):
 
 
 def told(events):
-    row = start(DAY, HALF)
+    row = newcomer_evidence(DAY, HALF)
     for nights, good, bad, today in events:
         row = add(row, good, bad, day=row.through + timedelta(days=nights), priors=today)
     return row
@@ -61,7 +61,7 @@ def keys(row):
 
 
 def test_newcomer_is_in_the_middle_and_that_is_uncertain():
-    row = start(DAY, HIGH)
+    row = newcomer_evidence(DAY, HIGH)
     each = dict.fromkeys(Dimension, stars(row))
     assert points(overall(each).mean_e6) == "5.00"
     assert (stars(row).low_e6, stars(row).high_e6) == (26_573, 973_427)
@@ -170,7 +170,7 @@ LADDER = Ladder(
         Level(name="best", from_e6=750_000, commission_bps=300, priority=1, hold_back_days=1),
     ),
 )
-ASKED = Facts(agent_id="agt", org_id="org", at=datetime(2026, 1, 1, tzinfo=UTC), unit_minor=100, currency="USD")
+ASKED = PricingFacts(agent_id="agt", org_id="org", at=datetime(2026, 1, 1, tzinfo=UTC), unit_minor=100, currency="USD")
 
 
 def terms(row, events):
@@ -178,11 +178,11 @@ def terms(row, events):
     rank = rank_e6(row)
     level = LADDER.level_of(Rank(share_e6=overall_e6(dict.fromkeys(Dimension, rank)), evidence_count=events))
     assert level is not None
-    client = Standing(standing_e6(row) // 10, (row.now().good_e6 + row.held_e6) // ONE_E6)
+    client = RankedScore(feedback_weight_e6(row) // 10, (row.now().good_e6 + row.held_e6) // ONE_E6)
     discount = Reputation(from_e4=20_000, full_e4=90_000, least_evidence=0)
     priced = [
         discount.judge(replace(ASKED, **who)).bps
-        for who in ({"client": client}, {"buyer": Standing(rank // 10, events)})
+        for who in ({"client": client}, {"buyer": RankedScore(rank // 10, events)})
     ]
     return (
         *(10_000 if bps is None else bps for bps in priced),
@@ -191,7 +191,7 @@ def terms(row, events):
         level.priority,
         *(-limits.get("USD", 10) for limits in (level.escrow_limits, level.exposure_limits)),
         HoldBack.default().of(level),
-        HoldBack.default().answers_for(level),
+        HoldBack.default().liability_period(level),
     )
 
 
@@ -243,7 +243,7 @@ def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
 @UNTIMED
 @given(st.lists(st.tuples(st.integers(0, 9), AMOUNTS, st.booleans()), max_size=60), SHARES)
 def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater):
-    given_by = Given(0, 0, DAY)
+    given_by = GivenEvidence(0, 0, DAY)
     row = told([])
     most = COUNTERPARTY_E6 * rater // ONE_E6
     for nights, amount, is_good in ratings:
@@ -257,7 +257,7 @@ def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater)
 
 
 def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
-    first, _, given_by = saturated(Given(0, 0, DAY), ONE_E6, 0, DAY, ONE_E6)
+    first, _, given_by = saturated(GivenEvidence(0, 0, DAY), ONE_E6, 0, DAY, ONE_E6)
     second, _, given_by = saturated(given_by, ONE_E6, 0, DAY, ONE_E6)
     assert (first, second) == (ONE_E6, 666_666)
     later, bad, _ = saturated(given_by, ONE_E6, ONE_E6, after(400), ONE_E6)
@@ -266,8 +266,8 @@ def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
 
 
 def test_newcomer_counts_for_a_fifth_as_a_client():
-    newcomer = start(DAY, HALF)
-    assert (stars(newcomer).mean_e6, standing_e6(newcomer)) == (500_000, 211_325)
+    newcomer = newcomer_evidence(DAY, HALF)
+    assert (stars(newcomer).mean_e6, feedback_weight_e6(newcomer)) == (500_000, 211_325)
 
 
 @UNTIMED
@@ -282,7 +282,7 @@ def test_weight_is_bounded_by_commission_paid_in_money(value, commission, rater)
 
 
 def test_prior_is_one_half_without_a_past_and_then_learned():
-    nobody = opened(DAY)
+    nobody = initial_prior(DAY)
     assert priors(nobody, nobody, DAY) == HALF
     newcomers, proven = nobody.add(18 * ONE_E6, 0, DAY), nobody.add(18 * ONE_E6, 2 * ONE_E6, DAY)
     assert priors(newcomers, nobody, DAY) == Priors(950_000, 950_000)
@@ -294,7 +294,7 @@ def test_prior_is_one_half_without_a_past_and_then_learned():
 
 def test_newcomer_is_proven_by_good_evidence_alone():
     today = Priors(600_000, 900_000)
-    row = start(DAY, today)
+    row = newcomer_evidence(DAY, today)
     cheat = add(row, 0, PROVEN_E6, day=DAY, priors=today)
     almost = add(row, PROVEN_E6 - 1, 0, day=DAY, priors=today)
     assert [cheat.prior_e6, almost.prior_e6, add(almost, 1, 0, day=DAY, priors=today).prior_e6] == [600_000] * 3
@@ -303,10 +303,10 @@ def test_newcomer_is_proven_by_good_evidence_alone():
 
 
 def test_prior_learns_less_from_whom_much_is_known_of():
-    newcomer = start(DAY, HIGH)
+    newcomer = newcomer_evidence(DAY, HIGH)
     known = told([(0, 2 * ONE_E6, 0, HIGH)] * 3)
-    assert lesson_e6(newcomer, ONE_E6) == ONE_E6
-    assert lesson_e6(known, ONE_E6) == ONE_E6 // 4
+    assert learned_e6(newcomer, ONE_E6) == ONE_E6
+    assert learned_e6(known, ONE_E6) == ONE_E6 // 4
 
 
 def test_beta_is_capped():
@@ -316,7 +316,7 @@ def test_beta_is_capped():
 @UNTIMED
 @given(st.lists(st.tuples(st.sampled_from(ClientFact), AMOUNTS), max_size=20))
 def test_trust_in_a_client_falls_by_what_it_does_wrong_alone(facts):
-    row: Evidence = start(DAY, HALF)
+    row: Evidence = newcomer_evidence(DAY, HALF)
     for fact, weight in facts:
         good, bad = client_increment(fact, weight)
         moved = add(row, good, bad, day=DAY, priors=HALF)
@@ -328,8 +328,12 @@ def test_trust_in_a_client_falls_by_what_it_does_wrong_alone(facts):
 
 
 def test_events_that_moved_most_fade_only_when_they_were_good():
-    moves = [Move("old_bad", DAY, -20_000), Move("old_good", DAY, 30_000), Move("new_good", after(59), 10_000)]
-    found = moved_most(moves, after(60), limit=2)
+    moves = [
+        ScoreChange("old_bad", DAY, -20_000),
+        ScoreChange("old_good", DAY, 30_000),
+        ScoreChange("new_good", after(59), 10_000),
+    ]
+    found = largest_changes(moves, after(60), limit=2)
     assert [move.event_id for move in found] == ["old_bad", "new_good"]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain.reputation.recall import Bill, BillPayment, Passed, passed_on, recalled_of_bill
+from domain.reputation.recall import Bill, BillPayment, ChainedEscrow, downstream_escrows, unfunded_escrows_of_bill
 from tests.support.cases import for_each
 
 #: 500 credits for 29.00; the escrows had 400 of them.
@@ -48,10 +48,15 @@ def paid(paid_minor: int, *, gone: int = 0, received: int = 2_900) -> BillPaymen
     }.values(),
 )
 def test_bill_recalls_what_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
-    assert recalled_of_bill(bill, FUNDED) == void
+    assert unfunded_escrows_of_bill(bill, FUNDED) == void
 
 
 def test_credits_are_followed_from_payee_to_payee_and_from_nobody_else() -> None:
-    passed = [Passed("e3", "c", "d"), Passed("e2", "b", "c"), Passed("e4", "x", "d"), Passed("e5", "d", "b")]
-    assert passed_on({"b"}, passed) == ["e2", "e3", "e5"]
-    assert passed_on({"y"}, passed) == []
+    passed = [
+        ChainedEscrow("e3", "c", "d"),
+        ChainedEscrow("e2", "b", "c"),
+        ChainedEscrow("e4", "x", "d"),
+        ChainedEscrow("e5", "d", "b"),
+    ]
+    assert downstream_escrows({"b"}, passed) == ["e2", "e3", "e5"]
+    assert downstream_escrows({"y"}, passed) == []

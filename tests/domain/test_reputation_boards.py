@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from domain.reputation.boards import FEWEST_PEERS, MINIMUMS, STEPS, Period, band, bands, place, step
+from domain.reputation.boards import FEWEST_PEERS, MINIMUMS, STEPS, Period, band, bands, percentile, rank_step
 from domain.reputation.evidence import ONE_E6
 
 AGES = {Period.WEEK: 7, Period.MONTH: 30, Period.QUARTER: 90, Period.ALL: 10**6}
@@ -17,8 +17,13 @@ def test_bands_of_a_leaderboard_hold_exactly_who_is_on_it(count: int, age: int, 
 
 @given(st.integers(0, ONE_E6))
 def test_ranks_are_counted_in_steps(rank: int) -> None:
-    assert 0 <= rank / ONE_E6 * STEPS - step(rank) < 1
+    assert 0 <= rank / ONE_E6 * STEPS - rank_step(rank) < 1
 
 
 def test_place_is_kept_back_among_few_peers() -> None:
-    assert [place(3, 0, 4), place(0, 10, FEWEST_PEERS), place(9, 1, 10), place(0, 0, 20)] == [None, 50, 95, 0]
+    assert [percentile(3, 0, 4), percentile(0, 10, FEWEST_PEERS), percentile(9, 1, 10), percentile(0, 0, 20)] == [
+        None,
+        50,
+        95,
+        0,
+    ]

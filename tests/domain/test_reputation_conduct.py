@@ -9,8 +9,8 @@ from domain.payments.payment.snapshot import Decline, DisputeStatus, ProviderSta
 from domain.payments.payment.state import Dispute, Payment, PaymentStatus
 from domain.reputation.clients import ClientFact
 from domain.reputation.conduct import of_cancellation, of_payment
+from domain.reputation.escrow_evidence import stakes_of
 from domain.reputation.evidence import ONE_E6
-from domain.reputation.settled import stakes_of
 from domain.reputation.weights import MOST_E6, weight_e6
 from tests.support.cases import for_each
 from tests.support.escrows import PROCUREMENT, STUDIO, T0, terms

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from domain.common.errors import Invalid
 from domain.reputation.evidence import ONE_E6, Dimension
-from domain.reputation.facts import FactKind, Says, feedback, increments, promptness_e4, reported, says
-from domain.reputation.timing import BOUNDS_MS, Timing, average_ms, percentile_ms, timed
+from domain.reputation.facts import DimensionShare, FactKind, feedback, increments, promptness_e4, reported, shares_of
+from domain.reputation.timing import BOUNDS_MS, Timing, add_response, average_ms, percentile_ms
 from tests.support.cases import for_each
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,7 +15,7 @@ TIMES = st.lists(st.integers(0, 10**9), max_size=80)
 
 
 def said(kind, good=None):
-    return {each.dimension.value: (each.good_e6, each.bad_e6) for each in increments(says(kind, good), ONE_E6)}
+    return {each.dimension.value: (each.good_e6, each.bad_e6) for each in increments(shares_of(kind, good), ONE_E6)}
 
 
 def test_escrows_say_whether_the_task_succeeded():
@@ -39,7 +39,7 @@ def test_other_facts_say_what_they_are_about():
 @for_each("good", [None, -1, 10_001])
 def test_graded_fact_without_its_grade_is_refused(kind, good):
     with pytest.raises(ValueError, match="needs a share"):
-        says(kind, good)
+        shares_of(kind, good)
 
 
 @UNTIMED
@@ -49,7 +49,7 @@ def test_graded_fact_without_its_grade_is_refused(kind, good):
     st.integers(0, 2 * ONE_E6),
 )
 def test_no_fact_counts_more_than_its_weight_in_any_dimension(kind, good, weight):
-    found = increments(says(kind, good), weight)
+    found = increments(shares_of(kind, good), weight)
     assert all(each.good_e6 >= 0 and each.bad_e6 >= 0 and each.good_e6 + each.bad_e6 <= weight for each in found)
     assert len({each.dimension for each in found}) == len(found)
 
@@ -88,7 +88,7 @@ def test_reported_event_moves_one_unit_at_most():
 @UNTIMED
 @given(st.integers(0, 10_000), st.integers(0, 2 * ONE_E6), st.integers(0, 2 * ONE_E6))
 def test_bad_evidence_has_a_weight_of_its_own_and_what_is_not_bad_does_not(good_e4, weight, more):
-    said = (Says(Dimension.QUALITY, 10_000, good_e4),)
+    said = (DimensionShare(Dimension.QUALITY, 10_000, good_e4),)
     before, after = increments(said, weight), increments(said, weight, weight + more)
     if good_e4 >= 5_000 or not more:
         assert after == before
@@ -96,13 +96,13 @@ def test_bad_evidence_has_a_weight_of_its_own_and_what_is_not_bad_does_not(good_
         good = before[0].good_e6 if before else 0
         assert [each.good_e6 for each in after] == [good] * len(after)
         assert sum(each.bad_e6 for each in after) >= sum(each.bad_e6 for each in before)
-    assert increments((Says(Dimension.QUALITY, 10_000, 0),), 0, ONE_E6)[0].bad_e6 == ONE_E6
+    assert increments((DimensionShare(Dimension.QUALITY, 10_000, 0),), 0, ONE_E6)[0].bad_e6 == ONE_E6
 
 
 def histogram(times):
     timing = Timing()
     for each in times:
-        timing = timed(timing, each)
+        timing = add_response(timing, each)
     return timing
 
 

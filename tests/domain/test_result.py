@@ -7,7 +7,7 @@ import pytest
 from domain.escrow import commands
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.state import Escrow, Milestone, Outcome
-from domain.returns.result import Result, ResultSource, is_self_report, of_escrow
+from domain.returns.result import Result, ResultSource, is_self_report, result_of_escrow
 from tests.support.escrows import ARBITER, FINANCE, PROCUREMENT, STUDIO, T0, VALIDATOR, WORKER, terms
 
 NOW = T0 + timedelta(hours=1)
@@ -23,7 +23,7 @@ def delivered(escrow: Escrow, milestone: str | None = None) -> Escrow:
 
 
 def result(before: Escrow, outcome: Outcome, score_e4: int | None = None) -> Result | None:
-    return of_escrow(before, outcome.escrow, outcome.event, score_e4, outcome.actor)
+    return result_of_escrow(before, outcome.escrow, outcome.event, score_e4, outcome.actor)
 
 
 @pytest.mark.parametrize(("score_e4", "accepted"), [(9_200, True), (7_999, False)])

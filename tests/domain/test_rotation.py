@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from domain.common.agenda import Wait
 from domain.common.errors import Invalid, RotationUnderWay
 from domain.secrets import rotation as rules
-from domain.secrets.rotation import Plan, RotationStatus, RotatorName, Step
+from domain.secrets.rotation import RotationAction, RotationPlan, RotationStatus, RotatorName
 from tests.lanes import examples
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ class RotationMachine(RuleBasedStateMachine):
     def begin(self, only_last, every, grace, name):
         document = DOCUMENT | {"rotator": name.value, "every_seconds": 86_400 * every, "grace_seconds": 3_600 * grace}
         self.now, self.only_last = T0, only_last
-        self.held = rules.scheduled(Plan.of(document), T0)
+        self.held = rules.scheduled(RotationPlan.of(document), T0)
         self.store = {1: "current"}
         self.target = {1}
         self.deaf = self.broken = False
@@ -53,33 +53,33 @@ class RotationMachine(RuleBasedStateMachine):
     def take(self, step, *, crash):
         """Do the effect of a step; unless it is killed then, also write that it was done."""
         held, number = self.held, self.held.number
-        if step in {Step.REPORT, Step.ASK}:
-            self.held = rules.reported(held) if step is Step.REPORT else rules.asked(held)
-        elif step is Step.CREATE:
+        if step in {RotationAction.REPORT, RotationAction.ASK}:
+            self.held = rules.reported(held) if step is RotationAction.REPORT else rules.awaiting_value(held)
+        elif step is RotationAction.CREATE:
             if not crash:
                 self.store[max(self.store) + 1] = "pending"
                 self.held = rules.created(held, number=max(self.store), replaced=self.current)
-        elif step is Step.PROMOTE:
+        elif step is RotationAction.PROMOTE:
             # One transaction: a crash undoes all of it.
             if not crash:
                 self.store |= {held.replaced: "previous", number: "current"}
                 self.held = rules.promoted(held, self.now)
         elif self.deaf:
             self.give_up(step, crash)
-        elif step is Step.APPLY:
+        elif step is RotationAction.APPLY:
             self.set_at_target(number)
             self.held = held if crash else rules.applied(held)
-        elif step is Step.TEST:
+        elif step is RotationAction.TEST:
             works = number in self.target and not self.broken
             self.held = held if crash else rules.tested(held) if works else rules.failed(held, "refused", self.now)
-        elif step is Step.ROLL_BACK:
+        elif step is RotationAction.ROLL_BACK:
             self.set_at_target(held.replaced)
             self.target -= {number}
             if not crash:
                 self.store[number] = "destroyed"
                 self.held = rules.rolled_back(held, self.now)
         else:
-            assert step is Step.REVOKE
+            assert step is RotationAction.REVOKE
             self.target -= {held.replaced}
             if not crash:
                 self.store[held.replaced] = "retired"
@@ -88,7 +88,7 @@ class RotationMachine(RuleBasedStateMachine):
     def give_up(self, step, crash):
         if crash:
             return
-        if step is Step.APPLY:
+        if step is RotationAction.APPLY:
             # The request may have arrived although nobody has answered.
             self.set_at_target(self.held.number)
         self.held = rules.failed(self.held, "no answer", self.now)
@@ -111,13 +111,17 @@ class RotationMachine(RuleBasedStateMachine):
     @rule(grace=st.none() | st.integers(0, 5).map(lambda hours: timedelta(hours=hours)))
     def hurry(self, grace):
         try:
-            self.held = rules.hurried(self.held, grace=grace)
+            self.held = rules.due_now(self.held, grace=grace)
         except RotationUnderWay:
             assert self.held.status in rules.UNDER_WAY
         except Invalid:
             assert self.held.plan.rotator is RotatorName.MANUAL
         else:
-            assert rules.agenda(self.held, self.now) in {Step.CREATE, Step.REVOKE, Step.REPORT}
+            assert rules.agenda(self.held, self.now) in {
+                RotationAction.CREATE,
+                RotationAction.REVOKE,
+                RotationAction.REPORT,
+            }
 
     @precondition(lambda self: self.held.plan.rotator is RotatorName.MANUAL)
     @rule()
@@ -160,7 +164,7 @@ class RotationMachine(RuleBasedStateMachine):
     @invariant()
     def overdue_is_reported_before_anything_else(self):
         late = self.now >= self.held.overdue_at
-        assert (rules.agenda(self.held, self.now) is Step.REPORT) is (late and not self.held.reported)
+        assert (rules.agenda(self.held, self.now) is RotationAction.REPORT) is (late and not self.held.reported)
 
     def teardown(self):
         """Whatever happened, once the target works again, steps alone replace the value within a month."""
@@ -185,12 +189,12 @@ TestRotationMachine = pytest.mark.draws(RotationMachine.TestCase)
 
 
 def idle():
-    return rules.scheduled(Plan.of(DOCUMENT), T0)
+    return rules.scheduled(RotationPlan.of(DOCUMENT), T0)
 
 
 def test_the_grace_has_to_end_before_the_next_rotation():
     with pytest.raises(Invalid, match="shorter than the time between two rotations"):
-        Plan.of(DOCUMENT | {"every_seconds": 86_400})
+        RotationPlan.of(DOCUMENT | {"every_seconds": 86_400})
 
 
 def test_a_value_that_a_person_sends_is_refused_where_the_rotator_makes_it():
@@ -209,13 +213,13 @@ def test_pauses_between_tries_double_up_to_a_day():
 
 def test_what_failed_is_given_up_once_a_person_has_put_it_right():
     failed = rules.failed(rules.created(idle(), number=2, replaced=1), "refused", T0)
-    assert rules.agenda(rules.given_up(failed, T0), T0) is Step.ROLL_BACK
+    assert rules.agenda(rules.given_up(failed, T0), T0) is RotationAction.ROLL_BACK
     kept = rules.promoted(rules.tested(rules.applied(rules.created(idle(), number=2, replaced=1))), T0)
     with pytest.raises(RotationUnderWay, match="nothing of it has failed"):
         rules.given_up(kept, T0)
     stuck = rules.failed(kept, "not revoked", T0)
     assert isinstance(rules.agenda(stuck, T0), Wait)
-    assert rules.agenda(rules.given_up(stuck, T0), T0) is Step.REVOKE
+    assert rules.agenda(rules.given_up(stuck, T0), T0) is RotationAction.REVOKE
 
 
 def test_what_was_stopped_is_not_given_up_while_a_request_of_it_may_be_on_its_way():
@@ -238,7 +242,7 @@ def test_nothing_is_put_back_before_the_last_attempt_of_a_step_is_over():
     waits = rules.agenda(failed, T0)
     assert isinstance(waits, Wait)
     assert waits.until == over_at
-    assert rules.agenda(failed, over_at) is Step.ROLL_BACK
+    assert rules.agenda(failed, over_at) is RotationAction.ROLL_BACK
 
 
 @pytest.mark.parametrize("steps", range(5))
@@ -257,7 +261,7 @@ def test_a_version_that_the_target_may_need_is_not_destroyed(steps):
         if steps == 0:
             assert rules.ended_early(held, number, T0) is None
         elif steps == 4 and number == 1:
-            assert rules.agenda(rules.ended_early(held, number, T0), T0) is Step.REVOKE
+            assert rules.agenda(rules.ended_early(held, number, T0), T0) is RotationAction.REVOKE
         else:
             with pytest.raises(RotationUnderWay):
                 rules.ended_early(held, number, T0)
@@ -267,7 +271,7 @@ def test_a_version_that_the_target_may_need_is_not_destroyed(steps):
 
 
 def test_a_changed_schedule_counts_from_the_last_rotation():
-    longer = Plan.of(DOCUMENT | {"every_seconds": 5_184_000})
+    longer = RotationPlan.of(DOCUMENT | {"every_seconds": 5_184_000})
     assert rules.planned(idle(), longer).next_at == T0 + timedelta(days=60)
     tried = rules.rolled_back(rules.failed(rules.created(idle(), number=2, replaced=1), "refused", T0), T0)
     assert rules.planned(tried, longer).next_at == T0 + timedelta(hours=1)

@@ -13,27 +13,27 @@ from domain.returns.route import (
     ONE,
     START_E6,
     STEP_E6,
+    BudgetPace,
     Candidate,
-    Pace,
-    Ranked,
-    RoutedOut,
-    Sums,
-    Wish,
+    ExclusionReason,
+    OutcomeSums,
+    RankedCandidate,
+    RoutingRequest,
     calls_left,
-    choose,
+    draw_choice,
     elapsed_e6,
-    rank,
+    rank_candidates,
 )
 
 PRICES = st.one_of(st.none(), st.integers(0, 10**13))
 
 
 @st.composite
-def sums(draw: st.DrawFn) -> Sums:
+def sums(draw: st.DrawFn) -> OutcomeSums:
     results = draw(st.integers(0, 200))
     costs = draw(st.integers(0, results))
     multiple = draw(st.integers(1, 10 * ONE))
-    return Sums(
+    return OutcomeSums(
         results=results,
         score_e6=draw(st.integers(0, results * ONE)),
         costs=costs,
@@ -52,64 +52,66 @@ def some_candidates(draw: st.DrawFn) -> list[Candidate]:
 
 
 WISHES = st.builds(
-    Wish,
+    RoutingRequest,
     quality_e6=st.one_of(st.none(), st.integers(0, ONE)),
     value_pico=st.one_of(st.none(), st.integers(1, 10**14)),
     max_cost_pico=st.one_of(st.none(), st.integers(0, 10**13)),
 )
 PACES = st.builds(
-    Pace,
+    BudgetPace,
     left_pico=st.integers(0, 10**15),
     per_call_pico=st.one_of(st.none(), st.integers(0, 10**13)),
     price_e6=st.integers(0, ONE),
 )
 
 
-def known(results: int, right: int) -> Sums:
-    return Sums(results=results, score_e6=right * ONE, costs=results, cost_e6=results * ONE, square_e6=results * ONE)
+def known(results: int, right: int) -> OutcomeSums:
+    return OutcomeSums(
+        results=results, score_e6=right * ONE, costs=results, cost_e6=results * ONE, square_e6=results * ONE
+    )
 
 
 def candidate(name: str, price: int | None, right: int = 0, results: int = 0) -> Candidate:
     return Candidate(name=name, reference_pico=price, of_kind=known(results, right), all_round=known(results, right))
 
 
-def odds_of(ranked: list[Ranked]) -> dict[str, int]:
+def odds_of(ranked: list[RankedCandidate]) -> dict[str, int]:
     return {each.name: each.odds_e6 for each in ranked}
 
 
 @given(some_candidates(), WISHES, st.one_of(st.none(), PACES))
 def test_odds_add_up_and_are_of_the_admissible_alone(
-    candidates: list[Candidate], wish: Wish, pace: Pace | None
+    candidates: list[Candidate], wish: RoutingRequest, pace: BudgetPace | None
 ) -> None:
-    ranked = rank(candidates, wish, pace)
+    ranked = rank_candidates(candidates, wish, pace)
     assert sorted(each.name for each in ranked) == sorted(each.name for each in candidates)
     admissible = [each for each in ranked if each.out is None]
     assert sum(each.odds_e6 for each in ranked) == (ONE if admissible else 0)
     for each in ranked:
         assert (each.out is None) == (each.odds_e6 > 0)
-        assert (each.cost_pico is None) == (each.out is RoutedOut.NO_PRICE)
+        assert (each.cost_pico is None) == (each.out is ExclusionReason.NO_PRICE)
         if each.out is None:
             assert each.odds_e6 >= EXPLORED_E6 // len(admissible)
             assert each.cost_pico is not None
             assert (each.low_pico or 0) <= each.cost_pico <= (each.high_pico or 0)
             assert wish.max_cost_pico is None or each.cost_pico <= wish.max_cost_pico
             assert pace is None or each.cost_pico <= pace.left_pico
-    choice = choose(ranked, "rtd_1")
-    assert choice == choose(ranked, "rtd_1")
+    choice = draw_choice(ranked, "rtd_1")
+    assert choice == draw_choice(ranked, "rtd_1")
     assert (choice is None) == (not admissible)
     assert choice is None or choice.out is None
 
 
 @given(some_candidates(), WISHES, PACES, st.integers(0, 10**15))
 def test_with_more_left_in_the_budget_dearer_ones_are_not_less_likely(
-    candidates: list[Candidate], wish: Wish, pace: Pace, more: int
+    candidates: list[Candidate], wish: RoutingRequest, pace: BudgetPace, more: int
 ) -> None:
     per_call = None if pace.per_call_pico is None else pace.per_call_pico + more
-    richer = Pace(left_pico=pace.left_pico + more, per_call_pico=per_call, price_e6=pace.price_e6)
-    few, many = rank(candidates, wish, pace), rank(candidates, wish, richer)
+    richer = BudgetPace(left_pico=pace.left_pico + more, per_call_pico=per_call, price_e6=pace.price_e6)
+    few, many = rank_candidates(candidates, wish, pace), rank_candidates(candidates, wish, richer)
     for bar in {each.cost_pico for each in many if each.cost_pico is not None}:
 
-        def dear(ranked: list[Ranked], bar: int = bar) -> int:
+        def dear(ranked: list[RankedCandidate], bar: int = bar) -> int:
             return sum(each.odds_e6 for each in ranked if each.cost_pico is not None and each.cost_pico >= bar)
 
         # What does not divide by the number of points or of candidates goes to the likeliest.
@@ -117,49 +119,53 @@ def test_with_more_left_in_the_budget_dearer_ones_are_not_less_likely(
 
 
 def test_the_choice_is_drawn_by_the_odds() -> None:
-    ranked = rank([candidate("a", 10, 6, 10), candidate("b", 20, 7, 10), candidate("c", 30, 9, 10)], Wish(), None)
-    drawn = Counter(choice.name for at in range(20_000) if (choice := choose(ranked, f"rtd_{at}")) is not None)
+    ranked = rank_candidates(
+        [candidate("a", 10, 6, 10), candidate("b", 20, 7, 10), candidate("c", 30, 9, 10)], RoutingRequest(), None
+    )
+    drawn = Counter(choice.name for at in range(20_000) if (choice := draw_choice(ranked, f"rtd_{at}")) is not None)
     for name, odds in odds_of(ranked).items():
         assert abs(drawn[name] / 20_000 - odds / ONE) < 0.015
 
 
 def test_candidate_without_a_price_is_out() -> None:
-    ranked = rank([candidate("priced", 10), candidate("unpriced", None, 100, 100)], Wish(), None)
+    ranked = rank_candidates([candidate("priced", 10), candidate("unpriced", None, 100, 100)], RoutingRequest(), None)
     assert odds_of(ranked) == {"priced": ONE, "unpriced": 0}
-    assert ranked[1].out is RoutedOut.NO_PRICE
+    assert ranked[1].out is ExclusionReason.NO_PRICE
 
 
 def test_the_better_one_is_likelier_and_a_value_weighs_its_cost() -> None:
     weak, strong = candidate("weak", 10**9, 60, 100), candidate("strong", 10**11, 80, 100)
-    assert odds_of(rank([weak, strong], Wish(), None))["strong"] > 900_000
-    assert odds_of(rank([weak, strong], Wish(value_pico=10**11), None))["weak"] > 900_000
-    assert odds_of(rank([weak, strong], Wish(value_pico=10**13), None))["strong"] > 900_000
+    assert odds_of(rank_candidates([weak, strong], RoutingRequest(), None))["strong"] > 900_000
+    assert odds_of(rank_candidates([weak, strong], RoutingRequest(value_pico=10**11), None))["weak"] > 900_000
+    assert odds_of(rank_candidates([weak, strong], RoutingRequest(value_pico=10**13), None))["strong"] > 900_000
 
 
 def test_the_cheapest_that_reaches_the_quality_is_likeliest_and_hopeless_ones_are_out() -> None:
     given = [candidate("bad", 1, 10, 100), candidate("good", 10, 85, 100), candidate("best", 1000, 95, 100)]
-    ranked = {each.name: each for each in rank(given, Wish(quality_e6=700_000), None)}
-    assert (ranked["bad"].out, ranked["bad"].odds_e6) == (RoutedOut.BELOW_QUALITY, 0)
+    ranked = {each.name: each for each in rank_candidates(given, RoutingRequest(quality_e6=700_000), None)}
+    assert (ranked["bad"].out, ranked["bad"].odds_e6) == (ExclusionReason.BELOW_QUALITY, 0)
     assert ranked["good"].odds_e6 > 900_000
     chance = {name: each.chance_e6 or 0 for name, each in ranked.items()}
     assert chance["best"] > chance["good"] > LEAST_CHANCE * ONE > chance["bad"]
     # The good ones are too dear: what is left is taken, however bad.
-    ranked = {each.name: each for each in rank(given, Wish(quality_e6=700_000, max_cost_pico=5), None)}
+    ranked = {
+        each.name: each for each in rank_candidates(given, RoutingRequest(quality_e6=700_000, max_cost_pico=5), None)
+    }
     assert ranked["bad"].odds_e6 == ONE
     # Where none reaches it, all are admissible, and the best is likeliest.
-    ranked = {each.name: each for each in rank(given, Wish(quality_e6=ONE), None)}
+    ranked = {each.name: each for each in rank_candidates(given, RoutingRequest(quality_e6=ONE), None)}
     assert ranked["best"].odds_e6 > 900_000 > 0 < ranked["bad"].odds_e6
 
 
 def test_few_results_of_a_kind_are_shrunk_to_the_all_round_rate() -> None:
-    def quality(of_kind: Sums) -> int:
-        [ranked] = rank(
-            [Candidate(name="a", reference_pico=1, of_kind=of_kind, all_round=known(1000, 900))], Wish(), None
+    def quality(of_kind: OutcomeSums) -> int:
+        [ranked] = rank_candidates(
+            [Candidate(name="a", reference_pico=1, of_kind=of_kind, all_round=known(1000, 900))], RoutingRequest(), None
         )
         assert ranked.quality_e6 is not None
         return ranked.quality_e6
 
-    assert quality(Sums()) > 890_000
+    assert quality(OutcomeSums()) > 890_000
     assert 750_000 < quality(known(1, 0)) < 850_000
     assert quality(known(1000, 0)) < 20_000
 
@@ -167,16 +173,16 @@ def test_few_results_of_a_kind_are_shrunk_to_the_all_round_rate() -> None:
 def test_a_kind_that_is_hard_for_another_is_expected_to_be_hard_for_a_newcomer() -> None:
     tried = Candidate(name="tried", reference_pico=1, of_kind=known(50, 10), all_round=known(1000, 800))
     new = Candidate(name="new", reference_pico=1, all_round=known(1000, 800))
-    quality = {each.name: each.quality_e6 or 0 for each in rank([tried, new], Wish(), None)}
+    quality = {each.name: each.quality_e6 or 0 for each in rank_candidates([tried, new], RoutingRequest(), None)}
     assert 200_000 < quality["new"] < 400_000
 
 
 def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> None:
     def cost(costs: int, multiple: int) -> tuple[int, int]:
-        each = Sums(
+        each = OutcomeSums(
             results=costs, score_e6=0, costs=costs, cost_e6=costs * multiple * ONE, square_e6=costs * multiple**2 * ONE
         )
-        [ranked] = rank([Candidate(name="a", reference_pico=1000, of_kind=each)], Wish(), None)
+        [ranked] = rank_candidates([Candidate(name="a", reference_pico=1000, of_kind=each)], RoutingRequest(), None)
         assert ranked.cost_pico is not None
         assert ranked.high_pico is not None
         assert ranked.low_pico is not None
@@ -186,23 +192,27 @@ def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> N
     assert cost(100, 3)[0] == 3000
     assert cost(100, 3)[1] < cost(5, 3)[1]
     # A newcomer is expected to cost as many reference calls as the others of that kind did.
-    done = Sums(results=9, score_e6=0, costs=9, cost_e6=9 * 20 * ONE, square_e6=9 * 400 * ONE)
+    done = OutcomeSums(results=9, score_e6=0, costs=9, cost_e6=9 * 20 * ONE, square_e6=9 * 400 * ONE)
     given = [
         Candidate(name="a", reference_pico=10, of_kind=done),
         Candidate(name="b", reference_pico=50),
         Candidate(name="agent", reference_pico=70, is_whole=True),
     ]
-    assert {each.name: each.cost_pico for each in rank(given, Wish(), None)} == {"a": 200, "b": 1000, "agent": 70}
+    assert {each.name: each.cost_pico for each in rank_candidates(given, RoutingRequest(), None)} == {
+        "a": 200,
+        "b": 1000,
+        "agent": 70,
+    }
 
 
 def test_price_of_the_budget_rises_after_dear_calls_and_falls_after_cheap_ones() -> None:
-    pace = Pace(left_pico=10**6, per_call_pico=1000, price_e6=100_000)
+    pace = BudgetPace(left_pico=10**6, per_call_pico=1000, price_e6=100_000)
     assert pace.next_price_e6(2000) == 103_000
     assert pace.next_price_e6(1000) == 100_000
     assert pace.next_price_e6(0) == 97_000
-    assert Pace(left_pico=10**6, per_call_pico=1, price_e6=0).next_price_e6(10**18) == MOST_STEPS * STEP_E6
-    assert Pace(left_pico=10**6, per_call_pico=1, price_e6=ONE - 1).next_price_e6(10**18) == ONE
-    assert Pace(left_pico=10**6, price_e6=7).next_price_e6(10**18) == 7
+    assert BudgetPace(left_pico=10**6, per_call_pico=1, price_e6=0).next_price_e6(10**18) == MOST_STEPS * STEP_E6
+    assert BudgetPace(left_pico=10**6, per_call_pico=1, price_e6=ONE - 1).next_price_e6(10**18) == ONE
+    assert BudgetPace(left_pico=10**6, price_e6=7).next_price_e6(10**18) == 7
 
 
 def test_calls_left_are_those_of_the_window_so_far_and_of_the_one_before() -> None:
@@ -224,11 +234,13 @@ def test_first_window_is_paced_to_its_end_whenever_its_first_call_is(first: int,
     for number in range(1, calls + 1):
         elapsed = (first + number - 1) * 1000
         expected = calls_left(calls=number, before=None, elapsed_e6=elapsed, first_e6=first * 1000)
-        pace = Pace(left_pico=left, per_call_pico=left // expected, price_e6=price)
-        ranked = rank(
-            [candidate("dear", cost["dear"], 80, 100), candidate("cheap", cost["cheap"], 60, 100)], Wish(), pace
+        pace = BudgetPace(left_pico=left, per_call_pico=left // expected, price_e6=price)
+        ranked = rank_candidates(
+            [candidate("dear", cost["dear"], 80, 100), candidate("cheap", cost["cheap"], 60, 100)],
+            RoutingRequest(),
+            pace,
         )
-        choice = choose(ranked, f"rtd_{number}")
+        choice = draw_choice(ranked, f"rtd_{number}")
         assert choice is not None
         assert choice.cost_pico is not None
         left -= choice.cost_pico

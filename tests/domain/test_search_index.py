@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from domain.insight.search_index import AMOUNTS, MAPPING, WORDS, document_of, first_kept
+from domain.insight.search_index import AMOUNT_FIELDS, MAPPING, PLAIN_FIELDS, document_of, oldest_month
 from domain.messages.events.catalogue import CATALOGUE
 
 #: Fields of events that stay here: what people or providers wrote, names of things, and times.
@@ -18,14 +18,16 @@ NOT_SENT = {
 def test_a_field_of_an_event_leaves_only_if_it_is_listed():
     for each in CATALOGUE.values():
         fields = each.schema["properties"].keys()
-        assert fields <= WORDS | AMOUNTS | NOT_SENT, each.type
+        assert fields <= PLAIN_FIELDS | AMOUNT_FIELDS | NOT_SENT, each.type
         secret = dict.fromkeys(fields, "someone@example.com")
         shown = {"id": "evt", "type": each.type, "organization_id": "org", "subject": "s", "subject_seq": 1, "at": "t"}
         sent = document_of({**shown, "data": {**each.example, "external_id": "mine", "reason": "written by a person"}})
         assert sent.keys() <= MAPPING.keys()
         assert not {"mine", "written by a person"} & set(map(str, sent.values()))
-        assert all(name in WORDS for name, value in document_of({**shown, "data": secret}).items() if "@" in str(value))
-    assert not (WORDS | AMOUNTS) & NOT_SENT
+        assert all(
+            name in PLAIN_FIELDS for name, value in document_of({**shown, "data": secret}).items() if "@" in str(value)
+        )
+    assert not (PLAIN_FIELDS | AMOUNT_FIELDS) & NOT_SENT
 
 
 def test_amounts_are_in_minor_units_of_their_currency():
@@ -41,7 +43,7 @@ def test_amounts_are_in_minor_units_of_their_currency():
 
 
 def test_the_present_month_and_those_before_it_are_kept():
-    assert first_kept(date(2026, 3, 31), 1) == "2026-02"
-    assert first_kept(date(2026, 1, 1), 1) == "2025-12"
-    assert first_kept(date(2026, 12, 31), 12) == "2025-12"
-    assert first_kept(date(2026, 2, 28), 24) == "2024-02"
+    assert oldest_month(date(2026, 3, 31), 1) == "2026-02"
+    assert oldest_month(date(2026, 1, 1), 1) == "2025-12"
+    assert oldest_month(date(2026, 12, 31), 12) == "2025-12"
+    assert oldest_month(date(2026, 2, 28), 24) == "2024-02"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.common.errors import DomainError, Invalid, SecretRefused
-from domain.secrets.access import Outcome, Verb, refusal
-from domain.secrets.grant import LONGEST, HttpMethod, NewGrant, check_pattern, checked, matches
+from domain.secrets.access import AccessOutcome, AccessVerb, refusal
+from domain.secrets.grant import MAX_GRANT_LIFETIME, HttpMethod, NewGrant, check_pattern, checked, matches
 from domain.secrets.secret import MAX_PATH, RESERVED, SecretKind, check_host, check_kind, check_path
 from domain.secrets.secret_value import check_value
 from tests.support.cases import for_each
@@ -159,7 +159,7 @@ def grant(**more: Any) -> NewGrant:
         "principal": "ada",
         "agent_id": None,
         "paths": ("api_keys/*",),
-        "verbs": (Verb.USE,),
+        "verbs": (AccessVerb.USE,),
         "hosts": ("A.example.com",),
         "methods": (HttpMethod.POST,),
         "uses_per_day": None,
@@ -172,11 +172,15 @@ def grant(**more: Any) -> NewGrant:
 
 def test_a_grant_is_kept_with_its_hosts_in_one_form_and_each_thing_once():
     new = checked(
-        grant(hosts=("A.example.com", "a.example.com:443"), paths=("api_keys/*", "api_keys/*"), verbs=(Verb.USE,) * 2),
+        grant(
+            hosts=("A.example.com", "a.example.com:443"),
+            paths=("api_keys/*", "api_keys/*"),
+            verbs=(AccessVerb.USE,) * 2,
+        ),
         agents_read=False,
         now=NOW,
     )
-    assert (new.hosts, new.paths, new.verbs) == (("a.example.com",), ("api_keys/*",), (Verb.USE,))
+    assert (new.hosts, new.paths, new.verbs) == (("a.example.com",), ("api_keys/*",), (AccessVerb.USE,))
 
 
 @for_each(
@@ -188,15 +192,15 @@ def test_a_grant_is_kept_with_its_hosts_in_one_form_and_each_thing_once():
         ({"hosts": ()}, "hosts"),
         ({"methods": ()}, "hosts"),
         ({"hosts": ("*",)}, "hosts"),
-        ({"principal": None, "agent_id": "agt_1", "verbs": (Verb.USE, Verb.READ)}, "verbs"),
-        ({"verbs": (Verb.READ,), "price_minor": 1}, "price"),
+        ({"principal": None, "agent_id": "agt_1", "verbs": (AccessVerb.USE, AccessVerb.READ)}, "verbs"),
+        ({"verbs": (AccessVerb.READ,), "price_minor": 1}, "price"),
         ({"meter": "openai"}, "price"),
         ({"places": ("path:x",)}, "places"),
         ({"headers": ("x-original-host",)}, "request.headers"),
         ({"charged_statuses": ("2xx", "1xx")}, "charged_statuses"),
         ({"charged_statuses": ("404 ",)}, "charged_statuses"),
         ({"ends_at": NOW}, "ends_at"),
-        ({"ends_at": NOW + LONGEST + timedelta(seconds=1)}, "ends_at"),
+        ({"ends_at": NOW + MAX_GRANT_LIFETIME + timedelta(seconds=1)}, "ends_at"),
     ],
 )
 def test_a_wrong_grant_is_refused_with_its_field(more: dict[str, Any], field: str):
@@ -206,13 +210,13 @@ def test_a_wrong_grant_is_refused_with_its_field(more: dict[str, Any], field: st
 
 
 def test_an_agent_is_granted_to_read_where_agents_read():
-    new = grant(principal=None, agent_id="agt_1", verbs=(Verb.READ,), hosts=(), methods=())
-    assert checked(new, agents_read=True, now=NOW).verbs == (Verb.READ,)
+    new = grant(principal=None, agent_id="agt_1", verbs=(AccessVerb.READ,), hosts=(), methods=())
+    assert checked(new, agents_read=True, now=NOW).verbs == (AccessVerb.READ,)
 
 
-@for_each("outcome", [each for each in Outcome if each is not Outcome.OPENED])
-def test_each_refused_outcome_has_a_code_of_its_own(outcome: Outcome):
+@for_each("outcome", [each for each in AccessOutcome if each is not AccessOutcome.OPENED])
+def test_each_refused_outcome_has_a_code_of_its_own(outcome: AccessOutcome):
     refused = refusal(outcome)
     assert isinstance(refused, DomainError)
-    codes = [refusal(each).error_code for each in Outcome if each is not Outcome.OPENED]
+    codes = [refusal(each).error_code for each in AccessOutcome if each is not AccessOutcome.OPENED]
     assert codes.count(refused.error_code) == 1

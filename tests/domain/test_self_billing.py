@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 
 from domain.billing.document.words import LANGUAGES, STATED_TAX
 from domain.billing.tax.rates import TaxRate
-from domain.billing.tax.self_billing import Stated, StatedTax, Supplier, included, spread, stated_tax
+from domain.billing.tax.self_billing import (
+    StatedTax,
+    Supplier,
+    TaxStatement,
+    amounts_without_tax,
+    included_tax,
+    stated_tax,
+)
 from domain.billing.tax.treatment import TaxParty
 from tests.support.cases import for_each
 
@@ -45,16 +52,16 @@ def supplier(party: TaxParty, *, has_number: bool = True, charges_vat: bool = Fa
 )
 def test_tax_is_stated_as_far_as_it_is_known(creator: Supplier, platform: str | None, stated: StatedTax) -> None:
     rate_e6 = 190_000 if stated is StatedTax.CHARGED else 0
-    assert stated_tax(creator, platform, [GERMAN], "standard", NOW) == Stated(code=stated, rate_e6=rate_e6)
+    assert stated_tax(creator, platform, [GERMAN], "standard", NOW) == TaxStatement(code=stated, rate_e6=rate_e6)
 
 
 def test_what_was_earned_includes_the_tax_and_lines_add_up_to_what_is_left() -> None:
     amounts = [1_000, -190, 333, 47]
-    tax_minor = included(sum(amounts), 190_000)
+    tax_minor = included_tax(sum(amounts), 190_000)
     assert tax_minor == 190
-    nets = spread(tax_minor, amounts)
+    nets = amounts_without_tax(tax_minor, amounts)
     assert (sum(nets), nets[0]) == (1_000, 841)
-    assert (included(-5, 190_000), spread(0, [-5, 2])) == (0, [-5, 2])
+    assert (included_tax(-5, 190_000), amounts_without_tax(0, [-5, 2])) == (0, [-5, 2])
 
 
 def test_each_code_without_an_amount_has_its_sentence_in_every_language() -> None:

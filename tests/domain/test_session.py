@@ -16,7 +16,7 @@ from domain.tenants.session import (
     is_over,
     link_problem,
     origin_of,
-    span_of,
+    session_lifetime,
 )
 from tests.support.cases import for_each
 
@@ -30,7 +30,7 @@ ORIGINS = ("https://app.example.com", "http://127.0.0.1:8000", "https://[::1]:84
 def test_session_ends_with_its_span_and_its_key(
     role: Role, key: timedelta | None, used: timedelta, asked: timedelta
 ) -> None:
-    span = span_of(role, now=NOW, key_expires_at=None if key is None else NOW + key)
+    span = session_lifetime(role, now=NOW, key_expires_at=None if key is None else NOW + key)
     assert span.expires_at <= NOW + (timedelta(hours=12) if role in PLATFORM_ROLES else timedelta(days=7))
     assert key is None or span.expires_at <= NOW + key
     over = is_over(span, last_used_at=NOW + used, ended_at=None, now=NOW + asked)
@@ -39,7 +39,7 @@ def test_session_ends_with_its_span_and_its_key(
 
 @given(ROLES, LENGTHS, LENGTHS, LENGTHS)
 def test_use_never_ends_a_session_sooner(role: Role, used: timedelta, later: timedelta, asked: timedelta) -> None:
-    span = span_of(role, now=NOW, key_expires_at=None)
+    span = session_lifetime(role, now=NOW, key_expires_at=None)
     assert idle_at(span, NOW + used) <= idle_at(span, NOW + used + later) <= span.expires_at
     if not is_over(span, last_used_at=NOW + used, ended_at=None, now=NOW + asked):
         assert not is_over(span, last_used_at=NOW + used + later, ended_at=None, now=NOW + asked)
@@ -47,14 +47,14 @@ def test_use_never_ends_a_session_sooner(role: Role, used: timedelta, later: tim
 
 @given(ROLES, LENGTHS, LENGTHS)
 def test_what_is_over_stays_over_unless_it_is_used(role: Role, asked: timedelta, later: timedelta) -> None:
-    span = span_of(role, now=NOW, key_expires_at=None)
+    span = session_lifetime(role, now=NOW, key_expires_at=None)
     if is_over(span, last_used_at=NOW, ended_at=None, now=NOW + asked):
         assert is_over(span, last_used_at=NOW, ended_at=None, now=NOW + asked + later)
 
 
 @given(ROLES, LENGTHS)
 def test_session_that_was_ended_is_over_at_any_time(role: Role, asked: timedelta) -> None:
-    span = span_of(role, now=NOW, key_expires_at=None)
+    span = session_lifetime(role, now=NOW, key_expires_at=None)
     assert is_over(span, last_used_at=NOW, ended_at=NOW, now=NOW + asked)
 
 

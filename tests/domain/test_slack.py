@@ -5,8 +5,8 @@ import json
 import pytest
 
 from domain.common.errors import Invalid
-from domain.common.mail import Written
-from domain.messages.slack import MAX_TEXT, checked_hook, escaped, payload
+from domain.common.mail import MailText
+from domain.messages.slack import MAX_TEXT, checked_hook, escape_text, payload
 from tests.support.cases import for_each
 
 HOOK = "https://hooks.slack.com/services/T0/B0/s3cret"
@@ -35,7 +35,7 @@ def test_no_other_address_is_a_hook_and_none_is_repeated(url: str) -> None:
 
 
 def test_a_text_mentions_nobody_and_links_nowhere() -> None:
-    words = Written(
+    words = MailText(
         subject="<!channel> R&D",
         paragraphs=("<@U1> <https://evil.example|Bank> @here",),
         link="https://x.example/?a=1&b=|>",
@@ -51,6 +51,6 @@ def test_a_text_mentions_nobody_and_links_nowhere() -> None:
 
 
 def test_a_text_that_is_too_long_ends_between_two_characters() -> None:
-    short = escaped("&" * MAX_TEXT)
+    short = escape_text("&" * MAX_TEXT)
     assert len(short) <= MAX_TEXT
     assert short == "&amp;" * (short.count("&")) + "…"

@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.common.calendar import FOREVER, Window
-from domain.credits.spend.alerts import AlertKind, Happened, detail_of
+from domain.credits.spend.alerts import AlertKind, SpendEvent, detail_of
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def happened(kind: AlertKind, window: Window | None, ends_at: datetime | None = MIDNIGHT, **more: object) -> Happened:
-    return Happened(key="1", org_id="org_1", kind=kind, subject="agent agt_1", window=window, ends_at=ends_at, **more)
+def happened(kind: AlertKind, window: Window | None, ends_at: datetime | None = MIDNIGHT, **more: object) -> SpendEvent:
+    return SpendEvent(key="1", org_id="org_1", kind=kind, subject="agent agt_1", window=window, ends_at=ends_at, **more)
 
 
 @pytest.mark.parametrize("window", Window)

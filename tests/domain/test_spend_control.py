@@ -9,14 +9,14 @@ from domain.common.money import MAX_AMOUNT_MINOR
 from domain.credits.spend.control import (
     MAX_USES,
     THRESHOLDS_E4,
-    Allowance,
     Limit,
+    LimitTerms,
     NewControl,
     SubjectKind,
     limits_of,
     remaining_minor,
 )
-from domain.credits.spend.presentation import Counted, limit_states
+from domain.credits.spend.presentation import CounterValues, limit_states
 from tests.support.cases import for_each
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ limits = st.lists(
 
 @given(limits=limits)
 def test_limits_are_read_back_as_they_were_stored_the_shortest_window_first(limits: tuple[Limit, ...]) -> None:
-    stored = Allowance(limits=limits).columns()
+    stored = LimitTerms(limits=limits).columns()
     read = limits_of(*(stored[name] for name in ("windows", "amounts", "uses", "hard")))
     assert set(read) == set(limits)
     assert [list(Window).index(limit.window) for limit in read] == sorted(
@@ -58,13 +58,13 @@ def test_limits_are_read_back_as_they_were_stored_the_shortest_window_first(limi
 )
 def test_an_allowance_that_contradicts_itself_is_refused(wrong: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid) as refused:
-        Allowance(**wrong)
+        LimitTerms(**wrong)
     assert refused.value.extra == {"field": field}
 
 
 def test_thresholds_are_a_half_four_fifths_and_all_unless_others_are_named() -> None:
-    assert Allowance().columns()["thresholds_e4"] == list(THRESHOLDS_E4) == [5_000, 8_000, 10_000]
-    assert Allowance(thresholds_e4=(9_000, 1, 9_000)).columns()["thresholds_e4"] == [1, 9_000]
+    assert LimitTerms().columns()["thresholds_e4"] == list(THRESHOLDS_E4) == [5_000, 8_000, 10_000]
+    assert LimitTerms(thresholds_e4=(9_000, 1, 9_000)).columns()["thresholds_e4"] == [1, 9_000]
 
 
 @pytest.mark.parametrize("wrong", [{"asset": "SLOT"}, {"asset": "XYZ"}, {"week_starts": 8}, {"time_zone": "EST5EDT"}])
@@ -82,6 +82,6 @@ def test_what_is_left_is_never_below_zero_and_nowhere_without_a_limit(limit: int
 
 def test_what_is_held_is_not_left() -> None:
     limit = Limit(window=Window.DAY, amount_minor=10, uses=3)
-    (state,) = limit_states([limit], {Window.DAY: Counted(spent_minor=4, held_minor=5, uses=3)}, "UTC", 1, NOON)
+    (state,) = limit_states([limit], {Window.DAY: CounterValues(spent_minor=4, held_minor=5, uses=3)}, "UTC", 1, NOON)
     assert (state.remaining_minor, state.uses_remaining) == (1, 0)
     assert (state.starts_at, state.resets_at) == (NOON.replace(hour=0), NOON.replace(hour=0) + timedelta(days=1))

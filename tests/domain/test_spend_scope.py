@@ -6,13 +6,13 @@ from hypothesis import given, strategies as st
 from domain.common.errors import Invalid
 from domain.credits.spend.scope import (
     Attribution,
-    Known,
-    MadeBy,
-    Named,
+    RequestedScope,
     Scope,
+    ScopeObjects,
     SpendingKey,
+    SpendOrigin,
     is_own,
-    needs_known,
+    needs_lookup,
     scope_of,
 )
 
@@ -24,7 +24,7 @@ PATHS = {
     "sales": ["sales"],
 }
 DEPARTMENTS = [None, *PATHS]
-KNOWN = Known(
+KNOWN = ScopeObjects(
     agents={
         "free": Attribution(),
         "chemist": Attribution(department_id="laboratory", project_id="assay"),
@@ -42,16 +42,16 @@ def key(department: str | None = None, project: str | None = None, agent: str | 
 
 
 def scope(of: SpendingKey, **named: str | None) -> Scope:
-    return scope_of(of, Named(**named), KNOWN)
+    return scope_of(of, RequestedScope(**named), KNOWN)
 
 
 def test_what_a_request_leaves_out_is_the_keys_own_and_needs_no_look() -> None:
     own = key("research", "assay", "free")
-    assert not needs_known(own, Named(run_id="run-1", agent_id="free"))
-    assert scope_of(own, Named(run_id="run-1")) == Scope(
+    assert not needs_lookup(own, RequestedScope(run_id="run-1", agent_id="free"))
+    assert scope_of(own, RequestedScope(run_id="run-1")) == Scope(
         key_id="key", agent_id="free", department_id="research", project_id="assay", run_id="run-1"
     )
-    assert scope_of(key(), Named()) == Scope(key_id="key")
+    assert scope_of(key(), RequestedScope()) == Scope(key_id="key")
 
 
 @pytest.mark.parametrize("own", [key("laboratory"), key("laboratory", agent="free")])
@@ -143,7 +143,7 @@ def test_own_spends_are_those_of_the_agent_or_of_the_principal_or_within_the_key
     of_agent: str | None,
     is_same: bool,
 ) -> None:
-    made = MadeBy(
+    made = SpendOrigin(
         principal="me" if is_same else "other",
         agent_id=of_agent,
         path=PATHS[of_department] if of_department else (),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.billing.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find, parse_rate
+from domain.billing.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find_rate, parse_rate
 from domain.billing.tax.treatment import EXEMPT, REVERSE_CHARGE, TaxParty, treat
 from domain.common.errors import Invalid
 from tests.support.cases import for_each
@@ -44,7 +44,7 @@ RATES = [
     ],
 )
 def test_the_most_special_rate_that_has_begun_counts(country, region, product, at, code):
-    found = find(RATES, country=country, region=region, product=product, at=at)
+    found = find_rate(RATES, country=country, region=region, product=product, at=at)
     assert (found and found.code) == code
 
 

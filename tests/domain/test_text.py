@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from domain.common.text import escaped, unseen_in_name, unseen_in_text
+from domain.common.text import deceptive_in_text, escape_invisible, invisible_in_name
 from tests.support.cases import for_each
 
 PLAIN = [
@@ -22,7 +22,7 @@ PLAIN = [
 
 @for_each("name", PLAIN)
 def test_name_that_people_write_is_taken(name: str) -> None:
-    assert unseen_in_name(name) is None
+    assert invisible_in_name(name) is None
 
 
 @for_each(
@@ -49,28 +49,28 @@ def test_name_that_people_write_is_taken(name: str) -> None:
     ],
 )
 def test_name_with_what_cannot_be_seen_is_told_of_it(name: str, what: str) -> None:
-    assert unseen_in_name(name) == what
+    assert invisible_in_name(name) == what
 
 
 @pytest.mark.parametrize("name", ["", " ", "\u3000\u2003", "\u0301", " \u0301 "], ids=ascii)
 def test_name_in_which_nothing_can_be_seen_is_told_so(name: str) -> None:
-    assert unseen_in_name(name) == "no visible character"
+    assert invisible_in_name(name) == "no visible character"
 
 
 @for_each("text", [*PLAIN, "two\nlines", "a\ttab", "Hebrew\u200f mark", "soft\u00adhyphen"])
 def test_text_of_several_lines_is_taken(text: str) -> None:
-    assert unseen_in_text(text) is None
+    assert deceptive_in_text(text) is None
 
 
 @for_each("sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b", "\uffff"])
 def test_text_that_is_turned_round_or_steers_a_terminal_is_told_of_it(sign: str) -> None:
-    assert (unseen_in_text(f"paid {sign}in full") or "").startswith(f"U+{ord(sign):04X}")
+    assert (deceptive_in_text(f"paid {sign}in full") or "").startswith(f"U+{ord(sign):04X}")
 
 
 @given(st.text())
 def test_what_is_escaped_can_be_seen_and_loses_nothing(text: str) -> None:
-    shown = escaped(text)
-    assert escaped(shown) == shown
-    assert unseen_in_text(shown) is None
+    shown = escape_invisible(text)
+    assert escape_invisible(shown) == shown
+    assert deceptive_in_text(shown) is None
     assert not any(sign in shown for sign in "\u202e\u200b\x9b\ufeff")
-    assert json.loads(escaped(json.dumps(text, ensure_ascii=False))) == text
+    assert json.loads(escape_invisible(json.dumps(text, ensure_ascii=False))) == text

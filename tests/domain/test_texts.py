@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from domain.common.mail import LANGUAGES, MailKind
-from domain.messages.notification.types import BY_FACT
+from domain.messages.notification.types import TYPE_BY_EVENT
 from domain.messages.texts import TEXTS, Texts, values_of
 
 
@@ -25,4 +25,4 @@ def test_languages_have_the_same_keys_and_no_value_of_their_own() -> None:
 def test_every_kind_of_mail_and_every_notified_event_has_a_text() -> None:
     texts = TEXTS[LANGUAGES[0]]
     assert texts.mails.keys() == {kind.value for kind in MailKind}
-    assert texts.events.keys() == set(BY_FACT)
+    assert texts.events.keys() == set(TYPE_BY_EVENT)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.common.errors import Invalid
-from domain.payments.topup import named, packages_from, priced
+from domain.payments.topup import find_package, parse_packages, with_prices
 from runtime.settings import Settings
 from tests.support.cases import for_each
 
@@ -14,24 +14,24 @@ STARTER = {"name": "starter", "credits": "100", "price": "10.00", "currency": "U
 
 def test_packages_are_read_exactly():
     text = json.dumps([STARTER, {**STARTER, "name": "odd"}]).replace('"100"', "0.1", 1)
-    packages = packages_from(text)
+    packages = parse_packages(text)
     assert [(p.name, p.credits_minor, p.price_minor, p.currency) for p in packages] == [
         ("starter", 100_000, 1000, "USD"),
         ("odd", 100_000_000, 1000, "USD"),
     ]
-    assert named(packages, "odd") is packages[1]
-    assert packages_from("[]") == ()
+    assert find_package(packages, "odd") is packages[1]
+    assert parse_packages("[]") == ()
     with pytest.raises(Invalid):
-        named(packages, "gone")
+        find_package(packages, "gone")
 
 
 def test_price_that_is_set_for_a_package_replaces_that_of_the_list():
-    packages = packages_from(json.dumps([STARTER, {**STARTER, "name": "odd"}]))
-    changed = priced(packages, {"starter": 750, "odd": None})
+    packages = parse_packages(json.dumps([STARTER, {**STARTER, "name": "odd"}]))
+    changed = with_prices(packages, {"starter": 750, "odd": None})
     assert [(package.name, package.price_minor) for package in changed] == [("starter", 750), ("odd", 1000)]
     for wrong in ({"gone": 1}, {"odd": 0}, {"odd": -1}, {"odd": 10**15 + 1}):
         with pytest.raises(Invalid):
-            priced(packages, wrong)
+            with_prices(packages, wrong)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_price_that_is_set_for_a_package_replaces_that_of_the_list():
 )
 def test_price_per_credit_is_rounded_to_six_decimals(credits, price, currency, per_credit):
     package = {"name": "one", "credits": credits, "price": price, "currency": currency}
-    assert str(packages_from(json.dumps([package]))[0].price_per_credit) == per_credit
+    assert str(parse_packages(json.dumps([package]))[0].price_per_credit) == per_credit
 
 
 @for_each(
@@ -75,7 +75,7 @@ def test_price_per_credit_is_rounded_to_six_decimals(credits, price, currency, p
 )
 def test_packages_that_cannot_be_sold_stop_the_process_from_starting(packages):
     with pytest.raises(Invalid):
-        packages_from(packages)
+        parse_packages(packages)
     if packages:
         with pytest.raises(ValueError, match=r"package|amount|Unknown currency|decimals"):
             Settings(credit_packages=packages)

@@ -7,21 +7,21 @@ from fractions import Fraction
 import pytest
 
 from domain.common.credits import CreditPrice
-from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of
+from domain.usage.charge import CostRules, EventCharge, MeteredPart, WaitReason, charge_of
 from domain.usage.charge_model import PerUnit
 
 RULES = CostRules(granted=CreditPrice(price=Decimal("0.01"), currency="USD"))
 CREDIT, PICO = 10**6, 10**12
-OWN = Part(quantity=Decimal(1), before=Decimal(0), charge=None, currency=None)
+OWN = MeteredPart(quantity=Decimal(1), before=Decimal(0), charge=None, currency=None)
 
 
-def part(unit_price: str, quantity: int, before: int = 0, currency: str = "USD") -> Part:
+def part(unit_price: str, quantity: int, before: int = 0, currency: str = "USD") -> MeteredPart:
     charge = PerUnit(unit_price=Decimal(unit_price))
-    return Part(quantity=Decimal(quantity), before=Decimal(before), charge=charge, currency=currency)
+    return MeteredPart(quantity=Decimal(quantity), before=Decimal(before), charge=charge, currency=currency)
 
 
 def charged(
-    *parts: Part, cost: tuple[int, str] | None = None, rules: CostRules = RULES, **rates: Fraction
+    *parts: MeteredPart, cost: tuple[int, str] | None = None, rules: CostRules = RULES, **rates: Fraction
 ) -> EventCharge:
     found = charge_of(parts, cost, rules, rates)
     assert isinstance(found, EventCharge)
@@ -34,8 +34,8 @@ def test_tiny_usage_after_a_month_of_more_than_one_price_holds_is_charged() -> N
 
 def test_event_that_may_make_a_debt_beyond_one_charge_waits() -> None:
     assert charged(part("0.000000000001", 10**15)).most_minor == 100_000 * CREDIT
-    assert charge_of([part("1", 10**7 + 1)], None, RULES) is Waits.AMOUNT
-    assert charge_of([part("1", 10**15)], None, RULES) is Waits.AMOUNT
+    assert charge_of([part("1", 10**7 + 1)], None, RULES) is WaitReason.AMOUNT
+    assert charge_of([part("1", 10**15)], None, RULES) is WaitReason.AMOUNT
 
 
 def test_own_cost_has_the_markup_and_its_limit_of_granted_credits_and_prices_of_meters_have_not() -> None:
@@ -53,7 +53,7 @@ def test_own_cost_has_the_markup_and_its_limit_of_granted_credits_and_prices_of_
 def test_prices_in_several_currencies_are_added_up_in_that_of_credits_at_their_rates() -> None:
     both = charged(part("1", 4, currency="EUR"), part("1", 2), EUR=Fraction(4, 5))
     assert both.pico == 7 * PICO
-    assert charge_of([part("1", 1, currency="EUR")], None, RULES) is Waits.RATE
+    assert charge_of([part("1", 1, currency="EUR")], None, RULES) is WaitReason.RATE
 
 
 def test_credits_pay_what_was_paid_for_them_and_others_the_granted_value() -> None:

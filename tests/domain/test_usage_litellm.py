@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from domain.usage.litellm import (
+    claimed_organization,
+    claimed_spend,
     event_of,
     organization_of,
-    organization_said,
-    secret_said,
     started_at,
     use_of,
 )
@@ -54,7 +54,7 @@ ROW: dict[str, Any] = {
 @pytest.mark.parametrize("metadata", [METADATA, json.dumps(METADATA)], ids=["object", "text"])
 def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     row = {**ROW, "metadata": metadata}
-    assert (organization_of(row), organization_said(row)) == (None, ORG)
+    assert (organization_of(row), claimed_organization(row)) == (None, ORG)
     assert started_at(row) == datetime(2026, 11, 21, 8, 16, 43, 382713, tzinfo=UTC)
     event = event_of(row)
     assert (event["id"], event["source"], event["type"]) == (ROW["request_id"], "platform:litellm", "llm.call")
@@ -149,7 +149,7 @@ def test_what_is_kept_of_the_proxy_can_be_stored() -> None:
 @pytest.mark.parametrize("metadata", ["{", "[]", "null", 7, None, "[" * 100_000])
 def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
     row = {**ROW, "metadata": metadata}
-    assert (organization_of(row), organization_said(row), secret_said(row)) == (None, None, None)
+    assert (organization_of(row), claimed_organization(row), claimed_spend(row)) == (None, None, None)
     assert "step_id" not in event_of({**ROW, "metadata": metadata})["data"]
 
 
@@ -196,7 +196,7 @@ def test_card_number_that_a_caller_wrote_is_not_in_the_event_and_its_call_is_kno
 @for_each("name", ["organization_id", "team_id", "user"])
 def test_owner_of_the_key_is_the_owner_of_the_call(name: str) -> None:
     row = {**ROW, name: ORG, "end_user": ORG[:-1] + "w"}
-    assert (organization_of(row), organization_said(row)) == (ORG, ORG[:-1] + "w")
+    assert (organization_of(row), claimed_organization(row)) == (ORG, ORG[:-1] + "w")
 
 
 @for_each("kind", ["aget_responses", "get_responses", "alist_input_items", "acreate_batch", "afile_content"])

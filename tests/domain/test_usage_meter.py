@@ -17,7 +17,7 @@ from domain.usage.meter import (
     TooManyReadings,
     check_meter,
     check_readings,
-    read,
+    read_event,
 )
 from tests.support.cases import for_each
 
@@ -46,7 +46,7 @@ def meter(aggregation: Aggregation = Aggregation.SUM, place: str | None = "n", *
     ],
 )
 def test_number_is_read_exactly(value: Any, quantity: str) -> None:
-    assert read(meter(), event(n=value)).quantity == Decimal(quantity)
+    assert read_event(meter(), event(n=value)).quantity == Decimal(quantity)
 
 
 @for_each(
@@ -54,49 +54,49 @@ def test_number_is_read_exactly(value: Any, quantity: str) -> None:
 )
 def test_what_is_no_quantity_is_refused_and_never_zero(value: Any) -> None:
     with pytest.raises(InvalidEvent, match="the meter m counts it"):
-        read(meter(), event(n=value))
+        read_event(meter(), event(n=value))
 
 
 @pytest.mark.parametrize("value", ["-0", "-0.00", Decimal("-0.0")])
 def test_zero_has_no_sign(value: Any) -> None:
     """A price of a quantity takes none that is negative."""
-    quantity = read(meter(), event(n=value)).quantity
+    quantity = read_event(meter(), event(n=value)).quantity
     assert rate_quantity(quantity, PerUnit(unit_price=Decimal(1))) == 0
 
 
 def test_highest_and_latest_may_be_negative() -> None:
     for aggregation in (Aggregation.MAX, Aggregation.LATEST):
-        assert read(meter(aggregation), event(n=-5)).quantity == -5
+        assert read_event(meter(aggregation), event(n=-5)).quantity == -5
 
 
 def test_property_is_a_place_in_data() -> None:
     deep = meter(Aggregation.SUM, "usage.total")
-    assert read(deep, event(usage={"total": 7})).quantity == 7
+    assert read_event(deep, event(usage={"total": 7})).quantity == 7
     for data in ({}, {"usage": 5}, {"usage": [7]}):
         with pytest.raises(InvalidEvent):
-            read(deep, event(**data))
+            read_event(deep, event(**data))
 
 
 def test_members_are_told_apart_by_their_text() -> None:
     unique = meter(Aggregation.UNIQUE, "user")
-    first, second, other = (read(unique, event(user=user)) for user in ("7", 7, "8"))
+    first, second, other = (read_event(unique, event(user=user)) for user in ("7", 7, "8"))
     assert first.member == second.member != other.member
     assert first.quantity == 1
     wrong: list[Any] = [None, [], True, Decimal("1.5"), "x" * 201]
     for user in wrong:
         with pytest.raises(InvalidEvent):
-            read(unique, event(user=user))
+            read_event(unique, event(user=user))
 
 
 def test_dimensions_are_attributes_and_properties() -> None:
-    found = read(
+    found = read_event(
         meter(Aggregation.COUNT, None, "model", "action", "region", "deep.place"),
         event(model="gpt-4o", region=5, deep={"place": "x"}),
     )
     assert found.values == {"all": "", "model": "gpt-4o", "action": "t", "region": "5", "deep.place": "x"}
-    assert read(meter(Aggregation.COUNT, None, "region"), event()).values["region"] == ""
+    assert read_event(meter(Aggregation.COUNT, None, "region"), event()).values["region"] == ""
     with pytest.raises(InvalidEvent, match=r"data\.region"):
-        read(meter(Aggregation.COUNT, None, "region"), event(region={"a": 1}))
+        read_event(meter(Aggregation.COUNT, None, "region"), event(region={"a": 1}))
 
 
 @for_each(

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from domain.messages.webhook.turns import Place, has_turn
+from domain.messages.webhook.turns import EndpointTurn, has_turn
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def place(name: str, *, sent_to: bool = False, waits: int | None = None) -> Place:
+def place(name: str, *, sent_to: bool = False, waits: int | None = None) -> EndpointTurn:
     since = None if waits is None else NOW - timedelta(seconds=waits)
-    return Place(endpoint_id=name, is_sent_to=sent_to, waits_since=since)
+    return EndpointTurn(endpoint_id=name, is_sent_to=sent_to, waits_since=since)
 
 
 def test_so_many_are_sent_to_at_once_and_the_next_waits():

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ledger.controls import Controls, Written
+from ledger.controls import Controls, WrittenControl
 from runtime.database import Database
 from services.returns import allocation
 from tests.faults.insight_victim import Once
@@ -26,7 +26,7 @@ async def take(database: Database, once: Once, project_id: str, night: date, now
     written = 0
     write = Controls.write
 
-    async def dying(self: Controls, **values: Any) -> Written:
+    async def dying(self: Controls, **values: Any) -> WrittenControl:
         nonlocal written
         done = await write(self, **values)
         written += 1

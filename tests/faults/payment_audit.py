@@ -15,7 +15,7 @@ from temporalio.client import Client
 from api.v1.payments.commands import PaymentDeclined
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
-from domain.payments.payment.fulfilment import awaits
+from domain.payments.payment.fulfilment import is_awaited
 from domain.payments.payment.state import Payment, PaymentStatus
 from providers.payments.stripe.fields import metadata_of
 from tests.faults.audit import Findings, books, prove, repeat_all
@@ -124,7 +124,7 @@ async def unsettled(stack: Stack) -> Counter[str]:
     async with books(stack) as connection:
         events = await connection.fetch("SELECT status FROM provider_events WHERE handled_at IS NULL")
         states = await connection.fetch("SELECT state::text FROM payments")
-    waiting = [state for state in (_STATE.validate_json(row["state"]) for row in states) if awaits(state)]
+    waiting = [state for state in (_STATE.validate_json(row["state"]) for row in states) if is_awaited(state)]
     return Counter([f"event {row['status']}" for row in events] + [f"payment {each.status}" for each in waiting])
 
 

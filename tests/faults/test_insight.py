@@ -88,7 +88,7 @@ async def test_an_export_killed_at_every_page_has_the_rows_of_the_table(
     # Once at each file, and at the manifest.
     assert killed == len(files) + 1 >= 5
     names = {file.number: exported.file_name("events", file.number, "csv") for file in files}
-    paths = [tmp_path / "kept" / exported.kept_at(row.id, names[file.number], file.sha256) for file in files]
+    paths = [tmp_path / "kept" / exported.storage_path(row.id, names[file.number], file.sha256) for file in files]
     written = [line["id"] for path in paths for line in csv.DictReader(path.read_text().splitlines())]
     assert sorted(written) == await ids(books)
     assert (done.status, done.rows_done) == (ExportStatus.DONE.value, len(written))

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.budgets.budget import Pools, Terms
+from domain.budgets.budget import BudgetTerms, Pools
 from domain.common.calendar import Window
-from domain.credits.spend.control import Allowance, ControlKind, Limit, NewControl, Pool, SubjectKind
+from domain.credits.spend.control import ControlKind, Limit, LimitTerms, NewControl, Pool, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
-from ledger.spends import NewSpend, OnLimit, Outcome, Spender
+from ledger.spends import NewSpend, OnLimit, Spender, SpendOutcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
 from tests.support.spends import Tenant
@@ -50,19 +50,19 @@ class Studio:
             self.free.put_nowait(Spending(connection, tenant.org_id))
 
     async def begin(self) -> "Studio":
-        whole = Terms(
+        whole = BudgetTerms(
             allowance=limits(week=500), pools=Pools(reserve_minor=120, emergency_minor=60, may_draw_reserve_minor=100)
         )
         self.organization = await self.open(SubjectKind.ORGANIZATION, self.tenant.org_id, whole)
-        part = Terms(allowance=limits(day=390, week=400), pools=Pools(reserve_minor=90, emergency_minor=50))
+        part = BudgetTerms(allowance=limits(day=390, week=400), pools=Pools(reserve_minor=90, emergency_minor=50))
         assert self.spender.project_id is not None
         self.project = await self.open(SubjectKind.PROJECT, self.spender.project_id, part, self.organization)
-        own = Terms(allowance=limits(day=330), pools=Pools(may_draw_reserve_minor=60))
+        own = BudgetTerms(allowance=limits(day=330), pools=Pools(may_draw_reserve_minor=60))
         assert self.spender.agent_id is not None
         self.agent = await self.open(SubjectKind.AGENT, self.spender.agent_id, own, self.project)
         return self
 
-    async def open(self, kind: SubjectKind, subject: str, terms: Terms, parent: UUID | None = None) -> UUID:
+    async def open(self, kind: SubjectKind, subject: str, terms: BudgetTerms, parent: UUID | None = None) -> UUID:
         new = NewControl(subject_kind=kind, subject_id=subject, asset="CREDIT", kind=ControlKind.BUDGET)
         above = None if parent is None else str(parent)
         return await self.write(None, {**new.columns(), **terms.columns(), "parent_id": above})
@@ -79,7 +79,7 @@ class Studio:
         for control in (self.organization, self.project):
             await self.write(control, {"emergency_until": until})
 
-    async def call(self, ask: Ask) -> Outcome:
+    async def call(self, ask: Ask) -> SpendOutcome:
         client = await self.free.get()
         spend = NewSpend(
             key=fresh("use"),
@@ -103,8 +103,8 @@ class Studio:
         return {(row["window"], row["pool"]): row["used"] for row in rows}
 
 
-def limits(**amounts: int) -> Allowance:
-    return Allowance(limits=tuple(Limit(window=Window(name), amount_minor=amount) for name, amount in amounts.items()))
+def limits(**amounts: int) -> LimitTerms:
+    return LimitTerms(limits=tuple(Limit(window=Window(name), amount_minor=amount) for name, amount in amounts.items()))
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ async def test_200_callers_pass_no_pool_of_three_nested_budgets_and_are_refused_
     await studio.declare()
     asked = [ASKS[number % len(ASKS)] for number in range(CALLERS)]
     outcomes = await asyncio.gather(*map(studio.call, asked))
-    done = sum(outcome in {Outcome.CHARGED, Outcome.RESERVED} for outcome in outcomes)
-    assert set(outcomes) == {Outcome.CHARGED, Outcome.RESERVED, Outcome.REFUSED}
+    done = sum(outcome in {SpendOutcome.CHARGED, SpendOutcome.RESERVED} for outcome in outcomes)
+    assert set(outcomes) == {SpendOutcome.CHARGED, SpendOutcome.RESERVED, SpendOutcome.REFUSED}
     whole, part, own = [await studio.counted(each) for each in (studio.organization, studio.project, studio.agent)]
     assert own == {("day", "operating"): done * AMOUNT, ("day", "allowance"): own["day", "allowance"]}
     assert own["day", "operating"] <= 330
@@ -134,14 +134,14 @@ async def test_200_callers_pass_no_pool_of_three_nested_budgets_and_are_refused_
     assert part["week", "reserve"] == own["day", "allowance"] == whole["week", "allowance"]
     assert whole["week", "operating"] == done * AMOUNT <= 320
     # Spends only ever add up: what fits now has fitted before, and was refused all the same.
-    assert [await studio.call(ask) for ask in ASKS] == [Outcome.REFUSED] * len(ASKS)
+    assert [await studio.call(ask) for ask in ASKS] == [SpendOutcome.REFUSED] * len(ASKS)
     await studio.books.assert_proven()
 
 
 async def test_after_a_cut_a_freeze_and_the_end_of_an_emergency_nothing_more_goes(studio: Studio) -> None:
     await studio.declare()
     over = dict.fromkeys(("emergency", "cut", "frozen"), False)
-    late: Counter[tuple[str, Outcome]] = Counter()
+    late: Counter[tuple[str, SpendOutcome]] = Counter()
 
     async def call(ask: Ask) -> None:
         before = [name for name, done in over.items() if done]
@@ -152,7 +152,7 @@ async def test_after_a_cut_a_freeze_and_the_end_of_an_emergency_nothing_more_goe
         for control in (studio.organization, studio.project):
             await studio.write(control, {"emergency_until": None})
         over["emergency"] = True
-        cut = Terms(allowance=limits(day=AMOUNT - 1))
+        cut = BudgetTerms(allowance=limits(day=AMOUNT - 1))
         await studio.write(studio.agent, cut.columns())
         over["cut"] = True
         await studio.write(studio.project, {"status": "frozen"})
@@ -162,7 +162,10 @@ async def test_after_a_cut_a_freeze_and_the_end_of_an_emergency_nothing_more_goe
     await asyncio.gather(*callers[:50], change(), *callers[50:])
     for ask in ASKS:
         await call(ask)
-    assert {outcome for name, outcome in late if name != "emergency"} <= {Outcome.REFUSED, Outcome.POOL_CLOSED}
-    assert {outcome for name, outcome in late if name == "emergency"} == {Outcome.POOL_CLOSED}
-    assert late["frozen", Outcome.REFUSED] >= 2
+    assert {outcome for name, outcome in late if name != "emergency"} <= {
+        SpendOutcome.REFUSED,
+        SpendOutcome.POOL_CLOSED,
+    }
+    assert {outcome for name, outcome in late if name == "emergency"} == {SpendOutcome.POOL_CLOSED}
+    assert late["frozen", SpendOutcome.REFUSED] >= 2
     await studio.books.assert_proven()

@@ -13,7 +13,7 @@ from domain.common.errors import IdempotencyConflict
 from domain.credits.lots import LotSource, LotTerms
 from ledger.purchases import NewPurchase, Purchases
 from ledger.rates import GRANTED, set_credit_rate, set_rate
-from ledger.spends import Cost, NewSpend, Outcome, RefusalReason, Spender
+from ledger.spends import MoneyCost, NewSpend, RefusalReason, Spender, SpendOutcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, Books, fresh, open_books
 from tests.support.spends import Tenant, limits
@@ -61,8 +61,8 @@ async def give(tenant: Tenant, credits: int, cents: int = 0, asset: str = "USD",
     )
 
 
-def cost(minor: str | int, asset: str = "USD", granted: int | None = None) -> Cost:
-    return Cost(minor=Decimal(minor), asset=asset, granted_minor=granted)
+def cost(minor: str | int, asset: str = "USD", granted: int | None = None) -> MoneyCost:
+    return MoneyCost(minor=Decimal(minor), asset=asset, granted_minor=granted)
 
 
 def priced(minor: str | int, asset: str = "USD", granted: int | None = None) -> NewSpend:
@@ -132,7 +132,7 @@ async def test_granted_credits_pay_no_cost_unless_it_says_so(tenant: Tenant) -> 
 async def test_cost_beyond_the_lots_is_insufficient_and_forced_is_owed(tenant: Tenant) -> None:
     await give(tenant, 10, 100)
     spent = await tenant.spending.charge(priced(150), at=NOW)
-    assert (spent.outcome, spent.amount_minor) == (Outcome.INSUFFICIENT, 35 * CREDIT)
+    assert (spent.outcome, spent.amount_minor) == (SpendOutcome.INSUFFICIENT, 35 * CREDIT)
     forced = await tenant.spending.force(priced(150), at=NOW)
     # What is not there counts at the value of granted credits: 0.50 are 25 credits.
     assert forced.amount_minor == 35 * CREDIT
@@ -190,7 +190,7 @@ async def test_limit_in_money_counts_what_was_paid_for_the_credits(tenant: Tenan
     await give(tenant, 10_000, 29_900)
     # 33 credits cost 0.9867, rounded up to 0.99.
     credits = NewSpend(key=fresh("use"), action="a", amount_minor=33 * CREDIT)
-    assert (await tenant.spending.charge(credits, at=NOW)).outcome is Outcome.CHARGED
+    assert (await tenant.spending.charge(credits, at=NOW)).outcome is SpendOutcome.CHARGED
     refused = await tenant.spending.charge(replace(credits, key=fresh("use"), amount_minor=CREDIT), at=NOW)
     assert refused.refusal is not None
     assert (refused.refusal.reason, refused.refusal.remaining) == (RefusalReason.LIMIT, 1)
@@ -207,7 +207,7 @@ async def test_limit_in_money_counts_the_bought_credits_that_are_asked_for_and_n
     assert refused.refusal is not None
     assert (refused.refusal.reason, refused.refusal.remaining) == (RefusalReason.LIMIT, 499)
     less = replace(bought, key=fresh("use"), amount_minor=40 * CREDIT)
-    assert (await tenant.spending.authorize(less, expires_at=NOW + HOUR, at=NOW)).outcome is Outcome.RESERVED
+    assert (await tenant.spending.authorize(less, expires_at=NOW + HOUR, at=NOW)).outcome is SpendOutcome.RESERVED
     assert (await tenant.counter(control, at=NOW))["held"] == 400
 
 
@@ -217,7 +217,7 @@ async def test_limit_in_money_counts_the_parts_of_a_lot_once(tenant: Tenant) -> 
     # A thousandth of a cent each: 200 of them are a part of one cent, and not 2.00.
     spends = [priced("0.001") for _ in range(200)]
     answers = await tenant.spending.charge_many(spends, at=NOW)
-    assert {answer.outcome for answer in answers} == {Outcome.CHARGED}
+    assert {answer.outcome for answer in answers} == {SpendOutcome.CHARGED}
     assert (await tenant.counter(control, at=NOW))["spent"] == 1
 
 
@@ -237,8 +237,8 @@ async def test_cost_counts_itself_in_a_limit_in_its_currency(tenant: Tenant) -> 
 async def test_limit_in_credits_counts_the_credits_of_a_cost(tenant: Tenant) -> None:
     await tenant.control(limits(day=100 * CREDIT))
     await give(tenant, 10_000, 29_900)
-    assert (await tenant.spending.charge(priced(299), at=NOW)).outcome is Outcome.CHARGED
-    assert (await tenant.spending.charge(priced(1), at=NOW)).outcome is Outcome.REFUSED
+    assert (await tenant.spending.charge(priced(299), at=NOW)).outcome is SpendOutcome.CHARGED
+    assert (await tenant.spending.charge(priced(1), at=NOW)).outcome is SpendOutcome.REFUSED
 
 
 async def test_purchase_counts_the_credits_that_would_pay_it_and_a_margin(tenant: Tenant) -> None:
@@ -247,7 +247,7 @@ async def test_purchase_counts_the_credits_that_would_pay_it_and_a_margin(tenant
     purchases = Purchases(tenant.books.connections[0], tenant.org_id)
     new = NewPurchase(order_id=fresh("po"), number=0, asset="USD", amount_minor=1_100, spender=Spender())
     counted = await purchases.authorize(replace(new, margin=Decimal("0.05")), at=NOW)
-    assert counted.outcome is Outcome.RESERVED
+    assert counted.outcome is SpendOutcome.RESERVED
     # 100 credits pay 10.00, and 1.00 counts at the value of granted ones.
     assert (await tenant.counter(control, at=NOW))["held"] == 157_500_000
     # What has happened counts also without a rate that is new enough, and counts nothing without any.
@@ -256,7 +256,7 @@ async def test_purchase_counts_the_credits_that_would_pay_it_and_a_margin(tenant
     )
     for asset in ("GBP", "CHF"):
         forced = replace(new, order_id=fresh("po"), asset=asset, amount_minor=5, forced=True)
-        assert (await purchases.authorize(forced, at=NOW)).outcome is Outcome.RESERVED
+        assert (await purchases.authorize(forced, at=NOW)).outcome is SpendOutcome.RESERVED
     assert (await tenant.counter(control, at=NOW))["forced"] == 1_000_000
 
 
@@ -306,7 +306,7 @@ async def test_limit_in_money_counts_each_hold_of_a_part_of_a_cent(tenant: Tenan
     await give(tenant, 100, 1_000)
     await tenant.spending.charge(priced("0.1"), at=NOW)
     holds = [await tenant.spending.authorize(priced("0.7"), expires_at=NOW + HOUR, at=NOW) for _ in range(6)]
-    assert [each.outcome for each in holds] == [Outcome.RESERVED] * 4 + [Outcome.REFUSED] * 2
+    assert [each.outcome for each in holds] == [SpendOutcome.RESERVED] * 4 + [SpendOutcome.REFUSED] * 2
 
 
 async def test_refund_of_money_that_has_paid_a_debt_leaves_the_rest_refundable(tenant: Tenant) -> None:
@@ -315,7 +315,7 @@ async def test_refund_of_money_that_has_paid_a_debt_leaves_the_rest_refundable(t
     spent = await tenant.spending.charge(priced(200), at=NOW)
     owing = await tenant.spending.force(NewSpend(key=fresh("f"), action="a", amount_minor=90 * CREDIT), at=NOW)
     assert spent.spend_id is not None
-    assert owing.outcome is Outcome.CHARGED
+    assert owing.outcome is SpendOutcome.CHARGED
     back = await tenant.spending.refund_credits(spent.spend_id, Decimal(100), "USD")
     assert back == 90 * CREDIT
     await tenant.spending.refund(key=fresh("r"), spend_id=spent.spend_id, amount_minor=back, at=NOW)
@@ -338,16 +338,16 @@ async def test_cost_is_not_stopped_by_lots_that_cost_nearly_nothing(tenant: Tena
     await give(tenant, 10**9, 1)
     await give(tenant, 100_000, 1_000_000)
     spent = await tenant.spending.charge(priced(20_001), at=NOW)
-    assert (spent.outcome, spent.amount_minor) == (Outcome.CHARGED, (10**9 + 2_000) * CREDIT)
+    assert (spent.outcome, spent.amount_minor) == (SpendOutcome.CHARGED, (10**9 + 2_000) * CREDIT)
     most = await tenant.spending.charge(priced(10**15), at=NOW)
-    assert most.outcome is Outcome.INSUFFICIENT
+    assert most.outcome is SpendOutcome.INSUFFICIENT
 
 
 async def test_purchase_of_more_than_all_credits_is_refused(tenant: Tenant) -> None:
     await tenant.control(limits(day=CREDIT))
     purchases = Purchases(tenant.books.connections[0], tenant.org_id)
     new = NewPurchase(order_id=fresh("po"), number=0, asset="USD", amount_minor=10**15, spender=Spender())
-    assert (await purchases.authorize(replace(new, margin=Decimal(1)), at=NOW)).outcome is Outcome.REFUSED
+    assert (await purchases.authorize(replace(new, margin=Decimal(1)), at=NOW)).outcome is SpendOutcome.REFUSED
 
 
 async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_month_and_the_rest_comes_back(

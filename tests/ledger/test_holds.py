@@ -7,7 +7,7 @@ import pytest
 from domain.common.accounts import org_cash, platform
 from domain.common.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound
 from domain.common.ids import uuid_of
-from ledger.gateway import Balance, Held
+from ledger.gateway import Balance, PlacedHold
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, LATER, NOW, Books, fresh, open_books
@@ -234,4 +234,4 @@ async def test_replayed_hold_says_what_became_of_it(books: Books) -> None:
     for status, key in keys.items():
         expires_at, held_at = (NOW, NOW - timedelta(days=3)) if status == "expired" else (LATER, NOW)
         again = await hold(books, account, 7, key=key, expires_at=expires_at, held_at=held_at)
-        assert again == Held(held[status].hold_id, True, status)
+        assert again == PlacedHold(held[status].hold_id, True, status)

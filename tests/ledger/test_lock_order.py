@@ -11,7 +11,7 @@ from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
 from ledger.gateway import Ledger, NewTransfer, Posting
 from ledger.spending import Spending
-from ledger.spends import Outcome
+from ledger.spends import SpendOutcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 from tests.support.locks import stripes_that_are_locked
@@ -150,7 +150,7 @@ async def take(how: str, connection: asyncpg.Connection, credits: Account, amoun
         await post(credits, COMMISSION, amount_minor)(Ledger(connection))
     else:
         charged = await Spending(connection, credits.path.split("/")[1]).charge(spend(amount_minor), at=NOW)
-        assert charged.outcome is Outcome.CHARGED
+        assert charged.outcome is SpendOutcome.CHARGED
 
 
 @pytest.mark.parametrize("how", ["charge", "post"])

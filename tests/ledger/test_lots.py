@@ -21,7 +21,7 @@ from domain.common.accounts import (
 )
 from domain.common.errors import Conflict, InsufficientFunds, Invalid
 from domain.credits.lots import LotSource, LotTerms
-from ledger.gateway import Held, NewTransfer, Posted, Posting
+from ledger.gateway import NewTransfer, PlacedHold, PostedTransfer, Posting
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, recognise
 from tests.support.connections import undone
 
@@ -41,14 +41,14 @@ class Wallet:
         self.account = org_credits(self.org)
         self.escrow = escrow(fresh("esc"), "CREDIT", self.org)
 
-    async def get(self, amount: int, *, days: int | None = None, at=NOW, **terms) -> Posted:
+    async def get(self, amount: int, *, days: int | None = None, at=NOW, **terms) -> PostedTransfer:
         terms = {"source": PROMOTION, "expires_at": None if days is None else NOW + days * DAY} | terms
         if terms.get("paid_minor"):
             terms |= {"source": LotSource.PURCHASE, "paid_asset": "USD"}
             await self.books.pay(terms["paid_minor"])
         return await self.move(ISSUANCE, self.account, amount, at=at, lots=LotTerms(**terms))
 
-    async def move(self, source: Account, destination: Account, amount: int, *, at=NOW, lots=None) -> Posted:
+    async def move(self, source: Account, destination: Account, amount: int, *, at=NOW, lots=None) -> PostedTransfer:
         return await self.books.ledger.post(
             key=fresh("k"),
             kind="t",
@@ -59,7 +59,7 @@ class Wallet:
             lots=lots,
         )
 
-    async def spend(self, amount: int, *, at=NOW) -> Posted:
+    async def spend(self, amount: int, *, at=NOW) -> PostedTransfer:
         return await self.move(self.account, REDEMPTION, amount, at=at)
 
     async def lots(self, account: Account | None = None) -> list[tuple[int, int, int | None]]:
@@ -74,7 +74,7 @@ class Wallet:
         )
         return [tuple(row) for row in rows]
 
-    async def uses(self, posted: Posted) -> list[Mapping[str, object]]:
+    async def uses(self, posted: PostedTransfer) -> list[Mapping[str, object]]:
         rows = await self.books.connections[0].fetch(
             "SELECT amount, cost, outcome, returned, passed FROM ledger.lot_uses WHERE transfer_id = $1 ORDER BY leg",
             posted.transfer_id,
@@ -459,7 +459,7 @@ async def test_hold_of_named_lots_pins_them_alone_due_or_not_and_refuses_what_is
         )
     ]
 
-    async def hold(lot: int, amount: int, account: Account = wallet.account) -> Held:
+    async def hold(lot: int, amount: int, account: Account = wallet.account) -> PlacedHold:
         terms = LotTerms(slices=((ids[lot], amount),))
         at = NOW + 2 * DAY
         return await ledger.hold(

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from domain.budgets.budget import Calendar, PoolCount, Pools, PoolState, Terms, window_states
+from domain.budgets.budget import BudgetTerms, Calendar, PoolCounter, Pools, PoolState, window_states
 from domain.common.calendar import Window
 from domain.common.errors import Conflict
 from domain.credits.spend.control import ControlKind, NewControl, Pool, SubjectKind
 from ledger.purchases import Purchases
-from ledger.spends import NewSpend, Outcome, Pool as Drawn, Spender
+from ledger.spends import NewSpend, Pool as Drawn, Spender, SpendOutcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, fresh
 from tests.support.machines import OverBooks, run_machine
@@ -41,9 +41,9 @@ class PoolAmounts(OverBooks):
         )  # fmt: skip
         self.control = self.wait(self.tenant.write(None, new.columns() | self.terms.columns()))
 
-    def stated(self, amount: int, reserve: int | None, emergency: int | None, of: Window) -> Terms:
+    def stated(self, amount: int, reserve: int | None, emergency: int | None, of: Window) -> BudgetTerms:
         pools = Pools(reserve_minor=reserve, emergency_minor=emergency, may_draw_reserve_minor=reserve, pools_of=of)
-        return Terms(allowance=limits(week=amount, month=amount * 2), pools=pools)
+        return BudgetTerms(allowance=limits(week=amount, month=amount * 2), pools=pools)
 
     def states(self) -> list[dict[Pool, PoolState]]:
         """Return the pools of the week and of the month, as the product shows them."""
@@ -54,9 +54,9 @@ class PoolAmounts(OverBooks):
                 self.control,
             )
         )
-        counted: dict[Window, dict[Pool, PoolCount]] = {Window.WEEK: {}, Window.MONTH: {}}
+        counted: dict[Window, dict[Pool, PoolCounter]] = {Window.WEEK: {}, Window.MONTH: {}}
         for row in rows:
-            counted[Window(row["window"])][Pool(row["pool"])] = PoolCount(
+            counted[Window(row["window"])][Pool(row["pool"])] = PoolCounter(
                 spent_minor=row["spent"], held_minor=row["held"], moved_minor=row["moved"], carried_minor=row["carried"]
             )
         states = window_states(self.terms.allowance.limits, self.terms.pools, counted, Calendar(), NOW)
@@ -70,7 +70,7 @@ class PoolAmounts(OverBooks):
         before = self.left(Pool.EMERGENCY)
         spend = NewSpend(key=fresh("use"), action="call", amount_minor=amount, spender=Spender(), pool=pool)
         spent = self.wait(self.tenant.spending.charge(spend, at=NOW))
-        assert spent.outcome in {Outcome.CHARGED, Outcome.REFUSED, Outcome.POOL_CLOSED}
+        assert spent.outcome in {SpendOutcome.CHARGED, SpendOutcome.REFUSED, SpendOutcome.POOL_CLOSED}
         assert self.left(Pool.EMERGENCY) == before
 
     @rule(amount=st.integers(1, 2000), hours=st.integers(0, 2))

@@ -16,7 +16,7 @@ from hypothesis.stateful import initialize, invariant, rule
 from domain.common.errors import Conflict
 from ledger.purchases import NewPurchase, Purchases
 from ledger.rates import set_credit_rate
-from ledger.spends import Lifted, NewSpend, OnLimit, Outcome, Pool, RefusalReason, Spender, Spent
+from ledger.spends import LiftedWindow, NewSpend, OnLimit, Pool, RefusalReason, Spender, SpendOutcome, SpendResult
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, fresh
 from tests.support.machines import PICKS, OverBooks, picked, run_machine
@@ -236,7 +236,7 @@ class PoolMachine(OverBooks):
             made = Counted(amount, worth(amount, "CREDIT"), self.model.places(expected, False), spent.spend_id)
             made.spent = 0 if reserves else amount
             self.model.count(made)
-        self._as_expected(spent, expected, {True: Outcome.RESERVED, False: Outcome.CHARGED}[reserves])
+        self._as_expected(spent, expected, {True: SpendOutcome.RESERVED, False: SpendOutcome.CHARGED}[reserves])
 
     @rule(amount=AMOUNTS, asked=ASKED, granted=st.booleans(), lifts=st.booleans(), forced=st.booleans())
     def buy(self, amount: int, asked: tuple[Pool, OnLimit], granted: bool, lifts: bool, forced: bool) -> None:
@@ -244,7 +244,7 @@ class PoolMachine(OverBooks):
         new = NewPurchase(
             order_id=fresh("po"), number=0, asset="USD", amount_minor=amount, spender=Spender(agent_id="agt_1"),
             pool=pool, on_limit=on_limit, granted=granted, forced=forced,
-            lifted=[Lifted(self.project, "week")] if lifts else [],
+            lifted=[LiftedWindow(self.project, "week")] if lifts else [],
         )  # fmt: skip
         counts = worth(amount, "USD")
         expected = self.model.decide(counts, pool, on_limit, granted, lifts)
@@ -260,13 +260,13 @@ class PoolMachine(OverBooks):
             made = Counted(amount, counts, self.model.places(expected, granted), order_id=new.order_id)
             made.spent = amount if forced else 0
             self.model.count(made)
-        self._as_expected(spent, expected, Outcome.RESERVED)
+        self._as_expected(spent, expected, SpendOutcome.RESERVED)
 
-    def _as_expected(self, spent: Spent, expected: Pool | Place | None, passed: Outcome) -> None:
+    def _as_expected(self, spent: SpendResult, expected: Pool | Place | None, passed: SpendOutcome) -> None:
         if isinstance(expected, Pool):
             assert spent.outcome is passed
         elif expected is None:
-            assert spent.outcome is Outcome.POOL_CLOSED
+            assert spent.outcome is SpendOutcome.POOL_CLOSED
         else:
             assert spent.refusal is not None
             assert spent.refusal.reason is RefusalReason.LIMIT

@@ -17,9 +17,9 @@ import pytest
 from domain.common.accounts import org_credits
 from domain.common.calendar import Window
 from domain.credits.lots import LotSource, LotTerms
-from domain.credits.spend.control import Allowance, Limit
+from domain.credits.spend.control import Limit, LimitTerms
 from ledger.rates import GRANTED, set_credit_rate, set_rate
-from ledger.spends import Cost, NewSpend, Spender, arguments_of, cost_of
+from ledger.spends import MoneyCost, NewSpend, Spender, arguments_of, cost_of
 from tests.support.books import ISSUANCE, Books, fresh
 from tests.support.connections import undone
 from tests.support.seeds import RUN_SEED
@@ -118,14 +118,14 @@ class Drawn:
             amount_minor=amount_minor, effective_at=NOW, lots=terms,
         )  # fmt: skip
 
-    def allowance(self) -> Allowance:
+    def allowance(self) -> LimitTerms:
         choose = self.choose
         limits = []
         for window in choose.sample(list(Window), choose.randint(0, 2)):
             amount = choose.choice([None, 0, 20, 40, 1_000])
             uses = choose.choice([None, 1, 2]) if amount is not None else choose.choice([0, 1, 2])
             limits.append(Limit(window=window, amount_minor=amount, uses=uses, hard=choose.random() < 0.8))
-        return Allowance(
+        return LimitTerms(
             limits=tuple(limits),
             per_spend_minor=choose.choice([None, None, None, 15]),
             starts_at=choose.choice([None, None, None, NOW + 3 * HOUR]),
@@ -149,7 +149,7 @@ class Drawn:
         if choose.random() < 0.5:
             minor = Decimal(choose.randint(0, 3_000)) / choose.choice([100, 1_000, 1_000])
             asset, granted = choose.choice(["USD"] * 4 + ["SEK"]), choose.choice([None, 0, 9, 10**15])
-            amount, cost = choose.choice([0] * 6 + [amount]), Cost(minor=minor, asset=asset, granted_minor=granted)
+            amount, cost = choose.choice([0] * 6 + [amount]), MoneyCost(minor=minor, asset=asset, granted_minor=granted)
         return NewSpend(key=fresh("use"), action="t", amount_minor=amount, spender=spender, cost=cost)
 
     async def tried(

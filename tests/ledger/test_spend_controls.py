@@ -11,8 +11,8 @@ import pytest
 
 from domain.common.calendar import Window
 from domain.common.errors import Conflict, DomainError, IdempotencyConflict, Invalid, NotFound
-from domain.credits.spend.control import MAX_LEVELS, Allowance, Limit, NewControl, SubjectKind
-from ledger.controls import Controls, Written
+from domain.credits.spend.control import MAX_LEVELS, Limit, LimitTerms, NewControl, SubjectKind
+from ledger.controls import Controls, WrittenControl
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
 from tests.support.connections import connected
@@ -21,7 +21,7 @@ from tests.support.spends import Tenant, department, limits
 
 pytestmark = pytest.mark.db
 
-HUNDRED = Allowance(limits=(Limit(window=Window.DAY, amount_minor=100),))
+HUNDRED = LimitTerms(limits=(Limit(window=Window.DAY, amount_minor=100),))
 
 
 def new(run: str, **others: Any) -> dict[str, object]:
@@ -42,7 +42,7 @@ async def write(
     command: str | None = None,
     at: datetime = NOW,
     client: int = 0,
-) -> Written:
+) -> WrittenControl:
     return await Controls(books.connections[client]).write(
         org_id=org,
         control_id=control_id,
@@ -78,7 +78,7 @@ async def chain(books: Books, org: str, length: int) -> list[UUID]:
 async def test_every_change_is_a_version_and_what_is_left_out_stays(books: Books) -> None:
     org = fresh("org")
     opened = await write(books, org, new("r"))
-    raised = Allowance(limits=(Limit(window=Window.MONTH, amount_minor=None, uses=3, hard=False),), per_spend_minor=7)
+    raised = LimitTerms(limits=(Limit(window=Window.MONTH, amount_minor=None, uses=3, hard=False),), per_spend_minor=7)
     changed = await write(books, org, raised.columns(), opened.control_id, at=NOW + timedelta(1))
     frozen = await write(books, org, {"status": "frozen"}, opened.control_id, at=NOW + timedelta(2))
 
@@ -99,7 +99,7 @@ async def test_of_changes_for_one_version_at_once_one_is_made(books: Books) -> N
     org = fresh("org")
     control = (await write(books, org, new("r"))).control_id
 
-    async def change(client: int) -> Written | DomainError:
+    async def change(client: int) -> WrittenControl | DomainError:
         try:
             return await write(books, org, {"per_spend": client}, control, expected=1, client=client)
         except DomainError as refusal:
@@ -122,7 +122,7 @@ async def test_a_repeated_command_changes_nothing_and_another_one_under_its_name
         await write(books, org, new("r"), command=opening),
         await write(books, org, {"per_spend": 5}, control, command=changing),
     ]
-    assert again == [Written(control, 1, replayed=True), Written(control, 2, replayed=True)]
+    assert again == [WrittenControl(control, 1, replayed=True), WrittenControl(control, 2, replayed=True)]
     with pytest.raises(IdempotencyConflict):
         await write(books, org, {"per_spend": 6}, control, command=changing)
     with pytest.raises(IdempotencyConflict):

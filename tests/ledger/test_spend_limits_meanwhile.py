@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from domain.common.calendar import Window
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
-from ledger.spends import Outcome
+from ledger.spends import SpendOutcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
 from tests.support.spends import Tenant, spend
@@ -43,14 +43,14 @@ class Case:
         )  # fmt: skip
         return written.control_id
 
-    async def call(self) -> Outcome:
+    async def call(self) -> SpendOutcome:
         client = await self.free.get()
         try:
             return (await client.charge(spend(1, run_id=self.run), at=NOW)).outcome
         finally:
             self.free.put_nowait(client)
 
-    async def call_all(self, *changes: Change) -> Counter[Outcome]:
+    async def call_all(self, *changes: Change) -> Counter[SpendOutcome]:
         """Have 200 callers spend at once, and make the changes one after the other meanwhile."""
 
         async def change() -> None:
@@ -74,7 +74,7 @@ class Case:
 
 def allowed(limit: int | None) -> dict[str, object]:
     limits = () if limit is None else (Limit(window=Window.LIFETIME, amount_minor=limit),)
-    return Allowance(limits=limits).columns()
+    return LimitTerms(limits=limits).columns()
 
 
 @pytest.fixture
@@ -90,11 +90,11 @@ async def test_limits_that_are_raised_and_lowered_meanwhile_let_exactly_the_last
         lambda: case.write(control, allowed(5)),
         lambda: case.write(control, allowed(90)),
     )
-    assert during[Outcome.CHARGED] <= 90
+    assert during[SpendOutcome.CHARGED] <= 90
     after = await case.call_all()
-    assert during[Outcome.CHARGED] + after[Outcome.CHARGED] == 90 == await case.spent(control)
+    assert during[SpendOutcome.CHARGED] + after[SpendOutcome.CHARGED] == 90 == await case.spent(control)
     lowered = await case.call_all(lambda: case.write(control, allowed(10)))
-    assert lowered == {Outcome.REFUSED: CALLERS}
+    assert lowered == {SpendOutcome.REFUSED: CALLERS}
     assert await case.tenant.balance() == (1_000_000 - 90, 0)
     await case.books.assert_proven()
 
@@ -107,7 +107,7 @@ async def test_nothing_is_spent_once_freezing_has_returned(case: Case) -> None:
         await case.write(control, {"status": "frozen"})
         frozen.set()
 
-    async def call() -> tuple[bool, Outcome]:
+    async def call() -> tuple[bool, SpendOutcome]:
         late = frozen.is_set()
         began[late] += 1
         return late, await case.call()
@@ -115,10 +115,10 @@ async def test_nothing_is_spent_once_freezing_has_returned(case: Case) -> None:
     early = asyncio.gather(*(call() for _ in range(CALLERS)), return_exceptions=False)
     await asyncio.gather(early, freeze())
     late = await asyncio.gather(*(call() for _ in range(CALLERS)))
-    assert {outcome for was_late, outcome in late if was_late} == {Outcome.REFUSED}
+    assert {outcome for was_late, outcome in late if was_late} == {SpendOutcome.REFUSED}
     assert began[True] >= CALLERS
     await case.write(control, {"status": "active"})
-    assert await case.call_all() == {Outcome.CHARGED: CALLERS}
+    assert await case.call_all() == {SpendOutcome.CHARGED: CALLERS}
     await case.books.assert_proven()
 
 
@@ -132,7 +132,7 @@ async def test_a_control_that_is_moved_meanwhile_counts_every_spend_above_it_onc
     )
     # From here on it stands below the second one only, which is filled to its limit.
     more = await case.call_all()
-    charged = answers[Outcome.CHARGED] + more[Outcome.CHARGED]
+    charged = answers[SpendOutcome.CHARGED] + more[SpendOutcome.CHARGED]
     assert await case.spent(control) == charged == await case.spent(there) + await case.spent(here)
     assert await case.spent(there) <= 70
     assert await case.spent(here) == 80

@@ -17,7 +17,7 @@ from hypothesis.stateful import initialize, invariant, rule
 from domain.common.accounts import org_credits, org_debt
 from domain.common.errors import Conflict, DomainError
 from domain.credits.lots import LotSource, LotTerms
-from ledger.spends import Changed, NewSpend, Outcome, Spent
+from ledger.spends import ChangeResult, NewSpend, SpendOutcome, SpendResult
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, fresh
 from tests.support.machines import PICKS, OverBooks, picked, run_machine
@@ -211,7 +211,7 @@ class SpendMachine(OverBooks):
     def spend_at_once(self, agent: str, reserves: bool, amounts: list[int], repeated: bool) -> None:
         news = [spend(amount or int(reserves), agent_id=agent) for amount in amounts]
         now = self.model.now
-        calls: list[Call[Spent]] = []
+        calls: list[Call[SpendResult]] = []
         for new in news:
             for _ in range(2 if repeated else 1):
                 calls.append(self._one(new, reserves, now))
@@ -220,7 +220,7 @@ class SpendMachine(OverBooks):
         groups = [results[start : start + times] for start in range(0, len(results), times)]
         firsts = []
         for answers in groups:
-            found = [answer for answer in answers if isinstance(answer, Spent)]
+            found = [answer for answer in answers if isinstance(answer, SpendResult)]
             assert len(found) == times, answers
             assert len({(answer.outcome, answer.spend_id, answer.available_minor) for answer in found}) == 1
             assert [answer.replayed for answer in found].count(False) == 1
@@ -233,17 +233,17 @@ class SpendMachine(OverBooks):
         answers = self.wait(self.tenant.spending.charge_many(news, at=self.model.now))
         # One after the other in the order given, so each answer is known beforehand.
         for answer in answers:
-            assert (answer.outcome is Outcome.CHARGED) == (answer.amount_minor <= self.model.room(agent))
+            assert (answer.outcome is SpendOutcome.CHARGED) == (answer.amount_minor <= self.model.room(agent))
             self._settle_answers(agent, False, [answer])
 
-    def _one(self, new: NewSpend, reserves: bool, now: datetime) -> Call[Spent]:
+    def _one(self, new: NewSpend, reserves: bool, now: datetime) -> Call[SpendResult]:
         if reserves:
             return lambda client: client.authorize(new, expires_at=now + timedelta(hours=2), at=now)
         return lambda client: client.charge(new, at=now)
 
-    def _settle_answers(self, agent: str, reserves: bool, answers: list[Spent]) -> None:
+    def _settle_answers(self, agent: str, reserves: bool, answers: list[SpendResult]) -> None:
         room = self.model.room(agent)
-        passed = [answer for answer in answers if answer.outcome in (Outcome.CHARGED, Outcome.RESERVED)]
+        passed = [answer for answer in answers if answer.outcome in (SpendOutcome.CHARGED, SpendOutcome.RESERVED)]
         total = sum(answer.amount_minor for answer in passed)
         assert total <= room
         for answer in answers:
@@ -256,7 +256,7 @@ class SpendMachine(OverBooks):
             if not reserves:
                 self._charged(made)
 
-    def _made(self, agent: str, answer: Spent, paid: int) -> Reserved:
+    def _made(self, agent: str, answer: SpendResult, paid: int) -> Reserved:
         assert answer.spend_id is not None
         windows = self.model.windows(agent)
         made = Reserved(
@@ -324,9 +324,9 @@ class SpendMachine(OverBooks):
         now = self.model.now
         calls = [self._change(known.spend_id, kind, amount, now) for kind, amount in ends]
         results = self.wait(self.tenant.at_once(*calls))
-        done = [result for result in results if isinstance(result, Changed)]
+        done = [result for result in results if isinstance(result, ChangeResult)]
         for refusal in results:
-            assert isinstance(refusal, Changed | DomainError)
+            assert isinstance(refusal, ChangeResult | DomainError)
         for change in sorted(done, key=lambda change: (change.held_minor == 0, -change.held_minor)):
             if change.expires_at is not None and change.held_minor:
                 known.expires_at = max(change.expires_at, known.expires_at or change.expires_at)
@@ -341,7 +341,7 @@ class SpendMachine(OverBooks):
         if not done:
             assert not all(kind == "release" for kind, _ in ends)
 
-    def _change(self, spend_id: UUID, kind: str, amount: int, now: datetime) -> Call[Changed]:
+    def _change(self, spend_id: UUID, kind: str, amount: int, now: datetime) -> Call[ChangeResult]:
         key = fresh("change")
         if kind == "release":
             return lambda client: client.release(key=key, spend_id=spend_id, at=now)

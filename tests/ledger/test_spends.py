@@ -10,11 +10,11 @@ import pytest
 from domain.common.accounts import org_credits, org_debt, payment
 from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound
 from domain.credits.lots import LotSource, LotTerms
-from domain.credits.spend.control import Allowance
+from domain.credits.spend.control import LimitTerms
 from ledger.gateway import Posting
 from ledger.rates import set_credit_rate
 from ledger.spending import RESERVATION_TERM, Spending, charge_together
-from ledger.spends import Changed, NewSpend, Outcome, RefusalReason, Spender, SpendStatus, Spent
+from ledger.spends import ChangeResult, NewSpend, RefusalReason, Spender, SpendOutcome, SpendResult, SpendStatus
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, Books, fresh, recognise
 from tests.support.cases import for_each
@@ -35,7 +35,7 @@ async def test_a_charge_is_posted_counted_and_written_down(tenant: Tenant) -> No
     control = await tenant.control(limits(day=100, month=1000))
     charged = await tenant.charge(30, agent_id="agt_1", key_id="key_1", principal="ada")
 
-    assert (charged.outcome, charged.amount_minor, charged.available_minor) == (Outcome.CHARGED, 30, 999_970)
+    assert (charged.outcome, charged.amount_minor, charged.available_minor) == (SpendOutcome.CHARGED, 30, 999_970)
     assert await tenant.balance() == (999_970, 0)
     for window in ("day", "month"):
         counted = await tenant.counter(control, window)
@@ -50,9 +50,9 @@ async def test_a_charge_is_posted_counted_and_written_down(tenant: Tenant) -> No
 async def test_a_set_that_no_control_counts_is_charged(tenant: Tenant) -> None:
     charged = await tenant.spending.charge_many([spend(amount) for amount in (30, 0, 5)], at=NOW)
     assert [(answer.outcome, answer.available_minor) for answer in charged] == [
-        (Outcome.CHARGED, 999_970),
-        (Outcome.CHARGED, 999_970),
-        (Outcome.CHARGED, 999_965),
+        (SpendOutcome.CHARGED, 999_970),
+        (SpendOutcome.CHARGED, 999_970),
+        (SpendOutcome.CHARGED, 999_965),
     ]
     await tenant.books.assert_proven()
 
@@ -62,13 +62,13 @@ async def test_pitfall_01_a_repeated_charge_is_one_charge_and_has_one_answer(ten
     key = fresh("use")
     first = await tenant.charge(30, key=key)
     again = await tenant.at_once(*(lambda client: client.charge(spend(30, key=key), at=NOW + DAY) for _ in range(8)))
-    assert {result.replayed for result in again if isinstance(result, Spent)} == {True}
-    assert {(r.outcome, r.spend_id, r.available_minor, r.at) for r in again if isinstance(r, Spent)} == {
+    assert {result.replayed for result in again if isinstance(result, SpendResult)} == {True}
+    assert {(r.outcome, r.spend_id, r.available_minor, r.at) for r in again if isinstance(r, SpendResult)} == {
         (first.outcome, first.spend_id, first.available_minor, first.at)
     }
     at_once = fresh("use")
     results = await tenant.at_once(*(lambda client: client.charge(spend(5, key=at_once), at=NOW) for _ in range(16)))
-    assert sorted(result.replayed for result in results if isinstance(result, Spent)) == [False] + [True] * 15
+    assert sorted(result.replayed for result in results if isinstance(result, SpendResult)) == [False] + [True] * 15
     assert await tenant.balance() == (999_965, 0)
 
 
@@ -86,7 +86,7 @@ async def test_a_refusal_says_which_window_what_is_left_and_when_it_begins_anew(
     control = await tenant.control(limits(day=100, month=1000))
     await tenant.charge(80)
     refused = await tenant.charge(21)
-    assert refused.outcome is Outcome.REFUSED
+    assert refused.outcome is SpendOutcome.REFUSED
     assert refused.spend_id is None
     why = refused.refusal
     assert why is not None
@@ -96,8 +96,8 @@ async def test_a_refusal_says_which_window_what_is_left_and_when_it_begins_anew(
     assert (why.remaining, why.resets_at) == (20, NOW + DAY)
     assert await tenant.balance() == (999_920, 0)
     assert (await tenant.counter(control))["spent"] == 80
-    assert (await tenant.charge(20)).outcome is Outcome.CHARGED
-    assert (await tenant.charge(1, at=NOW + DAY)).outcome is Outcome.CHARGED
+    assert (await tenant.charge(20)).outcome is SpendOutcome.CHARGED
+    assert (await tenant.charge(1, at=NOW + DAY)).outcome is SpendOutcome.CHARGED
 
 
 async def test_a_refusal_is_final_for_its_key(tenant: Tenant) -> None:
@@ -110,7 +110,7 @@ async def test_a_refusal_is_final_for_its_key(tenant: Tenant) -> None:
     assert (again.outcome, again.refusal, again.at) == (first.outcome, first.refusal, NOW)
     with pytest.raises(IdempotencyConflict):
         await tenant.charge(9, key=key)
-    assert (await tenant.charge(11)).outcome is Outcome.CHARGED
+    assert (await tenant.charge(11)).outcome is SpendOutcome.CHARGED
 
 
 async def test_what_the_credits_do_not_cover_is_insufficient_and_final(books: Books) -> None:
@@ -118,7 +118,7 @@ async def test_what_the_credits_do_not_cover_is_insufficient_and_final(books: Bo
     control = await tenant.control(limits(day=1000))
     key = fresh("use")
     refused = await tenant.charge(51, key=key)
-    assert (refused.outcome, refused.available_minor, refused.refusal) == (Outcome.INSUFFICIENT, 50, None)
+    assert (refused.outcome, refused.available_minor, refused.refusal) == (SpendOutcome.INSUFFICIENT, 50, None)
     assert (await tenant.counter(control))["spent"] == 0
     await books.issue(await books.org(), 1)
     assert (await tenant.charge(51, key=key)).replayed
@@ -127,8 +127,8 @@ async def test_what_the_credits_do_not_cover_is_insufficient_and_final(books: Bo
 
 async def test_an_organization_without_an_account_has_nothing_to_spend(books: Books) -> None:
     tenant = Tenant(books, fresh("org"))
-    assert (await tenant.charge(1)).outcome is Outcome.INSUFFICIENT
-    assert (await tenant.charge(0)).outcome is Outcome.CHARGED
+    assert (await tenant.charge(1)).outcome is SpendOutcome.INSUFFICIENT
+    assert (await tenant.charge(0)).outcome is SpendOutcome.CHARGED
 
 
 async def test_the_first_thousand_refusals_of_a_window_keep_a_row_and_later_keys_are_free(books: Books) -> None:
@@ -136,7 +136,7 @@ async def test_the_first_thousand_refusals_of_a_window_keep_a_row_and_later_keys
     control = await tenant.control(limits(day=0))
     spends = [spend(1) for _ in range(1005)]
     answers = await tenant.spending.charge_many(spends, at=NOW)
-    assert {answer.outcome for answer in answers} == {Outcome.REFUSED}
+    assert {answer.outcome for answer in answers} == {SpendOutcome.REFUSED}
     connection = books.connections[0]
     rows = await connection.fetchval("SELECT count(*) FROM ledger.refusals WHERE control_id = $1", control)
     counted = await connection.fetchval("SELECT number FROM ledger.refusal_counts WHERE control_id = $1", control)
@@ -145,7 +145,7 @@ async def test_the_first_thousand_refusals_of_a_window_keep_a_row_and_later_keys
     await tenant.write(control, limits(day=10).columns())
     kept, free = await tenant.spending.charge(spends[0], at=NOW), await tenant.spending.charge(spends[-1], at=NOW)
     assert (kept.outcome, kept.replayed, free.outcome, free.replayed) == (
-        Outcome.REFUSED, True, Outcome.CHARGED, False,
+        SpendOutcome.REFUSED, True, SpendOutcome.CHARGED, False,
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ async def test_every_node_above_the_spender_is_counted_and_may_refuse(
     other = await tenant.control(limits(day=1), subject=("agent", "agt_2"))
 
     charged = await tenant.charge(60, department_id=team, project_id="prj_1", run_id="run_1", key_id="key_1")
-    assert charged.outcome is Outcome.CHARGED
+    assert charged.outcome is SpendOutcome.CHARGED
     assert {name: (await tenant.counter(control))["spent"] for name, control in controls.items()} == dict.fromkeys(
         controls, 60
     )
@@ -205,10 +205,10 @@ async def test_a_limit_of_zero_is_nothing_an_absent_one_counts_and_a_soft_one_le
     assert refused.refusal is not None
     assert refused.refusal.remaining == 0
     for run, control in (("counted", counted), ("soft", soft)):
-        assert (await tenant.charge(500, run_id=run)).outcome is Outcome.CHARGED
+        assert (await tenant.charge(500, run_id=run)).outcome is SpendOutcome.CHARGED
         assert (await tenant.counter(control))["spent"] == 500
     # Nothing at all fits into nothing.
-    assert (await tenant.charge(0, run_id="closed")).outcome is Outcome.CHARGED
+    assert (await tenant.charge(0, run_id="closed")).outcome is SpendOutcome.CHARGED
 
 
 async def test_uses_caps_and_frozen_controls_refuse_and_say_so(tenant: Tenant) -> None:
@@ -219,8 +219,8 @@ async def test_uses_caps_and_frozen_controls_refuse_and_say_so(tenant: Tenant) -
     assert refused.refusal is not None
     assert (refused.refusal.reason, refused.refusal.limit, refused.refusal.remaining) == (RefusalReason.USES, 2, 0)
 
-    await tenant.write(uses, Allowance(per_spend_minor=7).columns())
-    assert (await tenant.charge(7)).outcome is Outcome.CHARGED
+    await tenant.write(uses, LimitTerms(per_spend_minor=7).columns())
+    assert (await tenant.charge(7)).outcome is SpendOutcome.CHARGED
     refused = await tenant.charge(8)
     assert refused.refusal is not None
     assert (refused.refusal.reason, refused.refusal.limit, refused.refusal.window) == (RefusalReason.PER_SPEND, 7, None)
@@ -230,7 +230,7 @@ async def test_uses_caps_and_frozen_controls_refuse_and_say_so(tenant: Tenant) -
     assert refused.refusal is not None
     assert (refused.refusal.reason, refused.refusal.resets_at) == (RefusalReason.FROZEN, None)
     await tenant.write(uses, {"status": "closed"})
-    assert (await tenant.charge(8)).outcome is Outcome.CHARGED
+    assert (await tenant.charge(8)).outcome is SpendOutcome.CHARGED
 
 
 async def test_of_several_that_refuse_the_one_that_refuses_longest_is_named(tenant: Tenant) -> None:
@@ -250,7 +250,7 @@ async def test_a_limit_lowered_below_what_is_spent_leaves_nothing_and_breaks_no_
     assert (refused.refusal.remaining, refused.refusal.limit) == (0, 10)
     # What costs nothing fits into nothing.
     many = await tenant.spending.charge_many([spend(0), spend(1), spend(0)], at=NOW)
-    assert [answer.outcome for answer in many] == [Outcome.CHARGED, Outcome.REFUSED, Outcome.CHARGED]
+    assert [answer.outcome for answer in many] == [SpendOutcome.CHARGED, SpendOutcome.REFUSED, SpendOutcome.CHARGED]
     await tenant.spending.release(key=fresh("r"), spend_id=reserved, at=NOW)
     assert await tenant.counter(control) == {"held": 0, "spent": 30, "refunded": 0, "forced": 0, "uses_spent": 3}
 
@@ -283,7 +283,7 @@ async def test_a_hold_counts_in_the_window_in_which_it_was_taken(tenant: Tenant)
     late = NOW + DAY - timedelta(minutes=1)
     reserved = await tenant.reserve(100, at=late)
     after = NOW + DAY + timedelta(minutes=1)
-    assert (await tenant.charge(100, at=after)).outcome is Outcome.CHARGED
+    assert (await tenant.charge(100, at=after)).outcome is SpendOutcome.CHARGED
     await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=70, at=after)
     before_midnight, after_midnight = await tenant.counter(control), await tenant.counter(control, at=after)
     assert (before_midnight["spent"], before_midnight["held"], after_midnight["spent"]) == (70, 0, 100)
@@ -293,9 +293,9 @@ async def test_a_hold_counts_in_the_window_in_which_it_was_taken(tenant: Tenant)
 
 @pytest.mark.parametrize("act", ["settle", "release", "extend"])
 async def test_what_has_ended_is_neither_captured_nor_released_nor_extended(tenant: Tenant, act: str) -> None:
-    async def again(reserved: UUID, at: object) -> Changed:
+    async def again(reserved: UUID, at: object) -> ChangeResult:
         more = {"expires_at": NOW + DAY} if act == "extend" else {}
-        changed: Changed = await getattr(tenant.spending, act)(key=fresh(act), spend_id=reserved, at=at, **more)
+        changed: ChangeResult = await getattr(tenant.spending, act)(key=fresh(act), spend_id=reserved, at=at, **more)
         return changed
 
     captured, released, expired = [await tenant.reserve(10) for _ in range(3)]
@@ -361,7 +361,7 @@ async def test_changes_are_done_once_for_their_key_and_answered_the_same(tenant:
     reserved, other = await tenant.reserve(50), await tenant.reserve(50)
     keys = [fresh("k") for _ in range(4)]
 
-    async def act(number: int, spend_id: UUID) -> Changed:
+    async def act(number: int, spend_id: UUID) -> ChangeResult:
         spending, key = tenant.spending, keys[number]
         if number == 0:
             return await spending.extend(key=key, spend_id=spend_id, expires_at=NOW + DAY, at=NOW)
@@ -381,7 +381,7 @@ async def test_changes_are_done_once_for_their_key_and_answered_the_same(tenant:
     assert await tenant.balance() == (999_985, 50)
 
 
-def replayed(change: Changed) -> list[object]:
+def replayed(change: ChangeResult) -> list[object]:
     return [getattr(change, name) for name in change.__slots__ if name != "replayed"]
 
 
@@ -410,7 +410,7 @@ async def test_a_refund_goes_back_to_the_credits_and_the_window_and_never_passes
     assert charged.spend_id is not None
     part = await tenant.spending.refund(key=fresh("r"), spend_id=charged.spend_id, amount_minor=30, at=NOW)
     assert (part.status, part.refunded_minor) == (SpendStatus.CHARGED, 30)
-    assert (await tenant.charge(30)).outcome is Outcome.CHARGED
+    assert (await tenant.charge(30)).outcome is SpendOutcome.CHARGED
     with pytest.raises(Conflict) as refused:
         await tenant.spending.refund(key=fresh("r"), spend_id=charged.spend_id, amount_minor=71, at=NOW)
     assert refused.value.error_code == "spend.refunded"
@@ -428,7 +428,7 @@ async def test_what_has_happened_is_booked_whatever_the_limit_and_beyond_the_cre
     control = await tenant.control(limits(day=10))
     key = fresh("use")
     forced = await tenant.spending.force(spend(80, key=key), at=NOW)
-    assert (forced.outcome, forced.available_minor) == (Outcome.CHARGED, 0)
+    assert (forced.outcome, forced.available_minor) == (SpendOutcome.CHARGED, 0)
     assert (await tenant.spending.force(spend(80, key=key), at=NOW)).replayed
     assert await tenant.counter(control) == {"held": 0, "spent": 0, "refunded": 0, "forced": 80, "uses_spent": 1}
     assert await debt_of(tenant) == -30
@@ -478,7 +478,7 @@ async def test_limits_in_money_count_at_the_rate_of_the_time_rounded_against_the
     await tenant.spending.refund(key=fresh("r"), spend_id=reserved, amount_minor=150, at=NOW)
     assert (await tenant.counter(control))["refunded"] == 1
 
-    assert (await tenant.charge(300, at=NOW + timedelta(minutes=1))).outcome is Outcome.CHARGED
+    assert (await tenant.charge(300, at=NOW + timedelta(minutes=1))).outcome is SpendOutcome.CHARGED
     assert (await tenant.counter(control))["spent"] == 11
     late = await tenant.charge(1, at=NOW + timedelta(hours=3))
     assert late.refusal is not None
@@ -512,7 +512,7 @@ async def test_a_batch_is_answered_item_by_item_as_if_charged_one_after_the_othe
     for of in (tenant, model):
         await of.control(limits(day=500, uses=40))
         await of.control(limits(day=100), subject=("agent", "a"))
-        await of.control(Allowance(per_spend_minor=30), subject=("agent", "b"))
+        await of.control(LimitTerms(per_spend_minor=30), subject=("agent", "b"))
     items = [
         spend(amount, agent_id=agent)
         for amount, agent in [(10, "a"), (20, "b"), (31, "b"), (60, "a"), (50, "a"), (30, "a"), (0, "c"), (7, "d")] * 9
@@ -527,7 +527,7 @@ async def test_a_batch_is_answered_item_by_item_as_if_charged_one_after_the_othe
     await books.assert_proven()
 
 
-def told(answer: Spent) -> tuple[object, ...]:
+def told(answer: SpendResult) -> tuple[object, ...]:
     why = answer.refusal
     return answer.outcome, answer.amount_minor, answer.available_minor, answer.at, why and (
         why.reason, why.subject_id if why.subject_kind != "organization" else "org", why.window, why.limit,
@@ -556,7 +556,7 @@ async def test_a_key_that_comes_twice_in_a_batch_is_charged_once_and_one_of_anot
     other = spend(6, key=known.key)
     answers = await tenant.spending.charge_many([twice, other, twice, known], at=NOW)
     assert [(answer.outcome, answer.replayed) for answer in answers] == [
-        (Outcome.CHARGED, False), (Outcome.CONFLICT, True), (Outcome.CHARGED, True), (Outcome.CHARGED, True),
+        (SpendOutcome.CHARGED, False), (SpendOutcome.CONFLICT, True), (SpendOutcome.CHARGED, True), (SpendOutcome.CHARGED, True),
     ]  # fmt: skip
     assert answers[0].spend_id == answers[2].spend_id
     assert await tenant.balance() == (999_988, 0)
@@ -572,9 +572,9 @@ async def test_a_tenant_charges_reserves_settles_releases_and_extends_its_own(
     async with connected(database_urls.tenant) as connection:
         mine = Spending(connection, tenant.org_id)
         charged = await mine.charge(spend(10))
-        assert (charged.outcome, charged.available_minor) == (Outcome.CHARGED, 990)
+        assert (charged.outcome, charged.available_minor) == (SpendOutcome.CHARGED, 990)
         batch = await mine.charge_many([spend(10), spend(2000)])
-        assert [answer.outcome for answer in batch] == [Outcome.CHARGED, Outcome.INSUFFICIENT]
+        assert [answer.outcome for answer in batch] == [SpendOutcome.CHARGED, SpendOutcome.INSUFFICIENT]
         now = await connection.fetchval("SELECT now()")
         reserved = await mine.authorize(spend(10), expires_at=now + timedelta(hours=1))
         assert reserved.spend_id is not None
@@ -617,7 +617,7 @@ async def test_organizations_charged_together_share_a_transaction_and_wait_for_n
         await connection.close()
         await owner.close()
     left = [answer and (answer.outcome, answer.available_minor) for answer in answers]
-    assert left == [(Outcome.CHARGED, 7), None, None, None, (Outcome.CHARGED, 7), None]
+    assert left == [(SpendOutcome.CHARGED, 7), None, None, None, (SpendOutcome.CHARGED, 7), None]
     assert len(transactions) == 1
     balances = [await tenant.balance() for tenant in (one, poor, busy, limited, last, knowing)]
     assert balances == [(7, 0), (1, 0), (9, 0), (9, 0), (7, 0), (7, 0)]
@@ -747,7 +747,7 @@ async def test_a_charge_takes_its_lots_in_their_order_and_their_cost_with_them(
     await tenant.charge(1)
     paid, ends = await lot(tenant, 100, paid_minor=33), await lot(tenant, 100, NOW + DAY)
     for amount in amounts:
-        assert (await tenant.charge(amount)).outcome is Outcome.CHARGED
+        assert (await tenant.charge(amount)).outcome is SpendOutcome.CHARGED
     assert await lots_left(tenant, ends, paid) == [(0, 0, 0), (40, 0, 19)]
     await books.assert_proven()
 
@@ -756,11 +756,11 @@ async def test_credits_that_are_due_are_not_spent_whatever_the_balance_says(book
     tenant = await Tenant.opened(books, 1)
     await lot(tenant, 100, NOW + DAY)
     refused = await tenant.charge(50, at=NOW + DAY)
-    assert (refused.outcome, refused.available_minor) == (Outcome.INSUFFICIENT, 1)
+    assert (refused.outcome, refused.available_minor) == (SpendOutcome.INSUFFICIENT, 1)
     assert (await tenant.charge(1, at=NOW + DAY)).available_minor == 0
-    assert (await tenant.charge(50, at=NOW + DAY - timedelta(microseconds=1))).outcome is Outcome.CHARGED
+    assert (await tenant.charge(50, at=NOW + DAY - timedelta(microseconds=1))).outcome is SpendOutcome.CHARGED
     answers = await tenant.spending.charge_many([spend(1), spend(1)], at=NOW + DAY)
-    assert [answer.outcome for answer in answers] == [Outcome.INSUFFICIENT] * 2
+    assert [answer.outcome for answer in answers] == [SpendOutcome.INSUFFICIENT] * 2
     await books.assert_proven()
 
 
@@ -905,4 +905,4 @@ async def test_what_stands_above_a_control_holds_outside_of_its_time(
     await tenant.charge(60, agent_id="agt_1")
     assert (await tenant.counter(above))["spent"] == 60
     refused = await tenant.charge(60, agent_id="agt_1")
-    assert (refused.outcome, (await tenant.counter(above))["spent"]) == (Outcome.REFUSED, 60)
+    assert (refused.outcome, (await tenant.counter(above))["spent"]) == (SpendOutcome.REFUSED, 60)

@@ -12,7 +12,7 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from domain.common.accounts import Account, org_credits
 from domain.common.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
-from ledger.gateway import Held, NewTransfer, Posted
+from ledger.gateway import NewTransfer, PlacedHold, PostedTransfer
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
 from tests.support.machines import PICKS, OverBooks, picked, run_machine
@@ -27,7 +27,7 @@ AMOUNTS = st.integers(1, 60)
 class Modelled:
     """What the model knows of one hold."""
 
-    held: Held
+    held: PlacedHold
     owner: int
     amount: int
     ended: bool = False
@@ -39,7 +39,7 @@ class Model:
     pending: list[int] = field(default_factory=lambda: [0, 0, 0])
     entries: list[int] = field(default_factory=lambda: [0, 0, 0])
     holds: list[Modelled] = field(default_factory=list)
-    done: dict[str, tuple[int, int, int, Posted]] = field(default_factory=dict)
+    done: dict[str, tuple[int, int, int, PostedTransfer]] = field(default_factory=dict)
 
     def available(self, org: int) -> int:
         return self.posted[org] - self.pending[org]
@@ -81,7 +81,7 @@ class BooksMachine(OverBooks):
         outflow = [0, 0, 0]
         refused = []
         for (key, source, destination, amount), result in zip(plan, results, strict=True):
-            if isinstance(result, Posted):
+            if isinstance(result, PostedTransfer):
                 known = self.model.done.get(key)
                 assert known is None or known[3].transfer_id == result.transfer_id
                 if known is None:
@@ -115,7 +115,7 @@ class BooksMachine(OverBooks):
         if change:
             assert isinstance(result, IdempotencyConflict)
         else:
-            assert result == Posted(posted.transfer_id, True)
+            assert result == PostedTransfer(posted.transfer_id, True)
 
     @rule(moves=st.lists(st.tuples(ORGS, st.integers(0, 3), AMOUNTS), min_size=1, max_size=10))
     def post_batch(self, moves: list[tuple[int, int, int]]) -> None:
@@ -152,9 +152,9 @@ class BooksMachine(OverBooks):
                 )
             )
         )
-        taken = sum(amount for amount, result in zip(amounts, results, strict=True) if isinstance(result, Held))
+        taken = sum(amount for amount, result in zip(amounts, results, strict=True) if isinstance(result, PlacedHold))
         for amount, result in zip(amounts, results, strict=True):
-            if isinstance(result, Held):
+            if isinstance(result, PlacedHold):
                 self.model.holds.append(Modelled(result, org, amount))
                 self.model.pending[org] += amount
             else:

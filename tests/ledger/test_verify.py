@@ -443,7 +443,7 @@ async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_databas
 
     async def named() -> list[str]:
         await owner.execute(guards.SEARCH_PATH)
-        found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
+        found = guards.compare_guards(str(row["line"]) for row in await owner.fetch(guards.QUERY))
         return [line for lines in found.values() for line in lines]
 
     changing = owner.transaction()
@@ -482,7 +482,7 @@ async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseU
     async with connected(fresh_database_urls.owner) as owner, undone(owner):
         await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")
         await owner.execute(guards.SEARCH_PATH)
-        found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
+        found = guards.compare_guards(str(row["line"]) for row in await owner.fetch(guards.QUERY))
     assert {kind: lines for kind, lines in found.items() if lines} == {
         "grant": [
             "missing: grant bursar_platform is bound by row-level security",

@@ -12,7 +12,7 @@ from commands.base import connected
 from commands.skip_numbers import skip
 from commands.verify import verify
 from domain.common import accounts
-from ledger.gateway import Posted, Posting
+from ledger.gateway import PostedTransfer, Posting
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import NOW, Books, open_books
@@ -124,7 +124,7 @@ async def two_invoices(urls: DatabaseUrls) -> AsyncIterator[Books]:
         yield books
 
 
-async def post(books: Books, kind: str, posting: Posting) -> Posted:
+async def post(books: Books, kind: str, posting: Posting) -> PostedTransfer:
     return await books.ledger.post_compound(
         key=kind, kind=kind, postings=[posting], reference="pay_1", effective_at=NOW
     )

@@ -16,7 +16,7 @@ import pytest
 from domain.common.accounts import org_credits
 from domain.credits.lots import LotSource, LotTerms
 from ledger.rates import GRANTED, set_credit_rate, set_rate
-from ledger.spends import Cost, NewSpend, Outcome
+from ledger.spends import MoneyCost, NewSpend, SpendOutcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, fresh, open_books, recognise
 from tests.support.seeds import RUN_SEED
@@ -101,9 +101,9 @@ class World:
         lot = await self.connection.fetchval("SELECT id FROM ledger.lots WHERE transfer_id = $1", posted.transfer_id)
         self.lots.append((lot, cents))
 
-    def cost(self) -> Cost:
+    def cost(self) -> MoneyCost:
         minor = Decimal(self.choose.randint(1, 10 ** self.choose.randint(1, 7))) / 1000
-        return Cost(minor=minor, asset="USD", granted_minor=self.choose.choice([None, MONTHLY]))
+        return MoneyCost(minor=minor, asset="USD", granted_minor=self.choose.choice([None, MONTHLY]))
 
     async def row(self, spend_id: UUID) -> asyncpg.Record:
         row = await self.connection.fetchrow(SPEND, spend_id)
@@ -115,13 +115,13 @@ class World:
         spend = NewSpend(key=fresh("c"), action="model", amount_minor=0, cost=cost)
         answer = await self.tenant.spending.charge(spend, at=self.at)
         self.done.add(answer.outcome.value)
-        if answer.outcome is Outcome.CHARGED:
+        if answer.outcome is SpendOutcome.CHARGED:
             assert answer.spend_id is not None
             self.charges.append(answer.spend_id)
             row = await self.row(answer.spend_id)
             self.check(cost, await self.connection.fetch(TAKEN, row["transfer_id"]))
 
-    def check(self, cost: Cost, taken: list[asyncpg.Record], *, whole: bool = True) -> None:
+    def check(self, cost: MoneyCost, taken: list[asyncpg.Record], *, whole: bool = True) -> None:
         """The money paid for the lots is the cost, and more by less than a minor unit of credits of each kind."""
         bought = sum((Fraction(it["amount"] * it["paid"], it["whole"]) for it in taken), Fraction(0))
         granted = sum((Fraction(it["amount"] * VALUE, CREDIT) for it in taken if not it["paid"]), Fraction(0))
@@ -140,7 +140,7 @@ class World:
         """A use that has a price in credits."""
         spend = NewSpend(key=fresh("u"), action="a", amount_minor=self.choose.randint(1, 50 * CREDIT))
         answer = await self.tenant.spending.charge(spend, at=self.at)
-        if answer.outcome is Outcome.CHARGED:
+        if answer.outcome is SpendOutcome.CHARGED:
             assert answer.spend_id is not None
             self.charges.append(answer.spend_id)
 
@@ -149,7 +149,7 @@ class World:
         amount = 0 if cost else self.choose.randint(1, 50 * CREDIT)
         spend = NewSpend(key=fresh("h"), action="a", amount_minor=amount, cost=cost)
         answer = await self.tenant.spending.authorize(spend, expires_at=self.at + timedelta(days=29), at=self.at)
-        if answer.outcome is Outcome.RESERVED:
+        if answer.outcome is SpendOutcome.RESERVED:
             assert answer.spend_id is not None
             self.holds.append(answer.spend_id)
             if cost is not None:
@@ -167,7 +167,7 @@ class World:
         if self.choose.random() < 0.3:
             await self.tenant.spending.release(key=fresh("r"), spend_id=spend_id, at=self.at)
             return
-        cost = self.choose.choice([None, Cost(minor=Decimal(self.choose.randint(0, 3_000)), asset="USD")])
+        cost = self.choose.choice([None, MoneyCost(minor=Decimal(self.choose.randint(0, 3_000)), asset="USD")])
         more = cost is not None and self.choose.random() < 0.5
         changed = await self.tenant.spending.settle(key=fresh("s"), spend_id=spend_id, cost=cost, more=more, at=self.at)
         self.done.add("captured")
@@ -176,7 +176,7 @@ class World:
             covered = changed.held_minor > 0 or changed.released_minor > 0
             held = [it for it in taken if it["paid"]]
             if len(held) == len(taken):
-                self.check(Cost(minor=cost.minor, asset="USD"), taken, whole=covered)
+                self.check(MoneyCost(minor=cost.minor, asset="USD"), taken, whole=covered)
         if more and changed.held_minor:
             self.holds.append(spend_id)
         elif changed.captured_minor:

@@ -13,7 +13,7 @@ import pytest
 
 from domain.common.accounts import Account, platform
 from domain.common.errors import Conflict, DomainError, InsufficientFunds, Unavailable
-from ledger.gateway import Held, Ledger, NewTransfer, Posted, Posting
+from ledger.gateway import Ledger, NewTransfer, PlacedHold, PostedTransfer, Posting
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 
@@ -37,14 +37,14 @@ def hold(account: Account, amount_minor: int, **changes):
     return lambda ledger: ledger.hold(account=account, amount_minor=amount_minor, **given)
 
 
-def capture(held: Held, amount_minor: int, destination: Account = COMMISSION, at=NOW, key: str | None = None):
+def capture(held: PlacedHold, amount_minor: int, destination: Account = COMMISSION, at=NOW, key: str | None = None):
     name = key or fresh("c")
     return lambda ledger: ledger.capture(
         key=name, hold_id=held.hold_id, amount_minor=amount_minor, destination=destination, effective_at=at
     )
 
 
-def void(held: Held, at=NOW, key: str | None = None):
+def void(held: PlacedHold, at=NOW, key: str | None = None):
     name = key or fresh("v")
     return lambda ledger: ledger.void(key=name, hold_id=held.hold_id, effective_at=at)
 
@@ -60,7 +60,7 @@ async def test_pitfall_01_same_top_up_twice_in_a_row_or_at_once_credits_once(boo
     assert len({result.transfer_id for result in results}) == 1
     assert [result.replayed for result in results].count(False) == 1
     again = await post(ISSUANCE, account, 500, key)(books.ledger)
-    assert again == Posted(results[0].transfer_id, True)
+    assert again == PostedTransfer(results[0].transfer_id, True)
     assert (await books.ledger.balance(account)).posted_minor == 500
 
 
@@ -68,7 +68,7 @@ async def test_pitfall_03_concurrent_holds_never_pass_available(books: Books) ->
     for amount, fitting in ((30, 3), (100, 1), (7, 14)):
         account = await books.org(100)
         results = await books.at_once(*(hold(account, amount) for _ in range(24)))
-        assert len([result for result in results if isinstance(result, Held)]) == fitting
+        assert len([result for result in results if isinstance(result, PlacedHold)]) == fitting
         assert all(isinstance(refusal, InsufficientFunds) for refusal in refusals(results))
         assert (await books.ledger.balance(account)).pending_minor == fitting * amount
 
@@ -155,7 +155,7 @@ async def test_pitfall_07_any_sequence_conserves_money(books: Books) -> None:
     print(f"seed {seed}")
     choose = random.Random(seed)
     orgs = [await books.org(200) for _ in range(3)]
-    holds: list[Held] = []
+    holds: list[PlacedHold] = []
     for _ in range(150):
         account, other = choose.sample(orgs, 2)
         amount = choose.randint(1, 120)
@@ -167,7 +167,7 @@ async def test_pitfall_07_any_sequence_conserves_money(books: Books) -> None:
             result = await choose.choice(steps)(books.ledger)
         except DomainError:
             continue
-        if isinstance(result, Held):
+        if isinstance(result, PlacedHold):
             holds.append(result)
     balances = [await books.ledger.balance(org) for org in orgs]
     assert sum(balance.posted_minor for balance in balances) == 600

@@ -17,7 +17,7 @@ import pytest
 
 from domain.common.errors import Conflict, DomainError, Invalid
 from ledger.spending import Spending
-from ledger.spends import Changed, NewSpend, Outcome, Spent
+from ledger.spends import ChangeResult, NewSpend, SpendOutcome, SpendResult
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
 from tests.support.seeds import RUN_SEED
@@ -36,42 +36,42 @@ async def crowd(database_urls: DatabaseUrls) -> AsyncIterator[Books]:
         yield books
 
 
-def charge(amount_minor: int, at: datetime = NOW, key: str | None = None, **spender: str) -> Call[Spent]:
+def charge(amount_minor: int, at: datetime = NOW, key: str | None = None, **spender: str) -> Call[SpendResult]:
     new = spend(amount_minor, key=key, **spender)
     return lambda client: client.charge(new, at=at)
 
 
-def reserve(amount_minor: int, at: datetime = NOW, **spender: str) -> Call[Spent]:
+def reserve(amount_minor: int, at: datetime = NOW, **spender: str) -> Call[SpendResult]:
     new = spend(amount_minor, **spender)
     return lambda client: client.authorize(new, expires_at=at + timedelta(hours=1), at=at)
 
 
-def settle(spend_id: UUID, amount_minor: int, at: datetime = NOW, *, more: bool = False) -> Call[Changed]:
+def settle(spend_id: UUID, amount_minor: int, at: datetime = NOW, *, more: bool = False) -> Call[ChangeResult]:
     return lambda client: client.settle(key=fresh("c"), spend_id=spend_id, amount_minor=amount_minor, more=more, at=at)
 
 
-def release(spend_id: UUID, at: datetime = NOW) -> Call[Changed]:
+def release(spend_id: UUID, at: datetime = NOW) -> Call[ChangeResult]:
     return lambda client: client.release(key=fresh("r"), spend_id=spend_id, at=at)
 
 
-def refund(spend_id: UUID, amount_minor: int, at: datetime = NOW) -> Call[Changed]:
+def refund(spend_id: UUID, amount_minor: int, at: datetime = NOW) -> Call[ChangeResult]:
     return lambda client: client.refund(key=fresh("b"), spend_id=spend_id, amount_minor=amount_minor, at=at)
 
 
-def charge_many(spends: list[NewSpend], at: datetime = NOW) -> Call[list[Spent]]:
+def charge_many(spends: list[NewSpend], at: datetime = NOW) -> Call[list[SpendResult]]:
     return lambda client: client.charge_many(spends, at=at)
 
 
-def outcomes(results: list[Spent | DomainError]) -> list[Outcome]:
-    assert all(isinstance(result, Spent) for result in results), results
-    return [result.outcome for result in results if isinstance(result, Spent)]
+def outcomes(results: list[SpendResult | DomainError]) -> list[SpendOutcome]:
+    assert all(isinstance(result, SpendResult) for result in results), results
+    return [result.outcome for result in results if isinstance(result, SpendResult)]
 
 
 async def test_pitfall_01_every_kind_of_spend_sent_many_times_is_one(books: Books) -> None:
     tenant = await Tenant.opened(books, 1000)
     control = await tenant.control(limits(day=100))
     news = [spend(10) for _ in range(4)]
-    calls: list[Call[Spent]] = []
+    calls: list[Call[SpendResult]] = []
     for _ in range(6):
         calls += [
             lambda client: client.charge(news[0], at=NOW),
@@ -81,14 +81,14 @@ async def test_pitfall_01_every_kind_of_spend_sent_many_times_is_one(books: Book
         ]
     results = await tenant.at_once(*calls)
     for kind in range(4):
-        answers = [result for result in results[kind::4] if isinstance(result, Spent)]
+        answers = [result for result in results[kind::4] if isinstance(result, SpendResult)]
         assert len({(answer.spend_id, answer.available_minor, answer.outcome) for answer in answers}) == 1
         assert sorted(answer.replayed for answer in answers) == [False] + [True] * 5
     assert await tenant.balance() == (970, 10)
     assert await tenant.counter(control) == {"held": 10, "spent": 20, "refunded": 0, "forced": 10, "uses_spent": 4}
 
 
-async def one_of_many(client: Spending, new: NewSpend) -> Spent:
+async def one_of_many(client: Spending, new: NewSpend) -> SpendResult:
     [answer] = await client.charge_many([new], at=NOW)
     return answer
 
@@ -101,9 +101,9 @@ async def test_pitfall_03_concurrent_reservations_and_charges_never_pass_what_is
     control = await tenant.control(limits(day=100 if scarce == "limit" else 10_000))
     results = await tenant.at_once(*((reserve if n % 2 else charge)(9) for n in range(40)))
     found = outcomes(results)
-    assert len([outcome for outcome in found if outcome in (Outcome.CHARGED, Outcome.RESERVED)]) == 11
+    assert len([outcome for outcome in found if outcome in (SpendOutcome.CHARGED, SpendOutcome.RESERVED)]) == 11
     assert set(found) == {
-        Outcome.CHARGED, Outcome.RESERVED, Outcome.INSUFFICIENT if scarce == "credits" else Outcome.REFUSED,
+        SpendOutcome.CHARGED, SpendOutcome.RESERVED, SpendOutcome.INSUFFICIENT if scarce == "credits" else SpendOutcome.REFUSED,
     }  # fmt: skip
     counted = await tenant.counter(control)
     assert counted["spent"] + counted["held"] == 99
@@ -127,7 +127,7 @@ async def test_pitfall_05_capture_release_and_expiry_of_a_reservation_exactly_on
             sweep,
         ]
         results = await tenant.at_once(*rivals[number % 4 :], *rivals[: number % 4])
-        won = [result for result in results if isinstance(result, Changed)]
+        won = [result for result in results if isinstance(result, ChangeResult)]
         row = await books.connections[0].fetchrow(
             "SELECT status, captured, released FROM ledger.spends WHERE id = $1", reserved
         )
@@ -208,15 +208,15 @@ async def test_pitfall_14_no_refund_or_spend_is_lost_where_a_window_ends(crowd: 
 async def test_pitfall_16_what_spends_say_they_took_is_what_the_balance_lost(crowd: Books) -> None:
     tenant = await Tenant.opened(crowd, 500)
     await tenant.control(limits(day=300))
-    batches: list[Call[list[Spent]]] = [charge_many([spend(size) for size in range(1, 8)]) for _ in range(20)]
+    batches: list[Call[list[SpendResult]]] = [charge_many([spend(size) for size in range(1, 8)]) for _ in range(20)]
     results = await tenant.at_once(*batches)
     answers = [answer for result in results if isinstance(result, list) for answer in result]
-    taken = sum(answer.amount_minor for answer in answers if answer.outcome is Outcome.CHARGED)
+    taken = sum(answer.amount_minor for answer in answers if answer.outcome is SpendOutcome.CHARGED)
     assert taken == 300
     assert await tenant.balance() == (500 - taken, 0)
     # Each answer's balance follows from one before it.
     left = sorted(
-        ((answer.available_minor, answer.amount_minor) for answer in answers if answer.outcome is Outcome.CHARGED),
+        ((answer.available_minor, answer.amount_minor) for answer in answers if answer.outcome is SpendOutcome.CHARGED),
         reverse=True,
     )
     assert list(itertools.accumulate((amount for _, amount in left), lambda rest, amount: rest - amount, initial=500))[
@@ -234,11 +234,11 @@ async def test_pitfall_18_a_client_that_dies_leaves_no_spend_no_count_and_no_hol
     await transaction.start()
     client = Spending(dying, tenant.org_id)
     new = spend(40)
-    assert (await client.authorize(new, expires_at=NOW + DAY, at=NOW)).outcome is Outcome.RESERVED
-    assert (await client.charge(spend(40), at=NOW)).outcome is Outcome.CHARGED
+    assert (await client.authorize(new, expires_at=NOW + DAY, at=NOW)).outcome is SpendOutcome.RESERVED
+    assert (await client.charge(spend(40), at=NOW)).outcome is SpendOutcome.CHARGED
     dying.terminate()
-    assert (await tenant.charge(100, at=NOW)).outcome is Outcome.CHARGED
-    assert (await tenant.spending.authorize(new, expires_at=NOW + DAY, at=NOW)).outcome is Outcome.REFUSED
+    assert (await tenant.charge(100, at=NOW)).outcome is SpendOutcome.CHARGED
+    assert (await tenant.spending.authorize(new, expires_at=NOW + DAY, at=NOW)).outcome is SpendOutcome.REFUSED
     assert await tenant.balance() == (0, 0)
     assert (await tenant.counter(control))["spent"] == 100
     await books.assert_proven()
@@ -329,7 +329,7 @@ async def test_pitfall_30_callers_at_a_boundary_never_overspend_either_window(cr
     random.Random(RUN_SEED).shuffle(calls)
     results = outcomes(await tenant.at_once(*calls))
     # The agent's hour goes on where the organization's day ends.
-    assert results.count(Outcome.CHARGED) == 60
+    assert results.count(SpendOutcome.CHARGED) == 60
     before, after = midnight - timedelta(microseconds=1), midnight
     assert (await tenant.counter(hour, "hour", after))["spent"] == 60
     spent = [(await tenant.counter(day, at=at))["spent"] for at in (before, after)]
@@ -359,7 +359,7 @@ async def test_of_two_thousand_calls_under_three_nested_limits_exactly_a_thousan
             free.put_nowait(client)
 
     await asyncio.gather(*(caller() for _ in range(300)))
-    assert (len(found), found.count(Outcome.CHARGED), found.count(Outcome.REFUSED)) == (2000, 1000, 1000)
+    assert (len(found), found.count(SpendOutcome.CHARGED), found.count(SpendOutcome.REFUSED)) == (2000, 1000, 1000)
     for control, window in ((root, "month"), (agent, "day"), (key, "hour")):
         assert (await tenant.counter(control, window))["spent"] == 1000
     assert await tenant.balance() == (999_000, 0)
@@ -373,7 +373,7 @@ async def test_limits_that_change_freeze_and_move_while_callers_spend_add_up_fro
     other = await tenant.control(limits(day=10**6), subject=("project", "p"))
     agent = await tenant.control(limits(day=10**6), subject=("agent", "a"), parent=root)
     most, done = 2_000, asyncio.Event()
-    answers: list[Spent] = []
+    answers: list[SpendResult] = []
 
     async def caller(client: Spending) -> None:
         while not done.is_set():
@@ -393,7 +393,7 @@ async def test_limits_that_change_freeze_and_move_while_callers_spend_add_up_fro
 
     frozen: list[int] = []
     await asyncio.gather(admin(), *(caller(client) for client in tenant.clients[1:31]))
-    taken = sum(answer.amount_minor for answer in answers if answer.outcome is Outcome.CHARGED)
+    taken = sum(answer.amount_minor for answer in answers if answer.outcome is SpendOutcome.CHARGED)
     assert (await tenant.counter(agent))["spent"] == frozen[0] == taken
     assert (await tenant.counter(root))["spent"] <= most
     assert await tenant.balance() == (1_000_000 - taken, 0)

@@ -10,8 +10,8 @@ from providers.chains.addresses import (
     AccountKey,
     BadAccount,
     BitcoinAccount,
+    DepositAddress,
     EthereumAccount,
-    Place,
     TonAccount,
     checksummed,
     ton_raw,
@@ -65,13 +65,13 @@ EIP55 = [
 
 def test_bitcoin_addresses_are_those_that_bip_84_publishes():
     account = BitcoinAccount(BTC_XPUB)
-    assert [account.place(index).address for index in range(2)] == BIP84_ADDRESSES
+    assert [account.address_at(index).address for index in range(2)] == BIP84_ADDRESSES
 
 
 def test_ethereum_addresses_are_those_that_wallets_derive_from_the_same_seed():
     account = EthereumAccount(ETH_XPUB, usdc_contract=USDC)
-    assert account.place(0) == Place("0x9858EfFD232B4033E47d90003D41EC34EcaEda94")
-    assert account.place(1) == Place("0x6Fac4D18c912343BF86fa7049364Dd4E424Ab9C0")
+    assert account.address_at(0) == DepositAddress("0x9858EfFD232B4033E47d90003D41EC34EcaEda94")
+    assert account.address_at(1) == DepositAddress("0x6Fac4D18c912343BF86fa7049364Dd4E424Ab9C0")
 
 
 @pytest.mark.parametrize(("account", "path", "child"), BIP32_CHILDREN)
@@ -81,7 +81,7 @@ def test_public_keys_are_those_that_bip_32_derives(account, path, child):
 
 def test_a_test_network_has_the_keys_that_bip_49_publishes_and_addresses_of_its_own():
     account = BitcoinAccount(BIP49_ACCOUNT)
-    address = account.place(0).address
+    address = account.address_at(0).address
     assert AccountKey(BIP49_ACCOUNT, {bytes.fromhex("043587cf")}).derive(0, 0).hex() == BIP49_KEY
     assert bytes(wallycore.addr_segwit_to_bytes(address, "tb", 0)).hex() == f"0014{BIP49_HASH}"
 
@@ -90,7 +90,7 @@ def test_places_that_payers_were_given_never_move():
     """The digests are of addresses that an independent library derived, which was used before."""
     digests = []
     for account in (BitcoinAccount(BTC_XPUB), EthereumAccount(ETH_XPUB, usdc_contract=USDC)):
-        addresses = "\n".join(account.place(index).address for index in [*range(1000), 2**31 - 1])
+        addresses = "\n".join(account.address_at(index).address for index in [*range(1000), 2**31 - 1])
         digests.append((account.key, hashlib.sha256(addresses.encode()).hexdigest()))
     assert digests == [
         ("bitcoin:b190ca6438307b2e", "25c89566cd8ae41003fbc5a22f857a1f64dc14229a5c95d73d091f9ccef9099b"),
@@ -100,9 +100,9 @@ def test_places_that_payers_were_given_never_move():
 
 def test_a_thousand_indexes_are_a_thousand_places():
     for account in (BitcoinAccount(BTC_XPUB), EthereumAccount(ETH_XPUB, usdc_contract=USDC), TonAccount(TON_ADDRESS)):
-        places = [account.place(index) for index in range(1000)]
+        places = [account.address_at(index) for index in range(1000)]
         assert len(set(places)) == 1000
-        assert places[:10] == [account.place(index) for index in range(10)]
+        assert places[:10] == [account.address_at(index) for index in range(10)]
 
 
 @pytest.mark.parametrize("key", [BIP84_PRIVATE, BIP84_ROOT, BIP32_PRIVATE])
@@ -152,7 +152,7 @@ def test_an_index_beyond_what_public_keys_derive_is_an_error():
     account = BitcoinAccount(BTC_XPUB)
     for index in (-1, 2**31):
         with pytest.raises(ValueError, match="index"):
-            account.place(index)
+            account.address_at(index)
 
 
 def test_two_forms_of_one_public_key_count_their_indexes_together():

@@ -12,10 +12,10 @@ import httpx2
 import pytest
 
 from dev.sandbox.chains.accounts import TON_ADDRESS
-from providers.chains.answers import Node
 from providers.chains.base import Watcher
 from providers.chains.esplora import EsploraWatcher
 from providers.chains.evm import TRANSFER_TOPIC, EvmWatcher
+from providers.chains.responses import Node
 from providers.chains.ton import TonWatcher
 from providers.payments.base import ProviderUnavailable
 from tests.support.cases import for_each

@@ -17,7 +17,7 @@ from domain.common.access import Actor, Role
 from domain.common.accounts import Account, org_credits, platform, provider_clearing
 from domain.common.calendar import Window
 from domain.credits.lots import LotSource, LotTerms
-from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import ControlStatus, Limit, LimitTerms, NewControl, SubjectKind
 from domain.payments.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
@@ -28,7 +28,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import spend_control
 from services.credits.spend import refuse_limited
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 from tests.conftest import DatabaseUrls
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key
@@ -205,11 +205,11 @@ async def test_payment_that_waits_for_a_freeze_is_declined(db: Database) -> None
     new = NewControl(subject_kind=SubjectKind.ORGANIZATION, subject_id=world.org, asset="CREDIT")
     owner = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
 
-    def order() -> Order:
-        return Order(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=datetime.now(UTC))
+    def order() -> ControlCommand:
+        return ControlCommand(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=datetime.now(UTC))
 
     async with db.platform() as session:
-        control = await spend_control.create(session, order(), new, Allowance(), None)
+        control = await spend_control.create(session, order(), new, LimitTerms(), None)
         await spend_control.set_status(session, order(), control.id, ControlStatus.FROZEN)
         paying = asyncio.create_task(harness.provider.create(harness.payment(), idempotency_key=key()))
         await somebody_waits(db)
@@ -227,7 +227,7 @@ async def test_run_that_goes_on_pays_nothing_from_credits_of_who_asked_and_was_f
     terms = replace(TERMS, payment_id=new_id("pay"), org_id=world.org, provider="credits", currency="CREDIT")
     asker = Actor(principal="bot", role=Role.AGENT, org_id=world.org, agent_id=agent)
     pool = StatementPool(database_urls.tenant, size=1, timeout=timedelta(minutes=1))
-    await pool.read(lambda each: payment_command.ask(each, new_id("cmd"), b"x", terms, asker))
+    await pool.read(lambda each: payment_command.store_request(each, new_id("cmd"), b"x", terms, asker))
     await pool.close()
     await world.freeze(SubjectKind.AGENT, agent)
     activities = ProviderActivities(db, Providers({"credits": harness.provider}))

@@ -13,7 +13,7 @@ from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransact
 from providers.chains.addresses import TonAccount, ton_raw
 from providers.chains.base import ChainView
 from providers.chains.ton import TonWatcher
-from providers.payments.base import ProviderUnavailable, StatementIncomplete, UnreadPlace
+from providers.payments.base import ProviderUnavailable, StatementIncomplete, UnreadSource
 from providers.payments.crypto import Chain, CryptoProvider
 from providers.payments.deposits import DepositRecord
 from tests.providers.crypto_world import World, final
@@ -173,9 +173,9 @@ def spoil(world: World, asset: str, *addresses: str, **how: Any) -> Unreadable:
     return watcher
 
 
-async def listed(world: World) -> tuple[set[str | None], tuple[UnreadPlace, ...]]:
+async def listed(world: World) -> tuple[set[str | None], tuple[UnreadSource, ...]]:
     """What a statement says of this test's payments, and what it could not read."""
-    now, found, unread = world.chains.clock(), set[str | None](), tuple[UnreadPlace, ...]()
+    now, found, unread = world.chains.clock(), set[str | None](), tuple[UnreadSource, ...]()
     try:
         async for movement in world.provider.list_movements(
             since=now - timedelta(hours=1), until=now + timedelta(hours=1)
@@ -205,7 +205,7 @@ async def test_a_place_that_cannot_be_read_keeps_no_other_from_the_statement(wor
     spoil(world, asset, await address_of(world, full))
     found, unread = await listed(world)
     assert found == {payment.ref for payment in others}
-    assert unread == (UnreadPlace(subject=full.ref, why="It is too full."),)
+    assert unread == (UnreadSource(subject=full.ref, why="It is too full."),)
 
 
 async def test_a_shared_address_that_cannot_be_read_leaves_a_gap_and_keeps_no_other_chain(world: World):
@@ -213,7 +213,7 @@ async def test_a_shared_address_that_cannot_be_read_leaves_a_gap_and_keeps_no_ot
     spoil(world, "TON", TON_ADDRESS)
     found, unread = await listed(world)
     assert found == {payment.ref for payment in others}
-    assert unread == (UnreadPlace(subject=await address_of(world, shared), why="It is too full.", has_gap=True),)
+    assert unread == (UnreadSource(subject=await address_of(world, shared), why="It is too full.", has_gap=True),)
 
 
 async def test_a_chain_that_is_silent_is_noted_once_and_its_other_places_are_not_asked(world: World):
@@ -221,14 +221,14 @@ async def test_a_chain_that_is_silent_is_noted_once_and_its_other_places_are_not
     watcher = spoil(world, "BTC", is_away=True)
     found, unread = await listed(world)
     assert found == {other.ref}
-    assert unread == (UnreadPlace(subject="bitcoin", why="The node is away."),)
+    assert unread == (UnreadSource(subject="bitcoin", why="The node is away."),)
     assert watcher.failed == 1
 
 
 async def test_a_chain_that_lets_places_wait_in_vain_is_not_asked_without_an_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("providers.payments.crypto.MOST_TIMEOUTS", 2)
+    monkeypatch.setattr("providers.payments.crypto.MAX_TIMEOUTS", 2)
     payments = await paid(world, *["BTC"] * 4, "ETH")
     slow = [await address_of(world, payment) for payment in payments[:4]]
     watcher = spoil(world, "BTC", *slow, code="chain.timeout")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from domain.billing.document.content import Look
+from domain.billing.document.content import Branding
 from providers.documents.typst import Typst
 from runtime.settings.console import LARGEST_LOGO, logo_of
 from tests.support.documents import invoice
@@ -34,7 +34,7 @@ def test_logo_and_colour_stand_on_a_document_that_archives_take(tmp_path: Path, 
     path = tmp_path / name
     path.write_bytes(content)
     plain, _ = Typst().render(invoice(1))
-    pdf, is_whole = Typst(look=Look(logo_of(path), "#0b5f5f")).render(invoice(1))
+    pdf, is_whole = Typst(look=Branding(logo_of(path), "#0b5f5f")).render(invoice(1))
     assert is_whole
     assert pdf != plain
     [page] = PdfReader(io.BytesIO(pdf)).pages

@@ -10,8 +10,8 @@ from facturx import get_facturx_xml_from_pdf, xml_check_xsd
 from lxml import etree
 from pypdf import PdfReader
 
-from domain.billing.document.content import Document, Line, Party, TaxSum
-from providers.documents.facturx import NoEInvoice, embedded, xml_of
+from domain.billing.document.content import Document, DocumentLine, Party, TaxSum
+from providers.documents.facturx import NoEInvoice, embed_invoice, invoice_xml
 from providers.documents.maker import DocumentMaker
 from providers.documents.typst import TEMPLATE, Typst, WrongTemplate
 from tests.support.documents import (
@@ -129,7 +129,7 @@ MARKUP = '#panic("x") *b* _i_ $x$ `r` @ref <l> = h \\ #read("/etc/passwd") "] #[
 
 
 def test_what_people_write_is_never_markup(typst: Typst) -> None:
-    bad = Line(description=MARKUP, net_minor=100, tax=STANDARD)
+    bad = DocumentLine(description=MARKUP, net_minor=100, tax=STANDARD)
     document = invoice(
         lines=(bad,),
         taxes=(TaxSum(tax=STANDARD, taxable_minor=100, tax_minor=19),),
@@ -162,7 +162,7 @@ def test_what_no_xml_can_hold_keeps_no_frozen_invoice_from_its_document() -> Non
 
 def test_an_electronic_invoice_is_in_the_pdf_and_adds_up_as_the_paper_does(typst: Typst) -> None:
     document = invoice(40, prepaid_minor=1_000, paid_minor=234)
-    made = embedded(typst.pdf(document), xml_of(document), document)
+    made = embed_invoice(typst.pdf(document), invoice_xml(document), document)
     name, inside = get_facturx_xml_from_pdf(made, check_xsd=True)
     assert name == "factur-x.xml"
     assert pages(made) == pages(typst.pdf(document))
@@ -183,7 +183,7 @@ def test_an_electronic_invoice_is_in_the_pdf_and_adds_up_as_the_paper_does(typst
 
 def test_electronic_invoice_says_what_is_rounded_off() -> None:
     document = invoice(1, currency="HUF", prepaid_minor=0, rounded_minor=49)
-    told = amounts(xml_of(document))
+    told = amounts(invoice_xml(document))
     assert (told["RoundingAmount"], told["GrandTotalAmount"]) == ("-0.49", f"{document.total_minor / 100:.2f}")
     assert told["DuePayableAmount"] == f"{(document.total_minor - 49) / 100:.2f}"
 
@@ -194,7 +194,7 @@ def test_electronic_invoice_says_what_is_rounded_off() -> None:
     ids=["reverse charge", "credit note", "yen"],
 )
 def test_electronic_invoices_of_every_form_pass_the_schema(document: Document) -> None:
-    xml = xml_of(document)
+    xml = invoice_xml(document)
     assert xml_check_xsd(xml, flavor="factur-x", level="en16931")
     assert b"INV-000042" in xml
     assert (b"ExemptionReason" in xml) == (document.taxes[0].tax == REVERSE)
@@ -205,20 +205,20 @@ def test_shared_discounts_make_one_unit_of_the_net_amount() -> None:
     document = invoice(1)
     shared = replace(document.lines[0], net_minor=70)
     taxes = (TaxSum(tax=STANDARD, taxable_minor=70, tax_minor=13),)
-    xml = etree.fromstring(xml_of(replace(document, lines=(shared,), taxes=taxes)))
+    xml = etree.fromstring(invoice_xml(replace(document, lines=(shared,), taxes=taxes)))
     assert [xml.findtext(f".//{CII}{name}") for name in ("ChargeAmount", "BilledQuantity")] == ["0.70", "1"]
 
 
 def test_a_seller_without_a_vat_number_is_known_by_its_registration() -> None:
     """BR-CO-26: a tax number alone identifies no seller."""
     seller = replace(SELLER, vat_id=None, tax_number="37/123/45678")
-    xml = etree.fromstring(xml_of(invoice(1, seller=seller)))
+    xml = etree.fromstring(invoice_xml(invoice(1, seller=seller)))
     assert xml.findtext(f".//{CII}SellerTradeParty/{CII}SpecifiedLegalOrganization/{CII}ID") == SELLER.registration
 
 
 def test_an_electronic_invoice_is_refused_where_something_lacks() -> None:
     with pytest.raises(NoEInvoice, match=r"buyer\.country"):
-        xml_of(invoice(buyer=Party(name="Acme")))
+        invoice_xml(invoice(buyer=Party(name="Acme")))
 
 
 def test_an_operators_template_takes_the_place_of_ours(tmp_path: Path) -> None:

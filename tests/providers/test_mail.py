@@ -5,16 +5,16 @@ from email import message_from_string, policy
 import pytest
 
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from providers.notify.base import Message
 from providers.notify.mail import message_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from tests.support.mails import BOOKS, OWNER, listening, mailer
 
-WORDS = Written(subject="Rechnung für März", paragraphs=("Über 1 € <b>.",), link="https://pay.example/?a=1&b=2")
+WORDS = MailText(subject="Rechnung für März", paragraphs=("Über 1 € <b>.",), link="https://pay.example/?a=1&b=2")
 
 
-def mail(*to: str, words: Written = WORDS) -> Message:
+def mail(*to: str, words: MailText = WORDS) -> Message:
     return Message(to=to or (OWNER,), language="de", words=words)
 
 
@@ -76,7 +76,7 @@ async def test_whoever_was_left_when_the_server_broke_off_is_tried_again() -> No
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x85", "\u2028"])
 async def test_no_value_adds_a_header_or_a_recipient(line_break: str) -> None:
     mailbox = Mailbox()
-    bad = Written(subject=f"x{line_break}Bcc: thief@evil.example", paragraphs=("x",))
+    bad = MailText(subject=f"x{line_break}Bcc: thief@evil.example", paragraphs=("x",))
     async with listening(mailbox) as port:
         try:
             await mailer(port).send(mail(words=bad), idempotency_key="k")

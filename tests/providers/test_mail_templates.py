@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from composition import make_mailer
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from providers.notify.base import Message
-from providers.notify.mail_templates import _NEEDED, HTML, TEMPLATES, TEXT, MailTemplates, WrongTemplate
+from providers.notify.mail_templates import _NEEDED, HTML, TEMPLATES, TEXT, InvalidTemplate, MailTemplates
 from runtime.database import Database
 from runtime.settings import WrongSettings, read_settings
 
@@ -29,13 +29,13 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def message(words: Written, unsubscribe: str | None = None, language: str = "en") -> Message:
+def message(words: MailText, unsubscribe: str | None = None, language: str = "en") -> Message:
     return Message(to=("a@b.example",), language=language, words=words, unsubscribe=unsubscribe)
 
 
 def test_what_a_stranger_wrote_is_text() -> None:
     link, off = 'https://x.example/?a="><script>&b=1', "https://x.example/off?a=1&token='\">"
-    words = Written(subject=BAD, paragraphs=(BAD, "Second."), link=link)
+    words = MailText(subject=BAD, paragraphs=(BAD, "Second."), link=link)
     done = MailTemplates(BAD).render(message(words, off))
     page = Tags()
     page.feed(done.html)
@@ -61,7 +61,7 @@ def test_what_a_stranger_wrote_is_text() -> None:
 
 
 def test_nothing_is_loaded_and_both_color_schemes_are_said() -> None:
-    done = MailTemplates("Acme").render(message(Written(subject="s", paragraphs=("p",))))
+    done = MailTemplates("Acme").render(message(MailText(subject="s", paragraphs=("p",))))
     assert '<meta name="color-scheme" content="light dark">' in done.html
     assert "prefers-color-scheme: dark" in done.html
     assert not any(word in done.html for word in ("http:", "https:", "url(", "@import", "<img", "<script"))
@@ -74,9 +74,9 @@ def test_nothing_is_loaded_and_both_color_schemes_are_said() -> None:
 
 def test_an_operator_replaces_one_template_and_keeps_the_other(tmp_path: Path) -> None:
     (tmp_path / HTML).write_text("<b>$platform: $subject, $$5</b> $paragraphs $link $unsubscribe")
-    done = MailTemplates("Acme", tmp_path).render(message(Written(subject="<s>", paragraphs=("p",))))
+    done = MailTemplates("Acme", tmp_path).render(message(MailText(subject="<s>", paragraphs=("p",))))
     assert done.html.split() == ["<b>Acme:", "&lt;s&gt;,", "$5</b>", "<p>p</p>"]
-    assert done.text == MailTemplates("Acme").render(message(Written(subject="<s>", paragraphs=("p",)))).text
+    assert done.text == MailTemplates("Acme").render(message(MailText(subject="<s>", paragraphs=("p",)))).text
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_operator_replaces_one_template_and_keeps_the_other(tmp_path: Path) -
 )
 def test_a_template_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, template: str, said: str) -> None:
     (tmp_path / TEXT).write_text(template)
-    with pytest.raises(WrongTemplate, match=said.replace("$", r"\$")):
+    with pytest.raises(InvalidTemplate, match=said.replace("$", r"\$")):
         MailTemplates("Acme", tmp_path)
     given = {"MAIL_HOST": "127.0.0.1", "MAIL_SENDER": "a@b.example", "MAIL_TEMPLATES": str(tmp_path)}
     settings = read_settings({f"BURSAR_{name}": value for name, value in given.items()})

@@ -9,8 +9,8 @@ from composition import make_rotators
 from domain.common.errors import Invalid, Unavailable
 from domain.secrets.rotation import RotationFailed, RotatorName, TargetRefused
 from providers.judged import Receivers
-from providers.secrets.rotators.base import Job
-from providers.secrets.rotators.http import Http, body_of
+from providers.secrets.rotators.base import RotationJob
+from providers.secrets.rotators.http import HttpRotator, body_of
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.support.receivers import answers, drops, receiving
@@ -51,11 +51,11 @@ def job(url, *, kind="api_key", hosts=None, **steps):
     }
     hosts = (url.split("/")[2],) if hosts is None else hosts
     names = {"org_id": "org_1", "secret_id": "sec_1", "path": "api_keys/other", "kind": kind}
-    return Job(**names, hosts=hosts, number=7, target=target | steps, read=read)
+    return RotationJob(**names, hosts=hosts, number=7, target=target | steps, read=read)
 
 
 def rotator():
-    return Http(lambda _: Receivers(local=True), local=True)
+    return HttpRotator(lambda _: Receivers(local=True), local=True)
 
 
 async def test_a_value_is_set_tested_and_revoked_by_the_described_requests():
@@ -184,7 +184,7 @@ async def test_a_host_inside_the_network_is_refused_unless_an_operator_lists_it(
 
     at = job("https://inside.example.com/in")
     with pytest.raises(RotationFailed, match="does not lead to the public internet"):
-        await Http(lambda _: Receivers(resolver=resolve)).test(at, CURRENT)
+        await HttpRotator(lambda _: Receivers(resolver=resolve)).test(at, CURRENT)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from dev.stack.postgres import Postgres as Cluster, running_postgres
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationFailed, TargetRefused
 from providers.judged import Receivers
-from providers.secrets.rotators.base import Job
-from providers.secrets.rotators.postgres import Postgres
+from providers.secrets.rotators.base import RotationJob
+from providers.secrets.rotators.postgres import PostgresRotator
 from runtime.roles import scram_verifier
 from tests.support.servers import reachable_directory
 
@@ -40,19 +40,23 @@ def server() -> Iterator[Cluster]:
             yield cluster
 
 
-def job(host: str, *, admin: bytes = ADMIN, port: int = 5432, roles: tuple[str, str] = ("App A", "app_b")) -> Job:
+def job(
+    host: str, *, admin: bytes = ADMIN, port: int = 5432, roles: tuple[str, str] = ("App A", "app_b")
+) -> RotationJob:
     async def read(path: str, to: str) -> bytes:
         assert (path, to) == ("access_credentials/rotator", f"{host.lower()}:{port}")
         return admin
 
     target = {"host": host, "port": port, "database": "postgres", "roles": roles, "admin": "access_credentials/rotator"}
     names = {"org_id": "org_1", "secret_id": "sec_1", "path": "access_credentials/app", "kind": "login"}
-    return Job(**names, hosts=(), number=2, target=target, read=read)
+    return RotationJob(**names, hosts=(), number=2, target=target, read=read)
 
 
-def rotator(host: str) -> Postgres:
+def rotator(host: str) -> PostgresRotator:
     """Return a rotator that `org_1` may have at one port of a host inside the network."""
-    return Postgres(lambda org_id: Receivers(inside=[f"{host}:5432"] if org_id == "org_1" else ()), scram_verifier)
+    return PostgresRotator(
+        lambda org_id: Receivers(inside=[f"{host}:5432"] if org_id == "org_1" else ()), scram_verifier
+    )
 
 
 def login(username: str, password: str = "first") -> bytes:
@@ -138,7 +142,7 @@ async def test_a_host_inside_the_network_is_refused_unless_an_operator_lists_it(
     async def resolve(_host, _port):
         return [address]
 
-    one = Postgres(lambda _: Receivers(resolver=resolve), scram_verifier)
+    one = PostgresRotator(lambda _: Receivers(resolver=resolve), scram_verifier)
     with pytest.raises(RotationFailed, match="must lead to the public internet"):
         await one.test(job(NAME), login("App A"))
 
@@ -192,7 +196,7 @@ class Judging(Receivers):
 @pytest.mark.parametrize("name", [NAME, "other.example.com"])
 async def test_a_public_host_has_to_show_a_certificate_for_its_name(name, tmp_path):
     async with speaking_tls(name, tmp_path) as (port, roots, heard):
-        one = Postgres(lambda _: Judging(), scram_verifier, roots=str(roots))
+        one = PostgresRotator(lambda _: Judging(), scram_verifier, roots=str(roots))
         with pytest.raises(Unavailable):
             await one.test(job(NAME, port=port), login("App A"))
         assert (b"App A" in await heard.get()) is (name == NAME)

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
-from domain.secrets.secret_use.placing import SHORTEST, Part, Placement, placed
+from domain.secrets.secret_use.placing import MIN_LENGTH, Placement, RequestPart, place_secret
 from domain.secrets.secret_use.request import read_request
 from providers.secrets.scrubbing import HEAD, MOST, MOST_STEPS, REPLACEMENT, Scrubber, TooManySteps
 from tests.support.spellings import hidden_in, spellings
@@ -34,13 +34,13 @@ def test_nothing_of_a_secret_is_left_in_any_form(secret: str):
             clean = scrubber.scrub(text)
             assert REPLACEMENT in clean, name
             assert hidden_in(secret, clean) == [], name
-    text = b"An answer without it: " + secret[:-1].encode()[: SHORTEST - 2] + b" \xff\x00"
+    text = b"An answer without it: " + secret[:-1].encode()[: MIN_LENGTH - 2] + b" \xff\x00"
     assert Scrubber([secret]).scrub(text) == text
 
 
 @settings(max_examples=40)
 @given(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=SHORTEST, max_size=20),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=MIN_LENGTH, max_size=20),
     st.binary(max_size=40),
     st.binary(max_size=40),
 )
@@ -129,8 +129,8 @@ def test_who_knows_how_a_secret_begins_does_not_guess_how_it_goes_on(data: st.Da
 def test_the_name_of_basic_authentication_gives_nobody_a_known_beginning(size: int, shift: int):
     secret = "sk-live_4eC39HqLyjWDarjtT1zdp7dcQ8mNxV0aGzR5"
     name = "n" * (size + shift)
-    placement = Placement(part=Part.BASIC, name=name)
-    scrubber = Scrubber(placed(read_request("GET", "https://a.example/", {}, None), placement, secret).values)
+    placement = Placement(part=RequestPart.BASIC, name=name)
+    scrubber = Scrubber(place_secret(read_request("GET", "https://a.example/", {}, None), placement, secret).values)
     for known in (0, 5, 12, 18, HEAD - 2):
         texts = [f"{name}:{secret[:known]}{char}".encode() for char in string.ascii_letters + string.digits + "-_"]
         for write in ONCE + TWICE:

@@ -11,10 +11,10 @@ from typing import Any
 import httpcore2
 import pytest
 
-from domain.secrets.secret_use.placing import Part, Placed, Placement, placed
+from domain.secrets.secret_use.placing import PlacedRequest, Placement, RequestPart, place_secret
 from domain.secrets.secret_use.request import read_request
 from providers.judged import MAX_INFORMATIONAL, JudgedConnections, Receivers
-from providers.secrets.caller import CallFailed, Reply, SecretCaller
+from providers.secrets.caller import CallFailed, ScrubbedAnswer, SecretCaller
 from tests.support.receivers import (
     NAME,
     PUBLIC,
@@ -36,12 +36,12 @@ from tests.support.spellings import hidden_in, spellings
 SECRET = "sk-live_4eC39/Hqly+WDarjtT1zdp7dc"
 
 
-def with_secret(url: str, method: str = "POST", body: str | None = '{"model": "m"}') -> Placed:
+def with_secret(url: str, method: str = "POST", body: str | None = '{"model": "m"}') -> PlacedRequest:
     request = read_request(method, url, {"x-a": "1"}, body, local=True)
-    return placed(request, Placement(part=Part.HEADER, name="Authorization", prefix="Bearer "), SECRET)
+    return place_secret(request, Placement(part=RequestPart.HEADER, name="Authorization", prefix="Bearer "), SECRET)
 
 
-async def called(reply: Answering, *, seconds: float = 60, **more: Any) -> Reply:
+async def called(reply: Answering, *, seconds: float = 60, **more: Any) -> ScrubbedAnswer:
     async with receiving(reply) as receiver:
         return await SecretCaller(Receivers(local=True), timeout=timedelta(seconds=seconds), **more).call(
             with_secret(receiver.url)
@@ -80,7 +80,7 @@ async def test_a_request_is_sent_once_as_it_was_placed():
     assert request.body == b'{"model": "m"}'
     assert request.headers["authorization"] == f"Bearer {SECRET}"
     assert (request.headers["x-a"], request.headers["accept-encoding"]) == ("1", "identity")
-    assert reply == Reply(status=201, headers=(("x-request", "7"),), body=b'{"ok": true}', is_scrubbed=False)
+    assert reply == ScrubbedAnswer(status=201, headers=(("x-request", "7"),), body=b'{"ok": true}', is_scrubbed=False)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
@@ -193,12 +193,12 @@ async def test_nothing_is_sent_where_nobody_listens():
 
 async def to_name(
     url: str, resolver: Any, certified: tuple[Path, ssl.SSLContext]
-) -> tuple[Reply | CallFailed, list[str], list[Received]]:
+) -> tuple[ScrubbedAnswer | CallFailed, list[str], list[Received]]:
     async with receiving(answers(200), tls=serving(certified)) as receiver:
         detour = Detour(receiver.port)
         caller = SecretCaller(Receivers(resolver=resolver), roots=certified[1], dial=detour)
         try:
-            done: Reply | CallFailed = await caller.call(with_secret(url))
+            done: ScrubbedAnswer | CallFailed = await caller.call(with_secret(url))
         except CallFailed as failure:
             done = failure
         return done, detour.dialed, receiver.received
@@ -206,7 +206,7 @@ async def to_name(
 
 async def test_a_name_that_changes_is_connected_to_at_the_address_that_was_judged(certified: Any):
     done, dialed, received = await to_name(f"https://{NAME}/x", names([PUBLIC], ["127.0.0.1"]), certified)
-    assert isinstance(done, Reply)
+    assert isinstance(done, ScrubbedAnswer)
     assert (dialed, received[0].headers["host"]) == ([PUBLIC], NAME)
 
 

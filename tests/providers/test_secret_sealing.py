@@ -10,11 +10,11 @@ import wallycore
 from hypothesis import given, strategies as st
 
 from providers.secrets import wallets
-from providers.secrets.base import Place, Stored, Unopened
+from providers.secrets.base import Stored, Unopened, ValueLocation
 from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
 from tests.support.cases import for_each
 
-PLACE = Place("org_1", "api_keys/model", 1)
+PLACE = ValueLocation("org_1", "api_keys/model", 1)
 K1, K2 = ("k1", b"1" * 32), ("k2", b"2" * 32)
 
 
@@ -40,9 +40,13 @@ async def test_each_version_has_a_key_of_its_own():
 
 @for_each(
     "place",
-    [Place("org_2", "api_keys/model", 1), Place("org_1", "api_keys/other", 1), Place("org_1", "api_keys/model", 2)],
+    [
+        ValueLocation("org_2", "api_keys/model", 1),
+        ValueLocation("org_1", "api_keys/other", 1),
+        ValueLocation("org_1", "api_keys/model", 2),
+    ],
 )
-async def test_a_value_that_is_moved_does_not_open(place: Place):
+async def test_a_value_that_is_moved_does_not_open(place: ValueLocation):
     stored = await backend().store(PLACE, b"value")
     with pytest.raises(Unopened):
         await backend().read(place, stored)
@@ -84,18 +88,18 @@ def test_a_mnemonic_is_found_in_each_language_length_and_layout(language: str, s
         words.replace(" ", "\n1. "),
         f'{{"seed": "{words.replace(" ", ", ")}"}} and more',
     ):
-        assert wallets.found(text) == "a wallet's mnemonic", text
+        assert wallets.wallet_secret_in(text) == "a wallet's mnemonic", text
 
 
 def test_private_keys_of_wallets_are_found_and_what_anybody_may_know_is_not():
     for version in (wallycore.BIP32_VER_MAIN_PRIVATE, wallycore.BIP32_VER_TEST_PRIVATE):
         key = wallycore.bip32_key_from_seed(os.urandom(32), version, 0)
-        assert wallets.found(f"key={wallycore.bip32_key_to_base58(key, 0)}\n") == "an extended private key"
-        assert wallets.found(wallycore.bip32_key_to_base58(key, wallycore.BIP32_FLAG_KEY_PUBLIC)) is None
+        assert wallets.wallet_secret_in(f"key={wallycore.bip32_key_to_base58(key, 0)}\n") == "an extended private key"
+        assert wallets.wallet_secret_in(wallycore.bip32_key_to_base58(key, wallycore.BIP32_FLAG_KEY_PUBLIC)) is None
     for prefix in (0x80, 0xEF):
         for flags in (wallycore.WALLY_WIF_FLAG_COMPRESSED, wallycore.WALLY_WIF_FLAG_UNCOMPRESSED):
             key = wallycore.wif_from_bytes(os.urandom(32), prefix, flags)
-            assert wallets.found(f"x {key}") == "a private key of a wallet"
+            assert wallets.wallet_secret_in(f"x {key}") == "a private key of a wallet"
 
 
 @for_each(
@@ -110,7 +114,7 @@ def test_private_keys_of_wallets_are_found_and_what_anybody_may_know_is_not():
     ],
 )
 def test_what_is_no_key_is_passed(text: str):
-    assert wallets.found(text) is None
+    assert wallets.wallet_secret_in(text) is None
 
 
 def test_a_long_text_of_a_lists_signs_takes_few_checksums(monkeypatch: pytest.MonkeyPatch):
@@ -123,10 +127,10 @@ def test_a_long_text_of_a_lists_signs_takes_few_checksums(monkeypatch: pytest.Mo
         raise ValueError
 
     monkeypatch.setattr(wallycore, "bip39_mnemonic_validate", fails)
-    assert wallets.found("".join(signs) * 10) == "a wallet's mnemonic"
+    assert wallets.wallet_secret_in("".join(signs) * 10) == "a wallet's mnemonic"
     assert len(tried) == wallets.MAX_CHECKSUMS
     tried.clear()
-    assert wallets.found(signs[0] * 20_000) is None
+    assert wallets.wallet_secret_in(signs[0] * 20_000) is None
     # Five lengths in each of the two lists of Chinese.
     assert len(tried) <= 10
 

@@ -11,7 +11,7 @@ import pytest
 
 from dev.sandbox.paypal.certificates import make_chain
 from domain.common.errors import Invalid
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from providers.judged import Receivers
 from providers.notify.base import Delivery, Message, Throttled
 from providers.notify.slack import LONGEST_WAIT, SlackNotifier
@@ -19,7 +19,7 @@ from providers.notify.webhook import HttpWebhookSender
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from tests.support.receivers import Detour, Receiver, Reply, answers, drops, hangs, receiving
 
-WORDS = Written(subject="Credits are low", paragraphs=("12 credits are left.",))
+WORDS = MailText(subject="Credits are low", paragraphs=("12 credits are left.",))
 
 
 class Clock:

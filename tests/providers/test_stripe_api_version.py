@@ -10,7 +10,7 @@ import pytest
 import stripe
 from stripe._object_classes import OBJECT_CLASSES
 
-from domain.payments.payment.event_types import FOR_A_RUN, handling_of
+from domain.payments.payment.event_types import HANDLED_BY_RUN, handling_of
 from providers.payments.stripe.webhooks import REFERENCES
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "providers" / "stripe.md"
@@ -56,7 +56,7 @@ def words(annotation: Any) -> Iterator[str]:
 
 
 def read_types() -> list[str]:
-    return sorted(name for name in sdk_types() if handling_of("stripe", name) in FOR_A_RUN)
+    return sorted(name for name in sdk_types() if handling_of("stripe", name) in HANDLED_BY_RUN)
 
 
 def classes(annotation: Any) -> Iterator[type]:

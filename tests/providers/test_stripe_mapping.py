@@ -18,7 +18,13 @@ from domain.payments.payment.snapshot import (
     Snapshot,
 )
 from providers.payments.base import ProviderRefused
-from providers.payments.stripe.amounts import chargeable, countable, from_stripe, settled, to_stripe
+from providers.payments.stripe.amounts import (
+    from_stripe,
+    from_stripe_balance,
+    round_to_countable,
+    to_stripe,
+    to_stripe_charge,
+)
 from providers.payments.stripe.fields import at
 from providers.payments.stripe.movements import charge_movements, dispute_movements, statement_movement
 from providers.payments.stripe.snapshots import dispute_snapshot, intent_snapshot, refund_snapshot, session_snapshot
@@ -111,7 +117,7 @@ class TestAmounts:
             assert currency in ("MGA", "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
             return
         assert from_stripe(sent, currency) == amount_minor
-        assert settled(sent, currency.lower()) == amount_minor
+        assert from_stripe_balance(sent, currency.lower()) == amount_minor
 
     @pytest.mark.parametrize(
         ("amount", "currency", "minor"),
@@ -140,27 +146,27 @@ class TestAmounts:
         ],
     )
     def test_most_of_an_amount_that_can_be_counted_is_counted(self, minor: int, currency: str, most: int) -> None:
-        assert countable(minor, currency) == most
+        assert round_to_countable(minor, currency) == most
         to_stripe(most, currency)
 
     @pytest.mark.parametrize(("amount", "whole"), [(149, 1), (150, 2), (-149, -1), (-151, -2), (0, 0)])
     def test_fractions_of_a_whole_currency_are_settled_to_the_nearest(self, amount: int, whole: int):
-        assert settled(amount, "isk") == whole
+        assert from_stripe_balance(amount, "isk") == whole
         with pytest.raises(ProviderRefused):
             from_stripe(amount or 1, "isk")
 
     @pytest.mark.parametrize("currency", ["CREDIT", "USDC", "BTC", "ETH", "TON"])
     def test_what_is_no_currency_is_refused(self, currency: str):
         with pytest.raises(ProviderRefused):
-            chargeable(10_000, currency)
+            to_stripe_charge(10_000, currency)
 
     @pytest.mark.parametrize(
         ("currency", "least"), [("USD", 50), ("GBP", 30), ("JPY", 50), ("HUF", 17500), ("SEK", 300)]
     )
     def test_the_least_amount_is_taken_and_one_less_is_not(self, currency: str, least: int):
-        assert chargeable(least, currency) == least
+        assert to_stripe_charge(least, currency) == least
         with pytest.raises(ProviderRefused) as refused:
-            chargeable(least - 1, currency)
+            to_stripe_charge(least - 1, currency)
         assert refused.value.code == "payment.amount_too_small"
 
 

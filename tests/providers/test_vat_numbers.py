@@ -9,7 +9,7 @@ import pytest
 from dev.sandbox.vies.app import Register, create_app
 from domain.common.errors import Invalid
 from providers.payments.base import ProviderUnavailable
-from providers.tax.base import Confirmation, checked
+from providers.tax.base import Confirmation, canonical_number
 from providers.tax.vies import Vies
 
 BASE = "http://vies"
@@ -34,7 +34,7 @@ async def register() -> AsyncIterator[tuple[Register, Vies]]:
     ],
 )
 def test_numbers_are_kept_in_their_plain_form(number: str, country: str, plain: str) -> None:
-    assert checked(number, country) == plain
+    assert canonical_number(number, country) == plain
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_numbers_are_kept_in_their_plain_form(number: str, country: str, plain: 
 )
 def test_numbers_of_another_country_or_form_are_refused(number: str, country: str | None) -> None:
     with pytest.raises(Invalid) as refusal:
-        checked(number, country)
+        canonical_number(number, country)
     assert refusal.value.extra["field"] == "vat_id"
 
 

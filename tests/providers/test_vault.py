@@ -18,13 +18,13 @@ from composition import make_secrets
 from dev.sandbox.vault.app import KEY, ROOT, Vault, build
 from dev.stack.temporal import free_port
 from domain.common.errors import Unavailable
-from providers.secrets.base import Place, Stored, Unopened, Wrapped
+from providers.secrets.base import Stored, Unopened, ValueLocation, Wrapped
 from providers.secrets.sealing import LocalKeyWrapper
 from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
 from runtime.settings import Settings, WrongSettings
 from tests.support.sandboxes import await_health, serving
 
-PLACE = Place(org_id="org_01", path="api_keys/open ai/é", version=1)
+PLACE = ValueLocation(org_id="org_01", path="api_keys/open ai/é", version=1)
 DATA_KEY = bytes(range(32))
 KEYS = f"k1:{base64.b64encode(b'k' * 32).decode()}"
 POLICY = """
@@ -148,9 +148,9 @@ async def test_a_wrapped_key_opens_at_its_place_alone(world: World):
     assert DATA_KEY not in wrapped.wrapped
     assert await wrapper.unwrap(wrapped, PLACE) == DATA_KEY
     for other in (
-        Place(org_id="org_02", path=PLACE.path, version=1),
-        Place(org_id="org_01", path="api_keys/other", version=1),
-        Place(org_id="org_01", path=PLACE.path, version=2),
+        ValueLocation(org_id="org_02", path=PLACE.path, version=1),
+        ValueLocation(org_id="org_01", path="api_keys/other", version=1),
+        ValueLocation(org_id="org_01", path=PLACE.path, version=2),
     ):
         with pytest.raises(Unopened, match="cannot unwrap with the key bursar"):
             await wrapper.unwrap(wrapped, other)

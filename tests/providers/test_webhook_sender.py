@@ -18,19 +18,19 @@ import pytest
 
 from domain.common.errors import Unavailable
 from domain.messages.webhook.address import UrlRefused
-from domain.messages.webhook.delivery import Answer, Verdict, verdict
+from domain.messages.webhook.delivery import ReceiverResponse, ResponseClass, classify_response
 from providers.judged import Names, Receivers
 from providers.notify.webhook import (
     KEPT_BYTES,
     READ_BYTES,
     HttpWebhookSender,
-    Outgoing,
+    MissingSigningKey,
+    OutgoingWebhook,
     SigningKeys,
-    Unsigned,
-    headers,
     new_private_key,
     new_secret,
     public_key_of,
+    signed_headers,
 )
 from tests.support.looking import again
 from tests.support.receivers import (
@@ -54,8 +54,8 @@ BODY = json.dumps({"type": "escrow.released", "data": {"amount": "9.50", "name":
 KEYS = SigningKeys(secret=new_secret())
 
 
-def outgoing(url: str, *keys: SigningKeys) -> Outgoing:
-    return Outgoing(url=url, message_id="evt_1", body=BODY, keys=keys or (KEYS,))
+def outgoing(url: str, *keys: SigningKeys) -> OutgoingWebhook:
+    return OutgoingWebhook(url=url, message_id="evt_1", body=BODY, keys=keys or (KEYS,))
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def sending(receivers: Receivers, **options: Any) -> AsyncIterator[HttpWeb
         await sender.aclose()
 
 
-async def sent_to(reply: Reply, *, seconds: float = 60) -> Answer:
+async def sent_to(reply: Reply, *, seconds: float = 60) -> ReceiverResponse:
     async with receiving(reply) as receiver, sending(Receivers(local=True), timeout=timedelta(seconds=seconds)) as http:
         return await http.send(outgoing(receiver.url), now=datetime.now(UTC))
 
@@ -108,7 +108,7 @@ async def test_the_reference_package_verifies_in_another_process_what_was_receiv
     keys = SigningKeys(secret=new_secret(), private_key=private)
     async with receiving() as receiver, sending(Receivers(local=True)) as http:
         answer = await http.send(outgoing(receiver.url, keys, old), now=datetime.now(UTC))
-        assert answer == Answer(status_code=204)
+        assert answer == ReceiverResponse(status_code=204)
         [request] = receiver.received
     assert (request.line, request.body) == ("POST /in HTTP/1.1", BODY)
     assert request.headers["content-type"] == "application/json"
@@ -132,12 +132,14 @@ def test_a_secret_is_32_bytes_and_no_two_are_alike():
 
 
 async def test_pitfall_25_a_webhook_without_a_secret_is_not_sent():
-    unsigned = Outgoing(url="http://127.0.0.1:1/", message_id="evt_1", body=b"{}", keys=())
-    with pytest.raises(Unsigned):
-        headers(unsigned, datetime.now(UTC))
+    unsigned = OutgoingWebhook(url="http://127.0.0.1:1/", message_id="evt_1", body=b"{}", keys=())
+    with pytest.raises(MissingSigningKey):
+        signed_headers(unsigned, datetime.now(UTC))
     async with receiving() as receiver, sending(Receivers(local=True)) as http:
-        with pytest.raises(Unsigned):
-            await http.send(Outgoing(url=receiver.url, message_id="e", body=b"{}", keys=()), now=datetime.now(UTC))
+        with pytest.raises(MissingSigningKey):
+            await http.send(
+                OutgoingWebhook(url=receiver.url, message_id="e", body=b"{}", keys=()), now=datetime.now(UTC)
+            )
         assert receiver.connections == 0
 
 
@@ -166,7 +168,7 @@ async def test_a_redirect_is_not_followed():
 
 @pytest.mark.parametrize("reply", [hangs, drips])
 async def test_a_receiver_that_takes_its_time_ends_with_the_time_of_the_request(reply: Reply):
-    assert await sent_to(reply, seconds=0.3) == Answer(error="webhook.timeout")
+    assert await sent_to(reply, seconds=0.3) == ReceiverResponse(error="webhook.timeout")
 
 
 @pytest.mark.parametrize("reply", [drops, babbles])
@@ -217,7 +219,7 @@ async def test_a_name_is_resolved_once_and_its_address_is_connected_to_with_the_
         detour = Detour(receiver.port)
         async with sending(rebound, roots=certified[1], dial=detour) as http:
             answer = await http.send(outgoing(f"https://{NAME}/in;a?b=c"), now=datetime.now(UTC))
-    assert (answer, detour.dialed, receiver.names) == (Answer(status_code=204), [PUBLIC], [NAME])
+    assert (answer, detour.dialed, receiver.names) == (ReceiverResponse(status_code=204), [PUBLIC], [NAME])
     assert receiver.received[0].line == "POST /in;a?b=c HTTP/1.1"
     assert receiver.received[0].headers["host"] == NAME
 
@@ -308,7 +310,7 @@ async def test_a_webhook_whose_name_cannot_be_resolved_for_now_is_tried_again():
 
     async with sending(Receivers(resolver=fails)) as http:
         answer = await http.send(outgoing(f"https://{NAME}/"), now=datetime.now(UTC))
-    assert (answer.error, verdict(answer)) == ("webhook.unreachable", Verdict.FAILED)
+    assert (answer.error, classify_response(answer)) == ("webhook.unreachable", ResponseClass.FAILED)
 
 
 @pytest.mark.parametrize("url", ["https://2130706433/", "https://0x7f.1/", "https://127.1/", "https://[::1]/"])

@@ -11,7 +11,7 @@ from models.secrets.access import SecretAccess
 from repositories.secrets import access as repository
 from runtime.database import Database
 from services.secrets import access, secret
-from services.secrets.access import Sealed, Verified
+from services.secrets.access import ChainReport, SealResult
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT
 from tests.support.connections import connected
@@ -32,7 +32,7 @@ async def org(database: Database) -> Vaulted:
     return made
 
 
-async def seal(org: Vaulted, limit: int = 100) -> Sealed:
+async def seal(org: Vaulted, limit: int = 100) -> SealResult:
     async with org.database.platform() as session:
         return await access.seal(session, limit=limit, now=NOW)
 
@@ -44,8 +44,8 @@ async def seal_all(org: Vaulted, entries: int) -> None:
         sealed += (await seal(org, limit=2)).count
 
 
-async def verify(org: Vaulted) -> Verified:
-    async with org.database.at_one_moment(None) as session:
+async def verify(org: Vaulted) -> ChainReport:
+    async with org.database.repeatable_read(None) as session:
         return await access.verify(session)
 
 
@@ -56,7 +56,7 @@ async def test_each_entry_is_sealed_once_and_the_chain_holds(org: Vaulted):
     await seal_all(org, 5)
     found = await verify(org)
     assert (found.entries, found.unsealed, found.problems) == (5, 0, [])
-    assert await seal(org) == Sealed(count=0, number=found.seals, hash=found.hash)
+    assert await seal(org) == SealResult(count=0, number=found.seals, hash=found.hash)
 
     await org.open()
     assert (await verify(org)).unsealed == 1

@@ -26,17 +26,17 @@ from domain.common.errors import Invalid, NotFound
 from domain.common.ids import make_id, uuid_id
 from domain.common.period import Anchor
 from domain.insight.advice.insight import Insight
-from domain.insight.peers import PeerMetric, Reason
+from domain.insight.peers import PeerMetric, PeerReason
 from domain.payments.payment.terms import PurposeKind
-from domain.payments.topup import packages_from
+from domain.payments.topup import parse_packages
 from repositories.credits import lot_price
-from repositories.credits.spend_place import first_id
-from repositories.insight import advice as store, outside, peers as figures
+from repositories.credits.spend_id_range import first_id
+from repositories.insight import advice as store, peers as figures, purchases
 from repositories.insight.advice import Month
 from runtime.database import Database
 from runtime.identity import new_id
 from services.insight import advice, peers
-from services.insight.advice import Prices
+from services.insight.advice import CurrentPrices
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.lots import buy
@@ -57,7 +57,7 @@ TEAM = {"name": "team", "projects": 9, "deploys": 9, "seats": 9}
 PRICE = {"interval": "month", "amount": "30.00", "currency": "USD"}
 PLANS = plans_from(json.dumps([{"name": "free", "projects": 1, "deploys": 1, "seats": 1}, {**TEAM, "prices": [PRICE]}]))
 LARGE = [{"name": "large", "credits": "1000", "price": "50.00", "currency": "USD"}]
-PRICES = Prices(packages=packages_from(json.dumps(LARGE)), includes_tax=False, plans=PLANS)
+PRICES = CurrentPrices(packages=parse_packages(json.dumps(LARGE)), includes_tax=False, plans=PLANS)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ async def test_refusals_are_read_once_a_day_and_by_what_refused(database: Databa
     name = uuid_id("ctl", control)
     assert found[f"limit-{name}"].amount_minor == 3 * CREDIT
     async with database.tenant(org_id) as session:
-        assert await store.raises(session, org_id, MARCH, [control], timedelta(days=7)) == {
+        assert await store.limit_raises(session, org_id, MARCH, [control], timedelta(days=7)) == {
             name: [NOON + timedelta(hours=3)]
         }
     await rows.add("auto_topups", org_id=org_id, enabled=True, below_minor=1, credits_minor=1, monthly_cap_minor=1)
@@ -241,9 +241,9 @@ async def test_purchases_outside_are_read_with_what_advice_compares_them_with(da
                            asset="USD", amount=spent, spent=spent, refunded=refunded, at=at, pool="operating",
                            id=UUID(int=first_id(at).int + spent))  # fmt: skip
     async with database.tenant(org_id) as session:
-        found = {each.order_id: each for each in await outside.bought(session, org_id, MARCH)}
-        (price,) = await outside.terms(session, org_id, replace(MARCH, since=LONG_AGO))
-        assert await outside.terms(session, org_id, MARCH) == []
+        found = {each.order_id: each for each in await purchases.external_purchases(session, org_id, MARCH)}
+        (price,) = await purchases.term_prices(session, org_id, replace(MARCH, since=LONG_AGO))
+        assert await purchases.term_prices(session, org_id, MARCH) == []
     assert {each: (row.paid_minor, row.renewed, row.fee_minor) for each, row in found.items()} == {
         "por_1": (1_100, 0, 1), "por_2": (500, 3, None), "por_3": (500, 0, None)}  # fmt: skip
     assert (found["por_1"].agent_name, found["por_1"].policy.currency) == ("Ada", "EUR")
@@ -274,7 +274,7 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
                    amount_minor=100)  # fmt: skip
     await rows.add("ledger.purchase_counts", **bought, amount=100, spent=100, id=first_id(NOON))
     async with database.tenant(org_id) as session:
-        (free,) = await outside.free(session, org_id, MARCH)
+        (free,) = await purchases.free_options(session, org_id, MARCH)
     days = [NOON.replace(hour=0) + timedelta(days=number) for number in range(2)]
     assert free.used == dict.fromkeys(days, 1)
     found = await advised(database, org_id)
@@ -437,7 +437,7 @@ async def test_dismissed_advice_stays_away_for_90_days_for_its_organization_alon
 
     async def dismiss(insight_id: str, now: datetime) -> None:
         async with database.tenant(orgs[0]) as session:
-            found = advice.named(await advice.advise(session, orgs[0], PRICES, now=now), insight_id)
+            found = advice.find_advice(await advice.advise(session, orgs[0], PRICES, now=now), insight_id)
             await advice.dismiss(session, actor, orgs[0], found, now=now)
 
     await dismiss(one, NOW - timedelta(days=1))
@@ -469,22 +469,22 @@ async def ask(
     metric: PeerMetric = PeerMetric.SPENDING,
     now: datetime = NOW,
     agent_id: str | None = None,
-) -> int | Reason | None:
+) -> int | PeerReason | None:
     async with database.tenant(org_id) as session:
-        asked = await peers.ask(session, org_id, metric, agent_id=agent_id, now=now)
+        asked = await peers.peer_query(session, org_id, metric, agent_id=agent_id, now=now)
     if asked.reason is not None:
         return asked.reason
     async with database.platform() as session:
         await peers.compute(session, asked, ["x"])
     async with database.tenant(org_id) as session:
-        found = await peers.standing(session, asked)
+        found = await peers.peer_result(session, asked)
     return found.quarter or found.reason
 
 
 async def agree(database: Database, org_id: str, at: datetime, *, agrees: bool = True) -> datetime | None:
     actor = Actor(principal="owner", role=Role.OWNER, org_id=org_id)
     async with database.platform() as session:
-        return await peers.consent(session, actor, org_id, agrees=agrees, now=at)
+        return await peers.set_consent(session, actor, org_id, agrees=agrees, now=at)
 
 
 async def test_nobody_learns_of_a_member_by_asking_before_and_after_it_joins_or_leaves(
@@ -494,19 +494,19 @@ async def test_nobody_learns_of_a_member_by_asking_before_and_after_it_joins_or_
     known = [await member(rows, 100 + number) for number in range(7)]
     victim = await member(rows, 1, peers_agreed_at=None)
 
-    async def all_answers(now: datetime) -> list[int | Reason | None]:
+    async def all_answers(now: datetime) -> list[int | PeerReason | None]:
         return [await ask(database, org_id, now=now) for org_id in [asking, *known]]
 
     before = await all_answers(NOW)
     assert set(before) == {1, 2, 3, 4}
     # It joins, also with an earlier time than it can have: the month was computed, and stays as it is.
     await agree(database, victim, NOW)
-    assert await ask(database, victim) is Reason.NOT_AGREED
+    assert await ask(database, victim) is PeerReason.NOT_AGREED
     await rows.change("UPDATE organizations SET peers_agreed_at = $1 WHERE id = $2", LONG_AGO, victim)
-    assert (await all_answers(NOW), await ask(database, victim)) == (before, Reason.NOT_COUNTED)
+    assert (await all_answers(NOW), await ask(database, victim)) == (before, PeerReason.NOT_COUNTED)
     # One leaves: nobody else's answer changes, and its own is gone at once.
     await agree(database, known[0], NOW, agrees=False)
-    assert await all_answers(NOW) == [before[0], Reason.NOT_AGREED, *before[2:]]
+    assert await all_answers(NOW) == [before[0], PeerReason.NOT_AGREED, *before[2:]]
     # The next month has it, if its figure is as before in one step at most for anybody.
     for number, org_id in enumerate([asking, *known[1:], victim]):
         await rows.add("ledger.credit_days", org_id=org_id, day=DAY + timedelta(days=31), used=100 + number)
@@ -521,7 +521,7 @@ async def test_month_is_compared_a_day_after_it_is_over(database: Database, rows
     for org_id in orgs:
         await rows.count_payments(org_id, NOON - timedelta(days=28), "stripe", succeeded=1, failed=0)
     assert await ask(database, orgs[0], now=MARCH.until + timedelta(hours=23)) == 1
-    assert await ask(database, orgs[0], now=MARCH.until + timedelta(days=1)) is Reason.NOT_COUNTED
+    assert await ask(database, orgs[0], now=MARCH.until + timedelta(days=1)) is PeerReason.NOT_COUNTED
 
 
 async def test_crowd_of_ones_own_makes_no_group(database: Database, rows: Rows) -> None:
@@ -535,11 +535,11 @@ async def test_crowd_of_ones_own_makes_no_group(database: Database, rows: Rows) 
     by_card = [await member(rows, 100) for _ in range(8)]
     for org_id in by_card:
         await rows.add("organization_traits", org_id=org_id, kind="card", digest="d")
-    assert await ask(database, victim) is Reason.TOO_FEW
+    assert await ask(database, victim) is PeerReason.TOO_FEW
     for org_id in (young[0], unpaid[0]):
-        assert await ask(database, org_id) is Reason.NOT_COUNTED
+        assert await ask(database, org_id) is PeerReason.NOT_COUNTED
     for org_id in (by_one[0], by_card[0]):
-        assert await ask(database, org_id) is Reason.TOO_FEW
+        assert await ask(database, org_id) is PeerReason.TOO_FEW
 
 
 async def test_figures_of_organizations_are_those_of_the_month(database: Database, rows: Rows) -> None:
@@ -565,7 +565,7 @@ async def test_figures_of_agents_are_those_of_the_month(database: Database, rows
     await same_figures(
         database, {PeerMetric.PRICE_PER_USE: (60, 300), PeerMetric.DISPUTE_RATE: ("1/5", 5)}, "research", agent_id
     )
-    assert await ask(database, seller, PeerMetric.PRICE_PER_USE, agent_id=agent_id) is Reason.TOO_FEW
+    assert await ask(database, seller, PeerMetric.PRICE_PER_USE, agent_id=agent_id) is PeerReason.TOO_FEW
     with pytest.raises(Invalid):
         await ask(database, seller, PeerMetric.PRICE_PER_USE)
     with pytest.raises(NotFound):
@@ -624,6 +624,6 @@ FILL = """
 
 
 async def read_outside(session: AsyncSession) -> None:
-    assert len(await outside.bought(session, "org_many", MARCH)) == 310
-    (free,) = await outside.free(session, "org_many", MARCH)
+    assert len(await purchases.external_purchases(session, "org_many", MARCH)) == 310
+    (free,) = await purchases.free_options(session, "org_many", MARCH)
     assert sum(free.used.values()) == 38 * 10

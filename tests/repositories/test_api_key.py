@@ -79,7 +79,7 @@ async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it
             asked = {"key_id": f"k{last}", "own": True, "people": False}
             [plan] = await session.scalar(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {api_key.LINE}"), asked)
             costs.append(rows_in(plan["Plan"]))
-            found = await api_key.issued(session, f"k{last}")
+            found = await api_key.key_origin(session, f"k{last}")
         assert found is not None
         assert found.line == {"org/ada", "kim"}
     await owner.close()

@@ -14,9 +14,9 @@ from domain.messages.alert.conditions import Condition
 from domain.messages.alert.metrics import METRICS, ConditionType
 from domain.messages.alert.rules import Rule
 from models.credits.spend_control import SpendControl
-from repositories.common.listing import Position, Wanted
+from repositories.common.listing import ListFilter, Position
 from repositories.credits import spend, spend_control, spend_day
-from repositories.credits.spend_place import LOOKS
+from repositories.credits.spend_id_range import SCAN_LIMITS
 from repositories.messages import alert_figure
 from runtime.database import Database
 from tests.conftest import new_database
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.db
 
 ORG = "org_" + "2" * 26
 LIMIT = 50
-SMALL, LARGE = 2 * sum(LOOKS), 6 * sum(LOOKS)
+SMALL, LARGE = 2 * sum(SCAN_LIMITS), 6 * sum(SCAN_LIMITS)
 #: What deeper indexes of the larger tables, fuller last blocks and more days add.
 SLACK = 60
 Found = tuple[list[int], Position | None]
@@ -40,11 +40,11 @@ START = datetime.fromisoformat("2026-01-01T00:00:00Z")
 #: What an agent, a run and a status have of the spends: the first alone, and one in this many.
 RARE_AGENT, ONE_IN = "agt_" + "1" * 26, 6_000
 FILTERS = {
-    "agent": Wanted(org_id=ORG, equal={"agent_id": RARE_AGENT}),
-    "run": Wanted(org_id=ORG, equal={"run_id": "rare", "action": "api_call"}),
-    "status": Wanted(org_id=ORG, statuses=("refunded",)),
-    "nobody": Wanted(org_id=ORG, equal={"agent_id": "agt_" + "2" * 26}),
-    "long ago": Wanted(org_id=ORG, until=START + timedelta(seconds=225)),
+    "agent": ListFilter(org_id=ORG, equal={"agent_id": RARE_AGENT}),
+    "run": ListFilter(org_id=ORG, equal={"run_id": "rare", "action": "api_call"}),
+    "status": ListFilter(org_id=ORG, statuses=("refunded",)),
+    "nobody": ListFilter(org_id=ORG, equal={"agent_id": "agt_" + "2" * 26}),
+    "long ago": ListFilter(org_id=ORG, until=START + timedelta(seconds=225)),
 }
 
 # One spend in 15 seconds; the id begins with its time, as the books' do.
@@ -96,7 +96,7 @@ async def added_up(grown: tuple[Database, object]) -> Database:
 
 
 async def counted(session: AsyncSession, control_id: UUID, after: Position | None, limit: int = LIMIT) -> Found:
-    wanted = Wanted(after=after, limit=limit)
+    wanted = ListFilter(after=after, limit=limit)
     rows, following = await spend_control.spends(session, wanted, control=control(control_id))
     assert all(row.amount == amount for row, amount in rows)
     return [row.amount for row, _ in rows], following
@@ -139,7 +139,7 @@ async def test_pages_have_every_spend_that_counts_and_no_other(
 ) -> None:
     found, pages = await walked(grown[0], functools.partial(counted, control_id=control_id, limit=5_000))
     assert found == list(expected)
-    assert pages <= LARGE // sum(LOOKS) + 1
+    assert pages <= LARGE // sum(SCAN_LIMITS) + 1
 
 
 RUN = list(range(LARGE - LARGE % ONE_IN + 7, 0, -ONE_IN))
@@ -169,8 +169,8 @@ async def test_last_spend_of_an_agent_is_found_without_those_since_then(
         **{"name": "x", "metric": METRICS["spending"], "filters": filters, "condition": absent},
         **{"window": timedelta(days=1), "cool_down": timedelta(hours=1)},
     )
-    watched, now = alert_figure.Watched(id="x", org_id=ORG, rule=rule), START + timedelta(seconds=15 * LARGE)
-    reading = functools.partial(alert_figure.read, rules=[watched], now=now)
+    watched, now = alert_figure.WatchedRule(id="x", org_id=ORG, rule=rule), START + timedelta(seconds=15 * LARGE)
+    reading = functools.partial(alert_figure.read_figures, rules=[watched], now=now)
     async with added_up.platform() as session:
         [figure] = (await reading(session))["x"]
     assert figure.reading.last_at == START + timedelta(seconds=15 * first)
@@ -181,4 +181,4 @@ async def test_last_spend_of_an_agent_is_found_without_those_since_then(
 async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:
     later = datetime.fromisoformat("2027-01-01T00:00:00Z")
     async with grown[0].tenant(ORG) as session:
-        assert await spend_control.spends(session, Wanted(limit=LIMIT), control=control(FIRST, later)) == ([], None)
+        assert await spend_control.spends(session, ListFilter(limit=LIMIT), control=control(FIRST, later)) == ([], None)

@@ -7,13 +7,13 @@ from sqlalchemy import text
 
 from dev.stack.postgres import Postgres
 from domain.common import accounts
-from repositories.payouts.earnings import MOST_RECOVERED, recoverable
+from repositories.payouts.earnings import MAX_ACCOUNTS, recoverable
 from runtime.database import Database
 from tests.conftest import new_database
 
 pytestmark = pytest.mark.db
 
-ORG, AGENTS = "org_many", MOST_RECOVERED + 1
+ORG, AGENTS = "org_many", MAX_ACCOUNTS + 1
 #: Each agent has earned as much as its number; the last one was paid by its own organization, too, and in credits that
 #: nobody paid for.
 FILL = """
@@ -49,4 +49,4 @@ async def test_a_clawback_takes_from_the_largest_accounts_of_many_and_from_own_w
     assert found[1] == accounts.agent_granted_earnings(f"agt_{AGENTS}", ORG)
     largest = [accounts.agent_earnings(f"agt_{number}", "CREDIT", ORG) for number in range(AGENTS, 3, -1)]
     assert found[2:] == largest
-    assert len(found) == MOST_RECOVERED
+    assert len(found) == MAX_ACCOUNTS

@@ -45,15 +45,15 @@ def dispute(job: Job, reason: str = "late", by: str = "finance") -> DisputeEscro
     return DisputeEscrow(command_id=new_id("cmd"), actor=replace(job.finance, principal=by), reason=reason)
 
 
-async def noted(job: Job, name: notices.Noted, command, escrow_id: str | None = None) -> None:
+async def noted(job: Job, name: notices.NotedCommandName, command, escrow_id: str | None = None) -> None:
     async with job.stage.database.platform_statement() as connection:
-        await notices.note(connection, escrow_id or job.terms.escrow_id, name, command)
+        await notices.store(connection, escrow_id or job.terms.escrow_id, name, command)
 
 
 async def standing(job: Job, deadline_at: datetime | None = None) -> list[EscrowNotice]:
     async with job.stage.database.platform() as session:
         review_by = (await job.state()).review_by
-        return list(await notices.standing(session, job.terms.escrow_id, deadline_at or review_by))
+        return list(await notices.open_notices(session, job.terms.escrow_id, deadline_at or review_by))
 
 
 async def count(job: Job) -> int:
@@ -189,54 +189,54 @@ async def test_as_many_notes_are_worked_off_at_once_as_a_message_holds(job):
     big = tuple(Artifact(uri="https://example.com/" + "x" * 60_000) for _ in range(1))
     for _ in range(6):
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, artifacts=big))
-    assert len(await standing(job)) == notices.MOST_BYTES // 60_000
+    assert len(await standing(job)) == notices.MAX_SENT_BYTES // 60_000
     many = await redelivered(job)
-    for number in range(notices.MOST + 1):
+    for number in range(notices.MAX_SENT + 1):
         await noted(many, "dispute", dispute(many, by=f"finance-{number}"))
-    assert len(await standing(many)) == notices.MOST
+    assert len(await standing(many)) == notices.MAX_SENT
 
 
 async def test_dispute_comes_with_the_notes_however_many_signatures_stand_before_it(job):
     """The last signature releases a milestone and so moves the deadline; a dispute holds for the next one too."""
-    for number in range(notices.MOST + 1):
+    for number in range(notices.MAX_SENT + 1):
         signer = replace(job.finance, principal=f"signer-{number}")
         await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=signer))
     late = dispute(job)
     await noted(job, "dispute", late)
-    assert [found.command_id for found in await standing(job)][notices.MOST :] == [late.command_id]
+    assert [found.command_id for found in await standing(job)][notices.MAX_SENT :] == [late.command_id]
 
 
 async def test_a_note_that_alone_is_too_much_is_worked_off_alone(job):
-    huge = (Artifact(uri="https://example.com/" + "x" * (notices.MOST_BYTES + 1)),)
+    huge = (Artifact(uri="https://example.com/" + "x" * (notices.MAX_SENT_BYTES + 1)),)
     for _ in range(2):
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, artifacts=huge))
     assert len(await standing(job)) == 1
 
 
 async def test_a_principal_has_so_many_notes_of_a_command_that_got_no_answer(job):
-    given = [dispute(job, f"try {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    given = [dispute(job, f"try {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in given:
         await noted(job, "dispute", command)
     with pytest.raises(RateLimited) as refused:
         await noted(job, "dispute", dispute(job, "one more"))
     assert refused.value.error_code == "escrow.too_many_waiting"
     assert refused.value.extra["retry_after"] > 0
-    assert await count(job) == notices.MOST_OF_PRINCIPAL
+    assert await count(job) == notices.MAX_OPEN_OF_PRINCIPAL
 
 
 async def test_a_full_share_leaves_room_to_repeat_to_ask_for_something_else_and_to_everybody_else(job):
-    given = [dispute(job, f"try {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    given = [dispute(job, f"try {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in given:
         await noted(job, "dispute", command)
     await noted(job, "dispute", given[0])
     await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance))
     for actor in (job.procurement, job.bot, job.arbiter):
         await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="late"))
-    assert await count(job) == notices.MOST_OF_PRINCIPAL + 4
+    assert await count(job) == notices.MAX_OPEN_OF_PRINCIPAL + 4
 
 
 async def test_a_side_has_so_many_notes_however_many_principals_it_makes(job):
-    for number in range(notices.MOST_OF_SIDE):
+    for number in range(notices.MAX_OPEN_OF_SIDE):
         await noted(job, "dispute", dispute(job, by=f"finance-{number}"))
     with pytest.raises(RateLimited):
         await noted(job, "dispute", dispute(job, by="one-more"))
@@ -244,11 +244,11 @@ async def test_a_side_has_so_many_notes_however_many_principals_it_makes(job):
 
 
 async def test_notes_against_an_earlier_deadline_and_settled_ones_take_no_room(job):
-    given = [dispute(job, f"try {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    given = [dispute(job, f"try {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in given:
         await noted(job, "dispute", command)
     await redelivered(job)
-    again = [dispute(job, f"again {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    again = [dispute(job, f"again {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in again:
         await noted(job, "dispute", command)
     async with job.stage.database.platform() as session:
@@ -258,11 +258,11 @@ async def test_notes_against_an_earlier_deadline_and_settled_ones_take_no_room(j
 
 async def test_the_freeze_of_a_payment_is_noted_however_many_there_are(job):
     actor = Actor(principal="payment:pay_1", role=Role.OPERATOR)
-    for _ in range(notices.MOST_OF_PRINCIPAL):
+    for _ in range(notices.MAX_OPEN_OF_PRINCIPAL):
         await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback"))
     freeze = DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback")
     async with job.stage.database.platform_statement() as connection:
-        await notices.note(connection, job.terms.escrow_id, "dispute", freeze, bounded=False)
+        await notices.store(connection, job.terms.escrow_id, "dispute", freeze, bounded=False)
     assert freeze.command_id in {found.command_id for found in await standing(job)}
 
 

@@ -13,13 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from commands.base import connected
-from commands.skip_numbers import Gap, skip
+from commands.skip_numbers import NumberGap, skip
 from domain.common.ids import is_id, make_id
 from domain.messages.events import Event, UnknownEvent
 from domain.messages.events.catalogue import CATALOGUE
 from models.messages.event import EventRow
 from repositories.common import listing
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.messages import event as events
 from repositories.messages.event import Position
 from runtime.database import Database, driver_connection
@@ -104,7 +104,7 @@ async def test_events_of_a_subject_are_numbered_for_each_organization(database: 
 async def test_events_of_a_subject_go_on_behind_a_gap_after_each_restore(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    async def restored(owner: asyncpg.Connection) -> Gap:
+    async def restored(owner: asyncpg.Connection) -> NumberGap:
         [gap] = [each for each in await skip(owner, 50) if each.series == "event"]
         return gap
 
@@ -158,7 +158,7 @@ async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypa
     await write(database, *(fact("one") for _ in range(4)), fact("rare", kind="escrow.released"))
     await past_others(database)
     found, position, pages = list[str](), None, 0
-    wanted = Wanted(equal={"type": "escrow.released"}, limit=2)
+    wanted = ListFilter(equal={"type": "escrow.released"}, limit=2)
     async with database.platform() as session:
         while True:
             page = await events.listed(session, wanted, after=position)
@@ -191,7 +191,7 @@ async def test_range_begins_late_and_loses_nothing(
     for number in range(60):
         since = START + number * step
         async with database.tenant("org_1") as session:
-            page = await events.listed(session, Wanted(since=since, limit=3), after=None)
+            page = await events.listed(session, ListFilter(since=since, limit=3), after=None)
         expected = [id for written_in, id, at in sorted(kept) if written_in % 2 and at >= since]
         assert [row.id for row in page.rows] == expected[:3]
 
@@ -222,8 +222,8 @@ async def test_page_costs_the_same_however_long_the_history_is(
         "subject": {"subject": "one"},
         "of a subject": {"type": everywhere, "subject": "one"},
     }
-    filters = {name: Wanted(org_id="org_1", equal=given) for name, given in equal.items()}
-    filters["of no time"] = Wanted(org_id="org_1", since=datetime(2100, 1, 1, tzinfo=UTC))
+    filters = {name: ListFilter(org_id="org_1", equal=given) for name, given in equal.items()}
+    filters["of no time"] = ListFilter(org_id="org_1", since=datetime(2100, 1, 1, tzinfo=UTC))
     monkeypatch.setattr(listing, "LOOKED", (SMALL // 4,))
     await write(database, fact("one"), fact("one", kind=rare))
     await past_others(database)
@@ -232,7 +232,7 @@ async def test_page_costs_the_same_however_long_the_history_is(
     for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
         await owner.execute(FILL, first, last, START)
         await owner.execute("VACUUM ANALYZE events")
-        filters["late"] = Wanted(org_id="org_1", since=START + timedelta(minutes=last - 9))
+        filters["late"] = ListFilter(org_id="org_1", since=START + timedelta(minutes=last - 9))
         async with database.tenant("org_1") as session:
             late = await events.listed(session, filters["late"], after=None)
         assert len([row for row in late.rows if row.at <= START + timedelta(minutes=last)]) == 10

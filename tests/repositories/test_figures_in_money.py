@@ -13,14 +13,14 @@ from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.money import CREDIT
 from domain.credits.lots import LotSource, LotTerms
-from domain.insight.query import Answer, Query
+from domain.insight.query import Query, QueryResult
 from ledger.gateway import Ledger, Posting
 from ledger.rates import set_credit_rate
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from repositories.books import accounting
 from runtime.database import Database
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 from tests.conftest import DatabaseUrls
 from tests.support.books import fresh, recognise
 from tests.support.connections import as_owner
@@ -97,13 +97,13 @@ async def market(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Market]:
     await connection.close()
 
 
-async def asked(database: Database, *metrics: str, org_id: str | None = None, **more: object) -> Answer:
+async def asked(database: Database, *metrics: str, org_id: str | None = None, **more: object) -> QueryResult:
     query = Query(metrics=metrics, since=BEGINS, until=BEGINS + timedelta(days=1), **more)
-    async with database.at_one_moment(org_id) as session:
-        return await ask(session, query, org_id=org_id, now=BEGINS + timedelta(days=2))
+    async with database.repeatable_read(org_id) as session:
+        return await run_query(session, query, org_id=org_id, now=BEGINS + timedelta(days=2))
 
 
-def values(answer: Answer) -> dict[tuple[str, str | None], object]:
+def values(answer: QueryResult) -> dict[tuple[str, str | None], object]:
     return {(figure.metric, figure.asset): figure.value for figure in answer.totals}
 
 
@@ -179,15 +179,15 @@ async def test_margin_of_usage_is_above_cost_in_what_the_credits_were_bought_for
     reserved = await spending.authorize(held, at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=1))
     await spending.settle(key=fresh("k"), spend_id=reserved.spend_id, amount_minor=10 * ONE, at=NOW)
     query = Query(metrics=("spending",), since=BEGINS - timedelta(days=1), until=BEGINS, currency="USD")
-    async with database.at_one_moment(market.payer) as session:
-        before = await ask(session, query, org_id=market.payer, now=BEGINS + timedelta(days=2))
+    async with database.repeatable_read(market.payer) as session:
+        before = await run_query(session, query, org_id=market.payer, now=BEGINS + timedelta(days=2))
     assert values(before) == {("spending", "USD"): 200}
 
 
 async def test_a_question_reads_no_more_rows_for_more_uses_of_lots(market: Market, database: Database) -> None:
     async def reading(session: AsyncSession) -> None:
         query = Query(metrics=("revenue", "commission", "escrows.held"), since=BEGINS, until=BEGINS + timedelta(days=1))
-        await ask(session, query, org_id=None, now=BEGINS + timedelta(days=2))
+        await run_query(session, query, org_id=None, now=BEGINS + timedelta(days=2))
 
     read = []
     for escrows in (1, 30):

@@ -18,7 +18,7 @@ from domain.escrow.contract import ContractStatus
 from domain.messages.alert.life import AlertStatus
 from repositories.billing import invoice, project
 from repositories.books import discrepancy, reconciliation
-from repositories.common.listing import LOOKED, Wanted
+from repositories.common.listing import SCAN_LIMITS, ListFilter
 from repositories.credits import credit_lot
 from repositories.escrow import contract, escrow
 from repositories.marketplace import agent
@@ -291,7 +291,9 @@ async def measured(database: Database) -> dict[str, int]:
         taken = set(inspect.signature(page).parameters)
         given = {name: value for name, value in asked.items() if name in taken}
         if "wanted" in taken:
-            given["wanted"] = Wanted(**{name: value for name, value in asked.items() if name not in taken}, limit=LIMIT)
+            given["wanted"] = ListFilter(
+                **{name: value for name, value in asked.items() if name not in taken}, limit=LIMIT
+            )
         start = {"before", "after"} & taken - set(given)
         limit = {"limit": LIMIT} if "limit" in taken else {}
         reading = functools.partial(page, **given, **dict.fromkeys(start), **limit)
@@ -304,5 +306,5 @@ def test_list_ends_with_its_page(name: str, costs: dict[str, tuple[int, int]]) -
     small, large = costs[name]
     # What is searched by its text looks at so many rows, each with a block more of the deeper index, and at those that
     # their texts are in.
-    slack = SLACK + (sum(LOOKED) + SLACK if "'search'" in name else 0)
+    slack = SLACK + (sum(SCAN_LIMITS) + SLACK if "'search'" in name else 0)
     assert large <= small + slack, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from domain.common.money import SCALES, format_amount
-from domain.insight.query import Answer, Compare, Grain, Query
+from domain.insight.query import Compare, Grain, Query, QueryResult
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from repositories.insight import engagement, event_measures
 from repositories.messages import event as events
 from runtime.database import Database
-from services.insight.metrics import ask
+from services.insight.metrics import run_query
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.outbox import past_others
@@ -81,13 +81,13 @@ async def add_up(database: Database, limit: int = 2) -> int:
             return done
 
 
-async def asked(database: Database, org_id: str | None, *metrics: str, **more: Any) -> Answer:
+async def asked(database: Database, org_id: str | None, *metrics: str, **more: Any) -> QueryResult:
     question = Query(metrics=metrics, since=NOW - timedelta(days=30), until=NOW)
-    async with database.at_one_moment(org_id) as session:
-        return await ask(session, replace(question, **more), org_id=org_id, now=more.get("until", NOW))
+    async with database.repeatable_read(org_id) as session:
+        return await run_query(session, replace(question, **more), org_id=org_id, now=more.get("until", NOW))
 
 
-def totals(answer: Answer) -> dict[str, object]:
+def totals(answer: QueryResult) -> dict[str, object]:
     return {figure.metric: figure.value for figure in answer.totals}
 
 
@@ -159,8 +159,8 @@ async def test_what_stands_is_compared_with_what_stood_at_the_same_time(database
         grain=Grain.DAY,
         compare=Compare.PREVIOUS,
     )
-    async with database.at_one_moment("org_a") as session:
-        answer = await ask(session, question, org_id="org_a", now=now)
+    async with database.repeatable_read("org_a") as session:
+        answer = await run_query(session, question, org_id="org_a", now=now)
     (whole,) = answer.totals
     assert (whole.value, whole.before) == (1_000, 1_000)
     assert [(row.figures[0].value, row.figures[0].before) for row in answer.rows] == [(1_000, 1_000)] * 20
@@ -290,7 +290,7 @@ async def test_what_an_answer_reads_does_not_grow_with_history(database: Databas
         question = Query(
             metrics=("escrows.opened",), since=NOW - timedelta(days=30), until=NOW, grain=Grain.DAY, by=("agent",)
         )
-        await ask(session, question, org_id="org_a", now=NOW)
+        await run_query(session, question, org_id="org_a", now=NOW)
 
     read = []
     for days in (200, 1_600):

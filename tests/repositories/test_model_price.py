@@ -14,7 +14,7 @@ from domain.usage.price_map import default_price, read_price_map
 from domain.usage.rating import rate
 from domain.usage.token_usage import TokenUsage
 from models.usage.model_price import ModelPriceImport, ModelPriceRow
-from repositories.usage.model_price import PriceBook, Wanted
+from repositories.usage.model_price import PriceBook, PriceKey
 from runtime.database import Database
 from services.usage.model_price import import_prices
 from tests.conftest import DatabaseUrls
@@ -183,7 +183,7 @@ async def test_names_of_clients_do_not_fill_the_memory(own):
     await imported(own, {"gpt": ("openai", 1)})
     book = PriceBook()
     async with own.tenant("org_none") as session:
-        found = await book.prices_of(session, [Wanted(f"made-up-{at}", None, MAY) for at in range(500)])
+        found = await book.prices_of(session, [PriceKey(f"made-up-{at}", None, MAY) for at in range(500)])
     assert set(found.values()) == {None}
     assert book._kept == {}
 

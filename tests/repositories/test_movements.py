@@ -15,7 +15,7 @@ from dev.stack.postgres import Postgres
 from repositories.books import movement
 from repositories.books.movement import Position
 from repositories.budgets import economics
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.payouts import activity
 from runtime.database import Database
 from tests.conftest import new_database
@@ -69,57 +69,57 @@ SELECT 'agt_' || n, id, n, 'private', 'free', 'x', n FROM made, unnest(ARRAY['bu
 MIDDLE: Position = (UUID("00000000-0000-7000-8000-000000006500"), ACCOUNTS[BUSY], 6500)
 
 #: Who asks, what for, and from where on.
-CASES: list[tuple[str | None, Wanted, Position | None]] = [
-    *((who, Wanted(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
-    (BUSY, Wanted(org_id=BUSY), MIDDLE),
-    (BUSY, Wanted(org_id=BUSY, equal={"kind": "nothing"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"kind": "nothing"}), MIDDLE),
-    (BUSY, Wanted(org_id=BUSY, search="nothing"), None),
-    (BUSY, Wanted(org_id=BUSY, until=NOW), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"reference": "nothing"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"reference": "ref3"}), None),
-    (RARE, Wanted(org_id=RARE, equal={"reference": "ref3"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/busy/credits"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/busy/credits"}), MIDDLE),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/busy/credits", "kind": "nothing"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/rare/credits"}), None),
-    (None, Wanted(), None),
-    (None, Wanted(), MIDDLE),
-    (None, Wanted(org_id=RARE), None),
-    (None, Wanted(equal={"kind": "nothing"}), None),
-    (None, Wanted(equal={"account": "org/platform/credits"}), None),
+CASES: list[tuple[str | None, ListFilter, Position | None]] = [
+    *((who, ListFilter(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
+    (BUSY, ListFilter(org_id=BUSY), MIDDLE),
+    (BUSY, ListFilter(org_id=BUSY, equal={"kind": "nothing"}), None),
+    (BUSY, ListFilter(org_id=BUSY, equal={"kind": "nothing"}), MIDDLE),
+    (BUSY, ListFilter(org_id=BUSY, search="nothing"), None),
+    (BUSY, ListFilter(org_id=BUSY, until=NOW), None),
+    (BUSY, ListFilter(org_id=BUSY, equal={"reference": "nothing"}), None),
+    (BUSY, ListFilter(org_id=BUSY, equal={"reference": "ref3"}), None),
+    (RARE, ListFilter(org_id=RARE, equal={"reference": "ref3"}), None),
+    (BUSY, ListFilter(org_id=BUSY, equal={"account": "org/busy/credits"}), None),
+    (BUSY, ListFilter(org_id=BUSY, equal={"account": "org/busy/credits"}), MIDDLE),
+    (BUSY, ListFilter(org_id=BUSY, equal={"account": "org/busy/credits", "kind": "nothing"}), None),
+    (BUSY, ListFilter(org_id=BUSY, equal={"account": "org/rare/credits"}), None),
+    (None, ListFilter(), None),
+    (None, ListFilter(), MIDDLE),
+    (None, ListFilter(org_id=RARE), None),
+    (None, ListFilter(equal={"kind": "nothing"}), None),
+    (None, ListFilter(equal={"account": "org/platform/credits"}), None),
 ]
 #: The same for pages of activity, which are of one organization each.
 FACTS = [
-    *((Wanted(org_id=who), after) for who in (BUSY, RARE, NOBODY) for after in (None, MIDDLE)),
-    (Wanted(org_id=BUSY, equal={"category": "escrow"}), None),
-    (Wanted(org_id=BUSY, equal={"currency": "USD"}), MIDDLE),
-    (Wanted(org_id=BUSY, until=NOW), None),
+    *((ListFilter(org_id=who), after) for who in (BUSY, RARE, NOBODY) for after in (None, MIDDLE)),
+    (ListFilter(org_id=BUSY, equal={"category": "escrow"}), None),
+    (ListFilter(org_id=BUSY, equal={"currency": "USD"}), MIDDLE),
+    (ListFilter(org_id=BUSY, until=NOW), None),
 ]
 #: The same for pages of the log: what is wanted, of which types.
-LOGS: list[tuple[Wanted, tuple[str, ...]]] = [
-    (Wanted(org_id=BUSY), ()),
-    (Wanted(org_id=BUSY, equal={"agent_id": "agt_rare"}), ()),
-    (Wanted(org_id=BUSY, equal={"agent_id": "agt_rare"}), ("purchase_attempt",)),
-    (Wanted(org_id=BUSY, equal={"agent_id": "agt_none"}), ()),
-    (Wanted(org_id=BUSY, statuses=("unknown",)), ()),
-    (Wanted(org_id=BUSY, statuses=("declined_credits",)), ()),
-    (Wanted(org_id=BUSY), ("payout",)),
-    (Wanted(org_id=BUSY, until=NOW), ()),
-    (Wanted(org_id=NOBODY), ()),
+LOGS: list[tuple[ListFilter, tuple[str, ...]]] = [
+    (ListFilter(org_id=BUSY), ()),
+    (ListFilter(org_id=BUSY, equal={"agent_id": "agt_rare"}), ()),
+    (ListFilter(org_id=BUSY, equal={"agent_id": "agt_rare"}), ("purchase_attempt",)),
+    (ListFilter(org_id=BUSY, equal={"agent_id": "agt_none"}), ()),
+    (ListFilter(org_id=BUSY, statuses=("unknown",)), ()),
+    (ListFilter(org_id=BUSY, statuses=("declined_credits",)), ()),
+    (ListFilter(org_id=BUSY), ("payout",)),
+    (ListFilter(org_id=BUSY, until=NOW), ()),
+    (ListFilter(org_id=NOBODY), ()),
 ]
 
 
-def name_of(who: str | None, wanted: Wanted, after: Position | None) -> str:
-    asked = {name: getattr(wanted, name) for name in Wanted.__slots__ if getattr(wanted, name)}
+def name_of(who: str | None, wanted: ListFilter, after: Position | None) -> str:
+    asked = {name: getattr(wanted, name) for name in ListFilter.__slots__ if getattr(wanted, name)}
     return f"{who or 'platform'} {asked}{' on' if after else ''}"
 
 
-def fact_of(wanted: Wanted, after: Position | None) -> str:
+def fact_of(wanted: ListFilter, after: Position | None) -> str:
     return f"facts of {name_of(wanted.org_id, wanted, after)}"
 
 
-def log_of(wanted: Wanted, types: tuple[str, ...], after: Position | None) -> str:
+def log_of(wanted: ListFilter, types: tuple[str, ...], after: Position | None) -> str:
     return f"log {types} of {name_of(wanted.org_id, wanted, after)}"
 
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import func, select
 
 from domain.common.access import Actor, Role
-from domain.secrets.access import Outcome, Verb
+from domain.secrets.access import AccessOutcome, AccessVerb
 from domain.secrets.grant import matches
 from ledger.invariants import Invariant
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrantDay
 from models.secrets.secret import Secret
-from providers.secrets.base import Place
+from providers.secrets.base import ValueLocation
 from repositories.secrets import grant as grants, secret as secrets
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -68,36 +68,36 @@ async def test_a_grant_opens_a_secret_counts_the_use_and_leaves_an_entry(org: Va
 @pytest.mark.parametrize(
     ("asked", "grant", "outcome"),
     [
-        ({}, None, Outcome.NO_GRANT),
-        ({}, {"ends_at": NOW}, Outcome.NO_GRANT),
-        ({}, {"revoked_at": NOW, "revoked_by": "olga"}, Outcome.NO_GRANT),
-        ({}, {"paths": ["api_keys/models/*"]}, Outcome.NO_GRANT),
-        ({}, {"paths": ["api_keys/mod"]}, Outcome.NO_GRANT),
-        ({}, {"paths": ["access_credentials/*"]}, Outcome.NO_GRANT),
-        ({}, {"paths": ["api_keys/%/*"]}, Outcome.NO_GRANT),
-        ({}, {"principal": "ada"}, Outcome.NO_GRANT),
-        ({"agent_id": None}, {}, Outcome.NO_GRANT),
-        ({"agent_id": None, "principal": "ADA"}, {"principal": "ada"}, Outcome.OPENED),
-        ({"agent_id": "agt_other"}, {}, Outcome.NO_GRANT),
-        ({"path": "api_keys/other"}, None, Outcome.NO_GRANT),
-        ({"path": "api_keys/other"}, {}, Outcome.NOT_FOUND),
-        ({"host": "evil.example.com"}, {}, Outcome.HOST),
-        ({"host": None}, {}, Outcome.HOST),
-        ({"method": "GET"}, {}, Outcome.METHOD),
-        ({"headers": ("x-a",)}, {}, Outcome.HEADER),
-        ({"headers": ("x-a", "x-b")}, {"headers": ["x-a"]}, Outcome.HEADER),
-        ({"headers": ("x-a",)}, {"headers": ["x-b", "x-a"]}, Outcome.OPENED),
-        ({"version": 2}, {}, Outcome.NO_VERSION),
-        ({"verb": Verb.READ}, {}, Outcome.NO_GRANT),
-        ({"verb": Verb.READ}, {"verbs": ["read"]}, Outcome.NO_GRANT),
-        ({"verb": Verb.READ, "agents_read": True}, {"verbs": ["read"]}, Outcome.OPENED),
-        ({"verb": Verb.READ, "agent_id": None}, {"verbs": ["read"], "principal": "ada"}, Outcome.OPENED),
-        ({"verb": Verb.CHECK}, None, Outcome.OPENED),
-        ({"verb": Verb.ROTATE, "version": 9}, None, Outcome.NO_VERSION),
+        ({}, None, AccessOutcome.NO_GRANT),
+        ({}, {"ends_at": NOW}, AccessOutcome.NO_GRANT),
+        ({}, {"revoked_at": NOW, "revoked_by": "olga"}, AccessOutcome.NO_GRANT),
+        ({}, {"paths": ["api_keys/models/*"]}, AccessOutcome.NO_GRANT),
+        ({}, {"paths": ["api_keys/mod"]}, AccessOutcome.NO_GRANT),
+        ({}, {"paths": ["access_credentials/*"]}, AccessOutcome.NO_GRANT),
+        ({}, {"paths": ["api_keys/%/*"]}, AccessOutcome.NO_GRANT),
+        ({}, {"principal": "ada"}, AccessOutcome.NO_GRANT),
+        ({"agent_id": None}, {}, AccessOutcome.NO_GRANT),
+        ({"agent_id": None, "principal": "ADA"}, {"principal": "ada"}, AccessOutcome.OPENED),
+        ({"agent_id": "agt_other"}, {}, AccessOutcome.NO_GRANT),
+        ({"path": "api_keys/other"}, None, AccessOutcome.NO_GRANT),
+        ({"path": "api_keys/other"}, {}, AccessOutcome.NOT_FOUND),
+        ({"host": "evil.example.com"}, {}, AccessOutcome.HOST),
+        ({"host": None}, {}, AccessOutcome.HOST),
+        ({"method": "GET"}, {}, AccessOutcome.METHOD),
+        ({"headers": ("x-a",)}, {}, AccessOutcome.HEADER),
+        ({"headers": ("x-a", "x-b")}, {"headers": ["x-a"]}, AccessOutcome.HEADER),
+        ({"headers": ("x-a",)}, {"headers": ["x-b", "x-a"]}, AccessOutcome.OPENED),
+        ({"version": 2}, {}, AccessOutcome.NO_VERSION),
+        ({"verb": AccessVerb.READ}, {}, AccessOutcome.NO_GRANT),
+        ({"verb": AccessVerb.READ}, {"verbs": ["read"]}, AccessOutcome.NO_GRANT),
+        ({"verb": AccessVerb.READ, "agents_read": True}, {"verbs": ["read"]}, AccessOutcome.OPENED),
+        ({"verb": AccessVerb.READ, "agent_id": None}, {"verbs": ["read"], "principal": "ada"}, AccessOutcome.OPENED),
+        ({"verb": AccessVerb.CHECK}, None, AccessOutcome.OPENED),
+        ({"verb": AccessVerb.ROTATE, "version": 9}, None, AccessOutcome.NO_VERSION),
     ],
 )
 async def test_what_a_grant_does_not_name_is_refused_with_an_entry_and_without_a_use(
-    org: Vaulted, asked: dict[str, Any], grant: dict[str, Any] | None, outcome: Outcome
+    org: Vaulted, asked: dict[str, Any], grant: dict[str, Any] | None, outcome: AccessOutcome
 ):
     await org.put()
     if grant is not None:
@@ -105,9 +105,9 @@ async def test_what_a_grant_does_not_name_is_refused_with_an_entry_and_without_a
         await org.grant(*paths, **grant)
     opened = await org.open(**asked)
     assert opened.outcome is outcome
-    assert (opened.stored.sealed is not None) == (outcome is Outcome.OPENED)
+    assert (opened.stored.sealed is not None) == (outcome is AccessOutcome.OPENED)
     assert [entry.outcome for entry in await entries(org)] == [outcome.value]
-    assert sum((await uses(org)).values()) == (outcome is Outcome.OPENED and grant is not None)
+    assert sum((await uses(org)).values()) == (outcome is AccessOutcome.OPENED and grant is not None)
 
 
 async def test_the_function_and_the_lists_name_the_same_paths(db: Database):
@@ -124,7 +124,7 @@ async def test_the_function_and_the_lists_name_the_same_paths(db: Database):
 async def test_a_secret_that_names_hosts_is_used_for_these_only(org: Vaulted):
     await org.put(hosts=("other.example.com",))
     await org.grant()
-    assert (await org.open()).outcome is Outcome.HOST
+    assert (await org.open()).outcome is AccessOutcome.HOST
 
 
 async def test_a_second_grant_serves_where_the_first_one_does_not(org: Vaulted):
@@ -142,28 +142,28 @@ async def test_concurrent_callers_use_a_grant_exactly_as_often_as_its_day_allows
     grant_id = await org.grant(uses_per_day=7)
     opened = await asyncio.gather(*(org.open() for _ in range(20)))
     found = [each.outcome for each in opened]
-    assert (found.count(Outcome.OPENED), found.count(Outcome.USES)) == (7, 13)
+    assert (found.count(AccessOutcome.OPENED), found.count(AccessOutcome.USES)) == (7, 13)
     assert await uses(org) == {grant_id: 7}
     assert len(await entries(org)) == 20
-    assert (await org.open(NOW + timedelta(hours=15, minutes=59))).outcome is Outcome.USES
-    assert (await org.open(NOW + timedelta(hours=16))).outcome is Outcome.OPENED
+    assert (await org.open(NOW + timedelta(hours=15, minutes=59))).outcome is AccessOutcome.USES
+    assert (await org.open(NOW + timedelta(hours=16))).outcome is AccessOutcome.OPENED
 
 
 async def test_the_version_before_opens_until_its_grace_ends_and_a_pending_one_for_the_platform_alone(org: Vaulted):
     made = await org.put(value=b"old")
     await org.grant()
-    stored = await org.secrets.backend("postgres").store(Place(org.org_id, "api_keys/model", 2), b"new")
+    stored = await org.secrets.backend("postgres").store(ValueLocation(org.org_id, "api_keys/model", 2), b"new")
     async with org.database.platform() as session:
         await secret.add_version(session, made.id, 2, stored, created_by="r", command_id=f"{made.id}/2", now=NOW)
-    assert (await org.open(version=2)).outcome is Outcome.NO_VERSION
-    assert await (await org.open(version=2, verb=Verb.ROTATE)).value(org.secrets) == b"new"
+    assert (await org.open(version=2)).outcome is AccessOutcome.NO_VERSION
+    assert await (await org.open(version=2, verb=AccessVerb.ROTATE)).value(org.secrets) == b"new"
 
     async with org.database.platform() as session:
         (await session.get_one(Secret, made.id)).last_number = 2
         await secret.promote(session, made.id, 2, usable_until=NOW + timedelta(hours=1), now=NOW)
     assert await (await org.open()).value(org.secrets) == b"new"
     assert await (await org.open(version=1)).value(org.secrets) == b"old"
-    assert (await org.open(NOW + timedelta(hours=1), version=1)).outcome is Outcome.NO_VERSION
+    assert (await org.open(NOW + timedelta(hours=1), version=1)).outcome is AccessOutcome.NO_VERSION
 
 
 async def test_an_opening_at_the_moment_of_a_new_value_gets_one_of_them(org: Vaulted, database_urls: DatabaseUrls):
@@ -189,7 +189,7 @@ async def test_an_opening_at_the_moment_of_a_new_value_gets_one_of_them(org: Vau
     finally:
         await owner.close()
         await one.close()
-    assert opening.result().outcome is Outcome.OPENED
+    assert opening.result().outcome is AccessOutcome.OPENED
 
 
 async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
@@ -197,19 +197,19 @@ async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
     await org.grant()
     async with org.database.platform() as session:
         await secret.destroy(session, org.owner, made.id, 1, now=NOW)
-    assert (await org.open()).outcome is Outcome.NO_VERSION
-    assert (await org.open(version=1, verb=Verb.CHECK)).outcome is Outcome.NO_VERSION
+    assert (await org.open()).outcome is AccessOutcome.NO_VERSION
+    assert (await org.open(version=1, verb=AccessVerb.CHECK)).outcome is AccessOutcome.NO_VERSION
 
 
 async def test_a_closed_organization_leaves_no_value_that_opens(org: Vaulted, database_urls: DatabaseUrls):
     made = await org.put()
     await org.put()
-    assert (await org.open(verb=Verb.CHECK, version=1)).outcome is Outcome.OPENED
+    assert (await org.open(verb=AccessVerb.CHECK, version=1)).outcome is AccessOutcome.OPENED
     async with org.database.platform() as session:
         operator = Actor(principal="ops", role=Role.OPERATOR)
         await organization.close(session, operator, org.org_id, reason=None, now=NOW)
     for version in (None, 1, 2):
-        assert (await org.open(verb=Verb.CHECK, version=version)).outcome is Outcome.NO_VERSION
+        assert (await org.open(verb=AccessVerb.CHECK, version=version)).outcome is AccessOutcome.NO_VERSION
     async with org.database.platform() as session:
         assert {row.status for row in await secrets.versions(session, made.id)} == {"destroyed"}
     await prove(database_urls, secrets.INVARIANTS)
@@ -260,7 +260,7 @@ async def test_verify_finds_uses_without_entries_and_versions_that_are_not_curre
     await org.put()
     await org.put()
     await org.grant()
-    assert (await org.open()).outcome is Outcome.OPENED
+    assert (await org.open()).outcome is AccessOutcome.OPENED
     [rule] = rules
     async with rows_of(fresh_database_urls) as rows:
         assert await rows.fetch(rule.violations) == []

@@ -13,21 +13,21 @@ from contracts.payments.payment import ProviderRequest
 from dev.stack.postgres import Postgres
 from domain.payments.payment.snapshot import CreatePayment, Snapshot
 from domain.reputation.evidence import ONE_E6, Dimension
-from domain.reputation.facts import Says
+from domain.reputation.facts import DimensionShare
 from domain.reputation.traits import TraitKind, digest
 from providers.payments.registry import Providers
 from repositories.reputation import organization_trait as traits
-from repositories.reputation.reputation import are_related, take, void
-from repositories.reputation.reputation_recalls import give_again, recall, refresh, stale
+from repositories.reputation.reputation import are_related, record_facts, void
+from repositories.reputation.reputation_recalls import recall, refresh, restore_event, stale
 from runtime.database import Database, driver_connection, plain_url
 from runtime.settings import Settings
-from services.reputation.reputation import judge_traits
+from services.reputation.reputation import void_between_related
 from tests.conftest import new_database
 from tests.repositories import test_reputation as known
 from tests.repositories.test_reputation import DAY, about, books, fact, new_agent, rows_of  # noqa: F401
 from tests.support.payments import TERMS, FakeProvider
 from tests.support.seasoned import seasoned
-from worker import warn
+from worker import log_warnings
 
 pytestmark = pytest.mark.db
 
@@ -52,9 +52,9 @@ async def have(database: Database, kind: TraitKind, value: str, *orgs: str, hold
     async with database.platform() as session:
         for org_id in orgs:
             if holds is None:
-                await traits.seen(session, org_id, kind, digest(KEY, kind, value))
+                await traits.record_trait(session, org_id, kind, digest(KEY, kind, value))
             else:
-                await traits.put(session, org_id, kind, digest(KEY, kind, value), holds=holds)
+                await traits.set_trait(session, org_id, kind, digest(KEY, kind, value), holds=holds)
 
 
 async def related(books, one: str, other: str) -> bool:  # noqa: F811
@@ -73,7 +73,7 @@ async def test_shared_methods_relate_and_what_was_said_before_is_void(books, dat
         for client in ("org_s2", "org_s3"):
             what = about(agent_id, client)
             object.__setattr__(what, "agent_org_id", "org_s1")
-            await take(connection, what, [fact(client_good_e4=10_000)])
+            await record_facts(connection, what, [fact(client_good_e4=10_000)])
     assert not await related(books, "org_s1", "org_s2")
     await have(database, TraitKind.CARD, "fp_1", "org_s1", "org_s2")
     await have(database, TraitKind.CARD, "fp_2", "org_s3")
@@ -81,10 +81,10 @@ async def test_shared_methods_relate_and_what_was_said_before_is_void(books, dat
     await have(database, TraitKind.BANK, "fp_1", "org_s3")
     assert await related(books, "org_s2", "org_s1")
     assert not await related(books, "org_s1", "org_s3")
-    await judge_traits(database)
+    await void_between_related(database)
     voided = await books.fetch("SELECT counterparty_org_id FROM reputation_events WHERE voided_by = 'bursar'")
     assert [row[0] for row in voided] == ["org_s2"]
-    await judge_traits(database)
+    await void_between_related(database)
     raised = await books.fetch("SELECT subject, detail, severity FROM alerts WHERE kind = 'fraud_suspected'")
     assert [(row["subject"], row["severity"]) for row in raised] == [("org_s2", "critical")]
     assert raised[0]["detail"].startswith("org_s2 and org_s1 share card and did business")
@@ -102,7 +102,7 @@ async def test_shared_methods_relate_and_what_was_said_before_is_void(books, dat
     object.__setattr__(what, "agent_org_id", "org_s1")
     one = fact()
     async with books.acquire() as connection:
-        await take(connection, what, [one])
+        await record_facts(connection, what, [one])
     assert await books.fetchval("SELECT excluded FROM reputation_events WHERE id = $1", one.id) == "related"
 
 
@@ -114,7 +114,7 @@ async def test_organizations_that_share_a_card_are_one_counterparty(books, datab
         for number in range(24):
             what = about(agent_id, f"org_r{number % 8 + 1}")
             object.__setattr__(what, "agent_org_id", "org_r0")
-            await take(connection, what, [fact()])
+            await record_facts(connection, what, [fact()])
     rows = await rows_of(books, agent_id)
     assert max(row[0] for row in rows.values()) <= 3_000_000
 
@@ -123,7 +123,7 @@ async def test_a_referrer_and_whom_it_referred_are_related(books, database) -> N
     await made(books, "org_f1", "org_f2", "org_f3", "org_f4")
     async with database.platform() as session:
         for referred in ("org_f2", "org_f3"):
-            await traits.refer(session, referred, "org_f1")
+            await traits.record_referral(session, referred, "org_f1")
     assert await related(books, "org_f1", "org_f2")
     assert await related(books, "org_f2", "org_f3")
     assert not await related(books, "org_f1", "org_f4")
@@ -211,7 +211,7 @@ async def deal(books, agent_id: str, payee: str, payer: str, **more) -> str:  # 
     what = replace(about(agent_id, payer, day=more.pop("day", DAY)), agent_org_id=payee)
     one = fact(**more)
     async with books.acquire() as connection:
-        await take(connection, what, [one])
+        await record_facts(connection, what, [one])
     return one.id
 
 
@@ -233,7 +233,7 @@ async def test_client_that_states_the_sellers_tax_id_afterwards_takes_nothing_ba
     await books_stated_early(urls, "org_y1")
     said = await deal(books, agent_id, "org_y1", "org_y2", client_good_e4=10_000)
     await states(books, "org_y2", "ATU99999999")
-    await judge_traits(database)
+    await void_between_related(database)
     # The contract of this one was made before the client stated the number as well.
     late = await deal(books, agent_id, "org_y1", "org_y2", client_good_e4=10_000, day=DAY + NIGHT)
     found = await books.fetch(
@@ -265,7 +265,7 @@ async def test_pitfall_43_what_profiles_and_payout_accounts_share_relates_withou
     after = await deal(books, agent_id, payee, payer, client_good_e4=10_000, day=DAY + NIGHT)
     excluded = "SELECT excluded FROM reputation_events WHERE id = $1"
     assert [await books.fetchval(excluded, each) for each in (before, after)] == [None, "related"]
-    await judge_traits(database)
+    await void_between_related(database)
     voided = await books.fetch(
         "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NOT NULL", agent_id
     )
@@ -306,7 +306,7 @@ async def test_nobody_sheds_bad_news_by_stating_the_tax_id_of_who_brings_it(
     for org_id in ("org_x1", "org_x2"):
         await states(books, org_id, "ATU12345675")
     await books_stated_early(urls, "org_x1", "org_x2")
-    await judge_traits(database)
+    await void_between_related(database)
     new = await deal(books, agent_id, "org_x1", "org_x2", good_e4=0, client_good_e4=10_000, day=DAY + NIGHT)
     # A lost dispute is bad news of the client, and no way to earn something for the agent.
     more = {"client_bad_e4": 10_000, "is_end": True, "is_success": True}
@@ -341,17 +341,17 @@ async def test_what_was_recalled_comes_back_unless_they_are_related_or_an_operat
     agent_id = await new_agent(books, payee)
     what, said = replace(about(agent_id, payer), agent_org_id=payee), fact(client_good_e4=10_000)
     async with books.acquire() as connection:
-        await take(connection, what, [said])
+        await record_facts(connection, what, [said])
         assert await recall(connection, payment, [said.subject]) == []
         at = what.at + NIGHT
         if meanwhile == "related":
             await have(database, TraitKind.CARD, f"fp_{payment}", payee, payer)
-            await judge_traits(database)
+            await void_between_related(database)
         if meanwhile == "void":
             assert await void(connection, said.id, by="operator", reason="Made up", at=at)
             assert not await void(connection, said.id, by="operator", reason="Once more", at=at)
         for each in await recall(connection, payment, []):
-            await give_again(connection, each, f"{each}_again", at=at)
+            await restore_event(connection, each, f"{each}_again", at=at)
         counting = "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NULL"
         there = [row[0] for row in await connection.fetch(counting, agent_id)]
     assert there == ([f"{said.id}_again"] if meanwhile == "nothing" else [])
@@ -369,7 +369,7 @@ async def test_new_trait_reads_the_events_of_who_has_it_where_others_share_it_an
         await deal(books, agents["org_q3"], "org_q3", "org_q4")
     mine = [await deal(books, agents["org_q1"], "org_q1", "org_q2") for _ in range(2)]
     async with books.acquire() as connection:
-        await judge_traits(database)
+        await void_between_related(database)
         owner = await asyncpg.connect(plain_url(urls.owner))
         await owner.execute("ANALYZE reputation_events")
         await owner.close()
@@ -399,11 +399,11 @@ async def test_void_of_a_stale_agent_leaves_what_was_recalled_out_of_its_terms(b
     await made(books, "org_v1", "org_v2")
     agent_id, later = await new_agent(books, "org_v1"), DAY + 30 * NIGHT
     bought = replace(about(agent_id, "org_v2"), agent_org_id="org_v1")
-    said, rated = fact(), fact(says=(Says(Dimension.QUALITY, 5_000, 10_000),))
+    said, rated = fact(), fact(says=(DimensionShare(Dimension.QUALITY, 5_000, 10_000),))
     async with books.acquire() as connection:
-        await take(connection, bought, [said])
+        await record_facts(connection, bought, [said])
         # The first event of a later day counts the seasoned one in.
-        await take(connection, replace(about(agent_id, "org_a", day=later), agent_org_id="org_v1"), [rated])
+        await record_facts(connection, replace(about(agent_id, "org_a", day=later), agent_org_id="org_v1"), [rated])
         before = await seasoned(connection, agent_id, later)
         await recall(connection, "pay_v", [said.subject])
         # Its scores are made again by the next step, or the night; meanwhile a client changes its feedback.
@@ -420,7 +420,7 @@ async def test_start_says_whose_organizations_are_related_by_who_made_them(books
     await books.execute(by, ["org_boss3"], "once")
     with capture_logs() as logged:
         for registrars in ("registrar, ringmaster", "registrar, ringmaster, root", "*"):
-            await warn(Settings(reputation_registrars=registrars, credit_packages="[]"), database)
+            await log_warnings(Settings(reputation_registrars=registrars, credit_packages="[]"), database)
     (line,) = logged
     assert (line["event"], line["log_level"]) == ("settings.incomplete", "warning")
     assert line["why"].startswith("2 organizations were made by root, who is not in BURSAR_REPUTATION_REGISTRARS")
@@ -430,6 +430,6 @@ async def test_start_goes_on_where_the_database_does_not_answer() -> None:
     nowhere = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
     database = Database(nowhere, nowhere)
     with capture_logs() as logged:
-        await warn(Settings(credit_packages="[]"), database)
+        await log_warnings(Settings(credit_packages="[]"), database)
     assert [line["event"] for line in logged] == ["settings.not_checked"]
     await database.close()

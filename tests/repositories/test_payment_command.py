@@ -47,12 +47,16 @@ async def wanted(database: Database) -> PaymentTerms:
     return dataclasses.replace(TERMS, payment_id=new_id("pay"), org_id=org_id)
 
 
-async def ask(pool: StatementPool, command_id: str, terms: PaymentTerms, content: bytes = b"x") -> intents.Asked:
-    return await pool.read(lambda each: intents.ask(each, command_id, content, terms, BY))
+async def ask(
+    pool: StatementPool, command_id: str, terms: PaymentTerms, content: bytes = b"x"
+) -> intents.StoredRequest:
+    return await pool.read(lambda each: intents.store_request(each, command_id, content, terms, BY))
 
 
-async def asked(pool: StatementPool, command_id: str, org_id: str, content: bytes = b"x") -> intents.Asked | None:
-    return await pool.read(lambda each: intents.asked(each, org_id, command_id, content))
+async def asked(
+    pool: StatementPool, command_id: str, org_id: str, content: bytes = b"x"
+) -> intents.StoredRequest | None:
+    return await pool.read(lambda each: intents.find_request(each, org_id, command_id, content))
 
 
 async def test_what_was_asked_first_under_a_command_counts(database: Database, pool: StatementPool) -> None:
@@ -69,7 +73,7 @@ async def test_who_asks_is_kept_where_credits_pay(provider: str, database: Datab
     terms = dataclasses.replace(await wanted(database), provider=provider)
     await ask(pool, new_id("cmd"), terms)
     async with database.platform() as session:
-        kept = await intents.asked_by(session, terms.payment_id)
+        kept = await intents.requester_of(session, terms.payment_id)
     assert kept == (dataclasses.replace(BY, address=None) if provider == "credits" else None)
 
 

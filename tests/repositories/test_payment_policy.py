@@ -20,7 +20,7 @@ from repositories.budgets import free_option as options
 from runtime.database import Database
 from runtime.identity import new_id
 from services.budgets import policy as service
-from services.budgets.policy import Declared
+from services.budgets.policy import MethodDeclaration
 from tests.support.notifications import an_organization
 
 pytestmark = pytest.mark.db
@@ -128,7 +128,7 @@ async def test_measured_failures_and_fees_order_methods_of_one_kind(db: Database
     cards = {"dear": (300, 0, "USD"), "foreign": (100, 30, "CAD"), "cheap": (290, 0, "USD"), "undeclared": (None,) * 3}
     async with db.platform() as session:
         for name, (share, fixed, currency) in cards.items():
-            declared = Declared(
+            declared = MethodDeclaration(
                 **{"name": name, "label": f"Card {name}", "kind": MethodKind.CARD},
                 **{"fee_share_e4": share, "fee_fixed_minor": fixed, "fee_currency": currency},
             )
@@ -150,7 +150,7 @@ async def test_measured_failures_and_fees_order_methods_of_one_kind(db: Database
 
 async def test_a_secret_in_a_label_is_not_stored(db: Database) -> None:
     org_id = await an_organization(db)
-    declared = Declared(name="card", label="ghp_0123456789abcdef0123456789abcdef0123", kind=MethodKind.CARD)
+    declared = MethodDeclaration(name="card", label="ghp_0123456789abcdef0123456789abcdef0123", kind=MethodKind.CARD)
     async with db.platform() as session:
         with pytest.raises(Invalid):
             await service.set_method(session, owner(org_id), org_id, declared, now=NOW)
@@ -163,7 +163,7 @@ async def test_a_tenant_reads_its_own_rows_and_writes_none(db: Database) -> None
             await put(session, each, Policy())
             option = FreeOption(name="Codeium", category="coding")
             await service.set_option(session, owner(each), each, option, now=NOW)
-            card = Declared(name="card", label="Card ending in 1234", kind=MethodKind.CARD)
+            card = MethodDeclaration(name="card", label="Card ending in 1234", kind=MethodKind.CARD)
             await service.set_method(session, owner(each), each, card, now=NOW)
     rows: tuple[Any, ...] = (PaymentPolicy, FreeOptionRow, PurchaseMethod)
     for row in rows:

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from domain.budgets.budget import Pools, Terms
+from domain.budgets.budget import BudgetTerms, Pools
 from domain.common.calendar import Window, window_end, zone_of
-from domain.credits.spend.control import Allowance, ControlKind, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import ControlKind, Limit, LimitTerms, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
-from ledger.spends import NewSpend, OnLimit, Outcome, Spender
-from repositories.budgets.remaining import BudgetLeft, Remaining, remaining
+from ledger.spends import NewSpend, OnLimit, Spender, SpendOutcome
+from repositories.budgets.remaining import PoolRemaining, Remaining, remaining
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.spend_world import CREDIT, NOW, World
@@ -29,7 +29,7 @@ class Studio(World):
         self.spender = Spender(agent_id=new_id("agt"), project_id=new_id("prj"))
         return self
 
-    async def budget(self, kind: SubjectKind, subject_id: str | None, terms: Terms) -> UUID:
+    async def budget(self, kind: SubjectKind, subject_id: str | None, terms: BudgetTerms) -> UUID:
         assert subject_id is not None
         new = NewControl(subject_kind=kind, subject_id=subject_id, asset="CREDIT", kind=ControlKind.BUDGET)
         async with self.database.platform() as session:
@@ -43,7 +43,7 @@ class Studio(World):
         async with self.database.platform() as session:
             return await remaining(session, self.org, self.spender, at=at)
 
-    async def buy(self, credits: int, at: datetime = NOW, on_limit: OnLimit = OnLimit.REFUSE) -> Outcome:
+    async def buy(self, credits: int, at: datetime = NOW, on_limit: OnLimit = OnLimit.REFUSE) -> SpendOutcome:
         new = NewSpend(
             key=new_id("key"), action="test", amount_minor=credits * CREDIT, spender=self.spender, on_limit=on_limit
         )
@@ -51,10 +51,10 @@ class Studio(World):
             return (await Spending(await driver_connection(session), self.org).charge(new, at=at)).outcome
 
 
-def terms(*limits: tuple[Window, int], **pools: int) -> Terms:
+def terms(*limits: tuple[Window, int], **pools: int) -> BudgetTerms:
     allowed = tuple(Limit(window=window, amount_minor=amount * CREDIT) for window, amount in limits)
-    return Terms(
-        allowance=Allowance(limits=allowed),
+    return BudgetTerms(
+        allowance=LimitTerms(limits=allowed),
         pools=Pools(**{f"{name}_minor": amount * CREDIT for name, amount in pools.items()}),
     )
 
@@ -64,7 +64,7 @@ async def studio(db: Database) -> Studio:
     return await Studio(db).begin()
 
 
-def minor(left: BudgetLeft | None) -> int | None:
+def minor(left: PoolRemaining | None) -> int | None:
     return None if left is None else left.remaining_minor
 
 
@@ -72,13 +72,13 @@ async def test_the_day_the_project_and_what_refuses_first_are_told_apart(studio:
     await studio.budget(SubjectKind.AGENT, studio.spender.agent_id, terms((Window.DAY, 25), may_draw_reserve=10))
     week = terms((Window.WEEK, 100), reserve=50, emergency=20)
     project = await studio.budget(SubjectKind.PROJECT, studio.spender.project_id, week)
-    assert await studio.buy(20) is Outcome.CHARGED
+    assert await studio.buy(20) is SpendOutcome.CHARGED
     left = await studio.left()
     assert left.document() == {"daily": "5.00", "project": "10.00"}
     assert (minor(left.daily), minor(left.project)) == (5 * CREDIT, 10 * CREDIT)
     assert left.binding is not None
     assert (left.binding.subject_kind, left.binding.window) == ("agent", Window.DAY)
-    assert await studio.buy(5) is Outcome.CHARGED
+    assert await studio.buy(5) is SpendOutcome.CHARGED
     assert (await studio.left()).document() == {"daily": "0.00", "project": "5.00"}
     async with studio.database.platform() as session:
         await Controls(await driver_connection(session)).write(
@@ -92,9 +92,9 @@ async def test_an_allowance_of_its_own_draws_the_reserve_above(studio: Studio) -
     await studio.budget(SubjectKind.AGENT, studio.spender.agent_id, terms((Window.DAY, 60), may_draw_reserve=10))
     week = terms((Window.WEEK, 100), reserve=50, emergency=20)
     await studio.budget(SubjectKind.PROJECT, studio.spender.project_id, week)
-    assert await studio.buy(30) is Outcome.CHARGED
-    assert await studio.buy(6, on_limit=OnLimit.RESERVE) is Outcome.CHARGED
-    assert await studio.buy(6, on_limit=OnLimit.RESERVE) is Outcome.REFUSED
+    assert await studio.buy(30) is SpendOutcome.CHARGED
+    assert await studio.buy(6, on_limit=OnLimit.RESERVE) is SpendOutcome.CHARGED
+    assert await studio.buy(6, on_limit=OnLimit.RESERVE) is SpendOutcome.REFUSED
     left = await studio.left()
     assert (left.reserve and left.reserve.remaining_minor) == 44 * CREDIT
     assert (left.allowance and left.allowance.remaining_minor) == 4 * CREDIT
@@ -103,12 +103,12 @@ async def test_an_allowance_of_its_own_draws_the_reserve_above(studio: Studio) -
 async def test_what_is_carried_over_reads_before_the_first_spend_as_it_counts_after_it(studio: Studio) -> None:
     week = terms((Window.WEEK, 100), reserve=50, emergency=20, carry_over=10)
     await studio.budget(SubjectKind.PROJECT, studio.spender.project_id, week)
-    assert await studio.buy(25) is Outcome.CHARGED
+    assert await studio.buy(25) is SpendOutcome.CHARGED
     before = await studio.left(NEXT_WEEK)
     assert (minor(before.project), before.project and before.project.amount_minor) == (35 * CREDIT, 35 * CREDIT)
-    assert await studio.buy(1, NEXT_WEEK) is Outcome.CHARGED
+    assert await studio.buy(1, NEXT_WEEK) is SpendOutcome.CHARGED
     assert minor((await studio.left(NEXT_WEEK)).project) == 34 * CREDIT
     later = NEXT_WEEK + timedelta(days=7)
     assert minor((await studio.left(later)).project) == 40 * CREDIT
-    assert await studio.buy(41, later) is Outcome.REFUSED
-    assert await studio.buy(40, later) is Outcome.CHARGED
+    assert await studio.buy(41, later) is SpendOutcome.REFUSED
+    assert await studio.buy(40, later) is SpendOutcome.CHARGED

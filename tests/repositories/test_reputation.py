@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from dev.stack.postgres import Postgres
-from domain.reputation.clients import ClientFact, client_increment, standing_e6
-from domain.reputation.conduct import Conduct
+from domain.reputation.clients import ClientFact, client_increment, feedback_weight_e6
+from domain.reputation.conduct import ClientAct
 from domain.reputation.evidence import (
     ONE_E6,
     RATE_E4,
@@ -26,16 +26,16 @@ from domain.reputation.evidence import (
     add,
     catch_up,
     factor_e12,
-    start,
+    newcomer_evidence,
 )
-from domain.reputation.facts import Says, increments
-from domain.reputation.policy import EvidencePolicy, seasons_after
-from domain.reputation.prior import lesson_e6, lowest
+from domain.reputation.facts import DimensionShare, increments
+from domain.reputation.policy import EvidencePolicy, seasoning_days
+from domain.reputation.prior import learned_e6, lowest
 from domain.reputation.score import overall_e6, rank_e6, stars
-from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
-from domain.reputation.weights import COUNTERPARTY_E6, Given, Stakes, saturated, saturated_reports, weight_e6
-from repositories.reputation.reputation import About, Fact, take, void
-from repositories.reputation.reputation_client import take as take_client
+from domain.reputation.timing import BOUNDS_MS, Timing, add_response, bucket_of
+from domain.reputation.weights import COUNTERPARTY_E6, GivenEvidence, Stakes, saturated, saturated_reports, weight_e6
+from repositories.reputation.reputation import FactContext, ReputationFact, record_facts, void
+from repositories.reputation.reputation_client import record_act as take_client
 from runtime.database import plain_url
 from tests.conftest import new_database
 from tests.lanes import examples
@@ -97,7 +97,7 @@ def nights_to(row: Evidence, day: date) -> Evidence:
     return catch_up(row, day, lowest([*taken, priors_on(day)]))
 
 
-def about(agent_id: str, client: str | None = "org_a", *, day: date = DAY, **more: Any) -> About:
+def about(agent_id: str, client: str | None = "org_a", *, day: date = DAY, **more: Any) -> FactContext:
     fields: dict[str, Any] = {
         "value_minor": 50_00,
         "commission_minor": 2_50,
@@ -105,7 +105,7 @@ def about(agent_id: str, client: str | None = "org_a", *, day: date = DAY, **mor
         "exempt": ["registrar"],
         "seasons_days": 5,
     }
-    return About(
+    return FactContext(
         agent_id=agent_id,
         agent_org_id="org_studio",
         counterparty_org_id=client,
@@ -116,10 +116,10 @@ def about(agent_id: str, client: str | None = "org_a", *, day: date = DAY, **mor
     )
 
 
-def fact(kind: str = "released", *, good_e4: int = 10_000, **more: Any) -> Fact:
+def fact(kind: str = "released", *, good_e4: int = 10_000, **more: Any) -> ReputationFact:
     number = next(NUMBERS)
-    said = more.pop("says", (Says(Dimension.TASK_SUCCESS, 10_000, good_e4),))
-    return Fact(id=f"rev_{number}", kind=kind, key=f"k{number}", subject=f"esc_{number}", says=said, **more)
+    said = more.pop("says", (DimensionShare(Dimension.TASK_SUCCESS, 10_000, good_e4),))
+    return ReputationFact(id=f"rev_{number}", kind=kind, key=f"k{number}", subject=f"esc_{number}", says=said, **more)
 
 
 @dataclass
@@ -127,36 +127,36 @@ class Model:
     """An independent fold of facts by the pure rules."""
 
     rows: dict[Dimension, Evidence] = field(default_factory=dict)
-    given: dict[tuple[Dimension, str], Given] = field(default_factory=dict)
+    given: dict[tuple[Dimension, str], GivenEvidence] = field(default_factory=dict)
     clients: dict[str, Evidence] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     lessons: list[tuple[int, int]] = field(default_factory=list)
     started: date | None = None
     seasons: list[tuple[date, int, list[tuple[Dimension, int, int]], bool]] = field(default_factory=list)
 
-    def take(self, what: About, one: Fact, standing: int | None = None) -> int:
+    def take(self, what: FactContext, one: ReputationFact, standing: int | None = None) -> int:
         """Take a fact; with `standing` the one that was recorded. Returns the standing."""
         day, client = what.at.date(), what.counterparty_org_id or ""
         if self.started is None:
             self.started = day
-            self.rows = {each: start(day, priors_on(day)) for each in Dimension}
-        trusted = self.clients.get(client, start(day, HALF))
-        rater = standing if standing is not None else standing_e6(trusted) if one.is_rated else ONE_E6
+            self.rows = {each: newcomer_evidence(day, priors_on(day)) for each in Dimension}
+        trusted = self.clients.get(client, newcomer_evidence(day, HALF))
+        rater = standing if standing is not None else feedback_weight_e6(trusted) if one.is_rated else ONE_E6
         full = what.commission_minor if what.bad_commission_minor is None else what.bad_commission_minor
         weight = weight_e6(what.value_minor, what.commission_minor, rater, what.stakes)
         bad_weight = weight_e6(what.value_minor, full, rater, what.stakes)
         counted = []
         for each in increments(one.says, weight, bad_weight):
             row = nights_to(self.rows[each.dimension], day)
-            before = self.given.get((each.dimension, client), Given(0, 0, day))
+            before = self.given.get((each.dimension, client), GivenEvidence(0, 0, day))
             good, bad, after = saturated(before, each.good_e6, each.bad_e6, day, rater)
             self.given[each.dimension, client] = after
-            self.lessons.append((lesson_e6(row, good), lesson_e6(row, bad)))
+            self.lessons.append((learned_e6(row, good), learned_e6(row, bad)))
             self.rows[each.dimension] = add(row, good, bad, day=day, priors=priors_on(day))
             counted.append((each.dimension, good, bad))
         said = increments(one.says, weight, bad_weight)
         up, down = sum(each.good_e6 for each in said), sum(each.bad_e6 for each in said)
-        after_days = seasons_after(up, down, 5)
+        after_days = seasoning_days(up, down, 5)
         self.seasons.append((day + timedelta(days=after_days), len(self.seasons), counted, up >= down))
         whole = weight_e6(what.value_minor, what.commission_minor, ONE_E6, what.stakes)
         worst = weight_e6(what.value_minor, full, ONE_E6, what.stakes)
@@ -164,7 +164,7 @@ class Model:
         if up + down:
             self.clients[client] = add(trusted, up, down, day=day, priors=HALF)
         if one.response_ms is not None:
-            self.timing = timed(self.timing, one.response_ms)
+            self.timing = add_response(self.timing, one.response_ms)
         return rater
 
     def seasoned(self, day: date) -> Seasoned:
@@ -230,15 +230,15 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
         bounds = {"value_minor": value, "commission_minor": commission, "bad_commission_minor": full}
         what = about(agent_id, names[client], day=day, **bounds)
         one = fact(
-            says=tuple(Says(*each) for each in said),
+            says=tuple(DimensionShare(*each) for each in said),
             is_rated=is_rated,
             client_good_e4=up,
             client_bad_e4=down,
             response_ms=response,
         )
         async with books.acquire() as connection:
-            assert await take(connection, what, [one]) == 1
-            assert await take(connection, what, [one]) == 0  # the same key says it once
+            assert await record_facts(connection, what, [one]) == 1
+            assert await record_facts(connection, what, [one]) == 0  # the same key says it once
         if weight_e6(value, full or commission, ONE_E6, STAKES):
             taken.append((what, one, model.take(what, one)))
     if not taken:
@@ -277,7 +277,7 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
         assert not await void(connection, voided.id, by="operator", reason="again", at=at)
     again = Model()
     again.started = taken[0][0].at.date()
-    again.rows = {each: start(again.started, priors_on(again.started)) for each in Dimension}
+    again.rows = {each: newcomer_evidence(again.started, priors_on(again.started)) for each in Dimension}
     for what, one, standing in taken:
         if one is not voided:
             again.take(what, one, standing)
@@ -314,12 +314,12 @@ async def test_trust_in_a_client_is_made_again_from_escrows_and_payments_togethe
             if kind is None:
                 one = fact(client_good_e4=10_000)
                 paid = {"value_minor": value, "commission_minor": commission or 0}
-                await take(connection, about(agent_id, client, day=day, **paid), [one])
+                await record_facts(connection, about(agent_id, client, day=day, **paid), [one])
                 said = (weight_e6(value, commission or 0, ONE_E6, STAKES), 0)
                 event = one.id
             else:
                 number = next(NUMBERS)
-                did = Conduct(
+                did = ClientAct(
                     fact=kind,
                     key=f"c{number}",
                     subject="pay_1",
@@ -338,7 +338,7 @@ async def test_trust_in_a_client_is_made_again_from_escrows_and_payments_togethe
         return
 
     async def compare(events) -> None:
-        row = start(known[0][0], HALF)
+        row = newcomer_evidence(known[0][0], HALF)
         for on, _, (good, bad), _ in events:
             row = add(row, good, bad, day=on, priors=HALF)
         kept = await books.fetchrow("SELECT * FROM reputation_clients WHERE org_id = $1", client)
@@ -359,11 +359,11 @@ async def test_trust_in_a_client_is_made_again_from_escrows_and_payments_togethe
 async def test_what_a_client_did_is_taken_once_whoever_comes_at_once_and_never_changed(books, urls):
     client = f"org_{next(NUMBERS)}"
     await books.execute(FILL, [client])
-    did = Conduct(
+    did = ClientAct(
         fact=ClientFact.PAYMENT_FAILED, key=client, subject="pay_1", org_id=client, value_minor=50_00, currency="USD"
     )
 
-    async def write(number: int, told: Conduct) -> bool:
+    async def write(number: int, told: ClientAct) -> bool:
         async with books.acquire() as connection:
             at = datetime(2026, 1, 5, tzinfo=UTC)
             return await take_client(connection, f"rev_{client}_{number}", told, at=at, policy=POLICY)
@@ -399,9 +399,9 @@ async def test_sixteen_writers_at_once_leave_what_one_after_the_other_leaves(boo
     agent_id = await new_agent(books)
     facts = [fact(good_e4=(number % 11) * 1_000, response_ms=number) for number in range(64)]
 
-    async def write(one: Fact) -> None:
+    async def write(one: ReputationFact) -> None:
         async with books.acquire() as connection:
-            await take(connection, about(agent_id, ("org_a", "org_b")[(one.response_ms or 0) % 2]), [one])
+            await record_facts(connection, about(agent_id, ("org_a", "org_b")[(one.response_ms or 0) % 2]), [one])
 
     await asyncio.gather(*(write(one) for one in facts))
     order = await books.fetch("SELECT id FROM reputation_events WHERE agent_id = $1 ORDER BY seq", agent_id)
@@ -420,10 +420,13 @@ async def test_many_events_that_weigh_nothing_are_little_evidence(books):
     async with books.acquire() as connection:
         for number in range(40):
             client = ("org_a", "org_b")[number % 2]
-            await take(connection, about(small, client, value_minor=20, commission_minor=1), [fact(), fact()])
+            await record_facts(connection, about(small, client, value_minor=20, commission_minor=1), [fact(), fact()])
         for client in ("org_a", "org_b"):
-            says = (Says(Dimension.TASK_SUCCESS, 10_000, 10_000), Says(Dimension.RELIABILITY, 10_000, 10_000))
-            await take(connection, about(typical, client), [fact(says=says)])
+            says = (
+                DimensionShare(Dimension.TASK_SUCCESS, 10_000, 10_000),
+                DimensionShare(Dimension.RELIABILITY, 10_000, 10_000),
+            )
+            await record_facts(connection, about(typical, client), [fact(says=says)])
         found = {agent: await seasoned(connection, agent, DAY + timedelta(days=5)) for agent in (small, typical)}
         bands = dict(
             await connection.fetch(
@@ -439,14 +442,14 @@ async def test_what_can_still_be_charged_back_betters_nothing_for_terms(books):
     later = DAY + timedelta(days=8)
     known, poor = [await new_agent(books) for _ in range(2)]
     async with books.acquire() as connection:
-        await take(connection, about(known), [fact()])
-        await take(connection, about(poor), [fact(good_e4=0) for _ in range(3)])
+        await record_facts(connection, about(known), [fact()])
+        await record_facts(connection, about(poor), [fact(good_e4=0) for _ in range(3)])
         before = {agent: await seasoned(connection, agent, later) for agent in (known, poor)}
         # The marketplace expects more of everybody by now, and most of whom it knows better.
         for client in ("org_a", "org_b", "org_ring1"):
-            await take(connection, about(known, client, day=later), [fact() for _ in range(3)])
+            await record_facts(connection, about(known, client, day=later), [fact() for _ in range(3)])
         # A split that is more bad than good is better than what is known of the other.
-        await take(connection, about(poor, "org_b", day=later), [fact("split", good_e4=4_900)])
+        await record_facts(connection, about(poor, "org_b", day=later), [fact("split", good_e4=4_900)])
         after = {agent: await seasoned(connection, agent, later) for agent in (known, poor)}
     assert (before[known].evidence_count, after[known]) == (1, before[known])
     assert after[poor].rank_e6 <= before[poor].rank_e6
@@ -463,7 +466,7 @@ async def test_related_organizations_and_unpaid_work_count_for_nothing(books, of
     object.__setattr__(what, "agent_org_id", of)
     one = fact(client_good_e4=10_000, is_end=True, is_success=True)
     async with books.acquire() as connection:
-        assert await take(connection, what, [one]) == 1
+        assert await record_facts(connection, what, [one]) == 1
     event = await books.fetchrow("SELECT * FROM reputation_events WHERE id = $1", one.id)
     assert event["excluded"] == why
     assert bool(event["weight_e6"]) == (why is None)
@@ -479,7 +482,7 @@ async def test_work_whose_commission_a_discount_took_says_what_was_bad_of_it(boo
     )
     won = fact(client_bad_e4=10_000)
     async with books.acquire() as connection:
-        assert await take(connection, free, [praised, failed, won]) == 3
+        assert await record_facts(connection, free, [praised, failed, won]) == 3
     events = {
         one: await books.fetchrow("SELECT * FROM reputation_events WHERE id = $1", one.id)
         for one in (praised, failed, won)
@@ -496,7 +499,7 @@ async def test_work_whose_commission_a_discount_took_says_what_was_bad_of_it(boo
     ended = "SELECT ended, succeeded FROM reputation_agents WHERE agent_id = $1"
     assert tuple(await books.fetchrow(ended, agent_id)) == (0, 0)
     async with books.acquire() as connection:
-        await take(connection, about(agent_id), [fact(is_end=True, is_success=True)])
+        await record_facts(connection, about(agent_id), [fact(is_end=True, is_success=True)])
         assert await void(connection, failed.id, by="operator", reason="A test.", at=free.at)
     assert tuple(await books.fetchrow(ended, agent_id)) == (1, 1)
 
@@ -505,8 +508,8 @@ async def test_ring_of_one_operator_is_one_counterparty(books):
     apart, together = await new_agent(books), await new_agent(books)
     async with books.acquire() as connection:
         for number in range(20):
-            await take(connection, about(apart, ("org_a", "org_b")[number % 2]), [fact()])
-            await take(connection, about(together, ("org_ring1", "org_ring2")[number % 2]), [fact()])
+            await record_facts(connection, about(apart, ("org_a", "org_b")[number % 2]), [fact()])
+            await record_facts(connection, about(together, ("org_ring1", "org_ring2")[number % 2]), [fact()])
     earned = {agent: (await rows_of(books, agent))[Dimension.TASK_SUCCESS][0] for agent in (apart, together)}
     assert earned[together] <= 3 * ONE_E6 < earned[apart] <= 6 * ONE_E6
 
@@ -515,7 +518,7 @@ async def test_events_are_never_changed_and_voided_once(books, urls):
     agent_id = await new_agent(books)
     one = fact()
     async with books.acquire() as connection:
-        await take(connection, about(agent_id), [one])
+        await record_facts(connection, about(agent_id), [one])
     owner = await asyncpg.connect(plain_url(urls.owner))
     change = "UPDATE reputation_events SET {} WHERE id = $1"
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
@@ -554,18 +557,18 @@ async def test_reports_of_operators_are_bounded_together_as_the_rules_say(books,
     for gap, actor, dimension, share, good in reports:
         day += timedelta(days=gap)
         what = replace(about(agent_id, None, day=day, is_weighed=False), source="operator", actor=actor)
-        one = fact("reported", says=(Says(dimension, share, good),))
+        one = fact("reported", says=(DimensionShare(dimension, share, good),))
         async with books.acquire() as connection:
-            await take(connection, what, [one])
+            await record_facts(connection, what, [one])
         told.append((day, actor, one))
 
-    async def compare(expected: list[tuple[date, str, Fact]]) -> None:
-        rows = {each: start(told[0][0], priors_on(told[0][0])) for each in Dimension}
-        given: dict[tuple[Dimension, str], Given] = {}
+    async def compare(expected: list[tuple[date, str, ReputationFact]]) -> None:
+        rows = {each: newcomer_evidence(told[0][0], priors_on(told[0][0])) for each in Dimension}
+        given: dict[tuple[Dimension, str], GivenEvidence] = {}
         for on, by, one in expected:
             for each in increments(one.says, ONE_E6):
                 names = (each.dimension, "operators"), (each.dimension, f"reporter:{by}")
-                before, praised = (given.get(name, Given(0, 0, on)) for name in names)
+                before, praised = (given.get(name, GivenEvidence(0, 0, on)) for name in names)
                 good, bad, *after = saturated_reports(before, praised, each.good_e6, each.bad_e6, on)
                 assert all(max(total.good_e6, total.bad_e6) <= COUNTERPARTY_E6 for total in after)
                 given |= dict(zip(names, after, strict=True))
@@ -574,7 +577,7 @@ async def test_reports_of_operators_are_bounded_together_as_the_rules_say(books,
         kept = await rows_of(books, agent_id)
         assert {each: row[:5] for each, row in kept.items()} == {each: shown(row)[:5] for each, row in rows.items()}
         totals = await books.fetch("SELECT * FROM reputation_given WHERE agent_id = $1", agent_id)
-        written = {(Dimension(row["dimension"]), row["counterparty"]): Given(*list(row)[3:]) for row in totals}
+        written = {(Dimension(row["dimension"]), row["counterparty"]): GivenEvidence(*list(row)[3:]) for row in totals}
         assert {name: written.pop(name) for name in given} == given
         assert not any(total.good_e6 + total.bad_e6 for total in written.values())  # of what was voided
 

@@ -18,7 +18,7 @@ from domain.reputation.boards import MINIMUMS, Period
 from domain.reputation.evidence import ONE_E6, Dimension
 from models.marketplace.agent import Agent
 from repositories.common import listing
-from repositories.common.listing import Found, Position, Wanted
+from repositories.common.listing import ListFilter, ListPage, Position
 from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store, reputation_nights as nights
 from runtime.database import Database, plain_url
@@ -119,14 +119,14 @@ class Market:
         found["events"] = await blocks_read(
             self.database,
             None,
-            lambda session: store.events_of(session, Wanted(limit=50), agent_id="agt_0"),
+            lambda session: store.events_of(session, ListFilter(limit=50), agent_id="agt_0"),
         )
         for sort in SORTED:
-            found[sort] = await rows_read(self.database, None, partial(listed, Wanted(), sort, limit=2))
+            found[sort] = await rows_read(self.database, None, partial(listed, ListFilter(), sort, limit=2))
             with pytest.MonkeyPatch.context() as patch:
                 # As many as each band holds when there are few agents.
                 patch.setattr(listing, "LOOKED", (3, 3))
-                one = partial(listed, Wanted(search="nothing"), sort, limit=2)
+                one = partial(listed, ListFilter(search="nothing"), sort, limit=2)
                 found[f"{sort}, filtered"] = await rows_read(self.database, None, one)
         return found
 
@@ -139,15 +139,15 @@ def leaders(
 
 
 def listed(
-    wanted: Wanted, sort: AgentSort, session: AsyncSession, *, after: Position | None = None, limit: int
-) -> Awaitable[Found[Agent]]:
+    wanted: ListFilter, sort: AgentSort, session: AsyncSession, *, after: Position | None = None, limit: int
+) -> Awaitable[ListPage[Agent]]:
     return agents.page(session, replace(wanted, after=after, limit=limit), viewer="org_a", sort=sort)
 
 
 #: By what each order ranks agents.
 SORTED = {AgentSort.RATING: "rank", AgentSort.JOBS: "jobs"}
 READINGS: dict[str, Callable[[Any], Awaitable[Any]]] = {
-    "score": lambda pool: store.standings(pool, [("agt_0", None)], TODAY),
+    "score": lambda pool: store.agent_reputations(pool, [("agt_0", None)], TODAY),
     "history": lambda pool: store.history(pool, "agt_0", None, since=TODAY - 30 * ONE, until=TODAY, limit=50),
     "peers": lambda pool: store.peers(pool, "agt_0", None),
     # As many as each band holds when there are few agents.
@@ -225,7 +225,7 @@ async def test_sorted_agents_are_listed_page_by_page_from_the_first(
         and org_id in {None, each["org"]}
     ]
     expected.sort(key=lambda each: (each[by], each["id"]), reverse=True)
-    wanted = Wanted(
+    wanted = ListFilter(
         org_id=org_id, equal={"visibility": "public", "retired_at": None} | ({"category": category} if category else {})
     )
     ids, after = list[str](), None
@@ -262,7 +262,7 @@ async def test_place_among_peers_is_that_of_the_night(market: Grown) -> None:
         assert {row["category"] for row in rows} == {"", agent["category"] or ""}
         for row in rows:
             peers = [each for each in counted if row["category"] in {"", each["category"]}]
-            steps = [boards.step(each["rank"]) - boards.step(agent["rank"]) for each in peers]
+            steps = [boards.rank_step(each["rank"]) - boards.rank_step(agent["rank"]) for each in peers]
             below, equal = sum(it < 0 for it in steps), steps.count(0)
             assert (row["below"], row["equal"], row["peers"]) == (below, equal, len(peers))
 
@@ -312,7 +312,7 @@ async def test_history_is_of_the_range_and_the_newest_first(market: Grown) -> No
 async def test_trend_is_from_the_night_a_month_ago_or_what_came_after_it(market: Grown) -> None:
     async def before(today: date) -> int:
         asked = ("agt_3", None)
-        shown = await market[0].read(lambda pool: store.standings(pool, [asked], today))
+        shown = await market[0].read(lambda pool: store.agent_reputations(pool, [asked], today))
         return int(shown[asked].before_e6)
 
     # On the night itself; before the first night after it; without any night since, that of the last one.

@@ -12,9 +12,9 @@ import pytest
 
 from dev.stack.postgres import Postgres
 from domain.reputation.clients import ClientFact
-from domain.reputation.conduct import Conduct
+from domain.reputation.conduct import ClientAct
 from domain.reputation.evidence import Dimension
-from domain.reputation.facts import Says
+from domain.reputation.facts import DimensionShare
 from domain.reputation.weights import Stakes
 from repositories.reputation import (
     reputation as store,
@@ -22,7 +22,7 @@ from repositories.reputation import (
     reputation_nights as nights,
     reputation_recalls as recalls,
 )
-from repositories.reputation.reputation import About, Fact
+from repositories.reputation.reputation import FactContext, ReputationFact
 from runtime.database import plain_url
 from tests.conftest import new_database
 from tests.support.connections import undone
@@ -105,7 +105,7 @@ class Market:
     async def take(self) -> None:
         escrow_id = self.chance.choice(list(self.escrows))
         client, agent_id = self.escrows[escrow_id]
-        about = About(
+        about = FactContext(
             agent_id=agent_id,
             agent_org_id="org_studio",
             counterparty_org_id=client,
@@ -120,17 +120,19 @@ class Market:
             settles=escrow_id,
         )
         said = tuple(
-            Says(dimension, self.chance.choice([5_000, 10_000]), self.chance.choice([0, 3_000, 10_000]))
+            DimensionShare(dimension, self.chance.choice([5_000, 10_000]), self.chance.choice([0, 3_000, 10_000]))
             for dimension in self.chance.sample(list(Dimension), self.chance.randint(1, 2))
         )
         number = next(self.numbers)
-        fact = Fact(id=f"rev_{number}", kind="released", key=f"k{number}", subject=escrow_id, says=said, is_end=True)
+        fact = ReputationFact(
+            id=f"rev_{number}", kind="released", key=f"k{number}", subject=escrow_id, says=said, is_end=True
+        )
         more = {"is_rated": self.chance.random() < 0.5, "is_success": self.chance.random() < 0.5}
         client_e4 = {
             "client_good_e4": self.chance.choice([0, 10_000]),
             "client_bad_e4": self.chance.choice([0, 0, 10_000]),
         }
-        await store.take(self.connection, about, [replace(fact, **more, **client_e4)])
+        await store.record_facts(self.connection, about, [replace(fact, **more, **client_e4)])
 
     async def recall(self) -> None:
         payment_id, client = self.chance.choice(list(PAYERS.items()))
@@ -138,7 +140,7 @@ class Market:
         gone = self.chance.sample(mine, self.chance.randint(0, len(mine)))
         by_bank = self.chance.random() < 0.5
         for event_id in await recalls.recall(self.connection, payment_id, gone, by_bank=by_bank):
-            await recalls.give_again(self.connection, event_id, f"rev_{next(self.numbers)}", at=self.now)
+            await recalls.restore_event(self.connection, event_id, f"rev_{next(self.numbers)}", at=self.now)
 
     async def refresh(self) -> None:
         for agent_id in await recalls.stale(self.connection, limit=10):
@@ -152,7 +154,7 @@ class Market:
 
     async def fail_to_pay(self) -> None:
         number = next(self.numbers)
-        told = Conduct(
+        told = ClientAct(
             fact=ClientFact.PAYMENT_FAILED,
             key=f"k{number}",
             subject="x",
@@ -160,11 +162,11 @@ class Market:
             value_minor=50_00,
             currency="USD",
         )
-        await clients.take(self.connection, f"rev_{number}", told, at=self.now)
+        await clients.record_act(self.connection, f"rev_{number}", told, at=self.now)
 
     async def night(self) -> None:
-        await nights.take(self.connection, self.day, after="", limit=100)
-        await nights.take_clients(self.connection, self.day, after="", limit=100)
+        await nights.decay_agents(self.connection, self.day, after="", limit=100)
+        await nights.decay_clients(self.connection, self.day, after="", limit=100)
 
     async def wait(self) -> None:
         self.day += timedelta(days=self.chance.choice([1, 1, 3, 7]))
@@ -174,7 +176,7 @@ class Market:
         self.day += timedelta(days=1)
         await self.night()
         self.day += timedelta(days=1)
-        await nights.write_anew(self.connection, self.day, after="", limit=100)
+        await nights.rewrite_rows(self.connection, self.day, after="", limit=100)
         await nights.change_rate(self.connection, self.day, self.chance.choice([9_000, 9_500, 9_900]))
 
     async def read(self) -> dict[tuple[str, str], dict[str, Any]]:

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from activities.reputation.reputation import SUDDEN, ReputationActivities
-from contracts.reputation.reputation import ChangeRate, ConcludeNight, PlanNight, TakeNight
+from contracts.reputation.reputation import ChangeRate, ConcludeNight, DecayPages, PlanNight
 from domain.reputation.evidence import (
     ONE_E6,
     PROVEN_E6,
@@ -25,14 +25,19 @@ from domain.reputation.evidence import (
     catch_up,
     factor_e12,
     faded,
-    start,
+    newcomer_evidence,
 )
-from domain.reputation.facts import Says
-from domain.reputation.moves import is_sudden
-from domain.reputation.prior import lowest, opened, priors
+from domain.reputation.facts import DimensionShare
+from domain.reputation.prior import initial_prior, lowest, priors
 from domain.reputation.score import HALF_E6, Score, overall, overall_e6, rank_e6, stars
+from domain.reputation.score_changes import is_sudden
 from repositories.reputation import reputation_nights as nights
-from repositories.reputation.reputation import About, Fact, standings, take as take_facts
+from repositories.reputation.reputation import (
+    FactContext,
+    ReputationFact,
+    agent_reputations,
+    record_facts as take_facts,
+)
 from runtime.database import Database, plain_url
 from tests.conftest import DatabaseUrls
 from tests.support.looking import again
@@ -49,7 +54,7 @@ PRIORS = {
     NIGHT: Priors(500_000, 700_000),
 }
 HALF = Priors(HALF_E6, HALF_E6)
-NEWCOMER = overall({each: stars(start(NIGHT, HALF)) for each in Dimension})
+NEWCOMER = overall({each: stars(newcomer_evidence(NIGHT, HALF)) for each in Dimension})
 
 
 @dataclass
@@ -65,7 +70,7 @@ class World:
         return ReputationActivities(self.database, **more)
 
     async def night(self, after: str = "", day: date = NIGHT, pages: int = 100) -> Any:
-        return await self.work().take(TakeNight(day=day, after=after, limit=PAGE, pages=pages))
+        return await self.work().take(DecayPages(day=day, after=after, limit=PAGE, pages=pages))
 
     async def kept(self) -> Any:
         """Return everything that nights write, to the bit."""
@@ -185,7 +190,7 @@ async def test_a_night_is_that_of_the_rules_and_flags_what_they_call_sudden(worl
 async def test_a_night_that_dies_at_every_page_does_what_one_does_that_lives(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taking, calls, deaths = nights.take, 0, 0
+    taking, calls, deaths = nights.decay_agents, 0, 0
 
     async def dies(*arguments: Any, **more: Any) -> Any:
         """Die before each page's commit, and after it: on the way to the next."""
@@ -254,7 +259,7 @@ async def test_night_counts_what_has_come_to_count_for_terms_so_that_no_reader_a
         " VALUES ('agt_idle', 'org_a', 'Agent', 'public', 'free', 'test', 'agt_idle')"
     )
     began = NIGHT - 20 * ONE
-    what = About(
+    what = FactContext(
         agent_id="agt_idle",
         agent_org_id="org_a",
         counterparty_org_id="org_b",
@@ -266,8 +271,10 @@ async def test_night_counts_what_has_come_to_count_for_terms_so_that_no_reader_a
         exempt=["x"],
         seasons_days=5,
     )
-    said = (Says(Dimension.QUALITY, 10_000, 10_000),)
-    facts = [Fact(id=f"rev_{each}", kind="validated", key=str(each), subject="s", says=said) for each in range(40)]
+    said = (DimensionShare(Dimension.QUALITY, 10_000, 10_000),)
+    facts = [
+        ReputationFact(id=f"rev_{each}", kind="validated", key=str(each), subject="s", says=said) for each in range(40)
+    ]
     await take_facts(world.owner, what, facts)
 
     async def read() -> tuple[int, tuple[int, ...]]:
@@ -292,7 +299,7 @@ async def test_night_counts_what_has_come_to_count_for_terms_so_that_no_reader_a
 
 async def test_an_event_that_comes_first_takes_the_night_itself(world: World) -> None:
     agent_id = "agt_007"
-    about = About(
+    about = FactContext(
         agent_id=agent_id,
         agent_org_id="org_a",
         counterparty_org_id=None,
@@ -301,8 +308,8 @@ async def test_an_event_that_comes_first_takes_the_night_itself(world: World) ->
         at=datetime(NIGHT.year, NIGHT.month, NIGHT.day, 0, 5, tzinfo=UTC),
         is_weighed=False,
     )
-    says = (Says(Dimension.QUALITY, 10_000, 10_000),)
-    await take_facts(world.owner, about, [Fact(id="rev_1", kind="reported", key="k", subject="s", says=says)])
+    says = (DimensionShare(Dimension.QUALITY, 10_000, 10_000),)
+    await take_facts(world.owner, about, [ReputationFact(id="rev_1", kind="reported", key="k", subject="s", says=says)])
     await world.night()
     row = world.rows[agent_id][Dimension.QUALITY]
     caught = world.expected(agent_id)[Dimension.QUALITY]
@@ -315,7 +322,7 @@ async def test_the_conclusion_closes_priors_once_and_takes_clients(world: World)
     await world.owner.execute(
         "INSERT INTO reputation_clients VALUES ('org_b', 5, 5, $1, 5, 500000, $1)", NIGHT - 5 * ONE
     )
-    about = About(
+    about = FactContext(
         agent_id="agt_001",
         agent_org_id="org_a",
         counterparty_org_id=None,
@@ -324,8 +331,8 @@ async def test_the_conclusion_closes_priors_once_and_takes_clients(world: World)
         at=datetime(2026, 3, 1, 12, tzinfo=UTC),
         is_weighed=False,
     )
-    says = (Says(Dimension.QUALITY, 10_000, 10_000),)
-    await take_facts(world.owner, about, [Fact(id="rev_1", kind="reported", key="k", subject="s", says=says)])
+    says = (DimensionShare(Dimension.QUALITY, 10_000, 10_000),)
+    await take_facts(world.owner, about, [ReputationFact(id="rev_1", kind="reported", key="k", subject="s", says=says)])
     await world.night()
     first = await world.work().conclude(ConcludeNight(day=NIGHT))
     again = await world.work().conclude(ConcludeNight(day=NIGHT))
@@ -341,7 +348,7 @@ async def test_the_conclusion_closes_priors_once_and_takes_clients(world: World)
     which = lesson["is_proven"]
     past[which] = past[which].add(lesson["lesson_good_e6"], lesson["lesson_bad_e6"], NIGHT - ONE)
     hold = priors(past[False], past[True], NIGHT + ONE)
-    assert hold != priors(opened(NIGHT), opened(NIGHT), NIGHT + ONE)
+    assert hold != priors(initial_prior(NIGHT), initial_prior(NIGHT), NIGHT + ONE)
     [kept] = await world.owner.fetch(
         "SELECT * FROM reputation_priors WHERE dimension = 'quality' AND day = $1", NIGHT + ONE
     )
@@ -370,7 +377,7 @@ async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(wo
     assert [row[0] for row in powers][:1_000] == [factor_e12(n, 9_900) for n in range(1_000)]
     [given] = await world.owner.fetch("SELECT * FROM reputation_given")
     assert (given["good_e6"], given["bad_e6"], given["since"]) == (faded(900, 7, RATE_E4), 9, NIGHT - ONE)
-    await slow.take(TakeNight(day=NIGHT, after="", limit=PAGE, pages=100))
+    await slow.take(DecayPages(day=NIGHT, after="", limit=PAGE, pages=100))
     for agent_id, rows in world.rows.items():
         for dimension, row in rows.items():
             nights_left = (NIGHT - row.through).days
@@ -379,7 +386,7 @@ async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(wo
                 "SELECT * FROM reputation_scores WHERE agent_id = $1 AND dimension = $2", agent_id, dimension.value
             )
             assert got["stars_e6"] == (good + ONE_E6) * ONE_E6 // (good + row.held_e6 + 2 * ONE_E6)
-        [shown] = (await standings(cast("Any", world.owner), [(agent_id, None)], NIGHT)).values()
+        [shown] = (await agent_reputations(cast("Any", world.owner), [(agent_id, None)], NIGHT)).values()
         assert shown is not None
         mean = {each: stars(kept, shown.rate_e4).mean_e6 for each, kept in shown.rows.items()}
         stored = await world.owner.fetch("SELECT * FROM reputation_scores WHERE agent_id = $1", agent_id)

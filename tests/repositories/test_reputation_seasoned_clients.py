@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dev.stack.postgres import Postgres
-from domain.reputation.clients import standing_e6
-from domain.reputation.evidence import add, start
-from repositories.reputation.reputation import take, void
-from repositories.reputation.reputation_nights import take_clients
+from domain.reputation.clients import feedback_weight_e6
+from domain.reputation.evidence import add, newcomer_evidence
+from repositories.reputation.reputation import record_facts, void
+from repositories.reputation.reputation_nights import decay_clients
 from tests.conftest import new_database
 from tests.repositories import test_reputation as known
 from tests.repositories.test_reputation import DAY, HALF, about, books, fact, new_agent  # noqa: F401
@@ -38,7 +38,7 @@ async def tell(books, client: str, day: int = 0, **more: Any) -> str:  # noqa: F
     """Take a fact about a new agent of the studio, after so many days."""
     agent_id, one = await new_agent(books), fact(**more)
     async with books.acquire() as connection:
-        await take(connection, about(agent_id, client, day=DAY + timedelta(days=day)), [one])
+        await record_facts(connection, about(agent_id, client, day=DAY + timedelta(days=day)), [one])
     return one.id
 
 
@@ -49,10 +49,10 @@ async def terms(books, client: str, day: int) -> tuple[int, int]:  # noqa: F811
 
 def standing(*told: tuple[int, int, int], on: int) -> int:
     """Return what the pure rules come to, of days with what is good and bad on them."""
-    row = start(DAY, HALF)
+    row = newcomer_evidence(DAY, HALF)
     for day, good, bad in told:
         row = add(row, good, bad, day=DAY + timedelta(days=day), priors=HALF)
-    return standing_e6(add(row, 0, 0, day=DAY + timedelta(days=on), priors=HALF))
+    return feedback_weight_e6(add(row, 0, 0, day=DAY + timedelta(days=on), priors=HALF))
 
 
 UNIT = 1_000_000
@@ -93,7 +93,7 @@ async def test_nights_move_what_is_seasoned_and_readers_see_the_same(books, clie
     for night in (None, 6, 15):
         if night is not None:
             async with books.acquire() as connection:
-                assert await take_clients(connection, DAY + timedelta(days=night), after="", limit=100)
+                assert await decay_clients(connection, DAY + timedelta(days=night), after="", limit=100)
             assert (await books.fetchrow(kept, client))["through"] == DAY + timedelta(days=night - 1)
         seen.append(await terms(books, client, 20))
     # What is known today bounds it, and is as of the last night.

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import QueryTooLarge
-from domain.returns.roi import Roi, Scope
+from domain.returns.roi import Roi, RoiScope
 from repositories.credits import spend_day
 from repositories.returns import roi as store
 from runtime.database import Database
@@ -92,11 +92,11 @@ PERIOD = {"since": date(2026, 3, 10), "until": date(2026, 3, 20), "currency": "U
 
 
 async def nights(session: AsyncSession) -> object:
-    return await roi.nights(session, "org_a", project_id=None, **PERIOD)
+    return await roi.daily_results(session, "org_a", project_id=None, **PERIOD)
 
 
 async def figures(session: AsyncSession) -> list[Roi]:
-    return await roi.figures(session, "org_a", scope=Scope.AGENT, **PERIOD)
+    return await roi.figures(session, "org_a", scope=RoiScope.AGENT, **PERIOD)
 
 
 async def test_rows_that_are_too_many_are_refused_and_not_cut(
@@ -106,7 +106,7 @@ async def test_rows_that_are_too_many_are_refused_and_not_cut(
         await owner.execute("SET session_replication_role = replica; SET timezone = 'UTC'")
         await owner.execute("SELECT open_usage_months('2026-03-01', '2026-04-01')")
         await owner.execute(FILL, MARCH, NOW)
-    monkeypatch.setattr(store, "MOST", 5)
+    monkeypatch.setattr(store, "MAX_ROWS", 5)
     for reading in (store.costs, store.revenue):
         with pytest.raises(QueryTooLarge):
             async with database.tenant("org_a") as session:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from models.billing.project import Project
 from models.messages.alert import Alert
 from models.tenants.organization import Organization
-from repositories.common.together import together
+from repositories.common.batched import batched
 from runtime.database import Database
 from runtime.identity import new_id
 
@@ -52,7 +52,7 @@ async def test_changes_of_a_block_are_one_statement(database: Database) -> None:
     async with database.platform() as session:
         await session.execute(raised(key))
     with counted(database) as sent:
-        async with database.platform() as session, together(session) as writes:
+        async with database.platform() as session, batched(session) as writes:
             await writes.execute(organization(org_id))
             await writes.execute(raised(f"{key}:2"))
             await writes.execute(update(Alert).where(Alert.key == key).values(acknowledged_by="kim"))
@@ -65,14 +65,14 @@ async def test_changes_of_a_block_are_one_statement(database: Database) -> None:
 
 async def test_block_without_changes_sends_nothing(database: Database) -> None:
     with counted(database) as sent:
-        async with database.platform() as session, together(session):
+        async with database.platform() as session, batched(session):
             pass
     assert sent == []
 
 
 async def test_row_and_what_refers_to_it_go_together_in_any_order(database: Database) -> None:
     org_id, made = new_id("org"), new_id("prj")
-    async with database.platform() as session, together(session) as writes:
+    async with database.platform() as session, batched(session) as writes:
         values = {
             "id": made,
             "org_id": org_id,
@@ -94,7 +94,7 @@ async def test_change_that_is_refused_takes_the_others_with_it(database: Databas
         await session.execute(raised(key))
 
     async def both() -> None:
-        async with database.platform() as session, together(session) as writes:
+        async with database.platform() as session, batched(session) as writes:
             await writes.execute(organization(org_id))
             await writes.execute(raised(key))
 
@@ -106,7 +106,7 @@ async def test_change_that_is_refused_takes_the_others_with_it(database: Databas
 
 async def test_block_that_fails_sends_nothing(database: Database) -> None:
     async def failing() -> None:
-        async with database.platform() as session, together(session) as writes:
+        async with database.platform() as session, batched(session) as writes:
             await writes.execute(organization(new_id("org")))
             raise RuntimeError("broken")
 

@@ -12,7 +12,7 @@ from domain.common.errors import Conflict
 from domain.usage.event import digest_of
 from models.usage.usage import UsageEventRow
 from repositories.usage.usage import open_months, record
-from repositories.usage.usage_feed import BEGINNING, Place, following
+from repositories.usage.usage_feed import BEGINNING, FeedPosition, read_after
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
@@ -44,9 +44,9 @@ async def write(session: AsyncSession, *names: str, org_id: str = "org_1") -> No
     await record(await driver_connection(session), org_id, rows, received_at=NOW, sent_by="feed")
 
 
-async def read(database: Database, after: Place, limit: int = 100) -> tuple[list[str], Place]:
+async def read(database: Database, after: FeedPosition, limit: int = 100) -> tuple[list[str], FeedPosition]:
     async with database.platform() as session:
-        page = await following(session, after, limit=limit)
+        page = await read_after(session, after, limit=limit)
     return [row.event_id for row in page.rows], page.place
 
 
@@ -101,7 +101,7 @@ async def test_rolled_back_event_is_never_shown(database: Database) -> None:
 
 async def test_place_of_another_cluster_is_refused(database: Database) -> None:
     with pytest.raises(Conflict) as refusal:
-        await read(database, Place(2**60, UUID(int=0)))
+        await read(database, FeedPosition(2**60, UUID(int=0)))
     assert refusal.value.error_code == "usage.foreign_place"
 
 
@@ -110,6 +110,6 @@ async def test_feed_shows_what_was_written(database: Database) -> None:
         await write(session, "one")
     await past_others(database)
     async with database.platform() as session:
-        [row] = (await following(session, BEGINNING, limit=1)).rows
+        [row] = (await read_after(session, BEGINNING, limit=1)).rows
     assert isinstance(row, UsageEventRow)
     assert (row.org_id, row.source, row.occurred_at) == ("org_1", "one", NOW)

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from repositories.common.listing import LOOKED, Wanted
+from repositories.common.listing import SCAN_LIMITS, ListFilter
 from repositories.usage import usage_report
 from runtime.database import Database
 from tests.conftest import new_database
@@ -17,7 +17,7 @@ from tests.support.plans import blocks_read
 pytestmark = pytest.mark.db
 
 ORG = "org_" + "3" * 26
-SMALL, LARGE = 2 * LOOKED[-1], 4 * LOOKED[-1]
+SMALL, LARGE = 2 * SCAN_LIMITS[-1], 4 * SCAN_LIMITS[-1]
 #: What a deeper index, fuller last blocks and a plan's own way add.
 SLACK = 60
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,10 +29,10 @@ SELECT '{ORG}', timestamptz '{START}' + i * interval '1 minute', uuidv7(), gen_r
 FROM generate_series($1::int, $2::int) i
 """
 WANTED = {
-    "all": Wanted(org_id=ORG, equal={}),
-    "common": Wanted(org_id=ORG, equal={"model": "common"}),
-    "rare": Wanted(org_id=ORG, equal={"model": "rare"}),
-    "no run": Wanted(org_id=ORG, equal={"run_id": "none"}),
+    "all": ListFilter(org_id=ORG, equal={}),
+    "common": ListFilter(org_id=ORG, equal={"model": "common"}),
+    "rare": ListFilter(org_id=ORG, equal={"model": "rare"}),
+    "no run": ListFilter(org_id=ORG, equal={"run_id": "none"}),
 }
 
 
@@ -78,4 +78,4 @@ async def test_pages_that_are_short_go_on_to_the_last_event(
             page = await usage_report.log(session, replace(WANTED[name], after=after))
         found, after, pages = found + [row.event_id for row in page.rows], page.following, pages + 1
     assert found == expected
-    assert pages <= LARGE // LOOKED[-1] + 1
+    assert pages <= LARGE // SCAN_LIMITS[-1] + 1

@@ -27,7 +27,7 @@ async def test_replay_costs_the_same_however_long_the_history_is(
         await owner.execute(FILL, first, last, START)
         await owner.execute("VACUUM ANALYZE events")
         since, until = (START + timedelta(minutes=minute) for minute in (last - 9, last + 1))
-        read = partial(deliveries.happened, endpoint=endpoint, since=since, until=until, most=100)
+        read = partial(deliveries.replayable_events, endpoint=endpoint, since=since, until=until, most=100)
         async with database.platform() as session:
             rows = await read(session, types=None, only_failed=False)
         assert rows is not None
@@ -50,7 +50,7 @@ async def test_replay_of_an_old_time_costs_the_same_however_much_has_happened_si
     for first, last in ((1, LARGE), (LARGE + 1, 2 * LARGE)):
         await owner.execute(FILL, first, last, START)
         await owner.execute("VACUUM ANALYZE events")
-        read = partial(deliveries.happened, endpoint=endpoint, since=since, until=until, most=100, types=None)
+        read = partial(deliveries.replayable_events, endpoint=endpoint, since=since, until=until, most=100, types=None)
         async with database.platform() as session:
             rows = await read(session, only_failed=False)
         assert rows is not None
@@ -72,7 +72,7 @@ async def test_replay_has_what_was_written_within_a_day_of_its_time(
     await owner.close()
     since, until = START + timedelta(minutes=1), START + timedelta(minutes=10)
     async with database.platform() as session:
-        rows = await deliveries.happened(
+        rows = await deliveries.replayable_events(
             session, endpoint, since=since, until=until, types=None, only_failed=False, most=100
         )
     assert rows is not None

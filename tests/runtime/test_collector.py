@@ -9,7 +9,7 @@ def test_what_a_process_has_started_with_is_looked_through_no_more():
     thresholds, started_with = gc.get_threshold(), ["a container"]
     try:
         gc.disable()
-        collector.settle()
+        collector.freeze_startup_objects()
         assert gc.isenabled()
         assert not any(each is started_with for each in gc.get_objects())
         assert gc.get_threshold() == (collector.YOUNG, *thresholds[1:])
@@ -20,13 +20,13 @@ def test_what_a_process_has_started_with_is_looked_through_no_more():
 
 
 def test_nothing_is_collected_while_modules_are_imported():
-    with collector.paused():
+    with collector.collection_paused():
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_collections_that_were_off_before_stay_off():
-    with collector.paused():
-        with collector.paused():
+    with collector.collection_paused():
+        with collector.collection_paused():
             pass
         assert not gc.isenabled()

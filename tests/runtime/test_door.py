@@ -15,7 +15,7 @@ from contracts.runs import webhook_endpoint_run
 from domain.common.access import Actor, Role
 from domain.common.errors import Unavailable, WrongState
 from runtime.interceptors import application_error_from
-from runtime.reach import TRIES, Entity
+from runtime.reach import TRIES, EntityClient
 
 COMMAND = DisableWebhookEndpoint(command_id="cmd_1", actor=Actor(principal="kim", role=Role.OWNER))
 
@@ -73,7 +73,7 @@ class Run:
         database: Any = SimpleNamespace(platform=nullcontext)
         read: Any = self.read
         run = webhook_endpoint_run("whe_1", "org_1")
-        entity = Entity(client, database, run, str, read, "whe_1", limit=timedelta(minutes=1))
+        entity = EntityClient(client, database, run, str, read, "whe_1", limit=timedelta(minutes=1))
         return await entity.command("disable", COMMAND, update_id="cmd_1")
 
 

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.service import TLSConfig
 
 from domain.billing.plan import Interval
-from runtime.environment import forget_others, is_of_others
+from runtime.environment import names_external_account, remove_external
 from runtime.jobs import invoicing_on
 from runtime.settings import Settings, WrongSettings, read_settings
 from runtime.temporal import connect
@@ -25,7 +25,7 @@ PEM = "-----BEGIN CERTIFICATE-----\nSECRETSECRET\n-----END CERTIFICATE-----\n"
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of whoever runs the tests says nothing here."""
-    for name in [name for name in os.environ if is_of_others(name)]:
+    for name in [name for name in os.environ if names_external_account(name)]:
         monkeypatch.delenv(name)
 
 
@@ -119,7 +119,7 @@ def test_plans_are_read_from_a_file(environment: Any, tmp_path: Path) -> None:
 
 def test_stack_keeps_the_older_names_of_prices(environment: Any) -> None:
     environment(CREDIT_PACKAGE_SMALL="450", STRIPE_SECRET_KEY="sk_test_1")
-    forget_others(os.environ)
+    remove_external(os.environ)
     assert (os.environ.get("CREDIT_PACKAGE_SMALL"), os.environ.get("STRIPE_SECRET_KEY")) == ("450", None)
 
 
@@ -138,7 +138,7 @@ def test_older_names_are_judged_as_ours_are(environment: Any) -> None:
 
 def test_what_is_forgotten_is_what_is_read(environment: Any) -> None:
     environment(**STRIPE, TEMPORAL_ADDRESS="elsewhere:7233", TEMPORAL_TLS="true", TEMPORAL_CLI="/bin/true")
-    forget_others(os.environ)
+    remove_external(os.environ)
     settings = read_settings()
     assert key_of(settings) is None
     assert settings.temporal_address == "127.0.0.1:7233"

@@ -4,7 +4,7 @@ import httpx2
 
 from dev.sandbox.mail.app import build
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from domain.messages.mail_bounce import read_report, recipients_of
 from providers.notify.base import Message
 from tests.support.mails import OWNER, listening, mailer
@@ -13,7 +13,7 @@ from tests.support.receivers import answers, receiving
 
 async def test_a_mail_is_shown_with_its_headers_and_comes_back_on_request() -> None:
     mailbox = Mailbox()
-    words = Written(subject="<b>Hi</b>", paragraphs=("<script>alert(1)</script>",))
+    words = MailText(subject="<b>Hi</b>", paragraphs=("<script>alert(1)</script>",))
     async with listening(mailbox) as port:
         sender = mailer(port, return_path=lambda _: "bounce+x@bursar.example")
         off = "https://bursar.example/off?token=x"

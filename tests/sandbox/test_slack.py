@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from dev.sandbox.slack.app import BURST, Posts, build
-from domain.common.mail import Written
+from domain.common.mail import MailText
 from domain.messages.slack import payload
 
 HOOK = "/services/T0/B0/x"
@@ -18,7 +18,7 @@ def client(posts: Posts) -> httpx2.AsyncClient:
 
 async def test_a_message_of_the_product_is_taken_and_shown_as_text() -> None:
     posts = Posts()
-    words = Written(subject="<b>Hi</b> & you", paragraphs=("<script>alert(1)</script> <!here>",))
+    words = MailText(subject="<b>Hi</b> & you", paragraphs=("<script>alert(1)</script> <!here>",))
     body = payload(words, "en", unsubscribe="https://bursar.example/off?a=1&token=x")
     async with client(posts) as http:
         assert (await http.post(HOOK, content=body)).text == "ok"
@@ -32,7 +32,7 @@ async def test_a_message_of_the_product_is_taken_and_shown_as_text() -> None:
 
 
 async def test_more_than_a_burst_is_throttled_and_other_hooks_are_not() -> None:
-    body = payload(Written(subject="s", paragraphs=("p",)), "en")
+    body = payload(MailText(subject="s", paragraphs=("p",)), "en")
     async with client(Posts()) as http:
         answers = [await http.post(HOOK, content=body) for _ in range(BURST + 1)]
         assert [each.status_code for each in answers] == [200] * BURST + [429]
@@ -57,7 +57,7 @@ async def test_what_slack_refuses_is_refused(body: bytes, word: str) -> None:
 
 
 async def test_a_revoked_hook_takes_nothing_any_more_and_a_fault_is_over_after_its_times() -> None:
-    body = payload(Written(subject="s", paragraphs=("p",)), "en")
+    body = payload(MailText(subject="s", paragraphs=("p",)), "en")
     async with client(Posts()) as http:
         for kind in ("fail", "revoke"):
             assert (await http.post("/_control/faults", json={"kind": kind})).status_code == 200

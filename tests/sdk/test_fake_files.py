@@ -6,7 +6,7 @@ import httpx2
 from hypothesis import example, given, strategies as st
 
 from bursar.testing._lists import page_of
-from domain.common.cells import as_lines, cell
+from domain.common.cells import cell_text, csv_text
 
 SIGNS = [*"=+-@;,|\t\r\n\v\u2028 \"'x1.5e]}", "\uff1d", "\ufe63"]
 TEXTS = st.text(st.one_of(st.sampled_from(SIGNS), st.characters(codec="utf-8")))
@@ -22,5 +22,5 @@ ROWS = st.fixed_dictionaries({"id": TEXTS, "name": CELLS})
 def test_file_of_the_fake_is_as_the_api_writes_it(items: list[dict[str, Any]]) -> None:
     request = httpx2.Request("GET", "http://fake/api/v1/contracts", headers={"Accept": "text/csv"})
     shown = items[::-1]
-    wanted = as_lines([list(shown[0]), *([cell(each[name]) for name in shown[0]] for each in shown)])
+    wanted = csv_text([list(shown[0]), *([cell_text(each[name]) for name in shown[0]] for each in shown)])
     assert page_of(request, items).csv == wanted.decode()

@@ -9,7 +9,14 @@ import pytest
 
 from bursar import ConfigurationError, SignatureError, events, webhooks
 from domain.messages.events.catalogue import CATALOGUE
-from providers.notify.webhook import Outgoing, SigningKeys, headers, new_private_key, new_secret, public_key_of
+from providers.notify.webhook import (
+    OutgoingWebhook,
+    SigningKeys,
+    new_private_key,
+    new_secret,
+    public_key_of,
+    signed_headers,
+)
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,10 +40,10 @@ def document(kind: str = "escrow.released", **changes: Any) -> dict[str, Any]:
 
 def sent(what: Any, *keys: SigningKeys) -> tuple[bytes, dict[str, str]]:
     body = json.dumps(what).encode()
-    webhook = Outgoing(
+    webhook = OutgoingWebhook(
         message_id="evt_1", url="https://example.com", body=body, keys=keys or (SigningKeys(secret=SECRET),)
     )
-    return body, {name.title(): value for name, value in headers(webhook, NOW).items()}
+    return body, {name.title(): value for name, value in signed_headers(webhook, NOW).items()}
 
 
 def verify(body: bytes, heads: dict[str, str], *secrets: str, later: timedelta = timedelta()) -> webhooks.Event:

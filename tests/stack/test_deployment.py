@@ -24,7 +24,7 @@ from dev.stack.claim import Ports, variable
 from dev.stack.postgres import Postgres, running_postgres
 from dev.stack.temporal import find_temporal
 from manage import main
-from runtime.roles import put_back, scram_verifier, set_passwords
+from runtime.roles import reset_own_settings, scram_verifier, set_passwords
 from runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,19 +248,19 @@ def test_what_a_role_changed_of_itself_is_told_and_put_back(home: Path) -> None:
             database_url=url,
             platform_database_url=postgres.url("bursar_platform", "postgres"),
         )
-        assert asyncio.run(put_back(settings)) == []
+        assert asyncio.run(reset_own_settings(settings)) == []
         by_itself = "SET ROLE bursar_api; ALTER ROLE bursar_api "
         postgres.execute(by_itself + "SET search_path = evil")
         postgres.execute(by_itself + "IN DATABASE postgres SET row_security = off")
         postgres.execute(by_itself + "SET work_mem = 4096")
         postgres.execute(by_itself + "PASSWORD 'mine'")
-        assert asyncio.run(put_back(settings)) == [
+        assert asyncio.run(reset_own_settings(settings)) == [
             "bursar_api had set row_security in database postgres: put back",
             "bursar_api had set search_path: put back",
             "bursar_api had a password that differs from its URL",
         ]
         assert asyncio.run(set_passwords(settings)) == ["bursar_api"]
-        assert asyncio.run(put_back(settings)) == []
+        assert asyncio.run(reset_own_settings(settings)) == []
         assert "work_mem" in str(postgres.execute("SELECT string_agg(setconfig::text, ',') FROM pg_db_role_setting"))
 
 

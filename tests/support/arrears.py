@@ -26,8 +26,8 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.usage import usage
 from services.usage.rating import Rates
-from services.usage.usage import Status
-from services.usage.usage_judge import Delivery
+from services.usage.usage import EventStatus
+from services.usage.usage_validation import Delivery
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)
@@ -118,8 +118,8 @@ class Market:
         )
         async with self.database.platform() as session:
             [outcome] = await usage.record(session, delivery, [document])
-        again = event_id is not None and outcome.status is Status.DUPLICATE
-        assert again or outcome.status is Status.ACCEPTED, outcome.error
+        again = event_id is not None and outcome.status is EventStatus.DUPLICATE
+        assert again or outcome.status is EventStatus.ACCEPTED, outcome.error
 
     async def meter(self, org_id: str, unit_price: str, since: datetime) -> str:
         """Return the type of events that a charged meter of the organization counts `n` of."""

@@ -14,7 +14,7 @@ from commands.verify import verify
 from domain.common.accounts import Account, org_credits, platform
 from domain.common.errors import DomainError
 from domain.credits.lots import LotSource, LotTerms
-from ledger.gateway import Ledger, Posted
+from ledger.gateway import Ledger, PostedTransfer
 from ledger.revenue import Revenue
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls
@@ -50,7 +50,7 @@ class Books:
             await self.issue(account, amount_minor)
         return account
 
-    async def issue(self, account: Account, amount_minor: int) -> Posted:
+    async def issue(self, account: Account, amount_minor: int) -> PostedTransfer:
         return await self.ledger.post(
             key=fresh("issue"),
             kind="test.issue",

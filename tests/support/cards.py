@@ -14,6 +14,7 @@ from models.cards.card import Card
 from models.marketplace.agent import Agent
 from models.tenants.organization import Organization
 from providers.cards.base import (
+    AuthorizationQuestion,
     AuthorizationRequest,
     AuthorizationSnapshot,
     AuthorizationStatus,
@@ -25,7 +26,6 @@ from providers.cards.base import (
     Merchant,
     NewCard,
     NewCardholder,
-    Question,
     QuestionAnswer,
     SpendingControls,
     TransactionSnapshot,
@@ -104,13 +104,15 @@ def new_card(card_id: str, org_id: str, agent_id: str, ref: str, **more: object)
     return Card(**values | more)
 
 
-def question(world: World, cents: int, *, ref: str | None = None, number: int = 0, **more: object) -> Question:
+def question(
+    world: World, cents: int, *, ref: str | None = None, number: int = 0, **more: object
+) -> AuthorizationQuestion:
     values: dict[str, object] = {
         **{"event_id": f"evt_{next(_numbers)}", "authorization_ref": ref or fresh("iauth"), "number": number},
         **{"card_ref": world.ref, "amount_minor": cents, "authorized_minor": 0, "currency": "USD"},
         **{"merchant": SHOP, "livemode": False, "created_at": NOW},
     }
-    return Question(**values | more)
+    return AuthorizationQuestion(**values | more)
 
 
 def fresh(kind: str) -> str:
@@ -187,7 +189,7 @@ class FakeIssuer:
     authorizations: dict[str, AuthorizationSnapshot] = field(default_factory=dict)
     transactions: dict[str, TransactionSnapshot] = field(default_factory=dict)
     disputes: dict[str, CardDisputeSnapshot] = field(default_factory=dict)
-    asked: Question | None = None
+    asked: AuthorizationQuestion | None = None
 
     async def create_cardholder(self, cardholder: NewCardholder, *, idempotency_key: str) -> Holder:
         self.holders.append(cardholder)
@@ -228,7 +230,7 @@ class FakeIssuer:
     async def retrieve_dispute(self, ref: str) -> CardDisputeSnapshot:
         return self.disputes[ref]
 
-    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
+    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> AuthorizationQuestion:
         assert self.asked is not None
         return self.asked
 

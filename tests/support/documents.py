@@ -3,7 +3,16 @@
 from datetime import date
 from typing import Any
 
-from domain.billing.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.billing.document.content import (
+    BalanceKind,
+    Document,
+    DocumentKind,
+    DocumentLine,
+    Party,
+    StatementBalance,
+    Tax,
+    TaxSum,
+)
 from domain.billing.legal_entity import LegalEntities, LegalEntity
 
 
@@ -34,10 +43,10 @@ STANDARD, REDUCED, REVERSE = Tax(category="S", rate_e6=190_000), Tax(category="S
 OCTOBER = (date(2026, 10, 1), date(2026, 11, 1))
 
 
-def line(number: int, tax: Tax | None = STANDARD) -> Line:
+def line(number: int, tax: Tax | None = STANDARD) -> DocumentLine:
     quantity, unit = number % 7 + 1, 125 + 37 * number
     discount = 50 if number % 5 == 0 else 0
-    return Line(
+    return DocumentLine(
         description=f"Agent {number}: calls of the model, October",
         quantity=quantity,
         unit_minor=unit,
@@ -48,7 +57,7 @@ def line(number: int, tax: Tax | None = STANDARD) -> Line:
     )
 
 
-def taxed(lines: tuple[Line, ...]) -> tuple[TaxSum, ...]:
+def taxed(lines: tuple[DocumentLine, ...]) -> tuple[TaxSum, ...]:
     sums: dict[Tax, int] = {}
     for each in lines:
         if each.tax is not None:
@@ -83,7 +92,7 @@ def receipt(**changes: Any) -> Document:
         "kind": DocumentKind.RECEIPT,
         "number": "pay_01kar6h2d8e4wvq3r5s7t9x1zy",
         "taxes": (),
-        "lines": (Line(description="1,000 credits", net_minor=10_000, quantity=1, unit_minor=10_000),),
+        "lines": (DocumentLine(description="1,000 credits", net_minor=10_000, quantity=1, unit_minor=10_000),),
         "paid_minor": 10_000,
         "prepaid_minor": 0,
         "due_on": None,
@@ -106,8 +115,8 @@ def statement(**changes: Any) -> Document:
     }
     lines = tuple(line(number, REVERSE) for number in range(5))
     amounts[BalanceKind.EARNED] = sum(each.net_minor for each in lines)
-    balances = [Balance(kind=kind, amount_minor=amount) for kind, amount in amounts.items()]
-    closing = Balance(kind=BalanceKind.CLOSING, amount_minor=sum(amounts.values()))
+    balances = [StatementBalance(kind=kind, amount_minor=amount) for kind, amount in amounts.items()]
+    closing = StatementBalance(kind=BalanceKind.CLOSING, amount_minor=sum(amounts.values()))
     given: dict[str, Any] = {
         "kind": DocumentKind.STATEMENT,
         "number": "2026-10 org_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -126,7 +135,7 @@ def statement(**changes: Any) -> Document:
 
 def correction(**changes: Any) -> Document:
     """Return what was taken back of a statement that states tax: 33.30 with 5.32 of it."""
-    taken = Line(description="Reader", shown_minor=3_330, net_minor=2_798, tax=STANDARD)
+    taken = DocumentLine(description="Reader", shown_minor=3_330, net_minor=2_798, tax=STANDARD)
     given: dict[str, Any] = {
         "kind": DocumentKind.STATEMENT_CORRECTION,
         "number": "STC-000002",

@@ -22,7 +22,7 @@ from models.payments.payment import PaymentRow
 from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.credits.credit_lot import ByHand
+from services.credits.credit_lot import ManualGrantRules
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import bill, month, seen
 from tests.support.runs import payment_message
@@ -82,7 +82,7 @@ class Mirrored(Written):
             is_all=is_all,
             with_credit_note=with_credit_note,
         )
-        return await self.record(commands.done(outcome, command), command, at, actor)
+        return await self.record(commands.with_receipt(outcome, command), command, at, actor)
 
     async def record(self, outcome: Outcome, command: str, at: datetime, actor: Actor) -> RecordedPayment:
         event = PaymentEvent.of(outcome, at=at, actor=actor, command_id=command)
@@ -90,7 +90,7 @@ class Mirrored(Written):
         environment.info = replace(environment.info, is_local=True)
         environment.metric_meter = MetricMeter.noop
         above = None if self.two_above is None else amounts_from(self.two_above)
-        by_hand = ByHand(two_above=above, price=CreditPrice(price=Decimal("0.10"), currency="USD"))
+        by_hand = ManualGrantRules(two_above=above, price=CreditPrice(price=Decimal("0.10"), currency="USD"))
         activity = PaymentActivities(self.database, by_hand=by_hand).record
         recorded = await environment.run(activity, await payment_message(self.database, event, at=at))
         if recorded.applied:

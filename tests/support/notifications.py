@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.common.access import Role
-from domain.messages.notification.channel import ChannelKind, digest_of
+from domain.messages.notification.channel import ChannelKind, digest_of_target
 from domain.messages.notification.preferences import recipient_of
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
@@ -68,7 +68,7 @@ async def a_channel(
                 "address": target if is_mail else None,
                 "hook": None if is_mail else SEALER.seal(target),
                 "shown": target,
-                "target_digest": digest_of(kind, target),
+                "target_digest": digest_of_target(kind, target),
                 "verified_at": now if verified else None,
             },
         )

@@ -11,22 +11,22 @@ from domain.common.access import Actor, Role
 from domain.common.errors import DomainError
 from domain.messages.events import check
 from domain.messages.events.catalogue import CATALOGUE
-from domain.messages.events.payment import facts
+from domain.messages.events.payment import payment_events
 from domain.payments.payment import commands, refunds
 from domain.payments.payment.booking import (
-    Transfer,
+    AccountMovement,
+    account_movements,
     clawed_back,
     debt,
     entitlement_account,
     released,
-    transfers,
     wallet,
 )
 from domain.payments.payment.converge import Observation, converge, refund_failed
-from domain.payments.payment.entitlement import gone_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, not_kept_minor
 from domain.payments.payment.given_up import give_up
 from domain.payments.payment.snapshot import CreatePayment, RefundStatus
-from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
+from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, with_number
 from providers.payments.base import ProviderRefused
 from tests.support.payments import EPOCH, TERMS, Account
 
@@ -88,7 +88,7 @@ class Books:
                     self.balances[key] = self.balances.get(key, 0) + change
                     assert account.minimum_balance_minor is None or self.balances[key] >= 0, (outcome.event, key)
 
-    def movements(self, payment: Payment, move: PaymentPosting) -> list[Transfer]:
+    def movements(self, payment: Payment, move: PaymentPosting) -> list[AccountMovement]:
         terms = payment.terms
         match move.kind:
             case PaymentPostingKind.CLAW_BACK:
@@ -96,7 +96,7 @@ class Books:
             case PaymentPostingKind.RELEASE:
                 return released(terms, move.amount_minor, max(0, -self.of(debt(terms))))
             case _:
-                return transfers(terms, move)
+                return account_movements(terms, move)
 
     def afford(self, outcome: Outcome) -> bool:
         """Tell whether the organization has what a refund takes."""
@@ -124,7 +124,7 @@ class World:
     def take(self, outcome: Outcome) -> None:
         self.books.apply(outcome)
         assert outcome.payment.version == self.payment.version + 1
-        for event in facts(self.payment, outcome.payment):
+        for event in payment_events(self.payment, outcome.payment):
             check(event, CATALOGUE)
         self.payment = outcome.payment
 
@@ -194,7 +194,7 @@ class World:
         try:
             self.account.refund(refund.amount_minor, refund_id=refund.refund_id, status=status)
         except ProviderRefused:
-            self.take(numbered(refund_failed(self.payment, refund, "refused"), EPOCH))
+            self.take(with_number(refund_failed(self.payment, refund, "refused"), EPOCH))
 
     def give_up(self, amount: int, *, made: bool) -> None:
         """Lose the answer to a refund, have an operator give it up, and see what was made of it all the same.
@@ -257,8 +257,8 @@ class World:
         assert own == held, (own, held)
         assert self.spent + books.of(wallet(terms)) + books.of(debt(terms)) == self.due() - held
         if terms.issues_entitlement and self.payment.received_minor:
-            fair = self.payment.granted_minor * gone_minor(self.payment) // self.payment.received_minor
-            assert abs(taken(self.payment) - fair) <= len(self.payment.booked)
+            fair = self.payment.granted_minor * not_kept_minor(self.payment) // self.payment.received_minor
+            assert abs(clawed_back_minor(self.payment) - fair) <= len(self.payment.booked)
         told = {r.ref: r.status.value for r in account.refunds.values()}
         assert {r.ref: r.state.value for r in self.payment.refunds if r.ref} == {
             ref: state for ref, state in told.items() if ref in {r.ref for r in self.payment.refunds}

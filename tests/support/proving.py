@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 from commands.verify import verify
 from ledger.invariants import Invariant
-from ledger.verify import Check, Report
+from ledger.verify import CheckResult, VerificationReport
 from tests.conftest import DatabaseUrls
 from tests.support.connections import connected
 
 
-async def report(urls: DatabaseUrls) -> Report:
+async def report(urls: DatabaseUrls) -> VerificationReport:
     """Check everything."""
     async with connected(urls.platform.replace("+asyncpg", "")) as connection:
         return await verify(connection)
@@ -36,7 +36,7 @@ async def prove_about(urls: DatabaseUrls, *words: str) -> None:
     assert [word for word in words if not any(word in check.name for check in checks)] == []
 
 
-async def _clean(urls: DatabaseUrls, wanted: Callable[[str], bool]) -> list[Check]:
+async def _clean(urls: DatabaseUrls, wanted: Callable[[str], bool]) -> list[CheckResult]:
     checks = [check for check in (await report(urls)).checks if wanted(check.name)]
     bad = [line for check in checks if check.violation_count for line in check.lines()]
     assert not bad, "\n".join(bad)

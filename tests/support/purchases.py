@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
 from domain.credits.lots import Sharing
-from domain.marketplace.offer import Seen
+from domain.marketplace.offer import ExpectedOffer
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace
@@ -23,7 +23,7 @@ async def buy(session: AsyncSession, org_id: str, agent_id: str, now: datetime) 
         creator_bps=9000,
         spender=Spender(principal="kim"),
         sharing=Sharing(),
-        seen=Seen(),
+        seen=ExpectedOffer(),
         command_id=new_id("cmd"),
         now=now,
     )

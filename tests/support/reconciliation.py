@@ -14,7 +14,7 @@ from domain.common import accounts
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from ledger.gateway import Ledger, Posting
 from models.payments.payment import PaymentBalanceTransaction
-from providers.payments.base import PaymentProvider, ProviderRefused, StatementIncomplete, UnreadPlace
+from providers.payments.base import PaymentProvider, ProviderRefused, StatementIncomplete, UnreadSource
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -37,7 +37,7 @@ class FakeProvider:
     name: str = field(default_factory=lambda: "p" + new_id("x")[-20:])
     listed: list[BalanceTransaction] = field(default_factory=list)
     refuses: str | None = None
-    unread: list[UnreadPlace] = field(default_factory=list)
+    unread: list[UnreadSource] = field(default_factory=list)
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:

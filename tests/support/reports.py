@@ -9,21 +9,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
-from domain.insight.query import Answer, Figure, Query, Row
-from domain.insight.report import Definition, Question, ReportFormat, ReportSchedule
+from domain.insight.query import MetricFigure, Query, QueryResult, QueryRow
+from domain.insight.report import ReportDefinition, ReportFormat, ReportSchedule, SectionQuery
 from models.insight.report import Report
 from runtime.database import Database
 from runtime.identity import new_id
 from services.insight import report as service
-from services.insight.report import Wanted
+from services.insight.report import ReportRequest
 
 LATE = timedelta(hours=3)
-USUAL = Definition(
+USUAL = ReportDefinition(
     name="Spending",
     schedule=ReportSchedule.WEEKLY,
     format=ReportFormat.CSV,
     zone="Europe/Berlin",
-    questions=(Question(metrics=("spending",), by=("agent",)),),
+    questions=(SectionQuery(metrics=("spending",), by=("agent",)),),
 )
 
 
@@ -35,7 +35,7 @@ class Figures:
     asked: list[tuple[Query, str | None, datetime]] = field(default_factory=list)
     levels: list[str] = field(default_factory=list)
 
-    async def __call__(self, session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> Answer:
+    async def __call__(self, session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> QueryResult:
         self.asked.append((query, org_id, now))
         self.levels.append(
             str(
@@ -44,9 +44,11 @@ class Figures:
                 )
             )
         )
-        rows = tuple(Row(None, {"agent": each}, (Figure("spending", "USD", n),)) for each, n in self.amounts.items())
-        total = Figure("spending", "USD", sum(self.amounts.values()))
-        return Answer(rows=rows, totals=(total,), as_of=datetime.now(UTC), is_complete=True)
+        rows = tuple(
+            QueryRow(None, {"agent": each}, (MetricFigure("spending", "USD", n),)) for each, n in self.amounts.items()
+        )
+        total = MetricFigure("spending", "USD", sum(self.amounts.values()))
+        return QueryResult(rows=rows, totals=(total,), as_of=datetime.now(UTC), is_complete=True)
 
 
 def owner_of(org_id: str | None) -> Actor:
@@ -56,7 +58,7 @@ def owner_of(org_id: str | None) -> Actor:
 async def a_report(
     database: Database, org_id: str | None, *, now: datetime, recipients: Sequence[str] = (), **changed: Any
 ) -> Report:
-    wanted = Wanted(definition=replace(USUAL, **changed), recipients=tuple(recipients))
+    wanted = ReportRequest(definition=replace(USUAL, **changed), recipients=tuple(recipients))
     async with database.platform() as session:
         return await service.create(
             session, owner_of(org_id), org_id, wanted, late=LATE, command_id=new_id("cmd"), now=now

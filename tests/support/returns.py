@@ -12,7 +12,7 @@ from domain.common.accounts import org_credits, platform
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.lots import LotSource, LotTerms
-from domain.returns.allocation import AllocationMode, Bounds
+from domain.returns.allocation import AllocationMode, ShareBounds
 from ledger.gateway import Ledger
 from models.billing.project import Project
 from models.credits.spend_control import SpendControl, SpendControlVersion
@@ -23,7 +23,7 @@ from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.returns import allocation
-from services.returns.allocation import Wanted
+from services.returns.allocation import AllocationRequest
 from tests.api.purchasing import budget
 from tests.support.rows import Rows
 
@@ -128,11 +128,11 @@ class Team:
         self, mode: AllocationMode = AllocationMode.PROPOSE, daily: int = 100, **more: Any
     ) -> AllocationSetting:
         reinvest_bps, now = more.pop("reinvest_bps", 0), more.pop("now", NOW)
-        wanted = Wanted(
-            mode=mode, currency="USD", daily_minor=daily * 100, bounds=Bounds(**more), reinvest_bps=reinvest_bps
+        wanted = AllocationRequest(
+            mode=mode, currency="USD", daily_minor=daily * 100, bounds=ShareBounds(**more), reinvest_bps=reinvest_bps
         )
         async with self.database.platform() as session:
-            return await allocation.put(session, self.owner, self.org_id, self.project_id, wanted, now=now)
+            return await allocation.set_division(session, self.owner, self.org_id, self.project_id, wanted, now=now)
 
     async def night(self, night: date = NIGHT, *, now: datetime | None = None) -> Allocation | str:
         now = now or at(night)

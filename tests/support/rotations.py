@@ -15,20 +15,20 @@ from temporalio.testing import ActivityEnvironment
 from activities.secrets.rotation import RotationActivities
 from contracts.secrets.rotation import (
     FailRotationStep,
-    LookAtRotation,
-    SeenRotation,
-    TakenRotationStep,
+    NextRotationStep,
+    ReadRotation,
+    RotationStepResult,
     TakeRotationStep,
 )
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from domain.secrets.rotation import Rotation, RotationStatus, RotatorName
 from models.messages.alert import Alert
 from models.secrets.secret import Secret, SecretVersion
 from providers.judged import Receivers
-from providers.secrets.base import Place, Stored
-from providers.secrets.registry import Secrets
-from providers.secrets.rotators.base import Job, Manual, Rotator
-from providers.secrets.rotators.http import Http
+from providers.secrets.base import Stored, ValueLocation
+from providers.secrets.registry import SecretBackends
+from providers.secrets.rotators.base import ManualRotator, RotationJob, Rotator
+from providers.secrets.rotators.http import HttpRotator
 from repositories.secrets import rotation as rotations, secret as rows
 from runtime.database import Database
 from services.secrets import rotation_plan
@@ -124,33 +124,33 @@ class Dying:
         self._pass(f"after {name}")
         return done
 
-    async def make(self, job: Job, current: bytes) -> Any:
+    async def make(self, job: RotationJob, current: bytes) -> Any:
         return await self._around("make", self.rotator.make, job, current)
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         await self._around("apply", self.rotator.apply, job, current, new)
 
-    async def test(self, job: Job, new: bytes) -> None:
+    async def test(self, job: RotationJob, new: bytes) -> None:
         await self._around("test", self.rotator.test, job, new)
 
-    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+    async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         await self._around("put_back", self.rotator.put_back, job, current, new)
 
-    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+    async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
         await self._around("revoke", self.rotator.revoke, job, current, old)
 
     def subject(self, value: bytes) -> Any:
         return self.rotator.subject(value)
 
-    async def store(self, place: Place, value: bytes) -> Stored:
+    async def store(self, place: ValueLocation, value: bytes) -> Stored:
         done: Stored = await self._around("store", self.backend.store, place, value)
         return done
 
-    async def read(self, place: Place, stored: Stored) -> bytes:
+    async def read(self, place: ValueLocation, stored: Stored) -> bytes:
         value: bytes = await self.backend.read(place, stored)
         return value
 
-    async def destroy(self, place: Place) -> None:
+    async def destroy(self, place: ValueLocation) -> None:
         await self._around("destroy", self.backend.destroy, place)
 
 
@@ -163,7 +163,7 @@ class Rotated:
     dying: Dying
     work: RotationActivities
     #: The outcome of the step that was taken last.
-    taken: TakenRotationStep = field(default_factory=TakenRotationStep)
+    taken: RotationStepResult = field(default_factory=RotationStepResult)
 
     @classmethod
     async def of(
@@ -180,9 +180,9 @@ class Rotated:
         vaulted = await Vaulted.of(database)
         secret = await vaulted.put("api_keys/rotated", value, hosts=hosts)
         backend = vaulted.secrets.backend("postgres")
-        dying = Dying(rotator or Http(lambda _: Receivers(local=True), local=True), backend)
-        by_name = {RotatorName(document["rotator"]): dying, RotatorName.MANUAL: Manual()}
-        work = RotationActivities(database, Secrets({"postgres": dying}), by_name, at_once=at_once)
+        dying = Dying(rotator or HttpRotator(lambda _: Receivers(local=True), local=True), backend)
+        by_name = {RotatorName(document["rotator"]): dying, RotatorName.MANUAL: ManualRotator()}
+        work = RotationActivities(database, SecretBackends({"postgres": dying}), by_name, at_once=at_once)
         return await cls(vaulted, secret, dying, work)._planned(document, now)
 
     async def another(
@@ -203,14 +203,14 @@ class Rotated:
 
     async def held(self) -> Rotation:
         async with self.database.platform() as session:
-            found = await rotations.of(session, self.secret.id)
+            found = await rotations.secret_and_rotation(session, self.secret.id)
         assert found is not None
         return found[1]
 
-    async def look(self, now: datetime) -> SeenRotation:
-        return await self.work.look(LookAtRotation(secret_id=self.secret.id, now=now))
+    async def look(self, now: datetime) -> NextRotationStep:
+        return await self.work.look(ReadRotation(secret_id=self.secret.id, now=now))
 
-    async def step(self, now: datetime) -> SeenRotation:
+    async def step(self, now: datetime) -> NextRotationStep:
         """Take the step that is due, as the run does; returns what was seen before."""
         seen = await self.look(now)
         if seen.step is not None:
@@ -218,13 +218,13 @@ class Rotated:
             self.taken = await ActivityEnvironment().run(self.work.take, message)
         return seen
 
-    async def fail(self, seen: SeenRotation, detail: str, now: datetime) -> None:
+    async def fail(self, seen: NextRotationStep, detail: str, now: datetime) -> None:
         """Give the step up that was seen, as the run does when its time is over."""
-        self.taken = TakenRotationStep()
+        self.taken = RotationStepResult()
         given_up = {"secret_id": self.secret.id, "number": seen.number, "step": seen.step, "detail": detail}
         await self.work.fail(FailRotationStep.model_validate({**given_up, "now": now, "over_at": now}))
 
-    async def until_waiting(self, now: datetime) -> SeenRotation:
+    async def until_waiting(self, now: datetime) -> NextRotationStep:
         """Take every step that is due; a worker that dies is followed by another one, and a refusal counts at once."""
         for _ in range(30):
             with suppress(Killed):
@@ -238,7 +238,7 @@ class Rotated:
         while (await self.held()).status is not status:
             assert (await self.counted_step(now)).step is not None
 
-    async def counted_step(self, now: datetime) -> SeenRotation:
+    async def counted_step(self, now: datetime) -> NextRotationStep:
         """Take the step that is due; a refusal counts at once."""
         seen = await self.step(now)
         if self.taken.refused is not None:
@@ -257,7 +257,13 @@ class Rotated:
             kept = [row for row in await rows.versions(session, self.secret.id) if row.status != "destroyed"]
         for row in kept:
             found = await self.vaulted.open(
-                now, path=self.secret.path, verb=Verb.ROTATE, version=row.number, agent_id=None, host=None, method=None
+                now,
+                path=self.secret.path,
+                verb=AccessVerb.ROTATE,
+                version=row.number,
+                agent_id=None,
+                host=None,
+                method=None,
             )
             opened[row.status] = (await found.value(self.vaulted.secrets)).decode()
         return opened

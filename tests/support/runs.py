@@ -13,7 +13,7 @@ from runtime.database import Database
 async def ask_for(database: Database, terms: PaymentTerms, command_id: str | None = None) -> None:
     """Note what a payment's command asks for, as the API does before it starts the run."""
     async with database.platform() as session:
-        await payment_command.add(session, command_id or terms.payment_id, b"asked", terms)
+        await payment_command.store_terms(session, command_id or terms.payment_id, b"asked", terms)
 
 
 async def escrow_hash(database: Database, escrow_id: str) -> str | None:

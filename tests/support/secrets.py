@@ -5,28 +5,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.common.access import Actor, Role
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from domain.secrets.secret import SecretKind, VersionStatus
 from models.marketplace.agent import Agent
 from models.secrets.grant import SecretGrant
 from models.secrets.secret import Secret
 from models.tenants.organization import Organization
-from providers.secrets.base import Place
-from providers.secrets.registry import Secrets
+from providers.secrets.base import ValueLocation
+from providers.secrets.registry import SecretBackends
 from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
 from runtime.database import Database
 from runtime.identity import new_id
 from services.secrets import secret
-from services.secrets.secret import Opened, Opening, Wanted
+from services.secrets.secret import OpenRequest, OpenResult, SecretChange
 
 #: Early in a day of the past, so that no test meets the end of a day.
 NOW = datetime(2026, 3, 10, 8, tzinfo=UTC)
 HOST = "api.example.com"
 
 
-def local_secrets(*keys: tuple[str, bytes]) -> Secrets:
+def local_secrets(*keys: tuple[str, bytes]) -> SecretBackends:
     """Return what keeps secrets in PostgreSQL, under the keys given or one of the test's own."""
-    return Secrets({"postgres": PostgresBackend(LocalKeyWrapper(keys or [("k1", b"k" * 32)]))})
+    return SecretBackends({"postgres": PostgresBackend(LocalKeyWrapper(keys or [("k1", b"k" * 32)]))})
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Vaulted:
     database: Database
     org_id: str = field(default_factory=lambda: new_id("org"))
     agent_id: str = field(default_factory=lambda: new_id("agt"))
-    secrets: Secrets = field(default_factory=local_secrets)
+    secrets: SecretBackends = field(default_factory=local_secrets)
 
     @property
     def owner(self) -> Actor:
@@ -62,7 +62,7 @@ class Vaulted:
         self, path: str = "api_keys/model", value: bytes = b"s3cret", *, hosts: tuple[str, ...] = (), **more: Any
     ) -> Secret:
         kind = SecretKind.REFERENCE if path.startswith("payments/") else SecretKind.API_KEY
-        wanted = Wanted(org_id=self.org_id, path=path, kind=kind, hosts=hosts)
+        wanted = SecretChange(org_id=self.org_id, path=path, kind=kind, hosts=hosts)
         command = more.get("command_id") or new_id("cmd")
         async with self.database.platform() as session:
             row, number = await secret.reserve(
@@ -70,7 +70,7 @@ class Vaulted:
             )
         if number is None:
             return row
-        stored = await self.secrets.backend("postgres").store(Place(self.org_id, path, number), value)
+        stored = await self.secrets.backend("postgres").store(ValueLocation(self.org_id, path, number), value)
         async with self.database.platform() as session:
             await secret.add_version(
                 session, row.id, number, stored, status=VersionStatus.CURRENT, created_by="olga", command_id=command,
@@ -94,13 +94,13 @@ class Vaulted:
             )  # fmt: skip
         return grant_id
 
-    def opening(self, **more: Any) -> Opening:
-        asked = Opening(
-            org_id=self.org_id, path="api_keys/model", verb=Verb.USE, principal="ada", agent_id=self.agent_id,
+    def opening(self, **more: Any) -> OpenRequest:
+        asked = OpenRequest(
+            org_id=self.org_id, path="api_keys/model", verb=AccessVerb.USE, principal="ada", agent_id=self.agent_id,
             host=HOST, method="POST", place="header:authorization", purpose="Ask a model",
         )  # fmt: skip
         return replace(asked, **more)
 
-    async def open(self, now: datetime = NOW, **more: Any) -> Opened:
+    async def open(self, now: datetime = NOW, **more: Any) -> OpenResult:
         async with self.database.platform() as session:
             return await secret.open(session, self.opening(**more), now=now)

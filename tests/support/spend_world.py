@@ -11,10 +11,10 @@ from contracts.common.batch import BatchStep
 from domain.common.access import Actor, Role
 from domain.common.credits import GrantSource
 from domain.common.ids import uuid_id, uuid_of
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Spender
+from ledger.spends import NewSpend, Spender, SpendOutcome
 from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
 from models.tenants.organization import Organization
@@ -57,7 +57,7 @@ class World:
     async def freeze(self, kind: SubjectKind = SubjectKind.ORGANIZATION, subject_id: str | None = None) -> None:
         """Open a control of the organization, or of a part of it, without limits, and freeze it."""
         new = NewControl(subject_kind=kind, subject_id=subject_id or self.org, asset="CREDIT")
-        await self.change(await self._open(new, Allowance(limits=())), {"status": "frozen"})
+        await self.change(await self._open(new, LimitTerms(limits=())), {"status": "frozen"})
 
     async def limit(
         self,
@@ -68,9 +68,9 @@ class World:
         **more: Any,
     ) -> str:
         new = NewControl(subject_kind=kind, subject_id=subject_id or self.run, asset=asset)
-        return await self._open(new, Allowance(limits=limits, **more))
+        return await self._open(new, LimitTerms(limits=limits, **more))
 
-    async def _open(self, new: NewControl, allowance: Allowance) -> str:
+    async def _open(self, new: NewControl, allowance: LimitTerms) -> str:
         wanted = {**new.columns(), **allowance.columns()}
         async with self.database.platform() as session:
             written = await Controls(await driver_connection(session)).write(
@@ -98,7 +98,7 @@ class World:
                 at=NOW,
             )
 
-    async def spend(self, credits: int, at: datetime = NOW) -> Outcome:
+    async def spend(self, credits: int, at: datetime = NOW) -> SpendOutcome:
         spend = NewSpend(
             key=new_id("key"), action="test", amount_minor=credits * CREDIT, spender=Spender(run_id=self.run)
         )

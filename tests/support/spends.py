@@ -10,19 +10,19 @@ import asyncpg
 
 from domain.common.calendar import Window
 from domain.common.errors import DomainError
-from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.credits.spend.control import Limit, LimitTerms, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender, Spent
+from ledger.spends import NewSpend, Spender, SpendResult
 from tests.support.books import NOW, Books, fresh
 
 T = TypeVar("T")
 Call = Callable[[Spending], Awaitable[T]]
 
 
-def limits(*, hard: bool = True, uses: int | None = None, **amounts: int | None) -> Allowance:
+def limits(*, hard: bool = True, uses: int | None = None, **amounts: int | None) -> LimitTerms:
     """Limits by window: `limits(day=100)`; `uses` are of every window."""
-    return Allowance(
+    return LimitTerms(
         limits=tuple(
             Limit(window=Window(window), amount_minor=amount, uses=uses, hard=hard)
             for window, amount in amounts.items()
@@ -45,7 +45,7 @@ class Tenant:
 
     async def control(
         self,
-        allowance: Allowance,
+        allowance: LimitTerms,
         *,
         subject: tuple[str, str] | None = None,
         parent: UUID | None = None,
@@ -80,7 +80,9 @@ class Tenant:
             )
         return written.control_id
 
-    async def charge(self, amount_minor: int, *, at: datetime = NOW, key: str | None = None, **spender: str) -> Spent:
+    async def charge(
+        self, amount_minor: int, *, at: datetime = NOW, key: str | None = None, **spender: str
+    ) -> SpendResult:
         return await self.spending.charge(spend(amount_minor, key=key, **spender), at=at)
 
     async def reserve(

@@ -9,11 +9,11 @@ from sqlalchemy import insert, select
 from domain.billing.invoice.rules import UNTAXED, InvoiceRules
 from domain.billing.plan import Interval
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import SubscriptionSnapshot
-from domain.billing.subscription.state import Outcome, Subscription, numbered
+from domain.billing.subscription.state import Subscription, Transition, numbered
 from domain.common import accounts
-from domain.payments.dunning import DAYS
+from domain.payments.dunning import DUNNING_DAYS
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from providers.tax.service import TaxService
@@ -42,7 +42,7 @@ class Subscribed:
     def org_id(self) -> str:
         return self.state.org_id
 
-    async def write(self, outcome: Outcome, at: datetime = START, command_id: str | None = None) -> None:
+    async def write(self, outcome: Transition, at: datetime = START, command_id: str | None = None) -> None:
         command_id = command_id or new_id("cmd")
         numbered_outcome = numbered(outcome, command_id)
         outside = OutsideTaxes(self.database, self.taxes, self.rules)
@@ -59,11 +59,11 @@ class Subscribed:
                 plans=PLANS,
                 rules=self.rules,
                 answers=answers,
-                dunned_on=DAYS,
+                dunned_on=DUNNING_DAYS,
             )
         self.state = numbered_outcome.subscription
 
-    async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome | None:
+    async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Transition | None:
         named = tuple(
             replace(
                 each,
@@ -108,6 +108,6 @@ async def subscribed(
     made = replace(created(plan, interval), org_id=org, subscription_id=new_id("sub"))
     made = replace(made, terms=replace(made.terms, net_days=net_days))
     one = Subscribed(database, made)
-    await one.write(Outcome(subscription=made, event="created", actor="kim"))
-    one.state = confirmed(one.state)
+    await one.write(Transition(subscription=made, event="created", actor="kim"))
+    one.state = confirm_order(one.state)
     return one

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 async def message_of(job: "Job", outcome: Outcome, command_id: str, at: datetime | None = None) -> RecordEscrowEvent:
     now = at or datetime.now(UTC)
-    numbered = rules.numbered(outcome, command_id=command_id, now=now)
+    numbered = rules.with_receipt(outcome, command_id=command_id, now=now)
     return RecordEscrowEvent(
         outcome=numbered,
         command_id=command_id,

@@ -61,8 +61,8 @@ from domain.billing.subscription.snapshot import ProviderState
 from domain.billing.subscription.state import SubscriptionStatus
 from domain.escrow import commands as rules
 from domain.escrow.state import FINAL as ESCROW_FINAL, EscrowStatus
-from domain.messages.webhook.delivery import Answer
-from domain.messages.webhook.endpoint import ENDED as ENDPOINT_ENDED, EndpointStatus
+from domain.messages.webhook.delivery import ReceiverResponse
+from domain.messages.webhook.endpoint import ENDED_STATUSES as ENDPOINT_ENDED, EndpointStatus
 from domain.payments.payment.state import ENDED_UNPAID, PaymentStatus
 from domain.payouts.payout.state import FINAL as PAYOUT_FINAL, PayoutStatus
 from repositories.billing import invoice_collection as collections, subscription as subscriptions
@@ -650,7 +650,7 @@ SUBSCRIPTION = Entity(
 
 async def _gone(one: EndpointDriver) -> None:
     """Have an event come that the receiver answers with 410."""
-    one.answers(Answer(status_code=410))
+    one.answers(ReceiverResponse(status_code=410))
     await one.happens("a")
 
 

@@ -11,12 +11,12 @@ from contracts.billing.invoice import RecordCollection
 from contracts.billing.subscription import RecordSubscription
 from contracts.messages.webhook_endpoint import RecordWebhookEndpoint
 from contracts.payouts.payout import RecordPayout
-from domain.billing.invoice.collection import Outcome as CollectionOutcome
+from domain.billing.invoice.collection import Transition as CollectionOutcome
 from domain.billing.subscription import commands as subscriptions
 from domain.billing.subscription.state import numbered
 from domain.common.state_hash import state_hash
 from domain.messages.webhook import endpoint as endpoints
-from domain.messages.webhook.endpoint import Outcome as EndpointOutcome
+from domain.messages.webhook.endpoint import EndpointChange as EndpointOutcome
 from domain.payments import dunning
 from domain.payouts.payout import commands as payouts
 from domain.payouts.payout.state import Outcome as PayoutOutcome
@@ -43,7 +43,7 @@ def _written(held: object, command_id: str) -> dict[str, Any]:
 async def note_payout(made: PayoutDriver) -> None:
     held, command_id = await made.state(), new_id("cmd")
     event = PayoutOutcome(payout=held, event="command_refused", actor=BY, details=DETAILS)
-    message = RecordPayout(outcome=payouts.numbered(event, command_id), **_written(held, command_id))
+    message = RecordPayout(outcome=payouts.with_receipt(event, command_id), **_written(held, command_id))
     assert (await PayoutActivities(made.stage.database, None, hold_back=HOLD_BACK).record(message)).applied
 
 
@@ -51,7 +51,7 @@ async def note_invoice(made: InvoiceDriver) -> None:
     held, command_id = await made.state(), new_id("cmd")
     event = CollectionOutcome(collection=held, event="command_refused", actor=BY, details=DETAILS)
     message = RecordCollection(
-        outcome=dunning.numbered(event, command_id),
+        outcome=dunning.with_receipt(event, command_id),
         standing=standing_of(await made.invoice()),
         **_written(held, command_id),
     )
@@ -61,7 +61,7 @@ async def note_invoice(made: InvoiceDriver) -> None:
 
 async def note_subscription(one: Subscriber) -> None:
     held, command_id = await one.state(), new_id("cmd")
-    after = numbered(subscriptions.refused(held, actor=BY, details=DETAILS), command_id).subscription
+    after = numbered(subscriptions.record_refusal(held, actor=BY, details=DETAILS), command_id).subscription
     message = RecordSubscription(
         subscription=after, event="command_refused", actor=BY, details=DETAILS, **_written(held, command_id)
     )
@@ -72,7 +72,7 @@ async def note_subscription(one: Subscriber) -> None:
 async def note_endpoint(one: EndpointDriver) -> None:
     held, command_id = await one.state(), new_id("cmd")
     event = EndpointOutcome(endpoint=held, event="command_refused", actor=BY, details=DETAILS)
-    message = RecordWebhookEndpoint(outcome=endpoints.numbered(event, command_id), **_written(held, command_id))
+    message = RecordWebhookEndpoint(outcome=endpoints.with_receipt(event, command_id), **_written(held, command_id))
     nothing = cast("Any", None)
     work = WebhookEndpointActivities(one.stage.database, one.stage.client, nothing, nothing)
     assert (await work.record(message)).applied

@@ -22,7 +22,7 @@ from models.books.reconciliation import ReconciliationDiscrepancy, Reconciliatio
 from models.messages.alert import Alert
 from models.tenants.organization import Organization
 from repositories.books import discrepancy as discrepancies, reconciliation as books
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.payments import payment
 from runtime.database import Database
 from runtime.identity import new_id
@@ -65,7 +65,7 @@ class Reconciler:
 
     async def differences(self, status: str | None = None) -> dict[str, ReconciliationDiscrepancy]:
         async with self.database.platform() as session:
-            wanted = Wanted(
+            wanted = ListFilter(
                 equal={"provider": self.provider.name}, statuses=() if status is None else (status,), limit=100
             )
             found = await discrepancies.page(session, wanted)

@@ -17,7 +17,7 @@ from contracts.billing.subscription import (
     SubscriptionResult,
 )
 from contracts.runs import Run, subscription_run
-from domain.billing.plan import DEFAULTS, Interval, plans_from
+from domain.billing.plan import DEFAULT_PLANS, Interval, plans_from
 from domain.billing.subscription.state import Subscription, Terms
 from domain.billing.subscription.terms import terms_of
 from domain.common.access import Actor, Role
@@ -29,7 +29,7 @@ from runtime.identity import new_id
 from tests.support.timelines import timeline
 from tests.workflows.conftest import Stage
 
-PLANS = plans_from(DEFAULTS)
+PLANS = plans_from(DEFAULT_PLANS)
 
 
 def terms(plan: str) -> Terms:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.common.batch import Batch
+from contracts.common.batch import BatchProgress
 from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
@@ -35,7 +35,7 @@ async def test_transfers_are_added_to_their_days_page_by_page_once(stage):
             return int(await connection.fetchval(_SUM))
 
     async def run() -> None:
-        start = Batch(now=datetime.now(UTC), limit=2, settle_seconds=0)
+        start = BatchProgress(now=datetime.now(UTC), limit=2, settle_seconds=0)
         handle = await stage.client.start_workflow(
             AccountingDaysWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )

@@ -8,10 +8,10 @@ from temporalio.worker import Worker
 
 from activities.messages.alert_rules import AlertRuleActivities
 from domain.common.access import Actor, Role
-from domain.messages.alert.conditions import Asked
+from domain.messages.alert.conditions import RequestedCondition
 from domain.messages.alert.metrics import ConditionType
 from models.tenants.organization import Organization
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.messages import alert as alerts
 from runtime.database import Database
 from runtime.identity import new_id
@@ -29,8 +29,8 @@ async def test_a_run_looks_at_what_is_due_and_ends(database: Database, timeskip_
     queue = new_id("queue")
     client, org_id = with_plugin(timeskip_env.client), new_id("org")
     now = datetime.now(UTC)
-    below = Asked(type=ConditionType.BELOW, threshold="5")
-    wanted = alert_rule.Wanted(metric="credits.available", condition=below)
+    below = RequestedCondition(type=ConditionType.BELOW, threshold="5")
+    wanted = alert_rule.RuleRequest(metric="credits.available", condition=below)
     async with database.platform() as session:
         session.add(Organization(id=org_id, name="x", created_by="x", command_id=org_id))
         await session.flush()
@@ -44,7 +44,7 @@ async def test_a_run_looks_at_what_is_due_and_ends(database: Database, timeskip_
             assert "Rules looked at" in str(await handle.query("__temporal_workflow_metadata"))
             await replay_and_keep(await handle.fetch_history(), "alert-rules/completed")
     async with database.platform() as session:
-        (raised,) = (await alerts.page(session, Wanted(org_id=org_id, limit=10), open_only=True)).rows
+        (raised,) = (await alerts.page(session, ListFilter(org_id=org_id, limit=10), open_only=True)).rows
     assert (raised.kind, raised.subject) == ("low", org_id)
 
 

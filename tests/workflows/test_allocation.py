@@ -15,8 +15,8 @@ from temporalio.worker import Worker
 from activities.returns.allocation import AllocationActivities
 from contracts.returns.allocation import AcceptSignal, AllocationInput, AllocationSweep
 from contracts.runs import Run, allocation_run
-from domain.returns.allocation import ANSWER, AllocationMode
-from domain.returns.trial import Stage
+from domain.returns.allocation import PROPOSAL_VALID_FOR, AllocationMode
+from domain.returns.trial import TrialStage
 from models.returns.allocation import Allocation
 from repositories.marketplace import agent as agents
 from repositories.returns import allocation as allocations
@@ -24,7 +24,7 @@ from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
 from services.returns import trial
-from services.returns.trial import Wanted
+from services.returns.trial import TrialRequest
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.support.returns import MATURES, Team, early
@@ -104,7 +104,7 @@ async def test_what_nobody_accepts_within_twelve_hours_changes_nothing(nights: N
     row = await nights.of(team)
     described = await handle.describe()
     assert described.close_time is not None
-    assert described.close_time >= row.created_at + ANSWER
+    assert described.close_time >= row.created_at + PROPOSAL_VALID_FOR
     assert (row.status, row.answer_by) == ("expired", None)
     assert await team.days() == {"ada": 8_000, "bob": 2_000, "project": 10_000}
     await replay_and_keep(await handle.fetch_history(), "allocation/expired")
@@ -174,7 +174,7 @@ async def test_a_night_that_stays_due_is_taken_again(nights: Nights) -> None:
 async def test_the_sweep_starts_each_night_once_and_pays_trials(nights: Nights) -> None:
     now = datetime.now(UTC)
     team, other = await nights.team(AllocationMode.AUTO), await Team.of(nights.database, "cy")
-    wanted = Wanted(currency="USD", amount_minor=500, stages=(Stage(due_at=now, share_bps=10_000),))
+    wanted = TrialRequest(currency="USD", amount_minor=500, stages=(TrialStage(due_at=now, share_bps=10_000),))
     async with nights.database.platform() as session:
         agent = await agents.get(session, other.agents["cy"])
         begun = await trial.create(session, other.owner, agent, wanted, command_id=new_id("cmd"), now=now)

@@ -16,7 +16,7 @@ from contracts.common.queues import TASK_QUEUE
 from contracts.payments.auto_topup import AutoTopUpInput, AutoTopUpSweep
 from contracts.runs import auto_topup_run
 from domain.common.ids import auto_topup_workflow_id
-from domain.payments.auto_topup import Crossing
+from domain.payments.auto_topup import TopUpOutcome
 from domain.payments.payment.snapshot import ProviderStatus
 from providers.payments.registry import Providers
 from repositories.payments import auto_topup as auto_topups
@@ -66,10 +66,12 @@ async def outcome_of(shop: Shop, number: int = 1) -> str:
     return str((await run_of(shop, number).result())["outcome"])
 
 
-async def note_fall(shop: Shop, now: datetime | None = None) -> auto_topup.Look:
+async def note_fall(shop: Shop, now: datetime | None = None) -> auto_topup.BalanceCheck:
     """Do what a sweep does first, and die."""
     async with shop.stage.database.platform() as session:
-        return await auto_topup.look(session, now=now or datetime.now(UTC), after="", limit=1_000, most_minor=10**12)
+        return await auto_topup.record_falls(
+            session, now=now or datetime.now(UTC), after="", limit=1_000, most_minor=10**12
+        )
 
 
 async def start(shop: Shop, number: int = 1) -> None:
@@ -89,8 +91,8 @@ async def written(shop: Shop, number: int = 1) -> str:
     assert shop.payer.org_id is not None
     while True:
         async with shop.stage.database.platform() as session:
-            outcome = (await auto_topups.crossing(session, shop.payer.org_id, number)).outcome
-        if outcome != Crossing.OPEN:
+            outcome = (await auto_topups.find_fall(session, shop.payer.org_id, number)).outcome
+        if outcome != TopUpOutcome.OPEN:
             return outcome
         await again()
 
@@ -223,7 +225,7 @@ async def test_top_up_without_a_method_to_charge_is_declined(shop: Shop) -> None
     await set_auto_topup(shop)
     async with shop.stage.database.platform() as session:
         assert shop.payer.org_id is not None
-        (await auto_topups.locked(session, shop.payer.org_id)).payment_method = None
+        (await auto_topups.lock(session, shop.payer.org_id)).payment_method = None
     await sweep(shop.stage)
     assert await outcome_of(shop) == "declined"
     assert await payments_of(shop) == []

@@ -29,7 +29,7 @@ from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from models.tenants.organization import Organization
-from providers.documents.display import display
+from providers.documents.display import format_document
 from repositories.payouts import statement as statements
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -219,7 +219,7 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
         row = await statements.correction(session, org, date(2026, 10, 1), "EUR", notes[1].id)
         wanted = await documents.find(session, org, row.id, said, total_minor=row.total_minor)
     assert (await documents.made(wanted)).kind == "statement_correction"
-    shown = {each["label"]: each["amount"] for each in display(content)["sums"]}
+    shown = {each["label"]: each["amount"] for each in format_document(content)["sums"]}
     assert (shown["Tax 19% on 7.20 EUR"], shown["Amount taken back"]) == ("1.37 EUR", "8.57 EUR")
     await prove_all(fresh_database_urls)
 
@@ -330,7 +330,7 @@ async def read(database: Database, org: str) -> int:
     async def reading(session: AsyncSession) -> object:
         assert await statements.has_moved(session, org, since=since, until=until)
         assert list(await statements.currencies(session, org, since=since)) == ["EUR"]
-        return await statements.moved(session, org, "EUR", since=since, until=until)
+        return await statements.read_movements(session, org, "EUR", since=since, until=until)
 
     return await blocks_read(database, None, reading)
 

@@ -89,7 +89,7 @@ async def test_neither_money_nor_others_wait_for_rotations_at_a_target_that_hang
 
         async def begin(one: Rotated) -> None:
             async with stage.database.platform() as session:
-                await rotation.hurry(session, one.vaulted.owner, one.secret.id, grace=None, now=now)
+                await rotation.start_now(session, one.vaulted.owner, one.secret.id, grace=None, now=now)
             await reach.signal(stage.client, *rotation_news(one.secret.id, one.vaulted.org_id))
 
         first = await secret(hanging, held)

@@ -66,7 +66,7 @@ async def told(entity: Entity, one: Any, message: Inbound) -> None:
             return {ids[0]: int((await one.state()).version)}
 
         minute, database = timedelta(seconds=60), one.stage.database
-        door: reach.Entity[Any] = reach.Entity(
+        door: reach.EntityClient[Any] = reach.EntityClient(
             client, database, run, entity.result, versions, run.workflow_id, limit=minute
         )
         answer = door.command(message.name, sent, update_id=new_id("upd"))

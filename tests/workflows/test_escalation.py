@@ -16,13 +16,13 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.messages.escalation import EscalationActivities
-from contracts.messages.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
+from contracts.messages.escalation import EscalationInput, EscalationSignal, LoadAlert, LoadedAlert
 from contracts.runs import escalation_run
 from domain.common.access import Role
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule
 from models.tenants.organization import Organization
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.messages import alert as alerts
 from repositories.tenants import audit
 from runtime import reach
@@ -48,7 +48,7 @@ class Tower:
     looks: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @activity.defn(name="look_at_alert")
-    async def look(self, message: LookAtAlert) -> SeenAlert:
+    async def look(self, message: LoadAlert) -> LoadedAlert:
         seen = await EscalationActivities(self.database, self.tell).look(message)
         if self.looks:
             await self.looks.pop()()
@@ -235,7 +235,7 @@ async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -
     await handle.signal("acknowledge", EscalationSignal(operator="kim", acknowledge=alert.id))
     assert (await tower.outcome(handle))["outcome"] == "acknowledged"
     async with tower.database.platform() as session:
-        entries = await audit.page(session, Wanted(org_id=alert.org_id, equal={"target": alert.id}, limit=9))
+        entries = await audit.page(session, ListFilter(org_id=alert.org_id, equal={"target": alert.id}, limit=9))
     assert [(entry.action, entry.principal) for entry in entries.rows] == [("alert.acknowledge", "temporal-ui:kim")]
     await replay_and_keep(await handle.fetch_history(), "escalation/acknowledged")
 

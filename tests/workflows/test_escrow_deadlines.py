@@ -11,7 +11,7 @@ from domain.common.errors import WrongState
 from domain.escrow.state import Milestone
 from domain.tenants.organization import TimedExits
 from models.common.api_presence import ApiPresence
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.messages import alert
 from runtime.identity import new_id
 from services.tenants import organization as organizations
@@ -26,7 +26,7 @@ async def test_payee_that_disputes_before_its_delivery_gets_nothing_when_nobody_
     assert (await job.state()).default_share_e4 == 0
     await job.pass_time(days=7, hours=1)
     async with stage.database.platform() as session:
-        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
+        page = await alert.page(session, ListFilter(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
     assert "if not decided by then, the money is refunded" in page.rows[0].detail
     await job.pass_time(days=1, hours=1)
     assert await job.end() == "refunded"
@@ -95,7 +95,7 @@ async def test_default_of_a_dispute_waits_while_the_payee_is_suspended_and_pause
     assert (await job.state()).status == "disputed"
     assert (await job.kinds())[5:] == ["default_extended"] * 33
     async with stage.database.platform() as session:
-        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}, limit=10), open_only=False)
+        page = await alert.page(session, ListFilter(equal={"subject": job.terms.escrow_id}, limit=10), open_only=False)
     assert [(row.kind, row.status) for row in page.rows] == [
         ("escrow.decision_overdue", "firing"),
         *[("escrow.decision_overdue", "resolved")] * 4,
@@ -107,7 +107,7 @@ async def test_default_of_a_dispute_waits_while_the_payee_is_suspended_and_pause
     assert await job.end() == "split"
     assert (await job.money())["payee"] == 42_750_000
     async with stage.database.platform() as session:
-        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
+        page = await alert.page(session, ListFilter(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
     assert not page.rows
     await replay(await job.handle.fetch_history())
 
@@ -121,7 +121,7 @@ async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_th
     async with stage.database.platform() as session:
         raised = [
             a
-            for a in (await alert.page(session, Wanted(limit=200), open_only=True)).rows
+            for a in (await alert.page(session, ListFilter(limit=200), open_only=True)).rows
             if a.subject == job.terms.escrow_id
         ]
     assert [a.kind for a in raised] == ["escrow.decision_overdue"]
@@ -153,7 +153,7 @@ async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, sta
     state = await job.state()
     assert (state.status, state.deliver_by) == ("funded", deliver_by + timedelta(hours=5))
     async with stage.database.platform() as session:
-        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
+        page = await alert.page(session, ListFilter(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
     assert [row.kind for row in page.rows] == ["escrow.api_was_away"]
     await job.send("deliver", job.bot)
     await job.pass_time(days=3, hours=1)
@@ -197,7 +197,7 @@ async def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evide
         await job.handle.execute_update("submit_evidence", late)
     assert "evidence window closed" in str(refused.value.cause)
     async with stage.database.platform() as session:
-        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
+        page = await alert.page(session, ListFilter(equal={"subject": job.terms.escrow_id}, limit=10), open_only=True)
     assert [row.kind for row in page.rows] == ["escrow.api_was_away"]
     await job.pass_time(days=5)
     assert await job.end() == "split"

@@ -73,10 +73,12 @@ async def late(award: Award, **terms: object) -> Job:
     return await delivered_without_a_run(await award(**terms), datetime.now(UTC) - timedelta(days=4))
 
 
-async def noted(job: Job, name: notices.Noted, command: EscrowCommand, *, before: timedelta) -> EscrowCommand:
+async def noted(
+    job: Job, name: notices.NotedCommandName, command: EscrowCommand, *, before: timedelta
+) -> EscrowCommand:
     """Note a command so long before the deadline."""
     async with job.stage.database.platform_statement() as connection:
-        await notices.note(connection, job.terms.escrow_id, name, command)
+        await notices.store(connection, job.terms.escrow_id, name, command)
     async with job.stage.database.platform() as session:
         await session.execute(
             text("UPDATE escrow_notices SET noted_at = deadline_at - CAST(:before AS interval) WHERE command_id = :id"),
@@ -207,7 +209,7 @@ async def test_signatures_that_were_noted_count_before_the_deadline_releases(awa
 async def test_a_note_that_does_not_count_never_blocks_the_deadline(award, kind):
     job = await late(award)
     command: EscrowCommand = dispute(job)
-    name: notices.Noted = "dispute"
+    name: notices.NotedCommandName = "dispute"
     if kind == "forbidden":
         command = command.model_copy(update={"actor": job.validator})
     elif kind == "turned":
@@ -231,7 +233,7 @@ async def test_a_note_that_does_not_count_never_blocks_the_deadline(award, kind)
 
 async def test_more_notes_than_are_worked_off_at_once_are_all_worked_off(award):
     job = await late(award)
-    for number in range(notices.MOST + 5):
+    for number in range(notices.MAX_SENT + 5):
         actor = replace(job.finance, principal=f"finance-{number}")
         refused = ApproveEscrow(command_id=new_id("cmd"), actor=actor, delivery=100 + number)
         await noted(job, "approve", refused, before=2 * HOUR)
@@ -394,7 +396,7 @@ async def test_dispute_noted_after_another_delivery_holds_all_the_same(award):
 
 async def test_dispute_noted_after_more_deliveries_than_are_worked_off_at_once_holds_all_the_same(award):
     job = await late(award)
-    for number in range(notices.MOST + 1):
+    for number in range(notices.MAX_SENT + 1):
         bot = replace(job.bot, principal=f"bot-{number}")
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=bot, note="junk"), before=2 * HOUR)
     await noted(job, "dispute", dispute(job), before=HOUR)

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from domain.common.errors import Conflict, DomainError, Forbidden, InsufficientFunds, Invalid, WrongState
+from domain.escrow.agent_limits import MAX_AGENT_EVIDENCE_BYTES
 from domain.escrow.state import Artifact, Milestone
-from domain.escrow.turned import MOST_EVIDENCE_BYTES
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -135,7 +135,7 @@ async def test_agents_key_neither_disputes_its_own_delivery_nor_fills_the_room_f
     with pytest.raises(Forbidden, match="its own delivery"):
         await job.send("dispute", job.bot, reason="it is all my fault")
     assert (await job.send("dispute", job.studio, reason="they do not look")).status == "disputed"
-    large = "x" * (MOST_EVIDENCE_BYTES // 4 - 2)
+    large = "x" * (MAX_AGENT_EVIDENCE_BYTES // 4 - 2)
     for _ in range(4):
         await job.send("submit_evidence", job.bot, note=large)
     with pytest.raises(Conflict) as refused:

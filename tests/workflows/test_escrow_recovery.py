@@ -17,7 +17,7 @@ from domain.escrow import commands as rules
 from domain.escrow.state import RECEIPT_WINDOW, Artifact
 from ledger.gateway import Ledger
 from repositories.books import debt
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.messages import alert
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -182,7 +182,7 @@ async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, s
         await EscrowActivities(stage.database).record_event(message)
     assert (await job.state()).status == "delivered"
     async with stage.database.platform() as session:
-        raised = (await alert.page(session, Wanted(limit=200), open_only=True)).rows
+        raised = (await alert.page(session, ListFilter(limit=200), open_only=True)).rows
     assert ("escrow.books_refused", terms.escrow_id) in {(a.kind, a.subject) for a in raised}
 
 

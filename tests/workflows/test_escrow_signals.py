@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from domain.common.errors import Conflict
 from domain.escrow.signing import DeliveryRequired
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.escrow import escrow as escrows
 from repositories.tenants import audit
 from runtime.database import driver_connection
@@ -44,7 +44,7 @@ async def test_a_signature_by_signal_is_the_operators_act_on_behalf_of_the_signa
     ]
     async with stage.database.platform() as session:
         entries = await audit.page(
-            session, Wanted(equal={"action": "escrow.approved", "target": job.terms.escrow_id}, limit=10)
+            session, ListFilter(equal={"action": "escrow.approved", "target": job.terms.escrow_id}, limit=10)
         )
     assert [entry.details["on_behalf"] for entry in entries.rows] == [True, False]
 
@@ -167,7 +167,7 @@ async def test_what_an_operator_does_by_signal_is_in_the_audit_trail(award, stag
     await job.told("disputed")
     async with stage.database.platform() as session:
         entries = await audit.page(
-            session, Wanted(equal={"action": "escrow.disputed", "target": job.terms.escrow_id}, limit=10)
+            session, ListFilter(equal={"action": "escrow.disputed", "target": job.terms.escrow_id}, limit=10)
         )
     assert [(entry.principal, entry.role) for entry in entries.rows] == [("temporal-ui:kim", "operator")]
 

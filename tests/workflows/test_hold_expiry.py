@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.common.batch import Batch, BatchDone
+from contracts.common.batch import BatchProgress, BatchResult
 from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
@@ -41,13 +41,13 @@ async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage
 
 async def test_run_that_goes_on_counts_on_from_where_the_one_before_stood(stage):
     at = datetime(2020, 1, 1, tzinfo=UTC)
-    start = Batch(now=at, limit=500, count=1_500)
+    start = BatchProgress(now=at, limit=500, count=1_500)
     handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, start, id=new_id("sweep"), task_queue="bursar")
     assert (await handle.result()).count == 1_500
 
 
 def test_sweep_goes_on_while_pages_are_full():
-    start = Batch(now=datetime(2026, 1, 1, tzinfo=UTC), limit=2)
-    full, rest = BatchDone(count=2), BatchDone(count=1)
+    start = BatchProgress(now=datetime(2026, 1, 1, tzinfo=UTC), limit=2)
+    full, rest = BatchResult(count=2), BatchResult(count=1)
     assert (start.is_last(full), start.is_last(rest)) == (False, True)
     assert start.plus(full).plus(rest).count == 3

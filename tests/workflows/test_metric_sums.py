@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.common.batch import Batch
+from contracts.common.batch import BatchProgress
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import event as events
@@ -28,7 +28,7 @@ async def test_events_are_added_up_page_by_page_once(stage):
             return int(await connection.fetchval(_SUM, org_id))
 
     async def run() -> None:
-        start = Batch(limit=2, now=at)
+        start = BatchProgress(limit=2, now=at)
         handle = await stage.client.start_workflow(
             MetricSumsWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.billing.billing_run import BillingRunActivities, Collecting
+from activities.billing.billing_run import BillingRunActivities, CollectionSetup
 from contracts.billing.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.billing.billing_terms import BillingTerms, DiscountStep, TermsVersion, UsageMode
 from domain.billing.invoice.collection import CollectionMethod
@@ -41,7 +41,7 @@ from tests.support.looking import pass_to_the_end
 from tests.support.proving import prove_all
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
-from workflows.billing.monthly_invoicing import MonthlyInvoicingWorkflow, under_way
+from workflows.billing.monthly_invoicing import MonthlyInvoicingWorkflow, render_progress
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -145,7 +145,7 @@ async def test_log_of_usage_says_on_which_invoice_it_is_and_since_when(billing: 
         january, february = await usage_bill.of_events(session, org, (await session.scalars(logged)).all())
     assert (january.status, january.invoice_id) == (BilledStatus.BILLED, invoice.id)
     assert january.billed_at is not None
-    assert february == usage_bill.BilledAs(status=BilledStatus.UNBILLED)
+    assert february == usage_bill.BillState(status=BilledStatus.UNBILLED)
 
 
 async def void_newest(billing: Billing, org_id: str) -> None:
@@ -269,7 +269,7 @@ async def test_only_an_invoice_on_which_something_is_due_has_a_run_and_two_concl
     given_time = await market.debtor(JANUARY, collection_method=CollectionMethod.SEND_INVOICE)
     for org in (charged, given_time):
         await market.use(org, at(date(2026, 1, 5)), 2)
-    work = BillingRunActivities(billing.database, collecting=Collecting(billing.client, (3, 7)))
+    work = BillingRunActivities(billing.database, collecting=CollectionSetup(billing.client, (3, 7)))
     await work.plan(PlanBillingRun(now=OVER, month=JANUARY))
     await work.invoice(InvoicePage(now=OVER, month=JANUARY, after="", limit=10, pages=1))
     for _ in range(2):
@@ -292,7 +292,7 @@ async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_ag
     bad, good = await market.debtor(JANUARY), await market.debtor(JANUARY)
     for org in (bad, good):
         await market.use(org, at(date(2026, 1, 5)), 2)
-    as_it_is = invoices.unsaved
+    as_it_is = invoices.new_draft
 
     def refusing(*args: Any, **options: Any) -> Any:
         if options["org_id"] == bad:
@@ -343,7 +343,7 @@ async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(
 
 def test_a_run_says_how_many_are_due_done_left_and_failed_and_since_when() -> None:
     run = BillingRun(month=JANUARY, since=OVER, after="org_7", invoiced=5, empty=1, failed=1, left=13)
-    assert under_way(run).splitlines() == [
+    assert render_progress(run).splitlines() == [
         "Invoices of 2026-01, since 2026-02-03 00:00 UTC",
         "",
         "- due: 20",

@@ -15,18 +15,18 @@ from contracts.messages.notification import (
     ClosedDigest,
     CloseDigest,
     DigestInput,
-    FannedOut,
     FanOut,
+    FanOutResult,
     SendNotifications,
     SentNotifications,
 )
 from contracts.runs import digest_run
 from domain.common.access import Role
-from domain.messages.notification.due import Cadence, Clock, due
+from domain.messages.notification.due import Cadence, NotificationClock, send_time
 from domain.messages.notification.preferences import Preferences, recipient_of
 from models.messages.notification import NotificationRow
 from repositories.messages import notification as notifications
-from repositories.messages.notification import New
+from repositories.messages.notification import NewNotification
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
@@ -42,8 +42,8 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironment) -> None:
     @activity.defn
-    async def fan_out(message: FanOut) -> FannedOut:
-        return FannedOut(looks=message.seconds, events=3, alerts=1, notifications=7, digests=2)
+    async def fan_out(message: FanOut) -> FanOutResult:
+        return FanOutResult(looks=message.seconds, events=3, alerts=1, notifications=7, digests=2)
 
     @activity.defn
     async def send_notifications(message: SendNotifications) -> SentNotifications:
@@ -66,7 +66,7 @@ async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironme
 class Person:
     """An owner of an organization of its own, who wants digests."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: NotificationClock) -> None:
         self.database, self.clock = database, clock
         self.org, self.channel = "", ""
 
@@ -77,7 +77,7 @@ class Person:
         await self.moves(self.clock)
         return self
 
-    async def moves(self, clock: Clock) -> None:
+    async def moves(self, clock: NotificationClock) -> None:
         async with self.database.platform() as session:
             wanted = Preferences(clock=clock)
             await notifications.put_preferences(
@@ -86,9 +86,9 @@ class Person:
 
     async def happens(self, at: datetime, cadence: Cadence) -> str:
         """Have something wait for the next digest, and return which that is."""
-        when, made = due(cadence, at, self.clock), new_id("ntf")
+        when, made = send_time(cadence, at, self.clock), new_id("ntf")
         async with self.database.platform() as session:
-            row = New(
+            row = NewNotification(
                 id=made,
                 source=made,
                 org_id=self.org,
@@ -129,7 +129,7 @@ class Person:
 async def test_a_digest_goes_out_at_its_hour_and_once(
     cadence: Cadence, at: str | None, expected: str | None, idle_server: WorkflowEnvironment, db: Database
 ) -> None:
-    person = await Person(db, Clock(zone="Europe/Vienna", digest_hour=8)).begin()
+    person = await Person(db, NotificationClock(zone="Europe/Vienna", digest_hour=8)).begin()
     client, queue = with_plugin(idle_server.client), new_id("queue")
     work = NotificationActivities(db, Mock(), {}, SEALER)
     async with Worker(client, task_queue=queue, workflows=[DigestWorkflow], activities=[work.close_digest]):
@@ -140,7 +140,7 @@ async def test_a_digest_goes_out_at_its_hour_and_once(
         handle = await client.start_workflow(DigestWorkflow.run, start, id=new_id("digest"), task_queue=queue)
         assert await pass_to_the_end(idle_server, handle) == ClosedDigest(count=2, messages=1)
         (sent,) = await person.messages()
-        wanted = due(cadence, now, person.clock).at
+        wanted = send_time(cadence, now, person.clock).at
         assert 0 <= (sent - wanted).total_seconds() < 60
         assert expected is None or wanted == datetime.fromisoformat(expected).replace(tzinfo=UTC)
         assert "messages, one for each channel: 1" in str(await handle.query("__temporal_workflow_metadata"))
@@ -153,7 +153,7 @@ async def test_a_digest_goes_out_at_its_hour_and_once(
 
 @pytest.mark.slow
 async def test_a_digest_follows_its_owner_to_another_zone(idle_server: WorkflowEnvironment, db: Database) -> None:
-    person = await Person(db, Clock(zone="Pacific/Auckland")).begin()
+    person = await Person(db, NotificationClock(zone="Pacific/Auckland")).begin()
     client, queue = with_plugin(idle_server.client), new_id("queue")
     work = NotificationActivities(db, Mock(), {}, SEALER)
     asked: list[datetime | None] = []
@@ -163,7 +163,7 @@ async def test_a_digest_follows_its_owner_to_another_zone(idle_server: WorkflowE
         done = await work.close_digest(message)
         if not asked:
             # While it waits, its owner flies home: eight in the morning of that day is eleven hours later or more.
-            await person.moves(Clock(zone="Europe/Vienna"))
+            await person.moves(NotificationClock(zone="Europe/Vienna"))
         asked.append(done.until)
         return done
 

@@ -26,7 +26,7 @@ P = PaymentStatus
 async def noted(stage: Stage, **changes) -> PaymentDriver:
     """A payment whose run died after it had noted the intent, and before it asked the provider."""
     made = await new_payment(stage, **changes)
-    opening = commands.done(commands.created(made.terms, actor=made.actor), made.command_id)
+    opening = commands.with_receipt(commands.created(made.terms, actor=made.actor), made.command_id)
     event = PaymentEvent(
         payment=opening.payment,
         event=opening.event,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.payments.payment.snapshot import ProviderStatus
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.tenants import audit
 from tests.support.histories import replay
 from tests.workflows.conftest import Stage, beside_timer
@@ -49,7 +49,7 @@ async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, th
     async with stage.database.platform() as session:
         entries = await audit.page(
             session,
-            Wanted(equal={"action": "payment.cancelled", "target": made.terms.payment_id}, limit=10),
+            ListFilter(equal={"action": "payment.cancelled", "target": made.terms.payment_id}, limit=10),
         )
     assert [entry.principal for entry in entries.rows] == [made.actor.principal]
 

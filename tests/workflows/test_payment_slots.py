@@ -4,20 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.billing.plan import DEFAULTS, plans_from
+from domain.billing.plan import DEFAULT_PLANS, plans_from
 from domain.payments.payment.state import PaymentStatus
 from domain.payments.payment.terms import Purpose, PurposeKind
 from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 from services.billing import project
-from services.billing.project import Order
+from services.billing.project import ProjectCommand
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
 
-PLANS = plans_from(DEFAULTS)
+PLANS = plans_from(DEFAULT_PLANS)
 
 
 async def bought(stage: Stage, number: int, **changes) -> PaymentDriver:
@@ -39,8 +39,8 @@ async def undeploy(made: PaymentDriver, slug: str) -> None:
         await project.undeploy(session, order(made), slug)
 
 
-def order(made: PaymentDriver) -> Order:
-    return Order(
+def order(made: PaymentDriver) -> ProjectCommand:
+    return ProjectCommand(
         actor=made.actor, org_id=made.terms.org_id, command_id=new_id("cmd"), at=datetime.now(UTC), plans=PLANS
     )
 

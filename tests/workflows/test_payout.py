@@ -21,7 +21,7 @@ from ledger.gateway import Ledger
 from models.messages.alert import Alert
 from providers.payments.base import OutcomeUnknown
 from providers.payouts.base import NewTransfer
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.payments import provider_event
 from repositories.payouts import payout as payouts, payout_schedule
 from runtime import reach
@@ -460,4 +460,4 @@ async def test_schedule_pays_out_once_a_day_and_tries_a_held_day_again(stage):
     _, row = await batch()
     assert row.last_payout_id == first
     async with stage.database.platform() as session:
-        assert len((await payouts.page(session, Wanted(org_id=org, limit=10))).rows) == 2
+        assert len((await payouts.page(session, ListFilter(org_id=org, limit=10))).rows) == 2

@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 from activities.escrow.payment_escrows import PaymentEscrows
 from activities.operations.probe import ProbeActivities
-from contracts.operations.probe import ProbeStep, ProbeStepDone
+from contracts.operations.probe import ProbeStep, ProbeStepResult
 from domain.common import accounts
 from domain.common.access import Role
 from domain.common.errors import Conflict
@@ -33,7 +33,7 @@ from runtime.identity import new_id
 from runtime.jobs import probing_every
 from runtime.settings import Settings
 from services.operations import probe
-from services.operations.probe import ONE_CREDIT, Party
+from services.operations.probe import ONE_CREDIT, ProbeParty
 from services.payments.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
 from tests.support.payments import FakeProvider
@@ -51,17 +51,17 @@ class Hindered(ProbeActivities):
     hangs: str | None = None
 
     @activity.defn(name="command_probe")
-    async def command(self, message: ProbeStep) -> ProbeStepDone:
+    async def command(self, message: ProbeStep) -> ProbeStepResult:
         return await self._hindered(message, super().command)
 
     @activity.defn(name="pay_probe")
-    async def pay(self, message: ProbeStep) -> ProbeStepDone:
+    async def pay(self, message: ProbeStep) -> ProbeStepResult:
         return await self._hindered(message, super().pay)
 
-    async def _hindered(self, message: ProbeStep, do: Any) -> ProbeStepDone:
+    async def _hindered(self, message: ProbeStep, do: Any) -> ProbeStepResult:
         if message.step == self.refused:
             raise Conflict("Nobody may do that.")
-        done: ProbeStepDone = await do(message)
+        done: ProbeStepResult = await do(message)
         if message.step == self.hangs:
             self.hangs = None
             activity.heartbeat()
@@ -107,7 +107,7 @@ class Prober:
             assert "- prepare: " in str(await handle.query("__temporal_workflow_metadata"))
             return result, handle
 
-    async def parties(self) -> tuple[Party, Party]:
+    async def parties(self) -> tuple[ProbeParty, ProbeParty]:
         async with self.stage.database.platform() as session:
             return await probe.ensure(session, now=datetime.now(UTC))
 
@@ -281,6 +281,6 @@ def test_the_probe_has_one_run_for_each_time_of_its_schedule() -> None:
 
 
 def test_the_parties_act_for_their_own_organizations_only() -> None:
-    party = Party("org_1", "agt_1")
+    party = ProbeParty("org_1", "agt_1")
     assert (party.owner.org_id, party.agent.org_id, party.agent.agent_id) == ("org_1", "org_1", "agt_1")
     assert (party.owner.role, party.agent.role) == (Role.OWNER, Role.AGENT)

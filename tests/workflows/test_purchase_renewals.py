@@ -12,7 +12,7 @@ from activities.marketplace.marketplace import MarketplaceActivities
 from contracts.marketplace.marketplace import PurchaseRenewals
 from domain.common import accounts
 from domain.credits.lots import LotSource, LotTerms
-from domain.marketplace.renewal import MOST_TRIES
+from domain.marketplace.renewal import MAX_TRIES
 from ledger.gateway import Ledger
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
@@ -106,7 +106,7 @@ async def test_months_are_renewed_once_each_while_they_are_paid(
         assert (await sweep(first - timedelta(days=1))).found == 0
         second = datetime(2027, 2, 28, 9, tzinfo=UTC)
         assert await rows(rich.org_id) == [("active", 1, first, False), ("active", 2, second, True)]
-        for days in range(MOST_TRIES - 1):
+        for days in range(MAX_TRIES - 1):
             # The first month of the other one ends meanwhile.
             assert (await sweep(first + timedelta(days=days))).found == (1 if days else 2)
         assert (await rows(rich.org_id))[0] == ("ended", 1, first, False)
@@ -115,7 +115,7 @@ async def test_months_are_renewed_once_each_while_they_are_paid(
         assert (await rows(rich.org_id))[-1] == ("active", 3, datetime(2027, 3, 31, 9, tzinfo=UTC), True)
     async with database.platform() as session:
         mails = list(await session.scalars(select(QueuedMail.org_id).where(QueuedMail.kind == "agent_not_renewed")))
-    assert mails == [poor.org_id] * MOST_TRIES
+    assert mails == [poor.org_id] * MAX_TRIES
 
 
 def test_purchases_are_renewed_every_hour() -> None:

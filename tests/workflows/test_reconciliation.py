@@ -20,7 +20,7 @@ from domain.common.ids import payment_workflow_id
 from domain.payments.payment.snapshot import BalanceTransactionKind
 from models.messages.alert import Alert
 from models.payments.payment import PaymentBalanceTransaction
-from providers.payments.base import UnreadPlace
+from providers.payments.base import UnreadSource
 from repositories.books import reconciliation as books
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
@@ -131,8 +131,8 @@ async def test_provider_that_refuses_ends_the_run_with_an_alert(office: tuple[Re
     assert alert.kind == "reconciliation.failed"
 
 
-FULL = UnreadPlace(subject="pay_full", why="An address has too many transactions.")
-GAP = UnreadPlace(subject="shared-address", why="The node is away.", has_gap=True)
+FULL = UnreadSource(subject="pay_full", why="An address has too many transactions.")
+GAP = UnreadSource(subject="shared-address", why="The node is away.", has_gap=True)
 
 
 async def test_place_that_cannot_be_read_is_named_and_keeps_no_other_from_being_compared(

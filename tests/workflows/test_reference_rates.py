@@ -19,10 +19,10 @@ from domain.common.calendar import Window
 from domain.common.credits import CreditPrice
 from domain.credits.spend.control import Limit
 from domain.credits.spend.rate import exchange_rate
-from ledger.spends import Outcome
+from ledger.spends import SpendOutcome
 from providers.reference_rates import EcbFile
 from repositories.books import spend_rate
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import REFERENCE_RATES
@@ -62,7 +62,7 @@ class Source:
 
 async def in_force(database: Database, at: datetime) -> dict[str, tuple[Fraction, str]]:
     async with database.platform() as session:
-        rows = await spend_rate.in_force(session, "USD", at, Wanted())
+        rows = await spend_rate.in_force(session, "USD", at, ListFilter())
     return {row.quote: (spend_rate.rate_of(row).rate, row.source) for row in rows}
 
 
@@ -87,7 +87,7 @@ async def test_a_budget_in_another_currency_works_once_the_file_is_read(
     queue, client, now = new_id("queue"), with_plugin(timeskip_env.client), NOW
     world, source = await World(database).begin(), Source(database, now.date())
     await world.limit(Limit(window=Window.LIFETIME, amount_minor=24), asset="CAD")
-    assert await world.spend(1, now) is Outcome.REFUSED
+    assert await world.spend(1, now) is SpendOutcome.REFUSED
     async with Worker(
         client, task_queue=queue, workflows=[ReferenceRatesWorkflow], activities=[source.work.note_reference_rates]
     ):
@@ -101,7 +101,11 @@ async def test_a_budget_in_another_currency_works_once_the_file_is_read(
         "EUR": (Fraction(4, 5), "ecb.example"),
     }
     # A credit is 0.12 CAD.
-    assert [await world.spend(1, later) for _ in range(3)] == [Outcome.CHARGED, Outcome.CHARGED, Outcome.REFUSED]
+    assert [await world.spend(1, later) for _ in range(3)] == [
+        SpendOutcome.CHARGED,
+        SpendOutcome.CHARGED,
+        SpendOutcome.REFUSED,
+    ]
     assert await ReferenceRateActivities(database, None, PRICE, max_age=DAY).note_reference_rates(
         NoteReferenceRates(now=later)
     ) == NotedReferenceRates(day=None, count=0)
@@ -120,7 +124,7 @@ async def test_rate_of_an_operator_goes_before_the_file_until_it_is_too_old(data
     for hours in (12, 36, 49):
         at = now + timedelta(hours=hours)
         before = await counted_cad(database)
-        assert await world.spend(1, at) is Outcome.CHARGED
+        assert await world.spend(1, at) is SpendOutcome.CHARGED
         counted[hours] = await counted_cad(database) - before
     # 0.10 dollars at 2 by hand, then at 1.25/1.25 from the newer file.
     assert counted == {12: 20, 36: 20, 49: 10}
@@ -136,13 +140,13 @@ async def test_file_is_stored_once_and_not_used_when_it_is_too_old(database: Dat
         assert (await source.read(now + timedelta(hours=hour))).count == 2
     assert await number(database, "SELECT count(*) FROM ledger.rates WHERE quote = 'CAD'") == 2
     ends_at = datetime.combine(source.day + 8 * DAY, time(), UTC)
-    assert await world.spend(1, ends_at - SECOND) is Outcome.CHARGED
+    assert await world.spend(1, ends_at - SECOND) is SpendOutcome.CHARGED
     assert (await source.read(ends_at)).count == 0
-    assert await world.spend(1, ends_at) is Outcome.REFUSED
+    assert await world.spend(1, ends_at) is SpendOutcome.REFUSED
     assert await in_force(database, ends_at) == {}
     source.day += DAY
     assert (await source.read(ends_at)).count == 2
-    assert await world.spend(1, ends_at) is Outcome.CHARGED
+    assert await world.spend(1, ends_at) is SpendOutcome.CHARGED
 
 
 async def test_new_price_of_a_credit_counts_at_the_rate_of_the_file_as_well(database: Database) -> None:
@@ -153,7 +157,7 @@ async def test_new_price_of_a_credit_counts_at_the_rate_of_the_file_as_well(data
     await set_by_hand(database, "2", now, DAY)
     async with database.platform() as session:
         await exchange_rates.note_price(session, CreditPrice(price=Decimal("0.20"), currency="USD"), now + SECOND)
-    assert await world.spend(1, now + 2 * DAY) is Outcome.CHARGED
+    assert await world.spend(1, now + 2 * DAY) is SpendOutcome.CHARGED
     assert await counted_cad(database) == 24
 
 

@@ -101,7 +101,7 @@ async def friends(database: Database) -> Friends:
         priced = {"model": "one_time", "price_minor": 100 * ONE, "currency": CREDIT, "summary": "", "words": []}
         who = {"status": "listed", "changed_by": "x", "changed_at": NOW, "created_at": NOW}
         await session.execute(insert(MarketplaceOffer).values(agent_id=agent, org_id=studio, **priced, **who))
-        await service.refer(session, referred, referrer, now=NOW)
+        await service.record_referral(session, referred, referrer, now=NOW)
     return Friends(database=database, referrer=referrer, referred=referred, agent=agent)
 
 
@@ -117,7 +117,7 @@ async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
     await near.buys()
     async with database.platform() as session:
         for org_id in (near.referrer, near.referred):
-            await organization_trait.seen(session, org_id, TraitKind.CARD, "one card")
+            await organization_trait.record_trait(session, org_id, TraitKind.CARD, "one card")
     queue, client = new_id("queue"), with_plugin(timeskip_env.client)
     rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
     work = ReferralActivities(database, rewards, credit_price("0.10", "USD"), window=WINDOW)
@@ -209,7 +209,7 @@ async def test_payment_that_goes_back_while_it_is_rewarded_takes_the_reward_back
 
     async def reward() -> None:
         async with database.platform() as session:
-            await service.look(session, two.referred, rewards, price, window=WINDOW, exempt=(), now=LATER)
+            await service.check_referral(session, two.referred, rewards, price, window=WINDOW, exempt=(), now=LATER)
 
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).lock_balances([accounts.org_credits(two.referrer)])
@@ -260,7 +260,7 @@ async def test_commission_of_what_was_charged_back_rewards_nobody(database: Data
             )
     rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
     async with database.platform() as session:
-        await service.look(
+        await service.check_referral(
             session, two.referred, rewards, credit_price("0.10", "USD"), window=WINDOW, exempt=(), now=LATER
         )
     assert await two.has(two.referred) == (0, 100 if owes else 0)

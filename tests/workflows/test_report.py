@@ -17,7 +17,7 @@ from activities.insight.report import ReportActivities
 from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportSweep
 from contracts.runs import report_news, report_run
 from domain.common.access import Role
-from domain.insight.report import LOOKS_AGAIN_AFTER, Definition, ReportSchedule
+from domain.insight.report import RECOMPUTED_AFTER, ReportDefinition, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.notification import NotificationRow
 from runtime import reach
@@ -62,7 +62,7 @@ class Press:
         await a_principal(self.database, org, "maria", Role.FINANCE)
         now = datetime.now(UTC)
         made = await a_report(self.database, org, now=now, recipients=["maria"], schedule=ReportSchedule.DAILY)
-        return made, Definition.kept(made.definition).period_at(now).name
+        return made, ReportDefinition.kept(made.definition).period_at(now).name
 
     async def start(self, report: Report, period: str) -> WorkflowHandle[Any, Any]:
         run = report_run(ReportInput(report_id=report.id, period=period), report.org_id)
@@ -118,7 +118,7 @@ async def test_day_is_made_when_it_is_over_and_once_more_days_later_and_each_ver
     described = await handle.describe()
     assert described.close_time is not None
     assert report.due_at is not None
-    assert described.close_time >= report.due_at + LOOKS_AGAIN_AFTER
+    assert described.close_time >= report.due_at + RECOMPUTED_AFTER
     await replay_and_keep(await handle.fetch_history(), "report/completed")
 
 

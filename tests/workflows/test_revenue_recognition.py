@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.common.batch import Batch
+from contracts.common.batch import BatchProgress
 from domain.common import accounts
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
@@ -35,7 +35,7 @@ async def test_uses_are_booked_page_by_page_once(award, stage):
             return (await Ledger(await driver_connection(session)).balance(revenue)).posted_minor
 
     async def run() -> None:
-        start = Batch(now=datetime.now(UTC), limit=2, settle_seconds=0)
+        start = BatchProgress(now=datetime.now(UTC), limit=2, settle_seconds=0)
         handle = await stage.client.start_workflow(
             RevenueRecognitionWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )

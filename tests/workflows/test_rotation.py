@@ -19,7 +19,7 @@ from contracts.common.sweeps import SweepPage, SweepProgress
 from contracts.runs import rotation_news, rotation_run
 from contracts.secrets.rotation import GiveUpRotationSignal, RotateSignal
 from domain.common.errors import RotationUnderWay
-from domain.secrets.rotation import ATTEMPT, RotationStatus
+from domain.secrets.rotation import ATTEMPT_TIMEOUT, RotationStatus
 from domain.secrets.rotation_plan import OFF
 from repositories.secrets import secret as rows
 from runtime import reach
@@ -194,7 +194,7 @@ async def test_a_target_that_is_away_is_given_up_and_overdue_in_the_end(
         await run.shown("answered 503")
         # A request of the last attempt may still be on its way: nothing is put back before it is over.
         assert len(run.target.keys) == 2
-        assert await run.env.fast_forward(run.handle, ATTEMPT)
+        assert await run.env.fast_forward(run.handle, ATTEMPT_TIMEOUT)
         await run.until(RotationStatus.IDLE, failures=1)
         assert run.target.keys == {FIRST.decode()}
         assert await run.env.fast_forward(run.handle, timedelta(days=2, hours=2))
@@ -221,8 +221,8 @@ async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_withou
         # Before the last attempt is over, its request could still set the value that is destroyed.
         with pytest.raises(RotationUnderWay, match="on its way"):
             await run.order(service.give_up)
-        await run.order(service.give_up, after=ATTEMPT)
-        assert await run.env.fast_forward(run.handle, ATTEMPT + timedelta(minutes=1))
+        await run.order(service.give_up, after=ATTEMPT_TIMEOUT)
+        assert await run.env.fast_forward(run.handle, ATTEMPT_TIMEOUT + timedelta(minutes=1))
         await run.until(RotationStatus.IDLE)
         assert sorted((await run.one.versions()).values()) == ["current", "destroyed"]
         run.target.answering.set()

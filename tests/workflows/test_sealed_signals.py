@@ -30,7 +30,7 @@ from dev.stack.temporal import find_temporal
 from domain.common.access import Actor, Role
 from domain.payments.payment.snapshot import ProviderStatus
 from domain.payments.payment.state import RECEIPT_WINDOW
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.tenants import audit
 from runtime.codec import EncryptionCodec, parse_keys
 from runtime.database import Database
@@ -133,7 +133,7 @@ async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(tempor
     await temporal.send(job, "approve", await temporal.seal(signal))
     assert (await job.told("approved")).actor == "kim"
     async with temporal.stage.database.platform() as session:
-        wanted = Wanted(equal={"action": "escrow.approved", "target": job.terms.escrow_id})
+        wanted = ListFilter(equal={"action": "escrow.approved", "target": job.terms.escrow_id})
         [entry] = (await audit.page(session, replace(wanted, limit=10))).rows
     assert (entry.principal, entry.key_id) == ("kim", "k")
 
@@ -286,7 +286,7 @@ async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticat
     kind = {"refund": "refund_requested", "cancel": "cancelled"}[name]
     await made.happened(kind)
     async with temporal.stage.database.platform() as session:
-        wanted = Wanted(equal={"action": f"payment.{kind}", "target": made.terms.payment_id})
+        wanted = ListFilter(equal={"action": f"payment.{kind}", "target": made.terms.payment_id})
         [entry] = (await audit.page(session, replace(wanted, limit=10))).rows
     assert (entry.principal, entry.key_id) == ("kim", "k")
 

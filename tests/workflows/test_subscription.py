@@ -12,10 +12,10 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.billing.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from contracts.runs import Run, subscription_look, subscription_news, subscription_run
-from domain.billing.subscription.commands import PRICE_CHANGED, opening
+from domain.billing.subscription.commands import PRICE_CHANGED, order_creation
 from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.billing.subscription.state import Request, SubscriptionStatus, numbered
-from domain.billing.subscription.suspension import GOES_ON
+from domain.billing.subscription.state import PaymentRequest, SubscriptionStatus, numbered
+from domain.billing.subscription.suspension import STILL_CHARGED
 from domain.common.access import Actor, Role
 from domain.common.period import Anchor, Period
 from providers.payments.base import CredentialsRefused, ProviderRefused
@@ -189,7 +189,7 @@ async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then
 
 async def ordered_without_a_run(one: Subscriber) -> None:
     """Write the order as its run does, which was lost before it asked the provider."""
-    opened = numbered(opening(one.start.subscription, one.start.command_id, actor="kim"), one.start.command_id)
+    opened = numbered(order_creation(one.start.subscription, one.start.command_id, actor="kim"), one.start.command_id)
     async with one.stage.database.platform() as session:
         await write(
             session,
@@ -287,7 +287,7 @@ async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_oth
     assert "trial_began" not in await second.kinds()
     # Whose card was refused may try with another one.
     async with stage.database.platform() as session:
-        assert await subscriptions.tried_by(session, second.start.subscription) == []
+        assert await subscriptions.trial_of(session, second.start.subscription) == []
 
     await stage.env.fast_forward(first.handle, timedelta(days=12))
     await new_payment(first, "trial_ends")
@@ -304,7 +304,7 @@ async def test_declined_card_ends_a_subscription_before_it_begins_and_another_ma
     made = await one.subscribe()
     assert (made.status, made.declined, await tier(one)) == ("ended", "card_declined", "free")
     async with stage.database.platform() as session:
-        assert await subscriptions.held(session, one.start.subscription.org_id) is None
+        assert await subscriptions.current_of(session, one.start.subscription.org_id) is None
     await one.handle.result()
     await replay_and_keep(await one.handle.fetch_history(), "subscription/declined")
 
@@ -452,7 +452,7 @@ async def test_operators_hear_of_a_suspended_organization_that_its_provider_goes
         await new_payment(one, "order_declined")
     assert (await one.state()).cancel_at_period_end is False
     query = text("SELECT detail, resolved_at FROM alerts WHERE subject = :id AND kind = :kind")
-    values = {"id": one.start.subscription.org_id, "kind": GOES_ON}
+    values = {"id": one.start.subscription.org_id, "kind": STILL_CHARGED}
     async with stage.database.platform() as session:
         [(detail, resolved)] = await session.execute(query, values)
     assert "stripe refuses to end its subscription" in detail
@@ -594,7 +594,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     state = await one.state()
     assert (state.status, state.requests) == (S.ACTIVE, ())
     # Invoices are given up weeks after they were due, for which a run looks too often to wait here.
-    overdue = Request(bill_ref=state.settled[-1], credits_minor=0, due_at=datetime.now(UTC) - timedelta(days=31))
+    overdue = PaymentRequest(bill_ref=state.settled[-1], credits_minor=0, due_at=datetime.now(UTC) - timedelta(days=31))
     monkeypatch.setattr(subscription_bill, "given_up", AsyncMock(return_value=[overdue]))
     await one.handle.signal("look", {})
     await one.handle.result()

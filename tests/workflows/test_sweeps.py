@@ -7,7 +7,7 @@ import pytest
 from temporalio import activity
 from temporalio.worker import Worker
 
-from contracts.common.sweeps import SweepPage, SweepProgress, Swept
+from contracts.common.sweeps import SweepPage, SweepProgress, SweepResult
 from contracts.escrow.expiry import ExpireContracts, ExpiredContracts
 from runtime.identity import new_id
 from tests.support.histories import replay
@@ -24,27 +24,27 @@ class Crowd:
     def __init__(self, pages: int) -> None:
         self.pages, self.asked = pages, list[str]()
 
-    def _answer(self, page: SweepPage) -> Swept:
+    def _answer(self, page: SweepPage) -> SweepResult:
         self.asked.append(page.after)
         number = int(page.after or 0) + 1
         if number > self.pages:
-            return Swept(found=1, started=1, last=str(number))
-        return Swept(found=page.limit, started=0, last=str(number))
+            return SweepResult(found=1, started=1, last=str(number))
+        return SweepResult(found=page.limit, started=0, last=str(number))
 
     @activity.defn
     async def expire_contracts(self, _batch: ExpireContracts) -> ExpiredContracts:
         return ExpiredContracts(count=0)
 
     @activity.defn(name="start_missing_escrows")
-    async def escrows(self, page: SweepPage) -> Swept:
+    async def escrows(self, page: SweepPage) -> SweepResult:
         return self._answer(page)
 
     @activity.defn(name="start_missing_payments")
-    async def payments(self, page: SweepPage) -> Swept:
+    async def payments(self, page: SweepPage) -> SweepResult:
         return self._answer(page)
 
     @activity.defn(name="start_missing_events")
-    async def events(self, page: SweepPage) -> Swept:
+    async def events(self, page: SweepPage) -> SweepResult:
         return self._answer(page)
 
 

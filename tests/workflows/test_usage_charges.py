@@ -25,7 +25,7 @@ from runtime.identity import new_id
 from services.books.exchange_rate import note_granted
 from services.usage.rating import Rates
 from services.usage.usage import record
-from services.usage.usage_judge import Delivery
+from services.usage.usage_validation import Delivery
 from tests.api.metering import event, prove
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin

@@ -54,8 +54,8 @@ from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from services.books.exchange_rate import note_granted
 from services.usage.rating import Rates
-from services.usage.usage import Status, record
-from services.usage.usage_judge import Delivery
+from services.usage.usage import EventStatus, record
+from services.usage.usage_validation import Delivery
 from tests.api.metering import import_prices, prove
 from tests.conftest import DatabaseUrls
 from tests.support.histories import replay_and_keep
@@ -266,7 +266,7 @@ async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_met
     async with proxy.database.platform() as session:
         own = {"specversion": "1.0", "id": "own", "source": "crew", "type": "llm.call", "data": {"tasks": 1}}
         [outcome] = await record(session, delivery, [own])
-        assert outcome.status is Status.ACCEPTED
+        assert outcome.status is EventStatus.ACCEPTED
         asked = {"event_type": "llm.call", "aggregation": "count", "dimensions": [], "currency": "USD", "name": "each"}
         price = {"model": "per_unit", "unit_price": "0.10"}
         made = MeterRow(id=new_id("mtr"), price=price, created_by="op", command_id="each", **asked)

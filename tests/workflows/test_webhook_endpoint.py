@@ -20,7 +20,7 @@ from contracts.messages.webhook_endpoint import (
     WebhookEndpointResult,
 )
 from domain.common.access import Actor, Role
-from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.delivery import ReceiverResponse
 from domain.messages.webhook.endpoint import Ordering
 from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
@@ -38,8 +38,8 @@ from workflows.messages.webhook_endpoint import SHORT_HISTORY
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
-OK = Answer(status_code=204)
-FAILED = Answer(status_code=500, body="broken")
+OK = ReceiverResponse(status_code=204)
+FAILED = ReceiverResponse(status_code=500, body="broken")
 
 
 async def test_events_are_delivered_once_in_the_order_of_their_subject(stage: Stage):
@@ -63,7 +63,7 @@ async def test_events_are_delivered_once_in_the_order_of_their_subject(stage: St
 async def test_later_events_of_a_subject_wait_for_the_earlier_and_nobody_elses_do(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
-    one.answers(Answer(status_code=500, body="broken", retry_after="3600"))
+    one.answers(ReceiverResponse(status_code=500, body="broken", retry_after="3600"))
     await one.begin()
     [row] = [each for each in await pending_after(one, 1) if each.tries]
     assert (row.status_code, row.answer, row.subject_seq) == (500, "broken", 1)
@@ -136,7 +136,7 @@ async def is_running(one: EndpointDriver) -> bool:
 async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
-    one.answers(Answer(status_code=410))
+    one.answers(ReceiverResponse(status_code=410))
     await one.begin()
     assert (await one.handle.result()).status == "disabled"
     assert len(one.received) == 1
@@ -172,7 +172,7 @@ async def test_five_days_without_a_success_disable_it_and_the_owner_is_told(stag
 async def test_without_order_no_event_waits_for_another(stage: Stage):
     one = await endpoint(stage, ordering=Ordering.NONE)
     await one.happens("a", 3)
-    one.answers(Answer(status_code=500, retry_after="3600"))
+    one.answers(ReceiverResponse(status_code=500, retry_after="3600"))
     await one.begin()
     await one.settled(2)
     assert len(await one.deliveries("pending")) == 1
@@ -180,7 +180,7 @@ async def test_without_order_no_event_waits_for_another(stage: Stage):
 
 async def test_an_overloaded_receiver_is_left_alone_as_a_whole(stage: Stage):
     one = await endpoint(stage)
-    one.answers(Answer(status_code=429, retry_after="3600"))
+    one.answers(ReceiverResponse(status_code=429, retry_after="3600"))
     await one.happens("a")
     await one.begin()
     await pending_after(one, 1)
@@ -253,7 +253,7 @@ async def test_run_ends_when_its_organization_is_closed(stage: Stage):
 async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
     one = await endpoint(stage)
     # It is not tried again while the signal is on its way.
-    one.answers(Answer(status_code=500, retry_after="3600"))
+    one.answers(ReceiverResponse(status_code=500, retry_after="3600"))
     await one.happens("a", 2)
     await one.begin()
     [first] = [each for each in await pending_after(one, 1) if each.tries]

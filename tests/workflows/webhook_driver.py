@@ -13,18 +13,18 @@ from contracts.messages.webhook_endpoint import WebhookEndpointResult, WebhookEn
 from contracts.runs import Run, webhook_endpoint_news, webhook_endpoint_run
 from domain.common.access import Actor, Role
 from domain.messages.events import Event
-from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.delivery import ReceiverResponse
 from domain.messages.webhook.endpoint import TEST, Endpoint, Ordering
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from models.tenants.organization import Organization
-from providers.notify.webhook import Outgoing, SigningKeys
-from repositories.common.listing import Wanted
+from providers.notify.webhook import OutgoingWebhook, SigningKeys
+from repositories.common.listing import ListFilter
 from repositories.messages import event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from runtime import reach
 from runtime.identity import new_id
 from services.messages import webhook_endpoint as service
-from services.messages.webhook_endpoint import NewEndpoint
+from services.messages.webhook_endpoint import EndpointRequest
 from tests.support.looking import again
 from tests.support.timelines import timeline
 from tests.support.webhooks import SEALER
@@ -55,7 +55,7 @@ class EndpointDriver:
     def url(self) -> str:
         return url_of(self.actor.org_id or "")
 
-    def answers(self, *answers: Answer) -> None:
+    def answers(self, *answers: ReceiverResponse) -> None:
         """Have the receiver answer so, one request after the other, and then with 204."""
         self.stage.receivers.scripts[self.url] = list(answers)
 
@@ -64,7 +64,7 @@ class EndpointDriver:
         return self.stage.receivers.hanging.setdefault(self.url, asyncio.Event())
 
     @property
-    def received(self) -> list[Outgoing]:
+    def received(self) -> list[OutgoingWebhook]:
         return [each for each in self.stage.receivers.received if each.url == self.url]
 
     async def happens(self, subject: str, count: int = 1, *, seen: bool = True) -> None:
@@ -139,7 +139,7 @@ class EndpointDriver:
 
     async def deliveries(self, status: str | None = None) -> list[WebhookDeliveryRow]:
         async with self.stage.database.platform() as session:
-            found = await deliveries.page(session, self.endpoint_id, Wanted(limit=10000))
+            found = await deliveries.page(session, self.endpoint_id, ListFilter(limit=10000))
         return [row for row in reversed(found.rows) if status in {None, row.status}]
 
     async def settled(self, count: int, status: str = "delivered") -> list[WebhookDeliveryRow]:
@@ -169,7 +169,7 @@ async def endpoint(
     """Make an endpoint of a new organization, or of that of another one; those of one share their address."""
     org = new_id("org") if of is None else of.actor.org_id or ""
     actor = Actor(principal="owner", role=Role.OWNER, org_id=org)
-    wanted = NewEndpoint(
+    wanted = EndpointRequest(
         org_id=org,
         url=url_of(org),
         types=types,

@@ -30,24 +30,24 @@ with workflow.unsafe.imports_passed_through():
         CollectionMethod,
         CollectionStatus,
         InvoiceDue,
-        Outcome,
+        Transition,
     )
     from domain.billing.invoice.presentation import details
     from domain.billing.invoice.state import InvoiceStatus
     from domain.common.access import Actor
     from domain.common.agenda import Wait
     from domain.common.ids import invoice_payment_id
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from domain.payments import dunning as rules
-    from domain.payments.dunning import Became, Verdict
+    from domain.payments.dunning import ChargeOutcome, ChargeResult
     from workflows.common.books_entity import BooksEntity
     from workflows.common.signals import NO_INPUT, reason_of, sender
 
-Decision = Callable[[Collection, datetime], Outcome]
+Decision = Callable[[Collection, datetime], Transition]
 
 
 @workflow.defn(name="invoice")
-class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResult]):
+class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceResult]):
     """Collects an invoice on which something is due, until it is paid or has ended in another way.
 
     Each charge is one payment, created under the attempt's key and followed to its end before the next step. Every
@@ -99,7 +99,9 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     @workflow.update(name="charge")
     async def charge(self, command: ChargeInvoice) -> InvoiceResult:
         """Charge now, outside of the plan; the result does not wait for the money."""
-        return await self._answer(lambda: self._decided(command.command_id, self._charge(command.actor), command.actor))
+        return await self._answer(
+            lambda: self._decide_command(command.command_id, self._charge(command.actor), command.actor)
+        )
 
     @charge.validator
     def _validate_charge(self, command: ChargeInvoice) -> None:
@@ -160,7 +162,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             "void", signal, lambda held, _now: rules.voided(held, self._standing, actor=actor, reason=reason)
         )
 
-    async def _decided(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
+    async def _decide_command(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
         """Decide a command on the invoice as it is now, not as it was read before."""
         if not self._state.has_done(command_id):
             await self._read("read the invoice")
@@ -190,12 +192,12 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     async def _write_next(
         self,
-        event: Outcome,
+        event: Transition,
         command_id: str,
         actor: Actor | None,
         content: str | None = None,  # noqa: ARG002 - receipts alone tell commands apart
     ) -> bool:
-        following = rules.numbered(event, command_id)
+        following = rules.with_receipt(event, command_id)
         message = RecordCollection(
             outcome=following,
             command_id=command_id,
@@ -219,8 +221,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     async def _advance(self) -> None:
         """Take the next step, or wait for its time, for news or for a command."""
-        if not self._sees_by_following():
-            await self._turn(self._see)
+        if not self._follow_refreshes():
+            await self._turn(self._refresh)
         item = self._next()
         if item is Step.FOLLOW:
             # Outside of the lock: no command changes an invoice whose payment is in progress, and providers may be
@@ -239,11 +241,11 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         held = self._state
         return held.status is not CollectionStatus.CHARGING or self._ordered == held.payment_id
 
-    def _sees_by_following(self) -> bool:
-        """Whether the next poll of the payment reads what `_see` would."""
+    def _follow_refreshes(self) -> bool:
+        """Whether the next poll of the payment reads what `_refresh` would."""
         return self._stale and self._is_ordered() and self._next() is Step.FOLLOW
 
-    async def _see(self) -> None:
+    async def _refresh(self) -> None:
         if self._stale:
             await self._read("read the invoice")
 
@@ -254,12 +256,12 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         outcome = self._decide(item, now)
         await self._write_next(outcome, f"workflow:{outcome.event}:{self._state.version}", None)
 
-    def _decide(self, step: Step, now: datetime) -> Outcome:
+    def _decide(self, step: Step, now: datetime) -> Transition:
         held, standing = self._state, self._standing
         match step:
             case Step.PUT_OFF:
                 assert self._processing is not None
-                return rules.waits(held, now, payment_id=self._processing)
+                return rules.postponed(held, now, payment_id=self._processing)
             case Step.END:
                 return rules.ended(held, standing)
             case Step.PAUSE:
@@ -289,42 +291,42 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             ordered = await self._order(held, held.payment_id or "", page=False)
             other = ordered.waits_for
             if other is not None:
-                await self._follow_up(held, lambda known, now: rules.waits(known, now, payment_id=other))
+                await self._follow_up(held, lambda known, now: rules.postponed(known, now, payment_id=other))
                 return
             if ordered.refused is not None:
                 code, detail = ordered.refused, ordered.detail or ""
                 await self._follow_up(held, lambda known, now: rules.not_charged(known, now, code=code, detail=detail))
                 return
             self._ordered = held.payment_id
-            self._look_later()
+            self._postpone_poll()
             return
         loaded = loaded or await self._outcome(held)
         if loaded.collection.version > self._state.version:
             self._stale = True
-            await self._turn(self._see)
+            await self._turn(self._refresh)
             return
         seen = loaded.verdict
-        if seen is None and self._looks >= rules.ORDERS_AGAIN_AFTER:
+        if seen is None and self._looks >= rules.REORDER_AFTER_POLLS:
             # Its run was lost before the payment began; ordering again is idempotent.
             self._ordered = None
-        verdict = seen or Verdict(became=Became.OPEN, goes_on=True)
-        if verdict.became is Became.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
+        verdict = seen or ChargeResult(became=ChargeOutcome.OPEN, goes_on=True)
+        if verdict.became is ChargeOutcome.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
             await self._ask_payer(held, verdict)
         elif verdict.goes_on:
-            self._look_later()
+            self._postpone_poll()
         else:
-            await self._follow_up(held, lambda known, now: rules.followed(known, self._standing, verdict, now))
+            await self._follow_up(held, lambda known, now: rules.payment_ended(known, self._standing, verdict, now))
 
     async def _outcome(self, held: Collection) -> LoadedCollection:
         return await self._loaded(f"read the outcome of {held.payment_id}", follow=True)
 
-    async def _ask_payer(self, held: Collection, verdict: Verdict) -> None:
+    async def _ask_payer(self, held: Collection, verdict: ChargeResult) -> None:
         """Mail the payer a page where the payment can be completed: its own, or that of a payment in its place."""
         payment_id, link = held.payment_id or "", verdict.link
         if link is None:
             page = await self._order(held, _payment_id(held, held.attempts, page=True), page=True)
             if page.refused is None and page.payment_id is None:
-                self._look_later()
+                self._postpone_poll()
                 return
             if page.refused is not None or page.payment_id is None:
                 # No page can be sent here, so the attempt is recorded as not paid.
@@ -363,10 +365,10 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
         await self._turn(write)
 
-    def _look_later(self) -> None:
+    def _postpone_poll(self) -> None:
         """Postpone the next poll, unless there was news since the last one."""
         if not self._stale:
-            self._follow_at = rules.look_at(workflow.now(), self._looks)
+            self._follow_at = rules.next_poll_at(workflow.now(), self._looks)
             self._looks += 1
 
     async def _wait(self, wait: Wait) -> None:
@@ -387,23 +389,23 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     def _shown(self) -> str:
         return details(self._state, self._standing)
 
-    def _addressee(self, held: Collection) -> Addressee:
-        return Addressee(kind="invoice", id=held.invoice_id, state=held.status.value, asks_for_name=True)
+    def _signal_target(self, held: Collection) -> SignalTarget:
+        return SignalTarget(kind="invoice", id=held.invoice_id, state=held.status.value, asks_for_name=True)
 
     def _result(self) -> InvoiceResult:
         state = self._state
         return InvoiceResult(invoice_id=state.invoice_id, status=state.status.value, version=state.version)
 
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
-        await self._decided(command_id, wish, actor)
+        await self._decide_command(command_id, wish, actor)
 
     def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
-        return lambda held, _now: Outcome(
+        return lambda held, _now: Transition(
             collection=held, event="command_refused", actor=actor.qualified(), details=note
         )
 
     async def _cancel_requested(self) -> None:
-        def refuse(held: Collection, _now: datetime) -> Outcome:
+        def refuse(held: Collection, _now: datetime) -> Transition:
             raise WrongInvoiceState(
                 "A cancellation does not end an invoice. Signal give_up or void.", extra={"state": held.status.value}
             )

@@ -65,14 +65,14 @@ class MonthlyInvoicingWorkflow:
             ConcludeBillingRun(now=workflow.now(), month=done.month),
             **regular_activity(f"close the run of {done.month:%Y-%m}", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
-        workflow.set_current_details(details(result, done))
+        workflow.set_current_details(render_result(result, done))
         if not progress.only:
             workflow.continue_as_new(BillingRun(limit=progress.limit))
         return result
 
     async def _pages(self, progress: BillingRun) -> InvoicedPage:
         assert progress.month is not None
-        workflow.set_current_details(under_way(progress))
+        workflow.set_current_details(render_progress(progress))
         return await workflow.execute_activity_method(
             BillingRunActivities.invoice,
             InvoicePage(
@@ -86,7 +86,7 @@ class MonthlyInvoicingWorkflow:
         )
 
 
-def under_way(run: BillingRun) -> str:
+def render_progress(run: BillingRun) -> str:
     """Render the run's progress for operators."""
     done = run.invoiced + run.empty
     return "\n".join(
@@ -101,9 +101,9 @@ def under_way(run: BillingRun) -> str:
     )
 
 
-def details(result: BillingRunResult, done: BillingRun) -> str:
+def render_result(result: BillingRunResult, done: BillingRun) -> str:
     """Render the run's result for operators."""
-    return under_way(done) + (
+    return render_progress(done) + (
         f"\n\nAll runs of the month: {result.invoiced} invoiced, {result.empty} with nothing to pay, "
         f"{result.failed} failed"
     )

@@ -22,8 +22,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.billing.subscription import commands
     from domain.billing.subscription.given_up import give_up
-    from domain.billing.subscription.state import Outcome, Subscription
-    from domain.common.signals import Addressee
+    from domain.billing.subscription.state import Subscription, Transition
+    from domain.common.signals import SignalTarget
     from workflows.billing.subscription_run import Decision, SubscriptionRun
     from workflows.common.signals import NO_INPUT, check_addressed, reason_of, sender
 
@@ -123,36 +123,38 @@ class SubscriptionWorkflow(SubscriptionRun):
     # Decisions --------------------------------------------------------------------------------------------------------
 
     def _changed(self, command: ChangeSubscription) -> Decision:
-        def decide(held: Subscription, now: datetime) -> Outcome:
+        def decide(held: Subscription, now: datetime) -> Transition:
             # Providers count whole seconds.
             shown = commands.preview(held, command.plans, command.terms, command.people, now.replace(microsecond=0))
             actor = command.actor.qualified()
-            return commands.changing(held, shown, command.command_id, actor=actor, most_minor=command.most_minor)
+            return commands.order_change(held, shown, command.command_id, actor=actor, most_minor=command.most_minor)
 
         return decide
 
     def _cancelled(self, command: CancelSubscription) -> Decision:
-        return lambda held, _now: commands.cancelling(
+        return lambda held, _now: commands.order_cancel(
             held, command.command_id, at_period_end=command.at_period_end, actor=command.actor.qualified()
         )
 
     def _resumed(self, command: ResumeSubscription) -> Decision:
-        return lambda held, now: commands.resuming(held, command.command_id, actor=command.actor.qualified(), at=now)
+        return lambda held, now: commands.order_resume(
+            held, command.command_id, actor=command.actor.qualified(), at=now
+        )
 
     def _given_up(self, signal: SubscriptionSignal) -> Decision:
-        def decide(held: Subscription, now: datetime) -> Outcome:
-            check_addressed(_reached(held, asks_for_name=True), "give_up", signal, subject=signal.give_up)
+        def decide(held: Subscription, now: datetime) -> Transition:
+            check_addressed(_result_of(held, asks_for_name=True), "give_up", signal, subject=signal.give_up)
             by = sender(signal).qualified()
             return give_up(held, actor=by, reason=reason_of(signal.reason), at=now)
 
         return decide
 
     def _cancelled_by_signal(self, signal: SubscriptionSignal, unnamed: str = "operator") -> Decision:
-        def decide(held: Subscription, _now: datetime) -> Outcome:
-            check_addressed(_reached(held, asks_for_name=False), "cancel", signal, subject=signal.cancel)
+        def decide(held: Subscription, _now: datetime) -> Transition:
+            check_addressed(_result_of(held, asks_for_name=False), "cancel", signal, subject=signal.cancel)
             order = f"signal:{held.version + 1}"
             by = sender(signal, unnamed).qualified()
-            return commands.cancelling(held, order, at_period_end=False, actor=by)
+            return commands.order_cancel(held, order, at_period_end=False, actor=by)
 
         return decide
 
@@ -196,5 +198,7 @@ class SubscriptionWorkflow(SubscriptionRun):
         await self._carry_out("cancel", signal, cancelled, "cancellation")
 
 
-def _reached(held: Subscription, *, asks_for_name: bool) -> Addressee:
-    return Addressee(kind="subscription", id=held.subscription_id, state=held.status.value, asks_for_name=asks_for_name)
+def _result_of(held: Subscription, *, asks_for_name: bool) -> SignalTarget:
+    return SignalTarget(
+        kind="subscription", id=held.subscription_id, state=held.status.value, asks_for_name=asks_for_name
+    )

@@ -22,28 +22,28 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.common.queues import local_activity, regular_activity
     from domain.billing.subscription import commands, orders, unpaid
-    from domain.billing.subscription.agenda import News, Step, agenda, hold_until, page_closes
+    from domain.billing.subscription.agenda import AgendaInput, Step, agenda, hold_until, page_closes
     from domain.billing.subscription.converge import converge, has_unknown_card
     from domain.billing.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
     from domain.billing.subscription.grants import monthly_grant
-    from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
-    from domain.billing.subscription.suspension import follow
+    from domain.billing.subscription.state import Subscription, SubscriptionStatus, Transition, numbered
+    from domain.billing.subscription.suspension import follow_suspension
     from domain.common.access import Actor
     from domain.common.agenda import Wait
     from domain.common.errors import DomainError
     from domain.common.ids import subscription_key
-    from domain.tenants.organization import STOPPED
+    from domain.tenants.organization import STOPPED_ERRORS
     from workflows.common.entity import Entity
     from workflows.common.errand import CALL_TIMEOUT, ask
 
 #: The codes with which the books refuse a first event: the subscription has not begun.
 _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
-    {each.code: each for each in (SubscriptionExists, SubscriptionTrialUsed, SubscriptionUnpaid, *STOPPED)}
+    {each.code: each for each in (SubscriptionExists, SubscriptionTrialUsed, SubscriptionUnpaid, *STOPPED_ERRORS)}
 )
-Decision = Callable[[Subscription, datetime], Outcome]
+Decision = Callable[[Subscription, datetime], Transition]
 
 
-class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision, SubscriptionResult]):
+class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decision, SubscriptionResult]):
     """Steps and writes of a subscription's run; the workflow declares the commands."""
 
     def __init__(self, start: SubscriptionInput) -> None:
@@ -56,7 +56,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         super().__init__(start, before)
         self._events: list[str] = list(start.events)
         self._look_wanted = start.resume
-        self._tried = News()
+        self._tried = AgendaInput()
         # The command of the order that operators were alerted of.
         self._overdue: str | None = None
         # The provider's declines, by the command of the request.
@@ -69,18 +69,18 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
     async def _advance(self) -> None:
         """Take the next step of the agenda, or wait until one is due."""
         await self._turn(self._take_step)
-        item = agenda(self._state, workflow.now(), self._news())
+        item = agenda(self._state, workflow.now(), self._agenda_input())
         if not isinstance(item, Wait) or self._should_continue_as_new():
             return
         if not self._has_ended():  # if the provider never had it, there is nothing to read
             await self._wait(item)
 
     async def _take_step(self) -> None:
-        item = agenda(self._state, workflow.now(), self._news())
+        item = agenda(self._state, workflow.now(), self._agenda_input())
         self._tried = replace(self._tried, looked=False)
         match item:
             case Step.MARK:
-                await self._mark_other()
+                await self._mark_unrelated()
             case Step.LOOK:
                 await self._look()
             case Step.SUBMIT:
@@ -90,9 +90,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                 if granted is not None:
                     await self._write_own(granted)
             case Step.LAPSE:
-                await self._write_own(unpaid.lapsed(self._state, workflow.now()))
+                await self._write_own(unpaid.lapse_upgrade(self._state, workflow.now()))
             case Step.REMIND:
-                await self._write_own(orders.reminded_of_trial_end(self._state))
+                await self._write_own(orders.record_trial_reminder(self._state))
 
     async def _wait(self, wait: Wait) -> None:
         version, was_wanted = self._state.version, self._wants_refresh()
@@ -107,7 +107,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                 timeout_summary=f"{self._state.status.value}: {wait.why}",
             )
 
-    async def _mark_other(self) -> None:
+    async def _mark_unrelated(self) -> None:
         """Mark events as handled that are about something else: it was never created at the provider."""
         marked = tuple(self._events)
         if self._state.ended_why == GIVEN_UP:
@@ -118,53 +118,53 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
     async def _look(self) -> None:
         events = tuple(self._events)
         self._look_wanted = False
-        says = await self._asked(SubscriptionActivities.look, "ask the provider how it stands")
+        says = await self._call_provider(SubscriptionActivities.look, "ask the provider how it stands")
         if says is None or says.unknown is not None:
-            self._in_vain()
+            self._note_failure()
             self._look_wanted = True
             return
-        before, self._tried = self._tried, News(looked_at=workflow.now(), looked=True)
+        before, self._tried = self._tried, AgendaInput(looked_at=workflow.now(), looked=True)
         if says.snapshot is None:
             # What was lost did not arrive, and may be lost again.
             self._tried = replace(self._tried, tries=before.tries)
-        if says.missing and orders.is_cancelled_unmade(self._state):
-            await self._end_unmade()
+        if says.missing and orders.is_cancelled_before_creation(self._state):
+            await self._end_uncreated()
             return
         page = self._state.checkout
         if says.missing and page is not None and workflow.now() >= page_closes(page):
-            lapsed = orders.ended(self._state, why=orders.PAGE_EXPIRED, actor="workflow", at=workflow.now())
+            lapsed = orders.end_subscription(self._state, why=orders.PAGE_EXPIRED, actor="workflow", at=workflow.now())
             await self._write_own(lapsed, handled=events)
             return
         if says.snapshot is not None and has_unknown_card(self._state, says.snapshot):
-            await self._write_own(orders.trial_refused(self._state, why=orders.TRIAL_CARD_UNKNOWN), handled=events)
+            await self._write_own(orders.refuse_trial(self._state, why=orders.TRIAL_CARD_UNKNOWN), handled=events)
             self._events = [each for each in self._events if each not in events]
             return
-        held = orders.looked_up(self._state, made=says.snapshot is not None)
+        held = orders.resolve_unknown(self._state, made=says.snapshot is not None)
         outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now(), says.given_up)
         if outcome is None and held != self._state:
             if held.order is not None:
                 # Nothing has changed: the books keep saying that its answer was lost.
                 self._tried = replace(self._tried, tries=before.tries, sends_again=True)
             else:
-                outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
+                outcome = Transition(subscription=held, event="looked_up", actor="workflow")
         if outcome is not None:
             await self._write_own(outcome, handled=events)
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
-        await self._order_what_follows(says)
+        await self._follow_organization(says)
 
-    async def _order_what_follows(self, says: SubscriptionResponse) -> None:
+    async def _follow_organization(self, says: SubscriptionResponse) -> None:
         """End what is not paid on net terms, and follow the standing of the organization."""
-        if orders.is_not_paid(self._state, workflow.now()):
-            await self._write_own(orders.not_paid(self._state))
+        if orders.is_long_overdue(self._state, workflow.now()):
+            await self._write_own(orders.end_unpaid(self._state))
             return
         seen = says.snapshot
-        follows = None if seen is None else follow(self._state, seen.state, suspended=says.suspended)
+        follows = None if seen is None else follow_suspension(self._state, seen.state, suspended=says.suspended)
         if follows is not None:
             await self._write_own(follows)
 
-    async def _end_unmade(self) -> None:
+    async def _end_uncreated(self) -> None:
         """End a subscription that the provider does not have, once no call of an earlier run can still arrive there.
 
         A closed page cannot create one any more.
@@ -177,33 +177,33 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             self._look_wanted = True
             self._tried = replace(self._tried, held_until=arrives)
             return
-        await self._write_own(orders.ended(self._state, why=orders.CANCELLED, actor="workflow", at=now))
+        await self._write_own(orders.end_subscription(self._state, why=orders.CANCELLED, actor="workflow", at=now))
 
     async def _submit(self) -> None:
         """Send the request to the provider; a declined one is dropped."""
         order = self._state.order
         assert order is not None
-        says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
+        says = await self._call_provider(SubscriptionActivities.order, f"{order.kind.value} at the provider")
         if says is None or says.unknown is not None:
-            self._in_vain()
+            self._note_failure()
             if not order.unknown:
-                await self._write_own(orders.lost(self._state))
+                await self._write_own(orders.lose_response(self._state))
             elif self._tried.tries >= orders.OVERDUE_AFTER and self._overdue != order.command_id:
                 self._overdue = order.command_id
-                await self._write_own(orders.overdue(self._state))
+                await self._write_own(orders.report_overdue(self._state))
             return
-        self._tried = News(looked_at=workflow.now())
+        self._tried = AgendaInput(looked_at=workflow.now())
         if says.declined is not None:
             self._refusals[order.command_id] = says.declined.code
-            await self._write_own(orders.declined(self._state, why=says.declined.code, at=workflow.now()))
+            await self._write_own(orders.decline_order(self._state, why=says.declined.code, at=workflow.now()))
             return
         if says.page is not None:
-            await self._write_own(orders.checked_out(self._state, says.page))
+            await self._write_own(orders.open_checkout(self._state, says.page))
             return
         assert says.snapshot is not None
-        done = orders.confirmed(self._state, says.snapshot)
+        done = orders.confirm_order(self._state, says.snapshot)
         outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
-        await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+        await self._write_own(outcome or Transition(subscription=done, event="confirmed", actor="workflow"))
 
     async def _end_given_up(self) -> None:
         """End a given-up subscription that the provider created after all: it would be charged without a run."""
@@ -214,7 +214,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
         )
 
-    async def _asked(
+    async def _call_provider(
         self,
         method: Callable[[SubscriptionActivities, SubscriptionRequest], Awaitable[SubscriptionResponse]],
         summary: str,
@@ -224,13 +224,13 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         key = subscription_key(self._state.subscription_id, kind, command)
         return await ask(method, SubscriptionRequest(subscription=self._state, key=key), summary)
 
-    def _news(self) -> News:
+    def _agenda_input(self) -> AgendaInput:
         return replace(self._tried, wants_refresh=self._wants_refresh(), events=bool(self._events))
 
     def _wants_refresh(self) -> bool:
         return bool(self._events) or self._look_wanted
 
-    def _in_vain(self) -> None:
+    def _note_failure(self) -> None:
         tries = self._tried.tries + 1
         held_until = hold_until(workflow.now(), tries)
         self._tried = replace(self._tried, tries=tries, held_until=held_until, sends_again=False)
@@ -243,22 +243,24 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
 
     async def _open(self) -> None:
         by, command_id = self._start.created_by, self._start.command_id
-        first = commands.opening(self._start.subscription, command_id, actor=by.qualified())
+        first = commands.order_creation(self._start.subscription, command_id, actor=by.qualified())
         await self._write_next(first, command_id, by)
 
-    async def _write_own(self, outcome: Outcome, *, handled: tuple[str, ...] = ()) -> None:
+    async def _write_own(self, outcome: Transition, *, handled: tuple[str, ...] = ()) -> None:
         await self._write(outcome, f"run:{outcome.event}:{self._state.version + 1}", None, handled)
 
     async def _write_next(
         self,
-        event: Outcome,
+        event: Transition,
         command_id: str,
         actor: Actor | None,
         content: str | None = None,  # noqa: ARG002
     ) -> bool:
         return await self._write(event, command_id, actor)
 
-    async def _write(self, event: Outcome, command_id: str, actor: Actor | None, handled: tuple[str, ...] = ()) -> bool:
+    async def _write(
+        self, event: Transition, command_id: str, actor: Actor | None, handled: tuple[str, ...] = ()
+    ) -> bool:
         following = numbered(event, command_id)
         message = RecordSubscription(
             subscription=following.subscription,
@@ -279,7 +281,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         )
         other = recorded.declined
         if other is not None and other.code == SubscriptionTrialUsed.code and self._state.version:
-            refused = orders.trial_refused(self._state, why=orders.TRIAL_CARD_USED)
+            refused = orders.refuse_trial(self._state, why=orders.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
         if other is not None and other.code in _NOT_BEGUN:
             # The run completes, with nothing in the books.
@@ -328,4 +330,4 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         await self._apply(command_id, wish, actor)
 
     def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
-        return lambda held, _now: commands.refused(held, actor=actor.qualified(), details=note)
+        return lambda held, _now: commands.record_refusal(held, actor=actor.qualified(), details=note)

@@ -64,7 +64,7 @@ class ReconciliationWorkflow:
                 FailReconciliation(run_id=start.run_id, why=refused, at=workflow.now()),
                 **local_activity(f"give up {start.run_id}"),
             )
-        await self._let_payments_look(start)
+        await self._refresh_payments(start)
         self._show(start, "recording the discrepancies")
         result = await workflow.execute_activity_method(
             ReconciliationActivities.conclude,
@@ -93,7 +93,7 @@ class ReconciliationWorkflow:
                 movements=0, refused=f"the statement could not be read: {error.cause or error}"[:500]
             )
 
-    async def _let_payments_look(self, start: ReconciliationInput) -> None:
+    async def _refresh_payments(self, start: ReconciliationInput) -> None:
         """Have payments refresh where that may settle a discrepancy, and wait for them."""
         unsettled = await workflow.execute_activity_method(
             ReconciliationActivities.tell_payments,

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.budgets.purchase_order import WaitingPurchase, details
     from domain.common.errors import DomainError
     from domain.common.ids import bounded
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from workflows.common.signals import check_addressed, reason_of, sender, signal_id
 
 
@@ -103,7 +103,7 @@ class PurchaseOrderWorkflow:
         self, name: str, given: OperatorSignal, subject: object, digest: object, reason: object
     ) -> DecidedOnPurchase:
         state = "unknown" if self._purchase is None else self._purchase.status.value
-        reached = Addressee(kind="purchase_order", id=self._start.order_id, state=state, asks_for_name=True)
+        reached = SignalTarget(kind="purchase_order", id=self._start.order_id, state=state, asks_for_name=True)
         try:
             check_addressed(reached, name, given, subject=subject)
         except DomainError as refusal:

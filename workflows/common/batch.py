@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.common.batch import DuePage, Handling
+    from contracts.common.batch import DuePage, PageProgress
     from contracts.common.queues import local_activity, regular_activity
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Progress(Protocol[DoneIn]):
 
 
 P = TypeVar("P", bound=Progress[Any])
-H = TypeVar("H", bound=Handling)
+H = TypeVar("H", bound=PageProgress)
 #: A class of activities, and the message that one of its methods takes.
 A = TypeVar("A")
 M = TypeVar("M")

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.credits.spend_days import SpendDayActivities
     from activities.insight.metric_sums import MetricSumActivities
     from activities.usage.usage import UsageActivities
-    from contracts.common.batch import Batch, BatchDone, BatchPage, BatchStep
+    from contracts.common.batch import BatchPage, BatchProgress, BatchResult, BatchStep
     from contracts.common.queues import local_activity
     from workflows.common.batch import through_transactions
 
@@ -30,14 +30,14 @@ SPEND_DAYS = 20
 
 
 async def _batch(
-    start: Batch | None,
-    method: Callable[[A, BatchPage], Awaitable[BatchDone]],
+    start: BatchProgress | None,
+    method: Callable[[A, BatchPage], Awaitable[BatchResult]],
     summary: str,
     result: str,
     *,
     limit: int,
     within: timedelta = timedelta(seconds=30),
-) -> Batch:
+) -> BatchProgress:
     """Do the remaining pages.
 
     Args:
@@ -48,7 +48,7 @@ async def _batch(
         limit: how many items one transaction handles.
         within: the time limit of one attempt.
     """
-    begin = start or Batch(now=workflow.now(), limit=limit)
+    begin = start or BatchProgress(now=workflow.now(), limit=limit)
     done = await through_transactions(
         begin, method, lambda at: at.page, lambda at: summary.format_map(dict(at)), within=within
     )
@@ -56,7 +56,7 @@ async def _batch(
     return done
 
 
-async def _step(method: Callable[[A, BatchStep], Awaitable[BatchDone]], summary: str, result: str) -> BatchDone:
+async def _step(method: Callable[[A, BatchStep], Awaitable[BatchResult]], summary: str, result: str) -> BatchResult:
     options = local_activity(summary, timeout=timedelta(seconds=30))
     done = await workflow.execute_local_activity_method(method, BatchStep(now=workflow.now()), **options)
     workflow.set_current_details(result.format(count=done.count))
@@ -71,7 +71,7 @@ class HoldExpiryWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Expire holds."""
         summary, result = (
             "expire holds due at {now:%H:%M:%S}",
@@ -89,7 +89,7 @@ class LotExpiryWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Book expired lots."""
         result = "Lots due at {now:%H:%M:%S} UTC whose expiry was booked: {count}"
         return await _batch(start, LotActivities.expire_lots, "expire credits due at {now:%H:%M:%S}", result, limit=500)
@@ -103,7 +103,7 @@ class SpendDaysWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Add up days."""
         summary, result = "add up days before {now:%Y-%m-%d}", "Days of organizations that were totalled: {count}"
         method, within = SpendDayActivities.roll_up_spends, timedelta(seconds=60)
@@ -119,7 +119,7 @@ class AccountingDaysWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Add transfers, from the last one that was added."""
         summary = "add the next {limit} transfers after {count}"
         result = "{count} transfers were added to their days."
@@ -135,7 +135,7 @@ class RevenueRecognitionWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Book uses, from the last one that was booked."""
         summary = "book the next {limit} uses of lots after {count}"
         result = "{count} uses of lots were booked."
@@ -150,7 +150,7 @@ class MetricSumsWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Add events, from the last one that was added."""
         summary, result = (
             "add the next {limit} events after {count}",
@@ -168,7 +168,7 @@ class SpendAlertsWorkflow:
     """
 
     @workflow.run
-    async def run(self) -> BatchDone:
+    async def run(self) -> BatchResult:
         """Raise what is due."""
         result = "Alerts raised, to be read at GET /alerts: {count}"
         return await _step(SpendAlertActivities.raise_spend_alerts, "raise alerts about spending", result)
@@ -182,7 +182,7 @@ class UsageMonthsWorkflow:
     """
 
     @workflow.run
-    async def run(self) -> BatchDone:
+    async def run(self) -> BatchResult:
         """Create the missing tables."""
         result = "Tables of months that were missing and were made: {count}"
         return await _step(UsageActivities.open_months, "make the months ahead", result)

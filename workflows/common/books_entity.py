@@ -11,7 +11,7 @@ from workflows.common.entity import E, Entity, In, R, S
 with workflow.unsafe.imports_passed_through():
     from contracts.escrow.escrow import OperatorSignal
     from domain.common.access import Actor
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from workflows.common.signals import check_addressed
 
 
@@ -26,7 +26,7 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
         super().__init__(start.model_copy(update={"resume": True}), nothing)
 
     @abstractmethod
-    def _addressee(self, held: S) -> Addressee:
+    def _signal_target(self, held: S) -> SignalTarget:
         """Return the entity that a signal was sent to."""
 
     @abstractmethod
@@ -45,7 +45,7 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
         """Return the decision, refused unless the signal names this entity and its sender."""
 
         def checked(held: S, now: datetime) -> E:
-            check_addressed(self._addressee(held), name, signal, subject=getattr(signal, name))
+            check_addressed(self._signal_target(held), name, signal, subject=getattr(signal, name))
             return decide(held, now)
 
         return checked

@@ -65,7 +65,7 @@ class Command(Protocol):
 StateCo = TypeVar("StateCo", covariant=True)
 
 
-class Recorded(Protocol[StateCo]):
+class WriteResult(Protocol[StateCo]):
     """The outcome of a write."""
 
     @property
@@ -91,7 +91,7 @@ def _refuse(refusal: DomainError, *_: object) -> Never:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted(Generic[W]):
+class PendingSignal(Generic[W]):
     """What an operator's signal asks for, and in whose name."""
 
     signal: str
@@ -116,7 +116,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         self._lock = asyncio.Lock()
         self._signals = start.signals
         # Operators' signals that still wait for the lock, by command.
-        self._wanted: dict[str, Wanted[W]] = {}
+        self._wanted: dict[str, PendingSignal[W]] = {}
         # The next run begins when all handlers have answered, so no caller waits across runs.
         self._leaving = False
         # Why the books refused the first event; the run fails with it.
@@ -255,7 +255,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         """Return the hash of the state that an event is decided from; None before the first."""
         return state_hash(self._state) if self._state.version else None
 
-    def _written(self, recorded: Recorded[S], then: S | None = None) -> None:
+    def _written(self, recorded: WriteResult[S], then: S | None = None) -> None:
         """Adopt the state after a write: `then`, or what the books held instead; raises their refusal."""
         if recorded.declined is not None:
             raise recorded.declined.error(state=self._state.status.value)
@@ -380,10 +380,10 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id, actor = bounded(signal_id(name, signal, own_id)), sender(signal, unnamed)
-        self._wanted[command_id] = Wanted(name, wish, actor)
+        self._wanted[command_id] = PendingSignal(name, wish, actor)
         await self._turn(partial(self._grant_or_note, signal, command_id, self._wanted[command_id]))
 
-    async def _grant_or_note(self, signal: OperatorSignal, command_id: str, wanted: Wanted[W]) -> None:
+    async def _grant_or_note(self, signal: OperatorSignal, command_id: str, wanted: PendingSignal[W]) -> None:
         refusal = await self._refusal_of(command_id, wanted)
         self._wanted.pop(command_id, None)
         # A signal is not retried by its sender, so the books are read in case an outdated state refused it.
@@ -393,7 +393,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             note: dict[str, object] = {"command": wanted.signal, "code": refusal.error_code, "detail": refusal.detail}
             await self._note_refusal(note, bounded(refusal_id(signal, command_id)), wanted.actor)
 
-    async def _refusal_of(self, command_id: str, wanted: Wanted[W]) -> DomainError | None:
+    async def _refusal_of(self, command_id: str, wanted: PendingSignal[W]) -> DomainError | None:
         try:
             await self._grant(command_id, wanted.wish, wanted.actor)
         except DomainError as refusal:

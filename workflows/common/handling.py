@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.returns.allocation import AllocationActivities
     from contracts.billing.vat_numbers import VatConfirmations
     from contracts.budgets.purchase_order import PurchaseSweep
-    from contracts.common.batch import HandledStep
+    from contracts.common.batch import HandledStepPage
     from contracts.common.queues import regular_activity
     from contracts.insight.report import ReportSweep
     from contracts.marketplace.marketplace import PurchaseRenewals
@@ -211,7 +211,7 @@ class EarningsRecoveryWorkflow:
         )
         return done
 
-    async def _page(self, at: EarningsRecovery) -> HandledStep:
+    async def _page(self, at: EarningsRecovery) -> HandledStepPage:
         method, summary = RecoveryActivities.recover, "take earnings back"
         if at.step == "reversals":
             method, summary = RecoveryActivities.reverse, "take back what was paid out"
@@ -231,7 +231,7 @@ class AllocationSweepWorkflow:
         workflow.set_current_details(_lines(title, *counts, f"trials paid or stopped: {done.paid}"))
         return done
 
-    async def _page(self, at: AllocationSweep) -> HandledStep:
+    async def _page(self, at: AllocationSweep) -> HandledStepPage:
         method = AllocationActivities.start if at.step == "nights" else AllocationActivities.pay
         options = regular_activity(f"{at.step} due at {at.now:%H:%M:%S}", timeout=timedelta(minutes=10))
         return await workflow.execute_activity_method(method, at.page, **options)
@@ -259,7 +259,7 @@ class PurchaseOrderSweepWorkflow:
         )
         return done
 
-    async def _page(self, at: PurchaseSweep) -> HandledStep:
+    async def _page(self, at: PurchaseSweep) -> HandledStepPage:
         methods = {
             "holds": PurchaseOrderActivities.expire,
             "renewals": PurchaseOrderActivities.renew,

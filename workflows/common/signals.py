@@ -11,7 +11,7 @@ from temporalio.converter import PayloadConverter
 from contracts.escrow.escrow import OperatorSignal
 from domain.common.access import Actor, Role
 from domain.common.errors import Invalid
-from domain.common.signals import Addressee, check_signal
+from domain.common.signals import SignalTarget, check_signal
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -66,7 +66,7 @@ def refusal_id(signal: OperatorSignal, command_id: str) -> str:
     return f"{command_id}:refused" if signal.seal is None else command_id
 
 
-def check_addressed(reached: Addressee, name: str, signal: OperatorSignal, *, subject: object) -> None:
+def check_addressed(reached: SignalTarget, name: str, signal: OperatorSignal, *, subject: object) -> None:
     """Refuse a signal for another entity, or one without a sender where a sender is required."""
     seal = signal.seal
     operator = _named(signal.operator) if seal is None else seal.operator

@@ -15,20 +15,20 @@ with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
     from activities.escrow.contract import ContractActivities
     from contracts.common.queues import local_activity, regular_activity
-    from contracts.common.sweeps import SweepPage, SweepProgress, Swept
+    from contracts.common.sweeps import SweepPage, SweepProgress, SweepResult
     from contracts.escrow.expiry import ExpireContracts
     from workflows.common.batch import through_pages
 
 #: How long a payment may take to handle an event, and the pause before it is signalled again. A payment that cannot
 #: reach its provider still knows of the event; one whose run was terminated does not.
-TOLD_PATIENCE = timedelta(minutes=15)
-TOLD_EVERY_MINUTES = 15
+SIGNAL_PATIENCE = timedelta(minutes=15)
+SIGNAL_EVERY_MINUTES = 15
 #: How many contracts one transaction marks as expired.
 BATCH = 200
 
 
 async def _sweep(
-    method: Callable[[Sweeps, SweepPage], Awaitable[Swept]],
+    method: Callable[[Sweeps, SweepPage], Awaitable[SweepResult]],
     start: SweepProgress | None,
     summary: str,
     *,
@@ -180,4 +180,4 @@ class RotationSweepWorkflow:
 
 def signalled_before(now: datetime) -> datetime | None:
     """Return before when a payment must have been signalled to be signalled again now; None if none is due."""
-    return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
+    return now - SIGNAL_PATIENCE if now.minute % SIGNAL_EVERY_MINUTES == 0 else None

@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.common.access import Actor
     from domain.common.errors import DomainError
     from domain.escrow import commands
-    from domain.escrow.agenda import News, Step, agenda, is_late
+    from domain.escrow.agenda import AgendaInput, AgendaStep, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.outage import evidence_closes_at, evidence_extended
     from domain.escrow.pause import extended
@@ -302,20 +302,20 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         deadline = next_deadline(self._state)
         if deadline is None or now < deadline.at:
             return False
-        news = News(freezes=await self._freezes(now))
+        news = AgendaInput(freezes=await self._freezes(now))
         noted: tuple[NotedCommand, ...] = ()
         refused: tuple[str, ...] = ()
-        while next_deadline(self._state) == deadline and isinstance(step := agenda(self._state, now, news), Step):
+        while next_deadline(self._state) == deadline and isinstance(step := agenda(self._state, now, news), AgendaStep):
             match step:
-                case Step.FREEZE:
+                case AgendaStep.FREEZE:
                     command_id, *_ = news.freezes
                     wanted = self._wanted[command_id]
                     await self._done(command_id, wanted.wish, wanted.actor, now)
                     news = replace(news, freezes=news.freezes[1:])
-                case Step.TAKE_NOTED:
-                    refused = await self._take_noted(noted, now)
+                case AgendaStep.HANDLE_NOTED:
+                    refused = await self._handle_noted(noted, now)
                     news = replace(news, noted=0)
-                case Step.EXIT:
+                case AgendaStep.TIMED_EXIT:
                     noted = await self._exit(now, deadline.at, refused)
                     if not noted:
                         return True
@@ -367,7 +367,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
             await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
         return recorded.noted
 
-    async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
+    async def _handle_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
         """Do the commands that were noted before the deadline, in order; returns those that are refused.
 
         An approval or delivery is for what the books showed when it was sent: an earlier note that brings another
@@ -375,11 +375,11 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         """
         refused, before = list[str](), self._state
         for each in noted:
-            if _is_other(each.name, before, self._state) or not await self._in_time(each, now):
+            if _is_other(each.name, before, self._state) or not await self._handle_noted_command(each, now):
                 refused.append(each.command_id)
         return tuple(refused)
 
-    async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
+    async def _handle_noted_command(self, noted: NotedCommand, now: datetime) -> bool:
         """Do a command that was noted before the deadline; False if it is refused or cannot be read."""
         try:
             command, given = decisions.noted(noted)
@@ -423,7 +423,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         settles: tuple[str, ...] = (),
     ) -> RecordedEscrow:
         """Write one event and adopt the state after it, or the books' state if they are ahead."""
-        numbered = commands.numbered(outcome, command_id=command_id, now=now, content=content)
+        numbered = commands.with_receipt(outcome, command_id=command_id, now=now, content=content)
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
             RecordEscrowEvent(

@@ -25,7 +25,7 @@ from contracts.escrow.escrow import (
 )
 from domain.common.errors import Invalid
 from domain.common.money import parse_ratio
-from domain.common.signals import Addressee
+from domain.common.signals import SignalTarget
 from domain.common.text import plain_text
 from domain.escrow import commands
 from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
@@ -123,7 +123,7 @@ def checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
     """Return the decision, which first checks that the signal is for this escrow and names its sender."""
 
     def decide(escrow: Escrow, now: datetime) -> Outcome:
-        reached = Addressee(kind="escrow", id=escrow.terms.escrow_id, state=escrow.status.value, asks_for_name=True)
+        reached = SignalTarget(kind="escrow", id=escrow.terms.escrow_id, state=escrow.status.value, asks_for_name=True)
         check_addressed(reached, name, signal, subject=getattr(signal, name))
         return given(escrow, now)
 

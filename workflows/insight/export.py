@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         WriteExportFile,
         WrittenFile,
     )
-    from domain.insight.export import KEPT
+    from domain.insight.export import FILES_KEPT_FOR
     from workflows.common.batch import through_pages
 
 #: The time limit of one file, and of its heartbeats.
@@ -61,7 +61,7 @@ class ExportWorkflow:
             FinishExport(export_id=start.export_id, now=workflow.now()),
             **regular_activity("write the manifest"),
         )
-        workflow.set_current_details(details(done, f"Done; the files are deleted in {KEPT.days} days."))
+        workflow.set_current_details(details(done, f"Done; the files are deleted in {FILES_KEPT_FOR.days} days."))
         return ExportResult(files=done.number - 1, rows=done.rows)
 
     async def _settle(self, at: ExportInput) -> SettledExport:

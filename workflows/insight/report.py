@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.insight.report import ReportActivities
     from contracts.common.queues import regular_activity
-    from contracts.insight.report import LookAgain, MadeReport, MakeReport, ReportInput
+    from contracts.insight.report import MadeReport, MakeReport, RecomputeNow, ReportInput
 
 
 @workflow.defn(name="report")
@@ -51,7 +51,7 @@ class ReportWorkflow:
                 workflow.continue_as_new(start)
 
     @workflow.signal(name="look_again")
-    def signal_look_again(self, _message: LookAgain) -> None:
+    def signal_look_again(self, _message: RecomputeNow) -> None:
         """Compute the period once more."""
         self._note_request()
 

@@ -6,9 +6,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.alert_rules import AlertRuleActivities
-    from contracts.common.batch import Batch
+    from contracts.common.batch import BatchProgress
     from contracts.common.queues import local_activity
-    from contracts.messages.alert_rules import LookAtAlertRules
+    from contracts.messages.alert_rules import EvaluateAlertRules
     from workflows.common.batch import through_transactions
 
 #: How many rules one transaction evaluates.
@@ -27,19 +27,19 @@ class AlertRulesWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: Batch | None = None) -> Batch:
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
         """Evaluate page by page."""
         if start is None:
-            start = Batch(now=workflow.now(), limit=BATCH)
+            start = BatchProgress(now=workflow.now(), limit=BATCH)
             await workflow.execute_local_activity_method(
                 AlertRuleActivities.look_at_alert_rules,
-                LookAtAlertRules(now=start.now, limit=BATCH, built_in=True),
+                EvaluateAlertRules(now=start.now, limit=BATCH, built_in=True),
                 **local_activity("evaluate built-in rules", timeout=WITHIN),
             )
         done = await through_transactions(
             start,
             AlertRuleActivities.look_at_alert_rules,
-            lambda at: LookAtAlertRules(now=at.now, limit=at.limit),
+            lambda at: EvaluateAlertRules(now=at.now, limit=at.limit),
             lambda at: f"evaluate rules due at {at.now:%H:%M:%S}",
             within=WITHIN,
         )

@@ -14,13 +14,13 @@ with workflow.unsafe.imports_passed_through():
         EscalationInput,
         EscalationResult,
         EscalationSignal,
-        LookAtAlert,
+        LoadAlert,
         TakeStep,
     )
     from domain.common.agenda import Wait
     from domain.common.errors import DomainError
-    from domain.common.signals import Addressee
-    from domain.messages.alert.escalation import Case, Step, agenda
+    from domain.common.signals import SignalTarget
+    from domain.messages.alert.escalation import EscalatedAlert, EscalationStep, agenda
     from domain.messages.alert.life import AlertStatus
     from domain.messages.alert.presentation import details
     from workflows.common.signals import NO_INPUT, check_addressed, malformed, read_signal, sender
@@ -43,7 +43,7 @@ class EscalationWorkflow:
         """Restore the steps that were taken."""
         self._start = start
         self._taken = list(start.taken)
-        self._case: Case | None = None
+        self._case: EscalatedAlert | None = None
         self._signals: list[EscalationSignal | None] = []
         self._news = False
         self._refused: str | None = None
@@ -88,17 +88,17 @@ class EscalationWorkflow:
     def _note_news(self) -> None:
         self._news = True
 
-    async def _look(self) -> Case | None:
+    async def _look(self) -> EscalatedAlert | None:
         seen = await workflow.execute_local_activity_method(
             EscalationActivities.look,
-            LookAtAlert(alert_id=self._start.alert_id),
+            LoadAlert(alert_id=self._start.alert_id),
             **local_activity("read whether the alert was answered"),
         )
         self._case = seen.case
         self._show()
         return seen.case
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: EscalationStep) -> None:
         await workflow.execute_local_activity_method(
             EscalationActivities.take,
             TakeStep(alert_id=self._start.alert_id, step=step.name),
@@ -112,7 +112,7 @@ class EscalationWorkflow:
             if signal is None:
                 raise malformed("acknowledge")
             state = "firing" if self._case is None else self._case.status.value
-            reached = Addressee(kind="alert", id=self._start.alert_id, state=state, asks_for_name=True)
+            reached = SignalTarget(kind="alert", id=self._start.alert_id, state=state, asks_for_name=True)
             check_addressed(reached, "acknowledge", signal, subject=signal.acknowledge)
         except DomainError as refusal:
             self._refused = refusal.detail

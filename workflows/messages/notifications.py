@@ -8,7 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.messages.notification import NotificationActivities
     from contracts.common.queues import regular_activity
-    from contracts.messages.notification import FannedOut, FanOut, SendNotifications, SentNotifications
+    from contracts.messages.notification import FanOut, FanOutResult, SendNotifications, SentNotifications
 
 #: How long a run lasts: until the next one is due.
 LASTS = timedelta(seconds=60)
@@ -25,7 +25,7 @@ class NotificationsWorkflow:
     """
 
     @workflow.run
-    async def run(self) -> FannedOut:
+    async def run(self) -> FanOutResult:
         """Read and send concurrently, so that a mail server that hangs does not delay in-app notifications."""
         seconds, heartbeat = int(LASTS.total_seconds()), timedelta(seconds=10)
         workflow.set_current_details("Reads events and alerts, and sends notifications that are due, for a minute")
@@ -45,7 +45,7 @@ class NotificationsWorkflow:
         return fanned_out
 
 
-def _details(fanned_out: FannedOut, sent: SentNotifications) -> str:
+def _details(fanned_out: FanOutResult, sent: SentNotifications) -> str:
     """Render the run's result for operators."""
     later = sent.tried - sent.sent - sent.failed - sent.dropped
     return "\n".join(

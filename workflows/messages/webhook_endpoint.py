@@ -24,15 +24,22 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.common.access import Actor
     from domain.common.agenda import Wait
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from domain.messages.webhook import endpoint as rules
-    from domain.messages.webhook.agenda import Backlog, Step, agenda
-    from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome, numbered
+    from domain.messages.webhook.agenda import Backlog, EndpointStep, agenda
+    from domain.messages.webhook.endpoint import (
+        ENDED_STATUSES,
+        Endpoint,
+        EndpointChange,
+        EndpointStatus,
+        GivenUp,
+        with_receipt,
+    )
     from domain.messages.webhook.presentation import details
     from workflows.common.books_entity import BooksEntity
     from workflows.common.signals import NO_INPUT, reason_of, sender
 
-Decision = Callable[[Endpoint, datetime], Outcome]
+Decision = Callable[[Endpoint, datetime], EndpointChange]
 #: The time limit and the heartbeat timeout of one drain.
 DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
 #: After how many history events the run continues as new: some sixteen drains. A worker that starts replays the runs of
@@ -41,7 +48,7 @@ SHORT_HISTORY = 200
 
 
 @workflow.defn(name="webhook-endpoint")
-class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcome, WebhookEndpointResult]):
+class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, EndpointChange, WebhookEndpointResult]):
     """Drains an endpoint's deliveries when there is news, and when the next retry is due.
 
     The books hold the state of each delivery; the run waits, and shows what waits and why.
@@ -109,7 +116,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         self._stale, self._backlog = True, None
 
     def _disabled(self, command: DisableWebhookEndpoint) -> Decision:
-        return lambda held, _now: rules.disabled(held, actor=command.actor.qualified(), reason=command.reason)
+        return lambda held, _now: rules.disable(held, actor=command.actor.qualified(), reason=command.reason)
 
     def _judge(self, command: DisableWebhookEndpoint) -> None:
         if not self._state.has_done(command.command_id):
@@ -117,16 +124,16 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
 
     def _pause(self, signal: WebhookEndpointSignal) -> Decision:
         actor, reason = sender(signal).qualified(), reason_of(signal.reason)
-        return self._addressed("pause", signal, lambda held, _now: rules.paused(held, actor=actor, reason=reason))
+        return self._addressed("pause", signal, lambda held, _now: rules.pause(held, actor=actor, reason=reason))
 
     def _resume(self, signal: WebhookEndpointSignal) -> Decision:
         actor = sender(signal).qualified()
-        return self._addressed("resume", signal, lambda held, _now: rules.resumed(held, actor=actor))
+        return self._addressed("resume", signal, lambda held, _now: rules.resume(held, actor=actor))
 
     def _skip(self, signal: WebhookEndpointSignal) -> Decision:
         actor, reason = sender(signal).qualified(), reason_of(signal.reason)
         return self._addressed(
-            "skip", signal, lambda held, _now: rules.skipped(held, signal.delivery, actor=actor, reason=reason)
+            "skip", signal, lambda held, _now: rules.skip(held, signal.delivery, actor=actor, reason=reason)
         )
 
     # The books --------------------------------------------------------------------------------------------------------
@@ -140,12 +147,12 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
 
     async def _write_next(
         self,
-        event: Outcome,
+        event: EndpointChange,
         command_id: str,
         actor: Actor | None,
         content: str | None = None,  # noqa: ARG002 - receipts alone tell commands apart
     ) -> bool:
-        following = numbered(event, command_id)
+        following = with_receipt(event, command_id)
         message = RecordWebhookEndpoint(
             outcome=following, command_id=command_id, actor=actor, at=workflow.now(), decided_from=self._decided_from()
         )
@@ -166,7 +173,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         """Drain, or wait for the next retry, for news or for a command."""
         await self._turn(self._see)
         item, version = agenda(self._state, self._backlog, workflow.now()), self._state.version
-        if item is Step.DRAIN:
+        if item is EndpointStep.DRAIN:
             # Outside of the lock: receivers are slow, and a decision meanwhile ends the drain.
             await self._drain()
         elif isinstance(item, Wait):
@@ -217,30 +224,32 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         # It was disabled or deleted meanwhile.
         with suppress(WrongEndpointState):
             command_id = f"workflow:given_up:{self._state.version}"
-            await self._apply(command_id, lambda held, _now: rules.given_up(held, why), None)
+            await self._apply(command_id, lambda held, _now: rules.give_up(held, why), None)
 
     def _should_continue_as_new(self) -> bool:
         is_long = workflow.info().get_current_history_length() > SHORT_HISTORY
         return is_long or super()._should_continue_as_new()
 
     def _has_ended(self) -> bool:
-        return self._state.version > 0 and self._state.status in ENDED and not self._stale
+        return self._state.version > 0 and self._state.status in ENDED_STATUSES and not self._stale
 
     def _shown(self) -> str:
         return details(self._state, self._backlog)
 
-    def _addressee(self, held: Endpoint) -> Addressee:
-        return Addressee(kind="webhook_endpoint", id=held.endpoint_id, state=held.status.value, asks_for_name=True)
+    def _signal_target(self, held: Endpoint) -> SignalTarget:
+        return SignalTarget(kind="webhook_endpoint", id=held.endpoint_id, state=held.status.value, asks_for_name=True)
 
     def _result(self) -> WebhookEndpointResult:
         state = self._state
         return WebhookEndpointResult(endpoint_id=state.endpoint_id, status=state.status.value, version=state.version)
 
     def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
-        return lambda held, _now: Outcome(endpoint=held, event="command_refused", actor=actor.qualified(), details=note)
+        return lambda held, _now: EndpointChange(
+            endpoint=held, event="command_refused", actor=actor.qualified(), details=note
+        )
 
     async def _cancel_requested(self) -> None:
-        def decide(held: Endpoint, _now: datetime) -> Outcome:
+        def decide(held: Endpoint, _now: datetime) -> EndpointChange:
             raise WrongEndpointState(
                 "A webhook endpoint is disabled over the API, not by cancelling its run.",
                 extra={"state": held.status.value},

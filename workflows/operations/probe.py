@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
         PrepareProbe,
         ProbeResult,
         ProbeStep,
-        ProbeStepDone,
+        ProbeStepResult,
         ProbeStepTime,
         ReportProbe,
         TidyProbe,
@@ -112,7 +112,7 @@ class ProbeWorkflow:
             if is_cancelled_exception(error):
                 raise
             why = reason(error)
-        if isinstance(done, ProbeStepDone) and done.why is not None:
+        if isinstance(done, ProbeStepResult) and done.why is not None:
             why = done.why
         took = workflow.now() - began
         self._steps.append(ProbeStepTime(step=name, ms=took // timedelta(milliseconds=1)))

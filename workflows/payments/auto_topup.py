@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.common.money import CREDIT, format_amount
     from domain.common.text import as_markdown
-    from domain.payments.auto_topup import Crossing
+    from domain.payments.auto_topup import TopUpOutcome
 
 #: The first and the longest pause between two checks of a payment without a final result.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
@@ -41,7 +41,7 @@ class AutoTopUpWorkflow:
                 ordered = await self._order(start)
             settled = await self._settle(start, ordered)
             self._show(start, settled)
-            if settled.outcome != Crossing.OPEN:
+            if settled.outcome != TopUpOutcome.OPEN:
                 return AutoTopUpResult(outcome=settled.outcome, payment_id=settled.payment_id, why=settled.why)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(start)
@@ -68,7 +68,7 @@ class AutoTopUpWorkflow:
         lines = [f"**{settled.outcome}** · {_what(start)}", "", f"- {payment}"]
         if settled.why:
             lines.append(f"- {as_markdown(settled.why)}")
-        if settled.outcome == Crossing.DECLINED:
+        if settled.outcome == TopUpOutcome.DECLINED:
             lines.append("- it is tried again on the days of dunning, and switched off after the last of them")
         workflow.set_current_details("\n".join(lines))
 

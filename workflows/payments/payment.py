@@ -9,7 +9,7 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from domain.common.errors import NotYet, PaymentExists
+from domain.common.errors import PaymentExists, ProviderCallPending
 
 with workflow.unsafe.imports_passed_through():
     from contracts.escrow.escrow import OperatorSignal
@@ -110,7 +110,7 @@ class PaymentWorkflow(PaymentRun):
 
     @cancel.validator
     def _validate_cancel(self, command: CancelPayment) -> None:
-        if not commands.is_settled(self._state, command.command_id):
+        if not commands.is_command_done(self._state, command.command_id):
             self._validated(command, lambda: commands.check_cancel(self._state))
 
     @workflow.update(name="refund")
@@ -143,7 +143,7 @@ class PaymentWorkflow(PaymentRun):
     def _validated(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
         def judge() -> None:
             if not self._state.has_done(command.command_id):
-                with suppress(NotYet):  # a call in progress may have ended by then
+                with suppress(ProviderCallPending):  # a call in progress may have ended by then
                     decide()
 
         self._check(command, judge)
@@ -197,7 +197,7 @@ class PaymentWorkflow(PaymentRun):
     async def _cancel_by_signal(self, _signal: PaymentSignal, command_id: str, actor: Actor) -> None:
         await self._cancel(command_id, actor)
         if not commands.is_cancelled(self._state):
-            raise commands.not_ended(self._state)
+            raise commands.cancel_failed_error(self._state)
 
     def _checked(self, name: str, signal: OperatorSignal, act: SignalAction) -> SignalAction:
         """Return the action, which first checks that the signal is for this payment and has the sender it needs."""
@@ -209,7 +209,7 @@ class PaymentWorkflow(PaymentRun):
             await act(command_id, actor)
             if signal.seal is not None and not self._state.has_done(command_id):
                 # The provider did not cancel it. The note of that uses up the signal's id.
-                raise commands.not_ended(self._state)
+                raise commands.cancel_failed_error(self._state)
 
         return checked
 

@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.common.ids import payment_key
     from domain.payments.payment import commands
     from domain.payments.payment.chargebacks import offer_evidence
-    from domain.payments.payment.converge import Observation, converge, ended
+    from domain.payments.payment.converge import Observation, converge, converge_after_command
     from domain.payments.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
     from domain.payments.payment.state import AWAITING, ENDED_UNPAID, WORKFLOW, PaymentStatus
     from workflows.common import errand
@@ -35,11 +35,11 @@ with workflow.unsafe.imports_passed_through():
 A = TypeVar("A", ProviderRequest, EvidenceRequest)
 
 #: How long a refresh is retried; the next one is due soon enough.
-LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
+REFRESH_TIMEOUT = timedelta(minutes=2)
 #: How many of the provider's events one refresh handles.
-EVENTS_A_LOOK = 100
+MAX_EVENTS_PER_REFRESH = 100
 #: How many of our own events one transaction writes: each holds the whole state, and a local activity must be short.
-EVENTS_A_RECORD = 50
+MAX_EVENTS_PER_WRITE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class PaymentAtProvider(PaymentRecord):
         else:
             await self._take_created(answer)
 
-    async def _end_unmade(self) -> None:
+    async def _end_uncreated(self) -> None:
         """End a payment that is not wanted any more and not made; one that may have been made is looked up."""
         self._lookups += 1
         answer = await errand.run(self._creation(), perhaps_made=True, wanted=lambda: False)
@@ -106,10 +106,10 @@ class PaymentAtProvider(PaymentRecord):
         """Read the payment at the provider, book what is new, and mark the events that announced it as handled."""
         self._refresh_wanted, self._polled_at = False, workflow.now()
         self._lookups += self._state.unknown
-        handled = tuple(self._events[:EVENTS_A_LOOK])
-        method, step, summary = self._way_to_refresh()
+        handled = tuple(self._events[:MAX_EVENTS_PER_REFRESH])
+        method, step, summary = self._choose_refresh()
         # The caller of the command that is looked up repeats it, and waits for the lock meanwhile.
-        soon = GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
+        soon = GIVES_UP_AFTER if self._state.unknown else REFRESH_TIMEOUT
         # A provider that has just sent a webhook is up; a poll may find it down.
         at_once = bool(handled) and method is ProviderActivities.retrieve
         answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon, at_once=at_once)
@@ -119,19 +119,19 @@ class PaymentAtProvider(PaymentRecord):
         if answer is None or answer.snapshot is None:
             # The events stay unhandled, so the inbox sends them again, unless nothing is left to read.
             self._events = self._events[len(handled) :]
-            await self._vanish(answer, handled)
+            await self._record_lost(answer, handled)
             return
         await self._converge(answer, handled=handled)
         # After a decline only an event can mean that the payer has approved again; a poll alone retries nothing.
         afresh = self._state.decline is None or bool(handled)
         ending = self._state.expiring or self._state.cancel_requested
         if answer.snapshot.approved and afresh and self._state.status in AWAITING and not ending:
-            await self._take_approved()
+            await self._capture_approved()
         overdue = commands.overdue(self._state, at=workflow.now())
         if overdue is not None:
             await self._record([overdue])
 
-    def _way_to_refresh(
+    def _choose_refresh(
         self,
     ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
         """Return the activity that reads the payment: `find` while it has no id there, `cancel` once it is expired."""
@@ -143,15 +143,15 @@ class PaymentAtProvider(PaymentRecord):
             return ProviderActivities.cancel, "expire", "end it there"
         return ProviderActivities.retrieve, "look", "ask the provider"
 
-    async def _take_approved(self) -> None:
+    async def _capture_approved(self) -> None:
         ask = self._ask("take", str(self._state.version))
         answer = await errand.ask(
-            ProviderActivities.confirm, ask, "capture what the payer approved", give_up_after=LOOK_GIVES_UP_AFTER
+            ProviderActivities.confirm, ask, "capture what the payer approved", give_up_after=REFRESH_TIMEOUT
         )
         if answer is not None and answer.snapshot is not None:
             await self._converge(answer)
 
-    async def _vanish(self, answer: ProviderResponse | None, handled: Sequence[str]) -> None:
+    async def _record_lost(self, answer: ProviderResponse | None, handled: Sequence[str]) -> None:
         """End a payment that the provider no longer has and that cannot be paid, and mark its events as handled.
 
         Events of a payment that was paid stay unhandled: they may be about money, and an operator has to see them.
@@ -190,8 +190,10 @@ class PaymentAtProvider(PaymentRecord):
         self._polled_at = now = workflow.now()
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
-            outcomes = ended(self._state, seen, by=ended_by.by) if ended_by else converge(self._state, seen)
-            part = outcomes[:EVENTS_A_RECORD]
+            outcomes = (
+                converge_after_command(self._state, seen, by=ended_by.by) if ended_by else converge(self._state, seen)
+            )
+            part = outcomes[:MAX_EVENTS_PER_WRITE]
             last = len(part) == len(outcomes)
             if last and not (outcomes or handled):
                 return
@@ -210,7 +212,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._take(await self._commanded(ProviderActivities.confirm, ask, "confirm", command_id, actor))
 
     def _is_confirmed(self, command: ConfirmPayment) -> bool:
-        return bool(self._state.received_minor) or commands.is_settled(self._state, command.command_id)
+        return bool(self._state.received_minor) or commands.is_command_done(self._state, command.command_id)
 
     async def _capture(self, command: CapturePayment) -> None:
         amount = self._to_capture(command)
@@ -221,7 +223,7 @@ class PaymentAtProvider(PaymentRecord):
 
     def _to_capture(self, command: CapturePayment) -> int | None:
         """Return the amount to capture; None if an earlier try of the command has captured it."""
-        if commands.is_settled(self._state, command.command_id, before={PaymentStatus.REQUIRES_CAPTURE}):
+        if commands.is_command_done(self._state, command.command_id, before={PaymentStatus.REQUIRES_CAPTURE}):
             return None
         return commands.check_capture(self._state, command.amount_minor)
 
@@ -230,7 +232,7 @@ class PaymentAtProvider(PaymentRecord):
 
         Whether its money is on its way may be known only once the provider has answered.
         """
-        if self._state.has_done(command_id) or commands.is_settled(self._state, command_id):
+        if self._state.has_done(command_id) or commands.is_command_done(self._state, command_id):
             return
         commands.check_cancel(self._state)
         if not commands.is_known(self._state):
@@ -240,11 +242,11 @@ class PaymentAtProvider(PaymentRecord):
         ask = self._ask("cancel", command_id, actor=actor)
         answer = await self._commanded(ProviderActivities.cancel, ask, "cancel", command_id, actor)
         await self._take(answer, ended_by=Cancellation(by=actor.qualified(), command_id=command_id, actor=actor))
-        if commands.is_short(self._state):
+        if commands.is_partly_paid(self._state):
             await self._request_cancel(command_id, actor)
         elif commands.is_under_way(self._state):
             if spares_under_way or not self._state.terms.refundable:
-                raise commands.not_ended(self._state)
+                raise commands.cancel_failed_error(self._state)
             await self._request_cancel(command_id, actor)
 
     async def _request_cancel(self, command_id: str, actor: Actor) -> None:
@@ -262,7 +264,7 @@ class PaymentAtProvider(PaymentRecord):
         if answer is not None and answer.snapshot is not None:
             await self._converge(answer, ended_by=Cancellation(by=by))
         else:
-            await self._vanish(answer, ())
+            await self._record_lost(answer, ())
 
     async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
         """Submit evidence for a chargeback, unless an earlier try has; the caller holds the lock.

@@ -21,8 +21,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.common.access import Actor
     from domain.payments.payment import commands
-    from domain.payments.payment.agenda import News, Step
-    from domain.payments.payment.fulfilment import awaits, fulfilment_due
+    from domain.payments.payment.agenda import AgendaInput, AgendaStep
+    from domain.payments.payment.fulfilment import fulfilment_due, is_awaited
     from domain.payments.payment.presentation import details
     from domain.payments.payment.state import Outcome, Payment, PaymentStatus
     from workflows.common.entity import Entity
@@ -31,15 +31,15 @@ with workflow.unsafe.imports_passed_through():
 #: The action of a signal, called with its command id and its sender.
 SignalAction = Callable[[str, Actor], Awaitable[None]]
 #: An escrow's answer.
-EscrowWord = EscrowFunding | EscrowFreezing
+EscrowAnswer = EscrowFunding | EscrowFreezing
 
 
 @dataclass
-class Question:
+class EscrowQuestion:
     """A question to an escrow, and the task that waits for its answer."""
 
-    step: Step
-    task: "asyncio.Task[EscrowWord]"
+    step: AgendaStep
+    task: "asyncio.Task[EscrowAnswer]"
 
 
 class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, PaymentCommandResult]):
@@ -53,9 +53,9 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
         self._lookups = 0
         self._polls = 0
         self._refresh_wanted = start.look
-        self._tried = News()
+        self._tried = AgendaInput()
         self._polled_at: datetime | None = None
-        self._question: Question | None = None
+        self._question: EscrowQuestion | None = None
 
     async def _open(self) -> None:
         await self._record([self._opening], command_id=self._start.command_id, actor=self._start.created_by)
@@ -85,7 +85,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
         """Write events in one transaction and adopt the books' state; returns whether these events were written."""
         at = workflow.now()
         if command_id is not None:
-            outcomes = [*outcomes[:-1], commands.done(outcomes[-1], command_id)]
+            outcomes = [*outcomes[:-1], commands.with_receipt(outcomes[-1], command_id)]
         events = tuple(
             PaymentEvent.of(outcome, at=at, actor=actor, command_id=command_id)
             if outcome is outcomes[-1]
@@ -132,7 +132,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
         payment = self._state
         if (
             payment.version == 0
-            or awaits(payment)
+            or is_awaited(payment)
             or self._events
             or self._refresh_wanted
             or self._question is not None

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payments.payment import commands, refunds
     from domain.payments.payment.converge import refund_accepted, refund_failed
     from domain.payments.payment.given_up import give_up
-    from domain.payments.payment.state import IN_FLIGHT, WORKFLOW, Outcome, Payment, Refund, RefundState, numbered
+    from domain.payments.payment.state import IN_FLIGHT, WORKFLOW, Outcome, Payment, Refund, RefundState, with_number
     from workflows.common import errand
     from workflows.common.errand import Errand
     from workflows.payments.payment_provider import PaymentAtProvider
@@ -74,7 +74,7 @@ class PaymentRefunds(PaymentAtProvider):
     async def _return_cancelled(self) -> None:
         """Refund what was paid although the payment was to be cancelled, unless what it bought was used meanwhile."""
         amount: int | None = None
-        while commands.is_to_return(self._state):
+        while commands.must_be_returned(self._state):
             try:
                 await self._record([self._returned(amount)])
             except DomainError as refusal:
@@ -89,7 +89,7 @@ class PaymentRefunds(PaymentAtProvider):
         payment = self._state
         return refunds.refund(
             payment,
-            refund_id=commands.return_id(payment),
+            refund_id=commands.return_refund_id(payment),
             amount_minor=amount_minor,
             reason="it was cancelled",
             requested_by=payment.cancel_requested_by or WORKFLOW,
@@ -128,12 +128,12 @@ class PaymentRefunds(PaymentAtProvider):
         elif answer.refused is not None:
             known = next(item for item in self._state.refunds if item.refund_id == refund.refund_id)
             failed = refund_failed(self._state, known, answer.refused.detail, code=answer.refused.code)
-            await self._record([numbered(failed, workflow.now())])
+            await self._record([with_number(failed, workflow.now())])
         else:
             assert answer.snapshot is not None
             accepted = refund_accepted(self._state, refund.refund_id, answer.snapshot)
             if accepted is not None:
-                await self._record([numbered(accepted, workflow.now())])
+                await self._record([with_number(accepted, workflow.now())])
             await self._refresh()
 
 

@@ -9,8 +9,17 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.common.agenda import Wait
     from domain.payments.payment import commands
-    from domain.payments.payment.agenda import POLL, News, Step, after, agenda, due, hold_until, is_unknown
-    from domain.payments.payment.fulfilment import falls_short
+    from domain.payments.payment.agenda import (
+        POLL,
+        AgendaInput,
+        AgendaStep,
+        after_step,
+        agenda,
+        due_steps,
+        has_unknown_outcome,
+        retry_at,
+    )
+    from domain.payments.payment.fulfilment import is_underpaid
     from workflows.payments.payment_fulfilment import PaymentFulfilment
     from workflows.payments.payment_refunds import PaymentRefunds
 
@@ -27,15 +36,15 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
 
     async def _take_step(self) -> None:
         item = self._next()
-        if isinstance(item, Step):
+        if isinstance(item, AgendaStep):
             known = self._progress()
             await self._do(item)
             self._taken(item, progressed=self._progress() != known)
 
-    def _next(self) -> Step | Wait:
+    def _next(self) -> AgendaStep | Wait:
         return agenda(self._state, workflow.now(), self._seen())
 
-    def _seen(self) -> News:
+    def _seen(self) -> AgendaInput:
         return replace(
             self._tried,
             wants_refresh=bool(self._events) or self._refresh_wanted,
@@ -46,27 +55,27 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             polled_at=self._polled_at,
         )
 
-    def _taken(self, step: Step, *, progressed: bool) -> None:
+    def _taken(self, step: AgendaStep, *, progressed: bool) -> None:
         """Let a step give way to others; one that is due again unchanged is held back for a while."""
-        looks_again = step is not Step.LOOK or self._state.unknown
-        stays = step in due(self._state, workflow.now(), self._seen()) and looks_again
-        in_vain = stays and (not progressed or is_unknown(self._state))
-        held = hold_until(workflow.now(), self._lookups) if in_vain else None
-        self._tried = after(self._tried, step, hold_until=held)
+        looks_again = step is not AgendaStep.REFRESH or self._state.unknown
+        stays = step in due_steps(self._state, workflow.now(), self._seen()) and looks_again
+        in_vain = stays and (not progressed or has_unknown_outcome(self._state))
+        held = retry_at(workflow.now(), self._lookups) if in_vain else None
+        self._tried = after_step(self._tried, step, hold_until=held)
 
-    async def _do(self, step: Step) -> None:
-        calls: dict[Step, Callable[[], Awaitable[None]]] = {
-            Step.TAKE_ANSWER: self._take_answer,
-            Step.END_UNMADE: self._end_unmade,
-            Step.SUBMIT: self._submit,
-            Step.RETURN: self._return_cancelled,
-            Step.CANCEL: self._cancel_as_requested,
-            Step.SUBMIT_REFUNDS: self._submit_refunds,
-            Step.LOOK: self._refresh,
-            Step.FULFIL: self._fulfil,
-            Step.END_TIME: self._end_time,
+    async def _do(self, step: AgendaStep) -> None:
+        calls: dict[AgendaStep, Callable[[], Awaitable[None]]] = {
+            AgendaStep.RECORD_ANSWER: self._record_answer,
+            AgendaStep.END_UNCREATED: self._end_uncreated,
+            AgendaStep.SUBMIT: self._submit,
+            AgendaStep.RETURN: self._return_cancelled,
+            AgendaStep.CANCEL: self._cancel_as_requested,
+            AgendaStep.SUBMIT_REFUNDS: self._submit_refunds,
+            AgendaStep.REFRESH: self._refresh,
+            AgendaStep.FULFIL: self._fulfil,
+            AgendaStep.EXPIRE: self._expire,
         }
-        if step is Step.FREEZE:
+        if step is AgendaStep.FREEZE:
             self._ask_escrow(step)
         else:
             await calls[step]()
@@ -91,11 +100,11 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
                 self._refresh_wanted = self._state.ref is not None
         self._tried = replace(self._tried, held=held)
 
-    async def _end_time(self) -> None:
+    async def _expire(self) -> None:
         """Cancel an expired payment, at the provider first; money that still arrives is booked as usual."""
         over = commands.expiring(self._state, at=workflow.now())
         if over is None:
-            if falls_short(self._state):
+            if is_underpaid(self._state):
                 await self._fulfil(in_part=True)
             return
         await self._record([over])

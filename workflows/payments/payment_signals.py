@@ -5,7 +5,7 @@ from contracts.payments.payment import GiveUpRefund, GiveUpSignal, RefundPayment
 from domain.common.access import Actor
 from domain.common.errors import Invalid, NotFound
 from domain.common.money import parse_amount
-from domain.common.signals import Addressee
+from domain.common.signals import SignalTarget
 from domain.common.text import plain_text
 from domain.payments.payment.state import Payment
 from workflows.common.signals import check_addressed
@@ -13,7 +13,7 @@ from workflows.common.signals import check_addressed
 
 def check(name: str, signal: OperatorSignal, payment: Payment) -> None:
     """Refuse a signal for another payment, or one without a sender."""
-    reached = Addressee(kind="payment", id=payment.terms.payment_id, state=payment.status.value, asks_for_name=True)
+    reached = SignalTarget(kind="payment", id=payment.terms.payment_id, state=payment.status.value, asks_for_name=True)
     check_addressed(reached, name, signal, subject=getattr(signal, name))
 
 

@@ -26,11 +26,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.common.access import Actor
     from domain.common.agenda import Wait
     from domain.common.ids import bounded
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from domain.payments.payment.snapshot import BalanceTransaction
     from domain.payouts.payout import commands as rules
-    from domain.payouts.payout.agenda import Step, agenda
-    from domain.payouts.payout.commands import numbered
+    from domain.payouts.payout.agenda import AgendaStep, agenda
+    from domain.payouts.payout.commands import with_receipt
     from domain.payouts.payout.presentation import details
     from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
     from workflows.common.books_entity import BooksEntity
@@ -127,7 +127,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     def _looked(self, signal: PayoutSignal) -> Decision:
         actor = sender(signal).qualified()
-        return self._addressed("look", signal, lambda payout, now: rules.looked(payout, now, actor=actor))
+        return self._addressed("look", signal, lambda payout, now: rules.retried_now(payout, now, actor=actor))
 
     def _signalled(self, signal: PayoutSignal) -> Decision:
         actor, reason = sender(signal).qualified(), reason_of(signal.reason)
@@ -154,7 +154,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     async def _write(
         self, event: Outcome, command_id: str, actor: Actor | None, movement: BalanceTransaction | None
     ) -> bool:
-        following = numbered(event, command_id)
+        following = with_receipt(event, command_id)
         message = RecordPayout(
             outcome=following,
             command_id=command_id,
@@ -184,7 +184,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     async def _act(self) -> None:
         """Call the provider under the lock, so that a payout is not given up while it is being sent."""
-        if not isinstance(agenda(self._state, workflow.now()), Step):
+        if not isinstance(agenda(self._state, workflow.now()), AgendaStep):
             return
         sending = self._state
         answer = await run(
@@ -205,8 +205,8 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     def _shown(self) -> str:
         return details(self._state)
 
-    def _addressee(self, held: Payout) -> Addressee:
-        return Addressee(kind="payout", id=held.payout_id, state=held.status.value, asks_for_name=True)
+    def _signal_target(self, held: Payout) -> SignalTarget:
+        return SignalTarget(kind="payout", id=held.payout_id, state=held.status.value, asks_for_name=True)
 
     def _result(self) -> PayoutResult:
         state = self._state
@@ -239,7 +239,7 @@ def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tu
         detail = None if answer.refused is None else answer.detail
         return rules.unanswered(sending, now, code=answer.refused, detail=detail), None
     if answer.short:
-        return rules.short(sending, now), None
+        return rules.funds_short(sending, now), None
     if answer.transfer_ref is not None:
         return rules.sent(sending, transfer_ref=answer.transfer_ref), answer.movement
     code, detail = answer.refused or "provider.refused", answer.detail or "The provider refused it."

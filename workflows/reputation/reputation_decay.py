@@ -10,11 +10,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts.reputation.reputation import (
         ChangeRate,
         ConcludeNight,
+        DecayPages,
+        DecayPagesResult,
         PlanNight,
         ReputationNight,
         ReputationNightResult,
-        TakeNight,
-        TookNight,
     )
     from domain.reputation.score import points
     from workflows.common.batch import through_pages
@@ -66,7 +66,7 @@ class ReputationDecayWorkflow:
         workflow.set_current_details(details(result, done))
         return result
 
-    async def _pages(self, progress: ReputationNight) -> TookNight:
+    async def _pages(self, progress: ReputationNight) -> DecayPagesResult:
         assert progress.day is not None
         workflow.set_current_details(
             f"Night of {progress.day}: {progress.agents} agents in {_pages_of(progress)} so far, the last "
@@ -74,7 +74,7 @@ class ReputationDecayWorkflow:
         )
         return await workflow.execute_activity_method(
             ReputationActivities.take,
-            TakeNight(day=progress.day, after=progress.after, limit=progress.limit, pages=PAGES),
+            DecayPages(day=progress.day, after=progress.after, limit=progress.limit, pages=PAGES),
             **regular_activity(
                 f"take {PAGES} pages after {progress.after or 'the beginning'}",
                 timeout=STEP_TIMEOUT,

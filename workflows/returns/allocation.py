@@ -18,12 +18,12 @@ with workflow.unsafe.imports_passed_through():
         AcceptSignal,
         AllocationInput,
         AllocationResult,
-        AllocationSeen,
-        LookAtAllocation,
+        LoadAllocation,
+        LoadedAllocation,
         ProposeAllocation,
     )
     from domain.common.errors import DomainError
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from domain.common.text import as_markdown
     from domain.returns.allocation import AllocationStatus
     from workflows.common.signals import check_addressed, sender
@@ -47,7 +47,7 @@ class AllocationWorkflow:
     def __init__(self, start: AllocationInput) -> None:
         """Know nothing yet: the books hold it."""
         self._start = start
-        self._seen: AllocationSeen | None = None
+        self._seen: LoadedAllocation | None = None
         self._news = False
         self._refused: str | None = None
 
@@ -71,7 +71,7 @@ class AllocationWorkflow:
             self._news = False
             seen = await workflow.execute_local_activity_method(
                 AllocationActivities.look,
-                LookAtAllocation(allocation_id=seen.allocation_id, now=workflow.now()),
+                LoadAllocation(allocation_id=seen.allocation_id, now=workflow.now()),
                 **local_activity("read the allocation, and end it if its time is over"),
             )
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -95,7 +95,7 @@ class AllocationWorkflow:
         try:
             if subject is None:
                 raise AllocationExpired("Nothing was proposed for this night.")
-            reached = Addressee(kind="allocation", id=subject, state=self._seen.outcome, asks_for_name=True)
+            reached = SignalTarget(kind="allocation", id=subject, state=self._seen.outcome, asks_for_name=True)
             check_addressed(reached, "accept", given, subject=given.accept)
         except DomainError as refusal:
             return self._answer(AcceptedAllocation(declined=Declined.of(refusal)))
@@ -116,13 +116,13 @@ class AllocationWorkflow:
             self._show(self._seen)
         return done
 
-    def _show(self, seen: AllocationSeen) -> AllocationSeen:
+    def _show(self, seen: LoadedAllocation) -> LoadedAllocation:
         self._seen = seen
         workflow.set_current_details(_details(self._start, seen, self._refused))
         return seen
 
 
-def _details(start: AllocationInput, seen: AllocationSeen, refused: str | None) -> str:
+def _details(start: AllocationInput, seen: LoadedAllocation, refused: str | None) -> str:
     lines = [f"**{seen.outcome}** · {seen.total or 'nothing'} for {start.night}, project {start.project_id}", ""]
     lines += [f"- {as_markdown(line)}" for line in seen.lines]
     if seen.agents > len(seen.lines):

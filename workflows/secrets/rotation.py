@@ -14,22 +14,22 @@ with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import DELIVERY_QUEUE, cut_summary, local_activity, regular_activity
     from contracts.escrow.escrow import Declined, OperatorSignal
     from contracts.secrets.rotation import (
-        CommandedRotation,
         CommandRotation,
         FailRotationStep,
         GiveUpRotationSignal,
-        LookAtRotation,
+        NextRotationStep,
+        ReadRotation,
         RotateSignal,
+        RotationCommandResult,
         RotationInput,
         RotationResult,
-        SeenRotation,
-        TakenRotationStep,
+        RotationStepResult,
         TakeRotationStep,
     )
     from domain.common.errors import DomainError
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from domain.common.text import as_markdown
-    from domain.secrets.rotation import ATTEMPT, Step
+    from domain.secrets.rotation import ATTEMPT_TIMEOUT, RotationAction
     from runtime.interceptors import domain_error_from
     from workflows.common.signals import NO_INPUT, check_addressed, sender
 
@@ -57,11 +57,11 @@ class RotationWorkflow:
     def __init__(self, start: RotationInput) -> None:
         """Know nothing yet: the books hold it."""
         self._start = start
-        self._seen: SeenRotation | None = None
+        self._seen: NextRotationStep | None = None
         self._news = False
         self._refused: str | None = None
         # The step that is tried, since when its target is asked, and the next pause.
-        self._tried: tuple[Step, int] | None = None
+        self._tried: tuple[RotationAction, int] | None = None
         self._since: datetime | None = None
         self._pause = FIRST_PAUSE
 
@@ -88,22 +88,22 @@ class RotationWorkflow:
         self._note_news()
 
     @workflow.update(name="rotate")
-    async def rotate(self, given: RotateSignal) -> CommandedRotation:
+    async def rotate(self, given: RotateSignal) -> RotationCommandResult:
         """Begin the next rotation at once."""
         return await self._command("rotate", given, given.rotate)
 
     @workflow.update(name="give_up")
-    async def give_up(self, given: GiveUpRotationSignal) -> CommandedRotation:
+    async def give_up(self, given: GiveUpRotationSignal) -> RotationCommandResult:
         """End what has failed, because a person has put the target right."""
         return await self._command("give_up", given, given.give_up)
 
     def _note_news(self) -> None:
         self._news = True
 
-    async def _look(self) -> SeenRotation:
+    async def _look(self) -> NextRotationStep:
         seen = await workflow.execute_local_activity_method(
             RotationActivities.look,
-            LookAtRotation(secret_id=self._start.secret_id, now=workflow.now()),
+            ReadRotation(secret_id=self._start.secret_id, now=workflow.now()),
             **local_activity("read where the rotation stands"),
         )
         if not seen.ended and (self._seen is None or seen.status != self._seen.status):
@@ -112,14 +112,14 @@ class RotationWorkflow:
         self._show()
         return seen
 
-    async def _wait(self, seen: SeenRotation) -> None:
+    async def _wait(self, seen: NextRotationStep) -> None:
         assert seen.until is not None
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self._news, timeout=max(seen.until - workflow.now(), timedelta(0)), timeout_summary=seen.why
             )
 
-    async def _take(self, seen: SeenRotation, step: Step) -> None:
+    async def _take(self, seen: NextRotationStep, step: RotationAction) -> None:
         if self._tried != (step, seen.number):
             self._tried, self._since, self._pause = (step, seen.number), None, FIRST_PAUSE
         about = f"{step.value} version {seen.number}" if seen.number else step.value
@@ -130,8 +130,8 @@ class RotationWorkflow:
             TakeRotationStep(secret_id=self._start.secret_id, number=seen.number, step=step, now=now),
             **regular_activity(
                 about,
-                timeout=ATTEMPT,
-                give_up_after=max(since + GIVES_UP_AFTER - now, ATTEMPT),
+                timeout=ATTEMPT_TIMEOUT,
+                give_up_after=max(since + GIVES_UP_AFTER - now, ATTEMPT_TIMEOUT),
                 heartbeat=HEARTBEAT if seen.at_target else None,
                 queue=DELIVERY_QUEUE if seen.at_target else None,
             ),
@@ -155,7 +155,9 @@ class RotationWorkflow:
         else:
             await self._fail(seen, step, taken.refused, now)
 
-    async def _outcome(self, taking: ActivityHandle[TakenRotationStep], step: Step, number: int) -> TakenRotationStep:
+    async def _outcome(
+        self, taking: ActivityHandle[RotationStepResult], step: RotationAction, number: int
+    ) -> RotationStepResult:
         """Return the outcome of a step; cancel it where the books say meanwhile that it is not due any more."""
         while True:
             await workflow.wait_condition(lambda: taking.done() or self._news)
@@ -167,14 +169,14 @@ class RotationWorkflow:
                 taking.cancel()
                 with suppress(ActivityError):
                     await taking
-                return TakenRotationStep()
+                return RotationStepResult()
 
     async def _rest(self, longest: timedelta, why: str) -> None:
         pause, self._pause = self._pause, min(self._pause * 2, longest)
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._news, timeout=pause, timeout_summary=cut_summary(why))
 
-    async def _fail(self, seen: SeenRotation, step: Step, detail: str, now: datetime) -> None:
+    async def _fail(self, seen: NextRotationStep, step: RotationAction, detail: str, now: datetime) -> None:
         self._tried = None
         await workflow.execute_local_activity_method(
             RotationActivities.fail,
@@ -184,18 +186,18 @@ class RotationWorkflow:
                 step=step,
                 detail=detail,
                 now=now,
-                over_at=workflow.now() + ATTEMPT,
+                over_at=workflow.now() + ATTEMPT_TIMEOUT,
             ),
             **local_activity(f"give up: {step.value}"),
         )
 
-    async def _command(self, name: str, given: OperatorSignal, subject: object) -> CommandedRotation:
+    async def _command(self, name: str, given: OperatorSignal, subject: object) -> RotationCommandResult:
         state = "unknown" if self._seen is None else self._seen.status
-        reached = Addressee(kind="secret", id=self._start.secret_id, state=state, asks_for_name=True)
+        reached = SignalTarget(kind="secret", id=self._start.secret_id, state=state, asks_for_name=True)
         try:
             check_addressed(reached, name, given, subject=subject)
         except DomainError as refusal:
-            return self._answer(CommandedRotation(declined=Declined.of(refusal)))
+            return self._answer(RotationCommandResult(declined=Declined.of(refusal)))
         done = await workflow.execute_local_activity_method(
             RotationActivities.command,
             CommandRotation(secret_id=self._start.secret_id, command=name, actor=sender(given), now=workflow.now()),
@@ -204,7 +206,7 @@ class RotationWorkflow:
         self._note_news()
         return self._answer(done)
 
-    def _answer(self, done: CommandedRotation) -> CommandedRotation:
+    def _answer(self, done: RotationCommandResult) -> RotationCommandResult:
         self._refused = None if done.declined is None else done.declined.detail
         self._show()
         return done

@@ -17,8 +17,8 @@ from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
-from api.lists import After, Asked, Items, ListOf, items_up_to, scope_of
-from api.outgoing import OutgoingStream
+from api.lists import After, Items, ListEndpoint, ListRequest, items_up_to, scope_of
+from api.outgoing import HeldStream
 from api.pages import PRINT_POLICY
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
 from api.routing import Resource
@@ -30,7 +30,7 @@ from api.v1.account_statements.schemas import (
     StatementLineView,
 )
 from api.v1.account_statements.writing import as_csv, as_page
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.books.account_statement import StatementPeriod, ends_at, period
 from domain.common.access import Actor, Permission
 from domain.common.accounts import org_wallet
@@ -40,8 +40,8 @@ from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
 from repositories.billing import billing_terms
 from repositories.books import account_statement as statements
-from repositories.books.account_statement import Bounds, StatedAccount
-from runtime.database import one_moment
+from repositories.books.account_statement import StatedAccount, StatementBounds
+from runtime.database import make_repeatable_read
 
 router = Resource(tags=["billing"])
 
@@ -60,12 +60,12 @@ Zone = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _Stated:
+class _StatementStart:
     """A statement that was begun: whose, which versions, and how it is shown on top."""
 
     org_id: str
     account: StatedAccount | None
-    bounds: Bounds
+    bounds: StatementBounds
     head: AccountStatementView
 
 
@@ -100,12 +100,12 @@ async def get_billing_statement(
     A key of a member that is attributed to a department or project is refused: all of the organization's spends are
     here.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     scope = scope_of("account-statement", json.dumps([organization_id, currency, account]))
     asked, after = (None, None) if cursor is None else _continued(cursor, scope)
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     async with deps.database.platform() as session:
-        await one_moment(session)
+        await make_repeatable_read(session)
         clock = await _clock(session, org_id, zone, now)
         asked = asked or period(since, until, clock, now)
         stated = await _begin(session, org_id, account, currency, asked, clock)
@@ -125,7 +125,7 @@ async def get_billing_statement(
     return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
 
-_BALANCES = ListOf(
+_BALANCES = ListEndpoint(
     "account-balances",
     AccountBalanceView,
     order=[datetime, int],
@@ -138,7 +138,7 @@ _BALANCES = ListOf(
 
 @router.get("/billing/balances", response_model=AccountBalancesView, responses=errors(NotFound) | CSV)
 async def list_billing_balances(
-    deps: DepsDep, asked: Annotated[Asked, _BALANCES.asked], actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: Annotated[ListRequest, _BALANCES.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
     """List the balance of each account of the organization at a moment, by time of booking. Escrows are left out."""
     org_id, now = await known_organization(deps, actor, asked.organization_id), datetime.now(UTC)
@@ -150,7 +150,7 @@ async def list_billing_balances(
     async def read(after: After, limit: int) -> Items:
         number = 0 if after is None else after[1]
         async with deps.database.platform() as session:
-            await one_moment(session)
+            await make_repeatable_read(session)
             rows = await statements.balances(
                 session, org_id, moment, path=asked.get("account"), after=number, limit=limit + 1
             )
@@ -163,7 +163,7 @@ async def list_billing_balances(
 
 
 async def _clock(session: AsyncSession, org_id: str, zone: str | None, now: datetime) -> ZoneInfo:
-    return await billing_terms.clock(session, org_id, now) if zone is None else zone_of(zone, "zone")
+    return await billing_terms.time_zone_at(session, org_id, now) if zone is None else zone_of(zone, "zone")
 
 
 def _continued(cursor: str, scope: str) -> tuple[StatementPeriod, int]:
@@ -184,7 +184,7 @@ def _moment(text: str) -> datetime:
 
 async def _begin(
     session: AsyncSession, org_id: str, path: str | None, currency: str | None, asked: StatementPeriod, zone: ZoneInfo
-) -> _Stated:
+) -> _StatementStart:
     if path is None:
         wallet = org_wallet(org_id, currency or CREDIT)
         found = await statements.find(session, org_id, wallet.path, wallet.asset)
@@ -194,7 +194,7 @@ async def _begin(
         if found is None:
             raise NotFound("The organization has no such account.")
         asset = found.asset
-    bounds = Bounds(0, 0, 0, 0) if found is None else await statements.bounds(session, found, asked)
+    bounds = StatementBounds(0, 0, 0, 0) if found is None else await statements.bounds(session, found, asked)
     head = AccountStatementView(
         organization_id=org_id,
         account=path,
@@ -206,11 +206,11 @@ async def _begin(
         closing_balance=format_amount(bounds.closing, asset),
         data=[],
     )
-    return _Stated(org_id, found, bounds, head)
+    return _StatementStart(org_id, found, bounds, head)
 
 
 async def _lines(
-    session: AsyncSession, stated: _Stated, first: int, limit: int
+    session: AsyncSession, stated: _StatementStart, first: int, limit: int
 ) -> Sequence[tuple[int, StatementLineView]]:
     """Return lines after a version, each with its own."""
     if stated.account is None:
@@ -221,7 +221,9 @@ async def _lines(
     return [(line.version, StatementLineView.of(line, stated.account.asset)) for line in read]
 
 
-async def _all_lines(request: Request, deps: Deps, stated: _Stated) -> AsyncIterator[Sequence[StatementLineView]]:
+async def _all_lines(
+    request: Request, deps: Deps, stated: _StatementStart
+) -> AsyncIterator[Sequence[StatementLineView]]:
     """Read each page in a transaction of its own, so that a slow reader holds no connection; break off with the key."""
     first = stated.bounds.first
     while first < stated.bounds.last:
@@ -232,11 +234,11 @@ async def _all_lines(request: Request, deps: Deps, stated: _Stated) -> AsyncIter
         first = read[-1][0]
 
 
-def _file(request: Request, deps: Deps, stated: _Stated, form: str) -> Response:
+def _file(request: Request, deps: Deps, stated: _StatementStart, form: str) -> Response:
     pages = _all_lines(request, deps, stated)
     if form == "text/html":
-        return OutgoingStream(
+        return HeldStream(
             as_page(stated.head, pages), media_type=form, headers={"Content-Security-Policy": PRINT_POLICY}
         )
     headers = {"Content-Disposition": 'attachment; filename="statement.csv"'}
-    return OutgoingStream(as_csv(stated.head, pages), media_type=f"{form}; charset=utf-8", headers=headers)
+    return HeldStream(as_csv(stated.head, pages), media_type=f"{form}; charset=utf-8", headers=headers)

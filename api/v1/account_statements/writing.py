@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from api.pages import printed
 from api.v1.account_statements.schemas import AccountStatementView, StatementLineView
-from domain.common.cells import as_lines
+from domain.common.cells import csv_text
 from domain.common.text import rfc3339
 
 COLUMNS = (
@@ -17,10 +17,10 @@ Pages = AsyncIterator[Sequence[StatementLineView]]
 
 async def as_csv(head: AccountStatementView, pages: Pages) -> AsyncIterator[bytes]:
     """Write the header, a row of kind `opening`, a row for each line, and one of kind `closing`."""
-    yield as_lines([COLUMNS, _balance(head, rfc3339(head.since), "opening", head.opening_balance)])
+    yield csv_text([COLUMNS, _balance(head, rfc3339(head.since), "opening", head.opening_balance)])
     async for lines in pages:
-        yield as_lines([_cells(head, line) for line in lines])
-    yield as_lines([_balance(head, rfc3339(head.until), "closing", head.closing_balance)])
+        yield csv_text([_cells(head, line) for line in lines])
+    yield csv_text([_balance(head, rfc3339(head.until), "closing", head.closing_balance)])
 
 
 async def as_page(head: AccountStatementView, pages: Pages) -> AsyncIterator[str]:

@@ -12,8 +12,8 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import Responses, errors
 from api.fields import Currency, Day, Page, SearchText
-from api.lists import CREATED, After, Asked, Items, ListOf
-from api.outgoing import OutgoingStream
+from api.lists import CREATED, After, Items, ListEndpoint, ListRequest
+from api.outgoing import HeldStream
 from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
@@ -23,8 +23,8 @@ from domain.common.ids import transfer_id, uuid_of
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter
 from repositories.usage import usage_report
-from runtime.database import one_moment
-from services.books.accounting import Format, written
+from runtime.database import make_repeatable_read
+from services.books.accounting import Format, write_journal
 
 router = Resource(prefix="/accounting", tags=["accounting"])
 
@@ -98,7 +98,7 @@ async def get_balance_sheet(
     return BalanceSheetView.of(day, sums)
 
 
-_JOURNAL = ListOf(
+_JOURNAL = ListEndpoint(
     "journal",
     JournalTransferView,
     *(*CREATED, "currency"),
@@ -112,7 +112,7 @@ _JOURNAL = ListOf(
 
 @router.get("/journal", response_model=Page[JournalTransferView], responses=_FILES | errors(NotMapped))
 async def list_journal(
-    deps: DepsDep, asked: Annotated[Asked, _JOURNAL.asked], actor: Actor = require(Permission.READ_BOOKS)
+    deps: DepsDep, asked: Annotated[ListRequest, _JOURNAL.asked], actor: Actor = require(Permission.READ_BOOKS)
 ) -> Response:
     """List transfers with all of their entries, by day and within a day in the order of recording.
 
@@ -154,15 +154,15 @@ async def _file(deps: DepsDep, actor: Actor, wanted: JournalFilter, form: Format
     file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when it is sent
     try:
         async with deps.session_for(actor) as session:
-            await one_moment(session)
-            async for piece in written(session, wanted, form, deps.settings.account_codes):
+            await make_repeatable_read(session)
+            async for piece in write_journal(session, wanted, form, deps.settings.account_codes):
                 file.write(piece.encode())
     except BaseException:
         file.close()
         raise
     media, name = _MEDIA[form]
     headers = {"Content-Disposition": f'attachment; filename="{wanted.first}-{wanted.last}-{name}"'}
-    return OutgoingStream(_chunks(file), media_type=media, headers=headers)
+    return HeldStream(_chunks(file), media_type=media, headers=headers)
 
 
 def _days(start_date: date | None, end_date: date | None) -> tuple[date, date]:

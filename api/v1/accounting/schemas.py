@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.books.accounting import JournalTransfer, LineSum, Section, assets_of, balance_sheet, profit_and_loss
+from domain.books.accounting import JournalTransfer, LineSum, ReportSection, assets_of, balance_sheet, profit_and_loss
 from domain.common.accounts import debit_credit
 from domain.common.money import format_amount
 from domain.usage.amounts import to_minor
@@ -105,7 +105,7 @@ class SectionView(ResponseModel):
     total: Exact
 
     @classmethod
-    def of(cls, section: Section, asset: str) -> Self:
+    def of(cls, section: ReportSection, asset: str) -> Self:
         lines = [
             StatementSectionLineView(line=line, amount=format_amount(minor, asset)) for line, minor in section.lines
         ]

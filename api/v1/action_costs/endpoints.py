@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
@@ -62,7 +62,9 @@ async def set_cost(
         if body.organization_id is not None:
             await known_organization(deps, actor, body.organization_id)
             asked = {"action": action, "cost": body.cost, "note": body.note}
-            await override_by_two(deps, actor, command, ApprovalAction.ACTION_COST, body.organization_id, asked)
+            await require_two_for_override(
+                deps, actor, command, ApprovalAction.ACTION_COST, body.organization_id, asked
+            )
         async with deps.session_for(actor) as session:
             made = await action_cost.change(
                 session,
@@ -77,12 +79,12 @@ async def set_cost(
         return command.answer(CostVersionView.of(made, with_author=True))
 
 
-_VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)
+_VERSIONS = ListEndpoint("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)
 
 
 @_VERSIONS.get(router, "/credits/costs/{action}/versions")
 async def list_cost_versions(
-    action: str, deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)
+    action: str, deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List the prices that were set for an action, newest first: those for everybody and the organization's own."""
     wanted, operates = asked.wanted(_whose(actor, asked.organization_id)), actor.may(Permission.INSPECT)

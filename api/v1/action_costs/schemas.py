@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.fields import Amount, Exact, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.common.money import CREDIT, format_amount
-from domain.credits.action_cost import Cost, CostSource
+from domain.credits.action_cost import ActionPrice, CostSource
 from models.credits.action_cost import ActionCost
 
 
@@ -37,7 +37,7 @@ class ActionCostView(ResponseModel):
     )
 
     @classmethod
-    def of(cls, cost: Cost) -> "ActionCostView":
+    def of(cls, cost: ActionPrice) -> "ActionCostView":
         return cls.from_row(cost, cost=format_amount(cost.cost_minor, CREDIT))
 
 

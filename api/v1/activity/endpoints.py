@@ -8,11 +8,11 @@ from fastapi import Query
 from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.fields import Moment
-from api.lists import Asked, Items, ListOf
+from api.lists import Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.activity.schemas import FactView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.payouts.activity import Category
@@ -20,7 +20,7 @@ from repositories.payouts import activity
 
 router = Resource(tags=["billing"])
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "activity",
     FactView,
     *("organization_id", "currency"),
@@ -33,7 +33,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/billing/activity", NotFound)
 async def list_activity(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List what happened to the organization's money, the newest recorded first: one row for each transfer.
 
@@ -44,6 +44,6 @@ async def list_activity(
     Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
     on, as CSV.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), activity.page, wanted, FactView.of)

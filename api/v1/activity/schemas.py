@@ -9,8 +9,8 @@ from api.fields import Exact, ResponseModel
 from api.v1.transfers.schemas import CAUSES
 from domain.common.ids import transfer_id
 from domain.common.money import format_amount
-from domain.payouts.activity import Category, Change
-from domain.payouts.summary import Part
+from domain.payouts.activity import AssetChange, Category
+from domain.payouts.summary import SummaryPart
 from repositories.payouts.activity import Cause, Fact
 
 
@@ -32,21 +32,21 @@ class ChangeOfAssetView(ResponseModel):
     invoiced: Exact
 
     @classmethod
-    def of(cls, change: Change) -> Self:
+    def of(cls, change: AssetChange) -> Self:
         def shown(amount_minor: int) -> str:
             return format_amount(amount_minor, change.asset)
 
         return cls(
             currency=change.asset,
             total=shown(change.total),
-            available=shown(change.of(Part.WALLET)),
-            in_use=shown(change.of(Part.IN_USE)),
-            in_escrow=shown(change.of(Part.IN_ESCROW)),
-            in_payments=shown(change.of(Part.IN_PAYMENTS)),
-            in_payouts=shown(change.of(Part.IN_PAYOUTS)),
-            earnings=shown(change.of(Part.EARNINGS, Part.GRANTED_EARNINGS, Part.OWN_WORK)),
-            owed=shown(-change.of(Part.OWED)),
-            invoiced=shown(-change.of(Part.INVOICED)),
+            available=shown(change.of(SummaryPart.WALLET)),
+            in_use=shown(change.of(SummaryPart.IN_USE)),
+            in_escrow=shown(change.of(SummaryPart.IN_ESCROW)),
+            in_payments=shown(change.of(SummaryPart.IN_PAYMENTS)),
+            in_payouts=shown(change.of(SummaryPart.IN_PAYOUTS)),
+            earnings=shown(change.of(SummaryPart.EARNINGS, SummaryPart.GRANTED_EARNINGS, SummaryPart.OWN_WORK)),
+            owed=shown(-change.of(SummaryPart.OWED)),
+            invoiced=shown(-change.of(SummaryPart.INVOICED)),
         )
 
 

@@ -15,8 +15,8 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, SearchText, etag
 from api.idempotency import MayRepeat
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of, split
-from api.metadata import PreconditionDep, required, seen
+from api.lists import CREATED, After, Items, ListEndpoint, ListRequest, items_of, split
+from api.metadata import PreconditionDep, required_precondition, visible_metadata
 from api.pagination import MAX_LIMIT
 from api.routing import Resource
 from api.tenancy import acting_organization
@@ -35,12 +35,12 @@ from domain.common.errors import AgentListed, ExternalIdTaken, NotFound
 from domain.marketplace.agent import AgentSort
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
-from repositories.common.listing import Found
+from repositories.common.listing import ListPage
 from repositories.marketplace import agent as agents
 from repositories.tenants import metadata
 from runtime.identity import new_id
 from services.marketplace import agent as service
-from services.tenants.metadata import Change, change
+from services.tenants.metadata import ObjectChange, change
 
 router = Resource(tags=["agents"])
 
@@ -71,7 +71,7 @@ async def create_agent(
         return command.answer(await _view(session, row, await metadata.get(session, row.id, org_id)))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "agents",
     AgentView,
     *(*CREATED, "q"),
@@ -101,7 +101,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/agents", NotFound)
-async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_agents(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List agents, newest first unless `sort` says otherwise. A tenant sees the public ones and its own.
 
     With `sort`, agents whose rating or number of jobs changes while you read can be listed twice, or left out.
@@ -115,7 +115,7 @@ async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
 
     sort = asked.get("sort") or AgentSort.NEWEST
 
-    async def page(session: AsyncSession, after: After, limit: int) -> Found[Agent]:
+    async def page(session: AsyncSession, after: After, limit: int) -> ListPage[Agent]:
         return await agents.page(
             session,
             replace(wanted, after=after, limit=limit),
@@ -132,8 +132,8 @@ async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
     async with deps.session_for(actor) as session:
         if sort is AgentSort.NEWEST:
             found = await page(session, asked.after, asked.limit)
-        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-    known = await cards_of(deps, *(row.id for row in found.rows))
+        own = await visible_metadata(session, actor, {row.id: row.org_id for row in found.rows})
+    known = await agent_cards_of(deps, *(row.id for row in found.rows))
     return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))
 
 
@@ -144,18 +144,18 @@ async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
         row = await agents.get(session, agent_id)
         permit(actor, Permission.READ)
         response.headers.update(etag(row.version))
-        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
-    return AgentView.of(row, (await cards_of(deps, agent_id))[agent_id], own)
+        own = (await visible_metadata(session, actor, {row.id: row.org_id})).get(row.id)
+    return AgentView.of(row, (await agent_cards_of(deps, agent_id))[agent_id], own)
 
 
-async def cards_of(deps: Deps, *agent_ids: str) -> Mapping[str, agents.Card]:
+async def agent_cards_of(deps: Deps, *agent_ids: str) -> Mapping[str, agents.AgentCard]:
     """Return the cards of agents that the caller sees: the names of other organizations are the platform's to read."""
     async with deps.database.platform() as session:
-        return await agents.cards(session, agent_ids) if agent_ids else {}
+        return await agents.agent_cards(session, agent_ids) if agent_ids else {}
 
 
 async def _view(session: AsyncSession, row: Agent, own: ObjectMetadata | None) -> AgentView:
-    return AgentView.of(row, (await agents.cards(session, [row.id]))[row.id], own)
+    return AgentView.of(row, (await agents.agent_cards(session, [row.id]))[row.id], own)
 
 
 async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
@@ -178,7 +178,7 @@ async def update_agent(
     `If-Match` names the version to change; the response has the new one as its `ETag`.
     """
     await _owned(deps, actor, agent_id)
-    match = required(expected)
+    match = required_precondition(expected)
     async with command, deps.database.platform() as session:
         columns = body.columns()
         if "category" in columns:
@@ -186,7 +186,7 @@ async def update_agent(
         row = await agents.lock(session, agent_id)
         if body.visibility is Visibility.PRIVATE:
             await service.refuse_listed(session, agent_id)
-        wanted = Change(
+        wanted = ObjectChange(
             noun="agent",
             object_id=agent_id,
             org_id=row.org_id,

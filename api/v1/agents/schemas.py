@@ -33,7 +33,7 @@ from domain.common.money import CREDIT, format_amount, format_ratio, parse_amoun
 from domain.escrow.contract import Bounds, Term
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
-from repositories.marketplace.agent import Card
+from repositories.marketplace.agent import AgentCard
 
 #: Terms that are shares of one, and terms that are counted.
 SHARES = frozenset({Term.DEFAULT_SHARE, Term.THRESHOLD})
@@ -317,7 +317,7 @@ class CardView(ResponseModel):
     )
 
 
-def card(found: Card) -> dict[str, Any]:
+def card(found: AgentCard) -> dict[str, Any]:
     """Return the fields of a `CardView`."""
     return {
         "organization_name": found.organization_name,
@@ -353,7 +353,7 @@ class AgentView(CardView, MetadataView):
     )
 
     @classmethod
-    def of(cls, row: Agent, found: Card, own: ObjectMetadata | None) -> "AgentView":
+    def of(cls, row: Agent, found: AgentCard, own: ObjectMetadata | None) -> "AgentView":
         """Show a row, its card, and what its organization has written on it where it is the caller's."""
         priced = row.price_minor is not None and row.price_currency is not None
         return cls.from_row(

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV, wants_csv, whole
+from api.csv_files import CSV, file_of_list, wants_csv
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
@@ -25,8 +25,8 @@ from domain.common.errors import (
     AlertRuleUnknownMetric,
     NotFound,
 )
-from domain.messages.alert.metrics import watched
-from domain.messages.alert.rules import BuiltIn, built_in_of
+from domain.messages.alert.metrics import watchable_metrics
+from domain.messages.alert.rules import BuiltIn, built_in_rules
 from models.messages.alert_rule import AlertRule
 from repositories.messages import alert_rule as rules
 from services.messages import alert_rule as service
@@ -55,16 +55,16 @@ async def list_alert_rules(
     async with deps.session_for(actor) as session:
         rows = await rules.listed(session, org_id)
     changed = {row.name: row for row in rows if row.metric is None}
-    built_in = built_in_of(platform=org_id is None)
+    built_in = built_in_rules(platform=org_id is None)
     own = [AlertRuleView.of(row) for row in rows if row.metric is not None]
     data = [AlertRuleView.of_built_in(rule, org_id, changed.get(rule.name)) for rule in built_in] + own
-    return whole(AlertRuleView, data, "alert-rules.csv") if wants_csv(request) else Page(data=data)
+    return file_of_list(AlertRuleView, data, "alert-rules.csv") if wants_csv(request) else Page(data=data)
 
 
 @router.get("/alert-rules/metrics", operation_id="alert_rules.list_metrics")
 async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMetricsView:
     """List the metrics that rules can watch, with their conditions and filters."""
-    return AlertMetricsView(data=[MetricView.of(metric) for metric in watched(platform=actor.is_platform)])
+    return AlertMetricsView(data=[MetricView.of(metric) for metric in watchable_metrics(platform=actor.is_platform)])
 
 
 @router.post(
@@ -80,7 +80,7 @@ async def create_alert_rule(
     org_id = listed_organization(actor, body.organization_id)
     async with command, deps.database.platform() as session:
         row = await service.create(
-            session, actor, org_id, body.name, body.wanted(), command_id=command.command_id, now=datetime.now(UTC)
+            session, actor, org_id, body.name, body.to_request(), command_id=command.command_id, now=datetime.now(UTC)
         )
         return command.answer(AlertRuleView.of(row))
 
@@ -114,9 +114,9 @@ async def set_alert_rule(
 
     A rule that is replaced starts again: an alert that it has raised is resolved.
     """
-    org_id, rule = await _seen(deps, actor, rule_id, organization_id)
+    org_id, rule = await _resolve_rule(deps, actor, rule_id, organization_id)
     async with command, deps.database.platform() as session:
-        now, wanted = datetime.now(UTC), body.wanted()
+        now, wanted = datetime.now(UTC), body.to_request()
         if rule is None:
             return command.answer(AlertRuleView.of(await service.change(session, actor, rule_id, wanted, now=now)))
         row = await service.change_built_in(
@@ -130,7 +130,7 @@ async def delete_alert_rule(
     rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> Response:
     """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
-    org_id, rule = await _seen(deps, actor, rule_id, organization_id)
+    org_id, rule = await _resolve_rule(deps, actor, rule_id, organization_id)
     async with deps.database.platform() as session:
         if rule is None:
             await service.delete(session, actor, rule_id)
@@ -139,7 +139,7 @@ async def delete_alert_rule(
     return Response(status_code=204)
 
 
-async def _seen(
+async def _resolve_rule(
     deps: Deps, actor: Actor, rule_id: str, organization_id: str | None
 ) -> tuple[str | None, BuiltIn | None]:
     """Return whose rule it is and which built-in one: 404 before 403."""

@@ -20,12 +20,12 @@ from api.fields import (
     period_text,
 )
 from domain.common.access import Role
-from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, threshold_text
-from domain.messages.alert.escalation import Step
-from domain.messages.alert.metrics import METRICS, ConditionType, Metric, Unit
+from domain.messages.alert.conditions import Condition, Direction, Measure, RequestedCondition, threshold_text
+from domain.messages.alert.escalation import EscalationStep
+from domain.messages.alert.metrics import METRICS, AlertMetric, ConditionType, Unit
 from domain.messages.alert.rules import MAX_CHANNELS, MAX_STEPS, BuiltIn
 from models.messages.alert_rule import AlertRule
-from services.messages.alert_rule import Wanted
+from services.messages.alert_rule import RuleRequest
 
 Severity = Literal["info", "warning", "critical"]
 _CHANNEL = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -52,8 +52,8 @@ class ConditionSet(RequestModel):
     of: SearchText | None = Field(default=None, description="For `ratio`: the metric that is the whole.")
     period: Period | None = Field(default=None, description="For `absent_for` and `runs_out_within`: the time.")
 
-    def asked(self) -> Asked:
-        return Asked(
+    def asked(self) -> RequestedCondition:
+        return RequestedCondition(
             type=self.type,
             threshold=self.threshold,
             measure=self.measure,
@@ -76,8 +76,8 @@ class LadderStep(RequestModel):
 
     model_config = example(role="admin", after="PT30M")
 
-    def step(self) -> Step:
-        return Step(role=self.role, after=self.after or timedelta())
+    def step(self) -> EscalationStep:
+        return EscalationStep(role=self.role, after=self.after or timedelta())
 
 
 class LadderStepView(ResponseModel):
@@ -88,7 +88,7 @@ class LadderStepView(ResponseModel):
 
     @classmethod
     def of_step(cls, name: str) -> "LadderStepView":
-        step = Step.named(name)
+        step = EscalationStep.named(name)
         return cls(role=step.role, after=period_text(int(step.after.total_seconds())) if step.after else None)
 
 
@@ -140,8 +140,8 @@ class AlertRuleSet(RequestModel):
     description: Note | None = None
     enabled: Flag = True
 
-    def wanted(self) -> Wanted:
-        return Wanted(
+    def to_request(self) -> RuleRequest:
+        return RuleRequest(
             metric=self.metric,
             filters=self.filter,
             condition=None if self.condition is None else self.condition.asked(),
@@ -180,7 +180,7 @@ class ConditionView(ResponseModel):
     period: str | None
 
     @classmethod
-    def of_condition(cls, condition: Condition, metric: Metric, asset: str | None) -> "ConditionView":
+    def of_condition(cls, condition: Condition, metric: AlertMetric, asset: str | None) -> "ConditionView":
         timed, turns = bool(condition.period_seconds), {ConditionType.CROSSES, ConditionType.CHANGES_BY}
         measured = not timed and condition.type is not ConditionType.UNUSUAL
         return cls.from_row(
@@ -264,7 +264,7 @@ class MetricView(ResponseModel):
     required_filters: list[str]
 
     @classmethod
-    def of(cls, metric: Metric) -> "MetricView":
+    def of(cls, metric: AlertMetric) -> "MetricView":
         return cls.from_row(
             metric,
             description=metric.sentence,

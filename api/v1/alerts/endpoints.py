@@ -15,16 +15,16 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView, mentioned
-from api.v1.spends.own import of_others
+from api.v1.spends.own import spends_of_others
 from domain.common.access import Actor, Permission
 from domain.common.errors import AlertResolved, Invalid, NotFound, OperatorsCase
 from domain.common.ids import escalation_workflow_id, is_id
 from domain.messages.alert.kinds import ladder_of
-from domain.messages.alert.life import AlertStatus, Severity, judge_snooze
+from domain.messages.alert.life import AlertStatus, Severity, check_snooze
 from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.tenants import name
@@ -34,7 +34,7 @@ from services.messages import alert, notification
 router = Resource(tags=["alerts"])
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "alerts",
     AlertView,
     *(*CREATED, "organization_id", "q"),
@@ -49,7 +49,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/alerts", NotFound)
 async def list_alerts(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
 
@@ -60,7 +60,7 @@ async def list_alerts(
     wanted, open_only = asked.wanted(org_id, without=["unacknowledged"]), bool(asked.get("unacknowledged"))
     async with deps.session_for(actor) as session:
         found = await alerts.page(session, wanted, open_only=open_only, by_organization=not actor.is_platform)
-        hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
+        hidden = await spends_of_others(session, actor, key, {row.subject for row in found.rows})
         found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])
         names = await _names(session, actor, found.rows)
         return items_of(found, lambda row: AlertView.of(row, actor, names))
@@ -118,7 +118,7 @@ async def snooze_alert(
     An organization snoozes it for its own members, an operator for all operators. Snoozing it again sets a new time.
     """
     async with command:
-        judge_snooze(body.until, datetime.now(UTC))
+        check_snooze(body.until, datetime.now(UTC))
         change = partial(alert.snooze, until=body.until)
         return command.answer(await _answer(deps, actor, alert_id, "alert.snooze", change, silences=lambda _: True))
 
@@ -146,7 +146,7 @@ async def _answer(
 
 async def _names(session: AsyncSession, actor: Actor, rows: Iterable[Alert]) -> dict[str, str]:
     """Return the names of what alerts mention, as far as they are the reader's to see."""
-    return await name.named(session, {id for row in rows for id in mentioned(row)}, actor.org_id)
+    return await name.names_of(session, {id for row in rows for id in mentioned(row)}, actor.org_id)
 
 
 async def _notify_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:
@@ -155,6 +155,6 @@ async def _notify_first(deps: Deps, actor: Actor, alert_id: str, silences: Calla
     if seen is not None:
         async with deps.database.platform() as session:
             await alert.refuse_own_key(session, actor, seen)
-    if seen is not None and silences(seen) and (actor.is_platform or seen.told_at is None):
+    if seen is not None and silences(seen) and (actor.is_platform or seen.notified_at is None):
         async with deps.database.platform() as session:
             await notification.notify_first(session, alert_id, by_operator=actor.is_platform, now=datetime.now(UTC))

@@ -15,7 +15,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import ProjectId
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.allocations.schemas import (
@@ -28,7 +28,7 @@ from api.v1.allocations.schemas import (
     TrialView,
 )
 from api.v1.spend_controls.kinds import note_price
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
@@ -66,11 +66,11 @@ async def set_allocation(
     """
     project = await _project(deps, actor, slug)
     permit(actor, Permission.MANAGE_SPENDING)
-    wanted = body.wanted()
+    wanted = body.to_request()
     async with once, deps.database.platform() as session:
         now = datetime.now(UTC)
         await note_price(deps, session, wanted.currency, now)
-        row = await allocation.put(session, actor, project.org_id, project.id, wanted, now=now)
+        row = await allocation.set_division(session, actor, project.org_id, project.id, wanted, now=now)
         return once.answer(AllocationSettingView.of(row))
 
 
@@ -80,7 +80,7 @@ async def get_allocation_settings(
 ) -> AllocationSettingView:
     """Read how a project's budget is divided; 404 before it was set."""
     project = await _project(deps, actor, slug)
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     permit(actor, Permission.READ_BILLING)
     async with deps.session_for(actor) as session:
         row = await allocations.setting(session, project.id)
@@ -89,7 +89,7 @@ async def get_allocation_settings(
     return AllocationSettingView.of(row)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "allocations",
     AllocationView,
     *(*CREATED, "organization_id"),
@@ -101,14 +101,14 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/allocations", NotFound)
 async def list_allocations(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List allocations, newest first, without their lines.
 
     A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With
     `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), allocations.page, wanted, AllocationView.of)
 
@@ -160,7 +160,7 @@ async def create_trial(
 
     It opens the agent's budget, whose lifetime each stage raises.
     """
-    wanted = body.wanted()
+    wanted = body.to_request()
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, body.agent_id)
     if actor.org_id not in {None, agent.org_id}:
@@ -172,21 +172,21 @@ async def create_trial(
         return once.answer(TrialView.of(row, agent.name, uuid_id("ctl", row.control_id)))
 
 
-_TRIALS = ListOf(
+_TRIALS = ListEndpoint(
     "trials", TrialView, *(*CREATED, "organization_id", "agent_id"), order=[trials.PREFIX], status=TrialStatus
 )
 
 
 @_TRIALS.get(router, "/trials", NotFound, operation_id="trials.list", tags=["trials"])
 async def list_trials(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List trials, newest first, with their stages.
 
     A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With
     `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
         found = await trials.page(session, wanted)
@@ -208,7 +208,7 @@ async def _project(deps: Deps, actor: Actor, slug: str) -> Project:
 
 async def _readable(session: AsyncSession, actor: Actor, key: SpendingKey, allocation_id: str) -> Allocation:
     row = await allocations.get(session, allocation_id)
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
     return row
 

@@ -21,23 +21,23 @@ from api.fields import (
 from api.v1.payments.schemas import MoneyView
 from domain.common.errors import Invalid
 from domain.common.money import format_amount, format_ratio, parse_amount, parse_ratio
-from domain.marketplace.pricing.kept import parse_bps
+from domain.marketplace.pricing.stored_terms import parse_bps
 from domain.returns.allocation import (
     CEILING_E4,
     FLOOR_E4,
     MAX_CEILING_E4,
+    AllocationLine,
     AllocationMode,
     AllocationStatus,
-    Bounds,
-    Line,
     LineBound,
-    reason,
+    ShareBounds,
+    explain_line,
 )
-from domain.returns.trial import MAX_STAGES, Stage, StopReason, TrialStatus
+from domain.returns.trial import MAX_STAGES, StopReason, TrialStage, TrialStatus
 from models.returns.allocation import Allocation, AllocationSetting
 from models.returns.trial import Trial
-from services.returns.allocation import Wanted
-from services.returns.trial import Wanted as WantedTrial, stages_of
+from services.returns.allocation import AllocationRequest
+from services.returns.trial import TrialRequest as WantedTrial, stages_of
 
 
 def _multiple(text: str, field: str) -> int:
@@ -67,7 +67,7 @@ class AllocationSettingSet(RequestModel):
     )
     reinvest: Share = Field(default="0", description="The share of confirmed, matured profit that raises the next day.")
 
-    def wanted(self) -> Wanted:
+    def to_request(self) -> AllocationRequest:
         """Return it for the service to judge.
 
         Raises:
@@ -80,11 +80,11 @@ class AllocationSettingSet(RequestModel):
         ceiling = _multiple(self.ceiling, "ceiling")
         if not 10_000 <= ceiling <= MAX_CEILING_E4:
             raise Invalid("ceiling must be between 1 and 1000.", extra={"field": "ceiling"})
-        return Wanted(
+        return AllocationRequest(
             mode=self.mode,
             currency=self.currency,
             daily_minor=daily,
-            bounds=Bounds(floor_e4=parse_ratio(self.floor, "floor"), ceiling_e4=ceiling),
+            bounds=ShareBounds(floor_e4=parse_ratio(self.floor, "floor"), ceiling_e4=ceiling),
             reinvest_bps=parse_ratio(self.reinvest, "reinvest"),
         )
 
@@ -135,7 +135,7 @@ class AllocationLineView(ResponseModel):
     reason: str
 
     @classmethod
-    def of(cls, line: Line, name: str, currency: str) -> "AllocationLineView":
+    def of(cls, line: AllocationLine, name: str, currency: str) -> "AllocationLineView":
         terms = line.terms
         return cls.from_row(
             line,
@@ -146,7 +146,7 @@ class AllocationLineView(ResponseModel):
             task=format_amount(terms.task_minor, currency),
             time=format_ratio(terms.time_e6 // 100),
             success=format_ratio(terms.success_e6 // 100),
-            reason=reason(line, currency),
+            reason=explain_line(line, currency),
         )
 
 
@@ -202,8 +202,8 @@ class TrialStageSet(RequestModel):
         default=None, description="What the lower bound of its confirmed, matured ROI must be by then; 0 is no margin."
     )
 
-    def stage(self) -> Stage:
-        return Stage(
+    def stage(self) -> TrialStage:
+        return TrialStage(
             due_at=self.due_at,
             share_bps=parse_ratio(self.share, "stages.share"),
             results=self.results,
@@ -229,7 +229,7 @@ class TrialCreate(RequestModel):
     currency: Currency
     stages: list[TrialStageSet] = Field(min_length=1, max_length=MAX_STAGES, description="The first due comes first.")
 
-    def wanted(self) -> WantedTrial:
+    def to_request(self) -> WantedTrial:
         return WantedTrial(
             currency=self.currency,
             amount_minor=parse_amount(self.amount, self.currency),

@@ -8,12 +8,12 @@ from pydantic import Field
 from api.fields import Exact, Flag, RequestModel, ResponseModel, example
 from domain.budgets.policy import PolicyScope
 from domain.common.money import format_amount
-from domain.insight.advice.insight import AdviceKind, Insight, Meaning
+from domain.insight.advice.insight import AdviceKind, AmountMeaning, Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
-from domain.insight.peers import SENTENCES, MemberKind, PeerMetric, Reason, sentence_of
+from domain.insight.peers import SENTENCES, MemberKind, PeerMetric, PeerReason, sentence_of
 from models.insight.insight_take import InsightTake
 from services.insight.advice import Advice
-from services.insight.peers import Asked
+from services.insight.peers import PeerQuery
 
 _PERCENTILES: Final[tuple[Literal[25], Literal[50], Literal[75], Literal[100]]] = (25, 50, 75, 100)
 
@@ -59,7 +59,7 @@ class InsightView(ResponseModel):
 
     id: str = Field(description="The same advice has the same id every month.")
     kind: AdviceKind
-    meaning: Meaning = Field(
+    meaning: AmountMeaning = Field(
         description=(
             "`saving`: the amount would have been saved. `stopped`: it could not be spent or received. `earning`: it "
             "would have been earned. `at_risk`: it depends on one source."
@@ -133,12 +133,12 @@ class PeerComparisonView(ResponseModel):
     percentile: Literal[25, 50, 75, 100] | None = Field(
         description="The upper end of its quarter of the group; null where `reason` says why."
     )
-    reason: Reason | None
+    reason: PeerReason | None
     sentence: str
     agreed_at: datetime | None = Field(description="Since when the organization agrees to be compared.")
 
     @classmethod
-    def of(cls, asked: Asked, quarter: int | None, reason: Reason | None) -> "PeerComparisonView":
+    def of(cls, asked: PeerQuery, quarter: int | None, reason: PeerReason | None) -> "PeerComparisonView":
         """Show where a member stands, or the reason that it is not told."""
         return cls.from_row(
             asked,

@@ -13,15 +13,15 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, Currency, Exact, OrganizationId, ResponseModel
 from api.routing import Resource
-from api.tenancy import known_or_all
-from api.v1.spends.own import confined, refuse_totals
+from api.tenancy import known_organization_or_all
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import AnalyticsNoRate, ForecastTooShort, Invalid, NotFound, UnknownMetric
-from domain.insight.forecast import LEVELS, OF_SUMS, Forecasted, Method
-from domain.insight.metrics import written
+from domain.insight.forecast import LEVELS, SUM_LEVEL, ForecastMetric, Method
+from domain.insight.metrics import format_value
 from domain.insight.runway import BalanceChangeKind
 from services.insight import forecast as service
-from services.insight.forecast import SCORE_SCALE, Forecasts
+from services.insight.forecast import SCORE_SCALE, MetricForecast
 
 router = Resource(tags=["analytics"])
 
@@ -62,7 +62,7 @@ class ForecastView(ResponseModel):
     """A forecast of a metric by day, in UTC, from today on."""
 
     organization_id: str | None
-    metric: Forecasted
+    metric: ForecastMetric
     agent_id: str | None
     currency: str | None = Field(description="The currency of the values; null for what is no amount.")
     left_out: list[str] = Field(
@@ -76,19 +76,19 @@ class ForecastView(ResponseModel):
         description="For `balance`: the first day that it does not suffice for; null for not within the forecast."
     )
     runs_out_earliest: date | None = Field(
-        description=f"The earliest of the {OF_SUMS} % interval, in which nothing comes that is not paid yet."
+        description=f"The earliest of the {SUM_LEVEL} % interval, in which nothing comes that is not paid yet."
     )
-    runs_out_latest: date | None = Field(description=f"The latest of the {OF_SUMS} % interval.")
+    runs_out_latest: date | None = Field(description=f"The latest of the {SUM_LEVEL} % interval.")
     changes: list[BalanceChangeView] = Field(description="For `balance`: what comes and expires by the books.")
 
     @classmethod
     def of(
-        cls, found: Forecasts, metric: Forecasted, *, org_id: str | None, agent_id: str | None, as_of: datetime
+        cls, found: MetricForecast, metric: ForecastMetric, *, org_id: str | None, agent_id: str | None, as_of: datetime
     ) -> Self:
-        scale = SCORE_SCALE if metric is Forecasted.REPUTATION else 1
+        scale = SCORE_SCALE if metric is ForecastMetric.REPUTATION else 1
 
         def shown(value: int) -> str:
-            return written(metric.value, found.asset, Fraction(value, scale)) or "0"
+            return format_value(metric.value, found.asset, Fraction(value, scale)) or "0"
 
         def ends(intervals: Sequence[tuple[int, int]]) -> list[IntervalView]:
             return [
@@ -126,7 +126,7 @@ class ForecastView(ResponseModel):
 @router.get("/analytics/forecast", responses=errors(NotFound, UnknownMetric, ForecastTooShort, AnalyticsNoRate))
 async def get_forecast(
     deps: DepsDep,
-    metric: Annotated[Forecasted, Query(description="What to forecast.")],
+    metric: Annotated[ForecastMetric, Query(description="What to forecast.")],
     days: Annotated[int, Query(ge=1, le=90, description="How many days, today included.")] = 30,
     agent_id: Annotated[
         AgentId | None, Query(description="For `spending`, and required for `reputation.score`: the agent.")
@@ -148,22 +148,22 @@ async def get_forecast(
 
     A key of a member that is attributed to a department or project is refused: these are the organization's figures.
     """
-    refuse_totals(confined(actor, key))
-    if metric is Forecasted.REPUTATION and agent_id is None:
+    refuse_totals(confined_key(actor, key))
+    if metric is ForecastMetric.REPUTATION and agent_id is None:
         raise Invalid("Name the agent with agent_id.", extra={"field": "agent_id"})
-    if agent_id is not None and metric not in {Forecasted.REPUTATION, Forecasted.SPENDING}:
+    if agent_id is not None and metric not in {ForecastMetric.REPUTATION, ForecastMetric.SPENDING}:
         raise Invalid(
             f"The metric {metric.value} is not one of agents. Leave agent_id out.", extra={"field": "agent_id"}
         )
-    if currency is not None and metric is not Forecasted.REVENUE:
+    if currency is not None and metric is not ForecastMetric.REVENUE:
         raise Invalid(f"The metric {metric.value} is not converted. Leave currency out.", extra={"field": "currency"})
     where = {} if agent_id is None else {"agent": (agent_id,)}
-    org_id = asked_of = await known_or_all(deps, actor, organization_id)
-    if org_id is not None and actor.is_platform and metric is Forecasted.REVENUE:
+    org_id = asked_of = await known_organization_or_all(deps, actor, organization_id)
+    if org_id is not None and actor.is_platform and metric is ForecastMetric.REVENUE:
         asked_of, where = None, {"organization": (org_id,)}
     now = datetime.now(UTC)
     async with deps.asking(actor, asked_of) as session:
-        found = await service.of_metric(
+        found = await service.forecast_metric(
             session, metric, org_id=asked_of, where=where, currency=currency, days=days, now=now
         )
     return ForecastView.of(found, metric, org_id=org_id, agent_id=agent_id, as_of=now)

@@ -15,17 +15,17 @@ from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.analytics.advice_schemas import InsightsView, InsightTakeView, InsightView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, NotFound
 from domain.insight.advice.proposal import OrderProposal
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from runtime import reach
 from services.insight import advice, insight_take
-from services.insight.advice import Advice, Prices
+from services.insight.advice import Advice, CurrentPrices
 
 router = Resource(tags=["analytics"])
 
@@ -49,7 +49,7 @@ async def list_insights(
     spending in their currency, and advice that was dismissed within 90 days. A key of a member that is attributed to a
     department or project is refused: these are the organization's figures.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     return InsightsView.of(org_id, await _advice(deps, actor, org_id, datetime.now(UTC)))
 
@@ -67,7 +67,7 @@ async def dismiss_insight(
     org_id = await known_organization(deps, actor, organization_id)
     async with command:
         now = datetime.now(UTC)
-        found = advice.named(await _advice(deps, actor, org_id, now), insight_id)
+        found = advice.find_advice(await _advice(deps, actor, org_id, now), insight_id)
         async with deps.session_for(actor) as session:
             await advice.dismiss(session, actor, org_id, found, now=now)
         return command.answer(InsightView.of(found, org_id))
@@ -76,7 +76,9 @@ async def dismiss_insight(
 @router.post(
     "/analytics/insights/{insight_id}/take",
     response_model=InsightView,
-    responses=errors(Forbidden, refusals.InsightTakenElsewhere, refusals.InsightOrderRefused, _POOL, _RATE, *STOPPED),
+    responses=errors(
+        Forbidden, refusals.InsightTakenElsewhere, refusals.InsightOrderRefused, _POOL, _RATE, *STOPPED_ERRORS
+    ),
 )
 async def take_insight(
     insight_id: str,
@@ -93,14 +95,14 @@ async def take_insight(
     the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is
     another call is refused with that call, and a purchase that the payment policy does not let wait for a person.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     async with once:
         now = datetime.now(UTC)
         about = await _advice(deps, actor, org_id, now)
-        found = advice.named(about, insight_id)
+        found = advice.find_advice(about, insight_id)
         async with deps.database.platform() as session:
-            row = await insight_take.take(
+            row = await insight_take.apply_advice(
                 session,
                 actor,
                 org_id,
@@ -133,13 +135,13 @@ async def approve_insight(
     """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
     org_id = await known_organization(deps, actor, organization_id)
     async with once, deps.database.platform() as session:
-        row = await insight_take.approve(session, actor, org_id, insight_id, now=datetime.now(UTC))
+        row = await insight_take.approve_proposed_policy(session, actor, org_id, insight_id, now=datetime.now(UTC))
         return once.answer(InsightTakeView.of(row))
 
 
 async def _advice(deps: Deps, actor: Actor, org_id: str, now: datetime) -> Advice:
     settings = deps.settings
-    prices = Prices(
+    prices = CurrentPrices(
         packages=settings.packages, includes_tax=settings.credit_prices_include_tax, plans=settings.plan_book
     )
     async with deps.asking(actor, org_id) as session:

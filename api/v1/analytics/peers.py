@@ -14,7 +14,7 @@ from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.analytics.advice_schemas import PeerComparisonView, PeersConsentSet, PeersConsentView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
 from domain.insight.peers import PeerMetric
@@ -39,16 +39,16 @@ async def get_peers(
     to be compared when the month began. They need at least eight independent members, none with more than 30 % of the
     sum. A month is computed once, so an answer about it never changes.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.session_for(actor) as session:
-        asked = await peers.ask(session, org_id, metric, agent_id=agent_id, now=datetime.now(UTC))
+        asked = await peers.peer_query(session, org_id, metric, agent_id=agent_id, now=datetime.now(UTC))
     if asked.reason is not None:
         return PeerComparisonView.of(asked, None, asked.reason)
     async with deps.questions.turn(actor.org_id), deps.database.platform() as session:
         await peers.compute(session, asked, deps.settings.evidence_policy.registrars)
     async with deps.session_for(actor) as session:
-        found = await peers.standing(session, asked)
+        found = await peers.peer_result(session, asked)
     return PeerComparisonView.of(asked, found.quarter, found.reason)
 
 
@@ -64,5 +64,5 @@ async def set_peers_consent(
     if org_id is None:
         raise Invalid("Only the organization itself can agree. Ask an owner or an admin of it.")
     async with command, deps.database.platform() as session:
-        agreed_at = await peers.consent(session, actor, org_id, agrees=body.agrees, now=datetime.now(UTC))
+        agreed_at = await peers.set_consent(session, actor, org_id, agrees=body.agrees, now=datetime.now(UTC))
         return command.answer(PeersConsentView(agrees=agreed_at is not None, agreed_at=agreed_at))

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints
 
 from api.fields import Currency, DayOrMoment, Exact, OrganizationId, RequestModel, ResponseModel
-from domain.insight.metrics import Metric, MetricUnit, written
-from domain.insight.query import MOST_ROWS, Answer, Compare, Figure, Grain, RateUsed, Row
+from domain.insight.metrics import Metric, MetricUnit, format_value
+from domain.insight.query import MOST_ROWS, Compare, Grain, MetricFigure, QueryResult, QueryRow, RateUsed
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -77,12 +77,12 @@ class ValueView(ResponseModel):
     before: Exact | None
 
     @classmethod
-    def of(cls, figure: Figure) -> Self:
+    def of(cls, figure: MetricFigure) -> Self:
         return cls(
             metric=figure.metric,
             currency=figure.asset,
-            value=written(figure.metric, figure.asset, figure.value),
-            before=written(figure.metric, figure.asset, figure.before),
+            value=format_value(figure.metric, figure.asset, figure.value),
+            before=format_value(figure.metric, figure.asset, figure.before),
         )
 
 
@@ -94,7 +94,7 @@ class AnswerRowView(ResponseModel):
     values: list[ValueView]
 
     @classmethod
-    def of(cls, row: Row) -> Self:
+    def of(cls, row: QueryRow) -> Self:
         return cls(at=row.at, group=dict(row.group), values=[ValueView.of(figure) for figure in row.figures])
 
 
@@ -127,7 +127,7 @@ class AnswerView(ResponseModel):
     )
 
     @classmethod
-    def of(cls, answer: Answer, org_id: str | None, since: datetime, until: datetime) -> Self:
+    def of(cls, answer: QueryResult, org_id: str | None, since: datetime, until: datetime) -> Self:
         return cls.from_row(
             answer,
             organization_id=org_id,

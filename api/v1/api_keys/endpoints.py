@@ -11,7 +11,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat
 from api.keyring import new_secret
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, ApiKeyView
 from domain.common import errors as refusals
@@ -110,7 +110,7 @@ async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, com
         return command.answer(ApiKeyCreated.with_secret(row, token_of(row.id, secret)), hide=frozenset({"secret"}))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "api-keys",
     ApiKeyView,
     *(*CREATED, "organization_id", "agent_id", "q"),
@@ -121,7 +121,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/api-keys", NotFound)
-async def list_api_keys(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
+async def list_api_keys(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
     """List keys, newest first. An operator sees all keys, or those of one organization."""
     organization_id = asked.organization_id
     if organization_id is not None:

@@ -12,7 +12,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import Command, MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
 from domain.common.access import Actor, Permission
@@ -25,7 +25,7 @@ router = Resource(tags=["approvals"])
 _REFUSALS = errors(ApprovalSameOperator, ApprovalDecided)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "approvals",
     ApprovalView,
     *(*CREATED, "q"),
@@ -38,7 +38,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/approvals")
-async def list_approvals(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_approvals(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)) -> Items:
     """List the approvals that operators requested, newest first. For operators and auditors of the platform."""
     now = datetime.now(UTC)
     return await asked.rows(

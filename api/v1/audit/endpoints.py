@@ -7,7 +7,7 @@ from fastapi import Query
 from api.auth import require
 from api.deps import DepsDep
 from api.fields import SearchText
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.audit.schemas import AuditView
@@ -17,7 +17,7 @@ from repositories.tenants import audit
 
 router = Resource(tags=["audit"])
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "audit",
     AuditView,
     *(*CREATED, "organization_id", "q"),
@@ -29,7 +29,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/audit", NotFound)
-async def list_audit(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
+async def list_audit(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
     """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it."""
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), audit.page, wanted, lambda row: AuditView.of(row, actor))

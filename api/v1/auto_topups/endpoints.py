@@ -18,7 +18,7 @@ from domain.common.access import Actor, Permission, refuse_by_link
 from domain.common.errors import Invalid
 from domain.common.ids import quote_tax_key
 from domain.common.money import CREDIT, parse_amount
-from domain.payments.auto_topup import month_of
+from domain.payments.auto_topup import month_start
 from models.payments.auto_topup import AutoTopUp
 from repositories.payments import auto_topup as auto_topups
 from services.payments import auto_topup
@@ -77,10 +77,10 @@ async def set_auto_topup(
             key = quote_tax_key(org_id, f"credits {body.credits}", now.date())
             await deps.terms.off_session(org_id, method, wanted.credits_minor, key=key, now=now)
         async with deps.database.platform() as session:
-            await auto_topup.put(session, actor, wanted, now=datetime.now(UTC))
+            await auto_topup.save_settings(session, actor, wanted, now=datetime.now(UTC))
             return command.answer(await _shown(session, org_id))
 
 
 async def _shown(session: AsyncSession, org_id: str) -> AutoTopUpView:
-    wanted, bought = await auto_topups.shown(session, org_id, month_of(datetime.now(UTC)))
+    wanted, bought = await auto_topups.read_settings(session, org_id, month_start(datetime.now(UTC)))
     return auto_topup_view(org_id, wanted, bought)

@@ -12,11 +12,11 @@ from api.body import called_directly
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, SearchText
-from api.lists import AMOUNT, Asked, Items, ListOf
+from api.lists import AMOUNT, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing.schemas import BalanceView, MovementView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.common.money import CREDIT, format_amount
@@ -65,7 +65,7 @@ async def _balance(deps: Deps, org_id: str, currency: str) -> Response:
     return Response(json.dumps(content), media_type="application/json")
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "transactions",
     MovementView,
     *("organization_id", *AMOUNT),
@@ -82,7 +82,7 @@ _LIST = ListOf(
 @_LIST.get(router, "/credits/transactions", NotFound, deprecated=True)
 @_LIST.get(router, "/billing/transactions", NotFound)
 async def list_transactions(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List movements of the organization's accounts, the newest recorded first.
 
@@ -93,6 +93,6 @@ async def list_transactions(
     Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
     on, as CSV.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), movements.page, wanted, MovementView.of)

@@ -6,7 +6,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 
 from api.fields import Exact, ResponseModel
-from domain.common.ids import shown_reference, transfer_id
+from domain.common.ids import public_reference, transfer_id
 from domain.common.money import format_amount
 
 
@@ -56,7 +56,7 @@ class MovementView(ResponseModel):
             balance_after=format_amount(row["balance_after"], row["asset"]),
             account=row["path"],
             counterparties=row["counterparties"],
-            reference=shown_reference(row["kind"], row["reference"]),
+            reference=public_reference(row["kind"], row["reference"]),
             effective_at=row["effective_at"],
             recorded_at=row["recorded_at"],
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
@@ -15,7 +15,7 @@ from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
-from domain.billing.legal_entity import missing
+from domain.billing.legal_entity import unknown_entity
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction
 from domain.common.errors import ApprovalRequired, ApprovalSameOperator, Invalid, NotFound
@@ -46,12 +46,12 @@ async def put_billing_profile(
     """Replace the organization's billing profile. EU VAT numbers are checked with the register."""
     org_id = await known_organization(deps, actor, None)
     async with command:
-        wanted = billing_profile.well_formed(body.profile())
+        wanted = billing_profile.canonical(body.profile())
         async with deps.session_for(actor) as session:
             known = await profiles.find(session, org_id)
-        vat = await billing_profile.confirmation(deps.providers.vat_numbers, known, wanted)
+        vat = await billing_profile.confirm_number(deps.providers.vat_numbers, known, wanted)
         async with deps.database.platform() as session:
-            row = await billing_profile.put(session, actor, org_id, wanted, vat=vat, now=datetime.now(UTC))
+            row = await billing_profile.replace_profile(session, actor, org_id, wanted, vat=vat, now=datetime.now(UTC))
             return command.answer(view(org_id, row))
 
 
@@ -67,9 +67,9 @@ async def decide_billing_profile(
     async with command:
         code = body.legal_entity
         if code is not None and code not in deps.settings.entities.others:
-            raise Invalid(missing(code), extra={"field": "legal_entity"})
+            raise Invalid(unknown_entity(code), extra={"field": "legal_entity"})
         asked = body.model_dump(mode="json")
-        await override_by_two(deps, actor, command, ApprovalAction.TAX_DECISION, body.organization_id, asked)
+        await require_two_for_override(deps, actor, command, ApprovalAction.TAX_DECISION, body.organization_id, asked)
         async with deps.session_for(actor) as session:
             row = await billing_profile.decide(
                 session,

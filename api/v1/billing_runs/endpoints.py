@@ -11,7 +11,7 @@ from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
+from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing_runs.schemas import (
@@ -83,8 +83,8 @@ async def start_billing_run(
         return once.answer(shown)
 
 
-_RUNS = ListOf("billing-runs", BillingRunView, *CREATED, order=[date], status=BillingRunStatus)
-_ITEMS = ListOf(
+_RUNS = ListEndpoint("billing-runs", BillingRunView, *CREATED, order=[date], status=BillingRunStatus)
+_ITEMS = ListEndpoint(
     "invoice-items",
     InvoiceItemView,
     *(*CREATED, "organization_id", *AMOUNT, "q"),
@@ -94,7 +94,7 @@ _ITEMS = ListOf(
 
 
 @_RUNS.get(router, "/billing/runs")
-async def list_billing_runs(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_billing_runs(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)) -> Items:
     """List the runs of monthly invoices, the latest month first. Times are when they started. For operators."""
     wanted = asked.wanted(None)
     return await asked.rows(deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
@@ -142,7 +142,9 @@ async def add_invoice_item(
 
 
 @_ITEMS.get(router, "/billing/invoice-items", NotFound, tags=["invoice_items"])
-async def list_invoice_items(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+async def list_invoice_items(
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List one-time invoice items, newest first. Amounts are per unit."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), runs.items, wanted, InvoiceItemView.of)

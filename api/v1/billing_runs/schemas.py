@@ -12,7 +12,7 @@ from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatu
 from domain.billing.invoice.lines import MAX_QUANTITY
 from domain.common.money import format_amount
 from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
-from services.billing.billing_run import Upcoming
+from services.billing.billing_run import UpcomingInvoice
 
 #: A month in a request; `domain.billing.billing_run.period.parse_month` judges it.
 Month = Annotated[str, StringConstraints(max_length=20)]
@@ -137,7 +137,7 @@ class UpcomingInvoiceView(ResponseModel):
     due: Exact = Field(description="The amount left to pay.")
 
     @classmethod
-    def of(cls, coming: Upcoming) -> "UpcomingInvoiceView":
+    def of(cls, coming: UpcomingInvoice) -> "UpcomingInvoiceView":
         prepared, columns = coming.prepared, coming.columns
         found, period, currency = prepared.found, prepared.period, prepared.version.terms.currency
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
@@ -50,7 +50,7 @@ async def agree_billing_terms(
         for each in body.plan_prices:
             deps.settings.plan_book.get(each.plan)
         asked = body.model_dump(mode="json")
-        await override_by_two(deps, actor, command, ApprovalAction.TERMS, organization_id, asked)
+        await require_two_for_override(deps, actor, command, ApprovalAction.TERMS, organization_id, asked)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             await billing_terms.agree(
@@ -66,7 +66,7 @@ async def agree_billing_terms(
 
 
 async def _shown(session: AsyncSession, org_id: str, now: datetime) -> BillingTermsView:
-    holding = await terms.holding(session, org_id, now) or terms.usual(now.date().replace(day=1))
+    holding = await terms.version_at(session, org_id, now) or terms.default_version(now.date().replace(day=1))
     newest = await terms.versions(session, org_id, limit=1)
     following = terms.version_of(newest[0]) if newest and newest[0].version > holding.number else None
     return BillingTermsView(

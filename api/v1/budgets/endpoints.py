@@ -12,7 +12,7 @@ from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
 from api.v1.budgets.schemas import BudgetChange, BudgetCreate, BudgetVersionView, BudgetView, EmergencyDeclare, PoolMove
-from api.v1.spend_controls.kinds import CHANGING, Kind, add_controls, add_lists, changeable
+from api.v1.spend_controls.kinds import CHANGING, Kind, add_controls, add_lists, require_changeable
 from api.v1.spend_controls.schemas import StatusChange
 from domain.common import errors as refusals
 from domain.common.access import OperatorIssued, Permission
@@ -24,7 +24,7 @@ from models.credits.spend_control import SpendControl
 from repositories.budgets import budget as budgets, budget_emergency as emergencies
 from repositories.tenants import name
 from services.budgets import budget
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 
 router = Resource(tags=["budgets"])
 
@@ -35,7 +35,7 @@ async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> lis
     now = datetime.now(UTC)
     states = await budgets.states(session, rows, now)
     declared = await emergencies.open_of(session, states, at=now)
-    names = await name.named(session, [uuid_id("ctl", row.id) for row in rows], None)
+    names = await name.names_of(session, [uuid_id("ctl", row.id) for row in rows], None)
     return [
         BudgetView.of(row, states[row.id], declared.get(row.id, ()), names.get(uuid_id("ctl", row.id))) for row in rows
     ]
@@ -89,13 +89,15 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
 
     Owners, admins and finance do so. The audit trail keeps the reason.
     """
-    row = await changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
+    row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
     amount_minor = parse_amount(body.amount, row.asset)
 
     source, target = Pool(body.source.value), Pool(body.target.value)
 
-    async def act(session: AsyncSession, order: Order) -> SpendControl:
-        return await budget.move(session, order, row, source=source, target=target, amount_minor=amount_minor)
+    async def act(session: AsyncSession, order: ControlCommand) -> SpendControl:
+        return await budget.move_between_pools(
+            session, order, row, source=source, target=target, amount_minor=amount_minor
+        )
 
     return await _KIND.write(deps, once, actor, row, StatusChange(reason=body.reason), act)
 
@@ -114,9 +116,9 @@ async def declare_emergency(
     finance, and neither has issued the other's key. A person who stands behind all such keys of the organization needs
     no second one.
     """
-    row = await changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
+    row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
 
-    async def act(session: AsyncSession, order: Order) -> SpendControl:
+    async def act(session: AsyncSession, order: ControlCommand) -> SpendControl:
         return await budget.declare_emergency(session, order, row, body.until)
 
     return await _KIND.write(deps, once, actor, row, StatusChange(reason=body.reason), act)
@@ -127,9 +129,9 @@ async def end_emergency(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
     """End an emergency at once, and with it the declarations that nobody has confirmed."""
-    row = await changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
+    row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
 
-    async def act(session: AsyncSession, order: Order) -> SpendControl:
+    async def act(session: AsyncSession, order: ControlCommand) -> SpendControl:
         return await budget.end_emergency(session, order, row)
 
     return await _KIND.write(deps, once, actor, row, body or StatusChange(), act)

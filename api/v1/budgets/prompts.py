@@ -17,13 +17,13 @@ from api.fields import Exact, Note, OrganizationId, RequestModel, ResponseModel,
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization
-from api.v1.spends.own import confined
-from domain.budgets.prompt import MAX_TEMPLATE, PLACEHOLDERS, STANDARD, Left, etag_of
+from api.v1.spends.own import confined_key
+from domain.budgets.prompt import MAX_TEMPLATE, PLACEHOLDERS, STANDARD_TEMPLATE, PoolBalance, etag_of
 from domain.common.access import Actor, Permission
 from domain.common.calendar import Window
 from domain.common.errors import Forbidden, NotFound
 from domain.common.money import format_amount
-from domain.credits.spend.scope import Named, SpendingKey
+from domain.credits.spend.scope import RequestedScope, SpendingKey
 from ledger.spends import Spender
 from models.marketplace.agent import Agent
 from repositories.budgets import prompt_template as templates
@@ -54,7 +54,7 @@ class LeftView(ResponseModel):
     resets_at: datetime | None
 
     @classmethod
-    def of(cls, left: Left | None) -> "LeftView | None":
+    def of(cls, left: PoolBalance | None) -> "LeftView | None":
         if left is None:
             return None
         amount, remaining = (format_amount(each, left.currency) for each in (left.amount_minor, left.remaining_minor))
@@ -145,7 +145,7 @@ async def get_agent_prompt(
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     if key.agent_id not in {None, agent_id}:
         raise Forbidden("This key reads the prompt of its own agent only.")
-    of = confined(actor, key)
+    of = confined_key(actor, key)
     if of is not None and of.agent_id is None:
         async with deps.session_for(actor) as session:
             if not await departments.has_agent(session, agent, of.attribution):
@@ -191,7 +191,7 @@ async def _template(session: AsyncSession, org_id: str) -> PromptTemplateView:
     row = await templates.get(session, org_id)
     own = None if row is None else row.template
     return PromptTemplateView(
-        template=own or STANDARD,
+        template=own or STANDARD_TEMPLATE,
         is_standard=own is None,
         placeholders=list(PLACEHOLDERS),
         changed_by=None if row is None else row.changed_by,
@@ -201,7 +201,7 @@ async def _template(session: AsyncSession, org_id: str) -> PromptTemplateView:
 
 async def _spender(deps: Deps, actor: Actor, key: SpendingKey, agent: Agent) -> Spender:
     if key.agent_id == agent.id:
-        scope = await scope_for(deps, actor, key, Named())
+        scope = await scope_for(deps, actor, key, RequestedScope())
         return Spender(
             agent_id=scope.agent_id, department_id=scope.department_id, project_id=scope.project_id, key_id=scope.key_id
         )

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from api.fields import Amount, Exact, Moment, Note, RequestModel, ResponseModel, Storable, example
 from api.v1.spend_controls.schemas import ControlTermsView, ControlVersionView, NewSet, TermsSet, WindowSet
 from api.v1.spends.schemas import NamedPool
-from domain.budgets.budget import Pools, PoolState, Terms, WindowState, binding
+from domain.budgets.budget import BudgetTerms, Pools, PoolState, WindowState, tightest_window
 from domain.common.calendar import Window
 from domain.common.errors import Invalid
 from domain.common.money import format_amount, parse_amount
@@ -45,14 +45,16 @@ class BudgetSet(TermsSet):
         ),
     )
 
-    def terms(self, currency: str) -> Terms:
+    def terms(self, currency: str) -> BudgetTerms:
         """Return the same as a rule reads it.
 
         Raises:
             Invalid: it contradicts itself, or an amount is none of the currency.
         """
         amounts = {f"{name}_minor": self._minor(name, currency) for name in _POOLS}
-        return Terms(allowance=self.allowing(self.limits, currency), pools=Pools(pools_of=self.pools_of, **amounts))
+        return BudgetTerms(
+            allowance=self.allowing(self.limits, currency), pools=Pools(pools_of=self.pools_of, **amounts)
+        )
 
     def _minor(self, name: str, currency: str) -> int | None:
         amount: str | None = getattr(self, name)
@@ -190,7 +192,7 @@ class BudgetView(ControlTermsView, PoolTermsView):
         cls, row: SpendControl, states: Sequence[WindowState], emergencies: Sequence[BudgetEmergency], name: str | None
     ) -> "BudgetView":
         """Show a row, with what counts at a moment, and the name of its subject."""
-        first = binding(states)
+        first = tightest_window(states)
         return cls.with_terms(
             row,
             name,

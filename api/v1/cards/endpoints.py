@@ -12,17 +12,17 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.idempotency import Command, MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, of_own_agent, refuse_other_agent
 from api.v1.cards.schemas import CardCreate, CardDisplayCreate, CardDisplayView, CardPaymentView, CardView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.cards.card import CardChange, CardStatus, issues_to
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
 from domain.common.errors import Forbidden, NotFound
 from domain.credits.spend.scope import SpendingKey
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from models.cards.card import Card
 from providers.cards.base import CardIssuer
 from repositories.cards import card as cards, card_authorization as authorizations, card_transaction as transactions
@@ -63,7 +63,7 @@ IssuerDep = Annotated[CardIssuer, Depends(_issuer)]
         refusals.CardNoRate,
         refusals.CardOrder,
         refusals.AgentRetired,
-        *STOPPED,
+        *STOPPED_ERRORS,
     ),
 )
 async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: IssuerDep, once: MovesMoney) -> Response:
@@ -82,14 +82,14 @@ async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: Iss
         return once.answer(await _shown(deps, actor, made))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "cards", CardView, *(*CREATED, "organization_id", "agent_id", "q"), order=[cards.PREFIX], status=CardStatus
 )
 
 
 @_LIST.get(router, "/cards", *_FOUND)
 async def list_cards(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List cards, newest first. An agent's key sees those of its agent."""
     _refuse_confined(actor, key)
@@ -105,12 +105,12 @@ async def get_card(card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Acto
     return await _shown(deps, actor, await _readable(deps, actor, key, card_id))
 
 
-_PAYMENTS = ListOf("card-transactions", CardPaymentView, *CREATED, order=[authorizations.PREFIX])
+_PAYMENTS = ListEndpoint("card-transactions", CardPaymentView, *CREATED, order=[authorizations.PREFIX])
 
 
 @_PAYMENTS.get(router, "/cards/{card_id}/transactions", *_FOUND)
 async def list_card_transactions(
-    card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+    card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: ListRequest
 ) -> Items:
     """List what merchants have asked of a card, newest first, with the answers, captures and refunds."""
     row = await _readable(deps, actor, key, card_id)
@@ -187,7 +187,7 @@ async def _changeable(deps: Deps, actor: Actor, card_id: str) -> None:
 
 def _refuse_confined(actor: Actor, key: SpendingKey) -> None:
     """Refuse a key that is confined to a department or a project; an agent's key has the cards of its agent."""
-    of = confined(actor, key)
+    of = confined_key(actor, key)
     if of is not None and of.agent_id is None:
         refuse_totals(of)
 

@@ -11,7 +11,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import PaymentId
 from api.idempotency import MovesMoney
-from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
+from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
@@ -19,7 +19,7 @@ from api.v1.payments import commands
 from contracts.payments.payment import SubmitDisputeEvidence
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound, NotYet
+from domain.common.errors import NotFound, ProviderCallPending
 from domain.common.ids import is_id
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Dispute, Payment
@@ -29,11 +29,11 @@ router = Resource(tags=["chargebacks"])
 
 
 _ANSWERING = errors(
-    NotYet, refusals.ProviderNotAvailable, refusals.PaymentEvidenceClosed, refusals.PaymentEvidenceRefused
+    ProviderCallPending, refusals.ProviderNotAvailable, refusals.PaymentEvidenceClosed, refusals.PaymentEvidenceRefused
 )
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "disputes",
     ChargebackView,
     *(*CREATED, "organization_id", "provider", *AMOUNT, "q"),
@@ -44,7 +44,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/disputes", NotFound)
-async def list_chargebacks(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+async def list_chargebacks(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)) -> Items:
     """List the chargebacks of the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
@@ -56,7 +56,7 @@ async def list_chargebacks(deps: DepsDep, asked: Asked, actor: Actor = require(P
 @router.get("/disputes/{dispute_id}")
 async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> ChargebackView:
     """Show a chargeback."""
-    return view(*await _seen(deps, actor, dispute_id, Permission.READ_BILLING))
+    return view(*await _find_chargeback(deps, actor, dispute_id, Permission.READ_BILLING))
 
 
 @router.post("/disputes/{dispute_id}/evidence", response_model=ChargebackView, responses=_ANSWERING)
@@ -69,15 +69,17 @@ async def answer_chargeback(
     With an organization's key the evidence is stored in `offered_evidence`. A later call replaces it until operators
     have answered the bank. Operators read it and decide what is submitted.
     """
-    payment, dispute = await _seen(deps, actor, dispute_id, Permission.CONTEST)
+    payment, dispute = await _find_chargeback(deps, actor, dispute_id, Permission.CONTEST)
     command = SubmitDisputeEvidence(command_id=once.command_id, actor=actor, dispute_ref=dispute.ref, text=body.text)
     async with once:
         await commands.send(deps, temporal, payment, "submit_evidence", command)
-        after = await commands.seen(deps, actor, payment.terms.payment_id)
+        after = await commands.find_payment(deps, actor, payment.terms.payment_id)
         return once.answer(view(after, _of(after, dispute_id)))
 
 
-async def _seen(deps: Deps, actor: Actor, dispute_id: str, permission: Permission) -> tuple[Payment, Dispute]:
+async def _find_chargeback(
+    deps: Deps, actor: Actor, dispute_id: str, permission: Permission
+) -> tuple[Payment, Dispute]:
     """Look a chargeback up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
     found = None
     if is_id(dispute_id, "dsp"):

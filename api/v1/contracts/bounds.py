@@ -3,7 +3,7 @@
 from api.fields import period_text
 from domain.common.errors import Invalid
 from domain.common.money import format_ratio, parse_ratio
-from domain.escrow.contract import Bounds, Offer, Term, accepted_unasked, out_of_bounds
+from domain.escrow.contract import Bounds, OfferedTerms, Term, auto_accepted_bounds, out_of_bounds
 from models.escrow.contract import Contract
 from models.marketplace.agent import Agent
 from runtime.settings import Settings
@@ -19,10 +19,10 @@ PERIODS = {
 }
 
 
-def offer_of(contract: Contract, price_minor: int) -> Offer:
+def offer_of(contract: Contract, price_minor: int) -> OfferedTerms:
     """Return what a contract says of each term; `price_minor` is the price that the payee is paid as for."""
     values = {term: int(getattr(contract, column)) for term, column in PERIODS.items()}
-    return Offer.of(
+    return OfferedTerms.of(
         contract.currency,
         {
             **values,
@@ -77,7 +77,9 @@ def outside_listing(
     defaults[Term.DEFAULT_SHARE] = parse_ratio(settings.dispute_default_payee_share, Term.DEFAULT_SHARE.value)
     defaults[Term.COMMISSION] = commission_bps
     listed = {Term(name): Bounds(**bounds) for name, bounds in agent.terms.items()}
-    return [term.value for term in out_of_bounds(offer_of(contract, price_minor), accepted_unasked(defaults, listed))]
+    return [
+        term.value for term in out_of_bounds(offer_of(contract, price_minor), auto_accepted_bounds(defaults, listed))
+    ]
 
 
 def _seconds(settings: Settings, name: str) -> int:

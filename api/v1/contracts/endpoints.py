@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat
-from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
-from api.metadata import PreconditionDep, Target, tagged, update
-from api.parties import beside_all
+from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.metadata import MetadataTarget, PreconditionDep, tagged, update
+from api.parties import read_parties
 from api.routing import Resource
 from api.tenancy import acting_organization, of_own_agent, refuse_other_agent, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
@@ -34,15 +34,15 @@ from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.escrow.contract import ContractStatus
 from domain.reputation.levels import CommissionSource, Ladder, Rank, commission_source
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
 from models.tenants.metadata import ObjectMetadata
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents
 from repositories.reputation import level as levels
-from repositories.reputation.organization_trait import hires_own_hand
+from repositories.reputation.organization_trait import hires_own_agent
 from repositories.tenants import metadata, organization as organizations
 from runtime.identity import new_id
 from services.escrow import contract as service
@@ -62,7 +62,7 @@ router = Resource(tags=["contracts"])
         refusals.QuoteExpired,
         refusals.AboveLimit,
         refusals.AgentRetired,
-        *STOPPED,
+        *STOPPED_ERRORS,
         refusals.PricingQuoteMismatch,
         refusals.ExternalIdTaken,
         refusals.ApprovalRequired,
@@ -83,18 +83,18 @@ async def create_contract(
         client_org_id = acting_organization(actor, body.organization_id)
         agent = None
         async with deps.database.platform() as session:
-            if await made_by(session, Contract, command.command_id) is not None:
+            if await row_of_command(session, Contract, command.command_id) is not None:
                 # The client may not see the agent any more, and a repeated request has its first answer all the same.
                 agent = await agents.get(session, body.agent_id)
             ladder, rank = await levels.of_agent(session, body.agent_id)
             exempt = deps.settings.evidence_policy.registrars
             # What a level waives is not for work between organizations in one hand.
-            waives = bool(ladder.levels) and not await hires_own_hand(session, client_org_id, body.agent_id, exempt)
+            waives = bool(ladder.levels) and not await hires_own_agent(session, client_org_id, body.agent_id, exempt)
             await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
         if agent is None and body.commission_bps is not None:
             given = {"agent_id", "title", "price", "currency", "quote_id", "commission_bps"}
             content = body.model_dump(mode="json", include=given, exclude_none=True)
-            await override_by_two(deps, actor, command, ApprovalAction.COMMISSION, client_org_id, content)
+            await require_two_for_override(deps, actor, command, ApprovalAction.COMMISSION, client_org_id, content)
         async with deps.session_for(actor) as session:
             await organizations.get(session, client_org_id)
             if agent is None:
@@ -140,7 +140,7 @@ async def create_contract(
 async def _shown(
     deps: Deps, session: AsyncSession, actor: Actor, row: Contract, written: ObjectMetadata | None = None
 ) -> ContractView:
-    beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
+    beside = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
     return ContractView.of(row, beside if written is None else replace(beside, own=written), deps.settings)
 
 
@@ -209,7 +209,7 @@ def _set_by_level(
     return by_level
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "contracts",
     ContractView,
     *(*CREATED, "organization_id", "agent_id", *AMOUNT, "q"),
@@ -220,7 +220,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/contracts", NotFound)
-async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_contracts(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List the contracts that the caller is a party to, newest first. The platform sees all of them.
 
     An agent's key sees those of its agent.
@@ -231,7 +231,7 @@ async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Per
     wanted = of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id)))
     async with deps.session_for(actor) as session:
         found = await contracts.page(session, wanted)
-        beside = await beside_all(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
+        beside = await read_parties(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
     return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
 
 
@@ -242,7 +242,7 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
         row = await contracts.get(session, contract_id)
         refuse_other_agent(actor, row.agent_id, contracts.MISSING)
         permit(actor, Permission.READ)
-        beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
+        beside = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
     tagged(response, beside.own)
     return ContractView.of(row, beside, deps.settings)
 
@@ -265,7 +265,7 @@ async def update_contract(
         async with deps.session_for(actor) as session:
             return await _shown(deps, session, actor, await contracts.get(session, contract_id), own)
 
-    target = Target(
+    target = MetadataTarget(
         noun="contract",
         object_id=row.id,
         org_id=row.org_id,
@@ -278,7 +278,7 @@ async def update_contract(
 @router.post(
     "/contracts/{contract_id}/acceptance",
     response_model=ContractView,
-    responses=errors(Forbidden, refusals.ContractExpired, *STOPPED),
+    responses=errors(Forbidden, refusals.ContractExpired, *STOPPED_ERRORS),
 )
 async def accept_contract(contract_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""

@@ -40,9 +40,9 @@ from domain.reputation.levels import commission_rule
 from models.escrow.contract import Contract
 from models.marketplace.agent import Agent
 from models.marketplace.pricing import PricingQuote
-from repositories.escrow.party import Beside
+from repositories.escrow.party import Parties
 from runtime.settings import Settings
-from services.marketplace.pricing import mismatch
+from services.marketplace.pricing import quote_mismatch
 
 MAX_SIGNATORIES = 20
 MAX_MILESTONES = 50
@@ -189,7 +189,7 @@ class ContractView(NamedView):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Contract, found: Beside, settings: Settings) -> "ContractView":
+    def of(cls, row: Contract, found: Parties, settings: Settings) -> "ContractView":
         """Show a row, with the names of its parties and what the caller has written on it."""
         least = least_payout(
             row.price_minor,
@@ -285,11 +285,15 @@ def quoted(body: ContractCreate, quote: PricingQuote) -> ContractCreate:
     """
     price = format_amount(quote.price_minor, quote.currency)
     if "currency" in body.model_fields_set and body.currency != quote.currency:
-        raise mismatch("currency", f"The quote is in {quote.currency}. Send that currency, or leave it out.")
+        raise quote_mismatch("currency", f"The quote is in {quote.currency}. Send that currency, or leave it out.")
     if body.price is not None and parse_amount(body.price, quote.currency) != quote.price_minor:
-        raise mismatch("price", f"The quote's price is {price} {quote.currency}. Send that price, or leave it out.")
+        raise quote_mismatch(
+            "price", f"The quote's price is {price} {quote.currency}. Send that price, or leave it out."
+        )
     if body.commission_bps is not None:
-        raise mismatch("commission_bps", "The quote sets the commission of the contract. Leave commission_bps out.")
+        raise quote_mismatch(
+            "commission_bps", "The quote sets the commission of the contract. Leave commission_bps out."
+        )
     return body.model_copy(update={"price": price, "currency": quote.currency})
 
 

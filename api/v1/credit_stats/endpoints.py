@@ -12,11 +12,11 @@ from api.fields import OrganizationId
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.credit_stats.schemas import CreditStats
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.common.money import CREDIT, format_amount
-from domain.credits.burn import RECENT_DAYS, burn
+from domain.credits.burn import RECENT_DAYS, burn_rate
 from repositories.books import balance as balances
 from repositories.credits import credit_day as days
 
@@ -38,16 +38,16 @@ async def get_credit_stats(
 
     A key of a member that is attributed to a department or project is refused: these are the organization's figures.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     today = datetime.now(UTC).date()
     async with deps.session_for(actor) as session:
-        got = await days.got_by_source(session, org_id)
+        got = await days.received_by_source(session, org_id)
         earned = await days.earned(session, org_id)
-        used = await days.days_of(session, org_id, today=today, recent_days=RECENT_DAYS)
+        used = await days.use_of(session, org_id, today=today, recent_days=RECENT_DAYS)
     balance = await deps.pool.read(lambda pool: balances.read(pool, org_id, CREDIT))
     available = balance.posted - balance.pending_out
-    rate = burn(used.recent, today=today, first_day=used.first_day)
+    rate = burn_rate(used.recent, today=today, first_day=used.first_day)
 
     def of(sources: frozenset[str]) -> str:
         return _credits(sum(amount for source, amount in got.items() if source in sources))

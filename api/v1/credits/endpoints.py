@@ -7,17 +7,17 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import by_hand, two_operators
+from api.approvals import by_hand, require_two_operators
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf, items_of
-from api.metadata import PreconditionDep, Target, seen, tagged, update
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.metadata import MetadataTarget, PreconditionDep, tagged, update, visible_metadata
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction
@@ -27,7 +27,7 @@ from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
-from repositories.common.command import lock_command, made_by
+from repositories.common.command import lock_command, row_of_command
 from repositories.credits import credit_lot as grants, lot as lots
 from repositories.tenants import metadata, organization as organizations
 from services.credits import credit_lot
@@ -75,11 +75,13 @@ async def grant_credits(
         }
         async with deps.session_for(actor) as session:
             await organizations.get(session, body.organization_id)
-            content = await credit_lot.content_for_two(session, by_hand(deps), **what)
+            content = await credit_lot.approval_content(session, by_hand(deps), **what)
         if content is not None:
-            await two_operators(deps, actor, command, ApprovalAction.CREDIT_GRANT, body.organization_id, content)
+            await require_two_operators(
+                deps, actor, command, ApprovalAction.CREDIT_GRANT, body.organization_id, content
+            )
         async with deps.session_for(actor) as session:
-            if await made_by(session, CreditLot, command.command_id) is None:
+            if await row_of_command(session, CreditLot, command.command_id) is None:
                 await organizations.refuse_closed(session, body.organization_id)
             await credit_lot.use_approval(session, by_hand(deps), **what)
             lot = await credit_lot.grant(session, actor, note=body.note, own=body.own(), **what)
@@ -88,7 +90,7 @@ async def grant_credits(
             return command.answer(LotView.of(lot, own))
 
 
-_GRANTS = ListOf(
+_GRANTS = ListEndpoint(
     "grants",
     LotView,
     *(*CREATED, "organization_id", "min_amount", "max_amount", "q"),
@@ -100,17 +102,17 @@ _GRANTS = ListOf(
 
 @_GRANTS.get(router, "/credits/grants", NotFound, tags=["grants"], operation_id="grants.list")
 async def list_grants(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
     A key of a member that is attributed to a department or project is refused.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
         found = await grants.page(session, wanted, granted=True)
-        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        own = await visible_metadata(session, actor, {row.id: row.org_id for row in found.rows})
     return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
 
 
@@ -120,8 +122,8 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: Spending
     async with deps.session_for(actor) as session:
         row = await grants.get(session, grant_id)
         permit(actor, Permission.READ_BILLING)
-        refuse_totals(confined(actor, key))
-        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
+        refuse_totals(confined_key(actor, key))
+        own = (await visible_metadata(session, actor, {row.id: row.org_id})).get(row.id)
     tagged(response, own)
     return LotView.of(row, own)
 
@@ -145,13 +147,13 @@ async def update_grant(
         return LotView.of(row, own)
 
     # Rows of grants are never locked, because nothing of them changes.
-    target = Target(
+    target = MetadataTarget(
         noun="grant", object_id=row.id, org_id=row.org_id, lock=lambda session: lock_command(session, row.id), show=show
     )
     return await update(deps, actor, command, expected, body, target)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "lots",
     CreditLotView,
     *(*CREATED, "organization_id", "min_amount", "max_amount"),
@@ -163,7 +165,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/credits/lots", NotFound)
 async def list_lots(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
@@ -173,6 +175,6 @@ async def list_lots(
     Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With
     `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), lots.page, wanted, CreditLotView.of)

@@ -10,7 +10,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, refuse_other_agent
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
@@ -39,7 +39,7 @@ async def create_department(
         return command.answer(DepartmentView.of(await department.create(session, actor, wanted)))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "departments",
     DepartmentView,
     *(*CREATED, "organization_id", "q"),
@@ -50,7 +50,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/departments", NotFound)
 async def list_departments(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List departments, newest first. A key that is confined to a department lists that and its parts."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["open_only"])

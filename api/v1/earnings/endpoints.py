@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from api.approvals import by_hand, two_operators
+from api.approvals import by_hand, require_two_operators
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MovesMoney
-from api.lists import Asked, Items, ListOf, items_up_to
+from api.lists import Items, ListEndpoint, ListRequest, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
@@ -18,18 +18,18 @@ from domain.common.access import Actor, Permission, refuse_by_link
 from domain.common.approval import ApprovalAction
 from domain.common.errors import InsufficientFunds, NotFound
 from domain.common.money import CREDIT, parse_amount
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from repositories.tenants import name
 from services.payouts import earnings as service, waiver
 
 router = Resource(tags=["earnings"])
 
 
-_LIST = ListOf("earnings", EarningsView, "organization_id", "agent_id", order=["agt"])
+_LIST = ListEndpoint("earnings", EarningsView, "organization_id", "agent_id", order=["agt"])
 
 
 @_LIST.get(router, "/credits/earnings", NotFound)
-async def list_earnings(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_earnings(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own."""
     org_id = await known_organization(deps, actor, asked.organization_id)
     agent_id = visible_agent(actor, asked.get("agent_id"))
@@ -46,7 +46,7 @@ async def list_earnings(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
             before=None if asked.after is None else asked.after[0],
             limit=asked.limit + 1,
         )
-        names = await name.named(session, [row.id for row in rows], org_id)
+        names = await name.names_of(session, [row.id for row in rows], org_id)
     return items_up_to(
         rows, asked.limit, lambda row: EarningsView.of(row, names[row.id], refunds), lambda row: (row.id,)
     )
@@ -56,7 +56,7 @@ async def list_earnings(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     "/credits/earnings/conversions",
     status_code=201,
     response_model=ConversionView,
-    responses=errors(NotFound, InsufficientFunds, refusals.PayoutDebtOpen, *STOPPED),
+    responses=errors(NotFound, InsufficientFunds, refusals.PayoutDebtOpen, *STOPPED_ERRORS),
 )
 async def convert_earnings(
     body: ConversionCreate, deps: DepsDep, *, actor: Actor = require(Permission.CONVERT_EARNINGS), command: MovesMoney
@@ -89,7 +89,7 @@ async def convert_earnings(
     "/billing/earnings/waivers",
     status_code=201,
     response_model=WaiverView,
-    responses=errors(refusals.SessionByLink, refusals.ApprovalRequired, refusals.NotWaivable, *STOPPED),
+    responses=errors(refusals.SessionByLink, refusals.ApprovalRequired, refusals.NotWaivable, *STOPPED_ERRORS),
     operation_id="earnings.waive",
 )
 async def waive_earnings(
@@ -114,8 +114,8 @@ async def waive_earnings(
     async with command:
         wanted, now = body.wanted(org_id, command.command_id), datetime.now(UTC)
         async with deps.database.platform() as session:
-            content = await waiver.content_for_two(session, wanted, rules, now=now)
+            content = await waiver.content_to_approve(session, wanted, rules, now=now)
         if content is not None:
-            await two_operators(deps, actor, command, ApprovalAction.EARNINGS_WAIVE, org_id, content)
+            await require_two_operators(deps, actor, command, ApprovalAction.EARNINGS_WAIVE, org_id, content)
         async with deps.database.platform() as session:
             return command.answer(WaiverView.of(await waiver.waive(session, actor, wanted, rules, now=now)))

@@ -9,9 +9,9 @@ from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, exa
 from domain.common.ids import transfer_id
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.payouts.earnings import EarningsKind
-from repositories.payouts.earnings import AgentEarnings, Earned
+from repositories.payouts.earnings import AgentEarnings, KindEarnings
 from services.payouts.earnings import Conversion
-from services.payouts.waiver import Waiver, Wanted
+from services.payouts.waiver import Waiver, WaiverRequest
 
 
 class EarnedView(ResponseModel):
@@ -26,7 +26,7 @@ class EarnedView(ResponseModel):
     )
 
     @classmethod
-    def of(cls, earned: Earned, refunds: timedelta) -> Self:
+    def of(cls, earned: KindEarnings, refunds: timedelta) -> Self:
         """Show an amount; `refunds` is how long an agent can be given back."""
         return cls(
             amount=format_amount(earned.amount, CREDIT),
@@ -98,9 +98,9 @@ class WaiverCreate(RequestModel):
     currency: Currency
     amount: Amount = Field(description="Exactly what is left of the kind. It states the organization's consent.")
 
-    def wanted(self, org_id: str, command_id: str) -> Wanted:
+    def wanted(self, org_id: str, command_id: str) -> WaiverRequest:
         amount_minor = parse_amount(self.amount, self.currency)
-        return Wanted(
+        return WaiverRequest(
             org_id=org_id, currency=self.currency, amount_minor=amount_minor, kind=self.kind, command_id=command_id
         )
 

@@ -8,20 +8,20 @@ from fastapi import Query
 from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.fields import Moment, SearchText
-from api.lists import Asked, Items, ListOf, several
+from api.lists import Items, ListEndpoint, ListRequest, several
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.economics.schemas import COLUMNS, EconomicEntryView
-from api.v1.spends.own import reader
+from api.v1.spends.own import own_holder
 from domain.budgets.economics import EntryStatus, TransactionType
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from repositories.budgets import economics
-from repositories.credits.spend import Holder
+from repositories.credits.spend import KeyHolder
 
 router = Resource(tags=["economics"])
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "economics-log",
     EconomicEntryView,
     *("organization_id", "agent_id"),
@@ -38,7 +38,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/economics/log", NotFound)
 async def list_economics_log(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List what the organization's agents bought, used, earned and were refused, the newest recorded first.
 
@@ -53,7 +53,7 @@ async def list_economics_log(
     org_id = await known_organization(deps, actor, asked.organization_id)
     wanted = asked.wanted(org_id, without=("project", "transaction_type"))
     # As for purchase orders, a key of an agent that reads the organization's money reads no other agent's entries.
-    holder = reader(actor, key) if actor.agent_id is None else Holder(key, actor.principal)
+    holder = own_holder(actor, key) if actor.agent_id is None else KeyHolder(key, actor.principal)
     async with deps.session_for(actor) as session:
         page = await economics.page(
             session, wanted, types=asked.get("transaction_type") or (), project=asked.get("project"), holder=holder

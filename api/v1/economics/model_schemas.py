@@ -7,11 +7,11 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.returns.model_economics import Comparison, Estimate, Grouping, Line, Verdict
-from domain.usage.amounts import format_pico, unscaled
+from domain.returns.model_economics import Comparison, ComparisonVerdict, Estimate, Grouping, ModelFigures
+from domain.usage.amounts import format_pico, from_scaled
 from domain.usage.model_class import ModelClass, Size
 from domain.usage.token_usage import Mode
-from services.returns.model_economics import Figures
+from services.returns.model_economics import PeriodFigures
 
 
 class ModelEstimateView(ResponseModel):
@@ -50,7 +50,7 @@ class ModelFigureView(ResponseModel):
     success: ModelEstimateView | None = Field(description="The share of results that were accepted.")
 
     @classmethod
-    def of(cls, line: Line, found: ModelClass | None) -> Self:
+    def of(cls, line: ModelFigures, found: ModelClass | None) -> Self:
         sums, success = line.sums, line.success_e6
         return cls.from_row(
             line,
@@ -93,7 +93,7 @@ class ModelFiguresView(ResponseModel):
         first: date,
         end: date,
         by: Sequence[Grouping],
-        found: Figures,
+        found: PeriodFigures,
         classes: Mapping[str, ModelClass],
     ) -> Self:
         """Show the figures of the days from `first` up to but not including `end`."""
@@ -117,7 +117,7 @@ class ModelComparisonView(ResponseModel):
     a: str
     b: str
     currency: str
-    verdict: Verdict = Field(description="Whether `b` is worth it over `a`.")
+    verdict: ComparisonVerdict = Field(description="Whether `b` is worth it over `a`.")
     randomised: bool = Field(
         description=(
             "Whether the model of each run compared was drawn by odds, so that nobody chose it by the task. Runs count "
@@ -168,11 +168,11 @@ def _pico(amount_pico: int | None) -> str | None:
 
 
 def _decimal(whole: int | None, scale: int) -> str | None:
-    return None if whole is None else f"{unscaled(whole, scale):f}"
+    return None if whole is None else f"{from_scaled(whole, scale):f}"
 
 
 def _estimate(found: Estimate | None, scale: int) -> ModelEstimateView | None:
     if found is None:
         return None
-    value, low, high = (f"{unscaled(each, scale):f}" for each in found)
+    value, low, high = (f"{from_scaled(each, scale):f}" for each in found)
     return ModelEstimateView(value=value, low=low, high=high)

@@ -13,12 +13,12 @@ from api.lists import several
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.economics.model_schemas import ModelComparisonView, ModelFiguresView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from api.v1.usage.periods import Since, Until, days, period
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
 from domain.common.money import parse_amount
-from domain.returns.model_economics import Choice, Grouping
+from domain.returns.model_economics import Grouping, ModelChoice
 from domain.usage.amounts import minor_pico
 from domain.usage.price_map import CURRENCY
 from services.returns import model_economics
@@ -45,7 +45,7 @@ async def list_model_figures(
     Grouped by `task_kind`, lines have the calls of runs with a result only, because the kind of others is not known. Of
     a run's results one counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     now = datetime.now(UTC)
     first, end = days(period(since, until, None, None), now)
@@ -77,9 +77,9 @@ async def compare_models(
     Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models.
     Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    choices = Choice.of(a), Choice.of(b)
+    choices = ModelChoice.of(a), ModelChoice.of(b)
     if choices[0].meets(choices[1]):
         raise Invalid("Send two different models, or two modes of one.", extra={"field": "b"})
     worth = None if value is None else parse_amount(value, currency, zero=True) * minor_pico(currency)

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from api.fields import Exact, ResponseModel
 from api.v1.purchase_orders.schemas import BudgetRemainingView
-from domain.budgets.economics import Entry, TransactionType
-from domain.common.cells import cell
+from domain.budgets.economics import LogEntry, TransactionType
+from domain.common.cells import cell_text
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
 
@@ -55,7 +55,7 @@ class EconomicEntryView(ResponseModel):
     budget_remaining: BudgetRemainingView
 
     @classmethod
-    def of(cls, entry: Entry) -> Self:
+    def of(cls, entry: LogEntry) -> Self:
         return cls.from_row(
             entry,
             id=uuid_id("ent", entry.place),
@@ -72,4 +72,4 @@ class EconomicEntryView(ResponseModel):
         amount, left = values["amount"], values["budget_remaining"]
         values |= {"amount": amount["value"], "currency": amount["currency"]}
         values |= {f"budget_remaining_{name}": left[name] for name in left}
-        return [cell(values[name]) for name in COLUMNS]
+        return [cell_text(values[name]) for name in COLUMNS]

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import Query
 from pydantic import Field
 
-from api.actions import JudgedView
+from api.actions import ActionView
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.fields import Amount, Exact, ResponseModel, Share
@@ -15,16 +15,16 @@ from api.v1.escrows import commands
 from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import AlreadySigned, ExposureLimit, PaymentUnderWay
 from domain.common.money import format_amount, parse_amount, parse_ratio
-from domain.escrow.actions import Action, EscrowAction, Parameters, actions
+from domain.escrow.actions import CommandPreview, EscrowAction, Parameters, preview_commands
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended
 from domain.escrow.state import Escrow, EscrowPostingKind, EscrowStatus as Status, Outcome
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from repositories.tenants import organization as organizations
 from services.escrow.escrow_extension import find_evidence_extension, find_extension
 from services.escrow.signer import refuse_signature
-from services.payments.purposes.base import refuse_beside_others
+from services.payments.purposes.base import refuse_concurrent_payments
 from services.reputation.level import refuse_exposure
 
 router = Resource(tags=["escrows"])
@@ -60,11 +60,11 @@ class EscrowEffectView(ResponseModel):
         )
 
 
-class EscrowActionView(JudgedView[EscrowAction, EscrowEffectView]):
+class EscrowActionView(ActionView[EscrowAction, EscrowEffectView]):
     """One command: its effect if the caller may give it now, otherwise the reason why not."""
 
     @classmethod
-    def of(cls, action: Action) -> Self:
+    def of(cls, action: CommandPreview) -> Self:
         effect = None if action.outcome is None else EscrowEffectView.of(action.outcome)
         return cls.judged(action.name, effect, action.refusal)
 
@@ -91,7 +91,7 @@ async def list_actions(
 
     `fund` is judged without checking that the payer has the money. `validate` is shown with a score that releases.
     """
-    escrow = await commands.seen(deps, actor, escrow_id)
+    escrow = await commands.find_escrow(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     parameters = Parameters(
         payee_share_e4=None if payee_share is None else parse_ratio(payee_share, "payee_share"),
@@ -99,8 +99,8 @@ async def list_actions(
     )
     now = datetime.now(UTC)
     escrow = await _at(deps, escrow, now)
-    full = await commands.full(deps, actor, escrow, refund_minor=parameters.refund_minor)
-    found = actions(escrow, actor, now, parameters, full=full)
+    full = await commands.exhausted_limits(deps, actor, escrow, refund_minor=parameters.refund_minor)
+    found = preview_commands(escrow, actor, now, parameters, full=full)
     return EscrowActionList(
         actions=[EscrowActionView.of(await _taken_by_books(deps, actor, escrow, action)) for action in found]
     )
@@ -122,7 +122,7 @@ async def _at(deps: Deps, escrow: Escrow, now: datetime) -> Escrow:
     return escrow
 
 
-async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:
+async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: CommandPreview) -> CommandPreview:
     if action.outcome is None:
         return action
     match action.name:
@@ -133,17 +133,17 @@ async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Acti
     return action
 
 
-async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:
+async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: CommandPreview) -> CommandPreview:
     """Refuse a signature as the books do: by an operator's key, or of a person who may have signed already."""
     try:
         async with deps.database.platform() as session:
             await refuse_signature(session, escrow, actor)
     except (AlreadySigned, OperatorIssued) as refusal:
-        return Action(name=action.name, refusal=refusal)
+        return CommandPreview(name=action.name, refusal=refusal)
     return action
 
 
-async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
+async def _fundable(deps: Deps, escrow: Escrow, action: CommandPreview) -> CommandPreview:
     """Refuse funding as the books do: beside a payment, for a party that is stopped, beyond the payee's level."""
     try:
         parties = escrow.terms.payer_org_id, escrow.terms.payee_org_id
@@ -152,7 +152,7 @@ async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
         async with deps.database.platform() as session:
             await refuse_exposure(session, escrow.terms, lock=False)
             named = {"escrow_id": escrow.terms.escrow_id}
-            await refuse_beside_others(session, escrow.terms.payer_org_id, named)
-    except (ExposureLimit, PaymentUnderWay, *STOPPED) as refusal:
-        return Action(name=action.name, refusal=refusal)
+            await refuse_concurrent_payments(session, escrow.terms.payer_org_id, named)
+    except (ExposureLimit, PaymentUnderWay, *STOPPED_ERRORS) as refusal:
+        return CommandPreview(name=action.name, refusal=refusal)
     return action

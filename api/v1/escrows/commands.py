@@ -26,22 +26,28 @@ from contracts.runs import escrow_run
 from domain.common.access import Actor, Permission
 from domain.common.errors import DomainError, EscrowOutOfStep, NotFound, Unavailable
 from domain.common.ids import is_id
-from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS, EscrowAction, deliveries_full, refunds_full
-from domain.escrow.commands import has_ended
+from domain.escrow.actions import (
+    MAX_DELIVERIES,
+    MAX_PARTIAL_REFUNDS,
+    EscrowAction,
+    too_many_deliveries,
+    too_many_refunds,
+)
+from domain.escrow.commands import final_state_error
 from domain.escrow.state import Escrow, EscrowStatus, Terms
 from models.escrow.contract import Contract
 from repositories.escrow import contract as contracts, escrow as escrows, escrow_notice
-from repositories.escrow.party import Beside
+from repositories.escrow.party import Parties
 from repositories.marketplace import agent as agents
 from repositories.tenants import organization as organizations
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 
 MISSING = "There is no such escrow."
 #: The updates that are noted before they are sent.
-NOTED: dict[str, escrow_notice.Noted] = {name: name for name in get_args(escrow_notice.Noted)}
+NOTED: dict[str, escrow_notice.NotedCommandName] = {name: name for name in get_args(escrow_notice.NotedCommandName)}
 
 
-async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
+async def find_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     """Return the escrow when the actor may see it; what belongs to others does not exist."""
     found, org_id = None, actor.org_id
     if is_id(escrow_id, "esc"):
@@ -55,7 +61,7 @@ async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     return found
 
 
-async def shown(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Beside]:
+async def find_escrow_with_parties(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Parties]:
     """Return the escrow when the actor may see it, and what it sees beside it, in one round trip."""
     found = None
     if is_id(escrow_id, "esc"):
@@ -80,7 +86,7 @@ async def names_of(deps: Deps, contract: Contract) -> tuple[str, str] | None:
 
 def terms_of(contract: Contract, names: tuple[str, str] | None = None) -> Terms:
     return Terms(
-        **contracts.agreed(contract),
+        **contracts.terms_of(contract),
         names_shown=names is not None,
         payer_name=names[0] if names else None,
         agent_name=names[1] if names else None,
@@ -128,13 +134,13 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             if update in NOTED and not refusal.retryable:
                 # Before the caller hears of the refusal: what was refused must not be done at the deadline.
                 async with deps.database.platform() as session:
-                    await escrow_notice.withdraw(session, command.command_id)
+                    await escrow_notice.delete_notice(session, command.command_id)
             raise
 
 
-def _entity(deps: Deps, client: Client, start: EscrowInput, priority: int | None = None) -> Entity[CommandResult]:
+def _entity(deps: Deps, client: Client, start: EscrowInput, priority: int | None = None) -> EntityClient[CommandResult]:
     run, escrow_id, limit = escrow_run(start, priority=priority), start.terms.escrow_id, deps.settings.command_timeout
-    return Entity(client, deps.database, run, CommandResult, escrows.versions, escrow_id, limit=limit)
+    return EntityClient(client, deps.database, run, CommandResult, escrows.versions, escrow_id, limit=limit)
 
 
 def _out_of_step() -> Unavailable:
@@ -144,10 +150,12 @@ def _out_of_step() -> Unavailable:
     )
 
 
-async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command: EscrowCommand) -> datetime | None:
+async def _note(
+    deps: Deps, escrow_id: str, update: escrow_notice.NotedCommandName, command: EscrowCommand
+) -> datetime | None:
     async def note(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
         async with pool.acquire() as connection:
-            return await escrow_notice.note(connection, escrow_id, update, command)
+            return await escrow_notice.store(connection, escrow_id, update, command)
 
     # A note that was made before its connection died stands as it is when it is made again.
     return await deps.platform_pool.read(note)
@@ -164,15 +172,15 @@ async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> Command
         escrows.refuse_other(done.content_hash, command.content())
         return CommandResult(escrow_id=row.id, status=state.status.value, version=state.version)
     if state.is_final:
-        raise has_ended(state)
+        raise final_state_error(state)
     return None
 
 
-async def now_of(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
-    return view(*await shown(deps, actor, escrow_id), actor)
+async def read_current(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
+    return view(*await find_escrow_with_parties(deps, actor, escrow_id), actor)
 
 
-async def full(
+async def exhausted_limits(
     deps: Deps, actor: Actor, escrow: Escrow, *, refund_minor: int | None = None, command_id: str = ""
 ) -> dict[EscrowAction, DomainError]:
     """Return the refusals of commands that the escrow has taken too often, unless the command made one of these.
@@ -188,10 +196,10 @@ async def full(
         delivered, is_delivered = await escrows.count_events(session, escrow_id, "delivered", command_id)
         refunded, is_refunded = await escrows.count_events(session, escrow_id, "partially_refunded", command_id)
     if delivered >= MAX_DELIVERIES and not is_delivered and escrow.status is EscrowStatus.DELIVERED:
-        found[EscrowAction.DELIVER] = deliveries_full(escrow)
+        found[EscrowAction.DELIVER] = too_many_deliveries(escrow)
     is_part = refund_minor is not None and refund_minor < escrow.held_minor
     if refunded >= MAX_PARTIAL_REFUNDS and not is_refunded and is_part:
-        found[EscrowAction.REFUND] = refunds_full(escrow)
+        found[EscrowAction.REFUND] = too_many_refunds(escrow)
     return found
 
 
@@ -203,7 +211,7 @@ class Sender:
 
     async def find(self, escrow_id: str, permission: Permission) -> Escrow:
         """Look the escrow up before the role is judged: 404 comes before 403."""
-        escrow = await seen(self.deps, self.actor, escrow_id)
+        escrow = await find_escrow(self.deps, self.actor, escrow_id)
         permit(self.actor, permission)
         return escrow
 
@@ -215,11 +223,11 @@ class Sender:
         """Send the command once, unless the escrow has taken too many, and answer with what the read model holds."""
         async with once:
             part = command.amount_minor if isinstance(command, RefundEscrow) else None
-            taken = await full(self.deps, self.actor, escrow, refund_minor=part, command_id=once.command_id)
+            taken = await exhausted_limits(self.deps, self.actor, escrow, refund_minor=part, command_id=once.command_id)
             if update in taken:
                 raise taken[update]
             await send(self.deps, self.temporal, escrow, update.value, command)
-            return once.answer(await now_of(self.deps, self.actor, escrow.terms.escrow_id))
+            return once.answer(await read_current(self.deps, self.actor, escrow.terms.escrow_id))
 
 
 async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> Sender:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
-from api.v1.escrows.commands import SenderDep, now_of
+from api.v1.escrows.commands import SenderDep, read_current
 from api.v1.escrows.schemas import (
     Approve,
     Cancel,
@@ -157,7 +157,7 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
         # Asking again changes nothing, and would be one more event each time.
         async with once:
-            return once.answer(await now_of(sender.deps, sender.actor, escrow.terms.escrow_id))
+            return once.answer(await read_current(sender.deps, sender.actor, escrow.terms.escrow_id))
     return await sender.send(once, escrow, EscrowAction.CANCEL, command)
 
 

@@ -9,13 +9,13 @@ from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.idempotency import Command, MayRepeat, MovesMoney
-from api.metadata import PreconditionDep, Target, update
+from api.metadata import MetadataTarget, PreconditionDep, update
 from api.routing import Resource
 from api.v1.escrows import commands
-from api.v1.escrows.commands import Sender, SenderDep, now_of
+from api.v1.escrows.commands import Sender, SenderDep, read_current
 from api.v1.escrows.schemas import CreateEscrow, EscrowUpdate, EscrowView, Fund, FundedView, view
 from api.v1.payments import commands as payment_commands
-from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.endpoints import CREATING, payment_view
 from api.v1.payments.schemas import PaymentOptions
 from api.v1.payments.terms import Terms
 from contracts.escrow.escrow import FundEscrow
@@ -30,7 +30,7 @@ from domain.escrow.contract import require_accepted, require_in_time
 from domain.escrow.state import Escrow, is_payer
 from domain.payments.payment.purposes.escrow import require_fundable
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowRow
 from models.tenants.metadata import ObjectMetadata
@@ -50,7 +50,7 @@ _OPENING = errors(
     refusals.NotAccepted,
     refusals.ContractExpired,
     refusals.ExternalIdTaken,
-    *STOPPED,
+    *STOPPED_ERRORS,
 )
 _FUNDING = errors(
     Forbidden,
@@ -128,13 +128,13 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
                 # The run of an earlier try may not have written the escrow yet: when it was asked for counts.
                 require_in_time(contract.open_by, await once.first_asked_at() or now)
             asked = escrow_id_of(contract.id), contract.org_id, contract.payee_org_id
-            is_written, statuses = await deps.platform_pool.read(lambda pool: escrows.before_opening(pool, *asked))
+            is_written, statuses = await deps.platform_pool.read(lambda pool: escrows.read_opening_facts(pool, *asked))
             organizations.refuse_one_of(statuses)
             if is_written or body.own():
                 await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
-        escrow, beside = await commands.shown(deps, actor, escrow_id_of(contract.id))
+        escrow, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id_of(contract.id))
         once.version = version_of(beside.own)
         return once.answer(view(escrow, beside, actor))
 
@@ -144,14 +144,14 @@ async def update_escrow(
     escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
     """Change your own `external_id` and `metadata` of an escrow. Each party has its own and sees only these."""
-    escrow = await commands.seen(deps, actor, escrow_id)
+    escrow = await commands.find_escrow(deps, actor, escrow_id)
     permit(actor, Permission.AWARD)
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
-        now, beside = await commands.shown(deps, actor, escrow_id)
+        now, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id)
         return view(now, replace(beside, own=own), actor)
 
-    target = Target(
+    target = MetadataTarget(
         noun="escrow",
         object_id=escrow_id,
         org_id=escrow.terms.payer_org_id,
@@ -184,23 +184,23 @@ async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentO
         async with deps.database.platform() as session:
             await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
         making = Terms(deps, escrow.terms.payer_org_id, options, sale_tax_key(once.command_id))
-        return options.as_seen(await making.ordered(PurposeKind.ESCROW, escrow))
+        return options.require_total(await making.ordered(PurposeKind.ESCROW, escrow))
 
     async with once:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)
-        after = await now_of(deps, actor, escrow.terms.escrow_id)
-        return once.answer(FundedView(**after.model_dump(), payment=shown(payment, actor)))
+        after = await read_current(deps, actor, escrow.terms.escrow_id)
+        return once.answer(FundedView(**after.model_dump(), payment=payment_view(payment, actor)))
 
 
 async def _fund_by_payment(sender: Sender, escrow: Escrow, payment_id: str, once: Command) -> Response:
     deps, actor = sender.deps, sender.actor
     if not is_payer(escrow, actor):
         raise Forbidden("Only the paying organization may fund an escrow.")
-    payment = await payment_commands.seen(deps, actor, payment_id)
+    payment = await payment_commands.find_payment(deps, actor, payment_id)
     async with once:
         if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
             raise refusals.EscrowPaymentMismatch(
                 "This payment was not made for this escrow. Name one that was, or fund from another source."
             )
-        await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
-        return once.answer(await now_of(deps, actor, escrow.terms.escrow_id))
+        await payment_commands.wait_for_funding(deps, sender.temporal, actor, payment, once.command_id)
+        return once.answer(await read_current(deps, actor, escrow.terms.escrow_id))

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
-from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
+from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.metadata import METADATA_FILTER, tagged
-from api.parties import beside_all, is_shown_own
+from api.parties import is_shown_own, read_parties
 from api.routing import Resource
 from api.summaries import StatusSummary
 from api.tenancy import of_own_agent, visible_organization
@@ -23,9 +23,9 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.escrow.audience import hidden_steps
 from domain.escrow.state import EscrowStatus
-from repositories.common.listing import Wanted
+from repositories.common.listing import ListFilter
 from repositories.escrow import escrow as escrows
-from repositories.escrow.escrow_waiting import Waiting, waiting_for
+from repositories.escrow.escrow_waiting import WaitingRule, waiting_for
 
 router = Resource(tags=["escrows"])
 
@@ -40,19 +40,19 @@ class WaitsFor(StrEnum):
 _READ_HERE = ("waits_for", "overdue")
 
 
-def _wanted(asked: Asked, actor: Actor) -> Wanted:
+def _wanted(asked: ListRequest, actor: Actor) -> ListFilter:
     return of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE))
 
 
-def _overdue_at(asked: Asked) -> datetime | None:
+def _overdue_at(asked: ListRequest) -> datetime | None:
     return datetime.now(UTC) if asked.get("overdue") else None
 
 
-def _waiting(asked: Asked, actor: Actor) -> list[Waiting] | None:
+def _waiting(asked: ListRequest, actor: Actor) -> list[WaitingRule] | None:
     return waiting_for(actor) if asked.get("waits_for") else None
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "escrows",
     EscrowView,
     *(*CREATED, "organization_id", "agent_id", "contract_id", *AMOUNT, "q"),
@@ -75,7 +75,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/escrows", NotFound)
-async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
+async def list_escrows(actor: ActorDep, deps: DepsDep, asked: ListRequest) -> Items:
     """List the escrows that are visible to the caller, newest first. An agent's key sees those of its agent.
 
     For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches
@@ -90,7 +90,7 @@ async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
             session, wanted, waiting=waiting, overdue_at=overdue_at, finds_ids=is_shown_own(actor)
         )
         contract_ids = [row.contract_id for row in found.rows]
-        beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
+        beside = await read_parties(session, actor, contract_ids, "esc", wanted.org_id)
     return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id], actor))
 
 
@@ -101,7 +101,9 @@ async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     openapi_extra=METADATA_FILTER,
     operation_id="escrows.summary",
 )
-async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
+async def summarize_escrows(
+    actor: ActorDep, deps: DepsDep, asked: Annotated[ListRequest, _LIST.filtered]
+) -> StatusSummary:
     """Count escrows by state and currency, with the filters of the list. `amount` adds up their prices."""
     permit(actor, Permission.READ)
     wanted = _wanted(asked, actor)
@@ -119,23 +121,23 @@ async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Ask
 @router.get("/escrows/{escrow_id}", response_model=EscrowView)
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
     """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
-    escrow, beside = await commands.shown(deps, actor, escrow_id)
+    escrow, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     tagged(response, beside.own)
     return view(escrow, beside, actor)
 
 
-_TIMELINE = ListOf("escrow-timeline", EscrowEventView, *CREATED, order=[int])
+_TIMELINE = ListEndpoint("escrow-timeline", EscrowEventView, *CREATED, order=[int])
 
 
 @_TIMELINE.get(router, "/escrows/{escrow_id}/timeline", response_model=TimelineView)
-async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
+async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep, asked: ListRequest) -> Items:
     """List the events of an escrow, each with its actor, time and ledger transfer.
 
     The payer alone sees where its money came from, and the platform alone which signals of operators were refused: the
     numbers of these are left out.
     """
-    escrow = await commands.seen(deps, actor, escrow_id)
+    escrow = await commands.find_escrow(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     page = partial(escrows.timeline_page, escrow_id=escrow.terms.escrow_id, hidden=hidden_steps(actor))
     show = partial(event_view, terms=escrow.terms, viewer=actor)

@@ -32,7 +32,7 @@ from domain.escrow.audience import shown_opener, shown_step
 from domain.escrow.presentation import story
 from domain.escrow.state import Artifact, Escrow, EscrowStatus as Status, Terms
 from models.escrow.escrow import EscrowEventRow
-from repositories.escrow.party import Beside
+from repositories.escrow.party import Parties
 
 #: How an artifact may be fetched. What a browser would run or show in place, such as `javascript:` and `data:`, is not.
 SCHEMES = ("https", "http", "s3", "gs", "az", "ipfs", "ar", "oci", "git+https", "git+ssh")
@@ -361,7 +361,7 @@ class TimelineView(ResponseModel):
     )
 
 
-def view(escrow: Escrow, found: Beside, viewer: Actor) -> EscrowView:
+def view(escrow: Escrow, found: Parties, viewer: Actor) -> EscrowView:
     """Show an escrow's state to a client, with the names of its parties and what it has written on it."""
     terms = escrow.terms
 

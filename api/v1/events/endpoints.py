@@ -8,11 +8,11 @@ from fastapi import Query
 from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.fields import EventId, SearchText
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.events.schemas import CatalogueView, EventTypeView, OutboxEventView
-from api.v1.spends.own import of_others
+from api.v1.spends.own import spends_of_others
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
 from domain.messages.events.catalogue import CATALOGUE
@@ -21,7 +21,7 @@ from repositories.messages import event as events
 router = Resource(tags=["events"])
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "events",
     OutboxEventView,
     *(*CREATED, "organization_id"),
@@ -36,7 +36,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/events", NotFound)
 async def list_events(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
@@ -61,7 +61,7 @@ async def list_events(
             raise Invalid("There is no such event. Leave it out to begin with the first event.", extra={"field": field})
         found = await events.listed(session, wanted, agent_id=agent_id, after=position)
         about = {row.id: {row.subject, str(row.data.get("subject"))} for row in found.rows}
-        hidden = await of_others(session, actor, key, {each for ids in about.values() for each in ids})
+        hidden = await spends_of_others(session, actor, key, {each for ids in about.values() for each in ids})
         found = replace(found, rows=[row for row in found.rows if not about[row.id] & hidden])
         return items_of(found, OutboxEventView.of)
 

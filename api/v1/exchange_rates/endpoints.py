@@ -11,7 +11,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.common.access import Actor, Permission
@@ -51,7 +51,7 @@ async def set_exchange_rate(
             return command.answer(ExchangeRateView.of(await exchange_rates.put(session, actor, wanted, price)))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "exchange-rates",
     ExchangeRateView,
     *CREATED,
@@ -61,7 +61,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/exchange-rates")
-async def list_exchange_rates(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_exchange_rates(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
     `from` and `to` filter by the time at which rates begin.

@@ -13,16 +13,24 @@ from api.csv_files import FILES
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf
-from api.outgoing import OutgoingStream
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
+from api.outgoing import HeldStream
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.exports.schemas import ExportCreate, ExportView
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import ExportExpired, ExportLimitReached, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
-from domain.insight.export import MEDIA_TYPES, Dataset, ExportFormat, ExportStatus, file_name, kept_at, permissions_of
+from domain.insight.export import (
+    MEDIA_TYPES,
+    Dataset,
+    ExportFormat,
+    ExportStatus,
+    file_name,
+    permissions_of,
+    storage_path,
+)
 from models.insight.export import ExportRow
 from repositories.insight import export as exports
 from runtime import reach
@@ -32,7 +40,7 @@ from services.insight import export
 router = Resource(prefix="/exports", tags=["exports"])
 
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "exports",
     ExportView,
     *(*CREATED, "organization_id"),
@@ -52,7 +60,7 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
         permit(actor, each)
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     if actor.agent_id is not None:
         raise Forbidden("This key reads what is its agent's only.")
 
@@ -102,10 +110,10 @@ async def create_export(
 
 @_LIST.get(router, "", NotFound)
 async def list_exports(
-    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
     """List exports, newest first, without their files."""
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), exports.page, wanted, ExportView.of)
 
@@ -116,7 +124,7 @@ async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, acto
     async with deps.session_for(actor) as session:
         row = await exports.get(session, export_id)
         permit(actor, Permission.READ_BILLING)
-        refuse_totals(confined(actor, key))
+        refuse_totals(confined_key(actor, key))
         return ExportView.of(row, await exports.files(session, row.id))
 
 
@@ -137,8 +145,8 @@ async def get_export_file(
     name = file_name(row.dataset, file.number, row.format)
     async with AsyncExitStack() as held:
         held.enter_context(deps.streams.hold(actor.org_id or "platform"))
-        return OutgoingStream(
-            await deps.files.read(kept_at(row.id, name, file.sha256)),
+        return HeldStream(
+            await deps.files.read(storage_path(row.id, name, file.sha256)),
             held.pop_all(),
             media_type=MEDIA_TYPES[ExportFormat(row.format)],
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(file.bytes)},

@@ -10,7 +10,7 @@ from api.errors import errors
 from api.idempotency import MovesMoney
 from api.routing import Resource
 from api.v1.invoices import commands
-from api.v1.invoices.reading import collection_of, held_of, seen_invoice
+from api.v1.invoices.reading import collection_of, require_collection, require_invoice
 from api.v1.invoices.schemas import CollectionCreate, CollectionView, InvoiceAct
 from contracts.billing.invoice import ChargeInvoice
 from domain.common import errors as refusals
@@ -31,7 +31,7 @@ async def collect_invoice(
 ) -> Response:
     """Start the collection of an invoice that was left to its organization until now. For operators."""
     async with deps.session_for(actor) as session:
-        await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        await require_invoice(session, actor, invoice_id, Permission.OPERATE)
     async with once:
         async with deps.session_for(actor) as session:
             held = await invoice_collection.begin_later(
@@ -66,10 +66,10 @@ async def charge_invoice(
     The response does not wait for the money; `GET …/collection` shows the outcome. 404 if it has no collection.
     """
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        row = await require_invoice(session, actor, invoice_id, Permission.OPERATE)
     async with once:
         async with deps.session_for(actor) as session:
-            held = await held_of(session, invoice_id)
+            held = await require_collection(session, invoice_id)
             await invoice_collection.require_not_requested(session, row)
         if not held.has_done(once.command_id):
             await commands.charge(deps, temporal, held, ChargeInvoice(command_id=once.command_id, actor=actor))

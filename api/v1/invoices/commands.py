@@ -17,7 +17,7 @@ from domain.common.access import Actor
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice_collection as collections, invoice_line
 from runtime import reach
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 from services.billing import invoice_collection
 from services.billing.outside_tax import TaxAnswer
 from services.payments import payment_refresh
@@ -26,11 +26,11 @@ from services.payments import payment_refresh
 async def charge(deps: Deps, client: Client, held: Collection, command: ChargeInvoice) -> InvoiceResult:
     """Charge an invoice now, by its run; a missing run is started."""
     limit, run = deps.settings.command_timeout, invoice_run(held)
-    entity = Entity(client, deps.database, run, InvoiceResult, collections.versions, held.invoice_id, limit=limit)
+    entity = EntityClient(client, deps.database, run, InvoiceResult, collections.versions, held.invoice_id, limit=limit)
     return await entity.command("charge", command, update_id=command.command_id)
 
 
-async def taxed(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:
+async def ask_tax(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:
     """Ask the outside tax service for a draft; None if there is no service, or it is a draft no more."""
     if drafted.finalise_command_id is not None:
         return None

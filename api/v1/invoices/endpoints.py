@@ -7,15 +7,15 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import by_hand, two_operators
+from api.approvals import by_hand, require_two_operators
 from api.auth import ActorDep, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.idempotency import Command, MayRepeat, MovesMoney
-from api.metadata import PreconditionDep, Target, own_of, update
+from api.metadata import MetadataTarget, PreconditionDep, read_own, update
 from api.routing import Resource
 from api.v1.invoices import commands
-from api.v1.invoices.reading import seen_invoice
+from api.v1.invoices.reading import require_invoice
 from api.v1.invoices.schemas import (
     CreditNoteCreate,
     CreditNoteView,
@@ -29,7 +29,7 @@ from api.v1.invoices.schemas import (
     view,
 )
 from api.v1.payments import commands as payment_commands
-from api.v1.payments.endpoints import CREATING, INVOICED, shown
+from api.v1.payments.endpoints import CREATING, INVOICED, payment_view
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
 from domain.common import errors as refusals
@@ -42,10 +42,10 @@ from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.billing.invoice import InvoiceRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.billing import invoice as invoices, invoice_collection as collections
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.tenants import metadata, organization as organizations
 from services.billing import credit_note, invoice, invoice_end
-from services.billing.tax import selling_to
+from services.billing.tax import entity_selling_to
 from services.tenants.metadata import version_of
 
 router = Resource(tags=["invoices"])
@@ -90,7 +90,7 @@ async def issue_invoice(
                 body.organization_id, body.currency, lines, key=once.command_id, now=now, includes_tax=body.includes_tax
             )
         async with deps.session_for(actor) as session:
-            if await made_by(session, InvoiceRow, once.command_id) is None:
+            if await row_of_command(session, InvoiceRow, once.command_id) is None:
                 await organizations.refuse_closed(session, body.organization_id)
             terms: dict[str, Any] = {
                 "org_id": body.organization_id,
@@ -106,7 +106,7 @@ async def issue_invoice(
                 "own": body.own(),
             }
             if body.draft:
-                entity = rules.of(await selling_to(session, body.organization_id)).entity
+                entity = rules.of(await entity_selling_to(session, body.organization_id)).entity
                 drafted = await invoice.draft(session, actor, entity=entity, **terms)
                 own = await metadata.get(session, drafted.id, drafted.org_id)
                 once.version = version_of(own)
@@ -123,7 +123,7 @@ async def issue_invoice(
 async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: MayRepeat) -> Response:
     """Replace the lines, the discounts and the note of a draft. For operators."""
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        row = await require_invoice(session, actor, invoice_id, Permission.OPERATE)
     async with once, deps.session_for(actor) as session:
         now = datetime.now(UTC)
         edited = await invoice.edit(
@@ -143,7 +143,7 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
     """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
     now = datetime.now(UTC)
     async with deps.session_for(actor) as session:
-        await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        await require_invoice(session, actor, invoice_id, Permission.OPERATE)
         row = await invoice.discard(session, actor, invoice_id, now)
         return view(row, now, await metadata.get(session, row.id, row.org_id))
 
@@ -164,10 +164,10 @@ async def finalize_invoice(
 ) -> Response:
     """Finalise a draft: apply discounts, credits and tax, book the invoice and give it a number. For operators."""
     async with deps.session_for(actor) as session:
-        drafted = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        drafted = await require_invoice(session, actor, invoice_id, Permission.OPERATE)
     async with once:
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
-        answer = await commands.taxed(deps, drafted, once.command_id, now)
+        answer = await commands.ask_tax(deps, drafted, once.command_id, now)
         async with deps.session_for(actor) as session:
             if drafted.finalise_command_id != once.command_id:
                 await organizations.refuse_closed(session, drafted.org_id)
@@ -186,7 +186,7 @@ async def finalize_invoice(
             async with deps.session_for(actor) as session:
                 done = await invoices.get(session, invoice_id)
         commands.start(deps, held)
-        return once.answer(view(done, now, await own_of(deps, actor, done.id, done.org_id)))
+        return once.answer(view(done, now, await read_own(deps, actor, done.id, done.org_id)))
 
 
 @router.patch(
@@ -200,13 +200,13 @@ async def write_on_invoice(
 ) -> Response:
     """Change the `external_id` and `metadata` of an invoice. For its organization and operators."""
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE if actor.is_platform else _WRITING)
+        row = await require_invoice(session, actor, invoice_id, Permission.OPERATE if actor.is_platform else _WRITING)
 
     async def show(own: ObjectMetadata | None) -> InvoiceView:
         async with deps.session_for(actor) as session:
             return view(await invoices.get(session, invoice_id), datetime.now(UTC), own)
 
-    target = Target(
+    target = MetadataTarget(
         noun="invoice",
         object_id=row.id,
         org_id=row.org_id,
@@ -292,14 +292,16 @@ async def credit_invoice(
 ) -> Response:
     """Issue a credit note for part of an invoice, or all that is left. Credits return to their lots. For operators."""
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        row = await require_invoice(session, actor, invoice_id, Permission.OPERATE)
     async with once:
         amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
         rules, now = by_hand(deps), datetime.now(UTC)
         async with deps.session_for(actor) as session:
-            large = await credit_note.for_two(session, row, amount_minor, rules, command_id=once.command_id, now=now)
+            large = await credit_note.approval_content(
+                session, row, amount_minor, rules, command_id=once.command_id, now=now
+            )
         if large is not None:
-            await two_operators(deps, actor, once, ApprovalAction.INVOICE_CREDIT, invoice_id, large)
+            await require_two_operators(deps, actor, once, ApprovalAction.INVOICE_CREDIT, invoice_id, large)
         async with deps.session_for(actor) as session:
             made = await credit_note.issue(
                 session,
@@ -325,16 +327,16 @@ async def pay_invoice(
 ) -> Response:
     """Start a payment of the amount due. Same as `POST /payments` with the purpose `invoice`."""
     async with deps.session_for(actor) as session:
-        await seen_invoice(session, actor, invoice_id, Permission.PAY)
+        await require_invoice(session, actor, invoice_id, Permission.PAY)
     assert actor.org_id is not None
     making = Terms(deps, actor.org_id, body, sale_tax_key(once.command_id))
 
     async def terms() -> PaymentTerms:
         payable = await subject_of(deps, actor, PurposeKind.INVOICE, invoice_id)
-        return body.as_seen(await making.ordered(PurposeKind.INVOICE, payable))
+        return body.require_total(await making.ordered(PurposeKind.INVOICE, payable))
 
     async with once:
-        return once.answer(shown(await payment_commands.create(deps, temporal, actor, once, terms), actor))
+        return once.answer(payment_view(await payment_commands.create(deps, temporal, actor, once, terms), actor))
 
 
 async def _operated(
@@ -350,15 +352,17 @@ async def _operated(
     Large ones take a second operator for what `takes_two` names.
     """
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
+        row = await require_invoice(session, actor, invoice_id, Permission.OPERATE)
     async with once:
         now = datetime.now(UTC)
         if takes_two is not None:
             rules, command_id = by_hand(deps), once.command_id
             async with deps.session_for(actor) as session:
-                large = await invoice_end.for_two(session, row, takes_two, rules, command_id=command_id, now=now)
+                large = await invoice_end.approval_content(
+                    session, row, takes_two, rules, command_id=command_id, now=now
+                )
             if large is not None:
-                await two_operators(deps, actor, once, takes_two, invoice_id, large)
+                await require_two_operators(deps, actor, once, takes_two, invoice_id, large)
         async with deps.session_for(actor) as session:
             changed = await effect(session, now)
             shown = view(changed, now, await metadata.get(session, changed.id, changed.org_id))

@@ -14,7 +14,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import ResponseModel, SearchText
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.v1.mail_suppressions.schemas import MailSuppressionView
 from domain.common.access import Actor, Permission
@@ -71,7 +71,7 @@ async def receive_mail_bounce(
     return BounceReceipt(received=True)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "mail-suppressions",
     MailSuppressionView,
     *(*CREATED, "q"),
@@ -82,7 +82,9 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/mail-suppressions")
-async def list_mail_suppressions(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_mail_suppressions(
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)
+) -> Items:
     """List the addresses to which no mail is sent, newest first."""
     wanted = asked.wanted(None, without=["lifted"])
     return await asked.rows(

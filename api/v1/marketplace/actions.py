@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import Field
 
-from api.actions import JudgedView
-from api.approvals import refund_not_approved
+from api.actions import ActionView
+from api.approvals import missing_refund_approval
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.fields import Exact, ResponseModel
@@ -43,7 +43,7 @@ class PurchaseEffectView(ResponseModel):
     status: PurchaseStatus = Field(description="The status afterwards.")
 
 
-class PurchaseActionView(JudgedView[PurchaseAction, PurchaseEffectView]):
+class PurchaseActionView(ActionView[PurchaseAction, PurchaseEffectView]):
     """One command: its effect if the caller may give it now, otherwise the reason why not."""
 
     @classmethod
@@ -76,16 +76,16 @@ async def _refund(deps: Deps, actor: Actor, row: MarketplacePurchase) -> Purchas
     """Try a refund as `refund_purchase` would do it."""
     try:
         permit(actor, Permission.REFUND_PAYMENT)
-        payment = None if row.payment_id is None else await commands.seen(deps, actor, row.payment_id)
+        payment = None if row.payment_id is None else await commands.find_payment(deps, actor, row.payment_id)
         left = row.price_minor if payment is None else payment.refundable_minor
         async with deps.database.platform() as session:
             await service.require_refundable(session, row, window=window_of(deps), now=datetime.now(UTC))
             if payment is None and left is not None:
                 await organizations.refuse_closed(session, row.org_id)
             provider = None if payment is None else payment.terms.provider
-            used = 0 if left is None else await service.used_now(session, row, left, provider=provider)
+            used = 0 if left is None else await service.used_part_minor(session, row, left, provider=provider)
         if payment is not None:
-            unapproved = await refund_not_approved(
+            unapproved = await missing_refund_approval(
                 deps, actor, payment, payment.refundable_minor - used if used else None
             )
             if unapproved is not None:

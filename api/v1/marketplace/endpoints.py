@@ -8,18 +8,18 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import override_by_two, refund_by_two
+from api.approvals import require_two_for_override, require_two_for_refund
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
 from api.fields import Amount, etag
 from api.idempotency import Command, MayRepeat, MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf, items_of
-from api.metadata import GivenPreconditionDep, own_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.metadata import GivenPreconditionDep, read_own
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import listed_organization
-from api.v1.agents.endpoints import cards_of
+from api.v1.agents.endpoints import agent_cards_of
 from api.v1.agents.schemas import MinStars, stars_e6
 from api.v1.marketplace.schemas import (
     AgentCancel,
@@ -31,7 +31,7 @@ from api.v1.marketplace.schemas import (
     PurchaseAnswer,
 )
 from api.v1.payments import commands
-from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.endpoints import CREATING, payment_view
 from api.v1.payments.terms import Terms
 from contracts.payments.payment import RefundPayment
 from domain.common import errors as refusals
@@ -40,29 +40,29 @@ from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.common.ids import refund_id_of, sale_tax_key
 from domain.common.money import CREDIT, format_ratio, parse_amount
-from domain.credits.spend.scope import Named, SpendingKey
+from domain.credits.spend.scope import RequestedScope, SpendingKey
 from domain.marketplace.least_payout import least_payout
-from domain.marketplace.offer import OfferModel, changed, check_buyer, require_seen, words
+from domain.marketplace.offer import OfferModel, check_buyer, offer_changed, require_unchanged, search_words
 from domain.marketplace.revenue_share import ALL_BPS
 from domain.marketplace.sale import PurchaseStatus
-from domain.payments.payment.purposes.purchase import Wanted as Buying
+from domain.payments.payment.purposes.purchase import OfferToBuy as Buying
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
-from repositories.common.command import made_by
-from repositories.common.listing import Wanted
+from repositories.common.command import row_of_command
+from repositories.common.listing import ListFilter
 from repositories.credits import credit_lot
 from repositories.marketplace import agent as agents, marketplace
-from repositories.marketplace.marketplace import Listing
-from repositories.reputation.organization_trait import in_one_hand
+from repositories.marketplace.marketplace import OfferListing
+from repositories.reputation.organization_trait import share_an_owner
 from repositories.tenants import organization as organizations
 from services.marketplace import marketplace as service, marketplace_renewal
 
 router = Resource(tags=["marketplace"])
 
 
-_OFFERS = ListOf(
+_OFFERS = ListEndpoint(
     "offers",
     OfferView,
     *(*CREATED, "currency"),
@@ -76,7 +76,7 @@ _OFFERS = ListOf(
     max_price=Annotated[Amount | None, Query(description="The highest price, in `currency`.")],
     min_stars=MinStars,
 )
-_LIBRARY = ListOf(
+_LIBRARY = ListEndpoint(
     "library", AgentPurchaseView, *(*CREATED, "organization_id", "agent_id"), order=["pur"], status=PurchaseStatus
 )
 _BUYING = errors(
@@ -110,7 +110,7 @@ _REFUNDING = errors(
     "/marketplace/agents/{agent_id}",
     response_model=OfferView,
     responses=errors(
-        Forbidden, refusals.ApprovalRequired, refusals.AgentRetired, *STOPPED, refusals.ApprovalSameOperator
+        Forbidden, refusals.ApprovalRequired, refusals.AgentRetired, *STOPPED_ERRORS, refusals.ApprovalSameOperator
     ),
 )
 async def offer_agent(
@@ -131,7 +131,7 @@ async def offer_agent(
         creator_bps = body.creator_bps()
         if creator_bps is not None:
             asked = {"creator_share": format_ratio(creator_bps)}
-            await override_by_two(deps, actor, command, ApprovalAction.CREATOR_SHARE, found.id, asked)
+            await require_two_for_override(deps, actor, command, ApprovalAction.CREATOR_SHARE, found.id, asked)
         async with deps.database.platform() as session:
             await service.offer_agent(
                 session,
@@ -144,29 +144,29 @@ async def offer_agent(
                 now=datetime.now(UTC),
             )
             listing = await marketplace.get(session, found.id)
-            known = await agents.cards(session, [found.id])
+            known = await agents.agent_cards(session, [found.id])
         command.version = listing.offer.version
         return command.answer(_shown(deps, actor, listing, known[found.id]))
 
 
 @_OFFERS.get(router, "/marketplace/agents")
-async def list_offers(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_offers(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List the offers: newest agents first or, with `currency`, the cheapest first.
 
     `from` and `to` filter by the time of the first offer. With them, or with `min_stars`, a page may be short or empty
     although more pages follow: continue until `next_cursor` is null.
     """
-    wanted, named, least_e6 = _narrowed(asked), words(asked.get("text")), stars_e6(asked.get("min_stars"))
+    wanted, named, least_e6 = _narrowed(asked), search_words(asked.get("text")), stars_e6(asked.get("min_stars"))
     if (asked.get("text") or "").strip() and not named:
         # It has no word that an offer could have.
         return [], None
     async with deps.session_for(actor) as session:
         found = await marketplace.page(session, wanted, words=named, least_stars_e6=least_e6)
-    known = await cards_of(deps, *(row.offer.agent_id for row in found.rows))
+    known = await agent_cards_of(deps, *(row.offer.agent_id for row in found.rows))
     return items_of(found, lambda row: _shown(deps, actor, row, known[row.offer.agent_id]))
 
 
-def _narrowed(asked: Asked) -> Wanted:
+def _narrowed(asked: ListRequest) -> ListFilter:
     currency, prices = asked.get("currency"), [asked.get(name) for name in ("min_price", "max_price")]
     if currency is None and prices != [None, None]:
         raise Invalid("Prices need a currency. Send currency too.", extra={"field": "currency"})
@@ -182,11 +182,11 @@ async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
         listing = await marketplace.get(session, agent_id)
     permit(actor, Permission.READ)
     response.headers.update(etag(listing.offer.version))
-    known = await cards_of(deps, agent_id)
+    known = await agent_cards_of(deps, agent_id)
     return _shown(deps, actor, listing, known[agent_id], await _granted(deps, actor, listing))
 
 
-async def _granted(deps: Deps, actor: Actor, listing: Listing) -> int | None:
+async def _granted(deps: Deps, actor: Actor, listing: OfferListing) -> int | None:
     """Return how much of a price in credits would be paid in granted ones; None where the actor buys nothing."""
     offer = listing.offer
     if actor.org_id in {None, offer.org_id} or offer.currency != CREDIT or offer.price_minor is None:
@@ -195,7 +195,7 @@ async def _granted(deps: Deps, actor: Actor, listing: Listing) -> int | None:
         return 0
     assert actor.org_id is not None
     async with deps.database.platform() as session:
-        return await credit_lot.granted_of(session, actor.org_id, offer.price_minor, datetime.now(UTC))
+        return await credit_lot.granted_part_of(session, actor.org_id, offer.price_minor, datetime.now(UTC))
 
 
 @router.post(
@@ -237,35 +237,35 @@ class _Buyer:
     org_id: str
     key: SpendingKey
     once: Command
-    listing: Listing
+    listing: OfferListing
     wish: AgentPurchase
 
     async def pay(self) -> PurchaseAnswer:
         deps, actor, org_id = self.deps, self.actor, self.org_id
         async with deps.session_for(actor) as session:
             row = await marketplace.owned(session, org_id, self.listing.as_offer().agent_id)
-        if row is not None and service.is_kept(row, datetime.now(UTC)):
+        if row is not None and service.blocks_purchase(row, datetime.now(UTC)):
             return PurchaseAnswer(purchase=await _purchase(deps, row))
         payment = await commands.create(deps, await get_temporal(deps), actor, self.once, self._terms, self.wish.own())
         async with deps.session_for(actor) as session:
             row = await marketplace.paid_by(session, payment.terms.payment_id)
         purchase = None if row is None else await _purchase(deps, row)
-        own = await own_of(deps, actor, payment.terms.payment_id, org_id)
-        return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor, own))
+        own = await read_own(deps, actor, payment.terms.payment_id, org_id)
+        return PurchaseAnswer(purchase=purchase, payment=payment_view(payment, actor, own))
 
     async def use_credits(self) -> PurchaseAnswer:
         deps, actor, offer = self.deps, self.actor, self.listing.as_offer()
         if self.wish.model_fields_set - {"model", "price", "currency", "prices", "included_uses"}:
-            require_seen(offer, self.wish.seen())
+            require_unchanged(offer, self.wish.seen())
             raise Invalid(
                 "This price is paid from credits. Leave the payment options, external_id and metadata out.",
                 extra={"field": "provider"},
             )
         async with deps.database.platform() as session:
-            was_made = await made_by(session, MarketplacePurchase, self.once.command_id) is not None
+            was_made = await row_of_command(session, MarketplacePurchase, self.once.command_id) is not None
         if not was_made:
             await self._check()
-        scope = await scope_for(deps, actor, self.key, Named())
+        scope = await scope_for(deps, actor, self.key, RequestedScope())
         spender = Spender(
             agent_id=scope.agent_id,
             department_id=scope.department_id,
@@ -295,7 +295,7 @@ class _Buyer:
         offer = self.listing.as_offer()
         async with self.deps.database.platform() as session:
             exempt = self.deps.settings.evidence_policy.registrars
-            related = await in_one_hand(session, self.org_id, offer.org_id, exempt)
+            related = await share_an_owner(session, self.org_id, offer.org_id, exempt)
             await organizations.refuse_stopped(session, self.org_id, offer.org_id)
         check_buyer(offer, self.org_id, related=related)
 
@@ -304,16 +304,16 @@ class _Buyer:
         await self._check()
         async with deps.database.platform() as session:
             await service.refuse_charged_back(session, self.org_id, offer.agent_id)
-        require_seen(offer, self.wish.seen())
+        require_unchanged(offer, self.wish.seen())
         terms = Terms(deps, self.org_id, self.wish, sale_tax_key(self.once.command_id))
-        made = await terms.ordered(PurposeKind.PURCHASE, buying(deps, self.listing))
-        if not self.wish.is_seen(made):
-            raise changed()
+        made = await terms.ordered(PurposeKind.PURCHASE, purchase_payments(deps, self.listing))
+        if not self.wish.matches_total(made):
+            raise offer_changed()
         return made
 
 
 @_LIBRARY.get(router, "/marketplace/library", NotFound)
-async def list_library(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_library(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List the agents that the organization has bought, newest first, including refunded ones."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
@@ -365,7 +365,7 @@ async def refund_purchase(
 
 async def _refund_payment(deps: Deps, actor: Actor, once: Command, purchase_id: str, payment_id: str) -> None:
     refund_id, now = refund_id_of(payment_id, once.command_id), datetime.now(UTC)
-    payment = await commands.seen(deps, actor, payment_id)
+    payment = await commands.find_payment(deps, actor, payment_id)
     known = next((refund for refund in payment.refunds if refund.refund_id == refund_id), None)
     async with deps.database.platform() as session:
         row = await marketplace.get_purchase(session, purchase_id, lock=True)
@@ -378,7 +378,7 @@ async def _refund_payment(deps: Deps, actor: Actor, once: Command, purchase_id: 
             left = known.amount_minor
         # All of it is asked for as such, so that what comes in meanwhile goes back as well.
         amount_minor = left if row.used_minor else None
-    await refund_by_two(deps, actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
+    await require_two_for_refund(deps, actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
     command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id, amount_minor=amount_minor)
     await commands.send(deps, await get_temporal(deps), payment, "refund", command)
 
@@ -401,7 +401,7 @@ async def cancel_purchase(
         return once.answer(await _purchase(deps, row))
 
 
-async def listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:
+async def listed(deps: Deps, actor: Actor, agent_id: str) -> OfferListing:
     """Return an offer, also a retired one of an agent that everybody sees, so that its buyers learn that it is retired.
 
     Raises:
@@ -427,12 +427,12 @@ def _view(deps: Deps, row: MarketplacePurchase, names: Mapping[str, str]) -> Age
     return AgentPurchaseView.of(row, names[row.agent_id], window_of(deps), datetime.now(UTC))
 
 
-def buying(deps: Deps, listing: Listing) -> Buying:
+def purchase_payments(deps: Deps, listing: OfferListing) -> Buying:
     return Buying(offer=listing.as_offer(), creator_bps=_creator_bps(deps, listing))
 
 
 def _shown(
-    deps: Deps, actor: Actor, listing: Listing, found: agents.Card, granted_minor: int | None = None
+    deps: Deps, actor: Actor, listing: OfferListing, found: agents.AgentCard, granted_minor: int | None = None
 ) -> OfferView:
     sees_share = actor.is_platform or actor.org_id == listing.offer.org_id
     creator_bps = _creator_bps(deps, listing) if sees_share else None
@@ -443,7 +443,7 @@ def _shown(
     return OfferView.of(listing, found, creator_bps=creator_bps, granted_minor=granted_minor, least=least)
 
 
-def _creator_bps(deps: Deps, listing: Listing) -> int:
+def _creator_bps(deps: Deps, listing: OfferListing) -> int:
     own = listing.offer.creator_bps
     return deps.settings.creator_share_bps if own is None else own
 

@@ -13,12 +13,12 @@ from api.v1.payments.schemas import MoneyView, PaymentOptions, PaymentView, mone
 from api.v1.spends.schemas import ActionName
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.marketplace.metered import MAX_INCLUDED
-from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus, Seen as SeenOffer
+from domain.marketplace.offer import MAX_METERS, ExpectedOffer as SeenOffer, OfferModel, OfferStatus
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from models.marketplace.marketplace import MarketplacePurchase
-from repositories.marketplace.agent import Card
-from repositories.marketplace.marketplace import Listing
+from repositories.marketplace.agent import AgentCard
+from repositories.marketplace.marketplace import OfferListing
 from services.marketplace.marketplace import NewOffer, shown_prices
 
 UnitPrices = Annotated[dict[ActionName, Amount], Field(min_length=1, max_length=MAX_METERS)]
@@ -119,8 +119,8 @@ class OfferView(CardView):
     @classmethod
     def of(
         cls,
-        listing: Listing,
-        found: Card,
+        listing: OfferListing,
+        found: AgentCard,
         *,
         creator_bps: int | None,
         granted_minor: int | None = None,

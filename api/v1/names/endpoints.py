@@ -10,7 +10,7 @@ from api.deps import DepsDep
 from api.lists import split
 from api.routing import Resource
 from api.v1.names.schemas import NamesView
-from api.v1.spends.own import confined
+from api.v1.spends.own import confined_key
 from domain.common.access import Actor, Permission
 from domain.common.ids import ID, is_id
 from repositories.tenants import name
@@ -41,6 +41,6 @@ async def list_names(
     departments, projects, purchase orders and spend controls.
     """
     async with deps.session_for(actor) as session:
-        hidden = _OF_DEPARTMENTS if confined(actor, key) else ()
+        hidden = _OF_DEPARTMENTS if confined_key(actor, key) else ()
         wanted = [each for each in ids if not any(is_id(each, kind) for kind in hidden)]
-        return NamesView(names=await name.named(session, wanted, actor.org_id))
+        return NamesView(names=await name.names_of(session, wanted, actor.org_id))

@@ -14,7 +14,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.v1.notifications.schemas import (
     ChannelCreate,
@@ -33,11 +33,11 @@ from domain.messages.notification.channel import KeysMissing
 from domain.messages.notification.preferences import Preferences
 from models.messages.notification import NotificationRow
 from providers.formats import formats_of
-from repositories.common.required import present
+from repositories.common.required import require_found
 from repositories.messages import notification as notifications
 from repositories.tenants import name
 from services.messages import notification as service
-from services.messages.notification import NewChannel
+from services.messages.notification import ChannelRequest
 
 router = Resource(tags=["notifications"])
 
@@ -53,10 +53,10 @@ async def _own(deps: Deps, actor: Actor) -> AsyncIterator[tuple[AsyncSession, st
 async def _names(session: AsyncSession, actor: Actor, rows: Iterable[NotificationRow]) -> dict[str, str]:
     """Return the names of what notifications mention, as far as they are the reader's to see."""
     mentioned = ids_in(text for row in rows for text in (row.subject, str(row.data.get("detail", ""))))
-    return await name.named(session, mentioned, actor.org_id)
+    return await name.names_of(session, mentioned, actor.org_id)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "notifications",
     NotificationView,
     *CREATED,
@@ -68,7 +68,9 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/notifications")
-async def list_notifications(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.BE_NOTIFIED)) -> Items:
+async def list_notifications(
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.BE_NOTIFIED)
+) -> Items:
     """List the notifications in the caller's inbox, newest first, in the caller's language."""
     wanted, unread = asked.wanted(None, without=["unread"], type="kind"), bool(asked.get("unread"))
     async with _own(deps, actor) as (session, own):
@@ -144,7 +146,7 @@ async def create_notification_channel(
     body: ChannelCreate, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
     """Create a channel, to which a code is sent. The channel is used once the code is confirmed."""
-    wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
+    wanted = ChannelRequest(kind=body.kind, target=body.target, command_id=command.command_id)
     sealer, hooks = deps.notification_sealer, deps.settings.slack_url
     async with command, deps.database.platform() as session:
         row = await service.create_channel(session, actor, wanted, sealer, hooks=hooks, now=datetime.now(UTC))
@@ -197,7 +199,9 @@ async def read_notification(
     """Mark a notification in the caller's inbox as read. The first time counts."""
     async with command, deps.database.platform() as session:
         own = notifications.recipient(actor)
-        row = present(await notifications.read(session, own, notification_id, datetime.now(UTC)), notifications.MISSING)
+        row = require_found(
+            await notifications.read(session, own, notification_id, datetime.now(UTC)), notifications.MISSING
+        )
         language = (await notifications.preferences(session, own)).language
         names = await _names(session, actor, [row])
         return command.answer(NotificationView.of(row, language, formats_of(language), names))

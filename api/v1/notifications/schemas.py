@@ -13,9 +13,9 @@ from domain.common.errors import Invalid
 from domain.common.mail import LANGUAGES, MAX_ADDRESS, Formats
 from domain.messages.mentions import ids_in
 from domain.messages.notification.channel import INBOX, MAX_HOOK, ChannelKind
-from domain.messages.notification.due import Cadence, Clock, Quiet, checked_quiet
+from domain.messages.notification.due import Cadence, NotificationClock, QuietPeriod, checked_quiet
 from domain.messages.notification.preferences import Defaults, Preferences
-from domain.messages.notification.types import NotificationType, types_for, written
+from domain.messages.notification.types import NotificationType, render_notification, types_for
 from models.messages.notification import NotificationChannel, NotificationRow
 
 _TYPES = "Type → channel (`inbox` or a channel's id) → how soon. What is left out has the default of your role."
@@ -38,7 +38,7 @@ class NotificationView(ResponseModel):
 
     @classmethod
     def of(cls, row: NotificationRow, language: str, formats: Formats, names: Mapping[str, str]) -> Self:
-        words = written(row.kind, row.fact, row.subject, row.data, language, formats)
+        words = render_notification(row.kind, row.fact, row.subject, row.data, language, formats)
         return cls.from_row(
             row,
             type=row.kind,
@@ -129,7 +129,7 @@ class QuietHours(RequestModel):
 
     model_config = example(starts="22:00", ends="07:00")
 
-    def quiet(self) -> Quiet:
+    def quiet(self) -> QuietPeriod:
         """Return them; raises Invalid where they never end."""
         return checked_quiet(time.fromisoformat(self.starts), time.fromisoformat(self.ends))
 
@@ -158,7 +158,7 @@ class PreferencesSet(RequestModel):
         """Return them; raises Invalid where the zone is none or the quiet hours never end."""
         assert self.language in LANGUAGES
         zone_of(self.time_zone)
-        clock = Clock(
+        clock = NotificationClock(
             zone=self.time_zone,
             quiet=None if self.quiet_hours is None else self.quiet_hours.quiet(),
             digest_hour=self.digest_hour,

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText, etag
 from api.idempotency import Command, MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
-from api.metadata import GivenPreconditionDep, PreconditionDep, required, seen
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.metadata import GivenPreconditionDep, PreconditionDep, required_precondition, visible_metadata
 from api.routing import Resource
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
@@ -38,10 +38,10 @@ from models.tenants.organization import Organization
 from repositories.tenants import contact, metadata, organization as organizations
 from runtime.identity import new_id
 from services.billing import project
-from services.billing.project import Order
+from services.billing.project import ProjectCommand
 from services.messages import mail
 from services.tenants import organization as service
-from services.tenants.metadata import Change, change
+from services.tenants.metadata import ObjectChange, change
 
 router = Resource(tags=["organizations"])
 
@@ -64,7 +64,7 @@ async def create_organization(
         deps.settings.plan_book.get(body.tier)
         if body.tier != FREE:
             asked = {"name": body.name, "tier": body.tier}
-            await override_by_two(deps, actor, command, ApprovalAction.TIER, "new organization", asked)
+            await require_two_for_override(deps, actor, command, ApprovalAction.TIER, "new organization", asked)
         organization = Organization(
             id=new_id("org"),
             name=body.name,
@@ -89,7 +89,7 @@ async def create_organization(
         return command.answer(OrganizationView.of(row, own))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "organizations",
     OrganizationView,
     *(*CREATED, "q"),
@@ -101,12 +101,12 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/organizations")
-async def list_organizations(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_organizations(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List organizations, newest first. The platform sees all of them, a tenant its own."""
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
         found = await organizations.page(session, wanted)
-        own = await seen(session, actor, {row.id: row.id for row in found.rows})
+        own = await visible_metadata(session, actor, {row.id: row.id for row in found.rows})
     return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
 
 
@@ -119,7 +119,7 @@ async def get_organization(
         row = await organizations.get(session, organization_id)
         permit(actor, Permission.READ)
         response.headers.update(etag(row.version))
-        return OrganizationView.of(row, (await seen(session, actor, {row.id: row.id})).get(row.id))
+        return OrganizationView.of(row, (await visible_metadata(session, actor, {row.id: row.id})).get(row.id))
 
 
 @router.patch(
@@ -142,11 +142,11 @@ async def update_organization(
     permit(actor, Permission.CHANGE_ORGANIZATION)
     if "external_id" in body.model_fields_set:
         permit(actor, Permission.MANAGE_ORGANIZATIONS)
-    wanted = Change(
+    wanted = ObjectChange(
         noun="organization",
         object_id=organization_id,
         org_id=organization_id,
-        expected=required(expected),
+        expected=required_precondition(expected),
         written=body.written(),
         columns={} if body.name is None else {"name": {"name": body.name}},
         command_id=command.command_id,
@@ -176,8 +176,8 @@ async def change_tier(
     permit(actor, Permission.MANAGE_ORGANIZATIONS)
     async with command:
         deps.settings.plan_book.get(body.tier)
-        await override_by_two(deps, actor, command, ApprovalAction.TIER, organization_id, {"tier": body.tier})
-        order = Order(
+        await require_two_for_override(deps, actor, command, ApprovalAction.TIER, organization_id, {"tier": body.tier})
+        order = ProjectCommand(
             actor=actor,
             org_id=organization_id,
             command_id=command.command_id,
@@ -263,7 +263,7 @@ async def _write_contacts(
         await organizations.get(session, organization_id)
     permit(actor, Permission.MANAGE_CONTACTS)
     if is_matched:
-        required(expected)
+        required_precondition(expected)
     contacts = None if addresses is None else [each.contact() for each in addresses]
     if contacts is not None and len({each.address.casefold() for each in contacts}) < len(contacts):
         raise Invalid("List each e-mail address only once, with all of its purposes.", extra={"field": "contacts"})

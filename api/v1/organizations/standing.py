@@ -106,7 +106,7 @@ async def _require(deps: Deps, actor: Actor, organization_id: str) -> None:
 async def _signal_subscription(deps: Deps, actor: Actor, organization_id: str) -> None:
     """Have the run of its subscription look at its standing, after the answer; it looks by itself twice a day."""
     async with deps.database.platform() as session:
-        held = await subscriptions.held(session, organization_id)
+        held = await subscriptions.current_of(session, organization_id)
     if held is not None and deps.temporal is not None:
         news = subscription_look(held, actor=actor)
         deps.background.begin(news[0].workflow_id, partial(reach.signal, deps.temporal, *news))

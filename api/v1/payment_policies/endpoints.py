@@ -13,7 +13,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, ProjectId, SearchText
 from api.idempotency import MayRepeat
-from api.lists import Asked, Items, ListOf
+from api.lists import Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payment_policies.schemas import PaymentPolicySet, PaymentPolicyView
@@ -53,7 +53,7 @@ async def set_payment_policy(
         return command.answer((await _shown(session, [row]))[0])
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "payment-policies",
     PaymentPolicyView,
     "organization_id",
@@ -64,7 +64,9 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/payment-policies", NotFound)
-async def list_payment_policies(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+async def list_payment_policies(
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List the payment policies that were set, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), subject_type="scope")
     async with deps.session_for(actor) as session:
@@ -120,5 +122,5 @@ async def delete_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) 
 
 
 async def _shown(session: AsyncSession, rows: Sequence[PaymentPolicy]) -> list[PaymentPolicyView]:
-    names = await name.named(session, [row.subject_id for row in rows], None)
+    names = await name.names_of(session, [row.subject_id for row in rows], None)
     return [PaymentPolicyView.of(row, row.org_id, names) for row in rows]

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV, wants_csv, whole
+from api.csv_files import CSV, file_of_list, wants_csv
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
@@ -54,7 +54,7 @@ async def list_free_options(
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     async with deps.session_for(actor) as session:
         data = [FreeOptionView.of(row, now) for row in await options.listed(session, org_id)]
-    return whole(FreeOptionView, data, "free-options.csv") if wants_csv(request) else Page(data=data)
+    return file_of_list(FreeOptionView, data, "free-options.csv") if wants_csv(request) else Page(data=data)
 
 
 @router.delete("/free-options/{option_id}", status_code=204)

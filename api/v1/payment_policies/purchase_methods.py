@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV, wants_csv, whole
+from api.csv_files import CSV, file_of_list, wants_csv
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
@@ -55,7 +55,7 @@ async def list_purchase_methods(
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.session_for(actor) as session:
         data = [PurchaseMethodView.of(row) for row in await methods.listed(session, org_id)]
-    return whole(PurchaseMethodView, data, "purchase-methods.csv") if wants_csv(request) else Page(data=data)
+    return file_of_list(PurchaseMethodView, data, "purchase-methods.csv") if wants_csv(request) else Page(data=data)
 
 
 @router.delete("/purchase-methods/{purchase_method_id}", status_code=204)

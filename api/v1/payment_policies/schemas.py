@@ -43,7 +43,7 @@ from models.budgets.payment_policy import PaymentPolicy
 from models.budgets.purchase_method import PurchaseMethod
 from repositories.budgets.free_option import option_of
 from repositories.budgets.payment_policy import policy_of
-from services.budgets.policy import Declared
+from services.budgets.policy import MethodDeclaration
 
 ShortName = Annotated[Name, Field(max_length=MAX_NAME)]
 _Names = Annotated[list[ShortName], Field(max_length=MAX_NAMES)]
@@ -355,7 +355,7 @@ class PurchaseMethodSet(RequestModel):
     )
     organization_id: OrganizationId | None = Field(default=None, description="For operators.")
 
-    def declared(self) -> Declared:
+    def declared(self) -> MethodDeclaration:
         """Return the same as the service takes it.
 
         Raises:
@@ -367,7 +367,7 @@ class PurchaseMethodSet(RequestModel):
         fixed = None
         if fee is not None and fee.fixed is not None and fee.currency is not None:
             fixed = minor_of(fee.fixed, fee.currency, "fee.fixed")
-        return Declared(
+        return MethodDeclaration(
             name=self.name,
             label=self.label,
             kind=self.kind,

@@ -6,21 +6,21 @@ from typing import Annotated, Self
 from fastapi import Query
 from pydantic import Field
 
-from api.actions import JudgedView
-from api.approvals import refund_not_approved
+from api.actions import ActionView
+from api.approvals import missing_refund_approval
 from api.auth import ActorDep
 from api.deps import DepsDep
 from api.fields import Amount, Exact, ResponseModel
 from api.routing import Resource
-from api.v1.payments.endpoints import payment_of
+from api.v1.payments.endpoints import find_visible_payment
 from api.v1.payments.schemas import MoneyView, money
 from domain.common.access import Permission
 from domain.common.errors import DomainError
 from domain.common.money import format_amount, parse_amount
-from domain.payments.payment.actions import Action, Effect, PaymentAction, actions
+from domain.payments.payment.actions import CommandEffect, CommandPreview, PaymentAction, preview_commands
 from domain.payments.payment.refunds import RefundTooPrecise
 from domain.payments.payment.state import Payment, PaymentStatus
-from services.payments.payment_refund import require_countable
+from services.payments.payment_refund import check_refund_amount
 
 router = Resource(tags=["payments"])
 
@@ -39,7 +39,7 @@ class PaymentEffectView(ResponseModel):
     )
 
     @classmethod
-    def of(cls, effect: Effect, payment: Payment) -> Self:
+    def of(cls, effect: CommandEffect, payment: Payment) -> Self:
         currency = payment.terms.currency
         return cls(
             captured=format_amount(effect.captured_minor, currency),
@@ -52,14 +52,14 @@ class PaymentEffectView(ResponseModel):
         )
 
 
-class PaymentActionView(JudgedView[PaymentAction, PaymentEffectView]):
+class PaymentActionView(ActionView[PaymentAction, PaymentEffectView]):
     """One command: its effect if the caller may give it now, or the reason why not.
 
     It has both if a second operator has to approve: giving the command requests the approval.
     """
 
     @classmethod
-    def of(cls, action: Action, payment: Payment) -> Self:
+    def of(cls, action: CommandPreview, payment: Payment) -> Self:
         effect = None if action.effect is None else PaymentEffectView.of(action.effect, payment)
         return cls.judged(action.name, effect, action.refusal)
 
@@ -83,15 +83,15 @@ async def list_actions(
 
     The provider's answer is not known in advance. Whether the entitlement is still unspent is not checked.
     """
-    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
+    payment = await find_visible_payment(deps, actor, payment_id, Permission.READ_BILLING)
     amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)
     refused: dict[PaymentAction, DomainError] = {}
     try:
-        require_countable(payment, amount_minor)
+        check_refund_amount(payment, amount_minor)
     except RefundTooPrecise as refusal:
         refused[PaymentAction.REFUND] = refusal
-    unapproved = await refund_not_approved(deps, actor, payment, amount_minor)
+    unapproved = await missing_refund_approval(deps, actor, payment, amount_minor)
     if unapproved is not None:
         refused.setdefault(PaymentAction.REFUND, unapproved)
-    found = actions(payment, actor, datetime.now(UTC), amount_minor, refused=refused)
+    found = preview_commands(payment, actor, datetime.now(UTC), amount_minor, refused=refused)
     return PaymentActionList(actions=[PaymentActionView.of(action, payment) for action in found])

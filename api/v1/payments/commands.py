@@ -26,19 +26,19 @@ from contracts.payments.payment import (
 from contracts.runs import payment_run
 from domain.common import errors as refusals
 from domain.common.access import Actor
-from domain.common.errors import DomainError, NotFound, NotYet, PaymentRefused, Unavailable
+from domain.common.errors import DomainError, NotFound, PaymentRefused, ProviderCallPending, Unavailable
 from domain.common.ids import is_id
 from domain.payments.payment.fulfilment import fulfilment_due
 from domain.payments.payment.options import CREDITS
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
-from domain.tenants.metadata import NOTHING, Written
+from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from repositories.payments import payment as payments, payment_command as intents
 from repositories.tenants import metadata
 from runtime import reach
 from runtime.identity import new_id
-from runtime.reach import PAUSE, Entity, answered_within, repeated
+from runtime.reach import PAUSE, EntityClient, answered_within, repeated
 from services.credits.spend import refuse_limited
 from services.payments.purposes import BOOKS
 
@@ -53,7 +53,7 @@ class PaymentDeclined(DomainError):
     status = 402
 
 
-async def seen(deps: Deps, actor: Actor, payment_id: str) -> Payment:
+async def find_payment(deps: Deps, actor: Actor, payment_id: str) -> Payment:
     """Return the payment when the actor may see it; what belongs to others does not exist."""
     found, org_id, loads = None, actor.org_id, deps.sealer.loads
     if is_id(payment_id, "pay"):
@@ -72,7 +72,7 @@ async def create(
     actor: Actor,
     once: Command,
     make: Callable[[], Awaitable[PaymentTerms]],
-    own: Written = NOTHING,
+    own: OwnMetadata = NO_METADATA,
 ) -> Payment:
     """Create the payment of a command, once, and return its state after the provider's response.
 
@@ -91,7 +91,7 @@ async def create(
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None
-    asked = await deps.pool.read(lambda pool: intents.asked(pool, org_id, command_id, request_hash))
+    asked = await deps.pool.read(lambda pool: intents.find_request(pool, org_id, command_id, request_hash))
     if asked is None:
         made = await make()
         if rules_of(made).subject(made.purpose):
@@ -102,7 +102,7 @@ async def create(
             async with deps.database.platform_statement() as connection:
                 await refuse_limited(connection, actor, org_id, at=datetime.now(UTC))
         # A concurrent request with the same command came first; its terms count.
-        asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made, actor))
+        asked = await deps.pool.read(lambda pool: intents.store_request(pool, command_id, request_hash, made, actor))
     terms = asked.terms
     if own:
         async with deps.database.tenant(org_id) as session:
@@ -116,7 +116,7 @@ async def create(
                 async with deps.database.platform() as session:
                     await metadata.free_unbegun(session, terms.payment_id, org_id)
             raise
-    payment = await seen(deps, actor, terms.payment_id)
+    payment = await find_payment(deps, actor, terms.payment_id)
     refuse_declined(payment)
     return payment
 
@@ -130,17 +130,17 @@ async def send(
     another command under the same id would be answered with what the first one did.
     """
     async with deps.database.platform() as session:
-        is_new = await intents.note(session, command.command_id, payment.terms.payment_id, command.content())
+        is_new = await intents.store_content(session, command.command_id, payment.terms.payment_id, command.content())
     try:
         return await _sent(deps, client, payment.terms, update, command, resume=True)
     except DomainError as refusal:
         if is_new and not refusal.retryable:
             async with deps.database.platform() as session:
-                await intents.forget(session, command.command_id)
+                await intents.delete_content(session, command.command_id)
         raise
 
 
-async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, command_id: str) -> None:
+async def wait_for_funding(deps: Deps, client: Client, actor: Actor, payment: Payment, command_id: str) -> None:
     """Wait until the payment's run has handed its money to the escrow that it is for.
 
     The run does so by itself, and it alone, so that the money is never given twice; a run that is gone is started.
@@ -148,12 +148,12 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
     found = payment
     async with answered_within(deps.settings.command_timeout, "payment"):
         if fulfilment_due(found):
-            await repeated(partial(_look, client, found, actor, command_id))
+            await repeated(partial(_refresh, client, found, actor, command_id))
         while fulfilment_due(found):
             await asyncio.sleep(PAUSE.total_seconds())
-            found = await seen(deps, actor, found.terms.payment_id)
+            found = await find_payment(deps, actor, found.terms.payment_id)
     if found.fulfilment is not Fulfilment.DONE:
-        refusal = NotYet if found.status in AWAITING else refusals.NotPaid
+        refusal = ProviderCallPending if found.status in AWAITING else refusals.NotPaid
         raise refusal(
             f"A payment that is {found.status.value} cannot fund an escrow.",
             code=refusals.NotPaid.code,
@@ -197,7 +197,7 @@ async def _sent(
 ) -> PaymentCommandResult:
     start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)
     run, payment_id, limit = payment_run(start), terms.payment_id, deps.settings.command_timeout
-    entity = Entity(client, deps.database, run, PaymentCommandResult, payments.versions, payment_id, limit=limit)
+    entity = EntityClient(client, deps.database, run, PaymentCommandResult, payments.versions, payment_id, limit=limit)
     try:
         with deps.metrics.payment_command(update):
             return await entity.command(update, command, update_id=command.command_id)
@@ -212,6 +212,6 @@ async def _sent(
         return await entity.command(update, command, update_id=new_id("upd"))
 
 
-async def _look(client: Client, payment: Payment, actor: Actor, command_id: str) -> None:
+async def _refresh(client: Client, payment: Payment, actor: Actor, command_id: str) -> None:
     start = PaymentInput(terms=payment.terms, created_by=actor, command_id=command_id, resume=True)
     await reach.signal(client, payment_run(start), "look", PaymentSignal(operator=actor.principal))

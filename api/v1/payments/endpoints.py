@@ -7,14 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client
 
-from api.approvals import refund_by_two
+from api.approvals import require_two_for_refund
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV, wants_csv, whole
+from api.csv_files import CSV, file_of_list, wants_csv
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
+from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.metadata import METADATA_FILTER, MetadataTarget, PreconditionDep, read_own, tagged, update, visible_metadata
 from api.routing import Resource
 from api.summaries import PaymentsSummary
 from api.tenancy import listed_organization
@@ -41,14 +41,21 @@ from api.v1.payments.terms import Terms
 from contracts.payments import payment as messages
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, InsufficientFunds, Invalid, NotFound, NotYet, SpendLimitExceeded
+from domain.common.errors import (
+    Forbidden,
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    ProviderCallPending,
+    SpendLimitExceeded,
+)
 from domain.common.ids import refund_id_of, sale_tax_key, unscoped_refund_id_of
 from domain.common.money import parse_amount
 from domain.payments.payment.actions import NEEDS, PaymentAction
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from models.payments.payment import PaymentRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.books import transfer as transfers
@@ -65,7 +72,7 @@ _COMMANDED = (
     NotFound,
     Forbidden,
     refusals.WrongPaymentState,
-    NotYet,
+    ProviderCallPending,
     refusals.ProviderNotAvailable,
     refusals.PaymentRefused,
 )
@@ -75,7 +82,7 @@ CREATING = (
     refusals.ProviderNotAvailable,
     refusals.TaxRefused,
     refusals.TaxUnavailable,
-    *STOPPED,
+    *STOPPED_ERRORS,
 )
 INVOICED = (refusals.WrongInvoiceState, refusals.InvoiceAmountMismatch, refusals.PaymentUnderWay)
 _CREATING = errors(
@@ -102,21 +109,21 @@ _REFUNDING = errors(
 )
 
 
-async def payment_of(deps: Deps, actor: Actor, payment_id: str, permission: Permission) -> Payment:
+async def find_visible_payment(deps: Deps, actor: Actor, payment_id: str, permission: Permission) -> Payment:
     """Look a payment up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
-    payment = await commands.seen(deps, actor, payment_id)
+    payment = await commands.find_payment(deps, actor, payment_id)
     permit(actor, permission)
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     return payment
 
 
-def shown(payment: Payment, actor: Actor, own: ObjectMetadata | None = None) -> PaymentView:
+def payment_view(payment: Payment, actor: Actor, own: ObjectMetadata | None = None) -> PaymentView:
     return view(payment, for_payer=actor.may(Permission.PAY), written=own)
 
 
 async def _whole(deps: Deps, actor: Actor, payment: Payment) -> PaymentView:
-    return shown(payment, actor, await own_of(deps, actor, payment.terms.payment_id, payment.terms.org_id))
+    return payment_view(payment, actor, await read_own(deps, actor, payment.terms.payment_id, payment.terms.org_id))
 
 
 class _Sender:
@@ -126,11 +133,11 @@ class _Sender:
         self.deps, self.temporal, self.actor = deps, temporal, actor
 
     async def find(self, payment_id: str, permission: Permission) -> Payment:
-        return await payment_of(self.deps, self.actor, payment_id, permission)
+        return await find_visible_payment(self.deps, self.actor, payment_id, permission)
 
     async def send(self, payment: Payment, update: str, command: messages.PaymentCommand) -> Payment:
         await commands.send(self.deps, self.temporal, payment, update, command)
-        return await commands.seen(self.deps, self.actor, payment.terms.payment_id)
+        return await commands.find_payment(self.deps, self.actor, payment.terms.payment_id)
 
 
 async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> _Sender:
@@ -150,16 +157,16 @@ async def create_payment(
     org_id = actor.org_id
 
     async def terms() -> PaymentTerms:
-        return body.as_seen(await Terms(deps, org_id, body, sale_tax_key(once.command_id)).of(body, actor))
+        return body.require_total(await Terms(deps, org_id, body, sale_tax_key(once.command_id)).of(body, actor))
 
     async with once:
         payment = await commands.create(deps, temporal, actor, once, terms, body.own())
-        own = await own_of(deps, actor, payment.terms.payment_id, org_id)
+        own = await read_own(deps, actor, payment.terms.payment_id, org_id)
         once.version = version_of(own)
-        return once.answer(shown(payment, actor, own))
+        return once.answer(payment_view(payment, actor, own))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "payments",
     PaymentView,
     *(*CREATED, "organization_id", "provider", *AMOUNT, "q"),
@@ -172,20 +179,20 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/billing/payments", NotFound, deprecated=True)
 @_LIST.get(router, "/payments", NotFound)
-async def list_payments(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+async def list_payments(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)) -> Items:
     """List the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
         found = await payments.page(session, wanted)
-        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-        return items_of(found, lambda row: shown(payments.state_of(row), actor, own.get(row.id)))
+        own = await visible_metadata(session, actor, {row.id: row.org_id for row in found.rows})
+        return items_of(found, lambda row: payment_view(payments.state_of(row), actor, own.get(row.id)))
 
 
 @router.get(
     "/payments/summary", responses=errors(NotFound), openapi_extra=METADATA_FILTER, operation_id="payments.summary"
 )
 async def summarize_payments(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.filtered], actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep, asked: Annotated[ListRequest, _LIST.filtered], actor: Actor = require(Permission.READ_BILLING)
 ) -> PaymentsSummary:
     """Count payments by state and currency, and by provider, with the filters of the list.
 
@@ -199,10 +206,10 @@ async def summarize_payments(
 @router.get("/payments/{payment_id}")
 async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
     """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
-    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
-    own = await own_of(deps, actor, payment_id, payment.terms.org_id)
+    payment = await find_visible_payment(deps, actor, payment_id, Permission.READ_BILLING)
+    own = await read_own(deps, actor, payment_id, payment.terms.org_id)
     tagged(response, own)
-    return shown(payment, actor, own)
+    return payment_view(payment, actor, own)
 
 
 @router.patch("/payments/{payment_id}", response_model=PaymentView, responses=errors(refusals.ExternalIdTaken))
@@ -211,12 +218,12 @@ async def update_payment(
 ) -> Response:
     """Change the `external_id` and `metadata` of a payment. The key must be allowed to pay, or be an operator's."""
     asked = Permission.OPERATE if actor.is_platform else Permission.PAY
-    payment = await payment_of(deps, actor, payment_id, asked)
+    payment = await find_visible_payment(deps, actor, payment_id, asked)
 
     async def show(own: ObjectMetadata | None) -> PaymentView:
-        return shown(await commands.seen(deps, actor, payment_id), actor, own)
+        return payment_view(await commands.find_payment(deps, actor, payment_id), actor, own)
 
-    target = Target(
+    target = MetadataTarget(
         noun="payment",
         object_id=payment_id,
         org_id=payment.terms.org_id,
@@ -226,13 +233,13 @@ async def update_payment(
     return await update(deps, actor, once, expected, body, target)
 
 
-_TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
+_TIMELINE = ListEndpoint("payment-timeline", PaymentEventView, *CREATED, order=[int])
 
 
 @_TIMELINE.get(router, "/payments/{payment_id}/timeline", response_model=PaymentTimeline)
-async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
+async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep, asked: ListRequest) -> Items:
     """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that."""
-    await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
+    await find_visible_payment(deps, actor, payment_id, Permission.READ_BILLING)
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
         found = await payments.timeline_page(session, wanted, payment_id=payment_id)
@@ -251,7 +258,7 @@ async def confirm_payment(
     command = messages.ConfirmPayment(command_id=once.command_id, actor=sender.actor, method_ref=method_ref)
     async with once:
         await commands.confirm(deps, sender.temporal, payment, command)
-        after = await commands.seen(deps, sender.actor, payment.terms.payment_id)
+        after = await commands.find_payment(deps, sender.actor, payment.terms.payment_id)
         if method_ref is not None:
             commands.refuse_declined(after)
         return once.answer(await _whole(sender.deps, sender.actor, after))
@@ -294,9 +301,9 @@ async def refund_payment(
     refund_id = refund_id_of(payment_id, once.command_id)
     async with once:
         amount_minor = _amount(body.amount if body else None, payment)
-        payment_refund.require_countable(payment, amount_minor)
+        payment_refund.check_refund_amount(payment, amount_minor)
         with_note = body.credit_note if body else False
-        await refund_by_two(
+        await require_two_for_refund(
             sender.deps,
             sender.actor,
             once,
@@ -356,9 +363,9 @@ async def give_up_refund(
 @router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=CSV)
 async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep, request: Request) -> RefundList | Response:
     """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
-    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
+    payment = await find_visible_payment(deps, actor, payment_id, Permission.READ_BILLING)
     data = [refund_view(payment, refund) for refund in payment.refunds]
-    return whole(RefundView, data, f"refunds-{payment_id}.csv") if wants_csv(request) else RefundList(data=data)
+    return file_of_list(RefundView, data, f"refunds-{payment_id}.csv") if wants_csv(request) else RefundList(data=data)
 
 
 def _amount(text: str | None, payment: Payment) -> int | None:

@@ -60,24 +60,24 @@ class Coin(StrEnum):
 MethodRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
 
 
-class Seen(RequestModel):
+class QuotedTotal(RequestModel):
     """The total that the buyer has seen."""
 
     total: Amount | None = Field(
         default=None, description="The total with tax that you have seen. If the total has changed, nothing is bought."
     )
 
-    def is_seen(self, terms: PaymentTerms) -> bool:
+    def matches_total(self, terms: PaymentTerms) -> bool:
         """Return whether the terms of a payment are of the total that was seen, or none was named."""
         return self.total is None or parse_amount(self.total, terms.currency) == terms.amount_minor
 
-    def as_seen(self, terms: PaymentTerms) -> PaymentTerms:
+    def require_total(self, terms: PaymentTerms) -> PaymentTerms:
         """Return the terms of a payment, unless another total was seen.
 
         Raises:
             Invalid: it was.
         """
-        if not self.is_seen(terms):
+        if not self.matches_total(terms):
             cost = f"{format_amount(terms.amount_minor, terms.currency)} {terms.currency}"
             raise Invalid(
                 f"The total is now {cost}. Read the price again, and send the new total if you agree.",
@@ -86,7 +86,7 @@ class Seen(RequestModel):
         return terms
 
 
-class PaymentOptions(Seen):
+class PaymentOptions(QuotedTotal):
     """How the payer pays."""
 
     provider: ProviderName = ProviderName.STRIPE

@@ -11,14 +11,14 @@ from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import two_operators
+from api.approvals import require_two_operators
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import AMOUNT, CREATED, After, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.creators.schemas import CreatorAccountView
@@ -44,20 +44,20 @@ from domain.common.ids import is_id
 from domain.common.money import CREDIT, parse_amount
 from domain.payouts.creator import payable_to
 from domain.payouts.earnings import EarningsKind
-from domain.payouts.payable import Share, available
+from domain.payouts.payable import EarningsShare, available_by_currency
 from domain.payouts.payout.commands import given_up
 from domain.payouts.payout.schedule import PayoutInterval
 from domain.payouts.payout.state import PayoutStatus
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from ledger.gateway import Ledger
 from models.payouts.payout import PayoutRow
-from repositories.common.required import present
+from repositories.common.required import require_found
 from repositories.payouts import creator_account, payable, payout as payouts, payout_schedule, transfer_reversal
 from repositories.payouts.payable import Flow
 from repositories.tenants import name, organization as organizations
 from runtime import reach
 from runtime.database import driver_connection
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 from services.common.provider_errors import provider_errors
 from services.payouts import creator, earnings, payout as service, payout_schedule as schedules
 from services.payouts.payable import shares_of, windows
@@ -77,7 +77,7 @@ _REFUSALS = (
 )
 
 
-_EARNINGS = ListOf(
+_EARNINGS = ListEndpoint(
     "creator-earnings",
     AgentEarningsView,
     *(*CREATED, "organization_id", "agent_id"),
@@ -91,7 +91,7 @@ _EARNINGS = ListOf(
     "/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound) | CSV, tags=["creators"]
 )
 async def get_earnings(
-    deps: DepsDep, asked: Annotated[Asked, _EARNINGS.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: Annotated[ListRequest, _EARNINGS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
     """Show what each agent earned in a period, and how much of its earnings is pending, frozen or available now.
 
@@ -106,7 +106,7 @@ async def get_earnings(
         period(asked.get("since"), asked.get("until"), start_date, end_date),
     )
     agent_id = visible_agent(actor, asked.get("agent_id"))
-    shares: list[Share] = []
+    shares: list[EarningsShare] = []
 
     async def read(after: After, limit: int) -> Items:
         now = datetime.now(UTC)
@@ -126,7 +126,7 @@ async def get_earnings(
             until = await windows(session, agents, deps.settings.hold_back, now=now)
             shares[:] = await payable.shares(session, until)
             flows = await payable.flows(session, org_id, agents, since=term.since, until=term.until)
-            names = await name.named(session, agents, org_id)
+            names = await name.names_of(session, agents, org_id)
         granted = {row.id: row.earned[EarningsKind.GRANTED].amount for row in page}
         kinds = {(share.agent_id, share.asset) for share in shares} | set(flows)
         kinds |= {(agent_id, CREDIT) for agent_id in agents if granted[agent_id]}
@@ -169,7 +169,7 @@ async def preview_payout(
         try:
             await organizations.refuse_stopped(session, org_id)
             asked = service.new_payout("", payable_to(account, now, hold), None, 0)
-            there = available(shares).get(asked.currency, 0)
+            there = available_by_currency(shares).get(asked.currency, 0)
             await service.refuse_debtor(Ledger(await driver_connection(session)), org_id)
             service.refuse_amount(there, there, asked.currency, minimum)
         except DomainError as refusal:
@@ -183,7 +183,7 @@ async def preview_payout(
     "/billing/payouts",
     status_code=201,
     response_model=PayoutView,
-    responses=errors(NotFound, *_REFUSALS, *STOPPED, refusals.ProviderNotAvailable),
+    responses=errors(NotFound, *_REFUSALS, *STOPPED_ERRORS, refusals.ProviderNotAvailable),
 )
 async def create_payout(
     body: PayoutCreate, deps: DepsDep, *, actor: Actor = require(Permission.PAY_OUT), command: MovesMoney
@@ -263,11 +263,11 @@ async def give_up_payout(
         if is_done:
             return command.answer(PayoutView.of(row))
         given_up(seen, actor=actor.qualified(), reason=body.reason)
-        await two_operators(deps, actor, command, ApprovalAction.PAYOUT_GIVE_UP, payout_id, {})
+        await require_two_operators(deps, actor, command, ApprovalAction.PAYOUT_GIVE_UP, payout_id, {})
         run = payout_run(PayoutInput(payout_id=payout_id), seen)
         message = GiveUpPayout(command_id=command.command_id, actor=actor, reason=body.reason)
         limit = deps.settings.command_timeout
-        entity = Entity(temporal, deps.database, run, PayoutResult, payouts.versions, payout_id, limit=limit)
+        entity = EntityClient(temporal, deps.database, run, PayoutResult, payouts.versions, payout_id, limit=limit)
         await entity.command("give_up", message, update_id=command.command_id)
         async with deps.database.platform() as session:
             after = await payouts.get(session, payout_id)
@@ -304,11 +304,11 @@ async def put_payout_schedule(
     if body.interval is not PayoutInterval.MANUAL:
         refuse_by_link(actor, "schedule payouts")
     async with command, deps.database.platform() as session:
-        row = await schedules.put(session, actor, org_id, body.schedule(), now=datetime.now(UTC))
+        row = await schedules.set_schedule(session, actor, org_id, body.schedule(), now=datetime.now(UTC))
         return command.answer(PayoutScheduleView.of(org_id, row))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "payouts",
     PayoutView,
     *(*CREATED, "organization_id", "provider", *AMOUNT),
@@ -318,10 +318,10 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/billing/payouts", NotFound)
-async def list_payouts(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+async def list_payouts(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)) -> Items:
     """List payouts, newest first."""
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-    async with deps.database.at_one_moment(actor.org_id) as session:
+    async with deps.database.repeatable_read(actor.org_id) as session:
         found = await payouts.page(session, wanted)
         taken_back = await transfer_reversal.reversed_of(session, [row.id for row in found.rows])
     return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
@@ -331,7 +331,7 @@ async def list_payouts(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
 @router.get("/billing/payouts/{payout_id}")
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""
-    async with deps.database.at_one_moment(actor.org_id) as session:
+    async with deps.database.repeatable_read(actor.org_id) as session:
         row = await _seen(session, payout_id)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
         taken_back = await transfer_reversal.reversed_of(session, [payout_id])
@@ -339,4 +339,4 @@ async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutVi
 
 
 async def _seen(session: AsyncSession, payout_id: str) -> PayoutRow:
-    return present(await payouts.get(session, payout_id) if is_id(payout_id, "po") else None, payouts.MISSING)
+    return require_found(await payouts.get(session, payout_id) if is_id(payout_id, "po") else None, payouts.MISSING)

@@ -10,7 +10,7 @@ from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, Who
 from api.v1.creators.schemas import CreatorAccountView
 from contracts.payouts.payout import MAX_REASON
 from domain.common.money import format_amount
-from domain.payouts.payable import PayableState, Share
+from domain.payouts.payable import EarningsShare, PayableState
 from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
 from domain.payouts.payout.state import Payout
 from models.payouts.payout import PayoutRow, PayoutScheduleRow
@@ -27,7 +27,7 @@ class PayableView(ResponseModel):
     frozen: Exact = Field(description="What waits for a chargeback of the payment behind it.")
 
     @classmethod
-    def of(cls, currency: str, shares: Sequence[Share]) -> Self:
+    def of(cls, currency: str, shares: Sequence[EarningsShare]) -> Self:
         def worth(state: PayableState) -> str:
             return format_amount(sum(share.worth_minor for share in shares if share.state is state), currency)
 
@@ -39,7 +39,7 @@ class PayableView(ResponseModel):
         )
 
 
-def payables(shares: Sequence[Share]) -> list[PayableView]:
+def payables(shares: Sequence[EarningsShare]) -> list[PayableView]:
     currencies = sorted({share.currency for share in shares if share.currency is not None})
     return [
         PayableView.of(currency, [share for share in shares if share.currency == currency]) for currency in currencies
@@ -63,7 +63,9 @@ class AgentEarningsView(ResponseModel):
     payable: list[PayableView]
 
     @classmethod
-    def of(cls, agent_id: str, name: str, asset: str, shares: Sequence[Share], flow: Flow, granted_minor: int) -> Self:
+    def of(
+        cls, agent_id: str, name: str, asset: str, shares: Sequence[EarningsShare], flow: Flow, granted_minor: int
+    ) -> Self:
         def amount(state: PayableState) -> int:
             return sum(share.amount_minor for share in shares if share.state is state)
 
@@ -231,7 +233,7 @@ class PayoutPreview(ResponseModel):
         cls,
         org_id: str,
         account: CreatorAccountView | None,
-        shares: Sequence[Share],
+        shares: Sequence[EarningsShare],
         minimum: str,
         why: Mapping[str, str],
     ) -> Self:

@@ -77,7 +77,7 @@ async def list_entitlements(
     org_id, plans = await known_organization(deps, actor, organization_id), deps.settings.plan_book
     async with deps.session_for(actor) as session:
         organization = await organizations.get(session, org_id)
-        standings = [await entitlements.standing_of(session, organization, plans, each) for each in Entitlement]
+        standings = [await entitlements.read_use(session, organization, plans, each) for each in Entitlement]
     return EntitlementList(
         organization_id=org_id, plan=organization.tier, data=[EntitlementView.of(standing) for standing in standings]
     )

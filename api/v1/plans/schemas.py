@@ -7,7 +7,7 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from api.v1.payments.schemas import Coin, MoneyView, ProviderName, money
 from api.v1.topups.schemas import PackageView
-from domain.billing.entitlement import FEATURES, Entitlement, Standing
+from domain.billing.entitlement import FEATURES, Entitlement, EntitlementUse
 from domain.billing.plan import Interval, Plan, PlanPrice
 from domain.common.money import CREDIT, format_amount
 
@@ -88,7 +88,7 @@ class EntitlementView(ResponseModel):
     used: int | None = Field(description="Null for a feature.")
 
     @classmethod
-    def of(cls, standing: Standing) -> "EntitlementView":
+    def of(cls, standing: EntitlementUse) -> "EntitlementView":
         counted = standing.entitlement not in FEATURES
         return cls(
             entitlement=standing.entitlement,

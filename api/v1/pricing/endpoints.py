@@ -21,10 +21,10 @@ from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
 from models.marketplace.pricing import PricingQuote
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.marketplace import agent as agents, pricing
 from services.marketplace import pricing as service
-from services.marketplace.pricing import Asked
+from services.marketplace.pricing import PriceRequest
 
 router = Resource(tags=["pricing"])
 
@@ -109,7 +109,7 @@ async def create_quote(
                 extra={"field": "organization_id"},
             )
         async with deps.database.platform() as session:
-            made = await made_by(session, PricingQuote, command.command_id)
+            made = await row_of_command(session, PricingQuote, command.command_id)
         if made is not None:
             # Its agent may have no price any more.
             if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):
@@ -150,7 +150,7 @@ async def _price(
     currency: str | None,
     *,
     everything: bool = False,
-) -> tuple[Asked, Price]:
+) -> tuple[PriceRequest, Price]:
     if base_price is None and currency is not None:
         raise Invalid("currency is the currency of base_price. Send both, or neither.", extra={"field": "currency"})
     base = None if base_price is None else (parse_amount(base_price, currency or CREDIT), currency or CREDIT)
@@ -175,7 +175,7 @@ async def _ask(
     base: tuple[int, str] | None,
     *,
     everything: bool,
-) -> Asked:
+) -> PriceRequest:
     def visible(owner: str, visibility: str) -> bool:
         return visibility == "public" or actor.org_id in {None, owner}
 

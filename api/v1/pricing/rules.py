@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from api.v1.pricing.terms import TierTerms
@@ -75,10 +75,10 @@ def _known_plan(deps: Deps, body: RuleWrite) -> None:
 async def _by_two(deps: Deps, actor: Actor, command: Command, body: RuleWrite, rule_id: str | None = None) -> None:
     if whose := body.organization_id or body.agent_id:
         asked = body.model_dump(mode="json", exclude_none=True) | ({} if rule_id is None else {"rule_id": rule_id})
-        await override_by_two(deps, actor, command, ApprovalAction.PRICING_RULE, whose, asked)
+        await require_two_for_override(deps, actor, command, ApprovalAction.PRICING_RULE, whose, asked)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "pricing-rules",
     RuleView,
     *(*CREATED, "agent_id"),
@@ -90,7 +90,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/pricing/rules")
-async def list_rules(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_rules(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)) -> Items:
     """List rules, newest first. For operators and auditors of the platform.
 
     The rules name clients and their agreements.

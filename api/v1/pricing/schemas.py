@@ -23,15 +23,15 @@ from api.v1.pricing.terms import RuleTerms, shown
 from domain.common.money import format_amount, format_ratio
 from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
-from domain.marketplace.pricing.kept import parse_bps
-from domain.marketplace.pricing.quote import borne_bps
+from domain.marketplace.pricing.quote import discount_limit_bps
 from domain.marketplace.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
+from domain.marketplace.pricing.stored_terms import parse_bps
 from domain.marketplace.pricing.terms import points
 from domain.reputation.levels import commission_rule, commission_source
 from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from repositories.marketplace.pricing import rule_of
 from runtime.settings import Settings
-from services.marketplace.pricing import COMPILE, MAX_TRIED, Asked, Tried, totals
+from services.marketplace.pricing import COMPILE, MAX_TRIAL_QUOTES, PriceRequest, QuoteTrial, trial_totals
 
 MAX_QUANTITY = 1_000_000_000
 
@@ -110,7 +110,7 @@ class PriceExplanationView(PriceView):
     rules: list[ConsideredView]
 
     @classmethod
-    def explain(cls, price: Price, asked: Asked, settings: Settings) -> "PriceExplanationView":
+    def explain(cls, price: Price, asked: PriceRequest, settings: Settings) -> "PriceExplanationView":
         facts = asked.facts
         view = PriceView.of(price, facts.currency)
         return cls.from_row(
@@ -125,7 +125,7 @@ class PriceExplanationView(PriceView):
         )
 
 
-def evidence_of(asked: Asked, usual_bps: int, most_bps: int | None) -> list[str]:
+def evidence_of(asked: PriceRequest, usual_bps: int, most_bps: int | None) -> list[str]:
     """Say in sentences what was measured, with the platform's usual commission and its own bound of discounts."""
     facts, source = asked.facts, commission_source(asked.level)
     name = None if asked.level is None else asked.level.name
@@ -161,7 +161,7 @@ def evidence_of(asked: Asked, usual_bps: int, most_bps: int | None) -> list[str]
         )
     rule = commission_rule(source, asked.level_version, name, None)
     said.append(f"The commission is {asked.commission_bps(usual_bps) / 100:g} %, by this rule: {rule}")
-    borne = borne_bps(asked.commission_bps(usual_bps), most_bps, bears_discounts=asked.bears_discounts)
+    borne = discount_limit_bps(asked.commission_bps(usual_bps), most_bps, bears_discounts=asked.bears_discounts)
     said.append(
         "The agent's organization bears discounts."
         if borne is None
@@ -304,7 +304,7 @@ class DryRunCreate(RequestModel):
     since: Moment | None = Field(
         default=None, description="Only quotes made since then; those of the last 30 days when left out."
     )
-    limit: Annotated[Whole, Field(ge=1, le=MAX_TRIED)] = MAX_TRIED
+    limit: Annotated[Whole, Field(ge=1, le=MAX_TRIAL_QUOTES)] = MAX_TRIAL_QUOTES
 
 
 class DryRunTotal(ResponseModel):
@@ -335,7 +335,7 @@ class DryRunView(ResponseModel):
     examples: list[DryRunQuote] = Field(description="The first 50 quotes that change.")
 
     @classmethod
-    def of(cls, tried: list[Tried]) -> "DryRunView":
+    def of(cls, tried: list[QuoteTrial]) -> "DryRunView":
         changed = [one for one in tried if one.before_minor != one.after_minor]
         return cls(
             quotes=len(tried),
@@ -347,7 +347,7 @@ class DryRunView(ResponseModel):
                     before=format_amount(before, currency),
                     after=format_amount(after, currency),
                 )
-                for currency, (number, before, after) in sorted(totals(tried).items())
+                for currency, (number, before, after) in sorted(trial_totals(tried).items())
             ],
             examples=[
                 DryRunQuote.from_row(

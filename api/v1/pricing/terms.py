@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from api.fields import Amount, Currency, Ratio, RequestModel, Whole
 from domain.billing.plan import PLAN_NAME
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount
-from domain.marketplace.pricing.kept import custom, parse_bps
+from domain.marketplace.pricing.stored_terms import custom_terms, parse_bps
 from domain.marketplace.pricing.terms import (
     MAX_STEPS,
     Bounds,
@@ -16,10 +16,10 @@ from domain.marketplace.pricing.terms import (
     ContractPrice,
     Custom,
     Reputation,
-    Step,
     Surge,
     Terms,
     Tier,
+    TierStep,
     TimeOfDay,
     Volume,
 )
@@ -128,7 +128,7 @@ class BulkTerms(RequestModel):
     steps: Annotated[list[BulkStep], Field(min_length=1, max_length=MAX_STEPS)]
 
     def terms(self) -> Bulk:
-        return Bulk(tuple(Step(step.quantity, _bps(step.multiplier, "steps")) for step in self.steps))
+        return Bulk(tuple(TierStep(step.quantity, _bps(step.multiplier, "steps")) for step in self.steps))
 
     @classmethod
     def of(cls, terms: Bulk) -> "BulkTerms":
@@ -151,7 +151,7 @@ class VolumeTerms(RequestModel):
     steps: Annotated[list[VolumeStep], Field(min_length=1, max_length=MAX_STEPS)]
 
     def terms(self) -> Volume:
-        steps = (Step(parse_amount(it.amount, self.currency), _bps(it.multiplier, "steps")) for it in self.steps)
+        steps = (TierStep(parse_amount(it.amount, self.currency), _bps(it.multiplier, "steps")) for it in self.steps)
         return Volume(self.currency, tuple(steps))
 
     @classmethod
@@ -197,13 +197,13 @@ class ContractPriceTerms(RequestModel):
 class CustomTerms(RequestModel):
     """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
-    type: Literal["custom"]
+    type: Literal["custom_terms"]
     expression: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] = Field(
         examples=["quantity >= 10 && tier == 'premium' ? 9000 : 10000"]
     )
 
     def terms(self) -> Custom:
-        return custom(self.expression, COMPILE)
+        return custom_terms(self.expression, COMPILE)
 
     @classmethod
     def of(cls, terms: Custom) -> "CustomTerms":

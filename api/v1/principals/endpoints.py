@@ -14,7 +14,7 @@ from api.errors import errors
 from api.fields import PRINCIPAL, OrganizationId
 from api.idempotency import MovesMoney
 from api.limits import share_of
-from api.lists import Asked, Items, ListOf, items_up_to
+from api.lists import Items, ListEndpoint, ListRequest, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
@@ -22,16 +22,16 @@ from api.v1.principals.schemas import InvitationCreate, InvitationView, Principa
 from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
 from domain.common.errors import Forbidden, Invalid, NotFound, RateLimited
-from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_TAKES
+from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_RESPONSE_TIME
 from models.tenants.api_key import ApiKey
 from repositories.tenants import organization as organizations, principal as principals, session as sessions
 from runtime.identity import new_id
 from services.tenants import person
-from services.tenants.person import Mailed
+from services.tenants.person import MailedLink
 
 router = Resource(tags=["principals"])
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "principals",
     PrincipalView,
     *("organization_id", "q"),
@@ -41,7 +41,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/principals", NotFound)
-async def list_principals(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
+async def list_principals(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
     """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
 
     An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the
@@ -154,10 +154,10 @@ async def mail_session_link(request: Request, body: SignIn, deps: DepsDep) -> No
     name = share_of(client_address(request))
     request.scope["state"]["limits"] = [(deps.address_limiter, name)]
     await deps.address_limiter.hit(name)
-    answered = asyncio.get_running_loop().time() + SIGN_IN_TAKES.total_seconds()
+    answered = asyncio.get_running_loop().time() + SIGN_IN_RESPONSE_TIME.total_seconds()
     now = datetime.now(UTC)
 
-    def link_for(key: ApiKey) -> Mailed:
+    def link_for(key: ApiKey) -> MailedLink:
         assert key.org_id is not None
         made_by = f"{key.org_id}/{key.principal}"
         return mailed_link(deps, org_id=key.org_id, role=key.role, made_by=made_by, now=now, lasts=SIGN_IN_PERIOD)

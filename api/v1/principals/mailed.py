@@ -12,10 +12,10 @@ from domain.tenants.session import CONSOLE
 from domain.tenants.token import hash_of, token_of
 from models.tenants.session import SessionLink
 from runtime.identity import new_id
-from services.tenants.person import Mailed
+from services.tenants.person import MailedLink
 
 
-def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: datetime, lasts: timedelta) -> Mailed:
+def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: datetime, lasts: timedelta) -> MailedLink:
     """Return a new link, whose person is set when it is stored; after `refuse_without_mail`."""
     secret = new_secret()
     row = SessionLink(
@@ -28,7 +28,7 @@ def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: dateti
         by_mail=True,
         expires_at=now + lasts,
     )
-    return Mailed(row, f"{deps.settings.console_url}/enter/{token_of(row.id, secret)}", deps.link_sealer)
+    return MailedLink(row, f"{deps.settings.console_url}/enter/{token_of(row.id, secret)}", deps.link_sealer)
 
 
 async def send_now(deps: Deps) -> None:

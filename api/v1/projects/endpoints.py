@@ -15,12 +15,12 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, etag
 from api.idempotency import Command, MayRepeat, MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf, items_of
-from api.metadata import PreconditionDep, own_of, required, seen
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.metadata import PreconditionDep, read_own, required_precondition, visible_metadata
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
-from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.endpoints import CREATING, payment_view
 from api.v1.payments.terms import Terms
 from api.v1.projects.schemas import (
     LimitsView,
@@ -36,19 +36,19 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import ExternalIdTaken, Forbidden, LimitReached, NotFound, ProjectExists
 from domain.common.ids import sale_tax_key
 from domain.payments.payment.terms import PaymentTerms
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from repositories.billing import project as projects
 from repositories.tenants import metadata, organization as organizations
 from services.billing import project
-from services.billing.project import Order
-from services.tenants.metadata import Change, change
+from services.billing.project import ProjectCommand
+from services.tenants.metadata import ObjectChange, change
 
 router = Resource(tags=["projects"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
-_CREATING = errors(ProjectExists, LimitReached, ExternalIdTaken, *STOPPED)
-_DEPLOYING = errors(Forbidden, LimitReached, *STOPPED)
+_CREATING = errors(ProjectExists, LimitReached, ExternalIdTaken, *STOPPED_ERRORS)
+_DEPLOYING = errors(Forbidden, LimitReached, *STOPPED_ERRORS)
 
 
 @router.post("/projects", status_code=201, response_model=ProjectView, responses=_CREATING)
@@ -65,7 +65,7 @@ async def create_project(
         return once.answer(ProjectView.of(made, await metadata.get(session, made.id, org_id)))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "projects",
     ProjectView,
     *(*CREATED, "organization_id", "q"),
@@ -76,13 +76,13 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/projects", NotFound)
-async def list_projects(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_projects(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List the organization's projects, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["deployed"])
     deployed = asked.get("deployed") is True
     async with deps.session_for(actor) as session:
         found = await projects.page(session, wanted, deployed=deployed)
-        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        own = await visible_metadata(session, actor, {row.id: row.org_id for row in found.rows})
     return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 
 
@@ -108,11 +108,11 @@ async def update_project(
     `If-Match` names the version to change; the response has the new one as its `ETag`.
     """
     org_id = await _organization_of(deps, actor, slug)
-    match = required(expected)
+    match = required_precondition(expected)
     async with once, deps.database.platform() as session:
         await organizations.lock(session, org_id)
         row = await projects.get(session, org_id, slug)
-        asked = Change(
+        asked = ObjectChange(
             noun="project",
             object_id=row.id,
             org_id=org_id,
@@ -173,12 +173,12 @@ async def purchase_slot(
     wanted = (body or SlotPurchase()).payment()
 
     async def terms() -> PaymentTerms:
-        return wanted.as_seen(await Terms(deps, org_id, wanted, sale_tax_key(once.command_id)).of(wanted, actor))
+        return wanted.require_total(await Terms(deps, org_id, wanted, sale_tax_key(once.command_id)).of(wanted, actor))
 
     async with once:
         payment = await commands.create(deps, temporal, actor, once, terms, wanted.own())
-        own = await own_of(deps, actor, payment.terms.payment_id, org_id)
-        return once.answer(purchase_view(shown(payment, actor, own), await _limits(deps, actor, org_id)))
+        own = await read_own(deps, actor, payment.terms.payment_id, org_id)
+        return once.answer(purchase_view(payment_view(payment, actor, own), await _limits(deps, actor, org_id)))
 
 
 async def _organization_of(deps: Deps, actor: Actor, slug: str) -> str:
@@ -197,8 +197,8 @@ async def _limits(deps: Deps, actor: Actor, org_id: str) -> LimitsView:
     return limits_view(org_id, usage, deps.settings.price_of_slots)
 
 
-def _order(deps: Deps, actor: Actor, org_id: str, once: Command) -> Order:
-    return Order(
+def _order(deps: Deps, actor: Actor, org_id: str, once: Command) -> ProjectCommand:
+    return ProjectCommand(
         actor=actor,
         org_id=org_id,
         command_id=once.command_id,

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from api.fields import Name, ResponseModel, Whole, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown as written_on
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
-from domain.billing.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
+from domain.billing.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, ProjectUsage, SlotPrice, slug_of
 from domain.common.errors import Invalid
 from domain.payments.payment.terms import PurposeKind
 from models.billing.project import Project
@@ -121,7 +121,7 @@ class SlotPurchaseView(PaymentView):
     limits: LimitsView
 
 
-def limits_view(org_id: str, usage: Usage, price: SlotPrice) -> LimitsView:
+def limits_view(org_id: str, usage: ProjectUsage, price: SlotPrice) -> LimitsView:
     return LimitsView(
         organization_id=org_id,
         tier=usage.plan.name,

@@ -15,8 +15,8 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
-from api.metadata import PreconditionDep, Target, own_of, seen, tagged, update
+from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest
+from api.metadata import MetadataTarget, PreconditionDep, read_own, tagged, update, visible_metadata
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization, listed_organization, named_agent, of_own_agent
@@ -32,7 +32,7 @@ from api.v1.purchase_orders.schemas import (
     PurchaseRefundCreate,
     PurchaseRefusalCreate,
 )
-from api.v1.spends.own import confined
+from api.v1.spends.own import confined_key
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import PurchaseOrderStatus
@@ -41,8 +41,8 @@ from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_li
 from domain.common.errors import Forbidden, NotFound, SpendLimitExceeded
 from domain.common.ids import purchase_order_workflow_id
 from domain.common.money import parse_amount
-from domain.credits.spend.scope import Named, SpendingKey
-from domain.tenants.organization import STOPPED
+from domain.credits.spend.scope import RequestedScope, SpendingKey
+from domain.tenants.organization import STOPPED_ERRORS
 from ledger.spends import Pool, Spender
 from models.budgets.purchase_order import PurchaseOrder
 from models.tenants.metadata import ObjectMetadata
@@ -68,7 +68,7 @@ _RATE = refusals.RateUnavailable
     "/purchase-orders",
     status_code=201,
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, _POOL, _RATE, refusals.ExternalIdTaken, *STOPPED),
+    responses=errors(*_FOUND, _POOL, _RATE, refusals.ExternalIdTaken, *STOPPED_ERRORS),
 )
 async def create_purchase_order(
     body: PurchaseOrderCreate,
@@ -88,7 +88,7 @@ async def create_purchase_order(
             raise NotFound(agents.MISSING)
     if actor.agent_id not in {None, agent_id}:
         raise Forbidden("This key buys for its own agent only.")
-    scope = await scope_for(deps, actor, key, Named(agent_id=agent_id, project_id=body.project_id))
+    scope = await scope_for(deps, actor, key, RequestedScope(agent_id=agent_id, project_id=body.project_id))
     proposal = purchase_order.Proposal(
         org_id=org_id,
         spender=Spender(
@@ -124,7 +124,7 @@ async def create_purchase_order(
         return once.answer(view)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "purchase-orders",
     PurchaseOrderView,
     *(*CREATED, "organization_id", "agent_id", "q", *AMOUNT),
@@ -137,7 +137,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/purchase-orders", NotFound)
 async def list_purchase_orders(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List purchase orders, newest first. An agent's key sees those of its agent.
 
@@ -145,7 +145,7 @@ async def list_purchase_orders(
     """
     org_id = listed_organization(actor, asked.organization_id)
     wanted = of_own_agent(actor, asked.wanted(org_id, without=("unconfirmed",)))
-    of = confined(actor, key)
+    of = confined_key(actor, key)
     async with deps.session_for(actor) as session:
         found = await orders.page(session, wanted, of=of, unconfirmed_only=bool(asked.get("unconfirmed")))
         return await _all_shown(session, actor, found.rows), found.following
@@ -158,7 +158,7 @@ async def get_purchase_order(
     """Read one purchase order. Its `ETag` is the version of your own `external_id` and `metadata`."""
     row = await _visible(deps, actor, key, purchase_order_id)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
-    own = await own_of(deps, actor, row.id, row.org_id)
+    own = await read_own(deps, actor, row.id, row.org_id)
     tagged(response, own)
     async with deps.session_for(actor) as session:
         return await _shown(session, actor, row)
@@ -186,7 +186,7 @@ async def update_purchase_order(
         async with deps.session_for(actor) as session:
             return await _shown(session, actor, await orders.get(session, row.id))
 
-    target = Target(
+    target = MetadataTarget(
         noun="purchase_order",
         object_id=row.id,
         org_id=row.org_id,
@@ -208,7 +208,7 @@ async def update_purchase_order(
         SpendLimitExceeded,
         _POOL,
         _RATE,
-        *STOPPED,
+        *STOPPED_ERRORS,
     ),
     operation_id="purchase_orders.attempt",
 )
@@ -226,7 +226,7 @@ async def create_attempt(
     """
     await _acting(deps, actor, key, purchase_order_id)
     async with once, deps.database.platform() as session:
-        changed = await purchase_payment.attempt(
+        changed = await purchase_payment.begin_attempt(
             session, actor, purchase_order_id, body.method, command_id=once.command_id, now=datetime.now(UTC)
         )
         return once.answer(await _shown(session, actor, changed))
@@ -257,7 +257,7 @@ async def report_result(
     row = await _acting(deps, actor, key, purchase_order_id)
     result, attempt = body.read(row.currency), purchase_payment.attempt_number(number)
     async with once, deps.database.platform() as session:
-        changed = await purchase_payment.report(
+        changed = await purchase_payment.record_result(
             session, actor, purchase_order_id, attempt, result, now=datetime.now(UTC)
         )
         return once.answer(await _shown(session, actor, changed))
@@ -404,7 +404,7 @@ async def cancel_purchase_order(
         SpendLimitExceeded,
         _POOL,
         _RATE,
-        *STOPPED,
+        *STOPPED_ERRORS,
     ),
 )
 async def grant_purchase_order(
@@ -479,7 +479,7 @@ async def _visible(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) ->
     """Return the order that the actor means, before the role is judged: 404 comes before 403."""
     async with deps.session_for(actor) as session:
         row = await orders.get(session, order_id)
-        of = confined(actor, key)
+        of = confined_key(actor, key)
         if of is not None and of.agent_id is None and not await orders.is_own(session, row, of):
             raise NotFound(orders.MISSING)
     if actor.agent_id not in {None, row.agent_id}:
@@ -508,7 +508,7 @@ async def _all_shown(session: AsyncSession, actor: Actor, rows: Sequence[Purchas
     ids = [row.id for row in rows]
     attempts, grants = await orders.attempts(session, ids), await orders.grants(session, ids)
     names = await agents.names(session, {row.agent_id for row in rows})
-    own = await seen(session, actor, {row.id: row.org_id for row in rows})
+    own = await visible_metadata(session, actor, {row.id: row.org_id for row in rows})
     return [
         PurchaseOrderView.of(
             row,

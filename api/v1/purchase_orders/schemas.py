@@ -23,13 +23,13 @@ from api.fields import (
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.payment_policies.schemas import MethodName
 from api.v1.payments.schemas import MoneyView
-from domain.budgets.free_text import check
+from domain.budgets.free_text import check_free_text
 from domain.budgets.policy import Alternative
 from domain.budgets.purchase_order import (
     MAX_ALTERNATIVES,
     AttemptStatus,
     DecisionCode,
-    Lift,
+    LiftedLimit,
     PurchaseOnLimit,
     PurchaseOrderStatus,
     Term,
@@ -39,15 +39,15 @@ from domain.common.money import format_amount, parse_amount
 from ledger.spends import Pool
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder
 from models.tenants.metadata import ObjectMetadata
-from services.budgets.purchase_approval import Grant, digest_of
+from services.budgets.purchase_approval import ApprovalDecision, digest_of
 from services.budgets.purchase_confirmation import digest_of_reports
-from services.budgets.purchase_payment import Result
+from services.budgets.purchase_payment import AttemptResult
 
 
 def _free(text: str, info: ValidationInfo) -> str:
     if not text.strip():
         raise ValueError("This must not be blank.")
-    check(text, info.field_name or "text")
+    check_free_text(text, info.field_name or "text")
     return text
 
 
@@ -139,8 +139,8 @@ class PurchaseAttemptResult(RequestModel):
     receipt_url: _Url | None = None
     reason: _Reason | None = Field(default=None, description="Of a person who corrects a result that was reported.")
 
-    def read(self, currency: str) -> Result:
-        return Result(
+    def read(self, currency: str) -> AttemptResult:
+        return AttemptResult(
             status=AttemptStatus(self.result),
             charged_minor=None if self.amount is None else parse_amount(self.amount, currency),
             fee_minor=None if self.fee is None else parse_amount(self.fee, currency, zero=True),
@@ -198,12 +198,12 @@ class PurchaseGrantCreate(RequestModel):
     lifts: list[LiftSet] | None = Field(default=None, max_length=10, description="Windows that do not refuse it.")
     reason: _Reason | None = None
 
-    def grant(self) -> Grant:
+    def grant(self) -> ApprovalDecision:
         lifts = None
         if self.lifts is not None:
-            lifts = tuple(Lift(budget_id=each.budget_id, window=each.window) for each in self.lifts)
+            lifts = tuple(LiftedLimit(budget_id=each.budget_id, window=each.window) for each in self.lifts)
         pool = None if self.pool is None else Pool(self.pool.value)
-        return Grant(digest=self.digest, pool=pool, lifts=lifts, reason=self.reason)
+        return ApprovalDecision(digest=self.digest, pool=pool, lifts=lifts, reason=self.reason)
 
 
 class PurchaseRefusalCreate(RequestModel):

@@ -11,7 +11,7 @@ from api.errors import errors
 from api.fields import Amount, OrganizationId
 from api.routing import Resource
 from api.tenancy import known_organization
-from api.v1.marketplace.endpoints import buying, listed
+from api.v1.marketplace.endpoints import listed, purchase_payments
 from api.v1.payments.schemas import Coin, PaymentCreate, PaymentOptions, ProviderName
 from api.v1.payments.terms import Terms
 from api.v1.quotes.schemas import BillingQuoteView
@@ -23,7 +23,7 @@ from domain.common.errors import Invalid, NotFound
 from domain.common.ids import quote_tax_key
 from domain.common.money import CREDIT, parse_amount
 from domain.payments.payment.terms import PurposeKind
-from domain.payments.topup import named
+from domain.payments.topup import find_package
 
 router = Resource(tags=["topups"])
 
@@ -65,11 +65,11 @@ async def get_quote(
     key = quote_tax_key(org_id, wanted[0], datetime.now(UTC).date())
     terms = Terms(deps, org_id, PaymentOptions(provider=provider, asset=asset), key)
     if package is not None:
-        found = await terms.package(named(deps.settings.packages, package))
+        found = await terms.package(find_package(deps.settings.packages, package))
     elif amount is not None:
         found = await terms.credits(parse_amount(amount, CREDIT))
     elif agent_id is not None:
-        found = await terms.ordered(PurposeKind.PURCHASE, buying(deps, await listed(deps, actor, agent_id)))
+        found = await terms.ordered(PurposeKind.PURCHASE, purchase_payments(deps, await listed(deps, actor, agent_id)))
     else:
         found = await terms.of(
             PaymentCreate(provider=provider, asset=asset, purpose=PurposeKind.SLOT, slots=slots), actor

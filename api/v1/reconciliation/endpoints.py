@@ -11,7 +11,7 @@ from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.v1.reconciliation.schemas import (
     ClearingView,
@@ -40,7 +40,7 @@ router = Resource(tags=["reconciliation"])
 ProviderParam = Annotated[ProviderName | None, Query(description="Only of this provider.")]
 
 
-_RUNS = ListOf(
+_RUNS = ListEndpoint(
     "reconciliation-runs",
     ReconciliationRunView,
     *CREATED,
@@ -48,7 +48,7 @@ _RUNS = ListOf(
     status=RunStatus,
     provider=ProviderParam,
 )
-_DIFFERENCES = ListOf(
+_DIFFERENCES = ListEndpoint(
     "reconciliation-differences",
     DiscrepancyView,
     *(*CREATED, "q"),
@@ -61,7 +61,9 @@ _DIFFERENCES = ListOf(
 
 
 @_RUNS.get(router, "/reconciliation/runs")
-async def list_reconciliation_runs(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_reconciliation_runs(
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)
+) -> Items:
     """List reconciliation runs, newest first. Times are when they started."""
     wanted = asked.wanted(None)
     return await asked.rows(deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
@@ -104,7 +106,7 @@ async def start_reconciliation_run(
 
 @_DIFFERENCES.get(router, "/reconciliation/differences", summary="List Reconciliation Discrepancies")
 async def list_reconciliation_differences(
-    deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)
 ) -> Items:
     """List the discrepancies between providers and the books, newest first. Times are when they were found."""
     wanted = asked.wanted(None)

@@ -127,12 +127,12 @@ class DiscrepancyView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReconciliationDiscrepancy) -> "DiscrepancyView":
-        one = books.loaded(row.movement)
+        one = books.load_movement(row.movement)
         return cls.from_row(
             row,
             movement=one.kind.value,
-            booked=[SideView.of(books.loaded(value)) for value in row.booked],
-            listed=None if row.listed is None else SideView.of(books.loaded(row.listed)),
+            booked=[SideView.of(books.load_movement(value)) for value in row.booked],
+            listed=None if row.listed is None else SideView.of(books.load_movement(row.listed)),
             corrections=[DiscrepancyCorrectionView.of(each) for each in _bookable(row)],
             reference=one.ref,
             statement_line=one.statement_ref,
@@ -166,7 +166,7 @@ class ClearingView(ResponseModel):
     unexplained: Exact = Field(description="`held` less `booked`; zero when the books are consistent.")
 
     @classmethod
-    def of(cls, account: clearing.Clearing) -> "ClearingView":
+    def of(cls, account: clearing.ClearingBalance) -> "ClearingView":
         return cls(
             currency=account.currency,
             held=format_amount(account.held_minor, account.currency),

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV, wants_csv, whole
+from api.csv_files import CSV, file_of_list, wants_csv
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import Responses, errors
 from api.fields import OrganizationId, Page
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Int32, Items, ListOf, items_of
-from api.outgoing import Outgoing
+from api.lists import CREATED, Int32, Items, ListEndpoint, ListRequest, items_of
+from api.outgoing import HeldResponse
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.reports.schemas import (
@@ -27,7 +27,7 @@ from api.v1.reports.schemas import (
     ReportTemplateView,
     ReportView,
 )
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from contracts.insight.report import ReportInput
 from contracts.runs import report_news
 from domain.common import errors as refusals
@@ -67,11 +67,11 @@ async def list_reports(
 
     With `Accept: text/csv` the response is a CSV file.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = listed_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
         data = [ReportView.of(row) for row in await reports.listed(session, org_id)]
-    return whole(ReportView, data, "reports.csv") if wants_csv(request) else Page(data=data)
+    return file_of_list(ReportView, data, "reports.csv") if wants_csv(request) else Page(data=data)
 
 
 @router.get("/reports/templates", operation_id="reports.list_templates")
@@ -100,7 +100,7 @@ async def create_report(
             session,
             actor,
             org_id,
-            body.wanted(),
+            body.to_request(),
             late=deps.settings.report_late,
             command_id=command.command_id,
             now=datetime.now(UTC),
@@ -111,7 +111,7 @@ async def create_report(
 @router.get("/reports/{report_id}")
 async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ReportView:
     """Read a report, also one that was deleted."""
-    return ReportView.of(await _seen(deps, actor, key, report_id))
+    return ReportView.of(await _readable_report(deps, actor, key, report_id))
 
 
 @router.put("/reports/{report_id}", response_model=ReportView, responses=errors(refusals.UnknownMetric))
@@ -119,29 +119,31 @@ async def set_report(
     report_id: str, body: ReportSet, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
-    await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
+    await _readable_report(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
     async with command, deps.database.platform() as session:
         return command.answer(
-            ReportView.of(await service.change(session, actor, report_id, body.wanted(), now=datetime.now(UTC)))
+            ReportView.of(await service.change(session, actor, report_id, body.to_request(), now=datetime.now(UTC)))
         )
 
 
 @router.delete("/reports/{report_id}", status_code=204)
 async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Delete a report: no further run is made. The files of its runs can be read for three years."""
-    await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
+    await _readable_report(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
     async with deps.database.platform() as session:
         await service.delete(session, actor, report_id, now=datetime.now(UTC))
     return Response(status_code=204)
 
 
-_RUNS = ListOf("report-runs", ReportRunView, *CREATED, order=[Int32])
+_RUNS = ListEndpoint("report-runs", ReportRunView, *CREATED, order=[Int32])
 
 
 @_RUNS.get(router, "/reports/{report_id}/runs")
-async def list_report_runs(report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Asked, actor: ActorDep) -> Items:
+async def list_report_runs(
+    report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: ListRequest, actor: ActorDep
+) -> Items:
     """List the runs of a report, newest first: each is one version of a period."""
-    await _seen(deps, actor, key, report_id)
+    await _readable_report(deps, actor, key, report_id)
     async with deps.session_for(actor) as session:
         found = await reports.runs(session, report_id, asked.wanted(None))
         return items_of(found, ReportRunView.of)
@@ -163,7 +165,7 @@ async def run_report(
     command: MayRepeat,
 ) -> Response:
     """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
-    row = await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
+    row = await _readable_report(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
     async with command:
         period = service.checked_period(row, body.period, late=deps.settings.report_late, now=datetime.now(UTC))
         await reach.signal(client, *report_news(ReportInput(report_id=row.id, period=period.name), row.org_id))
@@ -178,7 +180,7 @@ async def run_report(
 )
 async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Read the file of a run, as it was made."""
-    await _seen(deps, actor, key, report_id)
+    await _readable_report(deps, actor, key, report_id)
     async with AsyncExitStack() as held:
         await held.enter_async_context(deps.answers.turn(actor.org_id))
         async with deps.session_for(actor) as session:
@@ -195,17 +197,17 @@ def _sent(run: ReportRun, held: AsyncExitStack) -> Response:
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
     }
-    return Outgoing(run.file, held, media_type=MEDIA_TYPES[form], headers=headers)
+    return HeldResponse(run.file, held, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-async def _seen(
+async def _readable_report(
     deps: Deps, actor: Actor, key: SpendingKey, report_id: str, permission: Permission | None = None
 ) -> Report:
     """Return a report that the actor may read, and may do with as the permission says: 404 before 403."""
     async with deps.session_for(actor) as session:
         row = await reports.get(session, report_id)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     if permission is not None:
         permit(actor, permission)
     return row

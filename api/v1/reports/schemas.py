@@ -14,14 +14,14 @@ from domain.insight.report import (
     MAX_RECIPIENTS,
     MAX_ROWS,
     TEMPLATES,
-    Definition,
-    Question,
+    ReportDefinition,
     ReportFormat,
     ReportSchedule,
-    Template,
+    ReportTemplate,
+    SectionQuery,
 )
 from models.insight.report import Report, ReportRun
-from services.insight.report import Wanted
+from services.insight.report import ReportRequest
 
 _Period = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9QW-]{2,5}$")]
 _EXAMPLE: Mapping[str, Any] = {
@@ -40,8 +40,8 @@ class ReportQuery(QuestionBody):
     title: GivenName | None = Field(default=None, description="What stands above it; the metrics when left out.")
     limit: int = Field(default=100, ge=1, le=MAX_ROWS, strict=True, description="The most rows; totals count all.")
 
-    def question(self) -> Question:
-        return Question(
+    def question(self) -> SectionQuery:
+        return SectionQuery(
             title=self.title or "",
             metrics=tuple(self.metrics),
             by=tuple(self.by),
@@ -80,9 +80,9 @@ class ReportSet(RequestModel):
             raise ValueError("A report without a template needs a schedule.")
         return self
 
-    def wanted(self) -> Wanted:
+    def to_request(self) -> ReportRequest:
         schedule = self.schedule or TEMPLATES[self.template or ""].schedule
-        definition = Definition(
+        definition = ReportDefinition(
             name=self.name,
             schedule=schedule,
             format=self.format,
@@ -90,7 +90,7 @@ class ReportSet(RequestModel):
             template=self.template,
             questions=tuple(each.question() for each in self.query),
         )
-        return Wanted(definition=definition, recipients=tuple(self.recipients))
+        return ReportRequest(definition=definition, recipients=tuple(self.recipients))
 
 
 class ReportCreate(ReportSet):
@@ -129,7 +129,7 @@ class ReportQueryView(ResponseModel):
     limit: int
 
     @classmethod
-    def of(cls, question: Question) -> "ReportQueryView":
+    def of(cls, question: SectionQuery) -> "ReportQueryView":
         return cls(**question.stored())
 
 
@@ -154,8 +154,8 @@ class ReportView(ResponseModel):
 
     @classmethod
     def of(cls, row: Report) -> "ReportView":
-        next_one = Definition.kept(row.definition)
-        held = next_one if row.next_definition is None else Definition.kept(row.next_definition)
+        next_one = ReportDefinition.kept(row.definition)
+        held = next_one if row.next_definition is None else ReportDefinition.kept(row.next_definition)
         return cls.from_row(
             row,
             name=held.name,
@@ -199,7 +199,7 @@ class ReportTemplateView(ResponseModel):
     query: list[ReportQueryView]
 
     @classmethod
-    def of(cls, template: Template) -> "ReportTemplateView":
+    def of(cls, template: ReportTemplate) -> "ReportTemplateView":
         return cls.from_row(
             template, description=template.sentence, query=[ReportQueryView.of(each) for each in template.questions]
         )

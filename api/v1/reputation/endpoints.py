@@ -14,7 +14,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import AgentId, Day, SearchText
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
+from api.lists import CREATED, After, Items, ListEndpoint, ListRequest, items_of, items_up_to
 from api.pagination import bad_cursor
 from api.routing import Resource
 from api.tenancy import named_agent
@@ -46,11 +46,11 @@ from domain.common.ids import is_id
 from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
-from domain.reputation.facts import FactKind, Says
-from domain.tenants.organization import STOPPED
+from domain.reputation.facts import DimensionShare, FactKind
+from domain.tenants.organization import STOPPED_ERRORS
 from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store
-from repositories.reputation.reputation import Fact, Standing
+from repositories.reputation.reputation import AgentReputation, ReputationFact
 from runtime.identity import new_id
 from services.reputation import reputation
 
@@ -70,7 +70,7 @@ _RULES = [
 ]
 
 
-async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
+async def _standing(deps: Deps, actor: Actor, agent_id: str) -> AgentReputation:
     found = None
     if is_id(agent_id, "agt"):
         found = await deps.standings.ask((agent_id, actor.org_id))
@@ -87,7 +87,7 @@ async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     return answer(AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date()))
 
 
-_EXPLAINED = ListOf(
+_EXPLAINED = ListEndpoint(
     "score-events",
     ReputationEventView,
     *(*CREATED, "q"),
@@ -95,14 +95,14 @@ _EXPLAINED = ListOf(
     kind=Annotated[FactKind | None, Query(description="Only events of this kind.")],
     subject=Annotated[SearchText | None, Query(description="Only events about this id.")],
 )
-_HISTORY = ListOf(
+_HISTORY = ListEndpoint(
     "score-history",
     HistoryView,
     order=[date],
     since=Annotated[Day | None, Query(alias="from", description="30 days before `to` when left out.")],
     until=Annotated[Day | None, Query(alias="to", description="Today when left out.")],
 )
-_FEEDBACK = ListOf(
+_FEEDBACK = ListEndpoint(
     "feedback",
     FeedbackView,
     *(*CREATED, "contract_id", "q"),
@@ -113,7 +113,7 @@ _FEEDBACK = ListOf(
 
 @router.get("/reputation/score/{agent_id}/explanation", response_model=ScoreExplanationView, responses=CSV)
 async def explain_score(
-    agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _EXPLAINED.asked]
+    agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[ListRequest, _EXPLAINED.asked]
 ) -> Response:
     """Explain an agent's score: the rules, and each event in a sentence, including voided and excluded events.
 
@@ -137,7 +137,7 @@ async def explain_score(
 
 
 @_HISTORY.get(router, "/reputation/history/{agent_id}")
-async def get_history(agent_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
+async def get_history(agent_id: str, deps: DepsDep, actor: ActorDep, asked: ListRequest) -> Items:
     """List an agent's overall score after each nightly count that changed it, newest first, for at most a year."""
     first, last = _range(asked.get("since"), asked.get("until"))
     if asked.after is not None and asked.after[0] == date.min:
@@ -210,7 +210,7 @@ async def get_distribution(
 ) -> DistributionView:
     """Count agents with evidence by their rank score. For operators and auditors of the platform."""
     rows = await deps.platform_pool.read(
-        lambda pool: store.spread(
+        lambda pool: store.rank_distribution(
             pool,
             category=category or "",
             dimension="overall" if dimension is None else dimension.value,
@@ -255,7 +255,7 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
         refusals.ReputationNotSettled,
         refusals.ReputationAlreadyGiven,
         refusals.ReputationWindowClosed,
-        *STOPPED,
+        *STOPPED_ERRORS,
     ),
 )
 async def give_feedback(
@@ -285,7 +285,7 @@ async def give_feedback(
 @router.put(
     "/reputation/feedback/{feedback_id}",
     response_model=FeedbackView,
-    responses=errors(refusals.ReputationWindowClosed, *STOPPED),
+    responses=errors(refusals.ReputationWindowClosed, *STOPPED_ERRORS),
 )
 async def change_feedback(
     feedback_id: str, body: FeedbackChange, deps: DepsDep, actor: ActorDep, command: MayRepeat
@@ -311,7 +311,7 @@ async def change_feedback(
 
 
 @_FEEDBACK.get(router, "/reputation/feedback", NotFound)
-async def list_feedback(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_feedback(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List feedback on an agent, newest first.
 
     Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the
@@ -330,7 +330,7 @@ async def list_feedback(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
 _SERVICE_LEVELS = {EventType.SLA_KEPT: FactKind.SLA_KEPT, EventType.SLA_MISSED: FactKind.SLA_MISSED}
 
 
-def _said(body: EventCreate) -> tuple[Says, ...]:
+def _said(body: EventCreate) -> tuple[DimensionShare, ...]:
     delta_e2 = round(body.score_delta * 100)
     if delta_e2 * CONTRADICTED.get(body.event_type, 0) > 0:
         raise Invalid(
@@ -338,11 +338,11 @@ def _said(body: EventCreate) -> tuple[Says, ...]:
             extra={"field": "score_delta"},
         )
     if delta_e2 == 0 and (level := _SERVICE_LEVELS.get(body.event_type)) is not None:
-        return facts.says(level)
+        return facts.shares_of(level)
     return facts.reported(DIMENSIONS[body.event_type], delta_e2)
 
 
-def _promptness(body: EventCreate) -> tuple[Says, ...]:
+def _promptness(body: EventCreate) -> tuple[DimensionShare, ...]:
     took_ms, target_ms = body.metadata.response_time_ms, body.metadata.response_target_ms
     if target_ms is None:
         return ()
@@ -356,7 +356,7 @@ def _promptness(body: EventCreate) -> tuple[Says, ...]:
             "With a target, the response time decides how much it counts. Leave score_delta out.",
             extra={"field": "score_delta"},
         )
-    return facts.says(FactKind.RESPONDED, facts.promptness_e4(took_ms, target_ms))
+    return facts.shares_of(FactKind.RESPONDED, facts.promptness_e4(took_ms, target_ms))
 
 
 @router.post("/reputation/events", status_code=201, response_model=ReputationEventView, responses=errors(NotFound))
@@ -368,7 +368,7 @@ async def report_event(
     Response times make up the average and the percentile. With `response_target_ms` a response time is also evidence:
     all good up to the target, half good at twice the target, and so on.
     """
-    fact = Fact(
+    fact = ReputationFact(
         id=new_id("rev"),
         kind=_SERVICE_LEVELS.get(body.event_type, FactKind.REPORTED).value,
         key=command.command_id,

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, Whole, example
-from domain.reputation.boards import MINIMUMS, Period, place
+from domain.reputation.boards import MINIMUMS, Period, percentile
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import SENTENCES, FactKind
-from domain.reputation.moves import Move, Trend, moved_most, success_rate_e2, trend
 from domain.reputation.score import Score, overall, stars
+from domain.reputation.score_changes import ScoreChange, Trend, largest_changes, success_rate_e2, trend
 from domain.reputation.timing import average_ms, percentile_ms
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
-from repositories.reputation.reputation import Standing
+from repositories.reputation.reputation import AgentReputation
 
 #: What a dimension without evidence is shown as: the middle, and almost everything possible.
 UNKNOWN = Score(500_000, 26_572, 973_428)
@@ -69,12 +69,12 @@ class AgentScoreView(ResponseModel):
     moved_most: list[MoveView] = Field(description="Those of the latest events that changed the score most.")
 
     @classmethod
-    def of(cls, found: Standing, today: date) -> "AgentScoreView":
+    def of(cls, found: AgentReputation, today: date) -> "AgentScoreView":
         scores = dict.fromkeys(Dimension, UNKNOWN)
         scores |= {each: stars(row, found.rate_e4) for each, row in found.rows.items()}
         whole = overall(scores)
         latest = {event["id"]: event for event in found.latest}
-        moves = [Move(e["id"], date.fromisoformat(e["day"]), e["score_delta_e6"]) for e in found.latest]
+        moves = [ScoreChange(e["id"], date.fromisoformat(e["day"]), e["score_delta_e6"]) for e in found.latest]
         return cls.from_row(
             found,
             overall_score=points(whole.mean_e6),
@@ -103,7 +103,7 @@ class AgentScoreView(ResponseModel):
                     at=latest[move.event_id]["at"],
                     score_delta=change(move.delta_e6),
                 )
-                for move in moved_most(moves, today, rate_e4=found.rate_e4)
+                for move in largest_changes(moves, today, rate_e4=found.rate_e4)
             ],
         )
 
@@ -162,7 +162,7 @@ class DistributionView(ResponseModel):
     def of(
         cls, rows: "Sequence[Mapping[str, Any]]", dimension: Dimension | None, category: str | None
     ) -> "DistributionView":
-        """Show rows of `repositories.reputation.reputation.spread`; the rank of 10 has a place of its own there."""
+        """Show rows of `repositories.reputation.reputation.rank_distribution`; the rank of 10 has a place of its own there."""
         found = [0] * PARTS
         for row in rows:
             found[min(row["place"], PARTS - 1)] += row["agents"]
@@ -237,7 +237,7 @@ class PlaceView(ResponseModel):
 
     @classmethod
     def of(cls, rows: "Sequence[Mapping[str, Any]]") -> "PlaceView":
-        places = {row["dimension"]: place(row["below"], row["equal"], row["peers"]) for row in rows}
+        places = {row["dimension"]: percentile(row["below"], row["equal"], row["peers"]) for row in rows}
         return cls(
             peers=next((row["peers"] for row in rows if row["dimension"] == "overall"), 0),
             percentile=places.pop("overall", None),

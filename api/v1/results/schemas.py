@@ -9,7 +9,7 @@ from api.fields import Amount, Currency, Exact, OrganizationId, RequestModel, Re
 from domain.common.access import Actor
 from domain.common.money import format_amount, parse_amount, parse_ratio
 from domain.returns.result import ACCEPTED_FROM_E6, Result, ResultSource, is_self_report
-from domain.usage.amounts import unscaled
+from domain.usage.amounts import from_scaled
 from models.returns.result import ResultRow
 
 
@@ -78,7 +78,7 @@ class ResultView(ResponseModel):
         is_valued = row.value_minor is not None and row.currency is not None
         return cls.from_row(
             row,
-            score=f"{unscaled(row.score_e6, 6):f}",
+            score=f"{from_scaled(row.score_e6, 6):f}",
             accepted=row.is_accepted,
             self_reported=row.is_self_reported,
             value=format_amount(row.value_minor or 0, row.currency or "") if is_valued else None,

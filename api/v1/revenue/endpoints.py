@@ -14,7 +14,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Day, OrganizationId, ProjectId
 from api.idempotency import MayRepeat, MovesMoney
-from api.lists import Asked, Items, ListOf
+from api.lists import Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization, visible_agent
 from api.v1.revenue.schemas import (
@@ -29,18 +29,18 @@ from api.v1.revenue.schemas import (
     RoiListView,
     RoiView,
 )
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import NotFound
 from domain.common.money import parse_amount
 from domain.insight.query import MOST_VALUES
 from domain.returns.revenue_event import RevenueStatus
-from domain.returns.roi import Roi, Scope
+from domain.returns.roi import Roi, RoiScope
 from models.returns.revenue_event import RevenueEvent
 from repositories.marketplace import agent as agents
 from repositories.returns import revenue_event as events
-from runtime.aside import aside
+from runtime.compute_thread import run_in_thread
 from services.books import exchange_rate
 from services.returns import revenue_event as service, roi
 
@@ -66,7 +66,7 @@ async def create_revenue(
     if actor.agent_id is not None and body.agent_id not in {None, actor.agent_id}:
         raise NotFound(agents.MISSING)
     now = datetime.now(UTC)
-    wanted = service.Report(
+    wanted = service.RevenueReport(
         org_id=org_id,
         source=body.source,
         reference=body.reference,
@@ -82,7 +82,7 @@ async def create_revenue(
         return once.answer(await _one(session, await service.report(session, actor, wanted, now=now)))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "revenue",
     RevenueView,
     *("since", "until", "organization_id", "agent_id", "currency", "min_amount", "max_amount"),
@@ -94,7 +94,7 @@ _LIST = ListOf(
 
 @_LIST.get(router, "/revenue", NotFound)
 async def list_revenue(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
 
@@ -103,7 +103,7 @@ async def list_revenue(
     from the cursor on, as CSV.
     """
     if actor.agent_id is None:
-        refuse_totals(confined(actor, key))
+        refuse_totals(confined_key(actor, key))
     org_id = listed_organization(actor, asked.organization_id)
     agent_id = visible_agent(actor, asked.get("agent_id"))
     wanted = asked.wanted(org_id, without=("agent_id", "project_id"))
@@ -119,7 +119,7 @@ async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor
         view = await _one(session, await events.get(session, revenue_id))
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     if actor.agent_id is None:
-        refuse_totals(confined(actor, key))
+        refuse_totals(confined_key(actor, key))
     elif actor.agent_id not in {view.agent_id, *(part.agent_id for part in view.shares)}:
         raise NotFound(events.MISSING)
     return view
@@ -164,7 +164,7 @@ async def reverse_revenue(
     row = await _deciding(deps, actor, revenue_id)
     minor = parse_amount(body.reversed_amount, row.currency, zero=True)
     async with once, deps.database.platform() as session:
-        row = await service.take_back(session, actor, revenue_id, reversed_minor=minor)
+        row = await service.note_reversal(session, actor, revenue_id, reversed_minor=minor)
         return once.answer(await _one(session, row))
 
 
@@ -177,7 +177,7 @@ async def settle_revenue(
     """Confirm reported revenue of a source by its statement, line by line: by reference and currency."""
     org_id, lines = acting_organization(actor, None), [line.line() for line in body.lines]
     async with once, deps.database.platform() as session:
-        done = await service.settle(session, actor, org_id, body.source, lines, now=datetime.now(UTC))
+        done = await service.apply_statement(session, actor, org_id, body.source, lines, now=datetime.now(UTC))
         return once.answer(RevenueSettledView(changed=await _shown(session, done.changed), unknown=list(done.unknown)))
 
 
@@ -193,7 +193,7 @@ async def set_shares(
     """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
     await _deciding(deps, actor, revenue_id)
     async with command, deps.database.platform() as session:
-        row, _ = await service.share(
+        row, _ = await service.set_shares(
             session, actor, revenue_id, body.rule, body.wanted(), expected_version=body.version, now=datetime.now(UTC)
         )
         return command.answer(await _one(session, row))
@@ -207,7 +207,7 @@ async def set_shares(
 async def get_roi(
     deps: DepsDep,
     key: SpendingKeyDep,
-    scope: Scope = Scope.AGENT,
+    scope: RoiScope = RoiScope.AGENT,
     since: Annotated[
         Day | None, Query(alias="from", description="The first day (UTC); 30 days before the last one by default.")
     ] = None,
@@ -226,7 +226,7 @@ async def get_roi(
     Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that
     no agent made are `shared` by what each cost itself. In money, credits are what was paid for them. Up to 366 days.
     """
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     now = datetime.now(UTC)
     last = until or now.date() + timedelta(days=1)
@@ -258,10 +258,10 @@ async def get_roi(
         found, total, left_out = await read()
     found = [each for each in found if id is None or each.id == id]
 
-    def shown(each: Roi, of: Scope) -> RoiView:
+    def shown(each: Roi, of: RoiScope) -> RoiView:
         return RoiView.of(each, currency, made_of(of, each, first, last))
 
-    view = await aside(
+    view = await run_in_thread(
         lambda: RoiListView(
             scope=scope,
             since=first,
@@ -270,15 +270,17 @@ async def get_roi(
             left_out=list(left_out),
             data=[shown(each, scope) for each in found[:limit]],
             rows=len(found),
-            total=shown(total, Scope.ORGANIZATION),
+            total=shown(total, RoiScope.ORGANIZATION),
         ).model_dump_json(by_alias=True)
     )
     return Response(view, media_type="application/json")
 
 
-def made_of(scope: Scope, of: Roi, since: date, until: date) -> list[MadeOfView]:
-    whose = {"agent_id": of.id} if scope is Scope.AGENT else {"project_id": of.id} if scope is Scope.PROJECT else {}
-    if scope is Scope.MODEL or None in whose.values():
+def made_of(scope: RoiScope, of: Roi, since: date, until: date) -> list[MadeOfView]:
+    whose = (
+        {"agent_id": of.id} if scope is RoiScope.AGENT else {"project_id": of.id} if scope is RoiScope.PROJECT else {}
+    )
+    if scope is RoiScope.MODEL or None in whose.values():
         return []
     period = {"from": f"{since}T00:00:00Z", "to": f"{until}T00:00:00Z"}
 
@@ -292,7 +294,7 @@ def made_of(scope: Scope, of: Roi, since: date, until: date) -> list[MadeOfView]
         ("costs.usage", path("/billing/usage/logs")),
         ("costs.commission", path("/revenue", status="confirmed,reversed")),
     ]
-    if scope is not Scope.PROJECT:
+    if scope is not RoiScope.PROJECT:
         bought = path("/economics/log", transaction_type="purchase_attempt,escrow_funding,use")
         listed += [("costs.purchases", bought), ("costs.fees", path("/purchase-orders"))]
     return [MadeOfView(figure=figure, path=where) for figure, where in listed]

@@ -22,7 +22,7 @@ from api.fields import (
     example,
 )
 from api.v1.spends.schemas import RunId
-from domain.budgets.free_text import check
+from domain.budgets.free_text import check_free_text
 from domain.common.ids import transfer_id
 from domain.common.money import format_amount, parse_amount
 from domain.insight.metrics import decimal_text
@@ -30,18 +30,18 @@ from domain.returns.revenue_event import (
     ALL_BPS,
     MOST_LINES,
     MOST_PARTS,
-    PartWanted,
+    RequestedShare,
     RevenueSource,
     RevenueStatus,
     ShareRule,
 )
-from domain.returns.roi import CostKind, Projection, Roi, Scope
+from domain.returns.roi import CostKind, Projection, Roi, RoiScope
 from models.returns.revenue_event import Attribution, RevenueEvent
-from services.returns.revenue_event import Line
+from services.returns.revenue_event import StatementLine
 
 
 def _free(text: str, info: ValidationInfo) -> str:
-    check(text, info.field_name or "text")
+    check_free_text(text, info.field_name or "text")
     return text
 
 
@@ -99,9 +99,9 @@ class StatementLineSet(RequestModel):
         default=None, description="What of it was taken back by now; left out, it stays as it stands."
     )
 
-    def line(self) -> Line:
+    def line(self) -> StatementLine:
         back = None if self.reversed_amount is None else parse_amount(self.reversed_amount, self.currency, zero=True)
-        return Line(
+        return StatementLine(
             reference=self.reference,
             currency=self.currency,
             amount_minor=parse_amount(self.amount, self.currency),
@@ -150,9 +150,10 @@ class RevenueSharesSet(RequestModel):
         default=None, description="The version that you have read; refused with 409 if there is a newer one."
     )
 
-    def wanted(self) -> list[PartWanted]:
+    def wanted(self) -> list[RequestedShare]:
         return [
-            PartWanted(agent_id=part.agent_id, project_id=part.project_id, weight=part.weight) for part in self.parts
+            RequestedShare(agent_id=part.agent_id, project_id=part.project_id, weight=part.weight)
+            for part in self.parts
         ]
 
 
@@ -327,7 +328,7 @@ def _ratio(value: Fraction | None) -> str | None:
 class RoiListView(ResponseModel):
     """Returns of a period, by margin, the highest first."""
 
-    scope: Scope
+    scope: RoiScope
     since: date = Field(serialization_alias="from")
     until: date = Field(serialization_alias="to", description="The day after the last one.")
     currency: str

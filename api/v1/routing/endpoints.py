@@ -8,7 +8,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization, listed_organization, of_own_agent, refuse_other_agent
@@ -17,7 +17,7 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, NotFound
 from domain.common.money import parse_ratio
-from domain.credits.spend.scope import Named
+from domain.credits.spend.scope import RequestedScope
 from domain.returns.result import is_self_report
 from ledger.spends import Spender
 from repositories.marketplace import agent as agents
@@ -54,8 +54,8 @@ async def create_routing_decision(
             if (await agents.get(session, agent_id)).org_id != org_id:
                 raise NotFound(agents.MISSING)
         refuse_other_agent(actor, agent_id, agents.MISSING)
-    scope = await scope_for(deps, actor, key, Named(agent_id=agent_id))
-    question = route.Question(
+    scope = await scope_for(deps, actor, key, RequestedScope(agent_id=agent_id))
+    question = route.CallToRoute(
         org_id=org_id,
         spender=Spender(
             agent_id=scope.agent_id, department_id=scope.department_id, project_id=scope.project_id, key_id=scope.key_id
@@ -80,11 +80,11 @@ async def create_routing_decision(
         return once.answer(RoutingDecisionView.of(row))
 
 
-_LIST = ListOf("routing-decisions", RoutingDecisionView, *CREATED, "organization_id", "agent_id", order=["rtd"])
+_LIST = ListEndpoint("routing-decisions", RoutingDecisionView, *CREATED, "organization_id", "agent_id", order=["rtd"])
 
 
 @_LIST.get(router, "/routing/decisions", NotFound)
-async def list_routing_decisions(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_routing_decisions(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List routing decisions, newest first. An agent's key sees those of its agent."""
     wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
     return await asked.rows(deps.session_for(actor), routes.page, wanted, RoutingDecisionView.of)
@@ -118,7 +118,7 @@ async def set_routing_outcome(
     permit(actor, Permission.USE_CREDITS)
     if is_self_report(actor):
         raise Forbidden("Agents do not report the outcome of routed calls. Report it with another key.")
-    outcome = route.Outcome(
+    outcome = route.CallOutcome(
         score_e6=parse_ratio(body.score, "score") * 100,
         source="api",
         reference=actor.qualified(),

@@ -10,8 +10,8 @@ from api.v1.payments.schemas import MoneyView
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import parse_ratio
-from domain.returns.route import Ranked, RoutedOut, Wish, why
-from domain.usage.amounts import format_pico, parse_decimal, scaled, unscaled
+from domain.returns.route import ExclusionReason, RankedCandidate, RoutingRequest, explain_rank
+from domain.usage.amounts import format_pico, from_scaled, parse_decimal, to_scaled
 from models.returns.route import RoutingDecision
 from services.returns.route import MOST_CANDIDATES
 
@@ -49,7 +49,7 @@ class RoutingDecisionCreate(RequestModel):
         default=None, description="The run whose result is the outcome. By default the id of the decision."
     )
 
-    def wish(self) -> Wish:
+    def wish(self) -> RoutingRequest:
         """Return what is asked of the call.
 
         Raises:
@@ -58,7 +58,7 @@ class RoutingDecisionCreate(RequestModel):
         if self.currency is None and (self.value is not None or self.max_cost is not None):
             raise Invalid("Send currency with value and max_cost.", extra={"field": "currency"})
         quality = self.quality_at_least
-        return Wish(
+        return RoutingRequest(
             quality_e6=None if quality is None else parse_ratio(quality, "quality_at_least") * 100,
             value_pico=None if self.value is None else pico_of(self.value, "value") or None,
             max_cost_pico=None if self.max_cost is None else pico_of(self.max_cost, "max_cost"),
@@ -90,7 +90,7 @@ class RoutedCandidateView(ResponseModel):
     )
     odds: Exact = Field(description="The probability with which it is chosen. The odds of all add up to 1.")
     results: int = Field(description="The number of outcomes for this kind of task.")
-    out: RoutedOut | None = Field(description="Why it cannot be chosen.")
+    out: ExclusionReason | None = Field(description="Why it cannot be chosen.")
     why: str
 
 
@@ -146,7 +146,7 @@ class RoutingDecisionView(ResponseModel):
             value=_pico(wish["value_pico"]),
             max_cost=_pico(wish["max_cost_pico"]),
             odds=None if row.odds_e6 is None else _part(row.odds_e6),
-            ranking=[_candidate(Ranked(**each)) for each in row.ranking],
+            ranking=[_candidate(RankedCandidate(**each)) for each in row.ranking],
             budget_id=None if row.control_id is None else uuid_id("ctl", row.control_id),
             priced_at=None if row.priced_at is None else MoneyView(**row.priced_at),
             outcome=outcome,
@@ -159,10 +159,10 @@ def pico_of(amount: str, field: str) -> int:
     Raises:
         Invalid: it is negative, too large, or has too many decimals.
     """
-    return scaled(parse_decimal(amount, field, decimals=12), 12)
+    return to_scaled(parse_decimal(amount, field, decimals=12), 12)
 
 
-def _candidate(each: Ranked) -> RoutedCandidateView:
+def _candidate(each: RankedCandidate) -> RoutedCandidateView:
     return RoutedCandidateView.from_row(
         each,
         candidate=each.name,
@@ -172,7 +172,7 @@ def _candidate(each: Ranked) -> RoutedCandidateView:
         quality=None if each.quality_e6 is None else _part(each.quality_e6),
         chance=None if each.chance_e6 is None else _part(each.chance_e6),
         odds=_part(each.odds_e6),
-        why=why(each),
+        why=explain_rank(each),
     )
 
 
@@ -181,4 +181,4 @@ def _pico(amount_pico: int | None) -> str | None:
 
 
 def _part(millionths: int) -> str:
-    return f"{unscaled(millionths, 6):f}"
+    return f"{from_scaled(millionths, 6):f}"

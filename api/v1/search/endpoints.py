@@ -12,7 +12,7 @@ from api.deps import Deps, DepsDep
 from api.fields import SearchText
 from api.routing import Resource
 from api.v1.search.schemas import OpenAlertView, SearchHitView, SearchView, StuckRunView, WhereaboutsView
-from api.v1.spends.own import confined, readable, reads_spend
+from api.v1.spends.own import confined_key, reads_spend, require_readable
 from api.v1.summary.schemas import SummaryView
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, NotFound
@@ -21,7 +21,7 @@ from domain.credits.spend.scope import SpendingKey
 from repositories.books import transfer as transfers
 from repositories.credits import department as departments, spend_control as controls
 from repositories.tenants import search
-from repositories.tenants.search import Hit
+from repositories.tenants.search import SearchHit
 from services.payouts.summary import summary_within
 
 router = Resource(tags=["search"])
@@ -67,9 +67,9 @@ async def search_objects(
     return SearchView.of([_shown(deps, actor, hit, about.get(hit.id)) for hit in hits], limit)
 
 
-async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: Hit) -> bool:
+async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: SearchHit) -> bool:
     """Return whether a key that reads its department's or project's usage only may find an object."""
-    if (of := confined(actor, key)) is None:
+    if (of := confined_key(actor, key)) is None:
         return True
     if hit.kind in {"grant", "lot"}:
         return False
@@ -79,7 +79,7 @@ async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: 
             spend_id = None if moved is None else await transfers.spend_of(session, moved)
             return await reads_spend(session, actor, key, spend_id)
         if hit.kind == "spend":
-            await readable(session, actor, key, hit.id)
+            await require_readable(session, actor, key, hit.id)
         if hit.kind == "spend_control":
             return await controls.is_own(session, await controls.get(session, hit.id), of)
         if hit.kind == "department" and (own := of.attribution.department_id) is not None:
@@ -89,7 +89,7 @@ async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: 
     return True
 
 
-def _shown(deps: Deps, actor: Actor, hit: Hit, customer: WhereaboutsView | None) -> SearchHitView:
+def _shown(deps: Deps, actor: Actor, hit: SearchHit, customer: WhereaboutsView | None) -> SearchHitView:
     runs = actor.is_platform and hit.workflow_id is not None
     return SearchHitView.of(hit, _run(deps, hit.workflow_id or "") if runs else None, customer)
 

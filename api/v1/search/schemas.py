@@ -10,7 +10,7 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from api.v1.summary.schemas import SummaryView
 from domain.common.money import format_amount
-from repositories.tenants.search import Hit, OpenAlert
+from repositories.tenants.search import OpenAlert, SearchHit
 
 #: Where each kind is read on; an object that has no address of its own is in a list.
 _READ_AT = {
@@ -95,7 +95,7 @@ class SearchHitView(ResponseModel):
     customer: WhereaboutsView | None = Field(description="For the first three organizations that were found.")
 
     @classmethod
-    def of(cls, hit: Hit, workflow_url: str | None, customer: WhereaboutsView | None) -> Self:
+    def of(cls, hit: SearchHit, workflow_url: str | None, customer: WhereaboutsView | None) -> Self:
         has_amount = hit.amount_minor is not None and hit.currency is not None
         return cls.from_row(
             hit,

@@ -16,7 +16,7 @@ from api.body import takes_secret
 from api.deps import Deps, DepsDep
 from api.errors import TooLarge, errors
 from api.idempotency import MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.secrets.schemas import (
@@ -39,7 +39,7 @@ from contracts.runs import rotation_news
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
 from domain.common.errors import InsufficientFunds, NotFound, RateLimited, SpendLimitExceeded
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from domain.secrets.grant import matches
 from domain.secrets.secret import MAX_BYTES, SecretKind, check_kind, check_path
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
@@ -88,11 +88,13 @@ async def create_secret_grant(
         return once.answer((await _grants_shown(session, [row], now))[0])
 
 
-_GRANTS = ListOf("secret-grants", SecretGrantView, *(*CREATED, "organization_id", "agent_id"), order=[grants.PREFIX])
+_GRANTS = ListEndpoint(
+    "secret-grants", SecretGrantView, *(*CREATED, "organization_id", "agent_id"), order=[grants.PREFIX]
+)
 
 
 @_GRANTS.get(router, "/secrets/grants", NotFound, tags=["secret_grants"])
-async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_secret_grants(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List grants, newest first: all for who manages or audits secrets, and their own for everybody else."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
@@ -112,11 +114,11 @@ async def revoke_secret_grant(
         return (await _grants_shown(session, [row], now))[0]
 
 
-_LIST = ListOf("secrets", SecretView, *(*CREATED, "organization_id", "q"), order=[secrets.PREFIX])
+_LIST = ListEndpoint("secrets", SecretView, *(*CREATED, "organization_id", "q"), order=[secrets.PREFIX])
 
 
 @_LIST.get(router, "/secrets", NotFound)
-async def list_secrets(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_secrets(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List secrets without their values, newest first.
 
     Who manages or audits secrets sees all, everybody else those that a grant in force names.
@@ -131,12 +133,12 @@ async def list_secrets(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
         return items_of(found, lambda row: SecretView.of(row, _naming(row.path, shown)))
 
 
-_ACCESS = ListOf("secret-access", SecretAccessView, *(*CREATED, "q"), order=[int])
+_ACCESS = ListEndpoint("secret-access", SecretAccessView, *(*CREATED, "q"), order=[int])
 
 
 @_ACCESS.get(router, "/secrets/{path:path}/access", operation_id="secrets.access")
 async def list_secret_access(
-    path: str, deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)
+    path: str, deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)
 ) -> Items:
     """List who asked for a secret, newest first, and what they were answered."""
     org_id = _tenant(actor)
@@ -158,10 +160,10 @@ async def open_secret(
     Agents read nothing, unless the operator lets them (`BURSAR_AGENTS_READ_SECRETS`): they use secrets.
     """
     refuse_by_link(actor, "read secrets")
-    asked = service.Opening(
+    asked = service.OpenRequest(
         org_id=_tenant(actor),
         path=path,
-        verb=Verb.READ,
+        verb=AccessVerb.READ,
         principal=actor.principal,
         key_id=actor.key_id,
         agent_id=actor.agent_id,
@@ -268,7 +270,7 @@ async def put_secret(
     value = None if body.value is None else body.value.get_secret_value()
     if value is not None:
         await _check_value(path, body.kind, value)
-    wanted = service.Wanted(
+    wanted = service.SecretChange(
         org_id=org_id,
         path=path,
         kind=body.kind,
@@ -323,7 +325,7 @@ async def rotate_secret(
             row = await secrets.at_path(session, org_id, path)
         if value is None:
             async with deps.database.platform() as session:
-                await rotation.hurry(session, actor, row.id, grace=body.grace, now=now)
+                await rotation.start_now(session, actor, row.id, grace=body.grace, now=now)
         else:
             await _check_value(path, SecretKind(row.kind), value)
             await rotation.supply(
@@ -382,7 +384,7 @@ async def _check_value(path: str, kind: SecretKind, value: str) -> None:
         raise TooLarge(f"A value has at most {MAX_BYTES // 1024} KiB.", extra={"field": "value"})
     check_value(path, kind, value)
     # In a thread: a long value takes a second.
-    if (what := await asyncio.to_thread(wallets.found, value)) is not None:
+    if (what := await asyncio.to_thread(wallets.wallet_secret_in, value)) is not None:
         raise refused(what)
 
 

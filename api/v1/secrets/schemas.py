@@ -27,12 +27,12 @@ from api.fields import (
 from api.v1.spends.schemas import RunId
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.messages.webhook.address import MAX_URL
-from domain.secrets.access import Outcome, Verb
+from domain.secrets.access import AccessOutcome, AccessVerb
 from domain.secrets.grant import CHARGED, MAX_HOSTS, MAX_PATHS, MAX_STATUSES, MAX_USES_PER_DAY, HttpMethod, NewGrant
 from domain.secrets.rotation import Rotation, RotationStatus, RotatorName, wakes_at
 from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import MAX_BYTES, SecretKind, VersionStatus
-from domain.secrets.secret_use.placing import MAX_NAME, MAX_PLACES, PLACES, PREFIXES, Part, Placement
+from domain.secrets.secret_use.placing import MAX_NAME, MAX_PLACES, PLACES, PREFIXES, Placement, RequestPart
 from domain.secrets.secret_use.request import ALLOWED, MAX_HEADER, MAX_HEADERS
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrant
@@ -255,7 +255,7 @@ class SecretGrantCreate(RequestModel):
     paths: list[_Path] = Field(
         min_length=1, max_length=MAX_PATHS, description="Paths, and `prefix/*` for all below a prefix."
     )
-    verbs: list[Literal[Verb.USE, Verb.READ]] = Field(
+    verbs: list[Literal[AccessVerb.USE, AccessVerb.READ]] = Field(
         min_length=1,
         max_length=2,
         description="`use`: a request is made with the value, which is not shown. `read`: the value is shown.",
@@ -320,7 +320,7 @@ class SecretGrantView(ResponseModel):
     principal: str | None
     agent_id: str | None
     paths: list[str]
-    verbs: list[Verb]
+    verbs: list[AccessVerb]
     hosts: list[str]
     methods: list[str]
     places: list[str]
@@ -340,7 +340,7 @@ class SecretGrantView(ResponseModel):
     def of(cls, row: SecretGrant, uses_today: int) -> Self:
         return cls.from_row(
             row,
-            verbs=[Verb(verb) for verb in row.verbs],
+            verbs=[AccessVerb(verb) for verb in row.verbs],
             price=None if row.price_minor is None else format_amount(row.price_minor, CREDIT),
             uses_today=uses_today,
         )
@@ -402,8 +402,8 @@ class SecretAccessView(ResponseModel):
     at: datetime
     path: str
     version: int | None
-    verb: Verb
-    outcome: Outcome
+    verb: AccessVerb
+    outcome: AccessOutcome
     grant_id: str | None
     principal: str
     key_id: str | None = Field(description="The API key of the request; null for the platform's own verbs.")
@@ -440,7 +440,7 @@ class SecretPlaceCreate(RequestModel):
 
     model_config = example(**{"in": "header", "name": "Authorization", "prefix": "Bearer "})
 
-    part: Part = Field(
+    part: RequestPart = Field(
         alias="in",
         description="`body`: a member of its JSON object or a field of its form. `basic`: the password of the user "
         "`name`; without a name the value is the user; a login has both.",

@@ -10,30 +10,30 @@ from typing import TypeVar
 from starlette.responses import Response
 
 from api.deps import Deps
-from api.outgoing import Outgoing
+from api.outgoing import HeldResponse
 from api.v1.secrets.schemas import HeaderView, SecretUseCreate, SecretUseView
-from api.v1.spends.asking import answered
+from api.v1.spends.requests import spend_once
 from domain.common.access import Actor
 from domain.common.errors import DomainError, SecretHost, SecretUsed
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.credits.spend.scope import SpendingKey
-from domain.secrets.access import Verb
+from domain.secrets.access import AccessVerb
 from domain.secrets.grant import is_charged
 from domain.secrets.secret import SecretKind
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
-from domain.secrets.secret_use.placing import Placed, Placement, placed
+from domain.secrets.secret_use.placing import PlacedRequest, Placement, place_secret
 from domain.secrets.secret_use.request import ToolRequest, read_request
-from domain.secrets.secret_use.usage import check_says_usage
+from domain.secrets.secret_use.usage import require_reported_usage
 from domain.usage.charge import EventCharge
-from ledger.spends import NewSpend, Spender, Spent
-from providers.secrets.caller import MAX_ANSWER_BYTES, CallFailed, Reply
-from repositories.credits.spend import Asked, shown_id
+from ledger.spends import NewSpend, Spender, SpendResult
+from providers.secrets.caller import MAX_ANSWER_BYTES, CallFailed, ScrubbedAnswer
+from repositories.credits.spend import SpendRequest, shown_id
 from repositories.secrets.secret_use import PREFIX
 from runtime.identity import new_id
 from services.secrets import secret_use as service
-from services.secrets.secret import Opened, Opening
-from services.secrets.secret_use import Ended
+from services.secrets.secret import OpenRequest, OpenResult
+from services.secrets.secret_use import UseOutcome
 
 T = TypeVar("T")
 
@@ -54,10 +54,10 @@ async def use(
         asked.method.value, asked.url, asked.headers, asked.body, local=deps.settings.allow_insecure_webhooks
     )
     placement = body.place.placement()
-    opening = Opening(
+    opening = OpenRequest(
         org_id=org_id,
         path=path,
-        verb=Verb.USE,
+        verb=AccessVerb.USE,
         principal=actor.principal,
         key_id=actor.key_id,
         agent_id=actor.agent_id,
@@ -87,10 +87,10 @@ async def use(
             body_base64=None,
         )
         content = await asyncio.to_thread(_written, view, reply.body)
-        return Outgoing(content, held.pop_all(), headers={"Cache-Control": "no-store"})
+        return HeldResponse(content, held.pop_all(), headers={"Cache-Control": "no-store"})
 
 
-async def _opened(deps: Deps, opening: Opening, command_id: str) -> Opened:
+async def _opened(deps: Deps, opening: OpenRequest, command_id: str) -> OpenResult:
     async with deps.database.platform() as session:
         await service.refuse_used(session, command_id)
     try:
@@ -106,14 +106,14 @@ async def _opened(deps: Deps, opening: Opening, command_id: str) -> Opened:
 
 
 async def _hold(
-    deps: Deps, actor: Actor, key: SpendingKey, body: SecretUseCreate, opening: Opening, opened: Opened
-) -> Spent | None:
+    deps: Deps, actor: Actor, key: SpendingKey, body: SecretUseCreate, opening: OpenRequest, opened: OpenResult
+) -> SpendResult | None:
     """Hold the price within the limits and budgets that apply; None if the use is free."""
     assert opened.grant is not None
     assert opening.reference is not None
     if opened.grant.price_minor is None:
         return None
-    asked = Asked(
+    asked = SpendRequest(
         key=secret_use_key(opening.reference),
         action=service.ACTION,
         amount_minor=opened.grant.price_minor,
@@ -128,24 +128,24 @@ async def _hold(
     )
     expires_at = datetime.now(UTC) + service.HELD_FOR
 
-    async def reserve(org_id: str, spend: NewSpend) -> Spent:
+    async def reserve(org_id: str, spend: NewSpend) -> SpendResult:
         return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
 
-    return (await answered(deps, actor, key, asked, reserve)).spent
+    return (await spend_once(deps, actor, key, asked, reserve)).spent
 
 
-async def _placed(deps: Deps, opened: Opened, request: ToolRequest, placement: Placement) -> Placed:
+async def _placed(deps: Deps, opened: OpenResult, request: ToolRequest, placement: Placement) -> PlacedRequest:
     assert opened.grant is not None
     if opened.grant.meter is not None:
-        check_says_usage(request.body, opened.grant.meter)
+        require_reported_usage(request.body, opened.grant.meter)
     value = (await opened.value(deps.secrets)).decode(errors="replace")
-    return placed(request, placement, value, is_login=opened.kind is SecretKind.LOGIN)
+    return place_secret(request, placement, value, is_login=opened.kind is SecretKind.LOGIN)
 
 
 class _Making:
     """The request of one use, and the end that it comes to."""
 
-    def __init__(self, deps: Deps, opening: Opening, opened: Opened, turn: asyncio.Lock) -> None:
+    def __init__(self, deps: Deps, opening: OpenRequest, opened: OpenResult, turn: asyncio.Lock) -> None:
         assert opened.grant is not None
         assert opening.reference is not None
         self.use_id = opening.reference
@@ -161,21 +161,21 @@ class _Making:
             return await act()
         except Exception as error:
             reason = error.error_code if isinstance(error, DomainError) else "internal"
-            await self._end(Ended(status="failed", cost_minor=0, reason=reason))
+            await self._end(UseOutcome(status="failed", cost_minor=0, reason=reason))
             raise
 
-    async def reply(self, ready: Placed) -> tuple[Reply, int | None]:
+    async def reply(self, ready: PlacedRequest) -> tuple[ScrubbedAnswer, int | None]:
         try:
             reply = await self._deps.secret_caller.call(ready, self._meter, self._turn)
         except CallFailed as failed:
             await self._end(
-                Ended(status="unknown", cost_minor=self._price_minor, reason=failed.reason)
+                UseOutcome(status="unknown", cost_minor=self._price_minor, reason=failed.reason)
                 if failed.was_sent
-                else Ended(status="failed", cost_minor=0, reason=failed.reason)
+                else UseOutcome(status="failed", cost_minor=0, reason=failed.reason)
             )
             raise _problem(failed, self.use_id) from None
         cost = await self._cost(reply)
-        ended = Ended(
+        ended = UseOutcome(
             status="answered",
             cost_minor=cost if isinstance(cost, int) else 0,
             cost=None if isinstance(cost, int) else cost,
@@ -183,7 +183,7 @@ class _Making:
         )
         return reply, await self._end(ended)
 
-    async def _cost(self, reply: Reply) -> EventCharge | int:
+    async def _cost(self, reply: ScrubbedAnswer) -> EventCharge | int:
         if not is_charged(reply.status, self._charged):
             return 0
         if self._meter is None:
@@ -203,7 +203,7 @@ class _Making:
                 otherwise=self._price_minor,
             )
 
-    async def _end(self, ended: Ended) -> int | None:
+    async def _end(self, ended: UseOutcome) -> int | None:
         async with self._deps.database.platform() as session:
             return await service.end(session, self.use_id, ended, now=datetime.now(UTC))
 

@@ -16,19 +16,19 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
 from api.routing import Resource
-from api.tenancy import known_or_all
+from api.tenancy import known_organization_or_all
 from api.v1.series.schemas import SeriesGroupView, SeriesView
-from api.v1.spends.own import confined, part_of
+from api.v1.spends.own import confined_key, subset_of
 from domain.books.account_statement import period
 from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
 from domain.common.errors import Invalid, NotFound, UnknownMetric
 from domain.common.money import CREDIT
 from domain.insight.metrics import metric_of
-from domain.insight.query import Grain, Query, bounds_of
+from domain.insight.query import Grain, Query, interval_bounds
 from domain.insight.series import MAX_POINTS, series_of
 from repositories.credits import department, spend_day
-from repositories.credits.spend_day import WHOLE, Part
+from repositories.credits.spend_day import ALL_SPENDS, SpendSubset
 from services.insight import metrics
 
 router = Resource(tags=["series"])
@@ -78,8 +78,8 @@ async def get_series(
     """
     if metric not in _OWN:
         permit(actor, Permission.READ_BILLING)
-    part = part_of(confined(actor, key)) if metric in _OWN else WHOLE
-    org_id = await known_or_all(deps, actor, organization_id)
+    part = subset_of(confined_key(actor, key)) if metric in _OWN else ALL_SPENDS
+    org_id = await known_organization_or_all(deps, actor, organization_id)
     found = metric_of(metric, platform=org_id is None, field="metric")
     clock = _UTC if zone is None else zone_of(zone, "zone")
     clock, now = _UTC if found.is_by_utc_day else clock, datetime.now(UTC)
@@ -92,7 +92,7 @@ async def get_series(
         grain=interval,
         zone=clock.key,
     )
-    bounds = bounds_of(question)
+    bounds = interval_bounds(question)
     if len(bounds) > MAX_POINTS + 1:
         raise Invalid(
             f"A series has at most {MAX_POINTS} intervals. Choose a shorter period or a longer interval.",
@@ -109,14 +109,14 @@ async def get_series(
         grouping=group_by,
     )
     values = None
-    if org_id is not None and metric in _OWN and part is WHOLE and currency == CREDIT:
+    if org_id is not None and metric in _OWN and part is ALL_SPENDS and currency == CREDIT:
         values = await _by_day(deps, org_id, question, bounds, now)
     if values is not None:
         view = show([]).model_copy(update={"series": [SeriesGroupView(group=None, values=values)]})
     else:
         async with deps.asking(actor, org_id) as session:
             question = replace(question, where=await _where(session, org_id, part))
-            answer = await metrics.ask(session, question, org_id=org_id, now=now)
+            answer = await metrics.run_query(session, question, org_id=org_id, now=now)
         view = show(series_of(answer, bounds, found, currency))
     return Response(view.model_dump_json(by_alias=True), media_type="application/json")
 
@@ -137,7 +137,7 @@ async def _by_day(
     return [*values, *[nothing] * (len(bounds) - 1 - len(values))]
 
 
-async def _where(session: AsyncSession, org_id: str | None, part: Part) -> Mapping[str, tuple[str, ...]]:
+async def _where(session: AsyncSession, org_id: str | None, part: SpendSubset) -> Mapping[str, tuple[str, ...]]:
     if part.agent_id is not None:
         return {"agent": (part.agent_id,)}
     if part.department_id is not None:

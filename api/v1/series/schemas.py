@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.insight.metrics import Metric, MetricUnit, written
+from domain.insight.metrics import Metric, MetricUnit, format_value
 from domain.insight.query import Grain
 from domain.insight.series import Series
 
@@ -64,7 +64,9 @@ class SeriesView(ResponseModel):
             until=bounds[-1],
             times=list(bounds[:-1]),
             series=[
-                SeriesGroupView(group=one.group, values=[written(metric.name, asset, value) for value in one.values])
+                SeriesGroupView(
+                    group=one.group, values=[format_value(metric.name, asset, value) for value in one.values]
+                )
                 for one in found
             ],
         )

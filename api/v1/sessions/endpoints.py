@@ -12,7 +12,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat
 from api.keyring import new_secret
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.changes.schemas import MarksView
@@ -28,7 +28,7 @@ from api.v1.sessions.schemas import (
 from domain.common.access import Actor, Permission, Role
 from domain.common.errors import Forbidden, NotFound, SessionNeedsKey
 from domain.messages.changes import topics_for
-from domain.tenants.session import browser_of, idle_at, span_of
+from domain.tenants.session import browser_of, idle_at, session_lifetime
 from domain.tenants.token import hash_of, token_of
 from models.tenants.session import Session
 from repositories.marketplace import agent as agents
@@ -114,7 +114,7 @@ async def create_session(
     async with once, deps.database.platform() as session:
         now, secret = datetime.now(UTC), new_secret()
         key = await keys.get(session, key_id)
-        span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
+        span = session_lifetime(actor.role, now=now, key_expires_at=key.expires_at)
         row = Session(
             id=new_id("ses"),
             secret_hash=hash_of(secret),
@@ -135,7 +135,7 @@ async def create_session(
         )
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "sessions",
     SessionView,
     *(*CREATED, "organization_id", "q"),
@@ -145,7 +145,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/sessions", NotFound)
-async def list_sessions(deps: DepsDep, asked: Asked, actor: ActorDep) -> Items:
+async def list_sessions(deps: DepsDep, asked: ListRequest, actor: ActorDep) -> Items:
     """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
 
     An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything

@@ -11,7 +11,7 @@ from api.errors import errors, request_id_of
 from api.idempotency import MayRepeat
 from api.keyring import is_secret, new_secret
 from api.limits import share_of
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.sessions.schemas import (
@@ -105,11 +105,13 @@ async def create_session_link(
         )
 
 
-_LIST = ListOf("session-links", LinkView, *(*CREATED, "organization_id", "q"), order=["lnk"])
+_LIST = ListEndpoint("session-links", LinkView, *(*CREATED, "organization_id", "q"), order=["lnk"])
 
 
 @_LIST.get(router, "/sessions/links", NotFound)
-async def list_session_links(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.MANAGE_KEYS)) -> Items:
+async def list_session_links(
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.MANAGE_KEYS)
+) -> Items:
     """List the links that can still be used, newest first. An operator sees all, or those of one organization."""
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), sessions.links, wanted, LinkView.of)
@@ -165,7 +167,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
 async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) -> Redeemed:
     """Redeem a link: open its session. No key is needed. Of two concurrent requests, one succeeds."""
     link_id, secret = await _known(deps, request, body.token), new_secret()
-    visit = links.Visit(
+    visit = links.RedeemingBrowser(
         secret_hash=hash_of(secret),
         browser=browser_of(request.headers.get("user-agent")),
         address=client_address(request),

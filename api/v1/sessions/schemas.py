@@ -9,7 +9,7 @@ from api.fields import AgentId, OrganizationId, Period, Principal, RequestModel,
 from api.v1.changes.schemas import MarksView
 from domain.common.access import Actor, Permission, Role
 from domain.payments.payment.livemode import Environment
-from domain.tenants.session import CONSOLE, LINK_PERIOD, MAX_PATH, Span, idle_at
+from domain.tenants.session import CONSOLE, LINK_PERIOD, MAX_PATH, SessionLifetime, idle_at
 from models.tenants.session import Session, SessionLink
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -90,7 +90,7 @@ class SessionView(ResponseModel):
 
     @classmethod
     def of(cls, row: Session, actor: Actor) -> "SessionView":
-        span = Span(expires_at=row.expires_at, idle=timedelta(seconds=row.idle_seconds))
+        span = SessionLifetime(expires_at=row.expires_at, idle=timedelta(seconds=row.idle_seconds))
         return cls.from_row(row, idle_at=idle_at(span, row.last_used_at), current=row.id == actor.session_id)
 
 

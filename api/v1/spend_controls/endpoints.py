@@ -20,7 +20,7 @@ from api.v1.spend_controls.schemas import (
     DepartmentLimitsSet,
     DepartmentLimitsView,
 )
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Permission
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
@@ -29,16 +29,16 @@ from models.credits.spend_control import SpendControl
 from repositories.credits import department as departments, spend_control as controls
 from repositories.tenants import name
 from services.credits import spend_control
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 
 router = Resource(tags=["spend_controls"])
 
 
 async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[ControlView]:
     now = datetime.now(UTC)
-    counters = await controls.counted(session, rows, now)
+    counters = await controls.counter_values(session, rows, now)
     ids = {row.id: uuid_id("ctl", row.id) for row in rows}
-    names = await name.named(session, ids.values(), None)
+    names = await name.names_of(session, ids.values(), None)
     return [ControlView.of(row, counters.get(row.id, {}), now, names.get(ids[row.id])) for row in rows]
 
 
@@ -89,7 +89,7 @@ async def get_department_limits(
     """
     async with deps.session_for(actor) as session:
         department = await departments.get(session, department_id)
-        of = confined(actor, key)
+        of = confined_key(actor, key)
         if of is not None and (of.agent_id or of.attribution.department_id not in department.path):
             refuse_totals(of)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
@@ -112,14 +112,14 @@ async def set_department_limits(
     permit(actor, Permission.MANAGE_SPENDING)
     daily, monthly = body.minor()
     async with once, deps.database.platform() as session:
-        order = Order(actor=actor, org_id=org_id, command_id=once.command_id, at=datetime.now(UTC))
+        order = ControlCommand(actor=actor, org_id=org_id, command_id=once.command_id, at=datetime.now(UTC))
         row = await spend_control.limit_department(session, order, department_id, daily, monthly)
         return once.answer(await _limits_shown(session, department_id, row))
 
 
 async def _limits_shown(session: AsyncSession, department_id: str, row: SpendControl | None) -> DepartmentLimitsView:
     now = datetime.now(UTC)
-    if row is not None and not spend_control.applies(row, now):
+    if row is not None and not spend_control.is_in_term(row, now):
         row = None
-    counters = {} if row is None else (await controls.counted(session, [row], now)).get(row.id, {})
+    counters = {} if row is None else (await controls.counter_values(session, [row], now)).get(row.id, {})
     return DepartmentLimitsView.of(department_id, row, counters, now)

@@ -15,7 +15,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import Command, MayRepeat
-from api.lists import CREATED, Asked, Int32, Items, ListOf, items_of
+from api.lists import CREATED, Int32, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.schemas import (
@@ -27,7 +27,7 @@ from api.v1.spend_controls.schemas import (
     StatusChange,
     TermsSet,
 )
-from api.v1.spends.own import confined, reader
+from api.v1.spends.own import confined_key, own_holder
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, NotFound
@@ -36,12 +36,12 @@ from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.credits.spend.scope import SpendingKey
 from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl
-from repositories.common.listing import Found
+from repositories.common.listing import ListPage
 from repositories.credits import spend_control as controls
 from repositories.credits.spend import own_of
 from services.books import exchange_rate
 from services.credits import spend_control
-from services.credits.spend_control import Order
+from services.credits.spend_control import ControlCommand
 
 VERSION = refusals.SpendControlVersion
 CLOSED = refusals.SpendControlClosed
@@ -115,7 +115,7 @@ class Kind:
         actor: Actor,
         row: SpendControl,
         body: TermsSet | StatusChange,
-        act: Callable[[AsyncSession, Order], Awaitable[SpendControl]],
+        act: Callable[[AsyncSession, ControlCommand], Awaitable[SpendControl]],
     ) -> Response:
         """Change a control in one transaction, once for each command, and answer with it."""
         async with once, deps.database.platform() as session:
@@ -148,7 +148,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
             made = await spend_control.create(session, order, new, terms, body.parent())
             return once.answer(await kind.shown(session, made))
 
-    listed = ListOf(
+    listed = ListEndpoint(
         kind.path[1:],
         kind.view,
         *(*CREATED, "organization_id", "currency"),
@@ -161,11 +161,11 @@ def add_controls(router: Resource, kind: Kind) -> None:
 
     @listed.get(router, kind.path, NotFound, name=f"list_{kind.noun}s", description=kind.of_list)
     async def list_all(
-        deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+        deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
     ) -> Items:
         org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
         wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
-        of = confined(actor, key)
+        of = confined_key(actor, key)
         async with deps.session_for(actor) as session:
             found = await controls.page(session, wanted, kind=kind.kind, open_only=open_only, of=of)
             return await kind.show(session, found.rows), found.following
@@ -181,7 +181,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
         control_id: Annotated[str, Path(alias=kind.parameter)], deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
     ) -> ControlTermsView:
         async with deps.session_for(actor) as session:
-            return await kind.shown(session, await readable(session, actor, key, control_id, kind.kind))
+            return await kind.shown(session, await require_readable(session, actor, key, control_id, kind.kind))
 
     @router.put(
         kind.one, name=f"change_{kind.noun}", description=kind.of_change, response_model=kind.view, responses=CHANGING
@@ -193,10 +193,10 @@ def add_controls(router: Resource, kind: Kind) -> None:
         once: MayRepeat,
         actor: ActorDep,
     ) -> Response:
-        row = await changeable(deps, actor, control_id, kind.kind)
+        row = await require_changeable(deps, actor, control_id, kind.kind)
         terms = body.terms(row.asset)
 
-        async def act(session: AsyncSession, order: Order) -> SpendControl:
+        async def act(session: AsyncSession, order: ControlCommand) -> SpendControl:
             await note_price(deps, session, row.asset, order.at)
             return await spend_control.change(session, order, row.id, terms, body.parent())
 
@@ -224,9 +224,9 @@ def _setting(kind: Kind, status: ControlStatus) -> Callable[..., Awaitable[Respo
         actor: ActorDep,
         body: StatusChange | None = None,
     ) -> Response:
-        row = await changeable(deps, actor, control_id, kind.kind)
+        row = await require_changeable(deps, actor, control_id, kind.kind)
 
-        async def act(session: AsyncSession, order: Order) -> SpendControl:
+        async def act(session: AsyncSession, order: ControlCommand) -> SpendControl:
             return await spend_control.set_status(session, order, row.id, status)
 
         return await kind.write(deps, once, actor, row, body or StatusChange(), act)
@@ -235,9 +235,9 @@ def _setting(kind: Kind, status: ControlStatus) -> Callable[..., Awaitable[Respo
 
 
 def add_lists(router: Resource, kind: Kind) -> None:
-    versions = ListOf(f"{kind.word}-versions", kind.version, *CREATED, order=[Int32], changed_by=_CHANGED_BY)
-    counted = ListOf(kind.counted, CountedSpendView, *_BY_AMOUNT, order=[UUID], status=SpendStatus, **_OF_SPENDS)
-    refused = ListOf(kind.refused, RefusalView, *_BY_AMOUNT, order=[UUID], **_OF_SPENDS)
+    versions = ListEndpoint(f"{kind.word}-versions", kind.version, *CREATED, order=[Int32], changed_by=_CHANGED_BY)
+    counted = ListEndpoint(kind.counted, CountedSpendView, *_BY_AMOUNT, order=[UUID], status=SpendStatus, **_OF_SPENDS)
+    refused = ListEndpoint(kind.refused, RefusalView, *_BY_AMOUNT, order=[UUID], **_OF_SPENDS)
 
     @versions.get(
         router,
@@ -252,10 +252,10 @@ def add_lists(router: Resource, kind: Kind) -> None:
         deps: DepsDep,
         key: SpendingKeyDep,
         actor: ActorDep,
-        asked: Asked,
+        asked: ListRequest,
     ) -> Items:
         async with deps.session_for(actor) as session:
-            control = await readable(session, actor, key, control_id, kind.kind)
+            control = await require_readable(session, actor, key, control_id, kind.kind)
             found = await controls.versions(session, asked.wanted(None), control_id=control.id)
             return items_of(found, lambda row: kind.version.of(row, control.asset))
 
@@ -272,12 +272,12 @@ def add_lists(router: Resource, kind: Kind) -> None:
         deps: DepsDep,
         key: SpendingKeyDep,
         actor: ActorDep,
-        asked: Asked,
+        asked: ListRequest,
     ) -> Items:
         async with deps.session_for(actor) as session:
-            control = await readable(session, actor, key, control_id, kind.kind)
+            control = await require_readable(session, actor, key, control_id, kind.kind)
             rows, following = await controls.spends(session, asked.wanted(None), control=control)
-            if (holder := reader(actor, key)) is not None:
+            if (holder := own_holder(actor, key)) is not None:
                 own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
                 rows = [(row, counted) for row, counted in rows if row.id in own]
             return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
@@ -295,27 +295,27 @@ def add_lists(router: Resource, kind: Kind) -> None:
         deps: DepsDep,
         key: SpendingKeyDep,
         actor: ActorDep,
-        asked: Asked,
+        asked: ListRequest,
     ) -> Items:
         async with deps.session_for(actor) as session:
-            control = await readable(session, actor, key, control_id, kind.kind)
+            control = await require_readable(session, actor, key, control_id, kind.kind)
             found = await controls.refusals(session, asked.wanted(None), control=control)
-            if (holder := reader(actor, key)) is not None:
-                found = Found(await own_of(session, found.rows, holder), found.following)
+            if (holder := own_holder(actor, key)) is not None:
+                found = ListPage(await own_of(session, found.rows, holder), found.following)
             return items_of(found, lambda row: RefusalView.of(row, control.asset))
 
 
-async def readable(
+async def require_readable(
     session: AsyncSession, actor: Actor, key: SpendingKey, control_id: str, kind: ControlKind
 ) -> SpendControl:
-    row, of = await controls.get(session, control_id, kind), confined(actor, key)
+    row, of = await controls.get(session, control_id, kind), confined_key(actor, key)
     if of is not None and not await controls.is_own(session, row, of):
         raise controls.missing(kind)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return row
 
 
-async def changeable(
+async def require_changeable(
     deps: Deps, actor: Actor, control_id: str, kind: ControlKind, permission: Permission = Permission.MANAGE_SPENDING
 ) -> SpendControl:
     """Return the control that the actor means, before the role is judged: 404 comes before 403."""
@@ -327,8 +327,8 @@ async def changeable(
 
 def order_of(
     actor: Actor, org_id: str, once: Command, body: TermsSet | StatusChange, kind: ControlKind = ControlKind.LIMIT
-) -> Order:
-    return Order(
+) -> ControlCommand:
+    return ControlCommand(
         actor=actor,
         org_id=org_id,
         command_id=once.command_id,

@@ -32,16 +32,16 @@ from domain.credits.spend.control import (
     MAX_THRESHOLDS,
     MAX_USES,
     THRESHOLDS_E4,
-    Allowance,
     ControlKind,
     ControlStatus,
     Limit,
+    LimitTerms,
     NewControl,
     SubjectKind,
     limits_of,
     shown_amount,
 )
-from domain.credits.spend.presentation import Counted, LimitState, limit_states
+from domain.credits.spend.presentation import CounterValues, LimitState, limit_states
 from ledger.spends import FUND_ESCROW, PURCHASE_ORDER
 from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
@@ -99,8 +99,8 @@ class TermsSet(RequestModel):
     )
     reason: Note | None = Field(default=None, description="Stored with the version.")
 
-    def allowing(self, limits: Iterable[WindowSet], currency: str) -> Allowance:
-        return Allowance(
+    def allowing(self, limits: Iterable[WindowSet], currency: str) -> LimitTerms:
+        return LimitTerms(
             limits=tuple(limit.limit(currency) for limit in limits),
             per_spend_minor=None if self.per_spend is None else parse_amount(self.per_spend, currency, zero=True),
             thresholds_e4=tuple(parse_ratio(part, "thresholds") for part in self.thresholds),
@@ -117,7 +117,7 @@ class AllowanceSet(TermsSet):
 
     limits: list[LimitSet] = Field(default_factory=list, max_length=len(Window))
 
-    def terms(self, currency: str) -> Allowance:
+    def terms(self, currency: str) -> LimitTerms:
         """Return the same as a rule reads it; raises as `allowing`."""
         return self.allowing(self.limits, currency)
 
@@ -266,7 +266,9 @@ class ControlView(ControlTermsView):
     limits: list[SpendLimitView]
 
     @classmethod
-    def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":
+    def of(
+        cls, row: SpendControl, counters: Mapping[Window, CounterValues], at: datetime, name: str | None
+    ) -> "ControlView":
         limits = [SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)]
         return cls.with_terms(row, name, limits=limits)
 
@@ -448,7 +450,7 @@ class DepartmentLimitsView(ResponseModel):
 
     @classmethod
     def of(
-        cls, department_id: str, row: SpendControl | None, counters: Mapping[Window, Counted], at: datetime
+        cls, department_id: str, row: SpendControl | None, counters: Mapping[Window, CounterValues], at: datetime
     ) -> "DepartmentLimitsView":
         states = [] if row is None else states_of(row, counters, at)
         shown = {state.limit.window: _department_limit(state) for state in states}
@@ -460,7 +462,7 @@ class DepartmentLimitsView(ResponseModel):
         )
 
 
-def states_of(row: SpendControl, counters: Mapping[Window, Counted], at: datetime) -> list[LimitState]:
+def states_of(row: SpendControl, counters: Mapping[Window, CounterValues], at: datetime) -> list[LimitState]:
     limits = limits_of(row.windows, row.amounts, row.uses, row.hard)
     return limit_states(limits, counters, row.zone, row.week_starts, at)
 

@@ -10,20 +10,20 @@ from starlette.responses import Response
 
 from api.deps import Deps
 from api.errors import errors
-from api.v1.spends.asking import Completing, asked_by
+from api.v1.spends.requests import SpendCompleter, read_request
 from api.v1.spends.schemas import CaptureReservation, ReserveCreate, UseCreate, used_document
 from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import IdempotencyConflict, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.credits.spend.scope import SpendingKey
-from domain.tenants.organization import STOPPED
-from ledger.spends import Changed
+from domain.tenants.organization import STOPPED_ERRORS
+from ledger.spends import ChangeResult
 from models.marketplace.marketplace import MarketplaceAgreedUse
-from repositories.credits.spend import Asked, find_by_key
+from repositories.credits.spend import SpendRequest, find_by_key
 from repositories.marketplace import agent as agents
 from services.credits import spend as spends
 from services.marketplace import marketplace_use as service
-from services.marketplace.marketplace_use import NewUse, Reserved, Used
+from services.marketplace.marketplace_use import NewUse, ReservationResult, UseResult
 
 Done = TypeVar("Done")
 
@@ -40,7 +40,7 @@ USING = errors(
     refusals.MarketplaceNotMetered,
     refusals.MarketplaceSuspended,
     refusals.BudgetPoolClosed,
-    *STOPPED,
+    *STOPPED_ERRORS,
 )
 
 
@@ -50,21 +50,21 @@ async def use_agent(deps: Deps, actor: Actor, key: SpendingKey, body: UseCreate,
     Raises:
         Invalid: an amount is named, or a meter without a price.
     """
-    asked = asked_by(actor, key, body, spend_key)
-    document, replayed = await used(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked)
+    asked = read_request(actor, key, body, spend_key)
+    document, replayed = await complete_use(deps, actor, SpendCompleter(deps, actor, key), body.payee_agent_id, asked)
     return _answer(document, replayed=replayed)
 
 
-async def used(
-    deps: Deps, actor: Actor, completing: Completing, agent_id: str | None, asked: Asked
+async def complete_use(
+    deps: Deps, actor: Actor, completing: SpendCompleter, agent_id: str | None, asked: SpendRequest
 ) -> tuple[dict[str, Any], bool]:
     """Do what `use_agent` does; return the answer, and whether the key had it before."""
     org_id, terms, now = actor.org_id, deps.settings.use_terms, datetime.now(UTC)
     assert org_id is not None
 
-    async def use(wanted: NewUse) -> Used:
+    async def use(wanted: NewUse) -> UseResult:
         async with deps.database.platform_statement() as connection:
-            done = await service.use_plainly(connection, org_id, wanted, terms=terms, now=now)
+            done = await service.use_fast(connection, org_id, wanted, terms=terms, now=now)
         if done is None:
             await _require_seen(deps, actor, wanted)
             async with deps.database.platform() as session:
@@ -87,15 +87,15 @@ async def reserve_for_agent(
     org_id, terms, now = actor.org_id, deps.settings.use_terms, datetime.now(UTC)
     assert org_id is not None
 
-    async def reserve(wanted: NewUse) -> Reserved:
+    async def reserve(wanted: NewUse) -> ReservationResult:
         await _require_seen(deps, actor, wanted)
         async with deps.database.platform() as session:
             return await service.reserve(
                 session, org_id, wanted, terms=terms, expires_at=now + body.expires_in, now=now
             )
 
-    asked = asked_by(actor, key, body, spend_key)
-    done = await _asked(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked, reserve)
+    asked = read_request(actor, key, body, spend_key)
+    done = await _asked(deps, actor, SpendCompleter(deps, actor, key), body.payee_agent_id, asked, reserve)
     if done.refusal is not None:
         raise done.refusal
     assert done.agreed is not None
@@ -103,7 +103,9 @@ async def reserve_for_agent(
     return _answer(used_document(done.agreed, done.spend), replayed=done.replayed)
 
 
-async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureReservation, spend_key: str) -> Changed:
+async def capture_use(
+    deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureReservation, spend_key: str
+) -> ChangeResult:
     """Charge what was used of a reservation for an agent, and share it.
 
     Raises:
@@ -124,9 +126,9 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
 async def _asked(
     deps: Deps,
     actor: Actor,
-    completing: Completing,
+    completing: SpendCompleter,
     agent_id: str | None,
-    asked: Asked,
+    asked: SpendRequest,
     act: Callable[[NewUse], Awaitable[Done]],
 ) -> Done:
     """Do what is asked for, for whom it was first where the key has been used before; see `asking.answered`."""
@@ -141,7 +143,7 @@ async def _asked(
         return await act(NewUse(agent_id=agent_id, meter=asked.action, spend=spend))
     except (Invalid, IdempotencyConflict):
         async with deps.session_for(actor) as session:
-            first = await spends.repeated(session, actor.org_id, asked)
+            first = await spends.first_request(session, actor.org_id, asked)
         if first is None:
             raise
     return await act(NewUse(agent_id=agent_id, meter=asked.action, spend=first))

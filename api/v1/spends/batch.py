@@ -12,8 +12,8 @@ from api.deps import Deps
 from api.errors import field_in, message_of
 from api.fields import Exact, RequestModel, ResponseModel, example
 from api.idempotency import checked_key
-from api.v1.spends.agents import used
-from api.v1.spends.asking import Completing, asked_by, key_of
+from api.v1.spends.agents import complete_use
+from api.v1.spends.requests import SpendCompleter, key_of, read_request
 from api.v1.spends.schemas import SpendCreate, spent_document
 from domain.common.access import Actor
 from domain.common.errors import (
@@ -28,8 +28,8 @@ from domain.common.errors import (
 from domain.common.ids import MAX_CLIENT_KEY_LENGTH
 from domain.credits.spend.scope import SpendingKey
 from ledger.spending import MAX_SPENDS
-from ledger.spends import NewSpend, Outcome, Spent
-from repositories.credits.spend import Asked
+from ledger.spends import NewSpend, SpendOutcome, SpendResult
+from repositories.credits.spend import SpendRequest
 from services.credits import spend as spends
 
 
@@ -44,9 +44,9 @@ class UseItem(SpendCreate):
 _ITEM: TypeAdapter[UseItem] = TypeAdapter(UseItem)
 #: What the refusals of an agent's use are answered as; all others make the item invalid.
 _REFUSED = {
-    SpendLimitExceeded: Outcome.REFUSED,
-    InsufficientFunds: Outcome.INSUFFICIENT,
-    IdempotencyConflict: Outcome.CONFLICT,
+    SpendLimitExceeded: SpendOutcome.REFUSED,
+    InsufficientFunds: SpendOutcome.INSUFFICIENT,
+    IdempotencyConflict: SpendOutcome.CONFLICT,
 }
 #: An item is judged by itself, so that one that makes no sense spoils no other.
 Item = Annotated[Any, WithJsonSchema(UseItem.model_json_schema(ref_template="#/components/schemas/{model}"))]
@@ -89,14 +89,14 @@ class _Entry:
 
     key: str | None = None
     agent_id: str | None = None
-    asked: Asked | None = None
+    asked: SpendRequest | None = None
     spend: NewSpend | None = None
     answer: dict[str, Any] | None = None
 
 
 async def use_many(deps: Deps, actor: Actor, key: SpendingKey, body: UseBatch) -> bytes:
     """Charge the items of a batch and return the answer as JSON."""
-    completing = Completing(deps, actor, key)
+    completing = SpendCompleter(deps, actor, key)
     entries = [_judged(actor, key, item) for item in body.items]
     # In the order given: what is together charges together, and each use of an agent is a sale of its own.
     for is_use, together in groupby(entries, lambda entry: entry.agent_id is not None):
@@ -108,7 +108,7 @@ async def use_many(deps: Deps, actor: Actor, key: SpendingKey, body: UseBatch) -
     return json.dumps({"data": [entry.answer for entry in entries]}, ensure_ascii=False).encode()
 
 
-async def _charge_plainly(deps: Deps, actor: Actor, completing: Completing, entries: Sequence[_Entry]) -> None:
+async def _charge_plainly(deps: Deps, actor: Actor, completing: SpendCompleter, entries: Sequence[_Entry]) -> None:
     for entry in entries:
         if entry.asked is not None:
             try:
@@ -121,10 +121,10 @@ async def _charge_plainly(deps: Deps, actor: Actor, completing: Completing, entr
         await _repeat(deps, actor, again)
 
 
-async def _use_agent(deps: Deps, actor: Actor, completing: Completing, entry: _Entry) -> None:
+async def _use_agent(deps: Deps, actor: Actor, completing: SpendCompleter, entry: _Entry) -> None:
     assert entry.asked is not None
     try:
-        document, replayed = await used(deps, actor, completing, entry.agent_id, entry.asked)
+        document, replayed = await complete_use(deps, actor, completing, entry.agent_id, entry.asked)
     except Unavailable:
         raise
     except DomainError as error:
@@ -139,7 +139,7 @@ def _judged(actor: Actor, key: SpendingKey, item: object) -> _Entry:
     entry = _Entry(named if isinstance(named, str) else None)
     try:
         use = _ITEM.validate_python(item)
-        entry.asked = asked_by(actor, key, use, key_of(actor, checked_key(use.key)))
+        entry.asked = read_request(actor, key, use, key_of(actor, checked_key(use.key)))
         entry.agent_id = use.payee_agent_id
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
@@ -172,13 +172,13 @@ async def _repeat(deps: Deps, actor: Actor, entries: Sequence[_Entry]) -> None:
     async with deps.session_for(actor) as session:
         for entry in entries:
             assert entry.asked is not None
-            entry.spend = await spends.repeated(session, actor.org_id, entry.asked)
+            entry.spend = await spends.first_request(session, actor.org_id, entry.asked)
             known += [entry] if entry.spend is not None else []
     await _charge(deps, actor, known)
 
 
-def _show(entry: _Entry, spend: NewSpend, spent: Spent) -> None:
-    refusal = other_request() if spent.outcome is Outcome.CONFLICT else spends.refusal_of(spent)
+def _show(entry: _Entry, spend: NewSpend, spent: SpendResult) -> None:
+    refusal = other_request() if spent.outcome is SpendOutcome.CONFLICT else spends.refusal_of(spent)
     if refusal is not None:
         _refuse(entry, spent.outcome.value, refusal, replayed=spent.replayed)
         return

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from api.deps import Deps
 from domain.common.text import rfc3339
-from ledger.spends import Spender, Spent
+from ledger.spends import Spender, SpendResult
 from repositories.budgets.remaining import remaining
 
 
-async def headers_of(deps: Deps, org_id: str, spent: Spent, spender: Spender) -> Mapping[str, str]:
+async def headers_of(deps: Deps, org_id: str, spent: SpendResult, spender: Spender) -> Mapping[str, str]:
     """Return what is left of the budget that refuses first, and when it resets; nothing where no budget counted it."""
     if not spent.budgeted:
         return {}

@@ -12,19 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, current_actor, permit, require, spending_key
-from api.body import StrictRequest, answered_plainly
+from api.body import StrictRequest, with_fast_path
 from api.deps import Deps, DepsDep, get_deps
 from api.errors import errors
 from api.fields import DepartmentId, Moment, OrganizationId, ProjectId
 from api.idempotency import checked_key
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
-from api.v1.spends.asking import Answer, answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
 from api.v1.spends.budget import headers_of
-from api.v1.spends.own import confined, part_of, readable, reader
+from api.v1.spends.own import confined_key, own_holder, require_readable, subset_of
+from api.v1.spends.requests import Answer, key_of, read_request, spend_key, spend_once
 from api.v1.spends.schemas import (
     ActionName,
     CaptureReservation,
@@ -50,10 +50,10 @@ from domain.common.ids import is_id, uuid_of
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.spend.scope import SpendingKey
 from ledger.spending import RESERVATION_TERM, Spending
-from ledger.spends import Changed, NewSpend, SpendStatus, Spent
+from ledger.spends import ChangeResult, NewSpend, SpendResult, SpendStatus
 from models.credits.spend import Spend
 from repositories.credits import spend as spends, spend_day
-from repositories.credits.spend import Holder
+from repositories.credits.spend import KeyHolder
 from repositories.marketplace import marketplace
 from repositories.usage import usage_bill, usage_charge
 from services.credits import spend as spending
@@ -93,7 +93,7 @@ async def _use_plainly(request: StrictRequest) -> Response | None:
 
 
 @router.post("/credits/use", status_code=201, response_model=UseView, responses=USING)
-@answered_plainly(_use_plainly)
+@with_fast_path(_use_plainly)
 async def use_credits(
     body: UseCreate, deps: DepsDep, key: SpendingKeyDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
 ) -> Response:
@@ -104,7 +104,7 @@ async def use_credits(
     """
     if body.payee_agent_id is not None:
         return await use_agent(deps, actor, key, body, spend_key)
-    done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), deps.charges.charge)
+    done = await spend_once(deps, actor, key, read_request(actor, key, body, spend_key), deps.charges.charge)
     return await _spent(deps, actor, done)
 
 
@@ -139,10 +139,10 @@ async def reserve_credits(
         return await reserve_for_agent(deps, actor, key, body, spend_key)
     expires_at = datetime.now(UTC) + body.expires_in
 
-    async def reserve(org_id: str, spend: NewSpend) -> Spent:
+    async def reserve(org_id: str, spend: NewSpend) -> SpendResult:
         return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
 
-    done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), reserve)
+    done = await spend_once(deps, actor, key, read_request(actor, key, body, spend_key), reserve)
     return await _spent(deps, actor, done)
 
 
@@ -168,7 +168,7 @@ async def capture_reservation(
         raise Invalid("Only the use of an agent is captured in units. Send amount.", extra={"field": "quantity"})
     amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT, zero=True)
 
-    async def capture(books: Spending) -> Changed:
+    async def capture(books: Spending) -> ChangeResult:
         return await books.settle(
             key=spend_key, spend_id=spend_id, amount_minor=amount_minor, more=not body.final_capture
         )
@@ -228,7 +228,7 @@ async def get_reservation(
     return await _shown(deps, actor, key, reservation_id)
 
 
-_USAGE = ListOf(
+_USAGE = ListEndpoint(
     "usage",
     SpendView,
     *(*CREATED, "organization_id", "agent_id", "min_amount", "max_amount"),
@@ -244,7 +244,7 @@ _USAGE = ListOf(
 
 @_USAGE.get(router, "/credits/usage", NotFound)
 async def list_usage(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List the uses and reservations of credits, newest first.
 
@@ -254,7 +254,7 @@ async def list_usage(
     have a `next_cursor`.
     """
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-    page = partial(spends.page, holder=reader(actor, key))
+    page = partial(spends.page, holder=own_holder(actor, key))
     return await asked.rows(deps.session_for(actor), page, wanted, SpendView.of)
 
 
@@ -274,7 +274,7 @@ async def summarise_usage(
     of the department with its parts.
     """
     org_id = await known_organization(deps, actor, organization_id)
-    part = part_of(confined(actor, key))
+    part = subset_of(confined_key(actor, key))
     until = until or datetime.now(UTC)
     since = since or until - TERM
     if not since < until <= since + MAX_TERM:
@@ -288,8 +288,8 @@ async def _shown(deps: Deps, actor: Actor, key: SpendingKey, spend_id: str) -> S
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     async with deps.session_for(actor) as session:
-        row = await readable(session, actor, key, spend_id)
-        expired, bought = await spends.has_expired(session, row), await marketplace.bought_by(session, row)
+        row = await require_readable(session, actor, key, spend_id)
+        expired, bought = await spends.has_expired(session, row), await marketplace.purchase_of_spend(session, row)
         event = await _event_of(session, row)
     return SpendDetail.ended(row, expired=expired, bought=bought, event=event)
 
@@ -310,7 +310,9 @@ async def _event_of(session: AsyncSession, row: Spend) -> UsageEventView | None:
 async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
     """Return the reservation that a request names, if it is the key's own; see `domain.credits.spend.scope.is_own`."""
     async with deps.session_for(actor) as session:
-        return spending.changeable(await spends.get_own(session, reservation_id, Holder(key, actor.principal))).id
+        return spending.require_changeable(
+            await spends.get_own(session, reservation_id, KeyHolder(key, actor.principal))
+        ).id
 
 
 async def _releasable(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
@@ -318,7 +320,7 @@ async def _releasable(deps: Deps, actor: Actor, key: SpendingKey, reservation_id
     if not actor.may(Permission.MANAGE_SPENDING):
         return await _own(deps, actor, key, reservation_id)
     async with deps.session_for(actor) as session:
-        return spending.changeable(await spends.get(session, reservation_id)).id
+        return spending.require_changeable(await spends.get(session, reservation_id)).id
 
 
 def _organization(actor: Actor) -> str:
@@ -332,7 +334,7 @@ async def _spent(deps: Deps, actor: Actor, done: Answer) -> Response:
     return answer
 
 
-def _changed(changed: Changed) -> Response:
+def _changed(changed: ChangeResult) -> Response:
     return _response(ChangeView.of(changed).model_dump_json(), 200, changed.replayed)
 
 

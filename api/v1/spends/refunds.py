@@ -5,14 +5,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from api.approvals import by_hand, two_operators
+from api.approvals import by_hand, require_two_operators
 from api.auth import SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
-from api.v1.spends.own import readable
+from api.v1.spends.own import require_readable
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
@@ -62,9 +62,9 @@ async def refund_spend(
     async with command:
         now, renew_days = datetime.now(UTC), deps.settings.refunded_credits_days
         async with deps.session_for(actor) as session:
-            content = await spend_refund.for_two(session, by_hand(deps), new, now=now)
+            content = await spend_refund.content_for_approval(session, by_hand(deps), new, now=now)
         if content is not None:
-            await two_operators(deps, actor, command, ApprovalAction.SPEND_REFUND, spend_id, content)
+            await require_two_operators(deps, actor, command, ApprovalAction.SPEND_REFUND, spend_id, content)
         async with deps.session_for(actor) as session:
             spend, change = await spend_refund.refund(
                 session,
@@ -78,18 +78,20 @@ async def refund_spend(
             return command.answer(SpendRefundView.of(spend, change))
 
 
-_LIST = ListOf("spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT)
+_LIST = ListEndpoint(
+    "spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT
+)
 
 
 @_LIST.get(router, "/credits/spends/{spend_id}/refunds")
 async def list_spend_refunds(
-    spend_id: str, deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    spend_id: str, deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List the refunds of a use or a reservation of credits, newest first."""
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
-        spend = await readable(session, actor, key, spend_id)
+        spend = await require_readable(session, actor, key, spend_id)
         found = await spends.refunds(session, wanted, spend_id=spend.id)
         return items_of(found, lambda row: SpendRefundView.of(spend, row))

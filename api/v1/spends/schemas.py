@@ -28,7 +28,7 @@ from domain.common.ids import transfer_id, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import is_storable, rfc3339
 from domain.credits.action_cost import is_action
-from ledger.spends import Changed, NewSpend, OnLimit, Outcome, SpendStatus, Spent
+from ledger.spends import ChangeResult, NewSpend, OnLimit, SpendOutcome, SpendResult, SpendStatus
 from models.credits.spend import Spend, SpendChange
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.credits.spend import public_id
@@ -228,7 +228,7 @@ class ChangeView(ResponseModel):
     transfer_id: str | None
 
     @classmethod
-    def of(cls, changed: Changed) -> "ChangeView":
+    def of(cls, changed: ChangeResult) -> "ChangeView":
         return cls.from_row(
             changed,
             id=uuid_id("hold", changed.spend_id),
@@ -382,7 +382,7 @@ def _total(row: RowMapping, key: str | date | None) -> TotalView:
     )
 
 
-def spent_document(spent: Spent, spend: NewSpend) -> dict[str, Any]:
+def spent_document(spent: SpendResult, spend: NewSpend) -> dict[str, Any]:
     """Show what was charged or reserved, as `UseView` or `ReservationView`; built by hand, because it is asked most."""
     assert spent.spend_id is not None
     reserved = spent.expires_at is not None
@@ -409,7 +409,7 @@ def used_document(use: MarketplaceUse | MarketplaceAgreedUse, spend: Spend) -> d
     """Show the use of an agent of the marketplace as `UseView`, or one that is reserved as `ReservationView`."""
     document = {
         "id": public_id(spend),
-        "status": Outcome.CHARGED.value,
+        "status": SpendOutcome.CHARGED.value,
         "action": use.meter,
         "quantity": use.quantity,
         "amount": _credits(use.quantity * use.unit_minor),
@@ -423,7 +423,7 @@ def used_document(use: MarketplaceUse | MarketplaceAgreedUse, spend: Spend) -> d
         "payee_agent_id": use.agent_id,
     }
     if isinstance(use, MarketplaceAgreedUse) and spend.expires_at is not None:
-        document |= {"status": Outcome.RESERVED.value, "expires_at": rfc3339(spend.expires_at)}
+        document |= {"status": SpendOutcome.RESERVED.value, "expires_at": rfc3339(spend.expires_at)}
     return document
 
 

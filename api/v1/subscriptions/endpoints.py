@@ -31,7 +31,7 @@ from contracts.billing.subscription import (
     SubscriptionResult,
 )
 from contracts.runs import subscription_run
-from domain.billing.billing_terms import USUAL, BillingTerms
+from domain.billing.billing_terms import DEFAULT_TERMS, BillingTerms
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.plan import MAX_SEATS, Interval, Plan
 from domain.billing.subscription.commands import (
@@ -51,11 +51,11 @@ from domain.common.errors import Conflict, Invalid, NotFound, Unavailable, other
 from domain.common.ids import customer_command_key, subscription_id_of, subscription_key
 from domain.common.mail import Purpose
 from domain.common.money import parse_amount
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED_ERRORS
 from providers.subscriptions.base import SubscriptionProvider
 from repositories.billing import billing_terms, subscription as subscriptions, subscription_bill
 from repositories.tenants import api_key, contact, organization as organizations
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 from services.billing import billing_profile
 from services.common.provider_errors import provider_errors
 from services.payments.customer import ensure_customer
@@ -77,8 +77,8 @@ _REFUSED = (
     refusals.SubscriptionUnpaid,
 )
 _FAULTS = (NotFound, refusals.RefusedByProvider, refusals.ProviderNotAvailable)
-_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, refusals.PaymentNoMethod, *STOPPED)
-_COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined, *STOPPED)
+_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, refusals.PaymentNoMethod, *STOPPED_ERRORS)
+_COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined, *STOPPED_ERRORS)
 
 
 @router.get("/billing/subscription", responses=errors(NotFound))
@@ -217,7 +217,7 @@ async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: Tempor
 
 async def _held(deps: Deps, org_id: str) -> Subscription:
     async with deps.database.platform() as session:
-        held = await subscriptions.held(session, org_id)
+        held = await subscriptions.current_of(session, org_id)
     if held is None:
         raise NotFound(MISSING)
     return held
@@ -238,7 +238,7 @@ async def _done(
         if found is None:
             return None
         held, event = found
-        why = await subscriptions.declined_why(session, event)
+        why = await subscriptions.decline_reason(session, event)
     if event.kind not in kinds or any(event.details.get(name) != value for name, value in asked.items()):
         raise other_request()
     if why is not None:
@@ -275,7 +275,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     return_url = _return_url(deps, body, plan)
     async with deps.database.platform() as session:
         await organizations.refuse_stopped(session, org_id)
-        require_none(await subscriptions.held(session, org_id))
+        require_none(await subscriptions.current_of(session, org_id))
         require_seats(plan, terms, await api_key.seats(session, org_id))
         _, addresses = await contact.recipients(session, org_id, Purpose.BILLING)
     if net_days:
@@ -313,7 +313,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
 
 def _currency(body: SubscriptionCreate, agreed: BillingTerms) -> str:
     """Return the currency of the subscription: one for all that an organization is billed, once terms are agreed."""
-    if body.currency is not None and agreed is not USUAL and body.currency != agreed.currency:
+    if body.currency is not None and agreed is not DEFAULT_TERMS and body.currency != agreed.currency:
         raise Invalid(
             f"The billing terms of the organization are in {agreed.currency}. Leave the currency out.",
             extra={"field": "currency"},
@@ -382,8 +382,8 @@ async def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval 
 
 async def _agreed(deps: Deps, org_id: str) -> BillingTerms:
     async with deps.database.platform() as session:
-        held = await billing_terms.holding(session, org_id, datetime.now(UTC))
-    return USUAL if held is None else held.terms
+        held = await billing_terms.version_at(session, org_id, datetime.now(UTC))
+    return DEFAULT_TERMS if held is None else held.terms
 
 
 async def _priced(deps: Deps, terms: Terms, once: Command, held: Terms | None = None) -> Terms:
@@ -409,7 +409,7 @@ async def _sent(
         subscription=held, created_by=command.actor, command_id=command.command_id, resume=held.version > 0
     )
     run, limit, held_id = subscription_run(start), deps.settings.command_timeout, held.subscription_id
-    entity = Entity(client, deps.database, run, SubscriptionResult, subscriptions.versions, held_id, limit=limit)
+    entity = EntityClient(client, deps.database, run, SubscriptionResult, subscriptions.versions, held_id, limit=limit)
     result = await entity.command(update, command, update_id=command.command_id)
     if result.declined is not None:
         raise _declined(result.declined, result.status)

@@ -11,7 +11,7 @@ from api.fields import Exact, ResponseModel
 from domain.common.money import CREDIT, format_amount
 from domain.payouts.summary import AssetSummary, Earnings
 from domain.tenants.organization import OrganizationStatus
-from repositories.payouts.summary import LISTED, DueInvoice, LiveEscrow, Pending
+from repositories.payouts.summary import MAX_LISTED, DueInvoice, LiveEscrow, PendingInEscrow
 from services.payouts.summary import Summary
 
 #: Most amounts of a summary are the same few, of which nothing is the first.
@@ -70,7 +70,7 @@ class AssetSummaryView(ResponseModel):
     pending_until: datetime | None = Field(description="The next deadline of these escrows.")
 
     @classmethod
-    def of(cls, found: AssetSummary, pending: Pending | None) -> Self:
+    def of(cls, found: AssetSummary, pending: PendingInEscrow | None) -> Self:
         names = (
             *("available", "held", "expired", "in_use", "in_escrow", "in_payments", "in_payouts"),
             *("owed", "invoiced", "total"),
@@ -161,13 +161,13 @@ class SummaryView(ResponseModel):
             as_of=found.at,
             status=OrganizationStatus(row.status or OrganizationStatus.ACTIVE),
             assets=[AssetSummaryView.of(each, pending.get(each.asset)) for each in assets],
-            earnings=[AgentEarningsSummaryView.of(each) for each in found.earnings[:LISTED]],
-            escrows=[EscrowSummaryView.of(each) for each in row.escrows[:LISTED]],
+            earnings=[AgentEarningsSummaryView.of(each) for each in found.earnings[:MAX_LISTED]],
+            escrows=[EscrowSummaryView.of(each) for each in row.escrows[:MAX_LISTED]],
             expiring=[
-                ExpiringLotView(amount=_written(free, CREDIT), expires_at=at) for free, at in row.expiring[:LISTED]
+                ExpiringLotView(amount=_written(free, CREDIT), expires_at=at) for free, at in row.expiring[:MAX_LISTED]
             ],
-            invoices_due=[DueInvoiceView.of(each) for each in row.invoices[:LISTED]],
-            shortened=[name for name, rows in lists.items() if len(rows) > LISTED],
+            invoices_due=[DueInvoiceView.of(each) for each in row.invoices[:MAX_LISTED]],
+            shortened=[name for name, rows in lists.items() if len(rows) > MAX_LISTED],
         )
 
 

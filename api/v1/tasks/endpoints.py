@@ -8,7 +8,7 @@ from pydantic import Field
 from api.auth import require
 from api.deps import DepsDep
 from api.fields import Exact, ResponseModel
-from api.lists import Asked, Items, ListOf, items_up_to, several
+from api.lists import Items, ListEndpoint, ListRequest, items_up_to, several
 from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.common.access import Actor, Permission
@@ -40,11 +40,11 @@ class TaskView(ResponseModel):
         return cls.from_row(task, kind=kind, amount=amount, path_hint=PATHS[kind].format(id=task.object_id))
 
 
-_LIST = ListOf("tasks", TaskView, order=[datetime, TaskKind, str], kind=several(TaskKind, "Only of this kind."))
+_LIST = ListEndpoint("tasks", TaskView, order=[datetime, TaskKind, str], kind=several(TaskKind, "Only of this kind."))
 
 
 @_LIST.get(router, "/tasks")
-async def list_tasks(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_tasks(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List what waits for you to act, by deadline. Tasks without a deadline come last.
 
     The oldest 2,000 open objects of each kind are considered.

@@ -9,7 +9,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.common.access import Actor, Permission
@@ -29,7 +29,7 @@ async def add_tax_rate(
         return command.answer(view(await tax_rate.add(session, actor, body.tax_rate(), command.command_id)))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "tax-rates",
     TaxRateView,
     *(*CREATED, "q"),
@@ -39,7 +39,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/tax-rates")
-async def list_tax_rates(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_tax_rates(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)) -> Items:
     """List the rates, newest first. For operators."""
     wanted = asked.wanted(None)
     return await asked.rows(deps.session_for(actor), tax_rates.page, wanted, view)

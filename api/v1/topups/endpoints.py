@@ -11,11 +11,11 @@ from api.auth import require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.idempotency import Command, MovesMoney
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.payments import commands
-from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.endpoints import CREATING, payment_view
 from api.v1.payments.schemas import PaymentOptions, PaymentView, ProviderName
 from api.v1.payments.terms import Terms
 from api.v1.topups.methods import method_of
@@ -37,8 +37,8 @@ from domain.common.ids import sale_tax_key
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
 from domain.payments.payment.terms import PaymentTerms
-from domain.payments.topup import named
-from domain.tenants.metadata import Written
+from domain.payments.topup import find_package
+from domain.tenants.metadata import OwnMetadata
 from repositories.credits import credit_lot as lots
 
 router = Resource(tags=["topups"])
@@ -63,7 +63,7 @@ async def top_up(
     terms = _terms(deps, actor, body, once)
 
     async def wanted() -> PaymentTerms:
-        return body.as_seen(await terms.credits(parse_amount(body.amount, CREDIT)))
+        return body.require_total(await terms.credits(parse_amount(body.amount, CREDIT)))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
@@ -91,10 +91,10 @@ async def purchase_package(
     """Buy a package with a stored payment method, charged off session. A decline is a 402."""
 
     async def wanted() -> PaymentTerms:
-        package = named(deps.settings.packages, body.name)
+        package = find_package(deps.settings.packages, body.name)
         method = body.method or await method_of(deps, actor)
         options = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
-        return body.as_seen(await _terms(deps, actor, options, once).package(package))
+        return body.require_total(await _terms(deps, actor, options, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
@@ -117,13 +117,13 @@ async def check_out_package(
 
     async def wanted() -> PaymentTerms:
         options = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
-        package = named(deps.settings.packages, body.name)
-        return body.as_seen(await _terms(deps, actor, options, once).package(package))
+        package = find_package(deps.settings.packages, body.name)
+        return body.require_total(await _terms(deps, actor, options, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), checkout_view)
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "credits-history",
     PurchaseView,
     *(*CREATED, "organization_id", "min_amount", "max_amount", "q"),
@@ -134,7 +134,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/billing/credits/history", NotFound, tags=["credit_packages"])
-async def list_purchases(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+async def list_purchases(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)) -> Items:
     """List the grants and purchases of credits, newest first, with their prices."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), lots.page, wanted, PurchaseView.of)
@@ -146,11 +146,11 @@ async def _begin(
     actor: Actor,
     once: Command,
     wanted: MakeTerms,
-    own: Written,
+    own: OwnMetadata,
     show: Callable[[PaymentView], Any],
 ) -> Response:
     async with once:
-        return once.answer(show(shown(await commands.create(deps, temporal, actor, once, wanted, own), actor)))
+        return once.answer(show(payment_view(await commands.create(deps, temporal, actor, once, wanted, own), actor)))
 
 
 def _terms(deps: Deps, actor: Actor, options: PaymentOptions, once: Command) -> Terms:

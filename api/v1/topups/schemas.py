@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from api.fields import Amount, Exact, ResponseModel, example
 from api.metadata import WithMetadata
 from api.v1.customers.schemas import ReturnUrl
-from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOptions, PaymentView, Seen, money
+from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOptions, PaymentView, QuotedTotal, money
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.state import PaymentStatus
 from domain.payments.topup import Package
@@ -34,7 +34,7 @@ class TopUp(PaymentOptions, WithMetadata):
     amount: Amount = Field(description="The number of credits.")
 
 
-class PackageChoice(Seen, WithMetadata):
+class PackageChoice(QuotedTotal, WithMetadata):
     """A package to buy, by its name; `package_id` is another name of the same field."""
 
     package: PackageName | None = None

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.common.ids import shown_reference, transfer_id
+from domain.common.ids import public_reference, transfer_id
 from domain.common.money import format_amount
 from repositories.books.transfer import Transfer
 
@@ -64,7 +64,7 @@ class TransferView(ResponseModel):
         return cls(
             id=transfer_id(row["id"]),
             kind=row["kind"],
-            reference=shown_reference(row["kind"], row["reference"]),
+            reference=public_reference(row["kind"], row["reference"]),
             cause=None if kind is None or cause_id is None else CauseView(type=kind, id=cause_id),
             effective_at=row["effective_at"],
             recorded_at=row["recorded_at"],

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.approvals import override_by_two
+from api.approvals import require_two_for_override
 from api.auth import SpendingKeyDep, require
 from api.body import takes_lines
 from api.deps import Deps, DepsDep, TemporalDep
@@ -46,10 +46,10 @@ from repositories.credits.lot_price import LotPrice
 from repositories.marketplace import agent as agents
 from runtime import reach
 from services.usage import usage, usage_bill, usage_charge
-from services.usage.rating import Rates, Use, rate_uses
-from services.usage.usage import Status
-from services.usage.usage_judge import Delivery
+from services.usage.rating import Rates, UseToRate, rate_uses
+from services.usage.usage import EventStatus
 from services.usage.usage_of_agents import sold_to, unpaid_agents, use_of
+from services.usage.usage_validation import Delivery
 
 router = Resource(tags=["usage"])
 
@@ -99,11 +99,11 @@ async def send_usage_events(
         outcomes = await usage.record(session, delivery, documents)
     if is_single and outcomes[0].error is not None:
         raise outcomes[0].error
-    count = {status: sum(outcome.status is status for outcome in outcomes) for status in Status}
+    count = {status: sum(outcome.status is status for outcome in outcomes) for status in EventStatus}
     return EventsView(
-        accepted=count[Status.ACCEPTED],
-        duplicates=count[Status.DUPLICATE],
-        invalid=count[Status.INVALID],
+        accepted=count[EventStatus.ACCEPTED],
+        duplicates=count[EventStatus.DUPLICATE],
+        invalid=count[EventStatus.INVALID],
         events=[EventResult.of(outcome) for outcome in outcomes],
     )
 
@@ -143,7 +143,7 @@ async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = re
                 "An agent has prices for organizations only. Send payee_agent_id with a key of an organization.",
                 extra={"field": "payee_agent_id"},
             )
-        [cost] = await rate_uses(session, Rates(prices=deps.prices), [Use(call=call, at=body.at or now)])
+        [cost] = await rate_uses(session, Rates(prices=deps.prices), [UseToRate(call=call, at=body.at or now)])
         if isinstance(cost, Invalid):
             raise cost
         if cost is None:
@@ -215,7 +215,9 @@ async def void_usage_charge(
                 return command.answer(VOID)
             if seen and seen.voided_at is not None:
                 return command.answer(EventChargeView.of(seen))
-        await override_by_two(deps, actor, command, ApprovalAction.USAGE_VOID, event_id, body.model_dump(mode="json"))
+        await require_two_for_override(
+            deps, actor, command, ApprovalAction.USAGE_VOID, event_id, body.model_dump(mode="json")
+        )
         async with deps.database.platform() as session:
             why, now = body.reason, datetime.now(UTC)
             if on_bill:

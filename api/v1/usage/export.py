@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from api.v1.usage.schemas import UsageEventView, split_money
-from repositories.usage.usage_report import Total
+from repositories.usage.usage_report import UsageTotal
 
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 SUMMARY_COLUMNS = ("group", "events", *_TOKENS, "currency", "cost", "creator_share", "platform_share")
@@ -24,7 +24,7 @@ _EVENT_MONEY = (
 EVENT_COLUMNS = (*_EVENT_TEXTS, *_TOKENS, *_EVENT_MONEY)
 
 
-def summary_lines(found: Sequence[Total]) -> list[Sequence[str]]:
+def summary_lines(found: Sequence[UsageTotal]) -> list[Sequence[str]]:
     lines: list[Sequence[str]] = [SUMMARY_COLUMNS]
     for total in found:
         counts = [str(total.counted[name]) for name in ("events", *_TOKENS)]

@@ -13,21 +13,21 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, SearchText, example
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, Invalid, NotFound
-from domain.usage.amounts import format_pico, normal
+from domain.usage.amounts import format_pico, without_trailing_zeros
 from domain.usage.charge import check_chargeable
 from domain.usage.charge_model import charge_to_json, parse_charge, rate_quantity
 from domain.usage.meter import ALL, Aggregation, check_meter
 from models.usage.meter import MeterRow
 from repositories.usage import meter as meters
-from repositories.usage.meter import Counted
+from repositories.usage.meter import MeterCount
 from runtime.identity import new_id
 from services.usage import meter
 
@@ -142,11 +142,11 @@ async def create_meter(
         return once.answer(MeterView.of(await meter.create(session, actor, row)))
 
 
-_LIST = ListOf("meters", MeterView, *(*CREATED, "organization_id", "q"), order=["mtr"])
+_LIST = ListEndpoint("meters", MeterView, *(*CREATED, "organization_id", "q"), order=["mtr"])
 
 
 @_LIST.get(router, "/usage/meters", NotFound)
-async def list_meters(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+async def list_meters(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
     """List the meters that count in the organization: its own and the platform's, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(deps.session_for(actor), meters.page, wanted, MeterView.of)
@@ -173,7 +173,7 @@ async def get_meter_usage(
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
     org_id = await known_organization(deps, actor, organization_id)
-    refuse_totals(confined(actor, key))
+    refuse_totals(confined_key(actor, key))
     first, end = days(period(since, until, start_date, end_date), datetime.now(UTC))
     async with deps.session_for(actor) as session:
         if row.org_id not in {None, org_id}:
@@ -184,11 +184,11 @@ async def get_meter_usage(
                 extra={"field": "group_by"},
             )
         by_day = group_by == "day"
-        whole = await meters.counted(session, row, org_id, first, end, dimension=ALL, by_day=False)
-        found = await meters.counted(
+        whole = await meters.counts(session, row, org_id, first, end, dimension=ALL, by_day=False)
+        found = await meters.counts(
             session, row, org_id, first, end, dimension=ALL if by_day else group_by, by_day=by_day
         )
-    total = whole[0] if whole else Counted("", 0, Decimal(0))
+    total = whole[0] if whole else MeterCount("", 0, Decimal(0))
     return MeterUsageView(
         meter=MeterView.of(row),
         organization_id=org_id,
@@ -229,5 +229,7 @@ async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVie
         return MeterView.of(await meter.close(session, actor, meter_id, now=datetime.now(UTC)))
 
 
-def _line(counted: Counted) -> MeterLine:
-    return MeterLine(group=counted.group or None, events=counted.events, quantity=f"{normal(counted.quantity):f}")
+def _line(counted: MeterCount) -> MeterLine:
+    return MeterLine(
+        group=counted.group or None, events=counted.events, quantity=f"{without_trailing_zeros(counted.quantity):f}"
+    )

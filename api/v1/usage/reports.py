@@ -14,10 +14,10 @@ from api.csv_files import CSV, download, wants_csv
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, SearchText
-from api.lists import CREATED, Asked, Items, ListOf
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
-from api.v1.spends.own import confined, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from api.v1.usage.export import EVENT_COLUMNS, event_cells, summary_lines
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from api.v1.usage.schemas import UsageEventView, UsageRunView, UsageView
@@ -45,7 +45,7 @@ DIMENSIONS = {
 MOST_PARTS = 5_000
 _DAYS = ("start_date", "end_date")
 
-_LOG = ListOf(
+_LOG = ListEndpoint(
     "usage-events",
     UsageEventView,
     *(*CREATED, "organization_id", "agent_id"),
@@ -92,7 +92,7 @@ async def get_usage(
         raise Invalid("Send only one of model, agent_id and action, and group by day.", extra={"field": "group_by"})
     by_day = group_by == "day"
     name, value = only[0] if only else (ALL, None) if by_day else (group_by, None)
-    of = confined(actor, key)
+    of = confined_key(actor, key)
     if of is not None:
         name = _dimension_of(of, name)
     async with deps.session_for(actor) as session:
@@ -123,7 +123,7 @@ def _dimension_of(key: SpendingKey, asked: str) -> str:
 @_LOG.get(router, "/usage/logs", NotFound, deprecated=True)
 @_LOG.get(router, "/billing/usage/logs", NotFound)
 async def list_usage_events(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
     """List usage events, latest first.
 
@@ -137,7 +137,7 @@ async def list_usage_events(
     org_id = await known_organization(deps, actor, asked.organization_id)
     when = period(*(asked.get(name) for name in ("since", "until", *_DAYS)))
     wanted = replace(asked.wanted(org_id, without=_DAYS), since=when.since, until=when.until)
-    of = confined(actor, key)
+    of = confined_key(actor, key)
     async with deps.session_for(actor) as session:
         found = await usage_report.log(session, wanted, of=of)
         charges = await usage_charge.of_events(session, org_id, [row.id for row in found.rows])
@@ -159,7 +159,7 @@ async def get_usage_of_run(
     The key of an agent gets the part of its agent only, and a member's key that is attributed to a department or a
     project the part of that.
     """
-    org_id, of = listed_organization(actor, organization_id), confined(actor, key)
+    org_id, of = listed_organization(actor, organization_id), confined_key(actor, key)
     async with deps.session_for(actor) as session:
         parts = [] if org_id is None else await usage_report.run_parts(session, org_id, run_id, MOST_PARTS + 1, of=of)
     if not parts:

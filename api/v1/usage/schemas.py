@@ -27,14 +27,14 @@ from domain.usage.adapters import ModelCall
 from domain.usage.amounts import format_pico, to_minor
 from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
-from domain.usage.run import Cost as RunTotal, RunCost
+from domain.usage.run import RunCost, RunTotal as RunTotal
 from models.usage.usage import UsageEventRow
 from models.usage.usage_charge import UsageChargeRow
 from repositories.credits.lot_price import LotPrice
-from repositories.insight.own_rates import shown_of
-from repositories.usage.usage_bill import BilledAs
-from repositories.usage.usage_report import Total
-from services.usage.usage import Outcome, Status
+from repositories.insight.own_rates import price_shown
+from repositories.usage.usage_bill import BillState
+from repositories.usage.usage_report import UsageTotal
+from services.usage.usage import EventOutcome, EventStatus
 
 _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
@@ -82,7 +82,7 @@ EVENTS_BODY: dict[str, Any] = {
 class EventResult(ResponseModel):
     """The outcome of one event."""
 
-    status: Status = Field(
+    status: EventStatus = Field(
         description=(
             "accepted: it counts now. duplicate: it counted before. invalid: it does not count; `code` says why."
         )
@@ -94,7 +94,7 @@ class EventResult(ResponseModel):
     detail: str | None = None
 
     @classmethod
-    def of(cls, outcome: Outcome) -> "EventResult":
+    def of(cls, outcome: EventOutcome) -> "EventResult":
         error = outcome.error
         return cls.from_row(
             outcome, code=None if error is None else error.error_code, detail=None if error is None else error.detail
@@ -144,9 +144,9 @@ class UsageView(ResponseModel):
     data: list[UsageLine]
 
     @classmethod
-    def of(cls, org_id: str, first: date, end: date, group_by: str, found: Sequence[Total]) -> "UsageView":
+    def of(cls, org_id: str, first: date, end: date, group_by: str, found: Sequence[UsageTotal]) -> "UsageView":
         """Show what was added up, which has a row for each group and currency."""
-        groups: dict[str, list[Total]] = {}
+        groups: dict[str, list[UsageTotal]] = {}
         for total in found:
             groups.setdefault(total.group, []).append(total)
         return cls(
@@ -159,7 +159,7 @@ class UsageView(ResponseModel):
         )
 
 
-def _line(group: str | None, totals: Sequence[Total]) -> UsageLine:
+def _line(group: str | None, totals: Sequence[UsageTotal]) -> UsageLine:
     counted, pico = Counter[str](), dict[str, Counter[str]]()
     for total in totals:
         counted.update({name: total.counted[name] for name in _COUNTS})
@@ -282,7 +282,7 @@ class UsageEventView(ResponseModel):
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BilledAs) -> "UsageEventView":
+    def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BillState) -> "UsageEventView":
         money = {
             shown: None if pico is None else format_pico(int(pico))
             for shown, pico in zip(_SHARES, (row.cost_pico, row.creator_pico, row.platform_pico), strict=True)
@@ -413,7 +413,7 @@ class EstimateView(ResponseModel):
     def of(cls, cost: Cost, call: ModelCall | None, taken: LotPrice | None) -> "EstimateView":
         in_credits = to_minor(cost.cost_pico, CREDIT) if cost.currency == CREDIT else None
         credits_minor = in_credits if taken is None else taken.credits_minor
-        priced_at = None if taken is None else shown_of(taken)
+        priced_at = None if taken is None else price_shown(taken)
         each = () if cost.rated is None else (cost.rated, *cost.tools)
         return cls.from_row(
             cost,

@@ -16,7 +16,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import Command, MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.webhook_endpoints.schemas import (
@@ -39,13 +39,13 @@ from domain.messages.webhook.address import UrlRefused
 from domain.messages.webhook.delivery import DeliveryStatus
 from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, checked_types
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
-from repositories.common.command import made_by
+from repositories.common.command import row_of_command
 from repositories.messages import webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
 from runtime import reach
-from runtime.reach import Entity
+from runtime.reach import EntityClient
 from services.messages import webhook_endpoint as service
-from services.messages.webhook_endpoint import NewEndpoint
+from services.messages.webhook_endpoint import EndpointRequest
 
 router = Resource(tags=["webhook_endpoints"])
 
@@ -91,7 +91,7 @@ async def create_webhook_endpoint(
     more than once, always with the same `webhook-id`.
     """
     org_id = acting_organization(actor, body.organization_id)
-    wanted = NewEndpoint(
+    wanted = EndpointRequest(
         org_id=org_id,
         url=body.url,
         types=checked_types(body.types, CATALOGUE),
@@ -104,7 +104,7 @@ async def create_webhook_endpoint(
         if not deps.webhook_sealer.seals:
             raise SecretMissing
         async with deps.database.platform() as session:
-            was_made = await made_by(session, WebhookEndpointRow, command.command_id) is not None
+            was_made = await row_of_command(session, WebhookEndpointRow, command.command_id) is not None
         if not was_made:
             await deps.receivers.check(body.url)
         async with deps.database.platform() as session:
@@ -113,14 +113,14 @@ async def create_webhook_endpoint(
         return command.answer(WebhookEndpointCreated.with_keys(row, keys), hide=frozenset({"secret"}))
 
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "webhook-endpoints", WebhookEndpointView, *(*CREATED, "organization_id", "q"), order=["whe"], status=EndpointStatus
 )
 
 
 @_LIST.get(router, "/webhook-endpoints", NotFound)
 async def list_webhook_endpoints(
-    deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_WEBHOOKS)
+    deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_WEBHOOKS)
 ) -> Items:
     """List webhook endpoints, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
@@ -188,7 +188,7 @@ async def _disable(
     message = DisableWebhookEndpoint(command_id=f"{command.command_id}:disable", actor=actor)
 
     limit = deps.settings.command_timeout
-    entity = Entity(temporal, deps.database, run, WebhookEndpointResult, endpoints.versions, seen.id, limit=limit)
+    entity = EntityClient(temporal, deps.database, run, WebhookEndpointResult, endpoints.versions, seen.id, limit=limit)
     await entity.command("disable", message, update_id=message.command_id)
     async with deps.database.platform() as session:
         row = await endpoints.get(session, seen.id)
@@ -238,7 +238,9 @@ async def try_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep,
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
     async with command:
         async with deps.database.platform() as session:
-            await service.try_out(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
+            await service.send_test_event(
+                session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC)
+            )
         signal_run(deps, seen)
         return command.answer(WebhookTested(type=TEST))
 
@@ -276,7 +278,7 @@ async def replay_webhooks(
         return command.answer(WebhookReplayed(deliveries=count))
 
 
-_DELIVERIES = ListOf(
+_DELIVERIES = ListEndpoint(
     "webhook-deliveries",
     WebhookDeliveryView,
     *CREATED,
@@ -290,7 +292,7 @@ _DELIVERIES = ListOf(
 @_DELIVERIES.get(
     router, "/webhook-endpoints/{endpoint_id}/deliveries", operation_id="webhook_endpoints.list_deliveries"
 )
-async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
+async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: ListRequest) -> Items:
     """List the past and pending deliveries to a webhook endpoint, newest first."""
     await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS)
     wanted = asked.wanted(None)

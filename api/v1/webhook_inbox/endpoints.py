@@ -9,7 +9,7 @@ from api.auth import require
 from api.deps import DepsDep, TemporalDep
 from api.fields import SearchText
 from api.idempotency import MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.routing import Resource
 from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
@@ -19,7 +19,7 @@ from repositories.payments import provider_event as inbox
 
 router = Resource(tags=["webhooks"])
 
-_LIST = ListOf(
+_LIST = ListEndpoint(
     "webhook-events",
     InboxEventView,
     *(*CREATED, "provider", "q"),
@@ -32,7 +32,7 @@ _LIST = ListOf(
 
 
 @_LIST.get(router, "/webhooks/events")
-async def list_webhook_events(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+async def list_webhook_events(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.INSPECT)) -> Items:
     """List the webhooks that providers have sent, newest first."""
     wanted = asked.wanted(None, without=["unhandled"])
     async with deps.session_for(actor) as session:

@@ -19,7 +19,7 @@ from api.routing import Resource
 from api.v1.webhooks.forwarding import forward, start_run
 from contracts.payments.payment import ProviderEventInput
 from domain.common.errors import BadSignature, NotFound, ProviderNotAvailable
-from domain.payments.payment.event_types import FOR_A_RUN, Handling, handling_of
+from domain.payments.payment.event_types import HANDLED_BY_RUN, Handling, handling_of
 from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories.messages import alert
@@ -70,7 +70,7 @@ async def receive(request: Request, deps: Deps, name: str) -> Response:
     """Store an event of a provider once, and begin what it is for after the answer."""
     event, of_this_account = await _verified(request, deps, name)
     handling = handling_of(name, event.type) if of_this_account else Handling.IGNORED
-    for_a_run = handling in FOR_A_RUN
+    for_a_run = handling in HANDLED_BY_RUN
     if not of_this_account:
         await _alert(deps, name, event)
     status = "received" if for_a_run else handling.value

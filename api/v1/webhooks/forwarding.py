@@ -41,7 +41,7 @@ async def start_run(client: Client, event: ProviderEventInput, *, summary: str) 
 async def _signal_payment(inbox: StatementPool, client: Client, event: ProviderEventInput) -> bool:
     """Signal the payment, then mark the event; False if the event's run has to see to it."""
     provider, event_id = event.provider, event.event_id
-    found = await inbox.read(lambda pool: provider_event.named(pool, provider, event_id))
+    found = await inbox.read(lambda pool: provider_event.find_named_payment(pool, provider, event_id))
     if found is not None and found.status != "received":
         return True  # it waited here for so long that the sweep was quicker
     if found is None or found.terms is None:
@@ -49,5 +49,5 @@ async def _signal_payment(inbox: StatementPool, client: Client, event: ProviderE
     news = payment_news(found.terms, principal=provider, event_id=event_id)
     await reach.signal(client, *news, rpc_timeout=TIMEOUT)
     # Marked before it is signalled, an event would be lost for a quarter of an hour where the process dies between.
-    await inbox.read(lambda pool: provider_event.forwarded(pool, provider, event_id))
+    await inbox.read(lambda pool: provider_event.mark_forwarded(pool, provider, event_id))
     return True

@@ -16,9 +16,9 @@ from api.body import raw_body
 from api.deps import Deps, DepsDep
 from api.routing import Resource
 from api.v1.webhooks.endpoints import BODY, ERRORS, WebhookReceipt, receive
-from providers.cards.base import CardIssuer, Question, UnreadableQuestion
+from providers.cards.base import AuthorizationQuestion, CardIssuer, UnreadableQuestion
 from providers.payments.base import BadSignature
-from repositories.common.required import present
+from repositories.common.required import require_found
 from services.cards import card_authorization
 
 router = Resource(tags=["webhooks"])
@@ -36,7 +36,7 @@ async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Res
     The answer to `issuing_authorization.request` is `{"approved": …}`, the same to a repeat. Other events are received
     as at `/webhooks/stripe`.
     """
-    issuer = present(deps.providers.cards, "No cards are issued here.")
+    issuer = require_found(deps.providers.cards, "No cards are issued here.")
     body = await request.body()
     try:
         question = issuer.verify_question(body, request.headers)
@@ -57,7 +57,7 @@ def _answered(issuer: CardIssuer, *, approved: bool) -> Response:
     return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
-async def _decided(deps: Deps, question: Question) -> bool:
+async def _decided(deps: Deps, question: AuthorizationQuestion) -> bool:
     """Return the decision; no if there is none in time, and then a late hold is released."""
     late = (question.authorization_ref, question.number)
     if late in _LATE:
@@ -76,12 +76,12 @@ async def _decided(deps: Deps, question: Question) -> bool:
     return False
 
 
-async def _decide(deps: Deps, question: Question) -> bool:
+async def _decide(deps: Deps, question: AuthorizationQuestion) -> bool:
     async with deps.database.platform() as session:
         return await card_authorization.decide(session, question, deps.settings.issuing, now=datetime.now(UTC))
 
 
-async def _void(deps: Deps, question: Question, deciding: "asyncio.Task[bool]") -> None:
+async def _void(deps: Deps, question: AuthorizationQuestion, deciding: "asyncio.Task[bool]") -> None:
     await asyncio.gather(deciding, return_exceptions=True)
     async with deps.database.platform() as session:
         await card_authorization.void(

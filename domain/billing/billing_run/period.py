@@ -8,7 +8,7 @@ from domain.common.calendar import Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid
 
 #: How long after a month its invoices wait for late usage.
-LATE = timedelta(hours=24)
+LATE_USAGE_WAIT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def period_of(day: date, time_zone: str, *, before: str | None = None) -> Period
 
 def ready_at(month: date, time_zones: Iterable[str]) -> datetime:
     """Return when a month can be invoiced: after the wait for late usage, in the time zone that ends it last."""
-    return max(period_of(month, zone).ends_at for zone in {"UTC", *time_zones}) + LATE
+    return max(period_of(month, zone).ends_at for zone in {"UTC", *time_zones}) + LATE_USAGE_WAIT
 
 
 def parse_month(text: str) -> date:

@@ -73,7 +73,7 @@ class Tax:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class DocumentLine:
     """A line.
 
     Attributes:
@@ -102,7 +102,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reduction:
+class DocumentDiscount:
     """A deduction from the whole document before tax.
 
     `description` is None for credits: granted ones, or with `is_taxed` ones that were taxed when they were bought.
@@ -123,7 +123,7 @@ class TaxSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class StatementBalance:
     """One line of the account of a statement."""
 
     kind: BalanceKind
@@ -131,7 +131,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Branding:
     """How a deployment's documents look: a logo, as the text of an SVG, and the colour of titles, such as `#0b5f5f`."""
 
     logo: str = ""
@@ -139,7 +139,7 @@ class Look:
 
 
 #: No logo, and titles in black.
-PLAIN = Look()
+NO_BRANDING = Branding()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +168,9 @@ class Document:
     issued_on: date
     seller: Party
     buyer: Party
-    lines: tuple[Line, ...]
+    lines: tuple[DocumentLine, ...]
     taxes: tuple[TaxSum, ...] = ()
-    reductions: tuple[Reduction, ...] = ()
+    reductions: tuple[DocumentDiscount, ...] = ()
     includes_tax: bool = False
     due_on: date | None = None
     paid_on: date | None = None
@@ -179,7 +179,7 @@ class Document:
     rounded_minor: int = 0
     reference: str | None = None
     period: tuple[date, date] | None = None
-    balances: tuple[Balance, ...] = ()
+    balances: tuple[StatementBalance, ...] = ()
     note: str | None = None
     stated_tax: str | None = None
 
@@ -235,7 +235,7 @@ class Document:
         fields = dict(stored)
         due_on, period = fields["due_on"], fields["period"]
         lines = [
-            Line(**{**line, "period": _days(line["period"]), "tax": line["tax"] and Tax(**line["tax"])})
+            DocumentLine(**{**line, "period": _days(line["period"]), "tax": line["tax"] and Tax(**line["tax"])})
             for line in fields.pop("lines")
         ]
         return cls(
@@ -249,9 +249,9 @@ class Document:
                 "buyer": Party(**fields["buyer"]),
                 "lines": tuple(lines),
                 "taxes": tuple(TaxSum(**{**each, "tax": Tax(**each["tax"])}) for each in fields["taxes"]),
-                "reductions": tuple(Reduction(**each) for each in fields["reductions"]),
+                "reductions": tuple(DocumentDiscount(**each) for each in fields["reductions"]),
                 "balances": tuple(
-                    Balance(kind=BalanceKind(each["kind"]), amount_minor=each["amount_minor"])
+                    StatementBalance(kind=BalanceKind(each["kind"]), amount_minor=each["amount_minor"])
                     for each in fields["balances"]
                 ),
             }

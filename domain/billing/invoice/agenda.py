@@ -15,7 +15,7 @@ from domain.billing.invoice.collection import (
 from domain.common.agenda import Wait
 
 #: After how long an invoice that waits for an operator is checked again.
-LOOK_AGAIN = timedelta(days=1)
+CHECK_INTERVAL = timedelta(days=1)
 
 
 class Step(StrEnum):
@@ -66,12 +66,12 @@ def agenda(
         return None if held.status in FINAL and held.status.value == standing.status.value else Step.END
     if standing.paused_for is not None:
         if held.status is CollectionStatus.PAUSED and held.paused_for == Pause(standing.paused_for.value):
-            return Wait(until=now + LOOK_AGAIN, why=f"an operator decides after the {standing.paused_for.value}")
+            return Wait(until=now + CHECK_INTERVAL, why=f"an operator decides after the {standing.paused_for.value}")
         return Step.PAUSE
     if held.status in FINAL or (held.status is CollectionStatus.PAUSED and held.paused_for in REOPENED):
         return Step.RESUME
     if held.status is CollectionStatus.PAUSED:
-        return Wait(until=now + LOOK_AGAIN, why="an operator decides: no charge was answered")
+        return Wait(until=now + CHECK_INTERVAL, why="an operator decides: no charge was answered")
     if not held.announced:
         return Step.ANNOUNCE
     return _collect(held, now, processing=processing)
@@ -80,11 +80,15 @@ def agenda(
 def _collect(held: Collection, now: datetime, *, processing: bool) -> Step | Wait:
     last = held.steps > len(held.days) or (held.steps == len(held.days) and not held.charges)
     step = Step.GIVE_UP if last and not held.charge_now else Step.CHARGE if held.charges else Step.REMIND
-    why = WHY[step] if held.waits_for is None else f"see what became of {held.waits_for}, which the organization makes"
+    why = (
+        STEP_REASONS[step]
+        if held.waits_for is None
+        else f"see what became of {held.waits_for}, which the organization makes"
+    )
     if now < held.next_at:
         return Wait(until=held.next_at, why=why)
     return Step.PUT_OFF if processing and step is not Step.CHARGE else step
 
 
 #: What the run waits for; shown with its timer.
-WHY = {Step.CHARGE: "charge the stored method", Step.REMIND: "remind by mail", Step.GIVE_UP: "give it up"}
+STEP_REASONS = {Step.CHARGE: "charge the stored method", Step.REMIND: "remind by mail", Step.GIVE_UP: "give it up"}

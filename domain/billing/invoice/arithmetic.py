@@ -26,7 +26,7 @@ class TaxSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenOff:
+class AppliedDiscount:
     """A discount on the whole invoice, and the amount deducted, with tax if prices include it."""
 
     description: str
@@ -50,7 +50,7 @@ class InvoiceSums:
 
     net_minor: tuple[int, ...]
     taxes: tuple[TaxSum, ...]
-    discounts: tuple[TakenOff, ...]
+    discounts: tuple[AppliedDiscount, ...]
     granted_minor: int
     taxed_minor: int
     taxed_price_minor: int
@@ -102,7 +102,7 @@ def sums_of(
     for discount in discounts:
         off = _off(discount, sum(amounts))
         amounts = _less(amounts, off)
-        taken.append(TakenOff(description=discount.description, amount_minor=off))
+        taken.append(AppliedDiscount(description=discount.description, amount_minor=off))
     # Nobody paid for granted credits, so they pay nothing that the platform itself has to pay for.
     own = [0 if line.is_cost else amount for line, amount in zip(lines, amounts, strict=True)]
     granted = min(granted_minor, sum(own))
@@ -159,7 +159,7 @@ def half_up(dividend: int, divisor: int) -> int:
     return (2 * dividend + divisor) // (2 * divisor)
 
 
-def part_of(whole_minor: int, part: int, of: int) -> int:
+def prorated(whole_minor: int, part: int, of: int) -> int:
     """Return the share `part / of` of an amount, rounded down, so that cumulative shares end at the whole."""
     return whole_minor * part // of
 

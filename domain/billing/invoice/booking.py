@@ -15,7 +15,7 @@ from domain.common.money import CREDIT, allocate
 
 #: The amounts of invoices that were paid with credits. It reduces the invoices' revenue, because the price of the
 #: credits is recognised as revenue itself when they are used.
-APPLIED = "revenue/credits_applied"
+CREDITS_APPLIED = "revenue/credits_applied"
 #: The rounding of invoices to amounts that providers can charge.
 ROUNDING = "rounding"
 
@@ -35,7 +35,7 @@ class InvoicePosting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class BookedPart:
     """The part of an invoice that was booked to an account of the platform: a stream's net amount, or a tax.
 
     `tax` is the code of its tax. `category` and `rate_e6` are given only if the invoice has several taxes of that code.
@@ -52,39 +52,41 @@ class Part:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def parts_of(nets: Sequence[tuple[str, AppliedTax, int]], taxes: Sequence[TaxSum]) -> tuple[Part, ...]:
+def booked_parts(nets: Sequence[tuple[str, AppliedTax, int]], taxes: Sequence[TaxSum]) -> tuple[BookedPart, ...]:
     """Sum up an invoice by account and tax: its lines as (stream, tax, net), and the amount of each tax."""
     sums: dict[tuple[str, AppliedTax], int] = {}
     for account, tax, minor in (*nets, *((f"tax/{each.tax.code}", each.tax, each.tax_minor) for each in taxes)):
         sums[account, tax] = sums.get((account, tax), 0) + minor
     codes = [tax.code for tax in {tax for _, tax in sums}]
     return tuple(
-        Part(account=account, tax=tax.code, amount_minor=minor)
+        BookedPart(account=account, tax=tax.code, amount_minor=minor)
         if codes.count(tax.code) == 1
-        else Part(account=account, tax=tax.code, amount_minor=minor, category=tax.category.value, rate_e6=tax.rate_e6)
+        else BookedPart(
+            account=account, tax=tax.code, amount_minor=minor, category=tax.category.value, rate_e6=tax.rate_e6
+        )
         for (account, tax), minor in sums.items()
         if minor
     )
 
 
-def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
+def issue_postings(org_id: str, currency: str, parts: Sequence[BookedPart]) -> list[InvoicePosting]:
     """Book an issued invoice: the receivable, the streams and the taxes."""
     receivable = accounts.org_receivable(org_id, currency)
     return [InvoicePosting(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
 
 
-def of_subscription(parts: Sequence[Part]) -> bool:
+def is_of_subscription(parts: Sequence[BookedPart]) -> bool:
     """Return whether an invoice is of a subscription, whose provider collects it."""
     return any(part.account == SUBSCRIPTIONS for part in parts)
 
 
-def require_own_revenue(parts: Sequence[Part], state: str) -> None:
+def require_own_revenue(parts: Sequence[BookedPart], state: str) -> None:
     """Refuse to void a subscription's invoice, whose revenue is recognised by the day and by its credits.
 
     Raises:
         WrongInvoiceState: a part of the invoice is a subscription's.
     """
-    if of_subscription(parts):
+    if is_of_subscription(parts):
         raise WrongInvoiceState(
             "This invoice is for a subscription, and its revenue is recognised by the day. It "
             "cannot be voided: refund its payment, or "
@@ -93,18 +95,18 @@ def require_own_revenue(parts: Sequence[Part], state: str) -> None:
         )
 
 
-def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
+def reversal_postings(org_id: str, currency: str, parts: Sequence[BookedPart]) -> list[InvoicePosting]:
     """Reverse the receivable."""
     return [
         InvoicePosting(posting.destination, posting.source, posting.amount_minor)
-        for posting in issued(org_id, currency, parts)
+        for posting in issue_postings(org_id, currency, parts)
     ]
 
 
-def applied(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -> list[InvoicePosting]:
+def credit_postings(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -> list[InvoicePosting]:
     """Take credits, and pay the invoice with the worth of those that are no discount."""
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
-    receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
+    receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(CREDITS_APPLIED, currency)
     postings = [
         InvoicePosting(wallet, used, credits_of(slices), slices=slices),
         InvoicePosting(revenue, receivable, prepaid_minor),
@@ -112,18 +114,18 @@ def applied(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -
     return [posting for posting in postings if posting.amount_minor]
 
 
-def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False) -> list[InvoicePosting]:
+def rounding_postings(org_id: str, currency: str, amount_minor: int, *, back: bool = False) -> list[InvoicePosting]:
     """Deduct the rounding from the receivable, or, with `back`, add it again."""
     off, receivable = accounts.platform(ROUNDING, currency), accounts.org_receivable(org_id, currency)
     source, destination = (receivable, off) if back else (off, receivable)
     return [InvoicePosting(source, destination, amount_minor)] if amount_minor else []
 
 
-def restored(
+def credit_return_postings(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
     """Return credits to the lots that were taken, and reverse what they have paid."""
-    postings = applied(org_id, currency, slices=(), prepaid_minor=prepaid_minor)
+    postings = credit_postings(org_id, currency, slices=(), prepaid_minor=prepaid_minor)
     back = [InvoicePosting(each.destination, each.source, each.amount_minor) for each in postings]
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
     for kind, minor in (("untaxed", credits), ("taxed", taxed_credits), ("granted", granted_credits)):
@@ -132,7 +134,9 @@ def restored(
     return back
 
 
-def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
+def allocate_to_parts(
+    parts: Sequence[BookedPart], before: Sequence[Sequence[BookedPart]], amount_minor: int
+) -> tuple[BookedPart, ...]:
     """Allocate an amount over the rest of an invoice's parts, so that notes for the whole add up to the invoice.
 
     Args:

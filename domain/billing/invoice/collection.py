@@ -133,7 +133,7 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Transition:
     """The result of a command or an answer: the next state, its event, and the mail to queue.
 
     `link` is the page of a payment that waits for its payer.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from domain.billing.legal_entity import chosen
+from domain.billing.legal_entity import select_entity
 from domain.common.credits import CreditPrice
 
 
@@ -34,7 +34,7 @@ class InvoiceRules:
         Raises:
             UnknownEntity: the settings have none of that code.
         """
-        entity, country = chosen(code, (self.entity, self.seller_country), self.others)
+        entity, country = select_entity(code, (self.entity, self.seller_country), self.others)
         return replace(self, entity=entity, seller_country=country)
 
 

@@ -58,7 +58,7 @@ class InvoiceBalance:
         return self.total_minor - self.settled_minor - self.paid_minor
 
 
-def changed(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
+def with_payment(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
     """Return the balance after one payment has paid an amount, or, if negative, was refunded.
 
     Raises:
@@ -79,7 +79,7 @@ def recoverable_minor(balance: InvoiceBalance, used_minor: int) -> int:
     return max(0, min(balance.written_off_minor, missing))
 
 
-def recovered(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
+def with_recovery(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
     """Return the balance after one payment has paid an amount of what was written off.
 
     Raises:

@@ -34,7 +34,7 @@ _DECIMAL = frozenset({"less", "credits"})
 _POINT = {"en": ".", "de": ","}
 
 
-def said(wording: Wording, language: str = LANGUAGES[0]) -> str:
+def text_of(wording: Wording, language: str = LANGUAGES[0]) -> str:
     """Return the text of a wording in a language.
 
     Raises:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
-from domain.billing.invoice.arithmetic import part_of
+from domain.billing.invoice.arithmetic import prorated
 from domain.common.credits import CreditPrice
 from domain.credits.lots import slice_cost
 
@@ -56,7 +56,7 @@ def worth_of(lots: Sequence[PayingLot]) -> int:
     return sum(lot.worth(lot.free_minor) for lot in lots)
 
 
-def taken(lots: Sequence[PayingLot], worth_minor: int) -> Slices:
+def take_lots(lots: Sequence[PayingLot], worth_minor: int) -> Slices:
     """Take lots in their order until they are worth an amount: of the last one the fewest credits that will do.
 
     A rest of a lot that is worth nothing is left. If all lots are worth less, all are taken.
@@ -80,7 +80,7 @@ def credits_of(slices: Slices) -> int:
     return sum(part for _, part in slices)
 
 
-def returned(used: Sequence[PayingLot], part: int, of: int) -> int:
+def to_return(used: Sequence[PayingLot], part: int, of: int) -> int:
     """Return how many of the credits that paid an invoice come back with the share `part / of` of what they paid.
 
     Args:
@@ -90,4 +90,4 @@ def returned(used: Sequence[PayingLot], part: int, of: int) -> int:
     """
     if part == of:
         return sum(lot.free_minor for lot in used)
-    return credits_of(taken(used, part_of(worth_of(used), part, of)))
+    return credits_of(take_lots(used, prorated(worth_of(used), part, of)))

@@ -12,7 +12,7 @@ from domain.common.period import Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
+class DeferredRevenue:
     """The deferred revenue of a bill, in minor units.
 
     Attributes:
@@ -53,7 +53,7 @@ def first_day(period: Period, settled_at: datetime, *, only_credits: bool) -> da
     return max(begins, settled_at).astimezone(UTC).date()
 
 
-def accrues(deferred: Deferred, until: datetime, *, awaits_credits: bool = False) -> int:
+def revenue_to_book(deferred: DeferredRevenue, until: datetime, *, awaits_credits: bool = False) -> int:
     """Return the further revenue up to a time; never more than is left.
 
     With `awaits_credits`, the credits of the bill are granted once it is paid, however late that is: what they cost is

@@ -8,14 +8,14 @@ from domain.billing.subscription.grants import due_month
 from domain.billing.subscription.orders import UPGRADE_LAPSES
 from domain.billing.subscription.snapshot import CheckoutPage
 from domain.billing.subscription.state import Subscription, SubscriptionStatus
-from domain.billing.subscription.unpaid import leaves_trial, upgrading
+from domain.billing.subscription.unpaid import leaves_trial, unpaid_upgrade
 from domain.common.agenda import Wait
 
 S = SubscriptionStatus
 #: Pauses between tries of what had no effect: the first, and the longest.
 FIRST_TRY, LONGEST_TRY = timedelta(seconds=2), timedelta(minutes=10)
 #: How long the provider is given to say by itself that a period has ended, before it is asked.
-BOUNDARY = timedelta(minutes=5)
+PERIOD_END_GRACE = timedelta(minutes=5)
 #: How often it is asked while nothing is awaited, in case an event was lost.
 POLL, POLL_AWAITING = timedelta(hours=12), timedelta(minutes=15)
 #: How long before its end a trial is told of, or at its beginning where it is shorter.
@@ -44,7 +44,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class AgendaInput:
     """What the run knows beside the state.
 
     Attributes:
@@ -66,11 +66,11 @@ class News:
     sends_again: bool = False
 
 
-def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
+def agenda(subscription: Subscription, now: datetime, news: AgendaInput) -> Step | Wait | None:
     """Return the next step, or the time until which nothing is due; None once the subscription has ended."""
     if subscription.status is S.ENDED and subscription.order is None and not news.wants_refresh:
         return None
-    steps = due(subscription, now, news)
+    steps = due_steps(subscription, now, news)
     if steps and news.held_until is not None and now < news.held_until:
         # What waits for the provider does not keep a month's credits from being granted.
         free = [step for step in steps if step in {Step.MARK, Step.GRANT, Step.LAPSE, Step.REMIND}]
@@ -80,7 +80,7 @@ def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait
     return steps[0] if steps else _wake(subscription, now, news)
 
 
-def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
+def due_steps(subscription: Subscription, now: datetime, news: AgendaInput) -> list[Step]:
     """Return what is due, in the order of precedence."""
     order, month = subscription.order, due_month(subscription)
     is_made = subscription.ref is not None or subscription.checkout is not None or (order is not None and order.unknown)
@@ -113,7 +113,7 @@ def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
 
 def page_closes(page: CheckoutPage) -> datetime:
     """Return the time after which a subscription on a page can no longer have begun unnoticed."""
-    return page.expires_at + BOUNDARY
+    return page.expires_at + PERIOD_END_GRACE
 
 
 def hold_until(now: datetime, tries: int) -> datetime:
@@ -122,17 +122,21 @@ def hold_until(now: datetime, tries: int) -> datetime:
     return now + min(pause, LONGEST_TRY)
 
 
-def _looks_first(subscription: Subscription, news: News) -> bool:
+def _looks_first(subscription: Subscription, news: AgendaInput) -> bool:
     """Return whether the provider is read before an order is sent again, because its answer was lost."""
     return subscription.order is not None and subscription.order.unknown and not news.sends_again
 
 
-def _is_over(subscription: Subscription, now: datetime, news: News) -> bool:
+def _is_over(subscription: Subscription, now: datetime, news: AgendaInput) -> bool:
     """Return whether the next period should have begun and the provider was not read since, or a poll is due."""
     period, looked, page = subscription.period, news.looked_at, subscription.checkout
     if page is not None and now >= page_closes(page) and (looked is None or looked < page_closes(page)):
         return True
-    if period is not None and now >= period.end + BOUNDARY and (looked is None or looked < period.end + BOUNDARY):
+    if (
+        period is not None
+        and now >= period.end + PERIOD_END_GRACE
+        and (looked is None or looked < period.end + PERIOD_END_GRACE)
+    ):
         return True
     return looked is not None and now >= looked + _pause(subscription)
 
@@ -145,21 +149,21 @@ def _pause(subscription: Subscription) -> timedelta:
 
 
 def _lapses_at(subscription: Subscription) -> datetime | None:
-    change = upgrading(subscription)
+    change = unpaid_upgrade(subscription)
     if change is None or change.bill_ref is not None or subscription.order is not None:
         return None  # while its bill is open, a bank may take days
     return change.lapses_at or change.acts_at + UPGRADE_LAPSES
 
 
 def _reminder_at(subscription: Subscription) -> datetime | None:
-    if subscription.status is not S.TRIALING or subscription.trial_told or subscription.cancel_at_period_end:
+    if subscription.status is not S.TRIALING or subscription.trial_reminder_sent or subscription.cancel_at_period_end:
         return None
     if leaves_trial(subscription):
         return None
     return None if subscription.trial_end is None else subscription.trial_end - TRIAL_NOTICE
 
 
-def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
+def _wake(subscription: Subscription, now: datetime, news: AgendaInput) -> Wait:
     poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")
     # A period whose end has passed was asked about, and is polled for.
     coming = [wait for wait in _appointments(subscription) if now < wait.until]
@@ -173,7 +177,7 @@ def _appointments(subscription: Subscription) -> list[Wait]:
     if subscription.checkout is not None:
         waits.append(Wait(until=page_closes(subscription.checkout), why="the page expires"))
     if period is not None:
-        waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
+        waits.append(Wait(until=period.end + PERIOD_END_GRACE, why="the period ends"))
     if month is not None:
         waits.append(Wait(until=month.start, why="the next month's credits"))
     if reminder_at is not None:

@@ -9,19 +9,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.billing.plan import Interval, Plans
-from domain.billing.subscription.downgrade import waiting
-from domain.billing.subscription.orders import MAKING
-from domain.billing.subscription.proration import Proration, anew, credits_of_new_period, credits_of_upgrade, within
+from domain.billing.subscription.downgrade import pending_downgrade
+from domain.billing.subscription.orders import CREATING
+from domain.billing.subscription.proration import (
+    Proration,
+    credits_of_new_period,
+    credits_of_upgrade,
+    prorate_new_period,
+    prorate_within_period,
+)
 from domain.billing.subscription.state import (
     CHANGEABLE,
-    Change,
     ChangeKind,
-    Order,
     OrderKind,
-    Outcome,
+    PlanChange,
     Subscription,
+    SubscriptionOrder,
     SubscriptionStatus,
     Terms,
+    Transition,
 )
 from domain.billing.subscription.terms import require_seats
 from domain.common import errors as refusals
@@ -126,7 +132,7 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
     held, period = subscription.terms, _running(subscription, at)
     _require_no_order(subscription)
     if subscription.change is not None:
-        goes_on = "Resume to cancel it." if waiting(subscription) is not None else "Its payment is awaited."
+        goes_on = "Resume to cancel it." if pending_downgrade(subscription) is not None else "Its payment is awaited."
         raise refusals.SubscriptionChangePending(
             f"A change to the plan {subscription.change.terms.plan} is pending. {goes_on}",
             extra={"plan": subscription.change.terms.plan, "acts_at": rfc3339(subscription.change.acts_at)},
@@ -174,9 +180,9 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
     return _upgrade(subscription, period, terms, at)
 
 
-def changing(
+def order_change(
     subscription: Subscription, ordered: Preview, command_id: str, *, actor: str, most_minor: int | None = None
-) -> Outcome:
+) -> Transition:
     """Record an ordered change, before the provider is asked for it.
 
     Args:
@@ -188,7 +194,7 @@ def changing(
             knows, so it is what is held to that.
     """
     agreed_minor = ordered.due_minor if most_minor is None else most_minor
-    change = Change(
+    change = PlanChange(
         kind=ordered.kind,
         terms=ordered.terms,
         command_id=command_id,
@@ -196,9 +202,11 @@ def changing(
         credits_minor=ordered.credits_minor,
         most_minor=agreed_minor + max(0, ordered.later_minor - ordered.due_minor),
     )
-    return Outcome(
+    return Transition(
         subscription=replace(
-            subscription, change=change, order=Order(kind=OrderKind(ordered.kind.value), command_id=command_id)
+            subscription,
+            change=change,
+            order=SubscriptionOrder(kind=OrderKind(ordered.kind.value), command_id=command_id),
         ),
         event=f"{ordered.kind.value}_ordered",
         actor=actor,
@@ -206,7 +214,7 @@ def changing(
     )
 
 
-def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str) -> Outcome:
+def order_cancel(subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str) -> Transition:
     """End a subscription now, or when its period ends; nothing is refunded by that.
 
     One without an id of the provider may exist there all the same: the run that created it may have been lost, with the
@@ -217,22 +225,22 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
     """
     if subscription.status is S.ENDED:
         raise _wrong(subscription, "This subscription has ended, so it cannot be cancelled.")
-    if subscription.ref is None and (subscription.order is None or subscription.order.kind in MAKING):
-        sought = Order(kind=OrderKind.CANCEL, command_id=command_id, unknown=True)
-        return Outcome(subscription=replace(subscription, order=sought), event="cancellation_ordered", actor=actor)
+    if subscription.ref is None and (subscription.order is None or subscription.order.kind in CREATING):
+        sought = SubscriptionOrder(kind=OrderKind.CANCEL, command_id=command_id, unknown=True)
+        return Transition(subscription=replace(subscription, order=sought), event="cancellation_ordered", actor=actor)
     _require_no_order(subscription)
     if not at_period_end or subscription.period is None or subscription.status not in CHANGEABLE | {S.PAST_DUE}:
-        order = Order(kind=OrderKind.CANCEL, command_id=command_id)
+        order = SubscriptionOrder(kind=OrderKind.CANCEL, command_id=command_id)
         after = replace(subscription, order=order, ends_by_suspension=False)
-        return Outcome(subscription=after, event="cancellation_ordered", actor=actor)
+        return Transition(subscription=after, event="cancellation_ordered", actor=actor)
     if subscription.cancel_at_period_end and not subscription.ends_by_suspension:
         raise _wrong(subscription, "This subscription is already cancelled to the end of its period.")
-    order = Order(kind=OrderKind.CANCEL_AT_END, command_id=command_id)
+    order = SubscriptionOrder(kind=OrderKind.CANCEL_AT_END, command_id=command_id)
     after = replace(subscription, cancel_at_period_end=True, ends_by_suspension=False, order=order)
-    return Outcome(subscription=after, event="cancellation_ordered", actor=actor, details={"at": "period_end"})
+    return Transition(subscription=after, event="cancellation_ordered", actor=actor, details={"at": "period_end"})
 
 
-def resuming(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Outcome:
+def order_resume(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Transition:
     """Withdraw the cancellation that was to take effect at the end of the period; without one, the downgrade.
 
     A downgrade beside a cancellation was ordered after it, and stays: otherwise the larger plan would be billed.
@@ -242,25 +250,25 @@ def resuming(subscription: Subscription, command_id: str, *, actor: str, at: dat
     """
     _running(subscription, at)
     _require_no_order(subscription)
-    if not subscription.cancel_at_period_end and waiting(subscription) is None:
+    if not subscription.cancel_at_period_end and pending_downgrade(subscription) is None:
         raise _wrong(subscription, "Nothing is due to change when this period ends, so there is nothing to resume.")
-    stays = waiting(subscription) if subscription.cancel_at_period_end else None
+    stays = pending_downgrade(subscription) if subscription.cancel_at_period_end else None
     # The provider has the downgrade's price until it confirms, so the downgrade waits until then.
-    order = Order(kind=OrderKind.RESUME if stays is None else OrderKind.GO_ON, command_id=command_id)
+    order = SubscriptionOrder(kind=OrderKind.RESUME if stays is None else OrderKind.GO_ON, command_id=command_id)
     after = replace(subscription, cancel_at_period_end=False, order=order)
     details = {} if stays is None else {"stays": stays.terms.plan}
-    return Outcome(subscription=after, event="resumed", actor=actor, details=details)
+    return Transition(subscription=after, event="resumed", actor=actor, details=details)
 
 
 # The provider's answers to what was ordered ---------------------------------------------------------------------------
 
 
-def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outcome:
+def order_creation(subscription: Subscription, command_id: str, *, actor: str) -> Transition:
     """Return the first event: the agreed terms, before the provider is asked for it."""
     kind = OrderKind.CREATE if subscription.return_url is None else OrderKind.CHECK_OUT
-    order = Order(kind=kind, command_id=command_id)
+    order = SubscriptionOrder(kind=kind, command_id=command_id)
     details = _chosen(subscription.terms)
-    return Outcome(subscription=replace(subscription, order=order), event="ordered", actor=actor, details=details)
+    return Transition(subscription=replace(subscription, order=order), event="ordered", actor=actor, details=details)
 
 
 def _chosen(terms: Terms) -> dict[str, object]:
@@ -269,9 +277,9 @@ def _chosen(terms: Terms) -> dict[str, object]:
     return chosen if terms.seats is None else {**chosen, "seats": terms.seats}
 
 
-def refused(subscription: Subscription, *, actor: str, details: Mapping[str, object]) -> Outcome:
+def record_refusal(subscription: Subscription, *, actor: str, details: Mapping[str, object]) -> Transition:
     """Record the refusal of a signal in the timeline."""
-    return Outcome(subscription=subscription, event="command_refused", actor=actor, details=details)
+    return Transition(subscription=subscription, event="command_refused", actor=actor, details=details)
 
 
 def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datetime) -> Preview:
@@ -283,12 +291,14 @@ def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datet
     is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None
     old_minor, old_credits = (subscription.worth_minor, held.credits_minor) if is_paid else (0, 0)
     if terms.interval is held.interval and is_paid and not subscription.begins_anew:
-        proration = later = within(held.amount_minor, terms.amount_minor, left, period)
+        proration = later = prorate_within_period(held.amount_minor, terms.amount_minor, left, period)
         credits = credits_of_upgrade(old_credits, terms.credits_minor, left_of_month, month)
     else:
         begins = Period(start=at, end=Anchor(at=at, zone=subscription.zone).after(terms.interval.months))
         left_later, _ = period.seconds_left(at + LATER)
-        proration, later = (anew(old_minor, terms.amount_minor, each, period, begins) for each in (left, left_later))
+        proration, later = (
+            prorate_new_period(old_minor, terms.amount_minor, each, period, begins) for each in (left, left_later)
+        )
         credits = credits_of_new_period(old_credits, terms.credits_minor, left_of_month, month)
     return Preview(
         kind=ChangeKind.UPGRADE,

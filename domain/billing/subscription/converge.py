@@ -10,39 +10,39 @@ from datetime import datetime, timedelta
 
 from domain.billing.plan import Interval
 from domain.billing.subscription.commands import trial_card
-from domain.billing.subscription.downgrade import acting, credits_charged, short_minor, waiting
-from domain.billing.subscription.grants import first_granted, grants_of_period, next_month, with_month_granted
-from domain.billing.subscription.late import awaiting, late_period, overtaken, without_late_period
-from domain.billing.subscription.recurring import recurs_by
+from domain.billing.subscription.downgrade import credits_charged, downgrade_begun_by, pending_downgrade, short_minor
+from domain.billing.subscription.grants import grant_first_month, grant_month, grants_of_period, next_month
+from domain.billing.subscription.late import await_given_up, late_period, record_unpaid_periods, without_late_period
+from domain.billing.subscription.recurring import with_recurring
 from domain.billing.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.billing.subscription.state import (
     WINDOW,
     WORKFLOW,
-    Billed,
-    Change,
     ChangeKind,
-    Grant,
+    CreditGrant,
     LatePeriod,
+    NetTermsBill,
     OrderKind,
-    Outcome,
-    Request,
-    Settled,
+    PaymentRequest,
+    PlanChange,
+    SettledBill,
     Subscription,
     SubscriptionStatus,
     Terms,
+    Transition,
 )
 from domain.billing.subscription.suspension import SUSPENDED
 from domain.billing.subscription.unpaid import (
-    begins_with,
-    begun,
-    has_failed,
+    begin_upgrade,
+    has_upgrade_failed,
     is_undoing,
     leaves_trial,
-    noted,
-    paid_by,
-    undoing,
+    note_upgrade_bill,
+    order_undo,
+    upgrade_begun_by,
+    upgrade_paid_by,
 )
-from domain.billing.subscription.upgrade import acted, worth_of
+from domain.billing.subscription.upgrade import apply_upgrade, worth_of
 from domain.common.money import CREDIT, format_amount
 from domain.common.period import Anchor, Period
 
@@ -61,27 +61,27 @@ _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
 }
 
 
-class OtherSubscription(Exception):
+class SubscriptionMismatch(Exception):
     """The provider's object belongs to another customer, or is not the one recorded for this subscription."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _Progress:
     """Work in progress: the subscription, and what was settled, granted and billed so far.
 
     `ungranted` has the credits that are left out of a bill because no money was received for it, by the bill.
     """
 
     subscription: Subscription
-    settled: tuple[Settled, ...] = ()
-    grants: tuple[Grant, ...] = ()
-    billed: tuple[Billed, ...] = ()
+    settled: tuple[SettledBill, ...] = ()
+    grants: tuple[CreditGrant, ...] = ()
+    billed: tuple[NetTermsBill, ...] = ()
     ungranted: Mapping[str, int] = field(default_factory=dict)
 
 
 def converge(
-    subscription: Subscription, seen: SubscriptionSnapshot, at: datetime, given_up: Collection[Request] = ()
-) -> Outcome | None:
+    subscription: Subscription, seen: SubscriptionSnapshot, at: datetime, given_up: Collection[PaymentRequest] = ()
+) -> Transition | None:
     """Return the changes since the state was last converged; None if there are none.
 
     `given_up` are the bills whose invoices were given up: money received for them is returned, and on net terms they
@@ -91,11 +91,11 @@ def converge(
         OtherSubscription: the report is about another subscription.
     """
     if seen.customer != subscription.customer or (subscription.ref not in {None, seen.ref}):
-        raise OtherSubscription(f"{seen.ref} is not the subscription {subscription.subscription_id}")
+        raise SubscriptionMismatch(f"{seen.ref} is not the subscription {subscription.subscription_id}")
     if subscription.status is S.ENDED and subscription.ref is None:
         return None  # ended before it was made
     returned = {each.bill_ref for each in given_up} if subscription.terms.net_days else set[str]()
-    awaited = noted(awaiting(subscription, given_up), seen)
+    awaited = note_upgrade_bill(await_given_up(subscription, given_up), seen)
     before = replace(
         awaited,
         requests=_with_pages(awaited.requests, seen),
@@ -105,33 +105,33 @@ def converge(
         trial_card=_card_of_trial(subscription, seen),
         pay_url=_page_to_pay(subscription, seen, returned),
     )
-    step = _Step(before)
+    step = _Progress(before)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
             was = step.subscription
             step = _returned(step, bill) if bill.ref in returned else _settle(step, bill)
-            step = replace(step, subscription=overtaken(was, step.subscription, seen.bills))
+            step = replace(step, subscription=record_unpaid_periods(was, step.subscription, seen.bills))
         elif _is_requested(step.subscription, bill):
             step = _request(step, bill, at)
         elif bill.state is BillState.VOID:
             held = without_late_period(step.subscription, bill.ref)
             step = replace(step, subscription=_without_request(held, bill.ref))
-    after = recurs_by(_with_period(step.subscription, seen), seen.bills)
+    after = with_recurring(_with_period(step.subscription, seen), seen.bills)
     after = _with_order(before, _with_status(after, seen, at))
-    if has_failed(after, seen):
-        after = undoing(after, at)
+    if has_upgrade_failed(after, seen):
+        after = order_undo(after, at)
     if is_undoing(after) and after.status in {S.PAST_DUE, S.UNPAID}:
         after = replace(after, status=subscription.status)  # what failed is the upgrade, and nothing that is held
     booked = [each.bill_ref for each in step.billed] + [each.bill_ref for each in step.settled]
     if after == subscription:
         return None
-    return Outcome(
+    return Transition(
         subscription=after,
         event=_event(subscription, after, step),
         actor=WORKFLOW,
         settled=step.settled,
         grants=step.grants,
-        plan=plan_held(after) if plan_held(after) != plan_held(subscription) else None,
+        plan=entitled_plan(after) if entitled_plan(after) != entitled_plan(subscription) else None,
         details={"state": seen.state.value, "bills": booked, **_next_try(after, seen), **_ungranted(step)},
         billed=step.billed,
     )
@@ -143,7 +143,7 @@ def has_unknown_card(subscription: Subscription, seen: SubscriptionSnapshot) -> 
     return is_new and seen.state is P.TRIALING and seen.fingerprint is None
 
 
-def plan_held(subscription: Subscription) -> str | None:
+def entitled_plan(subscription: Subscription) -> str | None:
     """Return the plan that the subscription entitles the organization to; None for the free plan."""
     return subscription.terms.plan if subscription.is_entitled else None
 
@@ -151,7 +151,7 @@ def plan_held(subscription: Subscription) -> str | None:
 # Bills ----------------------------------------------------------------------------------------------------------------
 
 
-def _returned(step: _Step, bill: Bill) -> _Step:
+def _returned(step: _Progress, bill: Bill) -> _Progress:
     """Book money received for an invoice that was given up: it is returned, so it pays and grants nothing."""
     settled = (_settled(bill, bill.period),) if bill.paid_minor > 0 else ()
     return replace(step, subscription=_known(step.subscription, bill), settled=(*step.settled, *settled))
@@ -161,8 +161,8 @@ def _known(subscription: Subscription, bill: Bill) -> Subscription:
     return replace(subscription, settled=(*subscription.settled, bill.ref)[-WINDOW:])
 
 
-def _settle(step: _Step, bill: Bill) -> _Step:
-    change = paid_by(step.subscription, bill)
+def _settle(step: _Progress, bill: Bill) -> _Progress:
+    change = upgrade_paid_by(step.subscription, bill)
     known = _known(step.subscription, bill)
     if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or change is not None):
         return _settle_change(replace(step, subscription=known), bill, change)
@@ -183,15 +183,15 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     elif late is not None:
         grants = grants_of_period(bill, late.credits_minor, bill.period)
     else:
-        renewed, grants = first_granted(renewed, bill, bill.period, credits_charged(renewed.terms, bill))
+        renewed, grants = grant_first_month(renewed, bill, bill.period, credits_charged(renewed.terms, bill))
     short = short_minor(renewed.terms, bill) if renewed.paid_bill == bill.ref and request is None else None
     settled = replace(_settled(bill, bill.period, late or renewed.terms), short_minor=short)
     return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
 
-def _begin_unpaid(step: _Step, bill: Bill) -> _Step:
+def _begin_unpaid(step: _Progress, bill: Bill) -> _Progress:
     """Begin a period that costs nothing: a downgrade that waited for it acts."""
-    change, period = acting(step.subscription, bill), bill.period
+    change, period = downgrade_begun_by(step.subscription, bill), bill.period
     if bill.reason in {BillReason.CREATE, BillReason.CYCLE}:
         terms = step.subscription.terms if change is None else change.terms
         step = _without_credits(step, bill, terms.credits_minor)
@@ -202,14 +202,14 @@ def _begin_unpaid(step: _Step, bill: Bill) -> _Step:
     return replace(step, subscription=replace(step.subscription, terms=change.terms, change=None, worth_minor=worth))
 
 
-def _without_credits(step: _Step, bill: Bill, credits_minor: int) -> _Step:
+def _without_credits(step: _Progress, bill: Bill, credits_minor: int) -> _Progress:
     """Note the credits of a bill that has a price, for which a discount or a balance left nothing to pay."""
     if bill.whole_minor <= 0 or not credits_minor:
         return step
     return replace(step, ungranted={**step.ungranted, bill.ref: credits_minor})
 
 
-def _ungranted(step: _Step) -> Mapping[str, object]:
+def _ungranted(step: _Progress) -> Mapping[str, object]:
     """Return the credits that are left out, as a detail of the event."""
     left = {bill_ref: format_amount(credits, CREDIT) for bill_ref, credits in step.ungranted.items()}
     return {UNGRANTED: left} if left else {}
@@ -227,17 +227,17 @@ def _without_request(subscription: Subscription, bill_ref: str) -> Subscription:
     return subscription if left == subscription.requests else replace(subscription, requests=left)
 
 
-def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
+def _request(step: _Progress, bill: Bill, at: datetime) -> _Progress:
     """Invoice a period that begins on net terms: a change that waited for it acts, and nothing is granted yet."""
-    held, change, period = step.subscription, acting(step.subscription, bill), bill.period
+    held, change, period = step.subscription, downgrade_begun_by(step.subscription, bill), bill.period
     assert period is not None
     if change is not None:
         held = replace(held, terms=change.terms, change=None)
     due_at = at + timedelta(days=held.terms.net_days)
     credits = credits_charged(held.terms, bill)
-    request = Request(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
+    request = PaymentRequest(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
     short = short_minor(held.terms, bill)
-    billed = Billed(
+    billed = NetTermsBill(
         bill_ref=bill.ref,
         amount_minor=bill.total_minor,
         currency=bill.currency,
@@ -263,7 +263,7 @@ def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot, returne
     return next(pages, None)
 
 
-def _with_pages(requests: tuple[Request, ...], seen: SubscriptionSnapshot) -> tuple[Request, ...]:
+def _with_pages(requests: tuple[PaymentRequest, ...], seen: SubscriptionSnapshot) -> tuple[PaymentRequest, ...]:
     """Follow the pages of requests, which the provider may renew. What was given up before it was known has none."""
     pages = {bill.ref: bill.pay_url for bill in seen.bills if bill.pay_url is not None}
     return tuple(
@@ -272,19 +272,19 @@ def _with_pages(requests: tuple[Request, ...], seen: SubscriptionSnapshot) -> tu
     )
 
 
-def _caught_up(step: _Step, until: datetime) -> _Step:
+def _caught_up(step: _Progress, until: datetime) -> _Progress:
     """Grant the months of a year that have begun by a moment and have no credits, before a change at that moment."""
     while (month := next_month(step.subscription)) is not None and month.start <= until:
-        subscription, grants = with_month_granted(step.subscription, month)
+        subscription, grants = grant_month(step.subscription, month)
         step = replace(step, subscription=subscription, grants=(*step.grants, *grants))
     return step
 
 
-def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
+def _settle_change(step: _Progress, bill: Bill, change: PlanChange | None) -> _Progress:
     if change is None:
         return _settle_late(step, bill)
     step = _caught_up(step, change.acts_at)
-    upgraded, grants = acted(step.subscription, change, bill)
+    upgraded, grants = apply_upgrade(step.subscription, change, bill)
     # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
     period = _paid_for(upgraded, change, bill)
     settled = (_settled(bill, period, upgraded.terms),) if bill.paid_minor > 0 else ()
@@ -293,7 +293,7 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
     return replace(step, subscription=upgraded, settled=(*step.settled, *settled), grants=(*step.grants, *grants))
 
 
-def _settle_late(step: _Step, bill: Bill) -> _Step:
+def _settle_late(step: _Progress, bill: Bill) -> _Progress:
     """Book a bill of a change that has acted with a later period, and grant its part of the period before.
 
     Otherwise somebody changed it at the provider's own site: the money is booked, and what is held stays.
@@ -307,7 +307,7 @@ def _settle_late(step: _Step, bill: Bill) -> _Step:
     return replace(step, subscription=after, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
 
-def _paid_for(upgraded: Subscription, change: Change, bill: Bill) -> Period | None:
+def _paid_for(upgraded: Subscription, change: PlanChange, bill: Bill) -> Period | None:
     period = upgraded.period
     if period is None or upgraded.paid_bill == bill.ref:
         return period
@@ -329,11 +329,11 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     after = replace(
         subscription, anchor=anchor, paid_through=period.end, paid_bill=bill.ref, paid_minor=bill.paid_minor
     )
-    change, upgrade = acting(after, bill), begins_with(after, bill)
+    change, upgrade = downgrade_begun_by(after, bill), upgrade_begun_by(after, bill)
     if change is not None:
         after = replace(after, terms=change.terms, change=None)
     elif upgrade is not None:
-        after = begun(after, upgrade)
+        after = begin_upgrade(after, upgrade)
     after = replace(after, worth_minor=worth_of(after.terms, bill))
     month = period
     if after.terms.interval is Interval.YEAR:
@@ -341,7 +341,7 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     return replace(after, year_bills=(), granted_until=month.end, months_granted=1)
 
 
-def _settled(bill: Bill, period: Period | None, of: Terms | LatePeriod | None = None) -> Settled:
+def _settled(bill: Bill, period: Period | None, of: Terms | LatePeriod | None = None) -> SettledBill:
     """Return a paid bill of these terms, or of an earlier plan; of neither, none of it is for credits."""
     if period is None:
         period = Period(start=bill.created_at, end=bill.created_at + timedelta(days=1))
@@ -350,7 +350,7 @@ def _settled(bill: Bill, period: Period | None, of: Terms | LatePeriod | None = 
         for_credits, plan = min(of.for_credits_minor, bill.paid_minor), of.plan
     elif of is not None:
         for_credits = of.for_credits_minor(bill.paid_minor)
-    return Settled(
+    return SettledBill(
         bill_ref=bill.ref,
         amount_minor=bill.paid_minor,
         currency=bill.currency,
@@ -403,7 +403,7 @@ def _with_order(before: Subscription, after: Subscription) -> Subscription:
         return after
     if order.kind in {OrderKind.UPGRADE, OrderKind.UNDO}:
         return replace(after, order=None)
-    if order.kind is OrderKind.RESUME and waiting(before) is not None:
+    if order.kind is OrderKind.RESUME and pending_downgrade(before) is not None:
         return replace(after, order=replace(order, kind=OrderKind.DOWNGRADE))
     return after
 
@@ -442,7 +442,7 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
     )
 
 
-def _event(before: Subscription, after: Subscription, step: _Step) -> str:
+def _event(before: Subscription, after: Subscription, step: _Progress) -> str:
     if after.status is S.ENDED and before.status is not S.ENDED:
         return "ended"
     awaited = {each.bill_ref for each in after.requests}

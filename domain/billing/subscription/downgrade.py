@@ -2,21 +2,21 @@
 
 from domain.billing.subscription.proration import whole_credits
 from domain.billing.subscription.snapshot import Bill
-from domain.billing.subscription.state import Change, ChangeKind, Subscription, Terms
+from domain.billing.subscription.state import ChangeKind, PlanChange, Subscription, Terms
 
 
-def waiting(subscription: Subscription) -> Change | None:
+def pending_downgrade(subscription: Subscription) -> PlanChange | None:
     """Return the downgrade that waits for the end of the period."""
     change = subscription.change
     return change if change is not None and change.kind is ChangeKind.DOWNGRADE else None
 
 
-def acting(subscription: Subscription, bill: Bill) -> Change | None:
+def downgrade_begun_by(subscription: Subscription, bill: Bill) -> PlanChange | None:
     """Return the downgrade that begins with a bill's period; None if the bill is for the earlier terms.
 
     Unless the higher of the two prices was charged, the lower one counts: nobody has a plan for less than its price.
     """
-    change, period = waiting(subscription), bill.period
+    change, period = pending_downgrade(subscription), bill.period
     if change is None or period is None or period.start < change.acts_at:
         return None
     before, after = subscription.terms.amount_minor, change.terms.amount_minor

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from domain.billing.subscription.orders import MAKING, declined, ended
-from domain.billing.subscription.state import Outcome, Subscription
+from domain.billing.subscription.orders import CREATING, decline_order, end_subscription
+from domain.billing.subscription.state import Subscription, Transition
 from domain.common.errors import SubscriptionRefused
 
 #: Stands where the provider's word for a decline would.
@@ -13,7 +13,7 @@ GIVEN_UP = "given_up"
 ORDER_GIVEN_UP = "order_given_up"
 
 
-def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime) -> Outcome:
+def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime) -> Transition:
     """Drop an order whose answer was lost, after an operator has found that the provider did not execute it.
 
     As after a decline, the earlier terms continue, and a subscription that was never created has ended.
@@ -27,9 +27,11 @@ def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime
             "No outcome at the provider is unknown, so nothing can be given up.",
             extra={"state": subscription.status.value},
         )
-    unmade = subscription.ref is None or order.kind in MAKING
+    unmade = subscription.ref is None or order.kind in CREATING
     dropped = (
-        ended(subscription, why=GIVEN_UP, actor=actor, at=at) if unmade else declined(subscription, why=GIVEN_UP, at=at)
+        end_subscription(subscription, why=GIVEN_UP, actor=actor, at=at)
+        if unmade
+        else decline_order(subscription, why=GIVEN_UP, at=at)
     )
     details = {"order": order.kind.value, "why": GIVEN_UP, "reason": reason}
     return replace(dropped, event=ORDER_GIVEN_UP, actor=actor, details=details)

@@ -5,31 +5,31 @@ from datetime import datetime
 
 from domain.billing.plan import Interval
 from domain.billing.subscription.snapshot import Bill
-from domain.billing.subscription.state import WORKFLOW, Grant, Outcome, Subscription
-from domain.billing.subscription.year import MONTHS, bought, with_month
+from domain.billing.subscription.state import WORKFLOW, CreditGrant, Subscription, Transition
+from domain.billing.subscription.year import MONTHS, grant_from_bills, year_bill
 from domain.common.period import Period
 
 
-def first_granted(
+def grant_first_month(
     subscription: Subscription, bill: Bill, period: Period, credits: int
-) -> tuple[Subscription, tuple[Grant, ...]]:
+) -> tuple[Subscription, tuple[CreditGrant, ...]]:
     """Grant what a period that was just paid grants at once: all of a month, the first month of a year."""
     if subscription.paid_bill != bill.ref:
         return subscription, ()
     if subscription.terms.interval is Interval.MONTH:
         return subscription, grants_of_period(bill, credits, period)
     assert subscription.granted_until is not None
-    year = bought(bill.ref, bill.paid_minor, at_once_minor=0, monthly_minor=credits, months=MONTHS)
-    bills, grants = with_month([year], MONTHS, Period(start=period.start, end=subscription.granted_until))
+    year = year_bill(bill.ref, bill.paid_minor, at_once_minor=0, monthly_minor=credits, months=MONTHS)
+    bills, grants = grant_from_bills([year], MONTHS, Period(start=period.start, end=subscription.granted_until))
     return replace(subscription, year_bills=bills), grants
 
 
-def grants_of_period(bill: Bill, credits_minor: int, period: Period) -> tuple[Grant, ...]:
+def grants_of_period(bill: Bill, credits_minor: int, period: Period) -> tuple[CreditGrant, ...]:
     """Return what a month that was paid grants; its credits cost all that was paid."""
     if not credits_minor:
         return ()
     return (
-        Grant(
+        CreditGrant(
             key=f"{bill.ref}:{period.start:%Y-%m-%d}",
             credits_minor=credits_minor,
             bill_ref=bill.ref,
@@ -39,7 +39,7 @@ def grants_of_period(bill: Bill, credits_minor: int, period: Period) -> tuple[Gr
     )
 
 
-def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
+def monthly_grant(subscription: Subscription, at: datetime) -> Transition | None:
     """Return the credits of the next month of a paid year, once that month has begun; None before.
 
     Months that passed without a run are granted too, one after the other.
@@ -47,8 +47,8 @@ def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
     month = due_month(subscription)
     if month is None or at < month.start or subscription.paid_bill is None:
         return None
-    after, grants = with_month_granted(subscription, month)
-    return Outcome(
+    after, grants = grant_month(subscription, month)
+    return Transition(
         subscription=after,
         event="month_granted",
         actor=WORKFLOW,
@@ -75,9 +75,9 @@ def next_month(state: Subscription) -> Period | None:
     return Period(start=start, end=min(month.end, state.paid_through)) if start < month.end else None
 
 
-def with_month_granted(subscription: Subscription, month: Period) -> tuple[Subscription, tuple[Grant, ...]]:
+def grant_month(subscription: Subscription, month: Period) -> tuple[Subscription, tuple[CreditGrant, ...]]:
     """Grant a month of a paid year."""
     granted = subscription.months_granted
-    bills, grants = with_month(subscription.year_bills, MONTHS - granted, month)
+    bills, grants = grant_from_bills(subscription.year_bills, MONTHS - granted, month)
     after = replace(subscription, year_bills=bills, granted_until=month.end, months_granted=granted + 1)
     return after, grants

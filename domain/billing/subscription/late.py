@@ -3,15 +3,22 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from domain.billing.subscription.downgrade import acting, charged_minor, credits_charged
+from domain.billing.subscription.downgrade import charged_minor, credits_charged, downgrade_begun_by
 from domain.billing.subscription.snapshot import Bill, BillReason, BillState
-from domain.billing.subscription.state import WINDOW, LatePeriod, Request, Subscription, SubscriptionStatus, Terms
+from domain.billing.subscription.state import (
+    WINDOW,
+    LatePeriod,
+    PaymentRequest,
+    Subscription,
+    SubscriptionStatus,
+    Terms,
+)
 
 _PERIODS = frozenset({BillReason.CREATE, BillReason.CYCLE})
 _UNPAID = frozenset({BillState.DRAFT, BillState.OPEN, BillState.UNCOLLECTIBLE})
 
 
-def awaiting(subscription: Subscription, given_up: Collection[Request]) -> Subscription:
+def await_given_up(subscription: Subscription, given_up: Collection[PaymentRequest]) -> Subscription:
     """Await each bill on net terms whose invoice was given up, although the provider may have been paid for it.
 
     Such money is returned, so the period stays unpaid: the subscription becomes past due, and then ends.
@@ -31,7 +38,7 @@ def page_of(subscription: Subscription, bill_ref: str) -> str | None:
     return next((each.pay_url for each in subscription.requests if each.bill_ref == bill_ref), None)
 
 
-def overtaken(before: Subscription, after: Subscription, bills: Iterable[Bill]) -> Subscription:
+def record_unpaid_periods(before: Subscription, after: Subscription, bills: Iterable[Bill]) -> Subscription:
     """Record the grants of unpaid earlier periods once a newer period is paid, by the terms agreed until then.
 
     They are granted whenever their bill is paid. On net terms the payment request has them already.
@@ -71,7 +78,7 @@ def _is_before(bill: Bill, paid: Subscription) -> bool:
 
 
 def _agreed(held: Subscription, bill: Bill) -> Terms:
-    change = acting(held, bill)
+    change = downgrade_begun_by(held, bill)
     return held.terms if change is None else change.terms
 
 

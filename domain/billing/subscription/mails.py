@@ -1,6 +1,6 @@
 """The choice of the mail about a change of a subscription. Pure."""
 
-from domain.billing.subscription.state import ENTITLED, Change, Subscription, SubscriptionStatus
+from domain.billing.subscription.state import ENTITLED, PlanChange, Subscription, SubscriptionStatus
 from domain.billing.subscription.unpaid import is_undoing
 from domain.common.mail import MailKind
 
@@ -29,7 +29,7 @@ def mail_about(before: Subscription | None, after: Subscription) -> MailKind | N
     return None
 
 
-def undone_upgrade(before: Subscription | None, after: Subscription) -> Change | None:
+def undone_upgrade(before: Subscription | None, after: Subscription) -> PlanChange | None:
     """Return the upgrade that was not paid, once the provider has undone it; its order was answered days before."""
     if before is None or not is_undoing(before) or after.status is S.ENDED:
         return None

@@ -32,14 +32,14 @@ class Proration:
         return max(0, self.charge_minor - self.unused_minor)
 
 
-def part_of(amount_minor: int, left: int, whole: int) -> int:
+def part_of_seconds(amount_minor: int, left: int, whole: int) -> int:
     """Return the part of an amount for a part of its seconds, rounded half up."""
     if amount_minor < 0 or not 0 <= left <= whole or whole <= 0:
         raise ValueError("a part takes an amount of zero or more, and seconds of a whole that is not empty")
     return (2 * amount_minor * left + whole) // (2 * whole)
 
 
-def within(old_minor: int, new_minor: int, left: int, period: Period) -> Proration:
+def prorate_within_period(old_minor: int, new_minor: int, left: int, period: Period) -> Proration:
     """Return what the change to another price of the same interval costs; the period stays.
 
     Args:
@@ -50,14 +50,16 @@ def within(old_minor: int, new_minor: int, left: int, period: Period) -> Prorati
     """
     _, whole = period.seconds_left(period.start)
     return Proration(
-        unused_minor=part_of(old_minor, left, whole), charge_minor=part_of(new_minor, left, whole), period=period
+        unused_minor=part_of_seconds(old_minor, left, whole),
+        charge_minor=part_of_seconds(new_minor, left, whole),
+        period=period,
     )
 
 
-def anew(old_minor: int, new_minor: int, left: int, period: Period, begins: Period) -> Proration:
+def prorate_new_period(old_minor: int, new_minor: int, left: int, period: Period, begins: Period) -> Proration:
     """Return the cost of a change to a longer interval: a whole new period, less what is left of the old one."""
     _, whole = period.seconds_left(period.start)
-    return Proration(unused_minor=part_of(old_minor, left, whole), charge_minor=new_minor, period=begins)
+    return Proration(unused_minor=part_of_seconds(old_minor, left, whole), charge_minor=new_minor, period=begins)
 
 
 def credits_of_upgrade(old_minor: int, new_minor: int, left: int, month: Period) -> int:
@@ -90,7 +92,7 @@ def whole_credits(part_minor: int, most_minor: int) -> int:
     return min(most_minor, -(-part_minor // _WHOLE) * _WHOLE)
 
 
-def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:
+def worth_after_discounts(amount_minor: int, total_minor: int, whole_minor: int) -> int:
     """Return what was paid for a period of this price, less its part of the bill's discounts.
 
     Args:
@@ -100,7 +102,7 @@ def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:
     """
     if whole_minor <= 0 or total_minor >= whole_minor:
         return amount_minor
-    return part_of(amount_minor, max(0, total_minor), whole_minor)
+    return part_of_seconds(amount_minor, max(0, total_minor), whole_minor)
 
 
 def refundable_minor(paid_minor: int, granted_minor: int, used_minor: int) -> int:

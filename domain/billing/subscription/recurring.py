@@ -15,7 +15,7 @@ from domain.billing.subscription.state import Recurring, Subscription, Terms
 _BEGINS = frozenset({BillReason.CREATE, BillReason.CYCLE})
 
 
-def recurs_by(subscription: Subscription, bills: Sequence[Bill]) -> Subscription:
+def with_recurring(subscription: Subscription, bills: Sequence[Bill]) -> Subscription:
     """Return the subscription with what recurs by its newest period's bill, noted once for each period.
 
     A bill counts when its period begins: once it is paid, or on net terms once it is requested. One of nothing before
@@ -33,7 +33,7 @@ def recurs_by(subscription: Subscription, bills: Sequence[Bill]) -> Subscription
     return replace(subscription, recurring=noted)
 
 
-def upgraded(recurring: Recurring | None, terms: Terms) -> Recurring | None:
+def recurring_after_upgrade(recurring: Recurring | None, terms: Terms) -> Recurring | None:
     """Return what recurs after an upgrade: its price, with the discounts of the period's bill."""
     if recurring is None:
         return None

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.accrual import DeferredRevenue
 from domain.billing.subscription.proration import refundable_minor
-from domain.billing.subscription.state import Grant
+from domain.billing.subscription.state import CreditGrant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestOfLot:
+class RemainingLot:
     """What is left of a lot that a bill granted, and can be taken: what a hold has pinned is not.
 
     Attributes:
@@ -40,7 +40,7 @@ class LostCredits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
+class RestoredCredits:
     """The lost credits that are granted again; their cost comes from deferred revenue first, then from revenue."""
 
     credits_minor: int
@@ -53,18 +53,18 @@ class Restored:
         return self.unearned_minor + self.earned_minor
 
 
-def restored(lost: LostCredits, deferred: Deferred) -> Restored:
+def to_restore(lost: LostCredits, deferred: DeferredRevenue) -> RestoredCredits:
     """Return the lost credits to grant again; their cost is at most what credit notes have left for them."""
     most = min(lost.cost_minor, deferred.credits_left_minor)
     unearned = min(most, deferred.left_minor)
     earned = min(most - unearned, deferred.accrued_minor)
     cost = unearned + earned
     credits = lost.credits_minor if cost == lost.cost_minor else lost.credits_minor * cost // lost.cost_minor
-    return Restored(credits_minor=credits, unearned_minor=unearned, earned_minor=earned)
+    return RestoredCredits(credits_minor=credits, unearned_minor=unearned, earned_minor=earned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class CreditNoteSources:
     """The sources of a credit note's net amount: deferred revenue, recognized revenue, and a rounding difference."""
 
     unearned_minor: int
@@ -72,12 +72,12 @@ class Split:
     rounding_minor: int
 
 
-def returned(deferred: Deferred, rest: Iterable[RestOfLot]) -> Deferred:
+def after_clawback(deferred: DeferredRevenue, rest: Iterable[RemainingLot]) -> DeferredRevenue:
     """Return a bill after its credits were clawed back as far as they are there."""
     return replace(deferred, granted_minor=deferred.granted_minor - sum(lot.cost_minor for lot in rest))
 
 
-def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_minor: int) -> int:
+def creditable_minor(gross_minor: int, deferred: DeferredRevenue, *, credited_gross_minor: int) -> int:
     """Return what of a bill can still be credited, with its tax.
 
     Args:
@@ -89,19 +89,19 @@ def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_min
     return max(0, left - credited_gross_minor)
 
 
-def used_minor(gross_minor: int, deferred: Deferred) -> int:
+def used_minor(gross_minor: int, deferred: DeferredRevenue) -> int:
     """Return the price of a bill's used credits, with tax, after its other credits were taken back."""
     return gross_minor - refundable_minor(gross_minor, deferred.amount_minor, deferred.granted_minor)
 
 
-def split(deferred: Deferred, net_minor: int) -> Split:
+def split_credit_note(deferred: DeferredRevenue, net_minor: int) -> CreditNoteSources:
     """Take a credit note's net amount from deferred revenue first, then from recognized revenue."""
     unearned = min(net_minor, deferred.left_minor)
     earned = min(net_minor - unearned, deferred.accrued_minor)
-    return Split(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
+    return CreditNoteSources(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
 
 
-def net_cost(grant: Grant, *, net_minor: int, gross_minor: int) -> int:
+def net_cost(grant: CreditGrant, *, net_minor: int, gross_minor: int) -> int:
     """Return what a grant costs; what all grants of a bill cost adds up to the part of it that is for credits.
 
     Args:
@@ -113,7 +113,7 @@ def net_cost(grant: Grant, *, net_minor: int, gross_minor: int) -> int:
     return (before + grant.paid_minor) * net_minor // gross_minor - before * net_minor // gross_minor
 
 
-def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gone_minor: int) -> tuple[int, int]:
+def credits_left(credits_minor: int, cost_minor: int, deferred: DeferredRevenue, *, gone_minor: int) -> tuple[int, int]:
     """Return what a further month of a year grants and costs: less if a part of its money was refunded or disputed.
 
     Args:

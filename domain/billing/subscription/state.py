@@ -110,7 +110,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class PlanChange:
     """A change that was ordered and has not taken effect yet; there is one at a time.
 
     Attributes:
@@ -152,7 +152,7 @@ class OrderKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class SubscriptionOrder:
     """What was ordered and the provider has not confirmed; one at a time, under a key made from its command.
 
     `unknown`: the answer to the call was lost, so the provider is looked at before it is asked again. `until`: of an
@@ -166,7 +166,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class CreditGrant:
     """Credits that are owed to the organization because money was received; granted once by its key.
 
     Attributes:
@@ -205,7 +205,7 @@ class YearBill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PaymentRequest:
     """Payment that the provider has requested for a period and nobody has made yet.
 
     `credits_minor` is what the period grants once it is paid, whatever the plan is by then. It is due with our invoice,
@@ -260,7 +260,7 @@ class Subscription:
         return_url: where the payer returns to from a page of the provider; None where a stored method is charged.
         checkout: that page, until the provider has the subscription.
         trial_card: a digest of the card that a trial was begun with; None on a page until the provider names it.
-        trial_told: the organization was told that its trial ends soon.
+        trial_reminder_sent: the organization was told that its trial ends soon.
         requests: what was invoiced on net terms and is not paid, or was given up before it was, the newest last.
         pay_url: the provider's page where the newest of it is paid.
         year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months.
@@ -288,9 +288,9 @@ class Subscription:
     paid_minor: int = 0
     granted_until: datetime | None = None
     months_granted: int = 0
-    order: Order | None = None
+    order: SubscriptionOrder | None = None
     cancel_at_period_end: bool = False
-    change: Change | None = None
+    change: PlanChange | None = None
     settled: tuple[str, ...] = ()
     ended_at: datetime | None = None
     ended_why: str | None = None
@@ -299,8 +299,8 @@ class Subscription:
     return_url: str | None = None
     checkout: CheckoutPage | None = None
     trial_card: str | None = None
-    trial_told: bool = False
-    requests: tuple[Request, ...] = ()
+    trial_reminder_sent: bool = False
+    requests: tuple[PaymentRequest, ...] = ()
     pay_url: str | None = None
     year_bills: tuple[YearBill, ...] = ()
     late_periods: tuple[LatePeriod, ...] = ()
@@ -329,7 +329,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class SettledBill:
     """A bill that was paid: money that is booked once, by the bill's own id.
 
     `plan` is the one of its period, where a newer one was paid before it. `short_minor` is by how much a newest period
@@ -348,7 +348,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Billed:
+class NetTermsBill:
     """A period for which payment was requested on net terms: it is invoiced once, by the bill's own id.
 
     `short_minor` is by how much less was requested than was agreed, before discounts, and `for_credits_minor` the part
@@ -364,20 +364,20 @@ class Billed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Transition:
     """What a command, the provider or time does: the next state, the event that says so, and what goes with it."""
 
     subscription: Subscription
     event: str
     actor: str
-    settled: tuple[Settled, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    settled: tuple[SettledBill, ...] = ()
+    grants: tuple[CreditGrant, ...] = ()
     plan: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
-    billed: tuple[Billed, ...] = ()
+    billed: tuple[NetTermsBill, ...] = ()
 
 
-def numbered(outcome: Outcome, command_id: str) -> Outcome:
+def numbered(outcome: Transition, command_id: str) -> Transition:
     """Give the event its number, and its command a receipt."""
     before = outcome.subscription
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]

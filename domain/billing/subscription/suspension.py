@@ -7,17 +7,17 @@ before that.
 from dataclasses import replace
 
 from domain.billing.subscription.snapshot import ProviderState
-from domain.billing.subscription.state import WORKFLOW, Order, OrderKind, Outcome, Subscription
+from domain.billing.subscription.state import WORKFLOW, OrderKind, Subscription, SubscriptionOrder, Transition
 
 #: The alert that the provider goes on charging a suspended organization.
-GOES_ON = "organization.subscription_goes_on"
+STILL_CHARGED = "organization.subscription_goes_on"
 #: Why a subscription has ended whose organization was suspended when its period was over.
 SUSPENDED = "suspended"
 #: What the provider charges for another period.
 _CHARGED = frozenset({ProviderState.TRIALING, ProviderState.ACTIVE, ProviderState.PAST_DUE})
 
 
-def follow(subscription: Subscription, state: ProviderState, *, suspended: bool) -> Outcome | None:
+def follow_suspension(subscription: Subscription, state: ProviderState, *, suspended: bool) -> Transition | None:
     """Return the order that follows from the organization's standing; None if there is nothing to order.
 
     A cancellation that somebody ordered stays as it is, and so does a smaller plan that waits. Until the provider
@@ -33,6 +33,6 @@ def follow(subscription: Subscription, state: ProviderState, *, suspended: bool)
     else:
         return None
     # A provider remembers what it has refused by the key, so each try has its own.
-    order = Order(kind=kind, command_id=f"{kind.value}:{subscription.version + 1}")
+    order = SubscriptionOrder(kind=kind, command_id=f"{kind.value}:{subscription.version + 1}")
     after = replace(subscription, order=order, ends_by_suspension=True)
-    return Outcome(subscription=after, event=event, actor=WORKFLOW, details={"why": SUSPENDED} if suspended else {})
+    return Transition(subscription=after, event=event, actor=WORKFLOW, details={"why": SUSPENDED} if suspended else {})

@@ -12,14 +12,14 @@ from domain.billing.subscription.snapshot import Bill, BillReason, BillState, Pr
 from domain.billing.subscription.state import (
     WINDOW,
     WORKFLOW,
-    Change,
     ChangeKind,
     LatePeriod,
-    Order,
     OrderKind,
-    Outcome,
+    PlanChange,
     Subscription,
+    SubscriptionOrder,
     SubscriptionStatus,
+    Transition,
 )
 
 #: How much earlier than here the provider's clock may have it.
@@ -30,15 +30,15 @@ _FAILING = frozenset({ProviderState.PAST_DUE, ProviderState.UNPAID})
 _CLOSED = frozenset({BillState.VOID, BillState.UNCOLLECTIBLE})
 
 
-def upgrading(subscription: Subscription) -> Change | None:
+def unpaid_upgrade(subscription: Subscription) -> PlanChange | None:
     """Return the upgrade that is not paid yet."""
     change = subscription.change
     return change if change is not None and change.kind is ChangeKind.UPGRADE else None
 
 
-def noted(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscription:
+def note_upgrade_bill(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscription:
     """Note the bill that an upgrade waits for, when it is first seen open."""
-    change = upgrading(subscription)
+    change = unpaid_upgrade(subscription)
     if change is None or change.bill_ref is not None:
         return subscription
     own = [
@@ -51,9 +51,9 @@ def noted(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscriptio
     return replace(subscription, change=replace(change, bill_ref=own[-1])) if own else subscription
 
 
-def paid_by(subscription: Subscription, bill: Bill) -> Change | None:
+def upgrade_paid_by(subscription: Subscription, bill: Bill) -> PlanChange | None:
     """Return the upgrade that a bill of a change is for; one that is being undone has its own bill or none."""
-    change = upgrading(subscription)
+    change = unpaid_upgrade(subscription)
     if change is None or change.bill_ref == bill.ref:
         return change
     return None if change.bill_ref is not None or is_undoing(subscription) else change
@@ -61,14 +61,14 @@ def paid_by(subscription: Subscription, bill: Bill) -> Change | None:
 
 def leaves_trial(subscription: Subscription) -> bool:
     """Return whether a trial continues here, because the upgrade that ended it at the provider is not paid yet."""
-    change = upgrading(subscription)
+    change = unpaid_upgrade(subscription)
     is_open = change is not None and change.bill_ref is not None
     return is_open and subscription.trial_days > 0 and subscription.paid_through is None
 
 
-def begins_with(subscription: Subscription, bill: Bill) -> Change | None:
+def upgrade_begun_by(subscription: Subscription, bill: Bill) -> PlanChange | None:
     """Return the upgrade that the bill of a later period is charged for, although its own bill is not paid yet."""
-    change, period = upgrading(subscription), bill.period
+    change, period = unpaid_upgrade(subscription), bill.period
     if change is None or change.bill_ref is None or change.terms.interval is not subscription.terms.interval:
         return None
     if subscription.begins_anew:
@@ -79,7 +79,7 @@ def begins_with(subscription: Subscription, bill: Bill) -> Change | None:
     return change if charged >= change.terms.amount_minor else None
 
 
-def begun(subscription: Subscription, change: Change) -> Subscription:
+def begin_upgrade(subscription: Subscription, change: PlanChange) -> Subscription:
     """Have an upgrade act with a later period that was paid at its price; its own bill grants its part once paid."""
     assert change.bill_ref is not None
     late = LatePeriod(bill_ref=change.bill_ref, plan=change.terms.plan, credits_minor=change.credits_minor)
@@ -87,15 +87,15 @@ def begun(subscription: Subscription, change: Change) -> Subscription:
     return replace(subscription, terms=change.terms, change=None, late_periods=late_periods)
 
 
-def has_failed(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
+def has_upgrade_failed(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
     """Return whether the bill of an upgrade is closed or was declined, and no later period is charged for it."""
-    change = upgrading(subscription)
+    change = unpaid_upgrade(subscription)
     if change is None or subscription.order is not None or subscription.status is SubscriptionStatus.ENDED:
         return False
     own = next((bill for bill in seen.bills if bill.ref == change.bill_ref), None)
     if own is None or own.is_paid:
         return False
-    if any(bill.state not in _CLOSED and begins_with(subscription, bill) is not None for bill in seen.bills):
+    if any(bill.state not in _CLOSED and upgrade_begun_by(subscription, bill) is not None for bill in seen.bills):
         return False
     return own.state in _CLOSED or seen.state in _FAILING
 
@@ -105,13 +105,13 @@ def is_undoing(subscription: Subscription) -> bool:
     return subscription.order is not None and subscription.order.kind is OrderKind.UNDO
 
 
-def undoing(subscription: Subscription, at: datetime) -> Subscription:
+def order_undo(subscription: Subscription, at: datetime) -> Subscription:
     """Order that the provider has what is held again: the change is dropped once it has."""
     change = subscription.change
     assert change is not None
     began_anew = change.terms.interval is not subscription.terms.interval or subscription.begins_anew
     ends = subscription.trial_end if subscription.paid_through is None else subscription.paid_through
-    order = Order(
+    order = SubscriptionOrder(
         kind=OrderKind.UNDO,
         # A provider remembers what it has refused by the key, so each try has its own.
         command_id=f"{change.command_id}:{subscription.version + 1}",
@@ -120,7 +120,7 @@ def undoing(subscription: Subscription, at: datetime) -> Subscription:
     return replace(subscription, order=order)
 
 
-def undone(subscription: Subscription, seen: SubscriptionSnapshot | None) -> Subscription:
+def confirm_undo(subscription: Subscription, seen: SubscriptionSnapshot | None) -> Subscription:
     """Return the state once the provider has answered: without the upgrade, unless its bill was paid meanwhile."""
     change = subscription.change
     bills = () if seen is None else seen.bills
@@ -133,6 +133,6 @@ def undone(subscription: Subscription, seen: SubscriptionSnapshot | None) -> Sub
     return replace(after, change=None, worth_minor=worth_minor)
 
 
-def lapsed(subscription: Subscription, at: datetime) -> Outcome:
+def lapse_upgrade(subscription: Subscription, at: datetime) -> Transition:
     """Undo an upgrade for which no bill was ever seen."""
-    return Outcome(subscription=undoing(subscription, at), event="upgrade_lapsed", actor=WORKFLOW)
+    return Transition(subscription=order_undo(subscription, at), event="upgrade_lapsed", actor=WORKFLOW)

@@ -7,14 +7,14 @@ the rest of the month in which it acts, and for the months that follow.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from domain.billing.subscription.state import Grant, YearBill
+from domain.billing.subscription.state import CreditGrant, YearBill
 from domain.common.money import allocate
 from domain.common.period import Period
 
 MONTHS = 12
 
 
-def bought(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:
+def year_bill(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:
     """Return what a paid bill pays for in the months of a year, after what it grants at once.
 
     All that was paid is the cost of all that the bill grants, by the part that it is of these credits.
@@ -31,17 +31,17 @@ def bought(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor:
     return YearBill(bill_ref=bill_ref, paid_minor=paid_minor, left_minor=paid_minor - cost, credits_minor=monthly_minor)
 
 
-def with_month(
+def grant_from_bills(
     bills: Iterable[YearBill], months_left: int, month: Period
-) -> tuple[tuple[YearBill, ...], tuple[Grant, ...]]:
+) -> tuple[tuple[YearBill, ...], tuple[CreditGrant, ...]]:
     """Return the bills after the next month of so many that are left, and what each of them grants for it."""
-    after, grants = list[YearBill](), list[Grant]()
+    after, grants = list[YearBill](), list[CreditGrant]()
     for bill in bills:
         if not bill.credits_minor or not bill.paid_minor:
             after.append(bill)
             continue
         cost = allocate(bill.left_minor, [1] * months_left)[0]
-        grant = Grant(
+        grant = CreditGrant(
             key=f"{bill.bill_ref}:{month.start:%Y-%m-%d}",
             credits_minor=bill.credits_minor,
             bill_ref=bill.bill_ref,
@@ -54,7 +54,7 @@ def with_month(
     return tuple(after), tuple(grants)
 
 
-def rescaled(bills: Sequence[YearBill], credits_minor: int) -> tuple[YearBill, ...]:
+def rescale_bills(bills: Sequence[YearBill], credits_minor: int) -> tuple[YearBill, ...]:
     """Return the bills with another allowance, where nothing was to be paid for it: each with the part that it had."""
     if not bills:
         return ()

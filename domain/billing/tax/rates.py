@@ -108,7 +108,9 @@ def format_rate(rate_e6: int) -> str:
     return f"{whole}.{f'{decimals:06d}'.rstrip('0').ljust(2, '0')}"
 
 
-def find(rates: Iterable[TaxRate], *, country: str, region: str | None, product: str, at: datetime) -> TaxRate | None:
+def find_rate(
+    rates: Iterable[TaxRate], *, country: str, region: str | None, product: str, at: datetime
+) -> TaxRate | None:
     """Return the rate of a product in a place at a time; None where there is none."""
     best: tuple[bool, bool, datetime] | None = None
     found = None

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.billing.invoice.arithmetic import half_up
-from domain.billing.tax.rates import WHOLE, TaxRate, find
+from domain.billing.tax.rates import WHOLE, TaxRate, find_rate
 from domain.billing.tax.treatment import EU, TaxParty
 
 
@@ -47,7 +47,7 @@ class Supplier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
+class TaxStatement:
     """The tax statement; the rate, in millionths, is 0 unless tax is `charged`."""
 
     code: StatedTax
@@ -56,7 +56,7 @@ class Stated:
 
 def stated_tax(
     creator: Supplier, platform_country: str | None, rates: Iterable[TaxRate], product: str, at: datetime
-) -> Stated:
+) -> TaxStatement:
     """Return what to state of a creator's tax.
 
     Args:
@@ -69,30 +69,30 @@ def stated_tax(
     party = creator.party
     country = party.confirmed_country or party.billing_country
     if country is None:
-        return Stated(code=StatedTax.NO_PROFILE)
+        return TaxStatement(code=StatedTax.NO_PROFILE)
     if platform_country is None:
-        return Stated(code=StatedTax.NOT_STATED)
+        return TaxStatement(code=StatedTax.NOT_STATED)
     if country != platform_country and country not in EU:
-        return Stated(code=StatedTax.OUTSIDE_SCOPE)
+        return TaxStatement(code=StatedTax.OUTSIDE_SCOPE)
     if not creator.has_number:
-        return Stated(code=StatedTax.NOT_REGISTERED)
+        return TaxStatement(code=StatedTax.NOT_REGISTERED)
     if party.vat_country != country:
-        return Stated(code=StatedTax.NOT_STATED)
+        return TaxStatement(code=StatedTax.NOT_STATED)
     if country != platform_country:
-        return Stated(code=StatedTax.REVERSE_CHARGE if platform_country in EU else StatedTax.NOT_STATED)
+        return TaxStatement(code=StatedTax.REVERSE_CHARGE if platform_country in EU else StatedTax.NOT_STATED)
     region = party.region if country == party.billing_country else None
-    rate = find(rates, country=country, region=region, product=product, at=at) if creator.charges_vat else None
+    rate = find_rate(rates, country=country, region=region, product=product, at=at) if creator.charges_vat else None
     if rate is None or not rate.rate_e6:
-        return Stated(code=StatedTax.NOT_STATED)
-    return Stated(code=StatedTax.CHARGED, rate_e6=rate.rate_e6)
+        return TaxStatement(code=StatedTax.NOT_STATED)
+    return TaxStatement(code=StatedTax.CHARGED, rate_e6=rate.rate_e6)
 
 
-def included(total_minor: int, rate_e6: int) -> int:
+def included_tax(total_minor: int, rate_e6: int) -> int:
     """Return the tax in an amount that includes it, rounded half up; zero unless the amount is positive."""
     return half_up(max(total_minor, 0) * rate_e6, WHOLE + rate_e6)
 
 
-def spread(tax_minor: int, amounts: list[int]) -> list[int]:
+def amounts_without_tax(tax_minor: int, amounts: list[int]) -> list[int]:
     """Return each amount without its share of the tax that all of them include; an amount may be negative."""
     total, done, nets = sum(amounts), 0, list[int]()
     for amount in amounts:

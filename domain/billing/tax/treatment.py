@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.billing.tax.rates import NO_TAX, AppliedTax, TaxCategory, TaxRate, find
+from domain.billing.tax.rates import NO_TAX, AppliedTax, TaxCategory, TaxRate, find_rate
 
 #: Member states of the European Union by ISO 3166-1.
 EU = frozenset(
@@ -108,7 +108,9 @@ def treat(
     if abroad and party.vat_country == country:
         return Treatment(taxes=(REVERSE_CHARGE,) * len(products), is_proven=True)
     taxes = tuple(_rate(rates, country, party, product, at) for product in products)
-    of_country = tuple(_applied(find(rates, country=country, region=None, product=each, at=at)) for each in products)
+    of_country = tuple(
+        _applied(find_rate(rates, country=country, region=None, product=each, at=at)) for each in products
+    )
     return Treatment(taxes=taxes, is_proven=_region(party, country) is not None or taxes == of_country)
 
 
@@ -131,7 +133,7 @@ def _rate(rates: Sequence[TaxRate], country: str, party: TaxParty, product: str,
     # The country's own first: it stays where no region has more.
     regions = [None, *sorted({each.region for each in rates if each.region and each.country == country})]
     found = (
-        _applied(find(rates, country=country, region=each, product=product, at=at))
+        _applied(find_rate(rates, country=country, region=each, product=product, at=at))
         for each in (regions if region is None else [region])
     )
     return max(found, key=lambda tax: tax.rate_e6)

@@ -28,7 +28,7 @@ class AlertKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
+class SpendEvent:
     """The event that an alert is about.
 
     Attributes:
@@ -79,17 +79,17 @@ _LIMITS = {
 }
 
 
-def is_near(happened: Happened) -> bool:
+def is_limit_near(happened: SpendEvent) -> bool:
     """Return whether it reports that a limit is nearly reached; contacts get a mail about that."""
     return happened.kind is AlertKind.BUDGET
 
 
-def subject_of(happened: Happened) -> str:
+def subject_of(happened: SpendEvent) -> str:
     """Return the id of the subject of an alert: the control, or the organization."""
     return happened.org_id if happened.control_id is None else uuid_id("ctl", happened.control_id)
 
 
-def detail_of(happened: Happened) -> str:
+def detail_of(happened: SpendEvent) -> str:
     """Return the text of the alert: what happened, and what to do about it."""
     amount = (
         ""

@@ -71,7 +71,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class LimitTerms:
     """The part of a control that a new version can change.
 
     Attributes:
@@ -126,8 +126,8 @@ class Allowance:
         }
 
 
-class Allows(Protocol):
-    """What a version of a control allows, as it is stored: an `Allowance`, or the terms of a budget."""
+class ControlTerms(Protocol):
+    """What a version of a control allows, as it is stored: an `LimitTerms`, or the terms of a budget."""
 
     def columns(self) -> dict[str, object]:
         """Return it by column, as JSON."""

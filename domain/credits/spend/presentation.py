@@ -9,7 +9,7 @@ from domain.credits.spend.control import Limit, remaining_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class CounterValues:
     """The values of one counter, in minor units of the control's asset.
 
     Attributes:
@@ -33,7 +33,7 @@ class LimitState:
     """
 
     limit: Limit
-    counted: Counted
+    counted: CounterValues
     starts_at: datetime | None
     resets_at: datetime | None
 
@@ -48,11 +48,11 @@ class LimitState:
         return remaining_minor(self.limit.uses, self.counted.uses)
 
 
-_NOTHING = Counted()
+_NOTHING = CounterValues()
 
 
 def limit_states(
-    limits: Sequence[Limit], counters: Mapping[Window, Counted], zone: str, week_starts: int, at: datetime
+    limits: Sequence[Limit], counters: Mapping[Window, CounterValues], zone: str, week_starts: int, at: datetime
 ) -> list[LimitState]:
     """Return each limit with its use in the window at a moment; without a counter, nothing was spent."""
     clocks = zone_of(zone)

@@ -80,7 +80,7 @@ class ReferenceRates:
     source: str
 
 
-def crossed(file: ReferenceRates, *, price: CreditPrice, now: datetime, max_age: timedelta) -> list[ExchangeRate]:
+def cross_rates(file: ReferenceRates, *, price: CreditPrice, now: datetime, max_age: timedelta) -> list[ExchangeRate]:
     """Return the rates of a file from the currency that credits are sold for, exactly; none if the file is too old.
 
     Currencies that the books do not know, or cannot count a spend in, are left out.

@@ -33,7 +33,7 @@ class SpendingKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class RequestedScope:
     """The attribution that a request names; None for what it leaves out."""
 
     agent_id: str | None = None
@@ -43,7 +43,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class ScopeObjects:
     """The objects of the organization that a request names; needed if it names an agent, a department or a project.
 
     Attributes:
@@ -70,7 +70,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeBy:
+class SpendOrigin:
     """What a spend was made for, and the principal that made it.
 
     `path` are the ids from the topmost department to the spend's own; empty where it has none.
@@ -82,15 +82,15 @@ class MadeBy:
     project_id: str | None
 
 
-_NOTHING = Known()
+_NOTHING = ScopeObjects()
 
 
-def needs_known(key: SpendingKey, named: Named) -> bool:
+def needs_lookup(key: SpendingKey, named: RequestedScope) -> bool:
     """Return whether `scope_of` has to look anything up: not for a request that names nothing, or its own agent."""
     return any((named.department_id, named.project_id, named.agent_id not in {None, key.agent_id}))
 
 
-def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
+def scope_of(key: SpendingKey, named: RequestedScope, known: ScopeObjects = _NOTHING) -> Scope:
     """Return the attribution of a request.
 
     Raises:
@@ -108,7 +108,7 @@ def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
     )
 
 
-def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
+def is_own(key: SpendingKey, principal: str, made: SpendOrigin) -> bool:
     """Tell whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
 
     An agent's key has those of its agent. Any other key has those that its principal made, and all of its department
@@ -123,7 +123,7 @@ def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
     )
 
 
-def _agent(key: SpendingKey, named: Named, known: Known) -> tuple[str | None, Attribution]:
+def _agent(key: SpendingKey, named: RequestedScope, known: ScopeObjects) -> tuple[str | None, Attribution]:
     if named.agent_id in {None, key.agent_id}:
         return key.agent_id, Attribution()
     assert named.agent_id is not None
@@ -134,7 +134,9 @@ def _agent(key: SpendingKey, named: Named, known: Known) -> tuple[str | None, At
     return named.agent_id, known.agents[named.agent_id]
 
 
-def _department(asked: str | None, own: str | None, agents: str | None, confined: bool, known: Known) -> str | None:
+def _department(
+    asked: str | None, own: str | None, agents: str | None, confined: bool, known: ScopeObjects
+) -> str | None:
     paths = known.departments
 
     def within(inner: str, outer: str) -> bool:
@@ -154,7 +156,7 @@ def _department(asked: str | None, own: str | None, agents: str | None, confined
     return asked
 
 
-def _project(asked: str | None, own: str | None, agents: str | None, confined: bool, known: Known) -> str | None:
+def _project(asked: str | None, own: str | None, agents: str | None, confined: bool, known: ScopeObjects) -> str | None:
     if own is not None and agents is not None and own != agents:
         raise _refused("agent_id", "This agent belongs to a project that the key may not use.")
     bound = own if own is not None else agents

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from domain.common.errors import Invalid
 from domain.common.money import format_amount
-from domain.insight.advice.facts import AgentUse, Alternative, Facts
-from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money
+from domain.insight.advice.facts import AgentUse, AlternativeOffer, MonthFacts
+from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight, format_money
 from domain.marketplace.use import price_of
 
 
-def cheaper_agent(facts: Facts) -> Iterator[Insight]:
+def cheaper_agent(facts: MonthFacts) -> Iterator[Insight]:
     """Advise the cheapest agent of the same category whose lower bound of reputation is at least as high."""
     for used in facts.agents:
         costs = [
@@ -20,14 +20,14 @@ def cheaper_agent(facts: Facts) -> Iterator[Insight]:
         if not costs:
             continue
         cost, other = min(costs, key=lambda each: (each[0], -each[1].rank_e6, each[1].agent_id))
-        paid, would = money(used.paid_minor, used.currency), money(cost, used.currency)
+        paid, would = format_money(used.paid_minor, used.currency), format_money(cost, used.currency)
         what = "the same uses" if used.quantities else "the month"
         yield Insight(
             kind=AdviceKind.CHEAPER_AGENT,
             subject=used.agent_id,
             amount_minor=used.paid_minor - cost,
             currency=used.currency,
-            meaning=Meaning.SAVING,
+            meaning=AmountMeaning.SAVING,
             title=f"{other.name} costs less than {used.name} and is rated at least as high.",
             how=(
                 f"You paid {used.name} {paid} for {what}.",
@@ -40,12 +40,12 @@ def cheaper_agent(facts: Facts) -> Iterator[Insight]:
                 "agent_id": used.agent_id,
                 "other_agent_id": other.agent_id,
             },
-            act=Act("POST", f"/marketplace/agents/{other.agent_id}/purchase"),
+            act=AdviceAction("POST", f"/marketplace/agents/{other.agent_id}/purchase"),
             page=f"/marketplace/{other.agent_id}",
         )
 
 
-def _cost_at(other: Alternative, used: AgentUse) -> int | None:
+def _cost_at(other: AlternativeOffer, used: AgentUse) -> int | None:
     if not used.quantities:
         return other.price_minor
     try:
@@ -54,7 +54,7 @@ def _cost_at(other: Alternative, used: AgentUse) -> int | None:
         return None
 
 
-def unused(facts: Facts) -> Iterator[Insight]:
+def unused(facts: MonthFacts) -> Iterator[Insight]:
     """Advise to end what nobody used."""
     for each in facts.unused:
         yield Insight(
@@ -62,9 +62,9 @@ def unused(facts: Facts) -> Iterator[Insight]:
             subject=each.subject,
             amount_minor=each.amount_minor,
             currency=each.currency,
-            meaning=Meaning.SAVING,
+            meaning=AmountMeaning.SAVING,
             title=f"Nobody used {each.name}.",
-            how=(f"You paid {money(each.amount_minor, each.currency)} for the month.", each.why),
+            how=(f"You paid {format_money(each.amount_minor, each.currency)} for the month.", each.why),
             figures={"paid": format_amount(each.amount_minor, each.currency)},
             act=each.act,
             page=each.page,

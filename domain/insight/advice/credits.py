@@ -6,14 +6,22 @@ from datetime import UTC, date, timedelta
 from domain.billing.plan import Interval
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount
-from domain.insight.advice.facts import Facts, Refused
-from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money, times, were
+from domain.insight.advice.facts import MonthFacts, RefusedCharges
+from domain.insight.advice.insight import (
+    AdviceAction,
+    AdviceKind,
+    AmountMeaning,
+    Insight,
+    format_count,
+    format_money,
+    was_or_were,
+)
 
 #: How long after a refusal a raise of the limit belongs to it.
 RAISED_WITHIN = timedelta(days=7)
 
 
-def larger_package(facts: Facts) -> Iterator[Insight]:
+def larger_package(facts: MonthFacts) -> Iterator[Insight]:
     """Advise the package that would have given at least the same credits for the least money."""
     for bought in facts.bought:
         larger = [
@@ -25,18 +33,18 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
         if not larger:
             continue
         cost, number, package = min(larger, key=lambda each: (each[0], each[2].credits_minor))
-        paid, would = money(bought.paid_minor, bought.currency), money(cost, bought.currency)
-        credits, packages = money(bought.credits_minor, CREDIT), times(number, "package")
+        paid, would = format_money(bought.paid_minor, bought.currency), format_money(cost, bought.currency)
+        credits, packages = format_money(bought.credits_minor, CREDIT), format_count(number, "package")
         yield Insight(
             kind=AdviceKind.PACKAGE,
             subject=bought.currency,
             amount_minor=bought.paid_minor - cost,
             currency=bought.currency,
-            meaning=Meaning.SAVING,
+            meaning=AmountMeaning.SAVING,
             title=f"The package {package.name} would have been cheaper.",
             how=(
-                f"You bought {credits} in {times(bought.orders, 'order')} for {paid}.",
-                f"{packages} {package.name} of {money(package.credits_minor, CREDIT)} would have cost {would}.",
+                f"You bought {credits} in {format_count(bought.orders, 'order')} for {paid}.",
+                f"{packages} {package.name} of {format_money(package.credits_minor, CREDIT)} would have cost {would}.",
             ),
             figures={
                 "orders": bought.orders,
@@ -46,12 +54,12 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
                 "packages": number,
                 "would_have_cost": format_amount(cost, bought.currency),
             },
-            act=Act("POST", "/billing/purchase-credits", {"package": package.name}),
+            act=AdviceAction("POST", "/billing/purchase-credits", {"package": package.name}),
             page="/top-up",
         )
 
 
-def annual_plan(facts: Facts) -> Iterator[Insight]:
+def annual_plan(facts: MonthFacts) -> Iterator[Insight]:
     """Advise the year's price of the plan that is paid by the month."""
     held, plans = facts.subscribed, facts.plans
     if held is None or plans is None or held.interval is not Interval.MONTH:
@@ -66,23 +74,23 @@ def annual_plan(facts: Facts) -> Iterator[Insight]:
         subject=held.plan,
         amount_minor=held.amount_minor - month,
         currency=held.currency,
-        meaning=Meaning.SAVING,
+        meaning=AmountMeaning.SAVING,
         title="Your plan costs less when it is paid by the year.",
         how=(
-            f"You paid {money(held.amount_minor, held.currency)} for the month.",
-            f"A year costs {money(year, held.currency)}, which is {money(month, held.currency)} a month.",
+            f"You paid {format_money(held.amount_minor, held.currency)} for the month.",
+            f"A year costs {format_money(year, held.currency)}, which is {format_money(month, held.currency)} a month.",
         ),
         figures={
             "month": format_amount(held.amount_minor, held.currency),
             "year": format_amount(year, held.currency),
             "year_by_month": format_amount(month, held.currency),
         },
-        act=Act("PUT", "/billing/subscription", {"plan": held.plan, "interval": Interval.YEAR.value}),
+        act=AdviceAction("PUT", "/billing/subscription", {"plan": held.plan, "interval": Interval.YEAR.value}),
         page="/billing",
     )
 
 
-def auto_topup(facts: Facts) -> Iterator[Insight]:
+def auto_topup(facts: MonthFacts) -> Iterator[Insight]:
     """Advise automatic top-up where charges were refused for lack of credits."""
     refused = [] if facts.has_auto_topup else [each for each in facts.refused if each.control_id is None]
     if not refused:
@@ -96,15 +104,15 @@ def auto_topup(facts: Facts) -> Iterator[Insight]:
         subject=CREDIT,
         amount_minor=amount,
         currency=CREDIT,
-        meaning=Meaning.STOPPED,
-        title=f"Automatic top-up would have avoided {times(number, 'refusal')} for lack of credits.",
+        meaning=AmountMeaning.STOPPED,
+        title=f"Automatic top-up would have avoided {format_count(number, 'refusal')} for lack of credits.",
         how=(
-            f"{times(number, 'charge')} of {money(total, CREDIT)} in all {were(number)} refused.",
+            f"{format_count(number, 'charge')} of {format_money(total, CREDIT)} in all {was_or_were(number)} refused.",
             "Repeats of the same charge on the same day count once.",
-            f"{money(amount, CREDIT)} of that counts: at most what was spent in the month.",
+            f"{format_money(amount, CREDIT)} of that counts: at most what was spent in the month.",
         ),
         figures={"refused": number, "refused_amount": format_amount(total, CREDIT), "largest": largest},
-        act=Act(
+        act=AdviceAction(
             "PUT",
             "/billing/auto-topup",
             {"below": largest, "credits": largest, "monthly_cap": format_amount(amount, CREDIT)},
@@ -113,7 +121,7 @@ def auto_topup(facts: Facts) -> Iterator[Insight]:
     )
 
 
-def limit(facts: Facts) -> Iterator[Insight]:
+def limit(facts: MonthFacts) -> Iterator[Insight]:
     """Advise to raise a limit that stopped what was done all the same: after a raise, or by a person."""
     done: dict[tuple[str, bool], list[tuple[int, int]]] = {}
     for refused in facts.refused:
@@ -127,19 +135,19 @@ def limit(facts: Facts) -> Iterator[Insight]:
             subject=control_id,
             amount_minor=amount,
             currency=CREDIT,
-            meaning=Meaning.STOPPED,
+            meaning=AmountMeaning.STOPPED,
             title="A limit stopped charges that were made later all the same.",
             how=(
-                f"The limit refused {times(number, 'charge')}, which were made after it was raised, or by a person.",
-                f"{money(amount, CREDIT)} of what was refused was charged later for the same actions.",
+                f"The limit refused {format_count(number, 'charge')}, which were made after it was raised, or by a person.",
+                f"{format_money(amount, CREDIT)} of what was refused was charged later for the same actions.",
             ),
             figures={"refused": number, "charged_later": format_amount(amount, CREDIT)},
-            act=Act("PUT", f"/{'budgets' if is_budget else 'spend-controls'}/{control_id}"),
+            act=AdviceAction("PUT", f"/{'budgets' if is_budget else 'spend-controls'}/{control_id}"),
             page=f"/{'budgets' if is_budget else 'limits'}/{control_id}",
         )
 
 
-def _done_later(refused: Refused, facts: Facts) -> int:
+def _done_later(refused: RefusedCharges, facts: MonthFacts) -> int:
     """Return what was charged for a refused action: by its agent from the first raise on, or by a person instead."""
     assert refused.control_id is not None
     days = [
@@ -155,6 +163,6 @@ def _done_later(refused: Refused, facts: Facts) -> int:
     return 0 if before else _charged(facts, refused.day, refused.action, None)
 
 
-def _charged(facts: Facts, day: date, action: str, agent_id: str | None) -> int:
+def _charged(facts: MonthFacts, day: date, action: str, agent_id: str | None) -> int:
     days = (day, day + timedelta(days=1))
     return sum(facts.captured.get((each, action, agent_id), 0) for each in days)

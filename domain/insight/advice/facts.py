@@ -6,15 +6,15 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from domain.billing.plan import Interval, Plans
-from domain.budgets.free_text import same
+from domain.budgets.free_text import normalize_name
 from domain.budgets.policy import MEASURED_AFTER, FreeOption, MethodKind, Policy, fee_for
 from domain.budgets.purchase_order import Term
-from domain.insight.advice.insight import Act
+from domain.insight.advice.insight import AdviceAction
 from domain.payments.topup import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bought:
+class CreditPurchases:
     """Credits that were bought for money in one currency, without what was refunded.
 
     `paid_minor` is in the terms of package prices: with tax only where they include it.
@@ -28,7 +28,7 @@ class Bought:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribed:
+class CurrentSubscription:
     """The subscription that ran through the whole month at usual prices."""
 
     plan: str
@@ -39,7 +39,7 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedCharges:
     """Charges that were refused on one day; repeats of the same charge count once.
 
     `control_id` is None for lack of credits; `is_budget` says that it is a budget's.
@@ -57,7 +57,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
+class AlternativeOffer:
     """A listed offer of the same category and model, for the same currency."""
 
     agent_id: str
@@ -77,11 +77,11 @@ class AgentUse:
     currency: str
     paid_minor: int
     quantities: Mapping[str, int]
-    alternatives: Sequence[Alternative]
+    alternatives: Sequence[AlternativeOffer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unused:
+class UnusedPurchase:
     """What was paid for the month, and why it counts as unused."""
 
     subject: str
@@ -89,12 +89,12 @@ class Unused:
     amount_minor: int
     currency: str
     why: str
-    act: Act
+    act: AdviceAction
     page: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class PaymentAttempts:
     """Payments by one provider and method that succeeded or failed, and by currency what they were for."""
 
     provider: str
@@ -114,14 +114,14 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
+class ExternalPurchase:
     """What was paid outside for one order or one of its terms, in minor units of `currency`, less what came back.
 
     Attributes:
         renewed: how many terms of the order were paid before.
         fee_minor: the part of what was paid that was a fee; None if it was not reported or something came back.
         method: the name of the declared method that paid; None if it is not known.
-        unfit: the alternatives, as `same` writes them, that the agent said do not fit.
+        unfit: the alternatives, as `normalize_name` writes them, that the agent said do not fit.
         policy_id: of the policy that holds for the agent now; None for the default.
     """
 
@@ -143,8 +143,8 @@ class Purchase:
     policy: Policy = field(default_factory=Policy)
 
     @property
-    def goods(self) -> tuple[str, str, str, str]:
-        return self.agent_id, same(self.vendor), same(self.item), self.currency
+    def purchase_key(self) -> tuple[str, str, str, str]:
+        return self.agent_id, normalize_name(self.vendor), normalize_name(self.item), self.currency
 
     @property
     def month_minor(self) -> int:
@@ -164,7 +164,7 @@ class TermPrice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Free:
+class FreeOptionUse:
     """A free option of the catalogue, and how often it was used, by the beginning of the quota's window."""
 
     id: str
@@ -173,7 +173,7 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class MethodUse:
     """A declared method of paying outside; see `models.budgets.purchase_method`."""
 
     name: str
@@ -194,12 +194,12 @@ class Declared:
 
     @property
     def succeeding(self) -> Fraction:
-        """The share of attempts that succeeded; one until enough have ended, as in `domain.budgets.policy.ranked`."""
+        """The share of attempts that succeeded; one until enough have ended, as in `domain.budgets.policy.rank_methods`."""
         return Fraction(self.succeeded, self.attempts) if self.attempts >= MEASURED_AFTER else Fraction(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class AgentOffer:
     """What an own agent asks for one use, or for a month, in a currency, and what it earned in the month."""
 
     agent_id: str
@@ -212,7 +212,7 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class ComparedModels:
     """What the model `b` does instead of `a`, see `domain.returns.model_economics.Comparison`.
 
     Attributes:
@@ -234,7 +234,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Earned:
+class AgentRevenue:
     """The confirmed revenue of an agent by one way of earning, in minor units, less what was taken back.
 
     Attributes:
@@ -253,7 +253,7 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class MonthFacts:
     """What happened in the month, and the prices that stand now.
 
     Attributes:
@@ -265,20 +265,20 @@ class Facts:
 
     spending: Mapping[str, int]
     packages: Sequence[Package] = ()
-    bought: Sequence[Bought] = ()
+    bought: Sequence[CreditPurchases] = ()
     plans: Plans | None = None
-    subscribed: Subscribed | None = None
+    subscribed: CurrentSubscription | None = None
     has_auto_topup: bool = True
-    refused: Sequence[Refused] = ()
+    refused: Sequence[RefusedCharges] = ()
     agents: Sequence[AgentUse] = ()
-    unused: Sequence[Unused] = ()
-    tried: Sequence[Tried] = ()
-    purchases: Sequence[Purchase] = ()
+    unused: Sequence[UnusedPurchase] = ()
+    tried: Sequence[PaymentAttempts] = ()
+    purchases: Sequence[ExternalPurchase] = ()
     terms: Sequence[TermPrice] = ()
-    free: Sequence[Free] = ()
-    methods: Sequence[Declared] = ()
-    offered: Sequence[Offered] = ()
-    compared: Sequence[Compared] = ()
-    earned: Sequence[Earned] = ()
+    free: Sequence[FreeOptionUse] = ()
+    methods: Sequence[MethodUse] = ()
+    offered: Sequence[AgentOffer] = ()
+    compared: Sequence[ComparedModels] = ()
+    earned: Sequence[AgentRevenue] = ()
     raises: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
     captured: Mapping[tuple[date, str, str | None], int] = field(default_factory=dict)

@@ -29,7 +29,7 @@ class AdviceKind(StrEnum):
     DIVERSIFY = "diversify"
 
 
-class Meaning(StrEnum):
+class AmountMeaning(StrEnum):
     """What the amount is.
 
     Money that would have been saved; that could not be spent or received in time; that would have been earned; or that
@@ -43,7 +43,7 @@ class Meaning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AdviceAction:
     """The API call that takes the advice."""
 
     method: str
@@ -69,11 +69,11 @@ class Insight:
     subject: str
     amount_minor: int
     currency: str
-    meaning: Meaning
+    meaning: AmountMeaning
     title: str
     how: tuple[str, ...]
     figures: Mapping[str, str | int]
-    act: Act
+    act: AdviceAction
     page: str
     proposes: OrderProposal | PolicyProposal | None = None
 
@@ -82,16 +82,16 @@ class Insight:
         return f"{self.kind.value}-{self.subject}"
 
 
-def money(amount_minor: int, currency: str) -> str:
+def format_money(amount_minor: int, currency: str) -> str:
     """Write an amount with its currency."""
     return f"{format_amount(amount_minor, currency)} {'credits' if currency == CREDIT else currency}"
 
 
-def times(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Write a number of things."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def were(number: int) -> str:
+def was_or_were(number: int) -> str:
     """Return the verb of a number of things."""
     return "was" if number == 1 else "were"

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from domain.common.money import format_amount
-from domain.insight.advice.facts import Facts
-from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money
+from domain.insight.advice.facts import MonthFacts
+from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight, format_money
 
 #: Payments by one provider that were decided, below which its rate says nothing.
 LEAST_PAYMENTS = 10
 
 
-def payment_method(facts: Facts) -> Iterator[Insight]:
+def payment_method(facts: MonthFacts) -> Iterator[Insight]:
     """Advise the method that fails less often where another one's failures cost payments."""
     enough = [each for each in facts.tried if each.succeeded + each.failed >= LEAST_PAYMENTS]
     if len(enough) < 2:
@@ -25,13 +25,13 @@ def payment_method(facts: Facts) -> Iterator[Insight]:
                 subject=f"{each.name}_{currency}".replace(" ", "_"),
                 amount_minor=declined - expected,
                 currency=currency,
-                meaning=Meaning.STOPPED,
+                meaning=AmountMeaning.STOPPED,
                 title=f"Payments by {best.name} succeed more often than by {each.name}.",
                 how=(
                     f"By {each.name} {each.failed} of {each.succeeded + each.failed} payments failed, "
-                    f"{money(declined, currency)} of {money(whole, currency)}.",
+                    f"{format_money(declined, currency)} of {format_money(whole, currency)}.",
                     f"By {best.name} {best.failed} of {best.succeeded + best.failed} failed. At that rate, "
-                    f"{money(expected, currency)} would have failed.",
+                    f"{format_money(expected, currency)} would have failed.",
                 ),
                 figures={
                     "failed": each.failed,
@@ -40,6 +40,6 @@ def payment_method(facts: Facts) -> Iterator[Insight]:
                     "other_payments": best.succeeded + best.failed,
                     "failed_amount": format_amount(declined, currency),
                 },
-                act=Act("POST", "/payments/create", {"provider": best.provider, "currency": currency}),
+                act=AdviceAction("POST", "/payments/create", {"provider": best.provider, "currency": currency}),
                 page="/payment-methods",
             )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.budgets.free_text import same
+from domain.budgets.free_text import normalize_name
 from domain.budgets.policy import FreeFirst, MethodKind, Policy
 from domain.budgets.purchase_order import Term
 
@@ -53,8 +53,12 @@ class PolicyProposal:
             others = [kind for kind in policy.methods if kind is not first]
             place = others.index(then) if then in others else len(others)
             policy = replace(policy, methods=(*others[:place], first, *others[place:]))
-        if self.refused is not None and same(self.refused) not in map(same, policy.categories_refused):
-            allowed = tuple(each for each in policy.categories_allowed if same(each) != same(self.refused))
+        if self.refused is not None and normalize_name(self.refused) not in map(
+            normalize_name, policy.categories_refused
+        ):
+            allowed = tuple(
+                each for each in policy.categories_allowed if normalize_name(each) != normalize_name(self.refused)
+            )
             refused = (*policy.categories_refused, self.refused)
             policy = replace(policy, categories_allowed=allowed, categories_refused=refused)
         return policy

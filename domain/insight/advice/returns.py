@@ -4,20 +4,20 @@ import re
 from collections.abc import Iterator
 
 from domain.common.money import CREDIT, format_amount
-from domain.insight.advice.facts import Compared, Facts
-from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money, times
+from domain.insight.advice.facts import ComparedModels, MonthFacts
+from domain.insight.advice.insight import AdviceAction, AdviceKind, AmountMeaning, Insight, format_count, format_money
 from domain.usage.amounts import format_pico, minor_pico
 
 #: So many percent of the revenue in a currency come from one source before others are advised, of so many pieces.
 MOST_PERCENT, LEAST_PIECES = 60, 10
 
 
-def model_swap(facts: Facts) -> Iterator[Insight]:
+def model_swap(facts: MonthFacts) -> Iterator[Insight]:
     """Advise the model that surely costs less and is worth it, where chance had chosen between the two.
 
     What somebody chose is not compared: harder tasks go to dearer models.
     """
-    found: dict[str, list[tuple[int, str, Compared]]] = {}
+    found: dict[str, list[tuple[int, str, ComparedModels]]] = {}
     for each in facts.compared:
         if each.is_randomised and each.is_worth_it:
             saved = each.less_pico * each.runs_a // minor_pico(each.currency)
@@ -30,13 +30,13 @@ def model_swap(facts: Facts) -> Iterator[Insight]:
             subject=re.sub(r"[^A-Za-z0-9._-]", "_", used),
             amount_minor=saved,
             currency=one.currency,
-            meaning=Meaning.SAVING,
+            meaning=AmountMeaning.SAVING,
             title=f"{other} costs less than {used} for the same kinds of tasks.",
             how=(
-                f"{times(one.runs_a, 'run')} of {used} and {times(one.runs_b, 'run')} of {other} are compared within "
-                f"{times(one.strata, 'group')} of one kind of task and size; chance had chosen the model of each.",
+                f"{format_count(one.runs_a, 'run')} of {used} and {format_count(one.runs_b, 'run')} of {other} are compared within "
+                f"{format_count(one.strata, 'group')} of one kind of task and size; chance had chosen the model of each.",
                 f"A run of {other} costs at least {format_pico(one.less_pico)} {one.currency} less (95 %); "
-                f"for the runs of {used} that is {money(saved, one.currency)}.",
+                f"for the runs of {used} that is {format_money(saved, one.currency)}.",
                 f"It succeeds in {success} of runs more, between {low} and {high}; below zero is fewer.",
             ),
             figures={
@@ -46,7 +46,7 @@ def model_swap(facts: Facts) -> Iterator[Insight]:
                 "model": used,
                 "other_model": other,
             },
-            act=Act("POST", "/routing/decisions"),
+            act=AdviceAction("POST", "/routing/decisions"),
             page="/economics/models",
         )
 
@@ -56,7 +56,7 @@ def _percent(share_e6: int) -> str:
     return f"{sign}{tenths // 10}.{tenths % 10} %"
 
 
-def diversify(facts: Facts) -> Iterator[Insight]:
+def diversify(facts: MonthFacts) -> Iterator[Insight]:
     """Name the source of most of the revenue: one agent by one way of earning.
 
     Where revenue could not be converted into one currency, each in which something was spent stands for itself.
@@ -75,12 +75,12 @@ def diversify(facts: Facts) -> Iterator[Insight]:
             subject=currency,
             amount_minor=largest.amount_minor,
             currency=currency,
-            meaning=Meaning.AT_RISK,
+            meaning=AmountMeaning.AT_RISK,
             title=f"Most of your revenue{of} comes from {largest.name} by {largest.source.replace('_', ' ')}.",
             how=(
-                f"{largest.name} brought {money(largest.amount_minor, currency)} of {money(whole, currency)} "
+                f"{largest.name} brought {format_money(largest.amount_minor, currency)} of {format_money(whole, currency)} "
                 f"this way, {share // 10}.{share % 10} %.",
-                f"All of it came in {times(pieces, 'piece')}, from {times(len(earned), 'source')}.",
+                f"All of it came in {format_count(pieces, 'piece')}, from {format_count(len(earned), 'source')}.",
             ),
             figures={
                 "from_largest": format_amount(largest.amount_minor, currency),
@@ -88,6 +88,6 @@ def diversify(facts: Facts) -> Iterator[Insight]:
                 "source": largest.source,
                 "sources": len(earned),
             },
-            act=Act("GET", "/economics/roi"),
+            act=AdviceAction("GET", "/economics/roi"),
             page="/analytics/earnings",
         )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR, allocate, format_amount, format_ratio
 from domain.marketplace.pricing.expression import LEAST_BPS, MOST_BPS
-from domain.marketplace.pricing.facts import WHOLE_BPS, Facts
+from domain.marketplace.pricing.facts import WHOLE_BPS, PricingFacts
 from domain.marketplace.pricing.rule import Phase, Rule, RuleType, Stacking
 from domain.marketplace.pricing.terms import (
     MOST_SURGE_BPS,
@@ -22,12 +22,12 @@ from domain.marketplace.pricing.terms import (
     Bulk,
     ContractPrice,
     Reputation,
-    Verdict,
+    RuleEffect,
     round_half_even,
 )
 
 #: How many prices a book remembers: the same is asked for again while somebody decides.
-MAX_KNOWN = 256
+MAX_CACHED = 256
 
 
 class Adjustment(NamedTuple):
@@ -49,7 +49,7 @@ class Adjustment(NamedTuple):
     why: str
 
 
-class Considered(NamedTuple):
+class ConsideredRule(NamedTuple):
     """A rule in scope for the agent and the client, whether it applied, and why."""
 
     rule: Rule
@@ -74,7 +74,7 @@ class Price:
     adjusted_minor: int
     multiplier_bps: int
     adjustments: tuple[Adjustment, ...]
-    considered: tuple[Considered, ...]
+    considered: tuple[ConsideredRule, ...]
     borne_by: str | None
 
     @property
@@ -83,7 +83,7 @@ class Price:
         return max(0, self.base_minor - self.adjusted_minor)
 
 
-class Book:
+class RuleBook:
     """Rules in the order in which they are evaluated."""
 
     def __init__(self, rules: Iterable[Rule], version: int = 0) -> None:
@@ -103,48 +103,49 @@ class Book:
         self._bulk = tuple((rule, rule.terms.steps) for rule in self.rules if isinstance(rule.terms, Bulk))
         self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 
-    def price(self, facts: Facts, *, borne_bps: int | None = None) -> Price:
+    def price(self, facts: PricingFacts, *, discount_limit_bps: int | None = None) -> Price:
         """Return the price of the facts. The same facts always give the same price.
 
         Args:
             facts: what is known.
-            borne_bps: how much of the base price the platform gives for discounts at most, see `borne_bps`; None where
+            discount_limit_bps: how much of the base price the platform gives for discounts at most, see
+            `discount_limit_bps`; None where
                 the agent's organization bears discounts.
 
         Raises:
             Invalid: the amount is more than the books hold.
         """
         # Rules read the clock to the minute; which of them are valid changes at their turns.
-        key = (facts.to_the_minute, bisect_right(self._turns, facts.at), borne_bps)
+        key = (facts.to_the_minute, bisect_right(self._turns, facts.at), discount_limit_bps)
         known = self._known.get(key)
         if known is None:
-            known = self._make(facts, borne_bps)
-            if len(self._known) >= MAX_KNOWN:
+            known = self._make(facts, discount_limit_bps)
+            if len(self._known) >= MAX_CACHED:
                 self._known.clear()
             self._known[key] = known
         return known
 
-    def _make(self, facts: Facts, borne_bps: int | None) -> Price:
-        run = self._run(facts, borne_bps)
+    def _make(self, facts: PricingFacts, discount_limit_bps: int | None) -> Price:
+        run = self._run(facts, discount_limit_bps)
         totals = [
-            (self._run(replace(facts, quantity=fewer), borne_bps).adjusted_minor(), fewer)
+            (self._run(replace(facts, quantity=fewer), discount_limit_bps).adjusted_minor(), fewer)
             for fewer in self._before_steps(facts)
         ]
         if totals:
             run.keep_total_of(*max(totals))
         return run.price()
 
-    def _run(self, facts: Facts, borne_bps: int | None) -> "_Run":
-        run = _Run(facts)
+    def _run(self, facts: PricingFacts, discount_limit_bps: int | None) -> "_PriceCalculation":
+        run = _PriceCalculation(facts)
         for rule, phase, kind in self._steps:
             if rule.holds(facts):
                 run.take(rule, phase, kind)
         run.limit()
-        if borne_bps is not None:
-            run.bound_discount(borne_bps)
+        if discount_limit_bps is not None:
+            run.bound_discount(discount_limit_bps)
         return run
 
-    def _before_steps(self, facts: Facts) -> set[int]:
+    def _before_steps(self, facts: PricingFacts) -> set[int]:
         """Return the quantities after which a step of a bulk rule begins: only there can the total fall.
 
         One bulk rule that multiplies was checked by itself, so that it needs none of them.
@@ -167,13 +168,13 @@ def _stacked(before: tuple[int, int], stacking: Stacking, bps: int) -> tuple[int
     return over * bps, under * WHOLE_BPS
 
 
-class _Run:
+class _PriceCalculation:
     """One price in the making: what it starts from in minor units, and the exact multiplier so far.
 
     The multiplier is `over / under`, two whole numbers that are never cut: exact, and faster than fractions that are.
     """
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: PricingFacts) -> None:
         if facts.base_minor > MAX_AMOUNT_MINOR:
             raise Invalid("The price must not be greater than the books hold.", extra={"field": "quantity"})
         self.facts = facts
@@ -187,15 +188,15 @@ class _Run:
         self.is_limited = False
         self.platform_pays = False
         self.lines: list[Adjustment] = []
-        self.considered: list[Considered] = []
+        self.considered: list[ConsideredRule] = []
 
     def take(self, rule: Rule, phase: Phase, kind: str) -> None:
         """Judge a rule and apply it."""
         if phase is Phase.ADJUST and self.closed_by is not None:
-            self.considered.append(Considered(rule, False, f"The rule {self.closed_by} is exclusive."))
+            self.considered.append(ConsideredRule(rule, False, f"The rule {self.closed_by} is exclusive."))
             return
         bps, why = self._bound(rule.terms) if isinstance(rule.terms, Bounds) else rule.judge(self.facts)
-        self.considered.append(Considered(rule, bps is not None, why))
+        self.considered.append(ConsideredRule(rule, bps is not None, why))
         if bps is None:
             return
         before = (self.over, self.under)
@@ -242,10 +243,10 @@ class _Run:
             why = f"All surge rules together make the price {times} times what it is without them at most"
             self.lines.append(Adjustment(None, "surge_limit", "bounds", self._changed_by(before), why))
 
-    def bound_discount(self, borne_bps: int) -> None:
+    def bound_discount(self, discount_limit_bps: int) -> None:
         """Limit a discount to what the platform gives of the base price."""
         self.platform_pays = True
-        kept, borne = allocate(self.facts.base_minor, [WHOLE_BPS - borne_bps, borne_bps])
+        kept, borne = allocate(self.facts.base_minor, [WHOLE_BPS - discount_limit_bps, discount_limit_bps])
         adjusted = self.adjusted_minor()
         if adjusted < kept:
             self.least_minor = kept
@@ -293,17 +294,17 @@ class _Run:
             return most
         return least if self.over * least[1] < least[0] * self.under else (self.over, self.under)
 
-    def _bound(self, bounds: Bounds) -> Verdict:
+    def _bound(self, bounds: Bounds) -> RuleEffect:
         """Keep the multiplier within bounds, and say by how much that changed it."""
         self.limit()
         before, least = (self.over, self.under), bounds.least(self.start_minor, self.facts)
         self.over, self.under = self._between(least, bounds.most(self.start_minor, self.facts))
         if (self.over, self.under) == before:
-            return Verdict(None, "The price is within it.")
+            return RuleEffect(None, "The price is within it.")
         side = "least" if (self.over, self.under) == least else "most"
         if self.under == WHOLE_BPS:
             why = f"The price is kept at {side} {format_ratio(self.over)} times the price that it starts from"
         else:
             amount = format_amount(self.over // self.facts.quantity, self.facts.currency)
             why = f"The price of one is kept at {side} {amount} {self.facts.currency}"
-        return Verdict(self._changed_by(before), why)
+        return RuleEffect(self._changed_by(before), why)

@@ -14,7 +14,7 @@ WHOLE_BPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RankedScore:
     """The score of an agent or organization.
 
     Attributes:
@@ -28,7 +28,7 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class PricingFacts:
     """The input of a price. Amounts are minor units of `currency`.
 
     Values derived from it are computed once, because many rules use them.
@@ -67,9 +67,9 @@ class Facts:
     capacity: int | None = None
     calls: int = 0
     calls_per_day: int | None = None
-    client: Standing | None = None
-    buyer: Standing | None = None
-    seller: Standing | None = None
+    client: RankedScore | None = None
+    buyer: RankedScore | None = None
+    seller: RankedScore | None = None
     is_related: bool = False
 
     @property
@@ -125,11 +125,11 @@ class Facts:
         return {**asdict(self), "at": self.at.isoformat()}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Facts":
+    def from_json(cls, kept: Mapping[str, Any]) -> "PricingFacts":
         """Return the facts from their JSON."""
         names = ("client", "buyer", "seller")
-        standings = {name: None if (it := kept.get(name)) is None else Standing(**it) for name in names}
+        standings = {name: None if (it := kept.get(name)) is None else RankedScore(**it) for name in names}
         return cls(**{**kept, **standings, "at": datetime.fromisoformat(kept["at"])})
 
 
-_FIELDS = tuple(Facts.__dataclass_fields__)
+_FIELDS = tuple(PricingFacts.__dataclass_fields__)

@@ -6,10 +6,10 @@ from domain.common.errors import QuoteExpired, QuoteUsed
 from domain.common.money import allocate
 from domain.marketplace.pricing.facts import WHOLE_BPS
 
-LASTS = timedelta(minutes=15)
+QUOTE_LIFETIME = timedelta(minutes=15)
 
 
-def borne_bps(commission_bps: int, most_bps: int | None, *, bears_discounts: bool) -> int | None:
+def discount_limit_bps(commission_bps: int, most_bps: int | None, *, bears_discounts: bool) -> int | None:
     """Return how much of a base price the platform gives for discounts at most, in basis points.
 
     It is paid from the commission, so it is never more; `most_bps` is the platform's own bound. None where the agent's
@@ -34,7 +34,7 @@ def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, 
     return min(commission_bps, max(0, (adjusted_minor - kept) * WHOLE_BPS // adjusted_minor))
 
 
-def judge_use(used: bool, expires_at: datetime, now: datetime) -> None:
+def require_usable(used: bool, expires_at: datetime, now: datetime) -> None:
     """Refuse a quote that was used or has expired.
 
     Raises:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from domain.common.errors import Invalid, PricingOverlap, PricingRuleInvalid
 from domain.common.money import format_ratio
-from domain.marketplace.pricing.facts import Facts
+from domain.marketplace.pricing.facts import PricingFacts
 from domain.marketplace.pricing.terms import (
     MOST_SURGE_BPS,
     Bounds,
@@ -18,11 +18,11 @@ from domain.marketplace.pricing.terms import (
     ContractPrice,
     Custom,
     Reputation,
+    RuleEffect,
     Surge,
     Terms,
     Tier,
     TimeOfDay,
-    Verdict,
     Volume,
     check_order,
 )
@@ -142,7 +142,7 @@ class Rule:
         if self.type is RuleType.BULK and self.stacking is Stacking.ADD:
             raise _refused("stacking", "A bulk rule cannot add. Send the stacking multiply or exclusive.")
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: PricingFacts) -> bool:
         """Return whether the rule is for this agent and client, and valid at the time."""
         return (
             (self.agent_id is None or self.agent_id == facts.agent_id)
@@ -151,14 +151,14 @@ class Rule:
             and (self.valid_until is None or facts.at < self.valid_until)
         )
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Apply the terms, and keep the multiplier between the rule's floor and ceiling."""
         verdict = self.terms.judge(facts)
         if verdict.bps is None or (self.floor_bps is None and self.ceiling_bps is None):
             return verdict
         bps = verdict.bps if self.floor_bps is None else max(verdict.bps, self.floor_bps)
         bps = bps if self.ceiling_bps is None else min(bps, self.ceiling_bps)
-        return Verdict(bps, verdict.why)
+        return RuleEffect(bps, verdict.why)
 
 
 def overlap(one: Rule, other: Rule) -> bool:

@@ -16,7 +16,7 @@ from domain.common.errors import (
 )
 from domain.common.money import format_amount, format_ratio
 from domain.marketplace.pricing.expression import LEAST_BPS, MOST_BPS, Evaluate, is_multiplier
-from domain.marketplace.pricing.facts import WHOLE_BPS, Facts, Standing
+from domain.marketplace.pricing.facts import WHOLE_BPS, PricingFacts, RankedScore
 
 #: The most that demand may raise a price by.
 MOST_SURGE_BPS = 15_000
@@ -24,7 +24,7 @@ MAX_STEPS = 20
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-class Verdict(NamedTuple):
+class RuleEffect(NamedTuple):
     """The result of a rule for a price.
 
     Attributes:
@@ -82,15 +82,15 @@ class Surge:
         if not 0 <= self.threshold_bps < self.full_bps:
             raise invalid("threshold", "threshold must be below full, the demand at which the maximum is reached.")
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Compare the demand with the threshold."""
         demand, shown = facts.demand_bps, _threshold(self.threshold_bps)
         if demand is None:
-            return Verdict(None, "The agent has no capacity set, so its demand is not known.")
+            return RuleEffect(None, "The agent has no capacity set, so its demand is not known.")
         if demand <= self.threshold_bps:
-            return Verdict(None, f"The demand of {format_ratio(demand)} does not exceed {shown}.")
+            return RuleEffect(None, f"The demand of {format_ratio(demand)} does not exceed {shown}.")
         bps = _between(self.threshold_bps, self.full_bps, demand, self.maximum_bps)
-        return Verdict(bps, f"Surge pricing when demand exceeds {shown}")
+        return RuleEffect(bps, f"Surge pricing when demand exceeds {shown}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,29 +113,31 @@ class Reputation:
         if not 0 <= self.from_e4 < self.full_e4 <= 100_000:
             raise invalid("from_score", "from_score must be below full_score, both between 0 and 10.")
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Ask for the score."""
         if self.whose == "seller":
             return self._earned("seller", facts.seller)
         if facts.is_related:
-            return Verdict(None, "The client and the agent's organization are related, so its score gives no discount.")
+            return RuleEffect(
+                None, "The client and the agent's organization are related, so its score gives no discount."
+            )
         by_client, by_agent = self._earned("client", facts.client), self._earned("buying agent", facts.buyer)
 
-        def earned(verdict: Verdict) -> int:
+        def earned(verdict: RuleEffect) -> int:
             return -1 if verdict.bps is None else abs(verdict.bps - WHOLE_BPS)
 
         return max(by_client, by_agent, key=earned)
 
-    def _earned(self, whose: str, standing: Standing | None) -> Verdict:
+    def _earned(self, whose: str, standing: RankedScore | None) -> RuleEffect:
         if standing is None:
-            return Verdict(None, f"The {whose} has no score yet.")
+            return RuleEffect(None, f"The {whose} has no score yet.")
         score = f"at least {points(standing.overall_e4)} from {standing.evidence_count} units of evidence"
         score = f"The {whose}'s score is {score}"
         if standing.evidence_count < self.least_evidence:
-            return Verdict(None, f"{score}; {self.least_evidence} are needed.")
+            return RuleEffect(None, f"{score}; {self.least_evidence} are needed.")
         if standing.overall_e4 <= self.from_e4:
-            return Verdict(None, f"{score}, which is not above {points(self.from_e4)}.")
-        return Verdict(_between(self.from_e4, self.full_e4, standing.overall_e4, self.multiplier_bps), score)
+            return RuleEffect(None, f"{score}, which is not above {points(self.from_e4)}.")
+        return RuleEffect(_between(self.from_e4, self.full_e4, standing.overall_e4, self.multiplier_bps), score)
 
 
 @cache
@@ -167,7 +169,7 @@ class TimeOfDay:
         if not self.weekdays or not set(self.weekdays) <= set(range(1, 8)):
             raise invalid("weekdays", "weekdays must name days of the week, 1 for Monday to 7 for Sunday.")
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Read the zone's clock."""
         local = facts.at_in(self.zone)
         at, day = local.time(), local.date()
@@ -181,8 +183,8 @@ class TimeOfDay:
         window = _window(self.begins, self.ends, self.zone)
         now = f"{_DAYS[local.isoweekday() - 1]} {local.hour:02}:{local.minute:02}"
         if within and day.isoweekday() in self.weekdays:
-            return Verdict(self.multiplier_bps, f"Pricing by time of day: it is {now}, within {window}")
-        return Verdict(None, f"It is {now}, outside of {window} on its days.")
+            return RuleEffect(self.multiplier_bps, f"Pricing by time of day: it is {now}, within {window}")
+        return RuleEffect(None, f"It is {now}, outside of {window} on its days.")
 
     def minutes(self) -> list[tuple[int, int]]:
         """Return the windows of a week as minutes since Monday's begin, the end excluded."""
@@ -192,14 +194,14 @@ class TimeOfDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TierStep:
     """A threshold, and the multiplier from there on."""
 
     least: int
     bps: int
 
 
-def _check_steps(steps: tuple[Step, ...]) -> None:
+def _check_steps(steps: tuple[TierStep, ...]) -> None:
     for step in steps:
         check_multiplier(step.bps, "steps")
     least = [step.least for step in steps]
@@ -207,7 +209,7 @@ def _check_steps(steps: tuple[Step, ...]) -> None:
         raise invalid("steps", f"steps must be 1 to {MAX_STEPS}, each starting above the one before.")
 
 
-def _step_at(steps: tuple[Step, ...], value: int) -> Step | None:
+def _step_at(steps: tuple[TierStep, ...], value: int) -> TierStep | None:
     found = None
     for step in steps:
         if step.least > value:
@@ -220,7 +222,7 @@ def _step_at(steps: tuple[Step, ...], value: int) -> Step | None:
 class Bulk:
     """A multiplier by how many are bought at once. It never makes more of them cost less in total."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[TierStep, ...]
 
     def check(self) -> None:
         """Refuse steps out of order, and a step at which the total falls."""
@@ -235,12 +237,12 @@ class Bulk:
                 )
             before = step.bps
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Find the step of the quantity."""
         step = _step_at(self.steps, facts.quantity)
         if step is None:
-            return Verdict(None, f"The quantity of {facts.quantity} is below {self.steps[0].least}.")
-        return Verdict(step.bps, f"Bulk pricing from a quantity of {step.least}")
+            return RuleEffect(None, f"The quantity of {facts.quantity} is below {self.steps[0].least}.")
+        return RuleEffect(step.bps, f"Bulk pricing from a quantity of {step.least}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,21 +250,21 @@ class Volume:
     """A multiplier by what the client paid in the last 30 days, in minor units of `currency`."""
 
     currency: str
-    steps: tuple[Step, ...]
+    steps: tuple[TierStep, ...]
 
     def check(self) -> None:
         """Refuse steps out of order."""
         _check_steps(self.steps)
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Find the step of the volume."""
         if facts.currency != self.currency:
-            return Verdict(None, f"It is for prices in {self.currency}.")
+            return RuleEffect(None, f"It is for prices in {self.currency}.")
         step = _step_at(self.steps, facts.volume_minor)
         paid = f"The client paid {facts.volume_shown} in 30 days"
         if step is None:
-            return Verdict(None, f"{paid}, less than {format_amount(self.steps[0].least, self.currency)}.")
-        return Verdict(step.bps, f"{paid}, at least {format_amount(step.least, self.currency)}")
+            return RuleEffect(None, f"{paid}, less than {format_amount(self.steps[0].least, self.currency)}.")
+        return RuleEffect(step.bps, f"{paid}, at least {format_amount(step.least, self.currency)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,11 +278,11 @@ class Tier:
         """Refuse multipliers out of all proportion."""
         check_multiplier(self.multiplier_bps, "multiplier")
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Compare the client's tier."""
         if facts.tier != self.tier:
-            return Verdict(None, f"The client's tier is {facts.tier or 'not known'}, not {self.tier}.")
-        return Verdict(self.multiplier_bps, f"The client's tier is {self.tier}")
+            return RuleEffect(None, f"The client's tier is {facts.tier or 'not known'}, not {self.tier}.")
+        return RuleEffect(self.multiplier_bps, f"The client's tier is {self.tier}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,13 +295,13 @@ class ContractPrice:
     def check(self) -> None:
         """Accept it: the amount was checked when it was read."""
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Compare the currency. The multiplier is for showing: the price itself is exact."""
         if facts.currency != self.currency:
-            return Verdict(None, f"It is for prices in {self.currency}.")
+            return RuleEffect(None, f"It is for prices in {self.currency}.")
         bps = round_half_even(self.unit_minor * WHOLE_BPS, facts.unit_minor)
         agreed = f"{format_amount(self.unit_minor, self.currency)} {self.currency}"
-        return Verdict(bps, f"A price of {agreed} is agreed with the client")
+        return RuleEffect(bps, f"A price of {agreed} is agreed with the client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,13 +314,13 @@ class Custom:
     def check(self) -> None:
         """Accept it: the expression was checked when it was compiled."""
 
-    def judge(self, facts: Facts) -> Verdict:
+    def judge(self, facts: PricingFacts) -> RuleEffect:
         """Evaluate the expression; a result that is no multiplier changes nothing."""
         result = self.evaluate(facts.variables)
         if result is None or not is_multiplier(result):
             shown = "no number" if result is None else str(result)
-            return Verdict(None, f"The expression gives {shown}, which is not a multiplier.")
-        return Verdict(result, f"By the expression {self.expression}")
+            return RuleEffect(None, f"The expression gives {shown}, which is not a multiplier.")
+        return RuleEffect(result, f"By the expression {self.expression}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,18 +348,18 @@ class Bounds:
         if self.floor_minor is not None and self.ceiling_minor is not None and self.floor_minor > self.ceiling_minor:
             raise invalid("floor_amount", "The lower bound is above the upper bound.", kind=PricingFloorAboveCeiling)
 
-    def judge(self, facts: Facts) -> Verdict:  # noqa: ARG002
+    def judge(self, facts: PricingFacts) -> RuleEffect:  # noqa: ARG002
         """Return no multiplier: bounds apply after all other rules."""
-        return Verdict(None, "The price is within it.")
+        return RuleEffect(None, "The price is within it.")
 
-    def least(self, start_minor: int, facts: Facts) -> tuple[int, int]:
+    def least(self, start_minor: int, facts: PricingFacts) -> tuple[int, int]:
         """Return the lower bound of the multiplier of what the price starts from, as numerator and denominator."""
         least = (self.floor_bps or 0, WHOLE_BPS)
         if self.floor_minor is None or facts.currency != self.currency:
             return least
         return max(least, (self.floor_minor * facts.quantity, start_minor), key=_quotient)
 
-    def most(self, start_minor: int, facts: Facts) -> tuple[int, int]:
+    def most(self, start_minor: int, facts: PricingFacts) -> tuple[int, int]:
         """Return the upper bound, likewise."""
         most = (self.ceiling_bps or MOST_BPS * WHOLE_BPS, WHOLE_BPS)
         if self.ceiling_minor is None or facts.currency != self.currency:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from domain.common.errors import AlertRuleNeverFires, Invalid
 from domain.common.money import MAX_AMOUNT_MINOR, format_amount, parse_amount, plain_number
-from domain.messages.alert.metrics import ConditionType, Metric, Unit, metric_of
+from domain.messages.alert.metrics import AlertMetric, ConditionType, Unit, metric_of
 
 #: 100 %, in ten-thousandths.
 WHOLE_E4 = 10_000
@@ -35,7 +35,7 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestedCondition:
     """A condition as requested, before its metric is known."""
 
     type: ConditionType
@@ -154,7 +154,7 @@ class Condition:
         return -change >= least if self.direction is Direction.DOWN else abs(change) >= least
 
 
-def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | None) -> Condition:
+def condition_of(asked: RequestedCondition, metric: AlertMetric, *, platform: bool, asset: str | None) -> Condition:
     """Return the requested condition.
 
     Args:
@@ -199,7 +199,7 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
     return made
 
 
-def _refuse_what_it_has_not(asked: Asked) -> None:
+def _refuse_what_it_has_not(asked: RequestedCondition) -> None:
     kind = asked.type
     timed = kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}
     limited = not timed and kind is not ConditionType.UNUSUAL
@@ -218,7 +218,7 @@ def _refuse_what_it_has_not(asked: Asked) -> None:
         raise _invalid("direction", "`crosses` needs a direction: `up` or `down`.")
 
 
-def _measure(asked: Asked, metric: Metric) -> Measure:
+def _measure(asked: RequestedCondition, metric: AlertMetric) -> Measure:
     relative = asked.type is ConditionType.RATIO or metric.unit is Unit.SHARE
     measure = asked.measure or (Measure.PERCENT if relative else Measure.ABSOLUTE)
     if relative and measure is Measure.ABSOLUTE:
@@ -243,7 +243,7 @@ def _percent(text: str) -> int:
     return made
 
 
-def _absolute(text: str, metric: Metric, asset: str | None) -> int:
+def _absolute(text: str, metric: AlertMetric, asset: str | None) -> int:
     money = metric.asset(asset)
     if money is not None:
         try:
@@ -265,7 +265,7 @@ def _absolute(text: str, metric: Metric, asset: str | None) -> int:
     return made
 
 
-def _refuse_what_never_fires(made: Condition, metric: Metric) -> None:
+def _refuse_what_never_fires(made: Condition, metric: AlertMetric) -> None:
     most = metric.most
     if made.measure is Measure.PERCENT and made.type is ConditionType.RATIO:
         most = WHOLE_E4
@@ -291,11 +291,11 @@ def _refuse_what_never_fires(made: Condition, metric: Metric) -> None:
         raise _never(f"{metric.name} never changes by that much: it is at most {_shown(made, metric, metric.most)}.")
 
 
-def _shown(made: Condition, metric: Metric, figure: int) -> str:
+def _shown(made: Condition, metric: AlertMetric, figure: int) -> str:
     return format_figure(figure, metric, made.measure, None)
 
 
-def format_figure(figure: int, metric: Metric, measure: Measure, asset: str | None) -> str:
+def format_figure(figure: int, metric: AlertMetric, measure: Measure, asset: str | None) -> str:
     """Write a figure of a metric, or a threshold of one, for people."""
     if measure is Measure.PERCENT or metric.unit is Unit.SHARE:
         return f"{_decimals(figure)} %"
@@ -307,7 +307,7 @@ def format_figure(figure: int, metric: Metric, measure: Measure, asset: str | No
     return f"{figure} s" if metric.unit is Unit.SECONDS else str(figure)
 
 
-def threshold_text(condition: Condition, metric: Metric, asset: str | None) -> str | None:
+def threshold_text(condition: Condition, metric: AlertMetric, asset: str | None) -> str | None:
     """Write a threshold in the form of a request; None for a condition that has none."""
     if condition.period_seconds or condition.type is ConditionType.UNUSUAL:
         return None

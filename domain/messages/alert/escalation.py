@@ -17,7 +17,7 @@ from domain.messages.alert.life import AlertStatus, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class EscalationStep:
     """The role that is notified, and how long after the alert was raised."""
 
     role: Role
@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class EscalatedAlert:
     """An alert with an escalation, as read from the database.
 
     Attributes:
@@ -60,7 +60,7 @@ class Case:
     severity: Severity
     status: AlertStatus
     raised_at: datetime
-    ladder: tuple[Step, ...]
+    ladder: tuple[EscalationStep, ...]
     org_id: str | None = None
     shared: bool = False
     seen_by_organization: bool = False
@@ -68,7 +68,7 @@ class Case:
     org_snoozed_until: datetime | None = None
 
 
-def due_at(case: Case, step: Step) -> datetime | None:
+def due_at(case: EscalatedAlert, step: EscalationStep) -> datetime | None:
     """Return when a step is due; None if it does not notify anybody, or not any more."""
     if case.status is not AlertStatus.FIRING:
         return None
@@ -84,7 +84,7 @@ def due_at(case: Case, step: Step) -> datetime | None:
     return at if snoozed is None else max(at, snoozed)
 
 
-def at_once(ladder: Collection[Step], *, is_shared: bool) -> tuple[Step, ...]:
+def immediate_steps(ladder: Collection[EscalationStep], *, is_shared: bool) -> tuple[EscalationStep, ...]:
     """Return the steps that call people at once, of the organization only where it may read the alert.
 
     Nobody's answer takes these calls away: whoever answers first may be whom the alert is about.
@@ -92,7 +92,7 @@ def at_once(ladder: Collection[Step], *, is_shared: bool) -> tuple[Step, ...]:
     return tuple(step for step in ladder if not step.after and (step.is_ours or is_shared))
 
 
-def agenda(case: Case, taken: Collection[str], now: datetime) -> Step | Wait | None:
+def agenda(case: EscalatedAlert, taken: Collection[str], now: datetime) -> EscalationStep | Wait | None:
     """Return the steps to take now, or until when to wait; None if all were taken, or somebody has answered.
 
     Args:

@@ -18,7 +18,7 @@ class Phase(StrEnum):
     FIRING = "firing"
 
 
-class Act(StrEnum):
+class FiringAction(StrEnum):
     """The action after an evaluation."""
 
     FIRE = "fire"
@@ -26,7 +26,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class FiringTerms:
     """How a rule fires.
 
     Attributes:
@@ -41,7 +41,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FiringState:
     """The state of a rule for one subject.
 
     Attributes:
@@ -54,12 +54,14 @@ class Standing:
     fired_at: datetime | None = None
 
 
-def begin(terms: Terms, *, began_good: bool) -> Terms:
+def terms_after_start(terms: FiringTerms, *, began_good: bool) -> FiringTerms:
     """Return the terms for a figure that is known to have begun as good, so a bad one has crossed the threshold."""
     return replace(terms, is_edge=False) if began_good else terms
 
 
-def look(terms: Terms, standing: Standing, bad: bool | None, now: datetime) -> tuple[Standing, Act | None]:
+def evaluate(
+    terms: FiringTerms, standing: FiringState, bad: bool | None, now: datetime
+) -> tuple[FiringState, FiringAction | None]:
     """Return the rule's state after an evaluation of its figure, and the action.
 
     Args:
@@ -76,11 +78,11 @@ def look(terms: Terms, standing: Standing, bad: bool | None, now: datetime) -> t
         since = standing.good_since or now
         if now - since < terms.cool_down:
             return replace(standing, good_since=since), None
-        return replace(standing, phase=Phase.ARMED, good_since=None), Act.RESOLVE
+        return replace(standing, phase=Phase.ARMED, good_since=None), FiringAction.RESOLVE
     if not bad:
         return replace(standing, phase=Phase.ARMED), None
     if standing.phase is Phase.UNSEEN and terms.is_edge:
         return standing, None
     if standing.fired_at is not None and (terms.quiet is None or now < standing.fired_at + terms.quiet):
         return standing, None
-    return Standing(phase=Phase.FIRING, fired_at=now), Act.FIRE
+    return FiringState(phase=Phase.FIRING, fired_at=now), FiringAction.FIRE

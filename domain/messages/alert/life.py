@@ -30,7 +30,7 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-def judge_snooze(until: datetime, now: datetime) -> None:
+def check_snooze(until: datetime, now: datetime) -> None:
     """Check the end of a snooze.
 
     Raises:

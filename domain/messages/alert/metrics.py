@@ -48,7 +48,7 @@ _LEVELS = frozenset({ConditionType.ABOVE, ConditionType.BELOW, ConditionType.CRO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class AlertMetric:
     """One figure.
 
     Attributes:
@@ -90,13 +90,13 @@ class Metric:
 
 _FLOWS = _LEVELS | {ConditionType.CHANGES_BY, ConditionType.ABSENT_FOR, ConditionType.RATIO, ConditionType.UNUSUAL}
 _METRICS = (
-    Metric(
+    AlertMetric(
         name="credits.available",
         sentence="Credits that can be spent now.",
         unit=Unit.CREDITS,
         conditions=_LEVELS | {ConditionType.RUNS_OUT_WITHIN},
     ),
-    Metric(
+    AlertMetric(
         name="spending",
         sentence=REGISTRY["spending"].sentence,
         unit=Unit.CREDITS,
@@ -104,7 +104,7 @@ _METRICS = (
         filters=("agent_id", "department_id"),
         over_window=True,
     ),
-    Metric(
+    AlertMetric(
         name="spend_control.used",
         sentence="What is spent or reserved of a limit in its present window.",
         unit=Unit.AMOUNT,
@@ -113,7 +113,7 @@ _METRICS = (
         needs=("control_id",),
         has_whole=True,
     ),
-    Metric(
+    AlertMetric(
         name="payments.started",
         sentence=REGISTRY["payments.started"].sentence,
         unit=Unit.COUNT,
@@ -122,7 +122,7 @@ _METRICS = (
         over_window=True,
         for_platform=True,
     ),
-    Metric(
+    AlertMetric(
         name="payments.failed",
         sentence="Payments that were begun and failed.",
         unit=Unit.COUNT,
@@ -132,7 +132,7 @@ _METRICS = (
         part_of="payments.started",
         for_platform=True,
     ),
-    Metric(
+    AlertMetric(
         name="payments.failed_share",
         sentence="The part of the payments begun that failed.",
         unit=Unit.SHARE,
@@ -142,14 +142,14 @@ _METRICS = (
         most=10_000,
         for_platform=True,
     ),
-    Metric(
+    AlertMetric(
         name="usage.events",
         sentence=REGISTRY["usage.events"].sentence,
         unit=Unit.COUNT,
         conditions=_FLOWS - {ConditionType.RATIO},
         over_window=True,
     ),
-    Metric(
+    AlertMetric(
         name="reputation.score",
         sentence="The overall score of an agent, 0 to 10.",
         unit=Unit.POINTS,
@@ -158,7 +158,7 @@ _METRICS = (
         needs=("agent_id",),
         most=1_000,
     ),
-    Metric(
+    AlertMetric(
         name="inbox.oldest",
         sentence="For how long the oldest webhook of a provider waits to be handled, in seconds.",
         unit=Unit.SECONDS,
@@ -167,7 +167,7 @@ _METRICS = (
         for_organizations=False,
         for_platform=True,
     ),
-    Metric(
+    AlertMetric(
         name="spending.to_last_week",
         sentence="Credits used today, as a share of those until the same hour of the same day last week.",
         unit=Unit.SHARE,
@@ -176,7 +176,7 @@ _METRICS = (
         only_up=True,
         every=timedelta(minutes=15),
     ),
-    Metric(
+    AlertMetric(
         name="agent.roi",
         sentence="The lower bound of an agent's return on its costs in the last 28 days; zero where it lost money.",
         unit=Unit.SHARE,
@@ -188,13 +188,13 @@ _METRICS = (
 METRICS = {metric.name: metric for metric in _METRICS}
 
 
-def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
+def metric_of(name: str, *, platform: bool, field: str = "metric") -> AlertMetric:
     """Return a metric that can be watched.
 
     Raises:
         Invalid: there is no metric of that name, or not for this caller; `field` is named.
     """
-    usable = {metric.name: metric for metric in watched(platform=platform)}
+    usable = {metric.name: metric for metric in watchable_metrics(platform=platform)}
     if name in usable:
         return usable[name]
     known = ", ".join(usable)
@@ -203,6 +203,6 @@ def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
     )
 
 
-def watched(*, platform: bool) -> list[Metric]:
+def watchable_metrics(*, platform: bool) -> list[AlertMetric]:
     """Return what can be watched by operators or by organizations."""
     return [metric for metric in _METRICS if (metric.for_platform if platform else metric.for_organizations)]

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from domain.common.text import as_markdown
-from domain.messages.alert.escalation import Case, due_at
+from domain.messages.alert.escalation import EscalatedAlert, due_at
 from domain.messages.alert.life import AlertStatus
 
 
@@ -12,7 +12,7 @@ def summary(kind: str, subject: str) -> str:
     return f"calls somebody for {kind} of {subject}"
 
 
-def details(case: Case, taken: Collection[str], refused: str | None = None) -> str:
+def details(case: EscalatedAlert, taken: Collection[str], refused: str | None = None) -> str:
     """Return the details of the run: what happened, who was notified and who is next."""
     lines = [
         f"**{case.status.value}** · {case.severity.value} · {as_markdown(case.kind)} of {as_markdown(case.subject)}",

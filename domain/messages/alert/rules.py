@@ -9,9 +9,9 @@ from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.common.errors import AlertRuleExists, Invalid
 from domain.credits.spend.alerts import AlertKind
 from domain.messages.alert.conditions import WHOLE_E4, Condition, Measure, Reading, format_figure
-from domain.messages.alert.escalation import Step
-from domain.messages.alert.firing import Terms
-from domain.messages.alert.metrics import METRICS, ConditionType, Metric, Unit
+from domain.messages.alert.escalation import EscalationStep
+from domain.messages.alert.firing import FiringTerms
+from domain.messages.alert.metrics import METRICS, AlertMetric, ConditionType, Unit
 from domain.messages.alert.unusual import HOUR
 
 #: The maximum number of rules of an organization, and of the platform.
@@ -22,7 +22,7 @@ MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
 #: From this length on a figure is computed from days in UTC, so the window must be of whole days.
 DAY = timedelta(days=1)
 #: How long after its end an hour is read.
-SETTLED = timedelta(minutes=5)
+HOUR_READ_AFTER = timedelta(minutes=5)
 MAX_COOL_DOWN = timedelta(days=31)
 #: The maximum number of steps of an escalation, and the maximum time of the last one after the alert.
 MAX_STEPS, MAX_AFTER = 10, timedelta(days=7)
@@ -106,16 +106,16 @@ BUILT_IN: Mapping[str, BuiltIn] = {rule.name: rule for rule in _BUILT_IN}
 HIGH_ROI_ABOVE = WHOLE_E4
 #: How the built-in rules with a figure fire.
 BUILT_IN_TERMS = {
-    LOW_CREDIT_BALANCE: Terms(cool_down=timedelta(minutes=30), quiet=DAY),
-    BUDGET_80_PERCENT: Terms(cool_down=timedelta(0), quiet=None),
-    COST_SPIKE: Terms(cool_down=timedelta(hours=1), quiet=DAY),
+    LOW_CREDIT_BALANCE: FiringTerms(cool_down=timedelta(minutes=30), quiet=DAY),
+    BUDGET_80_PERCENT: FiringTerms(cool_down=timedelta(0), quiet=None),
+    COST_SPIKE: FiringTerms(cool_down=timedelta(hours=1), quiet=DAY),
     # It is read every six hours.
-    HIGH_ROI: Terms(cool_down=timedelta(0), quiet=timedelta(days=7)),
-    PROVIDER_DOWN: Terms(cool_down=timedelta(minutes=5), quiet=timedelta(0)),
+    HIGH_ROI: FiringTerms(cool_down=timedelta(0), quiet=timedelta(days=7)),
+    PROVIDER_DOWN: FiringTerms(cool_down=timedelta(minutes=5), quiet=timedelta(0)),
 }
 
 
-def built_in_of(*, platform: bool) -> list[BuiltIn]:
+def built_in_rules(*, platform: bool) -> list[BuiltIn]:
     """Return the built-in rules of operators, or those of each organization."""
     return [rule for rule in _BUILT_IN if rule.for_platform is platform]
 
@@ -128,28 +128,28 @@ class Rule:
         name: the kind of its alerts.
         filters: the filters of the metric, by field.
         window: the time that the figure is summed over, if it is a sum; also the minimum time between two alerts.
-        cool_down: see `domain.messages.alert.firing.Terms`.
+        cool_down: see `domain.messages.alert.firing.FiringTerms`.
         asset: of the watched spend control; None without one.
     """
 
     name: str
-    metric: Metric
+    metric: AlertMetric
     filters: Mapping[str, str]
     condition: Condition
     window: timedelta
     cool_down: timedelta
     asset: str | None = None
 
-    def terms(self) -> Terms:
+    def terms(self) -> FiringTerms:
         """Return how it fires."""
-        return Terms(cool_down=self.cool_down, quiet=self.window, is_edge=self.condition.is_edge)
+        return FiringTerms(cool_down=self.cool_down, quiet=self.window, is_edge=self.condition.is_edge)
 
     def subject(self, org_id: str | None) -> str:
         """Return the subject of its alerts: the value of a filter, or the organization."""
         return next(iter(self.filters.values()), org_id or "platform")
 
 
-def next_look(
+def next_evaluation_at(
     rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool, is_behind: bool = False
 ) -> datetime:
     """Return when a rule is evaluated next: on absence when that is long enough, on unusual hours when one is over.
@@ -166,7 +166,7 @@ def next_look(
         period = timedelta(seconds=rule.condition.period_seconds)
         return soon if last_at is None or is_firing else max(soon, last_at + period)
     if rule.condition.type is ConditionType.UNUSUAL:
-        return soon if is_behind else now.replace(minute=0, second=0, microsecond=0) + HOUR + SETTLED
+        return soon if is_behind else now.replace(minute=0, second=0, microsecond=0) + HOUR + HOUR_READ_AFTER
     if rule.metric.every is not None:
         return now + rule.metric.every
     if not rule.metric.over_window or rule.window <= timedelta(hours=1):
@@ -191,7 +191,7 @@ def check_name(name: str) -> None:
         raise AlertRuleExists(f"{name} is built in. Change it with PUT /alert-rules/{name}, or choose another name.")
 
 
-def check_times(metric: Metric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:
+def check_times(metric: AlertMetric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:
     """Check the window and the cool-down of a rule.
 
     Raises:
@@ -205,7 +205,7 @@ def check_times(metric: Metric, condition: Condition, window: timedelta, cool_do
         raise Invalid("The cool-down must be between zero and 31 days.", extra={"field": "cool_down"})
 
 
-def check_filters(metric: Metric, filters: Mapping[str, str]) -> None:
+def check_filters(metric: AlertMetric, filters: Mapping[str, str]) -> None:
     """Check that the metric has the filters, and that required ones are given.
 
     Raises:
@@ -237,7 +237,7 @@ def check_channels(channels: tuple[str, ...] | None) -> None:
         raise Invalid(f"channels must name up to {MAX_CHANNELS} different channels.", extra={"field": "channels"})
 
 
-def check_ladder(ladder: Sequence[Step] | None, *, platform: bool, by_platform: bool) -> None:
+def check_ladder(ladder: Sequence[EscalationStep] | None, *, platform: bool, by_platform: bool) -> None:
     """Check the escalation of a rule: the order of its steps, and their roles.
 
     Args:

@@ -12,15 +12,15 @@ from math import log
 from statistics import fmean, median
 
 #: The weeks that an hour is compared with, and the fewest that say something.
-WEEKS, FEWEST_WEEKS = 8, 4
+WEEKS, MIN_WEEKS = 8, 4
 WEEK_HOURS = 168
 #: The hours that are smoothed over.
-LATEST = 3
+SMOOTHED_HOURS = 3
 #: How many hourly figures are kept.
-KEPT = WEEKS * WEEK_HOURS + LATEST
+MAX_HOURS = WEEKS * WEEK_HOURS + SMOOTHED_HOURS
 HOUR = timedelta(hours=1)
 #: How many hours are read at once while the past is still to be read.
-AT_ONCE = 48
+MAX_HOURS_READ = 48
 _DEVIATIONS = 4
 #: The standard deviation of a normal distribution, in median absolute deviations, and its 99th percentile.
 _OF_MAD, _OF_99TH = 1.4826, 2.326
@@ -34,7 +34,7 @@ _ADDED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class HourlyFigures:
     """The figures of consecutive hours; the last one ends at `until`."""
 
     until: datetime
@@ -45,24 +45,24 @@ class Hours:
         return self.until < _full(now)
 
 
-def to_read(kept: Hours | None, now: datetime) -> list[datetime]:
-    """Return the ends of the hours to read next, oldest first, up to `AT_ONCE`.
+def hours_to_read(kept: HourlyFigures | None, now: datetime) -> list[datetime]:
+    """Return the ends of the hours to read next, oldest first, up to `MAX_HOURS_READ`.
 
     The latest ones are read again, because some things are recorded late; older ones are not, whatever they become.
     """
     last = _full(now)
-    first = last - (KEPT - 1) * HOUR
+    first = last - (MAX_HOURS - 1) * HOUR
     if kept is not None:
-        first = max(first, kept.until - (LATEST - 1) * HOUR)
-    return [first + hour * HOUR for hour in range(min(AT_ONCE, (last - first) // HOUR + 1))]
+        first = max(first, kept.until - (SMOOTHED_HOURS - 1) * HOUR)
+    return [first + hour * HOUR for hour in range(min(MAX_HOURS_READ, (last - first) // HOUR + 1))]
 
 
-def joined(kept: Hours | None, ends: Sequence[datetime], figures: Sequence[int]) -> Hours:
+def merge_hours(kept: HourlyFigures | None, ends: Sequence[datetime], figures: Sequence[int]) -> HourlyFigures:
     """Return the kept hours with those that were read, without the ones that are too old."""
     before: tuple[int, ...] = ()
     if kept is not None and kept.until >= ends[0] - HOUR:
         before = kept.figures[: max(0, len(kept.figures) - 1 - (kept.until - ends[0]) // HOUR)]
-    return Hours(ends[-1], (*before, *figures)[-KEPT:])
+    return HourlyFigures(ends[-1], (*before, *figures)[-MAX_HOURS:])
 
 
 def _full(now: datetime) -> datetime:
@@ -75,13 +75,14 @@ def is_unusual(figures: Sequence[int]) -> bool | None:
     That is so while there are less than four weeks to compare with, and where most hours have nothing.
 
     Args:
-        figures: of each hour, the latest last, up to `KEPT`. Hours before the first figure above zero do not count.
+        figures: of each hour, the latest last, up to `MAX_HOURS`. Hours before the first figure above zero do not
+        count.
     """
     began = next((at for at, figure in enumerate(figures) if figure > 0), len(figures))
-    weeks = min(WEEKS, (len(figures) - began - LATEST) // WEEK_HOURS)
-    if weeks < FEWEST_WEEKS:
+    weeks = min(WEEKS, (len(figures) - began - SMOOTHED_HOURS) // WEEK_HOURS)
+    if weeks < MIN_WEEKS:
         return None
-    figures = figures[-(weeks * WEEK_HOURS + LATEST) :]
+    figures = figures[-(weeks * WEEK_HOURS + SMOOTHED_HOURS) :]
     some = [figure for figure in figures if figure > 0]
     if len(some) * _ONE_IN < len(figures):
         return None
@@ -98,12 +99,12 @@ def is_unusual(figures: Sequence[int]) -> bool | None:
         (value - (lower[place] if value <= medians[place] else upper[place])) / max(least, noise[place])
         for value, place in zip(logs, list(range(WEEK_HOURS)) * weeks, strict=False)
     ]
-    smoothed = sorted(fmean(own[at : at + LATEST]) for at in range(len(own) - LATEST + 1))
+    smoothed = sorted(fmean(own[at : at + SMOOTHED_HOURS]) for at in range(len(own) - SMOOTHED_HOURS + 1))
     middle = median(smoothed)
     deviation = max(
         _OF_MAD * median(abs(each - middle) for each in smoothed),
         (smoothed[len(smoothed) * 99 // 100] - middle) / _OF_99TH,
         _LEAST_SMOOTHED,
     )
-    latest = fmean((logs[at - LATEST] - medians[at]) / max(least, noise[at]) for at in range(LATEST))
+    latest = fmean((logs[at - SMOOTHED_HOURS] - medians[at]) / max(least, noise[at]) for at in range(SMOOTHED_HOURS))
     return latest > middle + _DEVIATIONS * deviation

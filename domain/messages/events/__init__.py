@@ -107,7 +107,7 @@ def check(event: Event, types: Mapping[str, EventType], *, at_most: int | None =
         raise UnknownEvent(f"The data of {event.type} has more than {MAX_BYTES} bytes.")
 
 
-def by_type(types: Iterable[EventType]) -> dict[str, EventType]:
+def index_by_type(types: Iterable[EventType]) -> dict[str, EventType]:
     """Return types by name; names are unique."""
     found: dict[str, EventType] = {}
     for each in types:
@@ -116,62 +116,62 @@ def by_type(types: Iterable[EventType]) -> dict[str, EventType]:
     return found
 
 
-def an_id(prefix: str, what: str, *, nullable: bool = False) -> Field:
+def id_field(prefix: str, what: str, *, nullable: bool = False) -> Field:
     """Describe an id of a kind."""
     return Field(_schema("string", what, nullable, pattern=f"^{prefix}_{SUFFIX}$"), f"{prefix}_{_EXAMPLE}")
 
 
-def amount(what: str, example: str = "50.00", *, nullable: bool = False) -> Field:
+def amount_field(what: str, example: str = "50.00", *, nullable: bool = False) -> Field:
     """Describe an amount: a decimal string in units of the asset beside it."""
     return Field(_schema("string", what, nullable, pattern=_AMOUNT), example)
 
 
-def asset(what: str = "What the amounts are in: a currency, or `CREDIT`.", example: str = "CREDIT") -> Field:
+def asset_field(what: str = "What the amounts are in: a currency, or `CREDIT`.", example: str = "CREDIT") -> Field:
     """Describe the asset of the amounts."""
     return Field(_schema("string", what), example)
 
 
-def word(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
+def enum_field(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
     """Describe a state, or another value of a fixed list; the first one is the example."""
     known = [str(each) for each in words]
     return Field(_schema("string", what, nullable, enum=[*known, *([None] if nullable else [])]), known[0])
 
 
-def words(what: str, known: Sequence[str]) -> Field:
+def enum_list_field(what: str, known: Sequence[str]) -> Field:
     """Describe an array of values of a fixed list."""
     items: JSON = {"type": "string", "enum": list(known)}
     return Field(_schema("array", what, items=items, minItems=1, uniqueItems=True), [known[0]])
 
 
-def code(what: str, example: str, *, nullable: bool = False) -> Field:
+def code_field(what: str, example: str, *, nullable: bool = False) -> Field:
     """Describe a value of a list that is kept elsewhere, or an id that Bursar did not make."""
     return Field(_schema("string", what, nullable), example)
 
 
-def external_id() -> Field:
+def external_id_field() -> Field:
     """Describe the id that the event's organization gave the subject. Code that makes an event leaves it None.
 
     The statement that records the event fills it in, see `repositories/messages/event.py`.
     """
-    return code("Your own id of it.", "order-6735", nullable=True)
+    return code_field("Your own id of it.", "order-6735", nullable=True)
 
 
-def number(what: str, example: int = 1, *, nullable: bool = False) -> Field:
+def count_field(what: str, example: int = 1, *, nullable: bool = False) -> Field:
     """Describe a count."""
     return Field(_schema("integer", what, nullable), example)
 
 
-def flag(what: str, *, example: bool = False) -> Field:
+def boolean_field(what: str, *, example: bool = False) -> Field:
     """Describe a boolean."""
     return Field(_schema("boolean", what), example)
 
 
-def moment(what: str, *, nullable: bool = False) -> Field:
+def time_field(what: str, *, nullable: bool = False) -> Field:
     """Describe a time, in RFC 3339 and UTC."""
     return Field(_schema("string", what, nullable, format="date-time"), "2026-03-01T12:00:00Z")
 
 
-def time_of(at: datetime | None) -> str | None:
+def format_time(at: datetime | None) -> str | None:
     """Write a time as events have it."""
     return None if at is None else rfc3339(at)
 

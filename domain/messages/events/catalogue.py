@@ -7,8 +7,8 @@ from typing import Any
 from domain.common.text import rfc3339
 from domain.messages.events import (
     EventType,
-    by_type,
     escrow,
+    index_by_type,
     payment,
     payout,
     purchase_order,
@@ -20,7 +20,7 @@ from domain.messages.events import (
     webhook_endpoint,
 )
 
-CATALOGUE: Mapping[str, EventType] = by_type(
+CATALOGUE: Mapping[str, EventType] = index_by_type(
     (
         *escrow.TYPES,
         *payment.TYPES,
@@ -37,7 +37,7 @@ CATALOGUE: Mapping[str, EventType] = by_type(
 _TIMES = {name: each.times for name, each in CATALOGUE.items()}
 
 
-def in_one_form(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def with_api_times(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data of an event with times in the API's format, whether code or a trigger recorded it."""
     times = {field: data.get(field) for field in _TIMES.get(name, ())}
     return {**data, **{field: rfc3339(datetime.fromisoformat(at)) for field, at in times.items() if at is not None}}

@@ -8,36 +8,36 @@ from domain.messages.events import (
     JSON,
     Event,
     EventType,
-    amount,
-    an_id,
-    asset,
-    external_id,
-    moment,
-    number,
-    time_of,
-    word,
+    amount_field,
+    asset_field,
+    count_field,
+    enum_field,
+    external_id_field,
+    format_time,
+    id_field,
+    time_field,
 )
 
 S = EscrowStatus
 _ROLES = ("payer", "payee", "signatory")
 
 _FIELDS = {
-    "escrow_id": an_id("esc", "The escrow."),
-    "external_id": external_id(),
-    "contract_id": an_id("ctr", "Its contract."),
-    "agent_id": an_id("agt", "The agent that does the work."),
-    "role": word("The organization's role in the escrow.", _ROLES),
-    "status": word("The escrow's status.", S),
-    "currency": asset(),
-    "amount": amount("The agreed amount."),
-    "funded_amount": amount("The amount paid into the escrow."),
-    "released_amount": amount("The amount released to the payee.", "0.00"),
-    "refunded_amount": amount("The amount refunded to the payer.", "0.00"),
-    "commission_amount": amount("The platform's commission.", "0.00"),
-    "signatures": number("How many signatories have approved the delivery under review.", 0),
-    "required_signatures": number("How many signatories have to approve.", 2),
-    "validation_score": amount("The score of the delivery under review.", "0.92", nullable=True),
-    "next_deadline_at": moment("When the next deadline takes effect.", nullable=True),
+    "escrow_id": id_field("esc", "The escrow."),
+    "external_id": external_id_field(),
+    "contract_id": id_field("ctr", "Its contract."),
+    "agent_id": id_field("agt", "The agent that does the work."),
+    "role": enum_field("The organization's role in the escrow.", _ROLES),
+    "status": enum_field("The escrow's status.", S),
+    "currency": asset_field(),
+    "amount": amount_field("The agreed amount."),
+    "funded_amount": amount_field("The amount paid into the escrow."),
+    "released_amount": amount_field("The amount released to the payee.", "0.00"),
+    "refunded_amount": amount_field("The amount refunded to the payer.", "0.00"),
+    "commission_amount": amount_field("The platform's commission.", "0.00"),
+    "signatures": count_field("How many signatories have approved the delivery under review.", 0),
+    "required_signatures": count_field("How many signatories have to approve.", 2),
+    "validation_score": amount_field("The score of the delivery under review.", "0.92", nullable=True),
+    "next_deadline_at": time_field("When the next deadline takes effect.", nullable=True),
 }
 
 #: What an escrow has come to when its state changed.
@@ -100,7 +100,7 @@ TYPES = tuple(
 )
 
 
-def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
+def escrow_events(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
     """Return the events of one step of an escrow, one for each of its organizations.
 
     Args:
@@ -132,7 +132,7 @@ def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
         "signatures": len(after.signatures),
         "required_signatures": terms.required_signatures,
         "validation_score": None if score is None else format_ratio(score),
-        "next_deadline_at": time_of(deadline.at if deadline else None),
+        "next_deadline_at": format_time(deadline.at if deadline else None),
     }
     return [
         Event(f"escrow.{name}", org_id, terms.escrow_id, {**data, "role": role}, after.updated_at)

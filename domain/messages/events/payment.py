@@ -5,14 +5,14 @@ from domain.messages.events import (
     JSON,
     Event,
     EventType,
-    amount,
-    an_id,
-    asset,
-    code,
-    external_id,
-    moment,
-    time_of,
-    word,
+    amount_field,
+    asset_field,
+    code_field,
+    enum_field,
+    external_id_field,
+    format_time,
+    id_field,
+    time_field,
 )
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Dispute, Payment, PaymentStatus, Refund, RefundState
@@ -21,41 +21,43 @@ from domain.payments.payment.terms import PurposeKind
 P, R, D = PaymentStatus, RefundState, DisputeStatus
 
 _PAYMENT = {
-    "payment_id": an_id("pay", "The payment."),
-    "external_id": external_id(),
-    "provider": code("The payment provider.", "stripe"),
-    "status": word("The payment's status.", P),
-    "purpose": word("The payment's purpose.", PurposeKind),
-    "escrow_id": an_id("esc", "The escrow that it funds.", nullable=True),
-    "invoice_id": an_id("inv", "The invoice that it pays.", nullable=True),
-    "agent_id": an_id("agt", "The agent that it buys.", nullable=True),
-    "currency": asset("What the amounts are in.", "USD"),
-    "amount": amount("The amount of the payment.", "10.00"),
-    "received_amount": amount("The amount received.", "0.00"),
-    "refunded_amount": amount("The amount refunded, including refunds in progress.", "0.00"),
-    "disputed_amount": amount("The amount that open and lost chargebacks hold.", "0.00"),
-    "decline_code": code(
+    "payment_id": id_field("pay", "The payment."),
+    "external_id": external_id_field(),
+    "provider": code_field("The payment provider.", "stripe"),
+    "status": enum_field("The payment's status.", P),
+    "purpose": enum_field("The payment's purpose.", PurposeKind),
+    "escrow_id": id_field("esc", "The escrow that it funds.", nullable=True),
+    "invoice_id": id_field("inv", "The invoice that it pays.", nullable=True),
+    "agent_id": id_field("agt", "The agent that it buys.", nullable=True),
+    "currency": asset_field("What the amounts are in.", "USD"),
+    "amount": amount_field("The amount of the payment.", "10.00"),
+    "received_amount": amount_field("The amount received.", "0.00"),
+    "refunded_amount": amount_field("The amount refunded, including refunds in progress.", "0.00"),
+    "disputed_amount": amount_field("The amount that open and lost chargebacks hold.", "0.00"),
+    "decline_code": code_field(
         "The provider's code for the decline; null if it was not declined.", "card_declined", nullable=True
     ),
 }
 _REFUND = {
-    "refund_id": code("The refund: our id, or the provider's if it was made there.", "rfd_01kar6x0qmf9rv4w7n2h8d3s5c"),
-    "payment_id": an_id("pay", "The payment that is refunded."),
-    "status": word("The refund's status.", R),
-    "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("The amount of the refund.", "4.00"),
-    "failure_code": code(
+    "refund_id": code_field(
+        "The refund: our id, or the provider's if it was made there.", "rfd_01kar6x0qmf9rv4w7n2h8d3s5c"
+    ),
+    "payment_id": id_field("pay", "The payment that is refunded."),
+    "status": enum_field("The refund's status.", R),
+    "currency": asset_field("What the amount is in.", "USD"),
+    "amount": amount_field("The amount of the refund.", "4.00"),
+    "failure_code": code_field(
         "The provider's code for the failure; null if it did not fail.", "insufficient_funds", nullable=True
     ),
 }
 _CHARGEBACK = {
-    "chargeback_id": an_id("dsp", "The chargeback."),
-    "payment_id": an_id("pay", "The payment that is contested."),
-    "status": word("The chargeback's status.", D),
-    "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("The contested amount.", "10.00"),
-    "reason": code("The reason of the payer's bank, as the provider names it.", "fraudulent"),
-    "evidence_due_at": moment("Until when evidence can be submitted.", nullable=True),
+    "chargeback_id": id_field("dsp", "The chargeback."),
+    "payment_id": id_field("pay", "The payment that is contested."),
+    "status": enum_field("The chargeback's status.", D),
+    "currency": asset_field("What the amount is in.", "USD"),
+    "amount": amount_field("The contested amount.", "10.00"),
+    "reason": code_field("The reason of the payer's bank, as the provider names it.", "fraudulent"),
+    "evidence_due_at": time_field("Until when evidence can be submitted.", nullable=True),
 }
 
 #: What each state of a payment says.
@@ -128,7 +130,7 @@ TYPES = (
 )
 
 
-def facts(before: Payment | None, after: Payment) -> list[Event]:
+def payment_events(before: Payment | None, after: Payment) -> list[Event]:
     """Return the events of a payment, its refunds and its chargebacks that a change makes."""
     at, terms = after.updated_at, after.terms
     known = {refund.refund_id: refund.state for refund in before.refunds} if before else {}
@@ -190,5 +192,5 @@ def _chargeback(payment: Payment, dispute: Dispute) -> dict[str, JSON]:
         "currency": currency,
         "amount": format_amount(dispute.amount_minor, currency),
         "reason": dispute.reason,
-        "evidence_due_at": time_of(dispute.evidence_due_at),
+        "evidence_due_at": format_time(dispute.evidence_due_at),
     }

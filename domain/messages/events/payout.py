@@ -3,17 +3,17 @@
 from datetime import datetime
 
 from domain.common.money import format_amount
-from domain.messages.events import Event, EventType, amount, an_id, asset, code, word
+from domain.messages.events import Event, EventType, amount_field, asset_field, code_field, enum_field, id_field
 from domain.payouts.payout.state import Payout, PayoutStatus
 
 S = PayoutStatus
 
 _FIELDS = {
-    "payout_id": an_id("po", "The payout."),
-    "status": word("The payout's status.", S),
-    "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("The amount of the payout.", "120.00"),
-    "failure_code": code("Why it was not sent; null if it did not fail.", "account_closed", nullable=True),
+    "payout_id": id_field("po", "The payout."),
+    "status": enum_field("The payout's status.", S),
+    "currency": asset_field("What the amount is in.", "USD"),
+    "amount": amount_field("The amount of the payout.", "120.00"),
+    "failure_code": code_field("Why it was not sent; null if it did not fail.", "account_closed", nullable=True),
 }
 #: What each state of a payout says.
 STATES = {
@@ -35,7 +35,7 @@ TYPES = tuple(
 )
 
 
-def facts(before: Payout | None, after: Payout, at: datetime) -> list[Event]:
+def payout_events(before: Payout | None, after: Payout, at: datetime) -> list[Event]:
     """Return the events that the change of a payout makes."""
     if before is not None and before.status is after.status:
         return []

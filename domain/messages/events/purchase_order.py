@@ -5,21 +5,30 @@ from datetime import datetime
 from domain.budgets.purchase_order import DecisionCode, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.money import format_amount
-from domain.messages.events import Event, EventType, amount, an_id, asset, code, external_id, word
+from domain.messages.events import (
+    Event,
+    EventType,
+    amount_field,
+    asset_field,
+    code_field,
+    enum_field,
+    external_id_field,
+    id_field,
+)
 
 S = PurchaseOrderStatus
 
 _FIELDS = {
-    "purchase_order_id": an_id("por", "The purchase order."),
-    "external_id": external_id(),
-    "agent_id": an_id("agt", "The agent that wants to buy."),
-    "project_id": an_id("prj", "The project that it buys for.", nullable=True),
-    "status": word("The purchase order's status.", S),
-    "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("The amount of the purchase.", "10.00"),
-    "code": word("What the last decision rests on.", DecisionCode),
-    "budget_id": an_id("ctl", "The budget that decided; null if none did.", nullable=True),
-    "window": code("The window of that budget; null if none decided.", Window.DAY.value, nullable=True),
+    "purchase_order_id": id_field("por", "The purchase order."),
+    "external_id": external_id_field(),
+    "agent_id": id_field("agt", "The agent that wants to buy."),
+    "project_id": id_field("prj", "The project that it buys for.", nullable=True),
+    "status": enum_field("The purchase order's status.", S),
+    "currency": asset_field("What the amount is in.", "USD"),
+    "amount": amount_field("The amount of the purchase.", "10.00"),
+    "code": enum_field("What the last decision rests on.", DecisionCode),
+    "budget_id": id_field("ctl", "The budget that decided; null if none did.", nullable=True),
+    "window": code_field("The window of that budget; null if none decided.", Window.DAY.value, nullable=True),
 }
 #: What each state of a purchase order says, and the code that leads to it.
 STATES = {
@@ -48,7 +57,7 @@ TYPES = tuple(
 )
 
 
-def fact(
+def purchase_order_event(
     *,
     org_id: str,
     order_id: str,

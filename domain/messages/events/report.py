@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.messages.events import JSON, Event, EventType, an_id, code, number
+from domain.messages.events import JSON, Event, EventType, code_field, count_field, id_field
 
 READY = "report.ready"
 
@@ -11,10 +11,10 @@ TYPES = (
         type=READY,
         sentence="A report of a period was made, or a later version of it with other figures.",
         fields={
-            "report_id": an_id("rpt", "The report."),
-            "period": code("The period: a day, a week, a month or a quarter.", "2026-W13"),
-            "version": number("Counts the versions of the period from 1.", 1),
-            "number": number("The number of the run, by which its file is read.", 1),
+            "report_id": id_field("rpt", "The report."),
+            "period": code_field("The period: a day, a week, a month or a quarter.", "2026-W13"),
+            "version": count_field("Counts the versions of the period from 1.", 1),
+            "number": count_field("The number of the run, by which its file is read.", 1),
         },
     ),
 )

@@ -8,21 +8,32 @@ from collections.abc import Sequence
 from domain.billing.invoice.state import InvoiceStatus, PausedFor
 from domain.marketplace.offer import OfferModel
 from domain.messages.alert.life import Severity
-from domain.messages.events import EventType, amount, an_id, asset, code, external_id, flag, moment, word, words
+from domain.messages.events import (
+    EventType,
+    amount_field,
+    asset_field,
+    boolean_field,
+    code_field,
+    enum_field,
+    enum_list_field,
+    external_id_field,
+    id_field,
+    time_field,
+)
 
 _TEXT = "2.50"
 
 _INVOICE = {
-    "invoice_id": an_id("inv", "The invoice."),
-    "external_id": external_id(),
-    "status": word("The invoice's status.", InvoiceStatus),
-    "currency": asset("What the amounts are in.", "USD"),
-    "total": amount("The total, including tax."),
-    "tax_amount": amount("The tax included.", "0.00"),
-    "paid_amount": amount("The amount paid.", "0.00"),
-    "due_amount": amount("The amount due."),
-    "paused_for": word("Why collection is paused after the invoice became due again.", PausedFor, nullable=True),
-    "due_at": moment("When it is due."),
+    "invoice_id": id_field("inv", "The invoice."),
+    "external_id": external_id_field(),
+    "status": enum_field("The invoice's status.", InvoiceStatus),
+    "currency": asset_field("What the amounts are in.", "USD"),
+    "total": amount_field("The total, including tax."),
+    "tax_amount": amount_field("The tax included.", "0.00"),
+    "paid_amount": amount_field("The amount paid.", "0.00"),
+    "due_amount": amount_field("The amount due."),
+    "paused_for": enum_field("Why collection is paused after the invoice became due again.", PausedFor, nullable=True),
+    "due_at": time_field("When it is due."),
 }
 _INVOICES = (
     ("created", InvoiceStatus.DRAFT, "An invoice was drafted; it can still change."),
@@ -35,16 +46,16 @@ _INVOICES = (
 )
 
 _PURCHASE = {
-    "purchase_id": an_id("pur", "The purchase."),
-    "agent_id": an_id("agt", "The agent that was bought."),
-    "role": word("The organization's role in the purchase.", ("buyer", "seller")),
-    "model": word(
+    "purchase_id": id_field("pur", "The purchase."),
+    "agent_id": id_field("agt", "The agent that was bought."),
+    "role": enum_field("The organization's role in the purchase.", ("buyer", "seller")),
+    "model": enum_field(
         "How the agent is sold.", [OfferModel.MONTHLY, *(each for each in OfferModel if each is not OfferModel.MONTHLY)]
     ),
-    "status": word("The purchase's status.", ("active", "suspended", "refunded", "ended")),
-    "currency": code("The currency of the price; null if it was free.", "USD", nullable=True),
-    "price": amount("The price paid; null if it was free.", "9.99", nullable=True),
-    "ends_at": moment("When the paid month ends.", nullable=True),
+    "status": enum_field("The purchase's status.", ("active", "suspended", "refunded", "ended")),
+    "currency": code_field("The currency of the price; null if it was free.", "USD", nullable=True),
+    "price": amount_field("The price paid; null if it was free.", "9.99", nullable=True),
+    "ends_at": time_field("When the paid month ends.", nullable=True),
 }
 _PURCHASES = (
     ("created", "active", "An agent was bought."),
@@ -55,46 +66,46 @@ _PURCHASES = (
 )
 
 _PROJECT = {
-    "project_id": an_id("prj", "The project."),
-    "external_id": external_id(),
-    "deploy_type": code("The environment: `development` or `production`.", "development"),
-    "deployed_at": moment("Since when it is deployed; null if it is not.", nullable=True),
+    "project_id": id_field("prj", "The project."),
+    "external_id": external_id_field(),
+    "deploy_type": code_field("The environment: `development` or `production`.", "development"),
+    "deployed_at": time_field("Since when it is deployed; null if it is not.", nullable=True),
 }
 _CONTRACT = {
-    "contract_id": an_id("ctr", "The contract."),
-    "external_id": external_id(),
-    "agent_id": an_id("agt", "The agent that was hired."),
-    "role": word("The organization's role in the contract.", ("payer", "payee", "signatory")),
-    "currency": asset("The asset of the price."),
-    "price": amount("The agreed price."),
-    "accept_by": moment("Until when the payee can accept terms outside of its listing.", nullable=True),
-    "accepted_at": moment("When the payee accepted.", nullable=True),
+    "contract_id": id_field("ctr", "The contract."),
+    "external_id": external_id_field(),
+    "agent_id": id_field("agt", "The agent that was hired."),
+    "role": enum_field("The organization's role in the contract.", ("payer", "payee", "signatory")),
+    "currency": asset_field("The asset of the price."),
+    "price": amount_field("The agreed price."),
+    "accept_by": time_field("Until when the payee can accept terms outside of its listing.", nullable=True),
+    "accepted_at": time_field("When the payee accepted.", nullable=True),
 }
 _ALERT = {
-    "alert_id": an_id("alr", "The alert."),
-    "kind": code("The alert's kind.", "spend.threshold"),
-    "subject": code("The id of the alert's subject.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
-    "severity": word("The alert's severity.", Severity),
+    "alert_id": id_field("alr", "The alert."),
+    "kind": code_field("The alert's kind.", "spend.threshold"),
+    "subject": code_field("The id of the alert's subject.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
+    "severity": enum_field("The alert's severity.", Severity),
 }
 _LOT = {
-    "lot_id": an_id("lot", "The lot."),
-    "external_id": external_id(),
-    "source": code("Where the credits came from.", "purchase"),
-    "amount": amount("How many credits: all of them, or those that expired.", "100.00"),
-    "expires_at": moment("When the remaining credits expire.", nullable=True),
+    "lot_id": id_field("lot", "The lot."),
+    "external_id": external_id_field(),
+    "source": code_field("Where the credits came from.", "purchase"),
+    "amount": amount_field("How many credits: all of them, or those that expired.", "100.00"),
+    "expires_at": time_field("When the remaining credits expire.", nullable=True),
 }
-_DEBT_PAID = {"debt_paid": amount("How many of them paid what the organization owed.", "0.00")}
+_DEBT_PAID = {"debt_paid": amount_field("How many of them paid what the organization owed.", "0.00")}
 _SPENT = {
-    "status": code("The status.", "reserved"),
-    "agent_id": an_id("agt", "The agent that spends.", nullable=True),
-    "asset": asset("What the amounts are in."),
-    "amount": amount("The amount charged or reserved.", "7.00"),
-    "captured_amount": amount("The amount used.", "0.00"),
-    "released_amount": amount("The amount of a reservation that was released.", "0.00"),
-    "refunded_amount": amount("The amount refunded later.", "0.00"),
-    "expires_at": moment("Until when a reservation holds.", nullable=True),
+    "status": code_field("The status.", "reserved"),
+    "agent_id": id_field("agt", "The agent that spends.", nullable=True),
+    "asset": asset_field("What the amounts are in."),
+    "amount": amount_field("The amount charged or reserved.", "7.00"),
+    "captured_amount": amount_field("The amount used.", "0.00"),
+    "released_amount": amount_field("The amount of a reservation that was released.", "0.00"),
+    "refunded_amount": amount_field("The amount refunded later.", "0.00"),
+    "expires_at": time_field("Until when a reservation holds.", nullable=True),
 }
-_RESERVATION = {"reservation_id": an_id("hold", "The reservation."), **_SPENT}
+_RESERVATION = {"reservation_id": id_field("hold", "The reservation."), **_SPENT}
 #: What each state of a reservation says.
 RESERVATION_STATES = {
     "captured": "A reservation was captured, in part or in full.",
@@ -103,12 +114,12 @@ RESERVATION_STATES = {
     "refunded": "A reservation has ended; everything used of it was already refunded.",
 }
 _SCORE = {
-    "agent_id": an_id("agt", "The agent."),
-    "external_id": external_id(),
-    "stars": amount("Its stars, 0 to 5.", "4.20"),
-    "change": amount("By how much they changed overnight.", "-0.15"),
-    "is_sudden": flag("Whether the change is unusually large for one night."),
-    "day": code("The day that the night ended.", "2026-03-01"),
+    "agent_id": id_field("agt", "The agent."),
+    "external_id": external_id_field(),
+    "stars": amount_field("Its stars, 0 to 5.", "4.20"),
+    "change": amount_field("By how much they changed overnight.", "-0.15"),
+    "is_sudden": boolean_field("Whether the change is unusually large for one night."),
+    "day": code_field("The day that the night ended.", "2026-03-01"),
 }
 
 _WRITTEN_ON = {
@@ -129,9 +140,9 @@ def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
         type=f"{noun}.updated",
         sentence=f"Fields of {'an' if noun[0] in 'aeio' else 'a'} {noun} were changed; `changed` names them.",
         fields={
-            f"{noun}_id": an_id(prefix, "The changed object."),
-            "external_id": external_id(),
-            "changed": words("The names of the changed fields.", names),
+            f"{noun}_id": id_field(prefix, "The changed object."),
+            "external_id": external_id_field(),
+            "changed": enum_list_field("The names of the changed fields.", names),
         },
     )
 
@@ -148,10 +159,10 @@ TYPES = (
             type=f"organization.{name}",
             sentence=sentence,
             fields={
-                "organization_id": an_id("org", "The organization."),
-                "external_id": external_id(),
-                "status": word("The organization's status.", ("active", "suspended", "closed")),
-                "changed_at": moment("When."),
+                "organization_id": id_field("org", "The organization."),
+                "external_id": external_id_field(),
+                "status": enum_field("The organization's status.", ("active", "suspended", "closed")),
+                "changed_at": time_field("When."),
             },
             shown={"status": status},
         )
@@ -160,7 +171,11 @@ TYPES = (
     EventType(
         type="agent.retired",
         sentence="The organization has retired an agent: nothing new begins with it.",
-        fields={"agent_id": an_id("agt", "The agent."), "external_id": external_id(), "retired_at": moment("When.")},
+        fields={
+            "agent_id": id_field("agt", "The agent."),
+            "external_id": external_id_field(),
+            "retired_at": time_field("When."),
+        },
     ),
     *(_updated(noun, prefix, names) for noun, (prefix, names) in CHANGEABLE.items()),
     *(
@@ -181,11 +196,11 @@ TYPES = (
         type="credit_note.created",
         sentence="A credit note was issued, which reduces an invoice.",
         fields={
-            "credit_note_id": an_id("crn", "The credit note."),
-            "invoice_id": an_id("inv", "The invoice."),
-            "currency": asset("What the amounts are in.", "USD"),
-            "amount": amount("The amount credited, including tax.", "20.00"),
-            "tax_amount": amount("The tax included.", "0.00"),
+            "credit_note_id": id_field("crn", "The credit note."),
+            "invoice_id": id_field("inv", "The invoice."),
+            "currency": asset_field("What the amounts are in.", "USD"),
+            "amount": amount_field("The amount credited, including tax.", "20.00"),
+            "tax_amount": amount_field("The tax included.", "0.00"),
         },
     ),
     *(
@@ -224,7 +239,7 @@ TYPES = (
     EventType(
         type="alert.snoozed",
         sentence="The alert is snoozed: no notifications of it until a set time.",
-        fields={**_ALERT, "snoozed_until": moment("Until when it is snoozed.")},
+        fields={**_ALERT, "snoozed_until": time_field("Until when it is snoozed.")},
     ),
     EventType(type="alert.resolved", sentence="The alert's case is closed.", fields=_ALERT),
     EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT | _DEBT_PAID),
@@ -247,7 +262,7 @@ TYPES = (
     EventType(
         type="spend.refunded",
         sentence="An operator refunded a part or all of what was charged.",
-        fields={"spend_id": code("The charge or reservation.", "spd_01kar6x0qmf9rv4w7n2h8d3s5c"), **_SPENT},
+        fields={"spend_id": code_field("The charge or reservation.", "spd_01kar6x0qmf9rv4w7n2h8d3s5c"), **_SPENT},
         shown={"status": "refunded", "captured_amount": "7.00", "refunded_amount": "7.00", "expires_at": None},
     ),
     EventType(type="score.changed", sentence="An agent's stars changed in a night, by a tenth or more.", fields=_SCORE),

@@ -3,20 +3,20 @@
 from datetime import datetime
 
 from domain.credits.spend.control import ControlStatus, SubjectKind
-from domain.messages.events import JSON, Event, EventType, an_id, asset, code, number, word
+from domain.messages.events import JSON, Event, EventType, asset_field, code_field, count_field, enum_field, id_field
 
 S = ControlStatus
 
 _FIELDS = {
-    "control_id": an_id("ctl", "The spend control."),
-    "parent_id": an_id("ctl", "The parent control, whose limits apply as well.", nullable=True),
-    "subject_type": word("The kind of the subject that spends or is spent for.", SubjectKind),
-    "subject_id": code(
+    "control_id": id_field("ctl", "The spend control."),
+    "parent_id": id_field("ctl", "The parent control, whose limits apply as well.", nullable=True),
+    "subject_type": enum_field("The kind of the subject that spends or is spent for.", SubjectKind),
+    "subject_id": code_field(
         "The subject's id; null for a run, which its requests name.", "org_01kar6x0qmf9rv4w7n2h8d3s5c", nullable=True
     ),
-    "currency": asset("The asset of its limits."),
-    "status": word("The control's status.", S),
-    "version": number("The control's version.", 2),
+    "currency": asset_field("The asset of its limits."),
+    "status": enum_field("The control's status.", S),
+    "version": count_field("The control's version.", 2),
 }
 CREATED, UPDATED = "created", "updated"
 #: What each state of a control is called when it is reached.
@@ -40,7 +40,7 @@ TYPES = tuple(
 )
 
 
-def fact(
+def spend_control_event(
     *,
     org_id: str,
     control_id: str,

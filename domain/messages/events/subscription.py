@@ -9,33 +9,35 @@ from domain.messages.events import (
     JSON,
     Event,
     EventType,
-    amount,
-    an_id,
-    asset,
-    code,
-    flag,
-    moment,
-    number,
-    time_of,
-    word,
+    amount_field,
+    asset_field,
+    boolean_field,
+    code_field,
+    count_field,
+    enum_field,
+    format_time,
+    id_field,
+    time_field,
 )
 
 S = SubscriptionStatus
 
 _FIELDS = {
-    "subscription_id": an_id("sub", "The subscription."),
-    "status": word("The subscription's status.", S),
-    "plan": code("The agreed plan.", "starter"),
-    "interval": word("The billing interval.", Interval),
-    "currency": asset("The currency of the price.", "USD"),
-    "price": amount("The price of an interval.", "29.00"),
-    "recurring_price": amount("What further intervals are billed: the price less the discounts that last.", "29.00"),
-    "recurring_net": amount(
+    "subscription_id": id_field("sub", "The subscription."),
+    "status": enum_field("The subscription's status.", S),
+    "plan": code_field("The agreed plan.", "starter"),
+    "interval": enum_field("The billing interval.", Interval),
+    "currency": asset_field("The currency of the price.", "USD"),
+    "price": amount_field("The price of an interval.", "29.00"),
+    "recurring_price": amount_field(
+        "What further intervals are billed: the price less the discounts that last.", "29.00"
+    ),
+    "recurring_net": amount_field(
         "The same without tax, by the newest invoice; the price itself before there is one.", "24.37"
     ),
-    "seats": number("The number of seats bought; null if the plan has no seats.", 5, nullable=True),
-    "period_end": moment("When the current period ends.", nullable=True),
-    "cancels_at_period_end": flag("Whether the subscription ends at that time."),
+    "seats": count_field("The number of seats bought; null if the plan has no seats.", 5, nullable=True),
+    "period_end": time_field("When the current period ends.", nullable=True),
+    "cancels_at_period_end": boolean_field("Whether the subscription ends at that time."),
 }
 #: What each state of a subscription says.
 STATES = {
@@ -63,7 +65,9 @@ TYPES = (
 )
 
 
-def facts(before: Subscription | None, after: Subscription, at: datetime, *, net_minor: int) -> list[Event]:
+def subscription_events(
+    before: Subscription | None, after: Subscription, at: datetime, *, net_minor: int
+) -> list[Event]:
     """Return the events that the change of a subscription makes; `net_minor` is what recurs after it, without tax."""
     data = data_of(after, net_minor)
     if before is not None and before.status is after.status:
@@ -86,6 +90,6 @@ def data_of(subscription: Subscription, net_minor: int) -> dict[str, JSON]:
         "recurring_price": format_amount(subscription.recurring_minor, terms.currency),
         "recurring_net": format_amount(net_minor, terms.currency),
         "seats": terms.seats,
-        "period_end": time_of(period.end if period else None),
+        "period_end": format_time(period.end if period else None),
         "cancels_at_period_end": subscription.cancel_at_period_end,
     }

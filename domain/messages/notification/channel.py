@@ -7,12 +7,12 @@ from enum import StrEnum
 
 from domain.common.errors import CodeRefused, Conflict, Invalid, NotificationCodesExhausted
 from domain.common.mail import checked_address
-from domain.messages.slack import HOOKS, checked_hook
+from domain.messages.slack import HOOK_PREFIX, checked_hook
 
 #: The channel that everybody has, by its name in preferences and notifications.
 INBOX = "inbox"
 #: How many channels a principal can have.
-MOST = 10
+MAX_CHANNELS = 10
 #: How long a code is valid, the maximum number of tries, and of codes to one address within an hour.
 CODE_LASTS, CODE_TRIES, CODES_AN_HOUR = timedelta(minutes=30), 5, 3
 HOUR = timedelta(hours=1)
@@ -46,7 +46,7 @@ class KeysMissing(Conflict):
         super().__init__("The platform has no key to seal channels with. The operator sets BURSAR_ENCRYPTION_KEYS.")
 
 
-def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOKS) -> str:
+def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOK_PREFIX) -> str:
     """Return the target of a channel as stored; `hooks` is the prefix of Slack URLs.
 
     Raises:
@@ -60,7 +60,7 @@ def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOKS) -> str
     return checked_hook(target, hooks=hooks)
 
 
-def shown(kind: ChannelKind, target: str) -> str:
+def masked_target(kind: ChannelKind, target: str) -> str:
     """Return the part of a channel's target that is shown: an address, or the part of a hook that is not secret."""
     if kind is ChannelKind.MAIL:
         return target
@@ -68,7 +68,7 @@ def shown(kind: ChannelKind, target: str) -> str:
     return f"{scheme}//{host}/…{target[-4:]}"
 
 
-def digest_of(kind: ChannelKind, target: str) -> str:
+def digest_of_target(kind: ChannelKind, target: str) -> str:
     """Return the digest by which a target is recognised; for mail it ignores case."""
     text = target.casefold() if kind is ChannelKind.MAIL else target
     return hashlib.sha256(f"{kind.value}:{text}".encode()).hexdigest()

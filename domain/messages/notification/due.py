@@ -30,20 +30,20 @@ class Cadence(StrEnum):
 
 
 #: The cadences of digests.
-DIGESTS = frozenset({Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY})
+DIGEST_CADENCES = frozenset({Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY})
 
 
 #: From the soonest to the latest.
 _SOONEST_FIRST = (Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.OFF)
 
 
-def no_sooner(cadence: Cadence, least: Cadence) -> Cadence:
+def later_cadence(cadence: Cadence, least: Cadence) -> Cadence:
     """Return the later one of two cadences."""
     return max(cadence, least, key=_SOONEST_FIRST.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quiet:
+class QuietPeriod:
     """Hours of every day in which nothing is sent, in local time; over midnight if they end before they begin."""
 
     begins: time
@@ -51,7 +51,7 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class NotificationClock:
     """The clock of a person, by which notifications are due.
 
     Attributes:
@@ -62,20 +62,20 @@ class Clock:
     """
 
     zone: str = "UTC"
-    quiet: Quiet | None = None
+    quiet: QuietPeriod | None = None
     digest_hour: int = 8
     digest_weekday: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class SendTime:
     """When a notification is sent, and its digest, such as `daily-2026-11-22`; None if it is sent by itself."""
 
     at: datetime
     digest: str | None = None
 
 
-def checked_quiet(begins: time, ends: time) -> Quiet:
+def checked_quiet(begins: time, ends: time) -> QuietPeriod:
     """Return quiet hours.
 
     Raises:
@@ -90,10 +90,10 @@ def checked_quiet(begins: time, ends: time) -> Quiet:
             "it off.",
             extra={"field": "quiet_hours"},
         )
-    return Quiet(begins=begins, ends=ends)
+    return QuietPeriod(begins=begins, ends=ends)
 
 
-def due(cadence: Cadence, at: datetime, clock: Clock, *, urgent: bool = False) -> Due:
+def send_time(cadence: Cadence, at: datetime, clock: NotificationClock, *, urgent: bool = False) -> SendTime:
     """Return when a notification made at a time is due.
 
     Args:
@@ -108,27 +108,27 @@ def due(cadence: Cadence, at: datetime, clock: Clock, *, urgent: bool = False) -
     """
     zone, at = zone_of(clock.zone), at.astimezone(UTC)
     if cadence is Cadence.INSTANT:
-        return Due(at if urgent else _after_quiet(at, clock, zone))
+        return SendTime(at if urgent else _after_quiet(at, clock, zone))
     if cadence is Cadence.HOURLY:
         full = _after_quiet(at.replace(minute=0, second=0, microsecond=0) + _HOUR, clock, zone)
-        return Due(full, f"hourly-{full:%Y-%m-%dT%H}")
+        return SendTime(full, f"hourly-{full:%Y-%m-%dT%H}")
     day = _digest_day(cadence, at, clock, zone)
-    return Due(digest_at(day, clock), f"{cadence.value}-{day.isoformat()}")
+    return SendTime(digest_at(day, clock), f"{cadence.value}-{day.isoformat()}")
 
 
-def digest_at(day: date, clock: Clock) -> datetime:
+def digest_at(day: date, clock: NotificationClock) -> datetime:
     """Return when the daily or weekly digest of a day is due, by the present settings."""
     zone = zone_of(clock.zone)
     return _after_quiet(_moment(day, time(clock.digest_hour), zone), clock, zone)
 
 
-def day_of(digest: str) -> tuple[Cadence, date | None]:
+def parse_digest(digest: str) -> tuple[Cadence, date | None]:
     """Return the cadence and the day of a digest; no day for an hourly one, which does not depend on settings."""
     cadence, _, period = digest.partition("-")
     return Cadence(cadence), None if cadence == Cadence.HOURLY.value else date.fromisoformat(period)
 
 
-def _digest_day(cadence: Cadence, at: datetime, clock: Clock, zone: ZoneInfo) -> date:
+def _digest_day(cadence: Cadence, at: datetime, clock: NotificationClock, zone: ZoneInfo) -> date:
     day = at.astimezone(zone).date()
     while not (
         (cadence is Cadence.DAILY or day.isoweekday() == clock.digest_weekday)
@@ -138,7 +138,7 @@ def _digest_day(cadence: Cadence, at: datetime, clock: Clock, zone: ZoneInfo) ->
     return day
 
 
-def _after_quiet(at: datetime, clock: Clock, zone: ZoneInfo) -> datetime:
+def _after_quiet(at: datetime, clock: NotificationClock, zone: ZoneInfo) -> datetime:
     quiet = clock.quiet
     if quiet is None:
         return at

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from domain.common.access import Role
 from domain.common.errors import Invalid, OnlyRecipient
 from domain.messages.notification.channel import INBOX
-from domain.messages.notification.due import DIGESTS, Cadence, Clock
+from domain.messages.notification.due import DIGEST_CADENCES, Cadence, NotificationClock
 from domain.messages.notification.types import BY_NAME, NotificationType
 
 #: Type → channel (`inbox` or an id) → cadence.
@@ -27,7 +27,7 @@ class Preferences:
     """
 
     language: str = "en"
-    clock: Clock = field(default_factory=Clock)
+    clock: NotificationClock = field(default_factory=NotificationClock)
     choices: Choices = field(default_factory=dict)
     defaults: Defaults = field(default_factory=dict)
 
@@ -78,7 +78,7 @@ def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> 
             where = {"field": f"types.{name}.{channel[:60]}"}
             if channel != INBOX and channel not in channels:
                 raise Invalid("There is no such channel. Name the inbox, or one of your own.", extra=where)
-            if channel == INBOX and cadence in DIGESTS:
+            if channel == INBOX and cadence in DIGEST_CADENCES:
                 raise Invalid("The inbox accepts only instant or off.", extra=where)
     return {name: dict(ways) for name, ways in choices.items() if ways}
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.common.access import Role
-from domain.common.mail import Formats, Purpose, Written
+from domain.common.mail import Formats, MailText, Purpose
 from domain.messages.events import JSON
 from domain.messages.notification.due import Cadence
 from domain.messages.texts import TEXTS, title_of
@@ -229,13 +229,13 @@ TYPES: Sequence[NotificationType] = (
 
 BY_NAME: Mapping[str, NotificationType] = {each.name: each for each in TYPES}
 #: Type of events → type of notifications.
-BY_FACT: Mapping[str, NotificationType] = {fact: each for each in TYPES for fact in each.events}
+TYPE_BY_EVENT: Mapping[str, NotificationType] = {fact: each for each in TYPES for fact in each.events}
 _BY_ALERT: Mapping[str, NotificationType] = {kind: each for each in TYPES for kind in each.alerts}
 
 #: Types of events whose recipients are named; whoever records the event notifies them.
-TOLD_DIRECTLY = frozenset({"report.ready"})
+EVENTS_WITH_NAMED_RECIPIENTS = frozenset({"report.ready"})
 #: Kinds of alerts with an event about the same fact. The organization is notified of the event only, in its language.
-TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
+ALERTS_COVERED_BY_EVENTS = frozenset({"payout.failed", "payment.refund_failed"})
 
 
 def is_covered_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
@@ -245,11 +245,11 @@ def is_covered_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
 
 _MONEY_FIELDS = ("amount", "total", "due_amount", "price")
 #: The maximum number of notifications that a digest lists.
-SPELT_OUT = 50
+MAX_LISTED = 50
 
 
 #: The types with facts of `is_uninvited`.
-UNINVITED = frozenset({"contract", "escrow"})
+TYPES_OF_UNINVITED_EVENTS = frozenset({"contract", "escrow"})
 
 
 def is_uninvited(fact: str, data: Mapping[str, JSON]) -> bool:
@@ -271,7 +271,9 @@ def types_for(role: Role) -> Sequence[NotificationType]:
     return [each for each in TYPES if role in each.audience]
 
 
-def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], language: str, formats: Formats) -> Written:
+def render_notification(
+    kind: str, fact: str, subject: str, data: Mapping[str, JSON], language: str, formats: Formats
+) -> MailText:
     """Write the text of a notification.
 
     Args:
@@ -288,28 +290,28 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
     about = texts.phrases["about"].format(subject=subject)
     if kind == CODE:
         title, text = (part.format_map(values) for part in texts.notices[CODE])
-        return Written(subject=_line(title), paragraphs=(_line(text),))
+        return MailText(subject=_line(title), paragraphs=(_line(text),))
     if fact == "alert":
         values["kind"] = title_of(values["kind"], language)
         subject = texts.severities.get(values["severity"], texts.severities["warning"])
         title, text = subject.format_map(values), values["detail"]
-    elif fact not in BY_FACT:
-        return Written(subject=_line(fact), paragraphs=(about,))
+    elif fact not in TYPE_BY_EVENT:
+        return MailText(subject=_line(fact), paragraphs=(about,))
     else:
         for name in _MONEY_FIELDS:
             if values.get(name) and values.get("currency"):
                 values[name] = formats.money(values[name], values["currency"])
         title, text = (part.format_map(values) for part in texts.events[fact])
-    return Written(subject=_line(title), paragraphs=(_line(text), about))
+    return MailText(subject=_line(title), paragraphs=(_line(text), about))
 
 
-def written_together(texts: Collection[Written], language: str, count: int) -> Written:
+def render_digest(texts: Collection[MailText], language: str, count: int) -> MailText:
     """Write a digest: a line for each of the first notifications, and how many more there are."""
     texts_of = TEXTS[language]
     subject, text = (part.format(count=count) for part in texts_of.notices[DIGEST])
     lines = [f"{each.subject}. {each.paragraphs[0]}" for each in texts]
     more = [] if count <= len(lines) else [texts_of.phrases["more"].format(count=count - len(lines))]
-    return Written(subject=_line(subject), paragraphs=(text, *lines, *more))
+    return MailText(subject=_line(subject), paragraphs=(text, *lines, *more))
 
 
 def _line(text: str) -> str:

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.common.agenda import Wait
-from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus
+from domain.messages.webhook.endpoint import ENDED_STATUSES, Endpoint, EndpointStatus
 
 #: How long a run waits for news before it looks by itself.
-LOOKS_EVERY = timedelta(days=1)
+POLL_INTERVAL = timedelta(days=1)
 
 
-class Step(StrEnum):
+class EndpointStep(StrEnum):
     """What is due."""
 
     DRAIN = "drain"
@@ -36,7 +36,7 @@ class Backlog:
     why: str | None = None
 
 
-def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> Step | Wait | None:
+def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> EndpointStep | Wait | None:
     """Return the next step, or the time until which nothing is due; None once the endpoint has ended.
 
     Args:
@@ -44,14 +44,14 @@ def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> Step |
         backlog: the deliveries that were left; None if something has changed since.
         now: the time of the run.
     """
-    if endpoint.status in ENDED:
+    if endpoint.status in ENDED_STATUSES:
         return None
     if endpoint.status is EndpointStatus.PAUSED:
-        return Wait(until=now + LOOKS_EVERY, why="paused by an operator: the signal resume ends this")
+        return Wait(until=now + POLL_INTERVAL, why="paused by an operator: the signal resume ends this")
     if backlog is None:
-        return Step.DRAIN
-    until = backlog.looked_at + LOOKS_EVERY
+        return EndpointStep.DRAIN
+    until = backlog.looked_at + POLL_INTERVAL
     why = "no event waits: a new one ends this"
     if backlog.next_at is not None and backlog.next_at < until:
         until, why = backlog.next_at, f"{backlog.waiting} wait: try again"
-    return Step.DRAIN if until <= now else Wait(until=until, why=why)
+    return EndpointStep.DRAIN if until <= now else Wait(until=until, why=why)

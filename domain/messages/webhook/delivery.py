@@ -11,24 +11,24 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 #: The pause before each try after a failure; the first try waits for nothing, and after the last there is none.
-PAUSES = (
+RETRY_PAUSES = (
     timedelta(0),
     timedelta(seconds=5),
     timedelta(minutes=5),
     timedelta(minutes=30),
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
-TRIES = len(PAUSES)
+MAX_TRIES = len(RETRY_PAUSES)
 #: A pause is longer by up to so many percent, so that what failed together is not sent again together.
 JITTER = 20
 #: The longest `Retry-After` that is honoured.
 LONGEST_RETRY_AFTER = timedelta(days=1)
 #: How long the whole endpoint is left alone after one answer, and after each further one, that says it is overloaded.
-SLOWED = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800))
+OVERLOAD_BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800))
 #: Without a success for so long while something waits, an endpoint is disabled.
-GIVES_UP_AFTER = timedelta(days=5)
+DISABLED_AFTER = timedelta(days=5)
 #: How long what a receiver answered is kept.
-ANSWER_KEPT = timedelta(days=30)
+RESPONSE_KEPT_FOR = timedelta(days=30)
 
 #: The error of a try that the receiver did not answer in time.
 TIMED_OUT = "webhook.timeout"
@@ -45,7 +45,7 @@ class DeliveryStatus(StrEnum):
     SKIPPED = "skipped"  # an operator said not to send it
 
 
-class Verdict(StrEnum):
+class ResponseClass(StrEnum):
     """What an answer means."""
 
     DELIVERED = "delivered"
@@ -55,7 +55,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ReceiverResponse:
     """The result of one request.
 
     Attributes:
@@ -72,7 +72,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Next:
+class NextAttempt:
     """The state of a delivery after an attempt.
 
     Attributes:
@@ -85,7 +85,7 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class SendingPace:
     """The rate limiting and failures of an endpoint.
 
     Attributes:
@@ -104,22 +104,22 @@ class Pace:
 
     def has_failed_too_long(self, now: datetime) -> bool:
         """Return whether it has failed for so long that it is disabled."""
-        return self.failing_since is not None and now - self.failing_since >= GIVES_UP_AFTER
+        return self.failing_since is not None and now - self.failing_since >= DISABLED_AFTER
 
 
-def verdict(answer: Answer) -> Verdict:
+def classify_response(answer: ReceiverResponse) -> ResponseClass:
     """Classify an answer: 2xx is a success, a redirect is not, and everything else is retried."""
     code = answer.status_code
     if code is None or answer.error is not None:
-        return Verdict.FAILED
+        return ResponseClass.FAILED
     if 200 <= code < 300:
-        return Verdict.DELIVERED
+        return ResponseClass.DELIVERED
     if code == _GONE:
-        return Verdict.GONE
-    return Verdict.OVERLOADED if code in _OVERLOADED else Verdict.FAILED
+        return ResponseClass.GONE
+    return ResponseClass.OVERLOADED if code in _OVERLOADED else ResponseClass.FAILED
 
 
-def retry_after(answer: Answer, now: datetime) -> timedelta | None:
+def retry_after(answer: ReceiverResponse, now: datetime) -> timedelta | None:
     """Read Retry-After, up to a day; None if it is missing or not understood."""
     text = (answer.retry_after or "").strip()
     if text.isascii() and text.isdigit():
@@ -136,7 +136,7 @@ def retry_after(answer: Answer, now: datetime) -> timedelta | None:
     return min(asked, LONGEST_RETRY_AFTER) if asked > timedelta(0) else None
 
 
-def after_try(answer: Answer, *, tries: int, now: datetime, jitter: int) -> Next:
+def next_attempt(answer: ReceiverResponse, *, tries: int, now: datetime, jitter: int) -> NextAttempt:
     """Return the state of a delivery after an attempt.
 
     Args:
@@ -145,39 +145,41 @@ def after_try(answer: Answer, *, tries: int, now: datetime, jitter: int) -> Next
         now: when the answer came.
         jitter: the percentage by which the pause is lengthened, drawn from 0 to `JITTER`.
     """
-    if verdict(answer) is Verdict.DELIVERED:
-        return Next(status=DeliveryStatus.DELIVERED)
-    if tries >= TRIES:
-        return Next(status=DeliveryStatus.FAILED)
-    pause = PAUSES[tries] * (100 + jitter) / 100
-    return Next(status=DeliveryStatus.PENDING, next_at=now + max(pause, retry_after(answer, now) or timedelta(0)))
+    if classify_response(answer) is ResponseClass.DELIVERED:
+        return NextAttempt(status=DeliveryStatus.DELIVERED)
+    if tries >= MAX_TRIES:
+        return NextAttempt(status=DeliveryStatus.FAILED)
+    pause = RETRY_PAUSES[tries] * (100 + jitter) / 100
+    return NextAttempt(
+        status=DeliveryStatus.PENDING, next_at=now + max(pause, retry_after(answer, now) or timedelta(0))
+    )
 
 
-def pace_after(pace: Pace, answer: Answer, now: datetime) -> Pace:
+def pace_after(pace: SendingPace, answer: ReceiverResponse, now: datetime) -> SendingPace:
     """Return the endpoint's rate limiting after an answer."""
-    said = verdict(answer)
-    if said is Verdict.DELIVERED:
+    said = classify_response(answer)
+    if said is ResponseClass.DELIVERED:
         # What was under way when another answer asked for a pause does not end it.
         is_slow = pace.slow_until is not None and pace.slow_until > now
-        return Pace(slow_until=pace.slow_until if is_slow else None)
+        return SendingPace(slow_until=pace.slow_until if is_slow else None)
     since = pace.failing_since or now
-    if said is not Verdict.OVERLOADED:
-        return Pace(slow_until=pace.slow_until, slowed=pace.slowed, failing_since=since)
+    if said is not ResponseClass.OVERLOADED:
+        return SendingPace(slow_until=pace.slow_until, slowed=pace.slowed, failing_since=since)
     return _slowed(replace(pace, failing_since=since), retry_after(answer, now), now)
 
 
-def pace_after_silence(pace: Pace, now: datetime) -> Pace:
+def pace_after_silence(pace: SendingPace, now: datetime) -> SendingPace:
     """Return the rate limiting of an endpoint that answered no request at all: that of an overloaded one."""
     return _slowed(pace, None, now)
 
 
-def _slowed(pace: Pace, asked: timedelta | None, now: datetime) -> Pace:
-    pause = asked or SLOWED[min(pace.slowed, len(SLOWED) - 1)]
+def _slowed(pace: SendingPace, asked: timedelta | None, now: datetime) -> SendingPace:
+    pause = asked or OVERLOAD_BACKOFF[min(pace.slowed, len(OVERLOAD_BACKOFF) - 1)]
     until = now + pause if pace.slow_until is None else max(pace.slow_until, now + pause)
     return replace(pace, slow_until=until, slowed=pace.slowed + 1)
 
 
-class Queued(Protocol):
+class QueuedDelivery(Protocol):
     """What waits for its turn."""
 
     @property
@@ -187,7 +189,7 @@ class Queued(Protocol):
     def subject_seq(self) -> int: ...
 
 
-Q = TypeVar("Q", bound=Queued)
+Q = TypeVar("Q", bound=QueuedDelivery)
 
 
 def lanes(queued: Iterable[Q], *, ordered: bool) -> Sequence[Sequence[Q]]:

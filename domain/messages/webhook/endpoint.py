@@ -7,17 +7,17 @@ from enum import StrEnum
 
 from domain.common.errors import Conflict, Invalid, WebhookRequestsExhausted, WrongEndpointState
 from domain.common.text import rfc3339
-from domain.messages.webhook.delivery import GIVES_UP_AFTER
+from domain.messages.webhook.delivery import DISABLED_AFTER
 
 #: How many endpoints an organization can have.
-MOST = 20
+MAX_ENDPOINTS = 20
 #: In place of types: every one that there is, and that there will be.
 EVERYTHING = "*"
 #: The type of the event that `POST …/test` makes, which goes to the endpoint that it is about, whatever its types are.
 TEST = "webhook_endpoint.test"
 MAX_DESCRIPTION = 500
 #: How long what was signed with the secret from before is verified by it, too.
-ROTATION = timedelta(hours=24)
+OLD_SECRET_VALID_FOR = timedelta(hours=24)
 #: How far back events are sent again, and how many at once.
 REPLAY_WITHIN = timedelta(days=30)
 REPLAY_MOST = 10_000
@@ -39,9 +39,9 @@ class Ordering(StrEnum):
 
 
 class EndpointStatus(StrEnum):
-    """The status of an endpoint: `enabled` and `paused` store new events, and only `enabled` is sent them.
+    """The status of an endpoint: `enable` and `pause` store new events, and only `enable` is sent them.
 
-    An operator pauses it and resumes it. It is `disabled` by the organization, because its receiver is gone, or because
+    An operator pauses it and resumes it. It is `disable` by the organization, because its receiver is gone, or because
     the organization was closed.
     """
 
@@ -52,7 +52,7 @@ class EndpointStatus(StrEnum):
 
 
 #: Nothing is sent any more.
-ENDED = frozenset({EndpointStatus.DISABLED, EndpointStatus.DELETED})
+ENDED_STATUSES = frozenset({EndpointStatus.DISABLED, EndpointStatus.DELETED})
 
 #: The kind of the alert about an endpoint that was disabled, until it is enabled again.
 GIVEN_UP_ALERT = "webhook_endpoint.given_up"
@@ -71,9 +71,9 @@ class GivenUp(StrEnum):
     FAILING = "failing"  # it took nothing for days
 
 
-WHY = {
+GIVEN_UP_REASONS = {
     GivenUp.GONE: "The receiver answered 410 Gone.",
-    GivenUp.FAILING: f"Nothing was delivered for {GIVES_UP_AFTER.days} days.",
+    GivenUp.FAILING: f"Nothing was delivered for {DISABLED_AFTER.days} days.",
 }
 
 
@@ -112,7 +112,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class EndpointChange:
     """The result of a command: the next state and its event."""
 
     endpoint: Endpoint
@@ -121,20 +121,20 @@ class Outcome:
     details: dict[str, object] = field(default_factory=dict)
 
 
-def numbered(outcome: Outcome, command_id: str) -> Outcome:
+def with_receipt(outcome: EndpointChange, command_id: str) -> EndpointChange:
     """Give the event its number and the command its receipt."""
     before = outcome.endpoint
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, endpoint=replace(before, version=before.version + 1, receipts=receipts))
 
 
-def noted(endpoint: Endpoint, event: str, *, actor: str, **details: object) -> Outcome:
+def note_event(endpoint: Endpoint, event: str, *, actor: str, **details: object) -> EndpointChange:
     """Record an event that does not change the status: that it was created, changed, rotated, replayed."""
     _demand_there(endpoint)
-    return Outcome(endpoint=endpoint, event=event, actor=actor, details=details)
+    return EndpointChange(endpoint=endpoint, event=event, actor=actor, details=details)
 
 
-def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
+def enable(endpoint: Endpoint, *, actor: str) -> EndpointChange:
     """Enable it; sending resumes with the events that have waited."""
     _demand_there(endpoint)
     if endpoint.status is EndpointStatus.PAUSED:
@@ -142,7 +142,7 @@ def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
     return _becomes(endpoint, EndpointStatus.ENABLED, "enabled", actor)
 
 
-def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
+def disable(endpoint: Endpoint, *, actor: str, reason: str = "") -> EndpointChange:
     """Disable it at the organization's request; pending deliveries wait until it is enabled again.
 
     Raises:
@@ -154,30 +154,30 @@ def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
     return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, reason or "Disabled by request.")
 
 
-def closed(endpoint: Endpoint, *, actor: str) -> Outcome:
+def close(endpoint: Endpoint, *, actor: str) -> EndpointChange:
     """Disable it for good because its organization was closed, even if an operator paused it.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
     """
-    if endpoint.status in ENDED:
+    if endpoint.status in ENDED_STATUSES:
         raise _wrong(endpoint, "disabled")
     return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, "The organization was closed.")
 
 
-def given_up(endpoint: Endpoint, why: GivenUp) -> Outcome:
+def give_up(endpoint: Endpoint, why: GivenUp) -> EndpointChange:
     """Disable it because of its receiver's answers or failures.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
     """
-    if endpoint.status in ENDED:
+    if endpoint.status in ENDED_STATUSES:
         raise _wrong(endpoint, "given up")
-    outcome = _becomes(endpoint, EndpointStatus.DISABLED, "given_up", WORKFLOW, WHY[why])
+    outcome = _becomes(endpoint, EndpointStatus.DISABLED, "given_up", WORKFLOW, GIVEN_UP_REASONS[why])
     return replace(outcome, details={"why": why.value})
 
 
-def paused(endpoint: Endpoint, *, actor: str, reason: str) -> Outcome:
+def pause(endpoint: Endpoint, *, actor: str, reason: str) -> EndpointChange:
     """Pause it until an operator resumes it.
 
     Raises:
@@ -188,25 +188,25 @@ def paused(endpoint: Endpoint, *, actor: str, reason: str) -> Outcome:
     return _becomes(endpoint, EndpointStatus.PAUSED, "paused", actor, reason or "Paused by an operator.")
 
 
-def resumed(endpoint: Endpoint, *, actor: str) -> Outcome:
+def resume(endpoint: Endpoint, *, actor: str) -> EndpointChange:
     """End a pause; if it is enabled already, retry its deliveries at once.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
     """
-    if endpoint.status in ENDED:
+    if endpoint.status in ENDED_STATUSES:
         raise _wrong(endpoint, "resumed")
     return _becomes(endpoint, EndpointStatus.ENABLED, "resumed", actor)
 
 
-def skipped(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str) -> Outcome:
+def skip(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str) -> EndpointChange:
     """Skip one delivery that blocks the ones after it.
 
     Raises:
         Invalid: none is named.
         WrongEndpointState: it is disabled or deleted.
     """
-    if endpoint.status in ENDED:
+    if endpoint.status in ENDED_STATUSES:
         raise WrongEndpointState(
             f"A webhook endpoint that is {endpoint.status.value} sends nothing, so no delivery can be skipped.",
             extra={"state": endpoint.status.value},
@@ -214,10 +214,10 @@ def skipped(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str)
     if not isinstance(delivery_id, str) or not 0 < len(delivery_id) <= 64:
         raise Invalid('Name the delivery that is to be skipped: {"delivery": "whd_…"}.', extra={"field": "delivery"})
     details: dict[str, object] = {"delivery_id": delivery_id, "reason": reason}
-    return Outcome(endpoint=endpoint, event="skipped", actor=actor, details=details)
+    return EndpointChange(endpoint=endpoint, event="skipped", actor=actor, details=details)
 
 
-def deleted(endpoint: Endpoint, *, actor: str) -> Outcome:
+def delete(endpoint: Endpoint, *, actor: str) -> EndpointChange:
     """Delete it; this is final."""
     _demand_there(endpoint)
     return _becomes(endpoint, EndpointStatus.DELETED, "deleted", actor)
@@ -245,7 +245,9 @@ def checked_types(types: Sequence[str], known: Collection[str]) -> tuple[str, ..
     return wanted
 
 
-def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int, what: str, now: datetime) -> None:
+def check_hourly_limit(
+    asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int, what: str, now: datetime
+) -> None:
     """Enforce the hourly limit of webhooks that an organization may have sent on request.
 
     Args:
@@ -276,9 +278,13 @@ def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int
     )
 
 
-def _becomes(endpoint: Endpoint, status: EndpointStatus, event: str, actor: str, reason: str | None = None) -> Outcome:
+def _becomes(
+    endpoint: Endpoint, status: EndpointStatus, event: str, actor: str, reason: str | None = None
+) -> EndpointChange:
     details: dict[str, object] = {} if reason is None else {"reason": reason}
-    return Outcome(endpoint=replace(endpoint, status=status, reason=reason), event=event, actor=actor, details=details)
+    return EndpointChange(
+        endpoint=replace(endpoint, status=status, reason=reason), event=event, actor=actor, details=details
+    )
 
 
 def _demand_there(endpoint: Endpoint) -> None:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 #: How many endpoints of one organization are sent to at once, where no setting says otherwise.
-AT_ONCE = 10
+MAX_DRAINED_AT_ONCE = 10
 #: How soon an endpoint that waits for its turn asks again by itself; whoever is done tells the next one at once.
-ASKS_EVERY = timedelta(seconds=5)
+TURN_POLL_INTERVAL = timedelta(seconds=5)
 #: Who has not asked for so long waits no more.
-FORGOTTEN_AFTER = 3 * ASKS_EVERY
+WAIT_EXPIRES_AFTER = 3 * TURN_POLL_INTERVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class EndpointTurn:
     """One of an organization's endpoints.
 
     Attributes:
@@ -26,7 +26,7 @@ class Place:
     waits_since: datetime | None = None
 
 
-def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
+def has_turn(asking: EndpointTurn, others: Iterable[EndpointTurn], *, at_once: int) -> bool:
     """Return whether it is an endpoint's turn: endpoints being sent to, and those waiting for longer, come first.
 
     Args:
@@ -37,7 +37,7 @@ def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
     return sum(each.is_sent_to or _is_ahead(each, asking) for each in others) < at_once
 
 
-def _is_ahead(one: Place, other: Place) -> bool:
+def _is_ahead(one: EndpointTurn, other: EndpointTurn) -> bool:
     if one.waits_since is None:
         return False
     if other.waits_since is None:

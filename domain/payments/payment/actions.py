@@ -38,7 +38,7 @@ NEEDS: Mapping[PaymentAction, Permission] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class CommandEffect:
     """The effect of a command; amounts are minor units of the payment's currency.
 
     Attributes:
@@ -59,22 +59,22 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class CommandPreview:
     """One command: what it would do, or why it is refused; both where another operator has to approve it."""
 
     name: PaymentAction
-    effect: Effect | None = None
+    effect: CommandEffect | None = None
     refusal: DomainError | None = None
 
 
-def actions(
+def preview_commands(
     payment: Payment,
     actor: Actor,
     now: datetime,
     amount_minor: int | None = None,
     *,
     refused: Mapping[PaymentAction, DomainError] | None = None,
-) -> tuple[Action, ...]:
+) -> tuple[CommandPreview, ...]:
     """Return every command, tried by the actor on the state.
 
     Args:
@@ -84,17 +84,17 @@ def actions(
         amount_minor: of a capture or a refund; None is all.
         refused: errors of commands that are checked before the payment's rules.
     """
-    return tuple(_tried(name, payment, actor, now, amount_minor, refused or {}) for name in PaymentAction)
+    return tuple(_preview(name, payment, actor, now, amount_minor, refused or {}) for name in PaymentAction)
 
 
-def _tried(
+def _preview(
     name: PaymentAction,
     payment: Payment,
     actor: Actor,
     now: datetime,
     amount_minor: int | None,
     refused: Mapping[PaymentAction, DomainError],
-) -> Action:
+) -> CommandPreview:
     try:
         permit(actor, NEEDS[name])
         if actor.is_platform:
@@ -104,37 +104,37 @@ def _tried(
         refusal = refused.get(name)
         if refusal is not None and not isinstance(refusal, ApprovalRequired):
             raise refusal
-        return Action(name=name, effect=_TRIES[name](payment, actor, now, amount_minor), refusal=refusal)
+        return CommandPreview(name=name, effect=_PREVIEWS[name](payment, actor, now, amount_minor), refusal=refusal)
     except DomainError as refusal:
-        return Action(name=name, refusal=refusal)
+        return CommandPreview(name=name, refusal=refusal)
 
 
-def _confirm(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> Effect:
+def _confirm(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> CommandEffect:
     if payment.received_minor:
         # Taken, and answered with the payment as it is.
-        return Effect(status=payment.status)
+        return CommandEffect(status=payment.status)
     commands.check_open(payment, "confirm")
-    return Effect(status=None)
+    return CommandEffect(status=None)
 
 
-def _capture(payment: Payment, _actor: Actor, _now: datetime, amount_minor: int | None) -> Effect:
+def _capture(payment: Payment, _actor: Actor, _now: datetime, amount_minor: int | None) -> CommandEffect:
     amount = commands.check_capture(payment, amount_minor)
-    return Effect(
+    return CommandEffect(
         status=PaymentStatus.SUCCEEDED, captured_minor=amount, released_minor=payment.authorized_minor - amount
     )
 
 
-def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> Effect:
+def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> CommandEffect:
     commands.check_cancel(payment)
-    if commands.is_under_way(payment) and not commands.is_short(payment):
+    if commands.is_under_way(payment) and not commands.is_partly_paid(payment):
         if not payment.terms.refundable:
-            raise commands.not_ended(payment)
+            raise commands.cancel_failed_error(payment)
         # It is cancelled if the money does not come, and refunded if it does.
-        return Effect(status=None)
-    return Effect(status=PaymentStatus.CANCELLED, released_minor=payment.authorized_minor)
+        return CommandEffect(status=None)
+    return CommandEffect(status=PaymentStatus.CANCELLED, released_minor=payment.authorized_minor)
 
 
-def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | None) -> Effect:
+def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | None) -> CommandEffect:
     outcome = refunds.refund(
         payment,
         refund_id="",
@@ -145,7 +145,7 @@ def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | N
         is_own=not actor.is_operators,
     )
     made = outcome.payment.refunds[-1]
-    return Effect(
+    return CommandEffect(
         status=outcome.payment.status,
         refunded_minor=made.amount_minor,
         fee_minor=made.fee_minor,
@@ -153,7 +153,7 @@ def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | N
     )
 
 
-def _give_up_refund(payment: Payment, actor: Actor, now: datetime, _amount: int | None) -> Effect:
+def _give_up_refund(payment: Payment, actor: Actor, now: datetime, _amount: int | None) -> CommandEffect:
     refund_id = next((refund.refund_id for refund in payment.refunds if refund.can_be_given_up), None)
     if refund_id is None:
         raise PaymentRefundNotUnknown(
@@ -162,10 +162,10 @@ def _give_up_refund(payment: Payment, actor: Actor, now: datetime, _amount: int 
         )
     # As one that the provider does not have.
     outcome = give_up(payment, refund_id=refund_id, provider_ref=None, reason="", actor=actor, at=now)
-    return Effect(status=outcome.payment.status)
+    return CommandEffect(status=outcome.payment.status)
 
 
-_TRIES: Mapping[PaymentAction, Callable[[Payment, Actor, datetime, int | None], Effect]] = {
+_PREVIEWS: Mapping[PaymentAction, Callable[[Payment, Actor, datetime, int | None], CommandEffect]] = {
     A.CONFIRM: _confirm,
     A.CAPTURE: _capture,
     A.CANCEL: _cancel,

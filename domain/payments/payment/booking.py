@@ -17,7 +17,7 @@ from domain.payments.payment.state import Dispute, Payment, PaymentPosting, Paym
 from domain.payments.payment.terms import PaymentTerms
 
 #: One movement of a transfer: source, destination, minor units.
-Transfer = tuple[Account, Account, int]
+AccountMovement = tuple[Account, Account, int]
 
 
 def entitlement_account(terms: PaymentTerms) -> Account:
@@ -65,7 +65,7 @@ def issuance(terms: PaymentTerms) -> Account:
     return rules_of(terms).accounts(terms).issuance
 
 
-def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[Transfer]:
+def account_movements(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[AccountMovement]:
     """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances.
 
     Args:
@@ -101,7 +101,7 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
             raise ValueError("what is there decides; use clawed_back or released")
 
 
-def lots(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
+def lot_terms(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
     """Return the terms of the lots that one posting of the payment moves.
 
     Issued credits have their price. Credits that paid for something keep their terms. Credits that are clawed back are
@@ -137,7 +137,7 @@ def lots(payment: Payment, booked: str | None, source: Account, destination: Acc
 
 def clawed_back(
     terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
-) -> list[Transfer]:
+) -> list[AccountMovement]:
     """Claw back an amount from the organization; what its accounts do not cover becomes a debt.
 
     Args:
@@ -146,7 +146,7 @@ def clawed_back(
         available_minor: the available balance of the organization's wallet, which is taken first.
         earnings: accounts of its agents with their available balances, which are taken next, in this order.
     """
-    own, left, movements = entitlement_account(terms), amount_minor, list[Transfer]()
+    own, left, movements = entitlement_account(terms), amount_minor, list[AccountMovement]()
     for source, there in [(wallet(terms), available_minor), *earnings]:
         taken = max(0, min(left, there))
         movements.append((source, own, taken))
@@ -154,29 +154,29 @@ def clawed_back(
     return _positive([*movements, (debt(terms), own, left)])
 
 
-def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Transfer]:
+def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[AccountMovement]:
     """Release an amount to the organization; its debt is paid first."""
     paid = max(0, min(amount_minor, owed_minor))
     own = entitlement_account(terms)
     return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
 
 
-def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[AccountMovement]:
     """Pay an amount of the payment's invoice."""
     return _positive([(entitlement_account(terms), receivable(terms), amount_minor)])
 
 
-def recovered_of_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+def recovered_of_invoice(terms: PaymentTerms, amount_minor: int) -> list[AccountMovement]:
     """Pay an amount that was written off of the payment's invoice: the loss shrinks, and nothing was receivable."""
     return _positive([(entitlement_account(terms), bad_debt(terms), amount_minor)])
 
 
-def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[AccountMovement]:
     """Reverse what the payment has paid of its invoice; it is due again."""
     return _positive([(receivable(terms), entitlement_account(terms), amount_minor)])
 
 
-def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | None) -> Dispute | Refund | None:
+def restored_by(payment: Payment, event: str, booked: str | None, debtor: str | None) -> Dispute | Refund | None:
     """Return the dispute or refund whose entitlement an event restores.
 
     Args:
@@ -194,7 +194,7 @@ def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | N
     return next((part for part in parts if part.ref and part.ref == ref), None)
 
 
-def _fee(terms: PaymentTerms, move: PaymentPosting, *, issues: bool) -> list[Transfer]:
+def _fee(terms: PaymentTerms, move: PaymentPosting, *, issues: bool) -> list[AccountMovement]:
     """Book a fee: the provider's, a top-up's, or one that is kept of a refund. Below zero it goes the other way."""
     if move.kind is PaymentPostingKind.FEE:
         source = accounts.platform(f"fees/{terms.provider}", move.asset)
@@ -208,7 +208,7 @@ def _fee(terms: PaymentTerms, move: PaymentPosting, *, issues: bool) -> list[Tra
     return [(source, destination, abs(move.amount_minor))]
 
 
-def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:
+def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[AccountMovement]:
     """Book via the exchange account if both sides have different currencies."""
     if source.asset == destination.asset:
         return _positive([(source, destination, move.amount_minor)])
@@ -223,5 +223,5 @@ def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> l
     )
 
 
-def _positive(movements: Sequence[Transfer]) -> list[Transfer]:
+def _positive(movements: Sequence[AccountMovement]) -> list[AccountMovement]:
     return [movement for movement in movements if movement[2]]

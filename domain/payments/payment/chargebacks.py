@@ -12,7 +12,7 @@ from domain.common.access import Actor
 from domain.common.errors import PaymentEvidenceClosed
 from domain.common.ids import dispute_id_of
 from domain.common.money import format_amount
-from domain.payments.payment.entitlement import released_minor
+from domain.payments.payment.entitlement import restored_minor
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.snapshot import DisputeSnapshot, DisputeStatus
 from domain.payments.payment.state import (
@@ -22,11 +22,11 @@ from domain.payments.payment.state import (
     Payment,
     PaymentPosting,
     PaymentPostingKind,
-    numbered,
+    with_number,
 )
 
 #: The statuses in which the bank accepts evidence.
-ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
+ACCEPTS_EVIDENCE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 #: The order of a dispute's statuses; an older snapshot never sets an earlier one.
 _ORDER = {
     DisputeStatus.INQUIRY: 0,
@@ -44,12 +44,12 @@ def new_dispute(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outco
         dispute = known.get(snapshot.ref)
         if dispute is None and len(payment.disputes) < MAX_ITEMS and payment.received_minor:
             return _opened(payment, snapshot)
-        if dispute is not None and dispute.status is DisputeStatus.INQUIRY and _takes(snapshot):
+        if dispute is not None and dispute.status is DisputeStatus.INQUIRY and _moves_money(snapshot):
             return _escalated(payment, dispute, snapshot)
     return None
 
 
-def _takes(snapshot: DisputeSnapshot) -> bool:
+def _moves_money(snapshot: DisputeSnapshot) -> bool:
     return snapshot.status not in {DisputeStatus.INQUIRY, DisputeStatus.WON}
 
 
@@ -92,7 +92,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
     return _outcome(payment.with_dispute(opened), opened, "dispute_opened", PaymentPostingKind.CLAW_BACK, elsewhere)
 
 
-def asked_anew(outcome: Outcome, snapshots: Iterable[DisputeSnapshot]) -> Outcome:
+def with_new_due_date(outcome: Outcome, snapshots: Iterable[DisputeSnapshot]) -> Outcome:
     """Return a reopened dispute with its new due date for evidence."""
     due_at = {snapshot.ref: snapshot.evidence_due_at for snapshot in snapshots}
     dispute = next((item for item in outcome.payment.disputes if item.ref == outcome.debtor), None)
@@ -107,7 +107,7 @@ def date_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outc
     by_ref = {snapshot.ref: snapshot for snapshot in snapshots}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
-        if snapshot is None or snapshot.status is not dispute.status or dispute.status not in ANSWERABLE:
+        if snapshot is None or snapshot.status is not dispute.status or dispute.status not in ACCEPTS_EVIDENCE:
             continue
         due_at = snapshot.evidence_due_at
         if due_at is not None and due_at != dispute.evidence_due_at:
@@ -135,7 +135,7 @@ def dispute_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> O
             if dispute.moved_minor:
                 continue  # the money has to come back first
             won = replace(changed, released=True)
-            back = 0 if dispute.released else released_minor(payment, dispute)
+            back = 0 if dispute.released else restored_minor(payment, dispute)
             return _outcome(payment.with_dispute(won), won, "dispute_won", PaymentPostingKind.RELEASE, back)
         return _outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
     return None
@@ -151,11 +151,11 @@ def offer_evidence(payment: Payment, dispute_ref: str, text: str, *, actor: Acto
         Conflict: `payment.evidence_closed`, the bank accepts no more evidence, or has the answer.
     """
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
-    if dispute is None or dispute.status not in ANSWERABLE or dispute.evidence_submitted_at is not None:
+    if dispute is None or dispute.status not in ACCEPTS_EVIDENCE or dispute.evidence_submitted_at is not None:
         raise PaymentEvidenceClosed("Evidence can no longer be submitted for this dispute.")
     event = "evidence_offered" if dispute.offered_evidence is None else "evidence_replaced"
     after = replace(dispute, offered_evidence=text, evidence_offered_at=at)
-    return numbered(
+    return with_number(
         Outcome(
             payment=payment.with_dispute(after),
             event=event,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Invalid, NotYet, PaymentEvidenceClosed, WrongPaymentState
+from domain.common.errors import Conflict, Invalid, PaymentEvidenceClosed, ProviderCallPending, WrongPaymentState
 from domain.common.ids import refund_id_of
 from domain.common.money import format_amount
 from domain.payments.payment.purposes import rules_of
@@ -19,7 +19,7 @@ from domain.payments.payment.state import (
     Outcome,
     Payment,
     PaymentStatus,
-    numbered,
+    with_number,
 )
 from domain.payments.payment.terms import PaymentTerms
 
@@ -39,7 +39,7 @@ def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
         "currency": terms.currency,
         "purpose": terms.purpose.kind.value,
     }
-    return numbered(
+    return with_number(
         Outcome(payment=payment, event="created", actor=actor.qualified(), details=details), terms.created_at
     )
 
@@ -48,13 +48,15 @@ def adopted(terms: PaymentTerms, ref: str, *, actor: Actor) -> Outcome:
     """Record a payment that was made at the provider; its workflow only reads it there."""
     made = created(terms, actor=actor)
     payment = replace(made.payment, version=0, ref=ref, unknown=True)
-    return numbered(Outcome(payment=payment, event="adopted", actor=made.actor, details=made.details), terms.created_at)
+    return with_number(
+        Outcome(payment=payment, event="adopted", actor=made.actor, details=made.details), terms.created_at
+    )
 
 
 def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
     """Record that it is unknown whether the provider made the payment; it is looked up before another try."""
     after = replace(payment, unknown=True)
-    return numbered(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
+    return with_number(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
 
 
 def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor, at: datetime) -> Outcome:
@@ -62,10 +64,10 @@ def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor,
     ended_by = actor.qualified() if command == "cancel" else payment.cancelled_by
     after = replace(payment, unknown=True, unanswered=command_id, cancelled_by=ended_by)
     details = {"command": command, "detail": "The provider did not answer."}
-    return numbered(Outcome(payment=after, event="outcome_unknown", actor=actor.qualified(), details=details), at)
+    return with_number(Outcome(payment=after, event="outcome_unknown", actor=actor.qualified(), details=details), at)
 
 
-def is_settled(payment: Payment, command_id: str, *, before: Collection[PaymentStatus] = AWAITING) -> bool:
+def is_command_done(payment: Payment, command_id: str, *, before: Collection[PaymentStatus] = AWAITING) -> bool:
     """Return whether an unanswered command is done: the payment is not as it was `before` any more."""
     return _was_looked_up(payment, command_id) and payment.status not in before
 
@@ -78,20 +80,20 @@ def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
     """End a payment that the provider has refused."""
     after = replace(payment, decline=decline, unknown=False)
     details = {"code": decline.code, "detail": decline.detail}
-    return numbered(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
+    return with_number(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
 
 
 def cancelled_unmade(payment: Payment, *, at: datetime) -> Outcome:
     """Cancel a payment that its provider never had, as it was asked."""
     by = payment.cancel_requested_by or WORKFLOW
     after = replace(payment, provider_status=ProviderStatus.CANCELLED, cancelled_by=by, unknown=False)
-    return numbered(Outcome(payment=after, event="cancelled", actor=by), at)
+    return with_number(Outcome(payment=after, event="cancelled", actor=by), at)
 
 
 def expired_unmade(payment: Payment, *, at: datetime) -> Outcome:
     """End a payment whose time was over before it was created at the provider."""
     after = replace(payment, expiring=True, unknown=False)
-    return numbered(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
+    return with_number(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
 
 
 def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
@@ -102,14 +104,14 @@ def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
     if not payment.expiring or payment.received_minor or payment.status not in AWAITING:
         return None
     after = replace(payment, provider_status=ProviderStatus.EXPIRED, action=None)
-    return numbered(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
+    return with_number(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
 
 
 def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
     """Record that the payer's time is over; None if that is recorded, or nothing is awaited from the payer."""
     if payment.expiring or payment.status not in AWAITING:
         return None
-    return numbered(Outcome(payment=replace(payment, expiring=True), event="time_over", actor=WORKFLOW), at)
+    return with_number(Outcome(payment=replace(payment, expiring=True), event="time_over", actor=WORKFLOW), at)
 
 
 def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
@@ -120,14 +122,14 @@ def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
         return None
     details = {"provider_status": payment.provider_status.value if payment.provider_status else None}
     after = replace(payment, overdue=True)
-    return numbered(Outcome(payment=after, event="overdue", actor=WORKFLOW, details=details), at)
+    return with_number(Outcome(payment=after, event="overdue", actor=WORKFLOW, details=details), at)
 
 
 def check_open(payment: Payment, command: str) -> None:
     """Check that a payment still awaits its payer."""
     check_known(payment)
     if payment.status not in AWAITING:
-        raise wrong_state(payment, command)
+        raise wrong_state_error(payment, command)
     _refuse_cancelled(payment, command)
 
 
@@ -135,7 +137,7 @@ def check_cancel(payment: Payment) -> None:
     """Check that a payment can be cancelled, now or once its provider has answered."""
     if payment.status not in AWAITING:
         check_known(payment)
-        raise wrong_state(payment, "cancel")
+        raise wrong_state_error(payment, "cancel")
 
 
 def is_known(payment: Payment) -> bool:
@@ -147,10 +149,10 @@ def request_cancel(payment: Payment, *, by: str, at: datetime, why: str | None =
     """Record that a payment is to be cancelled as soon as it can be; what was paid by then is returned."""
     after = replace(payment, cancel_requested_by=by)
     details = {} if why is None else {"why": why}
-    return numbered(Outcome(payment=after, event="cancel_requested", actor=by, details=details), at)
+    return with_number(Outcome(payment=after, event="cancel_requested", actor=by, details=details), at)
 
 
-def is_short(payment: Payment) -> bool:
+def is_partly_paid(payment: Payment) -> bool:
     """Return whether a part of the amount has come or is on its way: its payment ends without the rest."""
     there = payment.received_minor - payment.reversed_minor + payment.seen_minor
     return payment.status in AWAITING and 0 < there < payment.terms.amount_minor
@@ -165,7 +167,7 @@ def is_under_way(payment: Payment) -> bool:
     return payment.status is PaymentStatus.PROCESSING and payment.provider_status is ProviderStatus.PROCESSING
 
 
-def is_to_return(payment: Payment) -> bool:
+def must_be_returned(payment: Payment) -> bool:
     """Return whether a payment was paid although it was to be cancelled, and gave at once what it buys."""
     return (
         payment.cancel_requested
@@ -175,11 +177,11 @@ def is_to_return(payment: Payment) -> bool:
         and not payment.unknown
         and payment.refundable_minor > 0
         and not payment.is_disputed
-        and all(item.state not in IN_FLIGHT and item.refund_id != return_id(payment) for item in payment.refunds)
+        and all(item.state not in IN_FLIGHT and item.refund_id != return_refund_id(payment) for item in payment.refunds)
     )
 
 
-def return_id(payment: Payment) -> str:
+def return_refund_id(payment: Payment) -> str:
     """Return the id of the one refund that returns a payment which was to be cancelled."""
     return refund_id_of(payment.terms.payment_id, "cancelled")
 
@@ -187,14 +189,14 @@ def return_id(payment: Payment) -> str:
 def cancel_too_late(payment: Payment, *, why: str, at: datetime) -> Outcome:
     """Record that a payment was paid, and that it cannot be returned any more: it counts."""
     after = replace(payment, cancel_requested_by=None)
-    return numbered(Outcome(payment=after, event="cancel_too_late", actor=WORKFLOW, details={"why": why}), at)
+    return with_number(Outcome(payment=after, event="cancel_too_late", actor=WORKFLOW, details={"why": why}), at)
 
 
 def check_known(payment: Payment) -> None:
     """Check that no outcome of an earlier command is unknown."""
     if payment.unknown or (payment.status in AWAITING and payment.ref is None):
         what = "made this payment" if payment.ref is None else "executed the last command"
-        raise NotYet(
+        raise ProviderCallPending(
             f"It is not known yet whether the provider {what}. This is being looked up: repeat the request with the "
             "same Idempotency-Key.",
             extra={"state": payment.status.value},
@@ -206,7 +208,7 @@ def is_cancelled(payment: Payment) -> bool:
     return payment.status is PaymentStatus.CANCELLED or payment.cancel_requested
 
 
-def not_ended(payment: Payment) -> Conflict:
+def cancel_failed_error(payment: Payment) -> Conflict:
     """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value
     what_to_do = " Its money is on its way and cannot be refunded yet. Wait for it." if is_under_way(payment) else ""
@@ -215,7 +217,7 @@ def not_ended(payment: Payment) -> Conflict:
     )
 
 
-def wrong_state(payment: Payment, command: str) -> Conflict:
+def wrong_state_error(payment: Payment, command: str) -> Conflict:
     """Return the error that a command is not allowed in the payment's state."""
     return WrongPaymentState(
         f"The command {command} is not allowed while the payment is {payment.status.value}.",
@@ -227,7 +229,7 @@ def check_capture(payment: Payment, amount_minor: int | None) -> int:
     """Return the amount to capture: the given part of the authorized amount, or all of it."""
     check_known(payment)
     if payment.status is not PaymentStatus.REQUIRES_CAPTURE:
-        raise wrong_state(payment, "capture")
+        raise wrong_state_error(payment, "capture")
     _refuse_cancelled(payment, "capture")
     amount = payment.authorized_minor if amount_minor is None else amount_minor
     if amount > payment.authorized_minor:
@@ -255,7 +257,7 @@ def evidence_submitted(payment: Payment, dispute_ref: str, *, actor: Actor, at: 
     disputes = tuple(
         replace(item, evidence_submitted_at=at) if item.ref == dispute_ref else item for item in payment.disputes
     )
-    return numbered(
+    return with_number(
         Outcome(
             payment=replace(payment, disputes=disputes),
             event="evidence_submitted",
@@ -268,10 +270,10 @@ def evidence_submitted(payment: Payment, dispute_ref: str, *, actor: Actor, at: 
 
 def command_refused(payment: Payment, *, actor: str, details: dict[str, object], at: datetime) -> Outcome:
     """Record an operator's signal that was refused."""
-    return numbered(Outcome(payment=payment, event="command_refused", actor=actor, details=details), at)
+    return with_number(Outcome(payment=payment, event="command_refused", actor=actor, details=details), at)
 
 
-def done(outcome: Outcome, command_id: str | None) -> Outcome:
+def with_receipt(outcome: Outcome, command_id: str | None) -> Outcome:
     """Remember the command that an outcome answers."""
     if command_id is None:
         return outcome

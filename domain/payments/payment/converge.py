@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.common.money import format_amount
-from domain.payments.payment.chargebacks import asked_anew, date_changed, dispute_changed, new_dispute
-from domain.payments.payment.entitlement import gone_minor, granted_for, held_minor, released_minor
+from domain.payments.payment.chargebacks import date_changed, dispute_changed, new_dispute, with_new_due_date
+from domain.payments.payment.entitlement import granted_for, not_kept_minor, remaining_minor, restored_minor
 from domain.payments.payment.movements import book, settle
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.snapshot import (
@@ -31,7 +31,7 @@ from domain.payments.payment.state import (
     PaymentStatus,
     Refund,
     RefundState,
-    numbered,
+    with_number,
 )
 
 
@@ -53,7 +53,7 @@ def converge(payment: Payment, seen: Observation) -> list[Outcome]:
     return outcomes
 
 
-def ended(payment: Payment, seen: Observation, *, by: str) -> list[Outcome]:
+def converge_after_command(payment: Payment, seen: Observation, *, by: str) -> list[Outcome]:
     """Return what `converge` does after a command to end the payment; if that ended it, the event names its actor.
 
     If it was paid meanwhile, that counts, and the event names the provider.
@@ -82,7 +82,7 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or date_changed(payment, seen.snapshot.disputes)
         or _progressed(payment, seen.snapshot)
     )
-    return None if outcome is None else numbered(outcome, seen.at)
+    return None if outcome is None else with_number(outcome, seen.at)
 
 
 def _as_known(payment: Payment, snapshot: Snapshot) -> Snapshot:
@@ -242,7 +242,11 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
             entitlement = _taken_by_reversal(payment, movement) if is_reversal else 0
             outcome = book(payment, movement, entitlement=entitlement)
             if outcome is not None:
-                return asked_anew(outcome, seen.snapshot.disputes) if outcome.event == "dispute_reopened" else outcome
+                return (
+                    with_new_due_date(outcome, seen.snapshot.disputes)
+                    if outcome.event == "dispute_reopened"
+                    else outcome
+                )
     return None
 
 
@@ -254,9 +258,9 @@ def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
     """
     reversed_minor = -movement.paid_minor
     deposit = next((item for item in payment.booked if movement.key == f"{item.key}:reorg"), None)
-    if deposit is None or gone_minor(payment) + reversed_minor >= payment.received_minor:
+    if deposit is None or not_kept_minor(payment) + reversed_minor >= payment.received_minor:
         return rules_of(payment.terms).taken_for(payment, reversed_minor)
-    return min(deposit.goods_minor, held_minor(payment))
+    return min(deposit.goods_minor, remaining_minor(payment))
 
 
 def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
@@ -316,7 +320,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
 def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | None = None) -> Outcome:
     """Restore what was clawed back for a refund that has not moved the provider's balance."""
     failed = replace(refund, state=RefundState.FAILED, failure=why, failure_code=code)
-    moves = _moves((PaymentPostingKind.RELEASE, released_minor(payment, refund), payment.terms.purpose.goods_asset))
+    moves = _moves((PaymentPostingKind.RELEASE, restored_minor(payment, refund), payment.terms.purpose.goods_asset))
     details = {"refund_id": refund.refund_id, "failure": why} | ({"code": code} if code else {})
     return _with_refund(payment, failed, "refund_failed", details=details, moves=moves)
 

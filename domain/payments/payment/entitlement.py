@@ -13,12 +13,12 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
     return after - before
 
 
-def gone_minor(payment: Payment) -> int:
+def not_kept_minor(payment: Payment) -> int:
     """Return the money that was refunded, kept of a refund, lost or is disputed."""
     return payment.refunded_minor + payment.kept_minor + payment.disputed_minor + payment.reversed_minor
 
 
-def taken(payment: Payment) -> int:
+def clawed_back_minor(payment: Payment) -> int:
     """Return the entitlement that refunds, disputes and reversals have taken so far."""
     refunds = sum(refund.goods_minor for refund in payment.refunds if refund.counts)
     disputes = sum(dispute.goods_minor for dispute in payment.disputes if dispute.counts)
@@ -26,7 +26,7 @@ def taken(payment: Payment) -> int:
     return refunds + disputes + reversals
 
 
-def released_minor(payment: Payment, part: Refund | Dispute) -> int:
+def restored_minor(payment: Payment, part: Refund | Dispute) -> int:
     """Return the entitlement that is released when a refund fails or a dispute is won.
 
     A part that waited for the escrow waits again, if that is still possible.
@@ -35,6 +35,6 @@ def released_minor(payment: Payment, part: Refund | Dispute) -> int:
     return part.goods_minor - (part.waiting_minor if waits else 0)
 
 
-def held_minor(payment: Payment) -> int:
+def remaining_minor(payment: Payment) -> int:
     """Return the entitlement that is left after refunds, disputes and reversals; never below zero."""
-    return max(0, payment.granted_minor - taken(payment))
+    return max(0, payment.granted_minor - clawed_back_minor(payment))

@@ -30,7 +30,7 @@ _K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
 _CARD = Handling.CARD
 
 #: What a run is started for; the others are only stored.
-FOR_A_RUN = frozenset({_P, _M, _C, _K, _S, _F, _CARD})
+HANDLED_BY_RUN = frozenset({_P, _M, _C, _K, _S, _F, _CARD})
 
 #: The one event about a transfer that matters: operators can reverse one at the provider, past Bursar.
 TRANSFER_REVERSED = "transfer.reversed"

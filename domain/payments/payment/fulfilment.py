@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from domain.common.errors import PaymentUnderWay
-from domain.payments.payment.commands import is_to_return
+from domain.payments.payment.commands import must_be_returned
 from domain.payments.payment.purposes import rules_of
-from domain.payments.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Return
+from domain.payments.payment.purposes.base import AskEscrow, Fulfil, Readiness, ReturnMoney
 from domain.payments.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
 
@@ -26,7 +26,7 @@ def fulfilment_due(payment: Payment) -> bool:
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
 
 
-def refuse_beside(other: Payment) -> None:
+def refuse_concurrent_payment(other: Payment) -> None:
     """Refuse a payment beside another one of its subject that can still be paid, or whose money is being handed over.
 
     Raises:
@@ -47,16 +47,16 @@ def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
     """Return how to fulfil the payment, or that the money is returned; `in_part` once the payer's time is over."""
     keeps_part = in_part and not payment.terms.refundable
     if payment.cancel_requested and not (keeps_part or payment.fulfilling):
-        return Return(failed=True, why="it was cancelled")
+        return ReturnMoney(failed=True, why="it was cancelled")
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
-    if isinstance(way, EscrowRequest):
+    if isinstance(way, AskEscrow):
         return way
     if readiness(payment) is Readiness.FAILED or (in_part and not payment.refundable_minor):
-        return Return(failed=True)
+        return ReturnMoney(failed=True)
     return way
 
 
-def falls_short(payment: Payment) -> bool:
+def is_underpaid(payment: Payment) -> bool:
     """Return whether too little has come, and nothing more is on its way; asked when the payer's time is over."""
     return readiness(payment) is Readiness.SHORT and not payment.seen_minor
 
@@ -66,11 +66,11 @@ def must_freeze_escrow(payment: Payment) -> bool:
     return rules_of(payment.terms).must_freeze_escrow(payment)
 
 
-def awaits(payment: Payment) -> bool:
+def is_awaited(payment: Payment) -> bool:
     """Return whether the payment still waits for the payer, the provider or the purpose."""
     if payment.status in AWAITING or payment.unknown or any(booked.fee_minor is None for booked in payment.booked):
         return True
-    if (payment.received_minor and payment.fulfilment is Fulfilment.PENDING) or is_to_return(payment):
+    if (payment.received_minor and payment.fulfilment is Fulfilment.PENDING) or must_be_returned(payment):
         return True
     unsettled = any(
         refund.state in {*IN_FLIGHT, RefundState.PENDING} or (refund.counts and not refund.moved_minor)
@@ -85,7 +85,7 @@ def wake_at(payment: Payment) -> datetime | None:
     While it is the payer's turn, that is when their time is over; everything else is due at once, and so is a requested
     cancellation.
     """
-    if not awaits(payment):
+    if not is_awaited(payment):
         return None
     payers_turn = {PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE}
     is_theirs = payment.status in payers_turn and not (payment.expiring or payment.cancel_requested)

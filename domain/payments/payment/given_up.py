@@ -6,8 +6,8 @@ from datetime import datetime
 from domain.common.access import Actor
 from domain.common.errors import NotFound, PaymentRefundKnown, PaymentRefundNotUnknown
 from domain.common.money import format_amount
-from domain.payments.payment.entitlement import released_minor
-from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState, numbered
+from domain.payments.payment.entitlement import restored_minor
+from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState, with_number
 
 
 def give_up(
@@ -50,11 +50,11 @@ def give_up(
         ended = replace(refund, state=RefundState.PENDING, ref=provider_ref, given_up=True)
     else:
         ended = replace(refund, state=RefundState.FAILED, ref=None, given_up=True, failure=reason)
-        released = released_minor(payment, refund)
+        released = restored_minor(payment, refund)
         if released:
             asset = payment.terms.purpose.goods_asset
             moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=released, asset=asset),)
-    return numbered(
+    return with_number(
         Outcome(
             payment=payment.with_refund(ended),
             event="refund_given_up",

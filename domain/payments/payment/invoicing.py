@@ -9,15 +9,17 @@ from there. After that the payment has paid a part of the invoice, and what was 
 from dataclasses import dataclass
 
 from domain.billing.invoice.state import InvoiceBalance
-from domain.payments.payment.entitlement import held_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, remaining_minor
 from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 
 #: What an invoice takes part in.
-KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+INVOICE_POSTING_KINDS = frozenset(
+    {PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class InvoiceSplit:
     """How a move is shared out: `waiting_minor` stays on the payment's account, `invoice_minor` is the invoice's part.
 
     The invoice's part is paid on it by a RELEASE, and due again after the other two. The rest, `other_minor`, moves as
@@ -29,34 +31,34 @@ class Split:
     other_minor: int
 
 
-def split(
+def split_posting(
     payment: Payment,
     move: PaymentPosting,
     standing: InvoiceBalance,
     *,
     available_minor: int,
     recoverable_minor: int = 0,
-) -> Split:
-    """Share out a move of `KINDS` between the payment's own account, its invoice and the organization.
+) -> InvoiceSplit:
+    """Share out a move of `INVOICE_POSTING_KINDS` between the payment's own account, its invoice and the organization.
 
     Args:
         payment: the state after the event that the move belongs to.
-        move: of `KINDS`.
+        move: of `INVOICE_POSTING_KINDS`.
         standing: how the invoice stands for this payment before the move.
         available_minor: what the organization has in that currency. What this payment brought beyond the invoice goes
             back before the invoice is due again, as far as it is there.
         recoverable_minor: what it also pays of what was written off.
     """
     amount = move.amount_minor
-    net = payment.granted_minor - taken(payment)
+    net = payment.granted_minor - clawed_back_minor(payment)
     if payment.fulfilment is Fulfilment.PENDING:
         before = max(0, net - amount if move.kind is PaymentPostingKind.RELEASE else net + amount)
-        waiting = abs(held_minor(payment) - before)
-        return Split(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
+        waiting = abs(remaining_minor(payment) - before)
+        return InvoiceSplit(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
     if move.kind is PaymentPostingKind.RELEASE:
         # Where more went back than had come, the organization owes that, and it is paid first.
         part = max(0, min(amount, standing.due_minor + recoverable_minor, net - standing.of_payment_minor))
     else:
         beyond = max(0, min(amount, net + amount - standing.of_payment_minor, available_minor))
         part = min(amount - beyond, standing.of_payment_minor)
-    return Split(waiting_minor=0, invoice_minor=part, other_minor=amount - part)
+    return InvoiceSplit(waiting_minor=0, invoice_minor=part, other_minor=amount - part)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from domain.common.money import format_amount
-from domain.payments.payment.entitlement import released_minor
+from domain.payments.payment.entitlement import restored_minor
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus
 from domain.payments.payment.state import (
-    Booked,
+    BookedMovement,
     Dispute,
     Fulfilment,
     Outcome,
@@ -87,7 +87,7 @@ def _refund_failure(payment: Payment, movement: BalanceTransaction) -> Outcome |
         payment.with_refund(failed),
         movement,
         "refund_failed",
-        [*moves, *_restored(payment, refund.goods_minor, released_minor(payment, refund), retired=True)],
+        [*moves, *_restored(payment, refund.goods_minor, restored_minor(payment, refund), retired=True)],
     )
 
 
@@ -135,7 +135,7 @@ def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome
         return _returned_in_part(payment, dispute, movement)
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
     moves = [_received(movement)]
-    released = released_minor(payment, dispute)
+    released = restored_minor(payment, dispute)
     given = _restored(payment, dispute.goods_minor, released, retired=dispute.retired)
     return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
 
@@ -153,7 +153,7 @@ def _returned_in_part(payment: Payment, dispute: Dispute, movement: BalanceTrans
         moved_minor=left,
     )
     back = dispute.goods_minor - goods
-    released = released_minor(payment, dispute) - released_minor(payment, kept)
+    released = restored_minor(payment, dispute) - restored_minor(payment, kept)
     moves = [_received(movement), *_restored(payment, back, released, retired=dispute.retired)]
     return _outcome(payment.with_dispute(kept), movement, "dispute_returned_in_part", moves)
 
@@ -168,7 +168,7 @@ def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) 
     return _outcome(after, movement, "reversed", moves, entitlement=-entitlement, waiting=waiting)
 
 
-def settle(payment: Payment, item: Booked, movement: BalanceTransaction) -> Outcome:
+def settle(payment: Payment, item: BookedMovement, movement: BalanceTransaction) -> Outcome:
     """Return the event that books a charge on the provider's balance, with its fee, once the balance shows it.
 
     What was bought was given when the charge was received, for money of the exchange: this is what the exchange gets.
@@ -258,7 +258,7 @@ def _outcome(
     if topup_fee:
         kind = PaymentPostingKind.TOPUP_FEE
         moves = [*moves, PaymentPosting(kind=kind, amount_minor=topup_fee, asset=payment.terms.currency)]
-    item = Booked(
+    item = BookedMovement(
         key=movement.key,
         kind=movement.kind,
         amount_minor=movement.amount_minor,

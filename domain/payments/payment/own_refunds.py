@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from domain.common.errors import Invalid, NeedsOperator, PaymentFeeNotKnown
 from domain.common.money import format_amount
-from domain.payments.payment.entitlement import gone_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, not_kept_minor
 from domain.payments.payment.snapshot import BalanceTransactionKind
-from domain.payments.payment.state import Booked, Payment
+from domain.payments.payment.state import BookedMovement, Payment
 from domain.payments.payment.terms import OwnRefunds
 
 
-def check_own(payment: Payment, at: datetime) -> None:
+def check_own_refund(payment: Payment, at: datetime) -> None:
     """Refuse a refund that the payer requests itself too late, or once more.
 
     Raises:
@@ -68,29 +68,29 @@ def kept_fee(payment: Payment, gross_minor: int, *, known: bool = True) -> int:
     return gross_minor - net
 
 
-def taken_at_list(payment: Payment, gross_minor: int) -> int:
+def taken_at_list_price(payment: Payment, gross_minor: int) -> int:
     """Return what a refund takes of what was bought so that the rest has its list price; 0 if it was not sold below."""
     bounds = payment.terms.own_refunds
     if bounds is None or bounds.at_list_minor is None:
         return 0
-    paid = payment.received_minor - gone_minor(payment) - gross_minor
+    paid = payment.received_minor - not_kept_minor(payment) - gross_minor
     kept = payment.terms.purpose.goods_minor * paid // bounds.at_list_minor
-    return max(0, payment.granted_minor - taken(payment) - kept)
+    return max(0, payment.granted_minor - clawed_back_minor(payment) - kept)
 
 
-def largest(payment: Payment, there_minor: int) -> int:
+def largest_refund(payment: Payment, there_minor: int) -> int:
     """Return the most that can be refunded while only `there_minor` of what was bought are left unspent.
 
     In the payment's currency; `there_minor` is in units of what was bought.
     """
-    used = payment.granted_minor - taken(payment) - there_minor
+    used = payment.granted_minor - clawed_back_minor(payment) - there_minor
     bounds, goods = payment.terms.own_refunds, payment.terms.purpose.goods_minor
     whole = payment.terms.amount_minor
     if bounds is not None and bounds.at_list_minor is not None:
         whole = max(whole, bounds.at_list_minor)
     kept = -(-max(0, used) * whole // goods)
-    return max(0, payment.received_minor - gone_minor(payment) - kept)
+    return max(0, payment.received_minor - not_kept_minor(payment) - kept)
 
 
-def _charges(payment: Payment) -> list[Booked]:
+def _charges(payment: Payment) -> list[BookedMovement]:
     return [item for item in payment.booked if item.kind is BalanceTransactionKind.CHARGE]

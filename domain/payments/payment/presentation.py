@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.common.agenda import Wait
 from domain.common.money import format_amount
-from domain.payments.payment.agenda import News, Step, agenda
+from domain.payments.payment.agenda import AgendaInput, AgendaStep, agenda
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.refundable import left_to_refund
 from domain.payments.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, RefundState
@@ -14,16 +14,16 @@ from domain.payments.payment.terms import PaymentTerms
 P = PaymentStatus
 
 _STEPS = {
-    Step.TAKE_ANSWER: "record the escrow's response",
-    Step.FREEZE: "freeze the escrow",
-    Step.END_UNMADE: "look it up at the provider, and cancel it",
-    Step.SUBMIT: "create it at the provider",
-    Step.RETURN: "refund what was paid although it was to be cancelled",
-    Step.SUBMIT_REFUNDS: "create the refund at the provider",
-    Step.LOOK: "refresh it from the provider",
-    Step.CANCEL: "cancel it at the provider",
-    Step.FULFIL: "fulfil its purpose, or refund the money",
-    Step.END_TIME: "end it, because the payer's deadline has passed",
+    AgendaStep.RECORD_ANSWER: "record the escrow's response",
+    AgendaStep.FREEZE: "freeze the escrow",
+    AgendaStep.END_UNCREATED: "look it up at the provider, and cancel it",
+    AgendaStep.SUBMIT: "create it at the provider",
+    AgendaStep.RETURN: "refund what was paid although it was to be cancelled",
+    AgendaStep.SUBMIT_REFUNDS: "create the refund at the provider",
+    AgendaStep.REFRESH: "refresh it from the provider",
+    AgendaStep.CANCEL: "cancel it at the provider",
+    AgendaStep.FULFIL: "fulfil its purpose, or refund the money",
+    AgendaStep.EXPIRE: "end it, because the payer's deadline has passed",
 }
 #: Until when the present state lasts, in words for the time that follows.
 _UNTIL = {
@@ -124,7 +124,7 @@ def _evidence(dispute: Dispute) -> str:
 
 
 def _next(payment: Payment) -> str:
-    item = agenda(payment, payment.updated_at, News(polled_at=payment.updated_at))
+    item = agenda(payment, payment.updated_at, AgendaInput(polled_at=payment.updated_at))
     if isinstance(item, Wait):
         return item.why
     return _STEPS.get(item, item.value)

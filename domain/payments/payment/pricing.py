@@ -73,7 +73,7 @@ class Charge:
         return self.amount_minor if self.quote is None else self.quote.amount_minor
 
 
-def charged(price: Price, rate: Rate | None, *, now: datetime, valid_for: timedelta) -> Charge:
+def charge_for(price: Price, rate: Rate | None, *, now: datetime, valid_for: timedelta) -> Charge:
     """Return what is charged for a price.
 
     Args:
@@ -103,7 +103,7 @@ def charged(price: Price, rate: Rate | None, *, now: datetime, valid_for: timede
     return Charge(amount_minor=promised.asset_minor, currency=promised.asset, quote=promised)
 
 
-def in_money(amount_minor: int, currency: str, options: Options, market: Market) -> Price:
+def price_in_money(amount_minor: int, currency: str, options: Options, market: Market) -> Price:
     """Return a price in money: as it is, or to be paid in the coin that the payer chose.
 
     Raises:
@@ -131,7 +131,7 @@ def require_chargeable_coin(currency: str, options: Options, market: Market) -> 
         require_coin(currency, market)
 
 
-def asked_amount(order: Order) -> tuple[int, str]:
+def require_amount(order: Order) -> tuple[int, str]:
     """Return the amount that the request has to name, and its currency."""
     if order.amount is None:
         raise invalid("amount", "An amount is required for this purpose.")

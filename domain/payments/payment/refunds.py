@@ -6,8 +6,8 @@ from datetime import datetime
 from domain.common import errors as refusals
 from domain.common.errors import Invalid
 from domain.common.money import format_amount
-from domain.payments.payment.commands import wrong_state
-from domain.payments.payment.own_refunds import check_own, kept_fee, taken_at_list
+from domain.payments.payment.commands import wrong_state_error
+from domain.payments.payment.own_refunds import check_own_refund, kept_fee, taken_at_list_price
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.refundable import left_to_refund
 from domain.payments.payment.state import (
@@ -20,12 +20,12 @@ from domain.payments.payment.state import (
     PaymentPostingKind,
     Refund,
     RefundState,
-    numbered,
+    with_number,
 )
 
 #: The maximum number of refunds of one payment, before only the whole remainder can be refunded. Each refund can fail
 #: once, so with all receipts the number of movements stays below `MAX_ITEMS`.
-MOST_REFUNDS = 90
+MAX_PARTIAL_REFUNDS = 90
 
 
 class RefundTooPrecise(Invalid):
@@ -82,12 +82,12 @@ def refund(
     _refuse_refund(payment, waiting)
     gross = _amount_to_refund(payment, amount_minor)
     if is_own:
-        check_own(payment, at)
+        check_own_refund(payment, at)
     rules.check_refund(payment, gross)
     entitlement = rules.taken_for(payment, gross)
     fee = kept_fee(payment, gross, known=is_own) if is_own or is_cancelled else 0
     if is_own:
-        entitlement = max(entitlement, taken_at_list(payment, gross))
+        entitlement = max(entitlement, taken_at_list_price(payment, gross))
     amount, waiting = gross - fee, min(entitlement, waiting)
     requested = replace(
         _requested(refund_id, amount, entitlement, requested_by, at, reason),
@@ -101,7 +101,7 @@ def refund(
         if taken
         else ()
     )
-    return numbered(
+    return with_number(
         Outcome(
             payment=replace(payment, refunds=(*payment.refunds, requested)),
             event="refund_requested",
@@ -123,7 +123,7 @@ def refund(
 def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
     """Raise if the payment cannot be refunded now, whatever the amount."""
     if not payment.received_minor:
-        raise wrong_state(payment, "refund")
+        raise wrong_state_error(payment, "refund")
     if not payment.terms.refundable:
         raise refusals.NotRefundable(f"Money that came by {payment.terms.provider} cannot be refunded by this service.")
     if any(item.state in IN_FLIGHT for item in payment.refunds):
@@ -160,9 +160,9 @@ def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
         raise refusals.RefundExceeds(
             f"Only {shown} {currency} of this payment are left to refund.", extra={"refundable": shown}
         )
-    if amount < left and len(payment.refunds) >= MOST_REFUNDS:
+    if amount < left and len(payment.refunds) >= MAX_PARTIAL_REFUNDS:
         raise refusals.PaymentTooManyRefunds(
-            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing."
+            f"A payment has {MAX_PARTIAL_REFUNDS} refunds at most. Refund all that is left of it, or nothing."
         )
     return amount
 
@@ -173,7 +173,7 @@ def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome
         replace(item, state=RefundState.UNKNOWN) if item.refund_id == refund_id else item for item in payment.refunds
     )
     after = replace(payment, refunds=refunds)
-    return numbered(
+    return with_number(
         Outcome(payment=after, event="refund_unknown", actor=WORKFLOW, details={"refund_id": refund_id}), at
     )
 
@@ -203,7 +203,7 @@ def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: 
         details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}
         held -= entitlement
     moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
-    return numbered(Outcome(payment=after, event=event, actor=WORKFLOW, moves=moves, details=details), at)
+    return with_number(Outcome(payment=after, event=event, actor=WORKFLOW, moves=moves, details=details), at)
 
 
 def _requested(refund_id: str, amount: int, entitlement: int, by: str, at: datetime, reason: str | None) -> Refund:

@@ -16,7 +16,7 @@ _ROUNDING = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unpromised:
+class UnquotedDeposit:
     """A new deposit of which a part, or all, buys by what coins cost now.
 
     Attributes:
@@ -35,9 +35,9 @@ class Unpromised:
     is_late: bool
 
 
-def unpromised(
+def unquoted_deposits(
     terms: PaymentTerms, quote: Quote, movements: Sequence[BalanceTransaction], booked: Collection[str]
-) -> list[Unpromised]:
+) -> list[UnquotedDeposit]:
     """Return the new deposits that need a rate, in the order in which they are booked.
 
     Args:
@@ -62,7 +62,7 @@ def unpromised(
         beyond = each.amount_minor - promised
         if is_late or (came + each.amount_minor - terms.amount_minor) * _ROUNDING > terms.amount_minor:
             found.append(
-                Unpromised(
+                UnquotedDeposit(
                     key=each.key, before_minor=came, promised_minor=promised, beyond_minor=beyond, is_late=is_late
                 )
             )
@@ -70,7 +70,7 @@ def unpromised(
     return found
 
 
-def bought(terms: PaymentTerms, quote: Quote, each: Unpromised, rate: Rate) -> int:
+def bought_at_rate(terms: PaymentTerms, quote: Quote, each: UnquotedDeposit, rate: Rate) -> int:
     """Return how much of what is bought a deposit buys at a rate, rounded down."""
     goods, amount = terms.purpose.goods_minor, terms.amount_minor
     now = goods * currency_value(each.beyond_minor, rate) // quote.amount_minor

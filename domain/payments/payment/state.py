@@ -65,7 +65,7 @@ _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
+class BookedMovement:
     """A movement of the provider's balance that is in the books.
 
     `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
@@ -243,7 +243,7 @@ class Payment:
     granted_minor: int = 0
     reversed_minor: int = 0
     fee_minor: int = 0
-    booked: tuple[Booked, ...] = ()
+    booked: tuple[BookedMovement, ...] = ()
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     reversal_debt_minor: int = 0
@@ -383,7 +383,7 @@ def status_of(payment: Payment) -> PaymentStatus:
     return _FROM_PROVIDER[payment.provider_status]
 
 
-def numbered(outcome: Outcome, at: datetime) -> Outcome:
+def with_number(outcome: Outcome, at: datetime) -> Outcome:
     """Give the event its number, and the state its status and time."""
     after = replace(outcome.payment, version=outcome.payment.version + 1, updated_at=at)
     return replace(outcome, payment=replace(after, status=status_of(after)))

@@ -7,23 +7,23 @@ from domain.common.agenda import Wait
 from domain.payouts.payout.state import FINAL, Payout, PayoutStatus
 
 
-class Step(StrEnum):
+class AgendaStep(StrEnum):
     """What is due."""
 
     SEND = "send"  # nothing was sent by this run's knowledge; a run that resumed looks first
-    LOOK = "look"  # it may have been sent
+    LOOK_UP = "look"  # it may have been sent
 
 
-WHY = {
+WAIT_REASONS = {
     PayoutStatus.WAITING_FOR_FUNDS: "the platform's balance at the provider is short: try again",
     PayoutStatus.UNKNOWN: "it may have been sent: look for it again",
 }
 
 
-def agenda(payout: Payout, now: datetime) -> Step | Wait | None:
+def agenda(payout: Payout, now: datetime) -> AgendaStep | Wait | None:
     """Return the next step, or the time until which nothing is due; None once the payout has ended."""
     if payout.status in FINAL:
         return None
     if payout.next_at is not None and now < payout.next_at:
-        return Wait(until=payout.next_at, why=WHY.get(payout.status, "look again"))
-    return Step.LOOK if payout.status is PayoutStatus.UNKNOWN else Step.SEND
+        return Wait(until=payout.next_at, why=WAIT_REASONS.get(payout.status, "look again"))
+    return AgendaStep.LOOK_UP if payout.status is PayoutStatus.UNKNOWN else AgendaStep.SEND

@@ -10,31 +10,31 @@ from domain.payouts.payout.state import FINAL, RECEIPT_WINDOW, WORKFLOW, Outcome
 S = PayoutStatus
 #: Pauses between looks for what may have been sent, the last of which is repeated, and between tries for want of funds:
 #: these come with the days on which providers make money available.
-LOOKS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
-TRIES = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
+LOOKUP_INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
+RETRY_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
 #: How long a provider may still be working on a try that had no answer: nothing is returned before.
-WORKS_AT_MOST = timedelta(hours=1)
+MAX_PROCESSING_TIME = timedelta(hours=1)
 #: How long the platform's money is waited for at its provider before the payout comes back.
-WAITS_FOR_FUNDS = timedelta(days=30)
+MAX_WAIT_FOR_FUNDS = timedelta(days=30)
 #: How long after the provider's balance has grown a payout is tried: such events come in bursts, and one try is enough
 #: for all of a minute.
-SETTLES = timedelta(minutes=1)
+FUNDS_RETRY_DELAY = timedelta(minutes=1)
 #: How many payouts one event wakes, and how much later than the one before each of them is tried: what there is goes to
 #: the oldest, and the provider is not asked for all at once.
-WOKEN = 50
-SPACING = timedelta(seconds=1)
+MAX_WOKEN_PAYOUTS = 50
+FUNDS_RETRY_SPACING = timedelta(seconds=1)
 #: What is tried within this time anyhow is not woken, so that no event changes what another one has begun.
-SOON = SETTLES + WOKEN * SPACING
+SOON_ANYWAY = FUNDS_RETRY_DELAY + MAX_WOKEN_PAYOUTS * FUNDS_RETRY_SPACING
 
 
-def numbered(outcome: Outcome, command_id: str) -> Outcome:
+def with_receipt(outcome: Outcome, command_id: str) -> Outcome:
     """Give the event its number and the command its receipt."""
     before = outcome.payout
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, payout=replace(before, version=before.version + 1, receipts=receipts))
 
 
-def asked_for(currency: str | None, amount_minor: int | None) -> dict[str, object]:
+def request_content(currency: str | None, amount_minor: int | None) -> dict[str, object]:
     """Return the content of a request, by which a repeated command is compared."""
     return {"asked_minor": amount_minor, "asked_currency": currency}
 
@@ -46,19 +46,19 @@ def requested(payout: Payout, *, actor: str, asked: Mapping[str, object]) -> Out
 
 def sent(payout: Payout, *, transfer_ref: str) -> Outcome:
     """Record that the provider has sent the payout."""
-    _demand_open(payout)
+    _require_open(payout)
     after = replace(payout, status=S.PAID, transfer_ref=transfer_ref, next_at=None, tries=0)
     return Outcome(payout=after, event="paid", actor=WORKFLOW, details={"transfer_ref": transfer_ref})
 
 
-def short(payout: Payout, now: datetime) -> Outcome:
+def funds_short(payout: Payout, now: datetime) -> Outcome:
     """Wait until the platform's balance at the provider suffices; nothing was sent."""
-    _demand_open(payout)
+    _require_open(payout)
     if payout.gives_up_at is not None and now >= payout.gives_up_at:
         return failed(payout, code="payout.no_funds", detail="The platform's balance at the provider stayed short.")
     # The provider remembers its refusal under the key of this attempt.
     again = replace(payout, attempt=payout.attempt + 1, unanswered_at=None)
-    return _later(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + WAITS_FOR_FUNDS)
+    return _schedule_retry(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + MAX_WAIT_FOR_FUNDS)
 
 
 def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail: str | None = None) -> Outcome:
@@ -66,8 +66,8 @@ def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail
 
     `code` and `detail` describe what the provider has under its key instead, if anything; the event records them.
     """
-    _demand_open(payout)
-    later = _later(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
+    _require_open(payout)
+    later = _schedule_retry(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
     if code is None:
         return later
     return replace(later, details={**later.details, "code": code, "detail": detail})
@@ -82,15 +82,15 @@ def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome
     if payout.status is not S.UNKNOWN:
         return failed(payout, code=code, detail=detail)
     since = payout.unanswered_at or now
-    if now >= since + WORKS_AT_MOST:
+    if now >= since + MAX_PROCESSING_TIME:
         return failed(payout, code=code, detail=detail)
-    later = _later(replace(payout, unanswered_at=since), S.UNKNOWN, now, payout.gives_up_at)
+    later = _schedule_retry(replace(payout, unanswered_at=since), S.UNKNOWN, now, payout.gives_up_at)
     return replace(later, details={**later.details, "code": code, "detail": detail})
 
 
 def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:
     """Return the payout to the earnings: it was not sent, and will not be."""
-    _demand_open(payout)
+    _require_open(payout)
     after = replace(payout, status=S.FAILED, failure_code=code, failure=detail, next_at=None, tries=0)
     return Outcome(payout=after, event="failed", actor=actor, details={"code": code, "detail": detail})
 
@@ -102,18 +102,18 @@ def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
         WrongPayoutState: it neither waits for funds nor has an unknown outcome.
     """
     if payout.status not in {S.WAITING_FOR_FUNDS, S.UNKNOWN}:
-        raise _wrong(payout, "given up")
+        raise _wrong_state(payout, "given up")
     outcome = failed(payout, code="payout.given_up", detail=reason or "An operator gave it up.", actor=actor)
     return replace(outcome, event="given_up")
 
 
-def looked(payout: Payout, now: datetime, *, actor: str) -> Outcome:
+def retried_now(payout: Payout, now: datetime, *, actor: str) -> Outcome:
     """Attempt the payout, or look it up, now.
 
     Raises:
         WrongPayoutState: it has ended.
     """
-    _demand_open(payout)
+    _require_open(payout)
     return Outcome(payout=replace(payout, next_at=now), event="look_requested", actor=actor)
 
 
@@ -129,26 +129,28 @@ def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str)
     Raises:
         WrongPayoutState: it does not wait for funds, or is attempted soon anyway.
     """
-    if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON:
-        raise _wrong(payout, "sent sooner")
-    after = replace(payout, next_at=now + SETTLES + SPACING * max(0, min(place, WOKEN)))
+    if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON_ANYWAY:
+        raise _wrong_state(payout, "sent sooner")
+    after = replace(
+        payout, next_at=now + FUNDS_RETRY_DELAY + FUNDS_RETRY_SPACING * max(0, min(place, MAX_WOKEN_PAYOUTS))
+    )
     return Outcome(payout=after, event="funds_available", actor=WORKFLOW, details={"event_id": event_id})
 
 
-def _later(payout: Payout, status: PayoutStatus, now: datetime, gives_up_at: datetime | None) -> Outcome:
+def _schedule_retry(payout: Payout, status: PayoutStatus, now: datetime, gives_up_at: datetime | None) -> Outcome:
     tries = payout.tries + 1 if payout.status is status else 1
-    pauses = TRIES if status is S.WAITING_FOR_FUNDS else LOOKS
+    pauses = RETRY_INTERVALS if status is S.WAITING_FOR_FUNDS else LOOKUP_INTERVALS
     pause = pauses[min(tries, len(pauses)) - 1]
     after = replace(payout, status=status, tries=tries, next_at=now + pause, gives_up_at=gives_up_at)
     return Outcome(payout=after, event=status.value, actor=WORKFLOW, details={"tries": tries})
 
 
-def _demand_open(payout: Payout) -> None:
+def _require_open(payout: Payout) -> None:
     if payout.status in FINAL:
-        raise _wrong(payout, "changed")
+        raise _wrong_state(payout, "changed")
 
 
-def _wrong(payout: Payout, what: str) -> Conflict:
+def _wrong_state(payout: Payout, what: str) -> Conflict:
     return WrongPayoutState(
         f"A payout that is {payout.status.value} cannot be {what}.", extra={"state": payout.status.value}
     )

@@ -2,7 +2,7 @@
 
 from domain.common.money import format_amount
 from domain.common.text import as_markdown
-from domain.payouts.payout.agenda import WHY
+from domain.payouts.payout.agenda import WAIT_REASONS
 from domain.payouts.payout.state import Payout, PayoutStatus
 
 
@@ -23,7 +23,7 @@ def details(payout: Payout) -> str:
     if payout.failure is not None:
         lines.append(f"- back in the earnings: {as_markdown(payout.failure)} ({payout.failure_code})")
     if payout.next_at is not None:
-        lines.append(f"- {WHY.get(payout.status, 'look again')}, at {payout.next_at:%Y-%m-%d %H:%M:%S} UTC")
+        lines.append(f"- {WAIT_REASONS.get(payout.status, 'look again')}, at {payout.next_at:%Y-%m-%d %H:%M:%S} UTC")
     if payout.status is PayoutStatus.WAITING_FOR_FUNDS and payout.gives_up_at is not None:
         lines.append(f"- comes back to the earnings if there is no money by {payout.gives_up_at:%Y-%m-%d} UTC")
     if payout.status is PayoutStatus.UNKNOWN:

@@ -14,7 +14,7 @@ from domain.common.errors import Invalid
 from domain.secrets.secret_use.request import ToolRequest, check_header
 
 #: A shorter value occurs in answers by chance, and what is removed would give it away.
-SHORTEST = 8
+MIN_LENGTH = 8
 #: The longest name of a header, parameter or member.
 MAX_NAME = 100
 #: The longest path with a query that servers commonly take.
@@ -28,7 +28,7 @@ _ALLOWED = frozenset(prefix.lower() for prefix in PREFIXES)
 _FORM = "application/x-www-form-urlencoded"
 
 
-class Part(StrEnum):
+class RequestPart(StrEnum):
     """The part of a request that a value is placed in."""
 
     HEADER = "header"
@@ -52,24 +52,24 @@ class Placement:
         Invalid: the prefix is another one.
     """
 
-    part: Part
+    part: RequestPart
     name: str = ""
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        if self.prefix and (self.part is not Part.HEADER or self.prefix.lower() not in _ALLOWED):
+        if self.prefix and (self.part is not RequestPart.HEADER or self.prefix.lower() not in _ALLOWED):
             known = ", ".join(prefix.strip() for prefix in PREFIXES)
             raise _refused(f"A prefix stands in a header only, and is one of {known}, with a space behind it.")
 
     @property
     def place(self) -> str:
-        if self.part is Part.BASIC:
-            return Part.BASIC.value
-        return f"{self.part.value}:{self.name.lower() if self.part is Part.HEADER else self.name}"
+        if self.part is RequestPart.BASIC:
+            return RequestPart.BASIC.value
+        return f"{self.part.value}:{self.name.lower() if self.part is RequestPart.HEADER else self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedRequest:
     """A request with values in it, and all texts that must not come back."""
 
     request: ToolRequest
@@ -83,15 +83,15 @@ def check_place(place: str) -> str:
         Invalid: it is none.
     """
     kind, _, name = place.partition(":")
-    is_named = kind in {Part.HEADER, Part.QUERY, Part.BODY} and 0 < len(name) <= MAX_NAME
-    if place != Part.BASIC and not is_named:
+    is_named = kind in {RequestPart.HEADER, RequestPart.QUERY, RequestPart.BODY} and 0 < len(name) <= MAX_NAME
+    if place != RequestPart.BASIC and not is_named:
         raise Invalid("A place is basic, header:<name>, query:<name> or body:<name>.", extra={"field": "places"})
-    if kind == Part.HEADER:
+    if kind == RequestPart.HEADER:
         check_header(name.lower(), "")
-    return Placement(part=Part(kind), name=name).place
+    return Placement(part=RequestPart(kind), name=name).place
 
 
-def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: bool = False) -> Placed:
+def place_secret(request: ToolRequest, placement: Placement, value: str, *, is_login: bool = False) -> PlacedRequest:
     """Return a request with a value in it.
 
     Args:
@@ -108,16 +108,16 @@ def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: 
     if is_login:
         login = json.loads(value)
         user, secret = login["username"], login["password"]
-    if len(secret.strip()) < SHORTEST:
-        raise Invalid(f"The secret is shorter than {SHORTEST} characters, too short to be removed from answers.")
+    if len(secret.strip()) < MIN_LENGTH:
+        raise Invalid(f"The secret is shorter than {MIN_LENGTH} characters, too short to be removed from answers.")
     match placement.part:
-        case Part.HEADER:
+        case RequestPart.HEADER:
             done = _with_header(request, placement.name.lower(), placement.prefix + secret)
-        case Part.QUERY:
+        case RequestPart.QUERY:
             done = _with_query(request, placement.name, secret)
-        case Part.BODY:
+        case RequestPart.BODY:
             done = _with_field(request, placement.name, secret)
-        case Part.BASIC:
+        case RequestPart.BASIC:
             if user is None:
                 pair = f"{placement.name}:{secret}" if placement.name else f"{secret}:"
             else:
@@ -127,7 +127,7 @@ def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: 
             encoded = b64encode(pair.encode()).decode()
             done = _with_header(request, "authorization", f"Basic {encoded}")
     # Not the pair: the agent knows how it begins, and could have it guessed from there.
-    return Placed(done, (secret,))
+    return PlacedRequest(done, (secret,))
 
 
 def _with_header(request: ToolRequest, name: str, value: str) -> ToolRequest:

@@ -15,7 +15,7 @@ _SHAPES = {"anthropic": "anthropic.messages", "bedrock": "bedrock.converse", "mi
 )
 
 
-def check_says_usage(body: bytes, meter: str) -> None:
+def require_reported_usage(body: bytes, meter: str) -> None:
     """Refuse a request for a stream that does not say what it used: OpenAI's does only where it is asked for.
 
     Raises:
@@ -33,7 +33,7 @@ def check_says_usage(body: bytes, meter: str) -> None:
         )
 
 
-def call_in(body: bytes, meter: str) -> ModelCall | None:
+def reported_call(body: bytes, meter: str) -> ModelCall | None:
     """Return the model and the usage that an answer reports; None if it reports none.
 
     Args:

@@ -12,26 +12,26 @@ https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching (*Tracking c
 """
 
 from domain.usage.adapters.reading import (
-    Answer,
     ModelCall,
+    VendorAnswer,
     answer_units,
     count,
-    given,
     has_thoughts,
+    make_usage,
     model_of,
-    needed,
+    optional_count,
+    required_count,
     section,
     tier_of,
     unreadable,
     uplifts_of,
     usage_of,
-    used,
 )
 
 _OWN_ITERATIONS = frozenset({"message", "compaction"})
 
 
-def read_message(answer: Answer) -> ModelCall:
+def read_message(answer: VendorAnswer) -> ModelCall:
     """Read a message."""
     usage = usage_of(answer)
     units = dict[str, int]()
@@ -41,7 +41,7 @@ def read_message(answer: Answer) -> ModelCall:
     return ModelCall(
         provider="anthropic",
         model=model_of(answer, "model"),
-        usage=used(
+        usage=make_usage(
             units,
             searches=count(section(usage, "server_tool_use"), "web_search_requests"),
             tier=tier_of(usage.get("service_tier")),
@@ -51,7 +51,7 @@ def read_message(answer: Answer) -> ModelCall:
     )
 
 
-def _parts(usage: Answer) -> list[Answer]:
+def _parts(usage: VendorAnswer) -> list[VendorAnswer]:
     iterations = usage.get("iterations")
     if not isinstance(iterations, list) or not iterations:
         return [usage]
@@ -61,21 +61,21 @@ def _parts(usage: Answer) -> list[Answer]:
     return iterations
 
 
-def _tokens(usage: Answer) -> dict[str, int]:
+def _tokens(usage: VendorAnswer) -> dict[str, int]:
     written = count(usage, "cache_creation_input_tokens")
     by_time = section(usage, "cache_creation")
     an_hour = count(by_time, "ephemeral_1h_input_tokens")
-    five_minutes = given(by_time, "ephemeral_5m_input_tokens")
+    five_minutes = optional_count(by_time, "ephemeral_5m_input_tokens")
     if an_hour + (five_minutes or 0) > written:
         # A stream's last event repeats the parts and may leave out their sum.
         written = an_hour + (five_minutes or 0)
     return {
-        "input_tokens": needed(usage, "input_tokens"),
+        "input_tokens": required_count(usage, "input_tokens"),
         "cached_tokens": count(usage, "cache_read_input_tokens"),
         "cache_write_tokens": written - an_hour,
         "cache_write_1h_tokens": an_hour,
         **answer_units(
-            total=needed(usage, "output_tokens"),
+            total=required_count(usage, "output_tokens"),
             reasoning=count(section(usage, "output_tokens_details"), "thinking_tokens"),
         ),
     }

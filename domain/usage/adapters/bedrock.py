@@ -10,21 +10,21 @@ Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Tok
 """
 
 from domain.usage.adapters.reading import (
-    Answer,
     ModelCall,
+    VendorAnswer,
     answer_units,
     count,
     has_thoughts,
-    needed,
+    make_usage,
+    required_count,
     section,
     tier_of,
     unreadable,
     usage_of,
-    used,
 )
 
 
-def read_converse(answer: Answer) -> ModelCall:
+def read_converse(answer: VendorAnswer) -> ModelCall:
     """Read an answer of Converse, or the `metadata` event that ends a ConverseStream."""
     answer = section(answer, "metadata") or answer
     usage = usage_of(answer)
@@ -35,9 +35,9 @@ def read_converse(answer: Answer) -> ModelCall:
     return ModelCall(
         provider="bedrock",
         model=None,
-        usage=used(
-            answer_units(total=needed(usage, "outputTokens")),
-            input_tokens=needed(usage, "inputTokens"),
+        usage=make_usage(
+            answer_units(total=required_count(usage, "outputTokens")),
+            input_tokens=required_count(usage, "inputTokens"),
             cached_tokens=count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount"),
             cache_write_tokens=written - an_hour,
             cache_write_1h_tokens=an_hour,
@@ -47,7 +47,7 @@ def read_converse(answer: Answer) -> ModelCall:
     )
 
 
-def _written_for_an_hour(usage: Answer) -> int:
+def _written_for_an_hour(usage: VendorAnswer) -> int:
     details = usage.get("cacheDetails") or []
     if not isinstance(details, list) or not all(isinstance(each, dict) for each in details):
         unreadable("cacheDetails must be a list.")

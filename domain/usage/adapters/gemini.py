@@ -9,24 +9,24 @@ Gemini 2.5, by the query from Gemini 3); https://cloud.google.com/vertex-ai/gene
 """
 
 from domain.usage.adapters.reading import (
-    Answer,
     ModelCall,
+    VendorAnswer,
     answer_units,
     count,
+    make_usage,
     model_of,
-    needed,
     prompt_units,
+    required_count,
     tier_of,
     unreadable,
     usage_of,
-    used,
 )
 
 
-def read_content(answer: Answer) -> ModelCall:
+def read_content(answer: VendorAnswer) -> ModelCall:
     """Read generated content, or the last usage of a live session."""
     usage = usage_of(answer, "usageMetadata", "usage_metadata")
-    prompt, cached = needed(usage, "promptTokenCount"), count(usage, "cachedContentTokenCount")
+    prompt, cached = required_count(usage, "promptTokenCount"), count(usage, "cachedContentTokenCount")
     tools, thoughts = count(usage, "toolUsePromptTokenCount"), count(usage, "thoughtsTokenCount")
     made = count(usage, "candidatesTokenCount", "responseTokenCount")
     if count(usage, "totalTokenCount") != prompt + tools + made or made < thoughts:
@@ -38,7 +38,7 @@ def read_content(answer: Answer) -> ModelCall:
     return ModelCall(
         provider="gemini",
         model=model_of(answer, "modelVersion", "model_version"),
-        usage=used(
+        usage=make_usage(
             prompt_units(
                 total=prompt + tools,
                 cached=cached,
@@ -61,7 +61,7 @@ def read_content(answer: Answer) -> ModelCall:
     )
 
 
-def _modalities(usage: Answer, name: str) -> dict[str, int]:
+def _modalities(usage: VendorAnswer, name: str) -> dict[str, int]:
     listed = usage.get(name)
     if listed is None:
         return {}
@@ -74,7 +74,7 @@ def _modalities(usage: Answer, name: str) -> dict[str, int]:
     return found
 
 
-def _searches(answer: Answer) -> int:
+def _searches(answer: VendorAnswer) -> int:
     candidates = answer.get("candidates")
     queries = set[str]()
     for candidate in candidates if isinstance(candidates, list) else ():

@@ -9,24 +9,24 @@ answer with `prompt_audio_seconds` 203 and `prompt_tokens` 4).
 """
 
 from domain.usage.adapters.reading import (
-    Answer,
     ModelCall,
+    VendorAnswer,
     answer_units,
     count,
     has_thoughts,
+    make_usage,
     messages_of,
     milliseconds,
     model_of,
-    needed,
     prompt_units,
+    required_count,
     section,
     tier_of,
     usage_of,
-    used,
 )
 
 
-def read_chat(answer: Answer) -> ModelCall:
+def read_chat(answer: VendorAnswer) -> ModelCall:
     """Read a chat completion, an embedding or a transcription."""
     usage = usage_of(answer)
     details = section(usage, "prompt_tokens_details", "prompt_token_details")
@@ -34,9 +34,9 @@ def read_chat(answer: Answer) -> ModelCall:
     return ModelCall(
         provider="mistral",
         model=model_of(answer, "model"),
-        usage=used(
+        usage=make_usage(
             prompt_units(
-                total=needed(usage, "prompt_tokens"),
+                total=required_count(usage, "prompt_tokens"),
                 cached=count(details, "cached_tokens") or count(usage, "num_cached_tokens"),
             ),
             answer_units(total=count(usage, "completion_tokens")),
@@ -47,7 +47,7 @@ def read_chat(answer: Answer) -> ModelCall:
     )
 
 
-def read_document(answer: Answer) -> ModelCall:
+def read_document(answer: VendorAnswer) -> ModelCall:
     """Read the pages of a document."""
-    pages = needed(usage_of(answer, "usage_info"), "pages_processed")
-    return ModelCall(provider="mistral", model=model_of(answer, "model"), usage=used(pages=pages))
+    pages = required_count(usage_of(answer, "usage_info"), "pages_processed")
+    return ModelCall(provider="mistral", model=model_of(answer, "model"), usage=make_usage(pages=pages))

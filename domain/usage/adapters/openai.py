@@ -20,23 +20,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.usage.adapters.reading import (
-    Answer,
     ModelCall,
+    VendorAnswer,
     answer_units,
     count,
-    given,
     including,
+    make_usage,
     messages_of,
     milliseconds,
     model_of,
-    needed,
+    optional_count,
     prompt_units,
+    required_count,
     section,
     tier_of,
     unreadable,
     uplifts_of,
     usage_of,
-    used,
 )
 
 #: Further names of cached tokens and of tokens written to the cache.
@@ -44,14 +44,14 @@ _CACHED = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens"
 _WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 
 
-def read_text(answer: Answer) -> ModelCall:
+def read_text(answer: VendorAnswer) -> ModelCall:
     """Read a chat completion, a completion, a response, an embedding, or what a realtime session says it used."""
     usage = usage_of(answer)
     tier = tier_of(answer.get("service_tier") or usage.get("service_tier"))
     return ModelCall(
         provider="openai",
         model=model_of(answer, "model"),
-        usage=used(
+        usage=make_usage(
             units_of(usage),
             searches=searches_of(answer, usage),
             tier=tier,
@@ -62,7 +62,7 @@ def read_text(answer: Answer) -> ModelCall:
     )
 
 
-def units_of(usage: Answer, *, of_pictures: bool = False, is_logged: bool = False) -> dict[str, int]:
+def units_of(usage: VendorAnswer, *, of_pictures: bool = False, is_logged: bool = False) -> dict[str, int]:
     """Return the tokens of usage in OpenAI's form, with the names that LiteLLM adds to it.
 
     Args:
@@ -76,7 +76,7 @@ def units_of(usage: Answer, *, of_pictures: bool = False, is_logged: bool = Fals
     by_sense = section(into, "cached_tokens_details") or section(usage, "cached_tokens_details")
     by_time = section(into, "cache_creation_token_details") or section(usage, "cache_creation")
     prompt = {
-        "total": needed(usage, "prompt_tokens", "input_tokens"),
+        "total": required_count(usage, "prompt_tokens", "input_tokens"),
         "cached": count(into, "cached_tokens") or max(count(usage, name) for name in _CACHED),
         "written": max(count(place, name) for place in (into, usage) for name in _WRITTEN),
         "written_1h": count(by_time, "ephemeral_1h_input_tokens"),
@@ -105,12 +105,12 @@ def units_of(usage: Answer, *, of_pictures: bool = False, is_logged: bool = Fals
     return prompt_units(**prompt) | answer_units(**made)
 
 
-def searches_of(answer: Answer, usage: Answer) -> int:
+def searches_of(answer: VendorAnswer, usage: VendorAnswer) -> int:
     """Return the web searches that are billed: what is reported as billed, else the searches that the answer shows."""
     tools = section(answer, "tool_usage")
     if not tools and isinstance(own := usage.get("tool_usage"), Mapping) and isinstance(own.get("web_search"), Mapping):
         tools = own
-    billed = given(section(tools, "web_search"), "num_requests")
+    billed = optional_count(section(tools, "web_search"), "num_requests")
     if billed is not None:
         return billed
     return (
@@ -121,46 +121,50 @@ def searches_of(answer: Answer, usage: Answer) -> int:
     )
 
 
-def _pictures(answer: Answer, tier: str) -> tuple[ModelCall, ...]:
+def _pictures(answer: VendorAnswer, tier: str) -> tuple[ModelCall, ...]:
     made = section(section(answer, "tool_usage"), "image_gen")
     if not any(count(made, name) for name in ("input_tokens", "output_tokens", "total_tokens")):
         return ()
     tools: Any = answer.get("tools")
     found = [tool for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
     models = [model_of(tool, "model") for tool in found if tool.get("type") == "image_generation"]
-    return (ModelCall("openai", models[0] if models else None, used(units_of(made, of_pictures=True), tier=tier)),)
+    return (
+        ModelCall("openai", models[0] if models else None, make_usage(units_of(made, of_pictures=True), tier=tier)),
+    )
 
 
-def read_transcription(answer: Answer) -> ModelCall:
+def read_transcription(answer: VendorAnswer) -> ModelCall:
     """Read a transcription: billed by its seconds (`whisper-1`) or by its tokens, most of them audio."""
     usage = usage_of(answer)
     if usage.get("type") == "duration" or "seconds" in usage:
         units = {"input_ms": milliseconds(usage, "seconds")}
     else:
         details = section(usage, "input_token_details", "input_tokens_details")
-        units = prompt_units(total=needed(usage, "input_tokens"), audio=count(details, "audio_tokens"))
+        units = prompt_units(total=required_count(usage, "input_tokens"), audio=count(details, "audio_tokens"))
         units |= answer_units(total=count(usage, "output_tokens"))
-    return ModelCall(provider="openai", model=model_of(answer, "model"), usage=used(units))
+    return ModelCall(provider="openai", model=model_of(answer, "model"), usage=make_usage(units))
 
 
-def read_image(answer: Answer) -> ModelCall:
+def read_image(answer: VendorAnswer) -> ModelCall:
     """Read made or edited images: by their tokens, which are image tokens unless it says otherwise, else by number."""
     if answer.get("usage") is None:
         images = answer.get("data")
         if not isinstance(images, list) or not images:
             unreadable("The answer has neither usage nor images.")
-        return ModelCall(provider="openai", model=model_of(answer, "model"), usage=used(output_images=len(images)))
+        return ModelCall(
+            provider="openai", model=model_of(answer, "model"), usage=make_usage(output_images=len(images))
+        )
     svg = section(answer, "svg_usage")
     authored = {**svg, "output_tokens_details": {"reasoning_tokens": svg.get("reasoning_tokens")}}
     return ModelCall(
         provider="openai",
         model=model_of(answer, "model"),
-        usage=used(units_of(usage_of(answer), of_pictures=True), tier=tier_of(answer.get("service_tier"))),
-        tools=(ModelCall("openai", model_of(svg, "model"), used(units_of(authored))),) if svg else (),
+        usage=make_usage(units_of(usage_of(answer), of_pictures=True), tier=tier_of(answer.get("service_tier"))),
+        tools=(ModelCall("openai", model_of(svg, "model"), make_usage(units_of(authored))),) if svg else (),
     )
 
 
-def _searches(answer: Answer) -> int:
+def _searches(answer: VendorAnswer) -> int:
     """Count the web searches of a response; opening a page that was found, and looking into it, is not charged."""
     items: Any = answer.get("output")
     if not isinstance(items, list):

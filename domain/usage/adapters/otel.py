@@ -15,17 +15,17 @@ import re
 from collections.abc import Mapping
 
 from domain.usage.adapters.reading import (
-    Answer,
     ModelCall,
+    VendorAnswer,
     answer_units,
     count,
     including,
+    make_usage,
     model_of,
-    needed,
     prompt_units,
+    required_count,
     tier_of,
     unreadable,
-    used,
 )
 
 _USAGE = "gen_ai.usage"
@@ -92,14 +92,14 @@ def provider_of(name: str) -> str:
     return _PROVIDERS.get(name.lower(), name.lower())
 
 
-def read_attributes(answer: Answer) -> ModelCall:
+def read_attributes(answer: VendorAnswer) -> ModelCall:
     """Read the attributes of a span, as one flat object; numbers may be strings, as OTLP's JSON has them."""
     attributes = {
         name.removeprefix(f"{_USAGE}."): _number(value) for name, value in answer.items() if name.startswith(_USAGE)
     }
     _refuse_unknown(attributes)
     counts = {what: count(attributes, *names) for what, names in _NAMES.items()}
-    total = including(needed(attributes, *_INPUT), counts["cached"] + counts["written"])
+    total = including(required_count(attributes, *_INPUT), counts["cached"] + counts["written"])
     made = including(count(attributes, *_OUTPUT), counts["reasoning"])
     provider = model_of(answer, "gen_ai.provider.name", "gen_ai.system")
     if provider is None:
@@ -109,7 +109,7 @@ def read_attributes(answer: Answer) -> ModelCall:
     return ModelCall(
         provider=provider_of(provider),
         model=model_of(answer, "gen_ai.response.model", "gen_ai.request.model"),
-        usage=used(
+        usage=make_usage(
             prompt_units(total=total, **{what: counts[what] for what in prompt}),
             answer_units(
                 total=made, reasoning=counts["reasoning"], audio=counts["audio_out"], image=counts["image_out"]
@@ -119,7 +119,7 @@ def read_attributes(answer: Answer) -> ModelCall:
     )
 
 
-def _refuse_unknown(attributes: Answer) -> None:
+def _refuse_unknown(attributes: VendorAnswer) -> None:
     """Refuse a count under a name that no rule here knows: dropped, its tokens would cost what they are not.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 from domain.common.errors import UsageUnreadable
 from domain.usage.token_usage import MAX_QUANTITY, STANDARD, TokenUsage
 
-Answer = Mapping[str, Any]
+VendorAnswer = Mapping[str, Any]
 #: The vendors' names of the standard tier.
 _ORDINARY = frozenset({"", "auto", "default", "on_demand", "scale", "standard"})
 #: Where a request is served without a surcharge.
@@ -46,7 +46,7 @@ def unreadable(why: str) -> NoReturn:
     raise UsageUnreadable(why)
 
 
-def section(document: Answer, *names: str) -> Answer:
+def section(document: VendorAnswer, *names: str) -> VendorAnswer:
     """Return the first object with one of these names; an empty one if there is none."""
     for name in names:
         found = document.get(name)
@@ -57,13 +57,13 @@ def section(document: Answer, *names: str) -> Answer:
     return {}
 
 
-def count(document: Answer, *names: str) -> int:
+def count(document: VendorAnswer, *names: str) -> int:
     """Return the first count with one of these names, 0 if there is none."""
-    found = given(document, *names)
+    found = optional_count(document, *names)
     return 0 if found is None else found
 
 
-def given(document: Answer, *names: str) -> int | None:
+def optional_count(document: VendorAnswer, *names: str) -> int | None:
     """Return the first count of one of these names that is given and not null."""
     for name in names:
         value = document.get(name)
@@ -77,15 +77,15 @@ def given(document: Answer, *names: str) -> int | None:
     return None
 
 
-def needed(document: Answer, *names: str) -> int:
+def required_count(document: VendorAnswer, *names: str) -> int:
     """Return a count without which the usage means nothing."""
-    found = given(document, *names)
+    found = optional_count(document, *names)
     if found is None:
         unreadable(f"The usage has no {names[0]}.")
     return found
 
 
-def milliseconds(document: Answer, name: str) -> int:
+def milliseconds(document: VendorAnswer, name: str) -> int:
     """Return a number of seconds in milliseconds, rounded up."""
     value = document.get(name)
     if value is None:
@@ -95,7 +95,7 @@ def milliseconds(document: Answer, name: str) -> int:
     return int((Decimal(value) * 1000).to_integral_value(ROUND_CEILING))
 
 
-def usage_of(answer: Answer, *names: str) -> Answer:
+def usage_of(answer: VendorAnswer, *names: str) -> VendorAnswer:
     """Return the usage of an answer."""
     for name in names or ("usage",):
         if isinstance(found := answer.get(name), Mapping):
@@ -103,7 +103,7 @@ def usage_of(answer: Answer, *names: str) -> Answer:
     unreadable(f"The answer has no {(names or ('usage',))[0]}.")
 
 
-def model_of(answer: Answer, *names: str) -> str | None:
+def model_of(answer: VendorAnswer, *names: str) -> str | None:
     """Return the model named in the answer; None if there is none."""
     for name in names:
         if isinstance(found := answer.get(name), str) and found:
@@ -118,7 +118,7 @@ def tier_of(name: object) -> str:
     return STANDARD if tier in _ORDINARY else tier
 
 
-def uplifts_of(usage: Answer) -> tuple[str, ...]:
+def uplifts_of(usage: VendorAnswer) -> tuple[str, ...]:
     """Return the surcharges of a call by Anthropic's names: for where it was served, and for how fast."""
     geography, speed = usage.get("inference_geo"), usage.get("speed")
     uplifts = []
@@ -195,7 +195,7 @@ def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int =
     }
 
 
-def messages_of(answer: Answer) -> list[Answer]:
+def messages_of(answer: VendorAnswer) -> list[VendorAnswer]:
     """Return the messages of a chat completion's choices; none where the answer was sent without them."""
     choices = answer.get("choices")
     found = (
@@ -214,7 +214,7 @@ def has_thoughts(blocks: object) -> bool:
     )
 
 
-def used(
+def make_usage(
     *parts: Mapping[str, int],
     tier: str = STANDARD,
     uplifts: tuple[str, ...] = (),

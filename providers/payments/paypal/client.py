@@ -77,7 +77,7 @@ class PayPalClient:
         try:
             return await self._http.send(request, follow_redirects=False)
         except httpx2.TransportError as error:
-            raise silence(error, changes=changes) from error
+            raise connection_error(error, changes=changes) from error
 
     async def _valid_token(self, *, instead_of: str | None = None) -> str:
         """Return a token that is valid for another minute; `instead_of` is one that PayPal has rejected."""
@@ -93,13 +93,13 @@ class PayPalClient:
                     follow_redirects=False,
                 )
             except httpx2.TransportError as error:
-                raise silence(error, changes=False) from error
+                raise connection_error(error, changes=False) from error
             answer = read(response, changes=False)
             self._token = str(answer["access_token"]), asked_at + timedelta(seconds=int(answer["expires_in"]))
             return self._token[0]
 
 
-def silence(error: httpx2.TransportError, *, changes: bool) -> ProviderError:
+def connection_error(error: httpx2.TransportError, *, changes: bool) -> ProviderError:
     """Return the error for a failed connection: a request that may have arrived may have had its effect."""
     if changes and not isinstance(error, NOT_SENT):
         return OutcomeUnknown(f"PayPal did not answer: {type(error).__name__}.", code="paypal.no_answer")

@@ -41,7 +41,7 @@ from providers.payments.paypal.webhooks import CERT_HOSTS, WebhookVerifier, prov
 from providers.tls import trusted
 
 #: The payer can go back to PayPal and pay with something else.
-DECLINED_FOR_NOW = frozenset({"INSTRUMENT_DECLINED", "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING"})
+DECLINED_RETRYABLE = frozenset({"INSTRUMENT_DECLINED", "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING"})
 #: The payer, their bank or PayPal's rules do not allow this payment.
 DECLINED = frozenset(
     {
@@ -61,7 +61,7 @@ DECLINED = frozenset(
     }
 )
 #: Refusals because the order has changed; it is read again.
-MOVED_ON = frozenset(
+ORDER_CHANGED = frozenset(
     {
         "AUTHORIZATION_ALREADY_CAPTURED",
         "AUTHORIZATION_VOIDED",
@@ -209,7 +209,7 @@ class PayPalProvider:
             try:
                 await self._client.post(f"/v2/payments/authorizations/{held['id']}/void", {}, key=None)
             except PayPalRefused as refusal:
-                if refusal.code not in MOVED_ON:
+                if refusal.code not in ORDER_CHANGED:
                     raise
             return await self._after_change(ref)
         stands = snapshot(order)
@@ -292,7 +292,7 @@ class PayPalProvider:
         if refusal.code == DUPLICATE:
             detail = "Another order of this payment was paid. It must be found by the payment's id."
             raise OutcomeUnknown(detail, code=refusal.code) from refusal
-        if refusal.code in MOVED_ON:
+        if refusal.code in ORDER_CHANGED:
             return await self._after_change(order["id"])
         stands = snapshot(order)
         page = next((refusal.links[rel] for rel in ("redirect", "payer-action") if rel in refusal.links), None)
@@ -300,7 +300,7 @@ class PayPalProvider:
         decline = Decline(code=refusal.code, detail=refusal.detail)
         if refusal.code == "PAYER_ACTION_REQUIRED":
             return replace(stands, status=ProviderStatus.REQUIRES_ACTION, action=action)
-        if refusal.code in DECLINED_FOR_NOW:
+        if refusal.code in DECLINED_RETRYABLE:
             return replace(stands, status=ProviderStatus.REQUIRES_ACTION, action=action, decline=decline)
         if refusal.code in DECLINED:
             return replace(stands, status=ProviderStatus.FAILED, action=None, decline=decline, authorized_minor=0)

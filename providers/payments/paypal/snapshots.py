@@ -41,7 +41,7 @@ def snapshot(order: Mapping[str, Any]) -> Snapshot:
     given_back = [refund for refund in refunds if refund["id"] not in reversals]
     movements = [
         *(_charge(order, unit, capture) for capture in captures if capture["status"] in RECEIVED),
-        *(_given_back(unit, refund, reversals) for refund in refunds if refund["status"] == "COMPLETED"),
+        *(_returned_movement(unit, refund, reversals) for refund in refunds if refund["status"] == "COMPLETED"),
     ]
     return Snapshot(
         ref=order["id"],
@@ -82,7 +82,7 @@ def refund_snapshot(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> Refun
         status=status,
         amount_minor=from_paypal(refund["amount"]),
         failure=failure if status is RefundStatus.FAILED else None,
-        created_at=instant(refund["create_time"]),
+        created_at=parse_time(refund["create_time"]),
     )
 
 
@@ -109,7 +109,7 @@ def reversal_keys(unit: Mapping[str, Any]) -> Mapping[str, str]:
     """
     reasons = {capture["id"]: capture.get("status_details", {}).get("reason") for capture in payments(unit, "captures")}
     foreign: dict[str | None, list[Mapping[str, Any]]] = {}
-    for refund in sorted(payments(unit, "refunds"), key=lambda each: (instant(each["create_time"]), each["id"])):
+    for refund in sorted(payments(unit, "refunds"), key=lambda each: (parse_time(each["create_time"]), each["id"])):
         if our_refund_id(refund, unit) is None:
             foreign.setdefault(capture_of(refund), []).append(refund)
     keys = dict[str, str]()
@@ -124,7 +124,7 @@ def reversal_keys(unit: Mapping[str, Any]) -> Mapping[str, str]:
     return keys
 
 
-def instant(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Read one of PayPal's times."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
@@ -173,13 +173,15 @@ def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[
         amount_minor=from_paypal(capture["amount"]),
         fee_minor=_fee(capture, "seller_receivable_breakdown"),
         currency=capture["amount"]["currency_code"],
-        occurred_at=instant(capture["create_time"]),
+        occurred_at=parse_time(capture["create_time"]),
         ref=order["id"],
         payment_id=unit.get("custom_id"),
     )
 
 
-def _given_back(unit: Mapping[str, Any], refund: Mapping[str, Any], reversals: Mapping[str, str]) -> BalanceTransaction:
+def _returned_movement(
+    unit: Mapping[str, Any], refund: Mapping[str, Any], reversals: Mapping[str, str]
+) -> BalanceTransaction:
     fee = _fee(refund, "seller_payable_breakdown")
     return BalanceTransaction(
         key=reversals.get(refund["id"], refund["id"]),
@@ -187,7 +189,7 @@ def _given_back(unit: Mapping[str, Any], refund: Mapping[str, Any], reversals: M
         amount_minor=-from_paypal(refund["amount"]),
         fee_minor=None if fee is None else -fee,  # PayPal shows what it refunds of the fee
         currency=refund["amount"]["currency_code"],
-        occurred_at=instant(refund["create_time"]),
+        occurred_at=parse_time(refund["create_time"]),
         ref=refund["id"],
         payment_id=unit.get("custom_id"),
     )

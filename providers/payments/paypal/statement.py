@@ -13,7 +13,7 @@ from typing import Any
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.paypal.amounts import from_paypal
 from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
-from providers.payments.paypal.snapshots import instant, payments, reversal_keys
+from providers.payments.paypal.snapshots import parse_time, payments, reversal_keys
 
 #: The longest window and the largest page that PayPal takes.
 MAX_WINDOW = timedelta(days=31)
@@ -110,7 +110,7 @@ def movement(line: Mapping[str, Any]) -> BalanceTransaction:
         amount_minor=amount,
         fee_minor=0 if fee is None else -from_paypal(fee),  # PayPal writes a fee that it kept as negative
         currency=line["transaction_amount"]["currency_code"],
-        occurred_at=instant(line["transaction_initiation_date"]),
+        occurred_at=parse_time(line["transaction_initiation_date"]),
         # Of a charge this is the order, of a refund the capture: the only thing that leads to a payment.
         ref=line.get("paypal_reference_id") or line["transaction_id"],
         payment_id=line.get("custom_field") if kind is BalanceTransactionKind.CHARGE else None,

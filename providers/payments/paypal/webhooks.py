@@ -25,8 +25,8 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments.base import BadSignature, ProviderUnavailable
-from providers.payments.events import NO_EVENT, name_in
-from providers.payments.paypal.snapshots import capture_of, instant
+from providers.payments.events import NO_EVENT, event_name
+from providers.payments.paypal.snapshots import capture_of, parse_time
 
 CERT_HOSTS = ("api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com")
 #: Names that PayPal's signing certificates are issued for, live and sandbox.
@@ -87,7 +87,7 @@ class WebhookVerifier:
 
     def _check_age(self, transmission_time: str) -> None:
         try:
-            age = self._clock() - instant(transmission_time)
+            age = self._clock() - parse_time(transmission_time)
         except (OverflowError, ValueError) as error:
             raise BadSignature("The webhook's transmission time cannot be read.") from error
         if not -MAX_SKEW <= age <= MAX_AGE:
@@ -188,9 +188,9 @@ def _event(event: Mapping[str, Any], *, livemode: bool) -> ProviderEvent:
     ids = (resource.get("id"), resource.get("order_id"), capture_of(resource), *related.values(), *disputed)
     payment_id = carrier.get("custom_id") or unit.get("custom_id")
     return ProviderEvent(
-        event_id=name_in(event, "id"),
-        type=name_in(event, "event_type"),
-        occurred_at=instant(event["create_time"]),
+        event_id=event_name(event, "id"),
+        type=event_name(event, "event_type"),
+        occurred_at=parse_time(event["create_time"]),
         payment_id=payment_id if isinstance(payment_id, str) else None,
         refs=tuple(dict.fromkeys(ref for ref in ids if isinstance(ref, str))),
         livemode=livemode,

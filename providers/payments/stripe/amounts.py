@@ -58,7 +58,7 @@ def to_stripe(amount_minor: int, currency: str) -> int:
     return amount
 
 
-def countable(amount_minor: int, currency: str) -> int:
+def round_to_countable(amount_minor: int, currency: str) -> int:
     """Return the most of an amount that Stripe can count: all of it but the decimals that it does not take."""
     return amount_minor - amount_minor % unit(currency)
 
@@ -70,7 +70,7 @@ def unit(currency: str) -> int:
     return least
 
 
-def chargeable(amount_minor: int, currency: str) -> int:
+def to_stripe_charge(amount_minor: int, currency: str) -> int:
     """Write what is to be charged in Stripe's minor unit; `ProviderRefused` below its minimum or above its maximum."""
     amount = to_stripe(amount_minor, currency)
     minimum = _MINIMUM.get(currency, 1)
@@ -94,7 +94,7 @@ def from_stripe(amount: int, currency: str) -> int:
     return amount_minor
 
 
-def settled(amount: int, currency: str) -> int:
+def from_stripe_balance(amount: int, currency: str) -> int:
     """Read an amount of Stripe's balance: to the nearest unit, because a fee may be a fraction of an ISK or UGX."""
     currency = currency.upper()
     finer = _stripe_scale(currency) - scale_of(currency)

@@ -12,7 +12,7 @@ from providers.payments.base import CredentialsRefused, OutcomeUnknown, Provider
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import field, id_of, metadata_of
-from providers.payments.stripe.keys import HOLDS, under_key
+from providers.payments.stripe.keys import KEY_LIFETIME, under_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class StripeCustomers:
 
     async def _made_today(self, org_id: str) -> str | None:
         """Look through the customers that were made since a key may have been used; unlike search, lists do not lag."""
-        since = datetime.now(UTC) - HOLDS
+        since = datetime.now(UTC) - KEY_LIFETIME
         with translated(changes=False):
             listed = await self._client.v1.customers.list_async(
                 {"created": {"gte": int(since.timestamp())}, "limit": 100}

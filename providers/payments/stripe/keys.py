@@ -13,17 +13,17 @@ from providers.payments.stripe.errors import FailureReplayed
 
 T = TypeVar("T")
 #: How long ago the first call under a key may have been, with a margin for clocks: Stripe keeps an answer for a day.
-HOLDS = timedelta(hours=25)
+KEY_LIFETIME = timedelta(hours=25)
 #: How many keys a call may use up.
-MOST = 5
+MAX_KEYS = 5
 
 
-async def _nothing() -> None:
+async def _find_nothing() -> None:
     """Find nothing."""
 
 
 async def under_key(
-    call: Callable[[str], Awaitable[T]], key: str, look: Callable[[], Awaitable[T | None]] = _nothing
+    call: Callable[[str], Awaitable[T]], key: str, look: Callable[[], Awaitable[T | None]] = _find_nothing
 ) -> T:
     """Make a call; while Stripe only repeats a failure, look for its effect, and without one call under the next key.
 
@@ -40,7 +40,7 @@ async def under_key(
         OutcomeUnknown: the effect could not be read, or too many keys are used up.
     """
     last: FailureReplayed | None = None
-    for number in range(MOST):
+    for number in range(MAX_KEYS):
         try:
             return await call(f"{key}:{number}" if number else key)
         except FailureReplayed as replayed:

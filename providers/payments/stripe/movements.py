@@ -25,7 +25,7 @@ from fractions import Fraction
 import stripe
 
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from providers.payments.stripe.amounts import from_stripe, settled
+from providers.payments.stripe.amounts import from_stripe, from_stripe_balance
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
 
 #: A field that holds an id, or the object when it was asked for.
@@ -261,14 +261,14 @@ def _converted(line: stripe.BalanceTransaction, role: Role) -> BalanceTransactio
     return BalanceTransaction(
         key=role.key,
         kind=role.kind,
-        amount_minor=settled(line.amount, line.currency),
-        fee_minor=settled(line.fee, line.currency),
+        amount_minor=from_stripe_balance(line.amount, line.currency),
+        fee_minor=from_stripe_balance(line.fee, line.currency),
         currency=line.currency.upper(),
         occurred_at=at(line.created),
         ref=role.ref,
         payment_id=role.payment_id,
         statement_ref=line.id,
-        payment_amount_minor=settled(role.amount, role.currency) if converted else None,
+        payment_amount_minor=from_stripe_balance(role.amount, role.currency) if converted else None,
         payment_currency=role.currency.upper() if converted else None,
     )
 

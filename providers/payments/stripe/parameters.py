@@ -7,7 +7,7 @@ import stripe
 
 from domain.payments.payment.snapshot import CreatePayment
 from providers.payments.base import ProviderRefused
-from providers.payments.stripe.amounts import chargeable, to_stripe
+from providers.payments.stripe.amounts import to_stripe, to_stripe_charge
 from providers.payments.stripe.fields import metadata_of
 from providers.payments.stripe.snapshots import SINGLE_ATTEMPT
 
@@ -27,7 +27,7 @@ def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIn
     # Without a page to come back to, a method that sends the payer away cannot be confirmed from here.
     comes_back = payment.return_url is not None and not payment.off_session
     params: stripe.params.PaymentIntentCreateParams = {
-        "amount": chargeable(payment.amount_minor, payment.currency),
+        "amount": to_stripe_charge(payment.amount_minor, payment.currency),
         "currency": payment.currency.lower(),
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "always" if comes_back else "never"},
         "capture_method": _capture_method(payment),
@@ -76,7 +76,7 @@ def session(payment: CreatePayment, now: datetime) -> stripe.params.checkout.Ses
                 "quantity": 1,
                 "price_data": {
                     "currency": payment.currency.lower(),
-                    "unit_amount": chargeable(payment.amount_minor, payment.currency),
+                    "unit_amount": to_stripe_charge(payment.amount_minor, payment.currency),
                     "product_data": {"name": payment.description[:_PRODUCT_NAME_LENGTH]},
                 },
             }

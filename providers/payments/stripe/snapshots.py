@@ -42,7 +42,7 @@ INTENT_EXPAND = [
 
 #: How long a payer has to send money where that takes days. Stripe waits for a bank transfer for ever; a voucher it
 #: ends by itself, so what was paid in time has as long again to be told of.
-SENDING_TAKES = timedelta(days=14)
+SENDING_TIME = timedelta(days=14)
 #: What a payer does next that takes days; everything else is done at once or not at all.
 _TAKES_DAYS = frozenset(
     {
@@ -148,7 +148,7 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
             status = ProviderStatus.FAILED
         case "complete" if paid:
             # Only a payer whose way to pay takes days is let go before they have paid.
-            pays_until = pays_until or at(session.created) + SENDING_TAKES
+            pays_until = pays_until or at(session.created) + SENDING_TIME
             page = paid.action.redirect_url if paid.action else None
             action = NextAction(redirect_url=page) if page else None
         case "complete":
@@ -228,7 +228,7 @@ def _next_page(intent: stripe.PaymentIntent) -> str | None:
 def _pays_until(intent: stripe.PaymentIntent) -> datetime | None:
     if field(field(intent, "next_action"), "type") not in _TAKES_DAYS:
         return None
-    return at(_next_action_field(intent, _ENDS) or intent.created) + SENDING_TAKES
+    return at(_next_action_field(intent, _ENDS) or intent.created) + SENDING_TIME
 
 
 def _moves_money(refund: stripe.Refund) -> bool:

@@ -9,7 +9,7 @@ import stripe
 
 from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments.base import BadSignature
-from providers.payments.events import NO_EVENT, name_in
+from providers.payments.events import NO_EVENT, event_name
 from providers.payments.stripe.fields import at
 
 #: The fields that name other objects, as an id or as the object itself, by the `object` of an event; a dot leads into a
@@ -77,8 +77,8 @@ def _event(payload: dict[str, Any]) -> ProviderEvent:
     # A method that was detached names the customer that it was of here only.
     before = payload["data"].get("previous_attributes") or {}
     return ProviderEvent(
-        event_id=name_in(payload, "id"),
-        type=name_in(payload, "type"),
+        event_id=event_name(payload, "id"),
+        type=event_name(payload, "type"),
         occurred_at=at(int(payload["created"])),
         payment_id=_payment_id(thing),
         refs=tuple(

@@ -17,7 +17,7 @@ ReceiversOf = Callable[[str], Receivers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class RotationJob:
     """One rotation of one secret.
 
     Attributes:
@@ -42,42 +42,42 @@ class Job:
 class Rotator(Protocol):
     """Replaces a value at its target."""
 
-    async def make(self, job: Job, current: bytes) -> bytes:
+    async def make(self, job: RotationJob, current: bytes) -> bytes:
         """Return a new value; the target does not know it yet."""
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Have the target take the new value."""
 
-    async def test(self, job: Job, new: bytes) -> None:
+    async def test(self, job: RotationJob, new: bytes) -> None:
         """Have seen the target take the new value."""
 
-    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+    async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Have the target take the current value, and no more the new one, as far as it can."""
 
-    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+    async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
         """Have the target take the old value no more."""
 
     def subject(self, value: bytes) -> Hashable:
         """Return what a value opens, such as the role of a login: what is revoked is not what is in use."""
 
 
-class Manual:
+class ManualRotator:
     """Leaves the target to a person, who has set the value before it is sent to Bursar."""
 
-    async def make(self, job: Job, current: bytes) -> bytes:
+    async def make(self, job: RotationJob, current: bytes) -> bytes:
         """Never called: the value comes from a person."""
         raise NotImplementedError
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Change nothing."""
 
-    async def test(self, job: Job, new: bytes) -> None:
+    async def test(self, job: RotationJob, new: bytes) -> None:
         """Try nothing."""
 
-    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+    async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Change nothing."""
 
-    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+    async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
         """Change nothing."""
 
     def subject(self, value: bytes) -> Hashable:

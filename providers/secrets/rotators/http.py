@@ -12,10 +12,10 @@ from typing import Any
 
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationFailed, TargetRefused
-from domain.secrets.secret_use.placing import Placed
+from domain.secrets.secret_use.placing import PlacedRequest
 from domain.secrets.secret_use.request import read_request
 from providers.secrets.caller import CallFailed, SecretCaller
-from providers.secrets.rotators.base import Job, ReceiversOf
+from providers.secrets.rotators.base import ReceiversOf, RotationJob
 
 #: Answers after which the same request may succeed.
 _PASSING = frozenset({408, 425, 429})
@@ -23,7 +23,7 @@ _PASSING = frozenset({408, 425, 429})
 _GONE = frozenset({404, 410})
 
 
-class Http:
+class HttpRotator:
     """Rotates a secret by described requests, to hosts of the secret only."""
 
     def __init__(self, receivers: ReceiversOf, *, local: bool = False) -> None:
@@ -31,22 +31,22 @@ class Http:
         self._receivers = receivers
         self._local = local
 
-    async def make(self, job: Job, current: bytes) -> bytes:
+    async def make(self, job: RotationJob, current: bytes) -> bytes:
         """Return 256 random bits as text; of a login, as its password."""
         made = secrets.token_urlsafe(32)
         if job.kind != "login":
             return made.encode()
         return json.dumps({"username": _login(current)["username"], "password": made}).encode()
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Make the request `apply`; refused, it may have been taken before, and then the new value works."""
         await self._step_or_test(job, "apply", current, new, works=new)
 
-    async def test(self, job: Job, new: bytes) -> None:
+    async def test(self, job: RotationJob, new: bytes) -> None:
         """Make the request `test`, which has to be refused without the new value."""
         await self._step(job, "test", None, new)
 
-    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+    async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Make the request `put_back`; refused, or where there is none, the current value has to work all the same."""
         if job.target.get("put_back") is None:
             # `apply` may have ended the current value, and then the new one is the only one that works.
@@ -54,7 +54,7 @@ class Http:
         else:
             await self._step_or_test(job, "put_back", current, new, works=current)
 
-    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+    async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:
         """Make the request `revoke`, if there is one.
 
         A 404 counts where the target refuses the old value and takes the current one: the path may be wrong.
@@ -73,7 +73,7 @@ class Http:
         """Return the value itself."""
         return value
 
-    async def _step_or_test(self, job: Job, name: str, current: bytes, new: bytes, *, works: bytes) -> None:
+    async def _step_or_test(self, job: RotationJob, name: str, current: bytes, new: bytes, *, works: bytes) -> None:
         try:
             await self._step(job, name, current, new)
         except TargetRefused as refused:
@@ -83,7 +83,7 @@ class Http:
                 raise refused from None
 
     async def _step(
-        self, job: Job, name: str, current: bytes | None, new: bytes, *, also: frozenset[int] = frozenset()
+        self, job: RotationJob, name: str, current: bytes | None, new: bytes, *, also: frozenset[int] = frozenset()
     ) -> int:
         step = job.target.get(name)
         if step is None:
@@ -103,7 +103,7 @@ class Http:
             raise RotationFailed(f"{name}: the host {request.host} is none of the secret's hosts. Add it to hosts.")
         try:
             # Nothing but the status is kept of the answer.
-            reply = await SecretCaller(self._receivers(job.org_id)).call(Placed(request, ()))
+            reply = await SecretCaller(self._receivers(job.org_id)).call(PlacedRequest(request, ()))
         except CallFailed as failed:
             if failed.reason == "address":
                 raise RotationFailed(f"{name}: {request.host} does not lead to the public internet.") from None
@@ -136,7 +136,7 @@ def _filled(text: str, texts: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-def _text(job: Job, value: bytes) -> str:
+def _text(job: RotationJob, value: bytes) -> str:
     try:
         return str(_login(value)["password"]) if job.kind == "login" else value.decode()
     except UnicodeDecodeError:

@@ -18,8 +18,8 @@ import certifi
 from domain.common.errors import Unavailable
 from domain.messages.webhook.address import Target, UrlRefused
 from domain.secrets.rotation import RotationFailed, TargetRefused
-from domain.secrets.rotation_plan import place_of
-from providers.secrets.rotators.base import Job, ReceiversOf
+from domain.secrets.rotation_plan import host_of
+from providers.secrets.rotators.base import ReceiversOf, RotationJob
 
 #: The timeout of a connection and of a statement, in seconds.
 TIMEOUT = 15.0
@@ -44,7 +44,7 @@ class _Named(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, self.name, session)
 
 
-class Postgres:
+class PostgresRotator:
     """Rotates the password of a PostgreSQL login.
 
     The target has `host`, `port`, `database`, `roles` (two names), and `admin`, the path of the login that may change
@@ -59,7 +59,7 @@ class Postgres:
         self._verifier = verifier
         self._roots = roots or certifi.where()
 
-    async def make(self, job: Job, current: bytes) -> bytes:
+    async def make(self, job: RotationJob, current: bytes) -> bytes:
         """Return the login of the role that is not in use, with a new password."""
         used, roles = self.subject(current), job.target["roles"]
         if used not in roles:
@@ -67,22 +67,22 @@ class Postgres:
         role = next(each for each in roles if each != used)
         return json.dumps({"username": role, "password": secrets.token_urlsafe(32)}).encode()
 
-    async def apply(self, job: Job, current: bytes, new: bytes) -> None:  # noqa: ARG002
+    async def apply(self, job: RotationJob, current: bytes, new: bytes) -> None:  # noqa: ARG002
         """Set the password of the role that was not in use."""
         login = json.loads(new)
         await self._set(job, login["username"], self._verifier(login["password"], secrets.token_bytes(16)))
 
-    async def test(self, job: Job, new: bytes) -> None:
+    async def test(self, job: RotationJob, new: bytes) -> None:
         """Log in with it."""
         login = json.loads(new)
         async with self._connected(job, login, "log in with the new password") as connection:
             await connection.fetchval("SELECT 1")
 
-    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+    async def put_back(self, job: RotationJob, current: bytes, new: bytes) -> None:
         """Take the password from the role that was not in use; the current one was not touched."""
         await self.revoke(job, current, new)
 
-    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:  # noqa: ARG002
+    async def revoke(self, job: RotationJob, current: bytes, old: bytes) -> None:  # noqa: ARG002
         """Take the password from a role; its open connections stay."""
         await self._set(job, json.loads(old)["username"], None)
 
@@ -94,8 +94,8 @@ class Postgres:
             raise RotationFailed("The value is no login. Store JSON with username and password.") from None
         return username if isinstance(username, str) else None
 
-    async def _set(self, job: Job, role: str, verifier: str | None) -> None:
-        admin = json.loads(await job.read(job.target["admin"], place_of(job.target)))
+    async def _set(self, job: RotationJob, role: str, verifier: str | None) -> None:
+        admin = json.loads(await job.read(job.target["admin"], host_of(job.target)))
         if admin["username"] in job.target["roles"]:
             raise RotationFailed("The role that changes passwords must not be one of those that alternate.")
         async with self._connected(job, admin, "change the password of a role") as connection:
@@ -104,7 +104,7 @@ class Postgres:
             await connection.execute(f"ALTER ROLE {quoted} PASSWORD {password}")
 
     @asynccontextmanager
-    async def _connected(self, job: Job, login: dict[str, str], what: str) -> AsyncIterator[Any]:
+    async def _connected(self, job: RotationJob, login: dict[str, str], what: str) -> AsyncIterator[Any]:
         target = job.target
         try:
             host, context = await self._judged(job)
@@ -135,7 +135,7 @@ class Postgres:
         except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"Bursar could not {what}: {type(error).__name__}.") from None
 
-    async def _judged(self, job: Job) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
+    async def _judged(self, job: RotationJob) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
         """Return what to connect to: an address that was judged, with a certificate for the name; inside, the name."""
         host, receivers = job.target["host"], self._receivers(job.org_id)
         target = Target(is_local=False, host=host, port=job.target["port"], path="/")

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 from domain.payments.payment.terms import PurposeKind
-from services.payments.purposes.base import Alone, PurposeBooks
+from services.payments.purposes.base import PurposeBooks, WithoutSubject
 from services.payments.purposes.escrow import EscrowBooks
 from services.payments.purposes.invoice import InvoiceBooks
 from services.payments.purposes.purchase import PurchaseBooks
 
 BOOKS: Mapping[PurposeKind, PurposeBooks] = {
-    PurposeKind.CREDITS: Alone(),
+    PurposeKind.CREDITS: WithoutSubject(),
     PurposeKind.ESCROW: EscrowBooks(),
     PurposeKind.INVOICE: InvoiceBooks(),
-    PurposeKind.SLOT: Alone(),
-    PurposeKind.BALANCE: Alone(),
+    PurposeKind.SLOT: WithoutSubject(),
+    PurposeKind.BALANCE: WithoutSubject(),
     PurposeKind.PURCHASE: PurchaseBooks(),
 }

@@ -13,7 +13,7 @@ from contracts.payments.payment import PaymentEvent
 from domain.common.access import Actor
 from domain.common.accounts import Account
 from domain.payments.payment import booking
-from domain.payments.payment.fulfilment import refuse_beside
+from domain.payments.payment.fulfilment import refuse_concurrent_payment
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import Payment, PaymentPosting, PaymentPostingKind
 from domain.payments.payment.terms import PaymentTerms
@@ -23,10 +23,10 @@ from repositories.payments import payment
 from services.billing.tax_receipt import TaxedMovement
 
 #: Moves whose accounts depend on balances.
-BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+BALANCE_DEPENDENT = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
-class Share(Protocol):
+class SubjectShare(Protocol):
     """The part of an event's moves that belongs to the payment's subject; locked until the transaction ends."""
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
@@ -34,7 +34,7 @@ class Share(Protocol):
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
-    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+    ) -> tuple[PaymentPosting, list[booking.AccountMovement]]:
         """Return the rest of the move, which the payment itself makes, and the transfers of the subject's part."""
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
@@ -47,7 +47,7 @@ class Share(Protocol):
         """Return the accounts that `write` posts to in transfers of its own, to be locked before the first one."""
 
 
-def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
+def taxed_movements(event: PaymentEvent, share: SubjectShare | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
     """Return the taxed movements of an event; each gets a tax document."""
     if event.payment.terms.tax is None:
         return ()
@@ -68,7 +68,7 @@ def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Seq
 
 
 @dataclass(frozen=True, slots=True)
-class Follower:
+class WaitingRun:
     """A workflow that waits for a payment, and the signal, with its message, that makes it read the outcome."""
 
     workflow_id: str
@@ -102,7 +102,7 @@ class PurposeBooks(Protocol):
         It only reads: the books decide when the money comes.
         """
 
-    async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
+    async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> SubjectShare | None:
         """Lock the subject and return its share in the event's moves; None if it has none.
 
         `hold_back` says for how long creators are liable for what they have earned.
@@ -123,22 +123,22 @@ class PurposeBooks(Protocol):
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Return whether the subject has received the money that events claw back; the payment is locked."""
 
-    def follower(self, stored: Payment) -> Follower | None:
+    def follower(self, stored: Payment) -> WaitingRun | None:
         """Return the run that waits for the payment's outcome; None if none waits, or there is no outcome yet."""
 
 
-async def refuse_beside_others(
+async def refuse_concurrent_payments(
     session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
 ) -> None:
     """Refuse to pay for a subject, such as an `escrow_id`, while a payment of it is under way, other than `besides`.
 
     Whoever has locked the subject can rely on it until the transaction ends.
     """
-    for other in await payment.open_for(session, org_id, subject, besides=besides):
-        refuse_beside(other)
+    for other in await payment.open_payments_of(session, org_id, subject, besides=besides):
+        refuse_concurrent_payment(other)
 
 
-class Alone:
+class WithoutSubject:
     """A purpose without a subject: every share is empty."""
 
     shares = False
@@ -163,7 +163,7 @@ class Alone:
         session: AsyncSession,  # noqa: ARG002
         event: PaymentEvent,  # noqa: ARG002
         hold_back: HoldBack,  # noqa: ARG002
-    ) -> Share | None:
+    ) -> SubjectShare | None:
         """Lock nothing."""
         return None
 
@@ -177,7 +177,7 @@ class Alone:
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
         """Return the paying organization, if the balance decides about the move."""
-        return [terms.org_id] if move.kind in BY_BALANCE else []
+        return [terms.org_id] if move.kind in BALANCE_DEPENDENT else []
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:  # noqa: ARG002
         """Pay none."""
@@ -187,6 +187,6 @@ class Alone:
         """Have nothing."""
         return False
 
-    def follower(self, stored: Payment) -> Follower | None:  # noqa: ARG002
+    def follower(self, stored: Payment) -> WaitingRun | None:  # noqa: ARG002
         """Return none."""
         return None

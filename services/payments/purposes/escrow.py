@@ -10,16 +10,16 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.payments.payment.purposes.escrow import require_fundable, require_open
 from domain.payments.payment.state import Fulfilment, Payment
 from domain.payments.payment.terms import PaymentTerms
-from repositories.common.required import present
+from repositories.common.required import require_found
 from repositories.escrow import escrow
 from repositories.tenants import organization
-from services.payments.purposes.base import Alone, refuse_beside_others
+from services.payments.purposes.base import WithoutSubject, refuse_concurrent_payments
 from services.reputation.level import refuse_exposure
 
 MISSING = "There is no such escrow."
 
 
-class EscrowBooks(Alone):
+class EscrowBooks(WithoutSubject):
     """The money of one escrow."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Escrow:
@@ -28,7 +28,7 @@ class EscrowBooks(Alone):
         Raises:
             NotFound: there is none that the actor sees.
         """
-        row = present(await escrow.get(session, str(named)), MISSING)
+        row = require_found(await escrow.get(session, str(named)), MISSING)
         found = escrow.state_of(row)
         require_fundable(found, actor)
         return found
@@ -46,7 +46,7 @@ class EscrowBooks(Alone):
         held = await escrow.lock_state(session, escrow_id)
         if held is not None:
             require_open(held)
-        await refuse_beside_others(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
+        await refuse_concurrent_payments(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
         """Return that the escrow is not open any more, unless this payment has funded it."""

@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.billing.invoice import InvoiceSignal
 from contracts.payments.payment import PaymentEvent
 from domain.billing.invoice import booking as invoice_booking
-from domain.billing.invoice.booking import InvoicePosting, Part
+from domain.billing.invoice.booking import BookedPart, InvoicePosting
 from domain.billing.invoice.state import (
     InvoiceBalance,
     InvoiceStatus,
     PausedFor,
-    changed,
     recoverable_minor,
-    recovered,
     require_payable,
+    with_payment,
+    with_recovery,
 )
 from domain.common import accounts
 from domain.common.access import Actor
@@ -26,21 +26,21 @@ from domain.common.accounts import Account
 from domain.common.errors import ExceedsRemainder, RefundExceeds, WrongInvoiceState
 from domain.common.ids import dispute_cause, invoice_workflow_id
 from domain.common.money import CREDIT, format_amount, parse_amount
-from domain.payments.dunning import Became, verdict_of
+from domain.payments.dunning import ChargeOutcome, charge_result
 from domain.payments.payment import booking, invoicing
-from domain.payments.payment.purposes.invoice import Payable
+from domain.payments.payment.purposes.invoice import PayableInvoice
 from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 from domain.payments.payment.terms import PaymentTerms
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill
-from providers.payments.limits import refundable
+from providers.payments.limits import round_to_refundable
 from repositories.billing import invoice, invoice_line, subscription_bill
 from services.billing import credit_note, invoice_collection, subscription_grant, subscription_refund
 from services.billing.tax_receipt import TaxedMovement
 from services.payments import payment_loss
-from services.payments.purposes.base import Alone, Follower, refuse_beside_others
+from services.payments.purposes.base import WaitingRun, WithoutSubject, refuse_concurrent_payments
 
 #: Events by which an operator returns money.
 REFUND = "refund_requested"
@@ -74,11 +74,11 @@ class InvoiceShare:
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Return whether the move can pay the invoice, or take from it."""
-        return move.kind in invoicing.KINDS
+        return move.kind in invoicing.INVOICE_POSTING_KINDS
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
-    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+    ) -> tuple[PaymentPosting, list[booking.AccountMovement]]:
         """Move the invoice's part; returns what is left to be moved.
 
         Raises:
@@ -93,13 +93,15 @@ class InvoiceShare:
                 extra={"state": self.now.status.value},
             )
         available = (await ledger.balance(booking.wallet(terms))).available_minor
-        split = invoicing.split(event.payment, move, self.now, available_minor=available, recoverable_minor=recoverable)
+        split = invoicing.split_posting(
+            event.payment, move, self.now, available_minor=available, recoverable_minor=recoverable
+        )
         rest, part = replace(move, amount_minor=split.other_minor), split.invoice_minor
         if move.kind is not PaymentPostingKind.RELEASE:
-            self.now, self.beyond_minor = changed(self.now, -part), split.other_minor
+            self.now, self.beyond_minor = with_payment(self.now, -part), split.other_minor
             return rest, booking.taken_from_invoice(terms, part)
         due = min(part, self.now.due_minor)
-        self.now = recovered(changed(self.now, due), part - due)
+        self.now = with_recovery(with_payment(self.now, due), part - due)
         paid = booking.paid_on_invoice(terms, due)
         return rest, [*paid, *booking.recovered_of_invoice(terms, part - due)]
 
@@ -119,7 +121,7 @@ class InvoiceShare:
         # If the invoice is still paid, another payment has paid all of it, and nothing is lost.
         if self.bill is not None and event.event in LOST and not self._is_paid_whole():
             await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
-            await payment_loss.note_lost_credits(session, event, self.bill, self.now)
+            await payment_loss.recover_lost_credits(session, event, self.bill, self.now)
         elif self.bill is not None and event.event != REFUND:
             await self._follow(session, event, self.bill, cause)
 
@@ -132,7 +134,7 @@ class InvoiceShare:
             if bill.returned_minor:
                 await subscription_refund.restore(session, bill, cause=cause, now=event.at)
             if event.event == "invoice_paid":
-                await payment_loss.note_paid_anew(session, event, bill)
+                await payment_loss.close_recovery_of_credits(session, event, bill)
         disputed = event.payment.is_disputed
         if event.event in DISPUTED | LOST:
             await subscription_refund.follow_dispute(session, bill, is_disputed=disputed, cause=cause, now=event.at)
@@ -145,7 +147,7 @@ class InvoiceShare:
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""
-        own = [] if self.bill is None else subscription_refund.touched(self.bill)
+        own = [] if self.bill is None else subscription_refund.touched_accounts(self.bill)
         own += () if self.loss is None else (self.loss,)
         return [*own, *(account for posting in self.noted for account in (posting.source, posting.destination))]
 
@@ -196,15 +198,15 @@ class InvoiceShare:
                 raise
             terms, currency = event.payment.terms, self.bill.currency
             remaining = parse_amount(str(refusal.extra["remaining"]), currency, zero=True) + self.beyond_minor
-            left = format_amount(refundable(terms.provider, remaining, remaining, currency), currency)
+            left = format_amount(round_to_refundable(terms.provider, remaining, remaining, currency), currency)
             raise RefundExceeds(
                 f"Credits of this period were used. Only {left} {currency} are left to refund.",
                 extra={"refundable": left},
             ) from refusal
 
 
-def _noted(row: InvoiceRow, parts: Sequence[Part]) -> list[InvoicePosting]:
-    back = invoice_booking.restored(
+def _noted(row: InvoiceRow, parts: Sequence[BookedPart]) -> list[InvoicePosting]:
+    back = invoice_booking.credit_return_postings(
         row.org_id,
         row.currency,
         granted_credits=row.granted_credits_minor,
@@ -212,21 +214,21 @@ def _noted(row: InvoiceRow, parts: Sequence[Part]) -> list[InvoicePosting]:
         credits=row.prepaid_credits_minor,
         prepaid_minor=row.prepaid_minor,
     )
-    rounded = invoice_booking.rounded(row.org_id, row.currency, row.rounded_minor, back=True)
-    return [*invoice_booking.taken_back(row.org_id, row.currency, parts), *back, *rounded]
+    rounded = invoice_booking.rounding_postings(row.org_id, row.currency, row.rounded_minor, back=True)
+    return [*invoice_booking.reversal_postings(row.org_id, row.currency, parts), *back, *rounded]
 
 
-class InvoiceBooks(Alone):
+class InvoiceBooks(WithoutSubject):
     """What is due on one invoice."""
 
     shares = True
 
-    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Payable:  # noqa: ARG002
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> PayableInvoice:  # noqa: ARG002
         """Return an invoice of the actor's organization on which something is due."""
         row = await invoice.get(session, str(named))
         due = require_payable(invoice.balance_of(row))
         await invoice_collection.require_not_requested(session, row)
-        return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
+        return PayableInvoice(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
         """Lock the invoice: one payment at a time pays what is due.
@@ -237,7 +239,7 @@ class InvoiceBooks(Alone):
         invoice_id = terms.purpose.invoice_id
         assert invoice_id is not None
         require_payable(invoice.balance_of(await invoice.get(session, invoice_id, locked=True)))
-        await refuse_beside_others(session, terms.org_id, {"invoice_id": invoice_id}, besides=terms.payment_id)
+        await refuse_concurrent_payments(session, terms.org_id, {"invoice_id": invoice_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
         """Return that nothing is due on the invoice. The bill of a subscription is ended by its provider."""
@@ -258,7 +260,9 @@ class InvoiceBooks(Alone):
         """Lock the invoice that the event can change."""
         terms = event.payment.terms
         invoice_id, of_credits = terms.purpose.invoice_id, event.event in OF_CREDITS
-        if invoice_id is None or not (of_credits or any(move.kind in invoicing.KINDS for move in event.moves)):
+        if invoice_id is None or not (
+            of_credits or any(move.kind in invoicing.INVOICE_POSTING_KINDS for move in event.moves)
+        ):
             return None
         balance = await invoice.lock_balance(session, invoice_id, terms.payment_id)
         share = InvoiceShare(invoice_id=invoice_id, before=balance, now=balance)
@@ -267,18 +271,18 @@ class InvoiceBooks(Alone):
         if of_credits:
             row = await invoice.get(session, invoice_id)
             parts = invoice_line.parts_of_row(row)
-            if invoice_booking.of_subscription(parts):
+            if invoice_booking.is_of_subscription(parts):
                 share.bill = await subscription_bill.bill_of_invoice(session, invoice_id)
             if share.bill is not None or event.details.get("credit_note"):
                 share.noted = _noted(row, parts)
         return share
 
-    def follower(self, stored: Payment) -> Follower | None:
+    def follower(self, stored: Payment) -> WaitingRun | None:
         """Return the run that collects the invoice, once the payment has an outcome."""
         invoice_id = stored.terms.purpose.invoice_id
-        if invoice_id is None or verdict_of(stored).became is Became.OPEN:
+        if invoice_id is None or charge_result(stored).became is ChargeOutcome.OPEN:
             return None
-        return Follower(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
+        return WaitingRun(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
 
     def posts_again(self, event: PaymentEvent) -> bool:
         """Return whether the event can hold or claw back the credits of a subscription, or credit its invoice."""
@@ -291,4 +295,4 @@ class InvoiceBooks(Alone):
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return what the organization has been invoiced."""
-        return [booking.receivable(terms)] if move.kind in invoicing.KINDS else []
+        return [booking.receivable(terms)] if move.kind in invoicing.INVOICE_POSTING_KINDS else []

@@ -17,7 +17,13 @@ from domain.marketplace.offer import OfferModel, OfferStatus
 from domain.marketplace.renewal import is_past
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
 from domain.payments.payment import booking
-from domain.payments.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed, without_tax
+from domain.payments.payment.purposes.purchase import (
+    SALE_POSTING_KINDS,
+    borne_minor,
+    is_disputed,
+    lost_price_minor,
+    net_of_tax,
+)
 from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind, RefundState
 from domain.payments.payment.terms import PaymentTerms
 from domain.payouts.payable import HoldBack
@@ -27,13 +33,20 @@ from repositories.marketplace import marketplace
 from repositories.messages import alert
 from repositories.payments import payment
 from repositories.payouts import transfer_reversal as transfer_reversals
-from repositories.reputation.organization_trait import in_one_hand
+from repositories.reputation.organization_trait import share_an_owner
 from repositories.tenants import audit, organization
 from runtime.database import driver_connection
 from services.billing.tax_receipt import TaxedMovement
 from services.books.debt import close_paid_debts, owed_minor
-from services.marketplace.marketplace import hand_over, is_charged_back, is_kept, new_purchase, owned_now, standing
-from services.payments.purposes.base import Alone, refuse_beside_others
+from services.marketplace.marketplace import (
+    blocks_purchase,
+    current_purchase,
+    effective_status,
+    is_charged_back,
+    mark_renewed,
+    new_purchase,
+)
+from services.payments.purposes.base import WithoutSubject, refuse_concurrent_payments
 from services.payouts import recovery, transfer_reversal
 
 
@@ -92,11 +105,11 @@ class PurchaseShare:
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Return whether the move can make the sale, take from its shares or restore them."""
-        return move.kind in KINDS
+        return move.kind in SALE_POSTING_KINDS
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
-    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+    ) -> tuple[PaymentPosting, list[booking.AccountMovement]]:
         """Move the parts of creator, platform and tax; returns what is left to be moved.
 
         The creator's organization owes what its agent no longer has, and its debts are paid first.
@@ -105,14 +118,14 @@ class PurchaseShare:
         own, parties = booking.entitlement_account(terms), _Parties.of(terms)
         gives = move.kind is PaymentPostingKind.RELEASE
         if event.event == "agent_bought":
-            part, net = price, without_tax(terms, price)
+            part, net = price, net_of_tax(terms, price)
             shares = shares_of(net, parties.creator_bps)
         else:
-            moved = gone_of_price(event.payment, self.borne) - self.taken
+            moved = lost_price_minor(event.payment, self.borne) - self.taken
             part = 0 if self.stays_refunded else min(move.amount_minor, max(0, -moved if gives else moved))
             before, self.taken = self.taken, self.taken + (-part if gives else part)
-            whole, gone = without_tax(terms, price), sorted((before, self.taken))
-            most, least = (whole - without_tax(terms, each) for each in gone)
+            whole, gone = net_of_tax(terms, price), sorted((before, self.taken))
+            most, least = (whole - net_of_tax(terms, each) for each in gone)
             net, shares = most - least, shares_between(least, most, parties.creator_bps)
         self.came_minor += part if gives else -part
         self.tax_minor += part - net if gives else net - part
@@ -158,7 +171,7 @@ class PurchaseShare:
             await _make(session, event, transfer_id)
         elif self.purchase is not None:
             row = self.purchase
-            before = status = standing(row)
+            before = status = effective_status(row)
             row.taken_minor, used = self.taken, _used(row, event.payment)
             if not self.stays_refunded:
                 assert row.price_minor is not None
@@ -258,13 +271,13 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
     )
     before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
     if before is not None:
-        hand_over(before, event.at)
+        mark_renewed(before, event.at)
         await session.flush()
     purchase = new_purchase(
         offer,
         purpose.creator_bps,
         org_id=terms.org_id,
-        by=await payment.asked_by(session, terms.payment_id),
+        by=await payment.requester_of(session, terms.payment_id),
         command_id=terms.payment_id,
         now=event.at,
         before=before,
@@ -277,7 +290,7 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
     await audit.record(session, actor, "marketplace.purchase", purchase.id, details, terms.org_id)
 
 
-class PurchaseBooks(Alone):
+class PurchaseBooks(WithoutSubject):
     """An agent of the marketplace."""
 
     shares = True
@@ -290,7 +303,7 @@ class PurchaseBooks(Alone):
         if agent_id is None or terms.purpose.renews is not None:
             return
         await marketplace.lock_purchases(session, terms.org_id, agent_id)
-        await refuse_beside_others(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
+        await refuse_concurrent_payments(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
         """Return why the agent cannot be sold to the organization any more, unless this payment has bought it."""
@@ -313,7 +326,11 @@ class PurchaseBooks(Alone):
         fulfilled = event.payment.fulfilment is Fulfilment.DONE
         if fulfilled and event.event == "dispute_lost":
             return LostShare(purchase=None, taken=0)
-        if not fulfilled or purpose.agent_id is None or not any(move.kind in KINDS for move in event.moves):
+        if (
+            not fulfilled
+            or purpose.agent_id is None
+            or not any(move.kind in SALE_POSTING_KINDS for move in event.moves)
+        ):
             return None
         await marketplace.lock_purchases(session, terms.org_id, purpose.agent_id)
         if event.event == "agent_bought":
@@ -325,8 +342,8 @@ class PurchaseBooks(Alone):
         owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
         other, borne = None if owned is None or owned.id == row.id else owned, 0
         if event.payment.disputes:
-            answers_for = await recovery.answers_for(session, hold_back, row.agent_id)
-            borne = borne_minor(event.payment, row.bought_at, answers_for)
+            liability_period = await recovery.liability_period(session, hold_back, row.agent_id)
+            borne = borne_minor(event.payment, row.bought_at, liability_period)
         return PurchaseShare(
             purchase=row,
             taken=row.taken_minor,
@@ -339,7 +356,7 @@ class PurchaseBooks(Alone):
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return where the shares are kept."""
-        if move.kind not in KINDS:
+        if move.kind not in SALE_POSTING_KINDS:
             return []
         parties = _Parties.of(terms)
         return [parties.earnings, parties.commission, *([] if parties.tax is None else [parties.tax])]
@@ -347,7 +364,7 @@ class PurchaseBooks(Alone):
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
         """Return who pays, and whose agent it is."""
         payee = terms.purpose.payee_org_id
-        return [terms.org_id, *([payee] if payee else [])] if move.kind in KINDS else []
+        return [terms.org_id, *([payee] if payee else [])] if move.kind in SALE_POSTING_KINDS else []
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
         """Return the creator's debt, which reversals pay that a lost chargeback requests."""
@@ -359,7 +376,7 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
     purpose = terms.purpose
     assert purpose.agent_id is not None
     if purpose.renews is None:
-        await owned_now(session, terms.org_id, purpose.agent_id, at)
+        await current_purchase(session, terms.org_id, purpose.agent_id, at)
     else:
         await marketplace.get_purchase(session, purpose.renews, lock=True)
     await _check_for_sale(session, terms, at)
@@ -376,7 +393,7 @@ async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: dateti
     assert purpose.payee_org_id is not None
     if purpose.renews is None:
         owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
-        if owned is not None and is_kept(owned, at):
+        if owned is not None and blocks_purchase(owned, at):
             raise NotForSale("The organization has this agent already.")
         if await is_charged_back(session, terms.org_id, purpose.agent_id):
             raise NotForSale("A chargeback of an earlier purchase of this agent is open or lost.")
@@ -396,5 +413,5 @@ async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: dateti
         raise NotForSale("The organization that sells this agent is closed.")
     # Whether one operator made both was checked when the payment was requested; their payment methods may relate them
     # since.
-    if await in_one_hand(session, terms.org_id, purpose.payee_org_id, ("*",)):
+    if await share_an_owner(session, terms.org_id, purpose.payee_org_id, ("*",)):
         raise NotForSale("The two organizations are related.")

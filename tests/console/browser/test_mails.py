@@ -6,10 +6,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser
 
-from domain.common.mail import LANGUAGES, MailKind, Written
+from domain.common.mail import LANGUAGES, MailKind, MailText
 from domain.messages.alert.life import Severity
 from domain.messages.events.catalogue import CATALOGUE
-from domain.messages.mail_kind import takes, written
+from domain.messages.mail_kind import render_mail, values_of_kind
 from domain.messages.notification import types
 from providers.formats import formats_of
 from providers.notify.base import Message
@@ -19,7 +19,7 @@ from tests.domain.test_mail import VALUES
 
 UNBROKEN = "https://api.example.com/" + "averylongword" * 20
 SUBJECT = "pay_01h455vb4pex5vsknk084sn02q"
-EVERYTHING = Written(subject=UNBROKEN, paragraphs=("First.", UNBROKEN), link=UNBROKEN)
+EVERYTHING = MailText(subject=UNBROKEN, paragraphs=("First.", UNBROKEN), link=UNBROKEN)
 
 
 #: What alerts of each severity say, as the product writes it.
@@ -36,15 +36,15 @@ def mails() -> Iterator[tuple[str, Message]]:
     for language in LANGUAGES:
         formats = formats_of(language)
         for kind in MailKind:
-            values = {name: VALUES[name] for name in takes(kind)}
-            yield f"{kind} in {language}", message(written(kind, values, language, formats), language)
+            values = {name: VALUES[name] for name in values_of_kind(kind)}
+            yield f"{kind} in {language}", message(render_mail(kind, values, language, formats), language)
         told = [
-            types.written(each.name, fact, SUBJECT, CATALOGUE[fact].example, language, formats)
+            types.render_notification(each.name, fact, SUBJECT, CATALOGUE[fact].example, language, formats)
             for each in types.BY_NAME.values()
             for fact in each.events
         ]
         alerts = [
-            types.written(
+            types.render_notification(
                 "alert",
                 "alert",
                 SUBJECT,
@@ -56,14 +56,14 @@ def mails() -> Iterator[tuple[str, Message]]:
         ]
         for words in (*told, *alerts):
             yield f"{words.subject} in {language}", message(words, language)
-        yield f"digest in {language}", message(types.written_together(told[:20], language, 30), language)
-        code = types.written(types.CODE, types.CODE, SUBJECT, {"code": "048213"}, language, formats)
+        yield f"digest in {language}", message(types.render_digest(told[:20], language, 30), language)
+        code = types.render_notification(types.CODE, types.CODE, SUBJECT, {"code": "048213"}, language, formats)
         # Whoever asks for a code cannot stop it, and it leads nowhere.
         yield f"code in {language}", message(code, language, unsubscribe=None)
     yield "everything that a mail can hold", message(EVERYTHING, "en")
 
 
-def message(words: Written, language: str, unsubscribe: str | None = UNBROKEN) -> Message:
+def message(words: MailText, language: str, unsubscribe: str | None = UNBROKEN) -> Message:
     return Message(to=("kim@acme.example",), language=language, words=words, unsubscribe=unsubscribe)
 
 

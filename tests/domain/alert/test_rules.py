@@ -5,8 +5,16 @@ import pytest
 
 from domain.common.access import Role
 from domain.common.errors import Invalid
-from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, Reading, condition_of, threshold_text
-from domain.messages.alert.escalation import Step
+from domain.messages.alert.conditions import (
+    Condition,
+    Direction,
+    Measure,
+    Reading,
+    RequestedCondition,
+    condition_of,
+    threshold_text,
+)
+from domain.messages.alert.escalation import EscalationStep
 from domain.messages.alert.metrics import METRICS, ConditionType
 from domain.messages.alert.rules import MAX_STEPS, Rule, check_ladder, check_times, detail_of
 from tests.support.cases import for_each
@@ -19,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
-    return condition_of(Asked(**asked), METRICS[metric], platform=False, asset=asset)
+    return condition_of(RequestedCondition(**asked), METRICS[metric], platform=False, asset=asset)
 
 
 @for_each(
@@ -170,8 +178,8 @@ def test_detail_names_figure_threshold_and_what_it_is_narrowed_to() -> None:
     assert detail_of(rule, Reading(value=449)) == "reputation.score of agt_1 is below 4.5 points: 4.49 points now."
 
 
-def _ladder(*steps: tuple[str, float]) -> list[Step]:
-    return [Step(role=Role(role), after=timedelta(hours=after)) for role, after in steps]
+def _ladder(*steps: tuple[str, float]) -> list[EscalationStep]:
+    return [EscalationStep(role=Role(role), after=timedelta(hours=after)) for role, after in steps]
 
 
 def test_ladder_calls_whoever_may_answer_one_after_the_other():
@@ -180,7 +188,7 @@ def test_ladder_calls_whoever_may_answer_one_after_the_other():
     check_ladder(own, platform=False, by_platform=False)
     check_ladder([*own, *_ladder(("operator", 2))], platform=False, by_platform=True)
     check_ladder(_ladder(("operator", 0), ("operator", 168)), platform=True, by_platform=True)
-    assert [Step.named(step.name) for step in own] == own
+    assert [EscalationStep.named(step.name) for step in own] == own
 
 
 @for_each(

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
-from domain.insight.forecast import LEVELS, ORIGINS, Method, forecast, needed
+from domain.insight.forecast import LEVELS, ORIGINS, Method, figures_needed, forecast
 
-figures = st.lists(st.integers(min_value=0, max_value=10**9), min_size=needed(10, 7), max_size=120)
+figures = st.lists(st.integers(min_value=0, max_value=10**9), min_size=figures_needed(10, 7), max_size=120)
 
 
 @given(figures)
 def test_no_interval_is_narrower_at_a_later_step_or_than_one_of_a_lower_level(series: list[int]) -> None:
     made = forecast(series, steps=10, season=7)
-    for of in (made.reaches, made.reaches_of_sum):
+    for of in (made.half_widths, made.half_widths_of_sum):
         reaches = [of(level) for level in LEVELS]
         for reach in reaches:
             assert list(reach) == sorted(reach)
@@ -25,7 +25,7 @@ def test_no_interval_is_narrower_at_a_later_step_or_than_one_of_a_lower_level(se
 
 def test_a_constant_series_stays() -> None:
     made = forecast([500] * 60, steps=14, season=7)
-    assert (set(made.values), set(made.reaches(95)), set(made.reaches_of_sum(95))) == ({500}, {0}, {0})
+    assert (set(made.values), set(made.half_widths(95)), set(made.half_widths_of_sum(95))) == ({500}, {0}, {0})
     assert (made.method, made.backtest.mase, made.backtest.coverage) == (Method.SEASONAL_NAIVE, 0.0, 1.0)
 
 
@@ -62,7 +62,7 @@ def test_a_short_series_is_refused_with_what_it_needs() -> None:
     with pytest.raises(Invalid) as refused:
         forecast([1] * 20, steps=10, season=7)
     assert (refused.value.error_code, refused.value.extra) == ("forecast.too_short", {"needed": 27, "available": 20})
-    forecast([1] * needed(10, 7), steps=10, season=7)
+    forecast([1] * figures_needed(10, 7), steps=10, season=7)
 
 
 def test_intervals_hold_what_comes() -> None:
@@ -71,6 +71,6 @@ def test_intervals_hold_what_comes() -> None:
         random = Random(seed)
         series = [round(1_000 * exp(sin(at / 7 * 2 * pi) + random.gauss(0, 0.3))) for at in range(170)]
         made = forecast(series[:156], steps=14, season=7)
-        of_each = zip(series[156:], made.values, made.reaches(80), strict=True)
+        of_each = zip(series[156:], made.values, made.half_widths(80), strict=True)
         held += [abs(came - value) <= reach for came, value, reach in of_each]
     assert 0.7 < sum(held) / len(held) < 0.9

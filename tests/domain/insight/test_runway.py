@@ -7,14 +7,21 @@ from hypothesis import given, strategies as st
 
 from domain.billing.plan import Interval
 from domain.billing.subscription.state import (
-    Change as PlanChange,
     ChangeKind,
-    Request,
+    PaymentRequest,
+    PlanChange as PlanChange,
     Subscription,
     SubscriptionStatus,
     YearBill,
 )
-from domain.insight.runway import BalanceChangeKind, Books, Change, coming, path, uses
+from domain.insight.runway import (
+    BalanceChange,
+    BalanceChangeKind,
+    CreditBooks,
+    daily_uses,
+    expected_credits,
+    project_balance,
+)
 from tests.domain.subscription.building import ANCHOR, MONTH, YEAR, created, month, terms
 
 FIRST = date(2026, 3, 1)
@@ -25,29 +32,32 @@ def day(number: int) -> date:
 
 
 def test_it_runs_out_on_the_day_whose_use_it_does_not_cover():
-    found = path(Books(lots=((100, None),)), [40, 40, 20, 1, 5], FIRST)
+    found = project_balance(CreditBooks(lots=((100, None),)), [40, 40, 20, 1, 5], FIRST)
     assert (found.balances, found.runs_out, found.expired) == ((60, 20, 0, 0, 0), day(3), ())
-    assert path(Books(lots=((100, None),)), [40, 40, 20], FIRST).runs_out is None
+    assert project_balance(CreditBooks(lots=((100, None),)), [40, 40, 20], FIRST).runs_out is None
 
 
 def test_what_expires_is_used_first_and_the_rest_of_it_is_gone_after_its_day():
-    found = path(Books(lots=((50, day(1)), (100, None))), [10, 10, 10], FIRST)
-    assert (found.balances, found.expired) == ((140, 100, 90), (Change(day(1), BalanceChangeKind.EXPIRY, 30),))
+    found = project_balance(CreditBooks(lots=((50, day(1)), (100, None))), [10, 10, 10], FIRST)
+    assert (found.balances, found.expired) == ((140, 100, 90), (BalanceChange(day(1), BalanceChangeKind.EXPIRY, 30),))
 
 
 def test_lots_are_used_in_their_order_and_not_by_their_expiry():
-    found = path(Books(lots=((50, None), (50, day(0)))), [10], FIRST)
-    assert (found.balances, found.expired) == ((40,), (Change(day(0), BalanceChangeKind.EXPIRY, 50),))
+    found = project_balance(CreditBooks(lots=((50, None), (50, day(0)))), [10], FIRST)
+    assert (found.balances, found.expired) == ((40,), (BalanceChange(day(0), BalanceChangeKind.EXPIRY, 50),))
 
 
 def test_credits_that_come_pay_the_debt_first_and_only_paid_ones_are_certain():
-    books = Books(
+    books = CreditBooks(
         lots=((10, None),),
         owed_minor=25,
-        coming=(Change(day(2), BalanceChangeKind.RENEWAL, 30), Change(day(1), BalanceChangeKind.GRANT, 20)),
+        coming=(
+            BalanceChange(day(2), BalanceChangeKind.RENEWAL, 30),
+            BalanceChange(day(1), BalanceChangeKind.GRANT, 20),
+        ),
     )
-    assert path(books, [5, 5, 5], FIRST).balances == (5, 0, 20)
-    certain = path(books.certain(), [5, 5, 5], FIRST)
+    assert project_balance(books, [5, 5, 5], FIRST).balances == (5, 0, 20)
+    certain = project_balance(books.certain(), [5, 5, 5], FIRST)
     assert (certain.balances, certain.runs_out) == ((5, 0, 0), day(2))
 
 
@@ -56,7 +66,7 @@ def test_credits_that_come_pay_the_debt_first_and_only_paid_ones_are_certain():
     st.lists(st.integers(0, 60), min_size=1, max_size=12),
 )
 def test_nothing_appears_or_is_lost(lots: list[tuple[int, date | None]], used: list[int]) -> None:
-    found = path(Books(lots=tuple(lots)), used, FIRST)
+    found = project_balance(CreditBooks(lots=tuple(lots)), used, FIRST)
     had, gone = sum(amount for amount, _ in lots), sum(change.amount_minor for change in found.expired)
     taken = had - gone - found.balances[-1]
     assert taken <= sum(used)
@@ -67,7 +77,7 @@ def test_nothing_appears_or_is_lost(lots: list[tuple[int, date | None]], used: l
 def test_more_is_used_where_the_sum_reaches_higher(days: list[tuple[int, int]], already: int) -> None:
     values = [value for value, _ in days]
     reaches = sorted(reach for _, reach in days)
-    low, middle, high = ([*uses(values, [sign * reach for reach in reaches], already)] for sign in (-1, 0, 1))
+    low, middle, high = ([*daily_uses(values, [sign * reach for reach in reaches], already)] for sign in (-1, 0, 1))
     assert all(use >= 0 for use in (*low, *middle, *high))
     assert sum(low) <= sum(middle) <= sum(high)
     assert sum(middle) == max(0, sum(values) - already)
@@ -86,14 +96,14 @@ CREDITS = terms("starter").credits_minor
 
 def test_a_plan_is_renewed_each_month_unless_it_ends():
     assert CREDITS > 0
-    assert [*coming(paid(), UNTIL)] == [
-        Change(month(n).start.date(), BalanceChangeKind.RENEWAL, CREDITS) for n in (1, 2)
+    assert [*expected_credits(paid(), UNTIL)] == [
+        BalanceChange(month(n).start.date(), BalanceChangeKind.RENEWAL, CREDITS) for n in (1, 2)
     ]
-    assert [*coming(paid(cancel_at_period_end=True), UNTIL)] == []
-    assert [*coming(paid(ends_by_suspension=True), UNTIL)] == []
-    assert [*coming(paid(status=SubscriptionStatus.PAST_DUE), UNTIL)] == []
+    assert [*expected_credits(paid(cancel_at_period_end=True), UNTIL)] == []
+    assert [*expected_credits(paid(ends_by_suspension=True), UNTIL)] == []
+    assert [*expected_credits(paid(status=SubscriptionStatus.PAST_DUE), UNTIL)] == []
     net = paid(terms=replace(terms("starter"), net_days=10))
-    assert next(change.day for change in coming(net, UNTIL)) == month(1).start.date() + timedelta(days=10)
+    assert next(change.day for change in expected_credits(net, UNTIL)) == month(1).start.date() + timedelta(days=10)
 
 
 def test_a_downgrade_renews_with_its_own_credits():
@@ -101,19 +111,19 @@ def test_a_downgrade_renews_with_its_own_credits():
     change = PlanChange(
         kind=ChangeKind.DOWNGRADE, terms=lower, command_id="cmd_2", acts_at=month(1).start, most_minor=0
     )
-    assert {each.amount_minor for each in coming(paid(change=change), UNTIL)} == {7}
+    assert {each.amount_minor for each in expected_credits(paid(change=change), UNTIL)} == {7}
 
 
 def test_months_of_a_paid_year_are_certain_and_the_next_year_is_not():
     bills = (YearBill(bill_ref="in_0", paid_minor=1_200, left_minor=1_100, credits_minor=CREDITS),)
     year = paid(YEAR, granted_until=month(0).end, months_granted=1, year_bills=bills)
-    found = [*coming(year, month(13).start)]
+    found = [*expected_credits(year, month(13).start)]
     assert [change.kind for change in found] == [BalanceChangeKind.GRANT] * 11 + [BalanceChangeKind.RENEWAL]
     assert [change.day for change in found] == [month(n).start.date() for n in range(1, 13)]
 
 
 def test_an_open_invoice_of_a_plan_brings_its_credits_when_it_is_due():
     due = datetime(2026, 3, 10, tzinfo=UTC)
-    requests = (Request(bill_ref="in_1", credits_minor=5, due_at=due),)
-    found = [*coming(paid(requests=requests, cancel_at_period_end=True), UNTIL)]
-    assert found == [Change(due.date(), BalanceChangeKind.INVOICE, 5)]
+    requests = (PaymentRequest(bill_ref="in_1", credits_minor=5, due_at=due),)
+    found = [*expected_credits(paid(requests=requests, cancel_at_period_end=True), UNTIL)]
+    assert found == [BalanceChange(due.date(), BalanceChangeKind.INVOICE, 5)]

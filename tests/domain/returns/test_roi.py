@@ -9,24 +9,32 @@ from hypothesis import example, given, strategies as st
 from domain.common.errors import Invalid
 from domain.common.money import allocate
 from domain.returns import roi
-from domain.returns.revenue_event import ALL_BPS, Part, PartWanted, RevenueStatus, ShareRule, divided, shares
-from domain.returns.roi import Cost, CostKind, Revenue, Scope
+from domain.returns.revenue_event import (
+    ALL_BPS,
+    RequestedShare,
+    RevenueShare,
+    RevenueStatus,
+    ShareRule,
+    compute_shares,
+    divide_by_shares,
+)
+from domain.returns.roi import CostKind, DailyCost, DailyRevenue, RoiScope
 from domain.usage.run import RunPart, cost_of
 
 DAY = date(2026, 1, 5)
-OWN = Part(agent_id="a", project_id="p", bps=ALL_BPS)
+OWN = RevenueShare(agent_id="a", project_id="p", bps=ALL_BPS)
 
 
-def cost(minor: int | Fraction, agent: str | None = "a", *, day: int = 0, **more: object) -> Cost:
+def cost(minor: int | Fraction, agent: str | None = "a", *, day: int = 0, **more: object) -> DailyCost:
     values = {"project_id": None, "model": None, "kind": CostKind.USAGE, **more}
-    return Cost(day=DAY + timedelta(days=day), agent_id=agent, asset="USD", minor=minor, **values)
+    return DailyCost(day=DAY + timedelta(days=day), agent_id=agent, asset="USD", minor=minor, **values)
 
 
 def revenue(
     minor: int | Fraction, agent: str | None = "a", *, day: int = 0, status: str = "confirmed", **more: int | Fraction
-) -> Revenue:
+) -> DailyRevenue:
     values = {"reversed_minor": 0, "commission_minor": 0, **more}
-    return Revenue(
+    return DailyRevenue(
         day=DAY + timedelta(days=day),
         agent_id=agent,
         project_id=None,
@@ -37,7 +45,7 @@ def revenue(
     )
 
 
-def figures(scope: Scope, costs: list[Cost], earned: list[Revenue]) -> dict[str | None, roi.Roi]:
+def figures(scope: RoiScope, costs: list[DailyCost], earned: list[DailyRevenue]) -> dict[str | None, roi.Roi]:
     found = roi.figures(scope, costs, earned, of="org", since=DAY, until=DAY + timedelta(days=14))
     return {each.id: each for each in found}
 
@@ -45,7 +53,7 @@ def figures(scope: Scope, costs: list[Cost], earned: list[Revenue]) -> dict[str 
 def test_only_confirmed_revenue_counts_less_what_was_taken_back() -> None:
     earned = [revenue(500, status="reported"), revenue(70, status="rejected")]
     earned += [revenue(100, commission_minor=10), revenue(40, status="reversed", reversed_minor=40)]
-    found = figures(Scope.AGENT, [cost(50)], earned)["a"]
+    found = figures(RoiScope.AGENT, [cost(50)], earned)["a"]
     assert {str(status): minor for status, minor in found.revenue.items()} == {
         "reported": 500,
         "confirmed": 100,
@@ -53,19 +61,19 @@ def test_only_confirmed_revenue_counts_less_what_was_taken_back() -> None:
         "reversed": 40,
     }
     assert (found.cost_minor, found.margin_minor, found.roi) == (60, 40, Fraction(2, 3))
-    assert figures(Scope.AGENT, [], [revenue(5, status="reported")])["a"].roi is None
+    assert figures(RoiScope.AGENT, [], [revenue(5, status="reported")])["a"].roi is None
 
 
 def test_costs_of_nobody_are_shared_by_what_each_cost_itself() -> None:
     costs = [cost(30, "a"), cost(10, "b"), cost(8, None)]
-    found = figures(Scope.AGENT, costs, [revenue(1, "c")])
+    found = figures(RoiScope.AGENT, costs, [revenue(1, "c")])
     assert {name: each.costs[CostKind.SHARED] for name, each in found.items()} == {"a": 6, "b": 2, "c": 0}
     # Where nobody has costs of its own, who earned shares them equally; without any of these nobody does.
     assert {
-        name: each.cost_minor for name, each in figures(Scope.AGENT, [cost(8, None)], [revenue(1, "c")]).items()
+        name: each.cost_minor for name, each in figures(RoiScope.AGENT, [cost(8, None)], [revenue(1, "c")]).items()
     } == {"c": 8}
-    assert figures(Scope.AGENT, [cost(8, None)], [])[None].costs[CostKind.SHARED] == 8
-    assert figures(Scope.ORGANIZATION, costs, [])["org"].costs[CostKind.SHARED] == 8
+    assert figures(RoiScope.AGENT, [cost(8, None)], [])[None].costs[CostKind.SHARED] == 8
+    assert figures(RoiScope.ORGANIZATION, costs, [])["org"].costs[CostKind.SHARED] == 8
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from(["a", "b", "c", None])), min_size=1), st.integers(1, 99))
@@ -74,27 +82,27 @@ def test_rows_add_up_to_the_figures_of_the_whole(drawn: list[tuple[int, str | No
     costs += [cost(Fraction(minor, 7), agent) for minor, agent in drawn]
     brought = [revenue(earned, agent, commission_minor=Fraction(earned, 9)) for _, agent in drawn]
     brought += [revenue(Fraction(earned, 3), agent, status="reported") for _, agent in drawn]
-    [whole] = figures(Scope.ORGANIZATION, costs, brought).values()
-    for scope in (Scope.AGENT, Scope.MODEL):
+    [whole] = figures(RoiScope.ORGANIZATION, costs, brought).values()
+    for scope in (RoiScope.AGENT, RoiScope.MODEL):
         rows = figures(scope, costs, brought).values()
         for status in RevenueStatus:
             assert sum(row.revenue[status] for row in rows) == whole.revenue[status]
-        for kind in CostKind if scope is Scope.AGENT else (CostKind.COMMISSION,):
+        for kind in CostKind if scope is RoiScope.AGENT else (CostKind.COMMISSION,):
             assert sum(row.costs[kind] for row in rows) == whole.costs[kind]
 
 
 def test_costs_of_a_project_stay_in_it() -> None:
     costs = [cost(10, "a", project_id="p"), cost(10, "b", project_id="q"), cost(6, None, project_id="p")]
-    assert {name: each.cost_minor for name, each in figures(Scope.AGENT, costs, []).items()} == {"a": 16, "b": 10}
+    assert {name: each.cost_minor for name, each in figures(RoiScope.AGENT, costs, []).items()} == {"a": 16, "b": 10}
     # By project, what an agent cost without one is no project's; what nobody made is shared by what each cost.
-    found = figures(Scope.PROJECT, [*costs, cost(4, "c"), cost(13, None)], [])
+    found = figures(RoiScope.PROJECT, [*costs, cost(4, "c"), cost(13, None)], [])
     shared = {name: (each.cost_minor, each.costs[CostKind.SHARED]) for name, each in found.items()}
     assert shared == {"p": (24, 8), "q": (15, 5), None: (4, 0)}
 
 
 def test_revenue_of_an_agent_is_divided_over_its_models_by_their_cost() -> None:
     costs = [cost(30, model="large"), cost(10, model="small"), cost(5, "b")]
-    found = figures(Scope.MODEL, costs, [revenue(100), revenue(7, "b")])
+    found = figures(RoiScope.MODEL, costs, [revenue(100), revenue(7, "b")])
     assert {name: each.revenue_minor for name, each in found.items()} == {"large": 75, "small": 25, None: 7}
 
 
@@ -109,7 +117,7 @@ def test_revenue_of_an_agent_is_divided_over_its_models_by_their_cost() -> None:
     ],
 )
 def test_payback_is_when_all_costs_were_paid_for_good(days: list[tuple[int, int]], expected: int | None) -> None:
-    assert roi.payback([(Fraction(earned), Fraction(spent)) for earned, spent in days]) == expected
+    assert roi.days_to_payback([(Fraction(earned), Fraction(spent)) for earned, spent in days]) == expected
 
 
 def test_lower_bound_is_below_and_nearer_the_less_days_differ() -> None:
@@ -124,13 +132,13 @@ def test_lower_bound_is_below_and_nearer_the_less_days_differ() -> None:
 
 
 def test_projection_needs_enough_days_and_has_an_interval() -> None:
-    assert roi.projected([5] * 10) is None
-    assert roi.projected([0] * 90) is None
-    assert roi.projected([0] * 89 + [2400]) is None
-    week = roi.projected([5] * 30)
+    assert roi.forecast_margin([5] * 10) is None
+    assert roi.forecast_margin([0] * 90) is None
+    assert roi.forecast_margin([0] * 89 + [2400]) is None
+    week = roi.forecast_margin([5] * 30)
     assert week is not None
     assert (week.days, week.margin_minor, week.low_minor, week.high_minor) == (7, 35, 35, 35)
-    month = roi.projected([at % 7 + (at * 7) % 5 for at in range(90)])
+    month = roi.forecast_margin([at % 7 + (at * 7) % 5 for at in range(90)])
     assert month is not None
     assert month.days == 28
     assert month.low_minor < month.margin_minor < month.high_minor
@@ -139,18 +147,21 @@ def test_projection_needs_enough_days_and_has_an_interval() -> None:
 def test_nights_have_what_is_of_the_project_and_costs_of_nobody_for_themselves() -> None:
     costs = [cost(3, project_id="p"), cost(4, project_id="q"), cost(9, None, project_id="p"), cost(2, day=1)]
     earned = [revenue(10, commission_minor=1, reversed_minor=4), revenue(5, status="reported")]
-    found = [(n.agent_id, n.day.day, n.cost_minor, n.revenue_minor) for n in roi.nights(costs, earned, project_id=None)]
+    found = [
+        (n.agent_id, n.day.day, n.cost_minor, n.revenue_minor)
+        for n in roi.daily_results(costs, earned, project_id=None)
+    ]
     assert found == [(None, 5, 9, 0), ("a", 5, 8, 6), ("a", 6, 2, 0)]
-    of_project = roi.nights(costs, earned, project_id="p")
+    of_project = roi.daily_results(costs, earned, project_id="p")
     assert [(night.agent_id, night.cost_minor, night.revenue_minor) for night in of_project] == [
         (None, 9, 0),
         ("a", 3, 0),
     ]
 
 
-def shared_by(weights: list[int]) -> tuple[Part, ...]:
-    wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
-    return shares(ShareRule.MANUAL, wanted, OWN)
+def shared_by(weights: list[int]) -> tuple[RevenueShare, ...]:
+    wanted = [RequestedShare(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
+    return compute_shares(ShareRule.MANUAL, wanted, OWN)
 
 
 @given(
@@ -166,7 +177,7 @@ def test_pitfall_65_what_is_left_after_a_reversal_is_divided_by_the_shares(
     parts, back = shared_by(weights), amount * back_e4 // 10_000
     kept = amount - back
     commission = kept * commission_e4 // 10_000
-    found = divided(amount, back, commission, parts)
+    found = divide_by_shares(amount, back, commission, parts)
     rows = [revenue(*each[:1], reversed_minor=each[1], commission_minor=each[2]) for each in found]
     assert [row.net_minor for row in rows] == allocate(kept, [part.bps for part in parts])
     assert [sum(each) for each in zip(*found, strict=True)] == [amount, back, commission]
@@ -175,16 +186,16 @@ def test_pitfall_65_what_is_left_after_a_reversal_is_divided_by_the_shares(
 
 
 def test_a_commission_that_a_reversal_left_is_divided_by_the_shares() -> None:
-    assert divided(10, 10, 3, shared_by([2, 1])) == [(7, 7, 2), (3, 3, 1)]
+    assert divide_by_shares(10, 10, 3, shared_by([2, 1])) == [(7, 7, 2), (3, 3, 1)]
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=100))
 def test_shares_make_10_000(weights: list[int]) -> None:
-    wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
-    parts = shares(ShareRule.MANUAL, wanted, OWN)
+    wanted = [RequestedShare(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
+    parts = compute_shares(ShareRule.MANUAL, wanted, OWN)
     assert sum(part.bps for part in parts) == ALL_BPS
-    equal = [PartWanted(agent_id=part.agent_id, project_id=None) for part in wanted]
-    assert max(part.bps for part in shares(ShareRule.EQUAL, equal, OWN)) - ALL_BPS // len(equal) <= 1
+    equal = [RequestedShare(agent_id=part.agent_id, project_id=None) for part in wanted]
+    assert max(part.bps for part in compute_shares(ShareRule.EQUAL, equal, OWN)) - ALL_BPS // len(equal) <= 1
 
 
 def test_shares_by_the_run_are_what_each_agent_cost_in_it() -> None:
@@ -192,11 +203,11 @@ def test_shares_by_the_run_are_what_each_agent_cost_in_it() -> None:
         return RunPart(agent_id=agent, step_id=None, parent_id=None, currency=currency, events=1, cost_pico=pico)
 
     run = cost_of([part("a", 100), part("b", 200), part(None, 100)])
-    found = {each.agent_id: each.bps for each in shares(ShareRule.RUN, [], OWN, run)}
+    found = {each.agent_id: each.bps for each in compute_shares(ShareRule.RUN, [], OWN, run)}
     assert found == {"a": 5000, "b": 5000}
     for wrong in (None, cost_of([]), cost_of([part("a", 1), part("a", 1, "EUR")])):
         with pytest.raises(Invalid):
-            shares(ShareRule.RUN, [], OWN, wrong)
+            compute_shares(ShareRule.RUN, [], OWN, wrong)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +222,6 @@ def test_shares_by_the_run_are_what_each_agent_cost_in_it() -> None:
     ],
 )
 def test_parts_that_do_not_suit_the_rule_are_refused(rule: ShareRule, weights: list[int | None]) -> None:
-    wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
+    wanted = [RequestedShare(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
     with pytest.raises(Invalid):
-        shares(rule, wanted, OWN)
+        compute_shares(rule, wanted, OWN)

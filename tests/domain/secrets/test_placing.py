@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.common.errors import Invalid
-from domain.secrets.secret_use.placing import Part, Placed, Placement, placed
+from domain.secrets.secret_use.placing import PlacedRequest, Placement, RequestPart, place_secret
 from domain.secrets.secret_use.request import MAX_HEADERS, ToolRequest, read_request
 
 SECRET = 's3cr3t/+ "value"&='
@@ -18,19 +18,19 @@ def request(**more: Any) -> ToolRequest:
     return read_request(asked["method"], asked["url"], asked["headers"], asked["body"])
 
 
-def at(part: Part, name: str = "", prefix: str = "", value: str = SECRET, **more: Any) -> Placed:
+def at(part: RequestPart, name: str = "", prefix: str = "", value: str = SECRET, **more: Any) -> PlacedRequest:
     is_login = more.pop("is_login", False)
-    return placed(request(**more), Placement(part=part, name=name, prefix=prefix), value, is_login=is_login)
+    return place_secret(request(**more), Placement(part=part, name=name, prefix=prefix), value, is_login=is_login)
 
 
 def test_a_header_has_the_value_behind_its_prefix():
-    done = at(Part.HEADER, "Authorization", "Bearer ", headers={"X-Org": "1"})
+    done = at(RequestPart.HEADER, "Authorization", "Bearer ", headers={"X-Org": "1"})
     assert done.request.headers == {"x-org": "1", "authorization": f"Bearer {SECRET}"}
     assert done.values == (SECRET,)
 
 
 def test_a_query_has_the_value_escaped():
-    done = at(Part.QUERY, "key")
+    done = at(RequestPart.QUERY, "key")
     assert done.request.target.path == "/v1/x?a=1&key=s3cr3t%2F%2B%20%22value%22%26%3D"
     assert (done.request.target.host, done.request.target.port) == ("api.example.com", 443)
 
@@ -44,7 +44,7 @@ def test_a_query_has_the_value_escaped():
     ],
 )
 def test_a_json_body_has_the_value_as_a_member_and_is_otherwise_as_it_was(body: str | None, sent: dict[str, object]):
-    done = at(Part.BODY, "token", body=body).request
+    done = at(RequestPart.BODY, "token", body=body).request
     assert json.loads(done.body) == sent
     assert done.headers["content-type"] == "application/json"
     assert body is None or body.strip()[1:].strip().encode() in done.body
@@ -52,7 +52,7 @@ def test_a_json_body_has_the_value_as_a_member_and_is_otherwise_as_it_was(body: 
 
 def test_a_form_has_the_value_as_a_field():
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    done = at(Part.BODY, "client_secret", body="grant_type=x", headers=headers).request
+    done = at(RequestPart.BODY, "client_secret", body="grant_type=x", headers=headers).request
     assert done.body == b"grant_type=x&client_secret=s3cr3t%2F%2B+%22value%22%26%3D"
 
 
@@ -65,7 +65,7 @@ def test_a_form_has_the_value_as_a_field():
     ],
 )
 def test_basic_authentication_has_user_and_password(name: str, value: str, is_login: bool, pair: str):
-    done = at(Part.BASIC, name, value=value, is_login=is_login)
+    done = at(RequestPart.BASIC, name, value=value, is_login=is_login)
     encoded = base64.b64encode(pair.encode()).decode()
     assert done.request.headers == {"authorization": f"Basic {encoded}"}
     assert done.values == (SECRET,)
@@ -74,31 +74,33 @@ def test_basic_authentication_has_user_and_password(name: str, value: str, is_lo
 @pytest.mark.parametrize(
     ("part", "name", "more"),
     [
-        (Part.HEADER, "Authorization", {"headers": {"authorization": "mine"}}),
-        (Part.BASIC, "olga", {"headers": {"Authorization": "mine"}}),
-        (Part.HEADER, "Authorization", {"value": "s3cr3t\r\nx-evil: 1"}),
-        (Part.HEADER, "Authorization", {"value": "s3cr3tüüü"}),
-        (Part.HEADER, "X\r\nEvil", {}),
-        (Part.HEADER, "Host", {}),
-        (Part.HEADER, "Range", {}),
-        (Part.HEADER, "X-Forwarded-Host", {}),
-        (Part.QUERY, "", {}),
-        (Part.BODY, "", {}),
-        (Part.BODY, "a", {"body": '{"a": 1}'}),
-        (Part.BODY, "a", {"body": "[1]"}),
-        (Part.BODY, "a", {"body": "{"}),
-        (Part.BODY, "a", {"body": "x", "headers": {"content-type": "text/plain"}}),
-        (Part.BASIC, "ol:ga", {}),
-        (Part.BASIC, "olga", {"value": "s3cr3t\nvalue"}),
-        (Part.QUERY, "key", {"value": "x" * 9_000}),
-        (Part.HEADER, "Authorization", {"value": "short"}),
-        (Part.BODY, "token", {"value": "  short   "}),
-        (Part.HEADER, "Authorization", {"value": "s3cr3t-value "}),
-        (Part.HEADER, "X-Api-Key", {"value": " s3cr3t-value"}),
-        (Part.HEADER, "X_Forwarded_Host", {}),
+        (RequestPart.HEADER, "Authorization", {"headers": {"authorization": "mine"}}),
+        (RequestPart.BASIC, "olga", {"headers": {"Authorization": "mine"}}),
+        (RequestPart.HEADER, "Authorization", {"value": "s3cr3t\r\nx-evil: 1"}),
+        (RequestPart.HEADER, "Authorization", {"value": "s3cr3tüüü"}),
+        (RequestPart.HEADER, "X\r\nEvil", {}),
+        (RequestPart.HEADER, "Host", {}),
+        (RequestPart.HEADER, "Range", {}),
+        (RequestPart.HEADER, "X-Forwarded-Host", {}),
+        (RequestPart.QUERY, "", {}),
+        (RequestPart.BODY, "", {}),
+        (RequestPart.BODY, "a", {"body": '{"a": 1}'}),
+        (RequestPart.BODY, "a", {"body": "[1]"}),
+        (RequestPart.BODY, "a", {"body": "{"}),
+        (RequestPart.BODY, "a", {"body": "x", "headers": {"content-type": "text/plain"}}),
+        (RequestPart.BASIC, "ol:ga", {}),
+        (RequestPart.BASIC, "olga", {"value": "s3cr3t\nvalue"}),
+        (RequestPart.QUERY, "key", {"value": "x" * 9_000}),
+        (RequestPart.HEADER, "Authorization", {"value": "short"}),
+        (RequestPart.BODY, "token", {"value": "  short   "}),
+        (RequestPart.HEADER, "Authorization", {"value": "s3cr3t-value "}),
+        (RequestPart.HEADER, "X-Api-Key", {"value": " s3cr3t-value"}),
+        (RequestPart.HEADER, "X_Forwarded_Host", {}),
     ],
 )
-def test_a_value_that_does_not_belong_there_is_refused_without_being_named(part: Part, name: str, more: dict[str, Any]):
+def test_a_value_that_does_not_belong_there_is_refused_without_being_named(
+    part: RequestPart, name: str, more: dict[str, Any]
+):
     with pytest.raises(Invalid) as refused:
         at(part, name, **more)
     assert "s3cr3t" not in f"{refused.value.detail} {refused.value.extra}"
@@ -178,24 +180,24 @@ def test_a_host_is_compared_in_one_form(url: str, host: str):
 
 @pytest.mark.parametrize("prefix", ["", "Bearer ", "bearer ", "Token ", "SSWS "])
 def test_a_scheme_stands_before_the_value_of_a_header(prefix: str):
-    done = at(Part.HEADER, "Authorization", prefix).request
+    done = at(RequestPart.HEADER, "Authorization", prefix).request
     assert done.headers == {"authorization": prefix + SECRET}
 
 
 @pytest.mark.parametrize(
     ("part", "prefix"),
     [
-        (Part.HEADER, "Basic "),
-        (Part.HEADER, "Bearer"),
-        (Part.HEADER, "Bearer  "),
-        (Part.HEADER, "lang="),
-        (Part.HEADER, "x" * 77),
-        (Part.QUERY, "Bearer "),
-        (Part.BODY, "Bearer "),
-        (Part.BASIC, "Bearer "),
+        (RequestPart.HEADER, "Basic "),
+        (RequestPart.HEADER, "Bearer"),
+        (RequestPart.HEADER, "Bearer  "),
+        (RequestPart.HEADER, "lang="),
+        (RequestPart.HEADER, "x" * 77),
+        (RequestPart.QUERY, "Bearer "),
+        (RequestPart.BODY, "Bearer "),
+        (RequestPart.BASIC, "Bearer "),
     ],
 )
-def test_who_uses_a_secret_writes_no_text_before_it(part: Part, prefix: str):
+def test_who_uses_a_secret_writes_no_text_before_it(part: RequestPart, prefix: str):
     with pytest.raises(Invalid) as refused:
         at(part, "cookie", prefix)
     assert refused.value.extra == {"field": "place"}

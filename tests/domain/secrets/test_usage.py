@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.common.errors import Invalid
-from domain.secrets.secret_use.usage import call_in, check_says_usage
+from domain.secrets.secret_use.usage import reported_call, require_reported_usage
 
 
 def stream(*events: Any) -> bytes:
@@ -63,7 +63,7 @@ CHAT = {"model": "m", "usage": {"prompt_tokens": 7, "completion_tokens": 9, "tot
     ],
 )
 def test_usage_is_read_whole_and_from_a_stream(meter: str, body: bytes):
-    call = call_in(body, meter)
+    call = reported_call(body, meter)
     assert call is not None
     assert (call.provider, call.model) == (meter, "m")
     assert (call.usage.input_tokens, call.usage.output_tokens) == (7, 9)
@@ -74,17 +74,17 @@ def test_usage_is_read_whole_and_from_a_stream(meter: str, body: bytes):
     [b"", b"[]", b"[1]", b"1", b"{}", b"\xff", b"data: {", b"data: 1\n", b"[" * 100_000, stream({"model": "m"})],
 )
 def test_an_answer_without_usage_has_none(body: bytes):
-    assert call_in(body, "openai") is None
+    assert reported_call(body, "openai") is None
 
 
 @pytest.mark.parametrize("options", [{}, {"stream_options": None}, {"stream_options": {"include_usage": False}}])
 def test_a_stream_that_would_not_say_its_usage_is_refused(options: dict[str, Any]):
     asked: dict[str, Any] = {"model": "m", "messages": [], "stream": True, **options}
     with pytest.raises(Invalid, match="include_usage"):
-        check_says_usage(json.dumps(asked).encode(), "azure")
+        require_reported_usage(json.dumps(asked).encode(), "azure")
     # What says its usage in any case, and what is no stream.
-    check_says_usage(json.dumps(asked).encode(), "anthropic")
-    check_says_usage(json.dumps({**asked, "stream": False}).encode(), "openai")
-    check_says_usage(json.dumps({**asked, "stream_options": {"include_usage": True}}).encode(), "openai")
-    check_says_usage(json.dumps({"model": "m", "input": "x", "stream": True}).encode(), "openai")
-    check_says_usage(b"not JSON", "openai")
+    require_reported_usage(json.dumps(asked).encode(), "anthropic")
+    require_reported_usage(json.dumps({**asked, "stream": False}).encode(), "openai")
+    require_reported_usage(json.dumps({**asked, "stream_options": {"include_usage": True}}).encode(), "openai")
+    require_reported_usage(json.dumps({"model": "m", "input": "x", "stream": True}).encode(), "openai")
+    require_reported_usage(b"not JSON", "openai")

@@ -4,16 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.billing.plan import DEFAULTS, Interval, plans_from
-from domain.billing.subscription.commands import changing, preview
+from domain.billing.plan import DEFAULT_PLANS, Interval, plans_from
+from domain.billing.subscription.commands import order_change, preview
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.billing.subscription.state import Order, OrderKind, Outcome, Subscription, Terms
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionOrder, Terms, Transition
 from domain.billing.subscription.terms import terms_of
 from domain.common.period import Anchor, Period
 
-PLANS = plans_from(DEFAULTS)
+PLANS = plans_from(DEFAULT_PLANS)
 MONTH, YEAR = Interval.MONTH, Interval.YEAR
 START = datetime(2026, 1, 31, 10, tzinfo=UTC)
 ANCHOR = Anchor(at=START)
@@ -31,7 +31,7 @@ def created(plan: str = "starter", interval: Interval = MONTH, **changes: Any) -
         customer="cus_1",
         provider="stripe",
         terms=terms(plan, interval),
-        order=Order(kind=OrderKind.CREATE, command_id="cmd_1"),
+        order=SubscriptionOrder(kind=OrderKind.CREATE, command_id="cmd_1"),
         **changes,
     )
 
@@ -71,7 +71,7 @@ def seen(*bills: Bill, state: ProviderState = ProviderState.ACTIVE, **changes: A
     return replace(base, **changes)
 
 
-def taken(subscription: Subscription, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome:
+def taken(subscription: Subscription, snapshot: SubscriptionSnapshot, at: datetime = START) -> Transition:
     outcome = converge(subscription, snapshot, at)
     assert outcome is not None
     return outcome
@@ -80,14 +80,14 @@ def taken(subscription: Subscription, snapshot: SubscriptionSnapshot, at: dateti
 def active(plan: str = "starter", interval: Interval = MONTH) -> Subscription:
     """A subscription whose first period is paid."""
     period = month(0, interval.months)
-    made = confirmed(created(plan, interval))
+    made = confirm_order(created(plan, interval))
     return taken(made, seen(bill(0, made.terms.amount_minor, period), period=period)).subscription
 
 
 def ordered(held: Subscription, to: Terms, at: datetime, command_id: str = "cmd_2") -> Subscription:
     """Order a change, and have the provider confirm it."""
     shown = preview(held, PLANS, to, 1, at)
-    return confirmed(changing(held, shown, command_id, actor="kim").subscription)
+    return confirm_order(order_change(held, shown, command_id, actor="kim").subscription)
 
 
 def days(number: int) -> timedelta:

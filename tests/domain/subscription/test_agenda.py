@@ -9,12 +9,12 @@ from hypothesis import given, settings, strategies as st
 
 from domain.billing.plan import Interval
 from domain.billing.subscription import commands, orders
-from domain.billing.subscription.agenda import News, Step, agenda, due, hold_until, page_closes
+from domain.billing.subscription.agenda import AgendaInput, Step, agenda, due_steps, hold_until, page_closes
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.grants import monthly_grant
 from domain.billing.subscription.snapshot import CheckoutPage, ProviderState, SubscriptionSnapshot
-from domain.billing.subscription.state import Order, OrderKind, Outcome, Subscription, SubscriptionStatus
-from domain.billing.subscription.unpaid import lapsed
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionOrder, SubscriptionStatus, Transition
+from domain.billing.subscription.unpaid import lapse_upgrade
 from domain.common.agenda import Wait
 from domain.common.errors import DomainError
 from domain.common.period import Period
@@ -77,25 +77,27 @@ class World:
             if outcome is not None:
                 self.held = replace(outcome.subscription, version=self.held.version + 1)
 
-    def outcome(self, name: str, state: ProviderState, *, paid: bool) -> Outcome | None:
+    def outcome(self, name: str, state: ProviderState, *, paid: bool) -> Transition | None:
         if self.held.status is S.ENDED:
             return None
         return self.ordered(name) or self.answered(name, self.snapshot(state, paid=paid)) or self.done(name)
 
-    def ordered(self, name: str) -> Outcome | None:
+    def ordered(self, name: str) -> Transition | None:
         held, command = self.held, f"cmd_{self.held.version + 2}"
         match name:
             case "upgrade" | "downgrade" | "by the year":
                 plan, interval = ("premium" if name == "downgrade" else "professional"), held.terms.interval
                 wanted = terms(plan, YEAR if name == "by the year" else interval)
-                return commands.changing(held, commands.preview(held, PLANS, wanted, 1, self.now), command, actor=BY)
+                return commands.order_change(
+                    held, commands.preview(held, PLANS, wanted, 1, self.now), command, actor=BY
+                )
             case "cancel" | "cancel at the end":
-                return commands.cancelling(held, command, at_period_end=name != "cancel", actor=BY)
+                return commands.order_cancel(held, command, at_period_end=name != "cancel", actor=BY)
             case "resume":
-                return commands.resuming(held, command, actor=BY, at=self.now)
+                return commands.order_resume(held, command, actor=BY, at=self.now)
         return None
 
-    def answered(self, name: str, there: SubscriptionSnapshot) -> Outcome | None:
+    def answered(self, name: str, there: SubscriptionSnapshot) -> Transition | None:
         held, order = self.held, self.held.order
         match name:
             case "news" if held.ref is not None or held.checkout is not None:
@@ -103,27 +105,29 @@ class World:
             case _ if order is None:
                 return None
             case "confirmed" if order.kind is OrderKind.CHECK_OUT:
-                return orders.checked_out(held, page(self.now))
+                return orders.open_checkout(held, page(self.now))
             case "confirmed" | "found":
                 # What was not asked for yet is looked for before it is made, and done where it is found.
-                is_done = name == "confirmed" or (order.kind in orders.MAKING and not order.unknown)
-                done = orders.confirmed(held) if is_done else orders.looked_up(held, made=True)
+                is_done = name == "confirmed" or (order.kind in orders.CREATING and not order.unknown)
+                done = orders.confirm_order(held) if is_done else orders.resolve_unknown(held, made=True)
                 return converge(done, there, self.now)
             case "lost":
-                return orders.lost(held)
+                return orders.lose_response(held)
             case "missing" if order.unknown:
-                return Outcome(subscription=orders.looked_up(held, made=False), event="looked_up", actor="workflow")
+                return Transition(
+                    subscription=orders.resolve_unknown(held, made=False), event="looked_up", actor="workflow"
+                )
             case "declined":
-                return orders.declined(held, why="card_declined", at=self.now)
+                return orders.decline_order(held, why="card_declined", at=self.now)
         return None
 
-    def done(self, name: str) -> Outcome | None:
-        is_due = {step.value for step in due(self.held, self.now, News())}
+    def done(self, name: str) -> Transition | None:
+        is_due = {step.value for step in due_steps(self.held, self.now, AgendaInput())}
         if name == "month":
             return monthly_grant(self.held, self.now)
         if name == "lapse" and name in is_due:
-            return lapsed(self.held, self.now)
-        return orders.reminded_of_trial_end(self.held) if name == "tell" and name in is_due else None
+            return lapse_upgrade(self.held, self.now)
+        return orders.record_trial_reminder(self.held) if name == "tell" and name in is_due else None
 
 
 def page(now: datetime) -> CheckoutPage:
@@ -138,7 +142,7 @@ def reachable(draw: st.DrawFn) -> tuple[Subscription, datetime]:
     changes = {"trial_days": 14, "trial_card": "known"} if begun == "tried" else {}
     held = active(interval=interval) if begun == "paid" else created(interval=interval, **changes)
     if begun == "on a page":
-        order = Order(kind=OrderKind.CHECK_OUT, command_id="cmd_1")
+        order = SubscriptionOrder(kind=OrderKind.CHECK_OUT, command_id="cmd_1")
         held = replace(held, return_url="https://platform.test/", order=order)
     world = World(held)
     steps = st.tuples(st.sampled_from(HAPPENS), st.sampled_from(P), st.booleans(), st.integers(0, 40))
@@ -156,7 +160,7 @@ class Run:
 
     def __init__(self, found: Subscription, now: datetime, *, noisy: bool, away: int) -> None:
         self.held, self.now, self.noisy, self.away = found, now, noisy, away
-        self.news, self.done = News(wants_refresh=noisy, events=noisy), list[Step]()
+        self.news, self.done = AgendaInput(wants_refresh=noisy, events=noisy), list[Step]()
 
     def turn(self) -> bool:
         item = agenda(self.held, self.now, self.news)
@@ -183,14 +187,14 @@ class Run:
         self.now += timedelta(seconds=1)
         return True
 
-    def grant(self) -> Outcome | None:
+    def grant(self) -> Transition | None:
         return monthly_grant(self.held, self.now)
 
-    def lapse(self) -> Outcome:
-        return lapsed(self.held, self.now)
+    def lapse(self) -> Transition:
+        return lapse_upgrade(self.held, self.now)
 
-    def tell(self) -> Outcome:
-        return orders.reminded_of_trial_end(self.held)
+    def tell(self) -> Transition:
+        return orders.record_trial_reminder(self.held)
 
     def ask(self, item: Step) -> None:
         """Have the provider look or do what is ordered, in vain while it is away."""
@@ -199,21 +203,21 @@ class Run:
             tries = self.news.tries + 1
             self.news = replace(self.news, wants_refresh=True, tries=tries, held_until=hold_until(self.now, tries))
             if item is Step.SUBMIT:
-                self.held = orders.lost(self.held).subscription
+                self.held = orders.lose_response(self.held).subscription
             return
-        self.news = News(wants_refresh=self.noisy, looked_at=self.now, looked=item is Step.LOOK)
+        self.news = AgendaInput(wants_refresh=self.noisy, looked_at=self.now, looked=item is Step.LOOK)
         closes = self.held.checkout is not None and self.now >= page_closes(self.held.checkout)
         if item is Step.SUBMIT:
             order = self.held.order
             assert order is not None
             assert not order.unknown
             on_page = order.kind is OrderKind.CHECK_OUT
-            held = orders.checked_out(self.held, page(self.now)).subscription if on_page else self.held
-            self.held = held if on_page else replace(orders.confirmed(held), ref="sub_there")
-        elif orders.is_cancelled_unmade(self.held) or closes:
-            self.held = orders.ended(self.held, why="cancelled", actor="workflow", at=self.now).subscription
+            held = orders.open_checkout(self.held, page(self.now)).subscription if on_page else self.held
+            self.held = held if on_page else replace(orders.confirm_order(held), ref="sub_there")
+        elif orders.is_cancelled_before_creation(self.held) or closes:
+            self.held = orders.end_subscription(self.held, why="cancelled", actor="workflow", at=self.now).subscription
         else:
-            self.held = orders.looked_up(self.held, made=False)
+            self.held = orders.resolve_unknown(self.held, made=False)
 
 
 @settings(max_examples=examples(300), deadline=None)
@@ -221,7 +225,7 @@ class Run:
 def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, away, hours):
     held, now = found
     now += timedelta(hours=hours)
-    wanted = set(due(held, now, News(wants_refresh=noisy, events=noisy)))
+    wanted = set(due_steps(held, now, AgendaInput(wants_refresh=noisy, events=noisy)))
     run = Run(held, now, noisy=noisy, away=away)
     for _ in range(TURNS):
         if not run.turn():
@@ -235,9 +239,9 @@ def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, nois
 def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead(found, hours):
     held, now = found
     now += timedelta(hours=hours)
-    item = agenda(held, now, News(looked_at=now))
+    item = agenda(held, now, AgendaInput(looked_at=now))
     if isinstance(item, Wait):
-        assert due(held, now, News(looked_at=now)) == []
+        assert due_steps(held, now, AgendaInput(looked_at=now)) == []
         assert item.until > now
     elif item is None:
         assert (held.status, held.order) == (S.ENDED, None)
@@ -247,18 +251,18 @@ def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead
 @pytest.mark.parametrize("status", [S.CREATED, S.ENDED])
 def test_events_about_what_was_never_created_are_marked_whatever_is_held_back(status: SubscriptionStatus) -> None:
     held, now = replace(created(), status=status, order=None), START
-    news = News(wants_refresh=True, events=True, tries=1, held_until=now + days(1))
+    news = AgendaInput(wants_refresh=True, events=True, tries=1, held_until=now + days(1))
     assert agenda(held, now, news) is Step.MARK
     marked = agenda(held, now, replace(news, wants_refresh=False, events=False))
     assert marked is None if status is S.ENDED else isinstance(marked, Wait)
-    ordered = replace(held, order=Order(kind=OrderKind.CANCEL, command_id="cmd_2"))
-    assert Step.MARK not in due(ordered, now, news)
+    ordered = replace(held, order=SubscriptionOrder(kind=OrderKind.CANCEL, command_id="cmd_2"))
+    assert Step.MARK not in due_steps(ordered, now, news)
 
 
 def test_news_without_end_keep_nothing_else_waiting() -> None:
     held, now = active(interval=YEAR), ANCHOR.after(1)
-    news = News(wants_refresh=True, looked_at=now)
+    news = AgendaInput(wants_refresh=True, looked_at=now)
     assert agenda(held, now, news) is Step.LOOK
     assert agenda(held, now, replace(news, looked=True)) is Step.GRANT
-    unknown = replace(held, order=Order(kind=OrderKind.CANCEL, command_id="cmd_2", unknown=True))
+    unknown = replace(held, order=SubscriptionOrder(kind=OrderKind.CANCEL, command_id="cmd_2", unknown=True))
     assert agenda(unknown, now, replace(news, looked=True)) is Step.LOOK

@@ -7,28 +7,28 @@ from itertools import permutations
 import pytest
 
 from domain.billing.plan import Interval
-from domain.billing.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
+from domain.billing.subscription.agenda import PERIOD_END_GRACE, AgendaInput, Step, agenda, due_steps, wakes_at
 from domain.billing.subscription.commands import (
-    cancelling,
-    changing,
+    order_cancel,
+    order_change,
+    order_resume,
     preview,
     require_first_trial,
     require_none,
-    resuming,
 )
-from domain.billing.subscription.converge import OtherSubscription, converge
+from domain.billing.subscription.converge import SubscriptionMismatch, converge
 from domain.billing.subscription.grants import monthly_grant
 from domain.billing.subscription.orders import (
     UPGRADE_LAPSES,
-    confirmed,
-    declined,
-    is_cancelled_unmade,
-    looked_up,
-    lost,
-    reminded_of_trial_end,
+    confirm_order,
+    decline_order,
+    is_cancelled_before_creation,
+    lose_response,
+    record_trial_reminder,
+    resolve_unknown,
 )
 from domain.billing.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
-from domain.billing.subscription.state import Grant, OrderKind, SubscriptionStatus
+from domain.billing.subscription.state import CreditGrant, OrderKind, SubscriptionStatus
 from domain.billing.subscription.terms import require_seats
 from domain.common.agenda import Wait
 from domain.common.errors import SubscriptionRefused
@@ -54,7 +54,7 @@ S, P = SubscriptionStatus, ProviderState
 CREDITS = 10**6
 
 
-def credits(grants: tuple[Grant, ...]) -> list[int]:
+def credits(grants: tuple[CreditGrant, ...]) -> list[int]:
     return [grant.credits_minor // CREDITS for grant in grants]
 
 
@@ -62,7 +62,7 @@ def credits(grants: tuple[Grant, ...]) -> list[int]:
 
 
 def test_pitfall_21_nothing_is_granted_before_the_money_is_there() -> None:
-    made = confirmed(created())
+    made = confirm_order(created())
     waiting = taken(made, seen(unpaid(0, 2_900, month(0)), state=P.INCOMPLETE))
     assert (waiting.subscription.status, waiting.settled, waiting.grants, waiting.plan) == (S.INCOMPLETE, (), (), None)
     # The provider may call it active before its payment has settled.
@@ -117,7 +117,7 @@ def test_period_for_which_a_discount_leaves_nothing_to_pay_grants_nothing() -> N
     renewed = converge(held, seen(bill(1, 0, period, lines=(line,)), period=period), period.start)
     assert renewed is not None
     assert (renewed.grants, renewed.settled, renewed.subscription.status) == ((), (), SubscriptionStatus.ACTIVE)
-    begun = taken(confirmed(created()), seen(bill(0, 0, month(0))))
+    begun = taken(confirm_order(created()), seen(bill(0, 0, month(0))))
     assert (begun.grants, begun.subscription.status) == ((), SubscriptionStatus.INCOMPLETE)
 
 
@@ -214,7 +214,7 @@ def test_trial_whose_first_bill_is_declined_is_incomplete_and_has_no_plan_meanwh
 
 def test_trial_grants_nothing_and_its_bill_of_nothing_settles_nothing() -> None:
     trial = seen(bill(0, 0, month(0)), state=P.TRIALING, trial_end=month(0).end)
-    outcome = taken(confirmed(created(trial_card="known", trial_days=14)), trial)
+    outcome = taken(confirm_order(created(trial_card="known", trial_days=14)), trial)
     assert (outcome.event, outcome.plan, outcome.settled, outcome.grants) == ("trial_began", "starter", (), ())
     begun = taken(outcome.subscription, seen(bill(0, 0, month(0)), bill(1, 2_900, month(1)), period=month(1)))
     assert (begun.event, credits(begun.grants)) == ("activated", [500])
@@ -223,9 +223,9 @@ def test_trial_grants_nothing_and_its_bill_of_nothing_settles_nothing() -> None:
 
 
 def test_subscription_of_another_customer_is_refused() -> None:
-    with pytest.raises(OtherSubscription):
+    with pytest.raises(SubscriptionMismatch):
         converge(active(), seen(customer="cus_2"), START)
-    with pytest.raises(OtherSubscription):
+    with pytest.raises(SubscriptionMismatch):
         converge(active(), seen(ref="sub_other"), START)
 
 
@@ -234,7 +234,7 @@ def test_subscription_of_another_customer_is_refused() -> None:
 
 def test_year_grants_monthly_and_its_price_is_spread_over_the_months() -> None:
     held = active(interval=YEAR)
-    grants: list[Grant] = []
+    grants: list[CreditGrant] = []
     while (outcome := monthly_grant(held, START + days(364))) is not None:
         held, grants = outcome.subscription, [*grants, *outcome.grants]
     assert credits(tuple(grants)) == [500] * 11
@@ -321,23 +321,23 @@ def test_change_while_one_is_pending_is_refused_until_it_is_withdrawn() -> None:
     with pytest.raises(SubscriptionRefused) as caught:
         preview(pending, PLANS, terms("enterprise"), 1, START + days(4))
     assert caught.value.error_code == "subscription.change_pending"
-    back = resuming(pending, "cmd_4", actor="kim", at=START + days(4)).subscription
+    back = order_resume(pending, "cmd_4", actor="kim", at=START + days(4)).subscription
     assert (back.change, back.order and back.order.kind) == (pending.change, OrderKind.RESUME)
-    assert preview(confirmed(back), PLANS, terms("enterprise"), 1, START + days(4)).due_minor > 0
+    assert preview(confirm_order(back), PLANS, terms("enterprise"), 1, START + days(4)).due_minor > 0
 
 
 def test_smaller_plan_that_was_ordered_after_a_cancellation_stays_when_that_is_withdrawn() -> None:
-    ending = cancelling(active("professional"), "cmd_2", at_period_end=True, actor="kim").subscription
-    pending = ordered(confirmed(ending), terms("starter"), START + days(3))
-    back = resuming(pending, "cmd_4", actor="kim", at=START + days(4))
+    ending = order_cancel(active("professional"), "cmd_2", at_period_end=True, actor="kim").subscription
+    pending = ordered(confirm_order(ending), terms("starter"), START + days(3))
+    back = order_resume(pending, "cmd_4", actor="kim", at=START + days(4))
     assert (back.subscription.order and back.subscription.order.kind, back.details) == (
         OrderKind.GO_ON,
         {"stays": "starter"},
     )
-    goes_on = confirmed(back.subscription, seen(bill(0, 9_900, month(0))))
+    goes_on = confirm_order(back.subscription, seen(bill(0, 9_900, month(0))))
     assert (goes_on.cancel_at_period_end, goes_on.change) == (False, pending.change)
     # A second one withdraws the smaller plan.
-    again = confirmed(resuming(goes_on, "cmd_5", actor="kim", at=START + days(5)).subscription, seen())
+    again = confirm_order(order_resume(goes_on, "cmd_5", actor="kim", at=START + days(5)).subscription, seen())
     assert (again.change, again.terms.plan) == (None, "professional")
 
 
@@ -345,7 +345,7 @@ def test_change_is_held_to_what_was_agreed_which_a_discount_makes_less_than_the_
     held = active()
     shown = preview(held, PLANS, terms("professional"), 1, START + days(14))
     for most, kept in ((None, shown.due_minor), (shown.due_minor - 1, shown.due_minor - 1), (10**6, 10**6)):
-        change = changing(held, shown, "cmd_2", actor="kim", most_minor=most).subscription.change
+        change = order_change(held, shown, "cmd_2", actor="kim", most_minor=most).subscription.change
         assert change is not None
         assert change.most_minor == kept
 
@@ -353,9 +353,9 @@ def test_change_is_held_to_what_was_agreed_which_a_discount_makes_less_than_the_
 def test_declined_change_leaves_what_was_agreed_and_a_declined_beginning_ends() -> None:
     held = active()
     shown = preview(held, PLANS, terms("professional"), 1, START)
-    pending = changing(held, shown, "cmd_2", actor="kim").subscription
-    assert declined(pending, why="card_declined", at=START).subscription == held
-    ended = declined(created(), why="card_declined", at=START).subscription
+    pending = order_change(held, shown, "cmd_2", actor="kim").subscription
+    assert decline_order(pending, why="card_declined", at=START).subscription == held
+    ended = decline_order(created(), why="card_declined", at=START).subscription
     assert (ended.status, ended.ended_why) == (S.ENDED, "card_declined")
 
 
@@ -383,38 +383,38 @@ def test_second_subscription_seats_in_use_and_second_trial_are_refused() -> None
 
 def test_cancellation_waits_for_the_provider_and_then_ends() -> None:
     held = active()
-    at_end = cancelling(held, "cmd_5", at_period_end=True, actor="kim").subscription
+    at_end = order_cancel(held, "cmd_5", at_period_end=True, actor="kim").subscription
     assert (at_end.cancel_at_period_end, at_end.order and at_end.order.kind) == (True, OrderKind.CANCEL_AT_END)
-    now = cancelling(confirmed(at_end), "cmd_6", at_period_end=False, actor="kim").subscription
-    gone = taken(confirmed(now), seen(bill(0, 2_900, month(0)), state=P.CANCELED, ended_at=START))
+    now = order_cancel(confirm_order(at_end), "cmd_6", at_period_end=False, actor="kim").subscription
+    gone = taken(confirm_order(now), seen(bill(0, 2_900, month(0)), state=P.CANCELED, ended_at=START))
     assert (gone.event, gone.subscription.status, gone.subscription.is_entitled) == ("ended", S.ENDED, False)
     with pytest.raises(SubscriptionRefused):
-        cancelling(gone.subscription, "cmd_7", at_period_end=False, actor="kim")
+        order_cancel(gone.subscription, "cmd_7", at_period_end=False, actor="kim")
 
 
 def test_cancellation_of_what_is_not_known_to_be_made_looks_for_it_first() -> None:
-    for held in (created(), lost(created()).subscription, confirmed(created())):
-        sought = cancelling(held, "cmd_8", at_period_end=True, actor="kim").subscription
-        assert (sought.status, is_cancelled_unmade(sought)) == (S.CREATED, True)
-        assert due(sought, START, News())[0] is Step.LOOK
+    for held in (created(), lose_response(created()).subscription, confirm_order(created())):
+        sought = order_cancel(held, "cmd_8", at_period_end=True, actor="kim").subscription
+        assert (sought.status, is_cancelled_before_creation(sought)) == (S.CREATED, True)
+        assert due_steps(sought, START, AgendaInput())[0] is Step.LOOK
         with pytest.raises(SubscriptionRefused):
-            cancelling(sought, "cmd_9", at_period_end=False, actor="kim")
+            order_cancel(sought, "cmd_9", at_period_end=False, actor="kim")
 
 
 # The agenda -----------------------------------------------------------------------------------------------------------
 
 
 def test_lost_answer_is_looked_up_before_anything_is_ordered_again() -> None:
-    assert agenda(created(), START, News()) is Step.SUBMIT
-    unknown = lost(created()).subscription
-    assert due(unknown, START, News()) == [Step.LOOK, Step.SUBMIT]
+    assert agenda(created(), START, AgendaInput()) is Step.SUBMIT
+    unknown = lose_response(created()).subscription
+    assert due_steps(unknown, START, AgendaInput()) == [Step.LOOK, Step.SUBMIT]
 
 
 def test_upgrade_that_was_made_although_its_answer_was_lost_is_not_ordered_again() -> None:
     at = START + days(14)
     shown = preview(active(), PLANS, terms("professional"), 1, at)
-    unanswered = lost(changing(active(), shown, "cmd_2", actor="kim").subscription).subscription
-    held = looked_up(unanswered, made=True)
+    unanswered = lose_response(order_change(active(), shown, "cmd_2", actor="kim").subscription).subscription
+    held = resolve_unknown(unanswered, made=True)
     proration = bill(1, shown.due_minor, None, reason=BillReason.UPDATE, created_at=at)
     after = taken(held, seen(proration), at).subscription
     assert (after.terms.plan, after.change, after.order) == ("professional", None, None)
@@ -427,7 +427,7 @@ def test_upgrade_that_was_made_although_its_answer_was_lost_is_not_ordered_again
 
 def test_month_is_granted_although_the_provider_is_away() -> None:
     held, now = active(interval=YEAR), ANCHOR.after(1)
-    away = News(wants_refresh=True, looked_at=START, tries=3, held_until=now + days(1))
+    away = AgendaInput(wants_refresh=True, looked_at=START, tries=3, held_until=now + days(1))
     assert agenda(held, now, away) is Step.GRANT
 
 
@@ -435,30 +435,30 @@ def test_end_of_a_trial_is_told_once_three_days_before_unless_it_is_cancelled() 
     ends = START + days(14)
     trying = replace(active(), status=S.TRIALING, trial_end=ends, paid_through=None, granted_until=None)
     before = ends - days(3) - timedelta(hours=6)
-    early = agenda(trying, before, News(looked_at=before))
+    early = agenda(trying, before, AgendaInput(looked_at=before))
     assert isinstance(early, Wait)
     assert (early.until, early.why) == (ends - days(3), "the trial ends soon")
-    news = News(looked_at=ends - days(3))
+    news = AgendaInput(looked_at=ends - days(3))
     assert agenda(trying, ends - days(3), news) is Step.REMIND
-    for quiet in (reminded_of_trial_end(trying).subscription, replace(trying, cancel_at_period_end=True)):
+    for quiet in (record_trial_reminder(trying).subscription, replace(trying, cancel_at_period_end=True)):
         assert isinstance(agenda(quiet, ends - days(3), news), Wait)
 
 
 def test_end_of_a_period_is_looked_at_when_no_event_has_come() -> None:
-    held, news = active(), News(looked_at=START)
+    held, news = active(), AgendaInput(looked_at=START)
     assert isinstance(agenda(held, START, news), Wait)
-    assert agenda(held, month(0).end + BOUNDARY, news) is Step.LOOK
+    assert agenda(held, month(0).end + PERIOD_END_GRACE, news) is Step.LOOK
 
 
 def test_run_is_needed_when_something_is_due_that_only_it_does() -> None:
     held, later = active(), START + days(1)
-    assert wakes_at(held, later) == month(0).end + BOUNDARY
+    assert wakes_at(held, later) == month(0).end + PERIOD_END_GRACE
     assert wakes_at(active(interval=YEAR), later) == ANCHOR.after(1)
-    unpaid_upgrade = confirmed(ordered(held, terms("professional"), later))
+    unpaid_upgrade = confirm_order(ordered(held, terms("professional"), later))
     assert wakes_at(unpaid_upgrade, later) == later + UPGRADE_LAPSES
     assert wakes_at(created(), later) == later
     assert wakes_at(replace(held, status=S.ENDED), later) is None
 
 
 def test_nothing_is_due_after_the_end() -> None:
-    assert agenda(replace(active(), status=S.ENDED), START, News()) is None
+    assert agenda(replace(active(), status=S.ENDED), START, AgendaInput()) is None

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.billing.subscription.commands import cancelling, changing, preview, resuming
+from domain.billing.subscription.commands import order_cancel, order_change, order_resume, preview
 from domain.billing.subscription.given_up import give_up
-from domain.billing.subscription.orders import confirmed, declined, looked_up, lost
+from domain.billing.subscription.orders import confirm_order, decline_order, lose_response, resolve_unknown
 from domain.billing.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
-from domain.billing.subscription.state import OrderKind, Outcome, Subscription
+from domain.billing.subscription.state import OrderKind, Subscription, Transition
 from tests.domain.subscription.building import (
     PLANS,
     START,
@@ -27,7 +27,7 @@ from tests.domain.subscription.building import (
 SMALL, LARGE = 2_900, 9_900
 AT, RENEWED = START + days(4), month(1).start
 Ordered = Callable[[Subscription], Subscription]
-Drop = Callable[[Subscription], Outcome]
+Drop = Callable[[Subscription], Transition]
 
 
 def waits() -> Subscription:
@@ -36,19 +36,19 @@ def waits() -> Subscription:
 
 
 def resumed(held: Subscription) -> Subscription:
-    return resuming(held, "cmd_3", actor="kim", at=AT).subscription
+    return order_resume(held, "cmd_3", actor="kim", at=AT).subscription
 
 
 def cancelled(held: Subscription) -> Subscription:
-    return cancelling(held, "cmd_3", at_period_end=True, actor="kim").subscription
+    return order_cancel(held, "cmd_3", at_period_end=True, actor="kim").subscription
 
 
-def refused(held: Subscription) -> Outcome:
-    return declined(held, why="resource_missing", at=AT)
+def refused(held: Subscription) -> Transition:
+    return decline_order(held, why="resource_missing", at=AT)
 
 
-def given_up(held: Subscription) -> Outcome:
-    return give_up(lost(held).subscription, actor="kim", reason="It is not there.", at=AT)
+def given_up(held: Subscription) -> Transition:
+    return give_up(lose_response(held).subscription, actor="kim", reason="It is not there.", at=AT)
 
 
 def after(*bills: Bill, period: int = 1) -> SubscriptionSnapshot:
@@ -56,7 +56,7 @@ def after(*bills: Bill, period: int = 1) -> SubscriptionSnapshot:
     return seen(bill(0, LARGE, month(0)), *bills, period=month(period))
 
 
-def granted(outcome: Outcome) -> list[int]:
+def granted(outcome: Transition) -> list[int]:
     return [each.credits_minor // 10**6 for each in outcome.grants]
 
 
@@ -76,12 +76,12 @@ def test_downgrade_whose_withdrawal_was_not_done_acts_with_the_next_bill(order: 
 def test_withdrawn_downgrade_waits_until_the_provider_confirms(order: Ordered) -> None:
     asked = order(waits())
     assert asked.change == waits().change
-    done = confirmed(asked, after(period=0))
+    done = confirm_order(asked, after(period=0))
     assert (done.terms.plan, done.change, done.order) == ("professional", None, None)
 
 
 def test_resumed_plan_is_renewed_as_it_was() -> None:
-    done = confirmed(resumed(waits()), after(period=0))
+    done = confirm_order(resumed(waits()), after(period=0))
     renewed = taken(done, after(bill(1, LARGE, month(1))), RENEWED)
     assert (renewed.subscription.terms.plan, granted(renewed)) == ("professional", [2_000])
 
@@ -89,14 +89,14 @@ def test_resumed_plan_is_renewed_as_it_was() -> None:
 @withdrawn
 def test_upgrade_that_awaits_its_payment_is_kept_by_a_withdrawal(order: Ordered) -> None:
     pending = replace(ordered(active(), terms("professional"), AT), cancel_at_period_end=order is resumed)
-    assert confirmed(order(pending)).change == pending.change
+    assert confirm_order(order(pending)).change == pending.change
     assert refused(order(pending)).subscription.change == pending.change
 
 
 @pytest.mark.parametrize("kind", ["upgrade", "downgrade"])
 def test_change_that_was_declined_itself_is_dropped(kind: str) -> None:
     held, to = (active(), "professional") if kind == "upgrade" else (active("professional"), "starter")
-    asked = changing(held, preview(held, PLANS, terms(to), 1, AT), "cmd_2", actor="kim").subscription
+    asked = order_change(held, preview(held, PLANS, terms(to), 1, AT), "cmd_2", actor="kim").subscription
     assert refused(asked).subscription == held
 
 
@@ -111,7 +111,7 @@ def test_renewal_at_the_small_price_meanwhile_grants_the_small_plan(order: Order
 
 def test_downgrade_that_acted_before_it_was_withdrawn_is_ordered_again() -> None:
     """The answer was lost, so the provider may have been told to go on at the old price, under the key of that."""
-    held = looked_up(lost(resumed(waits())).subscription, made=True)
+    held = resolve_unknown(lose_response(resumed(waits())).subscription, made=True)
     order = taken(held, after(bill(1, SMALL, month(1))), RENEWED).subscription.order
     assert order is not None
     assert (order.kind, order.command_id, order.unknown) == (OrderKind.DOWNGRADE, "cmd_3", False)
@@ -122,7 +122,7 @@ def test_renewal_at_the_large_price_meanwhile_grants_the_large_plan() -> None:
     held, there = resumed(waits()), after(bill(1, LARGE, month(1)))
     renewed = taken(held, there, RENEWED)
     assert (renewed.subscription.terms.plan, granted(renewed)) == ("professional", [2_000])
-    assert confirmed(renewed.subscription, there).change is None
+    assert confirm_order(renewed.subscription, there).change is None
 
 
 def test_plan_whose_price_a_discount_lowers_is_known_by_the_price() -> None:
@@ -135,7 +135,7 @@ def test_plan_whose_price_a_discount_lowers_is_known_by_the_price() -> None:
 @withdrawn
 @pytest.mark.parametrize("bills", [(), (unpaid(1, SMALL, month(1)),)], ids=["no bill", "a small bill"])
 def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bills: tuple[Bill, ...]) -> None:
-    late = confirmed(order(waits()), after(*bills))
+    late = confirm_order(order(waits()), after(*bills))
     assert late.change == waits().change
     renewed = taken(late, after(bill(1, SMALL, month(1))), RENEWED)
     assert (renewed.plan, granted(renewed)) == ("starter", [500])
@@ -143,12 +143,12 @@ def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bill
 
 @withdrawn
 def test_provider_that_withdrew_too_late_is_told_of_the_small_price_again(order: Ordered) -> None:
-    late = confirmed(order(waits()), after(unpaid(1, SMALL, month(1))))
+    late = confirm_order(order(waits()), after(unpaid(1, SMALL, month(1))))
     assert (late.order and late.order.kind) == OrderKind.DOWNGRADE
 
 
 def test_resumption_that_was_in_time_is_confirmed_after_the_renewal() -> None:
-    done = confirmed(resumed(waits()), after(unpaid(1, LARGE, month(1))))
+    done = confirm_order(resumed(waits()), after(unpaid(1, LARGE, month(1))))
     assert (done.change, done.order) == (None, None)
 
 

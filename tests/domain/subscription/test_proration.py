@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.billing.plan import Interval, PlanPrice
-from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.accrual import DeferredRevenue
 from domain.billing.subscription.commands import preview
-from domain.billing.subscription.orders import confirmed
-from domain.billing.subscription.proration import part_of, refundable_minor, whole_credits
-from domain.billing.subscription.refund import LostCredits, restored
+from domain.billing.subscription.orders import confirm_order
+from domain.billing.subscription.proration import part_of_seconds, refundable_minor, whole_credits
+from domain.billing.subscription.refund import LostCredits, to_restore
 from domain.billing.subscription.snapshot import BillReason, ProviderState
 from domain.billing.subscription.state import ChangeKind, Terms
 from domain.billing.subscription.terms import terms_of
@@ -66,9 +66,9 @@ def test_part_of_an_allowance_is_whole_credits_and_never_more_than_the_allowance
 def test_part_is_the_fraction_rounded_once(amount: int, whole: int, data: st.DataObject) -> None:
     left = data.draw(st.integers(0, whole))
     exact = Fraction(amount * left, whole)
-    assert abs(part_of(amount, left, whole) - exact) <= Fraction(1, 2)
-    assert part_of(amount, left, whole) == floor(exact + Fraction(1, 2))
-    assert part_of(amount, whole, whole) == amount
+    assert abs(part_of_seconds(amount, left, whole) - exact) <= Fraction(1, 2)
+    assert part_of_seconds(amount, left, whole) == floor(exact + Fraction(1, 2))
+    assert part_of_seconds(amount, whole, whole) == amount
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_agreed_price_of_a_larger_plan_is_what_its_upgrade_costs() -> None:
 @pytest.mark.parametrize("interval", [MONTH, YEAR])
 def test_unused_part_of_a_trial_is_worth_nothing(interval: Interval) -> None:
     there = seen(bill(0, 0, month(0)), state=ProviderState.TRIALING, trial_end=month(0).end)
-    trial = taken(confirmed(created("starter", interval, trial_days=14, trial_card="known")), there).subscription
+    trial = taken(confirm_order(created("starter", interval, trial_days=14, trial_card="known")), there).subscription
     shown = preview(trial, PLANS, terms("professional", interval), 1, START + days(3))
     price = terms("professional", interval).amount_minor
     assert (shown.due_minor, shown.credits_minor) == (price, 2_000 * 10**6)
@@ -256,7 +256,7 @@ def test_credits_that_come_back_take_their_price_from_where_it_went(
 ) -> None:
     """400 of 500 credits of a bill of 29.00 were lost; 100 had been used."""
     lost = LostCredits(transfer_id=UUID(int=1), credits_minor=400, cost_minor=2_320)
-    deferred = Deferred(
+    deferred = DeferredRevenue(
         amount_minor=2_900,
         period=month(0),
         for_credits_minor=2_900,
@@ -264,5 +264,5 @@ def test_credits_that_come_back_take_their_price_from_where_it_went(
         accrued_minor=accrued,
         credited_minor=credited,
     )
-    found = restored(lost, deferred)
+    found = to_restore(lost, deferred)
     assert (found.credits_minor, found.unearned_minor, found.earned_minor) == (credits, unearned, earned)

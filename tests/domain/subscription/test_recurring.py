@@ -7,10 +7,10 @@ from hypothesis import assume, given, strategies as st
 
 from domain.billing.invoice.lines import Discount
 from domain.billing.plan import Interval
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import Bill, BillLine, BillReason, BillState, ProviderState
 from domain.billing.subscription.state import Subscription, SubscriptionStatus
-from domain.messages.events.subscription import data_of, facts
+from domain.messages.events.subscription import data_of, subscription_events
 from tests.domain.subscription.building import (
     MONTH,
     START,
@@ -58,7 +58,7 @@ def billed(
 
 def began(plan: str, interval: Interval, off: tuple[Discount, ...] = (), once_minor: int = 0) -> Subscription:
     first = billed(0, plan, interval, off, once_minor)
-    return taken(confirmed(created(plan, interval)), seen(first, period=first.period)).subscription
+    return taken(confirm_order(created(plan, interval)), seen(first, period=first.period)).subscription
 
 
 @given(INTERVALS, DISCOUNTS, st.integers(0, 1_000))
@@ -94,7 +94,7 @@ def test_next_bill_says_what_recurs_once_a_discount_ended_and_tells_of_it() -> N
     first, second = billed(0, "professional", MONTH, half), billed(1, "professional", MONTH)
     after = taken(held, seen(first, second, period=second.period)).subscription
     assert (held.recurring_minor * 2, after.recurring_minor) == (after.terms.amount_minor, after.terms.amount_minor)
-    [told] = facts(held, after, START, net_minor=after.recurring_minor)
+    [told] = subscription_events(held, after, START, net_minor=after.recurring_minor)
     assert told.data["recurring_price"] == told.data["price"]
 
 
@@ -119,7 +119,7 @@ def test_bill_that_is_not_paid_or_was_voided_changes_nothing_of_what_recurs() ->
 
 def test_period_that_is_requested_on_net_terms_recurs_as_it_is_requested() -> None:
     half = (Discount(description="c", share_e4=5_000),)
-    wanted = confirmed(replace(created("professional"), terms=replace(terms("professional"), net_days=30)))
+    wanted = confirm_order(replace(created("professional"), terms=replace(terms("professional"), net_days=30)))
     first = replace(billed(0, "professional", MONTH, half), state=BillState.OPEN, paid_minor=0)
     after = taken(wanted, seen(first, period=first.period)).subscription
     assert after.recurring_minor * 2 == after.terms.amount_minor

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.billing.plan import MAX_SEATS, Plan, PlanPrice, Plans
-from domain.billing.subscription.commands import changing, preview
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.commands import order_change, preview
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import BillReason
 from domain.billing.subscription.state import ChangeKind, Subscription, Terms
 from domain.billing.subscription.terms import require_seats, seats_of, terms_of, terms_of_change
@@ -39,7 +39,7 @@ def team(seats: int, **changes: object) -> Terms:
 
 def having(seats: int) -> Subscription:
     """A subscription of so many seats whose first month is paid."""
-    made = replace(confirmed(created()), terms=team(seats))
+    made = replace(confirm_order(created()), terms=team(seats))
     return taken(made, seen(bill(0, made.terms.amount_minor, month(0)), quantity=seats)).subscription
 
 
@@ -51,7 +51,9 @@ def test_price_and_credits_are_those_of_all_seats() -> None:
         1_299,
         7,
     )
-    paid = taken(replace(confirmed(created()), terms=found), seen(bill(0, found.amount_minor, month(0)), quantity=7))
+    paid = taken(
+        replace(confirm_order(created()), terms=found), seen(bill(0, found.amount_minor, month(0)), quantity=7)
+    )
     assert [each.credits_minor for each in paid.grants] == [700_000_000]
 
 
@@ -112,7 +114,7 @@ def test_fewer_seats_begin_with_the_next_period_and_are_renewed_first() -> None:
     held = having(5)
     shown = preview(held, BOOK, team(2), 2, START + days(3))
     assert (shown.kind, shown.acts_at, shown.due_minor) == (ChangeKind.DOWNGRADE, month(0).end, 0)
-    waiting = confirmed(changing(held, shown, "cmd_2", actor="kim").subscription)
+    waiting = confirm_order(order_change(held, shown, "cmd_2", actor="kim").subscription)
     assert waiting.terms.seats == 5
     renewed = taken(waiting, seen(bill(1, 2 * 1_299, month(1)), period=month(1), quantity=2), month(1).start)
     assert (renewed.subscription.terms.seats, renewed.subscription.change) == (2, None)
@@ -134,7 +136,7 @@ def test_more_seats_cost_and_grant_what_an_independent_calculation_says(first: i
     unused, charge = (floor(Fraction(number * 1_299) * left + Fraction(1, 2)) for number in (first, wanted))
     assert (shown.kind, shown.due_minor) == (ChangeKind.UPGRADE, charge - unused)
     assert shown.credits_minor == ceil(Fraction(floor(more * 100_000_000 * left), 10**6)) * 10**6
-    pending = confirmed(changing(held, shown, "cmd_2", actor="kim").subscription)
+    pending = confirm_order(order_change(held, shown, "cmd_2", actor="kim").subscription)
     assert pending.terms.seats == first
     update = bill(1, charge - unused, None, reason=BillReason.UPDATE, created_at=at)
     assert taken(pending, seen(update, quantity=wanted), at).subscription.terms == team(wanted)

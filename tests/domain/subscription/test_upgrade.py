@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.billing.subscription.accrual import Deferred, accrues
-from domain.billing.subscription.agenda import POLL, News, Step, agenda
+from domain.billing.subscription.accrual import DeferredRevenue, revenue_to_book
+from domain.billing.subscription.agenda import POLL, AgendaInput, Step, agenda
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.orders import UPGRADE_LAPSES, confirmed, declined
+from domain.billing.subscription.orders import UPGRADE_LAPSES, confirm_order, decline_order
 from domain.billing.subscription.snapshot import Bill, BillLine, BillReason, BillState, ProviderState
-from domain.billing.subscription.state import Order, OrderKind, Subscription, SubscriptionStatus
-from domain.billing.subscription.unpaid import lapsed
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionOrder, SubscriptionStatus
+from domain.billing.subscription.unpaid import lapse_upgrade
 from domain.common.agenda import Wait
 from domain.common.period import Period
 from tests.domain.subscription.building import START, YEAR, active, bill, days, month, ordered, seen, taken, terms
@@ -23,8 +23,8 @@ UPDATE = BillReason.UPDATE
 def test_upgrade_is_invoiced_and_earned_for_what_was_left_of_the_period() -> None:
     pending = ordered(active("premium"), replace(terms("starter"), credits_minor=0), AT)
     [settled] = taken(pending, seen(bill(1, 1_200, None, reason=UPDATE, created_at=AT)), AT).settled
-    deferred = Deferred(amount_minor=1_200, period=settled.period, for_credits_minor=0)
-    assert accrues(deferred, AT + days(1)) == 1_200 // 14
+    deferred = DeferredRevenue(amount_minor=1_200, period=settled.period, for_credits_minor=0)
+    assert revenue_to_book(deferred, AT + days(1)) == 1_200 // 14
     assert settled.period == Period(start=AT, end=month(0).end)
 
 
@@ -74,7 +74,7 @@ def test_upgrade_is_kept_for_as_long_as_its_bill_is_open() -> None:
     assert (held.change and held.change.bill_ref, held.terms.plan) == ("in_1", "starter")
     later = AT + UPGRADE_LAPSES * 3
     assert converge(held, seen(by_debit()), later) is None
-    waits = agenda(held, later, News(looked_at=later))
+    waits = agenda(held, later, AgendaInput(looked_at=later))
     assert (getattr(waits, "why", None), getattr(waits, "until", None)) == ("ask the provider", later + POLL)
 
 
@@ -97,16 +97,16 @@ def test_upgrade_that_nobody_pays_is_undone_at_the_provider_and_nothing_that_is_
         OrderKind.UNDO,
         SubscriptionStatus.ACTIVE,
     )
-    assert agenda(after, AT + days(4), News()) is Step.SUBMIT
+    assert agenda(after, AT + days(4), AgendaInput()) is Step.SUBMIT
     # A look before it is done orders nothing else, and the upgrade is dropped once it is.
     assert converge(after, seen(by_debit(state), state=there), AT + days(4)) is None
-    assert confirmed(after, seen(by_debit(BillState.VOID))) == replace(held, change=None)
+    assert confirm_order(after, seen(by_debit(BillState.VOID))) == replace(held, change=None)
 
 
 def test_undo_that_the_provider_refuses_is_ordered_again_under_another_key() -> None:
     failed = seen(by_debit(), state=ProviderState.PAST_DUE)
     one = taken(awaiting(), failed, AT + days(4)).subscription
-    refused = declined(replace(one, version=one.version + 1), why="invoice_processing", at=AT + days(4))
+    refused = decline_order(replace(one, version=one.version + 1), why="invoice_processing", at=AT + days(4))
     assert (refused.event, refused.subscription.order) == ("undo_declined", None)
     two = taken(replace(refused.subscription, version=one.version + 2), failed, AT + days(4)).subscription
     assert (two.order and two.order.kind) == OrderKind.UNDO
@@ -115,13 +115,13 @@ def test_undo_that_the_provider_refuses_is_ordered_again_under_another_key() -> 
 
 def test_upgrade_without_a_bill_is_undone_after_a_day_and_once_a_day_while_that_is_refused() -> None:
     held, at = ordered(active(), terms("professional"), AT), AT + UPGRADE_LAPSES
-    assert agenda(held, at, News(looked_at=at)) is Step.LAPSE
-    undoing = lapsed(held, at).subscription
-    assert undoing.order == Order(kind=OrderKind.UNDO, command_id=f"cmd_2:{held.version + 1}")
-    assert confirmed(undoing).change is None
-    refused = declined(undoing, why="resource_missing", at=at).subscription
-    assert isinstance(agenda(refused, at, News(looked_at=at)), Wait)
-    assert agenda(refused, at + UPGRADE_LAPSES, News(looked_at=at + UPGRADE_LAPSES)) is Step.LAPSE
+    assert agenda(held, at, AgendaInput(looked_at=at)) is Step.LAPSE
+    undoing = lapse_upgrade(held, at).subscription
+    assert undoing.order == SubscriptionOrder(kind=OrderKind.UNDO, command_id=f"cmd_2:{held.version + 1}")
+    assert confirm_order(undoing).change is None
+    refused = decline_order(undoing, why="resource_missing", at=at).subscription
+    assert isinstance(agenda(refused, at, AgendaInput(looked_at=at)), Wait)
+    assert agenda(refused, at + UPGRADE_LAPSES, AgendaInput(looked_at=at + UPGRADE_LAPSES)) is Step.LAPSE
 
 
 def test_bill_of_nothing_that_an_undo_makes_is_not_that_of_the_upgrade() -> None:

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from hypothesis import given, strategies as st
 
-from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.accrual import DeferredRevenue
 from domain.billing.subscription.commands import preview
 from domain.billing.subscription.grants import monthly_grant
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.refund import credits_left, net_cost
 from domain.billing.subscription.snapshot import BillReason
-from domain.billing.subscription.state import Grant, Subscription
+from domain.billing.subscription.state import CreditGrant, Subscription
 from tests.domain.subscription.building import (
     ANCHOR,
     MONTH,
@@ -39,13 +39,13 @@ class Year:
     """A year from its first bill on: every look, and every month that has begun when it is granted."""
 
     held: Subscription
-    grants: list[Grant] = field(default_factory=list)
+    grants: list[CreditGrant] = field(default_factory=list)
     paid: dict[str, int] = field(default_factory=dict)
     number: int = 1
 
     @classmethod
     def begun(cls, plan: str) -> "Year":
-        made, period = confirmed(created(plan, YEAR)), month(0, 12)
+        made, period = confirm_order(created(plan, YEAR)), month(0, 12)
         price = made.terms.amount_minor
         outcome = taken(made, seen(bill(0, price, period), period=period))
         return cls(outcome.subscription, [*outcome.grants], {"in_0": price})
@@ -203,6 +203,6 @@ def test_renewal_of_an_upgraded_year_is_paid_by_its_own_bill_alone() -> None:
 
 
 def test_month_that_costs_less_than_a_minor_unit_is_not_granted_once_its_money_is_gone() -> None:
-    bill_of_five = Deferred(amount_minor=5, period=month(0, 12), for_credits_minor=5, granted_minor=5)
+    bill_of_five = DeferredRevenue(amount_minor=5, period=month(0, 12), for_credits_minor=5, granted_minor=5)
     assert credits_left(500, 0, bill_of_five, gone_minor=0) == (500, 0)
     assert credits_left(500, 0, bill_of_five, gone_minor=5) == (0, 0)

@@ -7,7 +7,16 @@ from hypothesis import given, strategies as st
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
-from domain.usage.amounts import format_pico, normal, parse_price, scaled, to_credits, to_minor, to_pico, unscaled
+from domain.usage.amounts import (
+    format_pico,
+    from_scaled,
+    parse_price,
+    to_credits,
+    to_minor,
+    to_pico,
+    to_scaled,
+    without_trailing_zeros,
+)
 from tests.support.cases import for_each
 
 DECIMALS = st.decimals(min_value=0, max_value=10**12, places=24, allow_nan=False)
@@ -38,14 +47,14 @@ def test_what_is_no_exact_price_is_refused(wrong):
 def test_scaling_is_exact_whatever_the_context(number):
     with localcontext() as context:
         context.prec = 5
-        whole = scaled(number)
-        assert unscaled(whole) == normal(number)
+        whole = to_scaled(number)
+        assert from_scaled(whole) == without_trailing_zeros(number)
     assert whole == int(f"{number:.27f}".replace(".", ""))
 
 
 def test_scaling_refuses_what_it_would_round():
     with pytest.raises(ValueError, match="decimals"):
-        scaled(Decimal("0.0015"), 3)
+        to_scaled(Decimal("0.0015"), 3)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +62,7 @@ def test_scaling_refuses_what_it_would_round():
     [("0.0000000000005", 0), ("0.0000000000015", 2), ("0.0000000000025", 2), ("0.00000000000250001", 3)],
 )
 def test_half_a_pico_goes_to_the_even_one(yocto_tenths, pico):
-    assert to_pico(scaled(Decimal(yocto_tenths)), 27) == pico
+    assert to_pico(to_scaled(Decimal(yocto_tenths)), 27) == pico
 
 
 @pytest.mark.parametrize(

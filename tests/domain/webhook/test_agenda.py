@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 from domain.common.agenda import Wait
 from domain.common.errors import WrongEndpointState
 from domain.messages.webhook import endpoint as rules
-from domain.messages.webhook.agenda import LOOKS_EVERY, Backlog, Step, agenda
-from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome
+from domain.messages.webhook.agenda import POLL_INTERVAL, Backlog, EndpointStep, agenda
+from domain.messages.webhook.endpoint import ENDED_STATUSES, Endpoint, EndpointChange, EndpointStatus, GivenUp
 
 S = EndpointStatus
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -21,24 +21,24 @@ COMMANDS = ("pause", "resume", "skip", "disable", "enable", "change", "give up",
 HARMLESS = ("skip", "change")
 
 
-def decided(endpoint: Endpoint, name: str) -> Outcome:
+def decided(endpoint: Endpoint, name: str) -> EndpointChange:
     match name:
         case "pause":
-            return rules.paused(endpoint, actor=BY, reason="")
+            return rules.pause(endpoint, actor=BY, reason="")
         case "resume":
-            return rules.resumed(endpoint, actor=BY)
+            return rules.resume(endpoint, actor=BY)
         case "skip":
-            return rules.skipped(endpoint, "whd_1", actor=BY, reason="")
+            return rules.skip(endpoint, "whd_1", actor=BY, reason="")
         case "disable":
-            return rules.disabled(endpoint, actor=BY)
+            return rules.disable(endpoint, actor=BY)
         case "enable":
-            return rules.enabled(endpoint, actor=BY)
+            return rules.enable(endpoint, actor=BY)
         case "change":
-            return rules.noted(endpoint, "changed", actor=BY)
+            return rules.note_event(endpoint, "changed", actor=BY)
         case "give up":
-            return rules.given_up(endpoint, GivenUp.FAILING)
+            return rules.give_up(endpoint, GivenUp.FAILING)
         case _:
-            return rules.deleted(endpoint, actor=BY)
+            return rules.delete(endpoint, actor=BY)
 
 
 class Run:
@@ -51,7 +51,7 @@ class Run:
     def command(self, name: str) -> None:
         """Have it decided; what is refused changes nothing, and after what is written the run looks again."""
         with suppress(WrongEndpointState):
-            self.endpoint = rules.numbered(decided(self.endpoint, name), f"{name}:{self.endpoint.version}").endpoint
+            self.endpoint = rules.with_receipt(decided(self.endpoint, name), f"{name}:{self.endpoint.version}").endpoint
             self.backlog = None
 
     def turn(self, left: timedelta | None = None, most: timedelta | None = None) -> None:
@@ -59,10 +59,10 @@ class Run:
         item = agenda(self.endpoint, self.backlog, self.now)
         assert item is not None
         if isinstance(item, Wait):
-            assert self.now < item.until <= self.now + LOOKS_EVERY
+            assert self.now < item.until <= self.now + POLL_INTERVAL
             self.now = item.until if most is None else min(item.until, self.now + most)
             return
-        assert item is Step.DRAIN
+        assert item is EndpointStep.DRAIN
         assert self.endpoint.status is S.ENABLED
         self.drained.append(self.now)
         self.backlog = backlog(self.now, left)
@@ -81,7 +81,7 @@ def reachable(draw: st.DrawFn) -> Run:
     """The run of an endpoint after any commands, drains and waits."""
     run = Run(Endpoint(endpoint_id="whe_1", org_id="org_1", version=1), None, T0)
     for name, left in draw(st.lists(st.tuples(st.sampled_from([*COMMANDS, "turn"]), LEFT), max_size=10)):
-        if name == "turn" and run.endpoint.status not in ENDED:
+        if name == "turn" and run.endpoint.status not in ENDED_STATUSES:
             run.turn(left)
         elif name != "turn":
             run.command(name)
@@ -94,7 +94,7 @@ def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(run, noise)
         return
     due = run.now
     if run.backlog is not None:
-        due = max(due, min(run.backlog.looked_at + LOOKS_EVERY, run.backlog.next_at or due + LOOKS_EVERY))
+        due = max(due, min(run.backlog.looked_at + POLL_INTERVAL, run.backlog.next_at or due + POLL_INTERVAL))
     run.drained.clear()
     for name, minutes in noise:
         if name == "news":
@@ -112,7 +112,7 @@ def test_paused_endpoint_is_sent_nothing_however_long_and_everything_once_it_is_
     run.command("enable")
     run.command("resume")
     run.command("pause")
-    if run.endpoint.status in ENDED:
+    if run.endpoint.status in ENDED_STATUSES:
         return
     run.drained.clear()
     for _ in range(days):
@@ -126,19 +126,19 @@ def test_paused_endpoint_is_sent_nothing_however_long_and_everything_once_it_is_
 @given(reachable())
 def test_end_has_nothing_due_and_everything_else_has(run):
     item = agenda(run.endpoint, run.backlog, run.now)
-    assert (item is None) == (run.endpoint.status in ENDED)
+    assert (item is None) == (run.endpoint.status in ENDED_STATUSES)
 
 
 def test_next_try_is_waited_for_and_named() -> None:
     one = Endpoint(endpoint_id="whe_1", org_id="org_1", version=1)
     left = replace(backlog(T0, timedelta(minutes=5)), waiting=3)
     assert agenda(one, left, T0) == Wait(until=T0 + timedelta(minutes=5), why="3 wait: try again")
-    assert agenda(one, left, T0 + timedelta(minutes=5)) is Step.DRAIN
+    assert agenda(one, left, T0 + timedelta(minutes=5)) is EndpointStep.DRAIN
 
 
 def test_what_an_operator_paused_no_tenant_resumes_by_disabling_it_first():
-    held = rules.paused(Endpoint(endpoint_id="whe_1", org_id="org_1"), actor=BY, reason="").endpoint
-    for change in (rules.disabled, rules.enabled):
+    held = rules.pause(Endpoint(endpoint_id="whe_1", org_id="org_1"), actor=BY, reason="").endpoint
+    for change in (rules.disable, rules.enable):
         with pytest.raises(WrongEndpointState, match="an operator paused it"):
             change(held, actor="org_1/owner")
-    assert rules.deleted(held, actor="org_1/owner").endpoint.status is EndpointStatus.DELETED
+    assert rules.delete(held, actor="org_1/owner").endpoint.status is EndpointStatus.DELETED

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from domain.billing.plan import Interval
-from domain.billing.subscription.agenda import News, Step, agenda
-from domain.billing.subscription.commands import changing, preview
+from domain.billing.subscription.agenda import AgendaInput, Step, agenda
+from domain.billing.subscription.commands import order_change, preview
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.grants import due_month
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionStatus, Terms, Transition
 from providers.subscriptions.base import Item
 from tests.providers.subscriptions.test_stripe import (
     BEGAN,
@@ -44,7 +44,7 @@ class Days:
         await self.until(self.now)
         priced = await self.buyer.price(wanted)
         ours, price = preview(self.held, PLANS, priced, 1, self.now), priced.price_id or ""
-        held, self.held = self.held, changing(self.held, ours, "cmd_2", actor="kim").subscription
+        held, self.held = self.held, order_change(self.held, ours, "cmd_2", actor="kim").subscription
         there = await self.buyer.there.upgrade(
             held.ref or "",
             price,
@@ -55,7 +55,7 @@ class Days:
         )
         last = there.bills[-1]
         assert (last.reason, last.state, last.total_minor) == (BillReason.UPDATE, BillState.OPEN, ours.due_minor)
-        self.take(converge(confirmed(self.held, there), there, self.now))
+        self.take(converge(confirm_order(self.held, there), there, self.now))
         assert (self.held.terms, self.held.change and self.held.change.bill_ref) == (held.terms, last.ref)
         return ours.due_minor
 
@@ -68,7 +68,7 @@ class Days:
         for _ in range(days):
             await self.until(self.now + timedelta(days=1))
             await self.look()
-            assert agenda(self.held, self.now, News(looked_at=self.now)) not in set(Step)
+            assert agenda(self.held, self.now, AgendaInput(looked_at=self.now)) not in set(Step)
 
     async def debit(self, outcome: str) -> None:
         """Let the debits that are on their way arrive, or have the bank refuse them."""
@@ -96,11 +96,11 @@ class Days:
                 until=order.until,
                 idempotency_key=order.command_id,
             )
-        self.take(converge(confirmed(self.held, there), there, self.now) or confirmed(self.held, there))
+        self.take(converge(confirm_order(self.held, there), there, self.now) or confirm_order(self.held, there))
         return there
 
-    def take(self, outcome: Outcome | Subscription | None) -> None:
-        if isinstance(outcome, Outcome):
+    def take(self, outcome: Transition | Subscription | None) -> None:
+        if isinstance(outcome, Transition):
             self.credits += sum(each.credits_minor for each in outcome.grants) // 10**6
             outcome = outcome.subscription
         self.held = outcome or self.held
@@ -220,7 +220,7 @@ async def test_upgrade_after_a_year_was_undone_costs_what_is_shown_and_begins_an
     await one.until(one.now + timedelta(days=3))
     wanted = await buyer.price(terms(plan, interval))
     ours = preview(one.held, PLANS, wanted, 1, one.now)
-    pending = confirmed(changing(one.held, ours, "cmd_3", actor="kim").subscription)
+    pending = confirm_order(order_change(one.held, ours, "cmd_3", actor="kim").subscription)
     there = await buyer.there.upgrade(
         one.held.ref or "", wanted.price_id or "", at=one.now, idempotency_key="again", most_minor=ours.due_minor
     )

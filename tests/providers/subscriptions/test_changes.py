@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from domain.billing.plan import Interval
-from domain.billing.subscription.commands import cancelling, changing, preview
+from domain.billing.subscription.commands import order_cancel, order_change, preview
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import SubscriptionSnapshot
 from domain.billing.subscription.state import Subscription, Terms
 from providers.payments.base import OutcomeUnknown
@@ -35,7 +35,7 @@ __all__ = ["buyer", "running_stripe_sandbox", "stripe_sandbox"]
 async def upgraded(buyer: Buyer, held: Subscription, plan: str, at: datetime) -> Subscription:
     await buyer.shop.until(at.replace(tzinfo=None).isoformat())
     ours = preview(held, PLANS, await buyer.price(terms(plan)), 1, at)
-    pending = confirmed(changing(held, ours, "cmd_2", actor="kim").subscription)
+    pending = confirm_order(order_change(held, ours, "cmd_2", actor="kim").subscription)
     changed = await buyer.there.upgrade(held.ref or "", ours.terms.price_id or "", at=at, idempotency_key="up")
     outcome = converge(pending, changed, at)
     assert outcome is not None
@@ -68,15 +68,15 @@ async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms,
     """Order a smaller plan, and then the end with the period; without or with the held item."""
     ref = held.ref or ""
     down = preview(held, TEAMS, smaller, 1, BEGAN)
-    ordered = changing(held, down, "cmd_2", actor="kim").subscription
+    ordered = order_change(held, down, "cmd_2", actor="kim").subscription
     small = item(smaller)
     there = await buyer.there.downgrade(ref, small.price_id, idempotency_key="down", quantity=small.quantity)
-    ending = cancelling(confirmed(ordered, there), "cmd_3", at_period_end=True, actor="kim").subscription
+    ending = order_cancel(confirm_order(ordered, there), "cmd_3", at_period_end=True, actor="kim").subscription
     keeps = item(held.terms) if told else None
     there = await buyer.there.cancel(ref, at_period_end=True, idempotency_key="cancel", held=keeps)
     assert (there.cancel_at_period_end, there.bills) == (True, (await buyer.there.retrieve(ref)).bills)
     assert Item(price_id=there.price_id, quantity=there.quantity) == (keeps or small)
-    after = confirmed(ending, there)
+    after = confirm_order(ending, there)
     assert after.change is None
     return after
 

@@ -7,10 +7,10 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from domain.billing.plan import DEFAULTS, Interval, PlanPrice, Plans, plans_from
-from domain.billing.subscription.commands import changing, preview
+from domain.billing.plan import DEFAULT_PLANS, Interval, PlanPrice, Plans, plans_from
+from domain.billing.subscription.commands import order_change, preview
 from domain.billing.subscription.converge import converge
-from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.orders import confirm_order
 from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.billing.subscription.state import Subscription, Terms
 from domain.billing.subscription.terms import terms_of
@@ -23,7 +23,7 @@ from tests.sandbox.stripe.billing import Shop, moment
 
 __all__ = ["running_stripe_sandbox", "stripe_sandbox"]
 
-PLANS = plans_from(DEFAULTS)
+PLANS = plans_from(DEFAULT_PLANS)
 MONTH, YEAR = Interval.MONTH, Interval.YEAR
 BEGAN = datetime(2027, 1, 31, tzinfo=UTC)
 
@@ -161,7 +161,7 @@ async def test_upgrade_is_charged_what_was_shown_and_what_the_rules_say(
     assert again == changed
     charged = changed.bills[-1]
     assert (charged.reason, charged.state, charged.paid_minor) == (BillReason.UPDATE, BillState.PAID, ours.due_minor)
-    pending = confirmed(changing(held, ours, "cmd_2", actor="kim").subscription)
+    pending = confirm_order(order_change(held, ours, "cmd_2", actor="kim").subscription)
     outcome = converge(pending, changed, at)
     assert outcome is not None
     assert (outcome.event, outcome.subscription.terms) == ("upgraded", wanted)
@@ -177,10 +177,10 @@ async def test_upgrade_for_less_than_the_provider_charges_is_owed_there_and_gran
     held = await buyer.held("starter", made)
     await buyer.shop.until(at.replace(tzinfo=None).isoformat())
     wanted = await buyer.price(terms("professional"))
-    ordered = changing(held, preview(held, PLANS, wanted, 1, at), "cmd_2", actor="kim").subscription
+    ordered = order_change(held, preview(held, PLANS, wanted, 1, at), "cmd_2", actor="kim").subscription
     changed = await buyer.there.upgrade(made.ref, wanted.price_id or "", at=at, idempotency_key="upgrade")
     assert (changed.bills[-1].state, changed.bills[-1].paid_minor) == (BillState.PAID, 0)
-    outcome = converge(confirmed(ordered), changed, at)
+    outcome = converge(confirm_order(ordered), changed, at)
     assert outcome is not None
     assert (outcome.plan, outcome.settled, outcome.grants) == ("professional", (), ())
 
@@ -199,14 +199,14 @@ async def test_downgrade_charges_the_next_period_less_and_this_one_nothing(buyer
     made = await buyer.subscribe("professional")
     held = await buyer.held("professional", made)
     wanted = await buyer.price(terms("starter"))
-    ordered = changing(held, preview(held, PLANS, wanted, 1, BEGAN), "cmd_2", actor="kim").subscription
+    ordered = order_change(held, preview(held, PLANS, wanted, 1, BEGAN), "cmd_2", actor="kim").subscription
     lower = await buyer.there.downgrade(made.ref, wanted.price_id or "", idempotency_key="downgrade")
     assert (lower.bills, lower.period) == (made.bills, made.period)
-    assert converge(confirmed(ordered), lower, BEGAN) is None
+    assert converge(confirm_order(ordered), lower, BEGAN) is None
     await buyer.shop.until("2027-02-28T02:00")
     renewed = await buyer.there.retrieve(made.ref)
     assert [each.paid_minor for each in renewed.bills] == [9900, 2900]
-    outcome = converge(confirmed(ordered), renewed, BEGAN)
+    outcome = converge(confirm_order(ordered), renewed, BEGAN)
     assert outcome is not None
     assert (outcome.plan, [grant.credits_minor // 10**6 for grant in outcome.grants]) == ("starter", [500])
 
@@ -307,7 +307,7 @@ async def test_seats_are_charged_by_their_number_and_changed_as_plans_are(buyer:
     changed = await buyer.there.upgrade(made.ref, price, at=at, idempotency_key="more", quantity=8)
     assert changed == await buyer.there.upgrade(made.ref, price, at=at, idempotency_key="again", quantity=8)
     assert (changed.quantity, changed.bills[-1].paid_minor) == (8, ours.due_minor)
-    pending = confirmed(changing(held, ours, "cmd_2", actor="kim").subscription)
+    pending = confirm_order(order_change(held, ours, "cmd_2", actor="kim").subscription)
     after = converge(pending, changed, at)
     assert after is not None
     assert (after.event, after.subscription.terms) == ("upgraded", eight)

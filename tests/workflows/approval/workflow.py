@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import local_activity
     from domain.common.access import Actor
     from domain.common.agenda import Wait
-    from domain.common.signals import Addressee
+    from domain.common.signals import SignalTarget
     from tests.workflows.approval.activities import ApprovalActivities
     from tests.workflows.approval.messages import (
         ApprovalInput,
@@ -100,7 +100,7 @@ class ApprovalWorkflow(Entity[ApprovalInput, Approval, Outcome, Decision, Approv
         self, name: str, status: ApprovalStatus, signal: DecideSignal, unnamed: str = "operator"
     ) -> Decision:
         def decide(approval: Approval, _now: datetime) -> Outcome:
-            reached = Addressee(
+            reached = SignalTarget(
                 kind="approval", id=approval.approval_id, state=approval.status.value, asks_for_name=False
             )
             check_addressed(reached, name, signal, subject=getattr(signal, name))

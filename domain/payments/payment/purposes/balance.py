@@ -2,12 +2,12 @@
 
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.options import CREDITS, invalid
-from domain.payments.payment.pricing import Charge, Market, Order, Price, asked_amount
-from domain.payments.payment.purposes.base import Common
+from domain.payments.payment.pricing import Charge, Market, Order, Price, require_amount
+from domain.payments.payment.purposes.base import CommonRules
 from domain.payments.payment.terms import Purpose, PurposeKind
 
 
-class Balance(Common):
+class Balance(CommonRules):
     """Cash for an amount of money or of coins."""
 
     kind = PurposeKind.BALANCE
@@ -16,7 +16,7 @@ class Balance(Common):
 
     def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
         """Return the amount that was asked for."""
-        amount, currency = asked_amount(order)
+        amount, currency = require_amount(order)
         if currency == CREDIT or order.options.provider == CREDITS:
             raise invalid("currency", "A balance holds money. Credits cannot be paid into it.")
         if order.options.asset not in {None, currency}:

@@ -10,7 +10,7 @@ from domain.common import accounts
 from domain.common.access import Permission
 from domain.common.accounts import Account
 from domain.common.money import format_amount
-from domain.payments.payment.entitlement import gone_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, not_kept_minor
 from domain.payments.payment.pricing import Charge, Market, Order, Price
 from domain.payments.payment.state import (
     WORKFLOW,
@@ -19,7 +19,7 @@ from domain.payments.payment.state import (
     Payment,
     PaymentPosting,
     PaymentPostingKind,
-    numbered,
+    with_number,
 )
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
@@ -57,12 +57,12 @@ class PurposeAccounts:
 
 
 @dataclass(frozen=True, slots=True)
-class EscrowRequest:
+class AskEscrow:
     """The escrow takes the money. It is asked beside the run, because it may not answer for long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class BookFulfilment:
     """The books take the money with this event, or refuse it with the code `refused_by`: then it is returned."""
 
     event: Outcome
@@ -70,7 +70,7 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class ReturnMoney:
     """The payment cannot be fulfilled and is returned; `failed` says that too much of it went back before."""
 
     why: str = ""
@@ -78,7 +78,7 @@ class Return:
 
 
 #: How the payment is fulfilled. The run acts on each of these; another purpose may need another one.
-Fulfil = EscrowRequest | Book | Return
+Fulfil = AskEscrow | BookFulfilment | ReturnMoney
 
 
 class PurposeRules(Protocol):
@@ -172,7 +172,7 @@ class PurposeRules(Protocol):
         """Return the description for the payer, used if the request has none."""
 
 
-class Common:
+class CommonRules:
     """What most purposes share: the organization gets what was bought, in parts, and nothing waits."""
 
     named_by: str | None = None
@@ -218,8 +218,8 @@ class Common:
             return amount_minor
         if not payment.received_minor:
             return 0
-        due = payment.granted_minor * (gone_minor(payment) + amount_minor) // payment.received_minor
-        return max(0, due - taken(payment))
+        due = payment.granted_minor * (not_kept_minor(payment) + amount_minor) // payment.received_minor
+        return max(0, due - clawed_back_minor(payment))
 
     def waiting_minor(self, payment: Payment) -> int:  # noqa: ARG002
         """Return nothing: what was bought is with the organization."""
@@ -246,13 +246,13 @@ class Common:
         return {}
 
 
-def spent(
+def fulfilled_with(
     payment: Payment, amount_minor: int, event: str, subject: Mapping[str, str | None], *, at: datetime
 ) -> Outcome:
     """Fulfil a payment with `amount_minor` of what waits on its account, and name in the event what it was spent on."""
     asset = payment.terms.purpose.goods_asset
     release = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=amount_minor, asset=asset)
-    return numbered(
+    return with_number(
         Outcome(
             payment=replace(payment, fulfilment=Fulfilment.DONE),
             event=event,

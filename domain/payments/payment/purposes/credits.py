@@ -2,8 +2,8 @@
 
 from domain.common.money import COINS, CREDIT, format_amount
 from domain.payments.payment.options import CRYPTO, invalid
-from domain.payments.payment.pricing import Charge, Market, Order, Price, asked_amount, in_money, require_coin
-from domain.payments.payment.purposes.base import Common
+from domain.payments.payment.pricing import Charge, Market, Order, Price, price_in_money, require_amount, require_coin
+from domain.payments.payment.purposes.base import CommonRules
 from domain.payments.payment.terms import Purpose, PurposeKind
 
 
@@ -12,7 +12,7 @@ def credits_bought(credits_minor: int, package: str | None = None) -> Purpose:
     return Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor, package=package)
 
 
-class Credits(Common):
+class Credits(CommonRules):
     """Credits for an amount of money, or of coins."""
 
     kind = PurposeKind.CREDITS
@@ -23,9 +23,9 @@ class Credits(Common):
     def price(self, order: Order, market: Market) -> Price:
         """Return the requested amount. Coins buy what they are worth."""
         options, sold_in = order.options, market.credit.currency
-        amount, currency = asked_amount(order)
+        amount, currency = require_amount(order)
         if currency == sold_in:
-            return in_money(amount, currency, options, market)
+            return price_in_money(amount, currency, options, market)
         if options.provider != CRYPTO or currency not in COINS:
             raise invalid("currency", f"Credits are sold in {sold_in}. Give the amount in {sold_in}.")
         if options.asset not in {None, currency}:

@@ -13,11 +13,11 @@ from domain.common.access import Actor
 from domain.common.errors import Conflict, EscrowAmountMismatch, Forbidden, WrongState
 from domain.common.money import COINS, CREDIT, format_amount, parse_amount
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
-from domain.payments.payment.entitlement import taken
+from domain.payments.payment.entitlement import clawed_back_minor
 from domain.payments.payment.options import CREDITS, CRYPTO, invalid
-from domain.payments.payment.pricing import Charge, Market, Order, Price, in_money
-from domain.payments.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Return
-from domain.payments.payment.purposes.whole import Whole, unreserved_minor
+from domain.payments.payment.pricing import Charge, Market, Order, Price, price_in_money
+from domain.payments.payment.purposes.base import AskEscrow, Fulfil, Readiness, ReturnMoney
+from domain.payments.payment.purposes.whole import WholeAmountRules, unreserved_minor
 from domain.payments.payment.state import (
     WORKFLOW,
     Dispute,
@@ -27,7 +27,7 @@ from domain.payments.payment.state import (
     PaymentPosting,
     PaymentPostingKind,
     Refund,
-    numbered,
+    with_number,
 )
 from domain.payments.payment.terms import Purpose, PurposeKind
 
@@ -59,7 +59,7 @@ def require_open(escrow: Escrow) -> None:
         )
 
 
-class EscrowMoney(Whole):
+class EscrowMoney(WholeAmountRules):
     """The money of one escrow, in its currency; credits may be bought for it on the way."""
 
     kind = PurposeKind.ESCROW
@@ -86,7 +86,7 @@ class EscrowMoney(Whole):
             raise _mismatch(f"This escrow must be paid in full, with {whole}.")
         if not sold and options.provider == CRYPTO and due_in not in COINS:
             raise _mismatch(f"This escrow is in {due_in} and cannot be paid in coins. Choose another provider.")
-        return in_money(due, due_in, options, market) if sold else Price(amount_minor=due, currency=due_in)
+        return price_in_money(due, due_in, options, market) if sold else Price(amount_minor=due, currency=due_in)
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
         """Return the escrow's money, whole."""
@@ -106,8 +106,8 @@ class EscrowMoney(Whole):
         the money.
         """
         if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
-            return EscrowRequest()
-        return Return("not all of it came in time")
+            return AskEscrow()
+        return ReturnMoney("not all of it came in time")
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
         """Return whether the escrow has money that was or is being clawed back, and has not been frozen yet."""
@@ -125,7 +125,7 @@ class EscrowMoney(Whole):
         return f"Escrow {purpose.escrow_id}"
 
 
-def is_reserved(payment: Payment, escrow_id: str) -> bool:
+def is_reserved_for(payment: Payment, escrow_id: str) -> bool:
     """Return whether the escrow may take the money: it is asked to, and has not answered yet."""
     is_its = payment.terms.purpose.escrow_id == escrow_id
     return is_its and payment.fulfilment is Fulfilment.PENDING and payment.fulfilling
@@ -166,7 +166,7 @@ def escrow_not_frozen(payment: Payment, *, why: str, at: datetime) -> Outcome:
 def _outcome(after: Payment, event: str, at: datetime, *, released: int = 0, **more: object) -> Outcome:
     purpose = after.terms.purpose
     released_by = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=released, asset=purpose.goods_asset)
-    return numbered(
+    return with_number(
         Outcome(
             payment=after,
             event=event,
@@ -180,7 +180,7 @@ def _outcome(after: Payment, event: str, at: datetime, *, released: int = 0, **m
 
 def _returned_by_waiting(payment: Payment) -> tuple[Payment, int]:
     """Offset what was taken elsewhere while the escrow was asked against the money that waits; return the offset."""
-    taken_elsewhere = taken(payment) - (payment.granted_minor - unreserved_minor(payment))
+    taken_elsewhere = clawed_back_minor(payment) - (payment.granted_minor - unreserved_minor(payment))
     left = returned = RULES.taken_from_waiting(payment, taken_elsewhere)
 
     def waiting(goods_minor: int, waiting_minor: int) -> int:

@@ -11,17 +11,17 @@ from datetime import datetime
 from domain.common.access import Permission
 from domain.common.errors import Conflict, InvoiceAmountMismatch, WrongInvoiceState
 from domain.common.money import COINS, format_amount, parse_amount
-from domain.payments.payment.entitlement import held_minor
+from domain.payments.payment.entitlement import remaining_minor
 from domain.payments.payment.options import CREDITS, CRYPTO, invalid
 from domain.payments.payment.pricing import Charge, Market, Order, Price
-from domain.payments.payment.purposes.base import Book, Common, Fulfil, Readiness, spent
+from domain.payments.payment.purposes.base import BookFulfilment, CommonRules, Fulfil, Readiness, fulfilled_with
 from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payments.payment.state import Outcome, Payment, RefundState
 from domain.payments.payment.terms import Purpose, PurposeKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payable:
+class PayableInvoice:
     """An invoice that can be paid: what is due of it, in minor units."""
 
     invoice_id: str
@@ -30,7 +30,7 @@ class Payable:
     currency: str
 
 
-class InvoiceDue(Common):
+class InvoiceDue(CommonRules):
     """What is due on one invoice."""
 
     kind = PurposeKind.INVOICE
@@ -77,11 +77,11 @@ class InvoiceDue(Common):
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
         """Pay the invoice; the books alone know whether anything is due at that moment."""
-        return Book(invoice_paid(payment, at=at), WrongInvoiceState.code)
+        return BookFulfilment(invoice_paid(payment, at=at), WrongInvoiceState.code)
 
     def held_minor(self, payment: Payment) -> int:
         """Return what is left after refunds, disputes and reversals."""
-        return held_minor(payment)
+        return remaining_minor(payment)
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:  # noqa: ARG002
         """Refund what came, whatever part it is."""
@@ -93,7 +93,7 @@ class InvoiceDue(Common):
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:
         """Name the invoice's number, where it is known."""
-        return f"Invoice {subject.number if isinstance(subject, Payable) else purpose.invoice_id}"
+        return f"Invoice {subject.number if isinstance(subject, PayableInvoice) else purpose.invoice_id}"
 
 
 def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
@@ -102,11 +102,11 @@ def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
     The books refuse it when nothing is due, see `invoicing.split`.
     """
     about = {"invoice_id": payment.terms.purpose.invoice_id}
-    return spent(payment, held_minor(payment), "invoice_paid", about, at=at)
+    return fulfilled_with(payment, remaining_minor(payment), "invoice_paid", about, at=at)
 
 
-def _invoice(order: Order) -> Payable:
-    if not isinstance(order.subject, Payable):
+def _invoice(order: Order) -> PayableInvoice:
+    if not isinstance(order.subject, PayableInvoice):
         raise invalid("invoice_id", "Name the invoice to pay in invoice_id.")
     return order.subject
 

@@ -11,20 +11,20 @@ from domain.common.access import Permission
 from domain.common.errors import NotForSale
 from domain.common.money import CREDIT
 from domain.marketplace.offer import Offer, OfferStatus
-from domain.payments.payment.entitlement import taken
+from domain.payments.payment.entitlement import clawed_back_minor
 from domain.payments.payment.options import PAYPAL, STRIPE, invalid
 from domain.payments.payment.pricing import Charge, Market, Order, Price
-from domain.payments.payment.purposes.base import Book, Fulfil, Return, spent
-from domain.payments.payment.purposes.whole import Whole, unreserved_minor
+from domain.payments.payment.purposes.base import BookFulfilment, Fulfil, ReturnMoney, fulfilled_with
+from domain.payments.payment.purposes.whole import WholeAmountRules, unreserved_minor
 from domain.payments.payment.state import Outcome, Payment, PaymentPostingKind
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 #: What the shares of a sale take part in.
-KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+SALE_POSTING_KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class OfferToBuy:
     """An offer that the organization may buy, and the creator's share of it; `renews` the purchase that it goes on."""
 
     offer: Offer
@@ -32,7 +32,7 @@ class Wanted:
     renews: str | None = None
 
 
-class Purchase(Whole):
+class Purchase(WholeAmountRules):
     """An agent for its price in money."""
 
     kind = PurposeKind.PURCHASE
@@ -71,8 +71,8 @@ class Purchase(Whole):
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
         """Make the sale; the books alone know whether the organization has the agent by then."""
         if in_part:
-            return Return("not all of it came in time")
-        return Book(agent_bought(payment, at=at), NotForSale.code)
+            return ReturnMoney("not all of it came in time")
+        return BookFulfilment(agent_bought(payment, at=at), NotForSale.code)
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
         """Allow a partial refund: the used part of the price stays, or an operator shows goodwill."""
@@ -83,31 +83,31 @@ class Purchase(Whole):
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:
         """Name the agent."""
-        return f"Agent {subject.offer.name if isinstance(subject, Wanted) else purpose.agent_id}"
+        return f"Agent {subject.offer.name if isinstance(subject, OfferToBuy) else purpose.agent_id}"
 
 
 def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
     """Make the sale with all that came; what is more than the price goes to the organization."""
     about = {"agent_id": payment.terms.purpose.agent_id}
-    return spent(payment, unreserved_minor(payment), "agent_bought", about, at=at)
+    return fulfilled_with(payment, unreserved_minor(payment), "agent_bought", about, at=at)
 
 
-def gone_of_price(payment: Payment, borne_minor: int = 0) -> int:
+def lost_price_minor(payment: Payment, borne_minor: int = 0) -> int:
     """Return how much of the price has left the shares of the sale after the payment's latest event.
 
     That is the amount refunded, charged back or disputed, less the `borne_minor` that the platform bears.
     """
     beyond = payment.granted_minor - payment.terms.purpose.goods_minor
-    return min(payment.terms.purpose.goods_minor, max(0, taken(payment) - borne_minor - beyond))
+    return min(payment.terms.purpose.goods_minor, max(0, clawed_back_minor(payment) - borne_minor - beyond))
 
 
-def borne_minor(payment: Payment, sold_at: datetime, answers_for: timedelta) -> int:
+def borne_minor(payment: Payment, sold_at: datetime, liability_period: timedelta) -> int:
     """Return the amount of chargebacks that were opened after the creator's liability for the sale had ended."""
-    late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - answers_for)
+    late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - liability_period)
     return sum(each.goods_minor for each in late)
 
 
-def without_tax(terms: PaymentTerms, gone_minor: int) -> int:
+def net_of_tax(terms: PaymentTerms, gone_minor: int) -> int:
     """Return how much of the price that has gone back was the shares of creator and platform; the rest was tax.
 
     What is left of the sale keeps the tax of what is left, so all of it has gone once the whole price has.
@@ -121,7 +121,7 @@ def is_disputed(payment: Payment) -> bool:
     return bool(payment.reversed_minor) or any(dispute.counts for dispute in payment.disputes)
 
 
-def _wanted(order: Order) -> Wanted:
-    if not isinstance(order.subject, Wanted):
+def _wanted(order: Order) -> OfferToBuy:
+    if not isinstance(order.subject, OfferToBuy):
         raise invalid("purpose", "An agent is bought with POST /marketplace/agents/{id}/purchase.")
     return order.subject

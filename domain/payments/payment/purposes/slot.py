@@ -3,15 +3,15 @@
 from domain.common import accounts
 from domain.common.errors import PaymentPartOfASlot
 from domain.common.money import SLOT, format_amount, parse_amount
-from domain.payments.payment.entitlement import gone_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, not_kept_minor
 from domain.payments.payment.options import PAYPAL, STRIPE, invalid
 from domain.payments.payment.pricing import Charge, Market, Order, Price
-from domain.payments.payment.purposes.base import Common, PurposeAccounts
+from domain.payments.payment.purposes.base import CommonRules, PurposeAccounts
 from domain.payments.payment.state import Payment
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 
-class Slot(Common):
+class Slot(CommonRules):
     """A number of slots at a price each."""
 
     kind = PurposeKind.SLOT
@@ -59,7 +59,7 @@ class Slot(Common):
         if amount_minor >= payment.refundable_minor:
             return
         granted, received = payment.granted_minor, payment.received_minor
-        gone = gone_minor(payment) + amount_minor
+        gone = not_kept_minor(payment) + amount_minor
         slots = -(-granted * gone // received)
         if slots and gone != received * slots // granted:
             raise PaymentPartOfASlot(
@@ -70,7 +70,7 @@ class Slot(Common):
     def refunds_of_parts(self, payment: Payment, unit: int) -> list[int]:
         """Return the price of some of the slots where it is a multiple of `unit`: perhaps of two only, or of none."""
         amounts = (
-            payment.received_minor * slots // payment.granted_minor - gone_minor(payment)
+            payment.received_minor * slots // payment.granted_minor - not_kept_minor(payment)
             for slots in range(1, payment.granted_minor)
         )
         return [amount for amount in amounts if 0 < amount < payment.refundable_minor and not amount % unit]
@@ -79,8 +79,8 @@ class Slot(Common):
         """Return the slots that go, rounded up."""
         if not payment.received_minor:
             return 0
-        due = -(-payment.granted_minor * (gone_minor(payment) + amount_minor) // payment.received_minor)
-        return max(0, due - taken(payment))
+        due = -(-payment.granted_minor * (not_kept_minor(payment) + amount_minor) // payment.received_minor)
+        return max(0, due - clawed_back_minor(payment))
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:  # noqa: ARG002
         """Name the number of slots."""

@@ -3,12 +3,12 @@
 What is refunded before that is taken from what waits, and what is left is returned once it cannot be all any more.
 """
 
-from domain.payments.payment.purposes.base import Common, Readiness
+from domain.payments.payment.purposes.base import CommonRules, Readiness
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Fulfilment, Payment, RefundState
 
 
-class Whole(Common):
+class WholeAmountRules(CommonRules):
     """A purpose that is fulfilled with the whole amount, which refunds and disputes have left."""
 
     at_once = False

@@ -14,20 +14,20 @@ from decimal import Decimal
 from domain.billing.billing_run.period import Period, month_text, period_of
 from domain.billing.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, committed_minor
 from domain.billing.invoice.lines import MAX_LINES, InvoiceLine
-from domain.billing.invoice.wording import Phrase, Wording, said
+from domain.billing.invoice.wording import Phrase, Wording, text_of
 from domain.common.money import CREDIT, format_amount
 from domain.usage.amounts import minor_pico
-from domain.usage.arrears import WHOLE_E6, Source
+from domain.usage.arrears import WHOLE_E6, PriceSource
 
 #: The maximum length of a name in a line.
 _SHOWN = 120
 #: The maximum number of lines for usage that was paid with credits.
-MOST_PREPAID = 50
-_KINDS = {Source.MODEL: "model", Source.AGENT: "agent", Source.METER: "meter"}
+MAX_PREPAID_LINES = 50
+_KINDS = {PriceSource.MODEL: "model", PriceSource.AGENT: "agent", PriceSource.METER: "meter"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class BilledUsage:
     """A sum of a bill, with its cost.
 
     Attributes:
@@ -41,7 +41,7 @@ class Usage:
 
     month: date
     number: int
-    source: Source
+    source: PriceSource
     ref: str
     name: str
     events: int
@@ -55,7 +55,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneOff:
+class OneOffItem:
     """Something that is charged once with the next invoice."""
 
     id: str
@@ -65,7 +65,7 @@ class OneOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepaid:
+class PrepaidUsage:
     """Usage of an action in the period that was paid with credits.
 
     Attributes:
@@ -80,7 +80,7 @@ class Prepaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class InvoiceContents:
     """The contents of an invoice. Amounts are minor units of the terms' currency.
 
     Attributes:
@@ -118,16 +118,16 @@ class _Group:
     sums: list[int] = field(default_factory=list)
 
 
-def collect(
+def compute_contents(
     period: Period,
     version: TermsVersion,
-    usage: Sequence[Usage],
-    one_offs: Sequence[OneOff],
-    prepaid: Sequence[Prepaid] = (),
+    usage: Sequence[BilledUsage],
+    one_offs: Sequence[OneOffItem],
+    prepaid: Sequence[PrepaidUsage] = (),
     *,
     besides_minor: int = 0,
     is_bound: bool = True,
-) -> Collected:
+) -> InvoiceContents:
     """Return what an organization is invoiced for a period.
 
     Args:
@@ -171,7 +171,7 @@ def collect(
         for each in one_offs
     ]
     lines += shown
-    return Collected(
+    return InvoiceContents(
         lines=tuple(lines),
         charges_minor=charges,
         volume_minor=volume,
@@ -182,11 +182,11 @@ def collect(
     )
 
 
-def _shown(period: Period, prepaid: Sequence[Prepaid]) -> list[InvoiceLine]:
+def _shown(period: Period, prepaid: Sequence[PrepaidUsage]) -> list[InvoiceLine]:
     """Return lines of usage that was paid with credits, largest first; the smallest share one line."""
     order = sorted(prepaid, key=lambda each: (-each.credits_minor, each.action or ""))
-    named, rest = order[: MOST_PREPAID - 1], order[MOST_PREPAID - 1 :]
-    phrases: list[tuple[Phrase, list[Prepaid]]] = [
+    named, rest = order[: MAX_PREPAID_LINES - 1], order[MAX_PREPAID_LINES - 1 :]
+    phrases: list[tuple[Phrase, list[PrepaidUsage]]] = [
         (("paid_with_credits", each.action[:_SHOWN]) if each.action else ("paid_uses",), [each]) for each in named
     ]
     if rest:
@@ -207,19 +207,19 @@ def _discounted(charged: int, bps: int, currency: str) -> int:
     return -(-charged * (WHOLE_BPS - bps) // (WHOLE_BPS * WHOLE_E6 * minor_pico(currency)))
 
 
-def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
+def _grouped(period: Period, usage: Sequence[BilledUsage], most: int) -> list[_Group]:
     """Group sums by price and month; if there would be too many lines, the smallest share one."""
-    groups: dict[tuple[date, Source, str], _Group] = {}
+    groups: dict[tuple[date, PriceSource, str], _Group] = {}
     for index, each in enumerate(usage):
         key = (each.month, each.source, each.ref)
         late: Wording = (("late", month_text(each.month)),) if each.month < period.month else ()
         if key not in groups:
             wording = ((_KINDS[each.source], each.name[:_SHOWN]), *late)
             own = period if each.month == period.month else period_of(each.month, period.time_zone)
-            groups[key] = _Group(wording, own, each.source is Source.MODEL)
+            groups[key] = _Group(wording, own, each.source is PriceSource.MODEL)
         group = groups[key]
         _add(group, each.charged, each.events, [index])
-    order = list(Source)
+    order = list(PriceSource)
     found = [groups[key] for key in sorted(groups, key=lambda key: (key[0], order.index(key[1]), key[2]))]
     costing = sorted((group for group in found if group.charged), key=lambda group: -group.charged)
     if len(costing) <= most:
@@ -254,7 +254,7 @@ def _line(
     is_cost: bool = False,
 ) -> InvoiceLine:
     return InvoiceLine(
-        description=said(wording),
+        description=text_of(wording),
         wording=wording,
         quantity=quantity,
         unit_minor=unit_minor,

@@ -7,7 +7,7 @@ from domain.common.credits import CreditPrice
 from domain.common.money import CREDIT, SCALES, allocate
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Terms
 from domain.reputation.evidence import Dimension
-from domain.reputation.facts import FactKind, Says, says
+from domain.reputation.facts import DimensionShare, FactKind, shares_of
 from domain.reputation.weights import Stakes
 
 #: Currencies whose units are worth much the same: a typical contract is 50 of them, and one unit of evidence costs a
@@ -19,7 +19,7 @@ _VALIDATED, _RESOLVED, _PARTLY_REFUNDED = "validated", "resolved", "partially_re
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettledFact:
+class EscrowFact:
     """One fact of an escrow.
 
     Attributes:
@@ -29,7 +29,7 @@ class SettledFact:
     """
 
     kind: FactKind
-    says: tuple[Says, ...]
+    says: tuple[DimensionShare, ...]
     is_rated: bool = False
     client_good_e4: int = 0
     client_bad_e4: int = 0
@@ -38,7 +38,7 @@ class SettledFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class EventEvidence:
     """The evidence of an escrow's event, and the value at stake, in minor units.
 
     For a release that is what was paid, and the commission on it; where money went back, or nothing has moved yet, what
@@ -48,7 +48,7 @@ class Settled:
     whole, or less.
     """
 
-    facts: tuple[SettledFact, ...]
+    facts: tuple[EscrowFact, ...]
     value_minor: int
     commission_minor: int
     bad_commission_minor: int
@@ -86,9 +86,9 @@ def stakes_of(currency: str, credit: CreditPrice | None = None) -> Stakes | None
     return Stakes(typical_minor=typical, unit_commission_minor=typical // 20)
 
 
-def settled(
+def evidence_of_event(
     before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None, *, actor: str = ""
-) -> Settled | None:
+) -> EventEvidence | None:
     """Return the evidence of an event; None for most of them.
 
     A milestone that was accepted says so for its part, and so does a part of a delivery that was refunded; what a
@@ -125,7 +125,7 @@ def settled(
     return _paid(facts, escrow, paid, commission)
 
 
-def at_stake(escrow: Escrow) -> Settled | None:
+def value_at_stake(escrow: Escrow) -> EventEvidence | None:
     """Return the value at stake in a whole contract, for feedback. None if nothing was settled.
 
     That is all that was funded, also where most of it was refunded before the rest was released: else nobody could
@@ -141,14 +141,14 @@ def at_stake(escrow: Escrow) -> Settled | None:
     return None
 
 
-def _unpaid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int) -> Settled | None:
+def _unpaid(facts: tuple[EscrowFact, ...], escrow: Escrow, value_minor: int) -> EventEvidence | None:
     return _not_paid(facts, escrow, value_minor) if facts else None
 
 
-def _paid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int, commission_minor: int) -> Settled:
+def _paid(facts: tuple[EscrowFact, ...], escrow: Escrow, value_minor: int, commission_minor: int) -> EventEvidence:
     full_bps = escrow.terms.undiscounted_commission_bps
     full = commission_minor if full_bps is None else max(commission_minor, _due(full_bps, value_minor))
-    return Settled(
+    return EventEvidence(
         facts=facts,
         value_minor=value_minor,
         commission_minor=commission_minor,
@@ -157,8 +157,8 @@ def _paid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int, comm
     )
 
 
-def _not_paid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int) -> Settled:
-    return Settled(
+def _not_paid(facts: tuple[EscrowFact, ...], escrow: Escrow, value_minor: int) -> EventEvidence:
+    return EventEvidence(
         facts=facts,
         value_minor=value_minor,
         commission_minor=_due(escrow.terms.commission_bps, value_minor),
@@ -177,26 +177,24 @@ def _due(bps: int, value_minor: int) -> int:
     return allocate(value_minor, [WHOLE_E4 - bps, bps])[1]
 
 
-def _ended(
-    before: Escrow, escrow: Escrow, event: str, paid_minor: int, score_e4: int | None
-) -> tuple[SettledFact, ...]:
+def _ended(before: Escrow, escrow: Escrow, event: str, paid_minor: int, score_e4: int | None) -> tuple[EscrowFact, ...]:
     by_client = event not in {_VALIDATED, _RESOLVED}
     dispute = escrow.dispute
     if escrow.status is EscrowStatus.RELEASED:
         return _accepted(before, escrow, event, score_e4)
     if escrow.status is EscrowStatus.CANCELLED:
         return ()
-    found: list[SettledFact] = []
+    found: list[EscrowFact] = []
     if paid_minor:
         share = paid_minor * WHOLE_E4 // before.held_minor
-        split = says(FactKind.SPLIT, share)
-        found.append(SettledFact(kind=FactKind.SPLIT, says=split, is_rated=by_client, is_end=True))
+        split = shares_of(FactKind.SPLIT, share)
+        found.append(EscrowFact(kind=FactKind.SPLIT, says=split, is_rated=by_client, is_end=True))
         found += _scored(before.validation_score_e4, bad=False, share_e4=share)
     elif before.status is not EscrowStatus.FUNDED:
         found.append(_given_back(is_rated=by_client, is_end=True))
     lost = dispute is not None and event == _RESOLVED and (dispute.payee_share_e4 or 0) < WHOLE_E4 // 2
     if found and lost:
-        found.append(SettledFact(kind=FactKind.DISPUTE_LOST, says=says(FactKind.DISPUTE_LOST)))
+        found.append(EscrowFact(kind=FactKind.DISPUTE_LOST, says=shares_of(FactKind.DISPUTE_LOST)))
     return tuple(found)
 
 
@@ -216,34 +214,34 @@ def half_is_over(before: Escrow, escrow: Escrow) -> bool:
     return escrow.updated_at > before.deliver_by - timedelta(seconds=before.terms.deliver_seconds) / 2
 
 
-def _undelivered(*, is_end: bool) -> tuple[SettledFact, ...]:
+def _undelivered(*, is_end: bool) -> tuple[EscrowFact, ...]:
     # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
     kind = FactKind.UNDELIVERED
-    return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=is_end),)
+    return (EscrowFact(kind=kind, says=shares_of(kind), is_rated=True, is_end=is_end),)
 
 
-def _stalled() -> tuple[SettledFact, ...]:
+def _stalled() -> tuple[EscrowFact, ...]:
     # The client has asked to end it, so the work has not failed, but it took the payee half of the time to say so.
     # It may deliver instead, and so no client can bring this upon it.
-    said = (Says(Dimension.RELIABILITY, WHOLE_E4, 0),)
-    return (SettledFact(kind=FactKind.UNDELIVERED, says=said, is_rated=True),)
+    said = (DimensionShare(Dimension.RELIABILITY, WHOLE_E4, 0),)
+    return (EscrowFact(kind=FactKind.UNDELIVERED, says=said, is_rated=True),)
 
 
-def _given_back(*, is_rated: bool, is_end: bool = False) -> SettledFact:
+def _given_back(*, is_rated: bool, is_end: bool = False) -> EscrowFact:
     kind = FactKind.REFUNDED
-    return SettledFact(kind=kind, says=says(kind), is_rated=is_rated, is_end=is_end)
+    return EscrowFact(kind=kind, says=shares_of(kind), is_rated=is_rated, is_end=is_end)
 
 
-def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) -> tuple[SettledFact, ...]:
+def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) -> tuple[EscrowFact, ...]:
     """Return what it says that a delivery was paid for: the last one, or a milestone."""
     by_client = event not in {_VALIDATED, _RESOLVED}
     # What is paid for is good of the client; accepting it by its own hand is more.
     client_e4 = WHOLE_E4 + (WHOLE_E4 // 2 if event == "approved" else 0)
     won = event == _RESOLVED
     found = [
-        SettledFact(
+        EscrowFact(
             kind=FactKind.RELEASED,
-            says=says(FactKind.RELEASED),
+            says=shares_of(FactKind.RELEASED),
             is_rated=by_client,
             client_good_e4=0 if won else client_e4,
             client_bad_e4=WHOLE_E4 if won else 0,
@@ -254,7 +252,7 @@ def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) 
     # An escrow keeps the delivery of its last milestone: who wins a dispute over the next one has not delivered that.
     if escrow.delivery is not None and escrow.delivery.milestone not in before.milestones_released:
         kind = FactKind.LATE if _is_late(before) else FactKind.IN_TIME
-        found.append(SettledFact(kind=kind, says=says(kind), is_rated=by_client))
+        found.append(EscrowFact(kind=kind, says=shares_of(kind), is_rated=by_client))
     # The faults that were found before this event have counted already.
     found += _scored(before.validation_score_e4, bad=False) if score_e4 is None else _scored(score_e4)
     return tuple(found)
@@ -275,7 +273,7 @@ def _is_late(escrow: Escrow) -> bool:
 
 def _scored(
     score_e4: int | None, *, good: bool = True, bad: bool = True, share_e4: int = WHOLE_E4
-) -> tuple[SettledFact, ...]:
+) -> tuple[EscrowFact, ...]:
     """Return what a validator's score says: the faults when they are found, what was good once it is paid for."""
     if score_e4 is None:
         return ()
@@ -283,7 +281,7 @@ def _scored(
     if not counted:
         return ()
     if good and bad:
-        said = says(FactKind.VALIDATED, score_e4)
+        said = shares_of(FactKind.VALIDATED, score_e4)
     else:
-        said = (Says(Dimension.QUALITY, counted, WHOLE_E4 if good else 0),)
-    return (SettledFact(kind=FactKind.VALIDATED, says=said),)
+        said = (DimensionShare(Dimension.QUALITY, counted, WHOLE_E4 if good else 0),)
+    return (EscrowFact(kind=FactKind.VALIDATED, says=said),)

@@ -2,12 +2,12 @@
 
 from domain.common.access import Actor, Role
 from domain.common.errors import EvidenceFull, Forbidden
-from domain.common.text import wire_bytes
+from domain.common.text import json_bytes
 from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Artifact, Escrow, EscrowStatus
 
 #: How much of its side's room for evidence one agent's key fills: its organization has the rest.
-MOST_EVIDENCE = MAX_EVIDENCE // 2
-MOST_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
+MAX_AGENT_EVIDENCE = MAX_EVIDENCE // 2
+MAX_AGENT_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
 
 
 def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:
@@ -25,7 +25,7 @@ def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:
         )
 
 
-def refuse_flood(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artifact, ...]) -> None:
+def limit_agent_evidence(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artifact, ...]) -> None:
     """Refuse evidence with which an agent's key would fill more than half of its side's room.
 
     Raises:
@@ -35,9 +35,9 @@ def refuse_flood(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artif
         return
     own = [piece for piece in escrow.dispute.evidence if piece.submitted_by == actor.qualified()]
     taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in own) + evidence_bytes(note, artifacts)
-    if len(own) >= MOST_EVIDENCE or taken > MOST_EVIDENCE_BYTES:
+    if len(own) >= MAX_AGENT_EVIDENCE or taken > MAX_AGENT_EVIDENCE_BYTES:
         raise EvidenceFull(
-            f"An agent's key can submit at most {MOST_EVIDENCE} pieces of evidence of {MOST_EVIDENCE_BYTES} bytes "
+            f"An agent's key can submit at most {MAX_AGENT_EVIDENCE} pieces of evidence of {MAX_AGENT_EVIDENCE_BYTES} bytes "
             "together. Members of its organization can submit more.",
             extra={"state": escrow.status.value},
         )
@@ -45,4 +45,4 @@ def refuse_flood(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artif
 
 def evidence_bytes(note: str, artifacts: tuple[Artifact, ...]) -> int:
     """Return the room that a piece of evidence takes."""
-    return wire_bytes(note, *(text for artifact in artifacts for text in (artifact.uri, artifact.sha256)))
+    return json_bytes(note, *(text for artifact in artifacts for text in (artifact.uri, artifact.sha256)))

@@ -4,9 +4,9 @@ import pytest
 
 from domain.common.errors import Conflict, Forbidden
 from domain.escrow import commands
-from domain.escrow.actions import EscrowAction, actions
+from domain.escrow.actions import EscrowAction, preview_commands
+from domain.escrow.agent_limits import MAX_AGENT_EVIDENCE, MAX_AGENT_EVIDENCE_BYTES
 from domain.escrow.state import Escrow
-from domain.escrow.turned import MOST_EVIDENCE, MOST_EVIDENCE_BYTES
 from tests.support import escrows as e
 
 
@@ -32,7 +32,7 @@ def heard(escrow: Escrow, actor, note: str = "n") -> Escrow:
 
 
 def is_offered(escrow: Escrow, actor, action: EscrowAction) -> bool:
-    return any(each.outcome is not None for each in actions(escrow, actor, e.T0) if each.name is action)
+    return any(each.outcome is not None for each in preview_commands(escrow, actor, e.T0) if each.name is action)
 
 
 def test_agents_key_does_not_dispute_its_own_delivery_and_its_organization_may() -> None:
@@ -49,7 +49,9 @@ def test_agents_key_asks_for_an_arbiter_before_its_delivery() -> None:
     assert is_offered(funded(), e.WORKER, EscrowAction.DISPUTE)
 
 
-@pytest.mark.parametrize(("pieces", "note"), [(MOST_EVIDENCE, "n"), (16, "x" * (MOST_EVIDENCE_BYTES // 16 - 2))])
+@pytest.mark.parametrize(
+    ("pieces", "note"), [(MAX_AGENT_EVIDENCE, "n"), (16, "x" * (MAX_AGENT_EVIDENCE_BYTES // 16 - 2))]
+)
 def test_agents_key_leaves_its_organization_half_of_the_room_for_evidence(pieces: int, note: str) -> None:
     escrow = disputed()
     for _ in range(pieces):

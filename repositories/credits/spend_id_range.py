@@ -16,14 +16,14 @@ from domain.common.ids import make_id, uuid_of
 from ledger.invariants import Invariant
 
 #: How many of an organization's spends a page reads: the first number, and if these do not fill it, the second.
-LOOKS = (400, 5_000)
+SCAN_LIMITS = (400, 5_000)
 #: Above every id.
-LAST = UUID(int=2**128 - 1)
+LAST_ID = UUID(int=2**128 - 1)
 #: How much later than its time a spend's id may be; the time is read before the ledger makes the id.
 _MARGIN = timedelta(hours=1)
 
 
-class Kind(StrEnum):
+class RangeKind(StrEnum):
     ALL = "all"
     ACTION = "action"
     AGENT = "agent"
@@ -35,14 +35,14 @@ class Kind(StrEnum):
 
 #: The columns of spends that rollups have ranges of ids for.
 _PLACED = {
-    "action": Kind.ACTION,
-    "agent_id": Kind.AGENT,
-    "department_id": Kind.DEPARTMENT,
-    "project_id": Kind.PROJECT,
-    "run_id": Kind.RUN,
+    "action": RangeKind.ACTION,
+    "agent_id": RangeKind.AGENT,
+    "department_id": RangeKind.DEPARTMENT,
+    "project_id": RangeKind.PROJECT,
+    "run_id": RangeKind.RUN,
 }
 #: Each spend of `{of}` with each of its values.
-PLACES = """
+RANGE_VALUES = """
     SELECT s.id, k.kind, k.value FROM {of} s CROSS JOIN LATERAL (VALUES
         ('all', ''), ('action', s.action), ('agent', s.agent_id), ('department', s.department_id),
         ('project', s.project_id), ('run', s.run_id)
@@ -80,15 +80,15 @@ def first_id(since: datetime) -> UUID:
     return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
 
 
-def placed(equal: Mapping[str, object]) -> list[tuple[Kind, str]]:
-    """Return filters by values as an argument for `skip`."""
+def range_filters(equal: Mapping[str, object]) -> list[tuple[RangeKind, str]]:
+    """Return filters by values as an argument for `next_position`."""
     return [(kind, str(equal[name])) for name, kind in _PLACED.items() if name in equal]
 
 
-async def skip(
+async def next_position(
     session: AsyncSession,
     org_id: str,
-    named: Sequence[tuple[Kind, str]],
+    named: Sequence[tuple[RangeKind, str]],
     *,
     before: UUID,
     until: datetime | None = None,
@@ -102,7 +102,7 @@ async def skip(
         before: the list continues below this id.
         until: only spends made before this time.
     """
-    kinds = [(Kind.ALL, ""), *named] if until is not None or not named else named
+    kinds = [(RangeKind.ALL, ""), *named] if until is not None or not named else named
     asked = {
         "org_id": org_id,
         "before": before,
@@ -118,7 +118,7 @@ async def skip(
     return min(before, *(UUID(int=UUID(last).int + 1) for last in row.last_ids))
 
 
-async def open_from(session: AsyncSession, org_ids: Collection[str], *, since: date) -> dict[str, date]:
+async def first_open_days(session: AsyncSession, org_ids: Collection[str], *, since: date) -> dict[str, date]:
     """Return the first day from a given one on without a rollup, for each organization that has one.
 
     Spends of that day and later have ids from `first_id` of its beginning on; earlier days have rollups.
@@ -142,7 +142,7 @@ INVARIANTS = (
             FROM (SELECT *, (at AT TIME ZONE 'UTC')::date AS day FROM ledger.spends) s
             JOIN public.spend_rollups r ON r.org_id = s.org_id AND r.day = s.day
             JOIN ledger.credit_days d ON d.org_id = r.org_id AND d.day = r.day AND d.spends = r.spends
-            CROSS JOIN LATERAL ({PLACES.format(of="(SELECT s.*)")}) named
+            CROSS JOIN LATERAL ({RANGE_VALUES.format(of="(SELECT s.*)")}) named
             GROUP BY 1, 2, 3, 4
         ) s
         LEFT JOIN public.spend_places p ON (p.org_id, p.day, p.kind, p.value) = (s.org_id, s.day, s.kind, s.value)

@@ -14,10 +14,10 @@ from domain.marketplace.pricing.terms import (
     ContractPrice,
     Custom,
     Reputation,
-    Step,
     Surge,
     Terms,
     Tier,
+    TierStep,
     TimeOfDay,
     Volume,
 )
@@ -39,7 +39,7 @@ def parse_bps(text: str, field: str) -> int:
     return int(found.group(1)) * 10_000 + int((found.group(2) or "").ljust(4, "0"))
 
 
-def kept(terms: Terms) -> dict[str, Any]:
+def terms_to_json(terms: Terms) -> dict[str, Any]:
     """Return terms as JSON."""
     names = [name for name in type(terms).__dataclass_fields__ if name != "evaluate"]
     return {name: _plain(getattr(terms, name)) for name in names}
@@ -50,12 +50,12 @@ def _plain(value: object) -> object:
         case time():
             return f"{value:%H:%M}"
         case tuple():
-            return [[it.least, it.bps] if isinstance(it, Step) else it for it in value]
+            return [[it.least, it.bps] if isinstance(it, TierStep) else it for it in value]
         case _:
             return value
 
 
-def restored(kind: RuleType, data: Mapping[str, Any], compiler: Compile) -> Terms:
+def terms_from_json(kind: RuleType, data: Mapping[str, Any], compiler: Compile) -> Terms:
     """Return the terms that were kept as JSON. An expression is compiled and not tried again."""
     match kind:
         case RuleType.SURGE:
@@ -79,7 +79,7 @@ def restored(kind: RuleType, data: Mapping[str, Any], compiler: Compile) -> Term
             return Bounds(**data)
 
 
-def custom(expression: str, compiler: Compile) -> Custom:
+def custom_terms(expression: str, compiler: Compile) -> Custom:
     """Return the terms of a new expression.
 
     Raises:
@@ -88,5 +88,5 @@ def custom(expression: str, compiler: Compile) -> Custom:
     return Custom(expression, compiled(expression, compiler, PROBES))
 
 
-def _steps(data: Mapping[str, Any]) -> tuple[Step, ...]:
-    return tuple(Step(least, bps) for least, bps in data["steps"])
+def _steps(data: Mapping[str, Any]) -> tuple[TierStep, ...]:
+    return tuple(TierStep(least, bps) for least, bps in data["steps"])

@@ -16,9 +16,9 @@ from domain.common.access import Actor
 from domain.common.errors import IdempotencyConflict, IdempotencyMissing, Invalid
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.action_cost import cost_of
-from domain.credits.spend.scope import Named, Scope, SpendingKey
-from ledger.spends import NewSpend, OnLimit, Pool, Spender, Spent
-from repositories.credits.spend import Asked
+from domain.credits.spend.scope import RequestedScope, Scope, SpendingKey
+from ledger.spends import NewSpend, OnLimit, Pool, Spender, SpendResult
+from repositories.credits.spend import SpendRequest
 from services.credits import spend as spends
 
 #: For how many different agents, departments and projects the items of one request may spend.
@@ -52,11 +52,11 @@ class Answer:
     """What a spend was asked for as, and what the books said."""
 
     spend: NewSpend
-    spent: Spent
+    spent: SpendResult
 
 
-def asked_by(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: str) -> Asked:
-    return Asked(
+def read_request(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: str) -> SpendRequest:
+    return SpendRequest(
         key=spend_key,
         action=body.action,
         amount_minor=None if body.amount is None else parse_amount(body.amount, CREDIT),
@@ -75,7 +75,7 @@ def asked_by(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: str) 
     )
 
 
-class Completing:
+class SpendCompleter:
     """Adds to what requests of one key say what they cost and whom they spend for, as it is now.
 
     What a key may spend for is looked up once for each agent, department and project that is named.
@@ -85,9 +85,9 @@ class Completing:
         self._deps = deps
         self._actor = actor
         self._key = key
-        self._scopes: dict[Named, Scope | Invalid] = {}
+        self._scopes: dict[RequestedScope, Scope | Invalid] = {}
 
-    async def complete(self, asked: Asked) -> NewSpend:
+    async def complete(self, asked: SpendRequest) -> NewSpend:
         """Return the spend with its cost and whom it is for.
 
         Raises:
@@ -101,14 +101,14 @@ class Completing:
             amount_minor = cost_of(await self._deps.costs.of(self._actor.org_id), asked.action).of(asked.quantity)
         named = asked.spender
         scope = await self._scope(
-            Named(agent_id=named.agent_id, department_id=named.department_id, project_id=named.project_id)
+            RequestedScope(agent_id=named.agent_id, department_id=named.department_id, project_id=named.project_id)
         )
         attributed = replace(
             named, agent_id=scope.agent_id, department_id=scope.department_id, project_id=scope.project_id
         )
         return replace(asked.spend(amount_minor), spender=attributed)
 
-    async def _scope(self, named: Named) -> Scope:
+    async def _scope(self, named: RequestedScope) -> Scope:
         found = self._scopes.get(named)
         if found is None:
             if len(self._scopes) >= MAX_SCOPES:
@@ -123,25 +123,29 @@ class Completing:
         return found
 
 
-async def answered(
-    deps: Deps, actor: Actor, key: SpendingKey, asked: Asked, ask: Callable[[str, NewSpend], Awaitable[Spent]]
+async def spend_once(
+    deps: Deps,
+    actor: Actor,
+    key: SpendingKey,
+    asked: SpendRequest,
+    ask: Callable[[str, NewSpend], Awaitable[SpendResult]],
 ) -> Answer:
     """Ask the books for a spend, by its first terms where the key has been used before.
 
     Prices and attributions may have changed since, and a repeated request has its first answer all the same.
 
     Raises:
-        Invalid: as `Completing.complete`.
+        Invalid: as `SpendCompleter.complete`.
         refused it.
     """
     org_id = actor.org_id
     assert org_id is not None
     try:
-        spend = await Completing(deps, actor, key).complete(asked)
+        spend = await SpendCompleter(deps, actor, key).complete(asked)
         spent = await ask(org_id, spend)
     except (Invalid, IdempotencyConflict):
         async with deps.session_for(actor) as session:
-            first = await spends.repeated(session, org_id, asked)
+            first = await spends.first_request(session, org_id, asked)
         if first is None:
             raise
         spend, spent = first, await ask(org_id, first)

@@ -22,7 +22,7 @@ _HEX_NUMBER = re.compile(r"0x[0-9a-f]{1,64}", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,40}")
 
 
-def bad(what: str) -> ProviderUnavailable:
+def invalid_response(what: str) -> ProviderUnavailable:
     """Return the error for an invalid answer."""
     return ProviderUnavailable(f"A node's response is invalid: {what}.", code="chain.bad_answer")
 
@@ -78,7 +78,7 @@ class Node:
         async for part in response.aiter_bytes():
             size += len(part)
             if size > self._max_bytes:
-                raise bad("it is too large")
+                raise invalid_response("it is too large")
             parts.append(part)
         return b"".join(parts)
 
@@ -95,27 +95,27 @@ def parsed(body: bytes) -> Any:
             return text.strip()
         return json.loads(text, parse_float=Decimal, parse_constant=refuse)
     except (ValueError, RecursionError, ArithmeticError):
-        raise bad("it is not JSON") from None
+        raise invalid_response("it is not JSON") from None
 
 
 def field(value: Any, name: str) -> Any:
     """Return a member of an object; None where the object has none of that name."""
     if not isinstance(value, dict):
-        raise bad(f"the value that should contain {name} is not an object")
+        raise invalid_response(f"the value that should contain {name} is not an object")
     return value.get(name)
 
 
 def items(value: Any, most: int) -> list[Any]:
     """Return a list, checked for its maximum length."""
     if not isinstance(value, list) or len(value) > most:
-        raise bad("a list is missing or too long")
+        raise invalid_response("a list is missing or too long")
     return value
 
 
 def text(value: Any, pattern: str) -> str:
     """Return a text that matches the whole pattern."""
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise bad("a string is missing or has the wrong format")
+        raise invalid_response("a string is missing or has the wrong format")
     return value
 
 
@@ -124,26 +124,26 @@ def integer(value: Any, *, least: int = 0, most: int) -> int:
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise bad("a number is missing or out of range")
+        raise invalid_response("a number is missing or out of range")
     return value
 
 
 def quantity(value: Any, *, most: int) -> int:
     """Return a number that JSON-RPC writes in hexadecimal."""
     if not isinstance(value, str) or not _HEX_NUMBER.fullmatch(value):
-        raise bad("a hexadecimal number is missing or has the wrong format")
+        raise invalid_response("a hexadecimal number is missing or has the wrong format")
     return integer(int(value, 16), most=most)
 
 
 def instant(seconds: int) -> datetime:
     """Return the time of a block, given in seconds since 1970."""
     if seconds >= 2**34:
-        raise bad("a time is out of range")
+        raise invalid_response("a time is out of range")
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def flag(value: Any) -> bool:
     """Return a truth value."""
     if not isinstance(value, bool):
-        raise bad("a boolean is missing")
+        raise invalid_response("a boolean is missing")
     return value

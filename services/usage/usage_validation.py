@@ -8,29 +8,29 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.billing_terms import USUAL, BillingTerms, UsageMode
+from domain.billing.billing_terms import DEFAULT_TERMS, BillingTerms, UsageMode
 from domain.common.access import Actor
 from domain.common.errors import DomainError, Invalid, UnratedEvent
-from domain.credits.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.credits.spend.scope import RequestedScope, ScopeObjects, SpendingKey, scope_of
 from domain.usage.adapters import ModelCall
-from domain.usage.arrears import ArrearsRules, Billed, EventCost, Metered, Source, billed_parts
+from domain.usage.arrears import ArrearsRules, BilledAmount, EventCost, MeteredQuantity, PriceSource, billed_amounts
 from domain.usage.call import Cost, call_of
 from domain.usage.charge_model import Charge, parse_charge
 from domain.usage.event import PAYEE, HeldSpend, InvalidEvent, UsageEvent, check_time
 from domain.usage.litellm import has_unread_cost
-from domain.usage.meter import Meter, Reading, charging, check_readings, read, reading
+from domain.usage.meter import Meter, Reading, charging_meters, check_readings, read_event, reading_meters
 from models.marketplace.agent import Agent
 from repositories.billing import billing_terms
 from repositories.credits.spend import paying
 from repositories.usage import usage
 from repositories.usage.meter import counting
-from services.marketplace.marketplace_use import Priced
+from services.marketplace.marketplace_use import UsePrices
 from services.usage import usage_paid
-from services.usage.rating import Rates, Use, rate_uses
+from services.usage.rating import Rates, UseToRate, rate_uses
 from services.usage.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
 
 #: The digest that identifies an event, and the hash of its contents.
-Said = tuple[UUID, int]
+EventKey = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Delivery:
     Attributes:
         key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
             everything of the organization.
-        paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.judge`.
+        paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.check_claims`.
         arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
     """
 
@@ -55,7 +55,7 @@ class Delivery:
 
 
 @dataclass(slots=True, kw_only=True)
-class Judged:
+class ValidatedEvent:
     """The result of validating an event.
 
     Attributes:
@@ -73,7 +73,7 @@ class Judged:
     digest: UUID
     readings: Sequence[Reading] = ()
     charging: Sequence[Meter] = ()
-    billed: Sequence[Billed] = ()
+    billed: Sequence[BilledAmount] = ()
     use: ReportedUse | None = None
     call: ModelCall | None = None
     cost: Cost | None = None
@@ -81,7 +81,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class ValidationContext:
     """The data that events are validated by, read once for all events of a request.
 
     Attributes:
@@ -100,13 +100,13 @@ class Context:
 
     delivery: Delivery
     agents: Mapping[str, Agent]
-    sold: Mapping[str, Priced | DomainError]
+    sold: Mapping[str, UsePrices | DomainError]
     unpaid: Mapping[str, Invalid]
-    known: Known
+    known: ScopeObjects
     meters: Mapping[str, Sequence[Meter]]
     spends: Mapping[str, bool]
     claims: usage_paid.Claims
-    terms: BillingTerms = USUAL
+    terms: BillingTerms = DEFAULT_TERMS
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
     charges: dict[int, Charge] = field(default_factory=dict)
 
@@ -124,9 +124,9 @@ class Context:
 
 async def context_of(
     session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
-) -> Context:
+) -> ValidationContext:
     """Read the context of all events of one request. The organization cannot be closed before the transaction ends."""
-    held = await billing_terms.holding_while_open(session, delivery.org_id, delivery.at)
+    held = await billing_terms.version_at_if_open(session, delivery.org_id, delivery.at)
 
     attributes = [each.attributes for each in events]
 
@@ -142,24 +142,26 @@ async def context_of(
     for meter in await counting(session, delivery.org_id, {each.type for each in events}):
         meters[meter.event_type].append(meter)
     check_readings(meters, [each.type for each in events])
-    return Context(
+    return ValidationContext(
         delivery=delivery,
-        terms=USUAL if held is None else held.terms,
+        terms=DEFAULT_TERMS if held is None else held.terms,
         agents=agents,
         sold=await sold_to(session, delivery.org_id, named(PAYEE), terms=delivery.rates.uses, now=delivery.at),
         unpaid=await unpaid_agents(session, delivery.org_id, agents.values(), now=delivery.at),
-        known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
+        known=await usage.known_names(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
         spends=await paying(session, delivery.org_id, named("spend_id")),
         claims=claims,
     )
 
 
-async def judge(session: AsyncSession, context: Context, events: Mapping[Said, UsageEvent]) -> dict[Said, Judged]:
+async def validate_events(
+    session: AsyncSession, context: ValidationContext, events: Mapping[EventKey, UsageEvent]
+) -> dict[EventKey, ValidatedEvent]:
     """Validate and rate events; returns each with its readings and cost, or with its refusal."""
     judged = {said: _judge_one(context, event, said[0]) for said, event in events.items()}
     good = [each for each in judged.values() if each.refusal is None and each.use is None]
-    uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]
+    uses = [UseToRate(call=each.call, at=each.event.occurred_at) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
         if isinstance(rated, Invalid):
             each.refusal = rated
@@ -173,7 +175,7 @@ async def judge(session: AsyncSession, context: Context, events: Mapping[Said, U
     return judged
 
 
-def _bill(context: Context, judged: Judged) -> None:
+def _bill(context: ValidationContext, judged: ValidatedEvent) -> None:
     """Replace the charge of an event by amounts on a bill, if the organization pays in arrears.
 
     An event that a spend pays, or pays in part, is charged to credits all the same.
@@ -183,7 +185,7 @@ def _bill(context: Context, judged: Judged) -> None:
         return
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     metered = [
-        Metered(
+        MeteredQuantity(
             number=meter.number,
             quantity=counted[meter.number],
             currency=meter.currency,
@@ -192,21 +194,21 @@ def _bill(context: Context, judged: Judged) -> None:
         for meter in judged.charging
     ]
     try:
-        judged.billed = billed_parts(metered, _own_cost(judged), context.terms.currency)
+        judged.billed = billed_amounts(metered, _own_cost(judged), context.terms.currency)
     except Invalid as refusal:
         judged.refusal = refusal
     judged.charging = ()
 
 
-def _own_cost(judged: Judged) -> EventCost | None:
+def _own_cost(judged: ValidatedEvent) -> EventCost | None:
     cost = judged.cost
     if cost is None:
         return None
     ref = cost.price_ref if cost.rated is None else cost.rated.model
-    return EventCost(source=Source(cost.rated_by), ref=ref, pico=cost.cost_pico, currency=cost.currency)
+    return EventCost(source=PriceSource(cost.rated_by), ref=ref, pico=cost.cost_pico, currency=cost.currency)
 
 
-def _unrated(judged: Judged) -> Invalid | None:
+def _unrated(judged: ValidatedEvent) -> Invalid | None:
     """Return the refusal of an event that is charged at cost and has no cost.
 
     The platform's collector may send such events: for calls that failed or that a cache answered.
@@ -218,7 +220,7 @@ def _unrated(judged: Judged) -> Invalid | None:
     )
 
 
-def _unread(judged: Judged) -> Invalid | None:
+def _unread(judged: ValidatedEvent) -> Invalid | None:
     """Return the refusal of a call that had a cost at the proxy, but to which no price here applies.
 
     Otherwise calls for images or speech, whose log rows contain no quantities, would be free without anybody noticing.
@@ -234,7 +236,7 @@ def _unread(judged: Judged) -> Invalid | None:
     )
 
 
-def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
+def _judge_one(context: ValidationContext, event: UsageEvent, digest: UUID) -> ValidatedEvent:
     try:
         check_time(event, now=context.delivery.at, late=context.delivery.late)
         event = _attributed(context, event)
@@ -250,17 +252,17 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
             raise HeldSpend("The amount held for the call is not captured yet.", extra={"field": "data.spend_id"})
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
-        meters = reading(context.meters.get(event.type, ()), event)
+        meters = reading_meters(context.meters.get(event.type, ()), event)
         readings = _readings(meters, event, is_platforms=context.delivery.actor.is_platform)
         _check_agent(context, event)
         # A call from the platform's collector costs what its model costs, whatever its caller has named it.
         use = None if call is not None and event.is_collected else reported_use(event, context.sold)
     except DomainError as refusal:
-        return Judged(event=event, digest=digest, refusal=refusal)
+        return ValidatedEvent(event=event, digest=digest, refusal=refusal)
     if use is not None:
-        return Judged(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
-    charged = () if spend_id is not None else charging(meters)
-    return Judged(event=event, digest=digest, readings=readings, call=call, charging=charged)
+        return ValidatedEvent(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
+    charged = () if spend_id is not None else charging_meters(meters)
+    return ValidatedEvent(event=event, digest=digest, readings=readings, call=call, charging=charged)
 
 
 def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_platforms: bool) -> list[Reading]:
@@ -272,7 +274,7 @@ def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_platforms: bool)
     found = []
     for meter in meters:
         try:
-            found.append(read(meter, event))
+            found.append(read_event(meter, event))
         except InvalidEvent:
             if not (is_platforms and meter.is_own and not meter.is_charged):
                 raise
@@ -293,7 +295,7 @@ def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
     return event._replace(attributes={**event.attributes, **attributes}) if attributes else event
 
 
-def _check_agent(context: Context, event: UsageEvent) -> None:
+def _check_agent(context: ValidationContext, event: UsageEvent) -> None:
     """Refuse an event about another organization's agent that is paid by usage, if the event does not report the use.
 
     Events of the platform's collector pass: the caller of the proxy names the agent, and refusing the event would make
@@ -307,7 +309,7 @@ def _check_agent(context: Context, event: UsageEvent) -> None:
         raise refusal
 
 
-def _attributed(context: Context, event: UsageEvent) -> UsageEvent:
+def _attributed(context: ValidationContext, event: UsageEvent) -> UsageEvent:
     """Return the event with the attribution of its sender's key added, if it names none.
 
     It may name agents of other organizations that are listed publicly, to report their work.
@@ -325,14 +327,16 @@ def _attributed(context: Context, event: UsageEvent) -> UsageEvent:
 
 
 def _scope(
-    context: Context, agent_id: str | None, department_id: str | None, project_id: str | None
+    context: ValidationContext, agent_id: str | None, department_id: str | None, project_id: str | None
 ) -> Mapping[str, str]:
     agent = None if agent_id is None else context.agents.get(agent_id)
     if agent_id is not None and (agent is None or not _is_visible(agent, context.delivery.org_id)):
         raise InvalidEvent("There is no such agent.", extra={"field": "data.agent_id"})
     key = context.delivery.key or SpendingKey(key_id="")
     is_foreign = agent is not None and agent.org_id != context.delivery.org_id and key.agent_id is None
-    named = Named(agent_id=None if is_foreign else agent_id, department_id=department_id, project_id=project_id)
+    named = RequestedScope(
+        agent_id=None if is_foreign else agent_id, department_id=department_id, project_id=project_id
+    )
     try:
         scope = scope_of(key, named, context.known)
     except Invalid as refusal:

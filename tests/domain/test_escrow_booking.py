@@ -6,7 +6,7 @@ import pytest
 
 from domain.common.access import Actor
 from domain.escrow import commands as rules
-from domain.escrow.moves import renews_refund
+from domain.escrow.booking import renews_refund
 from domain.escrow.state import Escrow
 from tests.support.escrows import ARBITER, FINANCE, OPERATOR, PROCUREMENT, T0, TERMS, WORKER
 

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Writes(Protocol):
-    """Executes statements that change rows: a session, a connection, or a block of `together`."""
+    """Executes statements that change rows: a session, a connection, or a block of `batched`."""
 
     def execute(self, statement: Executable, /) -> Awaitable[object]:
         """Execute the statement, now or at the end of the block."""
 
 
-class _Kept:
+class _DeferredStatements:
     def __init__(self) -> None:
         self.statements: list[Insert | Update] = []
 
@@ -24,13 +24,13 @@ class _Kept:
 
 
 @asynccontextmanager
-async def together(session: AsyncSession) -> AsyncIterator[Writes]:
+async def batched(session: AsyncSession) -> AsyncIterator[Writes]:
     """Send what the block executes as one statement when the block ends.
 
     Each part sees the rows as before the block. So two parts must not change the same row, and no part must read what
     another one writes. Foreign keys between them are checked at the end.
     """
-    kept = _Kept()
+    kept = _DeferredStatements()
     yield kept
     if kept.statements:
         statement, *others = kept.statements

@@ -15,9 +15,9 @@ from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import WHOLE_E4, Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
 from domain.reputation.conduct import of_cancellation
+from domain.reputation.escrow_evidence import EventEvidence, evidence_of_event, stakes_of, value_at_stake
 from domain.reputation.evidence import ONE_E6, Dimension
-from domain.reputation.facts import Says
-from domain.reputation.settled import Settled, at_stake, settled, stakes_of
+from domain.reputation.facts import DimensionShare
 from domain.reputation.weights import Stakes, weight_e6
 from tests.support.cases import for_each
 from tests.support.escrows import ARBITER, PROCUREMENT, STUDIO, T0, VALIDATOR, terms
@@ -42,7 +42,7 @@ def decided(share_e4: int) -> Dispute:
     return replace(DISPUTE, payee_share_e4=share_e4, resolved_by="arbiter")
 
 
-def kinds(found: Settled | None) -> list[str] | None:
+def kinds(found: EventEvidence | None) -> list[str] | None:
     return None if found is None else [fact.kind.value for fact in found.facts]
 
 
@@ -67,7 +67,7 @@ UNDELIVERED = replace(ESCROW, status=S.FUNDED, delivery=None)
 def test_events_say_what_happened(
     before: Escrow, escrow: Escrow, event: str, score: int | None, told: list[str] | None
 ) -> None:
-    assert kinds(settled(before, escrow, event, score)) == told
+    assert kinds(evidence_of_event(before, escrow, event, score)) == told
 
 
 DUE = T0 + timedelta(days=9)
@@ -92,25 +92,27 @@ def test_payee_who_gives_up_shortly_before_its_deadline_has_missed_it(
 ) -> None:
     after = ended(status, 0, delivery=None, updated_at=DUE - left)
     event = "cancelled" if status is S.CANCELLED else "refunded"
-    assert kinds(settled(before, after, event, actor=actor)) == told
+    assert kinds(evidence_of_event(before, after, event, actor=actor)) == told
 
 
 def test_what_the_payee_gives_back_late_and_in_parts_weighs_as_much_as_all_of_it() -> None:
     late, early = DUE - timedelta(minutes=1), DUE - timedelta(days=6)
     for at, told in ((late, ["undelivered"]), (early, None)):
         part = replace(TAKEN, refunded_minor=FUNDED - 1, updated_at=at)
-        found = settled(TAKEN, part, "partially_refunded", actor=BY_PAYEE)
+        found = evidence_of_event(TAKEN, part, "partially_refunded", actor=BY_PAYEE)
         assert kinds(found) == told
         if found is not None:
             assert (found.value_minor, found.whole_minor) == (FUNDED - 1, FUNDED)
             assert not any(fact.is_end for fact in found.facts)
         # What is missed then is the rest: a delivery of it does not make up for what was given back.
         end = ended(S.REFUNDED, 0, delivery=None, updated_at=DUE)
-        missed = settled(part, end, "delivery_expired")
+        missed = evidence_of_event(part, end, "delivery_expired")
         assert missed is not None
         assert (missed.value_minor, [fact.is_end for fact in missed.facts]) == (1, [True])
     asked = replace(TAKEN, cancel_requested_by="acme/owner")
-    given = settled(asked, replace(asked, refunded_minor=1, updated_at=late), "partially_refunded", actor=BY_PAYEE)
+    given = evidence_of_event(
+        asked, replace(asked, refunded_minor=1, updated_at=late), "partially_refunded", actor=BY_PAYEE
+    )
     assert given is not None
     assert (kinds(given), given.value_minor) == (["undelivered"], 1)
 
@@ -122,10 +124,10 @@ def test_payee_that_stalls_until_its_client_gives_up_is_less_reliable_and_has_fa
     asked = replace(TAKEN, cancel_requested_by="acme/owner")
     event = "cancelled" if status is S.CANCELLED else "refunded"
     after = ended(status, 0, delivery=None, updated_at=DUE - timedelta(minutes=1))
-    found = settled(asked, after, event, actor=BY_PAYEE)
+    found = evidence_of_event(asked, after, event, actor=BY_PAYEE)
     assert found is not None
     [fact] = found.facts
-    assert (fact.says, fact.is_rated) == ((Says(Dimension.RELIABILITY, 10_000, 0),), True)
+    assert (fact.says, fact.is_rated) == ((DimensionShare(Dimension.RELIABILITY, 10_000, 0),), True)
     # The two agreed to end it: it is not in the success rate.
     assert not fact.is_end
     assert found.value_minor == FUNDED
@@ -133,12 +135,12 @@ def test_payee_that_stalls_until_its_client_gives_up_is_less_reliable_and_has_fa
 
 def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
     # All but a hundredth went back before the release: it is worth a hundredth.
-    small = settled(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved")
+    small = evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved")
     assert small is not None
     assert (small.value_minor, small.commission_minor) == (FUNDED // 100, FUNDED // 2_000)
     # Feedback on it can be bad news about all of it; good news counts by the part.
-    stakes = (at_stake(ended(status, paid)) for status, paid in ((S.REFUNDED, 0), (S.RELEASED, FUNDED // 100)))
-    for back in (settled(ESCROW, ended(S.REFUNDED, 0), "refunded"), *stakes):
+    stakes = (value_at_stake(ended(status, paid)) for status, paid in ((S.REFUNDED, 0), (S.RELEASED, FUNDED // 100)))
+    for back in (evidence_of_event(ESCROW, ended(S.REFUNDED, 0), "refunded"), *stakes):
         assert back is not None
         assert (back.value_minor, back.commission_minor) == (FUNDED, FUNDED // 20)
 
@@ -153,13 +155,13 @@ def free(status: EscrowStatus, paid: int, **changes: object) -> Escrow:
 
 def test_discount_that_takes_the_commission_takes_the_weight_of_good_evidence_alone() -> None:
     for found in (
-        settled(DISCOUNTED, free(S.RELEASED, FUNDED), "approved"),
-        settled(DISCOUNTED, free(S.REFUNDED, 0), "refunded"),
-        settled(DISCOUNTED, free(S.SPLIT, FUNDED // 2, dispute=decided(4_000)), "resolved"),
-        settled(replace(DISCOUNTED, status=S.FUNDED), free(S.EXPIRED, 0, delivery=None), "delivery_expired"),
-        settled(DISCOUNTED, replace(DISCOUNTED, validation_score_e4=1_000), "validated", 1_000),
-        at_stake(free(S.RELEASED, FUNDED)),
-        at_stake(free(S.REFUNDED, 0)),
+        evidence_of_event(DISCOUNTED, free(S.RELEASED, FUNDED), "approved"),
+        evidence_of_event(DISCOUNTED, free(S.REFUNDED, 0), "refunded"),
+        evidence_of_event(DISCOUNTED, free(S.SPLIT, FUNDED // 2, dispute=decided(4_000)), "resolved"),
+        evidence_of_event(replace(DISCOUNTED, status=S.FUNDED), free(S.EXPIRED, 0, delivery=None), "delivery_expired"),
+        evidence_of_event(DISCOUNTED, replace(DISCOUNTED, validation_score_e4=1_000), "validated", 1_000),
+        value_at_stake(free(S.RELEASED, FUNDED)),
+        value_at_stake(free(S.REFUNDED, 0)),
     ):
         assert found is not None
         assert found.commission_minor == 0
@@ -168,10 +170,10 @@ def test_discount_that_takes_the_commission_takes_the_weight_of_good_evidence_al
 
 def test_without_a_discount_good_and_bad_evidence_are_bounded_by_one_commission() -> None:
     for found in (
-        settled(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved"),
-        settled(ESCROW, ended(S.REFUNDED, 0), "refunded"),
-        at_stake(ended(S.RELEASED, FUNDED)),
-        at_stake(ended(S.REFUNDED, 0)),
+        evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved"),
+        evidence_of_event(ESCROW, ended(S.REFUNDED, 0), "refunded"),
+        value_at_stake(ended(S.RELEASED, FUNDED)),
+        value_at_stake(ended(S.REFUNDED, 0)),
     ):
         assert found is not None
         assert found.bad_commission_minor == found.commission_minor
@@ -186,14 +188,14 @@ def test_client_that_cancels_discounted_work_is_judged_by_the_commission_before_
 
 def test_what_a_client_decides_counts_by_its_standing() -> None:
     for event, is_rated in (("approved", True), ("review_expired", True), ("validated", False), ("resolved", False)):
-        found = settled(ESCROW, ended(S.RELEASED, FUNDED), event)
+        found = evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED), event)
         assert found is not None
         assert {fact.is_rated for fact in found.facts} == {is_rated}
     # It costs nothing to order what cannot be delivered in time.
-    missed = settled(UNDELIVERED, ended(S.REFUNDED, 0, delivery=None), "delivery_expired")
+    missed = evidence_of_event(UNDELIVERED, ended(S.REFUNDED, 0, delivery=None), "delivery_expired")
     assert missed is not None
     assert missed.facts[0].is_rated
-    lost = settled(ESCROW, ended(S.RELEASED, FUNDED, dispute=decided(10_000)), "resolved")
+    lost = evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED, dispute=decided(10_000)), "resolved")
     assert lost is not None
     assert (lost.facts[0].client_good_e4, lost.facts[0].client_bad_e4) == (0, 10_000)
 
@@ -201,18 +203,18 @@ def test_what_a_client_decides_counts_by_its_standing() -> None:
 def test_what_a_validator_found_good_counts_with_payment_and_faults_at_once() -> None:
     scored = replace(ESCROW, validation_score_e4=7_000)
 
-    def said(found: Settled | None) -> list[tuple[int, int]]:
+    def said(found: EventEvidence | None) -> list[tuple[int, int]]:
         assert found is not None
         return [(each.share_e4, each.good_e4) for fact in found.facts if fact.kind == "validated" for each in fact.says]
 
-    faults = settled(ESCROW, scored, "validated", 7_000)
+    faults = evidence_of_event(ESCROW, scored, "validated", 7_000)
     assert said(faults) == [(3_000, 0)]
     assert faults is not None
     assert faults.value_minor == FUNDED
     end = {"validation_score_e4": 7_000}
-    assert said(settled(scored, ended(S.RELEASED, FUNDED, **end), "approved")) == [(7_000, 10_000)]
-    assert said(settled(scored, ended(S.SPLIT, FUNDED // 2, **end), "default_applied")) == [(3_500, 10_000)]
-    assert said(settled(scored, ended(S.REFUNDED, 0, **end), "refunded")) == []
+    assert said(evidence_of_event(scored, ended(S.RELEASED, FUNDED, **end), "approved")) == [(7_000, 10_000)]
+    assert said(evidence_of_event(scored, ended(S.SPLIT, FUNDED // 2, **end), "default_applied")) == [(3_500, 10_000)]
+    assert said(evidence_of_event(scored, ended(S.REFUNDED, 0, **end), "refunded")) == []
 
 
 @pytest.mark.parametrize(
@@ -233,7 +235,7 @@ def test_late_is_what_replaced_a_delivery_after_the_last_date_on_which_it_can_ha
     at = T0 + timedelta(days=days)
     delivery = replace(DELIVERY, number=number, delivered_at=at)
     before = replace(ESCROW, delivery=delivery, milestones_released=released)
-    found = settled(before, ended(S.RELEASED, FUNDED, delivery=delivery), "approved")
+    found = evidence_of_event(before, ended(S.RELEASED, FUNDED, delivery=delivery), "approved")
     assert kinds(found) == ["released", kind]
 
 
@@ -268,7 +270,7 @@ def disputed(escrow: Escrow, now: datetime) -> Escrow:
     return commands.dispute(escrow, actor=PROCUREMENT, reason="x", now=now).escrow
 
 
-def play(prices: list[int], steps: list[Step]) -> tuple[Escrow, list[Settled]]:
+def play(prices: list[int], steps: list[Step]) -> tuple[Escrow, list[EventEvidence]]:
     """Deliver each milestone and have one step of it after the other done; return what was said."""
     agreed = terms(
         amount_minor=sum(prices),
@@ -276,11 +278,11 @@ def play(prices: list[int], steps: list[Step]) -> tuple[Escrow, list[Settled]]:
         signatories=("procurement",),
         required_signatures=1,
     )
-    said: list[Settled] = []
+    said: list[EventEvidence] = []
 
     def take(before: Escrow, outcome: Outcome) -> Escrow:
         score = outcome.details.get("score")
-        found = settled(
+        found = evidence_of_event(
             before, outcome.escrow, outcome.event, None if score is None else parse_ratio(str(score), "score")
         )
         said.extend([found] if found else [])
@@ -301,7 +303,7 @@ def play(prices: list[int], steps: list[Step]) -> tuple[Escrow, list[Settled]]:
     return escrow, said
 
 
-def weight(part: Settled) -> int:
+def weight(part: EventEvidence) -> int:
     scale = part.stakes("CREDIT")
     assert scale is not None
     return weight_e6(part.value_minor, part.commission_minor, ONE_E6, scale)
@@ -314,7 +316,7 @@ ACCEPTED = st.sampled_from([approve, expire, validate])
 @given(prices=PRICES, steps=st.lists(ACCEPTED, min_size=8, max_size=8))
 def test_milestones_weigh_together_what_the_whole_weighs(prices: list[int], steps: list[Step]) -> None:
     escrow, parts = play(prices, steps)
-    whole, scale = at_stake(escrow), stakes_of("CREDIT")
+    whole, scale = value_at_stake(escrow), stakes_of("CREDIT")
     assert whole is not None
     assert scale is not None
     most = weight_e6(whole.value_minor, whole.commission_minor, ONE_E6, scale)
@@ -351,7 +353,7 @@ def test_nobody_sheds_a_refund_by_giving_nearly_all_of_it_back_before_the_rest_i
     assert (kinds(rest), rest.value_minor) == (["released", "in_time"], 1)
     # Before anything is delivered it is another price, and says nothing.
     held = replace(ESCROW, status=S.FUNDED, delivery=None)
-    assert settled(held, give_most_back(held, T0).escrow, "partially_refunded") is None
+    assert evidence_of_event(held, give_most_back(held, T0).escrow, "partially_refunded") is None
 
 
 def test_end_speaks_for_the_rest() -> None:
@@ -364,10 +366,10 @@ def test_end_speaks_for_the_rest() -> None:
     # What was not delivered yet and went back says nothing.
     escrow, _ = play(prices, [approve])
     assert escrow.status is S.FUNDED
-    assert settled(escrow, give_back(escrow, T0).escrow, "refunded") is None
+    assert evidence_of_event(escrow, give_back(escrow, T0).escrow, "refunded") is None
     gone = expire(escrow, T0)
     assert gone is not None
-    assert kinds(settled(escrow, gone.escrow, gone.event)) == ["undelivered"]
+    assert kinds(evidence_of_event(escrow, gone.escrow, gone.event)) == ["undelivered"]
 
 
 @pytest.mark.parametrize("event", ["resolved", "default_applied"])
@@ -376,13 +378,13 @@ def test_dispute_over_what_was_not_delivered_says_nothing_of_the_delivery_before
     won = settle_dispute(
         disputed(escrow, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0
     ).escrow
-    assert kinds(settled(disputed(escrow, T0), won, event)) == ["released"]
+    assert kinds(evidence_of_event(disputed(escrow, T0), won, event)) == ["released"]
     # What is under review was delivered.
     delivered = commands.deliver(escrow, actor=STUDIO, artifacts=(), note="x", milestone=None, now=T0).escrow
     won = settle_dispute(
         disputed(delivered, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0
     ).escrow
-    assert kinds(settled(disputed(delivered, T0), won, event)) == ["released", "in_time"]
+    assert kinds(evidence_of_event(disputed(delivered, T0), won, event)) == ["released", "in_time"]
 
 
 def test_currencies_of_unknown_worth_have_no_scale() -> None:

@@ -14,13 +14,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
-from domain.budgets.free_text import same
-from domain.budgets.policy import MethodKind, Policy, quota_began
+from domain.budgets.free_text import normalize_name
+from domain.budgets.policy import MethodKind, Policy, quota_window_start
 from domain.budgets.purchase_order import PurchaseOrderStatus, Term
 from domain.common.ids import uuid_id
-from domain.insight.advice.facts import Declared, Earned, Free, Purchase, TermPrice
+from domain.insight.advice.facts import AgentRevenue, ExternalPurchase, FreeOptionUse, MethodUse, TermPrice
 from repositories.budgets import free_option, payment_policy, purchase_method
-from repositories.credits.spend_place import first_id
+from repositories.credits.spend_id_range import first_id
 from repositories.insight.advice import PAYMENTS, Month
 
 #: The latest rows that are read: of purchases of the month, of orders with a term, and of own offers.
@@ -102,16 +102,16 @@ def _ids(since: datetime, until: datetime) -> dict[str, UUID]:
     return {"from_id": first_id(since), "to_id": first_id(until + _NEAR)}
 
 
-async def bought(session: AsyncSession, org_id: str, month: Month) -> list[Purchase]:
+async def external_purchases(session: AsyncSession, org_id: str, month: Month) -> list[ExternalPurchase]:
     """Return what was paid outside; what was charged beyond an order is a part of it, a renewal is not."""
     policies = dict[str | None, Policy]({None: Policy()})
-    found = dict[tuple[str, int], Purchase]()
+    found = dict[tuple[str, int], ExternalPurchase]()
     for row in await session.execute(_BOUGHT, {"org_id": org_id, **month.asked, **_ids(month.since, month.until)}):
         if row.policy_id not in policies:
             policies[row.policy_id] = payment_policy.policy_of(await payment_policy.get(session, row.policy_id))
         place = (row.order_id, 0 if row.term is None else row.number)
         before = found.get(place)
-        new = Purchase(
+        new = ExternalPurchase(
             order_id=row.order_id,
             agent_id=row.agent_id,
             agent_name=row.name,
@@ -125,7 +125,7 @@ async def bought(session: AsyncSession, org_id: str, month: Month) -> list[Purch
             paid_minor=row.paid_minor + (0 if before is None else before.paid_minor),
             fee_minor=row.fee_minor,
             method=row.method,
-            unfit=frozenset(same(each["name"]) for each in row.alternatives if not each["fits"]),
+            unfit=frozenset(normalize_name(each["name"]) for each in row.alternatives if not each["fits"]),
             policy_id=row.policy_id,
             policy=policies[row.policy_id],
         )
@@ -135,32 +135,34 @@ async def bought(session: AsyncSession, org_id: str, month: Month) -> list[Purch
     return list(found.values())
 
 
-async def terms(session: AsyncSession, org_id: str, month: Month) -> list[TermPrice]:
+async def term_prices(session: AsyncSession, org_id: str, month: Month) -> list[TermPrice]:
     """Return what was paid last, within a year, for each term of each item."""
     asked = {"org_id": org_id, "year_ago": month.since - timedelta(days=365)}
     rows = await session.execute(_TERMS, asked)
     return [TermPrice(**{**row._mapping, "term": Term(row.term)}) for row in rows]
 
 
-async def free(session: AsyncSession, org_id: str, month: Month) -> list[Free]:
+async def free_options(session: AsyncSession, org_id: str, month: Month) -> list[FreeOptionUse]:
     """Return the catalogue of free options, with their uses instead of purchases by window."""
     options = await free_option.listed(session, org_id)
     if not options:
         return []
     early = month.since - timedelta(days=7)
     asked = {"org_id": org_id, "early": early, "until": month.until, **_ids(early, month.until)}
-    uses = [(same(row.alternative_action), row.at) for row in await session.execute(_INSTEAD, asked)]
+    uses = [(normalize_name(row.alternative_action), row.at) for row in await session.execute(_INSTEAD, asked)]
     found = []
     for each in options:
         window = each.quota_window
-        used = Counter(quota_began(window, at) for name, at in uses if window and name == same(each.name))
-        found.append(Free(id=each.id, option=free_option.option_of(each, month.since), used=used))
+        used = Counter(
+            quota_window_start(window, at) for name, at in uses if window and name == normalize_name(each.name)
+        )
+        found.append(FreeOptionUse(id=each.id, option=free_option.option_of(each, month.since), used=used))
     return found
 
 
-async def declared(session: AsyncSession, org_id: str) -> list[Declared]:
+async def declared_methods(session: AsyncSession, org_id: str) -> list[MethodUse]:
     return [
-        Declared(
+        MethodUse(
             name=row.name,
             label=row.label,
             kind=MethodKind(row.kind),
@@ -174,7 +176,7 @@ async def declared(session: AsyncSession, org_id: str) -> list[Declared]:
     ]
 
 
-async def was_drawn(session: AsyncSession, org_id: str, month: Month) -> bool:
+async def was_randomised(session: AsyncSession, org_id: str, month: Month) -> bool:
     """Return whether chance chose a model or an agent for any call that may have its result in the month."""
     times = (month.since - RUNS_FOR, month.until)
     bounds = (uuid_id("rtd", UUID(int=int(at.timestamp() * 1000) << 80)) for at in times)
@@ -182,13 +184,13 @@ async def was_drawn(session: AsyncSession, org_id: str, month: Month) -> bool:
     return bool(await session.scalar(_DRAWN, {"org_id": org_id, **asked}))
 
 
-async def earned(session: AsyncSession, org_id: str, month: Month, *, in_money: bool) -> list[Earned]:
+async def agent_revenue(session: AsyncSession, org_id: str, month: Month, *, in_money: bool) -> list[AgentRevenue]:
     """Return the confirmed revenue by agent and source.
 
     With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
     """
     rows = await session.execute(_EARNED, {"org_id": org_id, "in_money": in_money, **month.asked})
-    return [Earned(**row._mapping) for row in rows]
+    return [AgentRevenue(**row._mapping) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.plan import Plans
-from domain.billing.subscription.downgrade import waiting
+from domain.billing.subscription.downgrade import pending_downgrade
 from domain.billing.subscription.mails import mail_about, undone_upgrade
 from domain.billing.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
-from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
-from domain.billing.subscription.suspension import GOES_ON
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionStatus, Terms, Transition
+from domain.billing.subscription.suspension import STILL_CHARGED
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
 from domain.messages.alert.rules import FAILED_PAYMENT
@@ -24,7 +24,7 @@ NOT_ANSWERED = "subscription.not_answered"
 
 
 async def notify(
-    session: AsyncSession, before: Subscription | None, outcome: Outcome, plans: Plans, at: datetime
+    session: AsyncSession, before: Subscription | None, outcome: Transition, plans: Plans, at: datetime
 ) -> None:
     """Queue the mails about an event, and raise or resolve its alerts; the caller has locked the subscription's row."""
     await _mail(session, before, outcome.subscription, plans, at)
@@ -33,7 +33,7 @@ async def notify(
     await _alert_of_suspension(session, before, outcome)
 
 
-async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+async def _alert(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
     """Raise the alert that a period was not paid; resolve it once it is, or nothing is to be paid any more.
 
     The same holds if the provider refuses to undo an unpaid upgrade: it then charges for a plan that is not in force.
@@ -61,7 +61,7 @@ async def _alert(session: AsyncSession, before: Subscription | None, outcome: Ou
     )
 
 
-async def _alert_of_order(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+async def _alert_of_order(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
     """Raise the alert that an order is not answered; resolve it once that order is not awaited any more."""
     after, was = outcome.subscription, None if before is None else before.order
     if outcome.event == ORDER_OVERDUE and after.order is not None:
@@ -77,18 +77,18 @@ async def _alert_of_order(session: AsyncSession, before: Subscription | None, ou
         await alert.close_cases(session, after.subscription_id, (NOT_ANSWERED,))
 
 
-async def _alert_of_suspension(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+async def _alert_of_suspension(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
     """Raise the alert that the provider goes on charging a suspended organization; resolve it once it does not."""
     after, order = outcome.subscription, None if before is None else before.order
     if after.cancel_at_period_end or after.status is SubscriptionStatus.ENDED:
-        await alert.close_cases(session, after.org_id, (GOES_ON,))
+        await alert.close_cases(session, after.org_id, (STILL_CHARGED,))
     elif order is not None and order.kind is OrderKind.SUSPEND and after.order is None and "why" in outcome.details:
         assert after.period is not None, "the order follows from what was read at the provider"
         day = f"{after.period.end:%Y-%m-%d}"
         amount = f"{format_amount(after.terms.amount_minor, after.terms.currency)} {after.terms.currency}"
         await alert.raise_alert(
             session,
-            kind=GOES_ON,
+            kind=STILL_CHARGED,
             subject=after.org_id,
             detail=f"{after.org_id} is suspended, and {after.provider} refuses to end its subscription "
             f"{after.subscription_id} with its period: {outcome.details['why']}. It charges {amount} on {day}. Bursar "
@@ -98,7 +98,7 @@ async def _alert_of_suspension(session: AsyncSession, before: Subscription | Non
         )
 
 
-async def _alert_of_undo(session: AsyncSession, outcome: Outcome) -> None:
+async def _alert_of_undo(session: AsyncSession, outcome: Transition) -> None:
     after = outcome.subscription
     assert after.change is not None
     await alert.raise_alert(
@@ -123,7 +123,12 @@ async def _mail(
     priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"
     if is_notified and (before is None or before.status is not after.status):
         await _queue(session, after, f"{key}:past_due:{after.version}", MailKind.SUBSCRIPTION_PAST_DUE, priced)
-    if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
+    if (
+        after.trial_reminder_sent
+        and after.trial_end is not None
+        and before is not None
+        and not before.trial_reminder_sent
+    ):
         ends_on = await _day(session, after, after.trial_end, at)
         await _queue(session, after, f"{key}:trial_ends", MailKind.TRIAL_ENDS, {**priced, "ends_on": ends_on})
     if (unpaid := undone_upgrade(before, after)) is not None:
@@ -134,7 +139,7 @@ async def _mail(
         ends_on = await _day(session, after, _end_of(after) or at, at)
         await _queue(session, after, f"{key}:{after.version}", kind, {"plan": priced["plan"], "ends_on": ends_on})
     elif kind is MailKind.SUBSCRIPTION_RESUMED:
-        change = waiting(after)
+        change = pending_downgrade(after)
         following = priced if change is None else _priced(change.terms, plans)
         renews_on = await _day(session, after, _end_of(after) or at, at)
         goes_on = {**following, "plan": priced["plan"], "next_plan": following["plan"], "renews_on": renews_on}
@@ -148,7 +153,7 @@ async def _queue(session: AsyncSession, after: Subscription, key: str, kind: Mai
 
 
 async def _day(session: AsyncSession, after: Subscription, moment: datetime, at: datetime) -> str:
-    return moment.astimezone(await billing_terms.clock(session, after.org_id, at)).date().isoformat()
+    return moment.astimezone(await billing_terms.time_zone_at(session, after.org_id, at)).date().isoformat()
 
 
 def _end_of(after: Subscription) -> datetime | None:

@@ -24,7 +24,7 @@ class Trend(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ScoreChange:
     """An event as it moved a score: its id, its day, and the change of the overall score (`score_delta`) as a share."""
 
     event_id: str
@@ -45,10 +45,12 @@ def is_sudden(before: Score, now: Score) -> bool:
     return outside and abs(now.mean_e6 - before.mean_e6) >= SUDDEN_E6
 
 
-def moved_most(moves: Iterable[Move], today: date, limit: int = 5, rate_e4: int = RATE_E4) -> list[Move]:
+def largest_changes(
+    moves: Iterable[ScoreChange], today: date, limit: int = 5, rate_e4: int = RATE_E4
+) -> list[ScoreChange]:
     """Return the events that moved the score most, by what is left of each; bad events are held and do not fade."""
 
-    def left(move: Move) -> int:
+    def left(move: ScoreChange) -> int:
         return -move.delta_e6 if move.delta_e6 < 0 else faded(move.delta_e6, max(0, (today - move.day).days), rate_e4)
 
     return sorted(moves, key=lambda move: (-left(move), -move.day.toordinal(), move.event_id))[:limit]

@@ -16,6 +16,6 @@ T = TypeVar("T")
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
 
-async def aside(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+async def run_in_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """Return what the function returns, or raise what it raises. It must await nothing and use no session."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(function, *given, **named))
