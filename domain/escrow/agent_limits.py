@@ -37,8 +37,8 @@ def limit_agent_evidence(escrow: Escrow, actor: Actor, note: str, artifacts: tup
     taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in own) + evidence_bytes(note, artifacts)
     if len(own) >= MAX_AGENT_EVIDENCE or taken > MAX_AGENT_EVIDENCE_BYTES:
         raise EvidenceFull(
-            f"An agent's key can submit at most {MAX_AGENT_EVIDENCE} pieces of evidence of {MAX_AGENT_EVIDENCE_BYTES} bytes "
-            "together. Members of its organization can submit more.",
+            f"An agent's key can submit at most {MAX_AGENT_EVIDENCE} pieces of evidence of {MAX_AGENT_EVIDENCE_BYTES} "
+            "bytes together. Members of its organization can submit more.",
             extra={"state": escrow.status.value},
         )
 

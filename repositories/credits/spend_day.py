@@ -143,7 +143,8 @@ WITH gone AS (
     WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
 ), places AS (
     INSERT INTO spend_places AS p (org_id, kind, value, day, first_id, last_id)
-    SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid FROM ({RANGE_VALUES.format(of="found")}) s
+    SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid
+    FROM ({RANGE_VALUES.format(of="found")}) s
     GROUP BY kind, value ORDER BY kind, value
     ON CONFLICT (org_id, kind, value, day) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id
 ), taken AS MATERIALIZED (

@@ -152,7 +152,7 @@ async def _person(session: AsyncSession, order: ControlCommand) -> KeyOrigin:
 
 
 async def _is_another(session: AsyncSession, waiting: BudgetEmergency, me: KeyOrigin) -> bool:
-    """Return whether somebody else has declared it than who confirms; see `domain.common.approval.require_second_operator`."""
+    """Return whether declarer and confirmer differ; see `domain.common.approval.require_second_operator`."""
     theirs = await api_key.key_origin(session, waiting.declared_key, first_is_own=True)
     line = {waiting.declared_by.lower()} | (frozenset() if theirs is None else theirs.line)
     return not line & me.line and me.at < waiting.declared_at

@@ -223,8 +223,8 @@ async def alert_forced_charge(session: AsyncSession, order: PurchaseOrder, numbe
         session,
         kind="forced_spend",
         subject=order.id,
-        detail=f"{format_order_amount(order, amount_minor)} were charged beyond what was held for a purchase. The amount counts in "
-        "the budgets above the agent, also where it does not fit.",
+        detail=f"{format_order_amount(order, amount_minor)} were charged beyond what was held for a purchase. The "
+        "amount counts in the budgets above the agent, also where it does not fit.",
         org_id=order.org_id,
         key=f"forced_spend:{order.id}:{number}",
         shared=True,

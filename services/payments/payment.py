@@ -87,7 +87,7 @@ async def lock_accounts(
 async def resolve_postings(
     session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account], hold_back: HoldBack
 ) -> ResolvedPostings:
-    """Resolve the moves of one event; the caller has called `lock_accounts`. A share stays locked until the end as well.
+    """Resolve the moves of one event; the caller has called `lock_accounts`. A share stays locked until the end.
 
     Raises:
         InsufficientFunds: what a refund takes was spent.

@@ -128,8 +128,8 @@ async def _notify(session: AsyncSession, row: CreatorAccountRow, snapshot: Accou
         session,
         kind=kind,
         subject=row.org_id,
-        detail=f"{_destination_change(row, snapshot)} Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If no owner "
-        "wanted this, remove it and replace the organization's keys.",
+        detail=f"{_destination_change(row, snapshot)} Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If no "
+        "owner wanted this, remove it and replace the organization's keys.",
         org_id=row.org_id,
         key=f"{kind}:{row.org_id}:{row.destination_changed_at.isoformat()}",
         shared=True,

@@ -358,7 +358,7 @@ async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: B
     await creator.refresh(bureau.deps.database, bureau.payouts, ref, hold=HOLD, asked_at=datetime.now(UTC))
     known = await bureau.account(studio)
     async with bureau.deps.database.platform() as session:
-        await creator.write(session, "stripe", old, hold=HOLD, asked_at=earlier)
+        await creator.save_account(session, "stripe", old, hold=HOLD, asked_at=earlier)
     assert await bureau.account(studio) == known
 
 

@@ -234,8 +234,9 @@ async def test_series_reads_as_many_rows_with_a_longer_history(
                 day = this_day() - timedelta(days=ago)
                 for second in range(4):
                     at = midnight(day) + timedelta(hours=12, seconds=second)
-                    await rows.add("ledger.spends", org_id=org_id, id=spend_id_range.first_id(at), at=at, status="charged",
-                                   asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
+                    await rows.add("ledger.spends", org_id=org_id, id=spend_id_range.first_id(at), at=at,
+                                   status="charged", asset="CREDIT", amount=1, captured=1,
+                                   idempotency_key=str(at))  # fmt: skip
                 await rows.add("ledger.credit_days", org_id=org_id, day=day, used=4, spends=4)
             async with fresh_database.platform() as session:
                 await roll_up(

@@ -20,7 +20,7 @@ SECOND, SAME = table(PAGE, "older path"), table(PAGE, "path")
 #: Every row that says what a call is here: the call, the client's method and the headers to add.
 CALLS = [
     *(row[1:] for header in ("older path", "Stripe", "Lago", "LiteLLM") for row in table(PAGE, header)),
-    *([row[0], *row[2:]] for row in SAME),
+    *SAME,
 ]
 METHODS = [name for row in table(PAGE, "older method") for name in quoted(row[1])]
 READ = {quoted(row[0])[0]: quoted(row[1])[0] for row in table(PAGE, "older variable")}

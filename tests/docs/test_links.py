@@ -10,6 +10,7 @@ from tests.support.cases import for_each
 PAGES = pages()
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 VERB = re.compile(r"(?:^|[`(\s])make ([a-z]+)\b")
 MODULE = re.compile(r"python -m ([a-z_.]+)")
 CODE = re.compile(r"`([^`\n]+)`")
@@ -22,9 +23,11 @@ def name(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors that a forge makes of headings."""
-    headings = (re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", text) for text in HEADING.findall(prose(page)))
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+    """Return the anchors that a forge makes of headings, and those that a page sets."""
+    text = prose(page)
+    headings = (re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in HEADING.findall(text))
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(ANCHOR.findall(text))
 
 
 @for_each("page", PAGES)

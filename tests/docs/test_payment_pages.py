@@ -121,10 +121,10 @@ def test_table_of_commands_is_the_one_of_the_rules(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("start", "permission"),
-    [("- **refund**: ", Permission.REFUND_PAYMENT), ("The others: whoever may", Permission.PAY)],
+    [("- **refund**: ", Permission.REFUND_PAYMENT), ("All other commands: ", Permission.PAY)],
 )
 def test_roles_that_may_give_a_command_are_those_of_the_permission_table(start: str, permission: Permission) -> None:
-    rule = re.split(r"\.|The others", PAYMENTS.split(start, 1)[1])[0]
+    rule = re.split(r"\.|All other", PAYMENTS.split(start, 1)[1])[0]
     allowed = {role.value for role in Role if permission in PERMISSIONS[role]}
     assert set(re.findall(r"`(\w+)`", rule)) == allowed
     assert allowed & {role.value for role in PLATFORM_ROLES} <= {"operator"}

@@ -247,13 +247,6 @@ GUIDES = {
         "400 idempotency.missing",
         "3.00",
         "idempotent-replayed: true",
-        "same",
-        "deprecation",
-        "open 5.00",
-        "428 precondition.missing",
-        "older-",
-        "401 auth.missing",
-        "credit_price",
     ],
     "integrating": [
         "registered customer author translator",
@@ -331,7 +324,7 @@ async def test_recipe_comes_out_as_it_says(fresh_stack: Running, recipe: str) ->
 
 @pytest.mark.parametrize("guide", GUIDES)
 async def test_guide_comes_out_as_it_says(fresh_stack: Running, guide: str) -> None:
-    lines = [line.lower() for line in await lines_of(ROOT / "docs" / "guides" / f"{guide}.md", fresh_stack.data_dir)]
+    lines = [line.lower() for line in await lines_of(ROOT / "docs" / "start" / f"{guide}.md", fresh_stack.data_dir)]
     assert [line for line, start in zip(lines, GUIDES[guide], strict=True) if not line.startswith(start)] == []
 
 

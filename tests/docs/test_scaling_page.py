@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from tests.docs.pages import ROOT
 from tests.support.cases import for_each
 
-PAGES = (ROOT / "docs/operate/scaling.md", ROOT / "docs/reference/decisions/0032-growth-of-the-books.md")
+PAGES = (ROOT / "docs/operate/scaling.md", ROOT / "docs/reference/decisions/books.md")
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 
 

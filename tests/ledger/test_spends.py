@@ -556,7 +556,8 @@ async def test_a_key_that_comes_twice_in_a_batch_is_charged_once_and_one_of_anot
     other = spend(6, key=known.key)
     answers = await tenant.spending.charge_many([twice, other, twice, known], at=NOW)
     assert [(answer.outcome, answer.replayed) for answer in answers] == [
-        (SpendOutcome.CHARGED, False), (SpendOutcome.CONFLICT, True), (SpendOutcome.CHARGED, True), (SpendOutcome.CHARGED, True),
+        (SpendOutcome.CHARGED, False), (SpendOutcome.CONFLICT, True),
+        (SpendOutcome.CHARGED, True), (SpendOutcome.CHARGED, True),
     ]  # fmt: skip
     assert answers[0].spend_id == answers[2].spend_id
     assert await tenant.balance() == (999_988, 0)

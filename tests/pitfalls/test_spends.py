@@ -103,7 +103,8 @@ async def test_pitfall_03_concurrent_reservations_and_charges_never_pass_what_is
     found = outcomes(results)
     assert len([outcome for outcome in found if outcome in (SpendOutcome.CHARGED, SpendOutcome.RESERVED)]) == 11
     assert set(found) == {
-        SpendOutcome.CHARGED, SpendOutcome.RESERVED, SpendOutcome.INSUFFICIENT if scarce == "credits" else SpendOutcome.REFUSED,
+        SpendOutcome.CHARGED, SpendOutcome.RESERVED,
+        SpendOutcome.INSUFFICIENT if scarce == "credits" else SpendOutcome.REFUSED,
     }  # fmt: skip
     counted = await tenant.counter(control)
     assert counted["spent"] + counted["held"] == 99

@@ -162,7 +162,7 @@ class DistributionView(ResponseModel):
     def of(
         cls, rows: "Sequence[Mapping[str, Any]]", dimension: Dimension | None, category: str | None
     ) -> "DistributionView":
-        """Show rows of `repositories.reputation.reputation.rank_distribution`; the rank of 10 has a place of its own there."""
+        """Show rows of `repositories.reputation.reputation.rank_distribution`; its rank 10 is a group of its own."""
         found = [0] * PARTS
         for row in rows:
             found[min(row["place"], PARTS - 1)] += row["agents"]

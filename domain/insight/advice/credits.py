@@ -138,7 +138,8 @@ def limit(facts: MonthFacts) -> Iterator[Insight]:
             meaning=AmountMeaning.STOPPED,
             title="A limit stopped charges that were made later all the same.",
             how=(
-                f"The limit refused {format_count(number, 'charge')}, which were made after it was raised, or by a person.",
+                f"The limit refused {format_count(number, 'charge')}, which were made after it was raised, "
+                "or by a person.",
                 f"{format_money(amount, CREDIT)} of what was refused was charged later for the same actions.",
             ),
             figures={"refused": number, "charged_later": format_amount(amount, CREDIT)},

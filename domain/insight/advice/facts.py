@@ -194,7 +194,7 @@ class MethodUse:
 
     @property
     def succeeding(self) -> Fraction:
-        """The share of attempts that succeeded; one until enough have ended, as in `domain.budgets.policy.rank_methods`."""
+        """Share of attempts that succeeded; one until enough have ended, see `domain.budgets.policy.rank_methods`."""
         return Fraction(self.succeeded, self.attempts) if self.attempts >= MEASURED_AFTER else Fraction(1)
 
 

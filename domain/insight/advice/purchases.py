@@ -54,7 +54,8 @@ def bulk(facts: MonthFacts) -> Iterator[Insight]:
                 f"{one.agent_name} paid {one.vendor} {format_money(paid, one.currency)} for the month, and has paid "
                 f"{format_count(number, 'time')}."
                 if one.term is not None
-                else f"{one.agent_name} bought it {format_count(len(bought), 'time')} for {format_money(paid, one.currency)}.",
+                else f"{one.agent_name} bought it {format_count(len(bought), 'time')} for "
+                f"{format_money(paid, one.currency)}.",
                 how,
             ),
             figures={
@@ -146,7 +147,8 @@ def free_tier(facts: MonthFacts) -> Iterator[Insight]:
                     how=(
                         f"It can be used {limit}, for {one.category}.",
                         f"{format_count(sum(each.currency == currency for each in bought), 'purchase')} for "
-                        f"{format_money(amount, currency)} would have fit into what was left of that, the cheapest first.",
+                        f"{format_money(amount, currency)} would have fit into what was left of that, "
+                        "the cheapest first.",
                     ),
                     figures={
                         "purchases": sum(each.currency == currency for each in bought),
@@ -197,7 +199,8 @@ def method(facts: MonthFacts) -> Iterator[Insight]:
             meaning=AmountMeaning.SAVING,
             title=f"Purchases cost less in fees with {other.label} than with {used.label}.",
             how=(
-                f"{format_count(len(bought), 'purchase')} with {used.label} had fees of {format_money(fees, currency)}.",
+                f"{format_count(len(bought), 'purchase')} with {used.label} had fees of "
+                f"{format_money(fees, currency)}.",
                 f"With {other.label} they would have been {format_money(cost, currency)}, with its attempts that fail.",
                 f"Of attempts with {used.label} {used.succeeded} of {used.attempts} succeeded, with {other.label} "
                 f"{other.succeeded} of {other.attempts}.",
@@ -259,7 +262,8 @@ def _bought_dear(offered: AgentOffer, policy_id: str | None, bought: list[Extern
         meaning=AmountMeaning.SAVING,
         title=f"Your own agent {offered.name} does {offered.category} for less than you pay outside.",
         how=(
-            f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of this category.",
+            f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of this "
+            "category.",
             f"At the price of {offered.name}, {format_money(offered.price_minor, offered.currency)} each, that is "
             f"{format_money(cost, offered.currency)}.",
         ),
@@ -287,10 +291,12 @@ def _sold_dear(offered: AgentOffer, bought: list[ExternalPurchase]) -> Insight:
         meaning=AmountMeaning.EARNING,
         title=f"What {offered.name} sells is bought outside for less than it asks.",
         how=(
-            f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of {offered.category}.",
-            f"At {format_money(offered.price_minor, offered.currency)} each, as {offered.name} asks, they would have brought "
-            f"{format_money(brings, offered.currency)}.",
-            f"{offered.name} earned {format_money(offered.earned_minor, offered.currency)}, and no more than that counts.",
+            f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of "
+            f"{offered.category}.",
+            f"At {format_money(offered.price_minor, offered.currency)} each, as {offered.name} asks, they would have "
+            f"brought {format_money(brings, offered.currency)}.",
+            f"{offered.name} earned {format_money(offered.earned_minor, offered.currency)}, and no more than that "
+            "counts.",
         ),
         figures={
             "purchases": len(bought),

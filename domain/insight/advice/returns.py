@@ -33,8 +33,9 @@ def model_swap(facts: MonthFacts) -> Iterator[Insight]:
             meaning=AmountMeaning.SAVING,
             title=f"{other} costs less than {used} for the same kinds of tasks.",
             how=(
-                f"{format_count(one.runs_a, 'run')} of {used} and {format_count(one.runs_b, 'run')} of {other} are compared within "
-                f"{format_count(one.strata, 'group')} of one kind of task and size; chance had chosen the model of each.",
+                f"{format_count(one.runs_a, 'run')} of {used} and {format_count(one.runs_b, 'run')} of {other} are "
+                f"compared within {format_count(one.strata, 'group')} of one kind of task and size; chance had "
+                "chosen the model of each.",
                 f"A run of {other} costs at least {format_pico(one.less_pico)} {one.currency} less (95 %); "
                 f"for the runs of {used} that is {format_money(saved, one.currency)}.",
                 f"It succeeds in {success} of runs more, between {low} and {high}; below zero is fewer.",
@@ -78,8 +79,8 @@ def diversify(facts: MonthFacts) -> Iterator[Insight]:
             meaning=AmountMeaning.AT_RISK,
             title=f"Most of your revenue{of} comes from {largest.name} by {largest.source.replace('_', ' ')}.",
             how=(
-                f"{largest.name} brought {format_money(largest.amount_minor, currency)} of {format_money(whole, currency)} "
-                f"this way, {share // 10}.{share % 10} %.",
+                f"{largest.name} brought {format_money(largest.amount_minor, currency)} of "
+                f"{format_money(whole, currency)} this way, {share // 10}.{share % 10} %.",
                 f"All of it came in {format_count(pieces, 'piece')}, from {format_count(len(earned), 'source')}.",
             ),
             figures={
