@@ -154,9 +154,7 @@ ADVICE: Mapping[str, Advice] = {
     "webhook.unmatched": Advice(_PLATFORM),
     "webhook.wrong_mode": Advice(_PLATFORM),
     "webhook_endpoint.books_refused": Advice(_PLATFORM),
-    "webhook_endpoint.full": Advice(
-        "Fix the receiver. Later events are queued, and sent when the backlog shrinks.", *_ENDPOINTS
-    ),
+    "webhook_endpoint.full": Advice("Fix the receiver. Events are queued until the backlog shrinks.", *_ENDPOINTS),
     "webhook_endpoint.given_up": Advice("Fix the receiver, then enable the endpoint. Events are kept.", *_ENDPOINTS),
 }
 

@@ -117,9 +117,7 @@ async def display(visit: Visit) -> Response:
     """Answer the page's script with the key by which Stripe shows the number, for the nonce that Stripe has made."""
     form = await read_form(visit.request, "nonce")
     answer = await visit.order("POST", f"{_own(visit)}/display", {"nonce": form.text("nonce")}, form.key)
-    body = (
-        answer.body if answer.ok else {"error": "The number cannot be shown right now. Reload the page to try again."}
-    )
+    body = answer.body if answer.ok else {"error": "The number cannot be shown now. Reload the page to try again."}
     return JSONResponse(body, answer.status, headers={"Cache-Control": "no-store"})
 
 

@@ -115,7 +115,7 @@ def page(
             (
                 "balance",
                 "Pay into escrow from the balance",
-                "For prices in a currency. You confirm the amount on the next page.",
+                "For prices in money. You confirm the amount first.",
             ),
             ("outside", "Pay by card, PayPal or coins", "On the next page."),
             ("", "Pay later", "No money moves now. You pay on the page of the escrow."),

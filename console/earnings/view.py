@@ -193,7 +193,7 @@ def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
     paid = [each for each in able if each["currency"] == leaves]
     others = [each for each in able if each["currency"] != leaves]
     effect = [
-        "The amount leaves your earnings now and is sent to your account at the provider.",
+        "The amount leaves your earnings now, and is sent to your account.",
         "This cannot be undone.",
     ]
     if others:

@@ -84,7 +84,7 @@ async def begin(visit: Visit) -> Response:
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
         if status == 402 and answer.problem is not None:
-            shown = with_summary(shown, f"{answer.problem.detail} Nothing was taken. Pay in another way.")
+            shown = with_summary(shown, f"{answer.problem.detail} Nothing was charged. Pay another way.")
         return await show(visit, shown, status)
 
     return await visit.refused(form, answer, again, {"amount": "credits", "total": "credits", **NAMES})

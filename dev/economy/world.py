@@ -143,7 +143,7 @@ class World:
             return [each[0] for each in await connection.fetch(_HELD)]
 
     async def declare(self, budget: Budget, until: datetime, at: datetime) -> None:
-        """Declare emergency of a budget."""
+        """Declare an emergency of a budget."""
         await self._write(budget.control_id, {"emergency_until": until.isoformat()}, at)
         budget.emergency_until = until
 

@@ -168,7 +168,7 @@ class Market:
         await self._try(customer.owner, "PUT", "/billing/subscription", body)
 
     async def cancel(self, customer: Customer) -> None:
-        """Cancel at period end of the period."""
+        """Cancel at the end of the period."""
         await self._try(customer.owner, "POST", "/billing/cancel")
 
     # Credits ----------------------------------------------------------------------------------------------------------

@@ -229,7 +229,7 @@ async def test_usage_is_pulled_once_and_not_known_where_nobody_answers() -> None
         assert answer.headers["location"] == f"{path}?notice=usage.syncing"
         api.answers["POST /billing/usage/sync"] = problem(503, "service.unavailable")
         silent = await client.post(f"{path}/sync", data={"command": KEY}, headers=OWN)
-    assert "Not known yet" in silent.text
+    assert "Outcome unknown" in silent.text
     assert f'name="command" value="{KEY}"' in silent.text
 
 

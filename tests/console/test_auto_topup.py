@@ -93,7 +93,7 @@ async def test_method_that_is_not_stored_any_more_stays_chosen_and_is_named() ->
 async def test_page_is_there_when_the_methods_cannot_be_read() -> None:
     away = problem(503, "provider.unavailable")
     page = await shown(api(SET, **{"GET /billing/payment-methods": away}))
-    assert "The stored methods cannot be shown right now." in page
+    assert "The stored methods cannot be shown now." in page
     assert '<option value="pm_1" selected>pm_1</option>' in page
 
 

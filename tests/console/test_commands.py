@@ -110,14 +110,14 @@ async def test_unknown_outcome_is_asked_again_with_the_same_key(status: int, cod
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', answer.text))
     assert fields == {"command": KEY, "amount": "1,5", "note": "&lt;b&gt;"}
     assert f'action="{PATH}"' in answer.text
-    assert "Not known yet" in answer.text
+    assert "Outcome unknown" in answer.text
     assert "failed" not in answer.text.lower()
 
 
 async def test_answer_that_cannot_be_read_is_not_known_yet() -> None:
     answer = await sent(FakeApi(answers={ORDER: (502, {})}))
     assert UNREADABLE not in answer.text
-    assert "Not known yet" in answer.text
+    assert "Outcome unknown" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,10 @@ def buying(held: dict[str, Any] | None = None, around: one.Around = AROUND, **ch
     [
         ({}, "Buy for 9.50\N{NO-BREAK SPACE}credits"),
         ({"model": "monthly", "currency": "USD"}, "Subscribe for 9.50\N{NO-BREAK SPACE}USD a month"),
-        ({"model": "free", "price": None, "currency": None}, "Add to the library"),
+        ({"model": "free", "price": None, "currency": None}, "Add to library"),
         (
             {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.02"}},
-            "Add to the library",
+            "Add to library",
         ),
         ({"status": "retired"}, ""),
         ({"organization_id": ORG}, ""),
@@ -109,7 +109,7 @@ def test_who_has_an_agent_can_take_new_prices_of_its_uses_over() -> None:
     metered = {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.03", "a b": "1"}}
     assert buying({**HELD, "prices": metered["prices"]}, **metered).label == ""
     found = buying({**HELD, "prices": {"page": "0.02"}}, **metered)
-    assert found.label == "Accept the new prices"
+    assert found.label == "Accept new prices"
     assert found.sent == (("model", "usage"), ("meter", "a b=1"), ("meter", "page=0.03"))
 
 

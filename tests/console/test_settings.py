@@ -94,7 +94,7 @@ async def test_form_that_is_sent_twice_issues_one_key_and_shows_no_second_secret
 ) -> None:
     fields, secret = await issued(owner, tenant, "sent-twice")
     again = await owner.post(f"/console/{tenant.org_id}/settings/keys/new", fields)
-    assert "No second key was made" in again.text
+    assert "No second key was created" in again.text
     assert secret_of(again.text) == ""
     assert secret not in again.text
     keys = good(await tenant.owner.get("/api-keys", params={"q": "sent-twice"}))["data"]

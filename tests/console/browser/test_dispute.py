@@ -27,13 +27,13 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window):
         await payer.told("Your evidence is added.")
         arbiter = await at(world.arbiter, "/console/platform/decisions")
         await payer.sees(
-            "Disputed You are here", "Both sides can add evidence. Then an arbiter decides.", "If nobody acts:"
+            "Disputed You are here", "Both parties can add evidence. Then an arbiter decides.", "If nobody acts:"
         )
         await arbiter.press(f"Disputed by {buyer.name} {NONCE}", link=True)
         await arbiter.sees("It is as agreed", "Page four is not")
         await arbiter.press("Decide", link=True)
         await arbiter.sees("More evidence can come", "It is as agreed", "Page four is not")
-        await arbiter.write("Why, for both sides", "A third was done")
+        await arbiter.write("Reason, visible to both parties", "A third was done")
         await arbiter.write("Share of the payee", "33.3")
         asked = await world.arbiter.get(f"/escrows/{escrow}/actions", params={"payee_share": SHARE})
         effect = next(each["effect"] for each in good(asked)["actions"] if each["action"] == "resolve")
@@ -58,9 +58,9 @@ async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window):
         payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await payer.stay()
-        await payer.command("Ask to cancel", Why="It is not needed any more")
+        await payer.command("Request cancellation", Why="It is not needed any more")
         await payee.sees("asks to cancel")
-        await payee.command("Agree to cancel")
+        await payee.command("Accept cancellation")
         await payee.told("The escrow is updated.")
 
         await payer.sees("Cancelled")
