@@ -122,7 +122,7 @@ _USUAL: Mapping[str, tuple[str, str, str]] = {
     A.SUBMIT_EVIDENCE: (
         "Add evidence",
         "primary",
-        "The other party and the arbiter can read it. It cannot be changed.",
+        "The other party and the arbiter read it. It cannot be changed.",
     ),
     A.RESOLVE: ("Decide", "primary", "The held amount is divided as you decide. This cannot be undone."),
     A.REFUND: ("Refund", "", "The refund goes to {payer}. This cannot be undone."),

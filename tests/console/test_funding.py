@@ -92,4 +92,4 @@ async def test_declined_card_keeps_the_page_and_says_that_nothing_was_taken() ->
     async with browser(declined, signed_in=True) as client:
         answer = await client.post(PATH, data={"command": KEY, "source": "card"}, headers=OWN)
     assert answer.status_code == 402
-    assert "Your card was declined. Nothing was charged. Pay in another way." in answer.text
+    assert "Your card was declined. Nothing was charged. Pay another way." in answer.text

@@ -107,8 +107,8 @@ def test_commands_are_those_that_the_api_allows_with_what_they_move() -> None:
     assert act.label == "Refund 4.00\N{NO-BREAK SPACE}USD"
     assert act.href == f"{HERE}/refund"
     assert [(line.label, line.amount.text) for line in act.lines] == [
-        ("Back to the payer", "4.00\N{NO-BREAK SPACE}USD"),
-        ("Taken back", "40.00\N{NO-BREAK SPACE}credits"),
+        ("Refunded to the payer", "4.00\N{NO-BREAK SPACE}USD"),
+        ("Clawed back", "40.00\N{NO-BREAK SPACE}credits"),
     ]
 
 
@@ -116,9 +116,9 @@ def test_fee_that_is_kept_of_a_refund_is_shown_with_what_comes_back() -> None:
     own = {**REFUND, "effect": {**EFFECT, "to_payer": "9.41", "fee": "0.59"}}
     paid = {"status": "succeeded", "received_amount": "10.00", "refundable_amount": "10.00"}
     parts = {label: value.text for label, value in shown([own], **paid).money}
-    assert parts["You get back if you refund it"] == "9.41\N{NO-BREAK SPACE}USD"
-    assert parts["Fee that is not refunded"] == "0.59\N{NO-BREAK SPACE}USD"
-    assert "Fee that is not refunded" not in dict(shown([REFUND], **paid).money)
+    assert parts["You get back on a refund"] == "9.41\N{NO-BREAK SPACE}USD"
+    assert parts["Non-refundable fee"] == "0.59\N{NO-BREAK SPACE}USD"
+    assert "Non-refundable fee" not in dict(shown([REFUND], **paid).money)
 
 
 def test_deposit_has_the_address_the_memo_and_what_is_confirmed() -> None:

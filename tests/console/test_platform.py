@@ -61,7 +61,7 @@ async def test_operator_creates_suspends_resumes_and_closes_an_organization(visi
     ("path", "id", "first", "runs"),
     [
         ("escrows", "disputed", "Overdue", "escrow%2F"),
-        ("payments", "payment", "Outcome not known", "payment%2F"),
+        ("payments", "payment", "Outcome unknown", "payment%2F"),
         ("disputes", "chargeback", "", "payment%2F"),
     ],
 )
