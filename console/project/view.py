@@ -156,7 +156,7 @@ def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> 
     )
     if least is None or least > 1:
         return Banner(tone="idle", text=text, note="", ways=())
-    note = "Room for one more." if least == 1 else "The limit is reached. A slot or a larger plan makes room."
+    note = "One more is available." if least == 1 else "The limit is reached. Buy a slot or choose a larger plan."
     return Banner(
         tone="busy" if least == 1 else "warn", text=text, note=note, ways=tuple(each for each in offered if each.href)
     )
@@ -183,7 +183,7 @@ def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, ma
 def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[str, str]) -> Create:
     shown = banner(limits.body, prefs, ways) if limits.ok else None
     return Create(
-        title="New project",
+        title="Create project",
         crumbs=(Link(label="Projects", href=here),),
         action=f"{here}/new",
         form=form,
@@ -193,7 +193,11 @@ def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[s
 
 
 def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
-    freed = "Its slot is free for another project." if project["occupies_slot"] else "Its place is free for another."
+    freed = (
+        "Its slot is free for another project."
+        if project["occupies_slot"]
+        else "Its place is free for another project."
+    )
     return Asking(
         title="Undeploy this project?",
         back=here,
@@ -201,7 +205,7 @@ def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
         label="Undeploy",
         form=form,
         facts=(("Project", project["name"]),),
-        effect=("It has no right to run any more, until it is deployed again.", freed),
+        effect=("It may no longer run until it is deployed again.", freed),
     )
 
 

@@ -86,7 +86,7 @@ async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects
     assert (
         await owner.post(f"{path}/confirm", fields | {"command": command, "reason": "The receipt."})
     ).status_code == 303
-    assert "Correct what was charged" in (await owner.get(path)).text
+    assert "Correct charges" in (await owner.get(path)).text
     assert "Reported, not confirmed" not in (await owner.get(listed)).text
     now = good(await studio.owner.get(f"/purchase-orders/{order['id']}"))
     assert (now["spent"], now["unconfirmed_since"]) == ("25.00", None)

@@ -71,7 +71,7 @@ async def test_report_shows_its_files_and_who_was_notified() -> None:
     runs = {"data": [RUN], "next_cursor": None}
     text = await page("/reports/rep_1", **{"GET_/reports/rep_1": REPORT, "GET_/reports/rep_1/runs": runs})
     assert f'href="/console/{ORG}/reports/rep_1/runs/7/file"' in text
-    assert "kim has no key any more" in text
+    assert "kim no longer has a key" in text
     assert ">Week 47 of 2026<" in text
     assert "A past week, such as 2026-W13." in text
 

@@ -15,7 +15,7 @@ from domain.tenants.organization import TimedExits
 
 FILTERS = ("q", "tier", "status")
 LABELS = {"q": "Name", "tier": "Plan", "status": "Status", "from": "From", "to": "To"}
-TIMED_EXITS = ((TimedExits.CONTINUE.value, "Go on as agreed"), (TimedExits.PAUSE.value, "Wait while it is suspended"))
+TIMED_EXITS = ((TimedExits.CONTINUE.value, "Continue as agreed"), (TimedExits.PAUSE.value, "Pause while suspended"))
 STATUSES = (("", "Any"), ("active", "Active"), ("suspended", "Suspended"), ("closed", "Closed"))
 PLACE = "/console/platform/organizations"
 CRUMBS = (Link(label="Organizations", href=PLACE),)
@@ -116,7 +116,9 @@ def several(found: Found, prefs: Prefs, new_href: str) -> Organizations:
 
 
 def new(form: Shown, plans: Answer) -> New:
-    return New(title="New organization", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", tiers=tiers_of(plans, "free"))
+    return New(
+        title="Create organization", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", tiers=tiers_of(plans, "free")
+    )
 
 
 def one(
