@@ -92,7 +92,7 @@ def _row(
         status=status_of("department", "open" if is_open else "closed"),
         made=moment(department["created_at"], prefs),
         limit=f"{base}/limits/{control}" if control else set_limit if may_manage and is_open else "",
-        limit_label="Limit" if control else "Set a limit",
+        limit_label="Limit" if control else "Create limit",
         close=address(f"{base}/departments/{id}/close", [("q", department["name"])]) if may_manage and is_open else "",
     )
 

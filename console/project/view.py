@@ -193,11 +193,7 @@ def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[s
 
 
 def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
-    freed = (
-        "Its slot is free for another project."
-        if project["occupies_slot"]
-        else "Its place is free for another project."
-    )
+    freed = "Its slot is free for another project." if project["occupies_slot"] else "Its place is free for another."
     return Asking(
         title="Undeploy this project?",
         back=here,

@@ -36,9 +36,7 @@ DIMENSIONS = {
 }
 _TRENDS = {
     "rising": Status(word="Rising", tone=Tone.GOOD, icon="check", sentence="The score rose in the last 30 days."),
-    "steady": Status(
-        word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score did not change in the last 30 days."
-    ),
+    "steady": Status(word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score did not change in 30 days."),
     "falling": Status(word="Falling", tone=Tone.WARN, icon="warn", sentence="The score fell in the last 30 days."),
 }
 _BEST = Decimal(10)

@@ -447,7 +447,7 @@ async def test_credits_are_bought_at_the_total_that_was_shown(
         answer = await client.post(here, data=fields, headers=OWN)
     (body,) = [body for name, _, body in fake.asked if name == order]
     assert body.get("total") == seen
-    assert re.search(r"Fee for a small amount</dt>\s*<dd>[^/]*0\.50", page)
+    assert re.search(r"Small order fee</dt>\s*<dd>[^/]*0\.50", page)
     assert (answer.status_code, "The total is 12.00 USD now." in answer.text) == (422, True)
 
 

@@ -136,7 +136,7 @@ DELIVERY = {
 
 @pytest.mark.parametrize(
     ("status", "labels"),
-    [("enabled", ["Send a test", "Pause"]), ("disabled", ["Go on"]), ("paused", [])],
+    [("enabled", ["Send test", "Pause"]), ("disabled", ["Resume"]), ("paused", [])],
 )
 def test_endpoint_offers_what_its_status_allows(status: str, labels: list[str]) -> None:
     page = endpoints.one({**ENDPOINT, "status": status}, found(DELIVERY), blank(), NAMING, "/x", manages=True)

@@ -69,5 +69,5 @@ async def test_person_reports_revenue_and_takes_some_of_it_back(app: FastAPI, ne
     good(await studio.owner.post("/revenue", sale, key=new_key()), 201)
     text = (await owner.get(base)).text
     assert read(text).problems == []
-    assert "Left out, because there is no exchange rate: ISK." in text
+    assert "Excluded, for lack of an exchange rate: ISK." in text
     await owner.browser.aclose()

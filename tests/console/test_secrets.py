@@ -160,7 +160,7 @@ async def test_value_that_was_set_by_hand_comes_into_use_and_what_a_rotator_made
 ):
     good(await org.owner.ask("PUT", f"/secrets/{PATH}", json=limiting.SECRET, key=key()))
     here = f"/console/{org.org_id}{PAGE}"
-    assert "By hand, every 90 days" in (await owner.get(here)).text
+    assert "Manual, every 90 days" in (await owner.get(here)).text
     rotated = await send(owner, f"{here}/rotate", value="another", grace="")
     assert rotated.headers["location"] == f"{here}?notice=secret.rotated"
     assert [each["number"] for each in await versions(org)] == [2, 1]

@@ -160,7 +160,7 @@ async def test_link_is_shown_once_and_opens_nothing_once_it_is_ended(owner: Visi
     url = secret_of(answer.text)
     assert "/console/enter/" in url
     again = await owner.post(page, fields)
-    assert "No second link was made" in again.text
+    assert "No second link was created" in again.text
     assert url not in again.text
     (link,) = good(await tenant.owner.get("/sessions/links", params={"q": "visitor"}))["data"]
     end = f"/console/{tenant.org_id}/settings/links/{link['id']}/end?q=visitor"

@@ -68,7 +68,7 @@ async def test_latest_runs_are_named_once_and_lead_to_what_they_cost() -> None:
 async def test_run_that_has_reported_nothing_is_said_at_its_field() -> None:
     status, text = await page(f"{HERE}?run=run-9", **{"GET_/usage/runs/run-9": problem(404, "not_found")})
     assert status == 404
-    assert "No usage of such a run was reported." in text
+    assert "No usage was reported for this run." in text
     assert "Latest runs of the month" in text
 
 

@@ -116,9 +116,7 @@ def several(found: Found, prefs: Prefs, new_href: str) -> Organizations:
 
 
 def new(form: Shown, plans: Answer) -> New:
-    return New(
-        title="Create organization", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", tiers=tiers_of(plans, "free")
-    )
+    return New(title="New organization", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", tiers=tiers_of(plans, "free"))
 
 
 def one(

@@ -17,7 +17,7 @@ STATUSES = (
     ("", "Any"),
     ("received", "Received"),
     ("forwarded", "Forwarded"),
-    ("handled", "Handled"),
+    ("handled", "Processed"),
     ("ignored", "Ignored"),
     ("unmatched", "Unrelated"),
 )
@@ -25,9 +25,7 @@ _WORDS = {
     "received": Status(word="Received", tone=Tone.BUSY, icon="clock", sentence="It is waiting to be processed."),
     "forwarded": Status(word="Forwarded", tone=Tone.BUSY, icon="clock", sentence="Its workflow has it."),
     "ignored": Status(word="Ignored", tone=Tone.IDLE, icon="dash", sentence="It needs no processing."),
-    "unmatched": Status(
-        word="Unrelated", tone=Tone.IDLE, icon="dash", sentence="It concerns no object of this platform."
-    ),
+    "unmatched": Status(word="Unrelated", tone=Tone.IDLE, icon="dash", sentence="It concerns no object here."),
 }
 
 

@@ -72,7 +72,7 @@ async def test_a_sign_in_link_is_used_once_and_by_its_button_alone(world, open_w
         owner = await at(own.people["owner"], f"{own.base}/settings/links/new")
         await owner.write("Principal", "maria")
         await owner.choose("Role", "Auditor")
-        await owner.press("Create the link")
+        await owner.press("Create link")
         url = await owner.page.locator(".secret code").inner_text()
     async with open_window(scripts=False) as first, open_window(scripts=False) as second:
         for window in (first, second):

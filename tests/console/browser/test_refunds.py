@@ -24,7 +24,7 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window):
         await owner.press("Refund 3.76\N{NO-BREAK SPACE}USD")
         await owner.told("Refund created. It is on its way to the payer.")
 
-        await owner.sees("Partly refunded", "Not needed")
+        await owner.sees("Partially refunded", "Not needed")
         await expect(await owner.credits()).to_contain_text("60.00")
     assert (await payer.balance())[0] == "60.00"
 

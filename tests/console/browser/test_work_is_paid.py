@@ -149,7 +149,7 @@ async def test_balance_in_the_header_follows_what_others_spend(world, open_windo
         await owner.stayed()
         await owner.press("All activity", link=True)
         await owner.press("Use of generate_content", link=True)
-        await owner.sees("How the price was made up", "1.50\N{NO-BREAK SPACE}credits", "gpt-4o", "owner")
+        await owner.sees("Price breakdown", "1.50\N{NO-BREAK SPACE}credits", "gpt-4o", "owner")
         await owner.stay()
         good(await world.operator.post(f"/credits/spends/{spend}/refunds", {}), 201)
         await owner.sees("Refunded", "+4.50")
