@@ -205,9 +205,9 @@ _EXPORT: Mapping[str, Status] = {
 }
 
 _ALLOCATION: Mapping[str, Status] = {
-    AllocationStatus.PROPOSED: _busy("Proposed", "Budgets change if somebody accepts it in time."),
+    AllocationStatus.PROPOSED: _busy("Proposed", "Budgets change if it is accepted in time."),
     AllocationStatus.APPLIED: _good("Applied", "The budgets were changed."),
-    AllocationStatus.EXPIRED: _idle("Expired", "Nobody accepted it in time. Budgets stayed as they were."),
+    AllocationStatus.EXPIRED: _idle("Expired", "It was not accepted in time. Budgets did not change."),
 }
 
 _TRIAL: Mapping[str, Status] = {
@@ -218,9 +218,9 @@ _TRIAL: Mapping[str, Status] = {
 
 _EARNINGS: Mapping[str, Status] = {
     PayableState.AVAILABLE: _good("Available", "It can be paid out now."),
-    PayableState.PENDING: _busy("Pending", "It is held back, because what paid for it may still be charged back."),
-    PayableState.FROZEN: _warn("Frozen", "What paid for it is being charged back."),
-    PayableState.GRANTED: _idle("Granted", "It comes from granted credits, so it can be spent and not paid out."),
+    PayableState.PENDING: _busy("Pending", "It is held back, because its payment may still be charged back."),
+    PayableState.FROZEN: _warn("Frozen", "Its payment is being charged back."),
+    PayableState.GRANTED: _idle("Granted", "It comes from granted credits, so it can be spent but not paid out."),
 }
 
 _SUBSCRIPTION: Mapping[str, Status] = {
@@ -319,7 +319,7 @@ _REVERSAL: Mapping[str, Status] = {
     ReversalStatus.REQUESTED: _busy("Requested", "The transfer to the creator is being reversed."),
     ReversalStatus.REVERSED: _good("Reversed", "The transfer to the creator was reversed."),
     ReversalStatus.REFUSED: _bad("Refused", "The provider cannot reverse it. The creator owes it."),
-    ReversalStatus.NOT_NEEDED: _idle("Not needed", "The creator has paid what was owed."),
+    ReversalStatus.NOT_NEEDED: _idle("Not needed", "The creator has paid the debt."),
 }
 
 _REFERRAL: Mapping[str, Status] = {
@@ -363,9 +363,7 @@ _ENTRY: Mapping[str, Status] = {
     EntryStatus.FORCED: _warn("Beyond budget", "It was charged although no budget had enough left."),
     EntryStatus.DECLINED: _bad("Declined", "The payment was declined."),
     EntryStatus.UNKNOWN: _warn("Outcome unknown", "It is not known whether the payment went through."),
-    EntryStatus.REPORTED: _busy(
-        "Reported", "An agent reported it. Budgets are credited only after a person confirms it."
-    ),
+    EntryStatus.REPORTED: _busy("Reported", "An agent reported it. Budgets are credited once a person confirms it."),
     EntryStatus.CONFIRMED: _good("Confirmed", "A person has confirmed what was reported."),
     EntryStatus.CORRECTED: _warn("Corrected", "A person has corrected what was reported."),
     EntryStatus.REFUNDED: _idle("Refunded", "The amount was refunded."),
@@ -466,9 +464,7 @@ _SECRET_ROTATION: Mapping[str, Status] = {
     RotationStatus.CREATED: _busy("Created", "A new value is created. It is about to be set at the target."),
     RotationStatus.APPLIED: _busy("Set", "The new value is set at the target. It is about to be tested."),
     RotationStatus.TESTED: _busy("Tested", "The new value works. It is about to be used."),
-    RotationStatus.PROMOTED: _good(
-        "Replaced", "The new value is in use. The previous one can be used until it expires."
-    ),
+    RotationStatus.PROMOTED: _good("Replaced", "The new value is in use. The previous one is usable until it expires."),
     RotationStatus.FAILED: _bad("Failed", "The target rejected the new value. The previous one stays in use."),
 }
 
@@ -480,7 +476,7 @@ _SECRET_GRANT: Mapping[str, Status] = {
 
 _SECRET_ACCESS: Mapping[str, Status] = {
     AccessOutcome.OPENED: _good("Opened", "The value was used or shown."),
-    AccessOutcome.NOT_FOUND: _idle("Not found", "There is no secret at this path."),
+    AccessOutcome.NOT_FOUND: _idle("Not found", "No secret exists at this path."),
     AccessOutcome.NO_GRANT: _bad("No grant", "No active grant gives the requester the secret."),
     AccessOutcome.NO_VERSION: _idle("No version", "The secret has no such usable version."),
     AccessOutcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),

@@ -353,7 +353,7 @@ class Visit:
                 return "Add credits", f"{href}?credits={short:f}"
         plans = f"{self.base}/billing/plans"
         if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans) and self.may(Permission.READ_BILLING):
-            return "See plans", plans
+            return "View plans", plans
         return "", ""
 
     def _first_result(self, problem: Problem) -> tuple[str, str]:

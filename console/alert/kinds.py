@@ -137,7 +137,7 @@ ADVICE: Mapping[str, Advice] = {
     "subscription.books_refused": Advice(_PLATFORM),
     "subscription.made_after_all": Advice(_PLATFORM),
     "subscription.charged_less": Advice(_PLATFORM),
-    "subscription.credits_not_granted": Advice("Credits come with money. Operators decide whether to grant them."),
+    "subscription.credits_not_granted": Advice("Credits are only granted for payments. Operators decide."),
     "subscription.not_answered": Advice(_PLATFORM),
     "subscription.seats_exceeded": Advice(
         "Revoke keys that people no longer need, or change to a plan with more seats.", *_KEYS

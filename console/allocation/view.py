@@ -26,7 +26,7 @@ _MODES = (
 _TABS = (("", "All"), *((each.value, each.value.capitalize()) for each in AllocationStatus))
 _STOPPED: Mapping[str, str] = {
     StopReason.RESULTS: "It had too few accepted results.",
-    StopReason.ROI: "Its confirmed return was too low, or is not known yet.",
+    StopReason.ROI: "Its confirmed return was too low, or is unknown.",
     StopReason.BUDGET_CLOSED: "Its budget was closed.",
 }
 

@@ -24,19 +24,19 @@ _BAND = 80
 SHOWN = 89
 #: What the button of each kind of advice does.
 _ACTS: Mapping[str, str] = {
-    "package": "See packages",
-    "annual_plan": "See plans",
+    "package": "View packages",
+    "annual_plan": "View plans",
     "auto_topup": "Set automatic top-up",
-    "cheaper_agent": "See the agent",
-    "unused": "See unused items",
-    "payment_method": "See payment methods",
-    "limit": "See the limit",
-    "bulk": "See purchases",
-    "free_tier": "See payment policies",
-    "method": "See payment policies",
-    "arbitrage": "See details",
+    "cheaper_agent": "View agent",
+    "unused": "View unused items",
+    "payment_method": "View payment methods",
+    "limit": "View limit",
+    "bulk": "View purchases",
+    "free_tier": "View payment policies",
+    "method": "View payment policies",
+    "arbitrage": "View details",
     "model_swap": "Compare models",
-    "diversify": "See earnings",
+    "diversify": "View earnings",
 }
 #: What the amount of advice is.
 _OF: Mapping[str, str] = {

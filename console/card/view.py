@@ -148,7 +148,7 @@ def one(
     """Return one card with its payments."""
     here, status, base = f"{listed}/{card['id']}", card["status"], listed.removesuffix("/cards")
     is_there = may_change and status in {"active", "frozen"}
-    expires = f"{card['exp_month']:02}/{card['exp_year']}" if card["exp_year"] else "Not known yet"
+    expires = f"{card['exp_month']:02}/{card['exp_year']}" if card["exp_year"] else "Unknown"
     facts = [("Number", _number(card) or "Not created yet"), ("Expires", expires), ("Currency", card["currency"])]
     if card["categories"]:
         facts.append(("Merchants", ", ".join(each.replace("_", " ") for each in card["categories"])))

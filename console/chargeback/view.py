@@ -17,7 +17,7 @@ from domain.payments.payment.snapshot import DisputeStatus
 FILTERS = ("q", "status", "provider", "currency", "organization_id")
 LABELS = {
     "q": "Text",
-    "status": "State",
+    "status": "Status",
     "provider": "Provider",
     "currency": "Currency",
     "organization_id": "Organization",

@@ -18,7 +18,7 @@ _MODES: Mapping[str | None, str] = {"thinking": "With reasoning", "normal": "Wit
 _SENTENCES = {
     "worth_it": "{b} is worth it over {a}.",
     "not_worth_it": "{b} is not worth it over {a}.",
-    "not_enough_data": "There is not enough data to prefer {a} or {b}.",
+    "not_enough_data": "Not enough data to prefer {a} or {b}.",
 }
 #: More digits of a figure that is less than one say nothing.
 _DIGITS = 3

@@ -27,7 +27,7 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "funding_extended": ("Time to fund extended", Tone.WARN, "clock"),
     "delivery_extended": ("Time to deliver extended", Tone.WARN, "clock"),
     "review_extended": ("Review extended", Tone.WARN, "clock"),
-    "default_extended": ("The default waits", Tone.WARN, "clock"),
+    "default_extended": ("Default postponed", Tone.WARN, "clock"),
     "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
     "default_applied": ("Not decided in time: the default was applied", Tone.WARN, "clock"),
 }

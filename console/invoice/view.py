@@ -32,7 +32,7 @@ FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_
 OF_PLATFORM = "/console/platform/invoices"
 LABELS = {
     "q": "Text",
-    "status": "State",
+    "status": "Status",
     "currency": "Currency",
     "min_amount": "At least",
     "max_amount": "At most",

@@ -186,7 +186,7 @@ def declined(payment: Mapping[str, Any]) -> str:
     decline = payment["decline"]
     if decline is None or decimal(payment["received_amount"]):
         return ""
-    return f"{decline['detail'].rstrip('.')}. Nothing was taken."
+    return f"{decline['detail'].rstrip('.')}. Nothing was charged."
 
 
 def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:

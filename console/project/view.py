@@ -152,7 +152,7 @@ def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> 
     text = used(limits, prefs)
     offered = (
         Link(label="Buy a slot", href=ways["slots"]),
-        Link(label="See plans", href=ways["plans"], kind="quiet"),
+        Link(label="View plans", href=ways["plans"], kind="quiet"),
     )
     if least is None or least > 1:
         return Banner(tone="idle", text=text, note="", ways=())

@@ -130,7 +130,7 @@ def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -
             ("Principal", session["principal"]),
             ("Role", role_named(session["role"])),
             ("Browser", session["browser"]),
-            ("Address", session["address"] or "not known"),
+            ("Address", session["address"] or "unknown"),
             ("Last used", moment(session["last_used_at"], prefs).text),
         ),
         effect=("Its browser is signed out at once. Its key stays valid.", *own),

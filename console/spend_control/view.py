@@ -41,12 +41,12 @@ _STATES = {
 _WHAT = {"escrow": "Escrow", "purchase": "Purchase"}
 #: Why something was refused.
 _REASONS = {
-    "limit": "More than was left",
+    "limit": "Above the remaining amount",
     "uses": "No uses left",
     "per_spend": "Above the maximum per charge",
     "frozen": "The limit was frozen",
     "rate": "No exchange rate",
-    "payment": "A payment with credits counts in no limit",
+    "payment": "Payments with credits have no limits",
 }
 
 
@@ -354,7 +354,7 @@ def subjects(choices: Mapping[str, Choice]) -> tuple[tuple[str, str], ...]:
         for kind, of in choices.items()
         for each in of.rows
     ]
-    typed = [(kind, f"{KINDS[kind]}, by its id") for kind in (*(kind for kind in choices if choices[kind].more), "run")]
+    typed = [(kind, f"{KINDS[kind]}, by id") for kind in (*(kind for kind in choices if choices[kind].more), "run")]
     return (("organization", "The whole organization"), *chosen, *typed)
 
 

@@ -138,7 +138,7 @@ def create(form: Shown, listed: str) -> Create:
 
 def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> Made:
     secret = endpoint["secret"] or ""
-    title = "New secret created" if rotated else "Endpoint created"
+    title = "Secret rolled" if rotated else "Endpoint created"
     return Made(
         title=title if secret else "Already created",
         crumbs=(Link(label="Webhook endpoints", href=listed),),
@@ -217,10 +217,10 @@ def _delivery(delivery: Mapping[str, Any], naming: Naming, *, retries: bool) -> 
 
 def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
     return Asking(
-        title="Create a new secret?",
+        title="Roll the secret?",
         back=back,
         action=f"{back}/rotate",
-        label="Create new secret",
+        label="Roll secret",
         kind="primary",
         form=form,
         facts=(("Endpoint", endpoint["url"]),),

@@ -92,7 +92,7 @@ class WebhookStory:
                     await narrator.delete("client", f"/webhook-endpoints/{made['id']}")
 
     async def end(self) -> None:
-        """Delete endpoint that was disabled, and with it the alert that stands as long as it does."""
+        """Delete the endpoint that was disabled, and with it the alert that stands as long as it does."""
         if self._disabled is not None:
             await self._narrator.delete("client", f"/webhook-endpoints/{self._disabled}")
 

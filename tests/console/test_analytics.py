@@ -206,7 +206,7 @@ async def test_advice_names_the_money_the_way_and_is_dismissed() -> None:
     assert "Missed savings and revenue in October 2026" in text
     assert "12.50" in text
     assert "One of 37.50 USD has as much." in text
-    assert f'href="/console/{ORG}/top-up">See packages</a>' in text
+    assert f'href="/console/{ORG}/top-up">View packages</a>' in text
     path = f"{HERE}/advice/ins_1/dismiss"
     assert f'action="{path}"' in text
     api.answers["POST /analytics/insights/ins_1/dismiss"] = (200, ADVICE["data"][0])
@@ -267,7 +267,7 @@ async def test_methods_are_shown_with_how_many_payments_succeeded() -> None:
 async def test_key_of_a_department_sees_the_page_without_advice() -> None:
     text, _ = await page(**{"GET_/analytics/insights": problem(403, "auth.forbidden")})
     assert "Spending by service" in text
-    assert "What would have saved" not in text
+    assert "Missed savings" not in text
 
 
 async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> None:

@@ -265,7 +265,7 @@ def limit(used: int, of: int | None) -> dict[str, int | None]:
 
 @pytest.mark.parametrize(
     ("used", "of", "tone", "ways"),
-    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "See plans"]), (5, 5, "warn", ["Buy a slot", "See plans"])],
+    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "View plans"]), (5, 5, "warn", ["Buy a slot", "View plans"])],
 )
 def test_banner_warns_one_before_the_limit(used: int, of: int, tone: str, ways: list[str]) -> None:
     shown = projects.banner(

@@ -58,7 +58,7 @@ async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window):
         payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await payer.stay()
-        await payer.command("Request cancellation", Why="It is not needed any more")
+        await payer.command("Request cancellation", Reason="It is not needed any more")
         await payee.sees("asks to cancel")
         await payee.command("Accept cancellation")
         await payee.told("Escrow updated.")

@@ -32,7 +32,7 @@ async def test_an_operator_books_a_planted_difference(world, open_window):
         row = operator.main.get_by_role("row", name=re.compile("ch_planted"))
         await operator.hands.press(row.get_by_role("link"))
         await operator.sees("Booked here", "nothing", f"Listed by {made['provider']}", "9.41")
-        await operator.write("Why", "The webhook was lost")
+        await operator.write("Reason", "The webhook was lost")
         await operator.press("Book the correction")
         await operator.told("Correction booked. The books now agree with the provider.")
         await operator.sees("The webhook was lost", "Transfer of the correction")

@@ -20,7 +20,7 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window):
         await owner.write("Amount", "4.00")
         await owner.press("Continue")
         await owner.sees("Clawed back", "40.00 credits")
-        await owner.write("Why", "Not needed")
+        await owner.write("Reason", "Not needed")
         await owner.press("Refund 3.76\N{NO-BREAK SPACE}USD")
         await owner.told("Refund created. It is on its way to the payer.")
 
