@@ -117,7 +117,7 @@ def test_a_point_alone_is_a_dot():
 def test_values_that_are_all_equal_are_drawn(value):
     chart = charts.line("Balance", labels(3), [series([Decimal(value)] * 3)], charts.Unit())
 
-    assert chart.sentence.endswith("without a change.")
+    assert chart.sentence.endswith("unchanged.")
     assert len(set(chart.up)) == len(chart.up)
 
 

@@ -359,7 +359,7 @@ async def test_agent_that_one_has_is_not_asked_for_again() -> None:
     async with browser(market(**{"GET /marketplace/library": (200, held)}), signed_in=True) as client:
         answer = await client.get(PATH)
     assert answer.status_code == 409
-    assert "has this agent already" in answer.text
+    assert "already has this agent" in answer.text
     assert f"/console/{ORG}/library/pur_1" in answer.text
 
 

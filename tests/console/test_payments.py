@@ -312,7 +312,7 @@ async def test_operator_gives_what_another_one_has_approved_and_asks_for_everyth
         page = await client.get(f"{HERE}/refund{query}")
     assert page.status_code == 200
     assert hidden(page.text, "amount") == sent
-    assert ("Ask to refund" in page.text, "Another operator has to approve this first." in page.text) == (asks, asks)
+    assert ("Ask to refund" in page.text, "Another operator must approve this first." in page.text) == (asks, asks)
 
 
 async def test_page_asks_about_what_the_books_have_left_where_that_is_less() -> None:

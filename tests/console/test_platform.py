@@ -50,7 +50,7 @@ async def test_operator_creates_suspends_resumes_and_closes_an_organization(visi
         answer = await operator.post(f"{path}/{act}", {"command": f"{KEY}{act}", **given})
         if act == "close" and answer.status_code == 409:
             # The signup bonus of the free plan is left, and the page says so.
-            assert "This is left of it" in answer.text
+            assert "It still has:" in answer.text
             assert read(answer.text).problems == []
             break
         assert answer.status_code == 303, answer.text

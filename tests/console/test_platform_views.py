@@ -304,11 +304,11 @@ def test_a_report_that_did_not_answer_says_so_and_is_asked_for_again_for_the_sam
     late = refused(503, "service.unavailable")
     page = books.page({"currency": "USD"}, blank(), late, said({"currencies": []}), PREFS)
     body = main("platform/book/page.html", page)
-    assert "Nothing is booked" not in body
+    assert "No entries" not in body
     assert 'href="/console/platform/books?currency=USD"' in body
     page = books.page({}, blank(), said(days), late, PREFS)
     body = main("platform/book/page.html", page)
-    assert "Nothing was earned or spent" not in body
+    assert "No revenue or expenses" not in body
     assert "Try again" in body
 
 

@@ -12,7 +12,7 @@ from tests.console.conftest import signed_in
 from tests.console.strict import read
 
 pytestmark = pytest.mark.db
-BEYOND, TAKEN = "Allow it beyond the budget", "Take it from the reserve"
+BEYOND, TAKEN = "Exceed the budget", "Use the reserve"
 
 
 async def test_what_two_budgets_refuse_is_approved_from_home(

@@ -83,7 +83,7 @@ async def test_who_is_granted_nothing_is_told_so_where_it_asks(org: Tenant, owne
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "reference"}, "Below payments/ stand references"),
+        ({"kind": "reference"}, "Below payments/ store references"),
         ({"hosts": "not a host!"}, "is not a host"),
         ({"path": f"{PATH}/use"}, "has no segment named use"),
         ({"path": "elsewhere/x"}, "begins with payments/"),
@@ -168,7 +168,7 @@ async def test_value_that_was_set_by_hand_comes_into_use_and_what_a_rotator_made
     database = await asyncpg.connect(database_urls.owner)
     made = """UPDATE secrets SET rotation = rotation || '{"rotator": "bursar"}' WHERE org_id = $1"""
     await database.execute(made, org.org_id)
-    for given_up, effect in (("", "The target is put back"), ("?give_up=true", "set it right first")):
+    for given_up, effect in (("", "The target is reset"), ("?give_up=true", "First make sure")):
         # The last attempt of what was stopped is over.
         await database.execute("UPDATE secret_rotations SET next_at = now() WHERE org_id = $1", org.org_id)
         assert f'href="{here}/stop"' in (await owner.get(here)).text

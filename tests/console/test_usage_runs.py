@@ -75,7 +75,7 @@ async def test_run_that_has_reported_nothing_is_said_at_its_field() -> None:
 async def test_run_whose_cost_is_not_known_now_leaves_the_rest() -> None:
     status, text = await page(f"{HERE}?run=run-1", **{"GET_/usage/runs/run-1": problem(503, "service.unavailable")})
     assert status == 200
-    assert "This part of the page did not answer." in text
+    assert "This part of the page could not be loaded." in text
     assert "Latest runs of the month" in text
 
 

@@ -98,7 +98,7 @@ def test_every_kind_of_event_has_its_words() -> None:
 
 
 def test_standing_without_peers_says_why() -> None:
-    assert "too few others" in standing().peers
+    assert "Not enough evidence" in standing().peers
 
 
 def test_part_that_does_not_answer_leaves_the_rest() -> None:

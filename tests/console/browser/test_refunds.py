@@ -41,7 +41,7 @@ async def test_evidence_is_read_again_before_it_is_given_to_the_platform(world, 
         await owner.write("Proof that the payer received what they paid for", "They used it: <b>see the log</b>")
         await owner.press("Review")
         await owner.sees("They used it: <b>see the log</b>")
-        await owner.press("Give it to the platform")
+        await owner.press("Send to the platform")
         await owner.told("Evidence saved. The platform reviews it and answers the bank.")
 
         await owner.sees("They used it: <b>see the log</b>", "The platform answers the bank.")
