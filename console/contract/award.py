@@ -106,7 +106,7 @@ def page(
         signatory=me,
         currencies=currencies(config, *_likely(form, agent, config)),
         periods=tuple(
-            Period(name=name, label=label, hint=f"Empty:  {in_words(defaults[name], prefs)}.")
+            Period(name=name, label=label, hint=f"Empty: {in_words(defaults[name], prefs)}.")
             for name, label in PERIODS.items()
         ),
         share=str(defaults["dispute_default_payee_share"]),

@@ -248,7 +248,7 @@ def one(
         digest=order["digest"],
         reserve=waits and bool(budget or order["budget_remaining"] or lifted),
         refusing=" ".join(lifted),
-        lift=f"Exceed the budget:  {joined(tuple(lifted.values()))}" if lifted else "",
+        lift=f"Exceed the budget: {joined(tuple(lifted.values()))}" if lifted else "",
         confirm=f"{here}/confirm" if confirms and (is_reported or order["spent"].strip("0.")) else "",
         is_reported=is_reported,
         cancel=f"{here}/cancel" if order["cancellation_reported_at"] else "",

@@ -287,7 +287,7 @@ async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> N
         text = (await client.get(f"{HERE}/earnings")).text
     assert read(text).problems == []
     assert "The next payout is on Dec 4, 2026." in text
-    assert "5.00\N{NO-BREAK SPACE}USD can be paid out later" in text
+    assert "5.00\N{NO-BREAK SPACE}USD can be paid out after the holding period" in text
     assert "nothing in the 30 days before" in text
 
 

@@ -219,7 +219,7 @@ def test_money_is_divided_exactly() -> None:
         ("Held", "0.01"),
         ("To Summariser", "28.50"),
         ("Commission", "1.50"),
-        ("Back to Acme", "19.99"),
+        ("Refund to Acme", "19.99"),
     ]
 
 

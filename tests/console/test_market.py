@@ -234,7 +234,7 @@ async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
     for words in (
         "You hire it often: 10% less.",
         "Your price today is 9.00 credits; the listed one is 10.00 credits.",
-        "It accepts jobs from 5.00 credits at once, and others when its author agrees.",
+        "Jobs from 5.00 credits are accepted automatically, others when the author agrees.",
         "Quality 4 On time.",
         "by Studio",
     ):

@@ -50,7 +50,7 @@ NOUNS = {
     "referral": "ReferralStatus",
     "refund": "RefundState",
     "reversal": "ReversalStatus",
-    "secret_access": "Outcome",
+    "secret_access": "AccessOutcome",
     "secret_rotation": "RotationStatus",
     "secret_version": "VersionStatus",
     "severity": "Severity",

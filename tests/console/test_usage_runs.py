@@ -54,7 +54,7 @@ async def test_run_is_shown_with_its_agents_its_steps_and_every_decimal() -> Non
     assert status == 200
     assert "0.000001234567" in text
     assert "&lt;search&gt;" in text
-    assert "1 not rated" in text
+    assert "1 without a price" in text
     assert f'href="/console/{ORG}/usage/log?run_id=run-1"' in text
 
 
