@@ -78,10 +78,10 @@ async def test_a_sign_in_link_is_used_once_and_by_its_button_alone(world, open_w
         for window in (first, second):
             await window.page.goto(url)
             await expect(window.page.locator("main")).to_contain_text("maria")
-        await first.page.get_by_role("button", name="Enter").click()
+        await first.page.get_by_role("button", name="Continue").click()
         await expect(first.page.locator(".bands")).to_contain_text("You signed in by a link of owner")
         second.heard.expected.update({401, 409, 410})
-        await second.page.get_by_role("button", name="Enter").click()
+        await second.page.get_by_role("button", name="Continue").click()
 
         await expect(second.page.locator("main")).to_contain_text("used")
         assert await second.context.cookies() == []
