@@ -102,7 +102,7 @@ def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) ->
         return ()
     return tuple(
         Line(label=label, amount=amount(value, effect["currency"], prefs))
-        for label, value in (*moved, ("Still held", effect["held"]))
+        for label, value in (*moved, ("Held afterwards", effect["held"]))
     )
 
 

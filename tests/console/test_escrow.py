@@ -290,7 +290,7 @@ def test_effect_names_who_gets_how_much() -> None:
     assert [(line.label, line.amount.number) for line in last.lines] == [
         ("To Summariser of Studio", "47.50"),
         ("Commission", "2.50"),
-        ("Still held", "0.00"),
+        ("Held afterwards", "0.00"),
     ]
     assert (act("approve").label, act("approve").lines) == ("Sign", ())
 

@@ -96,7 +96,7 @@ async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_wi
         await owner.sees("This needs a correction")
         await owner.write("Milestones", "Draft 20.00\nFair copy 10.00")
         await owner.press("Hire")
-        await owner.sees("Paid from outside it costs 3.00\N{NO-BREAK SPACE}USD")
+        await owner.sees("you buy these credits for 3.00\N{NO-BREAK SPACE}USD")
         escrow = path_of(owner.page).split("/")[-2]
         await owner.tick("Card")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Fund")))
