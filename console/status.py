@@ -109,7 +109,7 @@ _ESCROW: Mapping[str, Status] = {
     EscrowStatus.DELIVERED: _busy(
         "Delivered", "The work is delivered. It is paid for once enough signatories approve."
     ),
-    EscrowStatus.DISPUTED: _warn("Disputed", "An arbiter decides who gets the money. Nothing moves until then."),
+    EscrowStatus.DISPUTED: _warn("Disputed", "An arbiter decides who gets the money. No money moves until then."),
     EscrowStatus.RELEASED: _good("Released", "The payee was paid, less the commission."),
     EscrowStatus.REFUNDED: _idle("Refunded", "The money was returned to the payer."),
     EscrowStatus.SPLIT: _idle("Split", "The money was divided between both parties."),
@@ -172,7 +172,7 @@ _INVOICE: Mapping[str, Status] = {
     InvoiceStatus.OPEN: _warn("Due", "An amount is due."),
     InvoiceStatus.PAID: _good("Paid", "Nothing is due."),
     InvoiceStatus.VOID: _idle("Void", "The invoice was voided before anything was paid. Nothing is due."),
-    InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection was given up. The amount due is written off."),
+    InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection ended. The amount due is written off."),
 }
 
 _COLLECTION: Mapping[str, Status] = {
@@ -184,7 +184,7 @@ _COLLECTION: Mapping[str, Status] = {
     CollectionStatus.PAUSED: _warn("Paused", "An operator decides what happens next."),
     CollectionStatus.PAID: _good("Paid", "Nothing is due."),
     CollectionStatus.VOID: _idle("Void", "The invoice was voided before anything was paid."),
-    CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection was given up. The amount due is written off."),
+    CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection ended. The amount due is written off."),
 }
 
 _PAYOUT: Mapping[str, Status] = {
@@ -324,7 +324,7 @@ _REVERSAL: Mapping[str, Status] = {
 
 _REFERRAL: Mapping[str, Status] = {
     ReferralStatus.WAITING: _busy("Waiting", "Its payment has not earned enough, or can still be refunded."),
-    ReferralStatus.REWARDED: _good("Rewarded", "Both sides were granted their credits."),
+    ReferralStatus.REWARDED: _good("Rewarded", "Both parties received their credits."),
     ReferralStatus.REFUSED: _idle("Refused", "Nothing is granted."),
     ReferralStatus.TAKEN_BACK: _bad("Reversed", "Its payment was refunded, so the credits were reversed."),
 }
@@ -350,7 +350,7 @@ _REVENUE: Mapping[str, Status] = {
 }
 
 _ENTRY: Mapping[str, Status] = {
-    EntryStatus.APPROVED: _good("Approved", "The purchase may be made."),
+    EntryStatus.APPROVED: _good("Approved", "The agent may buy it."),
     EntryStatus.NEEDS_ALTERNATIVES: _warn("Needs alternatives", "The policy asks for free alternatives first."),
     EntryStatus.NEEDS_APPROVAL: _busy("Needs approval", "A person has to approve the purchase."),
     EntryStatus.DECLINED_POLICY: _bad("Declined by policy", "The policy does not allow it."),
@@ -420,7 +420,7 @@ _SPEND: Mapping[str, Status] = {
 
 _AGENT: Mapping[str, Status] = {
     "active": _good("Active", "The agent can be hired."),
-    "retired": _idle("Retired", "The agent is given no new work."),
+    "retired": _idle("Retired", "The agent gets no new work."),
 }
 
 _KEY: Mapping[str, Status] = {
@@ -479,10 +479,10 @@ _SECRET_ACCESS: Mapping[str, Status] = {
     AccessOutcome.NOT_FOUND: _idle("Not found", "No secret exists at this path."),
     AccessOutcome.NO_GRANT: _bad("No grant", "No active grant gives the requester the secret."),
     AccessOutcome.NO_VERSION: _idle("No version", "The secret has no such usable version."),
-    AccessOutcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
-    AccessOutcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
+    AccessOutcome.HOST: _bad("Wrong host", "The grant or the secret does not allow the host."),
+    AccessOutcome.METHOD: _bad("Wrong method", "The grant does not allow the method."),
     AccessOutcome.PLACE: _bad("Wrong place", "The grant does not allow the value in this part of a request."),
-    AccessOutcome.HEADER: _bad("Wrong header", "The request has a header that the grant does not name."),
+    AccessOutcome.HEADER: _bad("Wrong header", "The grant does not allow a header of the request."),
     AccessOutcome.USES: _warn("Used up", "The grant had no uses left for the day."),
     AccessOutcome.OPERATOR: _bad(
         "Operator's key", "The key comes from an operator of the platform, directly or through another key."
@@ -508,7 +508,7 @@ _MILESTONE: Mapping[str, Status] = {
 
 _EVIDENCE: Mapping[str, Status] = {
     "counts": _good("Counts", "It is part of the score."),
-    "excluded": _idle("Does not count", "A rule leaves it out, such as work within one organization."),
+    "excluded": _idle("Does not count", "A rule excludes it, such as work within one organization."),
     "void": _bad("Void", "It was removed from the score, with a reason."),
 }
 

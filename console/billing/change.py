@@ -110,7 +110,7 @@ def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
     lines = []
     if decimal(unused["amount"]):
         lines.append(Line(label="Credit for unused time", amount=_money(unused, prefs)))
-    lines.append(Line(label="Due today, without tax", amount=_money(due, prefs), strong=True))
+    lines.append(Line(label="Due today, excluding tax", amount=_money(due, prefs), strong=True))
     if decimal(found["credits"]):
         lines.append(Line(label="Credits added now", amount=amount(found["credits"], "CREDIT", prefs)))
     from_then = f"From then on{_seats(found['seats'], prefs)}, {EVERY[found['interval']]}"
@@ -155,7 +155,7 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     )
     lines = (
         Line(
-            label=f"{plan['name']}{bought}, {EVERY[interval]}, without tax",
+            label=f"{plan['name']}{bought}, {EVERY[interval]}, plus tax",
             amount=amount(cost, currency, prefs),
             strong=True,
         ),
@@ -166,7 +166,7 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
         lines=lines,
         sentences=(begins, *(("This is your agreed price.",) if agreed else ())),
         payment_options=payment_options,
-        trial=f"Try it for {days} days first" if days and not on_request else "",
+        trial=f"Start a trial of {days} days" if days and not on_request else "",
         label=f"Subscribe for {money(cost, currency, prefs)} {EVERY[interval]}",
         sent=(("currency", currency), ("most", cost)),
     )

@@ -22,7 +22,7 @@ _REASONS = {
     "no_rate": "No recent exchange rate",
     "card_limit": "Above the limit per payment",
     "order_ended": "Its purchase is paid or ended",
-    "spend_limit": "A budget or limit refused it",
+    "spend_limit": "Declined by a budget or limit",
     "funds": "Not enough purchased credits",
     "organization_stopped": "The organization is suspended or closed",
     "not_taken": "Timed out",

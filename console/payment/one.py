@@ -330,7 +330,7 @@ _EVENTS: Mapping[str, str] = {
     "refund_given_up": "An operator recorded the outcome of the refund",
     "refund_taken_over": "Refund created at the provider",
     "dispute_inquiry": "The payer's bank opened an inquiry",
-    "dispute_opened": "The payer's bank holds the money for now",
+    "dispute_opened": "The payer's bank holds the disputed money",
     "dispute_date_changed": "The payer's bank changed the evidence deadline",
     "dispute_returned_in_part": "The payer's bank returned a part of the money",
     "evidence_offered": "The organization added evidence; an operator answers the bank",

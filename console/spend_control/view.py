@@ -316,7 +316,7 @@ def version(made: Mapping[str, Any], currency: str, prefs: Prefs) -> Version:
         if limit["uses"] is not None:
             parts.append(f"{count(limit['uses'], prefs)} uses {window}")
     if made["per_spend"] is not None:
-        parts.append(f"{money(made['per_spend'], currency, prefs)} per spend")
+        parts.append(f"{money(made['per_spend'], currency, prefs)} per charge")
     return Version(
         number=count(made["version"], prefs),
         at=moment(made["changed_at"], prefs),

@@ -163,7 +163,7 @@ def test_switch_shows_the_prices_of_a_year_with_what_they_save() -> None:
         "58.00\N{NO-BREAK SPACE}USD less than 12 months",
         "16%",
     )
-    assert (price.label, price.href) == ("Pay Starter by the year", f"{HERE}/change?plan=starter&interval=year")
+    assert (price.label, price.href) == ("Switch to yearly", f"{HERE}/change?plan=starter&interval=year")
     (price,) = [each.price for each in by_month.plans]
     assert price is not None
     assert (price.amount.number, price.saved, price.href) == ("29.00", "", "")
@@ -213,7 +213,7 @@ def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> Non
     amounts = {line.label: str(line.amount).replace("\N{NO-BREAK SPACE}", " ") for line in page.lines}
     assert amounts == {
         "Credit for unused time": "8.70 USD",
-        "Due today, without tax": "21.00 USD",
+        "Due today, excluding tax": "21.00 USD",
         "Credits added now": "450.00 credits",
         "From then on, a month": "99.00 USD",
         "Credits a month": "2,000.00 credits",
@@ -227,7 +227,7 @@ def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None
     page = asked(NO_SUBSCRIPTION)
     assert page.label == "Subscribe for 80.00\N{NO-BREAK SPACE}USD a month"
     assert [value for value, _, _ in page.payment_options] == ["stored", "page"]
-    assert page.trial == "Try it for 14 days first"
+    assert page.trial == "Start a trial of 14 days"
 
 
 def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> None:
@@ -235,7 +235,7 @@ def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> Non
     config = {"plans": [CONFIG["plans"][0], team]}
     page = asked(NO_SUBSCRIPTION, config=config, seats="7", plan_prices=[])
     assert (page.by_seat, page.label) == (True, "Subscribe for 84.00\N{NO-BREAK SPACE}USD a month")
-    assert [line.label for line in page.lines] == ["Team, 7 seats, a month, without tax", "Credits a month"]
+    assert [line.label for line in page.lines] == ["Team, 7 seats, a month, plus tax", "Credits a month"]
     assert str(page.lines[1].amount).startswith("3,500.00")
     assert ("seats", "7") in page.sent
     assert asked(NO_SUBSCRIPTION, config=config, plan_prices=[]).why == (

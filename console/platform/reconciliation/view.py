@@ -23,7 +23,7 @@ _RUNS: Mapping[str, Status] = {
     "running": _RUNNING,
     "done": Status(word="Done", tone=Tone.GOOD, icon="check", sentence="Both sides were compared."),
     "failed": Status(
-        word="Failed", tone=Tone.BAD, icon="cross", sentence="The statement could not be read to its end."
+        word="Failed", tone=Tone.BAD, icon="cross", sentence="The statement could not be read completely."
     ),
 }
 _OPEN = Status(word="Open", tone=Tone.WARN, icon="warn", sentence="An operator has to book or accept it.")
