@@ -148,7 +148,7 @@ class ProblemPage:
 
 async def _asset(request: Request) -> Response:
     answer = console_of(request).assets.answer(request.path_params["name"], request.headers.get("accept-encoding", ""))
-    return answer or PlainTextResponse("There is no such file.", 404)
+    return answer or PlainTextResponse("File not found.", 404)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -167,7 +167,7 @@ async def _on_form(request: Request, error: Exception) -> Response:
     assert isinstance(error, FormRefused)
     page = ProblemPage(
         title="Open the form again",
-        sentence="What was sent is not what this form sends, so nothing was done with it.",
+        sentence="The form is invalid. Nothing was done.",
         detail=error.detail,
         request_id=request_id_of(request),
         again=came_from(request) or "",
@@ -231,8 +231,8 @@ async def _shown(request: Request, page: ProblemPage, status: int) -> Response:
 
 def _foreign(request: Request, console: Console) -> Response:
     page = ProblemPage(
-        title="This form was not sent from this console",
-        sentence="Nothing was done. Open the page here and send the form again.",
+        title="Form sent from another site",
+        sentence="Nothing was done. Open the page and send the form again.",
         detail="",
         request_id=request_id_of(request),
     )
@@ -241,8 +241,8 @@ def _foreign(request: Request, console: Console) -> Response:
 
 def _broken(request: Request, console: Console) -> Response:
     page = ProblemPage(
-        title="This page has a fault",
-        sentence="If you have sent a form, it is not known whether it was done: look before you send it again.",
+        title="Internal error",
+        sentence="If you sent a form, check whether it was processed before you send it again.",
         detail="",
         request_id=request_id_of(request),
     )

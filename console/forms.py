@@ -196,7 +196,7 @@ async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), c
         FormRefused: it is no form, too long, not UTF-8, or has a field twice, an unknown field or no command key.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise FormRefused("This is not what a form of this page sends.")
+        raise FormRefused("The form is invalid.")
     pairs = parse(await _body(request))
     values: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
@@ -240,7 +240,7 @@ def _decoded(text: bytes) -> str:
     try:
         written = text.replace(b"+", b" ").decode("ascii")
         if _BROKEN_ESCAPE.search(written):
-            raise FormRefused("The form is not written as forms are.")
+            raise FormRefused("The form is malformed.")
         return unquote_to_bytes(written).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise FormRefused("The form is not in UTF-8.") from None
@@ -254,5 +254,5 @@ async def _body(request: Request) -> bytes:
             if len(taken) > MAX_BYTES:
                 raise FormRefused(f"The form is longer than {MAX_BYTES // 1024} KB.", 413)
     except ClientDisconnect:
-        raise FormRefused("The form has not arrived whole.") from None
+        raise FormRefused("The form is incomplete.") from None
     return bytes(taken)

@@ -158,7 +158,7 @@ def frame(
         zone=choices.zone or "UTC",
         path=f"{path}?{query}" if query else path,
         band=BANDS.get(me.environment, ""),
-        operator_band=f"You look at {organization.name} as {me.role}" if me.is_platform and organization else "",
+        operator_band=f"You are viewing {organization.name} as {me.role}" if me.is_platform and organization else "",
         header=header,
         groups=groups,
         notice=notice_of(notice),

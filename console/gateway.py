@@ -254,13 +254,13 @@ class Gateway:
             # A command goes on, and its answer is kept under its key: it is asked for again.
             _LEFT.add(calling)
             calling.add_done_callback(_LEFT.discard)
-        return self._failure(504, SILENCE, "No answer yet", f"The API has not answered within {seconds:.0f} seconds.")
+        return self._failure(504, SILENCE, "No response yet", f"The API did not respond within {seconds:.0f} seconds.")
 
     async def _call(
         self, method: str, path: str, query: Query, body: Any, headers: Sequence[tuple[str, str]]
     ) -> Answer:
         if not _PATH.fullmatch(path):
-            return self._failure(404, "not_found", "Not found", "There is nothing under this address.")
+            return self._failure(404, "not_found", "Not found", "Nothing exists at this address.")
         content = b"" if body is None else json.dumps(body).encode()
         sent = self._headers(headers)
         if method != "GET":
@@ -286,7 +286,7 @@ class Gateway:
         try:
             body = json.loads(content) if content and media_type.endswith("json") else None
         except ValueError:
-            return self._failure(502, UNREADABLE, "Unreadable answer", "The API has answered what is not JSON.")
+            return self._failure(502, UNREADABLE, "Invalid response", "The API's response is not JSON.")
         request_id = said(b"x-request-id") or self._request_id
         wait = said(b"retry-after")
         if status < 400:
@@ -317,7 +317,7 @@ _OWN = frozenset({"type", "title", "status", "code", "detail", "instance", "requ
 def problem_of(status: int, body: Any) -> Problem:
     """Read a problem document; what is none becomes one that says so."""
     if not isinstance(body, dict) or not isinstance(body.get("code"), str):
-        return Problem(status=status, code=UNREADABLE, title="No answer", detail=f"The API answered {status}.")
+        return Problem(status=status, code=UNREADABLE, title="No response", detail=f"The API responded with {status}.")
     errors = tuple(
         (str(each.get("field", "")), str(each.get("message", "")))
         for each in body.get("errors") or ()

@@ -94,9 +94,9 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
             try:
                 query[name] = moment_of(given[name], zone, following=name == "to")
             except ValueError:
-                errors[name] = "This is not a day. Write it as 2026-11-22."
+                errors[name] = "Invalid date. Use the format 2026-11-22."
     if not errors and "from" in given and "to" in given and given["from"] > given["to"]:
-        errors["from"] = "The first day is after the last one."
+        errors["from"] = "The first day is after the last day."
     cursor = visit.chosen("cursor")
     return Asked(
         path=visit.request.url.path,

@@ -85,7 +85,7 @@ TENANT: Groups = (
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card", beside=("/payment-policies", "/cards")),
-            Entry("Returns", "/returns", "earnings", Permission.READ_BILLING, beside=("/allocations",)),
+            Entry("ROI", "/returns", "earnings", Permission.READ_BILLING, beside=("/allocations",)),
             Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),
         ),
     ),

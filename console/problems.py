@@ -18,7 +18,7 @@ class Reaction(StrEnum):
     UNKNOWN = "unknown"
     #: Too many requests: the form again with the same key, and when it may be sent.
     WAIT = "wait"
-    #: Another operator has to agree first.
+    #: Approval required first.
     APPROVAL = "approval"
     #: The key was used for something else: that stands, and a fresh form is offered.
     OTHER_CONTENT = "other_content"
@@ -83,20 +83,20 @@ def answered(answer: Answer) -> bool:
 
 #: The title and the sentence of pages that are shown in place of the one that was asked for.
 WORDS = {
-    Reaction.FIELDS: ("This cannot be shown", "Something in the address is not right. Change it and try again."),
+    Reaction.FIELDS: ("Invalid address", "Correct the address and try again."),
     Reaction.CHANGED: ("This has changed meanwhile", "Nothing was done."),
-    Reaction.FUNDS: ("The money does not suffice", "Nothing was taken."),
-    Reaction.LIMIT: ("A limit of your plan is reached", "Nothing was done."),
-    Reaction.UNKNOWN: ("Not known yet", "There is no answer yet. Nothing that you have sent is lost."),
+    Reaction.FUNDS: ("Insufficient balance", "Nothing was charged."),
+    Reaction.LIMIT: ("Plan limit reached", "Nothing was done."),
+    Reaction.UNKNOWN: ("Outcome unknown", "No response yet. Your request is not lost."),
     Reaction.WAIT: ("Too many requests", "Wait a moment and try again. Nothing was done."),
-    Reaction.APPROVAL: ("Another operator has to agree", "What you ask for takes two operators."),
+    Reaction.APPROVAL: ("Approval required", "This action needs two operators."),
     Reaction.OTHER_CONTENT: (
-        "This form was sent before with other content",
-        "What was sent first stands, and nothing was done this time. Sent once more it is done as it stands here.",
+        "This form was already sent with other content",
+        "The first version was processed, this one was not. Send it again to process it.",
     ),
-    Reaction.FORBIDDEN: ("Your role may not do this", "Ask an owner of the organization for a key that may."),
-    Reaction.NOT_FOUND: ("Not found", "There is nothing here, or it belongs to another organization."),
-    Reaction.FAULT: ("This page has a fault", "Nothing was done. Tell support the number below."),
+    Reaction.FORBIDDEN: ("Not permitted for your role", "Ask an owner of the organization for access."),
+    Reaction.NOT_FOUND: ("Not found", "It does not exist, or it belongs to another organization."),
+    Reaction.FAULT: ("Internal error", "Nothing was done. Contact support with the request id below."),
     Reaction.SIGN_IN: ("Sign in", "Your session has ended."),
 }
 

@@ -104,17 +104,17 @@ def _idle(word: str, sentence: str) -> Status:
 
 
 _ESCROW: Mapping[str, Status] = {
-    EscrowStatus.OPEN: _idle("Waiting for money", "The escrow is open. The payer has not funded it yet."),
+    EscrowStatus.OPEN: _idle("Waiting for funding", "The escrow is open. The payer has not funded it yet."),
     EscrowStatus.FUNDED: _busy("Funded", "The money is held until the work is delivered and approved."),
     EscrowStatus.DELIVERED: _busy(
         "Delivered", "The work is delivered. It is paid for once enough signatories approve."
     ),
-    EscrowStatus.DISPUTED: _warn("Disputed", "An arbiter decides who gets the money. Nothing moves until then."),
+    EscrowStatus.DISPUTED: _warn("Disputed", "An arbiter decides who gets the money. No money moves until then."),
     EscrowStatus.RELEASED: _good("Released", "The payee was paid, less the commission."),
     EscrowStatus.REFUNDED: _idle("Refunded", "The money was returned to the payer."),
-    EscrowStatus.SPLIT: _idle("Split", "The money was divided between both sides."),
+    EscrowStatus.SPLIT: _idle("Split", "The money was divided between both parties."),
     EscrowStatus.CANCELLED: _idle(
-        "Cancelled", "Both sides agreed to end the escrow. The held amount was returned to the payer."
+        "Cancelled", "Both parties agreed to end the escrow. The held amount was returned to the payer."
     ),
     EscrowStatus.EXPIRED: _idle(
         "Expired", "The work was not delivered in time. The held amount was returned to the payer."
@@ -123,7 +123,7 @@ _ESCROW: Mapping[str, Status] = {
 
 _CONTRACT: Mapping[str, Status] = {
     ContractStatus.PROPOSED: _busy("Proposed", "The payee has not accepted the terms."),
-    ContractStatus.ACCEPTED: _good("Accepted", "Both sides agree on the terms."),
+    ContractStatus.ACCEPTED: _good("Accepted", "Both parties agree on the terms."),
     ContractStatus.EXPIRED: _idle("Expired", "The payee did not accept in time."),
 }
 
@@ -133,13 +133,13 @@ _PAYMENT: Mapping[str, Status] = {
         "Waiting for the payer", "The payer has to authenticate or confirm at the provider."
     ),
     PaymentStatus.PROCESSING: _busy("Processing", "The provider is processing it, or it is being booked."),
-    PaymentStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payment is being looked up."),
+    PaymentStatus.UNKNOWN: _warn("Outcome unknown", "The provider's answer was lost. The payment is being looked up."),
     PaymentStatus.REQUIRES_CAPTURE: _warn("Authorized", "The money is reserved on the card, and not yet captured."),
     PaymentStatus.SUCCEEDED: _good("Paid", "The payment is received and fulfilled."),
     PaymentStatus.FAILED: _bad("Failed", "Nothing was paid."),
     PaymentStatus.EXPIRED: _idle("Expired", "The payer did not pay in time. Nothing was charged."),
     PaymentStatus.CANCELLED: _idle("Cancelled", "The payment was cancelled before anything was charged."),
-    PaymentStatus.PARTIALLY_REFUNDED: _idle("Partly refunded", "A part of the payment was refunded."),
+    PaymentStatus.PARTIALLY_REFUNDED: _idle("Partially refunded", "Part of the payment was refunded."),
     PaymentStatus.REFUNDED: _idle("Refunded", "The whole payment was refunded."),
     PaymentStatus.DISPUTED: _warn("Disputed", "The payer's bank disputes the payment."),
     PaymentStatus.CHARGED_BACK: _bad("Charged back", "The payer's bank returned the money to the payer."),
@@ -147,16 +147,16 @@ _PAYMENT: Mapping[str, Status] = {
 
 _REFUND: Mapping[str, Status] = {
     RefundState.REQUESTED: _busy("Requested", "The refund is booked and on its way to the provider."),
-    RefundState.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The refund is being looked up."),
-    RefundState.PENDING: _busy("On its way", "The provider accepted the refund. The payer does not have it yet."),
+    RefundState.UNKNOWN: _warn("Outcome unknown", "The provider's answer was lost. The refund is being looked up."),
+    RefundState.PENDING: _busy("Pending", "The provider accepted the refund. The payer does not have it yet."),
     RefundState.SUCCEEDED: _good("Refunded", "The money was returned to the payer."),
     RefundState.FAILED: _bad("Failed", "The provider could not refund it. The amount is back on the payment."),
 }
 
 _FULFILMENT: Mapping[str, Status] = {
-    Fulfilment.PENDING: _busy("Under way", "What was paid for is being fulfilled."),
-    Fulfilment.DONE: _good("Done", "What was paid for is fulfilled."),
-    Fulfilment.GONE: _warn("No longer possible", "What was paid for can no longer be fulfilled."),
+    Fulfilment.PENDING: _busy("In progress", "The purchase is being fulfilled."),
+    Fulfilment.DONE: _good("Done", "The purchase is fulfilled."),
+    Fulfilment.GONE: _warn("No longer possible", "The purchase can no longer be fulfilled."),
 }
 
 _CHARGEBACK: Mapping[str, Status] = {
@@ -172,7 +172,7 @@ _INVOICE: Mapping[str, Status] = {
     InvoiceStatus.OPEN: _warn("Due", "An amount is due."),
     InvoiceStatus.PAID: _good("Paid", "Nothing is due."),
     InvoiceStatus.VOID: _idle("Void", "The invoice was voided before anything was paid. Nothing is due."),
-    InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection was given up. The amount due is written off."),
+    InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection ended. The amount due is written off."),
 }
 
 _COLLECTION: Mapping[str, Status] = {
@@ -181,10 +181,10 @@ _COLLECTION: Mapping[str, Status] = {
     CollectionStatus.REQUIRES_ACTION: _warn(
         "Waiting for the payer", "The payer was sent a link to confirm the payment."
     ),
-    CollectionStatus.PAUSED: _warn("Paused", "An operator decides how to go on."),
+    CollectionStatus.PAUSED: _warn("Paused", "An operator decides what happens next."),
     CollectionStatus.PAID: _good("Paid", "Nothing is due."),
     CollectionStatus.VOID: _idle("Void", "The invoice was voided before anything was paid."),
-    CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection was given up. The amount due is written off."),
+    CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection ended. The amount due is written off."),
 }
 
 _PAYOUT: Mapping[str, Status] = {
@@ -192,7 +192,7 @@ _PAYOUT: Mapping[str, Status] = {
     PayoutStatus.WAITING_FOR_FUNDS: _warn(
         "Waiting for funds", "It is sent when the platform's balance at the provider covers it."
     ),
-    PayoutStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payout is being looked up."),
+    PayoutStatus.UNKNOWN: _warn("Outcome unknown", "The provider's answer was lost. The payout is being looked up."),
     PayoutStatus.PAID: _good("Sent", "The provider sent the money to the creator's account."),
     PayoutStatus.FAILED: _bad("Failed", "Nothing was sent. The amount is back in the earnings."),
 }
@@ -205,9 +205,9 @@ _EXPORT: Mapping[str, Status] = {
 }
 
 _ALLOCATION: Mapping[str, Status] = {
-    AllocationStatus.PROPOSED: _busy("Proposed", "Budgets change if somebody accepts it in time."),
+    AllocationStatus.PROPOSED: _busy("Proposed", "Budgets change if it is accepted in time."),
     AllocationStatus.APPLIED: _good("Applied", "The budgets were changed."),
-    AllocationStatus.EXPIRED: _idle("Expired", "Nobody accepted it in time. Budgets stayed as they were."),
+    AllocationStatus.EXPIRED: _idle("Expired", "It was not accepted in time. Budgets did not change."),
 }
 
 _TRIAL: Mapping[str, Status] = {
@@ -218,18 +218,18 @@ _TRIAL: Mapping[str, Status] = {
 
 _EARNINGS: Mapping[str, Status] = {
     PayableState.AVAILABLE: _good("Available", "It can be paid out now."),
-    PayableState.PENDING: _busy("Pending", "It is held back, because what paid for it may still be charged back."),
-    PayableState.FROZEN: _warn("Frozen", "What paid for it is being charged back."),
-    PayableState.GRANTED: _idle("Granted", "It comes from granted credits, so it can be spent and not paid out."),
+    PayableState.PENDING: _busy("Pending", "It is held back, because its payment may still be charged back."),
+    PayableState.FROZEN: _warn("Frozen", "Its payment is being charged back."),
+    PayableState.GRANTED: _idle("Granted", "It comes from granted credits, so it can be spent but not paid out."),
 }
 
 _SUBSCRIPTION: Mapping[str, Status] = {
     SubscriptionStatus.CREATED: _idle("Created", "It is ordered, and not yet created at the provider."),
-    SubscriptionStatus.INCOMPLETE: _warn("Waiting for payment", "The plan begins when the first payment is received."),
+    SubscriptionStatus.INCOMPLETE: _warn("Waiting for payment", "The plan starts when the first payment is received."),
     SubscriptionStatus.TRIALING: _good("Trial", "The plan is free until the trial ends."),
     SubscriptionStatus.ACTIVE: _good("Active", "The period is paid for."),
     SubscriptionStatus.PAST_DUE: _warn("Past due", "The period is not paid for. The provider retries the payment."),
-    SubscriptionStatus.UNPAID: _bad("Unpaid", "The provider gave up collecting. Only the free plan is left."),
+    SubscriptionStatus.UNPAID: _bad("Unpaid", "The provider stopped collecting. The organization is on the free plan."),
     SubscriptionStatus.ENDED: _idle("Ended", "The subscription has ended."),
 }
 
@@ -242,18 +242,18 @@ _PURCHASE: Mapping[str, Status] = {
 
 _ORDER: Mapping[str, Status] = {
     PurchaseOrderStatus.APPROVED: _good("Approved", "The amount is held. The agent may buy it."),
-    PurchaseOrderStatus.NEEDS_ALTERNATIVES: _idle("Needs alternatives", "The agent has to look for alternatives."),
+    PurchaseOrderStatus.NEEDS_ALTERNATIVES: _idle("Needs alternatives", "The agent must look for alternatives."),
     PurchaseOrderStatus.NEEDS_APPROVAL: _warn("Needs approval", "A person has to approve it."),
-    PurchaseOrderStatus.DECLINED_OVER_BUDGET: _bad("Over budget", "It does not fit into a budget."),
+    PurchaseOrderStatus.DECLINED_OVER_BUDGET: _bad("Over budget", "It exceeds a budget."),
     PurchaseOrderStatus.DECLINED_POLICY: _bad("Declined", "It was declined. Nothing is held."),
     PurchaseOrderStatus.PURCHASED: _good("Purchased", "It was paid."),
-    PurchaseOrderStatus.ABANDONED: _idle("Abandoned", "The agent gave it up. Nothing is held."),
+    PurchaseOrderStatus.ABANDONED: _idle("Abandoned", "The agent abandoned it. Nothing is held."),
     PurchaseOrderStatus.EXPIRED: _idle("Expired", "It was not bought in time. Nothing is held."),
     PurchaseOrderStatus.CANCELLED: _idle("Cancelled", "It was paid, and does not renew."),
 }
 
 _CARD: Mapping[str, Status] = {
-    CardStatus.PENDING: _busy("Being made", "The issuer has not made it yet."),
+    CardStatus.PENDING: _busy("Being created", "The issuer has not created it yet."),
     CardStatus.ACTIVE: _good("Active", "Each payment is decided by the budgets of its agent."),
     CardStatus.FROZEN: _warn("Frozen", "Every payment is declined until the card is unfrozen."),
     CardStatus.CLOSED: _idle("Closed", "The card cannot be used again."),
@@ -263,16 +263,16 @@ _CARD_PAYMENT: Mapping[str, Status] = {
     CardPaymentStatus.PENDING: _busy("Authorized", "The credits are held until the merchant captures."),
     CardPaymentStatus.DECLINED: _bad("Declined", "Nothing was paid."),
     CardPaymentStatus.CLOSED: _good("Captured", "The merchant has captured the payment."),
-    CardPaymentStatus.REVERSED: _idle("Reversed", "The merchant gave it up. Nothing is held."),
+    CardPaymentStatus.REVERSED: _idle("Reversed", "The merchant cancelled it. Nothing is held."),
     CardPaymentStatus.EXPIRED: _idle("Expired", "It was not captured in time. Nothing is held."),
-    CardPaymentStatus.NONE: _warn("Not asked", "The merchant captured or refunded without asking before."),
+    CardPaymentStatus.NONE: _warn("Not authorized", "The merchant captured or refunded without an authorization."),
 }
 
 _ATTEMPT: Mapping[str, Status] = {
-    AttemptStatus.BEGUN: _busy("Begun", "Its result was not reported yet."),
+    AttemptStatus.BEGUN: _busy("Started", "Its result was not reported yet."),
     AttemptStatus.SUCCEEDED: _good("Succeeded", "It was paid."),
     AttemptStatus.DECLINED: _bad("Declined", "Nothing was paid."),
-    AttemptStatus.UNKNOWN: _warn("Not known", "It has to be looked up where it was paid."),
+    AttemptStatus.UNKNOWN: _warn("Outcome unknown", "Look it up where it was paid."),
 }
 
 _OFFER: Mapping[str, Status] = {
@@ -319,12 +319,12 @@ _REVERSAL: Mapping[str, Status] = {
     ReversalStatus.REQUESTED: _busy("Requested", "The transfer to the creator is being reversed."),
     ReversalStatus.REVERSED: _good("Reversed", "The transfer to the creator was reversed."),
     ReversalStatus.REFUSED: _bad("Refused", "The provider cannot reverse it. The creator owes it."),
-    ReversalStatus.NOT_NEEDED: _idle("Not needed", "The creator has paid what was owed."),
+    ReversalStatus.NOT_NEEDED: _idle("Not needed", "The creator has paid the debt."),
 }
 
 _REFERRAL: Mapping[str, Status] = {
     ReferralStatus.WAITING: _busy("Waiting", "Its payment has not earned enough, or can still be refunded."),
-    ReferralStatus.REWARDED: _good("Rewarded", "Both sides were granted their credits."),
+    ReferralStatus.REWARDED: _good("Rewarded", "Both parties received their credits."),
     ReferralStatus.REFUSED: _idle("Refused", "Nothing is granted."),
     ReferralStatus.TAKEN_BACK: _bad("Reversed", "Its payment was refunded, so the credits were reversed."),
 }
@@ -344,13 +344,13 @@ _BILLED: Mapping[str, Status] = {
 
 _REVENUE: Mapping[str, Status] = {
     RevenueStatus.REPORTED: _busy("Reported", "It counts once a person or a statement has confirmed it."),
-    RevenueStatus.CONFIRMED: _good("Confirmed", "It counts, less what was taken back."),
+    RevenueStatus.CONFIRMED: _good("Confirmed", "It counts, less reversals."),
     RevenueStatus.REJECTED: _bad("Rejected", "It does not count."),
-    RevenueStatus.REVERSED: _idle("Taken back", "All of it was refunded, charged back or recovered."),
+    RevenueStatus.REVERSED: _idle("Reversed", "All of it was refunded, charged back or recovered."),
 }
 
 _ENTRY: Mapping[str, Status] = {
-    EntryStatus.APPROVED: _good("Approved", "The purchase may be made."),
+    EntryStatus.APPROVED: _good("Approved", "The agent may buy it."),
     EntryStatus.NEEDS_ALTERNATIVES: _warn("Needs alternatives", "The policy asks for free alternatives first."),
     EntryStatus.NEEDS_APPROVAL: _busy("Needs approval", "A person has to approve the purchase."),
     EntryStatus.DECLINED_POLICY: _bad("Declined by policy", "The policy does not allow it."),
@@ -358,20 +358,20 @@ _ENTRY: Mapping[str, Status] = {
     EntryStatus.DECLINED_FROZEN: _bad("Frozen", "A budget or a limit above the agent is frozen."),
     EntryStatus.DECLINED_RATE: _bad("No exchange rate", "The limit is in a currency without a recent exchange rate."),
     EntryStatus.DECLINED_CREDITS: _bad("Not enough credits", "The organization did not have enough credits."),
-    EntryStatus.BEGUN: _busy("Begun", "The agent is about to pay. The result is not reported yet."),
+    EntryStatus.BEGUN: _busy("Started", "The agent is about to pay. The result is not reported yet."),
     EntryStatus.SUCCEEDED: _good("Succeeded", "It was done."),
-    EntryStatus.FORCED: _warn("Beyond the budget", "It was charged although no budget had enough left."),
+    EntryStatus.FORCED: _warn("Beyond budget", "It was charged although no budget had enough left."),
     EntryStatus.DECLINED: _bad("Declined", "The payment was declined."),
-    EntryStatus.UNKNOWN: _warn("Unknown", "Nobody knows yet whether the payment went through."),
-    EntryStatus.REPORTED: _busy("Reported", "An agent says so. Budgets get nothing back before a person confirms it."),
+    EntryStatus.UNKNOWN: _warn("Outcome unknown", "It is not known whether the payment went through."),
+    EntryStatus.REPORTED: _busy("Reported", "An agent reported it. Budgets are credited once a person confirms it."),
     EntryStatus.CONFIRMED: _good("Confirmed", "A person has confirmed what was reported."),
     EntryStatus.CORRECTED: _warn("Corrected", "A person has corrected what was reported."),
-    EntryStatus.REFUNDED: _idle("Refunded", "The amount came back."),
-    EntryStatus.REVERSED: _idle("Reversed", "The payout was taken back."),
+    EntryStatus.REFUNDED: _idle("Refunded", "The amount was refunded."),
+    EntryStatus.REVERSED: _idle("Reversed", "The payout was reversed."),
     EntryStatus.PURCHASED: _good("Purchased", "The purchase was made."),
     EntryStatus.ABANDONED: _idle("Abandoned", "The agent did not buy it."),
-    EntryStatus.EXPIRED: _idle("Expired", "The time to buy it ended."),
-    EntryStatus.CANCELLED: _idle("Cancelled", "It does not renew any more."),
+    EntryStatus.EXPIRED: _idle("Expired", "It was not bought in time."),
+    EntryStatus.CANCELLED: _idle("Cancelled", "It no longer renews."),
 }
 
 _DELIVERY: Mapping[str, Status] = {
@@ -384,20 +384,20 @@ _DELIVERY: Mapping[str, Status] = {
 _ENDPOINT: Mapping[str, Status] = {
     EndpointStatus.ENABLED: _good("Enabled", "Events are sent."),
     EndpointStatus.PAUSED: _warn("Paused", "Events are kept, and sent when it is resumed."),
-    EndpointStatus.DISABLED: _bad("Disabled", "Nothing is sent any more."),
-    EndpointStatus.DELETED: _idle("Deleted", "The endpoint is gone."),
+    EndpointStatus.DISABLED: _bad("Disabled", "Nothing is sent."),
+    EndpointStatus.DELETED: _idle("Deleted", "The endpoint was deleted."),
 }
 
 _MAIL: Mapping[str, Status] = {
     MailStatus.QUEUED: _busy("Queued", "It is about to be sent or retried."),
     MailStatus.SENT: _good("Sent", "The receiving servers accepted it."),
-    MailStatus.FAILED: _bad("Failed", "It was given up."),
+    MailStatus.FAILED: _bad("Failed", "Every attempt failed."),
 }
 
 _CHANNEL: Mapping[str, Status] = {
     ChannelStatus.PENDING: _busy("Unconfirmed", "Enter the code that was sent there."),
     ChannelStatus.VERIFIED: _good("Confirmed", "Messages are sent there."),
-    ChannelStatus.DELETED: _idle("Deleted", "Nothing is sent there any more."),
+    ChannelStatus.DELETED: _idle("Deleted", "Nothing is sent there."),
 }
 
 _NOTIFICATION: Mapping[str, Status] = {
@@ -405,22 +405,22 @@ _NOTIFICATION: Mapping[str, Status] = {
     "waiting": _busy("In the next digest", "It waits for the digest of its period."),
     "digested": _good("In a digest", "It was sent in a digest."),
     "sent": _good("Sent", "It was sent."),
-    "failed": _bad("Failed", "It was given up."),
+    "failed": _bad("Failed", "Every attempt failed."),
     "dropped": _idle("Dropped", "It had no recipient by the time it was due."),
 }
 
 _SPEND: Mapping[str, Status] = {
     "charged": _good("Used", "The credits were charged."),
     "reserved": _busy("Reserved", "The credits are held until they are captured, released or expired."),
-    "captured": _good("Captured", "What was used of the reservation is charged."),
+    "captured": _good("Captured", "The used part of the reservation was charged."),
     "released": _idle("Released", "The credits are available again, and nothing was charged."),
     "expired": _idle("Expired", "It expired, and the credits are available again."),
-    "refunded": _idle("Refunded", "All that was charged was returned."),
+    "refunded": _idle("Refunded", "The whole charge was returned."),
 }
 
 _AGENT: Mapping[str, Status] = {
     "active": _good("Active", "The agent can be hired."),
-    "retired": _idle("Retired", "The agent is given no new work."),
+    "retired": _idle("Retired", "The agent gets no new work."),
 }
 
 _KEY: Mapping[str, Status] = {
@@ -431,12 +431,12 @@ _KEY: Mapping[str, Status] = {
 
 _DEPARTMENT: Mapping[str, Status] = {
     "open": _good("Open", "Agents and keys can spend for it."),
-    "closed": _idle("Closed", "Nothing can be spent for it any more."),
+    "closed": _idle("Closed", "No more spending can be assigned to it."),
 }
 
 _PRINCIPAL: Mapping[str, Status] = {
     "active": _good("Active", "It can act for the organization."),
-    "invited": _busy("Invited", "The person has a mail with a link and has not signed in yet."),
+    "invited": _busy("Invited", "The person was sent a link by mail, and has not signed in yet."),
 }
 
 _SESSION: Mapping[str, Status] = {
@@ -451,53 +451,53 @@ _LINK: Mapping[str, Status] = {
 }
 
 _SECRET_VERSION: Mapping[str, Status] = {
-    VersionStatus.PENDING: _busy("Pending", "A rotation has made it. It is not in use yet."),
-    VersionStatus.CURRENT: _good("In use", "Whoever is granted the secret uses this version."),
-    VersionStatus.PREVIOUS: _warn("Previous", "It was replaced, and can be opened until its end."),
-    VersionStatus.RETIRED: _idle("Retired", "It was replaced, and cannot be opened any more."),
+    VersionStatus.PENDING: _busy("Pending", "Created by a rotation. It is not in use yet."),
+    VersionStatus.CURRENT: _good("In use", "Grants of the secret use this version."),
+    VersionStatus.PREVIOUS: _warn("Previous", "It was replaced, and can be used until it expires."),
+    VersionStatus.RETIRED: _idle("Retired", "It was replaced, and can no longer be used."),
     VersionStatus.DESTROYED: _idle("Destroyed", "The value and its key are deleted."),
 }
 
 _SECRET_ROTATION: Mapping[str, Status] = {
     RotationStatus.IDLE: _good("On schedule", "The value is replaced when it is due."),
     RotationStatus.WAITING: _warn("Needs a value", "Set a new value at the target, and enter it here."),
-    RotationStatus.CREATED: _busy("Made", "A new value is made. It is about to be set at the target."),
+    RotationStatus.CREATED: _busy("Created", "A new value is created. It is about to be set at the target."),
     RotationStatus.APPLIED: _busy("Set", "The new value is set at the target. It is about to be tested."),
-    RotationStatus.TESTED: _busy("Tested", "The new value works. It is about to come into use."),
-    RotationStatus.PROMOTED: _good("Replaced", "The new value is in use. The one before can be used until its end."),
-    RotationStatus.FAILED: _bad("Failed", "The target did not take the new value. The one before stays in use."),
+    RotationStatus.TESTED: _busy("Tested", "The new value works. It is about to be used."),
+    RotationStatus.PROMOTED: _good("Replaced", "The new value is in use. The previous one is usable until it expires."),
+    RotationStatus.FAILED: _bad("Failed", "The target rejected the new value. The previous one stays in use."),
 }
 
 _SECRET_GRANT: Mapping[str, Status] = {
-    "active": _good("Active", "The grant is in force."),
-    "ended": _idle("Ended", "The end of the grant has passed."),
-    "revoked": _bad("Revoked", "Somebody ended the grant."),
+    "active": _good("Active", "The grant can be used."),
+    "ended": _idle("Ended", "The grant has expired."),
+    "revoked": _bad("Revoked", "A person revoked the grant."),
 }
 
 _SECRET_ACCESS: Mapping[str, Status] = {
     AccessOutcome.OPENED: _good("Opened", "The value was used or shown."),
-    AccessOutcome.NOT_FOUND: _idle("Not found", "There is no secret at this path."),
-    AccessOutcome.NO_GRANT: _bad("No grant", "No grant in force names the secret for who asked."),
-    AccessOutcome.NO_VERSION: _idle("No version", "The secret has no such version that can be opened."),
-    AccessOutcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
-    AccessOutcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
-    AccessOutcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
-    AccessOutcome.HEADER: _bad("Wrong header", "The request has a header that the grant does not name."),
-    AccessOutcome.USES: _warn("Used up", "The grant had no use left on this day."),
+    AccessOutcome.NOT_FOUND: _idle("Not found", "No secret exists at this path."),
+    AccessOutcome.NO_GRANT: _bad("No grant", "No active grant gives the requester the secret."),
+    AccessOutcome.NO_VERSION: _idle("No version", "The secret has no such usable version."),
+    AccessOutcome.HOST: _bad("Wrong host", "The grant or the secret does not allow the host."),
+    AccessOutcome.METHOD: _bad("Wrong method", "The grant does not allow the method."),
+    AccessOutcome.PLACE: _bad("Wrong place", "The grant does not allow the value in this part of a request."),
+    AccessOutcome.HEADER: _bad("Wrong header", "The grant does not allow a header of the request."),
+    AccessOutcome.USES: _warn("Used up", "The grant had no uses left for the day."),
     AccessOutcome.OPERATOR: _bad(
         "Operator's key", "The key comes from an operator of the platform, directly or through another key."
     ),
 }
 
 _PROJECT: Mapping[str, Status] = {
-    "deployed": _good("Deployed", "The project runs, and takes one of the plan's places or a slot."),
+    "deployed": _good("Deployed", "The project runs in a place of the plan or in a slot."),
     "idle": _idle("Not deployed", "The project uses no deployment slot."),
 }
 
 _EVENT: Mapping[str, Status] = {
-    "handled": _good("Handled", "It was processed."),
+    "handled": _good("Processed", "It was processed."),
     "waiting": _busy("Waiting", "It is waiting to be processed."),
-    "failing": _bad("Failing", "Processing failed, and is retried."),
+    "failing": _bad("Failing", "Processing failed, and is being retried."),
 }
 
 _MILESTONE: Mapping[str, Status] = {
@@ -508,7 +508,7 @@ _MILESTONE: Mapping[str, Status] = {
 
 _EVIDENCE: Mapping[str, Status] = {
     "counts": _good("Counts", "It is part of the score."),
-    "excluded": _idle("Does not count", "A rule leaves it out, such as work within one organization."),
+    "excluded": _idle("Does not count", "A rule excludes it, such as work within one organization."),
     "void": _bad("Void", "It was removed from the score, with a reason."),
 }
 
@@ -522,7 +522,7 @@ _PRICE_RULE: Mapping[str, Status] = {
 _STEP: Mapping[str, Status] = {
     "done": _good("Done", "It is done."),
     "current": _busy("Now", "It is the current step."),
-    "next": _idle("To come", "It has not happened yet."),
+    "next": _idle("Upcoming", "It has not happened yet."),
     "failed": _bad("Failed", "It did not work."),
 }
 
@@ -594,4 +594,4 @@ def status_of(noun: str, status: str) -> Status:
     if known is not None:
         return known
     word = status.replace("_", " ").replace(".", " ").capitalize()
-    return _as(Tone.IDLE, word, "This console has no words for that status.", "info")
+    return _as(Tone.IDLE, word, "This console does not know this status.", "info")

@@ -353,14 +353,14 @@ class Visit:
                 return "Add credits", f"{href}?credits={short:f}"
         plans = f"{self.base}/billing/plans"
         if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans) and self.may(Permission.READ_BILLING):
-            return "See plans", plans
+            return "View plans", plans
         return "", ""
 
     def _first_result(self, problem: Problem) -> tuple[str, str]:
         """Return where the result of what was sent first under a form's key is shown; empty if that has no page."""
         first = problem.more.get("object_id")
         href = named(first, self.base, self.has_page) if isinstance(first, str) else ""
-        return ("See what was done first", href) if href else ("", "")
+        return ("Check the result first", href) if href else ("", "")
 
     def _of_the_frame(self) -> dict[str, Wanted]:
         """Return what the frame asks for: the balance, and whose pages these are where that is not one's own."""

@@ -11,19 +11,19 @@ from domain.messages.texts import title_of
 
 #: By the kind of a task: what is to be done, and the noun whose page it is done on.
 _ACTS: Mapping[str, tuple[str, str]] = {
-    "to_accept": ("Accept the terms", "contracts"),
+    "to_accept": ("Accept terms", "contracts"),
     "to_fund": ("Fund", "escrows"),
     "to_deliver": ("Deliver", "escrows"),
-    "to_sign": ("Sign the delivery", "escrows"),
-    "to_score": ("Score the delivery", "escrows"),
+    "to_sign": ("Sign delivery", "escrows"),
+    "to_score": ("Score delivery", "escrows"),
     "to_decide": ("Decide", "escrows"),
-    "to_approve": ("Approve a purchase", "purchases"),
-    "allocation": ("Accept a day's budgets", "allocations"),
+    "to_approve": ("Approve purchase", "purchases"),
+    "allocation": ("Accept daily budgets", "allocations"),
     "to_confirm": ("Confirm revenue", "returns/revenue"),
     "evidence_due": ("Send evidence", "disputes"),
     "invoice_due": ("Pay", "invoices"),
-    "difference": ("Resolve a discrepancy", "reconciliation/differences"),
-    "alert": ("Look at an alert", "alerts"),
+    "difference": ("Resolve discrepancy", "reconciliation/differences"),
+    "alert": ("Review alert", "alerts"),
 }
 
 

@@ -17,7 +17,7 @@ LISTING = ("name", "description", "visibility", "category")
 GRANTED = "accepts_granted_credits"
 OFFER = ("model", "price", "currency", "prices", "included_uses", "summary", "status")
 _DIGITS = 12
-_STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value, "No longer for sale"))
+_STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value, "Not for sale"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Show
     """Return the page that changes a listing; `form` is None if nothing was typed yet."""
     here = f"{listed}/{agent['id']}"
     return Change(
-        title="Change the listing",
+        title="Edit listing",
         crumbs=_crumbs(agent, listed),
         action=f"{here}/change",
         back=here,
@@ -88,7 +88,7 @@ def offer(
         status=status_of("offer", offered["status"]) if offered else None,
         models=MODELS,
         statuses=_STATUSES,
-        label="Change the offer" if offered else "Offer the agent",
+        label="Edit offer" if offered else "Offer agent",
     )
 
 

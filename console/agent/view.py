@@ -17,14 +17,14 @@ from domain.common.money import CREDIT
 #: The list of an organization's own, beside the directory of those of others.
 OWN = "Your agents"
 FILTERS = ("q", "visibility", "active")
-LABELS = {"q": "Name", "visibility": "Seen by", "from": "From", "to": "To"}
+LABELS = {"q": "Name", "visibility": "Visible to", "from": "From", "to": "To"}
 VISIBILITIES = (("public", "Everybody"), ("private", "Your organization"))
 #: How an agent can be paid for.
 MODELS = (
     ("free", "Free"),
-    ("monthly", "A price each month"),
-    ("one_time", "A price once"),
-    ("usage", "By use"),
+    ("monthly", "Monthly"),
+    ("one_time", "One-time"),
+    ("usage", "Usage-based"),
 )
 Options = tuple[tuple[str, str], ...]
 
@@ -132,13 +132,13 @@ def price_of(pricing: Mapping[str, Any], prefs: Prefs) -> str:
         case "one_time":
             return f"{written} once"
         case "usage":
-            return f"{written} by use" if written else "By use"
+            return f"{written} by use" if written else "Usage-based"
         case _:
             return "Free"
 
 
 def granted_of(shown: Mapping[str, Any]) -> str:
-    return "accepted, and not paid out" if shown["accepts_granted_credits"] else "not accepted"
+    return "accepted, not paid out" if shown["accepts_granted_credits"] else "not accepted"
 
 
 def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
@@ -155,7 +155,7 @@ def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
 
 def create(form: Shown, listed: str) -> Create:
     return Create(
-        title="New agent",
+        title="Create agent",
         crumbs=(Link(label=OWN, href=listed),),
         action=f"{listed}/new",
         form=form,
@@ -239,11 +239,11 @@ def retiring(agent: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -
         title="Retire this agent?",
         back=back,
         action=f"{back}/retire",
-        label="Retire the agent",
+        label="Retire agent",
         form=form,
         facts=(("Agent", agent["name"]), ("Price", price_of(agent["pricing"], prefs))),
         effect=(
-            "No contract and no purchase of it begins any more. What runs goes on, and what it has earned stays.",
+            "It can no longer be hired or bought. Running contracts continue, and its earnings are kept.",
             "This cannot be undone.",
         ),
     )

@@ -134,7 +134,7 @@ def _row(
         by=(alert["resolved_by"] if status == "resolved" else alert["acknowledged_by"]) or "",
         snoozed=moment(until, prefs) if until and datetime.fromisoformat(until) > now else None,
         subject=sentence(str(alert["subject"]), alert["names"], prefs, href),
-        waits="" if own or status == "resolved" else "An operator looks at it too, and resolves it.",
+        waits="" if own or status == "resolved" else "An operator also handles it, and resolves it.",
         acknowledge=act("acknowledge", allowed=is_open and status == "firing"),
         resolve=act("resolve", allowed=is_open and own),
         snooze=act("snooze", allowed=is_open),

@@ -27,19 +27,19 @@ _ROOM = 3
 CONDITIONS = (
     (C.ABOVE.value, "Is above"),
     (C.BELOW.value, "Is below"),
-    (C.CROSSES.value, "Goes past"),
+    (C.CROSSES.value, "Crosses"),
     (C.CHANGES_BY.value, "Differs from last week by"),
-    (C.RATIO.value, "Is a larger part of another figure than"),
-    (C.ABSENT_FOR.value, "Nothing came for"),
+    (C.RATIO.value, "As a share of another metric exceeds"),
+    (C.ABSENT_FOR.value, "Had no data for"),
     (C.RUNS_OUT_WITHIN.value, "Runs out within"),
-    (C.UNUSUAL.value, "Is unusually high for the time of the week"),
+    (C.UNUSUAL.value, "Is unusually high for this time of the week"),
 )
 MEASURES = (("", "As the figure is"), (Measure.ABSOLUTE.value, "Its own unit"), (Measure.PERCENT.value, "Percent"))
 DIRECTIONS = (
-    ("", "As is usual"),
+    ("", "Default"),
     (Direction.UP.value, "Up"),
     (Direction.DOWN.value, "Down"),
-    (Direction.EITHER.value, "Either way"),
+    (Direction.EITHER.value, "Up or down"),
 )
 SEVERITIES = (("info", "Notice"), ("warning", "Warning"), ("critical", "Critical"))
 #: What a figure can be narrowed to.

@@ -174,10 +174,10 @@ def create(metrics: Answer, form: Shown, objects: Options, heard: Heard, base: s
         metrics.need()["data"],
         objects,
         heard=heard,
-        title="New alert rule",
+        title="Create alert rule",
         crumbs=_crumbs(base, here),
         action=f"{here}/new",
-        label="Create the rule",
+        label="Create rule",
         form=form,
         says="",
         named=True,
@@ -200,7 +200,7 @@ def one(
     may_change: bool,
 ) -> Set:
     built_in, changed = found["built_in"], found["created_at"] is not None
-    remove = Link(label="Set it back" if built_in else "Delete", href=f"{here}/{found['id']}/delete", kind="danger")
+    remove = Link(label="Reset" if built_in else "Delete", href=f"{here}/{found['id']}/delete", kind="danger")
     return _set(
         metrics.need()["data"],
         objects,
@@ -208,7 +208,7 @@ def one(
         title=_name(found),
         crumbs=_crumbs(base, here),
         action=f"{here}/{found['id']}",
-        label="Change the rule",
+        label="Edit rule",
         form=form,
         says="" if may_change and not built_in else terms.words(found, naming),
         named=False,
@@ -225,15 +225,15 @@ def _crumbs(base: str, here: str) -> tuple[Link, ...]:
 def deleting(found: Mapping[str, Any], form: Shown, naming: Naming, here: str) -> Asking:
     back, built_in = f"{here}/{found['id']}", found["built_in"]
     return Asking(
-        title="Set this rule back?" if built_in else "Delete this rule?",
+        title="Reset this rule?" if built_in else "Delete this rule?",
         back=back,
         action=f"{back}/delete",
-        label="Set it back" if built_in else "Delete the rule",
+        label="Reset" if built_in else "Delete rule",
         form=form,
         facts=(("Rule", _name(found)), ("Fires when", terms.words(found, naming))),
         effect=(
-            "It is on, as severe as it was made, and heard of over the usual channels."
+            "The rule is enabled with its default severity and channels."
             if built_in
-            else "Nothing is watched by it any more. An alert that it has raised is resolved.",
+            else "Its metric is no longer watched. Its open alerts are resolved.",
         ),
     )

@@ -19,14 +19,14 @@ from domain.returns.trial import StopReason
 #: The parts that are typed in percent.
 PARTS = ("floor", "ceiling", "reinvest")
 _MODES = (
-    (AllocationMode.PROPOSE.value, "Propose", "Budgets change once somebody accepts within 12 hours."),
-    (AllocationMode.AUTO.value, "Automatic", "Budgets change at the beginning of each day."),
-    (AllocationMode.OFF.value, "Off", "Budgets stay as they are."),
+    (AllocationMode.PROPOSE.value, "Propose", "Budgets change if a person accepts within 12 hours."),
+    (AllocationMode.AUTO.value, "Automatic", "Budgets change at the start of each day."),
+    (AllocationMode.OFF.value, "Off", "Budgets do not change."),
 )
 _TABS = (("", "All"), *((each.value, each.value.capitalize()) for each in AllocationStatus))
 _STOPPED: Mapping[str, str] = {
     StopReason.RESULTS: "It had too few accepted results.",
-    StopReason.ROI: "Its confirmed return was too low, or is not known yet.",
+    StopReason.ROI: "Its confirmed return was too low, or is unknown.",
     StopReason.BUDGET_CLOSED: "Its budget was closed.",
 }
 
@@ -174,7 +174,7 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_
 def setting(projects: Answer, form: Shown, here: str) -> Setting:
     """Return the form; amounts are in the currency of the project's budget."""
     return Setting(
-        title="Divide a project's budget",
+        title="Allocate a project's budget",
         crumbs=(Link(label="Allocations", href=here),),
         form=form,
         action=f"{here}/set",

@@ -100,10 +100,10 @@ def _next(schedule: Answer | None, preview: Answer, naming: Naming) -> str:
         said.append(
             f"The next payout is on {day(on, naming.prefs)}."
             if on
-            else "Earnings are paid out when you ask for it; no automatic payout is set."
+            else "Payouts are manual: no automatic payout is set."
         )
     waits = [each for each in (preview.body["payable"] if preview.ok else ()) if each["pending"].strip("0.")]
     if waits:
         amounts = joined([money(each["pending"], each["currency"], naming.prefs) for each in waits])
-        said.append(f"{amounts} can be paid out later, when the payments behind it are old enough.")
+        said.append(f"{amounts} can be paid out after the holding period.")
     return " ".join(said)

@@ -13,7 +13,7 @@ from console.gateway import Answer, Question, Wanted
 
 #: The periods to choose from, in days; a year is shown by month.
 PERIODS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "12 months"))
-COMPARISONS = (("none", "Nothing"), ("previous", "The period before"), ("last_year", "A year earlier"))
+COMPARISONS = (("none", "Nothing"), ("previous", "Previous period"), ("last_year", "Previous year"))
 #: So many rows of a ranking, the last of which is the rest.
 _RANKS = 8
 #: The most rows that are asked for of values that are added up by one of two dimensions.

@@ -24,25 +24,25 @@ _BAND = 80
 SHOWN = 89
 #: What the button of each kind of advice does.
 _ACTS: Mapping[str, str] = {
-    "package": "See packages",
-    "annual_plan": "See plans",
+    "package": "View packages",
+    "annual_plan": "View plans",
     "auto_topup": "Set automatic top-up",
-    "cheaper_agent": "See the agent",
-    "unused": "See what is unused",
-    "payment_method": "See payment methods",
-    "limit": "See the limit",
-    "bulk": "See purchases",
-    "free_tier": "See payment policies",
-    "method": "See payment policies",
-    "arbitrage": "See what it is about",
+    "cheaper_agent": "View agent",
+    "unused": "View unused items",
+    "payment_method": "View payment methods",
+    "limit": "View limit",
+    "bulk": "View purchases",
+    "free_tier": "View payment policies",
+    "method": "View payment policies",
+    "arbitrage": "View details",
     "model_swap": "Compare models",
-    "diversify": "See earnings",
+    "diversify": "View earnings",
 }
 #: What the amount of advice is.
 _OF: Mapping[str, str] = {
-    "saving": "Could have been saved",
-    "stopped": "Was stopped",
-    "earning": "Could have been earned",
+    "saving": "Missed savings",
+    "stopped": "Declined",
+    "earning": "Missed revenue",
     "at_risk": "Depends on one source",
 }
 _TABS = (
@@ -197,11 +197,11 @@ def _model(name: str | None) -> str:
 
 def _figures(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Figure, ...]:
     pace = figures.totals(answers["balance"], "burn_rate").get(CREDIT, figures.Sum(Decimal(0), None))
-    average = f"On average of {min(of.days, SHOWN + 1)} days"
+    average = f"Average of {min(of.days, SHOWN + 1)} days"
     a_day = f"{round(pace.value or Decimal(0), 2):f}"
     return (
         measured(of, f"Spent in {of.words}", answers["groups"], "spending", prefs),
-        Figure(label="Spent a day", values=(Value(amount=amount(a_day, CREDIT, prefs), note=average),)),
+        Figure(label="Spent per day", values=(Value(amount=amount(a_day, CREDIT, prefs), note=average),)),
         measured(of, "Balance", answers["balance"], "balance", prefs),
     )
 
@@ -265,11 +265,7 @@ def _balance(of: Chosen, today: date, history: Answer, forecast: Answer, prefs: 
     )
     labels = [short_day(each, prefs) for each in (*days, *(date.fromisoformat(point["at"]) for point in ahead))]
     chart = line("Balance", labels, (drawn,), Unit(CREDIT, prefs))
-    note = (
-        "Dashes are the forecast. The lower edge of its band counts no credits that are still to be paid for."
-        if ahead
-        else ""
-    )
+    note = "Dashed: forecast. Its lower bound excludes credits not paid for yet." if ahead else ""
     return replace(
         chart, sentence=_runs_out(ahead_of(of), forecast, prefs), note=" ".join(filter(None, (note, chart.note)))
     )
@@ -278,9 +274,9 @@ def _balance(of: Chosen, today: date, history: Answer, forecast: Answer, prefs: 
 def _runs_out(ahead: int, forecast: Answer, prefs: Prefs) -> str:
     if not forecast.ok:
         if forecast.status == 422 and ahead > 30:
-            return f"There are too few days to forecast {ahead} days from. Choose 30 days for a shorter forecast."
+            return f"Not enough history to forecast {ahead} days. Choose 30 days for a shorter forecast."
         known = forecast.problem is not None and forecast.status == 422
-        return forecast.problem.detail if known and forecast.problem else "The forecast did not answer."
+        return forecast.problem.detail if known and forecast.problem else "The forecast is unavailable."
     body = forecast.body
     out, first, last = (
         day(body[name], prefs) if body[name] else "" for name in ("runs_out_at", "runs_out_earliest", "runs_out_latest")
@@ -288,7 +284,7 @@ def _runs_out(ahead: int, forecast: Answer, prefs: Prefs) -> str:
     if out:
         span = f" The earliest is {first}" if first else ""
         until = f", the latest {last}." if last else f", and it may last longer than {ahead} days." if span else ""
-        return f"At the present pace the balance runs out on {out}.{span}{until}"
+        return f"At the current rate the balance runs out on {out}.{span}{until}"
     if first:
         return f"The balance should last {ahead} days or longer. If you spend more than usual, until {first}."
     return f"The balance lasts {ahead} days or longer."
@@ -306,13 +302,13 @@ def _advice(body: Mapping[str, Any], naming: Naming, base: str, may: May) -> Adv
     elif taken is not None:
         said = f"{by} has proposed a change: {taken['policy_change']}"
         if taken["status"] == "proposed" and may.approve:
-            take, label = f"{here}/approve", "Approve the change"
+            take, label = f"{here}/approve", "Approve change"
     return Advice(
         title=naming(body["title"]),
         amount=amount(body["amount"], body["currency"], naming.prefs),
         of=_OF[body["meaning"]],
         how=tuple(naming(each) for each in body["how"]),
-        act=Link(label=_ACTS.get(body["kind"], "See it"), href=body["link"]),
+        act=Link(label=_ACTS.get(body["kind"], "View"), href=body["link"]),
         dismiss=f"{here}/dismiss" if may.dismiss else "",
         take=take,
         take_label=label,

@@ -51,7 +51,7 @@ def page(found: Mapping[str, Any], methods: Answer, form: Shown, prefs: Prefs, b
     stored = [(each["id"], words_of(each)) for each in methods.body["data"]] if methods.ok else []
     kept = form.value("payment_method")
     if kept and kept not in {method for method, _ in stored}:
-        stored.append((kept, f"{kept} (not stored any more)" if methods.ok else kept))
+        stored.append((kept, f"{kept} (removed)" if methods.ok else kept))
     methods_href = f"{base}/payment-methods"
     return AutoTopUp(
         title="Automatic top-up",

@@ -81,7 +81,7 @@ def page(
     plans = [each for each in config.body["plans"] if each["prices"]] if config.ok else []
     begins = answers["subscription"].ok is False
     return Change(
-        title="Subscribe" if begins else "Change the plan",
+        title="Subscribe" if begins else "Change plan",
         crumbs=(Link(label="Billing", href=here), Link(label="Plans", href=f"{here}/plans")),
         action=f"{here}/change",
         back=f"{here}/plans",
@@ -96,25 +96,23 @@ def page(
         trial=offer.trial,
         label=offer.label,
         why=offer.why,
-        failed=None
-        if silent is None
-        else Failed(title="What it costs", request_id=silent.request_id, again=f"{here}/change"),
+        failed=None if silent is None else Failed(title="Price", request_id=silent.request_id, again=f"{here}/change"),
         by_seat=any(each["per_seat"] for each in plans),
     )
 
 
 def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
     if preview is None or not preview.ok:
-        return _Offer(why="This plan is not sold. Choose another one.")
+        return _Offer(why="This plan is not available. Choose another one.")
     found = preview.body
     plan, due, unused, price = title_of(found["plan"], config), found["due"], found["unused"], found["price"]
     now = found["kind"] == ChangeKind.UPGRADE
     lines = []
     if decimal(unused["amount"]):
         lines.append(Line(label="Credit for unused time", amount=_money(unused, prefs)))
-    lines.append(Line(label="Due today, without tax", amount=_money(due, prefs), strong=True))
+    lines.append(Line(label="Due today, excluding tax", amount=_money(due, prefs), strong=True))
     if decimal(found["credits"]):
-        lines.append(Line(label="Credits that come with it now", amount=amount(found["credits"], "CREDIT", prefs)))
+        lines.append(Line(label="Credits added now", amount=amount(found["credits"], "CREDIT", prefs)))
     from_then = f"From then on{_seats(found['seats'], prefs)}, {EVERY[found['interval']]}"
     lines.append(Line(label=from_then, amount=_money(price, prefs), strong=True))
     lines.append(Line(label="Credits a month", amount=amount(found["credits_per_month"], "CREDIT", prefs)))
@@ -122,10 +120,10 @@ def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
     sentences: tuple[str, ...] = (
         ("The new plan starts when this payment succeeds.",)
         if now
-        else (f"It begins on {at}. Until then everything stays as it is, and nothing is refunded.",)
+        else (f"The plan changes on {at}. Nothing changes before, and nothing is refunded.",)
     )
     if found["is_agreed_price"]:
-        sentences = (*sentences, "The price is the one that was agreed with you.")
+        sentences = (*sentences, "This is your agreed price.")
     if found["net_days"]:
         sentences = (*sentences, f"Payment is requested, due {found['net_days']} days after the invoice.")
     paid = now and decimal(due["amount"])
@@ -139,12 +137,12 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     interval = chosen.get("interval", "month")
     price = None if plan is None else prices_of(plan, terms, currency).get(interval)
     if plan is None or price is None:
-        return _Offer(why="This plan is not sold so. Choose another one.")
+        return _Offer(why="This plan is not sold this way. Choose another one.")
     cost, agreed = price
     seats = 1
     if plan["per_seat"]:
         if not chosen.get("seats", "").isdecimal() or not int(chosen["seats"]):
-            return _Offer(why="This plan is sold by the seat. Say how many seats.")
+            return _Offer(why="This plan is priced per seat. Enter the number of seats.")
         seats = int(chosen["seats"])
     cost, credits = (str(decimal(each) * seats) for each in (cost, plan["credits_per_month"]))
     bought = _seats(seats if plan["per_seat"] else None, prefs)
@@ -153,11 +151,11 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     begins = (
         f"Payment is requested, due {terms['net_days']} days after the invoice."
         if on_request
-        else "The plan begins when the first payment is received. It is charged again as each period begins."
+        else "The plan begins with the first payment, and renews at the start of each period."
     )
     lines = (
         Line(
-            label=f"{plan['name']}{bought}, {EVERY[interval]}, without tax",
+            label=f"{plan['name']}{bought}, {EVERY[interval]}, plus tax",
             amount=amount(cost, currency, prefs),
             strong=True,
         ),
@@ -166,9 +164,9 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     days = plan["trial_days"]
     return _Offer(
         lines=lines,
-        sentences=(begins, *(("The price is the one that was agreed with you.",) if agreed else ())),
+        sentences=(begins, *(("This is your agreed price.",) if agreed else ())),
         payment_options=payment_options,
-        trial=f"Try it for {days} days first" if days and not on_request else "",
+        trial=f"Start a trial of {days} days" if days and not on_request else "",
         label=f"Subscribe for {money(cost, currency, prefs)} {EVERY[interval]}",
         sent=(("currency", currency), ("most", cost)),
     )

@@ -229,7 +229,7 @@ def _plan(
 def _label(name: str, interval: str, own: str | None) -> str:
     if own is None:
         return f"Choose {name}"
-    return "Change the seats" if own == interval else f"Pay {name} by the {interval}"
+    return "Change seats" if own == interval else f"Switch to {interval}ly"
 
 
 def _saved(costs: Mapping[str, tuple[str, bool]], currency: str, prefs: Prefs) -> tuple[str, str]:

@@ -141,7 +141,7 @@ async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 2
     held = answers["subscription"].need()
     if way not in plans.commands_of(held):
         if form is None:
-            form = with_summary(blank(), "The subscription is not in a state for that. Nothing was done.")
+            form = with_summary(blank(), "The subscription's status does not allow this. Nothing was done.")
         return await show(visit, form, 409)
     page = view.asking(held, answers["config"], way, form or blank(), visit.choices.prefs, _here(visit))
     return await visit.render("parts/asking.html", page, status)

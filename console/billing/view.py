@@ -122,7 +122,7 @@ def page(
         held=None if held is None else held_of(held, config, prefs, here, now, may_change=may_change),
         held_failed=_failed("Your subscription", answers["subscription"], here, absent=True),
         upcoming=upcoming(upcoming_.body, prefs) if answered(upcoming_) else None,
-        upcoming_failed=_failed("The invoice to come", upcoming_, here),
+        upcoming_failed=_failed("Upcoming invoice", upcoming_, here),
         invoices=tuple(invoice_row(each, prefs, base) for each in invoices.body["data"]) if answered(invoices) else (),
         invoices_more=Link(label="All invoices", href=f"{base}/invoices"),
         invoices_failed=_failed("Invoices", invoices, here),
@@ -155,11 +155,11 @@ def held_of(
         net=f"Due {held['net_days']} days after its invoice." if held["net_days"] else "",
         checkout=external(f"Continue to {company('stripe')}", checkout) if checkout and may_change else None,
         checkout_until=moment(until, prefs) if checkout and until else None,
-        pay=external("Pay what is due", held["pay_url"]) if held["pay_url"] and may_change else None,
+        pay=external("Pay amount due", held["pay_url"]) if held["pay_url"] and may_change else None,
         cancel=f"{here}/cancel" if "cancel" in ways else "",
         end=f"{here}/end" if "end" in ways else "",
         resume=f"{here}/resume" if "resume" in ways else "",
-        resume_label="Keep the subscription" if held["cancel_at_period_end"] else "Keep the plan",
+        resume_label="Keep subscription" if held["cancel_at_period_end"] else "Keep plan",
     )
 
 
@@ -186,15 +186,15 @@ def next_of(held: Mapping[str, Any], config: Answer, prefs: Prefs, now: datetime
         return ""
     at = f"on {day(end, prefs)}, {relative(end, now, prefs)}"
     if held["cancel_at_period_end"]:
-        return f"It ends {at}. The organization is on the free plan then."
+        return f"It ends {at}. The organization then moves to the free plan."
     terms = waiting if waiting is not None and waiting["kind"] == ChangeKind.DOWNGRADE else held
     price = money(terms["price"]["amount"], terms["price"]["currency"], prefs)
     if terms is waiting:
         plan = title_of(waiting["plan"], config)
-        return f"It changes to {plan} {at}: {price} {EVERY[waiting['interval']]}, and tax where it is due."
+        return f"The plan changes to {plan} {at}: {price} {EVERY[waiting['interval']]}, plus tax where it applies."
     if held["status"] not in CHANGEABLE:
         return ""
-    return f"The next bill is {at}: {price}, and tax where it is due."
+    return f"The next bill is {at}: {price}, plus tax where it applies."
 
 
 def upcoming(found: Mapping[str, Any], prefs: Prefs) -> Upcoming:
@@ -203,14 +203,14 @@ def upcoming(found: Mapping[str, Any], prefs: Prefs) -> Upcoming:
     parts = (
         ("Usage", found["charges"]),
         (f"After a volume discount of {percent(found['discount'], prefs)}", found["usage"]),
-        ("Missing to the agreed minimum", found["shortfall"]),
-        ("Taken off by granted credits", found["granted_credits"]),
-        ("Taken off by credits that were taxed when sold", found["taxed_credits"]),
-        ("Without tax", found["subtotal"]),
+        ("Remainder of the agreed minimum", found["shortfall"]),
+        ("Paid with granted credits", found["granted_credits"]),
+        ("Paid with credits taxed at purchase", found["taxed_credits"]),
+        ("Subtotal", found["subtotal"]),
         ("Tax", found["tax"]),
-        ("With tax", found["total"]),
-        ("Paid by other credits", found["applied_credits"]),
-        ("Rounded off", found["rounding"]),
+        ("Total with tax", found["total"]),
+        ("Paid with other credits", found["applied_credits"]),
+        ("Rounding", found["rounding"]),
     )
     discounted = decimal(found["discount"]) != 0
     shown = [part for part in parts if decimal(part[1]) and (discounted or part != parts[1])]
@@ -261,15 +261,15 @@ def _asked(
     held: Mapping[str, Any], way: str, plan: str, price: str, end: str, smaller: str
 ) -> tuple[str, str, str, tuple[str, ...]]:
     if way == "cancel":
-        kept = f"Until {end} everything stays as it is, and nothing is charged any more."
-        then = "Then the organization is on the free plan. Until then you can keep the subscription."
+        kept = f"The plan stays until {end}. Nothing more is charged."
+        then = "Then the organization moves to the free plan. Until then you can keep the subscription."
         return f"Cancel {plan} at the end of the period?", f"Cancel on {end}", "danger", (kept, then)
     if way == "end":
-        at_once = "The organization is on the free plan at once."
+        at_once = "The organization moves to the free plan now."
         paid = "Nothing is refunded for the rest of the period. This cannot be undone."
-        return f"End {plan} now?", f"End {plan} now", "danger", (at_once, paid)
+        return f"Cancel {plan} now?", f"Cancel {plan} now", "danger", (at_once, paid)
     if held["cancel_at_period_end"]:
-        goes_on = f"It goes on after {end}, {smaller}." if smaller else f"It goes on after {end}, for {price}."
-        return f"Keep {plan}?", "Keep the subscription", "primary", (goes_on, "Nothing is charged now.")
-    stays = f"The smaller plan is not taken on {end}. {plan} goes on, for {price}."
-    return f"Stay on {plan}?", "Keep the plan", "primary", (stays, "Nothing is charged now.")
+        goes_on = f"It continues after {end}, {smaller}." if smaller else f"It continues after {end}, for {price}."
+        return f"Keep {plan}?", "Keep subscription", "primary", (goes_on, "Nothing is charged now.")
+    stays = f"The downgrade on {end} is cancelled. {plan} continues, for {price}."
+    return f"Stay on {plan}?", "Keep plan", "primary", (stays, "Nothing is charged now.")

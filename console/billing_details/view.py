@@ -74,7 +74,7 @@ def page(
         confirmed=moment(found["vat_confirmed_at"], prefs) if found["vat_confirmed_at"] else None,
         contacts=contacts,
         contacts_action=f"{here}/contacts" if may_contact else "",
-        contacts_failed=unanswered("Who gets mails", read, here) if read is not None else None,
+        contacts_failed=unanswered("E-mail recipients", read, here) if read is not None else None,
         is_mailed=read is not None and read.ok and any("billing" in each["purposes"] for each in read.body["contacts"]),
         languages=LANGUAGES,
     )

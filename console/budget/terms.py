@@ -11,10 +11,10 @@ __all__ = ["KEPT", "POOLS", "THRESHOLDS", "WINDOWS", "subject", "version"]
 
 #: The amounts beside those of the windows, with their labels and what they mean.
 POOLS: Mapping[str, tuple[str, str]] = {
-    "reserve": ("Reserve", "The part of the amount that is kept back."),
-    "emergency": ("Emergency pool", "The part for emergencies, which two persons declare."),
-    "may_draw_reserve": ("Agents draw from the reserve", "The most without a person's approval. Empty for nothing."),
-    "carry_over": ("Carry over", "The most that goes on into the next period. Empty for nothing."),
+    "reserve": ("Reserve", "Part of the amount that is kept back."),
+    "emergency": ("Emergency pool", "Part for emergencies, which two people declare."),
+    "may_draw_reserve": ("Agents draw from the reserve", "Maximum without a person's approval. Empty: nothing."),
+    "carry_over": ("Carry over", "Maximum carried into the next period. Empty: nothing."),
 }
 #: The fields of what a budget allows.
 FIELDS = (

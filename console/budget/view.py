@@ -24,12 +24,12 @@ __all__ = ["FILTERS"]
 
 #: What each pool is called beside a gauge.
 _CALLED = {
-    "operating": "To operate with",
+    "operating": "Operating amount",
     "reserve": "Reserve",
     "emergency": "Emergency pool",
-    "allowance": "Of the reserve, without approval",
+    "allowance": "Reserve without approval",
 }
-_POOLS = (("operating", "To operate with"), ("reserve", "Reserve"), ("emergency", "Emergency pool"))
+_POOLS = (("operating", "Operating amount"), ("reserve", "Reserve"), ("emergency", "Emergency pool"))
 #: How long an emergency lasts: the hours, and how they are called.
 LASTS = (("4", "4 hours"), ("24", "1 day"), ("72", "3 days"), ("168", "7 days"))
 
@@ -251,9 +251,9 @@ def _emergency(emergency: Mapping[str, Any], prefs: Prefs) -> Emergency:
 _USUAL = tuple(
     Field(name=f"{window}_amount", label=label)
     for window, label in (
-        (Window.DAY, "At most each day"),
-        (Window.WEEK, "At most each week"),
-        (Window.MONTH, "At most each month"),
+        (Window.DAY, "Daily limit"),
+        (Window.WEEK, "Weekly limit"),
+        (Window.MONTH, "Monthly limit"),
     )
 )
 _OTHER = (
@@ -265,16 +265,16 @@ _OTHER = (
     *(Field(name=f"{window}_uses", label=f"{label}: uses") for window, label in terms.WINDOWS.items()),
 )
 _PARTS = tuple(Field(name=name, label=label, hint=hint) for name, (label, hint) in terms.POOLS.items())
-_OF = (("", "The longest period"), *terms.WINDOWS.items())
+_OF = (("", "Longest period"), *terms.WINDOWS.items())
 
 
 def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
     return Set(
-        title="New budget",
-        lead="The amount is the most that can go. What is kept in reserve and for emergencies is a part of it.",
+        title="Create budget",
+        lead="Total limits. They include the reserve and the emergency pool.",
         crumbs=(Link(label="Budgets", href=listed),),
         action=f"{listed}/new",
-        label="Open the budget",
+        label="Create budget",
         form=form,
         subjects=subjects(choices),
         usual=_USUAL,
@@ -288,11 +288,11 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
 def change(budget: Mapping[str, Any], form: Shown, listed: str) -> Set:
     here = f"{listed}/{budget['id']}"
     return Set(
-        title="Change the budget",
-        lead="It acts on what is spent afterwards. What was spent in the period counts.",
-        crumbs=(Link(label="Budgets", href=listed), Link(label="The budget", href=here)),
+        title="Edit budget",
+        lead="Applies to later charges. Earlier spending in the period counts.",
+        crumbs=(Link(label="Budgets", href=listed), Link(label="Budget", href=here)),
         action=f"{here}/change",
-        label="Change the budget",
+        label="Edit budget",
         form=form,
         subjects=(),
         usual=_USUAL,
@@ -308,10 +308,10 @@ def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
     there = {"operating", *(name for name in ("reserve", "emergency") if budget[name] is not None)}
     return Act(
         title="Move between pools",
-        lead="For the rest of the present period. The most that can go stays the same.",
-        crumbs=(Link(label="Budgets", href=listed), Link(label="The budget", href=here)),
+        lead="For the rest of the current period. The total limit stays the same.",
+        crumbs=(Link(label="Budgets", href=listed), Link(label="Budget", href=here)),
         action=f"{here}/move",
-        label="Move it",
+        label="Move amount",
         form=form,
         pools=tuple((name, label) for name, label in _POOLS if name in there),
         lasts=(),
@@ -321,11 +321,11 @@ def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
 def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
     here = f"{listed}/{budget['id']}"
     return Act(
-        title="Declare an emergency",
-        lead="A second person has to confirm it on the page of the budget. Then the emergency pool can be drawn.",
-        crumbs=(Link(label="Budgets", href=listed), Link(label="The budget", href=here)),
+        title="Declare emergency",
+        lead="A second person must confirm it on the budget's page. Then the emergency pool opens.",
+        crumbs=(Link(label="Budgets", href=listed), Link(label="Budget", href=here)),
         action=f"{here}/emergency",
-        label="Declare it",
+        label="Declare emergency",
         form=form,
         pools=(),
         lasts=LASTS,
@@ -339,8 +339,8 @@ def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
         listed,
         "budget",
         "freeze",
-        "Everything that would be spent below it is refused from now on, from every pool.",
-        "What is held can still be used up and released. You can unfreeze it at any time.",
+        "All charges under it are declined, from every pool.",
+        "Existing holds can still be captured or released. You can unfreeze it at any time.",
     )
 
 
@@ -351,8 +351,8 @@ def closing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
         listed,
         "budget",
         "close",
-        "It no longer limits anything, and cannot be opened again.",
-        "You can open another budget for the same subject.",
+        "It no longer limits spending, and cannot be reopened.",
+        "You can create another budget for the same subject.",
     )
 
 

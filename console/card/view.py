@@ -20,12 +20,12 @@ _REASONS = {
     "agent_retired": "The agent is retired",
     "other_currency": "Not in the card's currency",
     "no_rate": "No recent exchange rate",
-    "card_limit": "Above the limit of one payment",
+    "card_limit": "Above the limit per payment",
     "order_ended": "Its purchase is paid or ended",
-    "spend_limit": "A budget or limit refused it",
-    "funds": "Too few paid credits",
+    "spend_limit": "Declined by a budget or limit",
+    "funds": "Not enough purchased credits",
     "organization_stopped": "The organization is suspended or closed",
-    "not_taken": "The answer came too late",
+    "not_taken": "Timed out",
 }
 
 
@@ -148,8 +148,8 @@ def one(
     """Return one card with its payments."""
     here, status, base = f"{listed}/{card['id']}", card["status"], listed.removesuffix("/cards")
     is_there = may_change and status in {"active", "frozen"}
-    expires = f"{card['exp_month']:02}/{card['exp_year']}" if card["exp_year"] else "Not known yet"
-    facts = [("Number", _number(card) or "Not made yet"), ("Expires", expires), ("Currency", card["currency"])]
+    expires = f"{card['exp_month']:02}/{card['exp_year']}" if card["exp_year"] else "Unknown"
+    facts = [("Number", _number(card) or "Not created yet"), ("Expires", expires), ("Currency", card["currency"])]
     if card["categories"]:
         facts.append(("Merchants", ", ".join(each.replace("_", " ") for each in card["categories"])))
     order = card["purchase_order_id"]
@@ -181,7 +181,7 @@ def _payment(payment: Mapping[str, Any], prefs: Prefs) -> PaymentRow:
     currency, merchant = payment["currency"], payment["merchant"]
     declined = [each["reason"] for each in payment["requests"] if not each["approved"]]
     beyond = sum(1 for each in payment["transactions"] if each["kind"] == "capture" and each["beyond"].strip("0."))
-    why = _REASONS.get(declined[-1], "") if declined else "Captured beyond what was authorized" if beyond else ""
+    why = _REASONS.get(declined[-1], "") if declined else "Captured above the authorized amount" if beyond else ""
     refunded = payment["refunded"]
     asked = sum((decimal(each["amount"]) for each in payment["requests"]), Decimal(0)) or payment["captured"]
     is_captured = payment["captured"].strip("0.") != ""
@@ -200,7 +200,7 @@ def _payment(payment: Mapping[str, Any], prefs: Prefs) -> PaymentRow:
 
 def create(form: Shown, agents: Choice, listed: str) -> Create:
     return Create(
-        title="New card",
+        title="Create card",
         crumbs=(Link(label="Cards", href=listed),),
         action=f"{listed}/new",
         form=form,
@@ -216,11 +216,11 @@ def closing(card: Mapping[str, Any], form: Shown, listed: str) -> Asking:
         title=f"Close {card['name']}?",
         back=here,
         action=f"{here}/close",
-        label="Close the card",
+        label="Close card",
         form=form,
         effect=(
             "Every later payment is declined. This cannot be undone.",
-            "What is authorized already can still be captured, and refunds still arrive.",
+            "Open authorizations can still be captured, and refunds still arrive.",
         ),
     )
 

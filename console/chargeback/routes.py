@@ -47,7 +47,7 @@ async def write(visit: Visit, form: Shown | None = None, status: int = 200, text
         return await show_one(visit, form, status)
     dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     if not view.is_open(dispute):
-        return await show_one(visit, with_summary(blank(), "No evidence is taken any more. Nothing was done."), 409)
+        return await show_one(visit, with_summary(blank(), "Evidence is no longer accepted. Nothing was done."), 409)
     now = datetime.now(UTC)
     final = visit.me.is_platform
     page = view.answering(dispute, form or blank(), visit.choices.prefs, now, visit.base, text, final=final)
@@ -57,7 +57,7 @@ async def write(visit: Visit, form: Shown | None = None, status: int = 200, text
 async def send(visit: Visit) -> Response:
     form = await read_form(visit.request, "text", "sure")
     if not form.text("text"):
-        return await write(visit, corrected(form, {"text": "Write what proves it."}), 422)
+        return await write(visit, corrected(form, {"text": "Enter the evidence."}), 422)
     if form.text("sure") != "on":
         return await write(visit, text=form.values["text"])
     body = {"text": form.values["text"]}

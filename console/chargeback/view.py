@@ -17,7 +17,7 @@ from domain.payments.payment.snapshot import DisputeStatus
 FILTERS = ("q", "status", "provider", "currency", "organization_id")
 LABELS = {
     "q": "Text",
-    "status": "State",
+    "status": "Status",
     "provider": "Provider",
     "currency": "Currency",
     "organization_id": "Organization",
@@ -166,8 +166,8 @@ def _due(dispute: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
         return ""
     due = dispute["evidence_due_at"]
     if due is None:
-        return "The bank takes evidence, and has not said until when."
-    return f"The bank takes evidence until {moment(due, prefs)}, {relative(due, now, prefs)}."
+        return "The bank accepts evidence. No deadline is known."
+    return f"The bank accepts evidence until {moment(due, prefs)}, {relative(due, now, prefs)}."
 
 
 def answering(
@@ -176,7 +176,7 @@ def answering(
     """Return the page where evidence is written (no `text`), or confirmed; `final` for operators."""
     here = f"{base}/disputes/{dispute['id']}"
     return Answering(
-        title="Send this evidence?" if text else "Write evidence",
+        title="Submit this evidence?" if text else "Add evidence",
         crumbs=(Link(label=reason_of(dispute), href=here),),
         form=form,
         text=text,

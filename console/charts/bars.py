@@ -65,7 +65,7 @@ def _largest(series: Sequence[Series], unit: Unit) -> str:
     with localcontext(EXACT):
         sums = [sum((v for v in one.values if v is not None), Decimal(0)) for one in series]
     top = max(range(len(series)), key=lambda number: sums[number])
-    return f"Most of it is {series[top].label}, {unit.write(sums[top])}."
+    return f"Largest: {series[top].label}, {unit.write(sums[top])}."
 
 
 def _stacks(labels: Sequence[str], series: Sequence[Series], axis: Scale) -> Markup:

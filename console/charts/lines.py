@@ -26,7 +26,7 @@ from console.charts.shape import (
 )
 
 Points = list[tuple[Decimal, Decimal]]
-FROM_ABOVE = "The axis does not begin at zero."
+FROM_ABOVE = "The axis does not start at zero."
 
 
 def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "Day") -> Chart:

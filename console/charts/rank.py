@@ -103,10 +103,10 @@ def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most
         for label, value in ordered
     )
     if not ordered or not total:
-        return Ranking(title=title, sentence="There is nothing yet.", meters=meters)
+        return Ranking(title=title, sentence="No data yet.", meters=meters)
     first, value = ordered[0]
     return Ranking(
-        title=title, sentence=f"{unit.write(total)} in all; most of it {first}, {unit.write(value)}.", meters=meters
+        title=title, sentence=f"{unit.write(total)} in total; largest: {first}, {unit.write(value)}.", meters=meters
     )
 
 

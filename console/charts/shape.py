@@ -215,13 +215,13 @@ def described(labels: Sequence[str], values: Sequence[Decimal | None], unit: Uni
     """Say a series in a sentence: first, last, change, extremes."""
     known = [(value, label) for value, label in zip(values, labels, strict=True) if value is not None]
     if not known:
-        return "There is nothing yet."
+        return "No data yet."
     (first, begin), (last, end) = known[0], known[-1]
     if len(known) == 1:
         return f"{unit.write(first)} ({begin})."
     highest, lowest = _first_of(known, max), _first_of(known, min)
     if highest[0] == lowest[0]:
-        return f"{unit.write(first)} from {begin} to {end}, without a change."
+        return f"{unit.write(first)} from {begin} to {end}, unchanged."
     with localcontext(EXACT):
         change = last - first
     moved = f"{'up' if change > 0 else 'down'} {unit.write(change.copy_abs())}" if change else "the same"

@@ -24,9 +24,9 @@ PERIODS = {
     "fund_within": "Fund within",
     "deliver_within": "Deliver within",
     "review_period": "Review for",
-    "evidence_period": "Take evidence for",
+    "evidence_period": "Accept evidence for",
     "decision_period": "Decide within",
-    "default_grace": "Wait before the default",
+    "default_grace": "Grace before the default",
 }
 FIELDS = (
     *("agent_id", "title", "price", "currency", "validation_threshold", "signatories", "required_signatures"),
@@ -106,14 +106,18 @@ def page(
         signatory=me,
         currencies=currencies(config, *_likely(form, agent, config)),
         periods=tuple(
-            Period(name=name, label=label, hint=f"Left empty: {in_words(defaults[name], prefs)}.")
+            Period(name=name, label=label, hint=f"Empty: {in_words(defaults[name], prefs)}.")
             for name, label in PERIODS.items()
         ),
         share=str(defaults["dispute_default_payee_share"]),
         ways=(
             ("credits", "Pay into escrow from credits", "You confirm the amount on the next page."),
-            ("balance", "Pay into escrow from the balance", "For prices in money. You confirm the amount first."),
-            ("outside", "Pay by card, PayPal or coins", "On the page that follows."),
+            (
+                "balance",
+                "Pay into escrow from the balance",
+                "For prices in money. You confirm the amount first.",
+            ),
+            ("outside", "Pay by card, PayPal or coins", "On the next page."),
             ("", "Pay later", "No money moves now. You pay on the page of the escrow."),
         ),
     )
@@ -149,7 +153,7 @@ def review(
         source="your credits" if form.text("fund") == "credits" else f"your balance in {currency}",
         facts=(
             *(Fact(label=label, value=form.text(name)) for label, name in shown if form.text(name)),
-            *((Fact(label="Least paid out", value=least),) if least else ()),
+            *((Fact(label="Minimum payout", value=least),) if least else ()),
         ),
         fields=tuple((name, value) for name, value in form.values.items() if name != "confirmed"),
         back=back,

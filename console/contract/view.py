@@ -191,11 +191,11 @@ def _next(contract: Mapping[str, Any], escrow: Answer, *, in_time: bool) -> str:
         case ContractStatus.PROPOSED:
             return f"{contract['payee_name']} has to accept the terms before an escrow can be opened."
         case ContractStatus.EXPIRED:
-            return "It was not accepted in time. Hire the agent again, with other terms if need be."
+            return "The terms were not accepted in time. Hire the agent again, with other terms if needed."
     if escrow.ok:
-        return "Its escrow says how the work stands."
+        return "The escrow shows the status of the work."
     if escrow.status == 404 and not in_time:
         return "Its escrow was not opened in time. Hire the agent again."
     if escrow.status == 404:
         return f"{contract['payer_name']} has to open its escrow and fund it. No money has moved."
-    return "Both sides agree on the terms."
+    return "Both parties agree on the terms."

@@ -92,14 +92,14 @@ def _row(
         status=status_of("department", "open" if is_open else "closed"),
         made=moment(department["created_at"], prefs),
         limit=f"{base}/limits/{control}" if control else set_limit if may_manage and is_open else "",
-        limit_label="Limit" if control else "Set a limit",
+        limit_label="Limit" if control else "Create limit",
         close=address(f"{base}/departments/{id}/close", [("q", department["name"])]) if may_manage and is_open else "",
     )
 
 
 def create(form: Shown, parents: Choice, listed: str) -> Create:
     return Create(
-        title="New department",
+        title="Create department",
         crumbs=(Link(label="Departments", href=listed),),
         action=f"{listed}/new",
         form=form,
@@ -113,18 +113,18 @@ def closing(department: Mapping[str, Any], form: Shown, listed: str) -> Asking:
         title=f"Close {department['name']}?",
         back=listed,
         action=address(f"{listed}/{department['id']}/close", [("q", department["name"])]),
-        label="Close the department",
+        label="Close department",
         form=form,
         effect=(
-            "Nothing can be spent for it any more. What was spent stays in the totals.",
-            "This cannot be undone. Move its parts and agents first.",
+            "No more spending can be assigned to it. Past spending stays in the totals.",
+            "This cannot be undone. Move its sub-departments and agents first.",
         ),
     )
 
 
 def spends_for(key: Mapping[str, Any], form: Shown, departments: Choice, projects: Choice, keys: str) -> SpendsFor:
     return SpendsFor(
-        title=f"What {key['principal']} spends for",
+        title=f"Assign spending of {key['principal']}",
         crumbs=(Link(label="API keys", href=keys),),
         action=address(f"{keys}/{key['id']}/spends-for", [("q", key["principal"])]),
         form=form,

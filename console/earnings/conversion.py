@@ -17,7 +17,7 @@ _KINDS = {
 }
 
 
-_EFFECT = "The credits are added to your balance. What is converted can no longer be paid out. This cannot be undone."
+_EFFECT = "The credits are added to your balance. Converted amounts can no longer be paid out. This cannot be undone."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

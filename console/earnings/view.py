@@ -81,9 +81,9 @@ class Earnings(Page):
 
 #: What the API says with the call to make, for people who have the button for it.
 _WHY_NOT = {
-    "payout.no_account": "There is no account to be paid out to yet. Connect Stripe to open one.",
-    "payout.account_not_ready": "Stripe does not pay this account out yet. Connect Stripe, and finish what it asks.",
-    "payout.tax_profile_missing": "Stripe does not know yet how you are taxed. Connect Stripe, and say so.",
+    "payout.no_account": "No payout account yet. Connect Stripe to open one.",
+    "payout.account_not_ready": "Stripe does not pay out to this account yet. Complete the steps at Stripe.",
+    "payout.tax_profile_missing": "Stripe needs your tax details. Enter them at Stripe.",
 }
 
 
@@ -178,7 +178,7 @@ def _pays_out(config: Answer) -> bool:
 
 def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:
     return Connect(
-        title="Go on at the provider",
+        title="Continue at the provider",
         crumbs=(Link(label="Earnings", href=f"{base}/earnings"),),
         url=body["onboarding_url"],
         until=moment(body["expires_at"], prefs),
@@ -192,11 +192,14 @@ def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
     able = [each for each in preview["payable"] if each["available"].strip("0.")]
     paid = [each for each in able if each["currency"] == leaves]
     others = [each for each in able if each["currency"] != leaves]
-    effect = ["It leaves your earnings now and is sent to your account at the provider.", "This cannot be undone."]
+    effect = [
+        "The amount leaves your earnings now, and is sent to your account.",
+        "This cannot be undone.",
+    ]
     if others:
         effect.insert(1, f"Your bank account is in {leaves}, so other currencies stay in your earnings.")
     return Asking(
-        title="Pay out what is available?",
+        title="Pay out the available amount?",
         back=here,
         action=f"{here}/payouts/new",
         label="Pay out",

@@ -14,11 +14,11 @@ from console.widgets import Failed, FormPage, Tab, address
 
 PERIODS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"))
 _GROUPS = (("model,mode", "Model"), ("task_kind", "Kind of task"), ("model,task_kind", "Model and kind"))
-_MODES: Mapping[str | None, str] = {"thinking": "Reasoned", "normal": "Did not reason", None: ""}
+_MODES: Mapping[str | None, str] = {"thinking": "With reasoning", "normal": "Without reasoning", None: ""}
 _SENTENCES = {
     "worth_it": "{b} is worth it over {a}.",
     "not_worth_it": "{b} is not worth it over {a}.",
-    "not_enough_data": "There is not enough data to prefer {a} or {b}.",
+    "not_enough_data": "Not enough data to prefer {a} or {b}.",
 }
 #: More digits of a figure that is less than one say nothing.
 _DIGITS = 3
@@ -131,7 +131,7 @@ def _notes(body: Mapping[str, Any], prefs: Prefs) -> tuple[str, ...]:
     if reported := body["self_reported"]:
         found.append(f"Not counted: {count(reported, prefs)} results that agents reported on themselves.")
     if not body["complete"]:
-        found.append("The period has more results than are counted here. Choose a shorter one.")
+        found.append("The period has too many results to count all. Choose a shorter one.")
     return tuple(found)
 
 
@@ -173,27 +173,27 @@ def _difference(found: Mapping[str, Any], prefs: Prefs) -> Difference:
     ]
     if cost is not None and success is not None:
         facts += [
-            ("Extra cost of a run", f"{money(cost['value'])} ({money(cost['low'])} to {money(cost['high'])})"),
+            ("Extra cost per run", f"{money(cost['value'])} ({money(cost['low'])} to {money(cost['high'])})"),
             (
                 "More often accepted",
                 f"{_points(success['value'], prefs)} percentage points ({_points(success['low'], prefs)} to "
                 f"{_points(success['high'], prefs)})",
             ),
             (
-                "Without regard to the kind of task",
+                "Ignoring the kind of task",
                 f"{_points(found['naive_success_difference'], prefs)} percentage points",
             ),
         ]
     if more is not None:
         facts.append(("Cost of one more accepted result", money(more)))
     if found["value"] is not None:
-        facts.append(("Worth of an accepted result", money(found["value"])))
+        facts.append(("Value of an accepted result", money(found["value"])))
     if found["randomised"]:
-        caution = "The models were chosen at random, so nobody gave one of them the easier tasks."
+        caution = "The models were chosen at random, so neither got the easier tasks."
     elif cost is None:
         caution = "No kind of task has enough results of both models."
     else:
-        caution = "The models were not chosen at random: whoever chose may have known which tasks were hard."
+        caution = "The models were not chosen at random: one of them may have got the harder tasks."
     tones = {"worth_it": "good", "not_worth_it": "warn", "not_enough_data": "idle"}
     return Difference(
         tone=tones[found["verdict"]],

@@ -14,7 +14,7 @@ FILTERS = ("agent_id", "project", "transaction_type", "status")
 LABELS = {
     "agent_id": "Agent",
     "project": "Project",
-    "transaction_type": "What",
+    "transaction_type": "Type",
     "status": "Result",
     "from": "From",
     "to": "To",
@@ -94,7 +94,7 @@ def _row(entry: Mapping[str, Any], naming: Naming) -> Row:
         project=naming(entry["project_id"]),
         amount=amount(entry["amount"]["value"], entry["amount"]["currency"], naming.prefs),
         status=status_of("entry", entry["status"]),
-        instead=f"Instead: {titled(entry['alternative_action'])}" if entry["alternative_action"] else "",
+        instead=f"Alternative: {titled(entry['alternative_action'])}" if entry["alternative_action"] else "",
         left=tuple(f"{where}: {value}" for where, value in shown if value is not None),
         at=moment(entry["timestamp"], naming.prefs),
     )

@@ -24,9 +24,9 @@ from console.routing import COMMAND, anyone, console_of
 from console.visit import Visit
 
 #: The answer to any wrong key.
-_WRONG_KEY = "This key opens nothing: it is not known, was revoked, or has expired."
-_NO_ADDRESS = "This is not an e-mail address. Write it as name@example.com."
-_SILENT = "The API does not answer at the moment, so you cannot sign in. Try again shortly."
+_WRONG_KEY = "Invalid key: it is unknown, revoked or expired."
+_NO_ADDRESS = "Invalid e-mail address. Use the format name@example.com."
+_SILENT = "The API does not respond, so you cannot sign in. Try again shortly."
 
 
 async def sign_in(request: Request) -> Response:

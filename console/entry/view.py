@@ -54,13 +54,13 @@ def sign_in(form: Shown, next_path: str, personas: tuple[Persona, ...], *, by_ma
 
 
 def mailed(email: str) -> Mailed:
-    return Mailed(title="Look into your mail", email=email)
+    return Mailed(title="Check your mail", email=email)
 
 
 def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
     organization, made_by = preview.get("organization") or {}, actor_named(preview["made_by"])
     return Enter(
-        title=f"Sign in to {organization.get('name', '')}" if preview["by_mail"] else "Enter by this link",
+        title=f"Sign in to {organization.get('name', '')}" if preview["by_mail"] else "Sign in with this link",
         token=token,
         principal=preview["principal"],
         role=preview["role"],
@@ -74,4 +74,4 @@ def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
 
 
 def no_entry(sentence: str) -> Enter:
-    return Enter(title="This link opens nothing", sentence=sentence)
+    return Enter(title="Invalid link", sentence=sentence)

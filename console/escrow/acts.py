@@ -95,34 +95,38 @@ def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) ->
         ("funded", f"From {payer} into escrow"),
         ("to_agent", f"To {agent} of {escrow['payee_name']}"),
         ("commission", "Commission"),
-        ("to_payer", f"Back to {payer}"),
+        ("to_payer", f"Refund to {payer}"),
     )
     moved = [(label, effect[part]) for part, label in parts if decimal(effect[part])]
     if not moved:
         return ()
     return tuple(
         Line(label=label, amount=amount(value, effect["currency"], prefs))
-        for label, value in (*moved, ("Held after that", effect["held"]))
+        for label, value in (*moved, ("Held afterwards", effect["held"]))
     )
 
 
-_RELEASES = "A score of {threshold} or more releases the money; a lower one is kept and releases nothing."
+_RELEASES = "A score of {threshold} or more releases the money; a lower one is only recorded."
 #: What the button of each command says, its kind, and a sentence.
 _USUAL: Mapping[str, tuple[str, str, str]] = {
     A.FUND: ("Fund", "primary", "The money is held until the work is settled. {agent} can begin."),
-    A.DELIVER: ("Deliver", "primary", "{payer} has its time to review from then on."),
+    A.DELIVER: ("Deliver", "primary", "The review period of {payer} begins."),
     A.VALIDATE: ("Score", "primary", _RELEASES),
-    A.APPROVE: ("Sign", "primary", "Nothing moves yet: more signatures are needed. It cannot be undone."),
+    A.APPROVE: ("Sign", "primary", "No money moves yet: more signatures are needed. This cannot be undone."),
     A.DISPUTE: (
         "Dispute",
         "",
         "The money is frozen until an arbiter decides, or the agreed default applies. A payee that opens the dispute "
         "gets its share of delivered work only.",
     ),
-    A.SUBMIT_EVIDENCE: ("Add evidence", "primary", "The other side and the arbiter read it. It cannot be changed."),
-    A.RESOLVE: ("Decide", "primary", "What is held is divided as you say. It cannot be undone."),
-    A.REFUND: ("Refund", "", "What you refund goes to {payer}. It cannot be undone."),
-    A.CANCEL: ("Cancel", "danger", "The escrow ends. It cannot be undone."),
+    A.SUBMIT_EVIDENCE: (
+        "Add evidence",
+        "primary",
+        "The other party and the arbiter read it. It cannot be changed.",
+    ),
+    A.RESOLVE: ("Decide", "primary", "The held amount is divided as you decide. This cannot be undone."),
+    A.REFUND: ("Refund", "", "The refund goes to {payer}. This cannot be undone."),
+    A.CANCEL: ("Cancel", "danger", "The escrow ends. This cannot be undone."),
 }
 
 
@@ -133,13 +137,13 @@ def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], pref
             label, kind = "Deliver again", ""
             sentence = "This replaces the delivery under review, whose signatures no longer count."
         case A.VALIDATE if escrow["validation_threshold"] is None:
-            sentence = "By the contract no score releases the money. It is kept for both sides."
+            sentence = "In this contract a score does not release the money. Both parties can read it."
         case A.APPROVE if lines_move(effect):
-            label, sentence = "Sign and release", "This is the last signature that is needed. It cannot be undone."
+            label, sentence = "Sign and release", "This is the last required signature. This cannot be undone."
         case A.CANCEL if effect["status"] != EscrowStatus.CANCELLED:
-            label, kind, sentence = "Ask to cancel", "", "Nothing moves until {payee} agrees."
+            label, kind, sentence = "Request cancellation", "", "No money moves until {payee} agrees."
         case A.CANCEL if escrow["cancel_requested_by"]:
-            label = "Agree to cancel"
+            label = "Accept cancellation"
         case A.REFUND:
             label = f"Refund {amount(effect['to_payer'], effect['currency'], prefs)}"
         case A.FUND:

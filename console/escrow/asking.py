@@ -118,5 +118,5 @@ def outside(currency: str, ways: tuple[Way, ...]) -> tuple[Way, ...]:
 
 def _sources(currency: str) -> tuple[Way, ...]:
     if currency == CREDIT:
-        return (("credits", "Credits", "They leave your account now, and are held in escrow."),)
-    return (("balance", f"Balance in {currency}", "It leaves your account now, and is held in escrow."),)
+        return (("credits", "Credits", "Moved from your credits into escrow now."),)
+    return (("balance", f"Balance in {currency}", "Moved from your balance into escrow now."),)

@@ -183,7 +183,7 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
             amount(escrow["granted_amount"], escrow["currency"], prefs) if Decimal(escrow["granted_amount"]) else None
         ),
         bar=_bar(escrow, prefs),
-        bar_label=f"What became of {escrow['funded_amount']} {escrow['currency']}",
+        bar_label=f"Distribution of {escrow['funded_amount']} {escrow['currency']}",
         payer=escrow["payer_name"],
         payee=escrow["payee_name"],
         agent=escrow["agent_name"],
@@ -203,7 +203,7 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         threshold=percent(threshold, prefs) if threshold is not None else "",
         dispute=dispute_of(escrow, prefs, around.now) if escrow["dispute"] else None,
         timeline=_timeline(timeline, escrow, around),
-        timeline_failed=_failed("What happened", timeline, here),
+        timeline_failed=_failed("Timeline", timeline, here),
         terms=terms(contract.body, prefs) if answered(contract) else (),
         terms_failed=_failed("Terms", contract, here),
         contract=around.contract,
@@ -238,7 +238,7 @@ def _bar(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Segment, ...]:
             part("Held", progress.held(escrow), "busy"),
             part(f"To {escrow['agent_name']}", paid, "good"),
             part("Commission", fee, "idle"),
-            part(f"Back to {escrow['payer_name']}", back, "warn"),
+            part(f"Refund to {escrow['payer_name']}", back, "warn"),
         )
     )
 

@@ -76,7 +76,7 @@ def stages(escrow: Mapping[str, Any], events: Sequence[Mapping[str, Any]], prefs
 
 def summary(escrow: Mapping[str, Any], prefs: Prefs) -> str:
     if escrow["status"] == EscrowStatus.OPEN:
-        return "Nothing is funded yet."
+        return "Not funded yet."
     return f"{_held(escrow, prefs)} held in escrow."
 
 
@@ -93,12 +93,12 @@ def awaited(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
                 ways.append("a score at the threshold")
             return f"{' or '.join(ways)} releases the money.".capitalize() if ways else "The delivery is under review."
         case EscrowStatus.DISPUTED if takes_evidence(escrow, now):
-            return "Both sides can add evidence. Then an arbiter decides."
+            return "Both parties can add evidence. Then an arbiter decides."
         case EscrowStatus.DISPUTED if seconds_until(escrow["dispute"]["decide_by"], now) > 0:
             return f"An arbiter has to decide by {moment(escrow['dispute']['decide_by'], prefs)}."
         case EscrowStatus.DISPUTED:
             return "An arbiter has to decide."
-    return "Nothing is left to do."
+    return "No action is needed."
 
 
 def takes_evidence(escrow: Mapping[str, Any], now: datetime) -> bool:

@@ -62,7 +62,7 @@ DECISIONS = Kind(
     title="Decisions",
     lead="Disputes that an arbiter has to decide, the most urgent first.",
     said="Evidence",
-    nothing="No dispute waits for a decision.",
+    nothing="No open disputes.",
 )
 DELIVERIES = Kind(
     status="delivered",
@@ -115,5 +115,5 @@ def _said(escrow: Mapping[str, Any], prefs: Prefs) -> str:
         return "none" if number == 0 else f"{number} {'piece' if number == 1 else 'pieces'}"
     threshold, score = escrow["validation_threshold"], escrow["validation_score"]
     if threshold is None:
-        return "not asked for"
+        return "not required"
     return f"{percent(score, prefs) if score is not None else 'none yet'}, needs {percent(threshold, prefs)}"

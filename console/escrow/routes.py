@@ -186,7 +186,7 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
         if answer.problem is not None and answer.problem.code == "payment.declined":
-            shown = with_summary(shown, f"{answer.problem.detail} Nothing was taken. Pay in another way.")
+            shown = with_summary(shown, f"{answer.problem.detail} Nothing was charged. Pay another way.")
         return await ask(visit, name, shown, status)
 
     return await visit.refused(form, answer, again, command.names)

@@ -22,12 +22,17 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
     pairs = [
         ("Price", amount(contract["price"], contract["currency"], prefs).text),
         ("Commission", percent(f"{Decimal(contract['commission_bps']).scaleb(-4):f}", prefs)),
-        ("Least paid out", _least(contract["least_payout"], prefs)),
+        ("Minimum payout", _least(contract["least_payout"], prefs)),
         ("Fund within", duration(contract["fund_within"], prefs)),
         ("Deliver within", duration(contract["deliver_within"], prefs)),
-        ("Review", f"{duration(contract['review_period'], prefs)}, then it is released"),
+        ("Review", f"{duration(contract['review_period'], prefs)}, then the money is released"),
         ("Signatures", f"{needed} of {len(names)}: {joined(names)}"),
-        ("Score", "releases nothing" if threshold is None else f"{percent(threshold, prefs)} or more releases it"),
+        (
+            "Score",
+            "does not release the money"
+            if threshold is None
+            else f"{percent(threshold, prefs)} or more releases the money",
+        ),
         ("Evidence", f"can be added for {duration(contract['evidence_period'], prefs)}"),
         ("Decision", f"within {duration(contract['decision_period'], prefs)} after that"),
         (
@@ -43,4 +48,4 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
 
 
 def _least(paid: Mapping[str, Any] | None, prefs: Prefs) -> str:
-    return "nothing, the agent is your own" if paid is None else amount(paid["amount"], paid["currency"], prefs).text
+    return "none: your own agent" if paid is None else amount(paid["amount"], paid["currency"], prefs).text

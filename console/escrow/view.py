@@ -32,9 +32,9 @@ TABBED = ("waits_for", "overdue", "status")
 _ENDED = ",".join(sorted(FINAL))
 TABS: tuple[tuple[str, dict[str, str]], ...] = (
     ("All", {}),
-    ("Waits for me", {"waits_for": "me"}),
+    ("To do", {"waits_for": "me"}),
     ("Not funded", {"status": EscrowStatus.OPEN.value}),
-    ("Work under way", {"status": EscrowStatus.FUNDED.value}),
+    ("In progress", {"status": EscrowStatus.FUNDED.value}),
     ("In review", {"status": EscrowStatus.DELIVERED.value}),
     ("Disputed", {"status": EscrowStatus.DISPUTED.value}),
     ("Ended", {"status": _ENDED}),

@@ -96,7 +96,7 @@ def page(
     why = "" if given or is_open else "The time to rate this job is over." if is_over else "This job was not rated."
     return Feedback(
         title=f"{TITLE}: {escrow['title']}" if is_open and given is None else f"Rating of {escrow['title']}",
-        lead=f"Your rating counts in the reputation of {agent}. Others see it without your name."
+        lead=f"Your rating counts toward the reputation of {agent}. It is shown without your name."
         if is_open
         else f"Done by {agent} of {escrow['payee_name']}.",
         crumbs=(Link(label="Escrows", href=here.rpartition("/")[0]), Link(label=escrow["title"], href=here)),
@@ -107,7 +107,7 @@ def page(
         until=moment(until.isoformat(), prefs) if is_open and until else None,
         changed=given["id"] if given and is_open else "",
         questions=tuple(Question(name=name, label=DIMENSIONS[name], hint=_QUESTIONS[name]) for name in DIMENSIONS),
-        label="Change the rating" if given else "Send the rating",
+        label="Edit rating" if given else "Submit rating",
         why=why,
     )
 

@@ -33,6 +33,6 @@ ROUTES = Entries(
         row=view.row,
         typed=view.typed,
         facts=(("Option", "name"), ("Category", "category")),
-        forgets="quota",
+        forgets="uses",
     )
 ).routes()

@@ -186,7 +186,7 @@ def _cards(
     escrows = f"{base}/escrows" if has["escrows"] else ""
     return (
         Card(label="Available", amount=written("available"), href=listed, note="Can be spent now"),
-        Card(label="Reserved", amount=written("held"), href=listed, note="Set aside for work under way"),
+        Card(label="Reserved", amount=written("held"), href=listed, note="Reserved for work in progress"),
         Card(label="Held in escrow", amount=written("in_escrow"), href=escrows, note="Until work is settled"),
         Card(label="Debt", amount=written("owed"), href=listed, note="Deducted from your next payment"),
         *_spent(spent, listed, prefs),

@@ -37,7 +37,7 @@ class Issuing(FormPage):
 
 def page(form: Shown, base: str) -> Issuing:
     return Issuing(
-        title="New invoice",
+        title="Create invoice",
         crumbs=(Link(label="Invoices", href=f"{base}/invoices"),),
         form=form,
         action=f"{base}/invoices/new",
@@ -81,12 +81,12 @@ def finalizing(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
         form=form,
         facts=(
             ("To", invoice["organization_id"]),
-            ("Its lines come to", net.text),
-            ("Due, were it issued when it was drafted", day(invoice["due_at"], prefs)),
+            ("Sum of the lines", net.text),
+            ("Due, as of the draft", day(invoice["due_at"], prefs)),
         ),
         effect=(
-            "It gets its number, and its organization sees and owes it. Its lines cannot be changed any more.",
-            "Tax, discounts and credits are applied now, so what is due may differ from the sum of its lines.",
+            "The invoice gets its number and becomes due. Its lines can no longer be changed.",
+            "Tax, discounts and credits are applied now, so the amount due may differ from the sum of the lines.",
         ),
     )
 
@@ -97,9 +97,9 @@ def discarding(invoice: Mapping[str, Any], form: Shown, base: str) -> Asking:
         title=f"Discard {title_of(invoice)}?",
         back=here,
         action=f"{here}/discard",
-        label="Discard the draft",
+        label="Discard draft",
         form=form,
-        effect=("It cannot become an invoice any more. Nothing is owed for it.",),
+        effect=("The draft can no longer be issued. Nothing is owed for it.",),
     )
 
 

@@ -101,7 +101,7 @@ async def _asked(visit: Visit, form: Shown | None, status: int, *, finalizes: bo
     visit.need(Permission.OPERATE)
     invoice = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     if status == 409 or invoice["status"] != InvoiceStatus.DRAFT:
-        return await show_one(visit, form or with_summary(blank(), "It is no draft. Nothing was done."), 409)
+        return await show_one(visit, form or with_summary(blank(), "Not a draft invoice. Nothing was done."), 409)
     if finalizes:
         page = issuing.finalizing(invoice, form or blank(), visit.choices.prefs, visit.base)
     else:

@@ -32,7 +32,7 @@ FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_
 OF_PLATFORM = "/console/platform/invoices"
 LABELS = {
     "q": "Text",
-    "status": "State",
+    "status": "Status",
     "currency": "Currency",
     "min_amount": "At least",
     "max_amount": "At most",
@@ -267,7 +267,7 @@ def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:
 
 #: Why a tax is zero, by its category; where it is charged nothing is said.
 _ZERO = {
-    TaxCategory.OUTSIDE: "outside the scope of tax",
+    TaxCategory.OUTSIDE: "outside scope of VAT",
     TaxCategory.REVERSE_CHARGE: "reverse charge",
     TaxCategory.EXEMPT: "exempt",
 }
@@ -287,7 +287,7 @@ def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
     discounts = [each(found["description"], f"-{found['taken']}") for found in invoice["discounts"] if found["taken"]]
     credits = [
         each(label, f"-{invoice[name]}")
-        for name, label in (("granted_credits", "Granted credits"), ("taxed_credits", "Credits taxed when sold"))
+        for name, label in (("granted_credits", "Granted credits"), ("taxed_credits", "Credits taxed at purchase"))
         if decimal(invoice[name])
     ]
     taxes = [
@@ -297,7 +297,7 @@ def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
         each(label, f"-{invoice[name]}")
         for name, label in (
             ("applied_credits", "Credits applied"),
-            ("rounding", "Rounded off"),
+            ("rounding", "Rounding"),
             ("credited", "Credit notes"),
             ("written_off", "Written off"),
             ("paid", "Paid"),
@@ -307,7 +307,7 @@ def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
     return (
         *discounts,
         *credits,
-        each("Without tax", invoice["subtotal"]),
+        each("Subtotal", invoice["subtotal"]),
         *taxes,
         each("Total", invoice["total"]),
         *less,
@@ -327,9 +327,9 @@ def asking(
     here, title = f"{base}/invoices/{invoice['id']}", title_of(invoice)
     due = amount(invoice["due"], invoice["currency"], prefs)
     if voids:
-        words = "It counts for nothing from then on. Money that comes for it is returned. It cannot be undone."
+        words = "The invoice is no longer due. Money paid for it later is returned. This cannot be undone."
     else:
-        words = "The payment is for all that is due. A stored method is charged at once."
+        words = "You pay the whole amount due. A stored method is charged at once."
     return Asking(
         title=f"Void {title}" if voids else f"Pay {title}",
         crumbs=(Link(label=title, href=here),),

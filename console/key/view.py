@@ -18,12 +18,12 @@ FILTERS = ("q", "role", "active")
 LABELS = {"q": "Principal", "role": "Role", "from": "From", "to": "To"}
 #: What the roles of an organization are for, in a line each.
 ROLES: Mapping[Role, str] = {
-    Role.OWNER: "Owner: everything, and paying out",
-    Role.ADMIN: "Admin: everything but paying out",
+    Role.OWNER: "Owner: everything, and payouts",
+    Role.ADMIN: "Admin: everything except payouts",
     Role.FINANCE: "Finance: payments, invoices, payouts and limits",
     Role.MEMBER: "Member: awards and funds work, runs agents and projects",
     Role.AUDITOR: "Auditor: reads everything, changes nothing",
-    Role.AGENT: "Agent: acts for one agent alone",
+    Role.AGENT: "Agent: acts for one agent only",
 }
 
 
@@ -154,7 +154,7 @@ def revocable_by(role: str) -> frozenset[Role]:
 def issue(form: Shown, grantable: Collection[Role], agents: Choice, listed: str) -> Issue:
     """Return the form that issues a key."""
     return Issue(
-        title="Issue a key",
+        title="Create key",
         crumbs=(Link(label="API keys", href=listed),),
         action=f"{listed}/new",
         form=form,
@@ -166,7 +166,7 @@ def issue(form: Shown, grantable: Collection[Role], agents: Choice, listed: str)
 
 def issued(key: Mapping[str, Any], prefs: Prefs, listed: str) -> Issued:
     return Issued(
-        title="The key is issued" if key["secret"] else "This key was issued before",
+        title="Key created" if key["secret"] else "Key already created",
         crumbs=(Link(label="API keys", href=listed),),
         id=ident(key["id"]),
         principal=key["principal"],
@@ -183,18 +183,18 @@ def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> 
         title="Revoke this key?",
         back=listed,
         action=address(f"{listed}/{key['id']}/revoke", [("q", key["principal"])]),
-        label="Revoke the key",
+        label="Revoke key",
         form=form,
         facts=(
             ("Key", key["id"]),
             ("Principal", key["principal"]),
             ("Role", role_named(key["role"])),
-            ("Issued", moment(key["created_at"], prefs).text),
+            ("Created", moment(key["created_at"], prefs).text),
             ("Last used", used),
         ),
         effect=(
-            "The key is refused everywhere at once, and so are the sessions that were opened with it.",
-            "This cannot be undone. Who needs access again needs a new key.",
+            "The key and the sessions opened with it stop working at once.",
+            "This cannot be undone. Create a new key to restore access.",
         ),
     )
 
@@ -202,15 +202,15 @@ def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> 
 def revoking_issued(issued: Collection[Mapping[str, Any]], action: str, listed: str) -> Asking:
     """Return the page that asks, after a key was revoked, whether the keys that it issued are revoked too."""
     return Asking(
-        title="Revoke the keys that it issued, too?",
+        title="Also revoke the keys that it created?",
         back=listed,
         action=action,
-        label="Revoke these keys",
+        label="Revoke keys",
         form=blank(),
         facts=tuple((each["principal"], f"{role_named(each['role'])}, {each['id']}") for each in issued),
         effect=(
-            "The key is revoked. Whoever had it may know the secrets of the keys that it issued.",
-            "They are refused everywhere at once. This cannot be undone.",
+            "The key is revoked. Its holder may know the secrets of the keys that it created.",
+            "These keys stop working at once. This cannot be undone.",
         ),
         fields=(("with_issued", "true"),),
     )

@@ -97,9 +97,9 @@ def one(
     refused = known.get("refund", {}).get("reason")
     links = []
     if offered:
-        links.append(Link(label="Its profile", href=f"{base}/marketplace/{purchase['agent_id']}"))
+        links.append(Link(label="Profile", href=f"{base}/marketplace/{purchase['agent_id']}"))
     if purchase["payment_id"]:
-        links.append(Link(label="Its payment", href=f"{base}/payments/{purchase['payment_id']}"))
+        links.append(Link(label="Payment", href=f"{base}/payments/{purchase['payment_id']}"))
     return Purchase(
         title=purchase["agent_name"],
         crumbs=(Link(label="Library", href=f"{base}/library"),),
@@ -132,15 +132,15 @@ def _facts(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], 
     elif purchase["has_access"]:
         found.append(("Can be returned until", moment(purchase["refundable_until"], prefs).text))
     if purchase["included_uses"] is not None:
-        found.append(("Uses in the price", str(purchase["included_uses"])))
+        found.append(("Included uses", str(purchase["included_uses"])))
     return tuple(found)
 
 
 def _money(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount], ...]:
     parts = (
         ("Paid", purchase["price"]),
-        ("Of that tax", purchase["tax"]),
-        ("Used when it was returned", purchase["used"]),
+        ("Including tax", purchase["tax"]),
+        ("Used before the return", purchase["used"]),
     )
     return tuple((label, amount(value, purchase["currency"], prefs)) for label, value in parts if value is not None)
 
@@ -152,7 +152,7 @@ def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, 
     if effect["to_buyer"] is not None:
         back = amount(effect["to_buyer"], effect["currency"], prefs)
         label = f"Return for {back}"
-        facts += [("Comes back", back.text), ("Was used", amount(effect["used"], effect["currency"], prefs).text)]
+        facts += [("Refund", back.text), ("Used", amount(effect["used"], effect["currency"], prefs).text)]
     return Asking(
         title=f"{COMMANDS[name][0]}: {purchase['agent_name']}",
         back=here,
@@ -167,11 +167,11 @@ def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, 
 
 def _effect(purchase: Mapping[str, Any], name: str, prefs: Prefs) -> tuple[str, ...]:
     if name == "cancel" and purchase["model"] == OfferModel.USAGE:
-        return ("It leaves the library at once, and is not used any more. What was used stays paid.",)
+        return ("The agent leaves the library at once. Used parts are not refunded.",)
     if name == "cancel":
-        return (f"It can be used until {moment(purchase['ends_at'], prefs)}. Nothing is paid after that.",)
-    found = ["It cannot be used any more from now on."]
+        return (f"The agent can be used until {moment(purchase['ends_at'], prefs)}. Nothing is charged after that.",)
+    found = ["The agent can no longer be used."]
     if purchase["payment_id"]:
-        found.append("The money is returned to where it came from, which can take days.")
+        found.append("The money is returned to its source, which can take days.")
     found.append("An agent can be returned once: a second purchase of it is final.")
     return tuple(found)

@@ -19,7 +19,7 @@ from console.widgets import Failed, FormPage, Link
 from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
 
-_AT_ONCE = "It is in the library at once."
+_AT_ONCE = "It is added to your library at once."
 _PRICES, _ENDS = ("base_price", "adjusted_price"), ("min", "max")
 
 
@@ -136,7 +136,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Profile:
         stars=card.stars,
         ratings=card.ratings,
         jobs=count(agent["jobs_done"], prefs),
-        success=f"{number(str(score.body['task_success_rate']), prefs)}% of jobs ended well" if is_known else "",
+        success=f"{number(str(score.body['task_success_rate']), prefs)}% of jobs succeeded" if is_known else "",
         bars=bars_of(score.body["dimensions"], prefs) if is_known else (),
         score_failed=unanswered("Reputation", score, here),
         history=by_dimension(nights, prefs) if nights else None,
@@ -237,36 +237,36 @@ def _quoted(buying: Buying, quoted: Mapping[str, Any], prefs: Prefs) -> Buying:
 def _label(offer: Mapping[str, Any], price: Amount | None, *, takes_over: bool) -> str:
     match offer["model"]:
         case OfferModel.USAGE if takes_over:
-            return "Accept the new prices"
+            return "Accept new prices"
         case OfferModel.MONTHLY:
             return f"Subscribe for {price} a month"
         case OfferModel.ONE_TIME:
             return f"Buy for {price}"
         case _:
-            return "Add to the library"
+            return "Add to library"
 
 
 def _sentences(offer: Mapping[str, Any], *, takes_over: bool) -> tuple[str, ...]:
     match offer["model"]:
         case OfferModel.FREE:
-            return (f"It costs nothing. {_AT_ONCE}",)
+            return (f"It is free. {_AT_ONCE}",)
         case OfferModel.USAGE if takes_over:
-            return ("From now on, all uses by your organization cost these prices, not the ones it has now.",)
+            return ("From now on, all uses by your organization cost these prices, not the current ones.",)
         case OfferModel.USAGE:
             return (
-                f"Adding it costs nothing. {_AT_ONCE}",
-                "Each use is paid from your credits when it is reported, within your limits, at these prices.",
+                f"Adding it is free. {_AT_ONCE}",
+                "Each use is charged to your credits when it is reported, within your limits, at these prices.",
             )
         case OfferModel.MONTHLY:
             found = [
-                "The first month is paid now, and the next ones by themselves at the same price, until you cancel.",
-                "What is cancelled ends with the month that was paid.",
+                "The first month is charged now, later ones automatically at the same price until you cancel.",
+                "After you cancel, access ends with the paid month.",
             ]
         case _:
             found = ["You keep it permanently."]
     if offer["included_uses"] is not None:
-        found.append(f"The price is for {offer['included_uses']} uses: a refund deducts those that were used.")
-    found.append("The library says until when it can be returned, and what would be refunded.")
+        found.append(f"The price includes {offer['included_uses']} uses. A refund deducts the used ones.")
+    found.append("The library shows the return deadline and the refund.")
     return tuple(found)
 
 
@@ -282,9 +282,9 @@ def _sent(offer: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def why_not(offer: Mapping[str, Any], org_id: str) -> str:
     """Say why an organization cannot buy an offer; empty if it can."""
     if offer["organization_id"] == org_id:
-        return "This is an agent of your own organization: others buy it, and you use it as it is."
+        return "This agent belongs to your organization. You can use it without buying it."
     if offer["status"] != OfferStatus.LISTED:
-        return "It is not sold any more. Who has bought it keeps it."
+        return "It is no longer for sale. Existing buyers keep it."
     return ""
 
 
@@ -300,7 +300,7 @@ def _costs(
     listed = "" if pricing["amount"] is None else f"Listed at {job_price(agent, prefs)}. "
     found = [f"{listed}You agree on the price of your job before any money moves."]
     if (bounds := terms.get("price")) and (said := _between(bounds, prefs)):
-        found.append(f"It accepts jobs {said} at once, and others when its author agrees.")
+        found.append(f"Jobs {said} are accepted automatically, others when the author agrees.")
     if (within := terms.get("deliver_within")) and within["min"]:
         found.append(f"It needs at least {duration(within['min'], prefs)} to deliver.")
     if price is not None and price.ok and price.body["adjustments"] and pricing["currency"]:

@@ -27,7 +27,7 @@ _PURCHASES = 20
 _SHOWN = ("model", "price", "currency", "total")
 _NOT_THEIRS = frozenset({"marketplace.own_agent", "marketplace.related"})
 _GONE = "marketplace.retired"
-_HELD = "Your organization has this agent already. Nothing was done."
+_HELD = "Your organization already has this agent. Nothing was done."
 
 
 def _around(visit: Visit) -> one.Around:
@@ -128,7 +128,7 @@ async def buy(visit: Visit) -> Response:
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
         if problem is not None and problem.code == "payment.declined":
-            shown = with_summary(shown, f"{problem.detail} Nothing was taken. Pay in another way.")
+            shown = with_summary(shown, f"{problem.detail} Nothing was charged. Pay another way.")
         if problem is not None and problem.code == _GONE:
             # What is not sold any more has no page to be shown on.
             raise Refused(answer)

@@ -31,17 +31,17 @@ FIND = "Find agents"
 #: How an agent is paid for.
 MODELS = (
     (OfferModel.FREE.value, "Free"),
-    (OfferModel.ONE_TIME.value, "Once"),
-    (OfferModel.MONTHLY.value, "Each month"),
-    (OfferModel.USAGE.value, "By use"),
+    (OfferModel.ONE_TIME.value, "One-time"),
+    (OfferModel.MONTHLY.value, "Monthly"),
+    (OfferModel.USAGE.value, "Usage-based"),
 )
 _STARS = (("", "Any"), ("3", "3 or more"), ("4", "4 or more"), ("4.5", "4.5 or more"))
 _SORTS = (("", "Newest"), (AgentSort.RATING.value, "Best rated"), (AgentSort.JOBS.value, "Most jobs"))
 #: What is said where nothing is listed, by the order; empty is the first one.
 _NOTHING = {
     "": ("No agents yet", "Public agents of all organizations are listed here."),
-    AgentSort.RATING.value: ("No ratings yet", "Agents with ratings are listed here. Choose another order to see all."),
-    AgentSort.JOBS.value: ("No jobs yet", "Agents that did a job are listed here. Choose another order to see all."),
+    AgentSort.RATING.value: ("No ratings yet", "Agents with ratings are listed here. Sort differently to see all."),
+    AgentSort.JOBS.value: ("No jobs yet", "Agents that did a job are listed here. Sort differently to see all."),
 }
 _NOT_SOLD = ("Nothing is for sale", "Agents on sale are listed here. Offer your own from their pages.")
 #: So many colours the discs with initials have.
@@ -102,9 +102,9 @@ def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is
     card = offer_card if is_for_sale else agent_card
     return Directory(
         title=FIND,
-        lead="Buy or subscribe: your organization uses the agent as often as the price allows."
+        lead="Buy or subscribe to use an agent in your organization."
         if is_for_sale
-        else "Hire an agent for a job: your money waits in escrow until the work is accepted.",
+        else "Hire an agent for a job: your money is held in escrow until the work is accepted.",
         tabs=(
             Tab(label="Hire for a job", href=here, current=not is_for_sale),
             Tab(label="Buy or subscribe", href=f"{here}/offers", current=is_for_sale),
@@ -183,7 +183,7 @@ def price_of(offer: Mapping[str, Any], prefs: Prefs) -> str:
             units = meters_of(offer, prefs)
             least = units[0] if units else None
             more = f" and {len(units) - 1} more" if len(units) > 1 else ""
-            return f"{least.price.text} a {least.name}{more}" if least else "By use"
+            return f"{least.price.text} a {least.name}{more}" if least else "Usage-based"
         case _:
             return "Free"
 

@@ -19,8 +19,8 @@ from domain.messages.notification.due import DIGEST_CADENCES, Cadence
 BASE = "/console/notifications"
 CHANNELS, PREFERENCES = f"{BASE}/channels", f"{BASE}/preferences"
 KINDS = (
-    (ChannelKind.MAIL.value, "Mail", "Give the address."),
-    (ChannelKind.SLACK.value, "Slack", "Give the URL of an incoming webhook. It is a secret, and not shown again."),
+    (ChannelKind.MAIL.value, "Mail", "Enter the address."),
+    (ChannelKind.SLACK.value, "Slack", "Enter the URL of an incoming webhook. It is secret, and not shown again."),
 )
 LANGUAGES = (("en", "English"), ("de", "Deutsch"))
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -29,13 +29,13 @@ HOURS = tuple((str(hour), f"{hour}:00") for hour in range(24))
 #: The fields that say when something is sent.
 CLOCK = ("language", "time_zone", "quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
 _CADENCES = {
-    Cadence.INSTANT: "At once",
-    Cadence.HOURLY: "Every hour",
-    Cadence.DAILY: "Every day",
-    Cadence.WEEKLY: "Every week",
-    Cadence.OFF: "Not at all",
+    Cadence.INSTANT: "Immediately",
+    Cadence.HOURLY: "Hourly",
+    Cadence.DAILY: "Daily",
+    Cadence.WEEKLY: "Weekly",
+    Cadence.OFF: "Never",
 }
-_PARTS = (("Inbox", BASE), ("Channels", CHANNELS), ("What you are notified of", PREFERENCES))
+_PARTS = (("Inbox", BASE), ("Channels", CHANNELS), ("Preferences", PREFERENCES))
 
 Options = tuple[tuple[str, str], ...]
 
@@ -125,7 +125,7 @@ def inbox(found: Found, form: Shown, prefs: Prefs, href: Linked) -> Inbox:
         tabs=tabs(BASE),
         states=(
             Tab(label="All", href=BASE, current=not unread),
-            Tab(label="Not read", href=f"{BASE}?unread=true", current=bool(unread)),
+            Tab(label="Unread", href=f"{BASE}?unread=true", current=bool(unread)),
         ),
         rows=tuple(
             Row(
@@ -181,10 +181,10 @@ def removing(found: Mapping[str, Any], form: Shown) -> Asking:
         title="Remove this channel?",
         back=CHANNELS,
         action=f"{CHANNELS}/{found['id']}/remove",
-        label="Remove the channel",
+        label="Remove channel",
         form=form,
         facts=((kind_named(found["kind"]), found["target"]),),
-        effect=("Nothing more is sent there. To use it again, add it again and give its code.",),
+        effect=("No more messages are sent there. To use it again, add and verify it again.",),
     )
 
 
@@ -198,7 +198,7 @@ def preferences(
     way = way if way in named else INBOX
     shown = tuple(_type(each, way) for each in found["types"])
     return Preferences(
-        title="What you are notified of",
+        title="Preferences",
         tabs=tabs(PREFERENCES),
         ways=tuple(
             Tab(label=name, href=f"{PREFERENCES}?channel={each}", current=each == way) for each, name in named.items()
@@ -223,7 +223,7 @@ def _type(found: Mapping[str, Any], way: str) -> Type:
         name=found["type"],
         says=found["description"],
         must_reach=found["must_reach"],
-        options=(("", f"As usual{usual}"), *((each.value, _CADENCES[each]) for each in offered)),
+        options=(("", f"Default{usual}"), *((each.value, _CADENCES[each]) for each in offered)),
         value=chosen,
     )
 

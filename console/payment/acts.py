@@ -26,12 +26,12 @@ PATHS: Mapping[str, str] = {
 PREVIEWED = frozenset({A.CAPTURE, A.REFUND})
 #: What the button of each says, its kind, and what it does.
 _WORDS: Mapping[str, tuple[str, str, str]] = {
-    A.CONFIRM: ("Ask the provider", "", "The payment is refreshed from the provider, and money received is booked."),
-    A.CAPTURE: ("Capture", "primary", "The money that is reserved is taken, and what it pays for is given."),
+    A.CONFIRM: ("Refresh", "", "The payment is refreshed from the provider, and money received is booked."),
+    A.CAPTURE: ("Capture", "primary", "The authorized amount is captured, and the purchase is fulfilled."),
     A.CANCEL: (
         "Cancel payment",
         "danger",
-        "It cannot be paid any more. Money that arrives in the meantime is still booked.",
+        "It can no longer be paid. Money that arrives in the meantime is still booked.",
     ),
     A.REFUND: (
         "Refund",
@@ -42,16 +42,16 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     A.GIVE_UP_REFUND: (
         "Record the outcome of the refund",
         "",
-        "Its outcome is not known, and nothing else can be refunded until it is. Look it up at the provider first.",
+        "Its outcome is unknown, and blocks further refunds. Look it up at the provider first.",
     ),
 }
-_BY_TWO = "Another operator has to approve this first. Send it to ask for that, and again once it is approved."
+_BY_TWO = "Another operator must approve this first. Send it to request approval, and again once approved."
 #: The page where operators record the outcome of a refund.
 _PLATFORM = "/console/platform/payments"
 #: What the provider may have, as it is asked: the value, its words, and what follows.
 WHERE = (
-    ("no", "The provider does not have it", "It counts as failed: what was taken for it is restored."),
-    ("yes", "The provider has it", "It counts as on its way; name it by the provider's id."),
+    ("no", "Not refunded", "The refund failed. The amount taken for it is restored."),
+    ("yes", "Refunded", "The refund is pending. Enter the provider's id."),
 )
 
 
@@ -138,7 +138,7 @@ def act(action: Mapping[str, Any], prefs: Prefs, here: str) -> Act:
 
 
 def _lines(effect: Mapping[str, Any], prefs: Prefs) -> tuple[Line, ...]:
-    parts = (("captured", "Captured"), ("to_payer", "Back to the payer"), ("released", "Released, and not taken"))
+    parts = (("captured", "Captured"), ("to_payer", "Refunded to the payer"), ("released", "Released, not captured"))
     found = [
         Line(label=label, amount=amount(effect[part], effect["currency"], prefs))
         for part, label in parts
@@ -146,7 +146,7 @@ def _lines(effect: Mapping[str, Any], prefs: Prefs) -> tuple[Line, ...]:
     ]
     taken = effect["taken"]
     if decimal(taken["amount"]):
-        found.append(Line(label="Taken back", amount=amount(taken["amount"], taken["currency"], prefs)))
+        found.append(Line(label="Clawed back", amount=amount(taken["amount"], taken["currency"], prefs)))
     return tuple(found)
 
 

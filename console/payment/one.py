@@ -175,9 +175,9 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
         chargebacks=tuple(_chargeback(each, around) for each in disputes.body["data"]) if answered(disputes) else (),
         chargebacks_failed=unanswered("Chargebacks", disputes, here),
         timeline=_steps(timeline.body["data"], around) if answered(timeline) else (),
-        timeline_failed=unanswered("What happened", timeline, here),
+        timeline_failed=unanswered("Timeline", timeline, here),
         receipt=f"{here}/receipt.pdf" if decimal(payment["received_amount"]) else "",
-        run=external("Its run in the Temporal UI", around.run) if around.run else None,
+        run=external("Workflow in the Temporal UI", around.run) if around.run else None,
     )
 
 
@@ -186,7 +186,7 @@ def declined(payment: Mapping[str, Any]) -> str:
     decline = payment["decline"]
     if decline is None or decimal(payment["received_amount"]):
         return ""
-    return f"{decline['detail'].rstrip('.')}. Nothing was taken."
+    return f"{decline['detail'].rstrip('.')}. Nothing was charged."
 
 
 def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
@@ -231,11 +231,11 @@ def _next(payment: Mapping[str, Any], around: Around) -> str:
         # All of it was sent, so nothing is to be sent any more: what is awaited are the network's confirmations.
         seen = amount(payment["seen_amount"], payment["currency"], around.prefs)
         far = confirmed(payment, around)
-        return f"{seen} is seen on the network{f', {far}' if far else ''}. It is booked when the network is sure of it."
+        return f"{seen} is seen on the network{f', {far}' if far else ''}. It is credited once confirmed."
     at = moment(payment["expires_at"], around.prefs)
     words = {
-        PaymentStatus.REQUIRES_CAPTURE: "To be captured",
-        PaymentStatus.PROCESSING: "The money is awaited",
+        PaymentStatus.REQUIRES_CAPTURE: "Waiting for capture",
+        PaymentStatus.PROCESSING: "Waiting for the money",
     }.get(payment["status"], "It can be paid")
     return f"{words} until {at.text}, {relative(payment['expires_at'], around.now, around.prefs)}."
 
@@ -245,15 +245,15 @@ def _money(payment: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount]
     currency = payment["currency"]
     parts = [
         ("Received", payment["received_amount"], currency),
-        ("Went back, or on its way", payment["refunded_amount"], currency),
+        ("Refunded, or being refunded", payment["refunded_amount"], currency),
         ("Disputed", payment["disputed_amount"], currency),
         ("Can be refunded", payment["refundable_amount"], currency),
         ("Credited", granted["amount"], granted["currency"]),
-        ("Owed, because it was spent", owed["amount"], owed["currency"]),
+        ("Debt, because it was already spent", owed["amount"], owed["currency"]),
     ]
     return (
         ("Price", amount(payment["amount"], currency, prefs)),
-        ("It buys", amount(goods["amount"], goods["currency"], prefs)),
+        ("You get", amount(goods["amount"], goods["currency"], prefs)),
         *((label, amount(value, code, prefs)) for label, value, code in parts if decimal(value)),
     )
 
@@ -263,7 +263,7 @@ def _own_refund(actions: Sequence[Mapping[str, Any]], prefs: Prefs) -> tuple[tup
     effect = next((each["effect"] for each in actions if each["action"] == PaymentAction.REFUND), None)
     if effect is None or not decimal(effect["fee"]):
         return ()
-    parts = (("You get back if you refund it", effect["to_payer"]), ("Fee that is not refunded", effect["fee"]))
+    parts = (("You get back on a refund", effect["to_payer"]), ("Non-refundable fee", effect["fee"]))
     return tuple((label, amount(value, effect["currency"], prefs)) for label, value in parts)
 
 
@@ -317,27 +317,27 @@ def _chargeback(dispute: Mapping[str, Any], around: Around) -> Chargeback:
 #: What the API calls its events, in words; one that is not here is shown as it is called.
 _EVENTS: Mapping[str, str] = {
     "created": "Requested",
-    "adopted": "Made by the provider",
+    "adopted": "Created by the provider",
     "submitted": "Created at the provider",
     "outcome_unknown": "The provider's answer was lost",
     "refused": "Declined",
     "time_over": "The payment expired",
-    "overdue": "Neither paid nor ended long after its time",
+    "overdue": "Still open long after its expiry",
     "fee_booked": "The provider's fee was booked",
     "settled": "The provider's balance shows the money",
     "refund_requested": "Refund requested",
     "refund_unknown": "The provider's answer to the refund was lost",
     "refund_given_up": "An operator recorded the outcome of the refund",
-    "refund_taken_over": "Refund made at the provider",
-    "dispute_inquiry": "The payer's bank asks a question",
-    "dispute_opened": "The payer's bank holds the money for now",
-    "dispute_date_changed": "The payer's bank takes evidence until another date",
+    "refund_taken_over": "Refund created at the provider",
+    "dispute_inquiry": "The payer's bank opened an inquiry",
+    "dispute_opened": "The payer's bank holds the disputed money",
+    "dispute_date_changed": "The payer's bank changed the evidence deadline",
     "dispute_returned_in_part": "The payer's bank returned a part of the money",
-    "evidence_offered": "The organization offered evidence; an operator answers the bank",
+    "evidence_offered": "The organization added evidence; an operator answers the bank",
     "evidence_replaced": "The organization replaced its evidence",
     "evidence_submitted": "Evidence was sent to the bank",
-    "purpose_gone": "What it was for is no longer possible",
-    "fulfilment_failed": "What it was for could not be given",
+    "purpose_gone": "The purchase can no longer be fulfilled",
+    "fulfilment_failed": "Fulfilment failed",
     "command_refused": "A command was refused",
 }
 _TONES = {

@@ -30,13 +30,13 @@ P = PaymentStatus
 TABS: tuple[tuple[str, tuple[PaymentStatus, ...]], ...] = (
     ("All", ()),
     ("Waiting for the payer", (P.CREATED, P.REQUIRES_ACTION)),
-    ("Under way", (P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE)),
+    ("Processing", (P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE)),
     ("Paid", (P.SUCCEEDED, P.PARTIALLY_REFUNDED)),
     ("Not paid", (P.FAILED, P.EXPIRED, P.CANCELLED)),
     ("Refunded", (P.REFUNDED, P.DISPUTED, P.CHARGED_BACK)),
 )
 #: First on the list of all organizations: payments with an unknown outcome.
-UNKNOWN = ("Outcome not known", (P.UNKNOWN,))
+UNKNOWN = ("Outcome unknown", (P.UNKNOWN,))
 NO_RUNS: Mapping[str, str] = {}
 PROVIDERS = {"stripe": "Card", "paypal": "PayPal", "crypto": "Coins", "credits": "Credits"}
 #: Who stands behind a provider, where that says more than how one pays.

@@ -107,7 +107,7 @@ def back(answer: Answer, base: str, prefs: Prefs) -> Return:
         if payment["purpose"] == purpose:
             links.append(Link(label=label, href=f"{base}/{path.format(**payment)}"))
     if payment["purpose"] == "credits":
-        links.append(Link(label="Pay in another way" if unpaid else "Home", href=f"{base}/top-up" if unpaid else base))
+        links.append(Link(label="Pay another way" if unpaid else "Home", href=f"{base}/top-up" if unpaid else base))
     return Return(
         title="Confirming your payment" if status in _CONFIRMING else _TITLES.get(status, shown.word),
         status=shown,

@@ -136,7 +136,7 @@ class Entries:
 
     async def ask_to_add(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
-        title, label, action = f"New {self.kind.one}", f"Add the {self.kind.noun}", f"{self._here(visit)}/new"
+        title, label, action = f"Create {self.kind.one}", f"Create {self.kind.noun}", f"{self._here(visit)}/new"
         shown = form or blank(**self.kind.begins)
         page = self._set(visit, shown, title=title, label=label, action=action, named=True)
         return await visit.render(f"{self.kind.templates}/set.html", page, status)
@@ -160,7 +160,7 @@ class Entries:
     async def ask_to_change(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         found = await self._found(visit)
-        title, label = found[self.kind.facts[0][1]], f"Change the {self.kind.noun}"
+        title, label = found[self.kind.facts[0][1]], f"Save {self.kind.noun}"
         shown, action = form or blank(**self.kind.typed(found)), f"{self._here(visit)}/{found['id']}/change"
         page = self._set(visit, shown, title=title, label=label, action=action, named=False)
         return await visit.render(f"{self.kind.templates}/set.html", page, status)
@@ -178,10 +178,10 @@ class Entries:
             title=f"Remove this {self.kind.one}?",
             back=here,
             action=f"{here}/{found['id']}/remove",
-            label=f"Remove the {self.kind.noun}",
+            label=f"Remove {self.kind.noun}",
             form=form or blank(),
             facts=tuple((label, found[name]) for label, name in self.kind.facts),
-            effect=(f"Agents do not see it any more. What was counted of its {self.kind.forgets} is forgotten.",),
+            effect=(f"Agents no longer see it. Its counted {self.kind.forgets} are deleted.",),
         )
         return await visit.render("parts/asking.html", page, status)
 

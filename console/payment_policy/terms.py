@@ -17,7 +17,7 @@ FIELDS = ("currency", "free_first", "methods", "answer_within", *AMOUNTS, *_CRYP
 SELDOM = ("crypto_primary", "crypto_reasoning", *_NAMED)
 FREE_FIRST = (
     (FreeFirst.OFF, "Not needed", "Agents may buy at once."),
-    (FreeFirst.ASK, "Ask", "Agents name the alternatives that they looked at."),
+    (FreeFirst.ASK, "Ask", "Agents name the alternatives that they checked."),
     (FreeFirst.REQUIRE, "Require", "Agents say why a free alternative does not fit."),
 )
 WALLETS = (

@@ -54,7 +54,7 @@ class Set(FormPage):
     more: bool
 
 
-LEAD = "What agents may buy outside, what they look at first, who approves it, and what they pay with."
+LEAD = "What agents may buy outside, alternatives to check first, approvals, and payment methods."
 
 
 def tabs(here: str, current: str) -> tuple[Tab, ...]:
@@ -105,7 +105,7 @@ def _free_first(found: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def _approval(found: Mapping[str, Any], prefs: Prefs) -> str:
-    bounds = (("approval_above", "One person"), ("two_persons_above", "two persons"))
+    bounds = (("approval_above", "One person"), ("two_persons_above", "two people"))
     parts = [
         f"{who} above {money(found[name], found['currency'], prefs)}" for name, who in bounds if found[name] is not None
     ]
@@ -123,14 +123,14 @@ def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: b
         subjects.insert(0, ("organization", _WHOLE))
     if form.value("subject") and form.value("subject") not in dict(subjects):
         subjects.append((form.value("subject"), form.value("subject")))
-    lead = "Nothing is set yet, so the form has the default." if is_first else "The form has what holds now."
+    lead = "No policy yet. The form shows the default." if is_first else "The form shows the current policy."
     return _set(
         form,
         here,
-        title="New policy",
-        lead=f"{lead} Of the policies of an agent, its project and the organization, the nearest one holds alone.",
+        title="Create policy",
+        lead=f"{lead} The most specific policy applies: agent, then project, then organization.",
         action=f"{here}/new",
-        label="Set the policy",
+        label="Create policy",
         subjects=tuple(subjects),
         version="",
     )
@@ -143,7 +143,7 @@ def change(found: Mapping[str, Any], form: Shown, here: str) -> Set:
         title=f"Policy: {_named(found)}",
         lead="The change applies to purchases from now on.",
         action=f"{here}/{found['id']}/change",
-        label="Change the policy",
+        label="Save policy",
         subjects=(),
         version=form.value("version", str(found["version"])),
     )
@@ -167,8 +167,8 @@ def deleting(found: Mapping[str, Any], form: Shown, here: str) -> Asking:
         title="Delete this policy?",
         back=here,
         action=f"{here}/{found['id']}/delete",
-        label="Delete the policy",
+        label="Delete policy",
         form=form,
         facts=(("For", _named(found)),),
-        effect=("The next nearest policy holds from now on: the project's, the organization's, or the default.",),
+        effect=("The next policy up applies: the project's, the organization's, or the default.",),
     )

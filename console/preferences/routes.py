@@ -18,7 +18,7 @@ async def save(visit: Visit) -> Response:
     form = await read_form(visit.request, "theme", "zone", "locale", "shortcuts", command=False)
     zone = zone_named(form.text("zone") or "UTC")
     if zone is None:
-        return await show(visit, corrected(form, {"zone": "No time zone is called so. Choose one of the list."}), 422)
+        return await show(visit, corrected(form, {"zone": "Unknown time zone. Choose one from the list."}), 422)
     choices = choices_of({**form.values, "zone": zone, "shortcuts": form.text("shortcuts") or "off"})
     response = visit.done("/console/preferences", "choices.saved")
     console_of(visit.request).site.keep(response, COOKIE, choices.cookie(), seconds=YEAR_SECONDS)

@@ -105,7 +105,7 @@ def row(
 
 def invite(form: Shown, grantable: Collection[Role], listed: str) -> Invite:
     return Invite(
-        title="Invite a person",
+        title="Invite person",
         crumbs=(Link(label="People", href=listed),),
         action=f"{listed}/new",
         form=form,
@@ -127,11 +127,11 @@ def revoking(person: Mapping[str, Any], form: Shown, listed: str) -> Asking:
             ("API keys", str(person["keys"])),
             ("Sessions", str(person["sessions"])),
         ),
-        effect=("The link in the mail opens nothing any more.",)
+        effect=("The link in the mail stops working.",)
         if pending
         else (
             "All of its keys, sessions and links end at once.",
-            "Keys that it issued to others stay. Revoke these under Keys.",
+            "Keys that it created for others remain. Revoke them under Keys.",
         ),
     )
 

@@ -82,7 +82,7 @@ def room(
     failed = None
     if not (tiers_known and running_known):
         silent = running if tiers_known else config
-        failed = Failed(title="What makes room", request_id=silent.request_id, again=f"{here}/room")
+        failed = Failed(title="Raise the limit", request_id=silent.request_id, again=f"{here}/room")
     return Room(
         title=_title(no_project, no_deployment),
         crumbs=(Link(label="Projects", href=here),),
@@ -104,10 +104,10 @@ def room(
 
 def _title(no_project: bool, no_deployment: bool) -> str:
     if no_project and no_deployment:
-        return "No room for another project"
+        return "Project limit reached"
     if no_project:
-        return "No room for another project, and some to deploy"
-    return "No room to deploy another project" if no_deployment else "There is room"
+        return "Project limit reached, deployments available"
+    return "Deployment limit reached" if no_deployment else "Available"
 
 
 def _tiers(plans: list[Mapping[str, Any]], limits: Mapping[str, Any], prefs: Prefs) -> tuple[Tier, ...]:

@@ -104,7 +104,7 @@ async def show_slots(visit: Visit, form: Shown | None = None, status: int = 200)
     ways = payment_options(answers)
     errors: dict[str, str] = {}
     if given and ways and given.get("by", "") not in {"", *(way for way, _, _ in ways)}:
-        errors["by"] = "This way to pay is not there any more. Choose another one."
+        errors["by"] = "This payment method is no longer available. Choose another one."
     quote = None
     if given and ways and not errors:
         answer = await visit.ask("/billing/quote", **_quoted(given, ways[0][0]))
@@ -130,7 +130,7 @@ def _provider(by: str) -> dict[str, str]:
 def _refused(answer: Answer) -> dict[str, str]:
     assert answer.problem is not None
     if reaction_to(answer.problem) is Reaction.UNKNOWN:
-        return {"slots": "The price is not known now. Try again in a moment."}
+        return {"slots": "The price is not available now. Try again in a moment."}
     if reaction_to(answer.problem) is not Reaction.FIELDS:
         answer.need()
     errors, summary = at_fields(answer.problem, ("slots",), {})

@@ -152,11 +152,11 @@ def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> 
     text = used(limits, prefs)
     offered = (
         Link(label="Buy a slot", href=ways["slots"]),
-        Link(label="See plans", href=ways["plans"], kind="quiet"),
+        Link(label="View plans", href=ways["plans"], kind="quiet"),
     )
     if least is None or least > 1:
         return Banner(tone="idle", text=text, note="", ways=())
-    note = "Room for one more." if least == 1 else "The limit is reached. A slot or a larger plan makes room."
+    note = "One more is available." if least == 1 else "The limit is reached. Buy a slot or choose a larger plan."
     return Banner(
         tone="busy" if least == 1 else "warn", text=text, note=note, ways=tuple(each for each in offered if each.href)
     )
@@ -183,7 +183,7 @@ def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, ma
 def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[str, str]) -> Create:
     shown = banner(limits.body, prefs, ways) if limits.ok else None
     return Create(
-        title="New project",
+        title="Create project",
         crumbs=(Link(label="Projects", href=here),),
         action=f"{here}/new",
         form=form,
@@ -201,7 +201,7 @@ def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
         label="Undeploy",
         form=form,
         facts=(("Project", project["name"]),),
-        effect=("It has no right to run any more, until it is deployed again.", freed),
+        effect=("It may no longer run until it is deployed again.", freed),
     )
 
 

@@ -14,7 +14,7 @@ from domain.budgets.policy import MEASURED_AFTER
 #: The fields of a fee.
 FEE = ("fee_share", "fee_fixed", "fee_currency")
 #: Why a method cannot be used, by the word of the API.
-_WHY_NOT = {"not_connected": "Paid outside and reported"}
+_WHY_NOT = {"not_connected": "Paid externally and reported"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def row(found: Mapping[str, Any], prefs: Prefs, **addresses: str) -> Row:
 
 def _fee(found: Mapping[str, Any] | None, prefs: Prefs) -> str:
     if found is None:
-        return "Not known"
+        return "Unknown"
     parts = [percent(found["share"], prefs)] if decimal(found["share"]) or found["fixed"] is None else []
     if found["fixed"] is not None:
         parts.append(money(found["fixed"], found["currency"], prefs))

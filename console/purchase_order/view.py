@@ -30,9 +30,9 @@ _WINDOWS = {
 #: So many windows a grant lifts at most.
 _LIFTS = 10
 _USE = {
-    "not_connected": "Paid outside and reported",
+    "not_connected": "Paid externally and reported",
     "not_in_policy": "Not allowed by the policy",
-    "insufficient_credits": "Too few credits that were paid for",
+    "insufficient_credits": "Not enough purchased credits",
 }
 
 
@@ -158,7 +158,7 @@ def page(found: Found, naming: Naming, listed: str, policies: str) -> Purchases:
         listed=found.listed("Purchases", LABELS, words={"status": _WORDS}),
         statuses=(("", "Any"), *_WORDS.items()),
         waiting=tuple(_row(each, naming, listed) for each in (waiting.body["data"] if waiting.ok else ())),
-        waiting_failed=unanswered("Waiting for an approval", waiting, listed),
+        waiting_failed=unanswered("Waiting for approval", waiting, listed),
         reported=tuple(_row(each, naming, listed) for each in (reported.body["data"] if reported.ok else ())),
         reported_failed=unanswered("Reported, not confirmed", reported, listed),
         rows=tuple(_row(each, naming, listed) for each in found.rows),
@@ -222,7 +222,7 @@ def one(
     times = (
         ("Proposed", "created_at"),
         ("Held until", "held_until"),
-        ("Answer before", "answer_by"),
+        ("Decide by", "answer_by"),
         ("Renews", "renews_at"),
     )
     reported, is_reported = order["reported"], order["unconfirmed_since"] is not None
@@ -235,7 +235,7 @@ def one(
         id=ident(order["id"]),
         agent=replace(naming, names={agent: order["agent_name"]})(agent),
         budget=f"{base}/budgets/{budget}" if budget else "",
-        budget_name=naming.names.get(budget, "Open the budget"),
+        budget_name=naming.names.get(budget, "View budget"),
         log=f"{base}/economics?agent_id={agent}",
         why=order["why"],
         category=order["category"],
@@ -248,7 +248,7 @@ def one(
         digest=order["digest"],
         reserve=waits and bool(budget or order["budget_remaining"] or lifted),
         refusing=" ".join(lifted),
-        lift=f"Allow it beyond the budget: {joined(tuple(lifted.values()))}" if lifted else "",
+        lift=f"Exceed the budget: {joined(tuple(lifted.values()))}" if lifted else "",
         confirm=f"{here}/confirm" if confirms and (is_reported or order["spent"].strip("0.")) else "",
         is_reported=is_reported,
         cancel=f"{here}/cancel" if order["cancellation_reported_at"] else "",
@@ -305,14 +305,14 @@ def _facts(order: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     is_paid = order["status"] in {"purchased", "cancelled"} or bool(order["spent"].strip("0."))
     if order["unconfirmed_since"]:
         # An agent's word is not shown as what was paid, nor is what budgets count instead.
-        found += [("As budgets count it", f"{paid} charged, {refunded} refunded")] if is_paid else []
+        found += [("Counted by budgets", f"{paid} charged, {refunded} refunded")] if is_paid else []
         found.append(("As reported", _reported(order, prefs)))
     elif is_paid:
         found += [("Paid", paid), ("Refunded", refunded)]
     if order["alternative_action"]:
-        found.append(("Instead", order["alternative_action"]))
+        found.append(("Alternative", order["alternative_action"]))
     if order["saved"]:
         found.append(("Saved", money(order["saved"], currency, prefs)))
     if order["pool"] != "operating":
-        found.append(("Taken from", f"The {order['pool']}" + (" pool" if order["pool"] == "emergency" else "")))
+        found.append(("Charged to", f"The {order['pool']}" + (" pool" if order["pool"] == "emergency" else "")))
     return found

@@ -25,8 +25,8 @@ _PERIODS: Mapping[str, str] = {
     ReportSchedule.QUARTERLY: "quarter, such as 2026-Q1",
 }
 _LEFT_OUT = {
-    "no_key": "has no key any more",
-    "not_permitted": "may not read reports any more",
+    "no_key": "no longer has a key",
+    "not_permitted": "may no longer read reports",
     "switched_off": "has switched off notifications of reports",
 }
 
@@ -119,12 +119,12 @@ def _row(body: Mapping[str, Any], known: Mapping[str, str], prefs: Prefs, here: 
 def new(templates: Answer, form: Shown, base: str, zone: str) -> NewReport:
     here = f"{base}/reports"
     return NewReport(
-        title="New report",
+        title="Create report",
         crumbs=(Link(label="Reports", href=here),),
         action=f"{here}/new",
         form=form,
         templates=tuple((each["name"], titled(each["name"]), each["description"]) for each in templates.need()["data"]),
-        schedules=(("", "As usual for it"), *((str(each), titled(each)) for each in ReportSchedule)),
+        schedules=(("", "Default"), *((str(each), titled(each)) for each in ReportSchedule)),
         formats=tuple((str(each), words) for each, words in FORMATS.items()),
         zone=zone,
     )
@@ -183,11 +183,11 @@ def _period(name: str, prefs: Prefs) -> str:
 def deleting(body: Mapping[str, Any], form: Shown, base: str) -> Asking:
     here = f"{base}/reports/{body['id']}"
     return Asking(
-        title="Delete the report?",
+        title="Delete this report?",
         back=here,
         action=f"{here}/delete",
         label="Delete",
         form=form,
         facts=(("Report", body["name"]),),
-        effect=("No file is made any more. The files that were made can be read for three years.",),
+        effect=("No more files are generated. Existing files can be read for three years.",),
     )

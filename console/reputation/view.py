@@ -36,7 +36,7 @@ DIMENSIONS = {
 }
 _TRENDS = {
     "rising": Status(word="Rising", tone=Tone.GOOD, icon="check", sentence="The score rose in the last 30 days."),
-    "steady": Status(word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score stood in the last 30 days."),
+    "steady": Status(word="Steady", tone=Tone.IDLE, icon="dash", sentence="The score did not change in 30 days."),
     "falling": Status(word="Falling", tone=Tone.WARN, icon="warn", sentence="The score fell in the last 30 days."),
 }
 _BEST = Decimal(10)
@@ -218,13 +218,13 @@ def _between(score: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def _place(percentile: int | None) -> str:
-    return "Not known" if percentile is None else f"Better than {percentile} of 100"
+    return "Unknown" if percentile is None else f"Better than {percentile} %"
 
 
 def _peers(places: Mapping[str, Any]) -> str:
     if places["percentile"] is None:
-        return "There are too few others with evidence to compare with, or too little evidence of this agent."
-    return f"Better than {places['percentile']} of 100 of {places['peers']} others, none of whom is named."
+        return "Not enough evidence to compare this agent with others."
+    return f"Better than {places['percentile']} % of {places['peers']} others, which are anonymous."
 
 
 def feedback_of(entry: Mapping[str, Any], prefs: Prefs) -> Feedback:

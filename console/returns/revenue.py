@@ -116,13 +116,13 @@ def page(found: Found, naming: Naming, listed: str, report: str) -> RevenueList:
         listed=found.listed("Revenue", LABELS, words={"status": _WORDS}),
         statuses=(("", "Any"), *_WORDS.items()),
         waiting=tuple(_row(each, naming, listed) for each in (waiting.body["data"] if waiting.ok else ())),
-        waiting_failed=unanswered("Waiting to be confirmed", waiting, listed),
+        waiting_failed=unanswered("Waiting for confirmation", waiting, listed),
         rows=tuple(_row(each, naming, listed) for each in found.rows),
     )
 
 
 def _above(listed: str) -> Link:
-    return Link(label="Returns", href=listed.removesuffix("/revenue"))
+    return Link(label="ROI", href=listed.removesuffix("/revenue"))
 
 
 def _row(event: Mapping[str, Any], naming: Naming, listed: str) -> RevenueRow:
@@ -136,7 +136,7 @@ def _row(event: Mapping[str, Any], naming: Naming, listed: str) -> RevenueRow:
         project=naming(event["project_id"]),
         status=status_of("revenue", event["status"]),
         amount=amount(event["amount"], currency, prefs),
-        note=f"{money(taken, currency, prefs)} taken back" if taken.strip("0.") else "",
+        note=f"{money(taken, currency, prefs)} reversed" if taken.strip("0.") else "",
         at=moment(event["occurred_at"], prefs),
     )
 
@@ -144,7 +144,7 @@ def _row(event: Mapping[str, Any], naming: Naming, listed: str) -> RevenueRow:
 def report(form: Shown, choices: Mapping[str, Answer], base: str) -> RevenueReport:
     return RevenueReport(
         title="Report revenue",
-        crumbs=(Link(label="Returns", href=f"{base}/returns"), Link(label="Revenue", href=f"{base}/returns/revenue")),
+        crumbs=(Link(label="ROI", href=f"{base}/returns"), Link(label="Revenue", href=f"{base}/returns/revenue")),
         form=form,
         action=f"{base}/returns/report",
         sources=tuple((str(each), SOURCES[each]) for each in SOURCES if each in REPORTABLE),
@@ -243,7 +243,7 @@ def _facts(event: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
         ("Reference", event["reference"]),
         ("Reported", event["reported_amount"] and money(event["reported_amount"], currency, prefs)),
         ("Commission", event["commission"].strip("0.") and money(event["commission"], currency, prefs)),
-        ("Taken back", event["reversed_amount"].strip("0.") and money(event["reversed_amount"], currency, prefs)),
+        ("Reversed", event["reversed_amount"].strip("0.") and money(event["reversed_amount"], currency, prefs)),
         ("In money", ", ".join(_paid(each, prefs) for each in event["money"])),
         ("Reported by", event["reported_by"] and event["reported_by"].rpartition("/")[2]),
         ("Decided by", event["confirmed_by"] and event["confirmed_by"].rpartition("/")[2]),

@@ -71,15 +71,15 @@ def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, un
     scope, currency, prefs = RoiScope(form.value("scope")), form.value("currency"), naming.prefs
     rows = body["data"]
     is_unrated = answer.problem is not None and answer.problem.code == "analytics.no_rate"
-    unrated = f"There is no exchange rate into {currency} yet. Choose another currency." if is_unrated else ""
+    unrated = f"No exchange rate into {currency} yet. Choose another currency." if is_unrated else ""
     return Returns(
-        title="Returns",
+        title="ROI",
         path=f"{base}/returns",
         revenue=f"{base}/returns/revenue",
         allocations=f"{base}/allocations",
         form=form,
         choices=CHOICES,
-        failed=None if unrated else unanswered("Returns", answer, f"{base}/returns"),
+        failed=None if unrated else unanswered("ROI", answer, f"{base}/returns"),
         unrated=unrated,
         left_out=_left_out(body.get("left_out", ())),
         cards=_cards(body["total"], currency, prefs) if answer.ok else (),
@@ -92,25 +92,25 @@ def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, un
 
 def _left_out(currencies: Sequence[str]) -> str:
     named = ["reported credits" if each == CREDIT else each for each in currencies]
-    return f"Left out, because there is no exchange rate: {', '.join(named)}." if named else ""
+    return f"Excluded, for lack of an exchange rate: {', '.join(named)}." if named else ""
 
 
 def _cards(total: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Card, ...]:
     waits = total["revenue"]["reported"]
     ahead = total["projection"]
-    expected = "No forecast yet: too few days"
+    expected = "No forecast yet: not enough history"
     if ahead is not None:
         low, high = (money(ahead[end], currency, prefs) for end in ("low", "high"))
-        expected = f"Forecast: {low} to {high} in the next {ahead['days']} days, in 80 of 100 cases"
+        expected = f"Forecast: {low} to {high} in the next {ahead['days']} days, 80 % interval"
     return (
         Card(
-            label="Revenue that counts",
+            label="Confirmed revenue",
             value=money(total["revenue"]["confirmed"], currency, prefs),
-            note=f"{money(waits, currency, prefs)} wait to be confirmed" if Decimal(waits) else "",
+            note=f"{money(waits, currency, prefs)} wait for confirmation" if Decimal(waits) else "",
         ),
         Card(label="Costs", value=money(total["total_costs"], currency, prefs), note=""),
         Card(label="Margin", value=money(total["margin"], currency, prefs), note=expected),
-        Card(label="Return on costs", value=_roi(total, prefs), note=_note(total, prefs)),
+        Card(label="ROI", value=_roi(total, prefs), note=_note(total, prefs)),
     )
 
 

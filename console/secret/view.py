@@ -19,7 +19,7 @@ from domain.secrets.grant import HttpMethod
 
 LEAD = "Keys and passwords that agents use without seeing them."
 #: Said where the answer to a value is missing: the form cannot hold what was typed.
-NOT_KNOWN = "Nobody knows yet whether the value was stored. Enter the same value again: it is not stored twice."
+NOT_KNOWN = "It is not known whether the value was stored. Enter the same value again: it is not stored twice."
 KINDS: Mapping[str, str] = {
     "api_key": "API key",
     "password": "Password",
@@ -31,7 +31,7 @@ ROTATORS: Mapping[str, str] = {
     "bursar": "Bursar's own API key",
     "postgres": "Password of a PostgreSQL role",
     "http": "Requests to the target",
-    "manual": "By hand",
+    "manual": "Manual",
 }
 VERBS: Mapping[str, str] = {"use": "Use", "read": "Read", "rotate": "Rotation", "check": "Check"}
 
@@ -298,8 +298,8 @@ def one(
         form=form,
         id=ident(secret["id"]),
         kind=KINDS.get(secret["kind"], secret["kind"]),
-        hosts=", ".join(secret["hosts"]) or "Those of each grant",
-        kept="In Vault" if secret["backend"] == "vault" else "Sealed in the database",
+        hosts=", ".join(secret["hosts"]) or "Set by each grant",
+        kept="In Vault" if secret["backend"] == "vault" else "Encrypted in the database",
         made=moment(secret["created_at"], prefs),
         by=actor_named(secret["created_by"]),
         replace=f"{here}/replace" if manages and not by_hand else "",
@@ -368,10 +368,10 @@ def _entry(entry: Mapping[str, Any], naming: Naming) -> Entry:
 
 def store(form: Shown, here: str) -> Store:
     return Store(
-        title="New secret",
+        title="Create secret",
         crumbs=(Link(label="Secrets", href=here),),
         action=f"{here}/new",
-        label="Store the secret",
+        label="Create secret",
         form=form,
         kinds=tuple(KINDS.items()),
     )
@@ -387,7 +387,7 @@ def replace(secret: Mapping[str, Any], form: Shown, listed: str) -> Store:
         title="New value",
         crumbs=_crumbs(secret, listed),
         action=f"{listed}/{name_of(secret['path'])}/replace",
-        label="Store the value",
+        label="Save value",
         form=form,
         kinds=(),
     )
@@ -412,17 +412,17 @@ def opened(value: Mapping[str, Any], listed: str) -> Opened:
 
 def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str) -> Asking:
     here = f"{listed}/{name_of(secret['path'])}"
-    effect = ["The value and its key are deleted for good. This cannot be undone."]
+    effect = ["The value and its key are deleted permanently. This cannot be undone."]
     if secret["current_version"] == number:
         effect.insert(0, "This is the version in use: nobody can use the secret until a new value is stored.")
     statuses = {version["number"]: version["status"] for version in secret["versions"]}
     if (secret["rotation"] or {}).get("status") == "promoted" and statuses.get(number) == "previous":
-        effect.insert(0, "The last rotation replaced it. It is first revoked at its target.")
+        effect.insert(0, "The last rotation replaced it. It is revoked at its target first.")
     return Asking(
         title=f"Destroy version {number}?",
         back=here,
         action=f"{here}/destroy?number={number}",
-        label="Destroy the version",
+        label="Destroy version",
         form=form,
         facts=(("Secret", secret["path"]), ("Version", str(number))),
         effect=tuple(effect),
@@ -432,10 +432,10 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
 def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     here, stop = f"{listed}/{name_of(secret['path'])}", stops(secret["rotation"]) != "give_up"
     effect = (
-        ("The target is put back to the value in use, and then the new value is destroyed.",)
+        ("The target is reset to the value in use. Then the new value is destroyed.",)
         if stop
         else (
-            "Nothing more is sent to the target: set it right first, so that the value in use works there.",
+            "Nothing more is sent to the target. First make sure that the value in use works there.",
             "The other value is destroyed. This cannot be undone.",
         )
     )
@@ -443,7 +443,7 @@ def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
         title="Stop the rotation?" if stop else "End the rotation without the target?",
         back=here,
         action=f"{here}/stop" if stop else f"{here}/stop?give_up=true",
-        label="Stop the rotation" if stop else "End the rotation",
+        label="Stop rotation" if stop else "End rotation",
         form=form,
         facts=(("Secret", secret["path"]),),
         effect=effect,
@@ -464,7 +464,7 @@ def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
 
 def granting(form: Shown, agents: Choice, listed: str) -> Granting:
     return Granting(
-        title="New grant",
+        title="Create grant",
         crumbs=(Link(label="Secrets", href=listed), Link(label="Grants", href=f"{listed}/grants")),
         action=f"{listed}/grants/new",
         form=form,
@@ -484,12 +484,12 @@ def revoking(grant: Mapping[str, Any], form: Shown, naming: Naming, listed: str)
         title="Revoke this grant?",
         back=f"{listed}/grants",
         action=f"{listed}/grants/{grant['id']}/revoke",
-        label="Revoke the grant",
+        label="Revoke grant",
         form=form,
         facts=(
             ("For", who),
             ("Secrets", ", ".join(grant["paths"])),
             ("Permission", " and ".join(VERBS[each].lower() for each in grant["verbs"])),
         ),
-        effect=("It is refused from now on. What was used before stays in the log.",),
+        effect=("The grant stops working now. Past uses stay in the log.",),
     )

@@ -119,21 +119,21 @@ def row(session: Mapping[str, Any], prefs: Prefs, path: str, *, may_end: bool) -
 
 
 def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
-    own = ("This is the session that you look with: you are signed out.",) if session["current"] else ()
+    own = ("This is your current session: you are signed out.",) if session["current"] else ()
     return Asking(
         title="End this session?",
         back=listed,
         action=address(f"{listed}/{session['id']}/end", [("q", session["principal"])]),
-        label="End the session",
+        label="End session",
         form=form,
         facts=(
             ("Principal", session["principal"]),
             ("Role", role_named(session["role"])),
             ("Browser", session["browser"]),
-            ("Address", session["address"] or "not known"),
+            ("Address", session["address"] or "unknown"),
             ("Last used", moment(session["last_used_at"], prefs).text),
         ),
-        effect=("Its browser is signed out at once. The key that opened it stays good.", *own),
+        effect=("Its browser is signed out at once. Its key stays valid.", *own),
     )
 
 
@@ -164,7 +164,7 @@ def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection
 
 def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Make:
     return Make(
-        title="Create a link",
+        title="Create link",
         crumbs=(Link(label="Links", href=listed),),
         action=f"{listed}/new",
         form=form,
@@ -178,7 +178,7 @@ def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Ma
 
 def made(link: Mapping[str, Any], prefs: Prefs, listed: str) -> Made:
     return Made(
-        title="The link is made" if link["url"] else "This link was made before",
+        title="Link created" if link["url"] else "Link already created",
         crumbs=(Link(label="Links", href=listed),),
         principal=link["principal"],
         role=role_named(link["role"]),
@@ -190,16 +190,16 @@ def made(link: Mapping[str, Any], prefs: Prefs, listed: str) -> Made:
 
 def ending_link(link: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
     return Asking(
-        title="End this link?",
+        title="Revoke this link?",
         back=listed,
         action=address(f"{listed}/{link['id']}/end", [("q", link["principal"])]),
-        label="End the link",
+        label="Revoke link",
         form=form,
         facts=(
             ("For", link["principal"]),
             ("Role", role_named(link["role"])),
-            ("Made by", actor_named(link["made_by"])),
-            ("Good until", moment(link["expires_at"], prefs).text),
+            ("Created by", actor_named(link["made_by"])),
+            ("Expires", moment(link["expires_at"], prefs).text),
         ),
-        effect=("The link opens nothing any more, and a session that it has opened meanwhile ends at once.",),
+        effect=("The link stops working, and a session opened with it ends at once.",),
     )

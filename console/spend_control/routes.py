@@ -15,7 +15,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show one limit: what is left of it, what counts in it, what it refused, and who changed it."""
     answers = await parts(visit, _PATH)
     if answers["control"].status == 404 and (await visit.ask(f"/budgets/{visit.path('id')}")).ok:
-        # What names a control by its id does not say of which kind it is.
+        # What names a control by id does not say of which kind it is.
         return RedirectResponse(f"{visit.base}/budgets/{visit.path('id')}", 303)
     visit.theirs(answers["control"].need())
     page = view.one(

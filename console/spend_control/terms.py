@@ -17,9 +17,9 @@ WINDOWS: Mapping[str, str] = {
 }
 #: The windows that most limits have; their amounts are the short form, and everything else is behind "More".
 USUAL: Mapping[str, str] = {
-    Window.DAY: "At most each day",
-    Window.MONTH: "At most each month",
-    Window.LIFETIME: "At most in total",
+    Window.DAY: "Daily limit",
+    Window.MONTH: "Monthly limit",
+    Window.LIFETIME: "Lifetime limit",
 }
 THRESHOLDS = "0.5, 0.8, 1"
 _OF_WINDOWS = tuple(f"{window}_{part}" for window in WINDOWS for part in ("amount", "uses", "soft"))

@@ -41,12 +41,12 @@ _STATES = {
 _WHAT = {"escrow": "Escrow", "purchase": "Purchase"}
 #: Why something was refused.
 _REASONS = {
-    "limit": "More than was left",
-    "uses": "No uses were left",
-    "per_spend": "Above the largest spend",
+    "limit": "Above the remaining amount",
+    "uses": "No uses left",
+    "per_spend": "Above the maximum per charge",
     "frozen": "The limit was frozen",
-    "rate": "There was no exchange rate",
-    "payment": "A payment with credits counts in no limit",
+    "rate": "No exchange rate",
+    "payment": "Payments with credits have no limits",
 }
 
 
@@ -316,7 +316,7 @@ def version(made: Mapping[str, Any], currency: str, prefs: Prefs) -> Version:
         if limit["uses"] is not None:
             parts.append(f"{count(limit['uses'], prefs)} uses {window}")
     if made["per_spend"] is not None:
-        parts.append(f"{money(made['per_spend'], currency, prefs)} per spend")
+        parts.append(f"{money(made['per_spend'], currency, prefs)} per charge")
     return Version(
         number=count(made["version"], prefs),
         at=moment(made["changed_at"], prefs),
@@ -354,17 +354,17 @@ def subjects(choices: Mapping[str, Choice]) -> tuple[tuple[str, str], ...]:
         for kind, of in choices.items()
         for each in of.rows
     ]
-    typed = [(kind, f"{KINDS[kind]}, by its id") for kind in (*(kind for kind in choices if choices[kind].more), "run")]
+    typed = [(kind, f"{KINDS[kind]}, by id") for kind in (*(kind for kind in choices if choices[kind].more), "run")]
     return (("organization", "The whole organization"), *chosen, *typed)
 
 
 def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
     return Set(
-        title="New limit",
+        title="Create limit",
         lead="A charge is declined if it would exceed any limit that applies.",
         crumbs=(Link(label="Limits", href=listed),),
         action=f"{listed}/new",
-        label="Set the limit",
+        label="Create limit",
         form=form,
         subjects=subjects(choices),
         usual=_USUAL,
@@ -378,11 +378,11 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
     here = f"{listed}/{control['id']}"
     kept = tuple((name, form.value(name)) for name in terms.KEPT)
     return Set(
-        title="Change the limit",
-        lead="It acts on what is spent afterwards. What was spent in the window counts.",
-        crumbs=(Link(label="Limits", href=listed), Link(label="The limit", href=here)),
+        title="Edit limit",
+        lead="Applies to later charges. Earlier spending in the window counts.",
+        crumbs=(Link(label="Limits", href=listed), Link(label="Limit", href=here)),
         action=f"{here}/change",
-        label="Change the limit",
+        label="Edit limit",
         form=form,
         subjects=(),
         usual=_USUAL,
@@ -416,13 +416,13 @@ def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
         listed,
         "limit",
         "freeze",
-        "Everything that would be spent under it is refused from now on.",
-        "What is reserved can still be used up and released. You can unfreeze it at any time.",
+        "All charges under it are declined.",
+        "Reserved amounts can still be captured or released. You can unfreeze it at any time.",
     )
 
 
 def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    effect = ("It limits nothing any more. Another one can be set.", "This cannot be undone.")
+    effect = ("It no longer limits spending. You can create another one.", "This cannot be undone.")
     return asking(control, form, listed, "limit", "close", *effect)
 
 

@@ -51,11 +51,11 @@ def _errors(given: dict[str, str], ways: set[str]) -> dict[str, str]:
     errors = {}
     package = given.get("package", OWN)
     if package == OWN and not given.get("credits"):
-        errors["credits"] = "Say how many credits, or choose a package."
+        errors["credits"] = "Enter a number of credits, or choose a package."
     if ways and given.get("by", "") not in {"", *ways}:
-        errors["by"] = "This way to pay is not there any more. Choose another one."
+        errors["by"] = "This payment method is no longer available. Choose another one."
     elif package != OWN and given.get("by", "").startswith(COIN):
-        errors["package"] = "Packages are not sold for coins. Say how many credits instead."
+        errors["package"] = "Packages are not sold for coins. Enter a number of credits instead."
     return errors
 
 
@@ -70,7 +70,7 @@ def _quoted(given: dict[str, str], first: str) -> dict[str, str]:
 def _refused(answer: Answer) -> dict[str, str]:
     assert answer.problem is not None
     if reaction_to(answer.problem) is Reaction.UNKNOWN:
-        return {"credits": "The price is not known now. Try again in a moment."}
+        return {"credits": "The price is not available now. Try again in a moment."}
     errors, summary = at_fields(answer.problem, ("credits", "package"), {"amount": "credits"})
     return errors or {"credits": summary[0][1]}
 
@@ -84,7 +84,7 @@ async def begin(visit: Visit) -> Response:
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
         if status == 402 and answer.problem is not None:
-            shown = with_summary(shown, f"{answer.problem.detail} Nothing was taken. Pay in another way.")
+            shown = with_summary(shown, f"{answer.problem.detail} Nothing was charged. Pay another way.")
         return await show(visit, shown, status)
 
     return await visit.refused(form, answer, again, {"amount": "credits", "total": "credits", **NAMES})

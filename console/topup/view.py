@@ -96,7 +96,7 @@ def _packages(
         words = str(amount(price["amount"], price["currency"], prefs))
         title = f"{package_named(each['name'])}: {digits_of(number, prefs)} credits"
         found.append((each["id"], title, f"{words}. Save {saved}" if saved else words))
-    return (*found, (OWN, "Another number of credits", "Enter the number below"))
+    return (*found, (OWN, "Custom amount", "Enter the number below"))
 
 
 def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quote:

@@ -32,7 +32,7 @@ _WORDS: Mapping[str, str] = {
     "credit_note.issued": "Credit note: {name}",
     "debt.paid": "Debt paid",
     "earnings.converted": "Earnings converted to credits",
-    "earnings.recovered": "Earnings taken back after a reversed payment",
+    "earnings.recovered": "Earnings clawed back after a reversed payment",
     "earnings.waived": "Earnings waived",
     "escrow.funded": "{name}",
     "escrow.refunded": "{name}",

@@ -85,7 +85,7 @@ def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, 
     log, run, here = answers["log"], answers.get("run"), f"{of.path}/runs"
     again = address(here, [("month", of.month), ("run", name)])
     missing = run is not None and run.status == 404
-    errors = {"run": "No usage of such a run was reported."} if missing else {}
+    errors = {"run": "No usage was reported for this run."} if missing else {}
     known = None if missing else run
     return Runs(
         title="Usage by run",

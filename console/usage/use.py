@@ -15,7 +15,7 @@ from console.widgets import Failed, Link, Page, address
 from domain.common.money import CREDIT
 
 FILTERS = ("action", "agent_id", "run_id", "status")
-LABELS = {"action": "Action", "agent_id": "Agent", "run_id": "Run", "status": "State", "from": "From", "to": "To"}
+LABELS = {"action": "Action", "agent_id": "Agent", "run_id": "Run", "status": "Status", "from": "From", "to": "To"}
 STATES = (
     *(("", "Any"), ("charged", "Used"), ("reserved", "Reserved"), ("captured", "Captured")),
     *(("released", "Released"), ("expired", "Expired"), ("refunded", "Refunded")),

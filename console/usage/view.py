@@ -95,7 +95,7 @@ def chosen(given: Mapping[str, str], today: date, path: str) -> Chosen:
     """Read the choice of the address; what is no month is said at its field, and this month is shown."""
     wanted, by = given.get("month", ""), given.get("by", "")
     current = f"{today:%Y-%m}"
-    errors = {"month": "This is not a month. Write it as 2026-11."} if wanted and not _MONTH.fullmatch(wanted) else {}
+    errors = {"month": "Invalid month. Use the format 2026-11."} if wanted and not _MONTH.fullmatch(wanted) else {}
     shown = current if errors or not wanted else wanted
     first = date.fromisoformat(f"{shown}-01")
     return Chosen(
@@ -145,7 +145,7 @@ def page(
         head=dict(_BY)[of.by],
         rows=tuple(_row(each, of, known, prefs) for each in (groups.body["data"] if groups.ok else ())),
         groups_refused=refused,
-        groups_failed=None if refused else unanswered("Usage by what used it", groups, of.address()),
+        groups_failed=None if refused else unanswered("Usage breakdown", groups, of.address()),
         csv=address(f"{of.path}.csv", [("month", of.month), ("by", of.by)]),
         log=f"{of.path}/log?from={of.first}&to={of.last}",
         agent_log=f"{of.path.removesuffix('/usage')}/economics?from={of.first}&to={of.last}",

@@ -129,7 +129,7 @@ def _row(endpoint: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
 
 def create(form: Shown, listed: str) -> Create:
     return Create(
-        title="New webhook endpoint",
+        title="Create webhook endpoint",
         crumbs=(Link(label="Webhook endpoints", href=listed),),
         action=f"{listed}/endpoints/new",
         form=form,
@@ -138,14 +138,14 @@ def create(form: Shown, listed: str) -> Create:
 
 def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> Made:
     secret = endpoint["secret"] or ""
-    title = "The secret is new" if rotated else "The endpoint is made"
+    title = "Secret rolled" if rotated else "Endpoint created"
     return Made(
-        title=title if secret else "This form was sent before",
+        title=title if secret else "Already created",
         crumbs=(Link(label="Webhook endpoints", href=listed),),
         url=endpoint["url"],
         public_key=endpoint["public_key"] or "",
         secret=secret,
-        lead="For 24 hours webhooks are signed with the old one too." if rotated else "Events are sent from now on.",
+        lead="For 24 hours webhooks are also signed with the old one." if rotated else "Events are sent from now on.",
         back=f"{listed}/endpoints/{endpoint['id']}",
     )
 
@@ -168,7 +168,7 @@ def one(
         url=endpoint["url"],
         types=_types(endpoint["types"]),
         description=endpoint["description"] or "",
-        ordering="Events about one thing wait for each other" if endpoint["ordering"] == "subject" else "None waits",
+        ordering="In order per object" if endpoint["ordering"] == "subject" else "Unordered",
         status=status_of("endpoint", status),
         reason=endpoint["reason"] or "",
         public_key=endpoint["public_key"] or "",
@@ -192,10 +192,10 @@ def _acts(here: str, status: str) -> tuple[Act, ...]:
     """Return the buttons: one that is held back by an operator is not for its people to resume."""
     if status == "enabled":
         return (
-            Act(form=blank(), action=f"{here}/test", label="Send a test"),
+            Act(form=blank(), action=f"{here}/test", label="Send test"),
             Act(form=blank(), action=f"{here}/pause", label="Pause"),
         )
-    return (Act(form=blank(), action=f"{here}/resume", label="Go on"),) if status == "disabled" else ()
+    return (Act(form=blank(), action=f"{here}/resume", label="Resume"),) if status == "disabled" else ()
 
 
 def _delivery(delivery: Mapping[str, Any], naming: Naming, *, retries: bool) -> Delivery:
@@ -217,16 +217,16 @@ def _delivery(delivery: Mapping[str, Any], naming: Naming, *, retries: bool) -> 
 
 def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
     return Asking(
-        title="Make a new secret?",
+        title="Roll the secret?",
         back=back,
         action=f"{back}/rotate",
-        label="Make a new secret",
+        label="Roll secret",
         kind="primary",
         form=form,
         facts=(("Endpoint", endpoint["url"]),),
         effect=(
             "The new secret is shown once, on the next page.",
-            "For 24 hours webhooks are signed with both. Then the old one is good for nothing.",
+            "For 24 hours webhooks are signed with both. Then the old one stops working.",
         ),
     )
 
@@ -236,10 +236,10 @@ def deleting(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
         title="Delete this endpoint?",
         back=back,
         action=f"{back}/delete",
-        label="Delete the endpoint",
+        label="Delete endpoint",
         form=form,
         facts=(("Endpoint", endpoint["url"]), ("Events", _types(endpoint["types"]))),
-        effect=("What waits for it is not sent any more.", "This cannot be undone."),
+        effect=("Pending deliveries are not sent.", "This cannot be undone."),
     )
 
 

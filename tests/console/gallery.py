@@ -163,7 +163,7 @@ def gallery() -> Gallery:
         link=widgets.Link(label="Open the contract", href="#main", icon="contract"),
         tabs=(
             widgets.Tab(label="All", href="#main", count="97", current=True),
-            widgets.Tab(label="Waits for me", href="#main", count="3"),
+            widgets.Tab(label="To do", href="#main", count="3"),
             widgets.Tab(label="Funded", href="#main", count="12"),
             widgets.Tab(label="Disputed", href="#main", count="1"),
             widgets.Tab(label="Released", href="#main", count="81"),

@@ -150,9 +150,9 @@ async def test_built_in_rule_is_switched_off_and_set_back(visitors: dict[str, Vi
     assert answer.headers["location"].endswith("rule.changed")
     page = (await owner.get(path)).text
     assert '<option value="critical" selected>' in page
-    assert "Set it back" in page
+    assert "Reset" in page
     assert (await owner.post(f"{path}/delete", {"command": f"{KEY}6"})).headers["location"].endswith("rule.deleted")
-    assert "Set it back" not in (await owner.get(path)).text
+    assert "Reset" not in (await owner.get(path)).text
 
 
 @pytest.mark.db
@@ -229,7 +229,7 @@ async def test_usage_is_pulled_once_and_not_known_where_nobody_answers() -> None
         assert answer.headers["location"] == f"{path}?notice=usage.syncing"
         api.answers["POST /billing/usage/sync"] = problem(503, "service.unavailable")
         silent = await client.post(f"{path}/sync", data={"command": KEY}, headers=OWN)
-    assert "Not known yet" in silent.text
+    assert "Outcome unknown" in silent.text
     assert f'name="command" value="{KEY}"' in silent.text
 
 

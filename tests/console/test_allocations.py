@@ -69,7 +69,7 @@ async def test_a_day_shows_what_each_agent_gets_and_who_may_accepts_it() -> None
         "Its share changes by a fifth",
         "Accept until",
         "60.00",
-        "A credit counts",
+        "Value of a credit",
         "ISK",
     ):
         assert words in text

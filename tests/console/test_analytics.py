@@ -203,10 +203,10 @@ async def test_forecast_that_is_too_early_says_how_long_to_wait() -> None:
 
 async def test_advice_names_the_money_the_way_and_is_dismissed() -> None:
     text, api = await page()
-    assert "What would have saved or earned money in October 2026" in text
+    assert "Missed savings and revenue in October 2026" in text
     assert "12.50" in text
     assert "One of 37.50 USD has as much." in text
-    assert f'href="/console/{ORG}/top-up">See packages</a>' in text
+    assert f'href="/console/{ORG}/top-up">View packages</a>' in text
     path = f"{HERE}/advice/ins_1/dismiss"
     assert f'action="{path}"' in text
     api.answers["POST /analytics/insights/ins_1/dismiss"] = (200, ADVICE["data"][0])
@@ -267,7 +267,7 @@ async def test_methods_are_shown_with_how_many_payments_succeeded() -> None:
 async def test_key_of_a_department_sees_the_page_without_advice() -> None:
     text, _ = await page(**{"GET_/analytics/insights": problem(403, "auth.forbidden")})
     assert "Spending by service" in text
-    assert "What would have saved" not in text
+    assert "Missed savings" not in text
 
 
 async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> None:
@@ -287,7 +287,7 @@ async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> N
         text = (await client.get(f"{HERE}/earnings")).text
     assert read(text).problems == []
     assert "The next payout is on Dec 4, 2026." in text
-    assert "5.00\N{NO-BREAK SPACE}USD can be paid out later" in text
+    assert "5.00\N{NO-BREAK SPACE}USD can be paid out after the holding period" in text
     assert "nothing in the 30 days before" in text
 
 
@@ -306,4 +306,4 @@ async def test_operators_see_each_figure_with_its_change_and_what_did_not_answer
         for said in ("50% more than in the 30 days before", "97.5%", "98% in the 30 days before", "none in the 30"):
             assert said in text
         api.answers[QUERY] = problem(503, "service.unavailable")
-        assert "This part of the page did not answer." in (await client.get("/console/platform/analytics")).text
+        assert "This part of the page could not be loaded." in (await client.get("/console/platform/analytics")).text

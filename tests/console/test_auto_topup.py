@@ -62,7 +62,7 @@ async def test_page_shows_what_is_set_and_what_was_bought() -> None:
     assert '<option value="pm_1" selected>Visa ending in 4242</option>' in page
     assert "1,000.00" in page
     assert "checked" in page
-    assert "Tried again" not in page
+    assert "Next attempt" not in page
 
 
 async def test_first_visit_offers_to_switch_it_on() -> None:
@@ -87,7 +87,7 @@ async def test_reason_for_which_it_was_switched_off_is_text() -> None:
 
 async def test_method_that_is_not_stored_any_more_stays_chosen_and_is_named() -> None:
     page = await shown(api({**SET, "payment_method": "pm_gone"}))
-    assert '<option value="pm_gone" selected>pm_gone (not stored any more)</option>' in page
+    assert '<option value="pm_gone" selected>pm_gone (removed)</option>' in page
 
 
 async def test_page_is_there_when_the_methods_cannot_be_read() -> None:

@@ -120,7 +120,7 @@ def test_commands_are_those_of_the_state(changes: dict[str, Any], offered: set[s
 def test_subscription_says_what_the_next_bill_is() -> None:
     assert (
         held().next
-        == "The next bill is on Dec 1, 2026, in 8 days: 29.00\N{NO-BREAK SPACE}USD, and tax where it is due."
+        == "The next bill is on Dec 1, 2026, in 8 days: 29.00\N{NO-BREAK SPACE}USD, plus tax where it applies."
     )
 
 
@@ -163,7 +163,7 @@ def test_switch_shows_the_prices_of_a_year_with_what_they_save() -> None:
         "58.00\N{NO-BREAK SPACE}USD less than 12 months",
         "16%",
     )
-    assert (price.label, price.href) == ("Pay Starter by the year", f"{HERE}/change?plan=starter&interval=year")
+    assert (price.label, price.href) == ("Switch to yearly", f"{HERE}/change?plan=starter&interval=year")
     (price,) = [each.price for each in by_month.plans]
     assert price is not None
     assert (price.amount.number, price.saved, price.href) == ("29.00", "", "")
@@ -213,8 +213,8 @@ def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> Non
     amounts = {line.label: str(line.amount).replace("\N{NO-BREAK SPACE}", " ") for line in page.lines}
     assert amounts == {
         "Credit for unused time": "8.70 USD",
-        "Due today, without tax": "21.00 USD",
-        "Credits that come with it now": "450.00 credits",
+        "Due today, excluding tax": "21.00 USD",
+        "Credits added now": "450.00 credits",
         "From then on, a month": "99.00 USD",
         "Credits a month": "2,000.00 credits",
     }
@@ -227,7 +227,7 @@ def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None
     page = asked(NO_SUBSCRIPTION)
     assert page.label == "Subscribe for 80.00\N{NO-BREAK SPACE}USD a month"
     assert [value for value, _, _ in page.payment_options] == ["stored", "page"]
-    assert page.trial == "Try it for 14 days first"
+    assert page.trial == "Start a trial of 14 days"
 
 
 def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> None:
@@ -235,11 +235,11 @@ def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> Non
     config = {"plans": [CONFIG["plans"][0], team]}
     page = asked(NO_SUBSCRIPTION, config=config, seats="7", plan_prices=[])
     assert (page.by_seat, page.label) == (True, "Subscribe for 84.00\N{NO-BREAK SPACE}USD a month")
-    assert [line.label for line in page.lines] == ["Team, 7 seats, a month, without tax", "Credits a month"]
+    assert [line.label for line in page.lines] == ["Team, 7 seats, a month, plus tax", "Credits a month"]
     assert str(page.lines[1].amount).startswith("3,500.00")
     assert ("seats", "7") in page.sent
     assert asked(NO_SUBSCRIPTION, config=config, plan_prices=[]).why == (
-        "This plan is sold by the seat. Say how many seats."
+        "This plan is priced per seat. Enter the number of seats."
     )
     changed = asked(said({**HELD, "plan": "professional", "seats": 3}), config=config, preview={**PREVIEW, "seats": 7})
     assert "From then on, 7 seats, a month" in [line.label for line in changed.lines]
@@ -248,7 +248,7 @@ def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> Non
     shown = plans.page(answers, PREFS, HERE, may_change=True).plans[1]
     assert (shown.prices[0].every, shown.prices[0].label, shown.seats) == (
         "a seat a month",
-        "Change the seats",
+        "Change seats",
         "Up to 200",
     )
 
@@ -265,7 +265,7 @@ def limit(used: int, of: int | None) -> dict[str, int | None]:
 
 @pytest.mark.parametrize(
     ("used", "of", "tone", "ways"),
-    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "See plans"]), (5, 5, "warn", ["Buy a slot", "See plans"])],
+    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "View plans"]), (5, 5, "warn", ["Buy a slot", "View plans"])],
 )
 def test_banner_warns_one_before_the_limit(used: int, of: int, tone: str, ways: list[str]) -> None:
     shown = projects.banner(
@@ -447,7 +447,7 @@ async def test_credits_are_bought_at_the_total_that_was_shown(
         answer = await client.post(here, data=fields, headers=OWN)
     (body,) = [body for name, _, body in fake.asked if name == order]
     assert body.get("total") == seen
-    assert re.search(r"Fee for a small amount</dt>\s*<dd>[^/]*0\.50", page)
+    assert re.search(r"Small order fee</dt>\s*<dd>[^/]*0\.50", page)
     assert (answer.status_code, "The total is 12.00 USD now." in answer.text) == (422, True)
 
 

@@ -51,7 +51,7 @@ async def test_a_second_person_confirms_an_emergency_that_the_page_shows(
     declared = {"command": f"{KEY}declare", "reason": "The provider is down.", "lasts": "4"}
     assert (await owner.post(f"{path}/emergency", declared)).status_code == 303
     page = (await visitors["finance"].get(path)).text
-    assert "Another person has to confirm it." in page
+    assert "A second person must confirm it." in page
     (until,) = re.findall(r'name="until" value="([^"]+)"', page)
     confirmed = {"command": f"{KEY}confirm", "reason": "The provider is down.", "until": until}
     assert (await visitors["finance"].post(f"{path}/emergency", confirmed)).status_code == 303

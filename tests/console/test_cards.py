@@ -41,7 +41,7 @@ async def test_a_payment_beyond_its_authorization_says_so_with_what_was_refunded
     async with browser(FakeApi(answers=ANSWERS), signed_in=True) as client:
         page = (await client.get(f"{BASE}/{ID}")).text
     assert "&lt;Corner&gt; Shop" in page
-    assert "Captured beyond what was authorized" in page
+    assert "Captured above the authorized amount" in page
     assert "refunded</span>" in page
     assert "Visa ending in 4242" in page
 

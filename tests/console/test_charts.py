@@ -84,7 +84,7 @@ def test_a_line_stays_within_its_drawing(values):
         assert len(chart.up) == str(chart.svg).count("rule")
     else:
         assert chart.svg is None
-        assert chart.sentence == "There is nothing yet."
+        assert chart.sentence == "No data yet."
 
 
 @given(st.lists(st.lists(st.none() | amounts, min_size=5, max_size=5), min_size=1, max_size=6))
@@ -117,7 +117,7 @@ def test_a_point_alone_is_a_dot():
 def test_values_that_are_all_equal_are_drawn(value):
     chart = charts.line("Balance", labels(3), [series([Decimal(value)] * 3)], charts.Unit())
 
-    assert chart.sentence.endswith("without a change.")
+    assert chart.sentence.endswith("unchanged.")
     assert len(set(chart.up)) == len(chart.up)
 
 
@@ -229,5 +229,5 @@ def test_labels_of_others_are_text_in_a_chart():
 
 def test_nothing_is_said_to_be_nothing():
     assert charts.spark([], [], CREDITS).svg is None
-    assert charts.ranking("Cost", [], CREDITS).sentence == "There is nothing yet."
+    assert charts.ranking("Cost", [], CREDITS).sentence == "No data yet."
     assert charts.stacked("Spending", [], [], CREDITS).svg is None

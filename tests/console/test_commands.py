@@ -110,22 +110,22 @@ async def test_unknown_outcome_is_asked_again_with_the_same_key(status: int, cod
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', answer.text))
     assert fields == {"command": KEY, "amount": "1,5", "note": "&lt;b&gt;"}
     assert f'action="{PATH}"' in answer.text
-    assert "Not known yet" in answer.text
+    assert "Outcome unknown" in answer.text
     assert "failed" not in answer.text.lower()
 
 
 async def test_answer_that_cannot_be_read_is_not_known_yet() -> None:
     answer = await sent(FakeApi(answers={ORDER: (502, {})}))
     assert UNREADABLE not in answer.text
-    assert "Not known yet" in answer.text
+    assert "Outcome unknown" in answer.text
 
 
 @pytest.mark.parametrize(
     ("status", "code", "said"),
     [
-        (403, "auth.forbidden", "Your role may not do this"),
+        (403, "auth.forbidden", "Not permitted for your role"),
         (404, "not_found", "Not found"),
-        (403, "approval.required", "Another operator has to agree"),
+        (403, "approval.required", "Approval required"),
     ],
 )
 async def test_what_no_form_mends_is_a_page_in_its_place(status: int, code: str, said: str) -> None:
@@ -140,9 +140,9 @@ async def test_form_that_was_sent_with_other_content_leads_to_the_first_result_a
     assert answer.status_code == 422
     assert shown["values"] == {"amount": "1,5", "note": "<b>"}
     assert shown["key"] not in {"", KEY}
-    assert "This form was sent before with other content." in shown["summary"][0][1]
+    assert "This form was already sent with other content." in shown["summary"][0][1]
     assert (shown["way_label"], shown["way_href"]) == (
-        "See what was done first",
+        "Check the result first",
         f"/console/{ORG}/escrows/esc_01kar6h2d8e4wvq3r5s7t9x1za",
     )
 

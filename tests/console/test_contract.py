@@ -133,9 +133,9 @@ def test_review_sends_the_same_again_under_the_same_key() -> None:
     assert (page.face.name, page.face.author) == ("Summariser", "Studio")
     assert not [fact.value for fact in page.facts if "agt_" in fact.value]
     # 95 % of the 0.0996 that five credits cost in the largest plan by the year, each rounded down.
-    assert {fact.label: fact.value for fact in page.facts}["Least paid out"] == "0.08\N{NO-BREAK SPACE}USD"
+    assert {fact.label: fact.value for fact in page.facts}["Minimum payout"] == "0.08\N{NO-BREAK SPACE}USD"
     own = award.review(form, agent, Settings(), BASE, Prefs(), is_own=True)
-    assert "Least paid out" not in {fact.label for fact in own.facts}
+    assert "Minimum payout" not in {fact.label for fact in own.facts}
 
 
 def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:

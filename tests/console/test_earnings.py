@@ -21,7 +21,7 @@ async def test_earnings_are_converted_once_and_no_more_than_there_are(
     studio: Tenant = await new_tenant("owner")
     owner = await signed_in(app, "owner", studio.owner.token)
     page = f"/console/{studio.org_id}/earnings/conversions/new"
-    assert "Nothing earned in credits" in (await owner.get(page)).text
+    assert "No earnings in credits" in (await owner.get(page)).text
 
     await earn(database, stranger, studio, 10)
     assert page in (await owner.get(f"/console/{studio.org_id}/earnings")).text

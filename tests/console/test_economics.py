@@ -32,7 +32,7 @@ def log(*rows: dict[str, Any], following: str | None = None, **given: str) -> vi
 def test_entry_says_what_was_refused_what_was_done_instead_and_what_is_left() -> None:
     [row] = log(ENTRY).rows
     assert (row.item, row.what, row.status.word) == ("GitHub Copilot subscription", "Attempt to pay", "Over budget")
-    assert (row.instead, row.left) == ("Instead: Found free codeium alternative", ("Today: 5", "Project: 245"))
+    assert (row.instead, row.left) == ("Alternative: Found free codeium alternative", ("Today: 5", "Project: 245"))
 
 
 def test_entry_without_a_name_is_called_by_its_type() -> None:

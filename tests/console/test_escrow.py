@@ -136,7 +136,7 @@ def test_every_state_says_who_acts_next_and_what_happens_by_itself(status: Escro
     assert [stage.here for stage in page.stages].count(True) == 1
     assert page.stages[-1].here is (status in FINAL)
     assert bool(page.due) is (status not in FINAL)
-    assert (page.next == "Nothing is left to do.") is (status in FINAL)
+    assert (page.next == "No action is needed.") is (status in FINAL)
 
 
 @for_each(
@@ -219,7 +219,7 @@ def test_money_is_divided_exactly() -> None:
         ("Held", "0.01"),
         ("To Summariser", "28.50"),
         ("Commission", "1.50"),
-        ("Back to Acme", "19.99"),
+        ("Refund to Acme", "19.99"),
     ]
 
 
@@ -290,16 +290,16 @@ def test_effect_names_who_gets_how_much() -> None:
     assert [(line.label, line.amount.number) for line in last.lines] == [
         ("To Summariser of Studio", "47.50"),
         ("Commission", "2.50"),
-        ("Held after that", "0.00"),
+        ("Held afterwards", "0.00"),
     ]
     assert (act("approve").label, act("approve").lines) == ("Sign", ())
 
 
 def test_cancel_says_whether_it_asks_or_ends() -> None:
-    assert act("cancel").label == "Ask to cancel"
+    assert act("cancel").label == "Request cancellation"
     assert act("cancel", status="cancelled", to_payer="50.00").label == "Cancel"
     asked = {**ESCROW, "cancel_requested_by": f"{ORG}/procurement"}
-    assert act("cancel", escrow=asked, status="cancelled", to_payer="50.00").label == "Agree to cancel"
+    assert act("cancel", escrow=asked, status="cancelled", to_payer="50.00").label == "Accept cancellation"
 
 
 def test_buttons_that_move_money_name_the_amount() -> None:
@@ -356,9 +356,9 @@ def test_every_command_has_its_form() -> None:
 def test_terms_are_in_words() -> None:
     facts = {fact.label: fact.value for fact in terms(CONTRACT, Prefs())}
     assert facts["Commission"] == "5.25%"
-    assert facts["Review"] == "36 hours, then it is released"
+    assert facts["Review"] == "36 hours, then the money is released"
     assert facts["Signatures"] == "2 of 2: procurement and finance"
-    assert facts["Granted credits"] == "accepted, and not paid out"
+    assert facts["Granted credits"] == "accepted, not paid out"
     refused = {fact.label: fact.value for fact in terms({**CONTRACT, "accepts_granted_credits": False}, Prefs())}
     assert refused["Granted credits"] == "not accepted"
     assert all(fact.label != "Granted credits" for fact in terms({**CONTRACT, "currency": "USD"}, Prefs()))
@@ -412,7 +412,7 @@ def test_tabs_have_the_counts_of_the_api() -> None:
         label="Not funded", href=f"{LIST}?status=open&currency=USD", count="3", current=True
     )
     assert by_label["Ended"].count == "2,000+"
-    assert by_label["Waits for me"].count == ""
+    assert by_label["To do"].count == ""
     assert "status" not in by_label["All"].href
 
 

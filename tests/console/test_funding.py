@@ -47,7 +47,7 @@ async def test_page_says_what_credits_for_the_escrow_cost_before_anything_is_mad
     async with browser(asked, signed_in=True) as client:
         page = (await client.get(PATH)).text
     assert [body for name, _, body in asked.asked if name == "GET /billing/quote"] == [{"credits": "50.00"}]
-    assert '<span class="money">5.00&nbsp;<span class="unit">USD</span></span>: so many credits' in page
+    assert 'you buy these credits for <span class="money">5.00&nbsp;<span class="unit">USD</span></span>' in page
     assert [way in page for way in ('value="credits"', 'value="card"', 'value="coin:TON"')] == [True] * 3
     assert asked.commands() == []
 
@@ -92,4 +92,4 @@ async def test_declined_card_keeps_the_page_and_says_that_nothing_was_taken() ->
     async with browser(declined, signed_in=True) as client:
         answer = await client.post(PATH, data={"command": KEY, "source": "card"}, headers=OWN)
     assert answer.status_code == 402
-    assert "Your card was declined. Nothing was taken. Pay in another way." in answer.text
+    assert "Your card was declined. Nothing was charged. Pay another way." in answer.text

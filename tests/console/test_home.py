@@ -96,7 +96,7 @@ def test_task_names_the_act_and_leads_to_its_object() -> None:
     # Alerts have a list of their own on the page.
     tasks = said({"data": [{"kind": "to_sign", **TASK}, {"kind": "alert", **TASK}], "next_cursor": None})
     (task,) = home(said(SUMMARY), tasks=tasks).tasks
-    assert (task.act, task.href, task.until) == ("Sign the delivery", f"{BASE}/escrows/esc_{ORG[4:]}", None)
+    assert (task.act, task.href, task.until) == ("Sign delivery", f"{BASE}/escrows/esc_{ORG[4:]}", None)
     assert home(said(SUMMARY), tasks=tasks, has=dict.fromkeys(EVERY_PAGE, False)).tasks[0].href == ""
 
 

@@ -113,7 +113,7 @@ async def test_form_is_sent_again_until_there_is_an_answer_and_moves_money_once(
             # The process that died may still be at work, as far as anybody can tell.
             answer = await browser.post(GRANT, data=fields, headers=OWN)
             assert answer.status_code == 503
-            assert "Not known yet" in answer.text
+            assert "Outcome unknown" in answer.text
             assert "failed" not in answer.text.lower()
             assert hidden(answer.text, GRANT) == fields
             await end_lease(database, fields["command"])
@@ -127,7 +127,7 @@ async def test_form_is_sent_again_until_there_is_an_answer_and_moves_money_once(
                 303,
                 f"{FORM}?organization_id={tenant.org_id}&notice=again",
             )
-            assert "This was done before" in (await browser.get(answer.headers["location"])).text
+            assert "This was already done" in (await browser.get(answer.headers["location"])).text
     assert await transfers(database, tenant.org_id) == {first}
     assert good(await tenant.owner.get("/billing/balance"))["available"] == "7.25"
 

@@ -136,7 +136,7 @@ DELIVERY = {
 
 @pytest.mark.parametrize(
     ("status", "labels"),
-    [("enabled", ["Send a test", "Pause"]), ("disabled", ["Go on"]), ("paused", [])],
+    [("enabled", ["Send test", "Pause"]), ("disabled", ["Resume"]), ("paused", [])],
 )
 def test_endpoint_offers_what_its_status_allows(status: str, labels: list[str]) -> None:
     page = endpoints.one({**ENDPOINT, "status": status}, found(DELIVERY), blank(), NAMING, "/x", manages=True)
@@ -289,7 +289,7 @@ def test_refusal_says_what_was_left() -> None:
     refusal: dict[str, Any] = {"at": AT, "reason": "limit", "action": "search", "amount": "20.00", "limit": "100.00"}
     refusal |= {"remaining": "10.00", "resets_at": None, "principal": "crew", "agent_id": None}
     (row,) = limit(refusals=said({"data": [refusal]})).history.refusals
-    assert (row.reason, row.left) == ("More than was left", "10.00\N{NO-BREAK SPACE}credits")
+    assert (row.reason, row.left) == ("Above the remaining amount", "10.00\N{NO-BREAK SPACE}credits")
     assert [part.text for part in row.by] == ["crew"]
 
 

@@ -56,14 +56,14 @@ class Few(FakeApi):
         return super()._answer(request, name)
 
 
-@pytest.mark.parametrize(("rows", "says"), [((), "No contracts yet"), (({"id": "ctr_1"},), "Nothing matches")])
+@pytest.mark.parametrize(("rows", "says"), [((), "No contracts yet"), (({"id": "ctr_1"},), "No results")])
 async def test_filter_leaves_nothing_out_where_there_is_nothing(rows: tuple[dict[str, Any], ...], says: str) -> None:
     api = Few(answers={"GET /agents": (200, {"data": [], "next_cursor": None})})
     api.rows = rows
     async with browser(api, signed_in=True) as client:
         page = (await client.get(f"{HERE}/contracts?agent_id=agt_1")).text
     assert says in page
-    assert ("Nothing matches" in page) == (says == "Nothing matches")
+    assert ("No results" in page) == (says == "No results")
 
 
 async def test_filters_are_chosen_by_name_and_shown_by_it() -> None:

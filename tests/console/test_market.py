@@ -72,10 +72,10 @@ def buying(held: dict[str, Any] | None = None, around: one.Around = AROUND, **ch
     [
         ({}, "Buy for 9.50\N{NO-BREAK SPACE}credits"),
         ({"model": "monthly", "currency": "USD"}, "Subscribe for 9.50\N{NO-BREAK SPACE}USD a month"),
-        ({"model": "free", "price": None, "currency": None}, "Add to the library"),
+        ({"model": "free", "price": None, "currency": None}, "Add to library"),
         (
             {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.02"}},
-            "Add to the library",
+            "Add to library",
         ),
         ({"status": "retired"}, ""),
         ({"organization_id": ORG}, ""),
@@ -109,7 +109,7 @@ def test_who_has_an_agent_can_take_new_prices_of_its_uses_over() -> None:
     metered = {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.03", "a b": "1"}}
     assert buying({**HELD, "prices": metered["prices"]}, **metered).label == ""
     found = buying({**HELD, "prices": {"page": "0.02"}}, **metered)
-    assert found.label == "Accept the new prices"
+    assert found.label == "Accept new prices"
     assert found.sent == (("model", "usage"), ("meter", "a b=1"), ("meter", "page=0.03"))
 
 
@@ -234,7 +234,7 @@ async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
     for words in (
         "You hire it often: 10% less.",
         "Your price today is 9.00 credits; the listed one is 10.00 credits.",
-        "It accepts jobs from 5.00 credits at once, and others when its author agrees.",
+        "Jobs from 5.00 credits are accepted automatically, others when the author agrees.",
         "Quality 4 On time.",
         "by Studio",
     ):
@@ -359,7 +359,7 @@ async def test_agent_that_one_has_is_not_asked_for_again() -> None:
     async with browser(market(**{"GET /marketplace/library": (200, held)}), signed_in=True) as client:
         answer = await client.get(PATH)
     assert answer.status_code == 409
-    assert "has this agent already" in answer.text
+    assert "already has this agent" in answer.text
     assert f"/console/{ORG}/library/pur_1" in answer.text
 
 

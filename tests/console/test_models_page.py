@@ -45,7 +45,7 @@ def shown(*lines: dict[str, Any], compared: Answer | None = None, **given: str) 
 
 def test_row_has_the_class_of_its_model_and_figures_of_three_digits() -> None:
     [row] = shown(LINE).rows
-    assert (row.name, row.notes) == ("gpt-5", ("Reasoned", "Medium, can reason, openai"))
+    assert (row.name, row.notes) == ("gpt-5", ("With reasoning", "Medium, can reason, openai"))
     assert (row.calls, plain(row.cost), row.speed) == ("1,200", "1.50 USD", "51.24")
     assert (plain(row.per_tokens), plain(row.per_accepted)) == ("0.0375 USD", "0.000351 USD")
     assert (row.accepted, row.range) == ("9 of 12", "46.8% to 91.1%")
@@ -64,7 +64,7 @@ def test_row_without_costs_and_results_says_nothing_of_them() -> None:
 def test_page_says_what_its_figures_leave_out() -> None:
     assert shown(LINE).notes == (
         "Not counted: 2 results that agents reported on themselves.",
-        "The period has more results than are counted here. Choose a shorter one.",
+        "The period has too many results to count all. Choose a shorter one.",
     )
 
 
@@ -75,11 +75,11 @@ def test_comparison_is_a_sentence_with_its_figures_and_a_caution() -> None:
     assert "not chosen at random" in found.caution
     assert {label: plain(text) for label, text in found.facts} == {
         "Compared": "60 of 90 results with gpt-4o, 50 of 70 with gpt-5:thinking",
-        "Extra cost of a run": "0.0123 USD (0.0101 USD to 0.0145 USD)",
+        "Extra cost per run": "0.0123 USD (0.0101 USD to 0.0145 USD)",
         "More often accepted": "10.1 percentage points (-2 to 20)",
-        "Without regard to the kind of task": "-12 percentage points",
+        "Ignoring the kind of task": "-12 percentage points",
         "Cost of one more accepted result": "0.123 USD",
-        "Worth of an accepted result": "2.00 USD",
+        "Value of an accepted result": "2.00 USD",
     }
     drawn = shown(LINE, compared=answer({**COMPARED, "randomised": True})).difference
     assert drawn is not None

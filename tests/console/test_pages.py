@@ -164,8 +164,8 @@ async def test_operator_reads_the_pages_of_an_organization_with_a_band(
 ):
     answer = await visitors["operator"].get(f"/console/{objects['org']}/transactions")
     assert "as operator" in answer.text
-    assert "You look at" in answer.text
-    assert "You look at" not in (await visitors["owner"].get(f"/console/{objects['org']}/transactions")).text
+    assert "You are viewing" in answer.text
+    assert "You are viewing" not in (await visitors["owner"].get(f"/console/{objects['org']}/transactions")).text
 
 
 async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], objects: dict[str, str]):

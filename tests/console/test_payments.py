@@ -97,7 +97,7 @@ def test_payment_that_has_ended_leads_nowhere(status: str) -> None:
 
 def test_decline_is_a_sentence() -> None:
     decline = {"code": "card_declined", "detail": "Your card was declined."}
-    assert shown(status="failed", decline=decline).decline == "Your card was declined. Nothing was taken."
+    assert shown(status="failed", decline=decline).decline == "Your card was declined. Nothing was charged."
     paid = shown(status="succeeded", decline=decline, received_amount="10.00")
     assert paid.decline == ""
 
@@ -107,8 +107,8 @@ def test_commands_are_those_that_the_api_allows_with_what_they_move() -> None:
     assert act.label == "Refund 4.00\N{NO-BREAK SPACE}USD"
     assert act.href == f"{HERE}/refund"
     assert [(line.label, line.amount.text) for line in act.lines] == [
-        ("Back to the payer", "4.00\N{NO-BREAK SPACE}USD"),
-        ("Taken back", "40.00\N{NO-BREAK SPACE}credits"),
+        ("Refunded to the payer", "4.00\N{NO-BREAK SPACE}USD"),
+        ("Clawed back", "40.00\N{NO-BREAK SPACE}credits"),
     ]
 
 
@@ -116,9 +116,9 @@ def test_fee_that_is_kept_of_a_refund_is_shown_with_what_comes_back() -> None:
     own = {**REFUND, "effect": {**EFFECT, "to_payer": "9.41", "fee": "0.59"}}
     paid = {"status": "succeeded", "received_amount": "10.00", "refundable_amount": "10.00"}
     parts = {label: value.text for label, value in shown([own], **paid).money}
-    assert parts["You get back if you refund it"] == "9.41\N{NO-BREAK SPACE}USD"
-    assert parts["Fee that is not refunded"] == "0.59\N{NO-BREAK SPACE}USD"
-    assert "Fee that is not refunded" not in dict(shown([REFUND], **paid).money)
+    assert parts["You get back on a refund"] == "9.41\N{NO-BREAK SPACE}USD"
+    assert parts["Non-refundable fee"] == "0.59\N{NO-BREAK SPACE}USD"
+    assert "Non-refundable fee" not in dict(shown([REFUND], **paid).money)
 
 
 def test_deposit_has_the_address_the_memo_and_what_is_confirmed() -> None:
@@ -312,7 +312,7 @@ async def test_operator_gives_what_another_one_has_approved_and_asks_for_everyth
         page = await client.get(f"{HERE}/refund{query}")
     assert page.status_code == 200
     assert hidden(page.text, "amount") == sent
-    assert ("Ask to refund" in page.text, "Another operator has to approve this first." in page.text) == (asks, asks)
+    assert ("Ask to refund" in page.text, "Another operator must approve this first." in page.text) == (asks, asks)
 
 
 async def test_page_asks_about_what_the_books_have_left_where_that_is_less() -> None:

@@ -59,15 +59,15 @@ def shown(has: frozenset[str] = frozenset(), naming: Naming = NAMING, **answers:
 def test_overview_of_a_platform_without_anything_has_nothing_of_everything() -> None:
     page = shown()
     assert (page.held, page.outcomes, page.tasks, page.alerts, page.last_run) == ((), (), (), (), None)
-    assert (page.inbox, page.differences) == ("Nothing waits", "0")
-    assert [part.status.word for part in page.parts] == ["Answers", "Answers"]
+    assert (page.inbox, page.differences) == ("None", "0")
+    assert [part.status.word for part in page.parts] == ["Healthy", "Healthy"]
 
 
 def test_overview_says_which_prices_are_below_cost() -> None:
     answers = {name: said({**PAGE, "by_status": [], "by_provider": []}) for name in NAMES} | {"ready": said(READY)}
     warned = overview.page(answers, NAMING, NOW, frozenset(), ("The plan x is too cheap.",))
     assert "The plan x is too cheap." in main("platform/overview/page.html", warned)
-    assert "Sales that lose money" not in main("platform/overview/page.html", shown())
+    assert "Unprofitable sales" not in main("platform/overview/page.html", shown())
 
 
 def test_overview_counts_what_escrows_hold_and_not_what_is_settled() -> None:
@@ -96,7 +96,7 @@ def test_overview_says_which_part_of_a_providers_payments_was_received() -> None
 
 def test_overview_says_how_old_the_oldest_webhook_is() -> None:
     assert shown(ready=said({**READY, "inbox_oldest_seconds": 600})).inbox == "10 minutes ago"
-    assert shown(ready=said({**READY, "inbox_oldest_seconds": None})).inbox == "Not known"
+    assert shown(ready=said({**READY, "inbox_oldest_seconds": None})).inbox == "Unknown"
 
 
 def test_part_that_does_not_answer_says_what_is_wrong() -> None:
@@ -292,7 +292,7 @@ def test_books_have_one_heading_for_each_report_and_currency() -> None:
     page = books.page({}, blank(), said({**days, "totals": currencies}), said({"currencies": currencies}), PREFS)
     body = main("platform/book/page.html", page)
     reports = [f"{report} in {code}" for report in ("Profit and loss", "Trial balance") for code in ("CREDIT", "USD")]
-    assert re.findall("<h2[^>]*>(.*?)</h2>", body) == ["The journal of these days, as a file", *reports]
+    assert re.findall("<h2[^>]*>(.*?)</h2>", body) == ["Journal of these days", *reports]
     assert re.findall("<caption(.*?)>", body) == [' class="unseen"'] * 4
     page = books.page({}, blank(), said({**days, "totals": []}), said({"currencies": []}), PREFS)
     body = main("platform/book/page.html", page)
@@ -304,11 +304,11 @@ def test_a_report_that_did_not_answer_says_so_and_is_asked_for_again_for_the_sam
     late = refused(503, "service.unavailable")
     page = books.page({"currency": "USD"}, blank(), late, said({"currencies": []}), PREFS)
     body = main("platform/book/page.html", page)
-    assert "Nothing is booked" not in body
+    assert "No entries" not in body
     assert 'href="/console/platform/books?currency=USD"' in body
     page = books.page({}, blank(), said(days), late, PREFS)
     body = main("platform/book/page.html", page)
-    assert "Nothing was earned or spent" not in body
+    assert "No revenue or expenses" not in body
     assert "Try again" in body
 
 

@@ -128,7 +128,7 @@ async def test_operator_tries_makes_changes_and_ends_a_rule(visitors: dict[str, 
     key = await operator.form(NEW)
     tried = await operator.post(NEW, fields(key, action="try"))
     assert tried.status_code == 200
-    assert "Tried on past quotes" in tried.text
+    assert "Test on past quotes" in tried.text
     assert 'value="Premium &lt;b&gt;"' in tried.text
     assert read(tried.text).problems == []
     made = await operator.post(NEW, fields(key, action="write"))

@@ -59,7 +59,7 @@ def made(of: dict[str, Any], running: Answer | None = None, config: Answer | Non
 def test_plans_with_more_deployments_are_named_where_those_are_used_up() -> None:
     # One of the two deployments is a slot's, so plans with one have no more room.
     shown = made(limits((2, 6), (2, 2)))
-    assert shown.title == "No room to deploy another project"
+    assert shown.title == "Deployment limit reached"
     assert [(tier.name, tier.deployments) for tier in shown.tiers] == [
         ("Professional", "10"),
         ("Enterprise", "Any number"),
@@ -79,7 +79,7 @@ def test_undeploying_is_not_offered_where_it_makes_no_room() -> None:
 
 def test_page_that_is_asked_for_where_there_is_room_says_so() -> None:
     shown = made(limits((1, 2), (1, 2)))
-    assert (shown.title, shown.tiers, shown.deployed, shown.stays) == ("There is room", (), (), False)
+    assert (shown.title, shown.tiers, shown.deployed, shown.stays) == ("Available", (), (), False)
 
 
 def test_plan_has_to_have_room_for_all_that_is_used_up() -> None:
@@ -124,7 +124,7 @@ async def test_deploy_leads_to_what_makes_room_where_there_is_none() -> None:
 async def test_new_project_leads_there_where_none_can_be_made() -> None:
     async with browser(api(limits((2, 2), (1, 2)), *MANAGES), signed_in=True) as client:
         text = (await client.get(HERE)).text
-    assert f'href="{HERE}/room" data-dialog="room">New project</a>' in text
+    assert f'href="{HERE}/room" data-dialog="room">Create project</a>' in text
     assert f'action="{HERE}/charts/deploy"' in text
 
 

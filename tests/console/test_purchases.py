@@ -12,7 +12,7 @@ from tests.console.conftest import signed_in
 from tests.console.strict import read
 
 pytestmark = pytest.mark.db
-BEYOND, TAKEN = "Allow it beyond the budget", "Take it from the reserve"
+BEYOND, TAKEN = "Exceed the budget", "Use the reserve"
 
 
 async def test_what_two_budgets_refuse_is_approved_from_home(
@@ -27,7 +27,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     owner = await signed_in(app, "owner", studio.owner.token)
     base = f"/console/{studio.org_id}"
     path = f"{base}/purchases/{order['id']}"
-    assert f'href="{path}">Approve a purchase' in (await owner.get(base)).text
+    assert f'href="{path}">Approve purchase' in (await owner.get(base)).text
     page = await owner.get(path)
     assert (BEYOND in page.text, TAKEN in page.text, f'href="{base}/agents/{studio.agent_id}"' in page.text) == (
         False,
@@ -52,7 +52,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     assert granted.status_code == 303
     now = good(await studio.owner.get(f"/purchase-orders/{order['id']}"))
     assert (now["status"], {f"{each['budget_id']}:{each['window']}" for each in now["lifts"]}) == ("approved", refusing)
-    assert "Approve a purchase" not in (await owner.get(base)).text
+    assert "Approve purchase" not in (await owner.get(base)).text
     budget_page = (await owner.get(f"{base}/budgets/{own}")).text
     assert f'href="{path}"' in budget_page
     assert order["item"] in budget_page
@@ -86,7 +86,7 @@ async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects
     assert (
         await owner.post(f"{path}/confirm", fields | {"command": command, "reason": "The receipt."})
     ).status_code == 303
-    assert "Correct what was charged" in (await owner.get(path)).text
+    assert "Correct charges" in (await owner.get(path)).text
     assert "Reported, not confirmed" not in (await owner.get(listed)).text
     now = good(await studio.owner.get(f"/purchase-orders/{order['id']}"))
     assert (now["spent"], now["unconfirmed_since"]) == ("25.00", None)

@@ -71,7 +71,7 @@ async def test_report_shows_its_files_and_who_was_notified() -> None:
     runs = {"data": [RUN], "next_cursor": None}
     text = await page("/reports/rep_1", **{"GET_/reports/rep_1": REPORT, "GET_/reports/rep_1/runs": runs})
     assert f'href="/console/{ORG}/reports/rep_1/runs/7/file"' in text
-    assert "kim has no key any more" in text
+    assert "kim no longer has a key" in text
     assert ">Week 47 of 2026<" in text
     assert "A past week, such as 2026-W13." in text
 
@@ -80,7 +80,7 @@ async def test_report_that_was_deleted_has_no_commands() -> None:
     gone = {**REPORT, "deleted_at": "2026-11-24T00:00:00Z", "next_run_at": None, "next_period": None}
     runs = {"data": [RUN], "next_cursor": None}
     text = await page("/reports/rep_1", **{"GET_/reports/rep_1": gone, "GET_/reports/rep_1/runs": runs})
-    assert "It was deleted." in text
+    assert "Deleted." in text
     assert "/reports/rep_1/delete" not in text
     assert "/reports/rep_1/runs/7/file" in text
 

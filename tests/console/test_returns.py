@@ -64,10 +64,10 @@ async def test_person_reports_revenue_and_takes_some_of_it_back(app: FastAPI, ne
     assert (refused.status_code, "the maximum reversal is 5.00" in refused.text) == (422, True)
     back = {"command": await owner.form(path), "reversed_amount": "2"}
     assert (await owner.post(f"{path}/reverse", back)).status_code == 303
-    assert "2.00\u00a0USD taken back" in (await owner.get(f"{base}/revenue")).text
+    assert "2.00\u00a0USD reversed" in (await owner.get(f"{base}/revenue")).text
     sale = {"source": "ads", "reference": "Iceland", "amount": "900", "currency": "ISK"}
     good(await studio.owner.post("/revenue", sale, key=new_key()), 201)
     text = (await owner.get(base)).text
     assert read(text).problems == []
-    assert "Left out, because there is no exchange rate: ISK." in text
+    assert "Excluded, for lack of an exchange rate: ISK." in text
     await owner.browser.aclose()

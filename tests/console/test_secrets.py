@@ -83,7 +83,7 @@ async def test_who_is_granted_nothing_is_told_so_where_it_asks(org: Tenant, owne
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "reference"}, "Below payments/ stand references"),
+        ({"kind": "reference"}, "Below payments/ store references"),
         ({"hosts": "not a host!"}, "is not a host"),
         ({"path": f"{PATH}/use"}, "has no segment named use"),
         ({"path": "elsewhere/x"}, "begins with payments/"),
@@ -160,7 +160,7 @@ async def test_value_that_was_set_by_hand_comes_into_use_and_what_a_rotator_made
 ):
     good(await org.owner.ask("PUT", f"/secrets/{PATH}", json=limiting.SECRET, key=key()))
     here = f"/console/{org.org_id}{PAGE}"
-    assert "By hand, every 90 days" in (await owner.get(here)).text
+    assert "Manual, every 90 days" in (await owner.get(here)).text
     rotated = await send(owner, f"{here}/rotate", value="another", grace="")
     assert rotated.headers["location"] == f"{here}?notice=secret.rotated"
     assert [each["number"] for each in await versions(org)] == [2, 1]
@@ -168,7 +168,7 @@ async def test_value_that_was_set_by_hand_comes_into_use_and_what_a_rotator_made
     database = await asyncpg.connect(database_urls.owner)
     made = """UPDATE secrets SET rotation = rotation || '{"rotator": "bursar"}' WHERE org_id = $1"""
     await database.execute(made, org.org_id)
-    for given_up, effect in (("", "The target is put back"), ("?give_up=true", "set it right first")):
+    for given_up, effect in (("", "The target is reset"), ("?give_up=true", "First make sure")):
         # The last attempt of what was stopped is over.
         await database.execute("UPDATE secret_rotations SET next_at = now() WHERE org_id = $1", org.org_id)
         assert f'href="{here}/stop"' in (await owner.get(here)).text

@@ -54,7 +54,7 @@ async def test_run_is_shown_with_its_agents_its_steps_and_every_decimal() -> Non
     assert status == 200
     assert "0.000001234567" in text
     assert "&lt;search&gt;" in text
-    assert "1 not rated" in text
+    assert "1 without a price" in text
     assert f'href="/console/{ORG}/usage/log?run_id=run-1"' in text
 
 
@@ -68,14 +68,14 @@ async def test_latest_runs_are_named_once_and_lead_to_what_they_cost() -> None:
 async def test_run_that_has_reported_nothing_is_said_at_its_field() -> None:
     status, text = await page(f"{HERE}?run=run-9", **{"GET_/usage/runs/run-9": problem(404, "not_found")})
     assert status == 404
-    assert "No usage of such a run was reported." in text
+    assert "No usage was reported for this run." in text
     assert "Latest runs of the month" in text
 
 
 async def test_run_whose_cost_is_not_known_now_leaves_the_rest() -> None:
     status, text = await page(f"{HERE}?run=run-1", **{"GET_/usage/runs/run-1": problem(503, "service.unavailable")})
     assert status == 200
-    assert "This part of the page did not answer." in text
+    assert "This part of the page could not be loaded." in text
     assert "Latest runs of the month" in text
 
 

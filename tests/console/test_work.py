@@ -60,7 +60,7 @@ def silent() -> Answer:
         ("free", None, "Free"),
         ("monthly", "9.99", "9.99\N{NO-BREAK SPACE}USD a month"),
         ("one_time", "9.99", "9.99\N{NO-BREAK SPACE}USD once"),
-        ("usage", None, "By use"),
+        ("usage", None, "Usage-based"),
     ],
 )
 def test_price_is_written_in_words(model: str, amount: str | None, words: str) -> None:
@@ -98,7 +98,7 @@ def test_every_kind_of_event_has_its_words() -> None:
 
 
 def test_standing_without_peers_says_why() -> None:
-    assert "too few others" in standing().peers
+    assert "Not enough evidence" in standing().peers
 
 
 def test_part_that_does_not_answer_leaves_the_rest() -> None:
@@ -135,7 +135,7 @@ def test_payout_is_not_offered_where_it_would_be_refused() -> None:
     shown = earnings(preview=said(ACCOUNT_LESS | {"refused": "payout.below_minimum"}))
     assert (shown.pay_out, shown.refused) == ("", "None.")
     # What the API answers with the call to make, people do with the button beside it.
-    assert earnings().refused == "There is no account to be paid out to yet. Connect Stripe to open one."
+    assert earnings().refused == "No payout account yet. Connect Stripe to open one."
     assert earnings(preview=said(ACCOUNT_LESS | {"refused": None})).pay_out == f"{BASE}/earnings/payouts/new"
 
 

@@ -83,12 +83,12 @@ def page(found: Found, form: Shown, naming: Naming, now: datetime, *, manages: b
 
 
 def new(form: Shown) -> New:
-    return New(title="Issue a key", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", roles=ROLES)
+    return New(title="Create key", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", roles=ROLES)
 
 
 def issued(body: Mapping[str, Any]) -> Issued:
     return Issued(
-        title="The key is issued",
+        title="Key created",
         crumbs=CRUMBS,
         who=body["principal"],
         role=role_named(body["role"]),

@@ -13,11 +13,11 @@ from domain.common.approval import ApprovalAction
 
 PLACE = "/console/platform/approvals"
 _WORDS: Mapping[str, str] = {
-    ApprovalAction.PAYOUT_GIVE_UP: "Give up a payout",
+    ApprovalAction.PAYOUT_GIVE_UP: "Abandon a payout",
     ApprovalAction.INVOICE_VOID: "Void an invoice",
-    ApprovalAction.INVOICE_GIVE_UP: "Give up an invoice",
+    ApprovalAction.INVOICE_GIVE_UP: "Mark an invoice uncollectible",
     ApprovalAction.INVOICE_CREDIT: "Credit an invoice",
-    ApprovalAction.TERMS: "Agree billing terms",
+    ApprovalAction.TERMS: "Set billing terms",
     ApprovalAction.CREATOR_SHARE: "Set a creator's share",
     ApprovalAction.TIER: "Change a plan",
     ApprovalAction.TAX_DECISION: "Decide on a tax profile",

@@ -84,8 +84,8 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, 
     working, result = ("", ""), ""
     if body["status"] == BillingRunStatus.RUNNING:
         waits = local_time(body["ready_at"]) > now
-        then = f"It waits for late usage until {moment(body['ready_at'], prefs)}. " if waits else ""
-        working = f"Invoicing {here.month}…", f"{then}You can leave this page. The result appears here by itself."
+        then = f"Waiting for late usage until {moment(body['ready_at'], prefs)}. " if waits else ""
+        working = f"Invoicing {here.month}…", f"{then}You can leave this page. The result appears here."
     else:
         result = f"Invoiced: {here.invoiced}. Nothing to pay: {here.empty}. Could not be invoiced: {here.failed}."
     return BillingRunPage(

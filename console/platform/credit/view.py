@@ -99,7 +99,7 @@ def page(found: Found, grant: Shown, cost: Shown, naming: Naming, *, may_grant: 
             )
             for each in (costs.body["data"] if costs.ok else ())
         ),
-        costs_failed=unanswered("Costs", costs, PLACE),
+        costs_failed=unanswered("Prices", costs, PLACE),
         grant=grant,
         grant_action=f"{PLACE}/grants" if may_grant else "",
         cost=cost,
@@ -123,7 +123,7 @@ def granting(form: Form, naming: Naming) -> Asking:
             ("Reason", dict(SOURCES).get(form.text("source"), form.text("source"))),
             ("Last day", form.maybe("expires") or "Never expires"),
         ),
-        effect=("A grant cannot be taken back. A large one takes two operators.",),
+        effect=("A grant cannot be reversed. A large one needs two operators.",),
         fields=(*form.values.items(), ("sure", "yes")),
     )
 

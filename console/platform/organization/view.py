@@ -15,7 +15,7 @@ from domain.tenants.organization import TimedExits
 
 FILTERS = ("q", "tier", "status")
 LABELS = {"q": "Name", "tier": "Plan", "status": "Status", "from": "From", "to": "To"}
-TIMED_EXITS = ((TimedExits.CONTINUE.value, "Go on as agreed"), (TimedExits.PAUSE.value, "Wait while it is suspended"))
+TIMED_EXITS = ((TimedExits.CONTINUE.value, "Continue as agreed"), (TimedExits.PAUSE.value, "Pause while suspended"))
 STATUSES = (("", "Any"), ("active", "Active"), ("suspended", "Suspended"), ("closed", "Closed"))
 PLACE = "/console/platform/organizations"
 CRUMBS = (Link(label="Organizations", href=PLACE),)

@@ -202,10 +202,10 @@ def _parts(ready: Answer) -> tuple[Part, ...]:
     return tuple(
         Part(
             name=name,
-            status=Status(word="Answers", tone=Tone.GOOD, icon="check", sentence="It answers.")
+            status=Status(word="Healthy", tone=Tone.GOOD, icon="check", sentence="It responds.")
             if said == "ok"
             else Status(
-                word=f"{said[:1].upper()}{said[1:]}", tone=Tone.BAD, icon="cross", sentence="It does not answer."
+                word=f"{said[:1].upper()}{said[1:]}", tone=Tone.BAD, icon="cross", sentence="It does not respond."
             ),
         )
         for name, said in named
@@ -214,8 +214,8 @@ def _parts(ready: Answer) -> tuple[Part, ...]:
 
 def _inbox(waiting: int | None, now: datetime, prefs: Prefs) -> str:
     if waiting is None:
-        return "Not known"
-    return relative(now - timedelta(seconds=waiting), now, prefs) if waiting else "Nothing waits"
+        return "Unknown"
+    return relative(now - timedelta(seconds=waiting), now, prefs) if waiting else "None"
 
 
 def _open(differences: Answer, prefs: Prefs) -> str:

@@ -18,10 +18,10 @@ _EVERY_DAY = tuple(str(number) for number in range(1, 8))
 WEEKDAYS = f"{_OF}weekdays"
 STACKING = (
     (Stacking.MULTIPLY.value, "Multiplies the price so far", ""),
-    (Stacking.ADD.value, "Adds its part of the base price", "Or takes it off, below 1."),
+    (Stacking.ADD.value, "Adds its part of the base price", "Or deducts it, below 1."),
     (Stacking.EXCLUSIVE.value, "Multiplies it, and no later rule applies", ""),
 )
-_MULTIPLIER = "1.20 is a fifth more, 0.90 a tenth less."
+_MULTIPLIER = "1.20 adds 20 %, 0.90 deducts 10 %."
 _RULE = ("name", "stacking", "agent_id", "organization_id", "floor", "ceiling")
 _MOMENTS = ("valid_from", "valid_until")
 
@@ -57,31 +57,31 @@ class Kind:
     stacks: bool = True
 
 
-_TIMES = Field(of="multiplier", label="Times", hint=_MULTIPLIER, required=True)
+_TIMES = Field(of="multiplier", label="Multiplier", hint=_MULTIPLIER, required=True)
 KINDS: Mapping[str, Kind] = {
     RuleType.SURGE: Kind(
         word="Demand",
-        sentence="More while an agent's open work exceeds a part of its capacity.",
+        sentence="Higher while an agent's utilisation exceeds a threshold.",
         fields=(
             Field(of="threshold", label="Starts at utilisation", hint="0.8 is 80 %.", required=True),
             Field(of="maximum", label="Maximum multiplier", hint="1.50 at most.", value="1.50", required=True),
-            Field(of="full", label="Reached at this part of the capacity", value="1.00", required=True),
+            Field(of="full", label="Maximum at utilisation", value="1.00", required=True),
         ),
     ),
     RuleType.REPUTATION: Kind(
         word="Reputation",
-        sentence="What a score earns.",
+        sentence="By reputation score.",
         fields=(
             Field(of="whose", label="Whose score", options=(("client", "The client's"), ("seller", "The agent's"))),
-            Field(of="multiplier", label="In full, times", hint=_MULTIPLIER, value="0.80", required=True),
+            Field(of="multiplier", label="Full multiplier", hint=_MULTIPLIER, value="0.80", required=True),
             Field(of="from_score", label="From a score of", hint="0 to 10.", value="7.00", required=True),
-            Field(of="full_score", label="In full from a score of", value="9.00", required=True),
-            Field(of="least_evidence", label="Only with so much evidence", mode="numeric", value="10", required=True),
+            Field(of="full_score", label="Full from a score of", value="9.00", required=True),
+            Field(of="least_evidence", label="Minimum evidence", mode="numeric", value="10", required=True),
         ),
     ),
     RuleType.TIME_OF_DAY: Kind(
         word="Time of day",
-        sentence="Between two times of a zone's clocks, on some weekdays.",
+        sentence="Between two times of day, on some weekdays.",
         fields=(
             _TIMES,
             Field(of="zone", label="Time zone", hint="Such as Europe/Vienna.", mode="text", value="UTC", required=True),
@@ -96,7 +96,7 @@ KINDS: Mapping[str, Kind] = {
             ),
         ),
     ),
-    RuleType.BULK: Kind(word="Quantity", sentence="By how many are bought at once.", step="quantity"),
+    RuleType.BULK: Kind(word="Quantity", sentence="By quantity bought at once.", step="quantity"),
     RuleType.VOLUME: Kind(
         word="Volume",
         sentence="By what the client paid for released work in the last 30 days.",
@@ -122,7 +122,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     RuleType.CUSTOM: Kind(
         word="Expression",
-        sentence="By an expression that gives basis points: 12000 is 1.2 times the price.",
+        sentence="By an expression that returns basis points: 12000 is 1.2 times the price.",
         fields=(
             Field(
                 of="expression",
@@ -139,10 +139,10 @@ KINDS: Mapping[str, Kind] = {
         stacks=False,
         sentence="The lowest and the highest price, applied after all other rules.",
         fields=(
-            Field(of="floor", label="At least, times the base price"),
+            Field(of="floor", label="Minimum multiplier of the base price"),
             Field(of="ceiling", label="Maximum multiplier of the base price"),
-            Field(of="floor_amount", label="At least, per unit"),
-            Field(of="ceiling_amount", label="At most, per unit"),
+            Field(of="floor_amount", label="Minimum per unit"),
+            Field(of="ceiling_amount", label="Maximum per unit"),
             Field(of="currency", label="Currency of these amounts", mode="text"),
         ),
     ),

@@ -19,7 +19,7 @@ from domain.marketplace.pricing.terms import MAX_STEPS
 
 PLACE = "/console/platform/pricing"
 FILTERS = ("type", "agent_id", "organization_id", "ended")
-LABELS = {"type": "Kind", "agent_id": "Agent", "organization_id": "Client", "ended": "Ended ones too"}
+LABELS = {"type": "Kind", "agent_id": "Agent", "organization_id": "Client", "ended": "Include ended"}
 #: What of a rule has names.
 NAMED = ("agent_id", "organization_id")
 CRUMBS = (Link(label="Pricing", href=PLACE),)
@@ -168,7 +168,7 @@ def new(type_: str, form: Shown | None, zone: str, tried: Tried | None) -> Writi
         Tab(label=kind.word, href=f"{PLACE}/new?type={name}", current=name == type_) for name, kind in KINDS.items()
     )
     written = _writing(type_, form, terms.initial(type_), zone, tried)
-    return replace(written, title="New rule", tabs=tabs, action=f"{PLACE}/new", label="Create the rule")
+    return replace(written, title="Create rule", tabs=tabs, action=f"{PLACE}/new", label="Create rule")
 
 
 def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried | None) -> Writing:
@@ -178,7 +178,7 @@ def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried 
         title=f"Change {body['name']}",
         crumbs=(*CRUMBS, Link(label=body["name"], href=here)),
         action=f"{here}/change",
-        label="Change the rule",
+        label="Save rule",
     )
 
 
@@ -188,12 +188,12 @@ def ending(body: Mapping[str, Any], form: Shown, prefs: Prefs) -> Asking:
         title=f"End {body['name']}?",
         back=here,
         action=f"{here}/end",
-        label="End the rule",
+        label="End rule",
         form=form,
-        facts=(("It says", terms.says(body["type"], body["terms"], prefs)),),
+        facts=(("Effect", terms.says(body["type"], body["terms"], prefs)),),
         effect=(
-            "It changes no price any more. Quotes that were made keep theirs.",
-            "A rule that is ended stays ended: to have it back, make it anew.",
+            "It no longer changes prices. Existing quotes keep their price.",
+            "An ended rule cannot be restored. Create a new one instead.",
         ),
     )
 
@@ -248,7 +248,7 @@ def _writing(
         label="",
         fields=kind.fields,
         steps=terms.step_fields(min(max(filled + _SPARE, _LEAST_STEPS), MAX_STEPS)) if kind.step else (),
-        step="From how many on" if kind.step == "quantity" else "From this amount on",
+        step="From quantity" if kind.step == "quantity" else "From amount",
         weekdays=tuple((str(at), day, "") for at, day in enumerate(DAYS, 1)) if is_timed else (),
         stacking=STACKING if kind.stacks else (),
         zone=zone,

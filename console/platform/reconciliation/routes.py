@@ -42,7 +42,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 async def start(visit: Visit) -> Response:
     """Compare a provider's statement with the books for some days."""
     form = await read_form(visit.request, "provider", "since", "until")
-    errors = {name: "This is not a day. Write it as 2026-11-22." for name in _DAYS if not _is_day(form.text(name))}
+    errors = {name: "Invalid date. Use the format 2026-11-22." for name in _DAYS if not _is_day(form.text(name))}
     if errors:
         return await show(visit, corrected(form, errors), 422)
     body = {"provider": form.text("provider"), **_window(form, _zone(visit))}

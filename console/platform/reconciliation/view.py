@@ -23,14 +23,14 @@ _RUNS: Mapping[str, Status] = {
     "running": _RUNNING,
     "done": Status(word="Done", tone=Tone.GOOD, icon="check", sentence="Both sides were compared."),
     "failed": Status(
-        word="Failed", tone=Tone.BAD, icon="cross", sentence="The statement could not be read to its end."
+        word="Failed", tone=Tone.BAD, icon="cross", sentence="The statement could not be read completely."
     ),
 }
 _OPEN = Status(word="Open", tone=Tone.WARN, icon="warn", sentence="An operator has to book or accept it.")
 _RESOLUTIONS: Mapping[str, Status] = {
     "booked": Status(word="Booked", tone=Tone.GOOD, icon="check", sentence="A correction makes the books agree."),
-    "accepted": Status(word="Accepted", tone=Tone.IDLE, icon="dash", sentence="It was left as it is, for a reason."),
-    "matched": Status(word="Matched", tone=Tone.GOOD, icon="check", sentence="It was over by itself."),
+    "accepted": Status(word="Accepted", tone=Tone.IDLE, icon="dash", sentence="It was accepted, with a reason."),
+    "matched": Status(word="Matched", tone=Tone.GOOD, icon="check", sentence="It was resolved automatically."),
     "superseded": Status(word="Superseded", tone=Tone.IDLE, icon="dash", sentence="Replaced by another discrepancy."),
 }
 
@@ -176,7 +176,7 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bo
         is_running=any(each["status"] == "running" for each in found.rows),
         differences=differences_of(differences, prefs),
         more=differences.ok and differences.body["next_cursor"] is not None,
-        differences_failed=unanswered("Differences", differences, PLACE),
+        differences_failed=unanswered("Discrepancies", differences, PLACE),
         runs=tuple(run(each, prefs) for each in found.rows),
         form=form,
         action=f"{PLACE}/runs" if may_run else "",
@@ -226,7 +226,7 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
         ),
         accounts=tuple(account(each, prefs) for each in body["clearing"]),
         differences=differences_of(differences, prefs),
-        differences_failed=unanswered("Differences", differences, here.href),
+        differences_failed=unanswered("Discrepancies", differences, here.href),
         clearing_href=f"{BASE}/clearing/{body['provider']}",
     )
 

@@ -99,11 +99,11 @@ def page(answers: Mapping[str, Answer], form: Shown, naming: Naming) -> Standing
         title="Reputation",
         path=PLACE,
         form=form,
-        dimensions=(("", "All together"), *DIMENSIONS.items()),
+        dimensions=(("", "Overall"), *DIMENSIONS.items()),
         periods=PERIODS,
         evidence=EVIDENCE,
         spread=_spread(spread.body, prefs) if spread.ok and spread.body["agents"] else None,
-        spread_failed=unanswered("How agents stand", spread, PLACE),
+        spread_failed=unanswered("Score distribution", spread, PLACE),
         places=tuple(
             Place(
                 rank=count(each["rank"], prefs),
@@ -165,10 +165,10 @@ def _level(body: Mapping[str, Any], prefs: Prefs) -> Level:
         name=body["name"],
         from_score=number(body["from_score"], prefs),
         evidence=count(body["least_evidence"], prefs),
-        commission="As usual" if bps is None else f"{number(f'{exact(bps) / 100:f}', prefs)} %",
+        commission="Default" if bps is None else f"{number(f'{exact(bps) / 100:f}', prefs)} %",
         largest=tuple(amount(value, code, prefs).text for code, value in body["escrow_limits"].items()),
         unsettled=tuple(amount(value, code, prefs).text for code, value in body["exposure_limits"].items()),
-        held_back="As usual" if days is None else f"{count(days, prefs)} days",
+        held_back="Default" if days is None else f"{count(days, prefs)} days",
     )
 
 

@@ -17,15 +17,15 @@ STATUSES = (
     ("", "Any"),
     ("received", "Received"),
     ("forwarded", "Forwarded"),
-    ("handled", "Handled"),
+    ("handled", "Processed"),
     ("ignored", "Ignored"),
-    ("unmatched", "Not ours"),
+    ("unmatched", "Unrelated"),
 )
 _WORDS = {
     "received": Status(word="Received", tone=Tone.BUSY, icon="clock", sentence="It is waiting to be processed."),
-    "forwarded": Status(word="Forwarded", tone=Tone.BUSY, icon="clock", sentence="The run of its object has it."),
-    "ignored": Status(word="Ignored", tone=Tone.IDLE, icon="dash", sentence="Nothing depends on it."),
-    "unmatched": Status(word="Not ours", tone=Tone.IDLE, icon="dash", sentence="Nothing of ours is concerned."),
+    "forwarded": Status(word="Forwarded", tone=Tone.BUSY, icon="clock", sentence="Its workflow has it."),
+    "ignored": Status(word="Ignored", tone=Tone.IDLE, icon="dash", sentence="It needs no processing."),
+    "unmatched": Status(word="Unrelated", tone=Tone.IDLE, icon="dash", sentence="It concerns no object here."),
 }
 
 
@@ -83,7 +83,7 @@ def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool, may_retr
         listed=found.listed("Webhooks", LABELS),
         tabs=(
             Tab(label="All", href=asked.address(unhandled=""), current=not unhandled),
-            Tab(label="Waiting to be handled", href=asked.address(unhandled="true"), current=unhandled),
+            Tab(label="Waiting to be processed", href=asked.address(unhandled="true"), current=unhandled),
         ),
         statuses=STATUSES,
         rows=tuple(row(dict(each)) for each in found.rows),

@@ -138,7 +138,7 @@ async def test_twenty_identical_submits_at_once_move_money_once(world, open_wind
         assert {answer.status_code for answer in answers} <= {303, 503, 504}
         # Both are asked again with the same key, as their page does by itself.
         await owner.press("Hire and pay 7.00\N{NO-BREAK SPACE}credits")
-        await expect(owner.page.locator("[data-done]")).to_contain_text("This was done before")
+        await expect(owner.page.locator("[data-done]")).to_contain_text("This was already done")
     movements = good(await buyer.people["owner"].get("/billing/transactions", params={"q": "escrow"}))["data"]
     assert [each["amount"] for each in movements if each["amount"].startswith("-")] == ["-7.00"]
     assert good(await buyer.people["owner"].get("/billing/balance"))["available"] == "93.00"

@@ -18,7 +18,7 @@ async def test_an_agent_is_found_and_hired_by_its_name(world, open_window):
         await owner.press("Search")
         await owner.sees(f"by {seller.name}", "No ratings yet · 0 jobs done")
         await owner.press(name, link=True)
-        await owner.sees("Reads whole books.", "What it costs", "To buy: 9.50 credits once.", "Recent feedback")
+        await owner.sees("Reads whole books.", "Pricing", "To buy: 9.50 credits once.", "Recent feedback")
         assert await owner.main.get_by_role("link", name="Buy for 9.50").count() == 1
         await owner.press("Hire", link=True)
         await owner.sees(f"Hire {name}")

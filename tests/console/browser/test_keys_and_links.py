@@ -13,10 +13,10 @@ async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world,
     own = await company(world, "owner")
     async with people_at(open_window, POINTER) as at:
         owner = await at(own.people["owner"], f"{own.base}/settings/keys")
-        await owner.press("Issue a key", link=True)
+        await owner.press("Create key", link=True)
         await owner.write("Principal", "temporary")
         await owner.choose("Role", "Auditor")
-        await owner.press("Issue the key")
+        await owner.press("Create key")
         secret = await owner.page.locator(".secret code").inner_text()
         await owner.page.go_back()
         assert secret not in await owner.page.content()
@@ -28,8 +28,8 @@ async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world,
         await expect(temporary.page.get_by_role("heading", level=1)).to_be_visible()
         row = owner.page.get_by_role("row", name=re.compile("temporary"))
         await owner.hands.press(row.get_by_role("link", name=re.compile("Revoke")))
-        await owner.press("Revoke the key")
-        await owner.told("The key is revoked. It is refused everywhere from now on.")
+        await owner.press("Revoke key")
+        await owner.told("Key revoked. It stopped working.")
 
         # By itself, since its stream ends with the key.
         await temporary.page.wait_for_url(re.compile("/console/sign-in"))
@@ -72,16 +72,16 @@ async def test_a_sign_in_link_is_used_once_and_by_its_button_alone(world, open_w
         owner = await at(own.people["owner"], f"{own.base}/settings/links/new")
         await owner.write("Principal", "maria")
         await owner.choose("Role", "Auditor")
-        await owner.press("Create the link")
+        await owner.press("Create link")
         url = await owner.page.locator(".secret code").inner_text()
     async with open_window(scripts=False) as first, open_window(scripts=False) as second:
         for window in (first, second):
             await window.page.goto(url)
             await expect(window.page.locator("main")).to_contain_text("maria")
-        await first.page.get_by_role("button", name="Enter").click()
-        await expect(first.page.locator(".bands")).to_contain_text("You came in by a link of owner")
+        await first.page.get_by_role("button", name="Continue").click()
+        await expect(first.page.locator(".bands")).to_contain_text("You signed in by a link of owner")
         second.heard.expected.update({401, 409, 410})
-        await second.page.get_by_role("button", name="Enter").click()
+        await second.page.get_by_role("button", name="Continue").click()
 
         await expect(second.page.locator("main")).to_contain_text("used")
         assert await second.context.cookies() == []

@@ -59,9 +59,9 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
         await someone.click("Home")
         await someone.click("Escrow: Read the quarter")
         await someone.click("Dispute")
-        await someone.write("What is wrong", "A third of it is wrong")
+        await someone.write("Reason", "A third of it is wrong")
         await someone.click("Dispute")
-        await someone.reads("The dispute is open.")
+        await someone.reads("Dispute opened.")
 
         await someone.click("Free: upgrade")
         await someone.click("Choose Starter")

@@ -32,9 +32,9 @@ async def test_an_operator_books_a_planted_difference(world, open_window):
         row = operator.main.get_by_role("row", name=re.compile("ch_planted"))
         await operator.hands.press(row.get_by_role("link"))
         await operator.sees("Booked here", "nothing", f"Listed by {made['provider']}", "9.41")
-        await operator.write("Why", "The webhook was lost")
+        await operator.write("Reason", "The webhook was lost")
         await operator.press("Book the correction")
-        await operator.told("The correction is booked. The books agree with the provider now.")
+        await operator.told("Correction booked. The books now agree with the provider.")
         await operator.sees("The webhook was lost", "Transfer of the correction")
 
         await operator.go(f"/console/platform/clearing/{made['provider']}")
@@ -84,7 +84,7 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
             }""",
             forced,
         )
-        await expect(auditor.page.get_by_role("heading", level=1)).to_contain_text("Your role may not do this")
+        await expect(auditor.page.get_by_role("heading", level=1)).to_contain_text("Not permitted for your role")
         assert path_of(auditor.page) == forced["action"]
     assert good(await buyer.people["owner"].get(f"/escrows/{escrow}"))["status"] == "delivered"
     trail = await world.operator.get("/audit", params={"organization_id": buyer.org_id, "limit": 100})

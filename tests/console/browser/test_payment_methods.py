@@ -17,17 +17,17 @@ async def test_a_card_is_declined_then_stored_by_the_form_in_the_page(world, ope
         owner.window.heard.hosts.add(stripe)
         owner.window.heard.expected.add(402)
         await owner.press("Add a method here")
-        await expect(owner.page.get_by_role("button", name="Store this method")).to_be_enabled()
+        await expect(owner.page.get_by_role("button", name="Save method")).to_be_enabled()
         assert await owner.window.findings() == []
         # Axe asks the frame of another origin in vain, and Chromium says so.
         owner.window.heard.complaints.clear()
 
         number = owner.page.frame_locator("iframe").get_by_label("Card number")
         await number.fill(DECLINED)
-        await owner.press("Store this method")
+        await owner.press("Save method")
         await expect(owner.page.get_by_role("alert")).to_contain_text("declined")
         await number.fill(ASKS_THE_BANK)
-        await owner.press("Store this method")
+        await owner.press("Save method")
         await owner.page.get_by_role("button", name="Authorise").click()
 
         await owner.page.wait_for_url(lambda address: urlsplit(address).path == f"{buyer.base}/payment-methods")

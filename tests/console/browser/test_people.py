@@ -33,11 +33,11 @@ async def test_a_colleague_is_invited_enters_and_signs_in_again_by_mail(world: W
     async with people_at(open_window, POINTER) as at, open_window(scripts=False) as maria:
         owner = await at(own.people["owner"], own.base)
         await owner.page.get_by_role("navigation").get_by_role("link", name="People").click()
-        await owner.press("Invite a person", link=True)
+        await owner.press("Invite person", link=True)
         await owner.write("E-mail address", address)
         await owner.choose("Role", "Finance: payments, invoices, payouts and limits")
-        await owner.press("Send the invitation")
-        await owner.told("The invitation is on its way by mail.")
+        await owner.press("Send invitation")
+        await owner.told("Invitation sent by mail.")
         row = owner.page.get_by_role("row", name=re.compile(re.escape(address)))
         await expect(row).to_contain_text("Invited")
 
@@ -53,7 +53,7 @@ async def test_a_colleague_is_invited_enters_and_signs_in_again_by_mail(world: W
 
         await maria.page.get_by_label("E-mail address").fill(address)
         await maria.page.get_by_role("button", name="Mail me a link").click()
-        await expect(maria.page.locator("main")).to_contain_text("a link is on its way there")
+        await expect(maria.page.locator("main")).to_contain_text("a link was sent there")
         await maria.go(await link_in_mail(world, address, "Sign in to"))
         await maria.page.get_by_role("button", name="Sign in").click()
         await expect(maria.page.locator("header.top")).to_contain_text(address)

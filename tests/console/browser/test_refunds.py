@@ -19,12 +19,12 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window):
         await owner.press("Refund 9.41\N{NO-BREAK SPACE}USD", link=True)
         await owner.write("Amount", "4.00")
         await owner.press("Continue")
-        await owner.sees("Taken back", "40.00 credits")
-        await owner.write("Why", "Not needed")
+        await owner.sees("Clawed back", "40.00 credits")
+        await owner.write("Reason", "Not needed")
         await owner.press("Refund 3.76\N{NO-BREAK SPACE}USD")
-        await owner.told("The refund is booked and on its way to the payer.")
+        await owner.told("Refund created. It is on its way to the payer.")
 
-        await owner.sees("Partly refunded", "Not needed")
+        await owner.sees("Partially refunded", "Not needed")
         await expect(await owner.credits()).to_contain_text("60.00")
     assert (await payer.balance())[0] == "60.00"
 
@@ -37,12 +37,12 @@ async def test_evidence_is_read_again_before_it_is_given_to_the_platform(world, 
     [chargeback] = listed.json()["data"]
     async with people_at(open_window, WITHOUT_SCRIPTS) as at:
         owner = await at(own.people["owner"], f"{own.base}/disputes/{chargeback['id']}")
-        await owner.press("Write evidence", link=True)
-        await owner.write("What proves that the payer had what they paid for", "They used it: <b>see the log</b>")
-        await owner.press("Read it again before it is sent")
+        await owner.press("Add evidence", link=True)
+        await owner.write("Proof that the payer received what they paid for", "They used it: <b>see the log</b>")
+        await owner.press("Review")
         await owner.sees("They used it: <b>see the log</b>")
-        await owner.press("Give it to the platform")
-        await owner.told("Your evidence is kept. The platform reads it and answers the bank.")
+        await owner.press("Send to the platform")
+        await owner.told("Evidence saved. The platform reviews it and answers the bank.")
 
         await owner.sees("They used it: <b>see the log</b>", "The platform answers the bank.")
-        await expect(owner.main.get_by_role("link", name=re.compile("Write evidence"))).to_have_count(1)
+        await expect(owner.main.get_by_role("link", name=re.compile("Add evidence"))).to_have_count(1)

@@ -49,7 +49,7 @@ async def test_single_keys_are_switched_off_and_those_with_control_stay(world, o
     own = await company(world, "owner", credits="100")
     async with people_at(open_window, POINTER) as at:
         owner = await at(own.people["owner"], "/console/preferences")
-        await owner.main.get_by_label("Single keys").uncheck()
+        await owner.main.get_by_label("Keyboard shortcuts").uncheck()
         await owner.press("Save")
         await owner.go(f"{own.base}/transactions")
         keys, seek = owner.page.keyboard, owner.page.locator("#seek")
