@@ -352,7 +352,7 @@ class AccountStatementView(Model):
 
 
 class ActionCostView(Model):
-    """What an action costs."""
+    """The price of an action."""
 
     action: str = NOT_SENT
     cost: Amount = NOT_SENT
@@ -370,7 +370,7 @@ class AdjustmentView(Model):
 
 
 class AgentEarningsSummaryView(Model):
-    """What one agent has earned in one currency and still has."""
+    """Balance of one agent's earnings in one currency."""
 
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
@@ -384,7 +384,7 @@ class AgentEarningsSummaryView(Model):
 
 
 class AgentEarningsView(Model):
-    """What an agent earned in one asset in a period, and what it has now, in units of the asset."""
+    """An agent's earnings in one asset in a period, and its balances now, in units of the asset."""
 
     agent_id: str = NOT_SENT
     agent_name: str = NOT_SENT
@@ -399,7 +399,7 @@ class AgentEarningsView(Model):
 
 
 class AgentLevelView(Model):
-    """What an agent's reputation gives it, and why."""
+    """The terms that an agent's reputation gives it, and the reasons."""
 
     agent_id: str = NOT_SENT
     version: int = NOT_SENT
@@ -414,7 +414,7 @@ class AgentLevelView(Model):
 
 
 class AgentPricingView(Model):
-    """How an agent's organization has set up its prices."""
+    """The price settings of an agent's organization."""
 
     agent_id: str = NOT_SENT
     capacity: int | None = NOT_SENT
@@ -492,7 +492,7 @@ class AgentView(Model):
 
 
 class AgreedPlanPriceView(Model):
-    """What the organization pays for a plan."""
+    """The organization's price of a plan."""
 
     plan: str = NOT_SENT
     interval: Interval = NOT_SENT
@@ -560,7 +560,7 @@ class AlertView(Model):
 
 
 class AllocationLineView(Model):
-    """What one agent had and gets, and why."""
+    """Old and new amount of an agent, with the reason."""
 
     agent_id: str = NOT_SENT
     agent_name: str = NOT_SENT
@@ -575,7 +575,7 @@ class AllocationLineView(Model):
 
 
 class AllocationSettingView(Model):
-    """How a project's budget is divided, and when it is next."""
+    """Allocation settings of a project, and the next night."""
 
     project_id: str = NOT_SENT
     organization_id: str = NOT_SENT
@@ -611,7 +611,7 @@ class AllocationView(Model):
 
 
 class AnswerRowView(Model):
-    """One interval of one group."""
+    """An interval of a group."""
 
     at: datetime | None = NOT_SENT
     group: dict[str, str | None] = NOT_SENT
@@ -619,7 +619,7 @@ class AnswerRowView(Model):
 
 
 class AnswerView(Model):
-    """The answer to a question about metrics."""
+    """The result of a query of metrics."""
 
     organization_id: str | None = NOT_SENT
     from_: datetime = Field(NOT_SENT, alias="from")
@@ -633,7 +633,7 @@ class AnswerView(Model):
 
 
 class ApiKeyRevoked(Model):
-    """What the revocation of a key has ended, and what is left of what the key issued."""
+    """The keys that a revocation ended, and the active keys that the revoked key had issued."""
 
     revoked: list[ApiKeyView] = NOT_SENT
     issued: list[ApiKeyView] = NOT_SENT
@@ -675,7 +675,7 @@ class ApprovalView(Model):
 
 
 class AssetSummaryView(Model):
-    """What an organization has in one currency, or in slots.
+    """An organization's balances in one currency, or in slots.
 
     `total` = `available` + `held` + `expired` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings.total` - `owed` - `invoiced`.
     """
@@ -740,7 +740,7 @@ class AutoTopUpView(Model):
 
 
 class BacktestView(Model):
-    """How the method did when it forecast the last stretches of the same series, each as long as the forecast."""
+    """Errors of the method in forecasts of the last stretches of the same series, each as long as the forecast."""
 
     origins: int = NOT_SENT
     mase: Decimal = NOT_SENT
@@ -748,7 +748,7 @@ class BacktestView(Model):
 
 
 class BalanceChangeView(Model):
-    """Credits that come or expire on a day by the books."""
+    """Credits that are added or expire on a day, by the books."""
 
     at: date = NOT_SENT
     kind: BalanceChangeKind = NOT_SENT
@@ -775,13 +775,13 @@ class BalanceView(Model):
 
 
 class BatchAnswer(Model):
-    """One answer for each item, in the order given."""
+    """An answer for each item, in the order given."""
 
     data: list[ItemAnswer] = NOT_SENT
 
 
 class BilledTo(Model):
-    """Who an invoice is made out to: as it was finalised, or by the present billing profile."""
+    """The buyer of an invoice: as finalised, or by the present billing profile."""
 
     name: str = NOT_SENT
     line1: str | None = NOT_SENT
@@ -844,14 +844,14 @@ class BoundsView(Model):
 
 
 class BudgetRemainingView(Model):
-    """What is left after the decision, in the currency of each budget; null where there is no such budget."""
+    """The remaining budgets after the decision, each in its currency; null without such a budget."""
 
     daily: Amount | None = None
     project: Amount | None = None
 
 
 class BudgetVersionView(Model):
-    """What a budget allowed from one change to the next, and who made the change."""
+    """A version of a budget's terms, with its author."""
 
     pools_of: Window | None = NOT_SENT
     reserve: Amount | None = NOT_SENT
@@ -873,7 +873,7 @@ class BudgetVersionView(Model):
 
 
 class BudgetView(Model):
-    """A budget and what is left of its pools."""
+    """A budget with the state of its pools."""
 
     pools_of: Window | None = NOT_SENT
     reserve: Amount | None = NOT_SENT
@@ -902,7 +902,7 @@ class BudgetView(Model):
 
 
 class BudgetWindowView(Model):
-    """A window of a budget, and what is left of each of its pools."""
+    """A window of a budget with its pools."""
 
     window: Window = NOT_SENT
     amount: Amount = NOT_SENT
@@ -932,13 +932,13 @@ class BulkTerms(Model):
 
 
 class CardDisplayView(Model):
-    """What the browser shows the number with, by Stripe's script. Bursar never has the number."""
+    """The data with which Stripe's script shows the number in the browser. Bursar never has the number."""
 
     ephemeral_key: str = NOT_SENT
 
 
 class CardMerchantView(Model):
-    """Who takes the money."""
+    """The merchant that is paid."""
 
     name: str = NOT_SENT
     category: str = NOT_SENT
@@ -964,7 +964,7 @@ class CardPaymentView(Model):
 
 
 class CardRequestView(Model):
-    """What was asked of a card once, and the answer. A later request of a payment adds to it."""
+    """One authorization request to a card, and its answer. A later request of the same payment adds to the amount."""
 
     amount: Amount = NOT_SENT
     approved: bool = NOT_SENT
@@ -1013,14 +1013,14 @@ class CatalogueView(Model):
 
 
 class CauseView(Model):
-    """What a transfer was for."""
+    """The cause of a transfer."""
 
     type: str = NOT_SENT
     id: str
 
 
 class ChangeOfAssetView(Model):
-    """What a fact changed of what the organization has in one currency: the fields of `GET /billing/summary`.
+    """Change of the organization's balances in one currency, with the fields of `GET /billing/summary`.
 
     `total` = `available` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings` - `owed` - `invoiced`.
     """
@@ -1038,7 +1038,7 @@ class ChangeOfAssetView(Model):
 
 
 class ChangePreview(Model):
-    """What a change would do now."""
+    """Preview of a change."""
 
     plan: str = NOT_SENT
     interval: Interval = NOT_SENT
@@ -1164,7 +1164,7 @@ class CoinQuoteView(Model):
 
 
 class CollectionEventView(Model):
-    """One step of a collection."""
+    """A step of a collection."""
 
     number: int = NOT_SENT
     event: str = NOT_SENT
@@ -1174,7 +1174,7 @@ class CollectionEventView(Model):
 
 
 class CollectionView(Model):
-    """How an invoice is collected, and the next step."""
+    """The collection of an invoice, and its next step."""
 
     invoice_id: str = NOT_SENT
     collection_method: CollectionMethod = NOT_SENT
@@ -1308,7 +1308,7 @@ class ContractView(Model):
 
 
 class ControlVersionView(Model):
-    """What a control allowed from one change to the next, and who made the change."""
+    """A version of a control, and who made the change."""
 
     version: int = NOT_SENT
     parent_id: str | None = NOT_SENT
@@ -1324,7 +1324,7 @@ class ControlVersionView(Model):
 
 
 class ControlView(Model):
-    """A spend control and what is left of its limits."""
+    """A spend control and the rest of its limits."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -1367,7 +1367,7 @@ class CorrectionView(Model):
 
 
 class CostList(Model):
-    """What each action costs, by name."""
+    """The price of each action, by name."""
 
     data: list[ActionCostView] = NOT_SENT
     next_cursor: None = None
@@ -1447,7 +1447,7 @@ class CreatorAccountView(Model):
 
 
 class CreatorEarningsView(Model):
-    """What the agents of an organization have earned, by agent and asset, the newest agents first."""
+    """Earnings of an organization's agents, by agent and asset, newest agents first."""
 
     organization_id: str = NOT_SENT
     start_date: str | None = NOT_SENT
@@ -1484,7 +1484,7 @@ class CreditCostView(Model):
 
 
 class CreditLotView(Model):
-    """Credits that an organization received at one time, and what is left of them."""
+    """Credits that an organization received at one time, and the remaining ones."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -1519,7 +1519,7 @@ class CreditNoteView(Model):
 
 
 class CreditStats(Model):
-    """What an organization has received and used in credits since it was created."""
+    """Credits that an organization has received and used since it was created."""
 
     organization_id: str = NOT_SENT
     currency: str | None = None
@@ -1538,7 +1538,7 @@ class CreditStats(Model):
 
 
 class CurrencyCostView(Model):
-    """What usage cost in one currency, exactly: amounts have up to twelve decimals."""
+    """The exact cost of usage in a currency; amounts have up to twelve decimals."""
 
     currency: str = NOT_SENT
     cost: Amount = NOT_SENT
@@ -1625,7 +1625,7 @@ class DeliveryView(Model):
 
 
 class DepartmentLimitView(Model):
-    """One limit of a department and what is left of it."""
+    """A limit of a department and its rest."""
 
     limit: Amount = NOT_SENT
     spent: Amount = NOT_SENT
@@ -1655,7 +1655,7 @@ class DepartmentView(Model):
 
 
 class DepositView(Model):
-    """Where to send coins, and how many. If there is a `memo`, send it with them."""
+    """Deposit address and amount of coins to send. If there is a `memo`, send it with them."""
 
     chain: str = NOT_SENT
     asset: str = NOT_SENT
@@ -1717,7 +1717,7 @@ class DisputeView(Model):
 
 
 class DistributionView(Model):
-    """How the rank scores of agents with evidence are distributed, as counted last night, without names."""
+    """The distribution of rank scores of agents with evidence, as counted last night, without names."""
 
     dimension: Dimension | None = NOT_SENT
     category: str | None = NOT_SENT
@@ -1746,7 +1746,7 @@ class DryRunTotal(Model):
 
 
 class DryRunView(Model):
-    """What a rule would have changed in past quotes."""
+    """The changes that a rule would have made to past quotes."""
 
     quotes: int = NOT_SENT
     changed: int = NOT_SENT
@@ -1766,7 +1766,7 @@ class DueInvoiceView(Model):
 
 
 class EarnedView(Model):
-    """What an agent has earned of one kind, in credits."""
+    """An agent's earnings of one kind, in credits."""
 
     amount: Amount = NOT_SENT
     convertible: Amount = NOT_SENT
@@ -1774,7 +1774,7 @@ class EarnedView(Model):
 
 
 class EarningsSummaryView(Model):
-    """What agents have earned in one currency and still have. The parts add up to `total`."""
+    """Balance of agents' earnings in one currency. The parts add up to `total`."""
 
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
@@ -1786,7 +1786,7 @@ class EarningsSummaryView(Model):
 
 
 class EarningsView(Model):
-    """What an agent has earned in credits that is neither converted nor paid out."""
+    """An agent's earnings in credits that were neither converted nor paid out."""
 
     agent_id: str = NOT_SENT
     agent_name: str = NOT_SENT
@@ -1797,7 +1797,7 @@ class EarningsView(Model):
 
 
 class EconomicEntryView(Model):
-    """One entry of the log: what an agent bought, used, earned or was refused, and what it did instead."""
+    """An entry of the log: a purchase, use, earning or refusal of an agent."""
 
     id: str
     timestamp: datetime = NOT_SENT
@@ -1818,7 +1818,7 @@ class EconomicEntryView(Model):
 
 
 class EmergencyView(Model):
-    """An emergency that was declared and has not ended."""
+    """A declared emergency that has not ended."""
 
     reason: str = NOT_SENT
     until: datetime = NOT_SENT
@@ -1841,7 +1841,7 @@ class EntitlementCheck(Model):
 
 
 class EntitlementList(Model):
-    """What an organization is entitled to."""
+    """Entitlements of an organization."""
 
     organization_id: str = NOT_SENT
     plan: str = NOT_SENT
@@ -1859,14 +1859,14 @@ class EntitlementView(Model):
 
 
 class EntryAmountView(Model):
-    """An amount, never negative: the type of the entry says which way it went."""
+    """An amount, never negative; the type of the entry gives the direction."""
 
     value: Amount = NOT_SENT
     currency: str = NOT_SENT
 
 
 class EntryView(Model):
-    """One side of a transfer."""
+    """A side of a transfer."""
 
     account: str = NOT_SENT
     organization_id: str | None = NOT_SENT
@@ -1882,7 +1882,7 @@ class EscrowActionList(Model):
 
 
 class EscrowActionView(Model):
-    """One command: its effect if the caller may give it now, otherwise the reason why not."""
+    """A command: its effect if the caller may give it now, otherwise the reason why not."""
 
     action: EscrowAction = NOT_SENT
     allowed: bool = NOT_SENT
@@ -1891,7 +1891,7 @@ class EscrowActionView(Model):
 
 
 class EscrowEffectView(Model):
-    """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
+    """Movements of a command, and the status after it. Amounts are decimal strings of `currency`."""
 
     funded: Amount = NOT_SENT
     to_agent: Amount = NOT_SENT
@@ -1903,7 +1903,7 @@ class EscrowEffectView(Model):
 
 
 class EscrowEventView(Model):
-    """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
+    """An event of an escrow: kind, actor, time, the status after it, and its ledger transfer."""
 
     number: int = NOT_SENT
     kind: str = NOT_SENT
@@ -1977,7 +1977,7 @@ class EscrowView(Model):
 
 
 class EstimateLine(Model):
-    """What one unit of a call costs."""
+    """The cost of a unit of a call."""
 
     model: str = NOT_SENT
     unit: str = NOT_SENT
@@ -1989,7 +1989,7 @@ class EstimateLine(Model):
 
 
 class EstimateView(Model):
-    """What usage costs, exactly. The shares add up to the cost."""
+    """The exact cost of usage. The shares add up to the cost."""
 
     currency: str = NOT_SENT
     cost: Amount = NOT_SENT
@@ -2004,7 +2004,7 @@ class EstimateView(Model):
 
 
 class EventChargeView(Model):
-    """The outcome of the charge of one event."""
+    """The charge of an event."""
 
     status: Literal["due", "waiting", "charged", "void"] | str = NOT_SENT
     waits_for: str | None = NOT_SENT
@@ -2014,7 +2014,7 @@ class EventChargeView(Model):
 
 
 class EventResult(Model):
-    """The outcome of one event."""
+    """The outcome of an event."""
 
     status: EventStatus = NOT_SENT
     id: str | None
@@ -2090,7 +2090,7 @@ class ExportFileView(Model):
 
 
 class ExportView(Model):
-    """An export, and how far it is. In a list, `files` is empty."""
+    """An export and its progress. In a list, `files` is empty."""
 
     id: str
     organization_id: str | None = NOT_SENT
@@ -2109,7 +2109,7 @@ class ExportView(Model):
 
 
 class ExposureView(Model):
-    """How much of an organization's work may be unsettled, and is, in one currency."""
+    """The limit of an organization's unsettled work in one currency, and its amount now."""
 
     currency: str = NOT_SENT
     limit: Amount = NOT_SENT
@@ -2118,7 +2118,7 @@ class ExposureView(Model):
 
 
 class FactObjectView(Model):
-    """What a fact was about, as far as the organization may read it."""
+    """The object of a fact, as far as the organization may read it."""
 
     type: str = NOT_SENT
     id: str
@@ -2128,7 +2128,7 @@ class FactObjectView(Model):
 
 
 class FactView(Model):
-    """One fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+    """A fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
 
     id: str
     kind: str = NOT_SENT
@@ -2199,7 +2199,7 @@ class FreeOptionPage(Model):
 
 
 class FreeOptionView(Model):
-    """A free option, and what is used of its quota."""
+    """A free option, with the used part of its quota."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -2251,7 +2251,7 @@ class InboxEventView(Model):
 
 
 class InsightActView(Model):
-    """The API call that takes the advice, without what only its caller can know, such as the payment method."""
+    """The API call that applies the advice, without fields that only the caller knows, such as the payment method."""
 
     method: str = NOT_SENT
     path: str = NOT_SENT
@@ -2259,7 +2259,7 @@ class InsightActView(Model):
 
 
 class InsightTakeView(Model):
-    """What taking advice has proposed."""
+    """The proposal of applied advice."""
 
     status: Literal["proposed", "approved"] | str = NOT_SENT
     purchase_order_id: str | None = NOT_SENT
@@ -2273,7 +2273,7 @@ class InsightTakeView(Model):
 
 
 class InsightView(Model):
-    """One piece of advice about last month."""
+    """A piece of advice about last month."""
 
     id: str
     kind: AdviceKind = NOT_SENT
@@ -2299,7 +2299,7 @@ class InsightsView(Model):
 
 
 class IntervalView(Model):
-    """An interval that is to hold a part of what comes."""
+    """A prediction interval."""
 
     level: int = NOT_SENT
     low: Amount = NOT_SENT
@@ -2407,7 +2407,7 @@ class ItemAnswer(Model):
 
 
 class JournalEntryView(Model):
-    """One side of a transfer. One of debit and credit is null."""
+    """A side of a transfer. One of debit and credit is null."""
 
     account: str = NOT_SENT
     line: str = NOT_SENT
@@ -2429,7 +2429,7 @@ class JournalTransferView(Model):
 
 
 class LadderStepView(Model):
-    """One step of an escalation: who is notified if the alert is still unanswered."""
+    """A step of an escalation: the role to notify if the alert is still unanswered."""
 
     role: Role = NOT_SENT
     after: str | None = NOT_SENT
@@ -2466,7 +2466,7 @@ class LeaderboardView(Model):
 
 
 class LeftView(Model):
-    """One pool of a budget in its present window."""
+    """A pool of a budget in its present window."""
 
     amount: Amount = NOT_SENT
     remaining: Amount = NOT_SENT
@@ -2497,7 +2497,7 @@ class LiftView(Model):
 
 
 class LimitTermsView(Model):
-    """One limit in a version of a control."""
+    """A limit in a version of a control."""
 
     window: Window = NOT_SENT
     amount: Amount | None = NOT_SENT
@@ -2517,7 +2517,7 @@ class LimitsView(Model):
 
 
 class LinkPreview(Model):
-    """The principal as which a link would open a session."""
+    """The principal for which a link would open a session."""
 
     principal: str = NOT_SENT
     role: Role = NOT_SENT
@@ -2574,7 +2574,7 @@ class MadeOfView(Model):
 
 
 class MailSuppressionView(Model):
-    """An address to which no mail is sent."""
+    """A suppressed mail address."""
 
     id: str
     address: str = NOT_SENT
@@ -2635,7 +2635,7 @@ class MeSession(Model):
 
 
 class MeView(Model):
-    """The caller, and what it may do."""
+    """The caller, and its permissions."""
 
     principal: str = NOT_SENT
     role: Role = NOT_SENT
@@ -2650,7 +2650,7 @@ class MeView(Model):
 
 
 class MeterLine(Model):
-    """What a meter counted for one group."""
+    """The count of a meter for a group."""
 
     group: str | None = NOT_SENT
     events: int = NOT_SENT
@@ -2658,7 +2658,7 @@ class MeterLine(Model):
 
 
 class MeterUsageView(Model):
-    """What a meter counted for an organization, in whole days in UTC."""
+    """The counts of a meter for an organization, in whole days in UTC."""
 
     meter: MeterView = NOT_SENT
     organization_id: str = NOT_SENT
@@ -2687,7 +2687,7 @@ class MeterView(Model):
 
 
 class MethodFeeView(Model):
-    """What a payment is expected to cost beside its amount."""
+    """The expected fee of a payment."""
 
     share: Amount = NOT_SENT
     fixed: Amount | None = NOT_SENT
@@ -2695,7 +2695,7 @@ class MethodFeeView(Model):
 
 
 class MetricDefinitionView(Model):
-    """A metric that can be asked for."""
+    """A metric that can be queried."""
 
     name: str = NOT_SENT
     description: str = NOT_SENT
@@ -2718,13 +2718,13 @@ class MetricView(Model):
 
 
 class MetricsView(Model):
-    """The metrics that the caller can ask for."""
+    """The metrics that the caller can query."""
 
     data: list[MetricDefinitionView] = NOT_SENT
 
 
 class ModelComparisonView(Model):
-    """What choosing `b` instead of `a` changes for a run, within the same kind of task and size of input."""
+    """The effect of choosing `b` instead of `a` on a run, within the same kind of task and size of input."""
 
     organization_id: str = NOT_SENT
     start_date: date = NOT_SENT
@@ -2747,7 +2747,7 @@ class ModelComparisonView(Model):
 
 
 class ModelEstimateView(Model):
-    """A figure with the interval that holds it in 95 of 100 cases."""
+    """An estimate with its 95 % interval."""
 
     value: Amount = NOT_SENT
     low: Amount = NOT_SENT
@@ -2755,7 +2755,7 @@ class ModelEstimateView(Model):
 
 
 class ModelFigureView(Model):
-    """The figures of one group in one currency. A member that it is not grouped by is null."""
+    """The figures of a group in a currency; dimensions that it is not grouped by are null."""
 
     model: str | None = NOT_SENT
     mode: Mode | None = NOT_SENT
@@ -2781,7 +2781,7 @@ class ModelFigureView(Model):
 
 
 class ModelFiguresView(Model):
-    """What models cost and bring, in whole days in UTC."""
+    """Cost and success of models, in whole days in UTC."""
 
     organization_id: str = NOT_SENT
     start_date: date = NOT_SENT
@@ -2809,7 +2809,7 @@ class MoveView(Model):
 
 
 class MovementView(Model):
-    """One entry of one account. A transfer between two accounts of the organization has two entries."""
+    """An entry of one account. A transfer between two accounts of the organization has two entries."""
 
     id: str
     kind: str = NOT_SENT
@@ -2851,7 +2851,7 @@ class NotificationView(Model):
 
 
 class NotificationsReadView(Model):
-    """How many notifications were marked as read."""
+    """The number of notifications marked as read."""
 
     read: int = NOT_SENT
 
@@ -2910,7 +2910,7 @@ class OrganizationView(Model):
 
 
 class OutboxEventView(Model):
-    """One event for one organization, in a response or in a webhook."""
+    """An event for an organization, in a response or in a webhook."""
 
     id: str
     type: str = NOT_SENT
@@ -2946,7 +2946,7 @@ class PaidView(Model):
 
 
 class PartView(Model):
-    """How many agents have a rank score within one part of the scale of 0 to 10."""
+    """The number of agents with a rank score within one part of the scale of 0 to 10."""
 
     from_: Decimal = Field(NOT_SENT, alias="from")
     to: Decimal = NOT_SENT
@@ -2954,7 +2954,7 @@ class PartView(Model):
 
 
 class PayableView(Model):
-    """What earnings pay out in one currency: the money received for them, less the platform's share."""
+    """Value of earnings for payouts in one currency: the money received for them, less the platform's share."""
 
     currency: str = NOT_SENT
     available: Amount = NOT_SENT
@@ -2969,7 +2969,7 @@ class PaymentActionList(Model):
 
 
 class PaymentActionView(Model):
-    """One command: its effect if the caller may give it now, or the reason why not.
+    """A command: its effect if the caller may give it now, or the reason why not.
 
     It has both if a second operator has to approve: giving the command requests the approval.
     """
@@ -2981,7 +2981,7 @@ class PaymentActionView(Model):
 
 
 class PaymentEffectView(Model):
-    """What a command would do. Amounts are decimal strings of `currency`."""
+    """Effect of a command. Amounts are decimal strings of `currency`."""
 
     captured: Amount = NOT_SENT
     released: Amount = NOT_SENT
@@ -2993,7 +2993,7 @@ class PaymentEffectView(Model):
 
 
 class PaymentEventView(Model):
-    """One step of a payment: who did what and when, the state after it, and its ledger transfer."""
+    """An event of a payment: kind, actor, time, the status after it, and its ledger transfer."""
 
     number: int = NOT_SENT
     kind: str = NOT_SENT
@@ -3102,7 +3102,7 @@ class PaymentsSummary(Model):
 
 
 class PayoutLineView(Model):
-    """What a payout takes from the earnings of one agent."""
+    """The part of a payout from the earnings of one agent."""
 
     agent_id: str = NOT_SENT
     asset: str = NOT_SENT
@@ -3111,7 +3111,7 @@ class PayoutLineView(Model):
 
 
 class PayoutPreview(Model):
-    """What could be paid out now, and to which account."""
+    """Preview of a payout: available earnings and the account."""
 
     organization_id: str = NOT_SENT
     account: CreatorAccountView | None = NOT_SENT
@@ -3154,7 +3154,7 @@ class PayoutView(Model):
 
 
 class PeerComparisonView(Model):
-    """Where an organization or an agent stands among others. No figure of anybody is in it."""
+    """The quartile of an organization or an agent among others, without figures of anybody."""
 
     metric: PeerMetric = NOT_SENT
     compares: MemberKind = NOT_SENT
@@ -3167,7 +3167,7 @@ class PeerComparisonView(Model):
 
 
 class PeersConsentView(Model):
-    """Whether the organization agrees to be compared."""
+    """The organization's consent to comparisons."""
 
     agrees: bool = NOT_SENT
     agreed_at: datetime | None = NOT_SENT
@@ -3216,7 +3216,7 @@ class PlanList(Model):
 
 
 class PlanPriceView(Model):
-    """What a plan costs for one interval in one currency."""
+    """The price of a plan for one interval in one currency."""
 
     interval: Interval = NOT_SENT
     price: MoneyView = NOT_SENT
@@ -3236,7 +3236,7 @@ class PlanView(Model):
 
 
 class PolicyCryptoView(Model):
-    """Which coins are preferred, and why."""
+    """Preferred coins, with the reason."""
 
     primary: MethodKind | None = NOT_SENT
     reasoning: str | None = NOT_SENT
@@ -3245,14 +3245,14 @@ class PolicyCryptoView(Model):
 
 
 class PolicyNamesView(Model):
-    """Names to buy from or in."""
+    """Allowed and refused names."""
 
     allowed: list[str] = NOT_SENT
     refused: list[str] = NOT_SENT
 
 
 class PolicySubjectView(Model):
-    """What a policy is for."""
+    """The subject of a policy."""
 
     type: PolicySource = NOT_SENT
     id: str | None
@@ -3260,7 +3260,7 @@ class PolicySubjectView(Model):
 
 
 class PoolView(Model):
-    """One pool of a window."""
+    """A pool of a window."""
 
     amount: Amount = NOT_SENT
     held: Amount = NOT_SENT
@@ -3275,7 +3275,7 @@ class PortalView(Model):
 
 
 class PreferencesView(Model):
-    """The caller's preferences: language, time zone, quiet hours, and how soon it gets each type."""
+    """The caller's preferences: language, time zone, quiet hours, and timing of each type."""
 
     language: str = NOT_SENT
     time_zone: str = NOT_SENT
@@ -3286,7 +3286,7 @@ class PreferencesView(Model):
 
 
 class PriceExplanationView(Model):
-    """Why an agent has its price: what was measured, and the result of each rule, in order."""
+    """Why an agent has its price: the measured values, and the result of each rule, in order."""
 
     base_price: Amount = NOT_SENT
     adjusted_price: Amount = NOT_SENT
@@ -3346,7 +3346,7 @@ class PricingView(Model):
 
 
 class PrincipalView(Model):
-    """A principal of an organization, and what it acts with."""
+    """A principal of an organization, and its keys, sessions and links."""
 
     principal: str = NOT_SENT
     role: Role = NOT_SENT
@@ -3418,7 +3418,7 @@ class ProjectView(Model):
 
 
 class PromptTemplateView(Model):
-    """The template of an organization."""
+    """The prompt template of an organization."""
 
     template: str = NOT_SENT
     is_standard: bool = NOT_SENT
@@ -3442,7 +3442,7 @@ class PromptView(Model):
 
 
 class ProviderCount(Model):
-    """The number of objects of one provider in one state and currency, and the sum of their amounts."""
+    """Number of a provider's objects in a state and currency, and the sum of their amounts."""
 
     status: str = NOT_SENT
     currency: str = NOT_SENT
@@ -3475,7 +3475,7 @@ class PurchaseActionView(Model):
 
 
 class PurchaseAlternativeView(Model):
-    """Something else that the agent has looked at."""
+    """An alternative that the agent has considered."""
 
     name: str = NOT_SENT
     url: str | None = NOT_SENT
@@ -3492,7 +3492,7 @@ class PurchaseAnswer(Model):
 
 
 class PurchaseAttemptView(Model):
-    """One try to pay."""
+    """A payment attempt."""
 
     number: int = NOT_SENT
     method: str = NOT_SENT
@@ -3507,7 +3507,7 @@ class PurchaseAttemptView(Model):
 
 
 class PurchaseDecisionView(Model):
-    """Why an order has its status."""
+    """The last decision about an order."""
 
     code: DecisionCode = NOT_SENT
     budget_id: str | None = NOT_SENT
@@ -3520,7 +3520,7 @@ class PurchaseDecisionView(Model):
 
 
 class PurchaseEffectView(Model):
-    """What a command would do. Amounts are decimal strings of `currency`, and null if nothing was paid."""
+    """The effect of a command. Amounts are decimal strings of `currency`, and null if nothing was paid."""
 
     to_buyer: Amount | None = NOT_SENT
     used: Amount | None = NOT_SENT
@@ -3529,7 +3529,7 @@ class PurchaseEffectView(Model):
 
 
 class PurchaseGrantView(Model):
-    """What one person has decided."""
+    """The decision of a person."""
 
     principal: str = NOT_SENT
     granted: bool = NOT_SENT
@@ -3563,7 +3563,7 @@ class PurchaseMethodView(Model):
 
 
 class PurchaseOrderMethodView(Model):
-    """A method that the purchase can be paid with, in the order of the policy."""
+    """A payment method of the purchase, in the order of the policy."""
 
     method: str = NOT_SENT
     label: str = NOT_SENT
@@ -3572,7 +3572,7 @@ class PurchaseOrderMethodView(Model):
 
 
 class PurchaseOrderView(Model):
-    """A purchase order: what is to be bought, what was decided, and what became of it."""
+    """A purchase order, with decision, attempts and figures."""
 
     external_id: str | None = NOT_SENT
     metadata: dict[str, str] = NOT_SENT
@@ -3616,7 +3616,7 @@ class PurchaseOrderView(Model):
 
 
 class PurchaseReportedView(Model):
-    """The figures of a purchase as they were reported, confirmed or not."""
+    """The reported figures of a purchase, confirmed or not."""
 
     charged: Amount = NOT_SENT
     refunded: Amount = NOT_SENT
@@ -3638,7 +3638,7 @@ class PurchaseView(Model):
 
 
 class QuietHoursView(Model):
-    """Daily hours in which nothing is sent that can wait."""
+    """Daily hours without notifications, except urgent ones."""
 
     starts: str = NOT_SENT
     ends: str = NOT_SENT
@@ -3663,7 +3663,7 @@ class QuotedTaxView(Model):
 
 
 class RateUsedView(Model):
-    """The rate at which a day's amounts were converted: units of `to` for one of `from`."""
+    """The exchange rate of a day's amounts: units of `to` for one of `from`."""
 
     day: str = NOT_SENT
     from_: str = Field(NOT_SENT, alias="from")
@@ -3672,7 +3672,7 @@ class RateUsedView(Model):
 
 
 class Readiness(Model):
-    """Whether every part answers: `ok`, or what is wrong with it.
+    """The status of each dependency: `ok`, or its error.
 
     `degraded` means that Temporal does not answer: everything can be read, and commands get 503.
     """
@@ -3684,7 +3684,7 @@ class Readiness(Model):
 
 
 class ReasonView(Model):
-    """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
+    """Reason of a refusal: `code` and `detail` of the problem document that the command would return."""
 
     code: str = NOT_SENT
     detail: str = NOT_SENT
@@ -3729,7 +3729,7 @@ class Redeemed(Model):
 
 
 class ReferralView(Model):
-    """A referral of one organization by another, and what both were granted for it."""
+    """A referral of one organization by another, and the credits granted to both."""
 
     organization_id: str = NOT_SENT
     referrer_id: str = NOT_SENT
@@ -3796,7 +3796,7 @@ class ReportPage(Model):
 
 
 class ReportQueryView(Model):
-    """One question of a report."""
+    """A query of a report."""
 
     title: str = NOT_SENT
     metrics: list[str] = NOT_SENT
@@ -3816,7 +3816,7 @@ class ReportRunRequestedView(Model):
 
 
 class ReportRunView(Model):
-    """One version of a period: its file, and who was notified."""
+    """A version of a period, with its file and notified recipients."""
 
     number: int = NOT_SENT
     period: str = NOT_SENT
@@ -3836,7 +3836,7 @@ class ReportTemplatePage(Model):
 
 
 class ReportTemplateView(Model):
-    """Questions that a report can have instead of its own."""
+    """Predefined queries of reports."""
 
     name: str = NOT_SENT
     description: str = NOT_SENT
@@ -3845,7 +3845,7 @@ class ReportTemplateView(Model):
 
 
 class ReportView(Model):
-    """A report, as it was last set."""
+    """A report with its latest settings."""
 
     id: str
     organization_id: str | None = NOT_SENT
@@ -3912,7 +3912,7 @@ class ReservationView(Model):
 
 
 class ResultView(Model):
-    """One result."""
+    """A result."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -3954,7 +3954,7 @@ class RevenueSettledView(Model):
 
 
 class RevenueSharesView(Model):
-    """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
+    """The shares in the price of an agent on the marketplace, as decimal strings between 0 and 1."""
 
     creator: Amount = NOT_SENT
     platform: Amount = NOT_SENT
@@ -4051,7 +4051,7 @@ class RoutedCandidateView(Model):
 
 
 class RoutingDecisionView(Model):
-    """To which model or agent a call was given, and by which odds."""
+    """The choice of a model or agent for a call, with its odds."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -4073,7 +4073,7 @@ class RoutingDecisionView(Model):
 
 
 class RoutingOutcomeView(Model):
-    """What came of a routed call."""
+    """The outcome of a routed call."""
 
     score: Amount = NOT_SENT
     cost: Amount | None = NOT_SENT
@@ -4115,7 +4115,7 @@ class RuleView(Model):
 
 
 class RunAgentView(Model):
-    """What one agent's part of a run cost."""
+    """The cost of an agent's part of a run."""
 
     events: int = NOT_SENT
     tokens: int = NOT_SENT
@@ -4125,7 +4125,7 @@ class RunAgentView(Model):
 
 
 class RunCostView(Model):
-    """What a part of a run cost."""
+    """The cost of a part of a run."""
 
     events: int = NOT_SENT
     tokens: int = NOT_SENT
@@ -4134,7 +4134,7 @@ class RunCostView(Model):
 
 
 class RunStepView(Model):
-    """One step of a run."""
+    """A step of a run."""
 
     step_id: str = NOT_SENT
     parent_id: str | None = NOT_SENT
@@ -4163,7 +4163,7 @@ class ScoreView(Model):
 
 
 class SearchHitView(Model):
-    """One object that was found."""
+    """A found object."""
 
     kind: str = NOT_SENT
     id: str
@@ -4179,7 +4179,7 @@ class SearchHitView(Model):
 
 
 class SearchView(Model):
-    """The objects that were found: organizations first, then agents, contracts, escrows and others."""
+    """Found objects: organizations first, then agents, contracts, escrows and others."""
 
     data: list[SearchHitView] = NOT_SENT
     shortened: bool = NOT_SENT
@@ -4205,7 +4205,7 @@ class SecretAccessView(Model):
 
 
 class SecretGrantView(Model):
-    """Leave to use or read secrets."""
+    """Permission to use or read secrets."""
 
     id: str
     principal: str | None = NOT_SENT
@@ -4229,7 +4229,7 @@ class SecretGrantView(Model):
 
 
 class SecretRotationView(Model):
-    """How a secret is replaced by schedule, and where that stands."""
+    """How a secret is replaced by schedule, and the status of its rotation."""
 
     rotator: RotatorName = NOT_SENT
     every: str = NOT_SENT
@@ -4247,7 +4247,7 @@ class SecretRotationView(Model):
 
 
 class SecretUseView(Model):
-    """The answer to a request that was made with a secret. It is not kept."""
+    """The answer to a request that was made with a secret. It is not stored."""
 
     id: str
     version: int = NOT_SENT
@@ -4261,7 +4261,7 @@ class SecretUseView(Model):
 
 
 class SecretValueView(Model):
-    """The value of a secret. The access log has who read it."""
+    """The value of a secret. The access log records the read."""
 
     path: str = NOT_SENT
     kind: SecretKind = NOT_SENT
@@ -4353,7 +4353,7 @@ class SessionView(Model):
 
 
 class SetupIntentView(Model):
-    """What a front end needs to open Stripe's form for storing a payment method."""
+    """A setup intent, with which a front end opens Stripe's form for storing a payment method."""
 
     id: str
     client_secret: str = NOT_SENT
@@ -4379,7 +4379,7 @@ class SideView(Model):
 
 
 class SignatureView(Model):
-    """One approval."""
+    """An approval."""
 
     signatory: str = NOT_SENT
     signed_at: datetime = NOT_SENT
@@ -4396,7 +4396,7 @@ class SlotsView(Model):
 
 
 class SpendLimitView(Model):
-    """A limit and what is left of it in the current window."""
+    """A limit and its rest in the current window."""
 
     window: Window = NOT_SENT
     amount: Amount | None = NOT_SENT
@@ -4412,7 +4412,7 @@ class SpendLimitView(Model):
 
 
 class SpendRefundView(Model):
-    """One refund of a spend, and the state after it."""
+    """A refund of a spend, and the state after it."""
 
     id: str
     spend_id: str = NOT_SENT
@@ -4449,7 +4449,7 @@ class SpendView(Model):
 
 
 class SpentView(Model):
-    """What was spent in the month in one currency."""
+    """The month's spending in a currency."""
 
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -4463,7 +4463,7 @@ class StatementBalanceView(Model):
 
 
 class StatementLineView(Model):
-    """What one transfer did to the account."""
+    """A transfer on the account."""
 
     id: str
     kind: str = NOT_SENT
@@ -4502,7 +4502,7 @@ class StatementView(Model):
 
 
 class StatusCount(Model):
-    """The number of objects in one state and currency, and the sum of their amounts."""
+    """Number of objects in a state and currency, and the sum of their amounts."""
 
     status: str = NOT_SENT
     currency: str = NOT_SENT
@@ -4648,7 +4648,7 @@ class TaxView(Model):
 
 
 class TermsVersionView(Model):
-    """One version of billing terms."""
+    """A version of billing terms."""
 
     version: int = NOT_SENT
     starts_at: datetime | None = NOT_SENT
@@ -4666,7 +4666,7 @@ class TermsVersionView(Model):
 
 
 class TierLimitsView(Model):
-    """What a plan includes."""
+    """A plan and its entitlements."""
 
     projects: int | None = NOT_SENT
     deploys: int | None = NOT_SENT
@@ -4676,7 +4676,7 @@ class TierLimitsView(Model):
 
 
 class TierTerms(Model):
-    """A multiplier for clients of one tier, which is the plan that they have."""
+    """A multiplier for clients of one tier, which is the name of their plan."""
 
     type: Literal["tier"] | str = NOT_SENT
     tier: str = NOT_SENT
@@ -4733,7 +4733,7 @@ class TransferView(Model):
 
 
 class TrialBalanceLineView(Model):
-    """One line of the chart of accounts in one currency. The accounts of all tenants share a line."""
+    """A line of the chart of accounts in one currency. The accounts of all tenants share a line."""
 
     line: str = NOT_SENT
     kind: str = NOT_SENT
@@ -4779,7 +4779,7 @@ class TrialStageView(Model):
 
 
 class TrialView(Model):
-    """A trial of an agent, and how far it has come."""
+    """A trial of an agent and its progress."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -4798,7 +4798,7 @@ class TrialView(Model):
 
 
 class TypeView(Model):
-    """A type of notifications, and how soon the caller gets it on each of its channels."""
+    """A notification type, and its timing on each of the caller's channels."""
 
     type: str = NOT_SENT
     description: str = NOT_SENT
@@ -4841,7 +4841,7 @@ class UpcomingLine(Model):
 
 
 class UsageEventView(Model):
-    """One usage event and its own cost."""
+    """A usage event and its own cost."""
 
     id: str
     source: str = NOT_SENT
@@ -4876,7 +4876,7 @@ class UsageEventView(Model):
 
 
 class UsageLine(Model):
-    """The totals of one group of events."""
+    """The totals of a group of events."""
 
     group: str | None = NOT_SENT
     events: int = NOT_SENT
@@ -4888,7 +4888,7 @@ class UsageLine(Model):
 
 
 class UsageRunView(Model):
-    """What a run of agents cost."""
+    """The cost of an agent run."""
 
     run_id: str = NOT_SENT
     total: RunCostView = NOT_SENT
@@ -4940,7 +4940,7 @@ class UseView(Model):
 
 
 class ValueView(Model):
-    """The value of a metric; `before` is that of the period compared with."""
+    """The value of a metric; `before` is that of the comparison period."""
 
     metric: str = NOT_SENT
     currency: str | None = NOT_SENT
@@ -4963,7 +4963,7 @@ class VolumeStep(Model):
 
 
 class VolumeTerms(Model):
-    """A multiplier by what the client paid for released work in the last 30 days."""
+    """A multiplier by the amount that the client paid for released work in the last 30 days."""
 
     type: Literal["volume"] | str = NOT_SENT
     currency: str | None = None
@@ -5033,7 +5033,7 @@ class WebhookTested(Model):
 
 
 class WhereaboutsView(Model):
-    """Where an organization's money is, and what is stuck."""
+    """An organization's money, alerts and stuck objects."""
 
     summary: SummaryView = NOT_SENT
     open_alerts: list[OpenAlertView] = NOT_SENT

@@ -259,14 +259,14 @@ DiscountSet = TypedDict(
 
 
 class EventMetadata(TypedDict, total=False):
-    """What was measured."""
+    """The measured values."""
 
     response_time_ms: int | None
     response_target_ms: int | None
 
 
 class LadderStep(TypedDict, total=False):
-    """One step of an escalation: who is notified if the alert is still unanswered."""
+    """A step of an escalation: the role to notify if the alert is still unanswered."""
 
     role: Required[Role]
     after: timedelta | str | None
@@ -294,7 +294,7 @@ class LiftSet(TypedDict, total=False):
 
 
 class LimitSet(TypedDict, total=False):
-    """What may be spent in one window. `amount`, `uses` or both are required."""
+    """The limit of one window. `amount`, `uses` or both are required."""
 
     window: Required[Window]
     amount: AmountLike | None
@@ -332,7 +332,7 @@ class ListedTerms(TypedDict, total=False):
 
 
 class MethodFeeSet(TypedDict, total=False):
-    """What a payment is expected to cost beside its amount: a share of it, and a fixed part."""
+    """The expected fee of a payment: a share of the amount, and a fixed part."""
 
     share: AmountLike
     fixed: AmountLike | None
@@ -364,7 +364,7 @@ class PlanPriceSet(TypedDict, total=False):
 
 
 class PolicyCryptoSet(TypedDict, total=False):
-    """Which coins are preferred, and why."""
+    """Preferred coins, with the reason."""
 
     primary: MethodKind | None
     reasoning: str | None
@@ -373,14 +373,14 @@ class PolicyCryptoSet(TypedDict, total=False):
 
 
 class PolicyNamesSet(TypedDict, total=False):
-    """Names to buy from or in. Case and extra spaces do not count."""
+    """Allowed and refused names. Case and extra spaces do not count."""
 
     allowed: Sequence[str]
     refused: Sequence[str]
 
 
 class PolicySubjectSet(TypedDict, total=False):
-    """What a policy is for."""
+    """The subject of a policy."""
 
     type: Required[PolicyScope]
     id: str | None
@@ -403,7 +403,7 @@ class PricingCreate(TypedDict, total=False):
 
 
 class PurchaseAlternativeSet(TypedDict, total=False):
-    """Something else that the agent has looked at."""
+    """An alternative that the agent has considered."""
 
     name: Required[str]
     url: str | None
@@ -413,14 +413,14 @@ class PurchaseAlternativeSet(TypedDict, total=False):
 
 
 class QuietHours(TypedDict, total=False):
-    """Daily hours in which nothing is sent that can wait. If they end before they start, they last over midnight."""
+    """Daily hours without notifications, except urgent ones. If they end before they start, they last over midnight."""
 
     starts: Required[str]
     ends: Required[str]
 
 
 class ReportQuery(TypedDict, total=False):
-    """One question of a report, whose period is the report's."""
+    """A query of a report, for the report's period."""
 
     metrics: Required[Sequence[str]]
     by: Sequence[str]
@@ -444,7 +444,7 @@ class ReputationTerms(TypedDict, total=False):
 
 
 class RotationDatabase(TypedDict, total=False):
-    """The target of the rotator `postgres`: two roles that exist, have the same rights and alternate."""
+    """The target of the rotator `postgres`: two existing roles with the same rights, which alternate."""
 
     host: Required[str]
     port: int
@@ -463,9 +463,9 @@ class RotationRequests(TypedDict, total=False):
 
 
 class RotationStep(TypedDict, total=False):
-    """A request of a rotation. Texts of headers and of the body may hold `{{new}}`, `{{current}}` and `{{version}}`.
+    """A request of a rotation. Texts of headers and of the body may contain `{{new}}`, `{{current}}` and `{{version}}`.
 
-    These are the value that is made, the one that it replaces, and the number of the new one; an address holds `{{version}}` only. The step has succeeded when the answer is 2xx.
+    These are the new value, the value that it replaces, and the number of the new version; an address can contain only `{{version}}`. The step has succeeded when the answer is 2xx.
     """
 
     method: Required[HttpMethod]
@@ -500,7 +500,7 @@ class RuleWrite(TypedDict, total=False):
 
 
 class SecretChargeCreate(TypedDict, total=False):
-    """What the cost is for, as with `POST /credits/use`."""
+    """The attribution of the cost, as with `POST /credits/use`."""
 
     department_id: str | None
     project_id: str | None
@@ -519,7 +519,7 @@ SecretPlaceCreate = TypedDict(
 
 
 class SecretPrice(TypedDict, total=False):
-    """What one use costs."""
+    """The price of one use."""
 
     amount: Required[AmountLike]
     currency: Literal["CREDIT"] | str
@@ -577,7 +577,7 @@ class SurgeTerms(TypedDict, total=False):
 
 
 class TierTerms(TypedDict, total=False):
-    """A multiplier for clients of one tier, which is the plan that they have."""
+    """A multiplier for clients of one tier, which is the name of their plan."""
 
     type: Required[Literal["tier"] | str]
     tier: Required[str]
@@ -624,7 +624,7 @@ class VolumeStep(TypedDict, total=False):
 
 
 class VolumeTerms(TypedDict, total=False):
-    """A multiplier by what the client paid for released work in the last 30 days."""
+    """A multiplier by the amount that the client paid for released work in the last 30 days."""
 
     type: Required[Literal["volume"] | str]
     currency: str
@@ -632,7 +632,7 @@ class VolumeTerms(TypedDict, total=False):
 
 
 class WindowSet(TypedDict, total=False):
-    """What may be spent in one window. `amount`, `uses` or both are required."""
+    """The limit of one window. `amount`, `uses` or both are required."""
 
     window: Required[Window]
     amount: AmountLike | None

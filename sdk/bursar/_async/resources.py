@@ -179,7 +179,7 @@ class AsyncBilling(AsyncResource):
         )
 
     async def get_transfer(self, transfer_id: str) -> models.TransferView:
-        """Show a transfer: what it was for, and its entries on accounts that the caller may see.
+        """Show a transfer: its cause, and its entries on accounts that the caller may see.
 
         Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries. A key of a member that is attributed to a department or project reads the transfers of its own spends.
         """
@@ -308,9 +308,9 @@ class AsyncCredits(AsyncResource):
         )
 
     async def release(self, *, reservation_id: str, idempotency_key: str | None = None) -> models.ChangeView:
-        """Release what is still held of a reservation.
+        """Release the held rest of a reservation.
 
-        Owners and admins release any of their organization, whatever department or project their key spends for.
+        Owners and admins can release any reservation of their organization, regardless of their key's attribution.
         """
         return await self._caller.ask(
             models.ChangeView,
@@ -338,7 +338,7 @@ class AsyncCredits(AsyncResource):
         )
 
     async def get_spend(self, spend_id: str) -> models.SpendDetail:
-        """Read a use or a reservation of credits in its current state, with what was refunded of it."""
+        """Read a use or a reservation of credits in its current state, with its refunds."""
         return await self._caller.ask(
             models.SpendDetail, "credits.get_spend", f"GET /credits/spends/{segment(spend_id)}"
         )
@@ -457,7 +457,7 @@ class AsyncCredits(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CreditLotView]:
-        """List an organization's lots of credits, newest first: what is left, held and expired of each.
+        """List an organization's lots of credits, newest first, with remaining, held and expired credits.
 
         A key of a member that is attributed to a department or project is refused: all of the organization's spends take from these lots.
 
@@ -490,7 +490,7 @@ class AsyncCredits(AsyncResource):
     ) -> models.SpendRefundView:
         """Refund an amount, or all that remains, of a use or of the captures of a reservation. For operators.
 
-        Above a set amount it takes two operators. The refund counts in the windows in which the credits were spent, and pays the organization's debt first. Credits that have expired meanwhile, or soon would, get some more days. The use of an agent of the marketplace is refunded whole, and its shares are taken back.
+        Above a set amount it takes two operators. The refund counts in the windows in which the credits were spent, and pays the organization's debt first. Credits that have expired meanwhile, or soon would, get some more days. The use of an agent of the marketplace is refunded in full, and its shares are reversed.
         """
         return await self._caller.ask(
             models.SpendRefundView,
@@ -531,7 +531,7 @@ class AsyncCredits(AsyncResource):
         )
 
     async def get_stats(self, *, organization_id: str | Omitted = OMITTED) -> models.CreditStats:
-        """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts.
+        """Show how many credits an organization bought, received and used, the burn rate, and how long the rest lasts.
 
         A key of a member that is attributed to a department or project is refused: these are the organization's figures.
         """
@@ -877,7 +877,7 @@ class AsyncTasks(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TaskView]:
-        """List what waits for you to act, by deadline. Tasks without a deadline come last.
+        """List your tasks by deadline; those without a deadline come last.
 
         The oldest 2,000 open objects of each kind are considered.
 
@@ -1095,7 +1095,7 @@ class AsyncPricing(AsyncResource):
         quantity: int | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.PriceExplanationView:
-        """Explain a price: what was measured, and each rule that was checked, whether it applied or not.
+        """Explain a price: the measured values, and each rule that was checked, whether it applied or not.
 
         For operators and auditors of the platform.
         """
@@ -1140,7 +1140,7 @@ class AsyncPricing(AsyncResource):
         )
 
     async def get_agent_pricing(self, agent_id: str) -> models.AgentPricingView:
-        """Read how an agent's organization has set up its prices. For that organization and the platform."""
+        """Read the price settings of an agent's organization. For that organization and the platform."""
         return await self._caller.ask(
             models.AgentPricingView, "pricing.get_agent_pricing", f"GET /pricing/agents/{segment(agent_id)}"
         )
@@ -1750,15 +1750,15 @@ class AsyncInvoices(AsyncResource):
         )
 
     async def get_pdf(self, invoice_id: str) -> bytes:
-        """Return the invoice as PDF, as it was issued; once it is paid, with what was paid and nothing due.
+        """Return the invoice as PDF, as issued; once it is paid, with the payments and nothing due.
 
-        Each of the two is the same bytes every time. If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
+        Both versions never change. If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
         """
         response, _ = await self._caller.send("invoices.get_pdf", f"GET /billing/invoices/{segment(invoice_id)}/pdf")
         return response.content
 
     async def get_xml(self, invoice_id: str) -> bytes:
-        """Return the electronic invoice of EN 16931 (CII), as it was issued."""
+        """Return the electronic invoice of EN 16931 (CII), as issued."""
         response, _ = await self._caller.send("invoices.get_xml", f"GET /billing/invoices/{segment(invoice_id)}/xml")
         return response.content
 
@@ -2123,9 +2123,9 @@ class AsyncSubscriptions(AsyncResource):
     async def preview_change(
         self, *, plan: str, interval: params.Interval | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
-        """Preview a change: what it costs and grants, and when it acts.
+        """Preview a change: its cost and credits, and when it takes effect.
 
-        What an upgrade costs now is what Stripe would bill, with discounts and the customer's balance there.
+        The cost of an upgrade is Stripe's preview, with discounts and the customer's balance there.
         """
         return await self._caller.ask(
             models.ChangePreview,
@@ -2161,7 +2161,7 @@ class AsyncGrants(AsyncResource):
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.LotView]:
-        """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
+        """List the grants of credits as they were made, newest first. `GET /credits/lots` shows the remaining credits.
 
         A key of a member that is attributed to a department or project is refused.
 
@@ -2214,7 +2214,7 @@ class AsyncCosts(AsyncResource):
     """Operations on costs."""
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.CostList:
-        """List what each action costs the organization.
+        """List the cost of each action for the organization.
 
         The platform sees the prices for everybody, or for one organization.
         """
@@ -2233,7 +2233,7 @@ class AsyncCosts(AsyncResource):
     ) -> models.CostVersionView:
         """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
-        The price of one organization can take two operators. What was charged before keeps its price, and a repeated request does too.
+        The price of one organization can take two operators. Earlier charges, and repeats of their requests, keep their price.
         """
         return await self._caller.ask(
             models.CostVersionView,
@@ -2254,7 +2254,7 @@ class AsyncCosts(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CostVersionView]:
-        """List the prices that were set for an action, newest first: those for everybody and the organization's own.
+        """List the prices of an action, newest first: those for everybody and the organization's own.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2286,7 +2286,7 @@ class AsyncAutoTopups(AsyncResource):
     ) -> models.AutoTopUpView:
         """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 
-        A balance below the threshold makes one payment at a time, for the multiple of `credits` that brings it back to the threshold, within the monthly cap. When you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A request after a decline, also an unchanged one, has it tried at once.
+        A balance below the threshold makes one payment at a time, for the multiple of `credits` that brings it back to the threshold, within the monthly cap. When you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A request after a decline, also an unchanged one, retries it immediately.
         """
         return await self._caller.ask(
             models.AutoTopUpView,
@@ -2566,7 +2566,7 @@ class AsyncOrganizations(AsyncResource):
     ) -> models.OrganizationView:
         """Close an organization permanently, once nothing of it is left. For operators.
 
-        Its keys are revoked, and its webhook endpoints are disabled: what waits is not sent. The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
+        Its keys are revoked, and its webhook endpoints are disabled: waiting events are not sent. The refusal lists what is left: money by kind and currency, and the ids of objects in progress.
         """
         return await self._caller.ask(
             models.OrganizationView,
@@ -2619,7 +2619,7 @@ class AsyncAnalytics(AsyncResource):
     """Operations on analytics."""
 
     async def list_metrics(self) -> models.MetricsView:
-        """List the metrics that the caller can ask for, with their dimensions and formulas."""
+        """List the metrics that the caller can query, with their dimensions and formulas."""
         return await self._caller.ask(models.MetricsView, "analytics.list_metrics", "GET /analytics/metrics")
 
     async def query_metrics(
@@ -2637,9 +2637,9 @@ class AsyncAnalytics(AsyncResource):
         zone: str | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
     ) -> models.AnswerView:
-        """Ask for metrics over time and by dimensions.
+        """Query metrics over time and by dimensions.
 
-        An organization asks about itself. An operator asks about one organization, or about all together. Currencies stand apart, unless `currency` is given. Ratios are of sums: what is above and below the line is added up first. A period that is running has `complete: false`, and its figures are those of `as_of`. Nothing is created.
+        An organization queries its own figures, an operator those of one organization or of all together. Currencies are separate, unless `currency` is given. Ratios are of sums, never means of ratios. An unfinished period has `complete: false`, and its figures are those of `as_of`. Nothing is created.
         """
         return await self._caller.ask(
             models.AnswerView,
@@ -2670,11 +2670,11 @@ class AsyncAnalytics(AsyncResource):
         currency: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.ForecastView:
-        """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
+        """Forecast a metric by day, with intervals and the backtest of the method.
 
-        `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+        `balance` forecasts used credits, and takes expiries, grants and debts from the books.
 
-        A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        A member's key that is attributed to a department or project is refused: these are the organization's figures.
         """
         return await self._caller.ask(
             models.ForecastView,
@@ -2690,9 +2690,9 @@ class AsyncAnalytics(AsyncResource):
         )
 
     async def list_insights(self, *, organization_id: str | Omitted = OMITTED) -> models.InsightsView:
-        """List what would have saved money last month, with the arithmetic and the call that takes it.
+        """List advice that would have saved money last month, with its calculation and the call that applies it.
 
-        Computed when asked for, from what happened and the prices that stand. Left out are amounts below 1 % of the month's spending in their currency, and advice that was dismissed within 90 days. A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        It is computed on request from the month's activity and current prices. Amounts below 1 % of the month's spending in their currency, and advice dismissed within 90 days, are left out. A member's key that is attributed to a department or project is refused: these are the organization's figures.
         """
         return await self._caller.ask(
             models.InsightsView,
@@ -2704,7 +2704,7 @@ class AsyncAnalytics(AsyncResource):
     async def dismiss_insight(
         self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.InsightView:
-        """Dismiss advice: it stays away for 90 days. Dismissing it again begins them anew."""
+        """Dismiss advice for 90 days. Dismissing it again restarts the period."""
         return await self._caller.ask(
             models.InsightView,
             "analytics.dismiss_insight",
@@ -2716,9 +2716,9 @@ class AsyncAnalytics(AsyncResource):
     async def take_insight(
         self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.InsightView:
-        """Take advice: propose the purchase order or the change of a payment policy that it names.
+        """Apply advice: propose the purchase order or the change of a payment policy that it describes.
 
-        Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is another call is refused with that call, and a purchase that the payment policy does not let wait for a person.
+        Nothing is bought or changed yet. Another person must approve the purchase order, and a person who sets payment policies the policy. Advice about a month is applied once; repeating it returns the proposal. Advice whose act is another call is refused with that call, and a purchase that the payment policy declines is refused.
         """
         return await self._caller.ask(
             models.InsightView,
@@ -2731,7 +2731,7 @@ class AsyncAnalytics(AsyncResource):
     async def approve_insight(
         self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.InsightTakeView:
-        """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
+        """Set the payment policy of this advice's latest proposal, if the policy has not changed since."""
         return await self._caller.ask(
             models.InsightTakeView,
             "analytics.approve_insight",
@@ -2743,9 +2743,9 @@ class AsyncAnalytics(AsyncResource):
     async def get_peers(
         self, *, metric: params.PeerMetric, agent_id: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.PeerComparisonView:
-        """Show in which quarter of its group an organization or an agent stood last month.
+        """Show the quartile of an organization or an agent in its group last month.
 
-        Groups are organizations on the same plan, and public agents of the same category, whose organizations had agreed to be compared when the month began. They need at least eight independent members, none with more than 30 % of the sum. A month is computed once, so an answer about it never changes.
+        Groups are organizations on the same plan, and public agents of the same category, whose organizations had agreed to be compared when the month began. They need at least eight independent members, none with more than 30 % of the sum. A month is computed once, so its results never change.
         """
         return await self._caller.ask(
             models.PeerComparisonView,
@@ -2755,9 +2755,9 @@ class AsyncAnalytics(AsyncResource):
         )
 
     async def set_peers_consent(self, *, agrees: bool, idempotency_key: str | None = None) -> models.PeersConsentView:
-        """Agree to be compared with others, or end the agreement. Only the organization itself can agree.
+        """Give or withdraw consent to comparisons with others. Only the organization itself can consent.
 
-        It counts from the first month that begins after it, and its end counts at once.
+        Consent counts from the first month that begins afterwards, a withdrawal immediately.
         """
         return await self._caller.ask(
             models.PeersConsentView,
@@ -2793,7 +2793,7 @@ class AsyncReports(AsyncResource):
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ReportView:
-        """Create a report. Its first run is of the period that runs now, once this is over."""
+        """Create a report. Its first run is of the present period, once it is over."""
         return await self._caller.ask(
             models.ReportView,
             "reports.create",
@@ -2812,11 +2812,11 @@ class AsyncReports(AsyncResource):
         )
 
     async def list_templates(self) -> models.ReportTemplatePage:
-        """List the templates: questions that a report can have instead of its own."""
+        """List the templates: predefined queries of reports."""
         return await self._caller.ask(models.ReportTemplatePage, "reports.list_templates", "GET /reports/templates")
 
     async def get(self, report_id: str) -> models.ReportView:
-        """Read a report, also one that was deleted."""
+        """Read a report, even a deleted one."""
         return await self._caller.ask(models.ReportView, "reports.get", f"GET /reports/{segment(report_id)}")
 
     async def set(
@@ -2832,7 +2832,7 @@ class AsyncReports(AsyncResource):
         recipients: Sequence[str] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ReportView:
-        """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
+        """Replace a report. Recipients change immediately, everything else after the next run."""
         return await self._caller.ask(
             models.ReportView,
             "reports.set",
@@ -2850,7 +2850,7 @@ class AsyncReports(AsyncResource):
         )
 
     async def delete(self, report_id: str) -> None:
-        """Delete a report: no further run is made. The files of its runs can be read for three years."""
+        """Delete a report: it has no further runs. The files of its runs can be read for three years."""
         await self._caller.send("reports.delete", f"DELETE /reports/{segment(report_id)}")
 
     def list_runs(
@@ -2862,7 +2862,7 @@ class AsyncReports(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReportRunView]:
-        """List the runs of a report, newest first: each is one version of a period.
+        """List the runs of a report, newest first; each is a version of a period.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2877,7 +2877,7 @@ class AsyncReports(AsyncResource):
     async def run(
         self, report_id: str, *, period: str, idempotency_key: str | None = None
     ) -> models.ReportRunRequestedView:
-        """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
+        """Compute a past period. A new run is made if its figures differ from the latest version."""
         return await self._caller.ask(
             models.ReportRunRequestedView,
             "reports.run",
@@ -2887,7 +2887,7 @@ class AsyncReports(AsyncResource):
         )
 
     async def get_file(self, report_id: str, number: str) -> bytes:
-        """Read the file of a run, as it was made."""
+        """Read the file of a run."""
         response, _ = await self._caller.send(
             "reports.get_file", f"GET /reports/{segment(report_id)}/runs/{segment(number)}/file"
         )
@@ -2900,7 +2900,7 @@ class AsyncSearch(AsyncResource):
     async def find(self, *, q: str, limit: int | Omitted = OMITTED) -> models.SearchView:
         """Find objects by id, external id, document number, provider's id or name.
 
-        Organizations are shown with their money, open alerts and what is stuck. A tenant finds its own objects, an agent's key only those of the agent, an operator everything. The number of a document finds its object, and a provider's id finds its payment, subscription or chargeback. API keys and webhook endpoints are found only by callers who may list them, and never by their secret. Any part of a name matches, among the newest 5,000 objects of each kind.
+        Organizations are shown with their money, open alerts and stuck objects. A tenant finds its own objects, an agent's key only those of the agent, an operator everything. The number of a document finds its object, and a provider's id finds its payment, subscription or chargeback. API keys and webhook endpoints are found only by callers who may list them, and never by their secret. Any part of a name matches, among the newest 5,000 objects of each kind.
         """
         return await self._caller.ask(models.SearchView, "search.find", "GET /search", query={"q": q, "limit": limit})
 
@@ -2926,9 +2926,9 @@ class AsyncSecretGrants(AsyncResource):
         charged_statuses: Sequence[str] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretGrantView:
-        """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and make another one.
+        """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and create another one.
 
-        Reading a value takes a grant too, also for who has stored it.
+        Reading a value needs a grant too, also for the principal that stored it.
         """
         return await self._caller.ask(
             models.SecretGrantView,
@@ -2962,7 +2962,7 @@ class AsyncSecretGrants(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.SecretGrantView]:
-        """List grants, newest first: all for who manages or audits secrets, and their own for everybody else.
+        """List grants, newest first: all for callers that manage or audit secrets, their own for everybody else.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3003,7 +3003,7 @@ class AsyncSecrets(AsyncResource):
     ) -> AsyncList[models.SecretView]:
         """List secrets without their values, newest first.
 
-        Who manages or audits secrets sees all, everybody else those that a grant in force names.
+        Callers that manage or audit secrets see all, everybody else those that an active grant names.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3025,7 +3025,7 @@ class AsyncSecrets(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.SecretAccessView]:
-        """List who asked for a secret, newest first, and what they were answered.
+        """List the requests for a secret, newest first, with the answers.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3038,9 +3038,9 @@ class AsyncSecrets(AsyncResource):
         )
 
     async def open(self, path: str, *, purpose: str, version: int | None | Omitted = OMITTED) -> models.SecretValueView:
-        """Read a value. It takes a grant of `read`, and each request has its entry in the access log.
+        """Read a value. It needs a grant of `read`, and each request gets an entry in the access log.
 
-        Agents read nothing, unless the operator lets them (`BURSAR_AGENTS_READ_SECRETS`): they use secrets.
+        Agents use secrets and cannot read them, unless the operator allows it (`BURSAR_AGENTS_READ_SECRETS`).
         """
         return await self._caller.ask(
             models.SecretValueView,
@@ -3060,9 +3060,9 @@ class AsyncSecrets(AsyncResource):
         charge: params.SecretChargeCreate | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretUseView:
-        """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+        """Make a request with a secret, and get its answer without the secret. It needs a grant of `use`.
 
-        The price of the grant is held before and settled after. The request is made once for its key, redirects are returned, and neither the request nor the answer is kept.
+        The price of the grant is held before the request and settled after it. The request is made once for each idempotency key, redirects are returned, and neither the request nor the answer is stored.
         """
         return await self._caller.ask(
             models.SecretUseView,
@@ -3073,9 +3073,9 @@ class AsyncSecrets(AsyncResource):
         )
 
     async def destroy_version(self, path: str, number: str) -> models.SecretView:
-        """Destroy a value and its key for good, also the current one. Destroying it again changes nothing.
+        """Destroy a value and its key permanently, also the current one. Destroying it again changes nothing.
 
-        The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While a value is on its way, that value and the one that it replaces cannot be destroyed.
+        A previous version in the grace period of a rotation is revoked at the target first; nobody can use it from now on. While a rotation sets a new value, that value and the one that it replaces cannot be destroyed.
         """
         return await self._caller.ask(
             models.SecretView, "secrets.destroy_version", f"DELETE /secrets/{segment(path)}/versions/{segment(number)}"
@@ -3096,9 +3096,9 @@ class AsyncSecrets(AsyncResource):
         rotation: params.SecretRotationPut | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretView:
-        """Store a secret, or a new value of it, which is the current one from then on.
+        """Store a secret, or a new value of it, which becomes the current one.
 
-        Below `payments/` stand references, never numbers or private keys.
+        Secrets below `payments/` are references, never numbers or private keys.
         """
         return await self._caller.ask(
             models.SecretView,
@@ -3116,7 +3116,7 @@ class AsyncSecrets(AsyncResource):
         grace: timedelta | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretView:
-        """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+        """Replace the value of a secret now. A running grace period ends, and its previous version is revoked.
 
         With the rotator `manual`, send the value that you have set at the target.
         """
@@ -3131,9 +3131,9 @@ class AsyncSecrets(AsyncResource):
     async def stop_rotation(
         self, path: str, *, give_up: bool | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.SecretView:
-        """Stop a rotation while a value is on its way. The target is put back, and then the value is destroyed.
+        """Stop a rotation while it sets a new value. The target is restored, and then the value is destroyed.
 
-        What cannot be put back or revoked is tried again. With `give_up` it ends without the target: Bursar destroys its copy of the value that the rotation has made, or after it was promoted of the one before.
+        Restoring and revoking are tried again after failures. With `give_up` the rotation ends without the target: Bursar destroys its copy of the new value or, after that became the current one, of the previous value.
         """
         return await self._caller.ask(
             models.SecretView,
@@ -3150,7 +3150,7 @@ class AsyncNames(AsyncResource):
     async def list(self, *, ids: Sequence[str]) -> models.NamesView:
         """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
-        A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend control the name of what it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects, purchase orders and spend controls.
+        A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend control the name of the object that it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects, purchase orders and spend controls.
         """
         return await self._caller.ask(models.NamesView, "names.list", "GET /names", query={"ids": ids})
 
@@ -3440,7 +3440,7 @@ class AsyncAgents(AsyncResource):
         )
 
     async def set_category(self, agent_id: str, *, category: str | None) -> models.AgentView:
-        """List an agent under another category, or under none. Its evidence moves with it."""
+        """List an agent under another category, or under none. Its evidence moves to that category."""
         return await self._caller.ask(
             models.AgentView,
             "agents.set_category",
@@ -3472,9 +3472,9 @@ class AsyncAgents(AsyncResource):
     async def get_prompt(
         self, agent_id: str, *, format_: params.PromptFormat | Omitted = OMITTED, if_none_match: str | Omitted = OMITTED
     ) -> models.PromptView:
-        """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
+        """Read the text about its budget that an agent adds to its prompt, at most 1,200 characters.
 
-        The key of an agent reads its own only, and a member's key that is attributed to a department or a project those of the agents in it. Nothing in it was written by an agent, a vendor or a customer.
+        An agent's key reads its own only, and a member's key that is attributed to a department or a project those of the agents in it. It contains no text of agents, vendors or customers.
         """
         return await self._caller.ask(
             models.PromptView,
@@ -3663,7 +3663,7 @@ class AsyncMarketplace(AsyncResource):
     async def refund_purchase(
         self, purchase_id: str, *, idempotency_key: str | None = None
     ) -> models.AgentPurchaseView:
-        """Return an agent within the refund window. Access ends, and the price less what was used is refunded."""
+        """Return an agent within the refund window. Access ends, and the price is refunded, less the part that was used."""
         return await self._caller.ask(
             models.AgentPurchaseView,
             "marketplace.refund_purchase",
@@ -3791,7 +3791,7 @@ class AsyncDepartments(AsyncResource):
         )
 
     async def get_limits(self, department_id: str) -> models.DepartmentLimitsView:
-        """Show the daily and monthly limits of a department in credits, and what is left of them.
+        """Show the daily and monthly limits of a department in credits, and their remaining amounts.
 
         Keys of agents are refused, and those of members that are attributed to another department.
         """
@@ -3849,7 +3849,7 @@ class AsyncApiKeys(AsyncResource):
     ) -> models.ApiKeyCreated:
         """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-        Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners and operators, and nobody that of another principal of the platform.
+        Every principal may issue its own second key. Others may issue a principal's first key; only owners and operators may issue its second key, and nobody that of another principal of the platform.
         """
         return await self._caller.ask(
             models.ApiKeyCreated,
@@ -4207,9 +4207,9 @@ class AsyncEconomics(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EconomicEntryView]:
-        """List what the organization's agents bought, used, earned and were refused, the newest recorded first.
+        """List purchases, uses, earnings and refusals of the organization's agents, the newest recorded first.
 
-        Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and payouts have one for each transfer by which money comes or leaves, so each amount is in the log once. The key of an agent gets the entries of its agent, and the key of a member those of its department and project.
+        Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and payouts have one for each transfer by which money enters or leaves, so each amount is in the log once. An agent's key gets the entries of its agent, and a member's key those of its department and project.
 
         A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and with `Accept: application/jsonl` as JSON Lines.
         """
@@ -4241,7 +4241,7 @@ class AsyncEconomics(AsyncResource):
     ) -> models.ModelFiguresView:
         """Show calls, costs and results of models, for whole days in UTC. The default is the last 30 days.
 
-        Grouped by `task_kind`, lines have the calls of runs with a result only, because the kind of others is not known. Of a run's results one counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
+        Grouped by `task_kind`, lines have only calls of runs with a result, whose kind is known. One of a run's results counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
         """
         return await self._caller.ask(
             models.ModelFiguresView,
@@ -4261,9 +4261,9 @@ class AsyncEconomics(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.ModelComparisonView:
-        """Say what choosing model `b` instead of `a` changes for a run: its cost, its success, and whether it is worth it.
+        """Compare model `b` with model `a`: cost and success of a run, and the verdict.
 
-        Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models. Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
+        Only runs of the same kind of task and similar size of input are compared, because harder tasks go to dearer models. Unless `randomised` is true, the choice of the model may still depend on the difficulty of the task.
         """
         return await self._caller.ask(
             models.ModelComparisonView,
@@ -4296,9 +4296,9 @@ class AsyncResults(AsyncResource):
         currency: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ResultView:
-        """Report how well the work of a run or a task turned out, by a score between 0 and 1.
+        """Report the result of a run or a task, a score between 0 and 1.
 
-        Report the score of whoever judged the work, with a key that is no agent's: what the key of an agent reports is kept and counts nowhere, because an agent could praise itself. Results of escrows are recorded with the escrow's event and stand above what is reported. Of several results of a run the latest counts.
+        Use a key that does not belong to an agent: results reported by an agent's key are stored and do not count, because an agent could praise itself. Results of escrows are recorded automatically and take precedence over reported ones. Of several results of a run the latest counts.
         """
         return await self._caller.ask(
             models.ResultView,
@@ -4524,9 +4524,9 @@ class AsyncPaymentPolicies(AsyncResource):
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PaymentPolicyView:
-        """Set the payment policy of the organization, a project or an agent. It replaces the one before as a whole.
+        """Set the payment policy of the organization, a project or an agent, replacing the whole policy.
 
-        Of the policies of an agent, its project and its organization, the nearest one holds, and the others do not.
+        Of the policies of an agent, its project and its organization, only the nearest one applies.
         """
         return await self._caller.ask(
             models.PaymentPolicyView,
@@ -4585,7 +4585,7 @@ class AsyncPaymentPolicies(AsyncResource):
         project_id: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.PaymentPolicyView:
-        """Read the policy that holds: the agent's, else the project's, else the organization's, else the default."""
+        """Read the policy that applies: the agent's, else the project's, else the organization's, else the default."""
         return await self._caller.ask(
             models.PaymentPolicyView,
             "payment_policies.get_effective",
@@ -4600,7 +4600,7 @@ class AsyncPaymentPolicies(AsyncResource):
         )
 
     async def delete(self, policy_id: str) -> None:
-        """Delete a payment policy. The next nearest one holds from now on."""
+        """Delete a payment policy. The next nearest one applies from now on."""
         await self._caller.send("payment_policies.delete", f"DELETE /payment-policies/{segment(policy_id)}")
 
 
@@ -4620,7 +4620,7 @@ class AsyncFreeOptions(AsyncResource):
     ) -> models.FreeOptionView:
         """Add a free option to the catalogue, or replace the one of that name.
 
-        Policies with `require` answer purchases of its category with it. Its use is counted when a purchase is abandoned for it, and an alert is raised when 80 % of its quota is used.
+        Policies with `require` propose it for purchases of its category. A use is counted when a purchase is abandoned for it, and an alert is raised when 80 % of its quota is used.
         """
         return await self._caller.ask(
             models.FreeOptionView,
@@ -4665,9 +4665,9 @@ class AsyncPurchaseMethods(AsyncResource):
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseMethodView:
-        """Declare a method that the organization pays with outside, or replace the one of that name.
+        """Declare a method for external payments, or replace the one of that name.
 
-        It is not connected: whoever pays with it reports the attempt. What was counted of its attempts stays.
+        It is not connected: the payer reports the attempt. Counted attempts stay.
         """
         return await self._caller.ask(
             models.PurchaseMethodView,
@@ -4697,7 +4697,7 @@ class AsyncPurchaseMethods(AsyncResource):
         )
 
     async def delete(self, purchase_method_id: str) -> None:
-        """Delete a declared method, with what was counted of its attempts."""
+        """Delete a declared method, with its counted attempts."""
         await self._caller.send("purchase_methods.delete", f"DELETE /purchase-methods/{segment(purchase_method_id)}")
 
 
@@ -4705,7 +4705,7 @@ class AsyncBudgets(AsyncResource):
     """Operations on budgets."""
 
     async def get_prompt_template(self, *, organization_id: str | Omitted = OMITTED) -> models.PromptTemplateView:
-        """Read the template of the lines that agents of an organization read on their budgets."""
+        """Read the template of the budget prompts of an organization's agents."""
         return await self._caller.ask(
             models.PromptTemplateView,
             "budgets.get_prompt_template",
@@ -4716,7 +4716,7 @@ class AsyncBudgets(AsyncResource):
     async def set_prompt_template(
         self, *, template: str | None, organization_id: str | Omitted = OMITTED
     ) -> models.PromptTemplateView:
-        """Set the template of the lines that agents of an organization read on their budgets."""
+        """Set the template of the budget prompts of an organization's agents."""
         return await self._caller.ask(
             models.PromptTemplateView,
             "budgets.set_prompt_template",
@@ -4931,7 +4931,7 @@ class AsyncBudgets(AsyncResource):
     ) -> models.BudgetView:
         """Move an amount from one pool of a budget into another, for the rest of the present window.
 
-        Owners, admins and finance do so. The audit trail keeps the reason.
+        For owners, admins and finance. The audit trail keeps the reason.
         """
         return await self._caller.ask(
             models.BudgetView,
@@ -4946,7 +4946,7 @@ class AsyncBudgets(AsyncResource):
     ) -> models.BudgetView:
         """Declare an emergency, or confirm one: the emergency pool can be drawn until it ends.
 
-        One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or finance, and neither has issued the other's key. A person who stands behind all such keys of the organization needs no second one.
+        One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or finance, and neither has issued the other's key. If all such keys of the organization belong to one person, no second one is needed.
         """
         return await self._caller.ask(
             models.BudgetView,
@@ -4964,7 +4964,7 @@ class AsyncBudgets(AsyncResource):
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.BudgetView:
-        """End an emergency at once, and with it the declarations that nobody has confirmed."""
+        """End an emergency immediately, and cancel unconfirmed declarations."""
         return await self._caller.ask(
             models.BudgetView,
             "budgets.end_emergency",
@@ -5089,7 +5089,7 @@ class AsyncAllocations(AsyncResource):
         reinvest: AmountLike | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AllocationSettingView:
-        """Set how a project's budget is divided among its agents, from the next night on.
+        """Set the allocation of a project's budget to its agents, from the next night on.
 
         The night begins with the day, in the zone of the project's budget.
         """
@@ -5109,7 +5109,7 @@ class AsyncAllocations(AsyncResource):
         )
 
     async def settings(self, slug: str) -> models.AllocationSettingView:
-        """Read how a project's budget is divided; 404 before it was set."""
+        """Read the allocation settings of a project; 404 before they were set."""
         return await self._caller.ask(
             models.AllocationSettingView, "allocations.settings", f"GET /projects/{segment(slug)}/allocation"
         )
@@ -5146,13 +5146,13 @@ class AsyncAllocations(AsyncResource):
         )
 
     async def get(self, allocation_id: str) -> models.AllocationDetailView:
-        """Read one allocation: what each agent had and gets, the four terms of it, and the reason."""
+        """Read an allocation: each agent's old and new amount, its four factors, and the reason."""
         return await self._caller.ask(
             models.AllocationDetailView, "allocations.get", f"GET /allocations/{segment(allocation_id)}"
         )
 
     async def accept(self, allocation_id: str, *, idempotency_key: str | None = None) -> models.AllocationDetailView:
-        """Accept what was proposed: the budgets change at once. Accepting it again changes nothing."""
+        """Accept a proposed allocation: the budgets change immediately. Accepting it again changes nothing."""
         return await self._caller.ask(
             models.AllocationDetailView,
             "allocations.accept",
@@ -5173,9 +5173,9 @@ class AsyncTrials(AsyncResource):
         stages: Sequence[params.TrialStageSet],
         idempotency_key: str | None = None,
     ) -> models.TrialView:
-        """Give an agent an amount in stages. Each is paid when it is due, or stops the trial if a bar is not reached.
+        """Create a trial, an amount for an agent in stages. Each is paid when due, or stops the trial if a bar is missed.
 
-        It opens the agent's budget, whose lifetime each stage raises.
+        It opens a budget of the agent, whose lifetime amount each stage raises.
         """
         return await self._caller.ask(
             models.TrialView,
@@ -5233,9 +5233,9 @@ class AsyncRouting(AsyncResource):
         run_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RoutingDecisionView:
-        """Choose a model or an agent for a call, by what came of earlier calls and what is left of the budget.
+        """Choose a model or an agent for a call, by the outcomes of earlier calls and the remaining budget.
 
-        Each candidate has odds, and the choice is drawn by them, so also candidates that are rarely the best are tried. A candidate without a price is out. Nothing is spent or reserved. Send the `run_id` of the answer with the usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the id of the decision as the contract's `external_id`.
+        The choice is drawn by the candidates' odds, so candidates that are rarely the best are tried too. A candidate without a price is out. Nothing is spent or reserved. Send the `run_id` of the response with the usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the id of the decision as the contract's `external_id`.
         """
         return await self._caller.ask(
             models.RoutingDecisionView,
@@ -5297,9 +5297,9 @@ class AsyncRouting(AsyncResource):
         cost: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RoutingDecisionView:
-        """Report what came of a routed call, at any time after it; the first outcome counts.
+        """Report the outcome of a routed call, at any time after it; the first outcome counts.
 
-        Keys of agents cannot: an agent does not judge the calls that it made or took.
+        Agents' keys are refused, because an agent cannot rate its own calls.
         """
         return await self._caller.ask(
             models.RoutingDecisionView,
@@ -5381,7 +5381,7 @@ class AsyncPurchaseOrders(AsyncResource):
         on_limit: params.PurchaseOnLimit | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Ask whether an agent may buy something outside. The answer is decided at once, and a 201 also if it is declined.
+        """Request an external purchase of an agent. It is decided immediately; the response is 201 even if it is declined.
 
         An approved purchase is held in the budgets above the agent until it is paid, abandoned or expires.
         """
@@ -5483,9 +5483,9 @@ class AsyncPurchaseOrders(AsyncResource):
     async def attempt(
         self, purchase_order_id: str, *, method: str, idempotency_key: str | None = None
     ) -> models.PurchaseOrderView:
-        """Note an attempt to pay before it is made. Another one can begin when its result is known.
+        """Record a payment attempt before it is made. Another one can begin when its result is known.
 
-        After a decline that no person has confirmed, the amount is held a second time, because both may have paid.
+        After an unconfirmed decline, the amount is held a second time, because both attempts may have paid.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -5508,11 +5508,11 @@ class AsyncPurchaseOrders(AsyncResource):
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
+        """Report the result of an attempt. `unknown` can be followed by another result; any other one is final.
 
-        An amount below the hold, or a decline, lowers no budget before a person who approves purchases confirms it. Such a person also replaces a result that stays, with a `reason`.
+        An amount below the hold, or a decline, counts in budgets once a person who approves purchases confirms it. Such a person can also replace a final result, with a `reason`.
 
-        What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
+        A charge above the hold, or after the order has ended, is counted nevertheless, and raises an alert.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -5537,7 +5537,7 @@ class AsyncPurchaseOrders(AsyncResource):
         saved: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Give up a purchase that was not paid, also one that was declined, and say what was done instead.
+        """Abandon an unpaid purchase, even a declined one, with the alternative action.
 
         After an attempt the hold stays until a person confirms that nothing was charged.
         """
@@ -5557,9 +5557,9 @@ class AsyncPurchaseOrders(AsyncResource):
         reference: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Report a refund of what was paid. Reported by who approves purchases, it counts in the budgets no longer.
+        """Report a refund. It counts in the budgets if a person who approves purchases reports it.
 
-        Any other report is kept in `reported`, and lowers no budget before such a person confirms it.
+        Other reports are in `reported`, and count once such a person confirms them.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -5579,9 +5579,9 @@ class AsyncPurchaseOrders(AsyncResource):
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
+        """Confirm or correct the total charged and refunded amounts of a purchase, which budgets count from now on.
 
-        Send the figures that you have compared with the payment, and the `digest` of what is `reported`: if anything has changed since, nothing is confirmed. Other figures than those `reported` need a `reason`.
+        Send the figures that you have compared with the payment, and the `digest` in `reported`: if anything has changed since, nothing is confirmed. Other figures than those in `reported` need a `reason`.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -5592,9 +5592,9 @@ class AsyncPurchaseOrders(AsyncResource):
         )
 
     async def cancel(self, purchase_order_id: str, *, idempotency_key: str | None = None) -> models.PurchaseOrderView:
-        """End a purchase that renews: no further term is counted. Cancel it at the vendor too.
+        """Cancel the renewal of a purchase: no further term is counted. Cancel it at the vendor too.
 
-        Where an agent says so, its terms go on to count until a person who approves purchases cancels it.
+        If an agent reports it, terms count until a person who approves purchases cancels the renewal.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -5613,9 +5613,9 @@ class AsyncPurchaseOrders(AsyncResource):
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Approve a purchase that waits for a person, exactly as its `digest` has it. Nobody approves their own.
+        """Approve a purchase of another person, bound to its `digest`.
 
-        The amount is taken out of the budgets with this request, so it is refused with 402 if it does not fit into a window that `lifts` does not name. `pool` can name the reserve.
+        The amount is held in the budgets with this request, so it is refused with 402 if it exceeds a window that is not in `lifts`. `pool` can name the reserve.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -5628,7 +5628,7 @@ class AsyncPurchaseOrders(AsyncResource):
     async def refuse(
         self, purchase_order_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.PurchaseOrderView:
-        """Refuse a purchase that waits for a person."""
+        """Refuse a purchase that needs approval."""
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.refuse",
@@ -5656,7 +5656,7 @@ class AsyncCards(AsyncResource):
     ) -> models.CardView:
         """Issue a virtual card that an agent pays with, or one that pays for an approved purchase order once.
 
-        Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
+        The limits and budgets above the agent decide each payment, and it holds credits that were paid for.
         """
         return await self._caller.ask(
             models.CardView,
@@ -5721,7 +5721,7 @@ class AsyncCards(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CardPaymentView]:
-        """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
+        """List the payments that merchants requested from a card, newest first, with the answers, captures and refunds.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5734,25 +5734,25 @@ class AsyncCards(AsyncResource):
         )
 
     async def freeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
-        """Freeze a card: from now on every payment is declined. What is authorized already can still be captured."""
+        """Freeze a card: from now on every payment is declined. Amounts authorized before can still be captured."""
         return await self._caller.ask(
             models.CardView, "cards.freeze", f"POST /cards/{segment(card_id)}/freeze", key=idempotency_key
         )
 
     async def unfreeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
-        """Unfreeze a card: payments are decided again."""
+        """Unfreeze a card: its limits and budgets decide payments again."""
         return await self._caller.ask(
             models.CardView, "cards.unfreeze", f"POST /cards/{segment(card_id)}/unfreeze", key=idempotency_key
         )
 
     async def close(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
-        """Close a card for good. What is authorized already can still be captured, and refunds still arrive."""
+        """Close a card permanently. Amounts authorized before can still be captured, and refunds still arrive."""
         return await self._caller.ask(
             models.CardView, "cards.close", f"POST /cards/{segment(card_id)}/close", key=idempotency_key
         )
 
     async def show_number(self, card_id: str, *, nonce: str) -> models.CardDisplayView:
-        """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
+        """Return the key by which Stripe's script shows the number in one browser. The audit trail records the request."""
         return await self._caller.ask(
             models.CardDisplayView,
             "cards.show_number",
@@ -6163,9 +6163,9 @@ class AsyncUsage(AsyncResource):
         quantity: AmountLike | Omitted = OMITTED,
         at: datetime | str | None | Omitted = OMITTED,
     ) -> models.EstimateView:
-        """Rate usage without recording it: by the price of the agent that is paid, otherwise by the price of the model.
+        """Rate usage without recording it, at the price of the paid agent, otherwise at that of the model.
 
-        The agent's price is the one that the organization agreed to when it added the agent to its library.
+        The agent's price is the one agreed when the organization added the agent to its library.
         """
         return await self._caller.ask(
             models.EstimateView,
@@ -6190,7 +6190,7 @@ class AsyncUsage(AsyncResource):
     ) -> models.SyncView:
         """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
-        Usage that is already known is not counted again. The run in the Temporal UI shows the outcome of the calls.
+        Known usage is not counted again. The run in the Temporal UI shows the outcome of the calls.
         """
         return await self._caller.ask(
             models.SyncView,
@@ -6203,9 +6203,9 @@ class AsyncUsage(AsyncResource):
     async def void_charge(
         self, event_id: str, *, organization_id: str, reason: str, idempotency_key: str | None = None
     ) -> models.EventChargeView:
-        """Void a usage event that waits to be charged, or is in arrears on a bill that is not sealed: it is never charged.
+        """Void the charge of a usage event that waits to be charged, or is on an open bill in arrears.
 
-        An event that is charged to credits must wait for `amount`, `event` or `books`. The event stays in the log. Voiding it again changes nothing, and nothing undoes it. It can take two operators.
+        An event that is charged to credits must wait for `amount`, `event` or `books`. The event stays in the log. Voiding it again changes nothing, and it cannot be undone. It can need two operators.
         """
         return await self._caller.ask(
             models.EventChargeView,
@@ -6297,9 +6297,9 @@ class AsyncUsage(AsyncResource):
         )
 
     async def get_of_run(self, run_id: str, *, organization_id: str | Omitted = OMITTED) -> models.UsageRunView:
-        """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step.
+        """Show the cost of an agent run: in total, by agent, and by step with its substeps.
 
-        The key of an agent gets the part of its agent only, and a member's key that is attributed to a department or a project the part of that.
+        An agent's key gets the part of its agent only, and a member's key that is attributed to a department or a project the part of that.
         """
         return await self._caller.ask(
             models.UsageRunView,
@@ -6488,7 +6488,7 @@ class AsyncWebhookEndpoints(AsyncResource):
     async def retry_delivery(
         self, delivery_id: str, *, idempotency_key: str | None = None
     ) -> models.WebhookDeliveryView:
-        """Try a delivery again now, with as many tries as a new one."""
+        """Retry a delivery now, with as many tries as a new one."""
         return await self._caller.ask(
             models.WebhookDeliveryView,
             "webhook_endpoints.retry_delivery",
@@ -6514,7 +6514,7 @@ class AsyncMeters(AsyncResource):
     ) -> models.MeterView:
         """Create a meter of the organization.
 
-        A meter that an operator creates is the platform's and counts for everybody.
+        A meter that an operator creates belongs to the platform and counts for every organization.
         """
         return await self._caller.ask(
             models.MeterView,
@@ -6565,9 +6565,9 @@ class AsyncMeters(AsyncResource):
         group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.MeterUsageView:
-        """Show what a meter counted, for whole days in UTC. The default is the last 30 days.
+        """Show the counts of a meter, for whole days in UTC. The default is the last 30 days.
 
-        Keys that read the usage of their agent, department or project only are refused: a meter counts all of it.
+        Keys restricted to an agent, department or project are refused, because a meter counts all usage.
         """
         return await self._caller.ask(
             models.MeterUsageView,
@@ -6584,11 +6584,11 @@ class AsyncMeters(AsyncResource):
         )
 
     async def close(self, meter_id: str) -> models.MeterView:
-        """Close a meter. It counts nothing more; what it counted stays."""
+        """Close a meter, which ends its counting. Its counts stay."""
         return await self._caller.ask(models.MeterView, "meters.close", f"DELETE /usage/meters/{segment(meter_id)}")
 
     async def charge(self, meter_id: str) -> models.MeterView:
-        """Charge organizations' credits for what a meter counts from now on, once for each event.
+        """Charge organizations' credits for the counts of a meter from now on, once for each event.
 
         An event is charged at the meter's price, or at its own cost if the meter has none. This cannot be undone: to stop, close the meter and create another one.
         """
@@ -6788,7 +6788,7 @@ class AsyncPrincipals(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PrincipalView]:
-        """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
+        """List the principals of an organization except agents, by name: those with a key, a session or a link.
 
         An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -6845,7 +6845,7 @@ class AsyncSessions(AsyncResource):
         return await self._caller.ask(models.MeView, "sessions.me", "GET /me", query={"marks": marks, "unread": unread})
 
     async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
-        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+        """Open a session with a key. Its token has the rights of the key, until the session or the key ends.
 
         A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
         """
@@ -6952,9 +6952,9 @@ class AsyncSessionLinks(AsyncResource):
         await self._caller.send("session_links.end", f"DELETE /sessions/links/{segment(link_id)}")
 
     async def preview(self, *, token: str) -> models.LinkPreview:
-        """Show the principal as which a link would open a session. This does not use the link.
+        """Show the principal for which a link would open a session. This does not use the link.
 
-        No key is needed. Programs that open links in mails call this only, and so do not use the link up.
+        No key is needed. Programs that open links in mails call only this, and so do not use up the link.
         """
         return await self._caller.ask(
             models.LinkPreview,
@@ -7173,7 +7173,7 @@ class AsyncAlertRules(AsyncResource):
     ) -> models.AlertRuleView:
         """Replace a rule. For a built-in rule: its severity, channels, escalation, and whether it is enabled.
 
-        A rule that is replaced starts again: an alert that it has raised is resolved.
+        Replacing a rule resets its state and resolves its open alerts.
         """
         return await self._caller.ask(
             models.AlertRuleView,
@@ -7196,7 +7196,7 @@ class AsyncAlertRules(AsyncResource):
         )
 
     async def delete(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> None:
-        """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
+        """Delete a rule, and resolve its open alerts. A built-in rule is reset to its defaults."""
         await self._caller.send(
             "alert_rules.delete", f"DELETE /alert-rules/{segment(rule_id)}", query={"organization_id": organization_id}
         )
@@ -7218,7 +7218,7 @@ class AsyncNotificationDefaults(AsyncResource):
     ) -> models.DefaultsView:
         """Set the default timing of a notification type by role. Preferences that people have set stay. For operators.
 
-        It applies to what happens from now on.
+        It applies to future notifications.
         """
         return await self._caller.ask(
             models.DefaultsView,
@@ -7282,7 +7282,7 @@ class AsyncNotifications(AsyncResource):
         )
 
     async def get_preferences(self) -> models.PreferencesView:
-        """Read the caller's preferences: how soon it gets each type of notification on each of its channels."""
+        """Read the caller's preferences: the timing of each notification type by channel."""
         return await self._caller.ask(
             models.PreferencesView, "notifications.get_preferences", "GET /notifications/preferences"
         )
@@ -7298,7 +7298,7 @@ class AsyncNotifications(AsyncResource):
         types: Mapping[str, Mapping[str, params.Cadence]] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PreferencesView:
-        """Replace the caller's preferences: how soon it gets each type of notification on each channel.
+        """Replace the caller's preferences: the timing of each notification type by channel.
 
         A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
         """
@@ -7574,9 +7574,9 @@ class AsyncApprovals(AsyncResource):
         )
 
     async def reject(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
-        """Reject another operator's request, or take back your own, also after it was approved but not used. For operators.
+        """Reject another operator's request, or withdraw your own, also after it was approved but not used. For operators.
 
-        Request the act again to have it approved again.
+        Request the action again to have it approved again.
         """
         return await self._caller.ask(
             models.ApprovalView,
@@ -7954,7 +7954,7 @@ class AsyncExports(AsyncResource):
     ) -> models.ExportView:
         """Export rows of a period into files of at most 1,000,000 rows.
 
-        The rows are those recorded in the period; an export waits for transactions that were open when it was ordered, so no row is missed. `GET /exports/{export_id}` shows how far it is. The files are deleted seven days after the last one was written. Operators export the rows of all organizations.
+        The rows are those recorded in the period; an export waits for transactions that were open when it was ordered, so no row is missed. `GET /exports/{export_id}` shows its progress. The files are deleted seven days after the last one was written. Operators export the rows of all organizations.
         """
         return await self._caller.ask(
             models.ExportView,
@@ -8000,7 +8000,7 @@ class AsyncExports(AsyncResource):
         return await self._caller.ask(models.ExportView, "exports.get", f"GET /exports/{segment(export_id)}")
 
     async def get_file(self, export_id: str, number: str) -> bytes:
-        """Download a finished file of an export. It takes the permission that the dataset's list takes."""
+        """Download a finished file of an export, with the permission for the dataset's list."""
         response, _ = await self._caller.send(
             "exports.get_file", f"GET /exports/{segment(export_id)}/files/{segment(number)}"
         )
@@ -8132,7 +8132,7 @@ class AsyncReputation(AsyncResource):
     ) -> AsyncList[models.FeedbackView]:
         """List feedback on an agent, newest first.
 
-        Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the contract and the platform see all.
+        Callers that see the agent see the feedback that counts, without the client and the contract. The two parties of the contract and the platform see all.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -8179,7 +8179,7 @@ class AsyncReputation(AsyncResource):
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ReputationEventView:
-        """Report what happened outside of contracts: at most one unit of evidence, and a response time.
+        """Report an event outside of contracts: at most one unit of evidence, and a response time.
 
         Response times make up the average and the percentile. With `response_target_ms` a response time is also evidence: all good up to the target, half good at twice the target, and so on.
         """
@@ -8232,7 +8232,7 @@ class AsyncReputation(AsyncResource):
         )
 
     async def explain_level(self, agent_id: str) -> models.AgentLevelView:
-        """Explain what an agent's reputation gives it. For its organization and the platform."""
+        """Explain the level of an agent, and its terms. For its organization and the platform."""
         return await self._caller.ask(
             models.AgentLevelView, "reputation.explain_level", f"GET /reputation/levels/{segment(agent_id)}"
         )
