@@ -1,1 +1,1 @@
-"""What crosses a process boundary: frozen pydantic messages, task queues, retry policies, search attributes."""
+"""Temporal contracts: frozen pydantic messages, task queues, retry policies, search attributes."""

@@ -39,7 +39,7 @@ class BabelFormats:
         return self.number(Decimal(amount), scale if scale <= MOST_OF_MONEY else max(2, given))
 
     def number(self, value: Decimal, decimals: int) -> str:
-        """Write a number with so many decimals, in groups of three digits.
+        """Write a number with a number of decimals, in groups of three digits.
 
         Does not use Babel's patterns, which are ten times slower; a document can have a thousand numbers.
         """

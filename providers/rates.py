@@ -1,4 +1,4 @@
-"""What coins cost, from a public price service."""
+"""Exchange rates of coins from a public price service."""
 
 import asyncio
 from collections.abc import Callable, Mapping

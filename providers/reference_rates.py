@@ -1,4 +1,4 @@
-"""What currencies are worth, from a central bank's daily file."""
+"""Exchange rates of currencies from a central bank's daily file."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal

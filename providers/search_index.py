@@ -38,7 +38,7 @@ class TooLarge(ProviderUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of documents: how many are new, and the reasons of those that were refused, by id."""
+    """Result of an indexing request: number of new documents, and reasons of refused ones by id."""
 
     created: int
     refused: Mapping[str, str]

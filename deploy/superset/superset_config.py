@@ -1,4 +1,4 @@
-"""What differs from Superset's own settings: a page asks only its own server, so no visit is counted elsewhere."""
+"""Settings that differ from Superset's defaults: pages send no requests to other servers."""
 
 TALISMAN_CONFIG = {
     "content_security_policy": {

@@ -5,7 +5,7 @@
 [lists] [sdk] [live] [console] [latencies]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
-so it holds on a noisy one; the figures beside it do not travel.
+so it holds on a noisy one; absolute figures are of this machine only.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Effect of a busy organization on the callers of others: postings, uses, payment signals, refunds of debts.
 
 `python -m dev.bench.neighbours` measures these rows alone, on a PostgreSQL of its own with fsync on. Those of other
-organizations and those of the busy one are processes of their own. They run in turn alone and beside each other, and a
+organizations and those of the busy one are processes of their own. They run in turn alone and together, and a
 ratio is the median over the rounds. On two cores the busy ones take processor time besides what they lock.
 """
 
@@ -294,7 +294,7 @@ KINDS: dict[str, Kind] = {"posting": posting, "charge": charge, "news": news, "r
 
 async def _load(kind: str, url: str, callers: int, *, busy: bool) -> None:
     """Repeat one call from `callers` callers: print when ready, wait for a line, print the rate."""
-    # Who waits behind so many of its own organization waits for long.
+    # A caller waits long behind the others of its organization.
     database = Database(url, url, pool_size=callers, statement_timeout=timedelta(minutes=5), pre_ping=False)
     held = AsyncExitStack()
     acts = [await KINDS[kind](database, org_of(caller, busy=busy), held) for caller in range(callers)]
@@ -353,7 +353,7 @@ async def measure(server: Server) -> list[Row]:
         busy = statistics.median(rate for _, _, rate in pairs)
         rows.append(
             Row(
-                name=f"{names[kind]}, {OTHERS} callers beside {BUSY} of one organization ({busy:,.0f}/s)",
+                name=f"{names[kind]}, {OTHERS} callers with {BUSY} of one busy organization ({busy:,.0f}/s)",
                 value=baseline * statistics.median(beside / alone for alone, beside, _ in pairs),
                 unit="/s",
                 against=f"the {OTHERS} alone",

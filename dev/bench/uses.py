@@ -1,6 +1,6 @@
 """Using credits over HTTP: one organization against many, and against an endpoint that reads one row.
 
-And how long a balance takes of an organization that has 100,000 lots, alone and beside callers that charge.
+And the latency of the balance of an organization with 100,000 lots, alone and during charges.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from ledger.gateway import Ledger, NewTransfer
 CALLERS = 32
 CONNECTIONS = 16
 LOTS, LOTS_A_SET = 100_000, 5_000
-#: How many organizations charge beside the readers of a balance.
+#: Organizations that charge while the balance is read.
 BESIDE = 8
 SECONDS = 3.0
 ROUNDS = 5
@@ -107,7 +107,7 @@ async def balances(world: World, keys: list[str]) -> list[Row]:
             note=f"bare FastAPI + asyncpg, one row: {least:.1f} ms",
         ),
         Row(
-            name=f"the same beside {BESIDE} callers of POST /credits/use, one process",
+            name=f"the same during charges by {BESIDE} callers of POST /credits/use, one process",
             value=beside,
             unit="ms",
             target=10,

@@ -34,7 +34,7 @@ class Worth:
     def counts(self, amount: int, asset: str, into: str, at: datetime, gone: int) -> int:
         """Convert an amount to another asset, rounded up against the spender.
 
-        Credits are of one lot, of which so many are gone: its parts are rounded together.
+        Credits come from one lot, partly used: its parts are rounded together.
         """
         if asset == into:
             return amount

@@ -26,7 +26,7 @@ def models(document: Schema, listed: list[Operation]) -> str:
     """Write what the API answers."""
     schemas = document["components"]["schemas"]
     names = _answered(schemas, listed)
-    out = [_HEAD.format(about="What the API answers.")]
+    out = [_HEAD.format(about="Objects in responses of the API.")]
     out.append(
         "from __future__ import annotations\n\nfrom datetime import date, datetime\nfrom decimal import Decimal\n"
         "from typing import Any, Literal, TypeAlias\n\nfrom pydantic import Field\n\n"
@@ -88,7 +88,7 @@ def _fields(schema: Schema, typing: Typing) -> str:
 
 def events(types: Mapping[str, tuple[str, Schema]]) -> str:
     """Write what the data of events hold: by type, a sentence and the JSON Schema."""
-    out = [_HEAD.format(about="What the data of events hold.")]
+    out = [_HEAD.format(about="Data of events.")]
     out.append(
         "from __future__ import annotations\n\nfrom datetime import datetime\nfrom typing import Literal\n\n"
         "from bursar._wire import NOT_SENT, Amount, Model\n\n\n"
@@ -108,7 +108,7 @@ def events(types: Mapping[str, tuple[str, Schema]]) -> str:
             if own not in shared:
                 noun = "".join(part.capitalize() for part in kind.partition(".")[0].split("_"))
                 shared[own] = f"_{noun}"
-                out.append(f'\n\nclass _{noun}(Model):\n    """What several types of events hold."""\n\n{own}')
+                out.append(f'\n\nclass _{noun}(Model):\n    """Data that several event types share."""\n\n{own}')
             base, own = shared[own], ""
         out.append(f"\n\nclass {names[kind]}({base}):\n{_docstring(sentence, 4)}\n{own}")
     if len(set(shared.values())) < len(shared):
@@ -131,7 +131,7 @@ def params(document: Schema, listed: list[Operation]) -> str:
     words = [name for name in names if "properties" not in schemas[name]]
     answered = set(_answered(schemas, listed))
     shared = (f"{class_name(name)} as {class_name(name)}" for name in words if name in answered)
-    out = [_HEAD.format(about="What requests are made of.")]
+    out = [_HEAD.format(about="Bodies and parameters of requests.")]
     out.append(
         "from __future__ import annotations\n\nfrom collections.abc import Mapping, Sequence\n"
         "from datetime import date, datetime, timedelta\n"

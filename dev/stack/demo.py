@@ -1,7 +1,7 @@
 """The demo: drives a stack through the main story over HTTP, prints each step, and verifies the books.
 
-A stack that runs on the data directory is used; otherwise a fresh one runs for the length of the demo. Whatever is not
-as the story expects it is told at the end, and the exit code is 1.
+A stack that runs on the data directory is used; otherwise a fresh one runs for the length of the demo. Deviations from
+the story are printed at the end, and the exit code is 1.
 """
 
 import asyncio

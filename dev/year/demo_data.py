@@ -1,7 +1,7 @@
 """`python -m dev.year.demo_data` (`make demo-data`): give a fresh stack 90 days of history.
 
 The product runs on a simulated calendar that begins 90 days ago and ends now, on the database and the sandbox of the
-stack. What it did is told to the API like any client's commands. Then the stack is started once, and its runs are begun
+stack. Its commands go through the API like any client's. Then the stack is started once, and its runs are begun
 from the books, so that `make run` goes on where the history ends.
 """
 

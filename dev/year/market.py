@@ -224,7 +224,7 @@ class Market:
     async def order(self, customer: Customer, creator: Creator, *, as_many: int = 1) -> None:
         """Run a job that is paid from escrow once a validator approves it.
 
-        It is as large as so many jobs together, or as those of them that the customer can pay for.
+        Its size is that of `jobs` jobs, or of as many as the customer can pay for.
         """
         available = Decimal((await customer.owner.get("/billing/balance"))["available"])
         jobs = min(as_many, int(available // Decimal(JOB)))

@@ -17,9 +17,9 @@ class Metering:
 
     Attributes:
         action: what is charged, at its cost for each unit.
-        quantity: the units of a result, or of an item of a stream; or what tells them from it. None, also as what is
-            told, is the estimate for a result, and 1 for an item.
-        estimate: the units that are held; or what tells them from the arguments.
+        quantity: the units of a result, or of an item of a stream; or a function that returns them. None, also from
+            the function, is the estimate for a result, and 1 for an item.
+        estimate: the units to hold; or a function of the arguments that returns them.
         charged_errors: exceptions after which the estimate is charged, or the items that came before.
         expires_in: how long the hold lasts when the process dies.
     """

@@ -1,4 +1,4 @@
-"""What the data of events hold. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
+"""Data of events. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Unknown(Model):
 
 
 class _Escrow(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None
@@ -117,7 +117,7 @@ class EscrowMilestoneReleased(_Escrow):
 
 
 class _Payment(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -205,7 +205,7 @@ class PaymentChargedBack(_Payment):
 
 
 class _Refund(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     refund_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -236,7 +236,7 @@ class RefundFailed(_Refund):
 
 
 class _Chargeback(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     chargeback_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -268,7 +268,7 @@ class ChargebackLost(_Chargeback):
 
 
 class _Subscription(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     subscription_id: str = NOT_SENT
     status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
@@ -316,7 +316,7 @@ class SubscriptionUpdated(_Subscription):
 
 
 class _Payout(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     payout_id: str = NOT_SENT
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
@@ -346,7 +346,7 @@ class PayoutFailed(_Payout):
 
 
 class _PurchaseOrder(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     purchase_order_id: str = NOT_SENT
     external_id: str | None = None
@@ -423,7 +423,7 @@ class PurchaseOrderCancelled(_PurchaseOrder):
 
 
 class _SpendControl(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     control_id: str = NOT_SENT
     parent_id: str | None = None
@@ -473,7 +473,7 @@ class ReportReady(Model):
 
 
 class _Organization(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     organization_id: str = NOT_SENT
     external_id: str | None = None
@@ -576,7 +576,7 @@ class PurchaseOrderUpdated(Model):
 
 
 class _Invoice(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     invoice_id: str = NOT_SENT
     external_id: str | None = None
@@ -629,7 +629,7 @@ class CreditNoteCreated(Model):
 
 
 class _Purchase(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     purchase_id: str = NOT_SENT
     agent_id: str = NOT_SENT
@@ -662,7 +662,7 @@ class PurchaseEnded(_Purchase):
 
 
 class _Project(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     project_id: str = NOT_SENT
     external_id: str | None = None
@@ -683,7 +683,7 @@ class DeploymentStopped(_Project):
 
 
 class _Contract(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     contract_id: str = NOT_SENT
     external_id: str | None = None
@@ -712,7 +712,7 @@ class ContractExpired(_Contract):
 
 
 class _Alert(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     alert_id: str = NOT_SENT
     kind: str = NOT_SENT
@@ -764,7 +764,7 @@ class CreditLotExpired(Model):
 
 
 class _Reservation(Model):
-    """What several types of events hold."""
+    """Data that several event types share."""
 
     reservation_id: str = NOT_SENT
     status: str = NOT_SENT

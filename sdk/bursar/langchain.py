@@ -55,8 +55,8 @@ class BursarMiddleware(AgentMiddleware[Any, Any, Any]):
         Args:
             client: `AsyncBursar` for agents that run with `ainvoke` or `astream`, `Bursar` for `invoke` or `stream`.
             model_calls: the action that is charged for each call of the model; or a `Metering`, whose `quantity` is
-                told from the `ModelResponse` (`tokens`), and whose `estimate` from the `ModelRequest`. Free when left
-                out.
+                computed from the `ModelResponse` (`tokens`), and whose `estimate` from the `ModelRequest`. Free when
+                left out.
             tool_calls: the same for tools, from the `ToolMessage` and the `ToolCallRequest`; by the names of tools
                 where they differ. Those that are not named are free.
         """

@@ -83,7 +83,8 @@ class BursarLogger(CustomLogger):
         Args:
             client: what charges; or a function that returns it for a call, where a proxy has several organizations.
                 It returns the same client each time.
-            price: the action that is charged for each call, or a `Metering`, whose `quantity` is told from the response
+            price: the action that is charged for each call, or a `Metering`, whose `quantity` is computed from the
+            response
                 (`tokens`), and whose `estimate` from the arguments of the call as keywords. Its `expires_in` must be
                 longer than calls last. Another action than `llm_call` must be among the server's
                 `BURSAR_LITELLM_ACTIONS`, or a sync of the proxy's spend log charges the call again.

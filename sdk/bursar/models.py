@@ -1,4 +1,4 @@
-"""What the API answers. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
+"""Objects in responses of the API. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ class AccountBalancesView(Model):
 
 
 class AccountStatementLineView(Model):
-    """What one agent earned."""
+    """Earnings of an agent."""
 
     description: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -1458,7 +1458,7 @@ class CreatorEarningsView(Model):
 
 
 class CreatorTotalView(Model):
-    """What a creator was paid in a quarter or a year, in one currency."""
+    """Payouts to a creator in a quarter or a year, in one currency."""
 
     organization_id: str = NOT_SENT
     country: str | None = NOT_SENT
@@ -1470,7 +1470,7 @@ class CreatorTotalView(Model):
 
 
 class CreatorTotals(Model):
-    """What creators were paid in a year."""
+    """Payouts to creators in a year."""
 
     year: int = NOT_SENT
     data: list[CreatorTotalView] = NOT_SENT
@@ -3947,7 +3947,7 @@ class RevenueMoneyView(Model):
 
 
 class RevenueSettledView(Model):
-    """What a statement did."""
+    """Result of an imported statement."""
 
     changed: list[RevenueView] = NOT_SENT
     unknown: list[str] = NOT_SENT
@@ -4020,7 +4020,7 @@ class RoiProjectionView(Model):
 
 
 class RoiView(Model):
-    """What an agent, a project, a model or the organization cost and brought in."""
+    """Cost and revenue of an agent, a project, a model or the organization."""
 
     id: str | None
     revenue: RevenueByStatusView = NOT_SENT
@@ -4485,7 +4485,7 @@ class StatementSectionLineView(Model):
 
 
 class StatementView(Model):
-    """What a creator earned in a month, valued in one currency, and what happened to it."""
+    """A creator's earnings of a month, valued in one currency, and their status."""
 
     id: str
     number: str = NOT_SENT

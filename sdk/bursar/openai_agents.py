@@ -50,8 +50,9 @@ class ChargedModel(Model):
         """Wrap a model.
 
         Args:
-            client: what charges.
-            price: the action that is charged for each call; or a `Metering`, whose `quantity` is told from the `Usage`
+            client: the client that charges.
+            price: the action that is charged for each call; or a `Metering`, whose `quantity` is computed from the
+            `Usage`
                 of the call (`tokens`), and whose `estimate` from what the model is asked, as `get_response` has it.
             model: what answers.
         """
@@ -131,8 +132,8 @@ def charged_tool(
     """Make a coroutine function a charged tool, as `function_tool` makes a free one.
 
     Args:
-        client: what charges.
-        price: the action that is charged for each call; or a `Metering`, told from the result and the arguments.
+        client: the client that charges.
+        price: the action that is charged for each call; or a `Metering`, computed from the result and the arguments.
         options: those of `function_tool`. What fails goes to its `failure_error_function`; that it cannot be paid ends
             the run.
     """

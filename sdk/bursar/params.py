@@ -1,4 +1,4 @@
-"""What requests are made of. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
+"""Bodies and parameters of requests. Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""
 
 from __future__ import annotations
 

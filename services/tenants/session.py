@@ -88,7 +88,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
 
 
 async def _held(session: AsyncSession, link: SessionLink) -> Sequence[ApiKey]:
-    """Return the active keys of a link's principal; refuse another role or agent than theirs."""
+    """Return the active keys of a link's principal; raise if their role or agent is not the link's."""
     held = await keys.active_of(session, link.org_id, link.principal)
     if any((key.role, key.agent_id) != (link.role, link.agent_id) for key in held):
         raise PrincipalExists(

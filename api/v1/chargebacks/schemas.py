@@ -13,7 +13,10 @@ from domain.payments.payment.state import Dispute, Payment
 
 
 class ChargebackEvidence(RequestModel):
-    """Evidence against a chargeback. An organization's is stored for operators; theirs goes to the bank, once."""
+    """Evidence against a chargeback.
+
+    An organization's is stored for operators; an operator's goes to the bank, once.
+    """
 
     model_config = example(text="The credits were used on the day of the payment, from the payer's own address.")
 

@@ -1,4 +1,4 @@
-"""What revenue events, their shares and figures of returns look like over HTTP."""
+"""Schemas of revenue events, their attribution and returns."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -82,7 +82,7 @@ class RevenueConfirm(RequestModel):
 
 
 class RevenueReverse(RequestModel):
-    """What was refunded or charged back outside by now, all of it together."""
+    """Total refunded or charged back outside so far."""
 
     model_config = example(reversed_amount="5.00")
 
@@ -230,7 +230,7 @@ class RevenueView(ResponseModel):
 
 
 class RevenueSettledView(ResponseModel):
-    """What a statement did."""
+    """Result of an imported statement."""
 
     changed: list[RevenueView] = Field(description="What it confirmed or changed.")
     unknown: list[str] = Field(description="References that match nothing reported in the currency, or rejected.")
@@ -280,7 +280,7 @@ class MadeOfView(ResponseModel):
 
 
 class RoiView(ResponseModel):
-    """What an agent, a project, a model or the organization cost and brought in."""
+    """Cost and revenue of an agent, a project, a model or the organization."""
 
     id: str | None = Field(description="The agent, project, model or organization; null for what is of none.")
     revenue: RevenueByStatusView

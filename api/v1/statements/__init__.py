@@ -1,1 +1,1 @@
-"""What creators earned in a month, and what they were paid in a year."""
+"""Creators' monthly statements and yearly totals."""

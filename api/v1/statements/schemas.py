@@ -1,4 +1,4 @@
-"""What statements and totals of creators look like over HTTP."""
+"""Schemas of creators' statements and totals."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -15,7 +15,7 @@ from repositories.payouts.statement import QuarterTotal
 
 
 class AccountStatementLineView(ResponseModel):
-    """What one agent earned."""
+    """Earnings of an agent."""
 
     description: str
     amount: Exact
@@ -48,7 +48,7 @@ class CorrectionView(ResponseModel):
 
 
 class StatementView(ResponseModel):
-    """What a creator earned in a month, valued in one currency, and what happened to it."""
+    """A creator's earnings of a month, valued in one currency, and their status."""
 
     id: str
     number: str
@@ -98,7 +98,7 @@ class StatementView(ResponseModel):
 
 
 class CreatorTotalView(ResponseModel):
-    """What a creator was paid in a quarter or a year, in one currency."""
+    """Payouts to a creator in a quarter or a year, in one currency."""
 
     organization_id: str
     country: str | None
@@ -134,7 +134,7 @@ def _total(period: str, parts: Sequence[QuarterTotal]) -> CreatorTotalView:
 
 
 class CreatorTotals(ResponseModel):
-    """What creators were paid in a year."""
+    """Payouts to creators in a year."""
 
     year: int
     data: list[CreatorTotalView]

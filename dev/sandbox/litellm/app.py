@@ -11,7 +11,7 @@ The control surface:
 
 GET `/_control/health`: 200 when ready.
 POST `/_control/calls`: rows to log, `{"model", "prompt_tokens", "completion_tokens", …}`; what is left out is made up.
-POST `/_control/faults`: `{"kind": "500" | "garbage" | "capped", "times"?}`: so many of the next answers fail, or say
+POST `/_control/faults`: `{"kind": "500" | "garbage" | "capped", "times"?}`: the next `times` answers fail, or say
     that there are more rows than they count.
 """
 

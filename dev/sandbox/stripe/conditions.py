@@ -62,12 +62,12 @@ class Conditions(Settable):
     """Faults of webhook delivery.
 
     Attributes:
-        delay_ms: Each leaves so much later.
-        duplicate: Each is sent so many times more.
+        delay_ms: Delay of each webhook.
+        duplicate: Number of repeats of each webhook.
         reorder: Each leaves at a random moment within this many milliseconds; true means 300.
-        drop: The next so many, or this share of all, never leave.
-        pause: None leaves until this is taken back.
-        seed: Of what is random here.
+        drop: Number of next webhooks, or share of all, that are never sent.
+        pause: No webhook is sent until this is cleared.
+        seed: Seed of random choices.
     """
 
     delay_ms: int = 0
@@ -98,9 +98,9 @@ class Asking(Settable):
 
     Attributes:
         patience_ms: How long.
-        lose: The answers to the next so many, or to this share of all, never arrive.
-        repeat: Each question is sent so many times more at once; answers that differ are an error.
-        seed: Of what is random here.
+        lose: Number of next answers, or share of all, that never arrive.
+        repeat: Number of concurrent repeats of each request; answers that differ are an error.
+        seed: Seed of random choices.
     """
 
     patience_ms: int = 2000
@@ -123,8 +123,8 @@ class Fault(Settable):
             its 500 is what the key remembers.
         path: Only requests whose path begins so.
         method: Only this method.
-        times: The next so many, or this share of all of them.
-        seed: Of what is random here.
+        times: Number of next requests, or share of all.
+        seed: Seed of random choices.
         delay_ms: For `slow`.
     """
 

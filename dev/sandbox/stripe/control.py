@@ -13,7 +13,7 @@ All are POST with a JSON object, but for `health` and `state`, which are GET as 
     /_control/webhooks/secrets  {"endpoint": "we_…", "secrets": ["whsec_…", …]}: signs with all of these
     /_control/faults            one `Fault` to add; `{}` takes all away
 
-Operations add their own, such as finishing 3-D Secure, beside what they control. Conditions end with the process; all
+Operations add control endpoints of their own, such as finishing 3-D Secure. Conditions end with the process; all
 else is kept.
 """
 

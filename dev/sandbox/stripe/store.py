@@ -152,7 +152,7 @@ class Store:
             created: Bounds by `gt`, `gte`, `lt`, `lte`.
             after: Only what is older than this object.
             before: Only what is newer than this object, the nearest `limit` of them.
-            limit: At most so many; all when negative.
+            limit: Maximum number; all if negative.
         """
         where: list[str] = ["kind = ?", "account = ?"]
         values: list[Any] = [kind, self.account]

@@ -3,8 +3,7 @@
 Facts from docs.stripe.com/payments/bank-transfers/accept-a-payment and docs.stripe.com/payments/customer-balance, with
 its page on reconciliation. What a transfer brings is added to the cash balance and applied from there, so it pays once
 or waits; nothing is charged before an intent is paid whole. What was applied to an intent that goes another way,
-canceled, changed or paid by another method, returns to the cash balance in the moment in which the intent leaves its
-state, whoever moves it.
+canceled, changed or paid by another method, returns to the cash balance when the intent leaves its state.
 
 Where this sandbox is simpler than Stripe: intents wait in the order of their creation in every country, money is
 applied by hand only to what waits already, and the code of a balance that is too small is a guess.
@@ -21,7 +20,7 @@ from dev.sandbox.stripe.errors import invalid
 JSON = dict[str, Any]
 
 TYPE = "customer_balance"
-# A transfer is matched with up to so many intents that together wait for just its amount. No more are looked through
+# Maximum number of intents that together match a transfer's amount exactly. No more are tried
 # than can be in no time: five of twenty are fifteen thousand groups.
 MOST_TOGETHER, MOST_CONSIDERED = 5, 20
 

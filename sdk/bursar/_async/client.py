@@ -151,9 +151,9 @@ class AsyncBursar(AsyncResources):
 
         Args:
             action: what is charged, at its cost for each unit.
-            quantity: units, or what tells them from the result, or from each item of a stream; the estimate when left
-                out or told as None, and 1 for an item.
-            estimate: units to hold, or what tells them from the arguments.
+            quantity: units, or a function of the result, or of each item of a stream; the estimate when left
+                out or None, and 1 for an item.
+            estimate: units to hold, or a function of the arguments.
             charged_errors: exceptions after which the estimate is charged, or the items that came before.
             expires_in: how long the hold lasts when the process dies.
 

@@ -60,7 +60,7 @@ class Written:
             id: of the object.
             own: its members, which are changed.
             all_of: the documents of all such objects, none of which shares an external id.
-            more: what changes beside `external_id` and `metadata`.
+            more: changes other than `external_id` and `metadata`.
         """
         expected, tag = request.headers.get("if-match"), self.tag(id)["ETag"]
         if expected is None:
