@@ -1,8 +1,8 @@
-"""The registry of metrics: what each is called, counts and is made of. Pure.
+"""Registry of metrics: name, description and formula of each. Pure.
 
-A formula adds, multiplies and divides measures, which are sums that are kept or read from rows. A measure is
-`source.name`; the readers are in `repositories/insight`. Sums are added up over intervals and groups before a formula
-is applied to them, so a ratio is never a mean of ratios.
+A formula adds, multiplies and divides measures, which are stored sums or sums of rows. A measure is `source.name`; its
+reader is in `repositories/insight`. Measures are added up over intervals and groups before the formula is applied, so a
+ratio is never a mean of ratios.
 """
 
 import ast
@@ -25,7 +25,7 @@ class MetricUnit(StrEnum):
     #: Minor units of each asset.
     AMOUNT = "amount"
     COUNT = "count"
-    #: A share or a quotient.
+    #: A ratio, such as a share.
     RATIO = "ratio"
     SECONDS = "seconds"
     #: Of 0 to 10.
@@ -33,18 +33,18 @@ class MetricUnit(StrEnum):
 
 
 class MeasureKind(StrEnum):
-    """How a measure comes together over intervals."""
+    """Aggregation of a measure over intervals."""
 
-    #: It adds up.
+    #: Values add up.
     FLOW = "flow"
-    #: It is what stands when an interval ends: the last one counts.
+    #: The value at the end of an interval: the last one counts.
     STOCK = "stock"
-    #: It counts different ones, and is counted anew for a total.
+    #: A count of distinct things, counted again for a total.
     DISTINCT = "distinct"
 
 
 class MeasureSource(StrEnum):
-    """What a measure is read from."""
+    """Source of a measure."""
 
     SPENDS = "spends"
     USAGE = "usage"
@@ -57,11 +57,11 @@ class MeasureSource(StrEnum):
     ACTIVITY = "activity"
     REPUTATION = "reputation"
     RETURNS = "returns"
-    #: How many days of an interval are over.
+    #: The number of elapsed days of an interval.
     CLOCK = "clock"
 
 
-#: Read from sums of days in UTC, so that no other days can be had of them.
+#: Read from sums by UTC day, so no other days are available.
 _BY_UTC_DAY = frozenset(
     {
         MeasureSource.LINES,
@@ -87,10 +87,10 @@ _STOCKS = frozenset(
 )
 
 
-#: Measures of credits; of all others an amount in money is what came in, and one in credits stands apart.
+#: Measures of credits; amounts of other measures are received money, with credits apart.
 _OF_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
 _IN_CREDITS = _OF_CREDITS | {"clock.days"}
-#: Measures that have no dimensions, though others of their source have.
+#: Measures without dimensions, although others of their source have some.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.
 _PLAIN = frozenset({MeasureSource.LINES, MeasureSource.CREDITS, MeasureSource.WALLETS, MeasureSource.CLOCK})
@@ -98,14 +98,14 @@ _PLAIN = frozenset({MeasureSource.LINES, MeasureSource.CREDITS, MeasureSource.WA
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A sum: where it is read, and its name there. There is one object of each, which `of` returns."""
+    """A sum of a source. There is one object of each, which `of` returns."""
 
     source: MeasureSource
     name: str
 
     @classmethod
     def of(cls, written: str) -> "Measure":
-        """Read `source.name`; names may have points."""
+        """Parse `source.name`; names may contain dots."""
         return _measure(written)
 
     @property
@@ -115,10 +115,10 @@ class Measure:
         return MeasureKind.DISTINCT if self.source is MeasureSource.ACTIVITY else MeasureKind.FLOW
 
     def shown_in(self, asset: str, currency: str) -> str | None:
-        """Return the asset in which amounts are shown where a currency is asked for; None if they are left out.
+        """Return the asset of amounts for a requested currency; None if they are left out.
 
-        Credits never become money, nor money credits, but in a balance, of which no lot is left; and in returns money
-        is the credits that it buys by the piece.
+        Credits and money are not converted into each other, except in a balance, which has no lots left, and in
+        returns, where money is converted to the credits that it buys at the list price.
         """
         of_returns = self.source is MeasureSource.RETURNS and asset != CREDIT
         if CREDIT not in {asset, currency} or of_returns or self.source is MeasureSource.WALLETS:
@@ -127,23 +127,23 @@ class Measure:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has no dimensions: in each group all of it counts."""
+        """Whether it has no dimensions, so that all of it counts in each group."""
         return self.source in _PLAIN or f"{self.source}.{self.name}" in _WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One figure.
+    """A metric.
 
     Attributes:
         name: its name everywhere.
         sentence: its description.
         unit: of the figure.
         formula: over measures, in the notation of Python.
-        dimensions: by which it can be grouped and filtered.
-        one_dimension: whether only by one of them at a time.
-        for_organizations: whether an organization can ask for its own.
-        for_platform: whether operators can ask for all organizations together.
+        dimensions: for grouping and filtering.
+        one_dimension: whether only one dimension at a time is allowed.
+        for_organizations: whether organizations can query their own.
+        for_platform: whether operators can query all organizations together.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Metric:
 
     @property
     def needs_currency(self) -> bool:
-        """Whether it compares amounts that are in different assets unless they are converted."""
+        """Whether it compares amounts of different assets, which must be converted."""
         sources = {measure.source for measure in self.measures}
         return {MeasureSource.SPENDS, MeasureSource.USAGE} <= sources or (
             MeasureSource.RETURNS in sources and len(self.measures) > 1
@@ -169,13 +169,13 @@ class Metric:
 
     @property
     def asset(self) -> str | None:
-        """The asset of its amounts, as far as they are not converted; None for amounts of several."""
+        """The asset of its unconverted amounts; None for several."""
         measures = {f"{measure.source}.{measure.name}" for measure in self.measures}
         return CREDIT if measures <= _IN_CREDITS and self.unit is MetricUnit.AMOUNT else None
 
     @property
     def is_by_utc_day(self) -> bool:
-        """Whether only days in UTC, and what is made of them, can be had."""
+        """Whether it is only available by UTC day or multiples."""
         return any(measure.source in _BY_UTC_DAY for measure in self.measures)
 
     @property
@@ -184,7 +184,7 @@ class Metric:
         return all(measure.sum is MeasureKind.FLOW for measure in self.measures) and "/" not in self.formula
 
     def value(self, sums: Mapping[Measure, int | Fraction]) -> Value:
-        """Apply the formula; a measure without a sum is zero. None where it divides by zero."""
+        """Apply the formula; a missing measure is zero. None for a division by zero."""
         try:
             return _compiled(self.formula)(sums)
         except ZeroDivisionError:
@@ -268,29 +268,29 @@ def _of_all(name: str, unit: MetricUnit, formula: str, sentence: str, *dimension
 
 _METRICS = (
     # Spending and usage.
-    _own("spending", _A, "spends.used", "Credits used and not refunded, by the time of the use.", *_PARTS),
+    _own("spending", _A, "spends.used", "Credits used, less refunds, by time of use.", *_PARTS),
     _own("spends", _C, "spends.count", "Uses of credits.", *_PARTS),
     _own("usage.events", _C, "usage.events", "Usage events recorded.", *_PARTS, one=True),
     _own("usage.input_tokens", _C, "usage.input_tokens", "Input tokens of calls of models.", *_PARTS, one=True),
     _own("usage.output_tokens", _C, "usage.output_tokens", "Output tokens of calls of models.", *_PARTS, one=True),
     _own("usage.cached_tokens", _C, "usage.cached_tokens", "Input tokens read from a cache.", *_PARTS, one=True),
     _own("usage.reasoning_tokens", _C, "usage.reasoning_tokens", "Reasoning tokens of calls.", *_PARTS, one=True),
-    _own("usage.cost", _A, "usage.cost", "Cost of the recorded usage by the price list.", *_PARTS, one=True),
+    _own("usage.cost", _A, "usage.cost", "What the recorded usage cost by the price book.", *_PARTS, one=True),
     _own(
         "usage.margin",
         _R,
         "(spends.paid - usage.cost) / spends.paid",
-        "Purchase price of used credits less cost of recorded usage, as a share of the price. Needs `currency`.",
+        "The margin of the purchase price of used credits over the cost of the recorded usage. Needs `currency`.",
         *_PARTS,
         one=True,
     ),
-    _own("balance", _A, "wallets.balance", "Balance of the organization's wallets at the end of the interval."),
-    _own("burn_rate", _A, "spends.used / clock.days", "Credits used a day."),
+    _own("balance", _A, "wallets.balance", "The balance of the organization's wallets at the end of the interval."),
+    _own("burn_rate", _A, "spends.used / clock.days", "Credits used per day."),
     _own(
         "days_left",
         _R,
         "wallets.balance * clock.days / spends.used",
-        "Days that the balance lasts at the burn rate of the interval.",
+        "Days until the balance runs out at the interval's burn rate.",
     ),
     _own(
         "returns.revenue",
@@ -299,13 +299,19 @@ _METRICS = (
         "Confirmed [revenue](returns.md#revenue) of agents, less reversals until now.",
         *_RETURNS,
     ),
-    _own("returns.cost", _A, "returns.cost", "[Cost](returns.md#roi) of agents, commission included.", *_RETURNS),
+    _own(
+        "returns.cost",
+        _A,
+        "returns.cost",
+        "[Cost](returns.md#roi) of agents, including commission.",
+        *_RETURNS,
+    ),
     _own("returns.margin", _A, "returns.revenue - returns.cost", "Revenue less cost. Needs `currency`.", *_RETURNS),
     _own(
         "returns.roi",
         _R,
         "(returns.revenue - returns.cost) / returns.cost",
-        "Margin per unit of cost. Needs `currency`.",
+        "The margin per unit of cost. Needs `currency`.",
         *_RETURNS,
     ),
     _both("credits.used", _A, "credits.used", "Credits used less credits refunded, by the day of each."),
@@ -314,21 +320,21 @@ _METRICS = (
     _both("payments.started", _C, "events.payments.started", "Payments begun.", *_PAYMENTS),
     _both("payments.succeeded", _C, "events.payments.succeeded", "Payments that succeeded.", *_PAYMENTS),
     _both("payments.failed", _C, "events.payments.failed", "Payments that failed.", *_FAILURES),
-    _both("payments.received", _A, "events.payments.received", "Amount received by payments.", *_PAYMENTS),
+    _both("payments.received", _A, "events.payments.received", "Amount of successful payments.", *_PAYMENTS),
     _both("payments.declined", _A, "events.payments.declined", "Amount of failed payments.", *_FAILURES),
-    _both("payments.refunded", _A, "events.payments.refunded", "Amount of refunds.", "organization"),
+    _both("payments.refunded", _A, "events.payments.refunded", "Refunds that were made.", "organization"),
     _both(
         "payments.success_rate",
         _R,
         "events.payments.succeeded / (events.payments.succeeded + events.payments.failed)",
-        "Share of payments that succeeded, among those that succeeded or failed.",
+        "The share of successful payments among those that succeeded or failed.",
         *_PAYMENTS,
     ),
     _both(
         "payments.success_rate_by_amount",
         _R,
         "events.payments.received / (events.payments.received + events.payments.declined)",
-        "The same share by amount.",
+        "The same by amount.",
         *_PAYMENTS,
     ),
     # Creators.
@@ -336,7 +342,7 @@ _METRICS = (
         "earnings",
         _A,
         "earnings.earned",
-        "Earnings of agents: in credits, and in money their purchase price.",
+        "Earnings of agents: credits, and the money paid for them.",
         *("agent", "organization"),
     ),
     _both("payouts.paid", _A, "events.payouts.paid", "Payouts that were sent.", "organization"),
@@ -349,7 +355,7 @@ _METRICS = (
         "escrows.cycle_time",
         MetricUnit.SECONDS,
         "events.escrows.seconds / events.escrows.ended",
-        "Mean time from funding to the end of ended escrows.",
+        "The mean time from funding to the end, of the escrows that ended.",
         *_ESCROWS,
     ),
     _both(
@@ -363,14 +369,14 @@ _METRICS = (
         "escrows.refund_rate",
         _R,
         "events.escrows.refunded / events.escrows.ended",
-        "Share of ended escrows that ended with a refund.",
+        "The share of escrows that ended with a refund.",
         *_ESCROWS,
     ),
     _both(
         "escrows.silence_rate",
         _R,
         "events.escrows.silent / events.escrows.ended",
-        "Share of ended escrows that ended because nobody reviewed them in time.",
+        "The share of escrows that ended because the review period passed without an answer.",
         *_ESCROWS,
     ),
     # Reputation.
@@ -393,7 +399,7 @@ _METRICS = (
         "mrr",
         _A,
         "events.mrr",
-        "Monthly recurring revenue at the end of the interval: prices of subscriptions less tax and lasting discounts.",
+        "Monthly recurring revenue at the end of the interval: subscription prices less tax and lasting discounts.",
         *("plan", "organization"),
     ),
     _both("mrr.new", _A, "events.mrr.new", "Recurring revenue of new subscriptions.", "plan", "organization"),
@@ -401,7 +407,7 @@ _METRICS = (
         "mrr.expansion",
         _A,
         "events.mrr.expansion",
-        "Increases of subscriptions, also by the end of a discount.",
+        "Increases of subscriptions, including discounts that ended.",
         "plan",
         "organization",
     ),
@@ -409,59 +415,61 @@ _METRICS = (
         "mrr.contraction",
         _A,
         "events.mrr.contraction",
-        "Decreases of subscriptions, also by a lasting discount.",
+        "Decreases of subscriptions, including new lasting discounts.",
         "plan",
         "organization",
     ),
-    _both("mrr.churn", _A, "events.mrr.churn", "Recurring revenue that ended.", "plan", "organization"),
+    _both("mrr.churn", _A, "events.mrr.churn", "Recurring revenue of ended subscriptions.", "plan", "organization"),
     # The platform.
     _of_all("revenue", _A, "revenue.revenue", "Revenue recognised in money, net of refunds.", "organization", "stream"),
     _of_all("revenue.net", _A, "revenue.net", "Revenue less fees and other expenses.", "organization", "stream"),
     _of_all(
         "commission", _A, "lines.commission", "The platform's commission: credits, and the money recognised for them."
     ),
-    _of_all("volume", _A, "earnings.earned + lines.commission", "Payments to agents, commission included."),
+    _of_all("volume", _A, "earnings.earned + lines.commission", "Payments to agents, including the commission."),
     _of_all(
         "take_rate",
         _R,
         "lines.commission / (earnings.earned + lines.commission)",
-        "Commission as a share of the volume.",
+        "The commission as a share of the volume.",
     ),
     _of_all(
         "money.held",
         _A,
         "lines.held",
-        "Funds of customers and creators at the end of the interval: credits, and money with their purchase price.",
+        "Liabilities to customers and creators at the end of the interval: credits, and money including their price.",
     ),
     _of_all(
         "escrows.held",
         _A,
         "lines.escrow",
-        "Funds in escrow at the end of the interval: credits, and money with their purchase price.",
+        "Amounts in escrow at the end of the interval: credits, and money including their price.",
     ),
-    _of_all("credits.outstanding", _A, "lines.credits", "Credits of customers and creators at the interval's end."),
+    _of_all(
+        "credits.outstanding", _A, "lines.credits", "Credits of customers and creators at the end of the interval."
+    ),
     _of_all(
         "credits.velocity",
         _R,
         "credits.used * lines.days / lines.credit_days",
-        "Credits used per outstanding credit on average.",
+        "Credits used per average outstanding credit.",
     ),
     # Engagement.
-    _of_all("active.organizations", _C, "activity.organizations", "Organizations with activity."),
-    _both("active.people", _C, "activity.people", "People who changed something, by the audit log."),
+    _of_all("active.organizations", _C, "activity.organizations", "Active organizations."),
+    _both("active.people", _C, "activity.people", "People with changes in the audit log."),
     _both("active.agents", _C, "activity.agents", "Agents that used credits."),
     _of_all(
         "adoption",
         _R,
         "activity.adopters / activity.organizations",
-        "Share of active organizations that used a feature, by the first word of its events.",
+        "The share of active organizations that used a feature, by the first word of its events.",
         "feature",
     ),
     _of_all(
         "retention",
         _R,
         "activity.retained / activity.founded",
-        "Share of the organizations created in a month that were active.",
+        "The share of a month's new organizations that were active.",
         "cohort",
     ),
 )
@@ -469,7 +477,7 @@ METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 def available_metrics(*, platform: bool) -> dict[str, Metric]:
-    """Return the metrics of operators, or of organizations."""
+    """Return the metrics that operators, or organizations, can query."""
     return {
         name: metric
         for name, metric in METRICS.items()
@@ -520,7 +528,7 @@ _PLACES = 6
 
 
 def format_value(metric: str, asset: str | None, value: Value) -> str | None:
-    """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
+    """Format a value: amounts in whole units, others with at most six decimals."""
     if value is None:
         return None
     if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
@@ -531,7 +539,7 @@ def format_value(metric: str, asset: str | None, value: Value) -> str | None:
 
 
 def decimal_text(value: Fraction, places: int) -> str:
-    """Write a fraction as a decimal string, rounded to so many places, without zeros at its end."""
+    """Format a fraction as a decimal string with at most `places` decimals, without trailing zeros."""
     scaled = round(abs(value) * 10**places)
     whole, rest = divmod(scaled, 10**places)
     digits = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
