@@ -11,7 +11,7 @@ BEGINS, ENDS = "<!-- metrics -->\n", "<!-- end of metrics -->\n"
 def table() -> str:
     """Return the table."""
     rows = [
-        "| metric | unit | what it is | by | whose | days |",
+        "| metric | unit | definition | by | visible to | days |",
         "|---|---|---|---|---|---|",
         *map(_row, METRICS.values()),
     ]
@@ -25,14 +25,14 @@ def page(now: str) -> str:
 
 
 def _row(metric: Metric) -> str:
-    whose = {(True, True): "both", (True, False): "organizations", (False, True): "operators"}
+    visible_to = {(True, True): "both", (True, False): "organizations", (False, True): "operators"}
     by = ", ".join(metric.dimensions) + (" (one)" if metric.one_dimension else "")
     cells = (
         f"`{metric.name}`",
         metric.unit.value + (f" ({metric.asset})" if metric.asset else ""),
         metric.sentence.replace("](", "](../guides/"),
         by,
-        whose[metric.for_organizations, metric.for_platform],
+        visible_to[metric.for_organizations, metric.for_platform],
         "UTC" if metric.is_by_utc_day else "any",
     )
     return f"| {' | '.join(cells)} |"
