@@ -67,7 +67,7 @@ async def test_a_page_that_is_not_there_any_more_says_so_and_keeps_what_it_shows
 
         await expect(owner.page.locator("#gone")).to_be_visible()
         await expect(owner.main.locator("tbody tr")).to_have_count(1)
-        assert "not there any more" in await owner.page.locator("#said").inner_text()
+        assert "No longer available" in await owner.page.locator("#said").inner_text()
         await owner.stayed()
 
 
@@ -143,7 +143,7 @@ async def test_an_open_dialog_says_that_what_it_asks_about_has_changed(world, op
         owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         await owner.press("Sign and release", link=True)
         dialog = owner.page.locator("dialog[open]")
-        await expect(dialog).to_contain_text("You sign for delivery 1, of")
+        await expect(dialog).to_contain_text("You sign for delivery 1 of")
         here = re.compile(re.escape(escrow))
         # The second question begins when the first one has been dealt with.
         for _ in range(2):
