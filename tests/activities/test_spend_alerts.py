@@ -98,7 +98,7 @@ async def test_a_refusal_is_raised_once_for_its_window_however_often_it_is_refus
     assert await world.raised() == [("spend.refused", control)]
     (raised,) = await world.rows()
     assert raised.detail == (
-        f"A spend of 1.00 CREDIT for run {world.run} was refused: it is more than what is left of the lifetime limit."
+        f"A spend of 1.00 CREDIT for run {world.run} was refused: it exceeds what is left of the lifetime limit."
     )
 
 

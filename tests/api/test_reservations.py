@@ -58,7 +58,7 @@ async def test_refusal_has_the_possible_amount_and_time(spender: Tenant) -> None
     path = f"/credits/reservations/{made['id']}/extend"
     asked = datetime.now(UTC).replace(microsecond=0)
     problem = refused(await change(spender.member, path, {"expires_in": "P40D"}), 422, "request.invalid")
-    said, last = problem["detail"].removesuffix(" at most.").split(", until ")
+    said, last = problem["detail"].removesuffix(" at most.").split(", to ")
     assert (
         said
         == f"The reservation can be extended beyond {datetime.fromisoformat(made['expires_at']):%Y-%m-%dT%H:%M:%SZ}"
@@ -152,12 +152,12 @@ async def test_reservation_is_not_extended_beyond_the_end_of_the_credits_that_it
     ending = {"organization_id": spender.org_id, "amount": "10", "source": "promotion", "expires_at": ends.isoformat()}
     good(await operator.post("/credits/grants", ending, key=new_key()), 201)
     await grant(operator, spender.org_id)
-    # It pins all that ends, and of the rest what it needs beside.
+    # It pins all that ends, and of the rest as much as it needs.
     made = await reserve(spender.callers["member"], "15", expires_in="PT10M")
     path = f"/credits/reservations/{made['id']}/extend"
     beyond = {"expires_at": (ends + timedelta(seconds=1)).isoformat()}
     document = refused(await change(spender.callers["member"], path, beyond), 422, "request.invalid")
-    assert f"until {ends:%Y-%m-%dT%H:%M:%SZ} at most" in document["detail"]
+    assert f"to {ends:%Y-%m-%dT%H:%M:%SZ} at most" in document["detail"]
     assert await balance(spender.callers["auditor"]) == ("95.00", "15.00")
     until = good(await change(spender.callers["member"], path, {"expires_at": ends.isoformat()}))
     assert datetime.fromisoformat(until["expires_at"]) == ends

@@ -25,6 +25,6 @@ def test_alert_has_the_limit_and_its_reset() -> None:
         "agent agt_1 used half of its lifetime limit in the first tenth of the window."
     )
     refused = happened(AlertKind.REFUSED, Window.MONTH, amount_minor=2_000_000, reason="limit")
-    assert "it is more than what is left of the monthly limit;" in detail_of(refused)
+    assert "it exceeds what is left of the monthly limit;" in detail_of(refused)
     single = happened(AlertKind.REFUSED, None, None, amount_minor=2_000_000, reason="per_spend")
     assert detail_of(single).endswith("was refused: it is larger than a single spend may be.")

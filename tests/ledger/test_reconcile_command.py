@@ -87,7 +87,7 @@ def test_command_lists_missing_bookings_and_agrees_once_they_are_booked(
     for movement in moved:
         assert f"{movement.kind.value} {movement.key} of" in output
     assert f"{len(moved)} OPEN DISCREPANCIES" in output
-    assert "Temporal does not answer" in output
+    assert "Temporal is unavailable" in output
 
     async def book_all() -> None:
         database = Database(settings.tenant, settings.platform)

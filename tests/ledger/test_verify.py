@@ -237,31 +237,31 @@ DAMAGES = {
     ),
     "tenants may write": (
         "GRANT UPDATE ON ledger.balances TO bursar_api",
-        {"nobody but the owner writes"},
+        {"only the owner writes"},
     ),
     "everybody may write a column": (
         "GRANT UPDATE (posted) ON ledger.balances TO PUBLIC",
-        {"nobody but the owner writes"},
+        {"only the owner writes"},
     ),
     "tenants may post": (
         "GRANT EXECUTE ON FUNCTION ledger.post TO bursar_api",
-        {"nobody but the owner writes"},
+        {"only the owner writes"},
     ),
     "tenants may read a view of all entries": (
         "CREATE VIEW public.statements AS SELECT * FROM ledger.entries;GRANT SELECT ON public.statements TO bursar_api",
-        {"nobody but the owner writes"},
+        {"only the owner writes"},
     ),
     "everybody may read a column of a view of a view": (
         "CREATE VIEW public.statements AS SELECT * FROM ledger.balances;"
         "CREATE MATERIALIZED VIEW public.totals AS SELECT sum(posted) AS total FROM public.statements;"
         "GRANT SELECT (total) ON public.totals TO PUBLIC",
-        {"nobody but the owner writes"},
+        {"only the owner writes"},
     ),
     "tenants may post through a function": (
         "CREATE FUNCTION public.pay(a bigint, b bigint) RETURNS record LANGUAGE sql SECURITY DEFINER"
         " AS $$ SELECT ledger.post(uuidv7()::text, 'x', a, b, 1, NULL, now()) $$;"
         "GRANT EXECUTE ON FUNCTION public.pay TO bursar_api",
-        {"every function of the books", "nobody but the owner writes"},
+        {"every function of the books", "only the owner writes"},
     ),
     "a function of before posts": (
         "CREATE OR REPLACE FUNCTION public.write_escrow_parties() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
