@@ -140,7 +140,7 @@ async def test_a_declined_request_is_declined_again_after_its_reason_is_gone(wor
         ("UPDATE organizations SET status = 'suspended' WHERE id = :org", "organization_stopped"),
     ],
 )
-async def test_who_cannot_pay_is_declined(world: World, statement: str, expected: str) -> None:
+async def test_request_without_enough_credits_is_declined(world: World, statement: str, expected: str) -> None:
     values = {"card": world.card, "agent": world.agent, "org": world.org}
     await change(world, statement, **{name: values[name] for name in values if f":{name}" in statement})
     asked = question(world, 400)
@@ -275,7 +275,7 @@ async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
 
 
 @pytest.mark.parametrize("first", [300, 200])
-async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Database, first: int) -> None:
+async def test_part_of_a_capture_that_held_credits_no_longer_pay_is_forced(database: Database, first: int) -> None:
     world = await World(database).begin(0)
     await world.give(1_000, cents=10_000, asset="EUR")
     for asset_minor, at in ((10, NOW), (20, NOW + timedelta(hours=1))):
@@ -299,7 +299,7 @@ async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Databas
 
 
 @pytest.mark.parametrize("status", [REVERSED, AuthorizationStatus.EXPIRED])
-async def test_what_is_given_up_is_released(world: World, status: AuthorizationStatus) -> None:
+async def test_reversed_authorization_is_released(world: World, status: AuthorizationStatus) -> None:
     asked = question(world, 400)
     await ask(world, asked)
     await told(world, authorization(world, asked.authorization_ref, (400, True), status=status))
@@ -307,7 +307,7 @@ async def test_what_is_given_up_is_released(world: World, status: AuthorizationS
     assert (await row_of(world, asked.authorization_ref)).status == status.value
 
 
-async def test_what_is_captured_beyond_an_authorization_is_forced_and_alerts(world: World) -> None:
+async def test_capture_beyond_an_authorization_is_forced_and_alerts(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
     captured = transaction(world, 500, asked.authorization_ref)
@@ -556,7 +556,7 @@ async def test_a_won_dispute_about_what_was_refunded_alerts_and_returns_no_later
     assert await alerts(world) == ["card_refund_unmatched", "card_overspent"]
 
 
-async def test_what_a_card_pays_is_an_expense_and_leaves_the_balance_at_the_issuer(world: World) -> None:
+async def test_payment_of_a_card_is_an_expense_and_leaves_the_balance_at_the_issuer(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
     captured = transaction(world, 300, asked.authorization_ref)
@@ -625,7 +625,7 @@ async def test_a_card_that_was_unfrozen_while_its_freeze_was_read_stays_active(w
             assert (await cards.get(session, world.card)).status == after
 
 
-async def test_an_event_about_what_the_issuer_does_not_have_is_unmatched(world: World) -> None:
+async def test_an_event_about_an_object_unknown_to_the_issuer_is_unmatched(world: World) -> None:
     class Gone(FakeIssuer):
         async def retrieve_authorization(self, ref: str) -> AuthorizationSnapshot:
             raise ProviderNotFound("There is no such authorization.")
@@ -645,7 +645,7 @@ async def test_an_event_about_a_card_of_other_software_is_unmatched(world: World
     assert await _take(world, issuer, fresh("evt"), "issuing_authorization.created", ref) == "unmatched"
 
 
-async def test_verify_finds_what_the_books_do_not_have(fresh_database_urls: DatabaseUrls) -> None:
+async def test_verify_finds_payments_missing_in_the_books(fresh_database_urls: DatabaseUrls) -> None:
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=2)
     try:
         world = await World(database).begin()

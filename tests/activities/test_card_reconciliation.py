@@ -112,7 +112,7 @@ async def test_missed_end_of_a_dispute_is_booked(database: Database) -> None:
     assert await world.balance() == (1000, 0)
 
 
-async def test_what_is_of_no_card_of_ours_or_gone_stays_a_discrepancy(database: Database) -> None:
+async def test_unknown_or_deleted_objects_stay_discrepancies(database: Database) -> None:
     world, missed = await World(database).begin(), Missed()
     foreign, gone = replace(transaction(world, 300, None), card_ref="ic_foreign"), transaction(world, 200, None)
     missed.happened(foreign, gone)

@@ -205,9 +205,7 @@ async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> N
 TAX = SaleTax(code="sold-agents", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=190)
 
 
-async def test_tax_of_a_sale_is_booked_with_it_and_goes_back_with_what_goes_back(
-    sold: Sold, database_urls: DatabaseUrls
-) -> None:
+async def test_tax_of_a_sale_is_booked_with_it_and_refunded_with_it(sold: Sold, database_urls: DatabaseUrls) -> None:
     before, made = await sold.taxed(), await sold.paid(tax=TAX)
     assert await sold.taxed() == before
     assert (await sold.fulfil(made)).applied
@@ -255,7 +253,7 @@ async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
 
 
 @pytest.mark.parametrize("change", ["owned", "retired", "related", "closed"])
-async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, change: str) -> None:
+async def test_payment_of_an_impossible_sale_is_refunded(sold: Sold, change: str) -> None:
     made = await sold.paid()
     assert await sold.gone(made) is None
     if change == "owned":
@@ -333,7 +331,7 @@ async def recovered(sold: Sold) -> None:
     await ActivityEnvironment().run(acts.recover, DuePage(now=NOW, after="", limit=500))
 
 
-async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them_back(sold: Sold) -> None:
+async def test_refund_takes_access_and_both_shares_and_a_failed_one_returns_them(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     row = await sold.purchase(made)
@@ -349,7 +347,7 @@ async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them
     assert (await sold.earned(), await sold.cash(), await sold.owed(sold.buyer)) == (900, 0, 0)
 
 
-async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it(sold: Sold) -> None:
+async def test_refund_less_the_used_part_ends_access_and_leaves_its_shares(sold: Sold) -> None:
     made = await sold.bought()
     # A part that an operator refunds leaves access.
     await refunded(sold, made, 100)
@@ -374,7 +372,7 @@ async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it
 @pytest.mark.parametrize(
     ("provider", "currency", "back"), [("stripe", "KWD", 670), ("stripe", "HUF", 667), ("paypal", "HUF", 700)]
 )
-async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
+async def test_refund_less_the_used_part_is_possible_at_the_provider(
     sold: Sold, monkeypatch: pytest.MonkeyPatch, provider: str, currency: str, back: int
 ) -> None:
     """A third of 1.000 KWD was used, and Stripe counts no last decimal of it: the refund would be refused for ever."""
@@ -392,7 +390,7 @@ async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
         assert 1000 - await selling.used_part_minor(session, row, 1000, provider=provider) == back
 
 
-async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_another_one(sold: Sold) -> None:
+async def test_used_part_of_a_refused_refund_ends_no_access_with_another_refund(sold: Sold) -> None:
     """It is written before two operators, the payment's workflow and the provider have decided about the refund."""
     made = await sold.bought()
     async with sold.database.platform() as session:
@@ -408,7 +406,7 @@ async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_a
     assert (row.status, row.taken_minor, row.used_minor) == ("refunded", 1000, 0)
 
 
-async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_for_at_once(sold: Sold) -> None:
+async def test_used_part_of_a_refund_counts_although_another_refund_was_requested_at_once(sold: Sold) -> None:
     made = await sold.bought()
     assert made.payment is not None
     asked = refunds.refund(
@@ -423,7 +421,7 @@ async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_
     assert await sold.stands(made) == ("refunded", 990)
 
 
-async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_cash(sold: Sold) -> None:
+async def test_refund_that_fails_after_the_agent_was_bought_again_is_the_buyers_cash(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None
@@ -457,7 +455,7 @@ async def test_chargeback_suspends_access_and_freezes_the_shares_until_it_is_dec
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 0)
 
 
-async def test_sale_that_went_back_or_is_charged_back_holds_no_older_earnings_back(sold: Sold) -> None:
+async def test_refunded_or_charged_back_sale_holds_no_older_earnings_back(sold: Sold) -> None:
     hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), refunds=timedelta(days=30))
 
     async def states() -> dict[PayableState, int]:
@@ -537,7 +535,7 @@ async def test_sale_whose_chargeback_was_won_is_no_younger_for_the_next_one(sold
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
-async def test_share_of_a_refunded_sale_is_not_given_back_a_second_time(sold: Sold) -> None:
+async def test_share_of_a_refunded_sale_is_not_returned_twice(sold: Sold) -> None:
     """Its refund failed after the agent was bought again, so the money was the buyer's, and is charged back."""
     made = await sold.bought()
     await refunded(sold, made)
@@ -586,7 +584,7 @@ async def test_pitfall_19_a_sale_locks_what_both_sides_owe_before_any_account(so
     assert (await task).applied
 
 
-async def test_next_month_is_bought_once_and_goes_on_from_the_one_before(sold: Sold) -> None:
+async def test_next_month_is_bought_once_and_continues_the_one_before(sold: Sold) -> None:
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
     first = await sold.purchase(made)
@@ -647,7 +645,7 @@ async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_
     assert ((await sold.purchase(anew)).status, (await sold.purchase(anew)).renews_at) == ("active", None)
 
 
-async def test_agent_is_not_bought_anew_while_one_of_two_chargebacks_is_open(sold: Sold) -> None:
+async def test_agent_is_not_bought_again_while_one_of_two_chargebacks_is_open(sold: Sold) -> None:
     """Both months had ended: one of them is suspended, and has ended again once its chargeback is won."""
     first = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(first)).applied

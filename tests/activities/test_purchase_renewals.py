@@ -44,7 +44,7 @@ __all__ = ["sold"]
     ("model", "status", "renewed", "is_told"),
     [("monthly", "active", True, True), ("monthly", "ended", False, True), ("one_time", "ended", False, False)],
 )
-def test_month_whose_next_one_was_bought_already_says_what_to_cancel(
+def test_refusal_for_a_renewed_month_names_the_purchase_to_cancel(
     model: str, status: str, renewed: bool, is_told: bool
 ) -> None:
     """It is bought a day before, and a buyer that cancels within that day may name the old purchase."""
@@ -177,7 +177,7 @@ async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: 
 
 
 @pytest.mark.parametrize("days", [4, 27, 40])
-async def test_month_of_which_too_much_is_over_before_anybody_was_asked_is_not_paid_afterwards(
+async def test_month_of_which_too_much_has_passed_before_its_renewal_is_not_paid_afterwards(
     sold: Sold, database: Database, days: int
 ) -> None:
     """The sweep did not run, or failed each hour, and nobody had access in the meantime."""

@@ -352,7 +352,7 @@ async def test_frozen_earnings_are_converted_once_the_dispute_is_won(world: Worl
 
 
 @pytest.mark.slow
-async def test_earnings_that_their_creator_does_not_answer_for_are_converted_while_they_are_charged_back(
+async def test_earnings_that_a_creator_need_not_return_are_converted_during_a_chargeback(
     world: World,
 ) -> None:
     paid = await world.bought()
@@ -410,7 +410,7 @@ async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World)
 
 
 @pytest.mark.slow
-async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(world: World) -> None:
+async def test_loss_of_earnings_older_than_the_hold_back_is_borne_by_the_platform(world: World) -> None:
     paid = await world.bought()
     await world.works(100, at=EARNED - timedelta(days=30))
     ref = paid.there.dispute(fee=0)
@@ -422,7 +422,7 @@ async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(wor
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": -100}
 
 
-async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_later_ones(world: World) -> None:
+async def test_converted_earnings_are_taken_from_other_earnings_then_from_later_ones(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.converts()
@@ -436,7 +436,7 @@ async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_late
 
 
 @pytest.mark.slow
-async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_taken_for_the_other(
+async def test_creator_returns_each_of_two_lost_payments_although_one_was_taken_for_the_other(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     """It has converted the first 100 and used them up, so the second 100 are taken for them."""
@@ -456,7 +456,7 @@ async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_ta
 
 
 @pytest.mark.slow
-async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
+async def test_creator_returns_lost_earnings_that_paid_its_debt(world: World) -> None:
     owes = accounts.org_debt(world.org, CREDIT)
     await world.move(Posting(owes, accounts.platform("credit_issuance", CREDIT), 100 * ONE))
     paid = await world.bought()
@@ -473,7 +473,7 @@ async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
 
 
 @pytest.mark.slow
-async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world: World) -> None:
+async def test_creator_returns_earnings_that_were_taken_for_its_own_lost_payment(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     own = await Written(world.database, world.org).begin()
@@ -488,7 +488,7 @@ async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world
     assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
 
 
-async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
+async def test_pitfall_27_sent_payout_is_reversed_once_and_pays_the_debt(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought()
@@ -504,7 +504,7 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
 
 
 @pytest.mark.slow
-async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earnings(
+async def test_reversal_of_a_payout_corrects_the_statement_of_its_earnings(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought()
@@ -533,7 +533,7 @@ async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earning
     await proves(database_urls)
 
 
-async def test_payout_that_turns_out_to_be_sent_after_its_earnings_were_taken_back_is_reversed(world: World) -> None:
+async def test_payout_found_sent_after_its_earnings_were_taken_is_reversed(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -545,7 +545,7 @@ async def test_payout_that_turns_out_to_be_sent_after_its_earnings_were_taken_ba
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
-async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_event_comes(world: World) -> None:
+async def test_transfer_that_is_reversed_outside_of_bursar_alerts_operators_with_its_event(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -610,7 +610,7 @@ async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str
 
 
 @pytest.mark.slow
-async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_paid(world: World) -> None:
+async def test_transfer_that_was_reversed_before_it_was_found_does_not_count_as_paid(world: World) -> None:
     await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -650,7 +650,7 @@ async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) ->
     ("mode", "pays", "ended"),
     [("spent", 0, ("refused", 1000)), ("ok", 30, ("reversed", 700)), ("ok", 100, ("not_needed", 1000))],
 )
-async def test_next_payout_is_booked_whatever_became_of_a_reversal_before(
+async def test_next_payout_is_booked_after_every_outcome_of_a_reversal(
     world: World, mode: str, pays: int, ended: tuple[str, int]
 ) -> None:
     paid = await world.bought()
@@ -692,7 +692,7 @@ async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
 
 
 @pytest.mark.slow
-async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent_later(
+async def test_debt_of_a_refused_reversal_is_reversed_from_a_later_payout(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
@@ -714,7 +714,7 @@ async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent
 
 
 @pytest.mark.slow
-async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts(world: World) -> None:
+async def test_paid_debt_plans_no_reversal_of_later_payouts(world: World) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
     paid.there.at = NOW
     held, exchange = accounts.escrow(new_id("esc"), "USD", world.payer), accounts.platform("exchange", "USD")
@@ -730,7 +730,7 @@ async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts
     assert await world.reversals() == [("refused", 1000)]
 
 
-async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_twice(world: World) -> None:
+async def test_pitfall_10_reversal_without_an_answer_is_searched_for_and_not_made_twice(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -770,7 +770,7 @@ async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made
 
 
 @pytest.mark.slow
-async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refused_search_for_a_reversal_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -797,7 +797,7 @@ async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, mo
 
 
 @pytest.mark.slow
-async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_comes(world: World) -> None:
+async def test_later_earnings_that_paid_a_debt_are_returned_by_its_reversal(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -813,7 +813,7 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
 
 
 @pytest.mark.slow
-async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: World) -> None:
+async def test_lost_money_holds_no_older_earnings_back(world: World) -> None:
     money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=money)
     exchange = accounts.platform("exchange", "USD")
@@ -890,7 +890,7 @@ async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None
 
 
 @pytest.mark.slow
-async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(world: World) -> None:
+async def test_second_chargeback_freezes_the_money_left_by_the_first_one(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
     paid = await world.bought(purpose=money, description="work")
@@ -924,7 +924,7 @@ async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) 
 
 
 @pytest.mark.slow
-async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_left(world: World) -> None:
+async def test_second_chargeback_of_a_balance_freezes_the_rest_left_by_the_first_one(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
     held = accounts.escrow(new_id("esc"), "USD", world.payer)
@@ -939,7 +939,7 @@ async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_lef
 
 
 @pytest.mark.slow
-async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_then(world: World) -> None:
+async def test_rest_of_an_escrow_is_frozen_when_it_is_released_and_then_taken(world: World) -> None:
     """Charge, fund, lose the chargeback, release, pay out: the money of a stolen card never leaves."""
     paid = await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
@@ -956,7 +956,7 @@ async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_
 
 
 @pytest.mark.slow
-async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_and_once(world: World) -> None:
+async def test_credits_paid_on_to_another_creator_are_taken_from_that_one_once(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.converts()
@@ -971,7 +971,7 @@ async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_
 
 
 @pytest.mark.slow
-async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: World) -> None:
+async def test_credits_of_a_package_cover_the_price_paid_for_them(world: World) -> None:
     """Expensive credits are spent on an accomplice and charged back, when only credits of half their price are left."""
     paid = await world.bought()
     await world.works(100, commission=10)
@@ -984,7 +984,7 @@ async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: Wo
 
 
 @pytest.mark.slow
-async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_ones(
+async def test_payout_for_expensive_credits_is_not_returned_in_cheap_ones(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     """The accomplice was paid 9.00 for the lost credits, and has as many of half their price."""
@@ -1002,7 +1002,7 @@ async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_one
 
 
 @pytest.mark.slow
-async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: World) -> None:
+async def test_use_of_expensive_credits_is_returned_in_cheap_ones(world: World) -> None:
     """A credit is spent like any other, whatever was paid for it."""
     paid = await world.bought()
     await world.works(100)
@@ -1016,7 +1016,7 @@ async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: 
 
 
 @pytest.mark.slow
-async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_price_too(world: World) -> None:
+async def test_package_bought_during_the_dispute_covers_its_price_too(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
     ref = paid.there.dispute(fee=0)
@@ -1031,7 +1031,7 @@ async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_pr
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("granted", "left"), [(100, 0), (40, 0)])
-async def test_credits_that_nobody_paid_for_make_up_for_nothing(
+async def test_credits_that_nobody_paid_for_cover_no_loss(
     world: World, database_urls: DatabaseUrls, granted: int, left: int
 ) -> None:
     """The payer's debt is paid first; the rest of the returned credits is destroyed."""
@@ -1048,7 +1048,7 @@ async def test_credits_that_nobody_paid_for_make_up_for_nothing(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("is_disputed_too", "left"), [(False, 100), (True, 0)])
-async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charged_back_too(
+async def test_other_credits_of_the_same_price_spare_the_creator_unless_charged_back_too(
     world: World, *, is_disputed_too: bool, left: int
 ) -> None:
     paid = await world.bought()
@@ -1066,7 +1066,7 @@ async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charge
 
 
 @pytest.mark.slow
-async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
+async def test_refunded_sales_spare_no_creator(world: World) -> None:
     """A payer that buys and refunds after the work has used nothing."""
     paid = await world.bought()
     await world.works(90)
@@ -1081,7 +1081,7 @@ async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
 
 
 @pytest.mark.slow
-async def test_second_loss_of_a_payment_takes_what_the_first_one_left(world: World) -> None:
+async def test_second_loss_of_a_payment_takes_the_rest_left_by_the_first_one(world: World) -> None:
     paid = await world.bought()
     await world.works(50, at=NOW - timedelta(days=3))
     await world.works(50, at=NOW - timedelta(days=2))
@@ -1124,7 +1124,7 @@ async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_
 
 
 @pytest.mark.slow
-async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_leave_unpaid(world: World) -> None:
+async def test_creators_return_the_unpaid_part_of_all_losses_of_a_bill_once(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(300)  # 13.92 of the 23.20 for credits, of 29.00
@@ -1141,7 +1141,7 @@ async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_l
 
 
 @pytest.mark.slow
-async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_it_is_lost_too(world: World) -> None:
+async def test_second_payment_of_a_lost_bill_is_followed_to_creators_when_it_is_lost_too(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.lost(made)
@@ -1154,7 +1154,7 @@ async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_i
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost_minor", [None, 1_800])
-async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nobody_else(
+async def test_credits_of_a_lost_bill_that_are_refunded_later_are_taken_and_pay_no_other(
     world: World, lost_minor: int | None
 ) -> None:
     one, made = await mirrored_bills.paid(world.database)
@@ -1178,7 +1178,7 @@ async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nob
 
 
 @pytest.mark.slow
-async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(world: World) -> None:
+async def test_bill_paid_again_after_creators_returned_money_needs_an_operator(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(100)
@@ -1196,7 +1196,7 @@ async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(
 
 
 @pytest.mark.slow
-async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_give_back(world: World) -> None:
+async def test_creators_return_nothing_if_the_bill_is_paid_again_before(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(100)
@@ -1208,7 +1208,7 @@ async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_g
 
 @pytest.mark.slow
 @pytest.mark.parametrize("was_lost", [False, True])
-async def test_money_that_comes_back_gives_back_what_had_paid_the_debt_and_not_the_price_of_what_was_used(
+async def test_returned_money_restores_credits_that_paid_the_debt_but_not_the_price_of_used_ones(
     world: World, database_urls: DatabaseUrls, *, was_lost: bool
 ) -> None:
     """The creator has used the credits of the debt and keeps them, so their price is not returned a second time."""
@@ -1239,7 +1239,7 @@ async def test_money_that_comes_back_gives_back_what_had_paid_the_debt_and_not_t
     await proves(database_urls)
 
 
-async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_operator(world: World) -> None:
+async def test_chargeback_won_after_creators_returned_money_ends_and_needs_an_operator(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     ref = paid.there.dispute(fee=0)
@@ -1260,7 +1260,9 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [True, False])
-async def test_part_that_a_bank_returns_after_creators_gave_back_asks_an_operator(world: World, given: bool) -> None:
+async def test_part_returned_by_a_bank_after_creators_returned_money_needs_an_operator(
+    world: World, given: bool
+) -> None:
     paid = await world.bought()
     await world.works(100)
     ref = paid.there.dispute(fee=0)
@@ -1310,7 +1312,7 @@ async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_crea
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
-async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: World, *, is_granted: bool) -> None:
+async def test_failed_refund_is_no_loss_for_creators(world: World, *, is_granted: bool) -> None:
     """If credits that nobody paid for were taken for it, the payer owes nothing, and nor do creators."""
     paid = await world.bought()
     await world.works(100)
@@ -1328,7 +1330,7 @@ async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: Worl
 
 
 @pytest.mark.slow
-async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(world: World) -> None:
+async def test_refund_that_fails_before_it_moves_anything_is_no_loss_for_creators(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     for takes in (False, True):
@@ -1349,7 +1351,7 @@ async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(worl
 
 
 @pytest.mark.slow
-async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world: World) -> None:
+async def test_refund_that_fails_after_creators_returned_money_needs_an_operator(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     for _ in range(2):
@@ -1365,7 +1367,7 @@ async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world
     assert [detail.split(". ")[0] for detail in told] == [f"The refund of {paid.terms.payment_id} has failed"] * 2
 
 
-async def test_many_uses_are_taken_in_parts_of_which_each_is_told_once(
+async def test_many_uses_are_taken_in_parts_with_one_event_each(
     world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovering, "MOST_AT_ONCE", 2)
@@ -1390,7 +1392,7 @@ async def test_many_uses_are_taken_in_parts_of_which_each_is_told_once(
     await proves(database_urls)
 
 
-async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_recovery_does_not_stop_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = await World(world.database).begin()
     for each in (world, other):
         paid = await each.bought()
@@ -1416,7 +1418,7 @@ async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pyt
 
 
 @pytest.mark.slow
-async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_reversal_does_not_stop_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = await World(world.database).begin()
     for each in (world, other):
         paid = await each.bought()
@@ -1470,7 +1472,7 @@ class Sale:
 
 
 @pytest.mark.parametrize("reverses", [True, False])
-async def test_refund_of_a_sale_in_credits_takes_its_payout_back_where_that_is_set(
+async def test_refund_of_a_sale_in_credits_reverses_its_payout_if_configured(
     world: World, database_urls: DatabaseUrls, reverses: bool
 ) -> None:
     await world.bought()
@@ -1486,7 +1488,7 @@ async def test_refund_of_a_sale_in_credits_takes_its_payout_back_where_that_is_s
 
 
 @pytest.mark.parametrize("is_recovered", [True, False])
-async def test_creator_gives_back_what_it_sold_once(
+async def test_creator_returns_a_refunded_sale_once(
     world: World, database_urls: DatabaseUrls, is_recovered: bool
 ) -> None:
     paid = await world.bought()
@@ -1508,7 +1510,7 @@ async def test_creator_gives_back_what_it_sold_once(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("credits", [100, 5_000])
-async def test_creator_does_not_answer_for_a_sale_that_it_gave_back_out_of_other_credits(
+async def test_creator_does_not_return_a_sale_that_it_refunded_from_other_credits(
     world: World, database_urls: DatabaseUrls, credits: int
 ) -> None:
     part = credits * 9 // 10

@@ -52,7 +52,7 @@ async def asked(sold: Sold, payout: str) -> list[tuple[int, int, str]]:
 
 
 @pytest.mark.parametrize("reverses", [True, False])
-async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_that_is_set(
+async def test_refund_of_a_sale_that_was_paid_out_reverses_the_transfer_if_configured(
     sold: Sold, fresh_database: Database, reverses: bool
 ) -> None:
     made = await sold.bought()
@@ -67,7 +67,7 @@ async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_
     assert await asked(sold, payout) == ([(900, 900, "requested")] if reverses else [])
 
 
-async def test_chargeback_of_a_sale_takes_the_transfer_back_once_it_is_lost(
+async def test_lost_chargeback_of_a_sale_reverses_the_transfer(
     sold: Sold,
 ) -> None:
     made = await sold.bought()
@@ -86,7 +86,7 @@ async def test_chargeback_of_a_sale_takes_the_transfer_back_once_it_is_lost(
     assert (await sold.owed(sold.studio), await asked(sold, payout)) == (900, [(900, 900, "requested")])
 
 
-async def test_lost_chargeback_takes_nothing_back_that_earnings_have_paid(sold: Sold) -> None:
+async def test_lost_chargeback_reverses_nothing_that_earnings_have_paid(sold: Sold) -> None:
     made = await sold.bought()
     payout = await paid_out(sold)
     ref = made.there.dispute(400)

@@ -323,7 +323,7 @@ async def callers(tenant: Tenant, operator: Caller, issue_key: Callable[..., Awa
 
 
 @for_each("method, path", list(ASKED))
-async def test_each_role_is_refused_exactly_what_it_may_not_do(
+async def test_each_role_is_refused_exactly_its_forbidden_operations(
     method: str, path: str, callers: dict[str, Caller]
 ) -> None:
     permission, body = ASKED[method, path]
@@ -339,7 +339,7 @@ async def test_each_role_is_refused_exactly_what_it_may_not_do(
 READING = {("POST", "/usage/estimate"), ("POST", "/analytics/query"), ("POST", "/exports")}
 
 
-def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
+def test_auditor_of_the_platform_has_all_reads_and_nothing_else() -> None:
     commanding = {permission for key, (permission, _) in ASKED.items() if key[0] != "GET" and key not in READING}
     assert not PERMISSIONS[Role.PLATFORM_AUDITOR] & commanding
     assert (
@@ -899,7 +899,7 @@ BILLING = (
 
 
 @for_each("path", BILLING)
-async def test_agent_is_refused_what_only_read_billing_reads(
+async def test_agent_is_refused_reads_that_need_read_billing(
     path: str, stranger: Tenant, foreign: dict[str, str], accounting_agent: Caller
 ) -> None:
     there = path.format(**foreign)
@@ -933,7 +933,7 @@ READ_BY_AGENTS = {
 }
 
 
-async def test_agent_reads_what_is_named_and_nothing_else(stranger: Tenant, foreign: dict[str, str]) -> None:
+async def test_agent_reads_the_listed_operations_and_nothing_else(stranger: Tenant, foreign: dict[str, str]) -> None:
     ids = {**foreign, "action": "some_action", "entitlement": "deploys", "period": "2020-01"}
     paths = sorted(path for method, path in endpoints() - OPEN if method == "GET" and path != "/changes/stream")
     answers = {
@@ -952,7 +952,7 @@ async def accounting_agent(stranger: Tenant) -> Caller:
     return Caller(stranger.owner.http, made["secret"], stranger.org_id)
 
 
-async def test_key_is_given_what_its_role_can_be_given_by_one_who_has_it(
+async def test_key_gets_permissions_possible_for_its_role_from_a_holder_of_them(
     stranger: Tenant, accounting_agent: Caller
 ) -> None:
     agent = {"principal": "second-agent", "role": "agent", "agent_id": stranger.agent_id}

@@ -75,7 +75,7 @@ async def test_a_key_is_replaced_by_one_of_its_principal_and_both_work_until_the
     assert await works(tenant.owner, new)
 
 
-async def test_what_is_put_back_leaves_the_current_key_alone(rotator: OwnKeysRotator, new_tenant: NewTenant) -> None:
+async def test_restoring_leaves_the_current_key_unchanged(rotator: OwnKeysRotator, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner", "member")
     at, old = job(tenant.org_id), value(tenant.member)
     new = await rotator.make(at, old)

@@ -35,7 +35,7 @@ async def rotate(caller: Caller, key: str | None = None, **body: Any) -> httpx2.
     return await caller.post("/secrets/api_keys/model/rotate", body, key=key or new_key())
 
 
-async def test_a_schedule_is_put_shown_to_who_manages_changed_and_ended(org: Tenant):
+async def test_a_schedule_is_set_shown_to_managers_changed_and_ended(org: Tenant):
     made = good(await put(org.owner, rotation=MANUAL))["rotation"]
     assert {name: made[name] for name in ("rotator", "every", "grace", "deadline", "status", "version")} == {
         **MANUAL,

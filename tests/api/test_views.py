@@ -76,7 +76,7 @@ class View(ResponseModel):
         return cls.from_row(row)
 
 
-def test_a_field_that_the_row_has_not_is_found() -> None:
+def test_a_field_missing_in_the_row_is_found() -> None:
     call = ast.parse("cls.from_row(row)", mode="eval").body
     assert isinstance(call, ast.Call)
     assert missing(View, Row, call) == {"name"}

@@ -38,7 +38,7 @@ def taken(credits: int, cents: int, of: int) -> PricedCredits:
         ([], 0),
     ],
 )
-def test_credits_make_up_for_what_was_paid_for_them(given_back: list[PricedCredits], short: int) -> None:
+def test_credits_cover_the_price_paid_for_them(given_back: list[PricedCredits], short: int) -> None:
     assert shortfall(given_back, SALE) == short * ONE
 
 
@@ -63,7 +63,7 @@ def test_creators_never_answer_for_more_than_was_lost(
     assert debt + short <= max(0, loss.owed_minor + loss.short_minor - loss.answered_minor)
 
 
-def test_what_has_paid_a_debt_counts_by_its_price() -> None:
+def test_credits_that_paid_a_debt_count_by_their_price() -> None:
     loss = Loss(owed_minor=100 * ONE, short_minor=0)
     assert uncovered_loss(loss, 100 * ONE, [], SALE) == (100 * ONE, 0)
     assert uncovered_loss(loss, 0, [taken(100, 1_000, 100)], SALE) == (0, 0)

@@ -204,7 +204,7 @@ def test_pitfall_44_silence_alone_betters_no_price_commission_limit_or_hold_back
         assert later >= before
 
 
-def test_terms_do_follow_what_a_row_says():
+def test_terms_follow_the_values_of_a_row():
     rows = [told(()), told([(0, 2 * ONE_E6, 0, HIGH)] * 3), told([(0, 20 * ONE_E6, 0, HIGH)] * 3)]
     known = [terms(row, 20) for row in rows]
     assert known[0] > known[1] > known[2]
@@ -213,7 +213,7 @@ def test_terms_do_follow_what_a_row_says():
 
 @UNTIMED
 @given(EVENTS, st.integers(1, 400), PRIORS, st.integers(0, 1_000))
-def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(events, nights, prior, trifle):
+def test_little_evidence_after_a_silence_does_not_restore_faded_evidence(events, nights, prior, trifle):
     row = told(events)
     after_trifle = add(row, trifle, 0, day=row.through + timedelta(days=nights), priors=prior)
     # A thousandth of a unit, against a prior of two, and a thousandth of the way to the new prior.
@@ -233,7 +233,7 @@ def test_bad_score_is_repaired_by_good_work_and_not_by_waiting():
 
 @UNTIMED
 @given(EVENTS, AMOUNTS, AMOUNTS)
-def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
+def test_late_evidence_counts_as_if_recorded_last(events, good, bad):
     row = told(events)
     assert add(row, good, bad, day=DAY - timedelta(days=9), priors=HIGH) == add(
         row, good, bad, day=row.through, priors=HIGH
@@ -256,7 +256,7 @@ def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater)
         assert row.held_e6 <= most
 
 
-def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
+def test_first_evidence_of_a_counterparty_counts_in_full_and_later_evidence_less():
     first, _, given_by = saturated(GivenEvidence(0, 0, DAY), ONE_E6, 0, DAY, ONE_E6)
     second, _, given_by = saturated(given_by, ONE_E6, 0, DAY, ONE_E6)
     assert (first, second) == (ONE_E6, 666_666)
@@ -302,7 +302,7 @@ def test_newcomer_is_proven_by_good_evidence_alone():
     assert add(cheat, ONE_E6, 0, day=DAY, priors=today).prior_e6 == 600_000
 
 
-def test_prior_learns_less_from_whom_much_is_known_of():
+def test_prior_learns_less_from_agents_with_much_evidence():
     newcomer = newcomer_evidence(DAY, HIGH)
     known = told([(0, 2 * ONE_E6, 0, HIGH)] * 3)
     assert learned_e6(newcomer, ONE_E6) == ONE_E6

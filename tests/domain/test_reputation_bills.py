@@ -47,7 +47,7 @@ def paid(paid_minor: int, *, gone: int = 0, received: int = 2_900) -> BillPaymen
         "without credits": (replace(BILL, credits_minor=0, price_minor=0, given_up_minor=2_900), []),
     }.values(),
 )
-def test_bill_recalls_what_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
+def test_bill_recalls_credits_that_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
     assert unfunded_escrows_of_bill(bill, FUNDED) == void
 
 

@@ -172,7 +172,7 @@ def test_checksums_are_those_of_eip_55(address):
 
 
 @pytest.mark.parametrize("address", ["", "0x", EIP55[0][:-1], EIP55[0] + "0", "0x" + "g" * 40])
-def test_what_is_no_address_of_ethereum_is_refused(address):
+def test_invalid_address_of_ethereum_is_refused(address):
     with pytest.raises(BadAccount):
         checksummed(address)
 
@@ -215,6 +215,6 @@ def test_an_address_of_ton_has_one_raw_form():
 
 
 @pytest.mark.parametrize("address", ["", TON_ADDRESS[:-1], TON_ADDRESS[:-1] + "A", "0:" + "f" * 63, "ü" * 48, "A" * 48])
-def test_what_is_no_address_of_ton_is_refused(address):
+def test_invalid_address_of_ton_is_refused(address):
     with pytest.raises(BadAccount):
         TonAccount(address)

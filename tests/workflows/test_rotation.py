@@ -233,7 +233,7 @@ async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_withou
         await replay_and_keep(history, "secret-rotation/stopped")
 
 
-async def test_operators_are_refused_what_is_not_theirs_to_order(
+async def test_operators_cannot_rotate_secrets_of_organizations(
     idle_server: WorkflowEnvironment, database_urls: Any
 ) -> None:
     async with running(idle_server, database_urls, Target()) as run:
