@@ -1,4 +1,4 @@
-"""The nightly reconciliation books captures of merchants whose webhooks were lost."""
+"""Nightly reconciliation books card captures, refunds and disputes whose webhooks were lost."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -112,7 +112,7 @@ async def test_missed_end_of_a_dispute_is_booked(database: Database) -> None:
     assert await world.balance() == (1000, 0)
 
 
-async def test_unknown_or_deleted_objects_stay_discrepancies(database: Database) -> None:
+async def test_movement_of_an_unknown_or_deleted_card_stays_a_discrepancy(database: Database) -> None:
     world, missed = await World(database).begin(), Missed()
     foreign, gone = replace(transaction(world, 300, None), card_ref="ic_foreign"), transaction(world, 200, None)
     missed.happened(foreign, gone)

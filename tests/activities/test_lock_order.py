@@ -46,7 +46,7 @@ async def post(database: Database, source: Account, destination: Account, amount
         )
 
 
-async def test_pitfall_33_changes_that_wait_for_a_debt_lock_no_stripe(
+async def test_pitfall_33_events_that_wait_for_a_debt_hold_no_account_stripe(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = new_id("org")
@@ -78,7 +78,7 @@ async def test_pitfall_33_changes_that_wait_for_a_debt_lock_no_stripe(
     assert balances == [0, -40_000_000]
 
 
-async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_locks_no_stripe_while_it_waits(
+async def test_pitfall_33_lost_dispute_of_a_plan_holds_no_account_stripe_while_it_waits(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     one, made = await paid(fresh_database)
@@ -99,7 +99,7 @@ async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_locks_no
     assert (kept, await one.credits()) == ([], 0)
 
 
-async def test_pitfall_33_won_dispute_that_pays_a_debt_with_months_left_out_locks_no_stripe_while_it_waits(
+async def test_pitfall_33_won_dispute_that_pays_a_debt_holds_no_account_stripe_while_it_waits(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     one = await subscribed(fresh_database, interval=YEAR)
@@ -124,7 +124,7 @@ async def test_pitfall_33_won_dispute_that_pays_a_debt_with_months_left_out_lock
     assert (kept, await one.credits()) == ([], 993)
 
 
-async def test_balances_of_a_clawback_are_locked_before_they_are_read(
+async def test_clawback_locks_balances_before_it_counts_them(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = new_id("org")
@@ -148,7 +148,7 @@ async def test_balances_of_a_clawback_are_locked_before_they_are_read(
     assert balances == [0, -7]
 
 
-async def test_refund_with_a_credit_note_locks_all_balances_at_once(
+async def test_refund_with_a_credit_note_locks_all_balances_first(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     """The finalization of another invoice locks the credits first, and then waits for the receivables."""

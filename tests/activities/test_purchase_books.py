@@ -205,7 +205,7 @@ async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> N
 TAX = SaleTax(code="sold-agents", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=190)
 
 
-async def test_tax_of_a_sale_is_booked_with_it_and_refunded_with_it(sold: Sold, database_urls: DatabaseUrls) -> None:
+async def test_tax_of_a_sale_is_booked_and_refunded_with_it(sold: Sold, database_urls: DatabaseUrls) -> None:
     before, made = await sold.taxed(), await sold.paid(tax=TAX)
     assert await sold.taxed() == before
     assert (await sold.fulfil(made)).applied
@@ -229,9 +229,7 @@ async def test_tax_of_a_sale_is_booked_with_it_and_refunded_with_it(sold: Sold, 
 
 
 @pytest.mark.parametrize(("offered", "kept"), [(1000, 1000), (0, None)])
-async def test_price_is_for_the_uses_that_were_offered_when_it_was_asked_for(
-    sold: Sold, offered: int, kept: int | None
-) -> None:
+async def test_purchase_includes_the_uses_offered_at_the_request(sold: Sold, offered: int, kept: int | None) -> None:
     """A creator who declares fewer while the buyer pays would leave nothing of the price to be refunded."""
     made = await sold.paid(included_uses=offered)
     async with sold.database.platform() as session:
@@ -253,7 +251,7 @@ async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
 
 
 @pytest.mark.parametrize("change", ["owned", "retired", "related", "closed"])
-async def test_payment_of_an_impossible_sale_is_refunded(sold: Sold, change: str) -> None:
+async def test_payment_for_an_impossible_sale_is_refunded(sold: Sold, change: str) -> None:
     made = await sold.paid()
     assert await sold.gone(made) is None
     if change == "owned":
@@ -331,7 +329,7 @@ async def recovered(sold: Sold) -> None:
     await ActivityEnvironment().run(acts.recover, DuePage(now=NOW, after="", limit=500))
 
 
-async def test_refund_takes_access_and_both_shares_and_a_failed_one_returns_them(sold: Sold) -> None:
+async def test_refund_ends_access_and_both_shares_and_its_failure_restores_them(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     row = await sold.purchase(made)
@@ -347,7 +345,7 @@ async def test_refund_takes_access_and_both_shares_and_a_failed_one_returns_them
     assert (await sold.earned(), await sold.cash(), await sold.owed(sold.buyer)) == (900, 0, 0)
 
 
-async def test_refund_less_the_used_part_ends_access_and_leaves_its_shares(sold: Sold) -> None:
+async def test_refund_of_the_unused_part_ends_access_and_keeps_its_used_shares(sold: Sold) -> None:
     made = await sold.bought()
     # A part that an operator refunds leaves access.
     await refunded(sold, made, 100)
@@ -372,7 +370,7 @@ async def test_refund_less_the_used_part_ends_access_and_leaves_its_shares(sold:
 @pytest.mark.parametrize(
     ("provider", "currency", "back"), [("stripe", "KWD", 670), ("stripe", "HUF", 667), ("paypal", "HUF", 700)]
 )
-async def test_refund_less_the_used_part_is_possible_at_the_provider(
+async def test_refund_of_the_unused_part_is_a_multiple_of_the_providers_unit(
     sold: Sold, monkeypatch: pytest.MonkeyPatch, provider: str, currency: str, back: int
 ) -> None:
     """A third of 1.000 KWD was used, and Stripe counts no last decimal of it: the refund would be refused for ever."""
@@ -390,8 +388,8 @@ async def test_refund_less_the_used_part_is_possible_at_the_provider(
         assert 1000 - await selling.used_part_minor(session, row, 1000, provider=provider) == back
 
 
-async def test_used_part_of_a_refused_refund_ends_no_access_with_another_refund(sold: Sold) -> None:
-    """It is written before two operators, the payment's workflow and the provider have decided about the refund."""
+async def test_used_part_of_a_refused_refund_does_not_apply_to_another_one(sold: Sold) -> None:
+    """It is written before two operators, the payment's run and the provider have said whether there is a refund."""
     made = await sold.bought()
     async with sold.database.platform() as session:
         used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
@@ -406,7 +404,7 @@ async def test_used_part_of_a_refused_refund_ends_no_access_with_another_refund(
     assert (row.status, row.taken_minor, row.used_minor) == ("refunded", 1000, 0)
 
 
-async def test_used_part_of_a_refund_counts_although_another_refund_was_requested_at_once(sold: Sold) -> None:
+async def test_used_part_of_a_refund_counts_despite_a_concurrent_one(sold: Sold) -> None:
     made = await sold.bought()
     assert made.payment is not None
     asked = refunds.refund(
@@ -421,7 +419,7 @@ async def test_used_part_of_a_refund_counts_although_another_refund_was_requeste
     assert await sold.stands(made) == ("refunded", 990)
 
 
-async def test_refund_that_fails_after_the_agent_was_bought_again_is_the_buyers_cash(sold: Sold) -> None:
+async def test_refund_that_fails_after_a_second_purchase_becomes_cash(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None
@@ -455,7 +453,7 @@ async def test_chargeback_suspends_access_and_freezes_the_shares_until_it_is_dec
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 0)
 
 
-async def test_refunded_or_charged_back_sale_holds_no_older_earnings_back(sold: Sold) -> None:
+async def test_refunded_or_disputed_sale_does_not_hold_back_older_earnings(sold: Sold) -> None:
     hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), refunds=timedelta(days=30))
 
     async def states() -> dict[PayableState, int]:
@@ -485,9 +483,7 @@ async def test_refunded_or_charged_back_sale_holds_no_older_earnings_back(sold: 
     assert await states() == {PayableState.AVAILABLE: 900, PayableState.PENDING: 900}
 
 
-async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_next_sale(
-    sold: Sold, database: Database
-) -> None:
+async def test_paid_out_share_of_a_refund_is_a_debt_that_the_next_sale_pays(sold: Sold, database: Database) -> None:
     made = await sold.bought()
     await sold.spend_earnings()
     made.there.dispute()
@@ -500,7 +496,7 @@ async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_ne
     assert (await sold.owed(sold.studio), await sold.earned()) == (0, 0)
 
 
-async def test_chargeback_after_the_hold_back_leaves_the_creator_its_share(sold: Sold) -> None:
+async def test_chargeback_after_the_liability_period_leaves_the_creator_its_share(sold: Sold) -> None:
     made = await sold.bought(at=NOW - timedelta(days=15))
     made.there.at = NOW
     ref = made.there.dispute()
@@ -518,7 +514,7 @@ async def test_chargeback_after_the_hold_back_leaves_the_creator_its_share(sold:
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
-async def test_sale_whose_chargeback_was_won_is_no_younger_for_the_next_one(sold: Sold) -> None:
+async def test_won_chargeback_does_not_change_the_age_of_a_sale(sold: Sold) -> None:
     """The share has come back by the bank's decision, and was earned with the sale."""
     made = await sold.bought(at=NOW - timedelta(days=10))
     made.there.at = NOW
@@ -535,8 +531,8 @@ async def test_sale_whose_chargeback_was_won_is_no_younger_for_the_next_one(sold
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
-async def test_share_of_a_refunded_sale_is_not_returned_twice(sold: Sold) -> None:
-    """Its refund failed after the agent was bought again, so the money was the buyer's, and is charged back."""
+async def test_share_of_a_refunded_sale_is_not_clawed_back_twice(sold: Sold) -> None:
+    """Its refund failed after the agent was bought anew, so the money was the buyer's, and is charged back."""
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None
@@ -563,7 +559,7 @@ async def test_share_of_a_refunded_sale_is_not_returned_twice(sold: Sold) -> Non
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
-async def test_refund_after_a_chargeback_took_the_price_is_what_the_buyer_owes(sold: Sold) -> None:
+async def test_refund_after_a_chargeback_is_owed_by_the_buyer(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     made.there.refund(1000, refund_id=made.payment.refunds[0].refund_id if made.payment else None)
@@ -574,7 +570,7 @@ async def test_refund_after_a_chargeback_took_the_price_is_what_the_buyer_owes(s
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 1000)
 
 
-async def test_pitfall_19_a_sale_locks_what_both_sides_owe_before_any_account(sold: Sold) -> None:
+async def test_pitfall_19_sale_locks_both_sides_debts_before_any_account(sold: Sold) -> None:
     made = await sold.paid()
     async with sold.database.platform() as session:
         await debt.lock(session, sold.studio)
@@ -584,7 +580,7 @@ async def test_pitfall_19_a_sale_locks_what_both_sides_owe_before_any_account(so
     assert (await task).applied
 
 
-async def test_next_month_is_bought_once_and_continues_the_one_before(sold: Sold) -> None:
+async def test_next_month_is_bought_once_and_continues_the_previous_one(sold: Sold) -> None:
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
     first = await sold.purchase(made)

@@ -315,7 +315,7 @@ async def world(database: Database) -> World:
     return await made.begin()
 
 
-async def test_lost_chargeback_takes_the_creators_share_and_is_frozen_before(world: World) -> None:
+async def test_earnings_are_frozen_by_a_chargeback_and_recovered_when_it_is_lost(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
     ref = paid.there.dispute(fee=0)
@@ -352,7 +352,7 @@ async def test_frozen_earnings_are_converted_once_the_dispute_is_won(world: Worl
 
 
 @pytest.mark.slow
-async def test_earnings_that_a_creator_need_not_return_are_converted_during_a_chargeback(
+async def test_charged_back_earnings_outside_of_the_liability_period_can_be_converted(
     world: World,
 ) -> None:
     paid = await world.bought()
@@ -365,7 +365,7 @@ async def test_earnings_that_a_creator_need_not_return_are_converted_during_a_ch
 
 
 @pytest.mark.slow
-async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> None:
+async def test_won_dispute_unfreezes_earnings(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     ref = paid.there.dispute(fee=0)
@@ -378,7 +378,7 @@ async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> Non
 
 
 @pytest.mark.slow
-async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(world: World) -> None:
+async def test_recovery_from_a_balance_top_up_takes_the_newest_escrows_first(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = [await world.bought(purpose=purpose) for _ in range(2)][1]
     for cents, hours in ((900, -480), (300, 1), (400, 2)):
@@ -396,7 +396,7 @@ async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(wor
     assert await world.balances("USD") == {"earned": 1000, "owes": 0, "payer": 0}
 
 
-async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World) -> None:
+async def test_recovery_takes_the_newest_use_first_up_to_the_loss(world: World) -> None:
     paid = await world.bought()
     await world.works(40, at=NOW - timedelta(days=3))
     await world.works(60, at=NOW - timedelta(days=2))
@@ -410,7 +410,7 @@ async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World)
 
 
 @pytest.mark.slow
-async def test_loss_of_earnings_older_than_the_hold_back_is_borne_by_the_platform(world: World) -> None:
+async def test_platform_bears_losses_of_earnings_before_the_liability_period(world: World) -> None:
     paid = await world.bought()
     await world.works(100, at=EARNED - timedelta(days=30))
     ref = paid.there.dispute(fee=0)
@@ -422,7 +422,7 @@ async def test_loss_of_earnings_older_than_the_hold_back_is_borne_by_the_platfor
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": -100}
 
 
-async def test_converted_earnings_are_taken_from_other_earnings_then_from_later_ones(world: World) -> None:
+async def test_recovery_of_converted_earnings_takes_others_and_then_books_a_debt(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.converts()
@@ -436,9 +436,7 @@ async def test_converted_earnings_are_taken_from_other_earnings_then_from_later_
 
 
 @pytest.mark.slow
-async def test_creator_returns_each_of_two_lost_payments_although_one_was_taken_for_the_other(
-    world: World, database_urls: DatabaseUrls
-) -> None:
+async def test_creator_is_liable_for_each_of_two_lost_payments(world: World, database_urls: DatabaseUrls) -> None:
     """It has converted the first 100 and used them up, so the second 100 are taken for them."""
     first = await world.bought()
     await world.works(100)
@@ -456,7 +454,7 @@ async def test_creator_returns_each_of_two_lost_payments_although_one_was_taken_
 
 
 @pytest.mark.slow
-async def test_creator_returns_lost_earnings_that_paid_its_debt(world: World) -> None:
+async def test_creator_is_liable_for_earnings_that_have_paid_its_debt(world: World) -> None:
     owes = accounts.org_debt(world.org, CREDIT)
     await world.move(Posting(owes, accounts.platform("credit_issuance", CREDIT), 100 * ONE))
     paid = await world.bought()
@@ -473,7 +471,7 @@ async def test_creator_returns_lost_earnings_that_paid_its_debt(world: World) ->
 
 
 @pytest.mark.slow
-async def test_creator_returns_earnings_that_were_taken_for_its_own_lost_payment(world: World) -> None:
+async def test_creator_is_liable_for_earnings_taken_for_its_own_lost_payment(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     own = await Written(world.database, world.org).begin()
@@ -488,9 +486,7 @@ async def test_creator_returns_earnings_that_were_taken_for_its_own_lost_payment
     assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
 
 
-async def test_pitfall_27_sent_payout_is_reversed_once_and_pays_the_debt(
-    world: World, database_urls: DatabaseUrls
-) -> None:
+async def test_pitfall_27_payout_is_reversed_once_and_pays_the_debt(world: World, database_urls: DatabaseUrls) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
     payout = await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -504,7 +500,7 @@ async def test_pitfall_27_sent_payout_is_reversed_once_and_pays_the_debt(
 
 
 @pytest.mark.slow
-async def test_reversal_of_a_payout_corrects_the_statement_of_its_earnings(
+async def test_reversed_payout_corrects_the_statement_of_its_earnings(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought()
@@ -533,7 +529,7 @@ async def test_reversal_of_a_payout_corrects_the_statement_of_its_earnings(
     await proves(database_urls)
 
 
-async def test_payout_found_sent_after_its_earnings_were_taken_is_reversed(world: World) -> None:
+async def test_payout_found_sent_after_its_earnings_were_recovered_is_reversed(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -545,7 +541,7 @@ async def test_payout_found_sent_after_its_earnings_were_taken_is_reversed(world
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
-async def test_transfer_that_is_reversed_outside_of_bursar_alerts_operators_with_its_event(world: World) -> None:
+async def test_reversal_at_the_provider_alerts_operators_by_its_event(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -561,7 +557,7 @@ async def test_transfer_that_is_reversed_outside_of_bursar_alerts_operators_with
 
 
 @pytest.mark.slow
-async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_operators_once(world: World) -> None:
+async def test_partial_reversal_of_an_unknown_transfer_alerts_operators_once(world: World) -> None:
     await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -610,7 +606,7 @@ async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str
 
 
 @pytest.mark.slow
-async def test_transfer_that_was_reversed_before_it_was_found_does_not_count_as_paid(world: World) -> None:
+async def test_transfer_reversed_before_its_lookup_does_not_count_as_paid(world: World) -> None:
     await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -650,7 +646,7 @@ async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) ->
     ("mode", "pays", "ended"),
     [("spent", 0, ("refused", 1000)), ("ok", 30, ("reversed", 700)), ("ok", 100, ("not_needed", 1000))],
 )
-async def test_next_payout_is_booked_after_every_outcome_of_a_reversal(
+async def test_next_payout_is_booked_after_any_outcome_of_an_earlier_reversal(
     world: World, mode: str, pays: int, ended: tuple[str, int]
 ) -> None:
     paid = await world.bought()
@@ -692,7 +688,7 @@ async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
 
 
 @pytest.mark.slow
-async def test_debt_of_a_refused_reversal_is_reversed_from_a_later_payout(
+async def test_debt_of_a_refused_reversal_is_paid_by_reversing_a_later_payout(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
@@ -714,7 +710,7 @@ async def test_debt_of_a_refused_reversal_is_reversed_from_a_later_payout(
 
 
 @pytest.mark.slow
-async def test_paid_debt_plans_no_reversal_of_later_payouts(world: World) -> None:
+async def test_settled_debt_does_not_reverse_later_payouts(world: World) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
     paid.there.at = NOW
     held, exchange = accounts.escrow(new_id("esc"), "USD", world.payer), accounts.platform("exchange", "USD")
@@ -730,7 +726,7 @@ async def test_paid_debt_plans_no_reversal_of_later_payouts(world: World) -> Non
     assert await world.reversals() == [("refused", 1000)]
 
 
-async def test_pitfall_10_reversal_without_an_answer_is_searched_for_and_not_made_twice(world: World) -> None:
+async def test_pitfall_10_reversal_without_a_response_is_looked_up_and_not_repeated(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -746,7 +742,7 @@ async def test_pitfall_10_reversal_without_an_answer_is_searched_for_and_not_mad
 
 
 @pytest.mark.slow
-async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made_twice(
+async def test_reversal_missing_in_restored_books_is_found_and_not_repeated(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider has forgotten the key of it as well."""
@@ -770,7 +766,7 @@ async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made
 
 
 @pytest.mark.slow
-async def test_refused_search_for_a_reversal_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refused_lookup_does_not_end_a_reversal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -793,11 +789,11 @@ async def test_refused_search_for_a_reversal_ends_nothing(world: World, monkeypa
     assert await world.reversals() == [("requested", 1000)]
     async with world.database.platform() as session:
         (told,) = (await session.scalars(query)).all()
-    assert told.endswith("what became of it is not known: Not now. It is looked for once a day.")
+    assert told.endswith("its outcome is unknown: Not now. It is looked up once a day.")
 
 
 @pytest.mark.slow
-async def test_later_earnings_that_paid_a_debt_are_returned_by_its_reversal(world: World) -> None:
+async def test_reversal_after_the_debt_was_paid_returns_to_the_earnings(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -813,7 +809,7 @@ async def test_later_earnings_that_paid_a_debt_are_returned_by_its_reversal(worl
 
 
 @pytest.mark.slow
-async def test_lost_money_holds_no_older_earnings_back(world: World) -> None:
+async def test_recovered_money_does_not_hold_back_older_earnings(world: World) -> None:
     money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=money)
     exchange = accounts.platform("exchange", "USD")
@@ -829,7 +825,7 @@ async def test_lost_money_holds_no_older_earnings_back(world: World) -> None:
 
 
 @pytest.mark.slow
-async def test_sale_that_is_charged_back_after_the_usual_time_holds_no_older_earnings_back(world: World) -> None:
+async def test_late_chargeback_of_a_sale_does_not_hold_back_older_earnings(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
     paid = await world.bought(purpose=money, description="work")
@@ -851,7 +847,7 @@ async def test_sale_that_is_charged_back_after_the_usual_time_holds_no_older_ear
     }
 
 
-async def test_payout_that_was_asked_for_before_its_chargeback_is_not_sent(world: World) -> None:
+async def test_payout_requested_before_a_chargeback_is_not_sent(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -862,7 +858,7 @@ async def test_payout_that_was_asked_for_before_its_chargeback_is_not_sent(world
     assert (answer.refused, world.fake.sent) == ("payout.frozen", {})
 
 
-async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None:
+async def test_money_of_an_escrow_paid_by_card_is_recovered(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
     paid = await world.bought(purpose=money, description="work")
@@ -890,7 +886,7 @@ async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None
 
 
 @pytest.mark.slow
-async def test_second_chargeback_freezes_the_money_left_by_the_first_one(world: World) -> None:
+async def test_second_chargeback_freezes_the_remaining_money(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
     paid = await world.bought(purpose=money, description="work")
@@ -924,7 +920,7 @@ async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) 
 
 
 @pytest.mark.slow
-async def test_second_chargeback_of_a_balance_freezes_the_rest_left_by_the_first_one(world: World) -> None:
+async def test_second_chargeback_of_a_balance_freezes_the_rest(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
     held = accounts.escrow(new_id("esc"), "USD", world.payer)
@@ -939,7 +935,7 @@ async def test_second_chargeback_of_a_balance_freezes_the_rest_left_by_the_first
 
 
 @pytest.mark.slow
-async def test_rest_of_an_escrow_is_frozen_when_it_is_released_and_then_taken(world: World) -> None:
+async def test_money_in_an_escrow_is_frozen_on_release_and_then_recovered(world: World) -> None:
     """Charge, fund, lose the chargeback, release, pay out: the money of a stolen card never leaves."""
     paid = await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
@@ -956,7 +952,7 @@ async def test_rest_of_an_escrow_is_frozen_when_it_is_released_and_then_taken(wo
 
 
 @pytest.mark.slow
-async def test_credits_paid_on_to_another_creator_are_taken_from_that_one_once(world: World) -> None:
+async def test_credits_passed_on_to_another_creator_are_recovered_there_once(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.converts()
@@ -971,8 +967,8 @@ async def test_credits_paid_on_to_another_creator_are_taken_from_that_one_once(w
 
 
 @pytest.mark.slow
-async def test_credits_of_a_package_cover_the_price_paid_for_them(world: World) -> None:
-    """Expensive credits are spent on an accomplice and charged back, when only credits of half their price are left."""
+async def test_recovered_credits_of_a_package_count_at_their_price(world: World) -> None:
+    """Dear credits are spent on an accomplice and charged back, when only credits of half their price are there."""
     paid = await world.bought()
     await world.works(100, commission=10)
     await world.bought(purpose=CHEAP)
@@ -984,7 +980,7 @@ async def test_credits_of_a_package_cover_the_price_paid_for_them(world: World) 
 
 
 @pytest.mark.slow
-async def test_payout_for_expensive_credits_is_not_returned_in_cheap_ones(
+async def test_payout_of_expensive_credits_is_not_recovered_in_cheaper_ones(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     """The accomplice was paid 9.00 for the lost credits, and has as many of half their price."""
@@ -1002,7 +998,7 @@ async def test_payout_for_expensive_credits_is_not_returned_in_cheap_ones(
 
 
 @pytest.mark.slow
-async def test_use_of_expensive_credits_is_returned_in_cheap_ones(world: World) -> None:
+async def test_used_expensive_credits_are_recovered_in_cheaper_ones(world: World) -> None:
     """A credit is spent like any other, whatever was paid for it."""
     paid = await world.bought()
     await world.works(100)
@@ -1031,7 +1027,7 @@ async def test_package_bought_during_the_dispute_covers_its_price_too(world: Wor
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("granted", "left"), [(100, 0), (40, 0)])
-async def test_credits_that_nobody_paid_for_cover_no_loss(
+async def test_granted_credits_cover_no_loss(
     world: World, database_urls: DatabaseUrls, granted: int, left: int
 ) -> None:
     """The payer's debt is paid first; the rest of the returned credits is destroyed."""
@@ -1066,8 +1062,8 @@ async def test_other_credits_of_the_same_price_spare_the_creator_unless_charged_
 
 
 @pytest.mark.slow
-async def test_refunded_sales_spare_no_creator(world: World) -> None:
-    """A payer that buys and refunds after the work has used nothing."""
+async def test_refunded_sales_do_not_reduce_the_recovery(world: World) -> None:
+    """Whoever buys and gives back after the work has used nothing by it."""
     paid = await world.bought()
     await world.works(90)
     decoy = await World(world.database).begin()
@@ -1081,7 +1077,7 @@ async def test_refunded_sales_spare_no_creator(world: World) -> None:
 
 
 @pytest.mark.slow
-async def test_second_loss_of_a_payment_takes_the_rest_left_by_the_first_one(world: World) -> None:
+async def test_second_loss_of_a_payment_recovers_the_rest(world: World) -> None:
     paid = await world.bought()
     await world.works(50, at=NOW - timedelta(days=3))
     await world.works(50, at=NOW - timedelta(days=2))
@@ -1092,7 +1088,7 @@ async def test_second_loss_of_a_payment_takes_the_rest_left_by_the_first_one(wor
 
 
 @pytest.mark.slow
-async def test_second_loss_of_a_balance_takes_from_the_escrow_that_the_first_one_left(world: World) -> None:
+async def test_second_loss_of_a_balance_recovers_from_the_remaining_escrow(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
     for hours in (1, 2):
@@ -1124,7 +1120,7 @@ async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_
 
 
 @pytest.mark.slow
-async def test_creators_return_the_unpaid_part_of_all_losses_of_a_bill_once(world: World) -> None:
+async def test_creators_are_liable_once_for_all_losses_of_a_bill(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(300)  # 13.92 of the 23.20 for credits, of 29.00
@@ -1141,7 +1137,7 @@ async def test_creators_return_the_unpaid_part_of_all_losses_of_a_bill_once(worl
 
 
 @pytest.mark.slow
-async def test_second_payment_of_a_lost_bill_is_followed_to_creators_when_it_is_lost_too(world: World) -> None:
+async def test_second_lost_payment_of_a_bill_is_recovered_from_creators(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.lost(made)
@@ -1154,9 +1150,7 @@ async def test_second_payment_of_a_lost_bill_is_followed_to_creators_when_it_is_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost_minor", [None, 1_800])
-async def test_credits_of_a_lost_bill_that_are_refunded_later_are_taken_and_pay_no_other(
-    world: World, lost_minor: int | None
-) -> None:
+async def test_returned_credits_of_a_lost_bill_are_clawed_back(world: World, lost_minor: int | None) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(100)
@@ -1178,7 +1172,7 @@ async def test_credits_of_a_lost_bill_that_are_refunded_later_are_taken_and_pay_
 
 
 @pytest.mark.slow
-async def test_bill_paid_again_after_creators_returned_money_needs_an_operator(world: World) -> None:
+async def test_bill_paid_again_after_a_recovery_alerts_operators(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(100)
@@ -1196,7 +1190,7 @@ async def test_bill_paid_again_after_creators_returned_money_needs_an_operator(w
 
 
 @pytest.mark.slow
-async def test_creators_return_nothing_if_the_bill_is_paid_again_before(world: World) -> None:
+async def test_bill_paid_again_before_a_recovery_ends_it(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
     await world.works(100)
@@ -1208,7 +1202,7 @@ async def test_creators_return_nothing_if_the_bill_is_paid_again_before(world: W
 
 @pytest.mark.slow
 @pytest.mark.parametrize("was_lost", [False, True])
-async def test_returned_money_restores_credits_that_paid_the_debt_but_not_the_price_of_used_ones(
+async def test_won_dispute_returns_the_repayment_of_the_debt_at_its_own_price(
     world: World, database_urls: DatabaseUrls, *, was_lost: bool
 ) -> None:
     """The creator has used the credits of the debt and keeps them, so their price is not returned a second time."""
@@ -1239,7 +1233,7 @@ async def test_returned_money_restores_credits_that_paid_the_debt_but_not_the_pr
     await proves(database_urls)
 
 
-async def test_chargeback_won_after_creators_returned_money_ends_and_needs_an_operator(world: World) -> None:
+async def test_chargeback_won_after_a_recovery_ends_it_and_alerts_operators(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     ref = paid.there.dispute(fee=0)
@@ -1260,9 +1254,7 @@ async def test_chargeback_won_after_creators_returned_money_ends_and_needs_an_op
 
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [True, False])
-async def test_part_returned_by_a_bank_after_creators_returned_money_needs_an_operator(
-    world: World, given: bool
-) -> None:
+async def test_part_won_after_a_recovery_alerts_operators(world: World, given: bool) -> None:
     paid = await world.bought()
     await world.works(100)
     ref = paid.there.dispute(fee=0)
@@ -1285,7 +1277,7 @@ async def test_part_returned_by_a_bank_after_creators_returned_money_needs_an_op
 
 
 @pytest.mark.slow
-async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_creators(
+async def test_chargeback_lost_after_it_was_won_is_recovered_from_creators(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought()
@@ -1312,8 +1304,8 @@ async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_crea
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
-async def test_failed_refund_is_no_loss_for_creators(world: World, *, is_granted: bool) -> None:
-    """If credits that nobody paid for were taken for it, the payer owes nothing, and nor do creators."""
+async def test_failed_refund_is_not_recovered_from_creators(world: World, *, is_granted: bool) -> None:
+    """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
     paid = await world.bought()
     await world.works(100)
     if is_granted:
@@ -1330,7 +1322,7 @@ async def test_failed_refund_is_no_loss_for_creators(world: World, *, is_granted
 
 
 @pytest.mark.slow
-async def test_refund_that_fails_before_it_moves_anything_is_no_loss_for_creators(world: World) -> None:
+async def test_refund_that_fails_without_a_movement_is_not_recovered(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     for takes in (False, True):
@@ -1351,7 +1343,7 @@ async def test_refund_that_fails_before_it_moves_anything_is_no_loss_for_creator
 
 
 @pytest.mark.slow
-async def test_refund_that_fails_after_creators_returned_money_needs_an_operator(world: World) -> None:
+async def test_refund_that_fails_after_a_recovery_alerts_operators(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     for _ in range(2):
@@ -1367,10 +1359,10 @@ async def test_refund_that_fails_after_creators_returned_money_needs_an_operator
     assert [detail.split(". ")[0] for detail in told] == [f"The refund of {paid.terms.payment_id} has failed"] * 2
 
 
-async def test_many_uses_are_taken_in_parts_with_one_event_each(
+async def test_many_uses_are_recovered_in_parts_with_one_notice_each(
     world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovering, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(recovering, "MAX_USES_AT_ONCE", 2)
     paid = await world.bought()
     for _ in range(5):
         await world.works(20)
@@ -1488,7 +1480,7 @@ async def test_refund_of_a_sale_in_credits_reverses_its_payout_if_configured(
 
 
 @pytest.mark.parametrize("is_recovered", [True, False])
-async def test_creator_returns_a_refunded_sale_once(
+async def test_sale_is_recovered_from_its_creator_once(
     world: World, database_urls: DatabaseUrls, is_recovered: bool
 ) -> None:
     paid = await world.bought()
@@ -1510,7 +1502,7 @@ async def test_creator_returns_a_refunded_sale_once(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("credits", [100, 5_000])
-async def test_creator_does_not_return_a_sale_that_it_refunded_from_other_credits(
+async def test_creator_is_not_liable_for_a_sale_refunded_from_other_credits(
     world: World, database_urls: DatabaseUrls, credits: int
 ) -> None:
     part = credits * 9 // 10

@@ -202,7 +202,7 @@ async def test_an_owner_who_destroys_a_value_in_its_grace_has_it_revoked_at_once
     async with rotated(database, target) as one:
         await one.step(DUE)
         for number in (1, 2):
-            with pytest.raises(RotationUnderWay, match=f"nothing but version {number}"):
+            with pytest.raises(RotationUnderWay, match=f"no other value than version {number}"):
                 await destroy(one, number)
         await one.until_waiting(DUE)
         with pytest.raises(RotationUnderWay, match="Destroy that one first"):

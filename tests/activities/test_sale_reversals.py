@@ -52,7 +52,7 @@ async def asked(sold: Sold, payout: str) -> list[tuple[int, int, str]]:
 
 
 @pytest.mark.parametrize("reverses", [True, False])
-async def test_refund_of_a_sale_that_was_paid_out_reverses_the_transfer_if_configured(
+async def test_refund_of_a_paid_out_sale_reverses_the_transfer_if_configured(
     sold: Sold, fresh_database: Database, reverses: bool
 ) -> None:
     made = await sold.bought()

@@ -38,7 +38,7 @@ def taken(credits: int, cents: int, of: int) -> PricedCredits:
         ([], 0),
     ],
 )
-def test_credits_cover_the_price_paid_for_them(given_back: list[PricedCredits], short: int) -> None:
+def test_recovered_credits_count_at_their_price(given_back: list[PricedCredits], short: int) -> None:
     assert shortfall(given_back, SALE) == short * ONE
 
 
@@ -49,12 +49,12 @@ def test_less_than_a_minor_unit_of_money_is_the_rounding_of_prices() -> None:
 
 
 @given(st.lists(_PRICED, max_size=5), _PRICED)
-def test_shortfall_is_never_more_than_what_was_given(given_back: list[PricedCredits], sale: PricedCredits) -> None:
+def test_shortfall_never_exceeds_the_recovered_credits(given_back: list[PricedCredits], sale: PricedCredits) -> None:
     assert 0 <= shortfall(given_back, sale) <= sum(each.amount_minor for each in given_back)
 
 
 @given(_LOSSES, _AMOUNTS, st.lists(_PRICED, max_size=5), st.none() | _PRICED)
-def test_creators_never_answer_for_more_than_was_lost(
+def test_creators_are_never_liable_for_more_than_the_loss(
     loss: Loss, owes: int, paid: list[PricedCredits], sale: PricedCredits | None
 ) -> None:
     debt, short = uncovered_loss(loss, owes, paid, sale)
@@ -63,7 +63,7 @@ def test_creators_never_answer_for_more_than_was_lost(
     assert debt + short <= max(0, loss.owed_minor + loss.short_minor - loss.answered_minor)
 
 
-def test_credits_that_paid_a_debt_count_by_their_price() -> None:
+def test_payments_of_a_debt_count_at_their_price() -> None:
     loss = Loss(owed_minor=100 * ONE, short_minor=0)
     assert uncovered_loss(loss, 100 * ONE, [], SALE) == (100 * ONE, 0)
     assert uncovered_loss(loss, 0, [taken(100, 1_000, 100)], SALE) == (0, 0)

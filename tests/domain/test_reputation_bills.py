@@ -1,4 +1,4 @@
-"""The credits that a subscription's bill still pays for, independent of the payments that paid it."""
+"""The amount that still pays a subscription's bill, by one payment or several."""
 
 from dataclasses import replace
 
@@ -47,11 +47,11 @@ def paid(paid_minor: int, *, gone: int = 0, received: int = 2_900) -> BillPaymen
         "without credits": (replace(BILL, credits_minor=0, price_minor=0, given_up_minor=2_900), []),
     }.values(),
 )
-def test_bill_recalls_credits_that_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
+def test_bill_voids_evidence_that_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
     assert unfunded_escrows_of_bill(bill, FUNDED) == void
 
 
-def test_credits_are_followed_from_payee_to_payee_and_from_nobody_else() -> None:
+def test_credits_are_followed_from_payee_to_payee_only() -> None:
     passed = [
         ChainedEscrow("e3", "c", "d"),
         ChainedEscrow("e2", "b", "c"),

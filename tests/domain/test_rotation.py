@@ -193,7 +193,7 @@ def idle():
 
 
 def test_the_grace_has_to_end_before_the_next_rotation():
-    with pytest.raises(Invalid, match="shorter than the time between two rotations"):
+    with pytest.raises(Invalid, match="shorter than the interval of rotations"):
         RotationPlan.of(DOCUMENT | {"every_seconds": 86_400})
 
 
@@ -266,7 +266,7 @@ def test_a_version_that_the_target_may_need_is_not_destroyed(steps):
             with pytest.raises(RotationUnderWay):
                 rules.ended_early(held, number, T0)
     if 0 < steps < 4:
-        with pytest.raises(RotationUnderWay, match="nothing but version 2"):
+        with pytest.raises(RotationUnderWay, match="no other value than version 2"):
             rules.ended_early(rules.failed(held, "refused", T0), 2, T0)
 
 

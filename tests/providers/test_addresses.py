@@ -86,7 +86,7 @@ def test_a_test_network_has_the_keys_that_bip_49_publishes_and_addresses_of_its_
     assert bytes(wallycore.addr_segwit_to_bytes(address, "tb", 0)).hex() == f"0014{BIP49_HASH}"
 
 
-def test_places_that_payers_were_given_never_move():
+def test_derived_addresses_never_change():
     """The digests are of addresses that an independent library derived, which was used before."""
     digests = []
     for account in (BitcoinAccount(BTC_XPUB), EthereumAccount(ETH_XPUB, usdc_contract=USDC)):
@@ -125,7 +125,7 @@ def test_a_damaged_key_is_refused(key):
     ["04" + BIP49_KEY[2:], "00" + BIP49_KEY[2:], "02" + "00" * 31 + "07", "02" + "ff" * 32],
     ids=["uncompressed", "private", "not on the curve", "beyond the field"],
 )
-def test_a_key_that_is_no_point_of_the_curve_is_refused(point):
+def test_key_off_the_curve_is_refused(point):
     raw = bytes(wallycore.base58check_to_bytes(BTC_XPUB))[:45] + bytes.fromhex(point)
     with pytest.raises(BadAccount, match="damaged"):
         BitcoinAccount(wallycore.base58check_from_bytes(raw))
@@ -143,7 +143,7 @@ def test_a_key_that_is_not_an_accounts_is_refused():
         BitcoinAccount(BIP32_PUBLIC)
 
 
-def test_a_key_of_bip_84_is_none_of_ethereums():
+def test_bip_84_key_is_refused_for_ethereum():
     with pytest.raises(BadAccount, match="kind"):
         EthereumAccount(BTC_XPUB, usdc_contract=USDC)
 
@@ -172,7 +172,7 @@ def test_checksums_are_those_of_eip_55(address):
 
 
 @pytest.mark.parametrize("address", ["", "0x", EIP55[0][:-1], EIP55[0] + "0", "0x" + "g" * 40])
-def test_invalid_address_of_ethereum_is_refused(address):
+def test_invalid_ethereum_address_is_refused(address):
     with pytest.raises(BadAccount):
         checksummed(address)
 
@@ -215,6 +215,6 @@ def test_an_address_of_ton_has_one_raw_form():
 
 
 @pytest.mark.parametrize("address", ["", TON_ADDRESS[:-1], TON_ADDRESS[:-1] + "A", "0:" + "f" * 63, "ü" * 48, "A" * 48])
-def test_invalid_address_of_ton_is_refused(address):
+def test_invalid_ton_address_is_refused(address):
     with pytest.raises(BadAccount):
         TonAccount(address)
