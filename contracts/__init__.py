@@ -1,1 +1,1 @@
-"""What crosses a process boundary: frozen pydantic messages, task queues, retry policies, search attributes."""
+"""Data that crosses a process boundary: frozen pydantic messages, task queues, retry policies, search attributes."""

@@ -38,7 +38,7 @@ class TooLarge(ProviderUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of documents: how many are new, and the reasons of those that were refused, by id."""
+    """The result of sending documents: the number of new ones, and the reasons of refused ones by id."""
 
     created: int
     refused: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What differs from Superset's own settings: a page asks only its own server, so no visit is counted elsewhere."""
+"""Settings that differ from Superset's own: a page asks only its own server, so no visit is counted elsewhere."""
 
 TALISMAN_CONFIG = {
     "content_security_policy": {

@@ -539,17 +539,17 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     (alert,) = await found(operator, subject)
     assert alert["severity"] == "critical"
 
-    async def told(caller: Caller) -> int:
+    async def notified(caller: Caller) -> int:
         return sum(each["subject"] == subject for each in good(await caller.get("/notifications?limit=200"))["data"])
 
     owner, admin = (TakeStep(alert_id=alert["id"], step=step.name) for step in OWNERS)
     assert [(await work.take(owner)).called for _ in range(2)] == [True, True]
     callers = [tenant.owner, tenant.callers["admin"], stranger.owner, operator]
-    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    assert [await notified(caller) for caller in callers] == [1, 0, 0, 0]
     # A person who answers between the workflow's check and the step is not called.
     good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
     assert not (await work.take(admin)).called
-    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    assert [await notified(caller) for caller in callers] == [1, 0, 0, 0]
 
 
 async def test_alert_has_the_names_of_what_it_mentions_and_of_nothing_of_others(

@@ -376,12 +376,12 @@ async def test_an_authorization_of_nothing_does_not_use_up_the_card_of_a_purchas
     assert approved(await issuing.ask(asked(world.ref, 100, ref=check)))
     # While that may be captured, nothing else is paid.
     assert not approved(await issuing.ask(asked(world.ref, 1000)))
-    await _told(issuing, world, authorization(world, check, (100, True), status=AuthorizationStatus.REVERSED))
+    await _apply_snapshot(issuing, world, authorization(world, check, (100, True), status=AuthorizationStatus.REVERSED))
     ref = fresh("iauth")
     assert approved(await issuing.ask(asked(world.ref, 1000, ref=ref)))
     taken = transaction(world, 1000, ref), transaction(world, 1000, ref, CardTransactionKind.REFUND)
     closed = authorization(world, ref, (1000, True), status=AuthorizationStatus.CLOSED, transactions=taken)
-    await _told(issuing, world, closed)
+    await _apply_snapshot(issuing, world, closed)
     assert not approved(await issuing.ask(asked(world.ref, 1000)))
     assert good(await studio.agent.get(f"/purchase-orders/{order['id']}"))["status"] == "purchased"
 
@@ -393,7 +393,7 @@ async def test_a_capture_after_an_authorization_of_nothing_has_paid_for_the_purc
     ref = fresh("iauth")
     assert approved(await issuing.ask(asked(world.ref, 0, ref=ref)))
     taken = (transaction(world, 1000, ref),)
-    await _told(
+    await _apply_snapshot(
         issuing, world, authorization(world, ref, (0, True), status=AuthorizationStatus.CLOSED, transactions=taken)
     )
     assert not approved(await issuing.ask(asked(world.ref, 1000)))
@@ -468,7 +468,7 @@ async def _bought_by_card(issuing: Issuing, studio: Tenant) -> tuple[World, dict
     return world, order
 
 
-async def _told(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot) -> None:
+async def _apply_snapshot(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot) -> None:
     async with issuing.deps.database.platform() as session:
         assert await card_transaction.book(session, snapshot, "stripe", now=datetime.now(UTC))
 

@@ -757,7 +757,7 @@ async def test_use_that_waits_while_the_agent_leaves_the_library_is_not_charged(
 async def test_use_that_waits_while_its_seller_is_closed_is_not_charged(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database, database_urls: DatabaseUrls
 ) -> None:
-    """Nobody could pay out what a closed organization earns."""
+    """Earnings of a closed organization could not be paid out."""
     await priced(studio, page="1")
     await bought(buyer.owner, studio)
     async with connected(database_urls.platform) as connection:

@@ -15,7 +15,7 @@ def turns(each: int = 1, overall: int = 3, most_waiting: int = 2, patience: time
     return Turns("questions", each=each, overall=overall, most_waiting=most_waiting, patience=patience)
 
 
-class Line:
+class WaitingTasks:
     """Tasks that wait for turns, and keep their turns until the test ends them."""
 
     def __init__(self, of: Turns) -> None:
@@ -50,7 +50,7 @@ class Line:
 
 
 async def test_turns_of_one_organization_are_sequential_and_delay_no_other():
-    line = Line(turns())
+    line = WaitingTasks(turns())
     for name, org_id in (("a1", "org_a"), ("a2", "org_a"), ("a3", "org_a"), ("b1", "org_b")):
         await line.join(name, org_id)
     assert line.began == ["a1", "b1"]
@@ -67,7 +67,7 @@ async def test_turns_of_one_organization_are_sequential_and_delay_no_other():
 
 
 async def test_turns_of_all_are_limited_and_served_in_order():
-    line = Line(turns(overall=2))
+    line = WaitingTasks(turns(overall=2))
     for name in "abcd":
         await line.join(name, f"org_{name}")
     assert line.began == ["a", "b"]
@@ -79,7 +79,7 @@ async def test_turns_of_all_are_limited_and_served_in_order():
 
 @for_each("whose", ["org_a", "org_b"])
 async def test_without_a_queue_another_turn_is_refused_at_once(whose: str):
-    line = Line(turns(overall=1, most_waiting=0))
+    line = WaitingTasks(turns(overall=1, most_waiting=0))
     await line.join("a", "org_a")
     with pytest.raises(RateLimited):
         async with line.of.turn(whose):

@@ -25,8 +25,8 @@ VERSIONED = {"stripe-version": stripe.api_version}
 COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "country": "US"}
 
 
-class Asked:
-    """Whoever is asked about authorizations: answers each question in the way that a test sets."""
+class RequestReceiver:
+    """A receiver of authorization requests, which answers them as set by a test."""
 
     def __init__(self) -> None:
         self.questions: list[Any] = []
@@ -43,8 +43,8 @@ class Asked:
 
 
 @contextlib.asynccontextmanager
-async def asking(sandbox: Any) -> AsyncIterator[Asked]:
-    asked = Asked()
+async def asking(sandbox: Any) -> AsyncIterator[RequestReceiver]:
+    asked = RequestReceiver()
     with serving(asked.app) as url:
         await sandbox.control("issuing/endpoint", url=f"{url}/", secret=SECRET)
         await sandbox.control("issuing/asking", patience_ms=PATIENCE_MS)
