@@ -25,8 +25,8 @@ VERSIONED = {"stripe-version": stripe.api_version}
 COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "country": "US"}
 
 
-class RequestReceiver:
-    """A receiver of authorization requests, which answers them as set by a test."""
+class Asked:
+    """Receiver of authorization webhooks; answers each as a test sets."""
 
     def __init__(self) -> None:
         self.questions: list[Any] = []
@@ -43,8 +43,8 @@ class RequestReceiver:
 
 
 @contextlib.asynccontextmanager
-async def asking(sandbox: Any) -> AsyncIterator[RequestReceiver]:
-    asked = RequestReceiver()
+async def asking(sandbox: Any) -> AsyncIterator[Asked]:
+    asked = Asked()
     with serving(asked.app) as url:
         await sandbox.control("issuing/endpoint", url=f"{url}/", secret=SECRET)
         await sandbox.control("issuing/asking", patience_ms=PATIENCE_MS)
