@@ -98,7 +98,7 @@ NAMES: Mapping[Category, str] = {
         "ended_key event fingerprint funded_from idempotency_key key last4 lease memo movement_key number "
         "outcome_reference owner paid_bill payment_method processing reference renewed_from renews requested_key rule "
         "scope settled subject trial_card tx unanswered vat_reference waits_for "
-        # What an operator types into a signal: the key of the command.
+        # Keys of commands, which operators type into signals.
         "accept acknowledge approve at_provider cancel dispute give_up grant look pause refund refuse resolve rotate "
         "skip"
     ),
