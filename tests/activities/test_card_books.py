@@ -251,7 +251,7 @@ async def test_captures_in_parts_settle_what_they_take(world: World) -> None:
 
 
 async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
-    """Of 20.00 USD the first 100 credits pay a half, and 334.448161 that cost 0.0299 each the other."""
+    """The first 100 credits pay half of 20.00 USD, and 334.448161 credits that cost 0.0299 each the other half."""
     world = await World(database).begin(100)
     await world.give(1_000, cents=2_990)
     asked = question(world, 2_000)

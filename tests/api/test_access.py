@@ -334,8 +334,7 @@ async def test_each_role_is_refused_exactly_its_forbidden_operations(
         refused(answers[role], 403, "auth.forbidden")
 
 
-#: What reads although it is no GET: it says what usage would cost, answers questions about metrics, and writes what is
-#: read into files.
+#: Reads that are no GET: the cost of usage, queries of metrics, and exports of data to files.
 READING = {("POST", "/usage/estimate"), ("POST", "/analytics/query"), ("POST", "/exports")}
 
 
@@ -785,7 +784,8 @@ def keyed() -> dict[tuple[str, str], tuple[str, Any]]:
     return {each: asked.get(each) or (each[1], body_for(*each)) for each in found}
 
 
-#: Spends keep their keys in the books, and uses of secrets theirs with the uses, beside those of other requests.
+#: Keys of spends are stored in the ledger, and keys of uses of secrets with the uses, apart from those of other
+#: requests.
 SPENDS = {
     ("POST", "/secrets/{path}/use"),
     ("POST", "/credits/use"),
@@ -793,7 +793,7 @@ SPENDS = {
     ("POST", "/credits/reservations/{reservation_id}/capture"),
     ("POST", "/credits/reservations/{reservation_id}/extend"),
 }
-#: They look first at what is not here: their object, its provider, a key to seal secrets with.
+#: They check first a missing precondition: their object, its provider, an encryption key.
 LOOK_FIRST = {
     *(("POST", f"/billing/{path}") for path in ("connect", "customer", "payouts/{payout_id}/give-up", "portal")),
     ("POST", "/billing/setup-intent"),
@@ -1124,7 +1124,7 @@ def test_platform_roles_are_no_tenant_roles() -> None:
 
 #: Operations that show public data of other organizations, so that ids of them may be in the answer.
 PUBLIC = re.compile(r"/(agents|marketplace|reputation|payments/pricing|pricing|creators)\b")
-#: Of each table with rows of organizations, a hash of one's rows. When a key was used is noted a while later.
+#: A hash of one organization's rows for each table. The last use of a key is recorded later, so it is left out.
 ROWS = """
     SELECT format(
         'SELECT md5(string_agg((to_jsonb(t) - ''last_used_at'')::text, '' '' ORDER BY t::text)) FROM %I.%I t'

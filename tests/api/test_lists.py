@@ -57,7 +57,7 @@ AMOUNTS = {
     "/billing/payouts": "USD",
     "/billing/transactions": "CREDIT",
 }
-#: Whose rows are cells of their own making, or are there whatever the time.
+#: Lists whose CSV has special cells, or whose rows do not depend on the time.
 OWN_CELLS = {"/billing/usage/logs", "/usage/logs", "/accounting/journal", "/billing/statement", "/billing/earnings"}
 
 

@@ -41,7 +41,7 @@ class RotationMachine(RuleBasedStateMachine):
         self.target = {1}
         self.deaf = self.broken = False
 
-    # What the target does, and what the store keeps
+    # The target and the store
 
     def set_at_target(self, number):
         self.target = {number} if self.only_last else self.target | {number}
@@ -93,7 +93,7 @@ class RotationMachine(RuleBasedStateMachine):
             self.set_at_target(self.held.number)
         self.held = rules.failed(self.held, "no answer", self.now)
 
-    # What happens
+    # Steps
 
     @rule(crash=st.booleans())
     def work(self, crash):
@@ -140,7 +140,7 @@ class RotationMachine(RuleBasedStateMachine):
         with suppress(RotationUnderWay):
             self.held = rules.planned(self.held, replace(self.held.plan, every=timedelta(days=every)))
 
-    # What always holds
+    # Invariants
 
     @invariant()
     def the_target_works_with_a_kept_value(self):
