@@ -1,1 +1,1 @@
-"""Data that crosses a process boundary: frozen pydantic messages, task queues, retry policies, search attributes."""
+"""Temporal contracts: frozen pydantic messages, task queues, retry policies, search attributes."""

@@ -38,7 +38,7 @@ class TooLarge(ProviderUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The result of sending documents: the number of new ones, and the reasons of refused ones by id."""
+    """Result of an indexing request: number of new documents, and reasons of refused ones by id."""
 
     created: int
     refused: Mapping[str, str]

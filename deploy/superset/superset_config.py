@@ -1,4 +1,4 @@
-"""Settings that differ from Superset's own: a page asks only its own server, so no visit is counted elsewhere."""
+"""Settings that differ from Superset's defaults: pages send no requests to other servers."""
 
 TALISMAN_CONFIG = {
     "content_security_policy": {

@@ -389,7 +389,7 @@ async def test_refund_of_the_unused_part_is_a_multiple_of_the_providers_unit(
 
 
 async def test_used_part_of_a_refused_refund_does_not_apply_to_another_one(sold: Sold) -> None:
-    """It is written before two operators, the payment's workflow and the provider have decided about the refund."""
+    """It is written before two operators, the payment's run and the provider have said whether there is a refund."""
     made = await sold.bought()
     async with sold.database.platform() as session:
         used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
@@ -532,7 +532,7 @@ async def test_won_chargeback_does_not_change_the_age_of_a_sale(sold: Sold) -> N
 
 
 async def test_share_of_a_refunded_sale_is_not_clawed_back_twice(sold: Sold) -> None:
-    """Its refund failed after the agent was bought again, so the money was the buyer's, and is charged back."""
+    """Its refund failed after the agent was bought anew, so the money was the buyer's, and is charged back."""
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None

@@ -968,7 +968,7 @@ async def test_credits_passed_on_to_another_creator_are_recovered_there_once(wor
 
 @pytest.mark.slow
 async def test_recovered_credits_of_a_package_count_at_their_price(world: World) -> None:
-    """Expensive credits are spent on an accomplice and charged back, when only credits of half their price are left."""
+    """Dear credits are spent on an accomplice and charged back, when only credits of half their price are there."""
     paid = await world.bought()
     await world.works(100, commission=10)
     await world.bought(purpose=CHEAP)
@@ -1063,7 +1063,7 @@ async def test_other_credits_of_the_same_price_spare_the_creator_unless_charged_
 
 @pytest.mark.slow
 async def test_refunded_sales_do_not_reduce_the_recovery(world: World) -> None:
-    """A payer that buys and refunds after the work has used nothing."""
+    """Whoever buys and gives back after the work has used nothing by it."""
     paid = await world.bought()
     await world.works(90)
     decoy = await World(world.database).begin()
@@ -1305,7 +1305,7 @@ async def test_chargeback_lost_after_it_was_won_is_recovered_from_creators(
 @pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
 async def test_failed_refund_is_not_recovered_from_creators(world: World, *, is_granted: bool) -> None:
-    """If credits that nobody paid for were taken for it, the payer owes nothing, and nor do creators."""
+    """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
     paid = await world.bought()
     await world.works(100)
     if is_granted:
