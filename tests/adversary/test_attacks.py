@@ -302,7 +302,7 @@ async def test_bringing_own_organizations_gains_nothing_and_would_without_the_ca
         return await ring.loss() + sum(int(Decimal(each["available"]) * 10) for each in left)
 
     assert await gain() <= 0, f"seed {RUN_SEED}"
-    monkeypatch.setattr(referral, "covers", lambda _earned, _price: 10**12)
+    monkeypatch.setattr(referral, "credits_covered", lambda _earned, _price: 10**12)
     await ring.rest(2)
     assert await gain() > 0, "an attack that gains nothing without its defence proves nothing"
 

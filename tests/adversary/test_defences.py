@@ -82,7 +82,7 @@ def test_serial_refund_gains_the_share_without_holding_sales_back() -> None:
 def ring(monkeypatch: pytest.MonkeyPatch | None) -> int:
     """Bring ten organizations of one's own, each of which pays 10 dollars and buys for all of it."""
     if monkeypatch is not None:
-        monkeypatch.setattr(referral, "covers", lambda _earned, _price: 10**12)
+        monkeypatch.setattr(referral, "credits_covered", lambda _earned, _price: 10**12)
     both, loss = Rewards(referrer_minor=60 * ONE, referred_minor=40 * ONE), 0
     window = timedelta(days=120)
     for _ in range(10):

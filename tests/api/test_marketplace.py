@@ -1273,7 +1273,7 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     assert await found(category="content") == []
     middle = good(await buyer.owner.get(f"/marketplace/agents/{second}"))["created_at"]
     for looked_at in ((1, 2), listing.SCAN_LIMITS):
-        monkeypatch.setattr(listing, "LOOKED", looked_at)
+        monkeypatch.setattr(listing, "SCAN_LIMITS", looked_at)
         assert await found(**{"from": middle}) == [third, second]
         assert await found(to=middle) == [first]
         assert await found(to=middle, currency="CREDIT") == []

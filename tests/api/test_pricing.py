@@ -710,7 +710,7 @@ async def test_quote_is_no_use_to_others_or_for_something_else(
 
 
 async def test_quote_expires(shop: Shop, client: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.marketplace.pricing.LASTS", timedelta(0))
+    monkeypatch.setattr("services.marketplace.pricing.QUOTE_LIFETIME", timedelta(0))
     quote = await shop.quote(client.owner)
     refused(await client.owner.post("/contracts", award(shop, quote_id=quote["id"])), 409, "pricing.quote_expired")
 

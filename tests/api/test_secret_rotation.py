@@ -125,7 +125,7 @@ async def test_a_secret_without_a_rotation_has_none_to_stop(org: Tenant):
 @pytest.mark.parametrize(
     ("rotation", "more", "why"),
     [
-        ({"rotator": "manual", "every": "PT2H", "grace": "PT2H"}, {}, "shorter than the time between"),
+        ({"rotator": "manual", "every": "PT2H", "grace": "PT2H"}, {}, "shorter than the interval"),
         ({"rotator": "manual", "every": "PT59M", "grace": "PT1S"}, {}, "every hour at most"),
         ({"rotator": "http"}, {}, "needs, and no other one"),
         ({"rotator": "manual", "http": HTTP["http"]}, {}, "needs, and no other one"),

@@ -628,7 +628,7 @@ async def test_a_use_that_cannot_be_ended_stops_neither_the_others_nor_holds(
             raise RuntimeError("It cannot be ended.")
         await end_lost(session, use_id, now=now)
 
-    monkeypatch.setattr(service, "end_lost", fails)
+    monkeypatch.setattr(service, "end_unfinished", fails)
     await HoldActivities(database).expire_holds(BatchPage(now=now + timedelta(minutes=6), limit=100))
     assert await balance(org.owner) == ("96.00", "2.00")
     monkeypatch.undo()

@@ -375,7 +375,7 @@ async def test_values_are_searched_outside_of_the_event_loop(org: Tenant, monkey
     def found(_: str) -> None:
         searched_in.append(threading.get_ident())
 
-    monkeypatch.setattr(wallets, "found", found)
+    monkeypatch.setattr(wallets, "wallet_secret_in", found)
     good(await put(org.owner))
     assert threading.get_ident() not in searched_in
     assert len(searched_in) == 1

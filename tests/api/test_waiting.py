@@ -128,7 +128,7 @@ async def test_number_of_scanned_rows_is_bounded(
     payer = await new_tenant("owner")
     for _ in range(3):
         await Written(database, payer.org_id).begin()
-    monkeypatch.setattr(listing, "LOOKED", (1, 2))
+    monkeypatch.setattr(listing, "SCAN_LIMITS", (1, 2))
     [found] = await counts(payer.owner, "/payments/summary")
     assert found[2:] == (3, "30.00", True)
 

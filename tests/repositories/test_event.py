@@ -154,7 +154,7 @@ async def test_page_is_narrowed_by_organization_type_and_subject(database: Datab
 
 
 async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "LOOKED", (3,))
+    monkeypatch.setattr(listing, "SCAN_LIMITS", (3,))
     await write(database, *(fact("one") for _ in range(4)), fact("rare", kind="escrow.released"))
     await past_others(database)
     found, position, pages = list[str](), None, 0
@@ -187,7 +187,7 @@ async def test_range_begins_late_and_loses_nothing(
             row.org_id, row.written_in = f"org_{written_in % 2}", written_in
             session.add(row)
     await owner.close()
-    monkeypatch.setattr(listing, "LOOKED", (12,))
+    monkeypatch.setattr(listing, "SCAN_LIMITS", (12,))
     for number in range(60):
         since = START + number * step
         async with database.tenant("org_1") as session:
@@ -224,7 +224,7 @@ async def test_page_costs_the_same_however_long_the_history_is(
     }
     filters = {name: ListFilter(org_id="org_1", equal=given) for name, given in equal.items()}
     filters["of no time"] = ListFilter(org_id="org_1", since=datetime(2100, 1, 1, tzinfo=UTC))
-    monkeypatch.setattr(listing, "LOOKED", (SMALL // 4,))
+    monkeypatch.setattr(listing, "SCAN_LIMITS", (SMALL // 4,))
     await write(database, fact("one"), fact("one", kind=rare))
     await past_others(database)
     owner = await asyncpg.connect(fresh_database_urls.owner)

@@ -125,7 +125,7 @@ class Market:
             found[sort] = await rows_read(self.database, None, partial(listed, ListFilter(), sort, limit=2))
             with pytest.MonkeyPatch.context() as patch:
                 # As many as each band holds when there are few agents.
-                patch.setattr(listing, "LOOKED", (3, 3))
+                patch.setattr(listing, "SCAN_LIMITS", (3, 3))
                 one = partial(listed, ListFilter(search="nothing"), sort, limit=2)
                 found[f"{sort}, filtered"] = await rows_read(self.database, None, one)
         return found
@@ -214,7 +214,7 @@ async def test_leaderboard_is_the_top_of_all_eligible_agents(
 async def test_sorted_agents_are_listed_page_by_page_from_the_first(
     sort: AgentSort, category: str | None, org_id: str | None, market: Grown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "LOOKED", (20, 60))
+    monkeypatch.setattr(listing, "SCAN_LIMITS", (20, 60))
     by = SORTED[sort]
     expected = [
         each

@@ -205,7 +205,7 @@ async def test_a_night_that_dies_at_every_page_has_the_result_of_an_uninterrupte
             raise ConnectionResetError
         return page
 
-    monkeypatch.setattr(nights, "take", dies)
+    monkeypatch.setattr(nights, "decay_agents", dies)
     for _ in range(40):
         try:
             await world.night()
