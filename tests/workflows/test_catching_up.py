@@ -158,7 +158,7 @@ async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(st
     assert len(made.there.refunds) == 1
 
 
-# Version of a refusal --------------------------------------------------------------------------------------------------
+# Version of a refusal -------------------------------------------------------------------------------------------------
 
 
 def test_a_version_is_removed_from_a_refusal_once() -> None:
