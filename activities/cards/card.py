@@ -41,7 +41,7 @@ class CardActivities:
                 "This worker has no issuer of cards. Set BURSAR_ISSUING; the event is retried until then."
             )
         is_ours = False
-        # What the issuer does not have is nothing to book.
+        # An object unknown to the issuer cannot be booked.
         with suppress(ProviderNotFound):
             is_ours = self._issuer is not None and await card_transaction.refresh(
                 self._database, self._issuer, row.refs[0], now=datetime.now(UTC)

@@ -239,7 +239,7 @@ def _begins_an_id(before: str) -> bool:
     if not _is_letter(before[-1:]) or _NAME_BEFORE.search(before):
         return False
     word = _WORD_BEFORE.search(before)
-    # Letters that are all hexadecimal are the beginning of a UUID or a hash, unless they say what the number is.
+    # Letters that are all hexadecimal are the beginning of a UUID or a hash, unless they name a kind of number.
     return word is None or (_is_hexadecimal(word.group()) and word.group().lower() != "cc")
 
 

@@ -20,12 +20,12 @@ from uuid import UUID
 class Category(StrEnum):
     """Category of a field by its most sensitive possible content."""
 
-    CONTACT = "contact"  # what a person or an organization is called, or reached by
-    IDENTIFIER = "identifier"  # what names one thing or one person and says nothing else of it
-    FREE_TEXT = "free_text"  # what people and providers write, and documents that hold such text
-    NETWORK = "network"  # where a request came from and what it asked for
-    FINANCIAL = "financial"  # amounts, and what they are for
-    SECRET = "secret"  # what lets somebody act
+    CONTACT = "contact"  # names and addresses of persons and organizations
+    IDENTIFIER = "identifier"  # names one object or person without other information
+    FREE_TEXT = "free_text"  # texts by people and providers, and documents with such texts
+    NETWORK = "network"  # origin and content of requests
+    FINANCIAL = "financial"  # amounts and their purposes
+    SECRET = "secret"  # credentials
     TECHNICAL = "technical"  # states, times, counts, terms
 
 
@@ -40,18 +40,18 @@ def keep(ground: str) -> str:
     return f"keep: {ground}"
 
 
-BOOKS = keep("the law that books are kept")
-EVIDENCE = keep("evidence of who decided about money")
+BOOKS = keep("legal obligation to keep the books")
+EVIDENCE = keep("evidence of decisions about money")
 
 #: Default erasure of each category.
 ERASED: Mapping[Category, str] = {
     CONTACT: SEAL,
-    IDENTIFIER: keep("it names nobody by itself, and the books refer to it"),
+    IDENTIFIER: keep("it identifies nobody alone, and the books refer to it"),
     FREE_TEXT: SEAL,
     NETWORK: DELETE,
     FINANCIAL: BOOKS,
     SECRET: DELETE,
-    TECHNICAL: keep("it says nothing of a person"),
+    TECHNICAL: keep("it contains nothing about a person"),
 }
 
 
@@ -98,7 +98,7 @@ NAMES: Mapping[Category, str] = {
         "ended_key event fingerprint funded_from idempotency_key key last4 lease memo movement_key number "
         "outcome_reference owner paid_bill payment_method processing reference renewed_from renews requested_key rule "
         "scope settled subject trial_card tx unanswered vat_reference waits_for "
-        # What an operator types into a signal: the key of the command.
+        # Keys of commands, which operators type into signals.
         "accept acknowledge approve at_provider cancel dispute give_up grant look pause refund refuse resolve rotate "
         "skip"
     ),

@@ -215,14 +215,15 @@ def half_is_over(before: Escrow, escrow: Escrow) -> bool:
 
 
 def _undelivered(*, is_end: bool) -> tuple[EscrowFact, ...]:
-    # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
+    # A client that orders more than can be delivered gets all of it refunded, so this counts by the trust in the client
+    # as well.
     kind = FactKind.UNDELIVERED
     return (EscrowFact(kind=kind, says=shares_of(kind), is_rated=True, is_end=is_end),)
 
 
 def _stalled() -> tuple[EscrowFact, ...]:
-    # The client has asked to end it, so the work has not failed, but it took the payee half of the time to say so.
-    # It may deliver instead, and so no client can bring this upon it.
+    # The client has asked to cancel, so the work has not failed, but the payee needed half of the time to agree. The
+    # payee could deliver instead, so a client cannot cause this evidence.
     said = (DimensionShare(Dimension.RELIABILITY, WHOLE_E4, 0),)
     return (EscrowFact(kind=FactKind.UNDELIVERED, says=said, is_rated=True),)
 
@@ -235,7 +236,7 @@ def _given_back(*, is_rated: bool, is_end: bool = False) -> EscrowFact:
 def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) -> tuple[EscrowFact, ...]:
     """Return the evidence of a paid delivery: the last one, or a milestone."""
     by_client = event not in {_VALIDATED, _RESOLVED}
-    # What is paid for is good of the client; accepting it by its own hand is more.
+    # Paying for work is good evidence of the client; accepting it itself is better evidence.
     client_e4 = WHOLE_E4 + (WHOLE_E4 // 2 if event == "approved" else 0)
     won = event == _RESOLVED
     found = [

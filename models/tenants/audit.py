@@ -34,7 +34,7 @@ class AuditEntry(Base):
         Index("ix_audit_log_org_id_at", "org_id", "at"),
         Index("ix_audit_log_org_id_action_id", "org_id", "action", "id"),
         Index("ix_audit_log_org_id_target_id", "org_id", "target", "id"),
-        # What an organization did elsewhere; what it did at home is found by `org_id`.
+        # An organization's actions elsewhere; its actions at home are found by `org_id`.
         Index("ix_audit_log_actor_org_id", "actor_org_id", "id", postgresql_where=_ELSEWHERE),
         Index("ix_audit_log_actor_org_id_action_id", "actor_org_id", "action", "id", postgresql_where=_ELSEWHERE),
         Index("ix_audit_log_actor_org_id_target_id", "actor_org_id", "target", "id", postgresql_where=_ELSEWHERE),

@@ -125,7 +125,7 @@ def _forms(value: str) -> Iterator[_Form]:
         return _Form(re2.compile(between.join(units[:head]), _OPTIONS), units[head:], between, is_cut, is_base64)
 
     yield form(_text_units(value), len(_text_units(begun)), _BETWEEN_TEXT)
-    # Of the value itself, and as encoded in a query, a form and JSON.
+    # The value itself, and its encodings in a query, a form and JSON.
     sent = {write(value).encode(): write(begun).encode() for write in (str, _quoted, quote_plus, _in_json)}
     for raw, head in sent.items():
         yield form([_either_case(f"{each:02x}") for each in raw], len(head), _BETWEEN_HEX)

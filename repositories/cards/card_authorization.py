@@ -98,7 +98,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        # What is owed was no lot, and lots of other currencies had a rate that is not kept with them.
+        # Debts were no lots, and lots of other currencies had a rate that is not stored with them.
         name="the credits captured for a card were worth what merchants took",
         table="public.card_spends",
         unit="spends",

@@ -106,8 +106,8 @@ WITH known AS (
 SELECT agent_id, before, stars_e6 FROM taken WHERE is_sudden ORDER BY agent_id
 """
 
-# Of agents with new events, the events do it. Without it, prices, levels and payouts of other agents would have to sum
-# all evidence that counts since.
+# For agents with new events, the events do this. Otherwise prices, levels and payouts of other agents would have to sum
+# all evidence that has come to count since.
 _SEASONED = """
 SELECT count(reputation_season(a.agent_id, $1::date - 1)) FROM reputation_agents a CROSS JOIN LATERAL (
     SELECT FROM reputation_events e WHERE e.agent_id = a.agent_id AND e.seasoned_on < $1 AND e.seasoned_on > coalesce(

@@ -44,7 +44,7 @@ async def read(
         return None
     columns = dict(found)
     pairs = columns.pop("metadata")
-    # The connections of an engine decode JSON by themselves.
+    # The connections of an engine decode JSON automatically.
     return ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
 
 

@@ -181,7 +181,7 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_
             agent_id=agent.id, department_id=agent.department_id, project_id=agent.project_id, principal=PRINCIPAL
         ),
         metadata={"card_id": card.id, "authorization_id": row.id, "merchant": row.merchant["name"]},
-        # What was granted cost nobody anything; a card pays merchants with the platform's money.
+        # Granted credits were not paid for, and a card pays merchants with the platform's money.
         paid_only=True,
         cost=MoneyCost(minor=Decimal(amount_minor), asset=card.currency),
     )

@@ -280,7 +280,7 @@ async def _book_all(
     open_spends = await books.open_spends(spends)
     for each in new:
         if each.kind is CardTransactionKind.CAPTURE:
-            # Of what rounding has taken all credits of, the rest of the money costs none.
+            # If rounding has taken all credits of a part, the rest of its money costs none.
             holds = [each for each in spends if each.spend_id in open_spends or each.captured_credits == each.credits]
             beyond, forced = await _capture(books, row, each, holds)
             # A refund that was read with it returns it.

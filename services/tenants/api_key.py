@@ -47,8 +47,8 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
     was_made = await row_of_command(session, ApiKey, key.command_id) is not None
     if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
         await _refuse_beside_limited(session, actor)
-    # Nobody has a key beside a person's by inviting them: what it signs would be in the name of who has the other.
-    # Of the platform's principals nobody has a key beside another's: what it did would be in the other's name.
+    # Inviting a person must not give the inviter a second key of an existing principal, which would sign in that
+    # principal's name. For the same reason only the principal itself may issue a second key of a platform principal.
     may_be_second = own or (org_id is not None and actor.role in SECOND_KEYS and key.secret_hash is not None)
     most = keys.KEYS_OF_A_PRINCIPAL if may_be_second else 1
     people = 0 if org_id is None else await keys.seats(session, org_id)
@@ -80,7 +80,7 @@ async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issue
     The caller's own key and the keys that it issued stay, and so do keys of roles that the caller may not revoke. Needs
     the platform's session, because tenants cannot write keys.
     """
-    # What it issues at this moment is then there, or refused.
+    # Then a key that it issues concurrently exists already, or is refused.
     await keys.lock(session, row.org_id)
     found = await keys.keys_issued_by(session, row.id, besides=actor.key_id)
     issued = [each for each in found if actor.may_revoke(Role(each.role))]

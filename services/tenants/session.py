@@ -64,7 +64,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     """
     organization = await organizations.get(session, link.org_id)
     await organizations.refuse_closed(session, link.org_id)
-    # Locked, because a key that is issued to the principal meanwhile would end its links.
+    # Locked, because a key that is issued to the principal concurrently would end its links.
     await keys.lock(session, link.org_id)
     if link.agent_id is not None:
         if (await agents.get(session, link.agent_id)).org_id != link.org_id:
@@ -138,7 +138,7 @@ async def redeem(
         LinkGone: it was used, has expired or was ended.
     """
     link, _ = await open_link(session, link_id, now)
-    # Locked, because a key of another role could be issued meanwhile, or a person be revoked.
+    # Locked, because a key of another role could be issued concurrently, or a person be revoked.
     await keys.lock(session, link.org_id)
     await _held(session, link)
     if not await sessions.use(session, link.id):

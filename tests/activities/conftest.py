@@ -1,4 +1,4 @@
-"""What the tests of activities have in common."""
+"""Fixtures of the tests of activities."""
 
 import pytest
 

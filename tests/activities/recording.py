@@ -29,7 +29,7 @@ async def record(
 
 
 async def marked(database: Database, outcome: Outcome, event_id: str) -> RecordedPayment:
-    """Have a provider's event marked as handled that says nothing new."""
+    """Mark a provider's event without news as handled."""
     event = PaymentEvent.of(outcome, at=outcome.payment.updated_at)
     message = await payment_message(database, event, at=event.at)
     return await _sent(database, message.model_copy(update={"events": (), "handled": (event_id,)}))

@@ -77,7 +77,7 @@ async def ask(world: World, asked: AuthorizationQuestion, now: datetime = NOW, i
         return await card_authorization.decide(session, asked, issuing, now=now)
 
 
-async def told(world: World, snapshot, now: datetime = NOW) -> bool:
+async def apply_snapshot(world: World, snapshot, now: datetime = NOW) -> bool:
     async with world.database.platform() as session:
         book = card_transaction.book if hasattr(snapshot, "requests") else card_transaction.book_alone
         return await book(session, snapshot, "stripe", now=now)
@@ -140,7 +140,7 @@ async def test_a_declined_request_is_declined_again_after_its_reason_is_gone(wor
         ("UPDATE organizations SET status = 'suspended' WHERE id = :org", "organization_stopped"),
     ],
 )
-async def test_who_cannot_pay_is_declined(world: World, statement: str, expected: str) -> None:
+async def test_request_without_enough_credits_is_declined(world: World, statement: str, expected: str) -> None:
     values = {"card": world.card, "agent": world.agent, "org": world.org}
     await change(world, statement, **{name: values[name] for name in values if f":{name}" in statement})
     asked = question(world, 400)
@@ -210,7 +210,7 @@ async def test_a_request_that_adds_to_an_authorization_holds_for_itself(world: W
     snapshot = authorization(
         world, first.authorization_ref, (400, True), (100, True), status=CLOSED, transactions=(captured,)
     )
-    assert await told(world, snapshot)
+    assert await apply_snapshot(world, snapshot)
     assert await world.balance() == (955, 0)
     assert await alerts(world) == []
 
@@ -229,12 +229,12 @@ async def test_a_capture_settles_once_and_its_end_releases_the_rest(world: World
     await ask(world, asked)
     captured = transaction(world, 300, asked.authorization_ref)
     snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
-    assert await told(world, snapshot)
-    assert await told(world, snapshot)
+    assert await apply_snapshot(world, snapshot)
+    assert await apply_snapshot(world, snapshot)
     assert await world.balance() == (970, 0)
     assert (await row_of(world, asked.authorization_ref)).status == "closed"
     # An older snapshot changes nothing.
-    assert await told(world, authorization(world, asked.authorization_ref, (400, True)))
+    assert await apply_snapshot(world, authorization(world, asked.authorization_ref, (400, True)))
     assert (await row_of(world, asked.authorization_ref)).status == "closed"
 
 
@@ -242,40 +242,42 @@ async def test_captures_in_parts_settle_what_they_take(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
     parts = tuple(transaction(world, cents, asked.authorization_ref) for cents in (100, 300))
-    await told(world, authorization(world, asked.authorization_ref, (400, True), transactions=parts[:1]))
+    await apply_snapshot(world, authorization(world, asked.authorization_ref, (400, True), transactions=parts[:1]))
     assert await world.balance() == (990, 30)
-    await told(world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=parts))
+    await apply_snapshot(
+        world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=parts)
+    )
     assert await world.balance() == (960, 0)
 
 
 async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
-    """Of 20.00 USD the first 100 credits pay a half, and 334.448161 that cost 0.0299 each the other."""
+    """The first 100 credits pay half of 20.00 USD, and 334.448161 credits that cost 0.0299 each the other half."""
     world = await World(database).begin(100)
     await world.give(1_000, cents=2_990)
     asked = question(world, 2_000)
     assert await ask(world, asked)
     assert await exact(world) == (1_100_000_000, 434_448_161)
     found: tuple[TransactionSnapshot, ...] = (transaction(world, 1_000, asked.authorization_ref),)
-    await told(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
+    await apply_snapshot(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
     assert await exact(world) == (1_000_000_000, 334_448_161)
     found = (*found, transaction(world, 500, asked.authorization_ref, REFUND))
-    await told(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
+    await apply_snapshot(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
     assert await exact(world) == (1_050_000_000, 334_448_161)
     found = (*found, transaction(world, 500, asked.authorization_ref))
     snapshot = authorization(world, asked.authorization_ref, (2_000, True), status=CLOSED, transactions=found)
-    await told(world, snapshot)
+    await apply_snapshot(world, snapshot)
     # The last captured amount is refunded first: 5.00 USD of the cheap credits, and 2.00 of the others, rounded down.
     assert await exact(world) == (1_050_000_000 - 167_224_081, 0)
     found = (*found, transaction(world, 700, asked.authorization_ref, REFUND))
-    await told(world, replace(snapshot, transactions=found))
+    await apply_snapshot(world, replace(snapshot, transactions=found))
     assert await exact(world) == (1_069_999_999, 0)
     found = (*found, transaction(world, 300, asked.authorization_ref, REFUND))
-    await told(world, replace(snapshot, transactions=found))
+    await apply_snapshot(world, replace(snapshot, transactions=found))
     assert await exact(world) == (1_100_000_000, 0)
 
 
 @pytest.mark.parametrize("first", [300, 200])
-async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Database, first: int) -> None:
+async def test_part_of_a_capture_that_held_credits_no_longer_pay_is_forced(database: Database, first: int) -> None:
     world = await World(database).begin(0)
     await world.give(1_000, cents=10_000, asset="EUR")
     for asset_minor, at in ((10, NOW), (20, NOW + timedelta(hours=1))):
@@ -289,31 +291,31 @@ async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Databas
     # A euro is worth half as much, so 40 credits pay 2.00 USD, and 20 more each further dollar.
     ref, later = asked.authorization_ref, NOW + timedelta(hours=2)
     found: tuple[TransactionSnapshot, ...] = (transaction(world, first, ref),)
-    await told(world, authorization(world, ref, (400, True), transactions=found), now=later)
+    await apply_snapshot(world, authorization(world, ref, (400, True), transactions=found), now=later)
     assert await world.balance() == (1_000 - first // 5, 0)
     assert await alerts(world) == ["card_overspent"] * (first > 200)
     found = (*found, transaction(world, 400 - first, ref))
-    await told(world, authorization(world, ref, (400, True), status=CLOSED, transactions=found), now=later)
+    await apply_snapshot(world, authorization(world, ref, (400, True), status=CLOSED, transactions=found), now=later)
     assert await world.balance() == (920, 0)
     assert "card_overspent" in await alerts(world)
 
 
 @pytest.mark.parametrize("status", [REVERSED, AuthorizationStatus.EXPIRED])
-async def test_what_is_given_up_is_released(world: World, status: AuthorizationStatus) -> None:
+async def test_reversed_authorization_is_released(world: World, status: AuthorizationStatus) -> None:
     asked = question(world, 400)
     await ask(world, asked)
-    await told(world, authorization(world, asked.authorization_ref, (400, True), status=status))
+    await apply_snapshot(world, authorization(world, asked.authorization_ref, (400, True), status=status))
     assert await world.balance() == (1000, 0)
     assert (await row_of(world, asked.authorization_ref)).status == status.value
 
 
-async def test_what_is_captured_beyond_an_authorization_is_forced_and_alerts(world: World) -> None:
+async def test_capture_beyond_an_authorization_is_forced_and_alerts(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
     captured = transaction(world, 500, asked.authorization_ref)
     snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
     for _ in range(2):
-        await told(world, snapshot)
+        await apply_snapshot(world, snapshot)
     assert await world.balance() == (950, 0)
     assert await alerts(world) == ["card_overspent"]
 
@@ -322,7 +324,7 @@ async def test_a_capture_without_an_authorization_is_forced_into_debt(database: 
     world = await World(database).begin(10)
     captured = transaction(world, 300, None)
     for _ in range(2):
-        assert await told(world, captured)
+        assert await apply_snapshot(world, captured)
     assert await world.balance() == (0, 0)
     assert await alerts(world) == ["card_overspent"]
     assert (await row_of(world, captured.ref)).status == "none"
@@ -331,9 +333,11 @@ async def test_a_capture_without_an_authorization_is_forced_into_debt(database: 
 async def test_a_capture_after_the_hold_has_expired_is_forced(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
-    await told(world, authorization(world, asked.authorization_ref, (400, True), status=AuthorizationStatus.EXPIRED))
+    await apply_snapshot(
+        world, authorization(world, asked.authorization_ref, (400, True), status=AuthorizationStatus.EXPIRED)
+    )
     captured = transaction(world, 400, asked.authorization_ref)
-    await told(
+    await apply_snapshot(
         world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
     )
     assert await world.balance() == (960, 0)
@@ -346,7 +350,9 @@ async def test_granted_credits_pay_no_merchant_that_takes_without_a_hold(databas
     asked = question(world, 0)
     assert await ask(world, asked)
     captured = transaction(world, 300, asked.authorization_ref)
-    await told(world, authorization(world, asked.authorization_ref, (0, True), status=CLOSED, transactions=(captured,)))
+    await apply_snapshot(
+        world, authorization(world, asked.authorization_ref, (0, True), status=CLOSED, transactions=(captured,))
+    )
     # 10 of the 30 credits were paid for; the others are owed, and what was granted is all there.
     assert await world.balance() == (1_000, 0)
     query = text(
@@ -355,7 +361,7 @@ async def test_granted_credits_pay_no_merchant_that_takes_without_a_hold(databas
     async with world.database.platform() as session:
         assert await session.scalar(query, {"of": f"org/{world.org}/debt/CREDIT"}) == 20 * CREDIT
     # A refund pays the debt first, and what was owed was worth its money as well.
-    await told(world, transaction(world, 250, None, REFUND))
+    await apply_snapshot(world, transaction(world, 250, None, REFUND))
     assert await world.balance() == (1_005, 0)
 
 
@@ -365,7 +371,7 @@ async def test_a_refund_that_is_read_with_its_forced_capture_returns_all_of_it(w
     both = tuple(transaction(world, 600, asked.authorization_ref, kind) for kind in (CAPTURE, REFUND))
     snapshot = authorization(world, asked.authorization_ref, (500, True), status=CLOSED, transactions=both)
     for _ in range(2):
-        await told(world, snapshot)
+        await apply_snapshot(world, snapshot)
     assert await world.balance() == (1000, 0)
     assert await alerts(world) == ["card_overspent"]
 
@@ -384,22 +390,22 @@ async def test_the_rest_of_a_hold_whose_credits_are_taken_by_rounding_is_no_over
     )
     for known in (1, 2):
         snapshot = authorization(world, asked.authorization_ref, (400, True), transactions=parts[:known])
-        await told(world, replace(snapshot, currency="JPY"))
+        await apply_snapshot(world, replace(snapshot, currency="JPY"))
     assert await alerts(world) == []
 
 
 async def test_a_capture_that_the_issuer_assigns_to_an_authorization_later_is_booked_once(world: World) -> None:
     captured = transaction(world, 300, None)
-    await told(world, captured)
+    await apply_snapshot(world, captured)
     ref = fresh("iauth")
     linked = replace(captured, authorization_ref=ref)
-    assert await told(world, authorization(world, ref, (300, True), status=CLOSED, transactions=(linked,)))
+    assert await apply_snapshot(world, authorization(world, ref, (300, True), status=CLOSED, transactions=(linked,)))
     assert await world.balance() == (970, 0)
 
 
 async def test_a_decline_that_is_read_before_the_late_decision_stays_one(world: World) -> None:
     asked = question(world, 400)
-    await told(world, authorization(world, asked.authorization_ref, (400, False), status=CLOSED))
+    await apply_snapshot(world, authorization(world, asked.authorization_ref, (400, False), status=CLOSED))
     assert not await ask(world, asked)
     assert await world.balance() == (1000, 0)
     assert await reason(world, asked.authorization_ref) == "not_taken"
@@ -417,14 +423,14 @@ async def test_all_holds_are_locked_before_a_balance(world: World) -> None:
     assert await ask(world, open_one)
     assert await ask(world, declined)
     captured = transaction(world, 100, open_one.authorization_ref)
-    await told(world, authorization(world, open_one.authorization_ref, (200, True), transactions=(captured,)))
+    await apply_snapshot(world, authorization(world, open_one.authorization_ref, (200, True), transactions=(captured,)))
     refunded = transaction(world, 50, declined.authorization_ref, REFUND)
     snapshot = authorization(world, declined.authorization_ref, (100, False), status=CLOSED, transactions=(refunded,))
     held = (await row_of(world, open_one.authorization_ref)).requests[0]["spend_id"]
     async with world.database.platform() as session:
         driver = await driver_connection(session)
         await Spending(driver, world.org).lock_reservation(uuid_of(held))
-        booking = asyncio.create_task(told(world, snapshot))
+        booking = asyncio.create_task(apply_snapshot(world, snapshot))
         await somebody_waits(world.database)
         # A transaction that locks a hold locks the balance next, so none that waits for a hold may have locked the
         # balance.
@@ -438,7 +444,7 @@ async def test_a_hold_that_nobody_has_swept_yet_is_not_captured_after_its_time(w
     await ask(world, asked)
     captured = transaction(world, 400, asked.authorization_ref)
     snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
-    await told(world, snapshot, now=NOW + timedelta(days=31))
+    await apply_snapshot(world, snapshot, now=NOW + timedelta(days=31))
     assert await world.balance() == (960, 0)
 
 
@@ -451,12 +457,12 @@ async def test_a_refund_gives_back_what_was_captured_and_no_more(world: World) -
         world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured, refunded)
     )
     for _ in range(2):
-        await told(world, snapshot)
+        await apply_snapshot(world, snapshot)
     assert await world.balance() == (975, 0)
     # A refund that fits no authorization goes to the card's last payment; the excess alerts operators.
     alone = transaction(world, 300, None, REFUND)
     for _ in range(2):
-        await told(world, alone)
+        await apply_snapshot(world, alone)
     assert await world.balance() == (1000, 0)
     assert await alerts(world) == ["card_refund_unmatched"]
 
@@ -471,13 +477,13 @@ async def test_a_refund_that_is_heard_before_its_capture_is_matched_when_that_co
     early = refunded if is_alone else authorization(
         world, asked.authorization_ref, (400, True), transactions=(refunded,)
     )  # fmt: skip
-    assert await told(world, early)
+    assert await apply_snapshot(world, early)
     assert await alerts(world) == ["card_refund_unmatched"]
     captured = transaction(world, 400, asked.authorization_ref)
     found = (captured,) if is_alone else (refunded, captured)
     snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=found)
     for _ in range(2):
-        assert await told(world, snapshot)
+        assert await apply_snapshot(world, snapshot)
     assert await world.balance() == (975, 0)
     async with world.database.platform() as session:
         known = await transactions.find(session, refunded.ref)
@@ -489,14 +495,14 @@ async def test_a_refund_that_is_heard_before_its_capture_is_matched_when_that_co
 
 async def test_a_refund_whose_credits_were_granted_by_hand_returns_none_of_a_later_payment(world: World) -> None:
     """The runbook has an operator grant them and resolve the alert; the merchant then sells something else."""
-    assert await told(world, transaction(world, 150, None, REFUND))
+    assert await apply_snapshot(world, transaction(world, 150, None, REFUND))
     async with world.database.platform() as session:
         [found] = await session.scalars(select(Alert).where(Alert.subject == world.card))
         await resolve_one(session, found.id, "operator")
     asked = question(world, 400)
     await ask(world, asked)
     captured = transaction(world, 400, asked.authorization_ref)
-    assert await told(
+    assert await apply_snapshot(
         world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
     )
     assert await world.balance() == (960, 0)
@@ -506,7 +512,7 @@ async def test_a_request_that_the_issuer_has_declined_after_all_holds_nothing(wo
     asked = question(world, 400)
     await ask(world, asked)
     for _ in range(2):
-        await told(world, authorization(world, asked.authorization_ref, (400, False), status=CLOSED))
+        await apply_snapshot(world, authorization(world, asked.authorization_ref, (400, False), status=CLOSED))
     assert await world.balance() == (1000, 0)
     row = await row_of(world, asked.authorization_ref)
     assert (row.status, row.amount_minor, row.requests[0]["reason"]) == ("declined", 0, "not_taken")
@@ -517,7 +523,7 @@ async def test_a_dispute_gives_the_credits_back_once_it_is_won(world: World) -> 
     asked = question(world, 400)
     await ask(world, asked)
     captured = transaction(world, 400, asked.authorization_ref)
-    await told(
+    await apply_snapshot(
         world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
     )
     ref = fresh("idp")
@@ -549,18 +555,18 @@ async def test_a_won_dispute_about_what_was_refunded_alerts_and_returns_no_later
         **{"currency": "USD", "created_at": NOW, "movements": ()},
     )
     for known in (2, 3):
-        await told(world, authorization(world, ref, (400, True), status=CLOSED, transactions=parts[:known]))
+        await apply_snapshot(world, authorization(world, ref, (400, True), status=CLOSED, transactions=parts[:known]))
         async with world.database.platform() as session:
             assert await card_transaction.book_dispute(session, won, world.ref, "stripe", now=NOW)
     assert await world.balance() == (960, 0)
     assert await alerts(world) == ["card_refund_unmatched", "card_overspent"]
 
 
-async def test_what_a_card_pays_is_an_expense_and_leaves_the_balance_at_the_issuer(world: World) -> None:
+async def test_payment_of_a_card_is_an_expense_and_leaves_the_balance_at_the_issuer(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
     captured = transaction(world, 300, asked.authorization_ref)
-    await told(
+    await apply_snapshot(
         world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
     )
     query = text(
@@ -625,7 +631,7 @@ async def test_a_card_that_was_unfrozen_while_its_freeze_was_read_stays_active(w
             assert (await cards.get(session, world.card)).status == after
 
 
-async def test_an_event_about_what_the_issuer_does_not_have_is_unmatched(world: World) -> None:
+async def test_an_event_about_an_object_unknown_to_the_issuer_is_unmatched(world: World) -> None:
     class Gone(FakeIssuer):
         async def retrieve_authorization(self, ref: str) -> AuthorizationSnapshot:
             raise ProviderNotFound("There is no such authorization.")
@@ -645,7 +651,7 @@ async def test_an_event_about_a_card_of_other_software_is_unmatched(world: World
     assert await _take(world, issuer, fresh("evt"), "issuing_authorization.created", ref) == "unmatched"
 
 
-async def test_verify_finds_what_the_books_do_not_have(fresh_database_urls: DatabaseUrls) -> None:
+async def test_verify_finds_payments_missing_in_the_books(fresh_database_urls: DatabaseUrls) -> None:
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=2)
     try:
         world = await World(database).begin()

@@ -641,7 +641,7 @@ async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_
     assert ((await sold.purchase(anew)).status, (await sold.purchase(anew)).renews_at) == ("active", None)
 
 
-async def test_agent_is_not_bought_anew_while_one_of_two_chargebacks_is_open(sold: Sold) -> None:
+async def test_agent_is_not_bought_again_while_one_of_two_chargebacks_is_open(sold: Sold) -> None:
     """Both months had ended: one of them is suspended, and has ended again once its chargeback is won."""
     first = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(first)).applied

@@ -44,7 +44,7 @@ __all__ = ["sold"]
     ("model", "status", "renewed", "is_told"),
     [("monthly", "active", True, True), ("monthly", "ended", False, True), ("one_time", "ended", False, False)],
 )
-def test_month_whose_next_one_was_bought_already_says_what_to_cancel(
+def test_refusal_for_a_renewed_month_names_the_purchase_to_cancel(
     model: str, status: str, renewed: bool, is_told: bool
 ) -> None:
     """It is bought a day before, and a buyer that cancels within that day may name the old purchase."""
@@ -113,7 +113,7 @@ async def written(database: Database, start: PaymentInput) -> Written:
     return await made.look()
 
 
-async def told(database: Database, sold: Sold, purchase_id: str) -> list[str]:
+async def event_types(database: Database, sold: Sold, purchase_id: str) -> list[str]:
     query = select(EventRow.type).where(EventRow.subject == purchase_id, EventRow.org_id == sold.buyer)
     async with database.platform() as session:
         return list(await session.scalars(query.order_by(EventRow.subject_seq)))
@@ -134,7 +134,7 @@ async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, dat
     second = await sold.purchase(made)
     assert (second.renewed_from, second.period, second.status) == (first.id, 2, "active")
     assert await renewing.mails(sold.buyer) == 0
-    assert await told(database, sold, first.id) == ["purchase.created"], "the month that was paid is not over"
+    assert await event_types(database, sold, first.id) == ["purchase.created"], "the month that was paid is not over"
     states = []
     for at in (first.ends_at - timedelta(hours=1), first.ends_at):
         await renewing.at(first, at)
@@ -144,7 +144,7 @@ async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, dat
             shown = [each.id for each in (await marketplace.library(session, active)).rows]
         assert (first.id in shown) is (states[-1] == "active")
     assert states == ["active", "ended"]
-    assert await told(database, sold, first.id) == ["purchase.created", "purchase.ended"]
+    assert await event_types(database, sold, first.id) == ["purchase.created", "purchase.ended"]
 
 
 async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sold: Sold, database: Database) -> None:
@@ -173,11 +173,11 @@ async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: 
         async with database.platform() as session:
             states.append((await marketplace.get_purchase(session, first.id)).status)
     assert states == ["active", "ended"]
-    assert await told(database, sold, first.id) == ["purchase.created", "purchase.ended"]
+    assert await event_types(database, sold, first.id) == ["purchase.created", "purchase.ended"]
 
 
 @pytest.mark.parametrize("days", [4, 27, 40])
-async def test_month_of_which_too_much_is_over_before_anybody_was_asked_is_not_paid_afterwards(
+async def test_month_of_which_too_much_has_passed_before_its_renewal_is_not_paid_afterwards(
     sold: Sold, database: Database, days: int
 ) -> None:
     """The sweep did not run, or failed each hour, and nobody had access in the meantime."""

@@ -1012,7 +1012,7 @@ async def test_used_expensive_credits_are_recovered_in_cheaper_ones(world: World
 
 
 @pytest.mark.slow
-async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_price_too(world: World) -> None:
+async def test_package_bought_during_the_dispute_covers_its_price_too(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
     ref = paid.there.dispute(fee=0)
@@ -1044,7 +1044,7 @@ async def test_granted_credits_cover_no_loss(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("is_disputed_too", "left"), [(False, 100), (True, 0)])
-async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charged_back_too(
+async def test_other_credits_of_the_same_price_spare_the_creator_unless_charged_back_too(
     world: World, *, is_disputed_too: bool, left: int
 ) -> None:
     paid = await world.bought()
@@ -1384,7 +1384,7 @@ async def test_many_uses_are_recovered_in_parts_with_one_notice_each(
     await proves(database_urls)
 
 
-async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_recovery_does_not_stop_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = await World(world.database).begin()
     for each in (world, other):
         paid = await each.bought()
@@ -1410,7 +1410,7 @@ async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pyt
 
 
 @pytest.mark.slow
-async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_reversal_does_not_stop_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = await World(world.database).begin()
     for each in (world, other):
         paid = await each.bought()

@@ -99,7 +99,7 @@ PUTTING_BACK = [f"{when} {name}" for name in ("put_back", "destroy") for when in
 
 @pytest.mark.parametrize("one_only", [False, True])
 @pytest.mark.parametrize("place", [None, *PUTTING_BACK])
-async def test_a_failed_test_puts_the_target_back_and_the_next_try_makes_a_new_value(
+async def test_a_failed_test_restores_the_target_and_the_next_try_makes_a_new_value(
     database: Database, place: str | None, one_only: bool
 ) -> None:
     target = Target(one_only=one_only, check=403)
@@ -118,7 +118,7 @@ async def test_a_failed_test_puts_the_target_back_and_the_next_try_makes_a_new_v
         assert await one.alerts() == {"secret_rotation_failed": False}
 
 
-async def test_what_cannot_be_put_back_keeps_its_value_until_it_can_or_somebody_gives_up(database: Database) -> None:
+async def test_an_unrestorable_target_keeps_its_value_until_restored_or_given_up(database: Database) -> None:
     target = Target(one_only=True, check=403)
     async with rotated(database, target) as one:
         await one.until(RotationStatus.FAILED, DUE)
@@ -174,7 +174,7 @@ class Keeping:
 
 
 @pytest.mark.parametrize("ended", ["revoked", "put back", "given up"])
-async def test_a_backend_that_is_away_for_a_time_keeps_no_value_that_has_ended(database: Database, ended: str) -> None:
+async def test_an_outage_of_the_backend_leaves_no_ended_value(database: Database, ended: str) -> None:
     target = Target(check=None if ended == "revoked" else 403)
     async with rotated(database, target) as one:
         first = ValueLocation(one.vaulted.org_id, one.secret.path, 1)
@@ -202,7 +202,7 @@ async def test_an_owner_who_destroys_a_value_in_its_grace_has_it_revoked_at_once
     async with rotated(database, target) as one:
         await one.step(DUE)
         for number in (1, 2):
-            with pytest.raises(RotationUnderWay, match=f"nothing but version {number}"):
+            with pytest.raises(RotationUnderWay, match=f"no other value than version {number}"):
                 await destroy(one, number)
         await one.until_waiting(DUE)
         with pytest.raises(RotationUnderWay, match="Destroy that one first"):
@@ -220,7 +220,7 @@ async def destroy(one: Rotated, number: int) -> None:
         await service.destroy(session, one.vaulted.owner, one.secret.id, number, now=DUE)
 
 
-async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_given_up(database: Database) -> None:
+async def test_a_value_stored_during_a_rotation_stays_and_the_rotation_is_given_up(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
         await one.until(RotationStatus.APPLIED, DUE)
@@ -232,7 +232,7 @@ async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_
         assert await one.alerts() == {"secret_rotation_failed": True}
 
 
-async def test_what_somebody_has_stored_is_not_ended_with_the_version_that_had_it(database: Database) -> None:
+async def test_a_stored_value_is_not_revoked_with_an_earlier_version_of_the_same_value(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
         await one.until(RotationStatus.APPLIED, DUE)
@@ -243,7 +243,7 @@ async def test_what_somebody_has_stored_is_not_ended_with_the_version_that_had_i
         assert pending in target.keys
 
 
-async def test_what_is_asked_for_at_once_ends_a_grace_that_runs(database: Database) -> None:
+async def test_an_immediate_rotation_ends_a_running_grace(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
         await hurry(one)
@@ -260,7 +260,7 @@ async def hurry(one: Rotated) -> None:
         await service.start_now(session, one.vaulted.owner, one.secret.id, grace=None, now=NOW)
 
 
-async def test_a_person_is_asked_and_reminded_and_what_they_send_is_promoted(database: Database) -> None:
+async def test_a_person_is_asked_and_reminded_and_the_value_sent_is_promoted(database: Database) -> None:
     document = {"rotator": "manual", **SCHEDULE}
     one = await Rotated.of(database, document)
     assert (await one.until_waiting(DUE)).status == "waiting"
@@ -370,7 +370,7 @@ async def test_another_secret_is_read_only_for_a_host_that_it_names(database: Da
         assert "may not be sent to db.example.com:5432" in seen.details.replace("\\", "")
 
 
-async def test_the_schedule_is_not_changed_while_a_value_is_on_its_way(database: Database) -> None:
+async def test_the_schedule_is_not_changed_while_a_rotation_sets_a_value(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
         await one.step(DUE)

@@ -101,7 +101,7 @@ async def held(database: Database) -> dict[str, EventRow]:
         return {row.id: row for row in await session.scalars(select(EventRow))}
 
 
-async def test_a_reader_killed_at_every_page_doubles_and_misses_no_event(
+async def test_a_reader_killed_at_every_page_sends_each_event_once(
     fresh_database: Database, index: SearchIndex, failing: Failing, url: str
 ) -> None:
     org_id = await happened(fresh_database, 7)
@@ -169,7 +169,7 @@ async def test_a_refused_document_is_listed_and_stops_nothing(
     assert "manage search-index refused" in raised.detail
 
 
-async def test_nothing_moves_while_the_index_is_busy(
+async def test_the_position_stays_while_the_index_is_busy(
     fresh_database: Database, index: SearchIndex, failing: Failing, url: str
 ) -> None:
     await happened(fresh_database, 3)

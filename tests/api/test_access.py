@@ -323,7 +323,7 @@ async def callers(tenant: Tenant, operator: Caller, issue_key: Callable[..., Awa
 
 
 @for_each("method, path", list(ASKED))
-async def test_each_role_is_refused_exactly_what_it_may_not_do(
+async def test_each_role_is_refused_exactly_its_forbidden_operations(
     method: str, path: str, callers: dict[str, Caller]
 ) -> None:
     permission, body = ASKED[method, path]
@@ -334,12 +334,11 @@ async def test_each_role_is_refused_exactly_what_it_may_not_do(
         refused(answers[role], 403, "auth.forbidden")
 
 
-#: What reads although it is no GET: it says what usage would cost, answers questions about metrics, and writes what is
-#: read into files.
+#: Reads that are no GET: the cost of usage, queries of metrics, and exports of data to files.
 READING = {("POST", "/usage/estimate"), ("POST", "/analytics/query"), ("POST", "/exports")}
 
 
-def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
+def test_auditor_of_the_platform_has_all_reads_and_nothing_else() -> None:
     commanding = {permission for key, (permission, _) in ASKED.items() if key[0] != "GET" and key not in READING}
     assert not PERMISSIONS[Role.PLATFORM_AUDITOR] & commanding
     assert (
@@ -785,7 +784,8 @@ def keyed() -> dict[tuple[str, str], tuple[str, Any]]:
     return {each: asked.get(each) or (each[1], body_for(*each)) for each in found}
 
 
-#: Spends keep their keys in the books, and uses of secrets theirs with the uses, beside those of other requests.
+#: Keys of spends are stored in the ledger, and keys of uses of secrets with the uses, apart from those of other
+#: requests.
 SPENDS = {
     ("POST", "/secrets/{path}/use"),
     ("POST", "/credits/use"),
@@ -793,7 +793,7 @@ SPENDS = {
     ("POST", "/credits/reservations/{reservation_id}/capture"),
     ("POST", "/credits/reservations/{reservation_id}/extend"),
 }
-#: They look first at what is not here: their object, its provider, a key to seal secrets with.
+#: They check first a missing precondition: their object, its provider, an encryption key.
 LOOK_FIRST = {
     *(("POST", f"/billing/{path}") for path in ("connect", "customer", "payouts/{payout_id}/give-up", "portal")),
     ("POST", "/billing/setup-intent"),
@@ -899,7 +899,7 @@ BILLING = (
 
 
 @for_each("path", BILLING)
-async def test_agent_is_refused_what_only_read_billing_reads(
+async def test_agent_is_refused_reads_that_need_read_billing(
     path: str, stranger: Tenant, foreign: dict[str, str], accounting_agent: Caller
 ) -> None:
     there = path.format(**foreign)
@@ -933,7 +933,7 @@ READ_BY_AGENTS = {
 }
 
 
-async def test_agent_reads_what_is_named_and_nothing_else(stranger: Tenant, foreign: dict[str, str]) -> None:
+async def test_agent_reads_the_listed_operations_and_nothing_else(stranger: Tenant, foreign: dict[str, str]) -> None:
     ids = {**foreign, "action": "some_action", "entitlement": "deploys", "period": "2020-01"}
     paths = sorted(path for method, path in endpoints() - OPEN if method == "GET" and path != "/changes/stream")
     answers = {
@@ -952,7 +952,7 @@ async def accounting_agent(stranger: Tenant) -> Caller:
     return Caller(stranger.owner.http, made["secret"], stranger.org_id)
 
 
-async def test_key_is_given_what_its_role_can_be_given_by_one_who_has_it(
+async def test_key_gets_permissions_possible_for_its_role_from_a_holder_of_them(
     stranger: Tenant, accounting_agent: Caller
 ) -> None:
     agent = {"principal": "second-agent", "role": "agent", "agent_id": stranger.agent_id}
@@ -1124,7 +1124,7 @@ def test_platform_roles_are_no_tenant_roles() -> None:
 
 #: Operations that show public data of other organizations, so that ids of them may be in the answer.
 PUBLIC = re.compile(r"/(agents|marketplace|reputation|payments/pricing|pricing|creators)\b")
-#: Of each table with rows of organizations, a hash of one's rows. When a key was used is noted a while later.
+#: A hash of one organization's rows for each table. The last use of a key is recorded later, so it is left out.
 ROWS = """
     SELECT format(
         'SELECT md5(string_agg((to_jsonb(t) - ''last_used_at'')::text, '' '' ORDER BY t::text)) FROM %I.%I t'

@@ -49,7 +49,7 @@ async def test_every_command_is_listed_with_an_effect_or_a_reason(
         assert (action["effect"] is None, action["reason"] is None) == (not action["allowed"], action["allowed"])
 
 
-async def test_effect_says_what_moves_where_and_the_state_after_it(
+async def test_effect_names_the_movements_and_the_state_after_it(
     operator: Caller, database: Database, tenant: Tenant
 ) -> None:
     made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
@@ -224,7 +224,9 @@ async def test_platform_without_a_part_in_the_escrow_is_offered_its_own_commands
     assert allowed == {"dispute", "cancel"}
 
 
-async def test_story_says_what_is_held_and_who_acts_next(operator: Caller, database: Database, tenant: Tenant) -> None:
+async def test_summary_names_the_held_amount_and_who_acts_next(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
     made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
     shown = good(await tenant.owner.get(f"/escrows/{made}"))
     assert shown["story"].startswith("1.00 CREDIT held in escrow. The agent has to deliver. Due ")
@@ -287,6 +289,6 @@ async def test_refund_that_takes_two_operators_says_so_and_requests_nothing(
     assert paid.terms.payment_id not in {each["subject"] for each in listed}
 
 
-async def test_story_of_a_payment_says_where_it_stands(paid: Written, tenant: Tenant) -> None:
+async def test_summary_of_a_payment_names_its_status(paid: Written, tenant: Tenant) -> None:
     shown = good(await tenant.owner.get(f"/payments/{paid.terms.payment_id}"))
     assert shown["story"] == "10.00 USD by stripe for credits: succeeded."

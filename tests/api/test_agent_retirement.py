@@ -83,7 +83,7 @@ async def end_with_it(seller: Tenant, owner: Caller, by_key: Caller) -> None:
     good(await owner.get("/me"))
 
 
-async def test_only_who_manages_agents_retires_them(customer: Tenant, stranger: Tenant) -> None:
+async def test_only_roles_that_manage_agents_retire_them(customer: Tenant, stranger: Tenant) -> None:
     agent = good(await customer.owner.post("/agents", {"name": "Mine", "visibility": "public"}), 201)["id"]
     refused(await stranger.owner.post(f"/agents/{agent}/retire", None), 404, "not_found")
     refused(await customer.auditor.post(f"/agents/{agent}/retire", None), 403, "auth.forbidden")

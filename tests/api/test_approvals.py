@@ -82,7 +82,7 @@ async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Cal
     refused(await other.post(f"{path}/approve"), 409, "approval.decided")
 
 
-async def test_what_one_is_given_unlike_others_takes_two(
+async def test_special_terms_for_one_organization_need_two_operators(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     """A share of an agent, a tier, an exemption, a price: none has an amount, and each may be worth any."""
@@ -153,7 +153,7 @@ async def test_what_one_is_given_unlike_others_takes_two(
     good(await asking.post("/organizations", {"name": "Free"}), 201)
 
 
-async def test_a_key_of_an_approved_act_takes_no_other_content_along(
+async def test_an_approval_does_not_cover_other_content_under_the_same_key(
     two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     """A refusal frees the key, and the approval was used by it."""
@@ -174,7 +174,7 @@ async def test_a_key_of_an_approved_act_takes_no_other_content_along(
     assert good(await offer("0.91"))["creator_share"] == "0.91"
 
 
-async def test_a_key_of_an_approved_act_takes_it_no_further_than_the_approval_lasts(
+async def test_an_action_under_an_approved_key_is_not_possible_after_the_approval_ends(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     """Otherwise an action that was refused after its approval would stay allowed to one operator."""
@@ -212,7 +212,7 @@ async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
     assert good(await asking.post(path, key=key))["status"] == end
 
 
-async def test_credit_notes_take_two_once_those_of_an_invoice_come_to_more(
+async def test_credit_notes_need_two_operators_once_those_of_an_invoice_exceed_the_limit(
     two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     asking, other = two
@@ -230,7 +230,7 @@ async def test_credit_notes_take_two_once_those_of_an_invoice_come_to_more(
     assert good(await credit(None), 201)["amount"] == "200.00"
 
 
-async def test_credit_note_that_was_issued_is_the_answer_to_its_key_whatever_came_after(
+async def test_issued_credit_note_is_the_answer_to_its_key_after_later_changes(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     asking, _ = two
@@ -245,7 +245,7 @@ async def test_credit_note_that_was_issued_is_the_answer_to_its_key_whatever_cam
     refused(await asking.post(path, wish, key=new_key()), 403, "approval.required")
 
 
-async def test_credits_that_come_back_of_many_invoices_count_together_with_grants(
+async def test_credits_returned_by_many_invoices_count_together_with_grants(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     """Each is below the setting: 100 dollars are 1,000 credits."""
@@ -567,7 +567,7 @@ async def test_operator_is_one_however_the_name_of_its_keys_is_written(
     refused(await agree(accomplice, tenant), 409, "approval.same_operator")
 
 
-async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
+async def test_unused_approval_can_be_withdrawn(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
     """The approval was a mistake, or the key was used by somebody else."""
     asking, other = two
     tenant = await new_tenant("owner")
@@ -590,9 +590,7 @@ async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Calle
     refused(await other.post(f"{path}/reject"), 409, "approval.decided")
 
 
-async def test_of_a_use_and_its_taking_back_at_once_one_is_done(
-    two: tuple[Caller, Caller], new_tenant: NewTenant
-) -> None:
+async def test_of_concurrent_use_and_withdrawal_one_succeeds(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
     asking, other = two
     for _ in range(5):
         tenant = await new_tenant("owner")
@@ -603,7 +601,7 @@ async def test_of_a_use_and_its_taking_back_at_once_one_is_done(
         assert (done.status_code, taken_back.status_code) in {(200, 409), (403, 200)}
 
 
-async def test_rejected_and_lapsed_requests_are_over(
+async def test_rejected_and_expired_requests_cannot_be_used(
     two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     asking, other = two

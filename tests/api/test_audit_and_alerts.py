@@ -27,7 +27,7 @@ from tests.support.connections import connected
 pytestmark = pytest.mark.db
 
 
-async def test_privileged_act_is_recorded_with_who_what_and_from_where(tenant: Tenant) -> None:
+async def test_privileged_act_is_recorded_with_actor_action_and_origin(tenant: Tenant) -> None:
     response = await tenant.owner.post(
         "/api-keys", {"principal": "audited", "role": "member"}, headers={"X-Request-Id": "audit-1"}
     )
@@ -133,7 +133,7 @@ async def test_alert_is_raised_once_and_acknowledged_by_the_first(operator: Call
     assert [entry["action"] for entry in entries] == ["alert.acknowledge"]
 
 
-async def test_organization_reads_the_alerts_that_it_should_know_of_and_no_others(
+async def test_organization_reads_only_alerts_addressed_to_it(
     operator: Caller, tenant: Tenant, stranger: Tenant, deps: Deps
 ) -> None:
     subject = new_id("pay")
@@ -206,7 +206,7 @@ async def test_alert_that_an_operator_has_seen_is_not_open_to_its_organization(
     assert (await found(tenant.owner, debt, OPEN), await found(tenant.owner, debt)) == ([], [done])
 
 
-async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
+async def test_alert_of_others_cannot_be_acknowledged(
     tenant: Tenant, stranger: Tenant, operator: Caller, debt: str, deps: Deps
 ) -> None:
     (alert,) = await found(operator, debt)
@@ -222,7 +222,7 @@ async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
     assert [(it["acknowledged_at"], it["organization_acknowledged_at"]) for it in (alert, hidden)] == [(None, None)] * 2
 
 
-async def test_organization_writes_nothing_of_an_alert_but_that_it_has_seen_it(
+async def test_organization_can_only_acknowledge_an_alert(
     tenant: Tenant, stranger: Tenant, debt: str, deps: Deps
 ) -> None:
     for change, why in (
@@ -239,7 +239,7 @@ async def test_organization_writes_nothing_of_an_alert_but_that_it_has_seen_it(
 
 
 @pytest.mark.parametrize("role", ["arbiter", "validator"])
-async def test_of_the_platform_operators_alone_read_alerts(
+async def test_only_operators_of_the_platform_read_alerts(
     role: str, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     refused(await (await issue_key(role)).get("/alerts"), 403, "auth.forbidden")
@@ -330,7 +330,7 @@ async def statuses(caller: Caller, subject: str) -> dict[str, int]:
     return {status: len(listed) for status, listed in asked.items() if listed}
 
 
-async def test_organization_resolves_what_is_for_itself_alone(
+async def test_organization_resolves_only_alerts_for_itself(
     tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
 ) -> None:
     subject = await of_its_own(tenant, deps)
@@ -360,7 +360,7 @@ async def test_organization_resolves_what_is_for_itself_alone(
             )
 
 
-async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, operator: Caller, debt: str) -> None:
+async def test_organization_cannot_close_alerts_for_operators(tenant: Tenant, operator: Caller, debt: str) -> None:
     (alert,) = await found(tenant.owner, debt)
     path = f"/alerts/{alert['id']}"
     for _ in range(2):  # acknowledged or not
@@ -539,17 +539,17 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     (alert,) = await found(operator, subject)
     assert alert["severity"] == "critical"
 
-    async def told(caller: Caller) -> int:
+    async def notified(caller: Caller) -> int:
         return sum(each["subject"] == subject for each in good(await caller.get("/notifications?limit=200"))["data"])
 
     owner, admin = (TakeStep(alert_id=alert["id"], step=step.name) for step in OWNERS)
     assert [(await work.take(owner)).called for _ in range(2)] == [True, True]
     callers = [tenant.owner, tenant.callers["admin"], stranger.owner, operator]
-    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    assert [await notified(caller) for caller in callers] == [1, 0, 0, 0]
     # A person who answers between the workflow's check and the step is not called.
     good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
     assert not (await work.take(admin)).called
-    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    assert [await notified(caller) for caller in callers] == [1, 0, 0, 0]
 
 
 async def test_alert_has_the_names_of_what_it_mentions_and_of_nothing_of_others(

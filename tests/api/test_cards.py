@@ -159,7 +159,7 @@ def approved(answer: httpx2.Response) -> bool:
     return bool(good(answer)["approved"])
 
 
-async def test_a_question_is_answered_from_the_books_and_a_repeat_the_same(issuing: Issuing, world: World) -> None:
+async def test_a_request_is_decided_by_the_books_and_its_repeat_alike(issuing: Issuing, world: World) -> None:
     body = asked(world.ref, 400)
     assert approved(await issuing.ask(body))
     assert approved(await issuing.ask(body))
@@ -168,14 +168,14 @@ async def test_a_question_is_answered_from_the_books_and_a_repeat_the_same(issui
 
 
 @pytest.mark.parametrize("value", [None, "", {}, "4.00"])
-async def test_a_question_whose_amount_cannot_be_read_is_declined(issuing: Issuing, world: World, value: Any) -> None:
+async def test_a_request_whose_amount_cannot_be_read_is_declined(issuing: Issuing, world: World, value: Any) -> None:
     event = json.loads(asked(world.ref, 400))
     event["data"]["object"]["pending_request"]["amount"] = value
     assert not approved(await issuing.ask(json.dumps(event).encode()))
     assert await world.balance() == (1000, 0)
 
 
-async def test_questions_that_are_not_stripes_are_refused(issuing: Issuing, world: World) -> None:
+async def test_requests_that_are_not_from_stripe_are_refused(issuing: Issuing, world: World) -> None:
     body = asked(world.ref, 400)
     refused(await issuing.ask(body, secret="whsec_other"), 400, "webhook.bad_signature")
     unsigned = await issuing.http.post(f"{V1}/webhooks/stripe/issuing", content=body)
@@ -186,7 +186,7 @@ async def test_questions_that_are_not_stripes_are_refused(issuing: Issuing, worl
 @pytest.mark.parametrize(
     "changes", [{"card_ref": "ic_unknown"}, {"livemode": True}, {"currency": "chf"}], ids=["card", "mode", "currency"]
 )
-async def test_what_cannot_be_paid_is_declined(issuing: Issuing, world: World, changes: dict[str, Any]) -> None:
+async def test_request_that_cannot_be_paid_is_declined(issuing: Issuing, world: World, changes: dict[str, Any]) -> None:
     given = {"card_ref": world.ref, **changes}
     assert not approved(await issuing.ask(asked(given.pop("card_ref"), 400, **given)))
     assert await world.balance() == (1000, 0)
@@ -206,7 +206,7 @@ async def test_a_slow_database_declines_in_time_and_a_late_hold_is_released(issu
     assert not approved(await issuing.ask(asked(world.ref, 400, ref=ref)))
 
 
-async def test_a_repeat_of_what_was_declined_late_is_declined_before_its_hold_is_released(
+async def test_a_repeat_of_a_late_decline_is_declined_before_its_hold_is_released(
     issuing: Issuing, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later: list[Any] = []
@@ -364,7 +364,9 @@ async def test_a_purchase_says_whether_credits_pay_its_card(issuing: Issuing, st
     assert renewing["methods"] == []
 
 
-async def test_what_took_nothing_does_not_use_up_the_card_of_a_purchase(issuing: Issuing, studio: Tenant) -> None:
+async def test_an_authorization_of_nothing_does_not_use_up_the_card_of_a_purchase(
+    issuing: Issuing, studio: Tenant
+) -> None:
     world, order = await _bought_by_card(issuing, studio)
     # A late answer, and then a check of the card that the merchant gives up.
     async with locked(issuing, world.card):
@@ -374,24 +376,24 @@ async def test_what_took_nothing_does_not_use_up_the_card_of_a_purchase(issuing:
     assert approved(await issuing.ask(asked(world.ref, 100, ref=check)))
     # While that may be captured, nothing else is paid.
     assert not approved(await issuing.ask(asked(world.ref, 1000)))
-    await _told(issuing, world, authorization(world, check, (100, True), status=AuthorizationStatus.REVERSED))
+    await _apply_snapshot(issuing, world, authorization(world, check, (100, True), status=AuthorizationStatus.REVERSED))
     ref = fresh("iauth")
     assert approved(await issuing.ask(asked(world.ref, 1000, ref=ref)))
     taken = transaction(world, 1000, ref), transaction(world, 1000, ref, CardTransactionKind.REFUND)
     closed = authorization(world, ref, (1000, True), status=AuthorizationStatus.CLOSED, transactions=taken)
-    await _told(issuing, world, closed)
+    await _apply_snapshot(issuing, world, closed)
     assert not approved(await issuing.ask(asked(world.ref, 1000)))
     assert good(await studio.agent.get(f"/purchase-orders/{order['id']}"))["status"] == "purchased"
 
 
-async def test_what_was_taken_after_a_check_of_nothing_has_paid_for_the_purchase(
+async def test_a_capture_after_an_authorization_of_nothing_has_paid_for_the_purchase(
     issuing: Issuing, studio: Tenant
 ) -> None:
     world, _ = await _bought_by_card(issuing, studio)
     ref = fresh("iauth")
     assert approved(await issuing.ask(asked(world.ref, 0, ref=ref)))
     taken = (transaction(world, 1000, ref),)
-    await _told(
+    await _apply_snapshot(
         issuing, world, authorization(world, ref, (0, True), status=AuthorizationStatus.CLOSED, transactions=taken)
     )
     assert not approved(await issuing.ask(asked(world.ref, 1000)))
@@ -442,7 +444,7 @@ async def test_a_purchase_stays_held_if_its_card_is_declined(issuing: Issuing, s
     assert (found["status"], found["held_until"]) == ("approved", order["held_until"])
 
 
-async def test_no_cards_without_an_address_a_rate_or_the_platforms_word(
+async def test_no_cards_without_an_address_a_rate_or_the_platforms_permission(
     issuing: Issuing, new_tenant: NewTenant, studio: Tenant, operator: Caller
 ) -> None:
     made = await new_tenant("owner")
@@ -466,7 +468,7 @@ async def _bought_by_card(issuing: Issuing, studio: Tenant) -> tuple[World, dict
     return world, order
 
 
-async def _told(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot) -> None:
+async def _apply_snapshot(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot) -> None:
     async with issuing.deps.database.platform() as session:
         assert await card_transaction.book(session, snapshot, "stripe", now=datetime.now(UTC))
 
@@ -477,7 +479,7 @@ async def _give(database: Database, org_id: str, credits: int = 1_000, cents: in
     await world.give(credits, cents=cents)
 
 
-async def test_nobody_releases_captures_or_refunds_what_a_card_holds(
+async def test_holds_of_a_card_cannot_be_released_captured_or_refunded_by_clients(
     issuing: Issuing, world: World, issue_key: Callable[..., Awaitable[Caller]], operator: Caller
 ) -> None:
     assert approved(await issuing.ask(asked(world.ref, 400)))

@@ -55,7 +55,7 @@ def grown(before: dict[str, int], after: dict[str, int]) -> set[str]:
 # Marks ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_marks_grow_with_what_happened_and_no_other(database: Database, new_tenant: Any) -> None:
+async def test_only_marks_of_changed_topics_grow(database: Database, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     before = await marks(tenant.owner)
     assert before.keys() == TOPICS
@@ -67,7 +67,7 @@ async def test_marks_grow_with_what_happened_and_no_other(database: Database, ne
     assert grown(after, await marks(tenant.owner)) == {"payments", "alerts", BALANCE}
 
 
-async def test_posting_that_no_event_tells_moves_the_balance(
+async def test_posting_without_an_event_raises_the_mark_of_the_balance(
     database: Database, operator: Caller, new_tenant: Any
 ) -> None:
     tenant: Tenant = await new_tenant("owner")
@@ -78,7 +78,7 @@ async def test_posting_that_no_event_tells_moves_the_balance(
     assert grown(before, await marks(tenant.owner)) == {BALANCE}
 
 
-async def test_marks_grow_with_what_commits_behind_younger_events(database: Database, tenant: Tenant) -> None:
+async def test_marks_grow_with_commits_after_younger_events(database: Database, tenant: Tenant) -> None:
     async with database.platform() as session:
         await session.execute(text("SELECT pg_current_xact_id()"))
         await tell(database, tenant.org_id, "escrow.delivered", "escrow.approved")
@@ -90,7 +90,7 @@ async def test_marks_grow_with_what_commits_behind_younger_events(database: Data
     assert grown(before, after) == {"escrows"}
 
 
-async def test_marks_never_fall_when_what_was_open_ends(database: Database, tenant: Tenant) -> None:
+async def test_marks_never_fall_when_open_transactions_end(database: Database, tenant: Tenant) -> None:
     async with database.platform() as session:
         await session.execute(text("SELECT pg_current_xact_id()"))
         seen = await marks(tenant.owner)
@@ -110,7 +110,7 @@ async def test_marks_of_others_stay(database: Database, tenant: Tenant, new_tena
     refused(await other.owner.get(f"/changes?organization_id={tenant.org_id}"), 404, "not_found")
 
 
-async def test_marks_come_with_who_one_is(operator: Caller, tenant: Tenant) -> None:
+async def test_caller_can_be_read_together_with_the_marks(operator: Caller, tenant: Tenant) -> None:
     shown = await marks(tenant.owner)
     me = good(await tenant.owner.get("/me?marks=true"))
     assert me == {**good(await tenant.owner.get("/me")), "marks": shown}
@@ -133,7 +133,7 @@ async def test_arbiter_follows_jobs_alone(
     refused(await arbiter.get(f"/changes?organization_id={tenant.org_id}"), 403, "auth.forbidden")
 
 
-def test_every_type_of_events_is_news_of_something() -> None:
+def test_every_type_of_events_belongs_to_a_topic() -> None:
     assert TOPICS_OF.keys() == CATALOGUE.keys()
     assert {"balance", "escrows", "payments", "invoices", "alerts"} <= TOPICS
 
@@ -198,7 +198,7 @@ async def following(port: int, caller: Caller, query: str = "") -> AsyncIterator
 Serve = Callable[..., AbstractAsyncContextManager[tuple[FastAPI, int]]]
 
 
-async def test_stream_begins_with_the_marks_and_says_what_changed(
+async def test_stream_begins_with_the_marks_and_names_changed_topics(
     serve: Serve, database: Database, tenant: Tenant, stranger: Tenant
 ) -> None:
     async with serve() as (app, port), following(port, tenant.auditor) as stream:
@@ -215,7 +215,9 @@ async def test_stream_begins_with_the_marks_and_says_what_changed(
         assert await stream.next() == ("changed", {"topic": "invoices"})
 
 
-async def test_stream_says_a_posting_that_no_event_tells(serve: Serve, operator: Caller, new_tenant: NewTenant) -> None:
+async def test_stream_announces_a_posting_without_an_event(
+    serve: Serve, operator: Caller, new_tenant: NewTenant
+) -> None:
     tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "10")
     async with serve() as (app, port), following(port, tenant.owner) as stream:
@@ -236,7 +238,7 @@ async def test_operator_follows_everybody(serve: Serve, database: Database, oper
             seen = await stream.next()
 
 
-async def test_change_that_commits_behind_younger_ones_is_said(
+async def test_change_that_commits_after_younger_ones_is_announced(
     serve: Serve, database: Database, tenant: Tenant
 ) -> None:
     async with serve() as (app, port), following(port, tenant.owner) as stream:

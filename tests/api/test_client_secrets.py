@@ -130,7 +130,7 @@ async def test_answer_about_something_else_keeps_its_secret_sealed(
     assert await answered(bench, tenant, key, {}) == answer
 
 
-async def test_answer_that_names_a_payment_of_somebody_else_tells_nothing_of_it(
+async def test_answer_that_names_a_payment_of_somebody_else_contains_nothing_of_it(
     bench: Bench, sealing: Database, tenant: Tenant, stranger: Tenant
 ) -> None:
     theirs = await Written(sealing, stranger.org_id).begin()
@@ -151,7 +151,7 @@ async def test_repeated_answer_has_its_metadata_whatever_its_names_and_values_ar
 
 
 @pytest.mark.parametrize("way", ["spend", "event"])
-async def test_what_is_sealed_is_opened_for_nobody_who_sends_it_as_their_own(
+async def test_sealed_text_sent_by_a_client_is_not_opened(
     way: str, operator: Caller, new_tenant: Any, sealing: Database, database_urls: DatabaseUrls
 ) -> None:
     # The reader of a backup has no key, and finds only sealed values.

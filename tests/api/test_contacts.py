@@ -37,7 +37,7 @@ async def test_contacts_are_set_as_a_whole_and_read(tenant: Tenant, operator: Ca
 
 
 @pytest.mark.parametrize("role", ["member", "agent"])
-async def test_who_keeps_no_books_neither_reads_nor_sets_contacts(role: str, tenant: Tenant) -> None:
+async def test_roles_without_bookkeeping_neither_read_nor_set_contacts(role: str, tenant: Tenant) -> None:
     path = f"/organizations/{tenant.org_id}/contacts"
     refused(await tenant.callers[role].get(path), 403, "auth.forbidden")
     refused(await tenant.callers[role].ask("PUT", path, json={"contacts": []}), 403, "auth.forbidden")
@@ -55,7 +55,7 @@ async def test_who_keeps_no_books_neither_reads_nor_sets_contacts(role: str, ten
         [{"email": f"a{number}@acme.example", "purposes": ["billing"]} for number in range(11)],
     ],
 )
-async def test_contacts_that_cannot_be_written_to_are_422(contacts: list[dict[str, object]], tenant: Tenant) -> None:
+async def test_invalid_addresses_of_contacts_are_422(contacts: list[dict[str, object]], tenant: Tenant) -> None:
     path = f"/organizations/{tenant.org_id}/contacts"
     refused(await tenant.owner.ask("PUT", path, json={"contacts": contacts}), 422, "request.invalid")
 
@@ -65,7 +65,7 @@ def named(email: str, tag: str | None, *, key: str | None = None) -> dict[str, A
     return {"json": {"contacts": [{"email": email, "purposes": ["billing"]}]}, "headers": headers, "key": key}
 
 
-async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tenant: NewTenant) -> None:
+async def test_contacts_changed_by_others_in_the_meantime_are_not_replaced(new_tenant: NewTenant) -> None:
     tenant = await new_tenant()
     path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
     unset = (await tenant.owner.get(path)).headers["etag"]
@@ -83,7 +83,7 @@ async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tena
     assert unsaid.headers["etag"] not in {unset, first.headers["etag"]}
 
 
-async def test_a_change_says_for_which_contacts_it_is_and_leaves_what_it_does_not_name(new_tenant: NewTenant) -> None:
+async def test_a_change_names_its_version_and_keeps_fields_that_it_does_not_name(new_tenant: NewTenant) -> None:
     tenant = await new_tenant()
     path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
     refused(await ask("PATCH", path, json={"language": "de"}), 428, "precondition.missing")
@@ -143,7 +143,7 @@ async def warnings(database: Database, org_id: str) -> int:
         return (await session.scalars(query)).one()
 
 
-async def test_every_replacement_is_told_of_also_one_by_a_key_that_was_forgotten(
+async def test_every_replacement_is_mailed_also_one_under_an_expired_idempotency_key(
     new_tenant: NewTenant, database: Database
 ) -> None:
     tenant = await new_tenant()

@@ -181,7 +181,7 @@ async def test_request_id_of_the_client_is_kept_when_it_is_well_formed(anonymous
         assert re.fullmatch(r"req_[0-9a-z]{26}", made.headers["x-request-id"])
 
 
-async def test_fault_inside_is_told_without_its_details(database_urls: DatabaseUrls) -> None:
+async def test_internal_fault_is_reported_without_its_details(database_urls: DatabaseUrls) -> None:
     application = create_app(settings_for(database_urls))
 
     async def broken() -> None:
@@ -212,7 +212,7 @@ async def test_dead_database_is_503_with_retry_after(app: FastAPI, tenant: Tenan
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_reads_are_not_taken_away_when_temporal_alone_does_not_answer(anonymous: Caller, tenant: Tenant) -> None:
+async def test_reads_work_when_only_temporal_does_not_answer(anonymous: Caller, tenant: Tenant) -> None:
     response = await anonymous.http.get("/readyz")
     assert response.status_code == 200
     assert (response.json()["status"], response.json()["postgresql"]) == ("degraded", "ok")
@@ -253,7 +253,7 @@ def chained(cause: BaseException) -> BaseException:
         (PermissionError(13, "x"), False),
     ],
 )
-def test_unavailability_is_told_from_faults(error: BaseException, expected: bool) -> None:
+def test_unavailability_is_distinguished_from_faults(error: BaseException, expected: bool) -> None:
     assert is_unavailable(error) is expected
 
 

@@ -50,7 +50,7 @@ def ask(gathering: BatchedReads[int, str], *questions: int) -> list[asyncio.Task
     return [asyncio.create_task(gathering.ask(question)) for question in questions]
 
 
-async def test_those_who_come_meanwhile_share_the_next_statement() -> None:
+async def test_callers_during_a_statement_share_the_next_one() -> None:
     statements = Statements()
     gathering = BatchedReads(statements.read)
     first = ask(gathering, *range(MAX_STATEMENTS))
@@ -66,7 +66,7 @@ async def test_those_who_come_meanwhile_share_the_next_statement() -> None:
     assert sorted(question for sent in statements.sent for question in sent) == [-1, *range(MAX_STATEMENTS), 10, 11]
 
 
-async def test_no_answer_is_of_a_statement_that_began_before_its_question() -> None:
+async def test_no_answer_is_from_a_statement_that_began_before_its_call() -> None:
     statements = Statements()
     gathering = BatchedReads(statements.read)
     (first,) = ask(gathering, 1)
@@ -80,7 +80,7 @@ async def test_no_answer_is_of_a_statement_that_began_before_its_question() -> N
     assert await again == "answer 1"
 
 
-async def test_failed_statement_fails_for_its_questions_alone() -> None:
+async def test_failed_statement_fails_only_for_its_own_calls() -> None:
     statements = Statements()
     gathering = BatchedReads(statements.read)
     statements.fails = True
@@ -107,7 +107,7 @@ async def test_caller_who_leaves_takes_no_answer_from_others() -> None:
     assert await stays == "answer 1"
 
 
-async def test_statement_has_a_most_of_questions() -> None:
+async def test_statement_has_a_maximum_number_of_calls() -> None:
     statements = Statements()
     gathering = BatchedReads(statements.read)
     asked = ask(gathering, *range(3 * MAX_QUESTIONS))
@@ -116,7 +116,7 @@ async def test_statement_has_a_most_of_questions() -> None:
     assert max(len(sent) for sent in statements.sent) == MAX_QUESTIONS
 
 
-async def test_those_who_ask_the_same_meanwhile_share_the_next_reading() -> None:
+async def test_equal_calls_during_a_reading_share_the_next_one() -> None:
     statements = Statements()
     sharing = SharedReads()
 

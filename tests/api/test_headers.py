@@ -56,7 +56,7 @@ async def test_limits_count_down_and_the_last_answer_says_when_they_end(limited:
     assert nobody.headers["ratelimit"].startswith('"address";r=2;t=')
 
 
-async def test_second_path_says_since_when_and_until_when(limited: Caller, tenant: Tenant) -> None:
+async def test_alias_path_names_its_deprecation_and_its_end(limited: Caller, tenant: Tenant) -> None:
     alias = await limited.get("/billing/payments")
     assert alias.headers["deprecation"] == "@1795305600"
     assert alias.headers["sunset"] == "Wed, 30 Jun 2027 00:00:00 GMT"

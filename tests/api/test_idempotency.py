@@ -252,7 +252,7 @@ async def test_lease_that_ended_is_taken_over_with_the_same_command(
         assert bench.commands[0] == bench.commands[1]
 
 
-async def test_answer_of_an_owner_that_was_replaced_does_not_count(deps: Deps) -> None:
+async def test_answer_of_a_replaced_owner_is_not_stored(deps: Deps) -> None:
     pool = await deps.pool.get()
     name = {"scope": "platform", "key": new_key()}
     lease = timedelta(0)
@@ -315,7 +315,7 @@ async def test_lease_is_renewed_while_the_act_runs(database_urls: DatabaseUrls, 
         assert good(await first, 201) == good(await post(caller, "/acts/a", **keyed(key)), 201) == {"run": 1}
 
 
-async def test_renewal_does_nothing_for_who_lost_the_key(deps: Deps) -> None:
+async def test_renewal_does_nothing_after_the_key_was_lost(deps: Deps) -> None:
     pool = await deps.pool.get()
     name = {"scope": "platform", "key": new_key()}
     minute = timedelta(minutes=1)

@@ -22,7 +22,7 @@ def test_addresses_of_one_ipv6_network_are_counted_as_one(one: str | None, other
     assert (share_of(one) == share_of(other)) is same
 
 
-async def test_no_more_counts_are_kept_than_the_most_and_the_newest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_counts_are_limited_and_the_newest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_SLICES", 3)
     limiter = Limiter("1000/hour", storage_at("async+memory://"))
     for name in ("a", "b", "c", "a", "d", "e"):

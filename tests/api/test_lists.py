@@ -57,7 +57,7 @@ AMOUNTS = {
     "/billing/payouts": "USD",
     "/billing/transactions": "CREDIT",
 }
-#: Whose rows are cells of their own making, or are there whatever the time.
+#: Lists whose CSV has special cells, or whose rows do not depend on the time.
 OWN_CELLS = {"/billing/usage/logs", "/usage/logs", "/accounting/journal", "/billing/statement", "/billing/earnings"}
 
 
@@ -122,7 +122,7 @@ async def test_range_of_a_report_is_refused_as_that_of_a_list_is(path: str, tena
     assert refused(await tenant.owner.get(late), 422, "request.invalid")["field"] == "from"
 
 
-def test_what_lists_several_has_csv_or_the_docs_say_why_not() -> None:
+def test_every_list_has_csv_or_a_documented_reason() -> None:
     """By the document that is served: whatever has `data` is a list, with a cursor or without."""
     document = served()
 
@@ -293,7 +293,7 @@ async def test_pages_and_csv_of_a_filter_hold_the_same(customer: Tenant) -> None
     assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == expected
 
 
-async def test_filtered_list_goes_on_where_a_page_has_looked_enough(
+async def test_filtered_list_continues_after_a_page_at_its_scan_limit(
     customer: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await named(customer, "wanted first", *(f"other {number}" for number in range(6)))
@@ -412,9 +412,7 @@ def test_cell_of_a_value(value: Any, text: str) -> None:
     assert cell_text(value) == text
 
 
-async def test_grants_are_what_was_granted_and_not_what_was_bought(
-    customer: Tenant, operator: Caller, database: Database
-) -> None:
+async def test_grants_do_not_include_bought_credits(customer: Tenant, operator: Caller, database: Database) -> None:
     bought = await Written(database, customer.org_id).begin()
     bought.there.pay()
     await bought.look()

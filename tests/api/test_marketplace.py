@@ -164,7 +164,7 @@ async def actions(caller: Caller, purchase: dict[str, Any]) -> dict[str, Any]:
     return {each["action"]: each["effect"] or each["reason"]["code"] for each in listed}
 
 
-async def test_actions_say_what_a_refund_would_bring_back_and_why_there_is_none(studio: Tenant, buyer: Tenant) -> None:
+async def test_actions_show_the_refund_or_why_there_is_none(studio: Tenant, buyer: Tenant) -> None:
     await offer(studio, included_uses=4)
     purchase = await bought(buyer.owner, studio)
     whole = {"to_buyer": "40.00", "used": "0.00", "currency": "CREDIT", "status": "refunded"}
@@ -210,7 +210,7 @@ async def test_granted_credits_are_earned_apart_and_are_never_paid_out(
     assert await earned(studio) == {"granted": "30.00", "paid": "6.00"}
 
 
-async def test_offer_shows_what_would_be_paid_in_granted_credits_and_a_purchase_what_was(
+async def test_offer_and_purchase_show_the_part_paid_in_granted_credits(
     studio: Tenant, buyer: Tenant, operator: Caller
 ) -> None:
     await grant(operator, buyer.org_id, "30")
@@ -273,7 +273,7 @@ async def test_granted_credits_do_not_pay_a_seller_that_refuses_them(
     assert await balance(buyer.owner) == ("1000.00", "0.00")
 
 
-async def test_key_of_an_agent_states_what_it_pays(studio: Tenant, buyer: Tenant) -> None:
+async def test_key_of_an_agent_must_state_the_price(studio: Tenant, buyer: Tenant) -> None:
     """The seller may raise the price after the agent has read it."""
     await offer(studio)
     assert refused(await buy(buyer.agent, studio), 422, "request.invalid")["field"] == "price"
@@ -339,7 +339,7 @@ async def test_agent_becomes_private_once_it_is_listed_no_more(studio: Tenant, b
     good(await buyer.owner.get(there))
 
 
-async def test_pitfall_43_what_goes_round_between_related_organizations_counts_for_nothing(
+async def test_pitfall_43_circular_payments_between_related_organizations_do_not_count(
     studio: Tenant, buyer: Tenant, database: Database
 ) -> None:
     """Neither a sale, nor the evidence of a job, nor a referral whose payment is valid."""
@@ -407,9 +407,7 @@ async def test_refund_of_an_agent_that_is_sold_once_deducts_its_declared_uses(
     refused(await give_back(buyer.owner, purchase), 409, "marketplace.refunded")
 
 
-async def test_pitfall_65_what_is_left_of_a_sale_is_shared_as_a_sale_of_that_amount(
-    studio: Tenant, buyer: Tenant
-) -> None:
+async def test_pitfall_65_rest_of_a_sale_is_shared_as_a_sale_of_that_amount(studio: Tenant, buyer: Tenant) -> None:
     await offer(studio, price="1.000006", included_uses=2)
     purchase = await bought(buyer.owner, studio)
     await send(buyer.owner, named(studio, -0.00001))
@@ -418,7 +416,7 @@ async def test_pitfall_65_what_is_left_of_a_sale_is_shared_as_a_sale_of_that_amo
     assert (await earned(studio))["paid"] == format_amount(left, "CREDIT")
 
 
-async def test_what_was_used_is_shown_of_a_refund_that_was_made_only(
+async def test_used_part_is_shown_only_after_a_refund(
     studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
 ) -> None:
     """It is noted before a provider or another operator refuses the refund."""
@@ -433,7 +431,7 @@ async def test_what_was_used_is_shown_of_a_refund_that_was_made_only(
     assert good(await buyer.owner.get(f"/marketplace/purchases/{purchase['id']}")) == purchase
 
 
-async def test_refund_of_what_was_used_up_is_refused(studio: Tenant, buyer: Tenant) -> None:
+async def test_refund_of_a_used_up_purchase_is_refused(studio: Tenant, buyer: Tenant) -> None:
     await offer(studio, price="40", included_uses=2)
     purchase = await bought(buyer.owner, studio)
     await send(buyer.owner, *(named(studio, -0.00001) for _ in range(3)))
@@ -464,7 +462,7 @@ async def test_shares_that_were_spent_are_owed_and_paid_by_the_next_sale(
     assert await earned(studio) == {"granted": "0.00", "paid": "6.00"}
 
 
-async def test_what_the_seller_has_lost_comes_back_with_the_end_that_it_had(
+async def test_lost_shares_of_the_seller_are_returned_with_their_expiry(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database
 ) -> None:
     """Or giving agents back would keep a promotion alive for ever."""
@@ -483,7 +481,7 @@ async def test_what_the_seller_has_lost_comes_back_with_the_end_that_it_had(
     assert sum(amount for amount, end in left if end is not None) == 10
 
 
-async def test_spend_of_a_purchase_comes_back_with_the_purchase_only(
+async def test_spend_of_a_purchase_is_refunded_only_with_the_purchase(
     studio: Tenant, buyer: Tenant, operator: Caller
 ) -> None:
     await offer(studio)
@@ -521,7 +519,7 @@ async def test_refund_returns_the_very_lots_that_paid(
     assert await cost_of(database, accounts.org_credits(buyer.org_id)) == 1000
 
 
-async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
+async def test_only_operators_set_the_share_and_others_do_not_see_it(
     studio: Tenant, buyer: Tenant, operator: Caller
 ) -> None:
     assert (await offer(studio))["creator_share"] == "0.90"
@@ -536,7 +534,7 @@ async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
     assert (await earned(studio))["paid"] == "20.00"
 
 
-async def test_offer_that_was_changed_meanwhile_is_not_replaced(studio: Tenant, database: Database) -> None:
+async def test_offer_changed_in_the_meantime_is_not_replaced(studio: Tenant, database: Database) -> None:
     path, body = f"/marketplace/agents/{studio.agent_id}", {"model": "one_time", "price": "40"}
     ask = studio.owner.ask
     refused(await ask("PUT", path, json=body, headers={"If-Match": "*"}), 412, "precondition.failed")
@@ -567,7 +565,7 @@ async def call(caller: Caller, studio: Tenant, key: str | None = None, **more: A
     return await caller.post("/credits/use", body, key=key or new_key())
 
 
-async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
+async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_again(
     studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
 ) -> None:
     """The sale would be refused after the payment, so no payment is started."""
@@ -627,7 +625,7 @@ async def test_agent_is_not_sold_again_while_a_payment_of_an_ended_month_is_char
         ({"included_uses": 1000}, {"included_uses": 1}),
     ],
 )
-async def test_nothing_is_bought_that_is_sold_otherwise_than_it_was_seen(
+async def test_nothing_is_bought_if_the_offer_differs_from_the_one_seen(
     body: dict[str, Any], changes: dict[str, Any], studio: Tenant, buyer: Tenant
 ) -> None:
     now = {"price": "10", **changes}
@@ -650,7 +648,7 @@ async def test_price_that_was_seen_is_of_a_currency(seen: dict[str, str], studio
 
 
 @pytest.mark.parametrize("model", ["one_time", "usage"])
-async def test_closed_buyer_is_given_back_no_credits(
+async def test_closed_buyer_gets_no_credits_refunded(
     model: str, studio: Tenant, buyer: Tenant, operator: Caller
 ) -> None:
     if model == "usage":
@@ -759,7 +757,7 @@ async def test_use_that_waits_while_the_agent_leaves_the_library_is_not_charged(
 async def test_use_that_waits_while_its_seller_is_closed_is_not_charged(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database, database_urls: DatabaseUrls
 ) -> None:
-    """Nobody could pay out what a closed organization earns."""
+    """Earnings of a closed organization could not be paid out."""
     await priced(studio, page="1")
     await bought(buyer.owner, studio)
     async with connected(database_urls.platform) as connection:
@@ -814,7 +812,7 @@ async def test_use_that_is_not_sold_is_refused(
     assert await balance(other.owner) == ("100.00", "0.00")
 
 
-async def test_use_is_refunded_whole_with_both_shares_and_giving_the_agent_back_returns_no_use(
+async def test_use_is_refunded_whole_with_both_shares_and_refunding_the_agent_refunds_no_use(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database
 ) -> None:
     await priced(studio, page="10")
@@ -835,7 +833,7 @@ async def test_use_is_refunded_whole_with_both_shares_and_giving_the_agent_back_
     refused(await call(buyer.owner, studio), 403, "marketplace.not_in_library")
 
 
-async def test_batch_of_uses_names_agents_and_judges_each_by_itself(
+async def test_batch_of_uses_names_agents_and_decides_each_separately(
     studio: Tenant, buyer: Tenant, database: Database
 ) -> None:
     await priced(studio, page="10")
@@ -904,7 +902,7 @@ async def test_reserved_use_is_charged_once_by_its_units_as_it_was_agreed(
     assert await balance(buyer.owner) == ("100.00", "0.00")
 
 
-async def test_repeated_use_has_its_first_answer_whomever_it_would_be_for_by_now_and_whatever_it_costs(
+async def test_repeated_use_has_its_first_answer_after_changes_of_seller_and_price(
     studio: Tenant, buyer: Tenant, database: Database
 ) -> None:
     await priced(studio, page="10")
@@ -1146,7 +1144,7 @@ async def listed(studio: Tenant) -> str:
     return agent_id
 
 
-async def test_who_goes_round_the_library_pays_no_listing_and_is_refused_until_the_creator_has_its_share(
+async def test_use_outside_of_the_library_is_refused_until_the_creator_gets_its_share(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database
 ) -> None:
     model, type_ = f"round-{studio.agent_id}", f"task-{studio.agent_id}"
@@ -1197,7 +1195,7 @@ async def test_agent_that_was_bought_for_a_price_of_which_uses_are_part_is_named
     assert statuses(await send(buyer.owner, named_event)) == ["accepted"]
 
 
-async def test_what_can_be_given_back_is_not_paid_out_at_any_level(
+async def test_refundable_amounts_are_not_paid_out_at_any_level(
     studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
 ) -> None:
     await offer(studio)
@@ -1304,7 +1302,7 @@ async def test_creators_share_of_uses_that_cost_a_cent_or_less_adds_up(
     assert 0 <= paid * 9 - worth * 10 < 10
 
 
-async def test_call_that_the_platforms_collector_reports_costs_its_model_whomever_its_caller_names(
+async def test_call_reported_by_the_platforms_collector_costs_the_price_of_its_model(
     studio: Tenant, buyer: Tenant, operator: Caller, site: httpx2.AsyncClient, database: Database
 ) -> None:
     """The metadata written by the caller of a proxy must not replace the cost of the call."""

@@ -55,7 +55,7 @@ async def test_organization_keeps_them_and_is_found_by_them(operator: Caller) ->
     assert refused(again, 409, "external_id.taken")["id"] == made["id"]
 
 
-async def test_change_needs_the_version_that_is_there(tenant: Tenant) -> None:
+async def test_change_needs_the_current_version(tenant: Tenant) -> None:
     there, caller = f"/agents/{tenant.agent_id}", tenant.owner
     read = await caller.get(there)
     version = int(read.headers["etag"].strip('"'))
@@ -338,7 +338,7 @@ async def test_each_party_of_a_contract_has_its_own(
     assert told == [[made["external_id"]], [None, made["external_id"]]]
 
 
-async def test_making_again_finds_what_was_made(tenant: Tenant, database: Database) -> None:
+async def test_repeated_creation_finds_the_first_object(tenant: Tenant, database: Database) -> None:
     body, key = {"agent_id": tenant.agent_id, "title": "Work", "price": "5", **own()}, new_key()
     first = good(await tenant.owner.post("/contracts", body, key=key), 201)
     good(await patch(tenant.owner, f"/contracts/{first['id']}", {"metadata": {"more": "1"}}, 1))
@@ -384,7 +384,7 @@ async def test_payment_keeps_them(customer: Tenant, database: Database) -> None:
         ("/projects/deployment/purchase-slot", {}),
     ],
 )
-async def test_payment_that_is_asked_for_has_them_before_it_is_there(
+async def test_requested_payment_has_them_before_it_exists(
     path: str, body: dict[str, Any], customer: Tenant, database: Database
 ) -> None:
     wanted, key = own(), new_key()
@@ -404,7 +404,7 @@ async def test_payment_that_is_asked_for_has_them_before_it_is_there(
     assert refused(taken, 409, "external_id.taken")["id"] == payment_id
 
 
-async def test_escrow_whose_opening_failed_keeps_what_the_last_opening_said(
+async def test_escrow_whose_opening_failed_has_the_data_of_the_last_request(
     new_tenant: NewTenant, database: Database
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")

@@ -42,5 +42,5 @@ async def test_key_of_a_department_gets_no_names_of_departments_their_limits_and
 
 
 @pytest.mark.parametrize("ids", ["", "acme", f"org_{NOBODY},", ",".join([f"org_{NOBODY}"] * 201)])
-async def test_what_is_no_id_or_too_many_is_refused(ids: str, operator: Caller) -> None:
+async def test_invalid_and_too_many_ids_are_refused(ids: str, operator: Caller) -> None:
     refused(await operator.get(f"/names?ids={ids}"), 422, "request.invalid")

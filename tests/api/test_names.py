@@ -44,13 +44,13 @@ WHERE = ["organization", "agent", "contract", "milestone", "project", "principal
 
 @for_each("name", [ZERO_WIDTH, BIDI, C1, BLANK])
 @for_each("where", WHERE)
-async def test_name_that_is_not_what_it_looks_like_is_refused(
+async def test_name_with_misleading_characters_is_refused(
     where: str, name: str, tenant: Tenant, stranger: Tenant, operator: Caller
 ) -> None:
     await ask(where, name, tenant, stranger, operator)
 
 
-async def test_refusal_says_which_character_it_is(tenant: Tenant, stranger: Tenant, operator: Caller) -> None:
+async def test_refusal_names_the_character(tenant: Tenant, stranger: Tenant, operator: Caller) -> None:
     document = await ask("agent", BIDI, tenant, stranger, operator)
     [problem] = document["errors"]
     assert problem["field"] == "name"
@@ -58,7 +58,7 @@ async def test_refusal_says_which_character_it_is(tenant: Tenant, stranger: Tena
 
 
 @pytest.mark.parametrize("reason", ["paid \u202ein full", "\u2066no\u2069", "\x9b2J"], ids=ascii)
-def test_reason_that_reads_as_another_one_is_refused(reason: str) -> None:
+def test_reason_with_misleading_characters_is_refused(reason: str) -> None:
     with pytest.raises(ValidationError, match="look like another text"):
         OpenDispute(reason=reason)
 
@@ -70,7 +70,7 @@ def test_reason_keeps_its_lines() -> None:
     )
 
 
-def test_milestone_that_was_named_before_names_were_judged_can_still_be_delivered() -> None:
+def test_milestone_named_before_names_were_checked_can_still_be_delivered() -> None:
     assert Deliver(milestone=ZERO_WIDTH, note="Done").milestone == ZERO_WIDTH
 
 

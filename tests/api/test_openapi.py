@@ -82,7 +82,7 @@ def test_every_answer_declares_its_headers() -> None:
                 assert resolved(served(), reference)["description"], name
 
 
-def test_what_was_made_and_can_be_read_is_located() -> None:
+def test_created_objects_that_can_be_read_have_a_location() -> None:
     headers = {
         path: item["post"]["responses"]["201"]["headers"]
         for path, item in served()["paths"].items()

@@ -32,7 +32,7 @@ def test_an_example_that_lost_a_member_or_has_one_more_does_not_fit() -> None:
     assert misfits(schema, {key: value for key, value in answer.items() if key != "status"}) != []
 
 
-def test_what_is_recorded_shows_nothing_of_the_run() -> None:
+def test_recorded_examples_show_nothing_of_the_run() -> None:
     now = recording.NOW + timedelta(days=300)
     sent = {
         **{

@@ -138,7 +138,7 @@ async def test_nothing_begins_with_a_suspended_organization(
     refused(answer, 403, "organization.suspended")
 
 
-async def test_run_of_its_subscription_looks_when_an_organization_is_suspended_and_resumed(
+async def test_workflow_of_its_subscription_is_signalled_when_an_organization_is_suspended_and_resumed(
     operator: Caller, database: Database, shop: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signal = AsyncMock()
@@ -193,7 +193,7 @@ MADE = {
 }
 
 
-async def test_nothing_begins_with_what_a_suspended_organization_sells(
+async def test_nothing_begins_with_agents_of_a_suspended_organization(
     operator: Caller, shop: Tenant, seller: Tenant
 ) -> None:
     await suspend(operator, seller.org_id)
@@ -250,7 +250,7 @@ async def test_nothing_is_paid_out_to_a_suspended_organization(
             )
 
 
-async def test_suspending_twice_gives_the_first_answer_and_tells_once(
+async def test_suspending_twice_gives_the_first_answer_and_one_event(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     first = await suspend(operator, customer.org_id)
@@ -268,7 +268,7 @@ async def test_suspending_twice_gives_the_first_answer_and_tells_once(
     assert customer.org_id not in {row["id"] for row in listed}
 
 
-async def test_what_was_refused_while_suspended_works_with_the_same_key_once_resumed(
+async def test_request_refused_while_suspended_works_with_the_same_key_once_resumed(
     operator: Caller, customer: Tenant
 ) -> None:
     await grant(operator, customer.org_id)
@@ -281,7 +281,7 @@ async def test_what_was_refused_while_suspended_works_with_the_same_key_once_res
     good(await customer.owner.post("/credits/use", body, key=key), 201)
 
 
-async def test_what_began_before_goes_on_and_is_answered_as_before(operator: Caller, customer: Tenant) -> None:
+async def test_requests_begun_before_continue_and_are_answered_as_before(operator: Caller, customer: Tenant) -> None:
     await grant(operator, customer.org_id)
     used, held = new_key(), new_key()
     body = {"action": "call", "amount": "1"}
@@ -305,7 +305,7 @@ async def test_batch_is_answered_item_by_item(operator: Caller, customer: Tenant
     assert answers[1]["error"]["code"] == "organization.suspended"
 
 
-async def test_what_has_already_happened_is_booked(operator: Caller, database: Database, customer: Tenant) -> None:
+async def test_past_usage_is_booked(operator: Caller, database: Database, customer: Tenant) -> None:
     await suspend(operator, customer.org_id)
     async with database.platform() as session:
         books = Spending(await driver_connection(session), customer.org_id)
@@ -356,7 +356,7 @@ async def test_suspension_is_answered_once_the_charge_before_it_has_ended(
     assert (before.outcome, after.outcome) == (SpendOutcome.CHARGED, SpendOutcome.SUSPENDED)
 
 
-async def test_suspension_waits_for_what_is_beginning(database: Database, customer: Tenant) -> None:
+async def test_suspension_waits_for_requests_in_progress(database: Database, customer: Tenant) -> None:
     actor = Actor(principal="operator", role=Role.OPERATOR)
 
     async def suspending() -> None:
@@ -541,7 +541,7 @@ async def test_nobody_makes_a_webhook_endpoint_while_their_organization_is_being
         await making
 
 
-async def test_closed_organization_is_given_back_no_credits_that_it_used(operator: Caller, customer: Tenant) -> None:
+async def test_closed_organization_gets_no_used_credits_refunded(operator: Caller, customer: Tenant) -> None:
     await grant(operator, customer.org_id, "5")
     used = good(await customer.owner.post("/credits/use", {"action": "call", "amount": "5"}, key=new_key()), 201)
     good(await close(operator, customer.org_id))

@@ -29,7 +29,7 @@ async def test_operator_creates_an_organization_that_can_be_read_at_once(operato
     assert good(await operator.get(f"/organizations/{made['id']}")) == made
 
 
-async def test_pitfall_08_what_create_returned_can_be_used_at_once(
+async def test_pitfall_08_created_object_can_be_used_at_once(
     operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     org_id = good(await operator.post("/organizations", {"name": "Fresh"}), 201)["id"]
@@ -158,7 +158,7 @@ async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Ca
     assert made["id"] not in {item["id"] for item in listed}
 
 
-async def test_revoking_a_key_says_what_it_issued_and_ends_that_when_asked(
+async def test_revoking_a_key_lists_the_keys_that_it_issued_and_can_revoke_them(
     new_tenant: NewTenant,
 ) -> None:
     company = await new_tenant("owner", "admin")
@@ -188,7 +188,7 @@ async def test_revoking_a_key_says_what_it_issued_and_ends_that_when_asked(
 
 
 @pytest.mark.parametrize("by_session", [False, True], ids=["key", "session"])
-async def test_file_that_is_being_read_ends_with_its_key(
+async def test_download_ends_with_its_key(
     by_session: bool, app: FastAPI, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.lists.EXPORT_PAGE", 1)

@@ -58,7 +58,7 @@ async def test_a_key_is_replaced_by_one_of_its_principal_and_both_work_until_the
     tenant = await new_tenant("owner", "agent")
     at, old = job(tenant.org_id), value(tenant.agent)
     new = await rotator.make(at, old)
-    with pytest.raises(RotationFailed, match="no API key of this organization"):
+    with pytest.raises(RotationFailed, match="not an API key of this organization"):
         await rotator.test(at, new)
     for _ in range(2):  # an attempt whose answer was lost is repeated
         await rotator.apply(at, old, new)
@@ -75,7 +75,7 @@ async def test_a_key_is_replaced_by_one_of_its_principal_and_both_work_until_the
     assert await works(tenant.owner, new)
 
 
-async def test_what_is_put_back_leaves_the_current_key_alone(rotator: OwnKeysRotator, new_tenant: NewTenant) -> None:
+async def test_restoring_leaves_the_current_key_unchanged(rotator: OwnKeysRotator, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner", "member")
     at, old = job(tenant.org_id), value(tenant.member)
     new = await rotator.make(at, old)

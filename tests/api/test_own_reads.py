@@ -99,7 +99,7 @@ async def test_key_reads_its_own_usage_in_totals_log_export_and_runs(who: str, e
     assert good(await caller.get("/usage/runs/joint"))["total"]["events"] == events
 
 
-async def test_totals_by_what_is_not_a_keys_own_are_refused(firm: Firm) -> None:
+async def test_totals_by_dimensions_beyond_a_key_are_refused(firm: Firm) -> None:
     for who, own in {"agent": "agent", "sales": "department"}.items():
         caller = firm.callers[who]
         for dimension in ("model", "agent", "department", "project", "action"):

@@ -45,7 +45,7 @@ async def test_every_party_and_operators_see_the_names(
             assert listed[object_id] == names
 
 
-async def test_name_is_the_one_of_now(operator: Caller, database: Database, new_tenant: NewTenant) -> None:
+async def test_name_is_the_current_one(operator: Caller, database: Database, new_tenant: NewTenant) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")
     made = await escrow_between(operator, database, payer, payee)
     renamed = {"name": "Renamed"}
@@ -54,7 +54,7 @@ async def test_name_is_the_one_of_now(operator: Caller, database: Database, new_
     assert good(await payer.owner.get(f"/escrows/{made}"))["payee_name"] == "Renamed"
 
 
-async def test_metadata_stands_beside_the_names_and_stays_ones_own(
+async def test_metadata_is_shown_with_the_names_and_only_to_its_owner(
     operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")

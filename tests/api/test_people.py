@@ -143,7 +143,7 @@ async def test_revoked_person_loses_session_and_links_at_once(company: Tenant, d
 
 
 @for_each("role", [each for each in Role if each not in GRANTABLE[Role.ADMIN]])
-async def test_nobody_invites_above_their_own_reach(company: Tenant, role: Role) -> None:
+async def test_nobody_invites_beyond_their_own_rights(company: Tenant, role: Role) -> None:
     code = (422, "request.invalid") if role in PLATFORM_ROLES else (403, "auth.forbidden")
     refused(await invited(company.admin, address(), role.value), *code)
 
@@ -155,7 +155,7 @@ async def test_nobody_invites_an_agent_and_sessions_by_link_invite_nobody(compan
     refused(await invited(guest, address()), 403, "session.by_link")
 
 
-async def test_principal_that_has_a_key_is_not_invited_over(company: Tenant, database: Database) -> None:
+async def test_principal_with_a_key_cannot_be_invited(company: Tenant, database: Database) -> None:
     email = address()
     good(await company.owner.post("/api-keys", {"principal": email, "role": "member"}), 201)
     # An owner may issue a second key to others, and would sign as them.

@@ -220,7 +220,7 @@ async def test_demand_of_related_organizations_is_that_of_one_and_of_probes_and_
 
 
 @pytest.mark.parametrize("what", ["tax id", "payout account"])
-async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_moves_no_price(
+async def test_pitfall_43_organizations_with_a_shared_tax_id_or_payout_account_move_no_price(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls, what: str
 ) -> None:
     await shop.set(capacity=4, bears_discounts=True)
@@ -236,7 +236,7 @@ async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_moves_no_price
 
 
 @pytest.mark.parametrize("how", ["made by an operator", "chain"])
-async def test_who_shares_a_card_is_related_also_under_another_name_as_a_counterparty(
+async def test_organizations_with_a_shared_card_are_related_also_under_another_name(
     shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls, how: str
 ) -> None:
     await shop.set(capacity=4, bears_discounts=True)
@@ -375,7 +375,7 @@ async def test_bad_rule_is_refused_with_its_field(shop: Shop, terms: dict[str, A
     assert (await shop.refuse(code, **terms))["field"] == field
 
 
-async def test_position_of_what_is_wrong_in_an_expression_is_told(shop: Shop) -> None:
+async def test_refusal_names_the_position_of_an_error_in_an_expression(shop: Shop) -> None:
     for code, expression, position in (
         ("unsafe", "10000 + size(tier)", 9),
         ("too_long", "10000" + " " * 996, 1_001),
@@ -543,7 +543,7 @@ async def test_agreed_price_is_for_one_client(shop: Shop, client: Tenant, strang
     assert (await shop.price(shop.operator, organization_id=client.org_id))["adjusted_price"] == "9.80"
 
 
-async def test_volume_counts_what_was_paid_to_unrelated_organizations(
+async def test_volume_counts_payments_to_unrelated_organizations(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "60.00", "multiplier": "0.96"}])
@@ -559,7 +559,7 @@ async def test_volume_counts_what_was_paid_to_unrelated_organizations(
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
 
 
-async def test_volume_leaves_out_what_its_payer_can_still_charge_back(
+async def test_volume_leaves_out_payments_that_can_still_be_charged_back(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "1.00", "multiplier": "0.96"}])
@@ -570,7 +570,7 @@ async def test_volume_leaves_out_what_its_payer_can_still_charge_back(
     assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
 
 
-async def test_volume_leaves_out_what_was_paid_with_credits_that_were_given_away(
+async def test_volume_leaves_out_payments_with_credits_that_were_given_away(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "20.00", "multiplier": "0.98"}])
@@ -586,7 +586,7 @@ async def test_volume_leaves_out_what_was_paid_with_credits_that_were_given_away
     assert "Rules by volume count 30.00 CREDIT that it paid in 30 days" in explained
 
 
-async def test_volume_leaves_out_work_whose_money_went_back_to_its_payer(
+async def test_volume_leaves_out_refunded_work(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "1.00", "multiplier": "0.96"}])
@@ -737,7 +737,7 @@ async def test_private_agent_of_another_organization_has_no_price(client: Tenant
     good(await stranger.owner.get(f"/payments/pricing/{agent}"))
 
 
-async def test_only_its_organization_sets_what_an_agent_bears(shop: Shop, client: Tenant) -> None:
+async def test_only_its_organization_sets_whether_an_agent_bears_discounts(shop: Shop, client: Tenant) -> None:
     path = f"/pricing/agents/{shop.agent_id}"
     refused(await client.owner.ask("PUT", path, json={"bears_discounts": True}), 404, "not_found")
     await shop.set(capacity=3)
@@ -775,7 +775,7 @@ async def test_rule_is_tried_on_past_quotes_and_nothing_is_kept(shop: Shop, clie
     refused(await shop.operator.post("/pricing/rules/dry-run", body), 422, "pricing.floor_above_ceiling")
 
 
-async def test_first_rule_of_its_kind_is_tried_on_what_quotes_measured_before_it(
+async def test_first_rule_of_its_kind_is_tried_on_values_measured_by_earlier_quotes(
     shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.set(capacity=4)

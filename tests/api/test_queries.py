@@ -57,7 +57,7 @@ async def test_parameter_that_is_given_twice_is_refused(operator: Caller) -> Non
     assert refused(answer, 422, "request.invalid")["errors"] == [{"field": "limit", "message": "Given more than once."}]
 
 
-async def test_provider_adds_to_its_webhook_address_what_it_likes(customer: Tenant) -> None:
+async def test_provider_may_add_parameters_to_its_webhook_address(customer: Tenant) -> None:
     refused(await customer.owner.post("/webhooks/stripe?probe=1", {}), 400, "webhook.bad_signature")
 
 

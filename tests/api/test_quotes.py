@@ -170,7 +170,7 @@ async def test_slots_are_bought_at_the_total_that_was_quoted(
         *("credits=1&provider=nobody", "credits=1&asset=BTC", "credits=abc"),
     ],
 )
-async def test_what_cannot_be_bought_has_no_price(customer: Tenant, query: str) -> None:
+async def test_purchase_that_would_be_refused_has_no_quote(customer: Tenant, query: str) -> None:
     refused(await customer.owner.get(f"/billing/quote?{query}"), 422, "request.invalid")
 
 

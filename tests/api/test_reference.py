@@ -105,7 +105,7 @@ async def test_the_reference_has_one_entry_for_each_operation_which_names_its_ot
 @pytest.mark.parametrize(
     ("name", "kind"), [("swagger-ui.js", "text/javascript"), ("swagger-ui.css", "text/css"), ("icon.png", "image/png")]
 )
-async def test_files_of_swagger_ui_are_served_as_what_they_are(anonymous: Caller, name: str, kind: str) -> None:
+async def test_files_of_swagger_ui_have_their_content_types(anonymous: Caller, name: str, kind: str) -> None:
     answer = await anonymous.http.get(f"/docs/assets/{name}")
     assert answer.headers["content-type"].startswith(kind)
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -114,7 +114,7 @@ async def test_files_of_swagger_ui_are_served_as_what_they_are(anonymous: Caller
 @pytest.mark.parametrize(
     "path", ["/redoc", "/docs/oauth2-redirect", "/docs/assets/main.py", "/docs/assets/..%2Fmain.py"]
 )
-async def test_nothing_else_of_the_kind_is_served(anonymous: Caller, path: str) -> None:
+async def test_no_other_file_of_swagger_ui_is_served(anonymous: Caller, path: str) -> None:
     assert (await anonymous.http.get(path)).status_code == 404
 
 

@@ -86,7 +86,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 
 @pytest.mark.slow
 @for_each("what", BROKEN)
-def test_what_breaks_a_client_is_said_in_a_sentence(what: str) -> None:
+def test_breaking_changes_are_described_in_a_sentence(what: str) -> None:
     change, sentence = BROKEN[what]
     new = deepcopy(served())
     change(new)

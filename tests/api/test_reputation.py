@@ -177,9 +177,7 @@ async def test_paid_work_raises_the_score_and_its_payment_can_be_voided(operator
     assert (again["overall_score"], again["evidence_count"], again["moved_most"]) == (5.0, 0, [])
 
 
-async def test_money_that_goes_back_takes_its_evidence_along_until_it_is_there_again(
-    operator, database, parties
-) -> None:
+async def test_evidence_of_refunded_money_is_void_until_the_money_is_back(operator, database, parties) -> None:
     client, studio = parties
     bought = await buy(database, client)
     contract_id = await work(operator, database, client, studio, at=datetime.now(UTC))
@@ -211,7 +209,7 @@ async def test_money_that_goes_back_takes_its_evidence_along_until_it_is_there_a
     assert await score_of(client.owner, studio.agent_id) == again
 
 
-async def test_work_that_ends_after_its_money_went_back_says_nothing(operator, database, parties) -> None:
+async def test_work_that_ends_after_its_refund_is_no_evidence(operator, database, parties) -> None:
     client, studio = parties
     bought = await buy(database, client)
     contract_id = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
@@ -224,9 +222,7 @@ async def test_work_that_ends_after_its_money_went_back_says_nothing(operator, d
     assert all(event["voided_at"] for event in why)
 
 
-async def test_milestones_count_when_they_are_paid_and_weigh_together_what_the_whole_weighs(
-    operator, database, parties
-) -> None:
+async def test_milestones_count_when_paid_and_together_weigh_as_much_as_the_whole(operator, database, parties) -> None:
     client, studio = parties
     await buy(database, client)
     now = datetime.now(UTC)
@@ -293,7 +289,7 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
     assert refused(await studio.owner.get("/reputation/feedback"), 422, "request.invalid")["field"] == "agent_id"
 
 
-async def test_whoever_sees_an_agent_reads_feedback_that_counts_and_not_whose_it_is(
+async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_client(
     operator, database, parties, stranger: Tenant
 ) -> None:
     client, studio = parties
@@ -351,7 +347,7 @@ async def test_forgotten_key_of_feedback_gives_no_other_one(operator, database, 
     assert good(await ask("PUT", path, given)) == changed
 
 
-async def test_who_may_not_rate_is_refused(operator, database, parties, stranger: Tenant) -> None:
+async def test_feedback_without_permission_is_refused(operator, database, parties, stranger: Tenant) -> None:
     client, studio = parties
     contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
     body = {"contract_id": contract_id, "ratings": {"quality": 5}}
@@ -412,7 +408,7 @@ async def test_feedback_is_not_changed_after_its_window(operator, database, part
 
 
 @pytest.mark.parametrize("what", ["tax id", "payout account"])
-async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_gives_no_feedback(
+async def test_pitfall_43_organizations_with_a_shared_tax_id_or_payout_account_give_no_feedback(
     operator, database, database_urls, parties, what: str
 ) -> None:
     client, studio = parties
@@ -478,9 +474,7 @@ async def test_reports_alone_lift_no_agent_beyond_what_one_client_could_and_keep
     assert lifted - 0.1 < (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
 
 
-async def test_praise_of_one_operator_leaves_room_for_what_another_one_complains_of(
-    operator, parties, database
-) -> None:
+async def test_praise_by_one_operator_leaves_room_for_complaints_by_another(operator, parties, database) -> None:
     client, studio = parties
     async with database.platform() as session:
         other = Caller(operator.http, await operator_key(session, f"metering-{new_key()}"))
@@ -541,7 +535,7 @@ async def test_response_times_of_calls_are_shown_and_count_against_their_target(
     refused(await operator.post("/reputation/events", twice, key=new_key()), 422, "request.invalid")
 
 
-async def test_service_levels_count_half_a_unit_of_reliability_or_what_the_operator_says(operator, parties) -> None:
+async def test_service_levels_count_half_a_unit_of_reliability_or_the_reported_amount(operator, parties) -> None:
     client, studio = parties
     body = {"agent_id": studio.agent_id}
 

@@ -90,7 +90,7 @@ async def evidence_of(caller: Caller, tenant: Tenant) -> int:
     return int((await score_of(caller, tenant.agent_id))["evidence_count"])
 
 
-async def test_chargeback_takes_what_its_credits_said_also_where_others_went_to_and_fro(
+async def test_chargeback_voids_evidence_of_its_credits_also_after_transfers_of_others(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -105,7 +105,7 @@ async def test_chargeback_takes_what_its_credits_said_also_where_others_went_to_
     assert await evidence_of(client.owner, studio) == 0
 
 
-async def test_bill_of_a_subscription_that_is_charged_back_takes_what_its_credits_said_until_it_is_won(
+async def test_charged_back_bill_of_a_subscription_voids_evidence_of_its_credits_until_it_is_won(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -151,7 +151,7 @@ async def test_evidence_follows_the_payment_that_paid_a_bill_in_the_end(
     assert await evidence_of(client.owner, studio) == 0
 
 
-async def test_credits_of_a_bill_that_is_given_up_say_nothing_and_are_taken_back(
+async def test_credits_of_a_bill_that_is_given_up_are_taken_and_give_no_evidence(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -183,7 +183,7 @@ async def test_credits_that_no_escrow_kept_are_taken_first(
     assert await score_of(client.owner, studio.agent_id) == earned
 
 
-async def test_refund_takes_what_is_good_along_and_no_bad_work(
+async def test_refund_voids_good_evidence_and_no_bad_evidence(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -209,7 +209,7 @@ async def test_refund_takes_what_is_good_along_and_no_bad_work(
     assert await evidence_of(client.owner, studio) == 3
 
 
-async def test_chargeback_takes_bad_work_along_until_it_is_won(
+async def test_chargeback_voids_bad_evidence_until_it_is_won(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -298,7 +298,7 @@ async def test_level_without_a_commission_hides_no_refund(
     assert after["overall_score"] < before["overall_score"]
 
 
-async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(
+async def test_praise_of_partly_refunded_work_weighs_by_the_amount_paid(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -319,7 +319,7 @@ async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(
     assert (await score_of(client.owner, studio.agent_id))["overall_score"] < before - 0.1
 
 
-async def test_blame_of_work_that_was_nearly_given_back_before_its_release_weighs_in_full(
+async def test_blame_of_work_that_was_nearly_refunded_before_its_release_weighs_in_full(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -374,7 +374,7 @@ async def test_suspended_organization_rates_nobody_and_is_rated(
     good(await client.owner.post("/reputation/feedback", {"contract_id": another, **blame}), 201)
 
 
-async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that(
+async def test_change_of_feedback_waits_for_a_concurrent_refund(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -397,7 +397,7 @@ async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that
     assert await evidence_of(client.owner, studio) == 0
 
 
-async def test_scores_are_made_again_by_the_attempt_after_the_one_that_died(
+async def test_scores_are_recomputed_by_the_attempt_after_a_crash(
     operator: Caller, database: Database, parties: Parties, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, studio = parties
@@ -427,7 +427,7 @@ async def test_scores_are_made_again_by_the_attempt_after_the_one_that_died(
     assert await evidence_of(client.owner, studio) == 0
 
 
-async def test_money_that_is_back_before_scores_were_made_again_counts_once(
+async def test_money_that_returned_before_scores_were_recomputed_counts_once(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -484,7 +484,7 @@ async def work_for_cash(operator: Caller, database: Database, payer: Tenant, pay
     await work(operator, database, payer, payee, at=now, source=commands.BALANCE, currency="USD")
 
 
-async def test_chargeback_of_money_in_a_balance_takes_what_the_balance_said_until_it_is_won(
+async def test_chargeback_of_money_in_a_balance_voids_evidence_of_the_balance_until_it_is_won(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -499,7 +499,7 @@ async def test_chargeback_of_money_in_a_balance_takes_what_the_balance_said_unti
     assert await evidence_of(client.owner, studio) == 3
 
 
-async def test_chargebacks_of_a_balance_take_what_is_owed_wherever_its_money_came_from(
+async def test_chargebacks_of_a_balance_void_evidence_by_the_debt_for_money_of_any_origin(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties
@@ -519,7 +519,7 @@ async def test_chargebacks_of_a_balance_take_what_is_owed_wherever_its_money_cam
 
 
 @pytest.mark.parametrize("currency", ["USD", "CREDIT"])
-async def test_chargeback_follows_money_that_an_escrow_gave_back_to_the_next_one(
+async def test_chargeback_follows_money_refunded_by_an_escrow_to_the_next_one(
     operator: Caller, database: Database, parties: Parties, currency: str
 ) -> None:
     client, studio = parties
@@ -560,7 +560,7 @@ async def test_chargeback_follows_money_that_an_escrow_gave_back_to_the_next_one
     assert await evidence_of(client.owner, studio) == 0
 
 
-async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is_won(
+async def test_chargeback_voids_evidence_of_agents_paid_by_its_payee_until_it_is_won(
     operator: Caller, database: Database, parties: Parties, new_tenant: NewTenant
 ) -> None:
     (client, studio), last = parties, await new_tenant("owner", "agent")
@@ -580,7 +580,7 @@ async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is
     assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
 
 
-async def test_chargeback_takes_what_was_said_of_whom_a_seller_paid_with_its_sales_until_it_is_won(
+async def test_chargeback_voids_evidence_of_agents_paid_with_a_sellers_sales_until_it_is_won(
     operator: Caller, database: Database, parties: Parties, new_tenant: NewTenant
 ) -> None:
     (client, studio), last = parties, await new_tenant("owner", "agent")
@@ -607,7 +607,7 @@ async def test_chargeback_takes_what_was_said_of_whom_a_seller_paid_with_its_sal
     assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
 
 
-async def test_operator_voids_for_good_what_a_bill_that_was_charged_back_had_voided(
+async def test_operator_voids_permanently_evidence_voided_by_a_charged_back_bill(
     operator: Caller, database: Database, parties: Parties
 ) -> None:
     client, studio = parties

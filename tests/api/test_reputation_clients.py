@@ -23,7 +23,7 @@ async def trust_in(client: Tenant, reader: Caller) -> dict[str, Any]:
     return found
 
 
-async def test_newcomer_is_in_the_middle_and_who_has_no_contract_with_it_sees_nothing(
+async def test_newcomer_is_in_the_middle_and_hidden_without_a_contract(
     operator,
     parties,  # noqa: F811
     issue_key,
@@ -43,7 +43,7 @@ async def test_newcomer_is_in_the_middle_and_who_has_no_contract_with_it_sees_no
     refused(await client.owner.get(f"/reputation/clients/{studio.org_id}"), 404, "not_found")
 
 
-async def test_work_that_is_paid_out_is_good_of_a_client_and_its_payee_sees_no_events(
+async def test_paid_out_work_is_good_evidence_of_a_client_and_its_payee_sees_no_events(
     operator,
     database,
     parties,  # noqa: F811

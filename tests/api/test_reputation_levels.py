@@ -89,7 +89,7 @@ def award(seller: Tenant, price: str = "10", **more: Any) -> dict[str, Any]:
     return {"agent_id": seller.agent_id, "title": "Job", "price": price, **more}
 
 
-async def test_levels_are_read_as_they_were_written_and_each_write_is_a_version(
+async def test_levels_are_returned_as_written_and_each_write_is_a_version(
     levels: dict[str, Any], operator: Caller, tenant: Tenant
 ) -> None:
     assert [level["name"] for level in levels["levels"]] == ["new", "trusted"]
@@ -105,7 +105,7 @@ async def test_levels_are_read_as_they_were_written_and_each_write_is_a_version(
     assert document["field"] == "levels.1.commission_bps"
 
 
-async def test_contract_takes_the_commission_of_the_agents_level_and_says_so(
+async def test_contract_gets_the_commission_of_the_agents_level_and_names_it(
     levels: dict[str, Any],
     seller: Tenant,
     new_tenant: Any,
@@ -167,7 +167,7 @@ async def test_contract_above_the_limit_of_the_level_is_refused(
     good(await client.owner.post("/contracts", award(seller, "20.01", currency="USD")), 201)
 
 
-async def test_explanation_says_what_an_agent_has_and_what_it_lacks(
+async def test_explanation_names_the_terms_of_an_agent_and_the_missing_conditions(
     levels: dict[str, Any], seller: Tenant, stranger: Tenant, operator: Caller
 ) -> None:
     path = f"/reputation/levels/{seller.agent_id}"
@@ -209,7 +209,7 @@ async def fund(database: Database, escrow_id: str) -> RecordedEscrow:
     return await EscrowActivities(database).record_event(message)
 
 
-async def test_best_agent_speaks_for_its_organization_beside_many_that_rank_higher_by_what_is_new(
+async def test_best_agent_counts_for_its_organization_among_many_ranked_higher_by_new_evidence(
     levels: dict[str, Any], seller: Tenant, database_urls: DatabaseUrls
 ) -> None:
     newcomers = [

@@ -154,7 +154,7 @@ async def test_forgotten_key_is_refused_for_another_request(
         refused(await asker.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
 
 
-async def test_refusal_of_another_request_names_what_the_first_one_made_while_its_answer_is_kept(
+async def test_refusal_of_another_request_names_the_first_object_while_its_answer_is_kept(
     operator: Caller, tenant: Tenant, database: Database
 ) -> None:
     path, body, [other, *_] = requests(tenant)["contract"]
@@ -167,9 +167,7 @@ async def test_refusal_of_another_request_names_what_the_first_one_made_while_it
     assert "object_id" not in refusal
 
 
-async def test_refusal_of_another_request_names_nothing_that_a_refused_one_did(
-    operator: Caller, tenant: Tenant
-) -> None:
+async def test_refusal_of_another_request_names_no_object_of_a_refused_one(operator: Caller, tenant: Tenant) -> None:
     path, body, [other, *_] = requests(tenant)["contract"]
     key = new_key()
     assert (await operator.post(path, {**body, "signatories": ["a", "a"]}, key=key)).status_code == 422

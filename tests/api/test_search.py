@@ -115,7 +115,7 @@ async def test_names_numbers_and_external_ids_are_found(operator: Caller, custom
     assert await names(customer.owner, "5__") == []
 
 
-async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says(
+async def test_every_kind_of_object_is_found_by_its_id_and_readable_at_its_path(
     operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")
@@ -142,7 +142,7 @@ async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says
         assert await names(caller, "grant 7") == [("grant", grant)]
 
 
-async def test_what_a_document_is_for_is_found_by_its_number(
+async def test_object_of_a_document_is_found_by_its_number(
     fresh_database: Database,
     fresh_database_urls: DatabaseUrls,
 ) -> None:
@@ -201,7 +201,7 @@ async def test_uses_and_lots_of_credits_are_found_by_their_ids(
     assert await names(customer.agent, held["id"]) == []
 
 
-async def test_keys_are_found_by_who_may_list_them_and_never_by_their_secret(
+async def test_keys_are_found_by_callers_that_may_list_them_and_never_by_their_secret(
     operator: Caller, new_tenant: NewTenant
 ) -> None:
     customer, stranger = await new_tenant("owner", "auditor", "member", "agent"), await new_tenant("owner")
@@ -305,7 +305,7 @@ async def test_parts_and_settings_are_found_by_their_ids(
     assert await names(customer.agent, note) == []
 
 
-async def test_alerts_for_operators_alone_are_found_by_them_alone(
+async def test_alerts_for_operators_are_found_only_by_operators(
     operator: Caller, database: Database, customer: Tenant
 ) -> None:
     async with database.platform() as session:
@@ -317,7 +317,7 @@ async def test_alerts_for_operators_alone_are_found_by_them_alone(
     assert await names(customer.owner, raised) == []
 
 
-async def test_webhook_endpoints_are_found_by_who_may_list_them(
+async def test_webhook_endpoints_are_found_by_callers_that_may_list_them(
     operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     customer, stranger = await new_tenant("owner", "member"), await new_tenant("owner")
@@ -331,7 +331,7 @@ async def test_webhook_endpoints_are_found_by_who_may_list_them(
         assert await names(caller, endpoint) == []
 
 
-async def test_payments_chargebacks_and_refunds_are_found_by_what_they_are_called_elsewhere_and_here(
+async def test_payments_chargebacks_and_refunds_are_found_by_their_ids_at_providers_and_here(
     operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")

@@ -196,7 +196,7 @@ async def test_a_window_that_takes_too_long_is_sent_as_shorter_ones(
     assert max(took) < 300
 
 
-async def test_an_index_that_takes_nothing_for_an_hour_alerts_if_there_is_something_to_send(
+async def test_an_index_that_accepts_nothing_for_an_hour_alerts_if_documents_wait(
     fresh_database_urls: DatabaseUrls, database: Database
 ) -> None:
     refusing = httpx2.MockTransport(lambda _: httpx2.Response(403, json={"error": {"type": "security_exception"}}))

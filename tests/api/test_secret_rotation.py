@@ -35,7 +35,7 @@ async def rotate(caller: Caller, key: str | None = None, **body: Any) -> httpx2.
     return await caller.post("/secrets/api_keys/model/rotate", body, key=key or new_key())
 
 
-async def test_a_schedule_is_put_shown_to_who_manages_changed_and_ended(org: Tenant):
+async def test_a_schedule_is_set_shown_to_managers_changed_and_ended(org: Tenant):
     made = good(await put(org.owner, rotation=MANUAL))["rotation"]
     assert {name: made[name] for name in ("rotator", "every", "grace", "deadline", "status", "version")} == {
         **MANUAL,
@@ -125,7 +125,7 @@ async def test_a_secret_without_a_rotation_has_none_to_stop(org: Tenant):
 @pytest.mark.parametrize(
     ("rotation", "more", "why"),
     [
-        ({"rotator": "manual", "every": "PT2H", "grace": "PT2H"}, {}, "shorter than the time between"),
+        ({"rotator": "manual", "every": "PT2H", "grace": "PT2H"}, {}, "shorter than the interval"),
         ({"rotator": "manual", "every": "PT59M", "grace": "PT1S"}, {}, "every hour at most"),
         ({"rotator": "http"}, {}, "needs, and no other one"),
         ({"rotator": "manual", "http": HTTP["http"]}, {}, "needs, and no other one"),

@@ -149,7 +149,7 @@ async def test_requests_of_one_key_at_once_make_one_call(org: Tenant, host: Rece
     assert (seen["id"], seen["uses_today"]) == (grant_id, 1)
 
 
-async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: Tenant, host: Receiver):
+async def test_usage_of_the_answer_is_charged_at_the_prices_of_its_model(org: Tenant, host: Receiver):
     await granted(org, host, price="5", meter="openai")
     usage = {"prompt_tokens": 100, "completion_tokens": 100, "total_tokens": 200}
     for answer, cost in (
@@ -171,14 +171,14 @@ async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: T
     assert await balance(org.owner) == ("58.00", "0.00")
 
 
-async def test_each_provider_says_in_its_own_way_what_was_used(org: Tenant, host: Receiver):
+async def test_usage_is_read_in_each_providers_format(org: Tenant, host: Receiver):
     await granted(org, host, price="5", meter="anthropic")
     answer = {"model": "any", "usage": {"input_tokens": 100, "output_tokens": 50, "cache_read_input_tokens": 50}}
     host.reply = answers(200, json.dumps(answer).encode())
     assert good(await use(org.agent, host))["cost"] == "2.00"
 
 
-async def test_a_stream_costs_what_it_used_and_one_that_would_not_say_is_not_asked_for(org: Tenant, host: Receiver):
+async def test_a_stream_costs_its_usage_and_one_without_usage_is_refused(org: Tenant, host: Receiver):
     await granted(org, host, price="5", meter="openai")
     asked = {"model": "any", "messages": [], "stream": True}
     refused(await use(org.agent, host, request={"body": json.dumps(asked)}), 422, "request.invalid")
@@ -195,7 +195,7 @@ async def test_a_stream_costs_what_it_used_and_one_that_would_not_say_is_not_ask
     assert done["body"].endswith("[secret]")
 
 
-async def test_a_guess_of_how_a_secret_goes_on_looks_like_any_other(org: Tenant, host: Receiver):
+async def test_a_correct_guess_of_a_secret_has_the_same_answer_as_a_wrong_one(org: Tenant, host: Receiver):
     await granted(org, host)
     host.reply = echoes
 
@@ -290,7 +290,7 @@ async def test_a_use_that_was_not_sent_leaves_the_day_its_count(
     await prove(database_urls, grants.INVARIANTS, secret_use.INVARIANTS, spend.INVARIANTS)
 
 
-async def test_a_lost_use_stays_counted_until_it_is_known_not_to_have_been_sent(
+async def test_a_lost_use_stays_counted_until_known_as_unsent(
     org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
 ):
     await granted(org, host, hosts=["api.example.com"])
@@ -353,7 +353,7 @@ async def test_a_use_sets_the_headers_that_are_allowed_and_no_others(org: Tenant
         ("Pay with 4242 4242 4242 4242", "privacy.card_number"),
     ],
 )
-async def test_a_purpose_holds_no_secret_and_nothing_that_is_not_seen(
+async def test_a_purpose_contains_no_secret_and_no_invisible_characters(
     org: Tenant, host: Receiver, purpose: str, code: str
 ):
     await granted(org, host)
@@ -362,7 +362,7 @@ async def test_a_purpose_holds_no_secret_and_nothing_that_is_not_seen(
     assert good(await org.auditor.get("/secrets/api_keys/model/access"))["data"] == []
 
 
-async def test_nothing_is_charged_where_nothing_was_sent_and_all_where_nobody_knows(org: Tenant, host: Receiver):
+async def test_nothing_is_charged_if_nothing_was_sent_and_all_if_that_is_unknown(org: Tenant, host: Receiver):
     await granted(org, host, hosts=[f"127.0.0.1:{host.port}", "localhost:1024"])
     refused(await use(org.agent, "http://localhost:1024/"), 502, "secret.unreachable")
     assert await balance(org.owner) == ("100.00", "0.00")
@@ -375,7 +375,7 @@ async def test_nothing_is_charged_where_nothing_was_sent_and_all_where_nobody_kn
     assert refused(await use(org.agent, host), 502, "secret.no_answer")["reason"] == "encoded"
 
 
-async def test_a_redirect_and_what_is_not_text_are_returned(org: Tenant, host: Receiver):
+async def test_a_redirect_and_binary_bodies_are_returned(org: Tenant, host: Receiver):
     await granted(org, host)
     host.reply = answers(302, b"\xff\x00", location="http://127.0.0.1:1/inside")
     done = good(await use(org.agent, host))
@@ -409,7 +409,7 @@ async def test_a_request_goes_to_hosts_of_the_grant_alone(
     assert await balance(org.owner) == ("100.00", "0.00")
 
 
-async def test_the_value_stands_where_the_grant_says_and_never_in_an_address(org: Tenant, host: Receiver):
+async def test_the_value_is_placed_as_granted_and_never_in_an_address(org: Tenant, host: Receiver):
     await granted(org, host, places=["header:X-Api-Key", "query:key", "body:token"])
     for place in (
         {"in": "header", "name": "Authorization"},
@@ -519,7 +519,7 @@ def test_a_written_answer_is_as_long_as_base64_at_most(longest: int, monkeypatch
     assert json.loads(using._written(view, b"\n\x01"))["body"] == "\n\x01"
 
 
-async def test_a_reservation_of_a_use_is_not_its_users_to_take_back(org: Tenant, host: Receiver):
+async def test_a_reservation_of_a_use_cannot_be_released_by_its_user(org: Tenant, host: Receiver):
     await granted(org, host)
     asked, go_on = asyncio.Event(), asyncio.Event()
 
@@ -636,7 +636,7 @@ async def test_a_use_that_cannot_be_ended_stops_neither_the_others_nor_holds(
     assert await balance(org.owner) == ("96.00", "0.00")
 
 
-async def test_a_process_that_stood_still_before_the_hold_pays_all_the_same(
+async def test_a_process_that_stalled_before_the_hold_pays_nevertheless(
     org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
 ):
     await granted(org, host, hosts=["api.example.com"])

@@ -140,7 +140,9 @@ async def test_a_key_in_an_operators_line_reads_uses_and_changes_no_secret_and_o
     assert {each["subject"] for each in alerts} == {key_of(slipped), key_of(insider)}
 
 
-async def test_what_a_principal_issues_is_its_own_again_once_an_operators_key_is_revoked(org: Tenant, operator: Caller):
+async def test_keys_issued_by_a_principal_are_its_own_again_once_an_operators_key_is_revoked(
+    org: Tenant, operator: Caller
+):
     good(await put(org.owner))
     await grant(org.owner, agent_id=org.agent_id, verbs=["use"], hosts=["api.example.com"], methods=["POST"])
     name, operates = await principal(org.owner), Caller(org.owner.http, operator.token)
@@ -171,7 +173,7 @@ async def test_a_repeated_put_makes_one_version_and_another_value_under_its_key_
     refused(other, 422, "idempotency.conflict")
 
 
-async def test_the_value_before_opens_by_its_version_until_its_grace_ends(org: Tenant):
+async def test_the_previous_value_opens_by_its_version_until_its_grace_ends(org: Tenant):
     good(await put(org.owner, value="first"))
     good(await put(org.owner, value="second", grace="PT1H"))
     await grant(org.owner, principal=await principal(org.owner))
@@ -184,7 +186,7 @@ async def test_the_value_before_opens_by_its_version_until_its_grace_ends(org: T
     assert statuses == ["current", "previous", "retired"]
 
 
-async def test_a_destroyed_version_is_gone_for_good_and_the_rest_can_be_changed_without_a_value(org: Tenant):
+async def test_a_destroyed_version_cannot_be_restored_and_other_fields_can_be_changed_without_a_value(org: Tenant):
     good(await put(org.owner))
     for _ in range(2):
         shown = good(await org.owner.delete("/secrets/api_keys/model/versions/1"))
@@ -195,7 +197,7 @@ async def test_a_destroyed_version_is_gone_for_good_and_the_rest_can_be_changed_
     refused(await put(org.owner, "api_keys/new", value=None), 422, "request.invalid")
 
 
-async def test_agents_read_nothing_unless_the_operator_lets_them_and_see_only_what_they_may_use(
+async def test_agents_read_nothing_unless_the_operator_allows_it_and_see_only_secrets_granted_to_them(
     org: Tenant, database_urls: DatabaseUrls
 ):
     good(await put(org.owner))
@@ -251,9 +253,7 @@ async def test_another_organization_sees_and_reaches_nothing(
         wallycore.bip32_key_to_base58(wallycore.bip32_key_from_seed(b"s" * 32, wallycore.BIP32_VER_MAIN_PRIVATE, 0), 0),
     ],
 )
-async def test_numbers_of_cards_and_keys_of_wallets_are_refused_with_the_way_to_do_it(
-    org: Tenant, path: str, value: str
-):
+async def test_numbers_of_cards_and_keys_of_wallets_are_refused_with_an_alternative(org: Tenant, path: str, value: str):
     document = refused(await put(org.owner, path, value), 422, "secret.refused")
     assert "reference" in document["detail"]
     assert value not in str(document)
@@ -268,7 +268,7 @@ async def test_a_value_of_64_kib_is_kept_and_one_byte_more_is_not(org: Tenant):
 @pytest.mark.parametrize(
     "path", ["api_keys/../x", "api_keys//x", "api_keys/x/", "api_keys/use/x", "other/x", "api_keys/X", "api_keys/a%00b"]
 )
-async def test_paths_that_name_nothing_are_refused(org: Tenant, path: str):
+async def test_invalid_paths_are_refused(org: Tenant, path: str):
     answer = await put(org.owner, quote(path, safe="/%").replace("..", "%2E%2E"))
     assert answer.status_code in {404, 405, 422}, answer.text
     assert good(await org.owner.get("/secrets"))["data"] == []
@@ -280,7 +280,7 @@ async def test_without_keys_nothing_is_stored(new_tenant: NewTenant):
     assert good(await tenant.owner.get("/secrets"))["data"] == []
 
 
-async def test_a_value_stands_in_no_log_no_answer_and_no_row(org: Tenant, database_urls: DatabaseUrls):
+async def test_a_value_is_in_no_log_no_answer_and_no_row(org: Tenant, database_urls: DatabaseUrls):
     with structlog.testing.capture_logs() as logs:
         answers = [await put(org.owner)]
         for wrong in ({"kind": CANARY}, {"kind": "login"}, {"grace": CANARY}, {"hosts": [CANARY + "/"]}, {CANARY: 1}):
@@ -331,7 +331,9 @@ async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tena
     assert kept == Signer(SecretStr(KEYS), purpose="idempotency").digest(canonical(content))
 
 
-async def test_a_put_that_died_before_its_value_was_kept_is_made_by_its_repeat(org: Tenant, database: Database):
+async def test_a_put_that_crashed_before_its_value_was_stored_is_completed_by_its_repeat(
+    org: Tenant, database: Database
+):
     actor = Actor(principal="olga", role=Role.OWNER, org_id=org.org_id)
     wanted = SecretChange(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
     asked: dict[str, Any] = {"grace": timedelta(0), "command_id": new_id("cmd"), "now": datetime.now(UTC)}
@@ -367,7 +369,7 @@ async def test_a_value_that_was_sealed_and_not_kept_can_be_destroyed_by_its_numb
     assert good(await org.owner.get("/secrets/api_keys/model"))["current_version"] == 2
 
 
-async def test_values_are_searched_beside_the_loop(org: Tenant, monkeypatch: pytest.MonkeyPatch):
+async def test_values_are_searched_outside_of_the_event_loop(org: Tenant, monkeypatch: pytest.MonkeyPatch):
     searched_in: list[int] = []
 
     def found(_: str) -> None:

@@ -86,7 +86,7 @@ async def test_while_vault_is_sealed_nothing_opens_and_nothing_is_lost(world: Wo
     assert good(await world.open(made["current_version"]))["value"] == "third"
 
 
-async def test_value_that_vault_lost_is_said_to_be_unopened(world: World):
+async def test_value_lost_by_vault_is_reported_as_unopened(world: World):
     good(await world.put("first"))
     world.vault.entries.clear()
     world.vault.keys[KEY].versions[0] = bytes(32)

@@ -96,7 +96,7 @@ async def test_slow_clients_leave_the_others_served(start: bytes, serve: Serve, 
 @pytest.mark.parametrize(
     "body", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"], ids=["length", "chunks"]
 )
-async def test_client_that_goes_within_its_body_is_no_fault_of_ours(
+async def test_client_that_disconnects_within_its_body_is_not_logged_as_our_fault(
     body: bytes, keyed: bool, serve: Serve, tenant: Tenant
 ) -> None:
     async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
@@ -131,7 +131,7 @@ async def test_connections_above_the_limit_are_answered_503(serve: Serve) -> Non
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-async def test_what_operators_ask_is_on_the_private_port_alone(path: str, database_urls: DatabaseUrls) -> None:
+async def test_endpoints_for_operators_are_only_on_the_private_port(path: str, database_urls: DatabaseUrls) -> None:
     app = create_app(settings_for(database_urls, private_port=8005))
     private = create_private_app(app)
     async with (

@@ -108,7 +108,7 @@ async def test_showing_a_link_does_not_use_it(company: Tenant) -> None:
     good(await (await redeemed(company.owner, made)).get("/me"))
 
 
-async def test_of_two_who_use_a_link_at_once_one_is_let_in(company: Tenant) -> None:
+async def test_of_two_concurrent_uses_of_a_link_one_succeeds(company: Tenant) -> None:
     token = token_in(await linked(company.owner))
     anybody = Caller(company.owner.http, None)
     answers = await asyncio.gather(*(anybody.post("/sessions/redeem", {"token": token}) for _ in range(6)))
@@ -150,7 +150,7 @@ async def test_link_and_its_session_end_with_the_key_of_its_maker(company: Tenan
     refused(await browser.get("/me"), 401, "session.ended")
 
 
-async def test_revoking_a_principals_key_ends_what_others_opened_for_it(company: Tenant) -> None:
+async def test_revoking_a_principals_key_ends_sessions_that_others_opened_for_it(company: Tenant) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
     browser = await redeemed(company.owner, await linked(company.owner))
     assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 200
@@ -258,7 +258,7 @@ async def test_link_into_a_closed_organization_opens_nothing(
         refused(answer, 409, "organization.closed")
 
 
-async def test_key_of_another_role_ends_what_links_opened_for_its_principal(company: Tenant) -> None:
+async def test_key_of_another_role_ends_sessions_by_links_of_its_principal(company: Tenant) -> None:
     unused, same = await linked(company.owner, "Maria"), await linked(company.owner, "pia", "member")
     browser = await redeemed(company.owner, await linked(company.owner))
     other = await redeemed(company.owner, same)
@@ -270,7 +270,7 @@ async def test_key_of_another_role_ends_what_links_opened_for_its_principal(comp
     good(await other.get("/me"))
 
 
-async def test_link_opens_nothing_beside_a_key_of_another_role_and_is_not_used_up(
+async def test_link_opens_nothing_while_a_key_of_another_role_exists_and_is_not_used_up(
     company: Tenant, reached: FastAPI
 ) -> None:
     made = await linked(company.owner)
@@ -298,7 +298,7 @@ async def test_link_opens_nothing_beside_a_key_of_another_role_and_is_not_used_u
 
 @for_each("maker", ["owner", "admin"])
 @for_each("role", list(Role))
-async def test_nobody_makes_a_link_above_their_own_reach(maker: str, role: Role, company: Tenant) -> None:
+async def test_nobody_makes_a_link_beyond_their_own_rights(maker: str, role: Role, company: Tenant) -> None:
     body: dict[str, Any] = {"principal": "somebody", "role": role.value}
     if role is Role.AGENT:
         body["agent_id"] = company.agent_id
@@ -326,7 +326,7 @@ async def test_links_of_another_organization_do_not_exist(company: Tenant, stran
     refused(await company.owner.post("/sessions/links", agents), 404, "not_found")
 
 
-async def test_admin_opens_no_session_beside_the_holder_of_a_key(company: Tenant) -> None:
+async def test_admin_opens_no_session_for_a_principal_with_a_key(company: Tenant) -> None:
     good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
     body = {"principal": "Maria", "role": "member"}
     refused(await company.admin.post("/sessions/links", body), 409, "principal.exists")
@@ -335,7 +335,7 @@ async def test_admin_opens_no_session_beside_the_holder_of_a_key(company: Tenant
 
 @pytest.mark.parametrize(("maker", "stays"), [("admin", False), ("owner", True)])
 @pytest.mark.parametrize("used", [True, False], ids=["used", "unused"])
-async def test_key_of_a_principal_ends_what_an_admin_linked_to_it_before(
+async def test_key_of_a_principal_ends_earlier_links_of_an_admin_to_it(
     maker: str, stays: bool, used: bool, company: Tenant
 ) -> None:
     made = await linked(company.callers[maker], role="member")
@@ -481,7 +481,7 @@ async def test_session_by_link_changes_no_keys_links_or_payout_destinations(comp
 
 
 @pytest.mark.parametrize("by", ["operator", "owner"])
-async def test_session_by_link_makes_nothing_that_sends_data_or_money_out_after_it(
+async def test_session_by_link_creates_nothing_that_sends_data_or_money_out_later(
     by: str, company: Tenant, platform: Caller
 ) -> None:
     """Events, collections and payouts would go on in another's name once the session has ended."""
@@ -547,9 +547,7 @@ async def test_audit_trail_names_who_made_the_link(company: Tenant) -> None:
     assert "session.open" in {entry["action"] for entry in entries}
 
 
-async def test_links_are_no_seats_that_nobody_pays_for(
-    database_urls: DatabaseUrls, company: Tenant, platform: Caller
-) -> None:
+async def test_links_count_as_paid_seats(database_urls: DatabaseUrls, company: Tenant, platform: Caller) -> None:
     application = create_app(settings_for(database_urls, public_url=PUBLIC, limit_seats=True))
     async with client_of(application) as client:
         owner = Caller(client, company.owner.token)
@@ -557,7 +555,7 @@ async def test_links_are_no_seats_that_nobody_pays_for(
         refused(answer, 403, "entitlement.missing")
 
 
-async def test_keys_are_counted_beside_those_who_act_by_a_link(
+async def test_keys_are_counted_together_with_principals_by_link(
     database_urls: DatabaseUrls,
     database: Database,
     operator: Caller,

@@ -59,7 +59,7 @@ async def aged(deps: Deps, session_id: str, **values: Any) -> None:
 
 
 @for_each("role", list(Role))
-async def test_everybody_is_told_who_they_are(
+async def test_every_caller_can_read_its_own_identity(
     role: Role, company: Tenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     is_platform = role in PLATFORM_ROLES
@@ -177,7 +177,7 @@ async def test_session_that_is_not_used_ends(company: Tenant, deps: Deps) -> Non
     assert made["id"] not in {row["id"] for row in good(await company.owner.get("/sessions"))["data"]}
 
 
-async def test_looking_whether_a_session_is_good_does_not_put_off_its_end(company: Tenant, deps: Deps) -> None:
+async def test_checking_a_session_does_not_extend_it(company: Tenant, deps: Deps) -> None:
     browser, made = await signed_in(company.owner)
     before = datetime.now(UTC) - timedelta(hours=11)
     await aged(deps, made["id"], last_used_at=before)
@@ -190,7 +190,7 @@ async def test_looking_whether_a_session_is_good_does_not_put_off_its_end(compan
     assert await last_use(deps, made["id"]) > before
 
 
-async def test_request_in_the_background_does_not_put_off_the_end_of_a_session(company: Tenant, deps: Deps) -> None:
+async def test_background_request_does_not_extend_a_session(company: Tenant, deps: Deps) -> None:
     browser, made = await signed_in(company.owner)
     before = datetime.now(UTC) - timedelta(hours=11)
     await aged(deps, made["id"], last_used_at=before)
@@ -202,7 +202,7 @@ async def test_request_in_the_background_does_not_put_off_the_end_of_a_session(c
     assert await last_use(deps, made["id"]) == before
 
 
-async def test_first_use_after_requests_in_the_background_counts_at_once(company: Tenant, deps: Deps) -> None:
+async def test_first_use_after_background_requests_counts_at_once(company: Tenant, deps: Deps) -> None:
     browser, made = await signed_in(company.owner)
     before = datetime.now(UTC) - timedelta(hours=11)
     await aged(deps, made["id"], last_used_at=before)
@@ -213,7 +213,7 @@ async def test_first_use_after_requests_in_the_background_counts_at_once(company
     assert datetime.fromisoformat(me["session"]["idle_at"]) > before + timedelta(hours=12)
 
 
-async def test_request_with_a_key_is_a_use_in_the_background_too(company: Tenant, deps: Deps) -> None:
+async def test_background_request_with_a_key_counts_as_a_use(company: Tenant, deps: Deps) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "robot", "role": "member"}), 201)
     good(await Caller(company.owner.http, key["secret"]).get("/me", headers=BACKGROUND))
     await deps.keyring.flush()
@@ -226,7 +226,7 @@ async def last_use(deps: Deps, session_id: str) -> datetime:
         return (await session.get_one(Session, session_id)).last_used_at
 
 
-async def test_oldest_sessions_end_above_the_most_of_a_key(company: Tenant) -> None:
+async def test_oldest_sessions_end_above_the_maximum_of_a_key(company: Tenant) -> None:
     _, first = await signed_in(company.member)
     for _ in range(MAX_SESSIONS):
         await signed_in(company.member)
@@ -235,7 +235,7 @@ async def test_oldest_sessions_end_above_the_most_of_a_key(company: Tenant) -> N
     assert first["id"] not in listed
 
 
-async def test_list_says_where_a_session_was_opened(company: Tenant) -> None:
+async def test_list_names_the_origin_of_a_session(company: Tenant) -> None:
     browser, made = await signed_in(company.owner, headers=FIREFOX)
     (row,) = good(await browser.get("/sessions"))["data"]
     assert (row["id"], row["browser"], row["current"]) == (made["id"], "Firefox on Linux", True)
@@ -285,7 +285,7 @@ async def test_audit_trail_names_the_session(company: Tenant, deps: Deps) -> Non
     assert by_action["session.open"]["session_id"] is None
 
 
-async def test_sessions_long_over_are_forgotten(company: Tenant, deps: Deps) -> None:
+async def test_sessions_that_ended_long_ago_are_deleted(company: Tenant, deps: Deps) -> None:
     _, old = await signed_in(company.owner)
     _, new = await signed_in(company.owner)
     long_ago = datetime.now(UTC) - timedelta(days=31)

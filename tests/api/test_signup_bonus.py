@@ -53,9 +53,7 @@ async def test_bonus_of_zero_grants_nothing(giving: Caller) -> None:
     assert good(await giving.get(f"/billing/credits/history?organization_id={made['id']}"))["data"] == []
 
 
-async def test_bonus_is_granted_once_however_often_the_organization_is_asked_for(
-    giving: Caller, database: Database
-) -> None:
+async def test_bonus_is_granted_once_for_repeated_requests(giving: Caller, database: Database) -> None:
     key = new_key()
     made = good(await giving.post("/organizations", {"name": "Once"}, key=key), 201)
     # As if the answer had never been kept: the command runs again and finds its organization.

@@ -115,7 +115,7 @@ async def test_bodies_take_json_booleans_and_whole_numbers_alone(operator: Calle
     assert asked > 500
 
 
-async def test_every_whole_number_of_a_body_has_a_most(operator: Caller, tenant: Tenant) -> None:
+async def test_every_whole_number_of_a_body_has_a_maximum(operator: Caller, tenant: Tenant) -> None:
     taken = []
     for path, method, operation in operations(served()):
         media = operation.get("requestBody", {}).get("content", {}).get("application/json")

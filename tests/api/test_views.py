@@ -63,7 +63,7 @@ def test_every_copied_field_is_an_attribute_of_the_row() -> None:
     assert absent == {}
 
 
-class Row:
+class StoredObject:
     id: str
 
 
@@ -72,11 +72,11 @@ class View(ResponseModel):
     name: str
 
     @classmethod
-    def of(cls, row: Row) -> "View":
+    def of(cls, row: StoredObject) -> "View":
         return cls.from_row(row)
 
 
-def test_a_field_that_the_row_has_not_is_found() -> None:
+def test_a_field_missing_in_the_row_is_found() -> None:
     call = ast.parse("cls.from_row(row)", mode="eval").body
     assert isinstance(call, ast.Call)
-    assert missing(View, Row, call) == {"name"}
+    assert missing(View, StoredObject, call) == {"name"}

@@ -25,7 +25,7 @@ async def counts(caller: Caller, path: str) -> list[tuple[str, str, int, str, bo
     return [tuple(row.values()) for row in good(await caller.get(path))["by_status"]]
 
 
-async def test_each_side_finds_what_it_has_to_do(operator: Caller, database: Database, new_tenant: NewTenant) -> None:
+async def test_each_side_finds_its_tasks(operator: Caller, database: Database, new_tenant: NewTenant) -> None:
     payer, payee = await new_tenant("owner", "auditor"), await new_tenant("owner", "agent")
     opened = await escrow_between(operator, database, payer, payee)
     funded = await funded_escrow(operator, database, payer, payee)
@@ -50,7 +50,7 @@ async def test_signature_waits_for_its_signatory_whatever_the_case_and_until_it_
     assert await waiting(payer.finance) == []
 
 
-async def test_platform_finds_what_to_score_and_to_decide(
+async def test_platform_finds_escrows_to_score_and_to_decide(
     operator: Caller, database: Database, new_tenant: NewTenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     payer = await new_tenant("owner")
@@ -74,7 +74,7 @@ async def test_dispute_waits_for_its_parties_while_evidence_can_come(
     assert await waiting(operator, f"&organization_id={payer.org_id}") == []
 
 
-async def test_nobody_else_is_waited_for(tenant: Tenant) -> None:
+async def test_no_other_party_has_a_task(tenant: Tenant) -> None:
     refused(await tenant.owner.get("/escrows?waits_for=you"), 422, "request.invalid")
 
 
@@ -122,7 +122,7 @@ async def test_payments_are_counted_by_provider(database: Database, new_tenant: 
     assert [(each["count"], each["amount"]) for each in answer["by_status"]] == [(3, "30.00")]
 
 
-async def test_no_more_than_a_bounded_number_is_looked_at(
+async def test_number_of_scanned_rows_is_bounded(
     database: Database, new_tenant: NewTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payer = await new_tenant("owner")

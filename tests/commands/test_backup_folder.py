@@ -46,16 +46,14 @@ def test_moment_is_restored_from_the_newest_base_that_had_ended_by_then(folder: 
         folder.base_for(NOON + timedelta(minutes=4))
 
 
-def test_base_that_was_not_finished_is_none(folder: BackupFolder) -> None:
+def test_unfinished_base_backup_is_ignored(folder: BackupFolder) -> None:
     folder.new(NOON)
     with pytest.raises(CommandFailed, match="There is no backup in"):
         folder.base_for(None)
     assert [base.name for base in folder.bases()] == []
 
 
-def test_backup_does_not_remove_what_another_one_is_taking(
-    folder: BackupFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_backup_does_not_remove_a_concurrent_one(folder: BackupFolder, capsys: pytest.CaptureFixture[str]) -> None:
     with folder.alone():
         unfinished = folder.new(NOON)
         given = ["backup", "--to", str(folder.path), "--database-url", "postgresql://nobody@127.0.0.1:1/none"]
@@ -66,13 +64,13 @@ def test_backup_does_not_remove_what_another_one_is_taking(
         assert [base.name for base in folder.bases()] == []
 
 
-def test_description_that_cannot_be_read_is_said(folder: BackupFolder) -> None:
+def test_unreadable_description_is_reported(folder: BackupFolder) -> None:
     (folder.path / take(folder, 0) / "backup.json").write_text(json.dumps({"ended_at": "soon"}))
     with pytest.raises(CommandFailed, match="cannot be read"):
         folder.bases()
 
 
-def test_keeping_some_drops_older_bases_and_the_wal_that_only_they_needed(folder: BackupFolder) -> None:
+def test_retention_deletes_older_base_backups_and_their_wal(folder: BackupFolder) -> None:
     take(folder, 0, "000000010000000000000003")
     kept = [take(folder, 24, "000000010000000000000005"), take(folder, 48, "000000020000000000000009")]
     segments = [f"0000000{line}00000000{number:08X}" for line, number in ((1, 3), (1, 4), (1, 5), (1, 8), (2, 9))]

@@ -38,7 +38,7 @@ def prices(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_is_imported_once_and_what_could_not_be_read_is_said(command, prices):
+def test_a_file_is_imported_once_and_unreadable_lines_are_reported(command, prices):
     status, told = command(str(prices), "--version", "v1", "--valid-from", "2026-01-31")
     assert status == 0
     assert "v1, valid from 2026-01-31 00:00 UTC: 3 entries, 1 prices: 1 new, 0 changed, 0 as before." in told
@@ -59,7 +59,7 @@ def test_another_price_of_the_same_moment_is_an_error(command, prices):
     assert "left as they are (1): good." in told
 
 
-def test_the_list_that_ships_is_read_whole(command):
+def test_the_included_list_is_read_completely(command):
     status, told = command("--shipped")
     entries = len(json.loads(SHIPPED.read_text()))
     assert status == 0
@@ -68,7 +68,7 @@ def test_the_list_that_ships_is_read_whole(command):
     assert "0 new" in command("--shipped")[1]
 
 
-def test_every_price_that_ships_says_where_it_is_from():
+def test_every_included_price_names_its_source():
     listed = json.loads(SHIPPED.read_text())
     assert len(listed) >= 12
     assert all(entry["source"].startswith("https://") and entry["as_of"] == "2026-04-01" for entry in listed.values())
@@ -83,7 +83,7 @@ def test_every_price_that_ships_says_where_it_is_from():
         (["--shipped", "--version", ""], "A version has 1 to 100 characters"),
     ],
 )
-def test_what_cannot_be_imported_ends_with_one_line(command, arguments, why):
+def test_a_failed_import_ends_with_one_line(command, arguments, why):
     status, told = command(*arguments)
     assert status == 2
     assert why in told
@@ -114,7 +114,7 @@ def test_the_package_is_found_where_it_is_installed(command, tmp_path, monkeypat
     assert "litellm-9.9.9, valid from" in command("--installed")[1]
 
 
-def test_the_reader_reads_what_ships_without_a_remark():
+def test_the_included_list_is_read_without_a_warning():
     from datetime import UTC, datetime
 
     found = read_price_map(SHIPPED.read_text(), version="1", valid_from=datetime(2026, 4, 1, tzinfo=UTC))

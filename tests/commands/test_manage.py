@@ -51,7 +51,7 @@ def test_rollout_takes_no_wait_that_never_ends(wait: str, capsys: pytest.Capture
 
 @for_each("command", ["verify", "recognise-revenue", "stripes", "backup"])
 @for_each("url", ["nonsense", "mysql://a@db/b", "postgresql://a:secret@db:port/b", "postgresql://[a/b"])
-def test_address_that_is_none_of_a_database_ends_with_one_line(
+def test_invalid_database_address_ends_with_one_line(
     command: str, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needed = {"stripes": ["16"], "backup": ["--to", str(tmp_path)]}.get(command, [])
@@ -71,7 +71,7 @@ def test_address_may_name_the_driver_as_the_settings_may(
 
 
 @pytest.mark.parametrize("url", ["http://[db", "http://db:port/"])
-def test_probe_of_an_address_that_is_none_fails(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_probe_of_an_invalid_address_fails(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", url]) == 2
     assert capsys.readouterr().err.startswith("error: The address must have the form")
 
@@ -89,13 +89,13 @@ def test_pitfall_45_every_entity_of_the_product_is_begun_again_after_a_restore()
     assert sorted(kind.workflow for kind in KINDS) == sorted(of_the_product)
 
 
-def test_looking_at_providers_is_not_left_out_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_skipping_the_check_of_providers_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["resume", "--look"]) == 2
     assert capsys.readouterr().err.startswith("error: --look needs --apply:")
 
 
 @pytest.mark.parametrize("currency", ["usd", "DOLLAR", ""])
-def test_report_on_a_currency_that_is_none_is_refused_and_never_empty(
+def test_report_in_an_invalid_currency_is_refused_instead_of_empty(
     currency: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BURSAR_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
@@ -116,7 +116,7 @@ def test_first_operator_has_a_name_that_other_keys_may_have(
     assert (told.out, told.err[:38]) == ("", "error: A principal must have 1 to 100 ")
 
 
-def test_health_check_loads_nothing_that_it_does_not_need() -> None:
+def test_health_check_imports_no_unneeded_modules() -> None:
     asks = "import sys, manage; manage.main(['probe', 'http://127.0.0.1:1/']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", asks], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"asyncpg", "pydantic", "sqlalchemy", "temporalio"}

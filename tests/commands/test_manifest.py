@@ -56,7 +56,7 @@ def test_backup_as_it_was_written_is_proven(data: Path) -> None:
         (lambda data: (data / "backup_manifest").write_text("{}"), "cannot be read"),
     ],
 )
-def test_what_differs_from_the_manifest_is_named(data: Path, damage: Callable[[Path], object], told: str) -> None:
+def test_differences_from_the_manifest_are_named(data: Path, damage: Callable[[Path], object], told: str) -> None:
     damage(data)
     with pytest.raises(CommandFailed, match=told):
         prove(data)

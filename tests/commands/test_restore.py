@@ -158,7 +158,7 @@ class Before:
         return moved
 
 
-async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find_what_providers_did(
+async def test_pitfall_45_restored_books_continue_every_workflow_and_find_missed_provider_changes(
     home: Path,
     environment: WorkflowEnvironment,
     fresh_database_urls: DatabaseUrls,
@@ -203,7 +203,7 @@ async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find
         assert await asked(urls, archived_segment) is None
 
 
-async def test_books_of_before_an_upgrade_are_restored_and_left_to_be_proven_by_their_release(
+async def test_books_from_before_an_upgrade_are_restored_and_left_for_their_release_to_prove(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backups, restored = BackupFolder(home / "backups"), home / "restored"

@@ -83,7 +83,7 @@ async def test_every_key_moves_and_values_open_by_the_new_key_alone(org: Vaulted
     assert await values(org, NEW) == [f"value {number}".encode() for number in range(5)]
 
 
-async def test_interrupted_run_keeps_its_pages_and_the_next_one_does_the_rest(org: Vaulted):
+async def test_interrupted_move_keeps_its_pages_and_the_next_one_completes_it(org: Vaulted):
     async def away() -> None:
         raise BackendUnavailable("Away.")
 
@@ -96,7 +96,7 @@ async def test_interrupted_run_keeps_its_pages_and_the_next_one_does_the_rest(or
     assert await values(org, NEW) == [f"value {number}".encode() for number in range(5)]
 
 
-async def test_what_changes_meanwhile_wins(org: Vaulted):
+async def test_concurrent_change_wins(org: Vaulted):
     async def meanwhile() -> None:
         async with org.database.platform() as session:
             first = (await session.scalars(select(SecretVersion).where(SecretVersion.org_id == org.org_id))).first()

@@ -243,7 +243,7 @@ ENTROPY = bytes(10)
         "4242:4242:4242:4242",
     ],
 )
-def test_what_is_no_card_number_is_left_alone(text: str) -> None:
+def test_other_numbers_are_left_unchanged(text: str) -> None:
     assert not contains_card_number(text)
     assert redacted(text) == text
 

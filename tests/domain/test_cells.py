@@ -26,7 +26,7 @@ def calculated(piece: str) -> bool:
 @example(["Ada\t@SUM(A1)|-1+1"])
 @example(["\uff1d1+1", 'x;"+1'])
 @example([{"a": ["x", "=1"]}])
-def test_no_reader_finds_a_formula_whatever_it_divides_at(row: list[object]) -> None:
+def test_no_reader_finds_a_formula_with_any_separator(row: list[object]) -> None:
     written = csv_text([[cell_text(each) for each in row]]).decode()
     for divider in ",;|\t":
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
@@ -58,6 +58,6 @@ def test_numbers_stay_numbers_and_every_text_is_quoted() -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3))
-def test_what_is_read_back_is_the_text_but_for_its_guards(row: list[str]) -> None:
+def test_reading_back_gives_the_text_without_its_guards(row: list[str]) -> None:
     read = csv.reader(io.StringIO(csv_text([["x", *row]]).decode(), newline=""))
     assert list(read) == [["x", *map(escape_formula, row)]]

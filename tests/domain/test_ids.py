@@ -19,7 +19,7 @@ def test_ids_sort_by_the_time_they_were_made(unix_ms, first, second):
 @pytest.mark.parametrize(
     "text", ["", "esc_", "esc_" + "u" * 26, "esc_" + "0" * 25, "esc_" + "0" * 27, "ESC_" + "0" * 26]
 )
-def test_what_is_no_id_is_recognised(text):
+def test_invalid_ids_are_recognised(text):
     assert not ids.is_id(text, "esc")
 
 
@@ -72,7 +72,7 @@ def test_ids_are_type_ids(prefix, suffix, value):
 
 
 @for_each("text", NO_TYPE_IDS.values())
-def test_what_is_no_type_id_is_no_id(text):
+def test_ids_that_are_no_type_ids_are_invalid(text):
     assert not ids.is_id(text, text.rpartition("_")[0])
 
 
@@ -103,16 +103,16 @@ def test_pitfall_17_the_longest_client_key_makes_a_bounded_command_and_transfer_
     assert len(key.encode()) <= ids.MAX_KEY_LENGTH
 
 
-def test_one_key_of_two_tenants_names_two_commands():
+def test_same_key_of_two_tenants_gives_two_commands():
     assert ids.command_id("org_a", "p", "k") != ids.command_id("org_b", "p", "k")
     assert ids.command_id(None, "p", "k") != ids.command_id("platform2", "p", "k")
 
 
-def test_one_key_of_two_principals_names_two_commands():
+def test_same_key_of_two_principals_gives_two_commands():
     assert ids.command_id("org_a", "procurement", "k") != ids.command_id("org_a", "finance", "k")
 
 
-def test_no_client_names_a_spend_of_a_card_or_a_secret():
+def test_no_client_key_can_equal_that_of_a_spend_of_a_card_or_a_secret():
     assert ids.is_of_card(ids.card_hold_key("iauth_1", "hold", "1"))
     assert ids.is_of_secret_use(ids.secret_use_key("sus_1"))
     for principal in ("card:iauth_1", "secret-use:sus_1"):

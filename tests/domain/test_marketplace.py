@@ -18,7 +18,7 @@ AMOUNTS = st.integers(0, 10**15)
 
 
 @given(amount=AMOUNTS, bps=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 10_000), max_size=5))
-def test_what_comes_back_in_parts_takes_each_share_whole_and_never_more(amount: int, bps: int, cuts: list[int]) -> None:
+def test_partial_refunds_add_up_to_each_share_and_never_more(amount: int, bps: int, cuts: list[int]) -> None:
     whole = shares_of(amount, bps)
     assert whole.creator_minor + whole.commission_minor == amount
     assert abs(whole.creator_minor * 10_000 - amount * bps) < 10_000
@@ -80,7 +80,7 @@ def test_words_are_found_whatever_their_case_and_form() -> None:
         (OfferModel.FREE, None, None, 7, 7, 0),
     ],
 )
-def test_what_was_used_of_a_price_is_by_uses_or_by_days_and_never_more_than_the_price(
+def test_used_part_of_a_price_is_by_uses_or_by_days_and_never_more_than_the_price(
     model: OfferModel, included: int | None, days: int | None, uses: int, on_days: int, used: int
 ) -> None:
     metered = ReportedUsage(uses=uses, days=on_days)

@@ -27,7 +27,7 @@ def test_times_of_alerts_are_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-11-30", "2026-11-30T13:05", "2026-13-41T99:05:00Z", "2026-11-30T13:05:00Zulu"])
-def test_what_is_no_moment_stays(text: str) -> None:
+def test_other_texts_than_times_are_unchanged(text: str) -> None:
     assert [each.at for each in split_mentions(text)] == [None]
 
 

@@ -66,7 +66,7 @@ def test_bounds_are_counted_in_characters() -> None:
         ({"a": ["b"]}, "a"),
     ],
 )
-def test_what_cannot_be_kept_is_refused_with_its_key(pairs: dict[str, object], key: str) -> None:
+def test_invalid_value_is_refused_with_its_key(pairs: dict[str, object], key: str) -> None:
     for refusal in (lambda: checked_metadata(pairs), lambda: merged({}, pairs)):
         with pytest.raises(Invalid) as refused:
             refusal()
@@ -74,7 +74,7 @@ def test_what_cannot_be_kept_is_refused_with_its_key(pairs: dict[str, object], k
 
 
 @for_each("text", ["", " a", "a ", "a\nb", "a\u200b", "\u3164", "a\x00", "a" * (MAX_EXTERNAL_ID + 1)])
-def test_id_that_is_not_what_it_looks_like_is_refused(text: str) -> None:
+def test_id_with_misleading_characters_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         checked_external_id(text)
 
@@ -89,7 +89,7 @@ def test_any_text_is_kept_as_it_is_or_refused(value: str, key: str) -> None:
     assert all(ord(sign) >= 0x20 and not 0x7F <= ord(sign) < 0xA0 for sign in key + value)
 
 
-def test_change_for_another_version_is_refused_with_the_one_that_is() -> None:
+def test_change_for_another_version_is_refused_with_the_current_version() -> None:
     Precondition().judge(7)
     Precondition(frozenset({6, 7})).judge(7)
     for versions in (frozenset[int](), frozenset({6})):

@@ -40,7 +40,7 @@ def test_ties_go_to_the_earlier_part():
 
 
 @pytest.mark.parametrize(("total", "weights"), [(-1, [1]), (1, []), (1, [0, 0]), (1, [2, -1])])
-def test_what_cannot_be_split_is_refused(total, weights):
+def test_invalid_splits_are_refused(total, weights):
     with pytest.raises(ValueError):
         allocate(total, weights)
 
@@ -91,7 +91,7 @@ def test_amounts_are_written_with_the_decimals_of_their_asset(minor, asset, writ
         (Decimal("sNaN"), "USD"),
     ],
 )
-def test_what_is_not_an_exact_positive_amount_is_refused(value, asset):
+def test_other_values_than_exact_positive_amounts_are_refused(value, asset):
     with pytest.raises(Invalid):
         parse_amount(value, asset)
 
@@ -109,7 +109,7 @@ NOTATIONS = (
 
 
 @given(st.integers(10, 10**9), st.sampled_from(NOTATIONS))
-def test_number_in_another_notation_is_refused_at_every_door(number, noted):
+def test_number_in_another_notation_is_refused_everywhere(number, noted):
     text = noted(str(number))
     assert plain_number(text) is None
     for door in (parse_price, lambda it: parse_amount(it, "USD"), lambda it: parse_ratio(it, "score")):
@@ -133,11 +133,11 @@ def test_plain_number_is_ascii_digits_with_a_sign_and_a_point_between(text):
     [Decimal("1e999999999"), Decimal("1e-999999999"), Decimal("-Infinity"), 10**5000, 1.5],
     ids=["huge", "tiny", "infinite", "long", "float"],
 )
-def test_number_that_nobody_can_write_out_is_none(number):
+def test_number_that_is_too_long_to_write_is_invalid(number):
     assert plain_number(number) is None
 
 
-def test_trailing_zeros_are_no_decimals():
+def test_trailing_zeros_do_not_count_as_decimals():
     assert parse_amount("1.500000", "USD") == 150
     assert parse_amount(Decimal("1E+2"), "USD") == 10_000
 
@@ -148,7 +148,7 @@ def test_every_ratio_survives_writing_and_reading(ratio_e4):
 
 
 @for_each("value", ["1.0001", "-0.1", "-0", "0.01234", "x", "", True, Decimal("NaN"), "2"])
-def test_what_is_no_ratio_is_refused(value):
+def test_invalid_ratio_is_refused(value):
     with pytest.raises(Invalid):
         parse_ratio(value, "score")
 

@@ -57,7 +57,7 @@ def test_surge_grows_from_its_threshold_to_its_maximum():
     assert at == {0: 10_000, 8: 10_000, 9: 12_500, 10: 15_000, 30: 15_000}
 
 
-def test_surge_says_its_threshold():
+def test_surge_names_its_threshold():
     (line,) = RuleBook([rule(Surge(8_000))]).price(FACTS).adjustments
     assert (line.type, line.why) == ("surge", "Surge pricing when demand exceeds 0.8")
 
@@ -74,7 +74,7 @@ def test_surge_says_its_threshold():
         ([rule(Surge(8_000), 1), rule(Surge(8_500), 2, stacking=Stacking.EXCLUSIVE)], 15_000),
     ],
 )
-def test_demand_raises_a_price_to_half_as_much_again_at_most_whatever_rules_meet(rules: list[Rule], bps: int) -> None:
+def test_demand_raises_a_price_by_half_at_most_for_any_set_of_rules(rules: list[Rule], bps: int) -> None:
     price = RuleBook(rules).price(replace(FACTS, open_jobs=30))
     assert price.multiplier_bps == bps
     last = price.adjustments[-1]
@@ -205,7 +205,7 @@ def test_rule_of_others_or_of_another_time_does_nothing():
     assert RuleBook([always(20_000, valid_from=NOON)]).price(FACTS).adjusted_minor == 2_000
 
 
-def test_bounds_come_last_and_say_so():
+def test_bounds_are_applied_last_and_named():
     bounds = rule(Bounds(9_000, 11_000), 1)
     assert RuleBook([bounds, always(20_000, 2)]).price(FACTS).adjusted_minor == 1_100
     price = RuleBook([bounds, always(5_000, 2)]).price(FACTS)
@@ -238,7 +238,7 @@ def test_bounds_come_last_and_say_so():
         (Tier("free", 9_000), {"valid_from": NOON, "valid_until": NOON}, ("pricing.rule_invalid", "valid_until")),
     ],
 )
-def test_rule_that_cannot_be_meant_is_refused(terms, more, refusal):
+def test_rule_without_sense_is_refused(terms, more, refusal):
     assert code(terms, **more) == refusal
 
 
@@ -347,7 +347,7 @@ FROM, UNTIL = NOON, NOON + timedelta(seconds=70)
         max_size=12,
     )
 )
-def test_price_that_a_book_remembers_is_the_one_that_it_would_make(asked):
+def test_cached_price_equals_the_computed_one(asked):
     rules = [
         always(9_900, 1, valid_from=FROM, valid_until=UNTIL),
         rule(TimeOfDay("America/St_Johns", 11_000, begins=time(8, 31), ends=time(8, 32)), 2),
@@ -380,9 +380,7 @@ def test_more_demand_is_never_cheaper(book, facts, more, calls):
 
 @settings(deadline=None)
 @given(books(st.one_of(SURGE, TERMS)), FACTS_ST, COMMISSION)
-def test_demand_makes_a_price_half_as_much_again_at_most(
-    book: RuleBook, facts: PricingFacts, commission: int | None
-) -> None:
+def test_demand_raises_a_price_by_half_at_most(book: RuleBook, facts: PricingFacts, commission: int | None) -> None:
     calm = RuleBook([it for it in book.rules if not isinstance(it.terms, Surge)])
     most = 3 * calm.price(facts, discount_limit_bps=commission).adjusted_minor
     # Both were rounded.
@@ -462,7 +460,7 @@ MULTIPLYING = st.sampled_from([Stacking.MULTIPLY, Stacking.EXCLUSIVE])
     st.lists(st.tuples(BPS, STACKING), max_size=1),
     COMMISSION,
 )
-def test_total_never_falls_with_the_quantity_whatever_rules_meet(book, facts, several, after, commission):
+def test_total_never_falls_with_the_quantity_for_any_set_of_rules(book, facts, several, after, commission):
     rules = [
         rule(bulk, 50 + number, stacking=stacking, ceiling_bps=ceiling)
         for number, (bulk, stacking, ceiling) in enumerate(several)
@@ -481,7 +479,7 @@ def test_total_does_not_fall_where_a_part_is_taken_off_after_one_bulk_rule():
     assert [book.price(replace(FACTS, quantity=each)).adjusted_minor for each in (9, 10, 11)] == [7_200, 7_200, 7_700]
 
 
-def test_price_of_fewer_is_kept_and_said_where_two_bulk_rules_meet():
+def test_price_of_a_smaller_quantity_is_kept_and_named_if_two_bulk_rules_meet():
     book = RuleBook([rule(Bulk((TierStep(10, 9_100),)), 1), rule(Bulk((TierStep(10, 9_100),)), 2)])
     nine, ten, eleven, twelve = (book.price(replace(FACTS, quantity=each)) for each in (9, 10, 11, 12))
     assert [each.adjusted_minor for each in (nine, ten, eleven, twelve)] == [9_000, 9_000, 9_109, 9_937]
@@ -514,7 +512,7 @@ def test_price_stays_between_amounts(book, facts, below, above):
     assert other.price(facts).adjusted_minor == book.price(facts).adjusted_minor
 
 
-def test_bound_in_money_says_so_and_the_upper_one_wins():
+def test_bound_in_money_is_named_and_the_upper_one_wins():
     price = RuleBook([always(5_000), rule(Bounds(floor_minor=900, currency="USD"))]).price(replace(FACTS, quantity=2))
     assert (price.adjusted_minor, price.adjustments[1].why) == (1_800, "The price of one is kept at least 9.00 USD")
     assert (
@@ -564,7 +562,7 @@ def test_quote_is_used_once_and_in_time():
         (100_000_000, {"ceiling_minor": 5_000_000}, 5_000_000),
     ],
 )
-def test_amounts_of_bounds_hold_whatever_multiplier_that_is(unit: int, bounds: dict[str, int], price: int) -> None:
+def test_bounds_in_amounts_hold_for_every_multiplier(unit: int, bounds: dict[str, int], price: int) -> None:
     rule = Rule(id="prl_1", name="b", priority=1, terms=Bounds(currency="CREDIT", **bounds))
     facts = PricingFacts(
         agent_id="a", org_id="o", at=datetime(2026, 1, 1, tzinfo=UTC), unit_minor=unit, currency="CREDIT"

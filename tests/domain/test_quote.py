@@ -48,7 +48,7 @@ def test_amounts_in_coins_are_rounded_up(amount_minor, price, asset, currency, a
 
 
 @given(amounts, rates)
-def test_what_is_asked_for_is_enough_and_one_unit_less_is_not(amount_minor, of):
+def test_quoted_amount_is_enough_and_one_unit_less_is_not(amount_minor, of):
     try:
         asset_minor = asset_amount(amount_minor, of)
     except Invalid:
@@ -81,7 +81,7 @@ def test_a_quote_holds_until_it_expires():
 
 
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity"])
-def test_a_price_that_is_no_price_is_refused(price):
+def test_an_invalid_price_is_refused(price):
     with pytest.raises(Invalid):
         quote(10_000, rate(price), now=NOW, valid_for=AN_HOUR)
 

@@ -48,7 +48,7 @@ def after(nights):
     return DAY + timedelta(days=nights)
 
 
-def told(events):
+def row_of(events):
     row = newcomer_evidence(DAY, HALF)
     for nights, good, bad, today in events:
         row = add(row, good, bad, day=row.through + timedelta(days=nights), priors=today)
@@ -78,7 +78,7 @@ def test_dimensions_weigh_the_whole_together():
 @UNTIMED
 @given(EVENTS)
 def test_scores_stay_in_range(events):
-    row = told(events)
+    row = row_of(events)
     shown = stars(row)
     assert 0 <= shown.low_e6 <= shown.mean_e6 <= shown.high_e6 <= ONE_E6
     assert 0 <= rank_e6(row) <= expected_e6(row) <= ONE_E6
@@ -90,15 +90,15 @@ def test_scores_stay_in_range(events):
 @given(EVENTS, EVENTS, AMOUNTS)
 def test_more_good_evidence_never_lowers(before, later, more):
     good, bad, today = 100_000, 50_000, Priors(700_000, 800_000)
-    less = told([*before, (3, good, bad, today), *later])
-    better = told([*before, (3, good + more, bad, today), *later])
+    less = row_of([*before, (3, good, bad, today), *later])
+    better = row_of([*before, (3, good + more, bad, today), *later])
     assert all(one <= other for one, other in zip(keys(less), keys(better), strict=True))
 
 
 @UNTIMED
 @given(EVENTS, AMOUNTS, PRIORS)
 def test_bad_evidence_never_improves(before, bad, today):
-    row = told(before)
+    row = row_of(before)
     worse, before = keys(add(row, 0, bad, day=row.through, priors=today)), keys(row)
     assert worse[0] <= before[0]
     assert worse[1] <= before[1]
@@ -132,7 +132,7 @@ def test_one_night_leaves_exactly_95_of_100(amount):
 @UNTIMED
 @given(EVENTS, st.lists(st.tuples(NIGHTS, PRIORS), min_size=1, max_size=8))
 def test_nights_commute_with_batching(events, batches):
-    row = told(events)
+    row = row_of(events)
     one_by_one = row
     for nights, each in batches:
         one_by_one = catch_up(one_by_one, one_by_one.through + timedelta(days=nights), each)
@@ -145,7 +145,7 @@ def test_nights_commute_with_batching(events, batches):
 @UNTIMED
 @given(EVENTS, st.lists(st.integers(1, 5), max_size=6), PRIORS, AMOUNTS, AMOUNTS)
 def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, today, good, bad):
-    behind = told(events)
+    behind = row_of(events)
     day = behind.through + timedelta(days=sum(nights))
     current = behind
     for each in nights:
@@ -156,7 +156,7 @@ def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, today,
 @UNTIMED
 @given(EVENTS, st.integers(1, 2_000), PRIORS)
 def test_pitfall_44_silence_improves_nothing(events, nights, prior):
-    row = told(events)
+    row = row_of(events)
     silent = catch_up(row, row.through + timedelta(days=nights), prior)
     assert all(later <= before for later, before in zip(keys(silent), keys(row), strict=True))
 
@@ -198,14 +198,14 @@ def terms(row, events):
 @UNTIMED
 @given(EVENTS, st.integers(1, 2_000), PRIORS)
 def test_pitfall_44_silence_alone_betters_no_price_commission_limit_or_hold_back(events, nights, prior):
-    row = told(events)
+    row = row_of(events)
     silent = catch_up(row, row.through + timedelta(days=nights), prior)
     for later, before in zip(terms(silent, len(events)), terms(row, len(events)), strict=True):
         assert later >= before
 
 
-def test_terms_do_follow_what_a_row_says():
-    rows = [told(()), told([(0, 2 * ONE_E6, 0, HIGH)] * 3), told([(0, 20 * ONE_E6, 0, HIGH)] * 3)]
+def test_terms_follow_the_values_of_a_row():
+    rows = [row_of(()), row_of([(0, 2 * ONE_E6, 0, HIGH)] * 3), row_of([(0, 20 * ONE_E6, 0, HIGH)] * 3)]
     known = [terms(row, 20) for row in rows]
     assert known[0] > known[1] > known[2]
     assert all(len(set(each)) > 1 for each in zip(*known, strict=True))
@@ -213,8 +213,8 @@ def test_terms_do_follow_what_a_row_says():
 
 @UNTIMED
 @given(EVENTS, st.integers(1, 400), PRIORS, st.integers(0, 1_000))
-def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(events, nights, prior, trifle):
-    row = told(events)
+def test_little_evidence_after_a_silence_does_not_restore_faded_evidence(events, nights, prior, trifle):
+    row = row_of(events)
     after_trifle = add(row, trifle, 0, day=row.through + timedelta(days=nights), priors=prior)
     # A thousandth of a unit, against a prior of two, and a thousandth of the way to the new prior.
     before, later = keys(row), keys(after_trifle)
@@ -223,7 +223,7 @@ def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(even
 
 
 def test_bad_score_is_repaired_by_good_work_and_not_by_waiting():
-    cheat = told([(0, 0, 2 * ONE_E6, HIGH)])
+    cheat = row_of([(0, 0, 2 * ONE_E6, HIGH)])
     waited = catch_up(cheat, after(30), HIGH)
     assert waited.now().bad_e6 < 2 * ONE_E6 * 22 // 100
     assert keys(waited) == keys(cheat)
@@ -233,8 +233,8 @@ def test_bad_score_is_repaired_by_good_work_and_not_by_waiting():
 
 @UNTIMED
 @given(EVENTS, AMOUNTS, AMOUNTS)
-def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
-    row = told(events)
+def test_late_evidence_counts_as_if_recorded_last(events, good, bad):
+    row = row_of(events)
     assert add(row, good, bad, day=DAY - timedelta(days=9), priors=HIGH) == add(
         row, good, bad, day=row.through, priors=HIGH
     )
@@ -244,7 +244,7 @@ def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
 @given(st.lists(st.tuples(st.integers(0, 9), AMOUNTS, st.booleans()), max_size=60), SHARES)
 def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater):
     given_by = GivenEvidence(0, 0, DAY)
-    row = told([])
+    row = row_of([])
     most = COUNTERPARTY_E6 * rater // ONE_E6
     for nights, amount, is_good in ratings:
         day = row.through + timedelta(days=nights)
@@ -256,7 +256,7 @@ def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater)
         assert row.held_e6 <= most
 
 
-def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
+def test_first_evidence_of_a_counterparty_counts_in_full_and_later_evidence_less():
     first, _, given_by = saturated(GivenEvidence(0, 0, DAY), ONE_E6, 0, DAY, ONE_E6)
     second, _, given_by = saturated(given_by, ONE_E6, 0, DAY, ONE_E6)
     assert (first, second) == (ONE_E6, 666_666)
@@ -302,9 +302,9 @@ def test_newcomer_is_proven_by_good_evidence_alone():
     assert add(cheat, ONE_E6, 0, day=DAY, priors=today).prior_e6 == 600_000
 
 
-def test_prior_learns_less_from_whom_much_is_known_of():
+def test_prior_learns_less_from_agents_with_much_evidence():
     newcomer = newcomer_evidence(DAY, HIGH)
-    known = told([(0, 2 * ONE_E6, 0, HIGH)] * 3)
+    known = row_of([(0, 2 * ONE_E6, 0, HIGH)] * 3)
     assert learned_e6(newcomer, ONE_E6) == ONE_E6
     assert learned_e6(known, ONE_E6) == ONE_E6 // 4
 

@@ -9,7 +9,7 @@ AGES = {Period.WEEK: 7, Period.MONTH: 30, Period.QUARTER: 90, Period.ALL: 10**6}
 
 
 @given(st.integers(0, 200), st.integers(-1, 200), st.sampled_from(list(Period)), st.sampled_from(MINIMUMS))
-def test_bands_of_a_leaderboard_hold_exactly_who_is_on_it(count: int, age: int, period: Period, minimum: int) -> None:
+def test_bands_of_a_leaderboard_contain_exactly_its_agents(count: int, age: int, period: Period, minimum: int) -> None:
     for evidence_e6 in {count * ONE_E6, max(0, count * ONE_E6 - 1)}:
         is_enough = evidence_e6 > 0 if minimum == 1 else evidence_e6 >= minimum * ONE_E6
         assert (band(evidence_e6, age) in bands(period, minimum)) == (is_enough and age <= AGES[period])

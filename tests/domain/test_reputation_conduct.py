@@ -62,7 +62,7 @@ def disputed(*statuses: DisputeStatus) -> Payment:
         (disputed(DisputeStatus.LOST), disputed(DisputeStatus.LOST), []),
     ],
 )
-def test_payments_say_what_their_provider_decided(
+def test_payments_give_evidence_of_the_providers_decision(
     before: Payment | None, after: Payment, told: list[ClientFact]
 ) -> None:
     assert [each.fact for each in of_payment(before, after)] == told
@@ -77,7 +77,7 @@ def test_a_payment_fails_once_and_each_chargeback_is_its_own() -> None:
     assert (one.value_minor, failed.value_minor) == (400, 1000)
 
 
-def test_a_cancellation_that_the_client_asked_for_is_bad_of_it_and_no_other() -> None:
+def test_only_a_cancellation_requested_by_the_client_is_bad_evidence_of_it() -> None:
     asked = commands.cancel(ESCROW, actor=PROCUREMENT, reason=None).escrow
     granted = commands.cancel(asked, actor=STUDIO, reason=None).escrow
     told = of_cancellation(asked, granted)

@@ -64,7 +64,7 @@ UNDELIVERED = replace(ESCROW, status=S.FUNDED, delivery=None)
         (ESCROW, replace(ESCROW, status=S.CANCELLED, funded_minor=0), "funding_expired", None, None),
     ],
 )
-def test_events_say_what_happened(
+def test_events_give_the_evidence_of_each_end(
     before: Escrow, escrow: Escrow, event: str, score: int | None, told: list[str] | None
 ) -> None:
     assert kinds(evidence_of_event(before, escrow, event, score)) == told
@@ -95,7 +95,7 @@ def test_payee_who_gives_up_shortly_before_its_deadline_has_missed_it(
     assert kinds(evidence_of_event(before, after, event, actor=actor)) == told
 
 
-def test_what_the_payee_gives_back_late_and_in_parts_weighs_as_much_as_all_of_it() -> None:
+def test_late_refunds_in_parts_by_the_payee_weigh_as_much_as_one() -> None:
     late, early = DUE - timedelta(minutes=1), DUE - timedelta(days=6)
     for at, told in ((late, ["undelivered"]), (early, None)):
         part = replace(TAKEN, refunded_minor=FUNDED - 1, updated_at=at)
@@ -118,7 +118,7 @@ def test_what_the_payee_gives_back_late_and_in_parts_weighs_as_much_as_all_of_it
 
 
 @pytest.mark.parametrize("status", [S.CANCELLED, S.REFUNDED])
-def test_payee_that_stalls_until_its_client_gives_up_is_less_reliable_and_has_failed_at_nothing(
+def test_payee_that_stalls_until_its_client_cancels_is_less_reliable_without_a_failure(
     status: EscrowStatus,
 ) -> None:
     asked = replace(TAKEN, cancel_requested_by="acme/owner")
@@ -133,7 +133,7 @@ def test_payee_that_stalls_until_its_client_gives_up_is_less_reliable_and_has_fa
     assert found.value_minor == FUNDED
 
 
-def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
+def test_good_evidence_is_bounded_by_the_commission_paid_and_bad_by_the_commission_due() -> None:
     # All but a hundredth was refunded before the release, so the work is worth a hundredth.
     small = evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved")
     assert small is not None
@@ -186,7 +186,7 @@ def test_client_that_cancels_discounted_work_is_judged_by_the_commission_before_
     assert told.commission_minor == FUNDED // 20
 
 
-def test_what_a_client_decides_counts_by_its_standing() -> None:
+def test_decisions_of_a_client_count_by_the_trust_in_it() -> None:
     for event, is_rated in (("approved", True), ("review_expired", True), ("validated", False), ("resolved", False)):
         found = evidence_of_event(ESCROW, ended(S.RELEASED, FUNDED), event)
         assert found is not None
@@ -200,7 +200,7 @@ def test_what_a_client_decides_counts_by_its_standing() -> None:
     assert (lost.facts[0].client_good_e4, lost.facts[0].client_bad_e4) == (0, 10_000)
 
 
-def test_what_a_validator_found_good_counts_with_payment_and_faults_at_once() -> None:
+def test_approvals_of_a_validator_count_with_payment_and_faults_at_once() -> None:
     scored = replace(ESCROW, validation_score_e4=7_000)
 
     def said(found: EventEvidence | None) -> list[tuple[int, int]]:
@@ -229,7 +229,7 @@ def test_what_a_validator_found_good_counts_with_payment_and_faults_at_once() ->
         (11, 2, ("draft",), "in_time"),
     ],
 )
-def test_late_is_what_replaced_a_delivery_after_the_last_date_on_which_it_can_have_been_due(
+def test_replacement_of_a_delivery_is_late_only_after_its_last_possible_due_date(
     days: int, number: int, released: tuple[str, ...], kind: str
 ) -> None:
     at = T0 + timedelta(days=days)
@@ -314,7 +314,7 @@ ACCEPTED = st.sampled_from([approve, expire, validate])
 
 
 @given(prices=PRICES, steps=st.lists(ACCEPTED, min_size=8, max_size=8))
-def test_milestones_weigh_together_what_the_whole_weighs(prices: list[int], steps: list[Step]) -> None:
+def test_milestones_together_weigh_as_much_as_the_whole(prices: list[int], steps: list[Step]) -> None:
     escrow, parts = play(prices, steps)
     whole, scale = value_at_stake(escrow), stakes_of("CREDIT")
     assert whole is not None
@@ -344,7 +344,7 @@ def test_nothing_counts_twice_however_an_escrow_ends(prices: list[int], steps: l
     assert sum(fact.is_end for part in parts for fact in part.facts) <= 1
 
 
-def test_nobody_sheds_a_refund_by_giving_nearly_all_of_it_back_before_the_rest_is_released() -> None:
+def test_refunding_nearly_everything_before_the_release_does_not_avoid_bad_evidence() -> None:
     def give_most_back(escrow: Escrow, now: datetime) -> Outcome:
         return commands.refund(escrow, actor=STUDIO, amount_minor=escrow.held_minor - 1)
 
@@ -356,7 +356,7 @@ def test_nobody_sheds_a_refund_by_giving_nearly_all_of_it_back_before_the_rest_i
     assert evidence_of_event(held, give_most_back(held, T0).escrow, "partially_refunded") is None
 
 
-def test_end_speaks_for_the_rest() -> None:
+def test_end_gives_the_evidence_of_the_rest() -> None:
     prices = [30_000_000, 20_000_000]
     _, [draft, missed] = play(prices, [approve, give_back])
     assert (kinds(draft), draft.value_minor, draft.commission_minor) == (["released", "in_time"], 30_000_000, 1_500_000)
@@ -373,7 +373,7 @@ def test_end_speaks_for_the_rest() -> None:
 
 
 @pytest.mark.parametrize("event", ["resolved", "default_applied"])
-def test_dispute_over_what_was_not_delivered_says_nothing_of_the_delivery_before(event: str) -> None:
+def test_dispute_over_undelivered_work_is_no_evidence_of_the_delivery_before(event: str) -> None:
     escrow, _ = play([30_000_000, 20_000_000], [approve])
     won = settle_dispute(
         disputed(escrow, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0
@@ -407,7 +407,7 @@ def test_currencies_of_unknown_worth_have_no_scale() -> None:
         ("999999999", "USD", 1),
     ],
 )
-def test_credits_weigh_what_the_money_for_them_weighs(price: str, currency: str, typical_minor: int) -> None:
+def test_credits_weigh_as_much_as_the_money_paid_for_them(price: str, currency: str, typical_minor: int) -> None:
     found = stakes_of("CREDIT", credit_price(price, currency))
     assert found == Stakes(typical_minor=typical_minor, unit_commission_minor=max(1, typical_minor // 20))
     assert stakes_of("USD", credit_price(price, currency)) == stakes_of("USD")

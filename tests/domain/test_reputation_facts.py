@@ -18,14 +18,14 @@ def said(kind, good=None):
     return {each.dimension.value: (each.good_e6, each.bad_e6) for each in increments(shares_of(kind, good), ONE_E6)}
 
 
-def test_escrows_say_whether_the_task_succeeded():
+def test_escrows_give_evidence_whether_the_task_succeeded():
     assert said(FactKind.RELEASED) == {"task_success": (ONE_E6, 0)}
     assert said(FactKind.SPLIT, 3_000) == {"task_success": (300_000, 700_000)}
     assert said(FactKind.REFUNDED) == {"task_success": (0, ONE_E6)}
     assert said(FactKind.UNDELIVERED) == {"task_success": (0, ONE_E6), "reliability": (0, ONE_E6)}
 
 
-def test_other_facts_say_what_they_are_about():
+def test_other_facts_give_evidence_in_their_dimensions():
     assert said(FactKind.VALIDATED, 9_200) == {"quality": (920_000, 80_000)}
     assert said(FactKind.DISPUTE_LOST) == {"collaboration": (0, ONE_E6), "quality": (0, 500_000)}
     assert said(FactKind.IN_TIME) == {"reliability": (ONE_E6, 0)}
@@ -87,7 +87,7 @@ def test_reported_event_moves_one_unit_at_most():
 
 @UNTIMED
 @given(st.integers(0, 10_000), st.integers(0, 2 * ONE_E6), st.integers(0, 2 * ONE_E6))
-def test_bad_evidence_has_a_weight_of_its_own_and_what_is_not_bad_does_not(good_e4, weight, more):
+def test_only_bad_evidence_has_a_separate_weight(good_e4, weight, more):
     said = (DimensionShare(Dimension.QUALITY, 10_000, good_e4),)
     before, after = increments(said, weight), increments(said, weight, weight + more)
     if good_e4 >= 5_000 or not more:

@@ -69,7 +69,7 @@ def test_levels_that_cannot_hold_together_are_refused(levels, field):
     assert (refusal.value.error_code, refusal.value.extra["field"]) == ("reputation.levels_invalid", field)
 
 
-def test_level_may_hold_back_less_than_the_usual_time_and_end_what_newcomers_wait() -> None:
+def test_level_may_shorten_the_usual_hold_back_and_end_that_of_newcomers() -> None:
     check((NEW, replace(KNOWN, hold_back_days=14)), 500, USUAL)
     check((replace(NEW, hold_back_days=20), KNOWN), 500, USUAL)
 
@@ -124,7 +124,7 @@ def test_contract_above_the_limit_is_refused():
     assert refusal.value.extra == {"limit": "500.00", "currency": "USD", "level": "new"}
 
 
-def test_exposure_beyond_the_limit_is_refused_with_what_is_left():
+def test_exposure_beyond_the_limit_is_refused_with_the_rest():
     refuse_exposed(NEW, 900_00, 100_00, "USD")
     refuse_exposed(NEW, 10**9, 10**9, "EUR")
     with pytest.raises(ExposureLimit) as refusal:

@@ -41,7 +41,7 @@ class RotationMachine(RuleBasedStateMachine):
         self.target = {1}
         self.deaf = self.broken = False
 
-    # What the target does, and what the store keeps
+    # The target and the store
 
     def set_at_target(self, number):
         self.target = {number} if self.only_last else self.target | {number}
@@ -93,7 +93,7 @@ class RotationMachine(RuleBasedStateMachine):
             self.set_at_target(self.held.number)
         self.held = rules.failed(self.held, "no answer", self.now)
 
-    # What happens
+    # Steps
 
     @rule(crash=st.booleans())
     def work(self, crash):
@@ -140,7 +140,7 @@ class RotationMachine(RuleBasedStateMachine):
         with suppress(RotationUnderWay):
             self.held = rules.planned(self.held, replace(self.held.plan, every=timedelta(days=every)))
 
-    # What always holds
+    # Invariants
 
     @invariant()
     def the_target_works_with_a_kept_value(self):
@@ -193,7 +193,7 @@ def idle():
 
 
 def test_the_grace_has_to_end_before_the_next_rotation():
-    with pytest.raises(Invalid, match="shorter than the time between two rotations"):
+    with pytest.raises(Invalid, match="shorter than the interval of rotations"):
         RotationPlan.of(DOCUMENT | {"every_seconds": 86_400})
 
 
@@ -211,7 +211,7 @@ def test_pauses_between_tries_double_up_to_a_day():
     assert pauses == [1, 2, 4, 8, 16, 24, 24]
 
 
-def test_what_failed_is_given_up_once_a_person_has_put_it_right():
+def test_a_failed_rotation_is_given_up_once_a_person_has_repaired_the_target():
     failed = rules.failed(rules.created(idle(), number=2, replaced=1), "refused", T0)
     assert rules.agenda(rules.given_up(failed, T0), T0) is RotationAction.ROLL_BACK
     kept = rules.promoted(rules.tested(rules.applied(rules.created(idle(), number=2, replaced=1))), T0)
@@ -222,7 +222,7 @@ def test_what_failed_is_given_up_once_a_person_has_put_it_right():
     assert rules.agenda(rules.given_up(stuck, T0), T0) is RotationAction.REVOKE
 
 
-def test_what_was_stopped_is_not_given_up_while_a_request_of_it_may_be_on_its_way():
+def test_a_stopped_rotation_is_not_given_up_while_its_request_may_be_in_progress():
     stopped = rules.stopped(rules.created(idle(), number=2, replaced=1), "stopped", T0)
     with pytest.raises(RotationUnderWay, match="on its way") as refused:
         rules.given_up(stopped, stopped.next_at - timedelta(microseconds=1))
@@ -230,13 +230,13 @@ def test_what_was_stopped_is_not_given_up_while_a_request_of_it_may_be_on_its_wa
     assert rules.given_up(stopped, stopped.next_at).next_at == stopped.next_at
 
 
-def test_what_a_person_has_set_at_the_target_is_not_stopped_because_nobody_puts_it_back():
+def test_a_rotation_set_by_a_person_cannot_be_stopped_because_it_cannot_be_restored():
     held = replace(idle(), plan=replace(idle().plan, rotator=RotatorName.MANUAL))
     with pytest.raises(RotationUnderWay, match="set the value at the target"):
         rules.stopped(rules.supplied(held, number=2, replaced=1, grace=None), "stopped", T0)
 
 
-def test_nothing_is_put_back_before_the_last_attempt_of_a_step_is_over():
+def test_nothing_is_restored_before_the_last_attempt_of_a_step_has_ended():
     over_at = T0 + timedelta(minutes=2)
     failed = rules.failed(rules.created(idle(), number=2, replaced=1), "no answer", over_at)
     waits = rules.agenda(failed, T0)
@@ -266,7 +266,7 @@ def test_a_version_that_the_target_may_need_is_not_destroyed(steps):
             with pytest.raises(RotationUnderWay):
                 rules.ended_early(held, number, T0)
     if 0 < steps < 4:
-        with pytest.raises(RotationUnderWay, match="nothing but version 2"):
+        with pytest.raises(RotationUnderWay, match="no other value than version 2"):
             rules.ended_early(rules.failed(held, "refused", T0), 2, T0)
 
 
@@ -277,7 +277,7 @@ def test_a_changed_schedule_counts_from_the_last_rotation():
     assert rules.planned(tried, longer).next_at == T0 + timedelta(hours=1)
 
 
-def test_details_name_what_is_awaited_and_why_it_failed():
+def test_details_name_the_awaited_step_and_the_failure():
     held = rules.failed(rules.created(idle(), number=2, replaced=1), "The *host* refused", T0)
     text = rules.details("api_keys/model", rules.reported(held))
     assert "**failed** 1 times in a row: The \\*host\\* refused" in text

@@ -15,7 +15,7 @@ NOT_SENT = {
 }
 
 
-def test_a_field_of_an_event_leaves_only_if_it_is_listed():
+def test_only_listed_fields_of_an_event_are_sent():
     for each in CATALOGUE.values():
         fields = each.schema["properties"].keys()
         assert fields <= PLAIN_FIELDS | AMOUNT_FIELDS | NOT_SENT, each.type
@@ -42,7 +42,7 @@ def test_amounts_are_in_minor_units_of_their_currency():
     assert sent(amount="12") == sent(amount="x", currency="USD") == sent(amount=None, currency="USD") == {}
 
 
-def test_the_present_month_and_those_before_it_are_kept():
+def test_the_current_month_and_the_ones_before_it_are_kept():
     assert oldest_month(date(2026, 3, 31), 1) == "2026-02"
     assert oldest_month(date(2026, 1, 1), 1) == "2025-12"
     assert oldest_month(date(2026, 12, 31), 12) == "2025-12"

@@ -22,7 +22,7 @@ PATHS = st.builds(
 
 
 @given(PATHS)
-def test_a_path_of_good_segments_below_a_root_is_taken_as_it_is(path: str):
+def test_a_valid_path_below_a_root_is_unchanged(path: str):
     assert check_path(path) == path
     assert check_pattern(path) == path
 
@@ -39,7 +39,7 @@ def test_a_path_with_one_bad_segment_is_refused_wherever_it_stands(path: str, ba
 @for_each(
     "path", ["", "payments", "payments/", "other/x", "/payments/x", "payments\\x/y", f"payments/{'x' * MAX_PATH}"]
 )
-def test_what_names_no_secret_is_refused(path: str):
+def test_a_path_that_names_no_secret_is_refused(path: str):
     with pytest.raises(Invalid):
         check_path(path)
 
@@ -99,13 +99,13 @@ def test_a_host_is_kept_in_one_form(given: str, kept: str):
         "a.b.",
     ],
 )
-def test_what_is_no_host_or_a_pattern_is_refused(host: str):
+def test_an_invalid_host_or_a_pattern_is_refused(host: str):
     with pytest.raises(Invalid):
         check_host(host)
 
 
 @for_each("kind", list(SecretKind))
-def test_references_stand_below_payments_and_nothing_else_does(kind: SecretKind):
+def test_only_references_are_allowed_below_payments(kind: SecretKind):
     is_reference = kind is SecretKind.REFERENCE
     good, bad = ("payments/x", "api_keys/x") if is_reference else ("api_keys/x", "payments/x")
     check_kind(good, kind)

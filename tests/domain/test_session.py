@@ -46,7 +46,7 @@ def test_use_never_ends_a_session_sooner(role: Role, used: timedelta, later: tim
 
 
 @given(ROLES, LENGTHS, LENGTHS)
-def test_what_is_over_stays_over_unless_it_is_used(role: Role, asked: timedelta, later: timedelta) -> None:
+def test_ended_session_stays_ended_unless_it_is_used(role: Role, asked: timedelta, later: timedelta) -> None:
     span = session_lifetime(role, now=NOW, key_expires_at=None)
     if is_over(span, last_used_at=NOW, ended_at=None, now=NOW + asked):
         assert is_over(span, last_used_at=NOW, ended_at=None, now=NOW + asked + later)
@@ -68,7 +68,7 @@ def test_session_that_was_ended_is_over_at_any_time(role: Role, asked: timedelta
         (None, None, 0, "expired"),
     ],
 )
-def test_link_says_why_it_opens_nothing(
+def test_link_gives_the_reason_why_it_opens_nothing(
     used: datetime | None, ended: datetime | None, expires: int, reason: str | None
 ) -> None:
     problem = link_problem(expires_at=NOW + timedelta(minutes=expires), used_at=used, ended_at=ended, now=NOW)
@@ -96,7 +96,7 @@ def test_link_leads_into_the_console(path: str) -> None:
         ),
     ],
 )
-def test_link_leads_nowhere_else(path: str) -> None:
+def test_link_to_another_place_is_refused(path: str) -> None:
     with pytest.raises(Invalid):
         checked_path(path)
 
@@ -135,7 +135,7 @@ def test_console_leads_back_to_configured_origins(url: str) -> None:
         ),
     ],
 )
-def test_console_leads_back_nowhere_else(url: str) -> None:
+def test_console_does_not_lead_back_to_other_origins(url: str) -> None:
     with pytest.raises(Invalid):
         checked_return_url(url, ORIGINS)
 
@@ -147,7 +147,7 @@ def test_origin_of_any_text_is_one_or_none(text: str) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN])
-def test_session_by_link_does_nothing_that_hides_or_outlives_it(role: Role) -> None:
+def test_session_by_link_cannot_hide_or_outlive_itself(role: Role) -> None:
     actor = Actor(principal="a", role=role, org_id="org_1", session_id="ses_1", made_by="kim")
     for permission in NOT_BY_LINK:
         assert permission in PERMISSIONS[role]
@@ -158,7 +158,7 @@ def test_session_by_link_does_nothing_that_hides_or_outlives_it(role: Role) -> N
 
 
 @given(ROLES, st.sampled_from(Permission))
-def test_session_by_link_may_nothing_that_its_role_may_not(role: Role, permission: Permission) -> None:
+def test_session_by_link_has_no_permission_beyond_its_role(role: Role, permission: Permission) -> None:
     actor = Actor(principal="a", role=role, org_id="org_1", session_id="ses_1", made_by="kim")
     assert not actor.may(permission) or permission in PERMISSIONS[role]
 
@@ -180,5 +180,5 @@ _CHROME = "537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
         (None, "Another client"),
     ],
 )
-def test_browser_is_said_in_short_words(header: str | None, said: str) -> None:
+def test_browser_has_a_short_name(header: str | None, said: str) -> None:
     assert browser_of(header) == said

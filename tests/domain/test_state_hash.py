@@ -73,6 +73,6 @@ def test_a_time_counts_as_the_instant_that_it_is():
     assert state_hash(noon) == state_hash(there) != state_hash(noon + timedelta(microseconds=1))
 
 
-def test_what_has_no_canonical_form_is_refused():
+def test_values_without_a_canonical_form_are_refused():
     with pytest.raises(TypeError, match="Decimal has no canonical form"):
         state_hash((1, Decimal(1)))

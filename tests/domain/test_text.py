@@ -48,12 +48,12 @@ def test_name_that_people_write_is_taken(name: str) -> None:
         ("Ac\ufffeme", "U+FFFE"),
     ],
 )
-def test_name_with_what_cannot_be_seen_is_told_of_it(name: str, what: str) -> None:
+def test_name_with_invisible_characters_is_refused(name: str, what: str) -> None:
     assert invisible_in_name(name) == what
 
 
 @pytest.mark.parametrize("name", ["", " ", "\u3000\u2003", "\u0301", " \u0301 "], ids=ascii)
-def test_name_in_which_nothing_can_be_seen_is_told_so(name: str) -> None:
+def test_name_without_visible_characters_is_refused(name: str) -> None:
     assert invisible_in_name(name) == "no visible character"
 
 
@@ -63,12 +63,12 @@ def test_text_of_several_lines_is_taken(text: str) -> None:
 
 
 @for_each("sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b", "\uffff"])
-def test_text_that_is_turned_round_or_steers_a_terminal_is_told_of_it(sign: str) -> None:
+def test_text_with_direction_or_terminal_controls_is_refused(sign: str) -> None:
     assert (deceptive_in_text(f"paid {sign}in full") or "").startswith(f"U+{ord(sign):04X}")
 
 
 @given(st.text())
-def test_what_is_escaped_can_be_seen_and_loses_nothing(text: str) -> None:
+def test_escaping_makes_characters_visible_and_loses_nothing(text: str) -> None:
     shown = escape_invisible(text)
     assert escape_invisible(shown) == shown
     assert deceptive_in_text(shown) is None

@@ -57,7 +57,7 @@ def test_expression_gives_basis_points(source, result):
         ("10000" + "+1" * MAX_STEPS, "too_long", 255),
     ],
 )
-def test_what_is_no_safe_expression_is_refused_with_its_position(source, reason, position):
+def test_unsafe_expression_is_refused_with_its_position(source, reason, position):
     with pytest.raises(Invalid) as refusal:
         compiled(source, compile_expression, PROBES)
     assert refusal.value.error_code == f"pricing.expression_{reason}"

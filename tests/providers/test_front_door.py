@@ -8,7 +8,7 @@ from providers.payments.base import ProviderUnavailable
 from tests.support.receivers import Reply, answers, drops, receiving
 
 
-async def test_api_that_answers_is_there() -> None:
+async def test_answering_api_is_available() -> None:
     async with (
         receiving(answers(200, b"{}", content_type="application/json; charset=utf-8")) as server,
         httpx2.AsyncClient(trust_env=False, timeout=60) as client,
@@ -27,7 +27,7 @@ async def test_api_that_answers_is_there() -> None:
         (drops, "could not be reached"),
     ],
 )
-async def test_what_is_not_the_api_is_none(reply: Reply, said: str) -> None:
+async def test_other_answers_are_not_taken_for_the_api(reply: Reply, said: str) -> None:
     async with receiving(reply) as server, httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         with pytest.raises(ProviderUnavailable, match=said):
             await FrontDoor(client, f"http://127.0.0.1:{server.port}").check()

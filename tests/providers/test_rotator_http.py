@@ -97,7 +97,7 @@ async def test_a_404_counts_as_revoked_only_where_the_old_value_is_refused_and_t
 
 
 @pytest.mark.parametrize("status", [404, 410])
-async def test_a_404_counts_as_put_back_only_where_the_current_value_works(status):
+async def test_a_404_counts_as_restored_only_if_the_current_value_works(status):
     server, one = Keys(), rotator()
 
     async def reply(request, writer):
@@ -112,7 +112,7 @@ async def test_a_404_counts_as_put_back_only_where_the_current_value_works(statu
             await one.put_back(at, CURRENT, b"new-key")
 
 
-async def test_what_is_put_back_works_with_the_current_value_again():
+async def test_a_restored_target_works_with_the_current_value_again():
     server, one = Keys(), rotator()
     async with receiving(server.reply) as receiver:
         at = job(receiver.url)
@@ -210,7 +210,7 @@ async def test_a_value_that_would_end_a_header_is_refused_and_not_sent():
         assert receiver.received == []
 
 
-async def test_of_a_login_the_password_is_replaced():
+async def test_the_password_of_a_login_is_replaced():
     at = job("http://127.0.0.1/in", kind="login")
     made = json.loads(await rotator().make(at, b'{"username": "ada", "password": "first"}'))
     assert made["username"] == "ada"

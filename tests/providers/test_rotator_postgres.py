@@ -103,7 +103,7 @@ async def test_two_roles_alternate_and_the_one_before_works_until_it_is_revoked(
 
 
 @pytest.mark.db
-async def test_a_rotation_that_failed_is_put_back_and_leaves_the_current_login(server):
+async def test_a_failed_rotation_is_restored_and_leaves_the_current_login(server):
     host = str(server.socket_dir)
     one, at = rotator(host), job(host)
     server.execute("ALTER ROLE app_b PASSWORD 'first'")
@@ -117,7 +117,7 @@ async def test_a_rotation_that_failed_is_put_back_and_leaves_the_current_login(s
 
 
 @pytest.mark.db
-async def test_what_the_server_refuses_is_asked_again_and_names_no_password(server):
+async def test_a_refusal_by_the_server_is_retried_and_names_no_password(server):
     host = str(server.socket_dir)
     one = rotator(host)
     for at, current, why in (

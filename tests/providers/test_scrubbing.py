@@ -44,7 +44,7 @@ def test_nothing_of_a_secret_is_left_in_any_form(secret: str):
     st.binary(max_size=40),
     st.binary(max_size=40),
 )
-def test_the_search_of_the_test_finds_what_the_scrubber_has_to(secret: str, before: bytes, after: bytes):
+def test_the_search_of_the_test_finds_every_form(secret: str, before: bytes, after: bytes):
     scrubber = Scrubber([secret])
     for name, form in spellings(secret).items():
         if name == "upper" or ("utf" in name and not secret.isascii()):
@@ -58,7 +58,7 @@ def test_the_search_of_the_test_finds_what_the_scrubber_has_to(secret: str, befo
     assert hidden_in(secret, scrubber.scrub(text)) == []
 
 
-def test_what_stands_beside_a_form_of_base64_goes_with_it():
+def test_characters_next_to_a_form_in_base64_are_removed_with_it():
     secret = "sk-live_4eC39HqLyjWDarjtT1zdp7dc"
     for skipped in range(3):
         text = b'{"a":"' + base64.b64encode(b"x" * skipped + secret.encode()) + b'"}'
@@ -104,7 +104,7 @@ ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=1)
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_who_knows_how_a_secret_begins_does_not_guess_how_it_goes_on(data: st.DataObject):
+def test_a_known_beginning_of_a_secret_does_not_allow_guessing_the_rest(data: st.DataObject):
     secret = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=HEAD + 2, max_size=90))
     # A repeated character continues itself: apart from the edges of base64 it is complete before it ends.
     assume(len(set(secret[1:-1])) > 1)
@@ -149,7 +149,7 @@ def test_a_secret_that_is_cut_off_ends_the_text():
 @pytest.mark.parametrize(
     "secret", ['pa"ss\\word + 12345&é', "abc+def/ghi=jkl&mno", "x" * 30 + "+ /y", "sk-live_4eC39HqLyj"]
 )
-def test_what_was_sent_is_found_under_base64_and_hexadecimal(secret: str, write: Callable[..., str]):
+def test_the_sent_form_is_found_in_base64_and_hexadecimal(secret: str, write: Callable[..., str]):
     sent = (write(secret, safe="") if write is not quote_plus and write is quote else write(secret)).encode()
     for before in (b"", b"k", b"ke", b"key"):
         text = before + sent + b"&"
@@ -191,6 +191,6 @@ def test_an_answer_is_searched_in_steps_that_are_bounded():
         scrubber.scrub(b"x")
 
 
-def test_a_secret_beyond_what_is_followed_ends_the_text():
+def test_a_secret_beyond_the_search_limit_ends_the_text():
     value = "".join(f"{number:04x}" for number in range(16_384))
     assert Scrubber([value]).scrub(b"a " + value.encode() + b",") == b"a " + REPLACEMENT

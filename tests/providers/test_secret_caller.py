@@ -204,7 +204,7 @@ async def to_name(
         return done, detour.dialed, receiver.received
 
 
-async def test_a_name_that_changes_is_connected_to_at_the_address_that_was_judged(certified: Any):
+async def test_a_changing_name_is_connected_at_the_checked_address(certified: Any):
     done, dialed, received = await to_name(f"https://{NAME}/x", names([PUBLIC], ["127.0.0.1"]), certified)
     assert isinstance(done, ScrubbedAnswer)
     assert (dialed, received[0].headers["host"]) == ([PUBLIC], NAME)

@@ -23,7 +23,7 @@ def backend(*keys: tuple[str, bytes]) -> PostgresBackend:
 
 
 @for_each("value", [b"", b"s", b"x" * 65_536, bytes(range(256))])
-async def test_a_value_opens_where_it_was_sealed_and_is_not_in_what_is_stored(value: bytes):
+async def test_a_value_opens_only_at_its_place_and_is_not_in_the_stored_bytes(value: bytes):
     stored = await backend().store(PLACE, value)
     assert await backend().read(PLACE, stored) == value
     assert stored.key_id == "k1"
@@ -91,7 +91,7 @@ def test_a_mnemonic_is_found_in_each_language_length_and_layout(language: str, s
         assert wallets.wallet_secret_in(text) == "a wallet's mnemonic", text
 
 
-def test_private_keys_of_wallets_are_found_and_what_anybody_may_know_is_not():
+def test_private_keys_of_wallets_are_found_and_public_data_is_not():
     for version in (wallycore.BIP32_VER_MAIN_PRIVATE, wallycore.BIP32_VER_TEST_PRIVATE):
         key = wallycore.bip32_key_from_seed(os.urandom(32), version, 0)
         assert wallets.wallet_secret_in(f"key={wallycore.bip32_key_to_base58(key, 0)}\n") == "an extended private key"
@@ -113,7 +113,7 @@ def test_private_keys_of_wallets_are_found_and_what_anybody_may_know_is_not():
         "The quick brown fox jumps over the lazy dog and runs away. " * 50,
     ],
 )
-def test_what_is_no_key_is_passed(text: str):
+def test_other_texts_than_keys_are_accepted(text: str):
     assert wallets.wallet_secret_in(text) is None
 
 

@@ -87,11 +87,11 @@ class TestCards:
             ("株式会社 42", "Cardholder"),
         ],
     )
-    async def test_of_any_name_is_printed_what_can_be(self, sandbox, issuer, name, printed):
+    async def test_printable_characters_of_any_name_are_printed(self, sandbox, issuer, name, printed):
         made = await sandbox.client.v1.issuing.cardholders.retrieve_async(await holder(issuer, name=name))
         assert made.name == printed
 
-    async def test_what_a_stored_failure_hides_is_found(self, sandbox, issuer):
+    async def test_object_hidden_by_a_stored_failure_is_found(self, sandbox, issuer):
         wanted = await wanted_by(issuer)
         for path, make in (
             ("cards", lambda: issuer.create_card(wanted, idempotency_key="card:2")),
@@ -104,7 +104,7 @@ class TestCards:
         listed = await sandbox.client.v1.issuing.cards.list_async({"cardholder": wanted.cardholder_ref})
         assert len(listed.data) == 1
 
-    async def test_lost_answer_is_unknown_and_a_cut_wire_is_not(self, sandbox, issuer):
+    async def test_lost_answer_is_unknown_and_a_refused_connection_is_not(self, sandbox, issuer):
         wanted = await wanted_by(issuer)
         with sandbox.cut_off(), pytest.raises(ProviderUnavailable):
             await issuer.create_card(wanted, idempotency_key="card:3")
@@ -113,7 +113,7 @@ class TestCards:
             await issuer.create_card(wanted, idempotency_key="card:3")
         assert (await issuer.create_card(wanted, idempotency_key="card:3")).card_id == wanted.card_id
 
-    async def test_card_is_frozen_thawed_and_cancelled_for_good(self, sandbox, issuer):
+    async def test_card_is_frozen_unfrozen_and_cancelled_permanently(self, sandbox, issuer):
         card = await carded(sandbox, issuer)
         for status in (CardStatus.FROZEN, CardStatus.ACTIVE, CardStatus.CANCELLED, CardStatus.CANCELLED):
             found = await issuer.set_status(card.ref, status, idempotency_key=key(status))
@@ -123,14 +123,14 @@ class TestCards:
         with pytest.raises(ProviderNotFound):
             await issuer.set_status("ic_none", CardStatus.FROZEN, idempotency_key=key("freeze"))
 
-    async def test_replayed_change_answers_how_the_card_stands_now(self, sandbox, issuer):
+    async def test_replayed_change_returns_the_current_status_of_the_card(self, sandbox, issuer):
         card = await carded(sandbox, issuer)
         await issuer.set_status(card.ref, CardStatus.FROZEN, idempotency_key="freeze:1")
         await issuer.set_status(card.ref, CardStatus.ACTIVE, idempotency_key="thaw:1")
         again = await issuer.set_status(card.ref, CardStatus.FROZEN, idempotency_key="freeze:1")
         assert again.status is CardStatus.ACTIVE
 
-    async def test_controls_are_the_second_line(self, sandbox, issuer):
+    async def test_issuers_limits_are_the_second_line_of_defence(self, sandbox, issuer):
         controls = SpendingControls(
             per_authorization_minor=500, per_month_minor=700, categories=("eating_places_restaurants",)
         )
@@ -173,7 +173,7 @@ async def browser(sandbox: SandboxHarness, path: str, **sent: str) -> Any:
 
 
 class TestQuestions:
-    async def test_question_says_what_is_asked_and_which_one_it_is(self, sandbox, issuer):
+    async def test_authorization_request_has_its_amount_and_its_id(self, sandbox, issuer):
         card = await carded(sandbox, issuer)
         await sandbox.control("issuing/endpoint", url=f"{sandbox.url}/nobody", secret=SECRETS[0])
         declined = await authorize(sandbox, card)
@@ -184,7 +184,7 @@ class TestQuestions:
         assert (question.merchant.name, question.merchant.country) == ("Corner Coffee", "AT")
         assert (await issuer.retrieve_authorization(declined)).requests[question.number].approved is False
 
-    async def test_question_about_more_names_what_stands(self, sandbox, issuer):
+    async def test_request_for_more_names_the_authorized_amount(self, sandbox, issuer):
         card = await carded(sandbox, issuer)
         ref = await authorize(sandbox, card)
         await sandbox.control("issuing/endpoint", url=f"{sandbox.url}/nobody", secret=SECRETS[0])
@@ -222,7 +222,7 @@ class TestQuestions:
             {"data": {"object": []}},
         ],
     )
-    async def test_what_is_no_question_is_refused(self, sandbox, issuer, changes):
+    async def test_other_events_than_authorization_requests_are_refused(self, sandbox, issuer, changes):
         card = await carded(sandbox, issuer)
         await sandbox.control("issuing/endpoint", url=f"{sandbox.url}/nobody", secret=SECRETS[0])
         await authorize(sandbox, card)
@@ -231,7 +231,7 @@ class TestQuestions:
         assert refused.value.code == "webhook.malformed"
 
     @pytest.mark.parametrize("approved", [True, False])
-    async def test_answer_is_one_that_stripe_takes(self, sandbox, issuer, approved):
+    async def test_answer_has_the_form_that_stripe_accepts(self, sandbox, issuer, approved):
         answer = issuer.answer(approved=approved)
         asked = Asked()
         asked.status, asked.headers, asked.answer = answer.status, dict(answer.headers), json.loads(answer.body)

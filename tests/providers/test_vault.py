@@ -169,7 +169,7 @@ async def test_a_rotated_key_opens_what_it_wrapped_before_until_that_is_forbidde
     assert await wrapper.unwrap(new, PLACE) == DATA_KEY
 
 
-async def test_vaults_own_rewrap_does_not_open_what_is_bound(world: World):
+async def test_vaults_own_rewrap_does_not_open_bound_keys(world: World):
     wrapped = await world.wrapper.wrap(DATA_KEY, PLACE)
     answer = await world.http.post(
         f"{world.url}/v1/transit/rewrap/{KEY}",
@@ -384,7 +384,7 @@ async def test_a_vault_in_trouble_is_unavailable_and_is_asked_again_later(fault:
         await TransitKeyWrapper(world.client(), KEY).wrap(DATA_KEY, PLACE)
 
 
-async def test_nobody_there_is_unavailable():
+async def test_server_that_is_not_there_is_unavailable():
     async with httpx2.AsyncClient(timeout=60, trust_env=False) as http:
         nobody = World(f"http://127.0.0.1:{free_port()}", http, "r", "s")
         with pytest.raises(Unavailable, match="could not be reached: ConnectError"):
@@ -440,7 +440,7 @@ async def test_keys_of_both_wrappers_open_while_one_of_them_wraps():
         ({"vault_kv_mount": "secret", "secret_keys": KEYS}, {"postgres", "vault"}, "postgres"),
     ],
 )
-async def test_settings_say_what_keeps_secrets(given: dict[str, str], backends: set[str], default: str):
+async def test_settings_select_the_store_of_secrets(given: dict[str, str], backends: set[str], default: str):
     used = any(name.startswith("vault") for name in given)
     login = {"vault_url": "https://vault.example", "vault_role_id": "r", "vault_secret_id": "s"} if used else {}
     made = make_secrets(Settings.model_validate({**login, **given}))

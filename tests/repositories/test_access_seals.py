@@ -66,7 +66,7 @@ async def test_each_entry_is_sealed_once_and_the_chain_holds(org: Vaulted):
     assert again.hash != found.hash
 
 
-async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it(org: Vaulted):
+async def test_an_entry_of_an_open_transaction_delays_later_entries(org: Vaulted):
     async with org.database.platform() as slow:
         await slow.execute(text("SELECT pg_current_xact_id()"))
         await org.open()
@@ -135,7 +135,7 @@ async def test_a_seal_ahead_of_the_servers_transactions_is_found_and_ends_no_sea
     assert any("ahead of the server's transactions" in problem for problem in (await verify(org)).problems)
 
 
-async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_page_says(
+async def test_a_log_moved_to_another_server_is_chained_again_as_documented(
     org: Vaulted, fresh_database_urls: DatabaseUrls
 ):
     for _ in range(2):

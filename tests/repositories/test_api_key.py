@@ -64,7 +64,7 @@ FROM generate_series($1::integer, $2) i
 """
 
 
-async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it(
+async def test_reading_the_line_of_a_rotated_key_costs_as_much_as_its_keys(
     database: Database, fresh_database_urls: DatabaseUrls
 ):
     owner = await asyncpg.connect(fresh_database_urls.owner)

@@ -61,7 +61,7 @@ async def test_outage_lasts_until_a_process_writes_again(db: Database, presence:
     assert await outage(db) == ended
 
 
-async def test_outage_that_begins_while_an_earlier_one_is_given_back_keeps_what_is_owed(
+async def test_outage_during_the_compensation_of_an_earlier_one_keeps_its_rest(
     db: Database, presence: Presence
 ) -> None:
     hour = timedelta(hours=1)
@@ -99,7 +99,7 @@ async def test_outage_that_begins_while_an_earlier_one_is_given_back_keeps_what_
         assert (round(found.owed / hour), found.owed_from is None) == (owed, not owed)
 
 
-async def test_process_notes_its_presence_as_soon_as_it_starts(db: Database, presence: Presence) -> None:
+async def test_process_records_its_presence_as_soon_as_it_starts(db: Database, presence: Presence) -> None:
     await seen(db, "2 hours")
     presence.start()
     while (found := await outage(db)) is None or found.ended_at is None:

@@ -32,7 +32,7 @@ INSERT INTO reputation_priors (dimension, day, newcomer_e6, proven_e6, newcomer_
 """
 
 
-async def test_oldest_thing_of_every_batch_is_shown_until_it_is_done(fresh_database_urls: DatabaseUrls) -> None:
+async def test_oldest_due_item_of_every_batch_is_shown_until_it_is_done(fresh_database_urls: DatabaseUrls) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
     async with open_books(fresh_database_urls.platform, 1) as books, _pool(fresh_database_urls) as pool:

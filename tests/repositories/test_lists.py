@@ -35,7 +35,7 @@ pytestmark = pytest.mark.db
 
 SMALL, LARGE = 2_000, 20_000
 LIMIT = 51
-#: What the deeper index of the larger table, one block for each row that is looked up, and a plan's own way may add.
+#: Allowed additional blocks: a deeper index of the larger table, one block for each row found, and the plan's choice.
 SLACK = LIMIT + 9
 
 
@@ -242,7 +242,7 @@ OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [
     (BUSY, audit.page, {"org_id": BUSY, "after": (MIDDLE,)}),
     (BUSY, chargeback.page, {"org_id": BUSY, "after": (T0 + MIDDLE * SECOND, named("dsp", MIDDLE))}),
 ]
-#: Who asks, the list, and what is asked for.
+#: The caller, the list, and its filters.
 CASES: list[tuple[str | None, Page, dict[str, Any]]] = [
     *(
         (who, page, {"org_id": who, **asked})
@@ -304,7 +304,7 @@ async def measured(database: Database) -> dict[str, int]:
 @for_each("name", [name_of(*case) for case in CASES])
 def test_list_ends_with_its_page(name: str, costs: dict[str, tuple[int, int]]) -> None:
     small, large = costs[name]
-    # What is searched by its text looks at so many rows, each with a block more of the deeper index, and at those that
-    # their texts are in.
+    # A search by text scans a number of rows, each with one more block of the deeper index, and the blocks of their
+    # texts.
     slack = SLACK + (sum(SCAN_LIMITS) + SLACK if "'search'" in name else 0)
     assert large <= small + slack, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"

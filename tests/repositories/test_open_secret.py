@@ -96,7 +96,7 @@ async def test_a_grant_opens_a_secret_counts_the_use_and_leaves_an_entry(org: Va
         ({"verb": AccessVerb.ROTATE, "version": 9}, None, AccessOutcome.NO_VERSION),
     ],
 )
-async def test_what_a_grant_does_not_name_is_refused_with_an_entry_and_without_a_use(
+async def test_a_use_outside_of_the_grant_is_refused_with_an_entry_and_not_counted(
     org: Vaulted, asked: dict[str, Any], grant: dict[str, Any] | None, outcome: AccessOutcome
 ):
     await org.put()
@@ -149,7 +149,7 @@ async def test_concurrent_callers_use_a_grant_exactly_as_often_as_its_day_allows
     assert (await org.open(NOW + timedelta(hours=16))).outcome is AccessOutcome.OPENED
 
 
-async def test_the_version_before_opens_until_its_grace_ends_and_a_pending_one_for_the_platform_alone(org: Vaulted):
+async def test_the_previous_version_opens_until_its_grace_ends_and_a_pending_one_only_for_the_platform(org: Vaulted):
     made = await org.put(value=b"old")
     await org.grant()
     stored = await org.secrets.backend("postgres").store(ValueLocation(org.org_id, "api_keys/model", 2), b"new")
@@ -166,7 +166,7 @@ async def test_the_version_before_opens_until_its_grace_ends_and_a_pending_one_f
     assert (await org.open(NOW + timedelta(hours=1), version=1)).outcome is AccessOutcome.NO_VERSION
 
 
-async def test_an_opening_at_the_moment_of_a_new_value_gets_one_of_them(org: Vaulted, database_urls: DatabaseUrls):
+async def test_opening_while_a_value_is_replaced_gets_one_of_them(org: Vaulted, database_urls: DatabaseUrls):
     made = await org.put(value=b"old")
     await org.grant()
     one = Database(database_urls.tenant, database_urls.platform, pool_size=1)
@@ -217,7 +217,7 @@ async def test_a_closed_organization_leaves_no_value_that_opens(org: Vaulted, da
 
 @pytest.mark.parametrize("role", ["tenant", "platform"])
 @pytest.mark.parametrize("column", ["sealed", "wrapped_key"])
-async def test_no_role_selects_what_is_sealed(database_urls: DatabaseUrls, role: str, column: str):
+async def test_no_role_can_select_sealed_values(database_urls: DatabaseUrls, role: str, column: str):
     async with connected(getattr(database_urls, role)) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch(f"SELECT {column} FROM secret_versions")
@@ -225,7 +225,7 @@ async def test_no_role_selects_what_is_sealed(database_urls: DatabaseUrls, role:
             await connection.fetch(f"UPDATE secret_versions SET status = status RETURNING {column}")
 
 
-async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulted):
+async def test_tenants_neither_open_nor_write_nor_see_secrets_of_others(org: Vaulted):
     made = await org.put()
     other = await Vaulted.of(org.database)
     async with org.database.tenant(other.org_id) as session:

@@ -66,7 +66,7 @@ async def made(books, *orgs: str) -> None:  # noqa: F811
     await books.execute(known.FILL, list(orgs))
 
 
-async def test_shared_methods_relate_and_what_was_said_before_is_void(books, database) -> None:  # noqa: F811
+async def test_shared_methods_relate_and_earlier_evidence_is_void(books, database) -> None:  # noqa: F811
     await made(books, "org_s1", "org_s2", "org_s3")
     agent_id = await new_agent(books, "org_s1")
     async with books.acquire() as connection:
@@ -119,7 +119,7 @@ async def test_organizations_that_share_a_card_are_one_counterparty(books, datab
     assert max(row[0] for row in rows.values()) <= 3_000_000
 
 
-async def test_a_referrer_and_whom_it_referred_are_related(books, database) -> None:  # noqa: F811
+async def test_a_referrer_and_its_referral_are_related(books, database) -> None:  # noqa: F811
     await made(books, "org_f1", "org_f2", "org_f3", "org_f4")
     async with database.platform() as session:
         for referred in ("org_f2", "org_f3"):
@@ -133,7 +133,7 @@ async def test_a_referrer_and_whom_it_referred_are_related(books, database) -> N
         assert await books.fetchval("SELECT excluded FROM reputation_events WHERE id = $1", said) == why
 
 
-async def test_probes_count_for_nothing_until_operators_say_that_they_are_none(books, database) -> None:  # noqa: F811
+async def test_probes_do_not_count_until_operators_change_that(books, database) -> None:  # noqa: F811
     await made(books, "org_p1", "org_p2")
     await have(database, TraitKind.PROBE, "org_p1", "org_p1", holds=True)
     assert await related(books, "org_p1", "org_p2")
@@ -147,7 +147,7 @@ async def test_probes_count_for_nothing_until_operators_say_that_they_are_none(b
     assert not await related(books, "org_p1", "org_p2")
 
 
-async def test_the_look_at_a_provider_keeps_a_digest_and_passes_nothing_on(books, database) -> None:  # noqa: F811
+async def test_reading_a_provider_stores_a_digest_and_nothing_else(books, database) -> None:  # noqa: F811
     await made(books, "org_look")
     fake = FakeProvider()
     asked = CreatePayment(
@@ -222,7 +222,7 @@ async def books_stated_early(urls, *orgs: str) -> None:
     await owner.close()
 
 
-async def test_client_that_states_the_sellers_tax_id_afterwards_takes_nothing_back(
+async def test_client_that_states_the_sellers_tax_id_afterwards_voids_no_evidence(
     books,  # noqa: F811
     database,
     urls,
@@ -281,7 +281,7 @@ async def test_pitfall_43_what_profiles_and_payout_accounts_share_relates_withou
     assert [row[0] for row in kept] == [digest(b"", kind, "de136695976")]
 
 
-async def test_a_tax_id_relates_while_it_is_stated_and_a_payout_account_for_good(books) -> None:  # noqa: F811
+async def test_a_tax_id_relates_while_it_is_stated_and_a_payout_account_permanently(books) -> None:  # noqa: F811
     await made(books, "org_h1", "org_h2", "org_h3")
     for org_id in ("org_h1", "org_h2"):
         await states(books, org_id, "FR40303265045")
@@ -295,7 +295,7 @@ async def test_a_tax_id_relates_while_it_is_stated_and_a_payout_account_for_good
     assert await related(books, "org_h1", "org_h2")
 
 
-async def test_nobody_sheds_bad_news_by_stating_the_tax_id_of_who_brings_it(
+async def test_bad_evidence_is_not_avoided_by_stating_the_tax_id_of_its_source(
     books,  # noqa: F811
     database,
     urls,
@@ -331,7 +331,7 @@ async def test_nobody_sheds_bad_news_by_stating_the_tax_id_of_who_brings_it(
 
 
 @pytest.mark.parametrize("meanwhile", ["nothing", "related", "void"])
-async def test_what_was_recalled_comes_back_unless_they_are_related_or_an_operator_voided_it(
+async def test_recalled_evidence_is_restored_unless_related_or_voided_by_an_operator(
     books,  # noqa: F811
     database,
     meanwhile: str,
@@ -357,7 +357,7 @@ async def test_what_was_recalled_comes_back_unless_they_are_related_or_an_operat
     assert there == ([f"{said.id}_again"] if meanwhile == "nothing" else [])
 
 
-async def test_new_trait_reads_the_events_of_who_has_it_where_others_share_it_and_else_none(
+async def test_new_trait_reads_events_only_if_others_share_it(
     books,  # noqa: F811
     database,
     urls,
@@ -395,7 +395,7 @@ async def test_new_trait_reads_the_events_of_who_has_it_where_others_share_it_an
         assert {row[0] for row in voided} == set(mine)
 
 
-async def test_void_of_a_stale_agent_leaves_what_was_recalled_out_of_its_terms(books, database) -> None:  # noqa: F811
+async def test_void_of_a_stale_agent_leaves_recalled_evidence_out_of_its_terms(books, database) -> None:  # noqa: F811
     await made(books, "org_v1", "org_v2")
     agent_id, later = await new_agent(books, "org_v1"), DAY + 30 * NIGHT
     bought = replace(about(agent_id, "org_v2"), agent_org_id="org_v1")
@@ -414,7 +414,7 @@ async def test_void_of_a_stale_agent_leaves_what_was_recalled_out_of_its_terms(b
     assert after.stars_e6 == ONE_E6 // 2 < before.stars_e6
 
 
-async def test_start_says_whose_organizations_are_related_by_who_made_them(books, database) -> None:  # noqa: F811
+async def test_start_logs_organizations_that_are_related_by_their_maker(books, database) -> None:  # noqa: F811
     by = known.FILL.replace("CASE WHEN o LIKE 'org_ring%' THEN 'ringmaster' ELSE 'registrar' END", "$2")
     await books.execute(by, ["org_boss1", "org_boss2"], "root")
     await books.execute(by, ["org_boss3"], "once")
@@ -426,7 +426,7 @@ async def test_start_says_whose_organizations_are_related_by_who_made_them(books
     assert line["why"].startswith("2 organizations were made by root, who is not in BURSAR_REPUTATION_REGISTRARS")
 
 
-async def test_start_goes_on_where_the_database_does_not_answer() -> None:
+async def test_start_continues_if_the_database_does_not_answer() -> None:
     nowhere = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
     database = Database(nowhere, nowhere)
     with capture_logs() as logged:

@@ -356,7 +356,7 @@ async def test_trust_in_a_client_is_made_again_from_escrows_and_payments_togethe
         await compare([each for each in known if each[3] != gone])
 
 
-async def test_what_a_client_did_is_taken_once_whoever_comes_at_once_and_never_changed(books, urls):
+async def test_action_of_a_client_is_recorded_once_by_concurrent_writers_and_never_changed(books, urls):
     client = f"org_{next(NUMBERS)}"
     await books.execute(FILL, [client])
     did = ClientAct(
@@ -395,7 +395,7 @@ async def test_powers_and_buckets_are_those_of_the_rules(books):
         assert await books.fetchval("SELECT reputation_bucket($1)", time) == bucket_of(time) + 1
 
 
-async def test_sixteen_writers_at_once_leave_what_one_after_the_other_leaves(books):
+async def test_sixteen_concurrent_writers_give_the_result_of_sequential_ones(books):
     agent_id = await new_agent(books)
     facts = [fact(good_e4=(number % 11) * 1_000, response_ms=number) for number in range(64)]
 
@@ -438,7 +438,7 @@ async def test_many_events_that_weigh_nothing_are_little_evidence(books):
     assert (shown, bands[small], bands[typical]) == (80, 0, 0)
 
 
-async def test_what_can_still_be_charged_back_betters_nothing_for_terms(books):
+async def test_evidence_that_can_still_be_charged_back_improves_no_terms(books):
     later = DAY + timedelta(days=8)
     known, poor = [await new_agent(books) for _ in range(2)]
     async with books.acquire() as connection:
@@ -473,7 +473,7 @@ async def test_related_organizations_and_unpaid_work_count_for_nothing(books, of
     assert bool(await rows_of(books, agent_id)) == (why is None)
 
 
-async def test_work_whose_commission_a_discount_took_says_what_was_bad_of_it(books):
+async def test_work_without_commission_because_of_a_discount_still_gives_bad_evidence(books):
     agent_id = await new_agent(books)
     free = about(agent_id, commission_minor=0, bad_commission_minor=2_50)
     praised, failed = (

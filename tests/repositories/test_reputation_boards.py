@@ -190,7 +190,7 @@ def test_reading_costs_the_same_however_many_there_are(name: str, market: Grown)
 @for_each("period", Period)
 @for_each("minimum", MINIMUMS)
 @for_each("viewer", [None, "org_a"])
-async def test_leaderboard_is_the_top_of_all_who_may_be_on_it(
+async def test_leaderboard_is_the_top_of_all_eligible_agents(
     period: Period, minimum: int, viewer: str | None, market: Grown
 ) -> None:
     for dimension in (None, Dimension.QUALITY):
@@ -309,7 +309,7 @@ async def test_history_is_of_the_range_and_the_newest_first(market: Grown) -> No
     assert unseen is None
 
 
-async def test_trend_is_from_the_night_a_month_ago_or_what_came_after_it(market: Grown) -> None:
+async def test_trend_is_from_the_night_a_month_ago_or_the_next_one_after_it(market: Grown) -> None:
     async def before(today: date) -> int:
         asked = ("agt_3", None)
         shown = await market[0].read(lambda pool: store.agent_reputations(pool, [asked], today))

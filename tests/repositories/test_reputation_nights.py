@@ -187,7 +187,7 @@ async def test_a_night_is_that_of_the_rules_and_flags_what_they_call_sudden(worl
 
 
 @pytest.mark.slow
-async def test_a_night_that_dies_at_every_page_does_what_one_does_that_lives(
+async def test_a_night_that_dies_at_every_page_has_the_result_of_an_uninterrupted_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taking, calls, deaths = nights.decay_agents, 0, 0
@@ -216,7 +216,7 @@ async def test_a_night_that_dies_at_every_page_does_what_one_does_that_lives(
     await world.equals_the_rules()
 
 
-async def test_pages_that_come_twice_out_of_order_or_at_once_change_nothing(world: World) -> None:
+async def test_repeated_unordered_or_concurrent_pages_change_nothing(world: World) -> None:
     places = ["agt_014", "agt_004", "", "agt_014"]
     for after in places:
         await world.night(after, pages=1)
@@ -253,7 +253,7 @@ async def test_missed_nights_are_taken_with_the_next(world: World) -> None:
     await world.equals_the_rules(later)
 
 
-async def test_night_counts_what_has_come_to_count_for_terms_so_that_no_reader_adds_it_up(world: World) -> None:
+async def test_night_counts_seasoned_evidence_so_that_readers_need_not_sum_it(world: World) -> None:
     await world.owner.execute(
         "INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)"
         " VALUES ('agt_idle', 'org_a', 'Agent', 'public', 'free', 'test', 'agt_idle')"
@@ -355,7 +355,7 @@ async def test_the_conclusion_closes_priors_once_and_takes_clients(world: World)
     assert (kept["newcomer_e6"], kept["proven_e6"]) == (hold.newcomer_e6, hold.proven_e6)
 
 
-async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(world: World) -> None:
+async def test_another_rate_applies_from_the_next_night_on_and_not_to_the_past(world: World) -> None:
     plan = PlanNight(now=datetime(2026, 3, 2, 0, 20, tzinfo=UTC))
     slow = world.work(rate_e4=9_900)
     assert (await world.work().plan(plan)).changes_rate is False

@@ -58,7 +58,7 @@ def standing(*told: tuple[int, int, int], on: int) -> int:
 UNIT = 1_000_000
 
 
-async def test_what_a_client_paid_counts_for_terms_once_it_cannot_take_it_back(books, client) -> None:  # noqa: F811
+async def test_payments_of_a_client_count_for_terms_once_they_cannot_be_charged_back(books, client) -> None:  # noqa: F811
     for _ in range(4):
         await tell(books, client, client_good_e4=10_000)
     newcomer = standing(on=0)
@@ -68,7 +68,7 @@ async def test_what_a_client_paid_counts_for_terms_once_it_cannot_take_it_back(b
     assert await terms(books, client, WINDOW + 9) == (standing((WINDOW, 4 * UNIT, 0), on=WINDOW + 9), 2)
 
 
-async def test_bad_news_of_a_client_counts_for_terms_at_once_and_only_what_stays_makes_up_for_it(
+async def test_bad_evidence_of_a_client_counts_for_terms_at_once_and_only_final_good_evidence_offsets_it(
     books,  # noqa: F811
     client,
 ) -> None:
@@ -84,7 +84,7 @@ async def test_bad_news_of_a_client_counts_for_terms_at_once_and_only_what_stays
     assert (await terms(books, client, 12))[0] == min(today, standing(*first, on=12)) < today
 
 
-async def test_nights_move_what_is_seasoned_and_readers_see_the_same(books, client) -> None:  # noqa: F811
+async def test_nights_move_seasoned_evidence_and_readers_see_the_same(books, client) -> None:  # noqa: F811
     for day in (0, 0, 1, 2):
         await tell(books, client, day, client_good_e4=10_000)
     await tell(books, client, 2, client_bad_e4=10_000)
@@ -104,7 +104,7 @@ async def test_nights_move_what_is_seasoned_and_readers_see_the_same(books, clie
     assert (await books.fetchrow(kept, client))["through"] == DAY + timedelta(days=29)
 
 
-async def test_void_events_leave_what_is_seasoned_again(books, client) -> None:  # noqa: F811
+async def test_void_events_are_removed_from_seasoned_evidence(books, client) -> None:  # noqa: F811
     told = [await tell(books, client, client_good_e4=10_000) for _ in range(3)]
     async with books.acquire() as connection:
         await connection.execute("SELECT reputation_season_client($1, $2)", client, DAY + timedelta(days=8))
@@ -115,11 +115,11 @@ async def test_void_events_leave_what_is_seasoned_again(books, client) -> None: 
     assert await terms(books, client, 8) == (standing((WINDOW, UNIT, 0), on=8), 0)
 
 
-async def test_what_says_nothing_good_of_the_agent_brings_its_client_nothing_for_terms(books, client) -> None:  # noqa: F811
+async def test_work_without_good_evidence_of_the_agent_improves_no_terms_of_its_client(books, client) -> None:  # noqa: F811
     await tell(books, client, good_e4=2_000, client_good_e4=10_000)
     assert await terms(books, client, 30) == (standing(on=0), 0)
 
 
-async def test_of_an_unknown_client_nothing_is_known_for_terms(books) -> None:  # noqa: F811
+async def test_unknown_client_has_no_evidence_for_terms(books) -> None:  # noqa: F811
     row = await books.fetchrow("SELECT * FROM reputation_client_terms('org_nobody', $1)", date(2026, 3, 1))
     assert (row["standing_e6"], row["units"]) == (None, None)

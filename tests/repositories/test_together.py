@@ -70,7 +70,7 @@ async def test_block_without_changes_sends_nothing(database: Database) -> None:
     assert sent == []
 
 
-async def test_row_and_what_refers_to_it_go_together_in_any_order(database: Database) -> None:
+async def test_row_and_its_references_are_written_together_in_any_order(database: Database) -> None:
     org_id, made = new_id("org"), new_id("prj")
     async with database.platform() as session, batched(session) as writes:
         values = {

@@ -65,7 +65,7 @@ async def test_archive_that_hangs_is_seen_until_it_goes_on() -> None:
             await owner.close()
 
 
-async def test_server_that_never_archived_a_segment_is_seen_where_time_ends_them() -> None:
+async def test_server_that_never_archived_a_segment_is_seen_if_archiving_has_a_timeout() -> None:
     settings = {"fsync": "off", "archive_mode": "on", "archive_timeout": "1d", "archive_command": "true"}
     with reachable_directory("archive") as home, running_postgres(home, settings) as postgres:
         owner = await asyncpg.connect(postgres.url("postgres", "postgres"))

@@ -78,7 +78,7 @@ class SampleWorkflow:
             raise NotFound("No such thing.")
 
     @workflow.signal
-    async def told(self, message: Pay) -> None:
+    async def notify(self, message: Pay) -> None:
         self.seen.append(message.how)
         if message.how == "refused":
             raise WrongState("The escrow is released.", extra={"state": "released"})

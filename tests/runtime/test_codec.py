@@ -173,7 +173,7 @@ async def test_history_holds_no_plain_text_and_operators_may_signal_in_plain_jso
         with pytest.raises(WorkflowUpdateFailedError) as failed:
             await handle.execute_update(SampleWorkflow.pay, Pay(how="refused"))
         # The Temporal UI sends plain JSON, without a codec.
-        await plain.get_workflow_handle(handle.id).signal("told", {"how": "from the UI"})
+        await plain.get_workflow_handle(handle.id).signal("notify", {"how": "from the UI"})
         await plain.get_workflow_handle(handle.id).signal("finish")
         assert await handle.result() == Paid(text="from the UI")
     refusal = domain_error_from(failed.value)

@@ -5,7 +5,7 @@ import gc
 from runtime import collector
 
 
-def test_what_a_process_has_started_with_is_looked_through_no_more():
+def test_objects_created_at_start_are_not_collected_again():
     thresholds, started_with = gc.get_threshold(), ["a container"]
     try:
         gc.disable()

@@ -33,7 +33,7 @@ async def test_a_connection_that_died_in_the_pool_is_replaced(database_urls: Dat
         await database.close()
 
 
-async def test_a_transaction_of_the_driver_is_one_with_its_session(database_urls: DatabaseUrls) -> None:
+async def test_a_transaction_of_the_driver_and_its_session_are_the_same(database_urls: DatabaseUrls) -> None:
     database = Database(database_urls.tenant, database_urls.platform, pre_ping=False)
     note = text("SELECT set_config('bursar.noted', 'by the session', true)")
     noted = "SELECT coalesce(current_setting('bursar.noted', true), '')"
@@ -61,7 +61,9 @@ async def test_a_transaction_of_the_driver_is_one_with_its_session(database_urls
         await database.close()
 
 
-async def test_a_transaction_whose_connection_dies_gives_none_back_to_the_pool(database_urls: DatabaseUrls) -> None:
+async def test_a_transaction_whose_connection_dies_returns_no_connection_to_the_pool(
+    database_urls: DatabaseUrls,
+) -> None:
     database = Database(database_urls.tenant, database_urls.platform, pool_size=1, pre_ping=False)
     owner, died = await asyncpg.connect(database_urls.owner), list[int]()
 
@@ -81,7 +83,7 @@ async def test_a_transaction_whose_connection_dies_gives_none_back_to_the_pool(d
         await database.close()
 
 
-async def test_what_a_role_sets_for_itself_has_no_effect(fresh_database_urls: DatabaseUrls) -> None:
+async def test_settings_of_a_role_itself_have_no_effect(fresh_database_urls: DatabaseUrls) -> None:
     urls = fresh_database_urls
     thief = await asyncpg.connect(urls.tenant)
     name = await thief.fetchval("SELECT current_database()")

@@ -77,14 +77,14 @@ class Run:
         return await entity.command("disable", COMMAND, update_id="cmd_1")
 
 
-async def test_what_a_validator_refused_is_given_again_under_its_own_id() -> None:
+async def test_command_refused_by_a_validator_is_sent_again_under_the_same_id() -> None:
     run = Run(knows=3, books=4, allows=4)
     assert await run.command() == "done"
     assert run.given == ["cmd_1", "cmd_1"]
     assert run.told == [("catch_up:4", 4)]
 
 
-async def test_what_a_handler_refused_is_given_again_under_another_id() -> None:
+async def test_command_refused_by_a_handler_is_sent_again_under_another_id() -> None:
     run = Run(knows=3, books=4, allows=4)
     run.kept["cmd_1"] = 3
     assert await run.command() == "done"
@@ -108,7 +108,7 @@ async def test_a_refusal_by_older_code_stands() -> None:
     assert (run.looked, run.told) == (0, [])
 
 
-async def test_books_that_go_on_every_time_are_not_followed_for_ever() -> None:
+async def test_retries_end_when_the_books_advance_every_time() -> None:
     run = Run(knows=0, books=0)
     run.goes_on = 1
     with pytest.raises(WrongState) as caught:
@@ -117,20 +117,20 @@ async def test_books_that_go_on_every_time_are_not_followed_for_ever() -> None:
     assert caught.value.extra == {"state": "x"}
 
 
-async def test_a_run_that_is_over_needs_not_catch_up() -> None:
+async def test_a_completed_workflow_needs_not_catch_up() -> None:
     run = Run(knows=3, books=4, allows=4)
     run.fails = RPCError("over", RPCStatusCode.NOT_FOUND, b"")
     assert await run.command() == "done"
 
 
-async def test_a_run_that_cannot_catch_up_refuses_nothing_for_good() -> None:
+async def test_a_workflow_that_cannot_catch_up_gives_no_final_refusal() -> None:
     run = Run(knows=3, books=4)
     run.fails = WorkflowUpdateFailedError(RuntimeError("Update handler for 'catch_up' expected but not found"))
     with pytest.raises(Unavailable):
         await run.command()
 
 
-async def test_what_is_no_refusal_is_not_taken_for_one() -> None:
+async def test_other_failures_are_not_treated_as_refusals() -> None:
     run = Run(knows=3, books=4)
     run.raises = [WorkflowUpdateFailedError(RuntimeError("x"))]
     with pytest.raises(WorkflowUpdateFailedError):

@@ -136,7 +136,7 @@ def test_older_names_are_judged_as_ours_are(environment: Any) -> None:
     assert "SECRETSECRET" not in str(refusal.value)
 
 
-def test_what_is_forgotten_is_what_is_read(environment: Any) -> None:
+def test_forgotten_variables_are_exactly_those_that_are_read(environment: Any) -> None:
     environment(**STRIPE, TEMPORAL_ADDRESS="elsewhere:7233", TEMPORAL_TLS="true", TEMPORAL_CLI="/bin/true")
     remove_external(os.environ)
     settings = read_settings()
@@ -183,7 +183,7 @@ async def test_our_address_goes_with_temporals_authority(
     assert connected["tls"] == TLSConfig(server_root_ca_cert=PEM.encode())
 
 
-async def test_our_word_against_tls_wins(environment: Any, connected: dict[str, Any]) -> None:
+async def test_our_setting_against_tls_wins(environment: Any, connected: dict[str, Any]) -> None:
     environment(BURSAR_TEMPORAL_TLS="false", TEMPORAL_TLS="true")
     await connect(read_settings())
     assert connected["tls"] is False

@@ -113,9 +113,9 @@ async def test_workflow_can_catch_a_refusal_of_an_activity(client: Client) -> No
 @pytest.mark.temporal
 async def test_refused_signal_leaves_the_run_alive(client: Client) -> None:
     async with running(client, Books()) as handle:
-        await handle.signal(SampleWorkflow.told, Pay(how="refused"))
-        await handle.signal(SampleWorkflow.told, Pay(how="poor"))
-        await handle.signal(SampleWorkflow.told, Pay(how="fine"))
+        await handle.signal(SampleWorkflow.notify, Pay(how="refused"))
+        await handle.signal(SampleWorkflow.notify, Pay(how="poor"))
+        await handle.signal(SampleWorkflow.notify, Pay(how="fine"))
     assert await handle.result() == Paid(text="refused,poor,fine")
     assert await failed_tasks(handle) == 0
 
@@ -180,7 +180,7 @@ async def test_refusal_is_recognised_in_a_sandbox_that_loads_its_own_classes(set
         handle = await plain.start_workflow(SampleWorkflow.run, Pay(how="start"), id=new_id("run"), task_queue=queue)
         for how in ("refused", "narrowed", "poor"):
             assert await refusal_of(handle, how) is not None
-        await handle.signal(SampleWorkflow.told, Pay(how="refused"))
+        await handle.signal(SampleWorkflow.notify, Pay(how="refused"))
         await handle.signal(SampleWorkflow.finish)
         assert await handle.result() == Paid(text="refused")
         assert await failed_tasks(handle) == 0

@@ -185,14 +185,14 @@ def test_ordinary_values_are_left_alone(written: Callable[[], list[Line]]) -> No
     assert {name: line[name] for name in ordinary} == ordinary
 
 
-def test_value_that_json_cannot_hold_is_written_as_text(written: Callable[[], list[Line]]) -> None:
+def test_value_without_a_json_form_is_written_as_text(written: Callable[[], list[Line]]) -> None:
     structlog.get_logger("bursar").info("odd", value={1, 2}, raw=b"x", event_id=object)
     [line] = written()
     assert line["value"] == "{1, 2}"
 
 
 @pytest.mark.db
-async def test_statement_that_failed_is_logged_without_what_it_was_given(
+async def test_failed_statement_is_logged_without_its_parameters(
     database_urls: DatabaseUrls, written: Callable[[], list[Line]]
 ) -> None:
     database = Database(database_urls.tenant, database_urls.platform)

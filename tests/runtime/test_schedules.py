@@ -88,7 +88,7 @@ async def test_run_of_a_schedule_gets_its_input(client: Client, job: Job) -> Non
         assert run_id.startswith(job.id)
         run = client.get_workflow_handle(run_id, result_type=Paid)
         assert (await run.describe()).status is not None
-        await run.signal("told", Pay(how="heard"))
+        await run.signal("notify", Pay(how="heard"))
         await run.signal("finish")
         assert await run.result() == Paid(text="heard")
 

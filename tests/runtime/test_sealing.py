@@ -25,7 +25,7 @@ def test_same_secret_is_never_sealed_into_the_same_text() -> None:
     assert ONE.seal("pi_1_secret_2") != ONE.seal("pi_1_secret_2")
 
 
-def test_what_was_stored_before_there_were_keys_still_reads() -> None:
+def test_values_stored_before_there_were_keys_can_still_be_read() -> None:
     assert ONE.opened(Sealer().sealed(STATE)) == Sealer().sealed(STATE) == STATE
 
 

@@ -172,7 +172,7 @@ def test_nothing_is_sent_to_this_machine_where_money_is_real(
     assert "moves real money: unset it" in line
 
 
-def test_plain_payloads_are_accepted_by_that_word_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_payloads_are_accepted_only_with_their_own_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = lines_of(monkeypatch, BURSAR_PLAIN_PAYLOADS="true")
     assert line.startswith("BURSAR_PLAIN_PAYLOADS='true': Input should be 'accept'")
 
@@ -247,7 +247,7 @@ def test_setting_that_cannot_be_right_is_reported_in_one_line(
     assert "SECRETSECRET" not in line
 
 
-def test_variables_of_the_python_client_stop_no_process_of_the_same_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_python_client_are_ignored_by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     names = re.findall(r'environ\.get\("(BURSAR_\w+)"', (ROOT / "sdk/bursar/_calls.py").read_text("utf-8"))
     assert len(names) == 2
     for name in names:
@@ -275,7 +275,7 @@ def test_names_of_the_stack_and_empty_values_are_taken(monkeypatch: pytest.Monke
     assert read_settings({"BURSAR_COMMISSION_BPS": "7", "PATH": "/"}).commission_bps == 7
 
 
-def test_seeds_that_a_run_of_the_tests_told_can_be_given_again() -> None:
+def test_seeds_printed_by_a_test_run_can_be_used_again() -> None:
     read_settings(dict(told.split("=") for told in seeds_told().split()))
 
 
@@ -421,7 +421,7 @@ def test_evidence_counts_credits_at_their_price() -> None:
     assert (policy.credit, policy.chargeback_days) == (credit_price("0.03", "EUR"), 120)
 
 
-def test_markup_that_is_none_is_refused() -> None:
+def test_invalid_markup_is_refused() -> None:
     with pytest.raises(ValidationError, match="BURSAR_COST_MARKUP"):
         Settings(cost_markup="free")
 

@@ -118,7 +118,7 @@ def test_command_registers_and_exits_well(
 
 
 @pytest.mark.temporal
-def test_command_says_why_it_failed_without_the_key(
+def test_command_prints_why_it_failed_without_the_key(
     temporal_address: str,
     monkeypatch: pytest.MonkeyPatch,
     restored_logging: None,

@@ -15,7 +15,7 @@ def turns(each: int = 1, overall: int = 3, most_waiting: int = 2, patience: time
     return Turns("questions", each=each, overall=overall, most_waiting=most_waiting, patience=patience)
 
 
-class Line:
+class WaitingTasks:
     """Tasks that wait for turns, and keep their turns until the test ends them."""
 
     def __init__(self, of: Turns) -> None:
@@ -49,8 +49,8 @@ class Line:
             await asyncio.sleep(0)
 
 
-async def test_an_organization_has_its_turns_one_after_another_and_no_other_waits_for_it():
-    line = Line(turns())
+async def test_turns_of_one_organization_are_sequential_and_delay_no_other():
+    line = WaitingTasks(turns())
     for name, org_id in (("a1", "org_a"), ("a2", "org_a"), ("a3", "org_a"), ("b1", "org_b")):
         await line.join(name, org_id)
     assert line.began == ["a1", "b1"]
@@ -66,8 +66,8 @@ async def test_an_organization_has_its_turns_one_after_another_and_no_other_wait
         pass
 
 
-async def test_all_together_have_a_bound_and_whoever_came_first_is_next():
-    line = Line(turns(overall=2))
+async def test_turns_of_all_are_limited_and_served_in_order():
+    line = WaitingTasks(turns(overall=2))
     for name in "abcd":
         await line.join(name, f"org_{name}")
     assert line.began == ["a", "b"]
@@ -78,8 +78,8 @@ async def test_all_together_have_a_bound_and_whoever_came_first_is_next():
 
 
 @for_each("whose", ["org_a", "org_b"])
-async def test_where_nobody_waits_one_more_is_refused_at_once(whose: str):
-    line = Line(turns(overall=1, most_waiting=0))
+async def test_without_a_queue_another_turn_is_refused_at_once(whose: str):
+    line = WaitingTasks(turns(overall=1, most_waiting=0))
     await line.join("a", "org_a")
     with pytest.raises(RateLimited):
         async with line.of.turn(whose):
@@ -90,7 +90,7 @@ async def test_where_nobody_waits_one_more_is_refused_at_once(whose: str):
 
 
 @for_each("overall", [1, 3])
-async def test_who_waits_too_long_is_refused_and_leaves_no_place_taken(overall: int):
+async def test_a_wait_that_is_too_long_is_refused_and_frees_its_place(overall: int):
     impatient = turns(overall=overall, patience=timedelta(0))
     async with AsyncExitStack() as held:
         await held.enter_async_context(impatient.turn("org_a"))

@@ -1,4 +1,4 @@
-"""What two operators have approved, as it stands in the books."""
+"""Approvals by two operators, written to the database."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ async def approved(
     used_by: str | None = None,
     asked: timedelta = timedelta(0),
 ) -> str:
-    """Have an act approved that was asked for so long ago, and used by a command where that is named."""
+    """Write the approval of an action requested some time ago, used by a command if one is given."""
     approval_id, then = new_id("apv"), datetime.now(UTC) - asked
     async with stage.database.platform() as session:
         await session.execute(

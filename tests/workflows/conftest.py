@@ -487,7 +487,7 @@ async def mailroom(idle_server: WorkflowEnvironment, database_urls: Any) -> Asyn
 
 @pytest.fixture
 def short_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a run that waits for the books ask for what came meanwhile within a second, where it takes four."""
+    """Make workflows that wait for the database read new events within one second instead of four."""
     for module in (reach, payment_driver):
         monkeypatch.setattr(module, "TASK_TIMEOUT", timedelta(seconds=1))
 

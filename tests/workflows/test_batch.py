@@ -66,7 +66,7 @@ async def children(handle: WorkflowHandle[Any, Any]) -> list[str]:
     return [getattr(event, initiated).workflow_id for event in events if event.HasField(initiated)]
 
 
-async def test_a_batch_that_was_ended_and_is_started_again_repeats_nothing(
+async def test_a_terminated_batch_that_is_started_again_repeats_nothing(
     short_runs: Stage, monkeypatch: pytest.MonkeyPatch
 ):
     bills = Bills(count=3 * PAGE, unsendable=0)

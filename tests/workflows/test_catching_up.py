@@ -58,7 +58,7 @@ async def looks(job: Job | PaymentDriver) -> int:
 # Escrows --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_command_that_the_books_refuse_is_refused_with_what_they_say(award: Award) -> None:
+async def test_a_command_refused_by_the_books_has_their_reason(award: Award) -> None:
     job = await delivered_behind(award)
     with pytest.raises(WrongState) as caught:
         await job.send("resolve", job.arbiter, payee_share_e4=6000)
@@ -79,7 +79,7 @@ async def test_a_run_whose_escrow_has_ended_in_the_books_ends_with_the_next_refu
     assert await job.end() == "refunded"
 
 
-async def test_a_refusal_by_a_run_that_is_not_behind_says_nothing_of_versions(award: Award) -> None:
+async def test_a_refusal_by_an_up_to_date_workflow_has_no_version(award: Award) -> None:
     job = await (await award()).delivered()
     before = await looks(job)
     with pytest.raises(WrongState) as caught:
@@ -97,7 +97,7 @@ async def test_two_callers_at_once_are_both_served(award: Award) -> None:
     assert (await job.kinds())[3:] == ["disputed", "evidence_submitted", "evidence_submitted"]
 
 
-async def test_a_signal_that_the_books_refuse_is_recorded_with_what_they_say(award: Award) -> None:
+async def test_a_signal_refused_by_the_books_is_recorded_with_their_reason(award: Award) -> None:
     job = await delivered_behind(award)
     await job.handle.signal("resolve", {"operator": "kim", "payee_share": "0.5"})
     refused = await job.told("command_refused")
@@ -115,7 +115,7 @@ async def test_money_that_the_run_has_not_seen_can_be_refunded(stage: Stage) -> 
     assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
 
 
-async def test_a_payment_refuses_with_what_the_books_say(stage: Stage) -> None:
+async def test_a_payment_refuses_with_the_reason_of_the_books(stage: Stage) -> None:
     made = await paid_behind(stage)
     with pytest.raises(WrongPaymentState) as caught:
         await tell(made, "capture")
@@ -123,7 +123,7 @@ async def test_a_payment_refuses_with_what_the_books_say(stage: Stage) -> None:
     assert await made.kinds() == ["created", "submitted", "received"]
 
 
-async def test_a_refusal_that_temporal_keeps_does_not_outlive_the_state_that_it_was_by(stage: Stage) -> None:
+async def test_a_refusal_stored_by_temporal_does_not_outlive_its_state(stage: Stage) -> None:
     """A handler refuses while the provider's answer is unknown, and its refusal is the answer to that update id."""
     made = await new_payment(stage)
     stage.fake.breaks.append("after")
@@ -158,10 +158,10 @@ async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(st
     assert len(made.there.refunds) == 1
 
 
-# What a refusal carries -----------------------------------------------------------------------------------------------
+# Version of a refusal -------------------------------------------------------------------------------------------------
 
 
-def test_a_version_is_taken_out_of_a_refusal_once() -> None:
+def test_a_version_is_removed_from_a_refusal_once() -> None:
     with pytest.raises(DomainError) as caught, with_version(lambda: 7):
         raise WrongState("no", extra={"state": "funded"})
     assert take_version(caught.value) == 7

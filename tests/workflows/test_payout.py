@@ -183,7 +183,7 @@ async def alone(idle_server, fresh_database_urls):
 @pytest.mark.slow
 async def test_funds_wake_the_oldest_payouts_of_their_currency_once(alone, monkeypatch):
     stage = alone
-    monkeypatch.setattr("activities.payments.inbox.WOKEN", 2)
+    monkeypatch.setattr("activities.payments.inbox.MAX_WOKEN_PAYOUTS", 2)
     monkeypatch.setattr(
         "activities.payments.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type)
     )

@@ -151,7 +151,7 @@ async def prober(stage: Stage) -> AsyncIterator[Prober]:
     stage.fake.pays_at_once = False
 
 
-async def test_one_credit_goes_to_and_fro_and_nothing_else_is_left(prober: Prober) -> None:
+async def test_one_credit_is_paid_and_refunded_and_nothing_else_is_left(prober: Prober) -> None:
     held = [await prober.credits()]
     for _ in range(3):
         result, handle = await prober.run()
@@ -174,7 +174,7 @@ class Shut(FrontDoor):
             raise ApplicationError("The certificate has expired.", non_retryable=True)
 
 
-async def test_the_api_is_asked_from_outside_before_anything_is_awarded(prober: Prober) -> None:
+async def test_the_public_address_is_checked_before_anything_is_awarded(prober: Prober) -> None:
     prober.steps._door = door = Shut()
     result, _ = await prober.run()
     assert [each.step for each in result.steps] == ["prepare", "knock", *STEPS[1:]]
@@ -186,7 +186,7 @@ async def test_the_api_is_asked_from_outside_before_anything_is_awarded(prober: 
     await prober.run()
 
 
-async def test_what_the_probe_does_counts_for_no_reputation(prober: Prober) -> None:
+async def test_actions_of_the_probe_do_not_count_for_reputation(prober: Prober) -> None:
     await prober.run()
     agent_ids = [party.agent_id for party in await prober.parties()]
     async with prober.stage.database.platform() as session:
@@ -195,7 +195,7 @@ async def test_what_the_probe_does_counts_for_no_reputation(prober: Prober) -> N
 
 
 @pytest.mark.parametrize("step", ["fund", "release", "pay"])
-async def test_a_failed_step_is_named_and_what_it_left_comes_back(prober: Prober, step: str) -> None:
+async def test_a_failed_step_is_named_and_its_money_is_returned(prober: Prober, step: str) -> None:
     before = await prober.alerts()
     prober.steps.refused = step
     for _ in range(2):
@@ -249,7 +249,7 @@ async def test_a_worker_that_dies_after_a_step_had_its_effect_does_it_once(probe
     assert sum(await prober.credits()) == ONE_CREDIT
 
 
-async def test_what_a_terminated_run_left_is_brought_back_by_the_next_one(prober: Prober) -> None:
+async def test_money_of_a_terminated_probe_is_returned_by_the_next_one(prober: Prober) -> None:
     prober.steps.hangs = "fund"
     HANGS.clear()
     async with prober.worker():
@@ -261,7 +261,7 @@ async def test_what_a_terminated_run_left_is_brought_back_by_the_next_one(prober
     assert sum(await prober.credits()) == ONE_CREDIT
 
 
-async def test_a_cancelled_run_brings_back_what_it_left(prober: Prober) -> None:
+async def test_a_cancelled_probe_returns_its_money(prober: Prober) -> None:
     prober.steps.hangs = "fund"
     HANGS.clear()
     async with prober.worker():

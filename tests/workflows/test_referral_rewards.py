@@ -105,7 +105,7 @@ async def friends(database: Database) -> Friends:
     return Friends(database=database, referrer=referrer, referred=referred, agent=agent)
 
 
-async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
+async def test_referrals_are_rewarded_late_and_once_and_revoked_with_the_payment(
     database: Database, fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
 ) -> None:
     urls = fresh_database_urls
@@ -198,7 +198,7 @@ async def test_referral_of_a_closed_organization_is_refused(database: Database) 
     assert [await two.has(org) for org in (two.referrer, two.referred)] == [(0, 0), (0, 0)]
 
 
-async def test_payment_that_goes_back_while_it_is_rewarded_takes_the_reward_back(
+async def test_refund_during_the_reward_revokes_the_reward(
     database: Database,
 ) -> None:
     two = await friends(database)
@@ -230,14 +230,14 @@ async def test_payment_that_goes_back_while_it_is_rewarded_takes_the_reward_back
         assert row.next_at is not None
 
 
-def test_referrals_are_looked_at_every_day() -> None:
+def test_referrals_are_checked_every_day() -> None:
     (job,) = [job for job in SCHEDULES if job.id == "referral-rewards"]
     assert job.workflow == "referral-rewards"
     assert [calendar.hour[0].start for calendar in job.spec.calendars] == [4]
 
 
 @pytest.mark.parametrize("owes", [True, False])
-async def test_commission_of_what_was_charged_back_rewards_nobody(database: Database, owes: bool) -> None:
+async def test_commission_of_charged_back_payments_gives_no_reward(database: Database, owes: bool) -> None:
     two = await friends(database)
     # One that stays and earns no commission, and one that earns commission and is charged back.
     await two.pays()

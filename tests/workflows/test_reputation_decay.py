@@ -177,7 +177,7 @@ async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights)
         assert tuple((await session.execute(counted)).one()) == (3, 3, 2)
 
 
-async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights, idle_server: WorkflowEnvironment) -> None:
+async def test_a_year_of_nights_equals_that_of_the_rules(nights: Nights, idle_server: WorkflowEnvironment) -> None:
     taken, begins = list[date](), datetime.now(UTC).date() + ONE
     # Every night of a year, in histories of a fifth, and one that takes the fourteen that were missed before it.
     for first, count in (*((fifth, 73) for fifth in range(0, 365, 73)), (379, 1)):
@@ -211,7 +211,7 @@ async def test_nothing_is_taken_where_nights_are_switched_off(nights: Nights) ->
         assert "No night was taken" in str(await handle.query("__temporal_workflow_metadata"))
 
 
-def test_nights_are_made_up_for_and_the_rate_is_refused_out_of_bounds() -> None:
+def test_missed_nights_are_processed_and_a_rate_out_of_bounds_is_refused() -> None:
     (job,) = [job for job in SCHEDULES if job.id == "reputation-decay"]
     assert job.catch_up_within >= timedelta(hours=12)
     assert Settings().reputation_rate_e4 == 9_500

@@ -216,7 +216,7 @@ async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_withou
         # The books have the status before the request is under way, and only what is under way can be stopped.
         await run.target.asked.wait()
         await run.order(service.stop)
-        await run.shown("stopped on request")
+        await run.shown("Stopped on request")
         assert (await run.one.held()).failures == 1
         # Before the last attempt is over, its request could still set the value that is destroyed.
         with pytest.raises(RotationUnderWay, match="on its way"):
@@ -233,7 +233,7 @@ async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_withou
         await replay_and_keep(history, "secret-rotation/stopped")
 
 
-async def test_operators_are_refused_what_is_not_theirs_to_order(
+async def test_operators_cannot_rotate_secrets_of_organizations(
     idle_server: WorkflowEnvironment, database_urls: Any
 ) -> None:
     async with running(idle_server, database_urls, Target()) as run:

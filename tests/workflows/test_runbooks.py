@@ -57,7 +57,7 @@ async def test_a_dump_that_was_restored_proves_itself(cluster: Postgres, fresh_d
         source,
     )
     cluster.ensure_database(restored)
-    # As docs/operate/runbooks/restoring-a-backup.md says: no dump contains it.
+    # No dump contains it, see docs/operate/runbooks/restoring-a-backup.md.
     cluster.execute(f'REVOKE TEMPORARY ON DATABASE "{restored}" FROM PUBLIC')
     try:
         url = fresh_database_urls.owner.replace(f"/{source}?", f"/{restored}?")

@@ -49,7 +49,7 @@ class Crowd:
 
 
 @pytest.mark.parametrize("workflow", [EscrowSweepWorkflow, PaymentSweepWorkflow, InboxSweepWorkflow])
-async def test_what_stands_behind_thousands_of_living_runs_is_reached(stage: Stage, workflow: Any):
+async def test_an_entity_behind_thousands_of_running_workflows_is_reached(stage: Stage, workflow: Any):
     crowd, queue = Crowd(pages=150), new_id("queue")
     async with Worker(
         stage.client,
@@ -67,7 +67,7 @@ async def test_what_stands_behind_thousands_of_living_runs_is_reached(stage: Sta
     await replay(history)
 
 
-async def test_a_payment_that_lives_gets_no_event_of_a_sweep(stage: Stage):
+async def test_a_payment_with_a_running_workflow_gets_no_event_of_a_sweep(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     await due_for_long(made)

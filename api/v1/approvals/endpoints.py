@@ -61,7 +61,7 @@ async def approve(
 async def reject(
     approval_id: str, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
-    """Reject another operator's request, or withdraw your own, also after it was approved but not used. For operators.
+    """Reject another operator's request, or cancel your own, also after it was approved but not used. For operators.
 
     Request the action again to have it approved again.
     """

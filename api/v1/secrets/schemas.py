@@ -93,7 +93,7 @@ class SecretRotationPut(RequestModel):
         description="`bursar` for API keys of Bursar, `postgres` for logins, `http` by described requests. With"
         " `manual` a person sets the new value and sends it."
     )
-    every: Period = Field(default=timedelta(days=90), description="The time between two rotations.")
+    every: Period = Field(default=timedelta(days=90), description="The interval of rotations.")
     grace: Period = Field(
         default=timedelta(days=1),
         description="How long the previous value stays usable, and is not revoked; shorter than `every`.",

@@ -101,7 +101,7 @@ class HttpRotator:
             local=self._local,
         )
         if request.host not in job.hosts:
-            raise RotationFailed(f"{name}: the host {request.host} is none of the secret's hosts. Add it to hosts.")
+            raise RotationFailed(f"{name}: the host {request.host} is not one of the secret's hosts. Add it to hosts.")
         try:
             # Nothing but the status is kept of the answer.
             reply = await SecretCaller(self._receivers(job.org_id)).call(PlacedRequest(request, ()))

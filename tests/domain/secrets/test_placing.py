@@ -148,7 +148,7 @@ def test_a_value_that_does_not_belong_there_is_refused_without_being_named(
         {"headers": {f"X-{number}": "1" for number in range(MAX_HEADERS + 1)}},
     ],
 )
-def test_a_request_that_would_become_another_one_is_refused(more: dict[str, Any]):
+def test_a_value_that_would_change_the_rest_of_the_request_is_refused(more: dict[str, Any]):
     with pytest.raises(Invalid):
         request(**more)
 
@@ -197,7 +197,7 @@ def test_a_scheme_stands_before_the_value_of_a_header(prefix: str):
         (RequestPart.BASIC, "Bearer "),
     ],
 )
-def test_who_uses_a_secret_writes_no_text_before_it(part: RequestPart, prefix: str):
+def test_user_of_a_secret_cannot_write_text_before_it(part: RequestPart, prefix: str):
     with pytest.raises(Invalid) as refused:
         at(part, "cookie", prefix)
     assert refused.value.extra == {"field": "place"}

@@ -62,7 +62,7 @@ CHAT = {"model": "m", "usage": {"prompt_tokens": 7, "completion_tokens": 9, "tot
         ),
     ],
 )
-def test_usage_is_read_whole_and_from_a_stream(meter: str, body: bytes):
+def test_usage_is_read_from_a_whole_answer_and_from_a_stream(meter: str, body: bytes):
     call = reported_call(body, meter)
     assert call is not None
     assert (call.provider, call.model) == (meter, "m")
@@ -78,7 +78,7 @@ def test_an_answer_without_usage_has_none(body: bytes):
 
 
 @pytest.mark.parametrize("options", [{}, {"stream_options": None}, {"stream_options": {"include_usage": False}}])
-def test_a_stream_that_would_not_say_its_usage_is_refused(options: dict[str, Any]):
+def test_a_stream_without_usage_is_refused(options: dict[str, Any]):
     asked: dict[str, Any] = {"model": "m", "messages": [], "stream": True, **options}
     with pytest.raises(Invalid, match="include_usage"):
         require_reported_usage(json.dumps(asked).encode(), "azure")

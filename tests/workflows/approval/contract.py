@@ -1,4 +1,4 @@
-"""What the contract of entities asks of an approval."""
+"""The contract of entities, for approvals."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

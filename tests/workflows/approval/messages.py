@@ -1,4 +1,4 @@
-"""What starts an approval's run, what its commands carry, and what its activities take and return."""
+"""Messages of an approval's workflow, its commands and its activities."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from tests.workflows.approval.rules import Approval
 
 
 class ApprovalInput(Message):
-    """Starts or continues an approval. With `resume` the run goes on from what the books hold."""
+    """Starts or continues an approval. With `resume` the workflow continues from the state in the database."""
 
     approval_id: str
     decide_by: datetime
@@ -25,7 +25,7 @@ class ApprovalInput(Message):
 
 
 class ApprovalCommand(Message):
-    """What every command carries: its identity, made from the caller's key, and who gives it."""
+    """Common fields of every command: its identity, made from the caller's key, and its actor."""
 
     command_id: str
     actor: Actor

@@ -32,7 +32,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command or a deadline does: the next state, and the event that says so."""
+    """The result of a command or a deadline: the next state, and its event."""
 
     approval: Approval
     event: str
@@ -61,7 +61,7 @@ def numbered(outcome: Outcome, command_id: str) -> Outcome:
 
 
 class Step(StrEnum):
-    """What a run does by itself, in the order of precedence."""
+    """The automatic steps of a workflow, in the order of precedence."""
 
     LAPSE = "lapse"
 
