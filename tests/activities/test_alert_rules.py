@@ -164,7 +164,7 @@ async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str
     assert {status for *_, status in await world.look(begin + 3 * HOUR)} == {"resolved"}
 
 
-async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed(world: Rules) -> None:
+async def test_limit_exceeded_before_the_rule_was_created_is_not_a_crossing(world: Rules) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(90)
     crosses = RequestedCondition(type=ConditionType.CROSSES, threshold="80", measure=Measure.PERCENT)
@@ -191,7 +191,7 @@ async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) ->
     assert await world.look(NOW + HOUR + 2 * MINUTE) == [(rule.name, world.org, "resolved")]
 
 
-async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
+async def test_runway_uses_the_spending_rate_of_the_window(world: Rules) -> None:
     soon = RequestedCondition(type=ConditionType.RUNS_OUT_WITHIN, period=4 * HOUR)
     rule = await world.rule("credits.available", soon, window=HOUR)
     await world.spend(20, NOW)
@@ -200,7 +200,7 @@ async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
     assert await world.look(NOW + 2 * MINUTE) == [(rule.name, world.org, "firing")]
 
 
-async def test_what_is_spent_differs_from_the_same_time_last_week(
+async def test_spending_is_compared_with_the_same_time_last_week(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -272,7 +272,7 @@ async def test_unusually_many_events_fire_once_and_are_resolved(
     await owner.close()
 
 
-async def test_hours_hold_what_was_spent_and_paid_in_them(
+async def test_hourly_totals_hold_spends_and_payments_of_each_hour(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -346,7 +346,7 @@ async def test_payments_of_days_before_count_in_a_window_of_days(
     assert await in_two_days(world, "payments.started") == 2
 
 
-async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh_database: Database) -> None:
+async def test_agent_spending_subtracts_refunds_and_adds_late_captures(fresh_database: Database) -> None:
     world, agent = Rules(fresh_database), new_id("agt")
     await world.begin()
 
@@ -372,7 +372,7 @@ async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_lat
 
 
 @pytest.mark.parametrize("is_added_up", [False, True])
-async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
+async def test_agents_previous_day_counts_before_its_totals_are_computed(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, *, is_added_up: bool
 ) -> None:
     world, agent = Rules(fresh_database), new_id("agt")
@@ -409,7 +409,7 @@ async def due_times(database: Database) -> dict[str, datetime | None]:
         return {row.id: row.due_at for row in await session.scalars(select(AlertRule))}
 
 
-async def test_figure_that_takes_too_long_keeps_no_other_rule_waiting(
+async def test_slow_figure_does_not_delay_other_rules(
     fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The driver gives a statement up after a second, and the connection with it.
@@ -432,7 +432,7 @@ async def test_figure_that_takes_too_long_keeps_no_other_rule_waiting(
     await database.close()
 
 
-async def test_rules_for_whose_figures_there_is_no_time_stay_due(
+async def test_rules_whose_figures_do_not_fit_in_the_run_stay_due(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = Rules(fresh_database), Rules(fresh_database)
@@ -531,7 +531,7 @@ OLD_SPENDS = """
 """
 
 
-async def test_built_in_rules_read_the_same_however_much_was_spent_before(
+async def test_built_in_rules_read_a_constant_number_of_rows(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -569,7 +569,9 @@ def _condition(metric: AlertMetric, kind: ConditionType) -> RequestedCondition:
     return RequestedCondition(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
 
 
-async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> None:
+async def test_every_metric_reads_its_current_value(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     world = Rules(fresh_database)
     await world.begin(credits=100)
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=10 * CREDIT))
@@ -637,7 +639,7 @@ async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh
     }
 
 
-async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it_cost(
+async def test_agent_return_is_high_while_its_lower_bound_exceeds_its_cost(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -686,7 +688,7 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     assert ("high_roi", good, "resolved") in found
 
 
-async def test_returns_are_read_while_there_is_time_and_later_again(
+async def test_returns_not_read_in_time_are_read_by_the_next_run(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worlds = [Rules(fresh_database), Rules(fresh_database)]
@@ -733,7 +735,7 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
         assert len(read) == 1
 
 
-async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> None:
+async def test_rule_accepts_only_channels_of_its_organization(world: Rules) -> None:
     other = Rules(world.database)
     await other.begin()
     made = {}

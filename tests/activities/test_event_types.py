@@ -395,7 +395,7 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
     return {project["id"]: {org_id: None}, made.id: {org_id: None}, sold.agent: {sold.studio: None}}
 
 
-async def test_every_type_is_written_as_it_is_described_for_those_who_may_know(
+async def test_every_event_type_is_written_as_described_for_its_audience(
     database: Database, by_hand: Hand, sold: Sold
 ) -> None:
     known: Audiences = {}

@@ -27,7 +27,7 @@ async def told(database: Database, org_id: str, subject: str | None = None) -> l
         return await events.page(session, after=None, limit=100, org_id=org_id, subject=subject)
 
 
-async def test_both_parties_hear_each_step_of_an_escrow_once(database):
+async def test_both_parties_are_notified_once_of_each_escrow_step(database):
     job, now = await Stage(None, None, database, None).award(), datetime.now(UTC)
 
     async def write(outcome: Outcome) -> None:
@@ -52,7 +52,7 @@ async def test_both_parties_hear_each_step_of_an_escrow_once(database):
         assert rows[-1].data["released_amount"] == format_amount(state.released_minor, state.terms.currency)
 
 
-async def test_organization_hears_what_became_of_its_payment_and_its_chargeback(database):
+async def test_organization_is_notified_of_payment_and_chargeback_outcomes(database):
     org_id = await organization(database)
     paid = await Written(database, org_id).begin()
     paid.there.pay()

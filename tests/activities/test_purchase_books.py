@@ -189,7 +189,7 @@ async def sold(database: Database) -> Sold:
     return await seller(database)
 
 
-async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> None:
+async def test_pitfall_21_access_and_shares_follow_the_payment(sold: Sold) -> None:
     made = await sold.paid()
     async with sold.database.platform() as session:
         assert await marketplace.owned(session, sold.buyer, sold.agent) is None
@@ -205,7 +205,7 @@ async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> N
 TAX = SaleTax(code="sold-agents", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=190)
 
 
-async def test_tax_of_a_sale_is_booked_with_it_and_goes_back_with_what_goes_back(
+async def test_sales_tax_is_booked_with_the_sale_and_refunded_in_proportion(
     sold: Sold, database_urls: DatabaseUrls
 ) -> None:
     before, made = await sold.taxed(), await sold.paid(tax=TAX)
@@ -231,7 +231,7 @@ async def test_tax_of_a_sale_is_booked_with_it_and_goes_back_with_what_goes_back
 
 
 @pytest.mark.parametrize(("offered", "kept"), [(1000, 1000), (0, None)])
-async def test_price_is_for_the_uses_that_were_offered_when_it_was_asked_for(
+async def test_purchase_keeps_the_price_and_uses_offered_at_request_time(
     sold: Sold, offered: int, kept: int | None
 ) -> None:
     """A creator who declares fewer while the buyer pays would leave nothing of the price to be refunded."""
@@ -243,7 +243,7 @@ async def test_price_is_for_the_uses_that_were_offered_when_it_was_asked_for(
     assert (await sold.purchase(made)).included_uses == kept
 
 
-async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
+async def test_money_without_a_sale_is_not_taxed(sold: Sold) -> None:
     before, made = await sold.taxed(), await sold.paid(tax=TAX)
     await sold.bought()
     assert (await sold.fulfil(made)).declined is not None
@@ -255,7 +255,7 @@ async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
 
 
 @pytest.mark.parametrize("change", ["owned", "retired", "related", "closed"])
-async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, change: str) -> None:
+async def test_sale_that_became_impossible_is_refunded(sold: Sold, change: str) -> None:
     made = await sold.paid()
     assert await sold.gone(made) is None
     if change == "owned":
@@ -290,7 +290,7 @@ async def opened(sold: Sold, made: Written) -> RecordedPayment:
     return await record(sold.database, commands.created(made.terms, actor=made.actor))
 
 
-async def test_second_payment_for_an_agent_is_refused_while_one_is_under_way(sold: Sold) -> None:
+async def test_second_payment_for_an_agent_is_refused_while_one_is_pending(sold: Sold) -> None:
     first = await sold.begun()
     second = sold.written()
     refusal = (await opened(sold, second)).declined
@@ -302,7 +302,7 @@ async def test_second_payment_for_an_agent_is_refused_while_one_is_under_way(sol
     assert (await opened(sold, sold.written())).applied
 
 
-async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:
+async def test_concurrent_payments_make_one_sale(sold: Sold) -> None:
     one, other = await sold.paid(), await sold.paid()
     both = await asyncio.gather(sold.fulfil(one), sold.fulfil(other))
     assert sorted(each.applied for each in both) == [False, True]
@@ -333,7 +333,7 @@ async def recovered(sold: Sold) -> None:
     await ActivityEnvironment().run(acts.recover, DuePage(now=NOW, after="", limit=500))
 
 
-async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them_back(sold: Sold) -> None:
+async def test_refund_removes_access_and_shares_and_a_failed_one_restores_them(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     row = await sold.purchase(made)
@@ -349,7 +349,7 @@ async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them
     assert (await sold.earned(), await sold.cash(), await sold.owed(sold.buyer)) == (900, 0, 0)
 
 
-async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it(sold: Sold) -> None:
+async def test_partial_refund_ends_access_and_keeps_the_shares_of_the_used_part(sold: Sold) -> None:
     made = await sold.bought()
     # A part that an operator refunds leaves access.
     await refunded(sold, made, 100)
@@ -374,7 +374,7 @@ async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it
 @pytest.mark.parametrize(
     ("provider", "currency", "back"), [("stripe", "KWD", 670), ("stripe", "HUF", 667), ("paypal", "HUF", 700)]
 )
-async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
+async def test_partial_refund_is_an_amount_the_provider_accepts(
     sold: Sold, monkeypatch: pytest.MonkeyPatch, provider: str, currency: str, back: int
 ) -> None:
     """A third of 1.000 KWD was used, and Stripe counts no last decimal of it: the refund would be refused for ever."""
@@ -392,7 +392,7 @@ async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
         assert 1000 - await selling.used_part_minor(session, row, 1000, provider=provider) == back
 
 
-async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_another_one(sold: Sold) -> None:
+async def test_used_part_of_a_refused_refund_does_not_end_access_with_another_refund(sold: Sold) -> None:
     """It is written before two operators, the payment's run and the provider have said whether there is a refund."""
     made = await sold.bought()
     async with sold.database.platform() as session:
@@ -408,7 +408,7 @@ async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_a
     assert (row.status, row.taken_minor, row.used_minor) == ("refunded", 1000, 0)
 
 
-async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_for_at_once(sold: Sold) -> None:
+async def test_used_part_of_a_refund_counts_despite_a_concurrent_request(sold: Sold) -> None:
     made = await sold.bought()
     assert made.payment is not None
     asked = refunds.refund(
@@ -423,7 +423,7 @@ async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_
     assert await sold.stands(made) == ("refunded", 990)
 
 
-async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_cash(sold: Sold) -> None:
+async def test_failed_refund_after_a_new_purchase_becomes_the_buyers_cash(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None
@@ -457,7 +457,7 @@ async def test_chargeback_suspends_access_and_freezes_the_shares_until_it_is_dec
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 0)
 
 
-async def test_sale_that_went_back_or_is_charged_back_holds_no_older_earnings_back(sold: Sold) -> None:
+async def test_refunded_or_charged_back_sale_does_not_hold_older_earnings(sold: Sold) -> None:
     hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), refunds=timedelta(days=30))
 
     async def states() -> dict[PayableState, int]:
@@ -487,7 +487,7 @@ async def test_sale_that_went_back_or_is_charged_back_holds_no_older_earnings_ba
     assert await states() == {PayableState.AVAILABLE: 900, PayableState.PENDING: 900}
 
 
-async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_next_sale(
+async def test_reversed_paid_out_share_is_owed_by_the_creator_and_paid_by_the_next_sale(
     sold: Sold, database: Database
 ) -> None:
     made = await sold.bought()
@@ -520,7 +520,7 @@ async def test_chargeback_after_the_hold_back_leaves_the_creator_its_share(sold:
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
-async def test_sale_whose_chargeback_was_won_is_no_younger_for_the_next_one(sold: Sold) -> None:
+async def test_won_chargeback_does_not_change_the_age_of_a_sale(sold: Sold) -> None:
     """The share has come back by the bank's decision, and was earned with the sale."""
     made = await sold.bought(at=NOW - timedelta(days=10))
     made.there.at = NOW
@@ -565,7 +565,7 @@ async def test_share_of_a_refunded_sale_is_not_given_back_a_second_time(sold: So
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
-async def test_refund_after_a_chargeback_took_the_price_is_what_the_buyer_owes(sold: Sold) -> None:
+async def test_refund_after_a_chargeback_is_owed_by_the_buyer(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
     made.there.refund(1000, refund_id=made.payment.refunds[0].refund_id if made.payment else None)
@@ -576,7 +576,7 @@ async def test_refund_after_a_chargeback_took_the_price_is_what_the_buyer_owes(s
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 1000)
 
 
-async def test_pitfall_19_a_sale_locks_what_both_sides_owe_before_any_account(sold: Sold) -> None:
+async def test_pitfall_19_sale_locks_debts_of_both_sides_before_any_account(sold: Sold) -> None:
     made = await sold.paid()
     async with sold.database.platform() as session:
         await debt.lock(session, sold.studio)
@@ -586,7 +586,7 @@ async def test_pitfall_19_a_sale_locks_what_both_sides_owe_before_any_account(so
     assert (await task).applied
 
 
-async def test_next_month_is_bought_once_and_goes_on_from_the_one_before(sold: Sold) -> None:
+async def test_next_month_is_bought_once_and_starts_when_the_previous_one_ends(sold: Sold) -> None:
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
     first = await sold.purchase(made)
@@ -620,7 +620,7 @@ async def test_chargeback_of_an_earlier_month_ends_the_renewals_and_leaves_the_m
     assert (await sold.fulfil(third)).declined is not None
 
 
-async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_once_it_is_won(sold: Sold) -> None:
+async def test_chargeback_suspends_an_ended_month_until_it_is_won(sold: Sold) -> None:
     """Otherwise who cancels and waits for the end buys anew what others cannot."""
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
@@ -647,7 +647,7 @@ async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_
     assert ((await sold.purchase(anew)).status, (await sold.purchase(anew)).renews_at) == ("active", None)
 
 
-async def test_agent_is_not_bought_anew_while_one_of_two_chargebacks_is_open(sold: Sold) -> None:
+async def test_agent_cannot_be_bought_again_while_a_chargeback_is_open(sold: Sold) -> None:
     """Both months had ended: one of them is suspended, and has ended again once its chargeback is won."""
     first = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(first)).applied

@@ -44,7 +44,7 @@ __all__ = ["sold"]
     ("model", "status", "renewed", "is_told"),
     [("monthly", "active", True, True), ("monthly", "ended", False, True), ("one_time", "ended", False, False)],
 )
-def test_month_whose_next_one_was_bought_already_says_what_to_cancel(
+def test_cancelling_a_renewed_month_names_the_month_to_cancel(
     model: str, status: str, renewed: bool, is_told: bool
 ) -> None:
     """It is bought a day before, and whoever cancels within that day has the old purchase at hand."""
@@ -119,7 +119,7 @@ async def told(database: Database, sold: Sold, purchase_id: str) -> list[str]:
         return list(await session.scalars(query.order_by(EventRow.subject_seq)))
 
 
-async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, database: Database) -> None:
+async def test_next_month_is_paid_by_the_previous_method(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     due, renewing = first.ends_at - timedelta(days=1), Renewing(database)
@@ -162,7 +162,7 @@ async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sol
     assert (start.terms.purpose.goods_minor, start.terms.purpose.listed_minor) == (1190, 1000)
 
 
-async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: Sold, database: Database) -> None:
+async def test_unrenewed_month_ends_on_time_with_a_notification(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     async with database.platform() as session:
@@ -177,9 +177,7 @@ async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: 
 
 
 @pytest.mark.parametrize("days", [4, 27, 40])
-async def test_month_of_which_too_much_is_over_before_anybody_was_asked_is_not_paid_afterwards(
-    sold: Sold, database: Database, days: int
-) -> None:
+async def test_mostly_elapsed_month_is_not_charged_later(sold: Sold, database: Database, days: int) -> None:
     """The sweep was away, or met an error each hour, and nobody had access meanwhile."""
     _, first = await bought(sold)
     assert first.ends_at is not None
@@ -192,14 +190,14 @@ async def test_month_of_which_too_much_is_over_before_anybody_was_asked_is_not_p
         assert (row.status, row.renews_at) == ("ended", None)
 
 
-async def test_month_whose_money_comes_after_it_is_over_is_not_sold(sold: Sold) -> None:
+async def test_payment_after_the_end_of_a_month_does_not_sell_it(sold: Sold) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     following = await sold.paid(sold_as="monthly", renews=first.id)
     assert (await sold.fulfil(following, at=first.ends_at + timedelta(days=40))).declined is not None
 
 
-async def test_month_that_is_never_paid_is_tried_some_times_and_ends(sold: Sold, database: Database) -> None:
+async def test_unpaid_month_is_retried_a_few_times_and_ends(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     renewing, due = Renewing(database), first.ends_at - timedelta(days=1)

@@ -83,7 +83,7 @@ async def read(database: Database, report: Report) -> Report:
         return await reports.get(session, report.id)
 
 
-async def test_period_is_kept_and_told_once_however_often_it_is_computed(db: Database) -> None:
+async def test_recomputed_period_is_stored_and_notified_once(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "maria", Role.FINANCE)
     await a_principal(db, org, "nina", Role.OWNER)
@@ -135,7 +135,7 @@ async def test_period_computed_twice_has_the_same_bytes(
     assert files[0] == files[1]
 
 
-async def test_one_report_of_an_organization_is_made_at_a_time_and_the_next_is_tried_again(db: Database) -> None:
+async def test_organization_computes_one_report_at_a_time_and_retries_the_next(db: Database) -> None:
     own = await an_organization(db)
     first, second = [await a_report(db, own, now=NOW) for _ in range(2)]
     other = await a_report(db, await an_organization(db), now=NOW)
@@ -159,7 +159,7 @@ async def test_one_report_of_an_organization_is_made_at_a_time_and_the_next_is_t
     assert [each.retryable for each in refusals] == [True]
 
 
-async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db: Database) -> None:
+async def test_unanswerable_query_is_reported_without_affecting_others(db: Database) -> None:
     questions = (SectionQuery(metrics=("spending",), currency="EUR"), USUAL.questions[0])
     report = await a_report(db, await an_organization(db), now=NOW, questions=questions)
 
@@ -175,7 +175,7 @@ async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db
     assert b'"row","Spending",,"agt_a"' in run.file
 
 
-async def test_template_is_made_without_the_price_of_a_credit(
+async def test_template_is_computed_without_a_credit_price(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org, at = await an_organization(fresh_database), NOW.replace(hour=10)
@@ -197,7 +197,7 @@ async def test_template_is_made_without_the_price_of_a_credit(
         assert problems == {(None, "")} | lacking, name
 
 
-async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database) -> None:
+async def test_late_figures_make_a_second_version_with_its_own_notification(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "maria", Role.FINANCE)
     report = await a_report(db, org, now=NOW, recipients=["maria"])
@@ -214,7 +214,7 @@ async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database)
     assert await told(db, report) == [("maria", "inbox")] * 2
 
 
-async def test_version_that_was_computed_before_another_was_kept_is_computed_again(db: Database) -> None:
+async def test_version_computed_from_stale_figures_is_computed_again(db: Database) -> None:
     report = await a_report(db, await an_organization(db), now=NOW)
     slow, figures = Figures({"agt_a": 1}), Figures()
     async with db.repeatable_read(report.org_id) as session:
@@ -227,7 +227,7 @@ async def test_version_that_was_computed_before_another_was_kept_is_computed_aga
     assert len(await runs_of(db, report)) == 1
 
 
-async def test_recipient_without_a_key_or_with_the_type_switched_off_is_left_out_and_named(db: Database) -> None:
+async def test_recipient_without_a_key_or_with_the_type_switched_off_is_skipped_and_listed(db: Database) -> None:
     org = await an_organization(db)
     for name in ("gone", "quiet", "there"):
         await a_principal(db, org, name, Role.MEMBER)

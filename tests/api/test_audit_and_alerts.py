@@ -133,7 +133,7 @@ async def test_alert_is_raised_once_and_acknowledged_by_the_first(operator: Call
     assert [entry["action"] for entry in entries] == ["alert.acknowledge"]
 
 
-async def test_organization_reads_the_alerts_that_it_should_know_of_and_no_others(
+async def test_organization_reads_only_alerts_addressed_to_it(
     operator: Caller, tenant: Tenant, stranger: Tenant, deps: Deps
 ) -> None:
     subject = new_id("pay")
@@ -222,7 +222,7 @@ async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
     assert [(it["acknowledged_at"], it["organization_acknowledged_at"]) for it in (alert, hidden)] == [(None, None)] * 2
 
 
-async def test_organization_writes_nothing_of_an_alert_but_that_it_has_seen_it(
+async def test_organization_changes_only_its_own_acknowledgement_of_an_alert(
     tenant: Tenant, stranger: Tenant, debt: str, deps: Deps
 ) -> None:
     for change, why in (
@@ -239,9 +239,7 @@ async def test_organization_writes_nothing_of_an_alert_but_that_it_has_seen_it(
 
 
 @pytest.mark.parametrize("role", ["arbiter", "validator"])
-async def test_of_the_platform_operators_alone_read_alerts(
-    role: str, issue_key: Callable[..., Awaitable[Caller]]
-) -> None:
+async def test_only_operators_read_platform_alerts(role: str, issue_key: Callable[..., Awaitable[Caller]]) -> None:
     refused(await (await issue_key(role)).get("/alerts"), 403, "auth.forbidden")
 
 
@@ -379,7 +377,7 @@ async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, 
     assert good(await tenant.owner.post(f"{path}/resolve"))["resolved_by"] == done["resolved_by"]
 
 
-async def test_organization_is_told_of_what_one_of_its_keys_silences_before_anybody_was_told(
+async def test_organization_is_notified_when_one_of_its_keys_silences_an_alert_first(
     tenant: Tenant, operator: Caller, deps: Deps
 ) -> None:
     """The key may be the one that the alert is about, as where an operator has issued it."""
@@ -401,7 +399,7 @@ async def test_organization_is_told_of_what_one_of_its_keys_silences_before_anyb
 
 
 @pytest.mark.parametrize("command", ["resolve", "snooze"])
-async def test_organization_is_told_of_what_an_operator_handles_before_anybody_was_told(
+async def test_organization_is_notified_of_an_alert_that_an_operator_handles_first(
     command: str, tenant: Tenant, operator: Caller, deps: Deps
 ) -> None:
     """The operator may be whom the alert is about, as where one has issued a key of the organization."""
@@ -552,7 +550,7 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
 
 
-async def test_alert_has_the_names_of_what_it_mentions_and_of_nothing_of_others(
+async def test_alert_has_names_only_of_objects_its_reader_may_see(
     new_tenant: Any, stranger: Tenant, operator: Caller, deps: Deps
 ) -> None:
     tenant = await new_tenant("owner")

@@ -55,7 +55,7 @@ def grown(before: dict[str, int], after: dict[str, int]) -> set[str]:
 # Marks ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_marks_grow_with_what_happened_and_no_other(database: Database, new_tenant: Any) -> None:
+async def test_marks_grow_only_for_topics_that_changed(database: Database, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     before = await marks(tenant.owner)
     assert before.keys() == TOPICS
@@ -67,7 +67,7 @@ async def test_marks_grow_with_what_happened_and_no_other(database: Database, ne
     assert grown(after, await marks(tenant.owner)) == {"payments", "alerts", BALANCE}
 
 
-async def test_posting_that_no_event_tells_moves_the_balance(
+async def test_posting_without_an_event_moves_the_balance_mark(
     database: Database, operator: Caller, new_tenant: Any
 ) -> None:
     tenant: Tenant = await new_tenant("owner")
@@ -78,7 +78,7 @@ async def test_posting_that_no_event_tells_moves_the_balance(
     assert grown(before, await marks(tenant.owner)) == {BALANCE}
 
 
-async def test_marks_grow_with_what_commits_behind_younger_events(database: Database, tenant: Tenant) -> None:
+async def test_marks_grow_when_an_older_event_commits_late(database: Database, tenant: Tenant) -> None:
     async with database.platform() as session:
         await session.execute(text("SELECT pg_current_xact_id()"))
         await tell(database, tenant.org_id, "escrow.delivered", "escrow.approved")
@@ -90,7 +90,7 @@ async def test_marks_grow_with_what_commits_behind_younger_events(database: Data
     assert grown(before, after) == {"escrows"}
 
 
-async def test_marks_never_fall_when_what_was_open_ends(database: Database, tenant: Tenant) -> None:
+async def test_marks_never_decrease_when_an_open_transaction_ends(database: Database, tenant: Tenant) -> None:
     async with database.platform() as session:
         await session.execute(text("SELECT pg_current_xact_id()"))
         seen = await marks(tenant.owner)
@@ -102,7 +102,7 @@ async def test_marks_never_fall_when_what_was_open_ends(database: Database, tena
     grown(seen, await marks(tenant.owner))
 
 
-async def test_marks_of_others_stay(database: Database, tenant: Tenant, new_tenant: Any) -> None:
+async def test_marks_of_other_organizations_do_not_change(database: Database, tenant: Tenant, new_tenant: Any) -> None:
     other: Tenant = await new_tenant("owner")
     before = await marks(other.owner)
     await tell(database, tenant.org_id, "escrow.delivered")
@@ -110,7 +110,7 @@ async def test_marks_of_others_stay(database: Database, tenant: Tenant, new_tena
     refused(await other.owner.get(f"/changes?organization_id={tenant.org_id}"), 404, "not_found")
 
 
-async def test_marks_come_with_who_one_is(operator: Caller, tenant: Tenant) -> None:
+async def test_me_returns_marks(operator: Caller, tenant: Tenant) -> None:
     shown = await marks(tenant.owner)
     me = good(await tenant.owner.get("/me?marks=true"))
     assert me == {**good(await tenant.owner.get("/me")), "marks": shown}
@@ -133,7 +133,7 @@ async def test_arbiter_follows_jobs_alone(
     refused(await arbiter.get(f"/changes?organization_id={tenant.org_id}"), 403, "auth.forbidden")
 
 
-def test_every_type_of_events_is_news_of_something() -> None:
+def test_every_event_type_belongs_to_a_topic() -> None:
     assert TOPICS_OF.keys() == CATALOGUE.keys()
     assert {"balance", "escrows", "payments", "invoices", "alerts"} <= TOPICS
 
@@ -215,7 +215,7 @@ async def test_stream_begins_with_the_marks_and_says_what_changed(
         assert await stream.next() == ("changed", {"topic": "invoices"})
 
 
-async def test_stream_says_a_posting_that_no_event_tells(serve: Serve, operator: Caller, new_tenant: NewTenant) -> None:
+async def test_stream_reports_a_posting_without_an_event(serve: Serve, operator: Caller, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "10")
     async with serve() as (app, port), following(port, tenant.owner) as stream:
@@ -236,9 +236,7 @@ async def test_operator_follows_everybody(serve: Serve, database: Database, oper
             seen = await stream.next()
 
 
-async def test_change_that_commits_behind_younger_ones_is_said(
-    serve: Serve, database: Database, tenant: Tenant
-) -> None:
+async def test_stream_reports_a_change_that_commits_late(serve: Serve, database: Database, tenant: Tenant) -> None:
     async with serve() as (app, port), following(port, tenant.owner) as stream:
         await stream.next()
         async with database.platform() as session:
@@ -294,7 +292,7 @@ async def test_streams_above_the_limit_are_503_and_others_are_served(
         assert len(app.state.deps.changes) == 1
 
 
-async def test_one_organization_cannot_have_all_streams(serve: Serve, tenant: Tenant, stranger: Tenant) -> None:
+async def test_one_organization_cannot_take_all_streams(serve: Serve, tenant: Tenant, stranger: Tenant) -> None:
     async with serve(limit_streams=4) as (_, port), following(port, tenant.owner) as stream:
         await stream.next()
         async with following(port, tenant.admin) as second:
@@ -311,7 +309,7 @@ async def test_place_of_a_stream_is_free_when_its_reader_goes(serve: Serve, tena
             await until(lambda: len(app.state.deps.changes) == 0)
 
 
-async def test_open_stream_is_no_request_at_work_and_takes_no_connection(serve: Serve, tenant: Tenant) -> None:
+async def test_open_stream_holds_no_request_slot_and_no_connection(serve: Serve, tenant: Tenant) -> None:
     limits = {"limit_concurrency": 2, "limit_streams": 4, "database_pool_size": 1}
     async with serve(**limits) as (app, port), following(port, tenant.owner) as stream:
         await stream.next()
@@ -340,13 +338,13 @@ async def until(holds: Callable[[], bool]) -> None:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_silence_is_broken_by_a_comment() -> None:
+async def test_idle_stream_sends_comments() -> None:
     lines = lines_of(Listener("key_1", "org_1", TOPICS), {}, quiet=0)
     assert (await anext(lines)).startswith(b"event: marks\ndata: {}\nretry: ")
     assert await anext(lines) == b": ping\n\n"
 
 
-async def test_stream_ends_after_its_life() -> None:
+async def test_stream_ends_after_its_maximum_duration() -> None:
     lines = lines_of(Listener("key_1", "org_1", TOPICS), {}, life=0)
     assert len([line async for line in lines]) == 1
 

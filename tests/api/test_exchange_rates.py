@@ -86,7 +86,7 @@ async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Calle
         ({"valid_for": "P32D"}, "valid_for"),
     ],
 )
-async def test_rate_that_is_none_is_refused(operator: Caller, change: dict[str, Any], field: str) -> None:
+async def test_invalid_rate_is_refused(operator: Caller, change: dict[str, Any], field: str) -> None:
     body = {"base": "USD", "quote": "SEK", "rate": "10", **change}
     problem = refused(await operator.post("/exchange-rates", body), 422, "request.invalid")
     named = problem.get("field") or problem["errors"][0]["field"]
@@ -120,7 +120,7 @@ async def test_rate_is_answered_again_after_it_has_begun(
     refused(await operator.post("/exchange-rates", other), 422, "request.invalid")
 
 
-async def test_limit_in_another_currency_counts_by_the_rate_against_the_spender(
+async def test_limit_in_another_currency_uses_the_rate_unfavourable_to_the_spender(
     operator: Caller, tenant: Tenant, database: Database
 ) -> None:
     await buy(database, tenant.org_id, "100", 1_000)

@@ -175,7 +175,7 @@ async def test_a_worker_killed_at_every_file_doubles_and_misses_no_row(
     assert [each["sha256"] for each in manifest["files"]] == [each["sha256"] for each in shown["files"]]
 
 
-async def test_rows_that_end_with_a_file_begin_no_other(
+async def test_last_row_of_a_file_starts_no_empty_file(
     new_tenant: Any, operator: Caller, database: Database, folder: Path
 ) -> None:
     tenant = await a_spender(new_tenant, operator)
@@ -287,7 +287,7 @@ async def test_the_database_guards_texts_as_lists_do(database_urls: DatabaseUrls
     assert [row["found"] for row in rows] == [escape_formula(row["given"]) for row in rows]
 
 
-async def test_exports_are_for_who_reads_the_list_as_a_whole(
+async def test_exports_are_for_principals_that_read_the_whole_list(
     new_tenant: Any, stranger: Tenant, operator: Caller, database: Database, folder: Path
 ) -> None:
     tenant = await a_spender(new_tenant, operator, 1)
@@ -306,7 +306,7 @@ async def test_exports_are_for_who_reads_the_list_as_a_whole(
     assert made["id"] in {each["id"] for each in good(await operator.get("/exports?limit=100"))["data"]}
 
 
-async def test_an_order_is_made_once_and_bounded(new_tenant: Any, deps: Deps, folder: Path) -> None:
+async def test_export_request_is_made_once_and_bounded(new_tenant: Any, deps: Deps, folder: Path) -> None:
     tenant: Tenant = await new_tenant("owner")
     body, key = {"dataset": "usage", "from": LONG_AGO, "to": "9000-01-01T00:00:00Z"}, new_key()
     first = good(await tenant.owner.post("/exports", body, key=key), 202)

@@ -108,7 +108,7 @@ async def test_short_series_is_refused_with_how_long_to_wait(spender: Tenant, ne
         ({"metric": "revenue"}, "metric"),
     ],
 )
-async def test_wrong_questions_are_refused_with_their_field(tenant: Tenant, asked: dict[str, str], field: str) -> None:
+async def test_invalid_queries_are_refused_with_their_field(tenant: Tenant, asked: dict[str, str], field: str) -> None:
     response = await tenant.owner.get("/analytics/forecast", params=asked)
     assert response.status_code == 422
     assert response.json()["field"] == field
@@ -122,7 +122,7 @@ async def test_operators_forecast_for_an_organization_and_over_all(operator: Cal
     refused(await operator.get("/analytics/forecast", params=revenue), 422, "forecast.too_short")
 
 
-async def test_score_of_an_agent_is_forecast_from_its_nights(spender: Tenant, database: Database) -> None:
+async def test_agent_score_is_forecast_from_its_daily_scores(spender: Tenant, database: Database) -> None:
     days = [today().date() - timedelta(days=ago) for ago in range(40, 0, -1)]
     async with database.platform() as session:
         connection = await driver_connection(session)

@@ -66,7 +66,7 @@ async def abandoned(studio: Tenant, order: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("freed", [refunded, paid_less, declined, abandoned])
-async def test_an_agent_frees_nothing_of_its_budget_by_what_it_reports(
+async def test_agents_report_frees_none_of_its_budget(
     studio: Tenant, database: Database, freed: Callable[..., Awaitable[None]]
 ) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
@@ -125,7 +125,7 @@ async def test_an_attempted_order_that_expires_keeps_its_hold(studio: Tenant, da
         ([("result", None), ("abandon", None)], "30.00", "0.00", "It paid.", "purchased"),
     ],
 )
-async def test_a_person_confirms_or_corrects_what_an_agent_has_reported(
+async def test_person_confirms_or_corrects_an_agents_report(
     studio: Tenant,
     database: Database,
     reports: list[tuple[str, str | None]],
@@ -249,7 +249,7 @@ async def bought_then(studio: Tenant, order: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("then", [tried_again, bought_then])
 @pytest.mark.parametrize("reason", [None, "The bank says so."])
-async def test_a_person_confirms_nothing_that_came_after_it_has_read_the_purchase(
+async def test_person_confirms_only_reports_already_read(
     studio: Tenant, database: Database, then: Callable[..., Awaitable[None]], reason: str | None
 ) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
@@ -281,7 +281,7 @@ async def test_an_agents_cancellation_ends_no_renewal_until_a_person_cancels(
     assert (gone["status"], gone["renews_at"], gone["unconfirmed_since"]) == ("cancelled", None, None)
 
 
-async def test_reports_that_nobody_confirms_alert_until_somebody_does(studio: Tenant, database: Database) -> None:
+async def test_unconfirmed_reports_alert_until_confirmed(studio: Tenant, database: Database) -> None:
     await budget(database, studio.org_id, ("agent", studio.agent_id), day=100)
     alerts = select(Alert.status).where(Alert.org_id == studio.org_id, Alert.kind == "purchase_unconfirmed")
     made = []

@@ -251,7 +251,7 @@ async def test_revenue_of_credits_whose_payment_is_lost_is_reversed_as_far_as_it
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
-async def test_what_a_seller_owes_because_it_spent_what_it_earned_is_taken_back_in_money(
+async def test_debt_of_a_seller_that_spent_its_earnings_is_reversed_in_money(
     operator: Caller,
     new_tenant: Any,
     site: httpx2.AsyncClient,  # noqa: F811
@@ -282,7 +282,7 @@ async def test_what_a_seller_owes_because_it_spent_what_it_earned_is_taken_back_
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
-async def test_each_part_that_an_escrow_pays_is_revenue_of_its_day_and_reversed_for_itself(
+async def test_each_escrow_payment_is_revenue_of_its_day_and_reversed_separately(
     operator: Caller,
     new_tenant: Any,
     database: Database,

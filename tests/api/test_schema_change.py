@@ -44,9 +44,7 @@ async def test_no_request_fails_when_a_column_changes_its_type(fresh_database_ur
     ("method", "key", "times"),
     [("GET", None, 2), ("PUT", None, 1), ("PUT", "k", 2), ("DELETE", None, 1), ("DELETE", "k", 1)],
 )
-async def test_command_without_a_key_that_is_taken_is_never_done_twice(
-    method: str, key: str | None, times: int
-) -> None:
+async def test_command_without_a_used_key_is_never_repeated(method: str, key: str | None, times: int) -> None:
     """Here the table changes after the effect, and only the PUT takes a key, by which it has one effect."""
     done: list[str] = []
 

@@ -115,7 +115,7 @@ async def test_names_numbers_and_external_ids_are_found(operator: Caller, custom
     assert await names(customer.owner, "5__") == []
 
 
-async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says(
+async def test_every_object_is_found_by_its_id_with_a_working_link(
     operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")
@@ -142,7 +142,7 @@ async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says
         assert await names(caller, "grant 7") == [("grant", grant)]
 
 
-async def test_what_a_document_is_for_is_found_by_its_number(
+async def test_subject_of_a_document_is_found_by_its_number(
     fresh_database: Database,
     fresh_database_urls: DatabaseUrls,
 ) -> None:
@@ -221,7 +221,7 @@ async def test_keys_are_found_by_who_may_list_them_and_never_by_their_secret(
     assert [hit["status"] for hit in await found(customer.owner, made["id"])] == ["revoked"]
 
 
-async def test_agent_finds_its_own_below_what_others_have(
+async def test_agents_own_objects_are_found_among_many_of_others(
     operator: Caller, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payer = await new_tenant("owner")
@@ -236,7 +236,7 @@ async def test_agent_finds_its_own_below_what_others_have(
     assert hits["shortened"] is False
 
 
-async def test_tenants_and_agents_find_their_own(
+async def test_tenants_and_agents_find_only_their_own_objects(
     operator: Caller,
     database: Database,
     customer: Tenant,
@@ -305,7 +305,7 @@ async def test_parts_and_settings_are_found_by_their_ids(
     assert await names(customer.agent, note) == []
 
 
-async def test_alerts_for_operators_alone_are_found_by_them_alone(
+async def test_operator_alerts_are_found_only_by_operators(
     operator: Caller, database: Database, customer: Tenant
 ) -> None:
     async with database.platform() as session:
@@ -331,7 +331,7 @@ async def test_webhook_endpoints_are_found_by_who_may_list_them(
         assert await names(caller, endpoint) == []
 
 
-async def test_payments_chargebacks_and_refunds_are_found_by_what_they_are_called_elsewhere_and_here(
+async def test_payments_chargebacks_and_refunds_are_found_by_external_and_own_ids(
     operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")

@@ -174,7 +174,7 @@ async def test_a_fact_whose_commit_is_held_open_is_not_missed(
     assert len(await found(url, term={"type": "economics.purchase_attempt"})) == 1
 
 
-async def test_a_window_that_takes_too_long_is_sent_as_shorter_ones(
+async def test_slow_window_is_split_into_shorter_ones(
     fresh_database_urls: DatabaseUrls, database: Database, index: SearchIndex, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page takes half a minute here: the activity, which has five, would never come to the end of the hour."""
@@ -196,7 +196,7 @@ async def test_a_window_that_takes_too_long_is_sent_as_shorter_ones(
     assert max(took) < 300
 
 
-async def test_an_index_that_takes_nothing_for_an_hour_alerts_if_there_is_something_to_send(
+async def test_index_that_accepts_nothing_for_an_hour_alerts_when_documents_wait(
     fresh_database_urls: DatabaseUrls, database: Database
 ) -> None:
     refusing = httpx2.MockTransport(lambda _: httpx2.Response(403, json={"error": {"type": "security_exception"}}))

@@ -130,7 +130,7 @@ async def test_event_of_a_sealed_bill_is_not_voided(debtor: Tenant, operator: Ca
     assert await billed(debtor) == {told: "unbilled"}
 
 
-async def test_only_what_is_there_is_voided(debtor: Tenant, stranger: Tenant, operator: Caller) -> None:
+async def test_unknown_event_cannot_be_voided(debtor: Tenant, stranger: Tenant, operator: Caller) -> None:
     told = await sent(debtor, call(1_000))
     refused(await void(operator, stranger, told), 404, "not_found")
     # It costs nothing, so it is on no bill.

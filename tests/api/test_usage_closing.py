@@ -45,9 +45,7 @@ def this_month() -> str:
     return f"{datetime.now(UTC):%Y-%m}"
 
 
-async def test_closing_waits_for_usage_that_is_being_recorded_and_finds_it(
-    leaver: Tenant, operator: Caller, database: Database
-) -> None:
+async def test_closing_waits_for_usage_being_recorded(leaver: Tenant, operator: Caller, database: Database) -> None:
     type_ = kind()
     await charged_meter(leaver.owner, operator, type_)
     async with database.platform() as session:

@@ -8,7 +8,7 @@ from runtime.settings import Settings
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "revenue.md"
 
 
-def test_no_default_loses_but_the_two_smallest_packages_in_escrows() -> None:
+def test_only_the_two_smallest_packages_lose_money_in_escrows() -> None:
     lost = [
         (each.sale.name, str(use), minor)
         for each in Settings().sale_margins

@@ -39,7 +39,7 @@ async def test_channel_is_added_confirmed_by_its_code_and_removed(
     assert "lee@acme.example" not in (await owner.get(path)).text
 
 
-async def test_what_is_chosen_for_one_channel_leaves_the_rest_as_usual(visitors: dict[str, Visitor], tenant: Tenant):
+async def test_choice_for_one_channel_keeps_the_defaults_of_others(visitors: dict[str, Visitor], tenant: Tenant):
     finance, path = visitors["finance"], f"{HERE}/preferences"
     fields = {"channel": "inbox", "invoice": "off", "refund": ""}
     chosen = await finance.post(path, {"command": f"{KEY}7", **fields})
@@ -56,7 +56,7 @@ async def test_what_is_chosen_for_one_channel_leaves_the_rest_as_usual(visitors:
     assert 'href="#f-quiet_hours_starts"' in never.text
 
 
-async def test_inbox_is_read_one_by_one_and_up_to_what_was_seen(
+async def test_inbox_is_marked_read_singly_and_up_to_the_last_shown(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database, objects: dict[str, str]
 ):
     owner, principal = visitors["owner"], await principal_of(database, tenant.owner)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.db
 BEYOND, TAKEN = "Allow it beyond the budget", "Take it from the reserve"
 
 
-async def test_what_two_budgets_refuse_is_approved_from_home(
+async def test_purchase_refused_by_two_budgets_is_approved_on_the_home_page(
     app: FastAPI, database: Database, new_tenant: NewTenant
 ) -> None:
     studio = await new_tenant("owner", "agent")
@@ -59,7 +59,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     await owner.browser.aclose()
 
 
-async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects_it(
+async def test_person_confirms_or_corrects_an_agents_report_in_the_console(
     app: FastAPI, database: Database, new_tenant: NewTenant
 ) -> None:
     studio = await new_tenant("owner", "auditor", "agent")

@@ -36,7 +36,7 @@ def test_every_kind_that_code_raises_is_known():
 
 
 @for_each("kind", sorted(set(KINDS) - BY_RULES))
-def test_the_page_says_of_a_kind_what_the_code_does(kind: str):
+def test_alerts_page_matches_the_code(kind: str):
     (row,) = re.findall(rf"^\| `{re.escape(kind)}` \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", PAGE, re.MULTILINE)
     _, severity, closed_by, ladder = (cell.strip() for cell in row)
     known = KINDS[kind]

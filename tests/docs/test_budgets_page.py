@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs/guides/budgets.md").read_text("utf-8")
 WORDS = " ".join(PAGE.split())
 
 
-def test_the_number_that_a_person_stated_is_the_most_that_can_go() -> None:
+def test_stated_amount_is_the_maximum_spending() -> None:
     numbers = re.search(
         r"(\d+) a week with a reserve of (\d+) and an emergency pool of (\d+) leaves (\d+) to operate with: the number "
         r"that a person stated is the most that can go\.",
@@ -34,7 +34,7 @@ def test_the_number_that_a_person_stated_is_the_most_that_can_go() -> None:
     assert sum(each.amount_minor for each in state.pools.values()) == amount
 
 
-def test_an_agent_reads_what_the_page_shows() -> None:
+def test_agent_sees_the_lines_of_the_page() -> None:
     day = PoolBalance(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
     written = render(None, PromptFigures(own=day, methods=["Card ending in 1234", "TON wallet"]))
     assert f"```\n{written}```" in PAGE

@@ -68,16 +68,16 @@ ALL = [("owner", 0), ("admin", 0.5), ("operator", 2)]
         ({"ladder": OWNERS, "seen_by_organization": True}, ALL[:1]),
     ],
 )
-def test_people_are_called_in_their_turn_until_their_side_answers(changes, expected):
+def test_recipients_are_notified_in_order_until_their_side_answers(changes, expected):
     assert calls(replace(CASE, **changes)) == expected
 
 
-def test_each_is_called_once_by_a_run_that_begins_late():
+def test_late_run_notifies_each_recipient_once():
     assert calls(CASE, start=hours(1)) == [("owner", 1), ("admin", 1), ("operator", 2)]
     assert calls(OURS) == [("operator", at) for at in (0, 0.5, 2, 8)]
 
 
-def test_a_step_that_was_taken_is_known_when_the_ladder_changes():
+def test_completed_step_is_not_repeated_when_the_escalation_changes():
     longer = replace(CASE, ladder=(EscalationStep(role=Role.FINANCE, after=timedelta()), *OWNERS_FIRST))
     item = agenda(longer, {step.name for step in OWNERS}, hours(1))
     assert item == longer.ladder[0]
@@ -86,14 +86,14 @@ def test_a_step_that_was_taken_is_known_when_the_ladder_changes():
     assert (waits.until, "operator" in waits.why) == (hours(2), True)
 
 
-def test_ladders_have_steps_that_differ_and_call_operators_only_for_what_they_may_see():
+def test_escalation_steps_are_distinct_and_notify_operators_only_of_visible_alerts():
     for name, kind in KINDS.items():
         assert len({step.name for step in kind.ladder}) == len(kind.ladder), name
         assert [step.after for step in kind.ladder] == sorted(step.after for step in kind.ladder), name
         assert not kind.ladder or kind.ladder[0].after == timedelta(), name
 
 
-def test_operators_read_who_was_called_and_who_is_next():
+def test_escalation_status_shows_notified_and_next_recipients():
     text = details(CASE, {OWNERS[0].name}, "operator is required.")
     assert "- owner after 0:00 h: called" in text
     assert "- admin after 0:30 h: is called at 2026-03-01 00:30:00 UTC unless somebody answers" in text
@@ -163,5 +163,5 @@ def test_every_due_step_is_taken_once_whatever_is_answered_before(history, late)
 
 
 @given(cases(), st.sampled_from([AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED]))
-def test_nobody_is_called_once_it_is_answered(case, status):
+def test_nobody_is_notified_after_an_answer(case, status):
     assert agenda(replace(case, status=status), (), hours(100)) is None

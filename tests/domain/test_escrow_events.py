@@ -57,7 +57,7 @@ def steps(path: str) -> Iterator[tuple[Escrow, Outcome]]:
         held = commands.with_receipt(passed, command_id=f"t{held.version}", now=deadline.at).escrow
 
 
-def test_what_an_event_says_of_its_parties_is_recorded_and_every_deadline_is_held_back_for_notes() -> None:
+def test_event_records_its_parties_and_every_deadline_waits_for_notes() -> None:
     recorded, timed = set[str](), set[str]()
     for before, outcome in (step for path in PATHS for step in steps(path)):
         after, event, actor = outcome.escrow, outcome.event, outcome.actor

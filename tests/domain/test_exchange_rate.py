@@ -43,7 +43,7 @@ def test_worth_of_credits_is_exact(rate: str, quote: str, credits_minor: int, qu
     quote=st.sampled_from(["EUR", "JPY", "KWD", "BTC", "USDC"]),
     amount=st.integers(1, MAX_AMOUNT_MINOR),
 )
-def test_worth_of_credits_is_never_below_the_truth_and_by_one_minor_unit_at_most(
+def test_credit_value_is_rounded_up_by_at_most_one_minor_unit(
     rate: Decimal, price: Decimal, quote: str, amount: int
 ) -> None:
     try:
@@ -91,7 +91,7 @@ def read(file: ReferenceRates, base: str = "USD", price: str = "0.10", now: date
     price=st.decimals("0.0001", "9", places=4).filter(bool),
     amount=st.integers(1, MAX_AMOUNT_MINOR),
 )
-def test_spend_at_a_crossed_rate_counts_what_it_is_worth_or_up_to_one_minor_unit_more(
+def test_spend_at_a_crossed_rate_is_rounded_up_by_at_most_one_minor_unit(
     usd: Decimal, other: Decimal, quote: str, base: str, price: Decimal, amount: int
 ) -> None:
     found = read(file_of(USD=usd, **{quote: other}), base, f"{price:f}")
@@ -108,7 +108,7 @@ def test_spend_at_a_crossed_rate_counts_what_it_is_worth_or_up_to_one_minor_unit
     assert 0 <= shown - exact < Fraction(1, 10**12)
 
 
-def test_file_has_rates_of_the_euro_and_of_what_the_books_know_and_is_its_own_source() -> None:
+def test_file_has_rates_of_the_euro_and_ledger_currencies_and_names_its_source() -> None:
     file = file_of(USD=Decimal("1.25"), CAD=Decimal("1.5"), XXX=Decimal(2), BTC=Decimal("0.00001"))
     found = read(file)
     assert {quote: rate.rate for quote, rate in found.items() if quote != "BTC"} == {
@@ -119,7 +119,7 @@ def test_file_has_rates_of_the_euro_and_of_what_the_books_know_and_is_its_own_so
     assert {rate.starts_at for rate in found.values()} == {NOW}
 
 
-def test_currency_of_which_a_spend_would_not_fit_the_books_is_left_out() -> None:
+def test_currency_whose_amounts_exceed_the_ledger_is_omitted() -> None:
     file = file_of(USD=Decimal("0.0001"), CAD=Decimal(999_999), GBP=Decimal(1))
     assert set(read(file, price="1")) == {"EUR", "GBP"}
 

@@ -15,7 +15,7 @@ NOT_SENT = {
 }
 
 
-def test_a_field_of_an_event_leaves_only_if_it_is_listed():
+def test_only_listed_event_fields_are_exported():
     for each in CATALOGUE.values():
         fields = each.schema["properties"].keys()
         assert fields <= PLAIN_FIELDS | AMOUNT_FIELDS | NOT_SENT, each.type

@@ -17,7 +17,7 @@ def test_limit_of_every_window_has_a_name(window: Window) -> None:
     assert " limit of agent agt_1 is spent" in detail_of(happened(AlertKind.BUDGET, window, part_e4=8000))
 
 
-def test_alert_names_the_limit_and_when_it_begins_anew() -> None:
+def test_alert_names_the_limit_and_its_reset_time() -> None:
     assert detail_of(happened(AlertKind.THRESHOLD, Window.DAY, part_e4=5000)) == (
         "50% of the daily limit of agent agt_1 is spent or reserved; the next window begins at 2026-03-02T00:00:00Z."
     )

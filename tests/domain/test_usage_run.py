@@ -15,7 +15,7 @@ def totals(parts: Sequence[RunPart]) -> dict[str, int]:
     return {step.id: step.total.pico.get("USD", 0) for step in cost_of(parts).steps}
 
 
-def test_steps_count_what_they_set_off() -> None:
+def test_step_totals_include_their_children() -> None:
     parts = [
         part("plan", None, 100),
         part("search", "plan", 10, agent="b"),
@@ -45,7 +45,7 @@ def test_currencies_are_kept_apart() -> None:
     assert run.total.pico == run.steps[0].total.pico == {"USD": 1, "CREDIT": 5}
 
 
-def test_steps_in_a_circle_count_what_hangs_on_them() -> None:
+def test_cyclic_steps_count_their_descendants() -> None:
     parts = [part("a", "b", 1), part("b", "a", 2), part("c", "c", 4), part("d", "a", 8)]
     assert totals(parts) == {"a": 9, "b": 2, "c": 4, "d": 8}
 

@@ -113,7 +113,7 @@ async def studio(database_urls: DatabaseUrls) -> AsyncIterator[Studio]:
         yield await Studio(books, await Tenant.opened(books)).begin()
 
 
-async def test_200_callers_pass_no_pool_of_three_nested_budgets_and_are_refused_nothing_that_fits(
+async def test_200_callers_never_exceed_nested_budgets_and_all_fitting_spends_pass(
     studio: Studio,
 ) -> None:
     await studio.declare()
@@ -138,7 +138,7 @@ async def test_200_callers_pass_no_pool_of_three_nested_budgets_and_are_refused_
     await studio.books.assert_proven()
 
 
-async def test_after_a_cut_a_freeze_and_the_end_of_an_emergency_nothing_more_goes(studio: Studio) -> None:
+async def test_nothing_is_spent_after_a_cut_freeze_or_emergency_end(studio: Studio) -> None:
     await studio.declare()
     over = dict.fromkeys(("emergency", "cut", "frozen"), False)
     late: Counter[tuple[str, SpendOutcome]] = Counter()

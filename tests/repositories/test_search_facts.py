@@ -24,7 +24,7 @@ ENTRIES = """
 """
 
 
-async def test_looking_for_new_facts_reads_as_much_however_long_the_history_is(
+async def test_reads_for_new_facts_do_not_grow_with_history(
     fresh_database_urls: DatabaseUrls,
 ) -> None:
     urls = fresh_database_urls

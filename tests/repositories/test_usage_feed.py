@@ -50,7 +50,7 @@ async def read(database: Database, after: FeedPosition, limit: int = 100) -> tup
     return [row.event_id for row in page.rows], page.place
 
 
-async def test_pitfall_38_what_commits_late_is_not_lost(database: Database) -> None:
+async def test_pitfall_38_late_commit_is_not_lost(database: Database) -> None:
     async with database.platform() as late:
         await write(late, "late")
         async with database.platform() as session:

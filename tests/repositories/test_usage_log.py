@@ -60,9 +60,7 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, li
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_page_of_the_log_costs_the_same_however_many_events_there_are(
-    name: str, grown: tuple[Database, dict[str, list[int]]]
-) -> None:
+def test_log_page_cost_does_not_grow_with_events(name: str, grown: tuple[Database, dict[str, list[int]]]) -> None:
     small, large = grown[1][name]
     assert large <= small + SLACK, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"
 

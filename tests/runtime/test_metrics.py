@@ -103,7 +103,7 @@ async def test_requests_are_counted_by_route_template_and_never_by_path(
     assert b"esc_1" not in metrics.render()[0]
 
 
-async def test_durations_are_counted_beside(http: httpx2.AsyncClient, metrics: ApiMetrics) -> None:
+async def test_request_durations_are_counted(http: httpx2.AsyncClient, metrics: ApiMetrics) -> None:
     await http.get("/api/v1/escrows/esc_1")
     labels = (("method", "GET"), ("route", "/api/v1/escrows/{escrow_id}"))
     found = of(metrics)

@@ -40,7 +40,7 @@ from workflows.messages.notifications import NotificationsWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironment) -> None:
+async def test_notification_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironment) -> None:
     @activity.defn
     async def fan_out(message: FanOut) -> FanOutResult:
         return FanOutResult(looks=message.seconds, events=3, alerts=1, notifications=7, digests=2)

@@ -88,7 +88,7 @@ async def test_event_of_a_payment_that_never_comes_is_given_up_after_ten_minutes
     assert (row.status, row.handled_at is None) == ("unmatched", False)
 
 
-async def test_object_of_somebody_else_at_the_provider_is_not_waited_for_and_raises_one_alert(mailroom):
+async def test_foreign_provider_object_is_not_awaited_and_raises_one_alert(mailroom):
     refund, change = new_id("charge.refund."), new_id("customer.subscription.")
     first, second = await mailroom.store(refund), await mailroom.store(refund)
     bill = await mailroom.store(change, refs=("sub_of_nobody", "cus_of_nobody"))
@@ -111,7 +111,7 @@ async def test_charge_of_a_customer_of_ours_that_names_no_payment_is_left_to_its
         assert await session.scalar(select(Alert.id).where(Alert.subject == event_id)) is None
 
 
-async def test_event_that_is_handled_tells_nobody_again(mailroom):
+async def test_handled_event_notifies_nobody_again(mailroom):
     payment_id = await mailroom.payment()
     event_id = await mailroom.store(payment_id=payment_id)
     assert await outcome_of(mailroom, event_id) == "forwarded"
@@ -122,7 +122,7 @@ async def test_event_that_is_handled_tells_nobody_again(mailroom):
 
 
 @pytest.mark.slow
-async def test_payment_that_was_quicker_than_the_mark_stays_handled(mailroom):
+async def test_event_handled_before_the_mark_stays_handled(mailroom):
     event_id = await mailroom.store()
     async with mailroom.database.platform() as session:
         for status, handled in (("handled", True), ("forwarded", False)):
@@ -158,7 +158,7 @@ async def test_payment_method_is_recorded_for_its_organization(event_type, mailr
         ([], None, None),
     ],
 )
-async def test_country_of_the_card_that_is_used_is_kept(cards, paid_by, kept, mailroom):
+async def test_country_of_the_used_card_is_stored(cards, paid_by, kept, mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.cards[customer] = [card(*each) for each in cards]
     if paid_by is not None:
@@ -169,7 +169,7 @@ async def test_country_of_the_card_that_is_used_is_kept(cards, paid_by, kept, ma
 
 
 @pytest.mark.slow
-async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_changes_of_a_customer_are_not(mailroom):
+async def test_changed_default_method_is_recorded_and_other_customer_changes_are_ignored(mailroom):
     org_id, customer = await customer_with(mailroom)
     event_id = await mailroom.store("customer.updated", refs=(customer,), before={"email": "a@b.example"})
     mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
@@ -187,7 +187,7 @@ async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_cha
 
 
 @pytest.mark.slow
-async def test_country_of_a_new_card_is_read_once_stripe_takes_our_key_again(mailroom):
+async def test_country_of_a_new_card_is_read_once_stripe_accepts_the_key_again(mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
     mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
@@ -207,7 +207,7 @@ def card(id: str, country: str, is_default: bool) -> MethodView:
     return MethodView(id=id, is_default=is_default, country=country, **known)
 
 
-async def test_payment_method_of_no_customer_of_ours_is_nobodys(mailroom):
+async def test_payment_method_of_an_unknown_customer_is_ignored(mailroom):
     event_id = await mailroom.store("payment_method.attached", refs=("pm_1", "cus_unknown"))
     assert await outcome_of(mailroom, event_id) == "unmatched"
 
@@ -235,7 +235,7 @@ async def after_a_moment(mailroom: Mailroom, event_id: str) -> WorkflowHandle[An
     return handle
 
 
-async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom):
+async def test_unused_money_is_reported_to_operators_once(mailroom):
     org_id, customer = await customer_with(mailroom, USD=30_050, JPY=400)
     first = await mailroom.store("cash_balance.funds_available", refs=(customer,))
     second = await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_1", customer))
@@ -249,7 +249,7 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
 
 
 @pytest.mark.slow
-async def test_money_that_no_payment_has_used_is_read_once_stripe_takes_our_key_again(mailroom):
+async def test_unused_money_is_read_once_stripe_accepts_the_key_again(mailroom):
     org_id, customer = await customer_with(mailroom, USD=30_050)
     mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
     await after_a_moment(mailroom, await mailroom.store("cash_balance.funds_available", refs=(customer,)))
@@ -258,7 +258,7 @@ async def test_money_that_no_payment_has_used_is_read_once_stripe_takes_our_key_
 
 
 @pytest.mark.slow
-async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroom):
+async def test_soon_used_money_is_not_reported(mailroom):
     org_id, customer = await customer_with(mailroom, USD=300)
     handle = await mailroom.start(
         await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_2", customer))
@@ -271,7 +271,7 @@ async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroo
 
 
 @pytest.mark.slow
-async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mailroom):
+async def test_unused_money_of_unknown_amount_is_reported(mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.errors.append(ProviderRefused("This customer has no cash balance."))
     event_id = await mailroom.store("cash_balance.funds_available", refs=(customer,))
@@ -281,6 +281,6 @@ async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mail
 
 
 @pytest.mark.slow
-async def test_money_of_no_customer_of_ours_is_nobodys(mailroom):
+async def test_money_of_an_unknown_customer_is_ignored(mailroom):
     event_id = await mailroom.store("cash_balance.funds_available", refs=("cus_unknown",))
     assert await outcome_of(mailroom, event_id) == "unmatched"

@@ -100,7 +100,7 @@ async def shown(handle: WorkflowHandle[Any, Any]) -> str:
     return str(await handle.query("__temporal_workflow_metadata"))
 
 
-async def test_day_is_made_when_it_is_over_and_once_more_days_later_and_each_version_is_told_once(press: Press) -> None:
+async def test_daily_report_is_computed_at_its_end_and_days_later_with_one_notification_each(press: Press) -> None:
     report, day = await press.report()
     handle = await press.start(report, day)
     while "not made yet" not in await shown(handle):

@@ -179,7 +179,7 @@ async def alerts_of(proxy: Proxy, kind: str) -> list[str]:
 
 
 @pytest.mark.db
-async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_and_money(proxy: Proxy) -> None:
+async def test_differing_costs_raise_one_alert_a_day_with_count_and_amount(proxy: Proxy) -> None:
     """By hand: each costs 1,000 x 0.000001 + 100 x 0.00001 = 0.002."""
     noon = (proxy.now - timedelta(days=3)).replace(hour=12, minute=0, second=0)
 
@@ -210,7 +210,7 @@ async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_an
 
 
 @pytest.mark.db
-async def test_calls_that_are_not_counted_are_one_alert_a_day_with_the_newest_numbers(proxy: Proxy) -> None:
+async def test_uncounted_calls_raise_one_alert_a_day_with_the_newest_numbers(proxy: Proxy) -> None:
     noon = (proxy.now - timedelta(days=3)).replace(hour=12, minute=0, second=0)
     for count in (1, 2):
         at = (noon - timedelta(minutes=count)).isoformat()
@@ -432,7 +432,7 @@ async def test_spend_of_another_action_pays_for_no_call(paying: Paying) -> None:
 
 
 @pytest.mark.db
-async def test_call_costs_what_was_captured_or_what_it_is_rated_at_whichever_is_more(paying: Paying) -> None:
+async def test_call_costs_the_higher_of_captured_and_rated_amount(paying: Paying) -> None:
     """In whatever order adapter and sync come to it, and however often. A spend that calls share pays for one."""
     draw = random.Random(RUN_SEED)
     rated = 1_000_000
@@ -496,7 +496,7 @@ async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(payi
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(paying: Paying) -> None:
+async def test_call_with_an_open_hold_is_charged_after_an_hour(paying: Paying) -> None:
     call = await paying.call(await paying.spend(captured=0))
     assert await paying.charged() == set()
     assert await paying.proxy.events() == []
@@ -506,7 +506,7 @@ async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(pay
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("held", [400_000, 1_000_000, 3_000_000])
-async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured_beside_the_charge(
+async def test_hold_open_after_an_hour_pays_first_and_cannot_be_captured_additionally(
     paying: Paying, held: int
 ) -> None:
     """However long it is kept open: the call costs what it is rated at, and the rest of the hold is free again."""
@@ -528,7 +528,7 @@ async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured
 
 @pytest.mark.db
 @pytest.mark.parametrize(("held", "captured"), [(3_000_000, 0), (1_000_000, 0), (3_000_000, 400_000)])
-async def test_spend_pays_of_a_call_what_was_paid_for_its_credits(paying: Paying, held: int, captured: int) -> None:
+async def test_spend_pays_a_call_at_the_price_of_its_credits(paying: Paying, held: int, captured: int) -> None:
     """A call costs 0.10. Ten credits that cost 0.05 each are taken before those that were granted."""
     await paying.buy(priority=-1)
     spend_id = await paying.spend(captured=captured, amount_minor=held, minutes=60 * 24, action="metered_call")
@@ -558,7 +558,7 @@ async def test_granted_credits_pay_a_part_of_the_months_costs_whoever_captures_t
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_taken_off(paying: Paying) -> None:
+async def test_adapter_charge_right_after_counting_is_deducted(paying: Paying) -> None:
     spend_id = await paying.spend(action="metered_call", captured=400_000)
     await paying.call(spend_id, action="metered_call")
     await paying.charged(after=1)
@@ -582,14 +582,14 @@ async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_take
     ],
     ids=["no spend", "no id", "no agent", "no payee", "too long", "no text"],
 )
-async def test_caller_who_names_what_is_not_there_is_charged_all_the_same(paying: Paying, said: dict[str, Any]) -> None:
+async def test_caller_naming_unknown_objects_is_charged(paying: Paying, said: dict[str, Any]) -> None:
     call = await paying.proxy.call(5, metadata={"spend_logs_metadata": said})
     assert await paying.charged() == {call}
 
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names(proxy: Proxy) -> None:
+async def test_call_belongs_to_the_organization_of_its_key(proxy: Proxy) -> None:
     call = await proxy.call(5, metadata={"spend_logs_metadata": {"organization_id": new_id("org")}})
     await proxy.sync()
     assert await proxy.events() == [(call,)]
@@ -610,7 +610,7 @@ async def test_call_that_lasted_as_long_as_calls_may_is_counted_by_the_next_sync
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy: Proxy) -> None:
+async def test_call_is_counted_once_whenever_a_sync_dies(proxy: Proxy) -> None:
     made = [await proxy.call(minutes) for minutes in range(1, 251)]
     planned = await proxy.work.plan_sync(PlanSync(now=proxy.now))
     assert planned.page is not None
@@ -675,7 +675,7 @@ async def test_call_is_found_although_the_proxy_deletes_older_ones_between_two_p
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_calls_that_began_at_once_are_more_than_a_page_and_all_are_found(proxy: Proxy) -> None:
+async def test_more_simultaneous_calls_than_a_page_are_all_found(proxy: Proxy) -> None:
     log = Kept(proxy, [*[600.0] * 250, *range(500, 250, -1)])
     made = {str(row["request_id"]) for row in log.rows}
     assert await _read_all(proxy, log, 0) == made
@@ -736,7 +736,7 @@ async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Prox
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days_only(proxy: Proxy) -> None:
+async def test_uncountable_call_holds_the_cursor_for_two_days_only(proxy: Proxy) -> None:
     await proxy.call(60 * 24 * 20, model="never-priced")
     await proxy.sync()
     assert await proxy.reached() == proxy.now - activities.HELD
@@ -744,7 +744,7 @@ async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_ordered_sync_leaves_no_gap_behind_the_place(proxy: Proxy) -> None:
+async def test_ordered_sync_leaves_no_gap_behind_the_cursor(proxy: Proxy) -> None:
     old = await proxy.call(60 * 24 * 10)
     await proxy.sync(since=proxy.now - timedelta(hours=1))
     assert await proxy.reached() == proxy.now
@@ -786,7 +786,7 @@ async def another(proxy: Proxy) -> str:
     ],
     ids=["nul", "surrogate", "nan", "deep", "quantity"],
 )
-async def test_call_with_text_that_cannot_be_stored_stops_nobody(proxy: Proxy, said: str) -> None:
+async def test_call_with_unstorable_text_does_not_stop_others(proxy: Proxy, said: str) -> None:
     # Text of JSON, as some proxies have the metadata.
     metadata = f'{{"spend_logs_metadata": {said}}}'
     odd = await proxy.call(10, metadata=metadata, model_group="a\x00")
@@ -800,7 +800,7 @@ async def test_call_with_text_that_cannot_be_stored_stops_nobody(proxy: Proxy, s
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("unfit", ["\x00", "\ud800", math.nan], ids=["nul", "surrogate", "nan"])
-async def test_call_that_cannot_be_stored_is_counted_bare_and_alone(
+async def test_unstorable_call_is_counted_alone_with_minimal_fields(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch, unfit: object
 ) -> None:
     odd = await proxy.call(30, metadata={"spend_logs_metadata": {"run_id": "odd"}})
@@ -819,7 +819,7 @@ async def test_call_that_cannot_be_stored_is_counted_bare_and_alone(
 
 
 @pytest.mark.db
-async def test_call_that_cannot_be_stored_bare_either_is_named_and_keeps_no_other(
+async def test_call_unstorable_even_minimally_is_reported_without_stopping_others(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, good = await proxy.call(20), await proxy.call(10)
@@ -837,7 +837,7 @@ async def test_call_that_cannot_be_stored_bare_either_is_named_and_keeps_no_othe
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_parts(
+async def test_calls_above_the_limit_of_meter_reads_are_recorded_in_parts(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with proxy.database.platform() as session:
@@ -855,7 +855,7 @@ async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_par
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("kind", ["500", "garbage"])
-async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, kind: str) -> None:
+async def test_failing_proxy_is_retried_without_moving_the_cursor(proxy: Proxy, kind: str) -> None:
     await proxy.call(5)
     await proxy.fail(kind)
     with pytest.raises(ProviderUnavailable):
@@ -865,7 +865,7 @@ async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, k
 
 
 @pytest.mark.db
-async def test_key_that_the_proxy_does_not_know_is_no_empty_log(proxy: Proxy, address: str) -> None:
+async def test_key_unknown_to_the_proxy_is_an_error(proxy: Proxy, address: str) -> None:
     stranger = LiteLlm(proxy.http, address, "sk-wrong", timeout=timedelta(minutes=1))
     with pytest.raises(ProviderUnavailable, match="401"):
         await stranger.page(proxy.now - timedelta(hours=1), proxy.now, 1)
@@ -905,9 +905,7 @@ def test_two_days_are_read_again_each_night() -> None:
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("change", ["closed", "moved"])
-async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_changes(
-    paying: Paying, change: str
-) -> None:
+async def test_paid_call_is_not_charged_again_when_its_owner_changes(paying: Paying, change: str) -> None:
     org_id, first, second, agent = paying.proxy.org_id, new_id("dep"), new_id("dep"), new_id("agt")
     async with paying.proxy.database.platform() as session:
         for name, department in (("a", first), ("b", second)):
@@ -943,7 +941,7 @@ async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Payin
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None:
+async def test_image_generated_through_the_proxy_is_charged(proxy: Proxy) -> None:
     """The row of `aimage_generation`: no tokens, and what the proxy thinks it cost."""
     await import_prices(proxy.database, "dall-e-3", proxy.now - timedelta(days=60), output_images="0.04")
     asked = {"call_type": "aimage_generation", "prompt_tokens": 0, "completion_tokens": 0, "spend": 0.04}
@@ -956,7 +954,7 @@ async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_cost(proxy: Proxy) -> None:
+async def test_hourly_cache_writes_and_searches_of_a_call_are_charged(proxy: Proxy) -> None:
     price = {
         "input_tokens": "0.000003",
         "output_tokens": "0.000015",
@@ -985,7 +983,7 @@ async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_co
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_next_sync(proxy: Proxy) -> None:
+async def test_call_counted_without_caller_metadata_is_recognised_by_the_next_sync(proxy: Proxy) -> None:
     await proxy.call(metadata={"spend_logs_metadata": {"agent_id": new_id("agt")}})
     assert (await proxy.sync()).accepted == 1
     assert await proxy.reached() == proxy.now
@@ -997,7 +995,7 @@ async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_ne
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> None:
+async def test_call_with_an_overlong_id_is_charged(paying: Paying) -> None:
     """The proxy's log has the id of the answer, or the caller's `x-litellm-call-id` where the answer has none."""
     call = await paying.proxy.call(request_id="x" * 201)
     assert await paying.charged() == {f"sha256:{hashlib.sha256(call.encode()).hexdigest()}"}
@@ -1022,7 +1020,7 @@ async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_place_moves_again_after_a_break_that_was_longer_than_events_are_late(proxy: Proxy) -> None:
+async def test_cursor_moves_after_a_break_longer_than_the_lateness_window(proxy: Proxy) -> None:
     await proxy.sync()
     assert await proxy.reached() == proxy.now
     later = proxy.now + timedelta(days=40)
@@ -1048,7 +1046,7 @@ async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_of_which_another_release_read_more_is_known_and_holds_no_sync_back(proxy: Proxy) -> None:
+async def test_call_read_differently_by_another_release_is_recognised(proxy: Proxy) -> None:
     call = await proxy.call()
     assert (await proxy.sync()).accepted == 1
     await proxy.call(request_id=call, metadata={"usage_object": {"service_tier": "priority"}})
@@ -1060,7 +1058,7 @@ async def test_call_of_which_another_release_read_more_is_known_and_holds_no_syn
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_other_call_under_a_known_id_is_named_and_not_counted(proxy: Proxy) -> None:
+async def test_different_call_under_a_known_id_is_reported_and_not_counted(proxy: Proxy) -> None:
     call = await proxy.call(20)
     assert (await proxy.sync()).accepted == 1
     await proxy.call(10, request_id=call, prompt_tokens=7)

@@ -68,7 +68,7 @@ def message(words: MailText, language: str, unsubscribe: str | None = UNBROKEN) 
 
 
 @pytest.mark.parametrize("theme", THEMES)
-async def test_every_mail_fits_a_phone_and_can_be_read(chrome: Browser, theme: str) -> None:
+async def test_every_mail_is_readable_on_a_phone(chrome: Browser, theme: str) -> None:
     templates, wide, wrong = MailTemplates("Acme"), [], []
     page = await chrome.new_page(
         viewport={"width": 320, "height": HEIGHT}, color_scheme="dark" if theme == "dark" else "light"

@@ -78,7 +78,7 @@ def test_an_answer_without_usage_has_none(body: bytes):
 
 
 @pytest.mark.parametrize("options", [{}, {"stream_options": None}, {"stream_options": {"include_usage": False}}])
-def test_a_stream_that_would_not_say_its_usage_is_refused(options: dict[str, Any]):
+def test_stream_without_usage_reporting_is_refused(options: dict[str, Any]):
     asked: dict[str, Any] = {"model": "m", "messages": [], "stream": True, **options}
     with pytest.raises(Invalid, match="include_usage"):
         require_reported_usage(json.dumps(asked).encode(), "azure")

@@ -86,7 +86,7 @@ def test_documented_answers_are_read():
 
 
 @for_each("shape, who, answer", ANSWERS)
-def test_counts_that_are_null_are_as_if_they_were_absent(shape, who, answer):
+def test_null_counts_are_treated_as_absent(shape, who, answer):
     """Clients write their optional counts as null."""
     plain = read(shape, answer)
     for name, path in counts(answer):

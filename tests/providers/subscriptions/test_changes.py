@@ -43,7 +43,9 @@ async def upgraded(buyer: Buyer, held: Subscription, plan: str, at: datetime) ->
 
 
 @pytest.mark.parametrize("percent_off", [0, 20])
-async def test_year_after_an_upgrade_in_the_same_month_costs_what_was_shown(buyer: Buyer, percent_off: int) -> None:
+async def test_year_after_an_upgrade_in_the_same_month_costs_the_previewed_price(
+    buyer: Buyer, percent_off: int
+) -> None:
     made = await buyer.subscribe("starter")
     if percent_off:
         coupon = await buyer.shop.api.coupons.create_async({"percent_off": percent_off, "duration": "once"})
@@ -82,9 +84,7 @@ async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms,
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there"])
-async def test_upgrade_after_a_downgrade_that_a_cancellation_dropped_costs_what_was_shown(
-    buyer: Buyer, told: bool
-) -> None:
+async def test_upgrade_after_a_cancelled_downgrade_costs_the_previewed_price(buyer: Buyer, told: bool) -> None:
     made = await buyer.subscribe("professional")
     held = await buyer.held("professional", made)
     held = await after_a_cancellation(buyer, held, await buyer.price(terms("starter")), told=told)
@@ -104,7 +104,7 @@ async def test_upgrade_after_a_downgrade_that_a_cancellation_dropped_costs_what_
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there"])
-async def test_seats_after_fewer_that_a_cancellation_dropped_cost_what_was_shown(buyer: Buyer, told: bool) -> None:
+async def test_seats_after_a_cancelled_reduction_cost_the_previewed_price(buyer: Buyer, told: bool) -> None:
     price = (await buyer.price(team(1))).price_id or ""
     made = await buyer.there.create(buyer.seats(price, 100), idempotency_key="create")
     begun = Subscription(
@@ -124,7 +124,7 @@ async def test_seats_after_fewer_that_a_cancellation_dropped_cost_what_was_shown
     assert changed.bills[-1].paid_minor == ours.due_minor == 1_299
 
 
-async def test_upgrade_that_the_provider_would_charge_more_for_than_was_ordered_is_not_made(buyer: Buyer) -> None:
+async def test_upgrade_above_the_ordered_price_is_not_made(buyer: Buyer) -> None:
     made = await buyer.subscribe("starter")
     held = await buyer.held("starter", made)
     ours = preview(held, PLANS, await buyer.price(terms("professional")), 1, BEGAN)
@@ -146,7 +146,7 @@ async def test_seats_are_added_and_dropped_at_a_price_that_is_archived(buyer: Bu
     assert (fewer.quantity, fewer.price_id) == (2, price)
 
 
-async def test_downgrade_and_its_withdrawal_are_made_once_however_often_they_are_asked_for(buyer: Buyer) -> None:
+async def test_repeated_downgrade_and_withdrawal_are_made_once(buyer: Buyer) -> None:
     made = await buyer.subscribe("professional")
     small = (await buyer.price(terms("starter"))).price_id or ""
     for _ in range(2):
@@ -201,7 +201,7 @@ async def test_seats_are_paid_once_where_a_copy_of_their_archived_price_is_bille
         assert (more.quantity, [each.paid_minor for each in more.bills]) == (5, [3 * 1_299, 2_598])
 
 
-async def test_upgrade_from_an_archived_price_after_a_downgrade_that_was_dropped_costs_what_was_shown(
+async def test_upgrade_from_an_archived_price_after_a_cancelled_downgrade_costs_the_previewed_price(
     buyer: Buyer,
 ) -> None:
     made = await buyer.subscribe("professional")
@@ -264,7 +264,7 @@ FIXED = {"amount_off": 333, "currency": "usd"}
     ids=lambda value: value.get("duration", "") if isinstance(value, dict) else None,
 )
 @pytest.mark.parametrize("is_deleted", [False, True])
-async def test_pitfall_66_what_recurs_is_what_the_recurring_line_is_billed_by_discounts_that_last(
+async def test_pitfall_66_recurring_amount_includes_only_lasting_discounts(
     buyer: Buyer, interval: Interval, coupon: dict[str, Any], *, lasts: bool, is_deleted: bool
 ) -> None:
     made, api = await buyer.subscribe("starter", interval), buyer.shop.api
@@ -287,9 +287,7 @@ async def test_pitfall_66_what_recurs_is_what_the_recurring_line_is_billed_by_di
 
 
 @pytest.mark.parametrize("coupon", [{"percent_off": 20}, FIXED], ids=["share", "amount"])
-async def test_what_recurs_after_an_upgrade_is_what_the_next_period_is_billed(
-    buyer: Buyer, coupon: dict[str, Any]
-) -> None:
+async def test_recurring_amount_after_an_upgrade_equals_the_next_bill(buyer: Buyer, coupon: dict[str, Any]) -> None:
     made, api = await buyer.subscribe("starter"), buyer.shop.api
     given = await api.coupons.create_async({**coupon, "duration": "forever"})
     await api.subscriptions.update_async(made.ref, {"discounts": [{"coupon": given.id}]})
@@ -302,7 +300,7 @@ async def test_what_recurs_after_an_upgrade_is_what_the_next_period_is_billed(
 
 
 @pytest.mark.parametrize(("percent_off", "balance"), [(20, 0), (0, -1_000), (0, -10_000)])
-async def test_preview_is_what_is_charged_with_a_discount_or_a_balance_that_only_the_provider_knows(
+async def test_preview_equals_the_charge_with_discounts_and_balances_of_the_provider(
     buyer: Buyer, percent_off: int, balance: int
 ) -> None:
     made = await buyer.subscribe("starter")
