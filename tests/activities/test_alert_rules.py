@@ -1,4 +1,4 @@
-"""Rules fire where their figure turns bad, once, and are resolved once it was good for the cool-down."""
+"""Rules fire once when their figure turns bad, and are resolved when it has been good for the cool-down."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Rules(World):
-    """The same organization, with rules of its own and the sweep that looks at them."""
+    """The same organization with its own rules and the sweep that evaluates them."""
 
     async def rule(
         self, metric: str, condition: RequestedCondition, *, platform: bool = False, at: datetime = NOW, **wanted: Any
@@ -90,7 +90,7 @@ class Rules(World):
             return await service.create(session, actor, org_id, name, asked, command_id=new_id("cmd"), now=at)
 
     async def look(self, now: datetime, *, built_in: bool = False) -> list[tuple[str, str, str]]:
-        """Look at what is due, and return the alerts of the organization by name, subject and status."""
+        """Evaluate due rules, and return the alerts of the organization by name, subject and status."""
         work = AlertRuleActivities(self.database, PLANS)
         if built_in:
             await work.look_at_alert_rules(EvaluateAlertRules(now=now, limit=100, built_in=True))
@@ -227,7 +227,7 @@ UNUSUAL = RequestedCondition(type=ConditionType.UNUSUAL)
 
 
 async def caught_up(world: Rules, begin: datetime) -> dict[str, HourlyFigures]:
-    """Look every minute until every hour is read, and return the hours of each rule."""
+    """Evaluate every minute until every hour is read, and return the hours of each rule."""
     for minute in range(40):
         assert await world.look(begin + minute * MINUTE) == []
     async with world.database.platform() as session:
@@ -318,7 +318,7 @@ async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
 
 
 async def spent_in_two_days(world: Rules, agent: str) -> int | None:
-    """Return what the agent spent, which is all that the organization did."""
+    """Return the agent's spending, which is the organization's only activity."""
     spent = await in_two_days(world, "spending", agent_id=agent)
     assert await in_two_days(world, "spending") == spent
     return spent
@@ -391,7 +391,7 @@ async def test_agents_previous_day_counts_before_its_totals_are_computed(
 
 
 def read_slowly_of(slow: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the figures of rules take a minute to read."""
+    """Make the figures of rules take a minute to read."""
     read = alert_figure.read_figures
 
     async def read_slowly(

@@ -1,4 +1,4 @@
-"""Nights that divide a project's budget: what is proposed of which evidence, and what applying it changes."""
+"""Nightly runs that divide a project's budget: the proposals, their evidence, and the changes when applied."""
 
 import asyncio
 import json
@@ -146,7 +146,7 @@ async def test_manual_change_after_the_proposal_is_kept(db: Database) -> None:
 
 
 async def lower(database: Database, team: Team) -> None:
-    """Put the project's budget below as many others as there can be."""
+    """Put the project's budget below the largest allowed number of others."""
     above = None
     for number in range(MAX_LEVELS - 1):
         made = await budget(database, team.org_id, ("run", f"level-{number}"), pools={"parent_id": above}, week=900)

@@ -1,4 +1,4 @@
-"""Payouts in the log of economic events, as the books have them."""
+"""Payouts in the log of economic events match the ledger."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The queue of mails: one for each fact, tried until everybody has it, and given up with an alert."""
+"""The queue of mails: one for each event, retried for each recipient, and given up with an alert."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.db
 
 
 class World:
-    """One organization with contacts, a mail server, and the sweep; time begins when the world does."""
+    """An organization with contacts, a mail server, the sweep, and a clock that starts at its creation."""
 
     def __init__(self, database: Database, mailbox: Mailbox, port: int) -> None:
         self.database, self.mailbox, self.org = database, mailbox, new_id("org")

@@ -1,4 +1,4 @@
-"""What is due is sent once, tried again, given up, or not sent at all because nobody wants it any more."""
+"""Due messages are sent once, retried, given up, or dropped when no longer wanted."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class Slack:
-    """Keeps what it is given, and answers as it is told."""
+    """Records messages and returns the configured answers."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[Message, str]] = []

@@ -1,4 +1,4 @@
-"""Events of escrows and payments are recorded in the transaction of the fact, for those who may see it."""
+"""Events of escrows and payments are recorded in the transaction of the change, for their audience."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from tests.workflows.conftest import Stage
 pytestmark = pytest.mark.db
 
 
-async def told(database: Database, org_id: str, subject: str | None = None) -> list[EventRow]:
+async def recorded_events(database: Database, org_id: str, subject: str | None = None) -> list[EventRow]:
     await past_others(database)
     async with database.platform() as session:
         return await events.page(session, after=None, limit=100, org_id=org_id, subject=subject)
@@ -42,7 +42,7 @@ async def test_both_parties_are_notified_once_of_each_escrow_step(database):
     await write(rules.validate(await job.state(), actor=job.validator, score_e4=10_000, note=None, now=now))
     escrow_id = job.terms.escrow_id
     for org_id, role in ((job.terms.payer_org_id, "payer"), (job.terms.payee_org_id, "payee")):
-        rows = await told(database, org_id, escrow_id)
+        rows = await recorded_events(database, org_id, escrow_id)
         assert [(row.type, row.subject_seq) for row in rows] == [
             *(("escrow.opened", 1), ("escrow.funded", 2), ("escrow.delivered", 3), ("escrow.released", 4))
         ]
@@ -62,7 +62,7 @@ async def test_organization_is_notified_of_payment_and_chargeback_outcomes(datab
     await paid.look()
     assert paid.payment is not None
     (dispute,) = paid.payment.disputes
-    rows = await told(database, org_id)
+    rows = await recorded_events(database, org_id)
     assert [
         (row.type, row.subject, row.subject_seq) for row in rows if row.type.startswith(("payment.", "chargeback."))
     ] == [

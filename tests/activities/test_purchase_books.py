@@ -1,4 +1,4 @@
-"""A price in money: the sale is made when its payment is fulfilled, and its shares follow the money from then on."""
+"""Purchases priced in money: the sale is booked when its payment is fulfilled, and its shares follow the money."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 @dataclass
 class Sold:
-    """An agent that costs 10 USD, and who buys it."""
+    """An agent that costs 10 USD, and its buyer."""
 
     database: Database
     buyer: str
@@ -152,13 +152,13 @@ class Sold:
         return found.status, found.amount_minor, found.reversed_minor, found.commission_minor
 
     async def costs(self) -> list[tuple[CostKind, str, int]]:
-        """Return what the buyer's returns have as costs of the day of the sale, above zero."""
+        """Return the positive costs in the buyer's returns on the day of the sale."""
         async with self.database.tenant(self.buyer) as session:
             found = await roi.costs(session, self.buyer, NOW.date(), NOW.date() + timedelta(days=1))
         return [(cost.kind, cost.asset, int(cost.minor)) for cost in found]
 
     async def spend_earnings(self) -> None:
-        """Take what the agent has earned away from it."""
+        """Spend all that the agent has earned."""
         async with self.database.platform() as session:
             await Ledger(await driver_connection(session)).post(
                 key=new_id("key"),
@@ -234,7 +234,7 @@ async def test_sales_tax_is_booked_with_the_sale_and_refunded_in_proportion(
 async def test_purchase_keeps_the_price_and_uses_offered_at_request_time(
     sold: Sold, offered: int, kept: int | None
 ) -> None:
-    """A creator who declares fewer while the buyer pays would leave nothing of the price to be refunded."""
+    """Otherwise a creator who declares fewer uses during the payment would leave nothing to refund."""
     made = await sold.paid(included_uses=offered)
     async with sold.database.platform() as session:
         offers = update(MarketplaceOffer).where(MarketplaceOffer.agent_id == sold.agent)
@@ -328,7 +328,7 @@ async def refunded(
 
 
 async def recovered(sold: Sold) -> None:
-    """Take from creators what they answer for of payments that are lost."""
+    """Charge creators their part of lost payments."""
     acts = RecoveryActivities(sold.database, None, hold_back=HoldBack.default())
     await ActivityEnvironment().run(acts.recover, DuePage(now=NOW, after="", limit=500))
 
@@ -393,7 +393,7 @@ async def test_partial_refund_is_an_amount_the_provider_accepts(
 
 
 async def test_used_part_of_a_refused_refund_does_not_end_access_with_another_refund(sold: Sold) -> None:
-    """It is written before two operators, the payment's run and the provider have said whether there is a refund."""
+    """It is written before two operators, the payment's run and the provider have confirmed the refund."""
     made = await sold.bought()
     async with sold.database.platform() as session:
         used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
@@ -538,7 +538,7 @@ async def test_won_chargeback_does_not_change_the_age_of_a_sale(sold: Sold) -> N
 
 
 async def test_share_of_a_refunded_sale_is_not_given_back_a_second_time(sold: Sold) -> None:
-    """Its refund failed after the agent was bought anew, so the money was the buyer's, and is charged back."""
+    """Its refund failed after a new purchase of the agent, so the money was the buyer's and is charged back."""
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None
@@ -621,7 +621,7 @@ async def test_chargeback_of_an_earlier_month_ends_the_renewals_and_leaves_the_m
 
 
 async def test_chargeback_suspends_an_ended_month_until_it_is_won(sold: Sold) -> None:
-    """Otherwise who cancels and waits for the end buys anew what others cannot."""
+    """Otherwise a buyer who cancels and waits for the end could buy again while others cannot."""
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
     later = datetime(2026, 4, 2, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The next month of an agent that was paid by a stored method: asked for once a try, and bought when it is paid."""
+"""Renewal of an agent by a stored payment method: requested once per attempt, and bought when paid."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ __all__ = ["sold"]
 def test_cancelling_a_renewed_month_names_the_month_to_cancel(
     model: str, status: str, renewed: bool, is_told: bool
 ) -> None:
-    """It is bought a day before, and whoever cancels within that day has the old purchase at hand."""
+    """It is bought a day before, and a buyer who cancels within that day knows only the old purchase."""
     row = MarketplacePurchase(model=model, status=status, renewed=renewed, renews_at=None)
     with pytest.raises(Conflict) as refusal:
         marketplace_renewal.status_when_cancelled(row)
@@ -55,7 +55,7 @@ def test_cancelling_a_renewed_month_names_the_month_to_cancel(
 
 
 class Started:
-    """A client that notes which runs it is asked to start."""
+    """A client that records the runs it is asked to start."""
 
     def __init__(self) -> None:
         self.starts: list[PaymentInput] = []
@@ -65,7 +65,7 @@ class Started:
 
 
 class Renewing:
-    """Renews the one purchase of a test, whatever else is due in the database."""
+    """Renews only the purchase of a test, whatever else is due in the database."""
 
     def __init__(self, database: Database, sale: SaleRules | None = None) -> None:
         self.database, self.client = database, Started()
@@ -92,7 +92,7 @@ async def bought(sold: Sold) -> tuple[Written, MarketplacePurchase]:
 
 
 async def written(database: Database, start: PaymentInput) -> Written:
-    """Write the payment that was asked for as its run does, and have it paid."""
+    """Write the requested payment as its run does, and pay it."""
     made = Written(database, start.terms.org_id)
     made.terms, made.actor = start.terms, start.created_by
     made.there.asked = replace(made.there.asked, payment_id=start.terms.payment_id)
@@ -113,7 +113,7 @@ async def written(database: Database, start: PaymentInput) -> Written:
     return await made.look()
 
 
-async def told(database: Database, sold: Sold, purchase_id: str) -> list[str]:
+async def event_types(database: Database, sold: Sold, purchase_id: str) -> list[str]:
     query = select(EventRow.type).where(EventRow.subject == purchase_id, EventRow.org_id == sold.buyer)
     async with database.platform() as session:
         return list(await session.scalars(query.order_by(EventRow.subject_seq)))
@@ -134,7 +134,7 @@ async def test_next_month_is_paid_by_the_previous_method(sold: Sold, database: D
     second = await sold.purchase(made)
     assert (second.renewed_from, second.period, second.status) == (first.id, 2, "active")
     assert await renewing.mails(sold.buyer) == 0
-    assert await told(database, sold, first.id) == ["purchase.created"], "the month that was paid is not over"
+    assert await event_types(database, sold, first.id) == ["purchase.created"], "the month that was paid is not over"
     states = []
     for at in (first.ends_at - timedelta(hours=1), first.ends_at):
         await renewing.at(first, at)
@@ -144,7 +144,7 @@ async def test_next_month_is_paid_by_the_previous_method(sold: Sold, database: D
             shown = [each.id for each in (await marketplace.library(session, active)).rows]
         assert (first.id in shown) is (states[-1] == "active")
     assert states == ["active", "ended"]
-    assert await told(database, sold, first.id) == ["purchase.created", "purchase.ended"]
+    assert await event_types(database, sold, first.id) == ["purchase.created", "purchase.ended"]
 
 
 async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sold: Sold, database: Database) -> None:
@@ -173,12 +173,12 @@ async def test_unrenewed_month_ends_on_time_with_a_notification(sold: Sold, data
         async with database.platform() as session:
             states.append((await marketplace.get_purchase(session, first.id)).status)
     assert states == ["active", "ended"]
-    assert await told(database, sold, first.id) == ["purchase.created", "purchase.ended"]
+    assert await event_types(database, sold, first.id) == ["purchase.created", "purchase.ended"]
 
 
 @pytest.mark.parametrize("days", [4, 27, 40])
 async def test_mostly_elapsed_month_is_not_charged_later(sold: Sold, database: Database, days: int) -> None:
-    """The sweep was away, or met an error each hour, and nobody had access meanwhile."""
+    """The sweep did not run, or failed each hour, and nobody had access meanwhile."""
     _, first = await bought(sold)
     assert first.ends_at is not None
     renewing = Renewing(database)

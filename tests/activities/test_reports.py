@@ -1,4 +1,4 @@
-"""Runs of reports: what is kept, who is notified, and which period is next."""
+"""Runs of reports: the stored versions, the recipients notified, and the next period."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ async def runs_of(database: Database, report: Report) -> Sequence[ReportRun]:
         return [await reports.run(session, report.id, str(each.number)) for each in await session.scalars(query)]
 
 
-async def told(database: Database, report: Report) -> list[tuple[str, str]]:
+async def notified(database: Database, report: Report) -> list[tuple[str, str]]:
     async with database.platform() as session:
         query = select(NotificationRow).where(NotificationRow.subject == report.id)
         rows = await session.scalars(query.order_by(NotificationRow.source, NotificationRow.id))
@@ -100,7 +100,7 @@ async def test_recomputed_period_is_stored_and_notified_once(db: Database) -> No
 
     [run] = await runs_of(db, report)
     assert run.sha256 == sha256(run.file).hexdigest()
-    assert await told(db, report) == [("maria", "channel"), ("maria", "inbox")]
+    assert await notified(db, report) == [("maria", "channel"), ("maria", "inbox")]
     query, asked_org, as_of = figures.asked[0]
     assert (query.since, query.until) == (datetime(2026, 3, 22, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC))
     assert (asked_org, as_of, query.zone) == (org, DUE, "Europe/Berlin")
@@ -211,7 +211,7 @@ async def test_late_figures_make_a_second_version_with_its_own_notification(db: 
     assert b'"change","Spending",,"agt_a",,"spending","USD",12.50,10.00' in after.file
     third = await make(db, figures, report, DUE + timedelta(days=4))
     assert third == second.model_copy(update={"changes": 0, "next_at": None})
-    assert await told(db, report) == [("maria", "inbox")] * 2
+    assert await notified(db, report) == [("maria", "inbox")] * 2
 
 
 async def test_version_computed_from_stale_figures_is_computed_again(db: Database) -> None:
@@ -251,7 +251,7 @@ async def test_recipient_without_a_key_or_with_the_type_switched_off_is_skipped_
     await make(db, Figures(), report)
     [run] = await runs_of(db, report)
     assert (run.told, run.left_out) == (["there"], {"gone": "no_key", "quiet": "switched_off"})
-    assert await told(db, report) == [("there", "inbox")]
+    assert await notified(db, report) == [("there", "inbox")]
 
 
 async def test_role_that_may_not_read_the_platform_any_more_is_left_out_of_its_report(db: Database) -> None:

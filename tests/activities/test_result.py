@@ -1,4 +1,4 @@
-"""Results are written with the event of the escrow that they are of, and once each."""
+"""Results are written once, with the escrow event that they come from."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -157,7 +157,7 @@ async def test_organization_reads_only_alerts_addressed_to_it(
 
 @pytest.fixture
 async def debt(tenant: Tenant, deps: Deps) -> str:
-    """The subject of an alert that operators and the tenant read."""
+    """Raise an alert that operators and the tenant read, and return its subject."""
     subject = new_id("pay")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
@@ -311,7 +311,7 @@ def ahead(**time: int) -> str:
 
 
 async def of_its_own(tenant: Tenant, deps: Deps) -> str:
-    """Raise an alert that is for the tenant alone, and return its subject."""
+    """Raise an alert that only the tenant reads, and return its subject."""
     subject = new_id("ctl")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
@@ -380,7 +380,7 @@ async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, 
 async def test_organization_is_notified_when_one_of_its_keys_silences_an_alert_first(
     tenant: Tenant, operator: Caller, deps: Deps
 ) -> None:
-    """The key may be the one that the alert is about, as where an operator has issued it."""
+    """The alert may be about this very key, such as one that an operator has issued."""
     subject = new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": tenant.org_id}
     async with deps.database.platform() as session:
@@ -402,7 +402,7 @@ async def test_organization_is_notified_when_one_of_its_keys_silences_an_alert_f
 async def test_organization_is_notified_of_an_alert_that_an_operator_handles_first(
     command: str, tenant: Tenant, operator: Caller, deps: Deps
 ) -> None:
-    """The operator may be whom the alert is about, as where one has issued a key of the organization."""
+    """The alert may be about this operator, such as one who has issued a key of the organization."""
     subject = new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": tenant.org_id}
     async with deps.database.platform() as session:
@@ -427,7 +427,7 @@ async def test_organization_is_notified_of_an_alert_that_an_operator_handles_fir
 async def test_owners_are_called_though_an_operator_answers_before_their_step(
     command: str, read: bool, new_tenant: NewTenant, operator: Caller, deps: Deps
 ) -> None:
-    """Owners hear of the alert from its escalation, even if it is about the operator who answers first."""
+    """The escalation notifies owners even if the alert is about the operator who answers first."""
     company, subject = await new_tenant("owner"), new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": company.org_id}
     async with deps.database.platform() as session:
@@ -451,7 +451,7 @@ async def test_owners_are_called_though_an_operator_answers_before_their_step(
 async def test_operators_are_called_though_one_of_them_answers_before_their_step(
     command: str, operator: Caller, deps: Deps
 ) -> None:
-    """An operator whom the alert is about keeps nothing from the others."""
+    """An operator whom the alert is about cannot hide it from the others."""
     subject = new_id("esc")
     async with deps.database.platform() as session:
         await alerts.raise_alert(session, kind="escrow.start_refused", subject=subject, detail="Look.")
@@ -537,17 +537,17 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     (alert,) = await found(operator, subject)
     assert alert["severity"] == "critical"
 
-    async def told(caller: Caller) -> int:
+    async def inbox_count(caller: Caller) -> int:
         return sum(each["subject"] == subject for each in good(await caller.get("/notifications?limit=200"))["data"])
 
     owner, admin = (TakeStep(alert_id=alert["id"], step=step.name) for step in OWNERS)
     assert [(await work.take(owner)).called for _ in range(2)] == [True, True]
     callers = [tenant.owner, tenant.callers["admin"], stranger.owner, operator]
-    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    assert [await inbox_count(caller) for caller in callers] == [1, 0, 0, 0]
     # Whoever answers between the look of the run and the step is not called in vain.
     good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
     assert not (await work.take(admin)).called
-    assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+    assert [await inbox_count(caller) for caller in callers] == [1, 0, 0, 0]
 
 
 async def test_alert_has_names_only_of_objects_its_reader_may_see(

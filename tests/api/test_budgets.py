@@ -16,7 +16,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 async def tenant(new_tenant: NewTenant) -> Tenant:
-    """An organization of its own: a budget of an organization limits everything in it."""
+    """A separate organization, because an organization's budget limits everything in it."""
     return await new_tenant(*TENANT_ROLES)
 
 
@@ -231,7 +231,7 @@ async def test_frozen_budget_stops_the_next_spend_and_versions_name_the_author(
 
 
 async def waiting(tenant: Tenant) -> list[str]:
-    """The budgets whose emergencies wait for a second person."""
+    """Return the budgets whose emergencies wait for a second person."""
     alerts = good(await tenant.owner.get("/alerts?status=firing&kind=emergency_waiting"))["data"]
     return [alert["subject"] for alert in alerts]
 

@@ -1,4 +1,4 @@
-"""Marks, and streams of changes behind uvicorn on a real socket; the looks are taken by hand."""
+"""Marks and change streams behind uvicorn on a real socket; polls are triggered by the tests."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ LIMIT = 300.0
 
 @pytest.fixture(autouse=True)
 async def settled(database: Database) -> None:
-    """Nothing of before is still to be told: marks grow once more when what others had open ends."""
+    """Wait until earlier changes are reported: marks grow again when open transactions of others end."""
     await past_others(database)
 
 
@@ -143,7 +143,7 @@ def test_every_event_type_belongs_to_a_topic() -> None:
 
 @pytest.fixture
 def serve(database_urls: DatabaseUrls) -> Callable[..., AbstractAsyncContextManager[tuple[FastAPI, int]]]:
-    """Runs the server as `server.py` does, in this loop, on a port of its own; the looks are left to the test."""
+    """Run the server as `server.py` does, in this loop, on its own port; the test triggers polls."""
 
     @asynccontextmanager
     async def running(**changes: Any) -> AsyncIterator[tuple[FastAPI, int]]:
@@ -164,7 +164,7 @@ def serve(database_urls: DatabaseUrls) -> Callable[..., AbstractAsyncContextMana
 
 
 class Stream:
-    """One open stream, event by event."""
+    """An open stream, read event by event."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response

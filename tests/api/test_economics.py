@@ -1,4 +1,4 @@
-"""The log of economic events over HTTP: each fact once, as its organization and its agents read it."""
+"""The log of economic events over HTTP: each event once, as its organization and its agents read it."""
 
 import csv
 import io
@@ -69,7 +69,7 @@ VALID = jsonschema.Draft202012Validator(SCHEMA)
 
 
 async def log(caller: Caller, query: str = "") -> list[dict[str, Any]]:
-    """Return all pages of a log, of which every entry has the form of the example."""
+    """Return all pages of a log, after checking every entry against the example."""
     found: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -86,7 +86,7 @@ def brief(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 async def noted(database: Database, tenant: Tenant, **more: Any) -> None:
-    """Write an entry of a purchase order; what is left out is the example's."""
+    """Write an entry of a purchase order, with defaults from the example."""
     entry: dict[str, Any] = {
         "org_id": tenant.org_id,
         "order_id": "por_1",

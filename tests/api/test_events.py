@@ -1,4 +1,4 @@
-"""Events over HTTP: a tenant's own, page by page, and the catalogue."""
+"""Events over HTTP: pages of a tenant's events, and the catalogue."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

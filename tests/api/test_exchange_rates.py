@@ -1,4 +1,4 @@
-"""Exchange rates: set by operators, kept for good, and what limits in other currencies count by."""
+"""Exchange rates: set by operators, never changed, and used by limits in other currencies."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Forecasts over HTTP: what is used, and when the balance runs out."""
+"""Forecasts of usage and of the balance over HTTP."""
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal

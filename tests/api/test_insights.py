@@ -34,7 +34,7 @@ def database(fresh_database: Database) -> Database:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The time of the endpoints, which does not pass: no month ends in a test by itself."""
+    """Stop the clock of the endpoints, so that no month ends during a test."""
     made = Mock(wraps=datetime)
     monkeypatch.setattr(insights, "datetime", made)
     return made

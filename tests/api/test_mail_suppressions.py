@@ -1,4 +1,4 @@
-"""Mails that came back: which reports count, who is told, and how an operator lifts it."""
+"""Bounced mails: accepted reports, notifications, and lifting a suppression."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ def today() -> date:
 
 @pytest.fixture(scope="module")
 async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An API that takes mails which came back."""
+    """An API that accepts bounce reports."""
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS, mail_bounces=MAILBOX))
     async with client_of(app) as client:
         yield client
@@ -47,7 +47,7 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 @pytest.fixture
 async def victim(database: Database, tenant: Tenant) -> str:
-    """An address that an organization has among its contacts."""
+    """A contact address of an organization."""
     address = f"{new_id('kim')}@acme.example"
     contacts = [Contact(address=address, purposes=frozenset({Purpose.BILLING}))]
     async with database.platform() as session:

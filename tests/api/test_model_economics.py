@@ -1,4 +1,4 @@
-"""What models cost and bring, over HTTP: from usage events and results to figures and a comparison."""
+"""Costs and results of models over HTTP: from usage events and results to figures and a comparison."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

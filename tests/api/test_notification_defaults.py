@@ -1,4 +1,4 @@
-"""How soon people are told of a type where they chose nothing, as operators set it for everybody."""
+"""Default delivery of each notification type, set by operators for everybody without own choices."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Channels, preferences and the inbox over HTTP, and what strangers and insiders get of them."""
+"""Channels, preferences and the inbox over HTTP, and access of others."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,8 +66,8 @@ async def principal_of(database: Database, caller: Caller) -> str:
         )
 
 
-async def told(database: Database, org_id: str, principal: str) -> str:
-    """Put a notification into an inbox; returns its id."""
+async def add_notification(database: Database, org_id: str, principal: str) -> str:
+    """Add a notification to an inbox, and return its id."""
     made, now = new_id("ntf"), datetime.now(UTC)
     data = {"kind": "a.kind", "subject": "esc_1", "severity": "warning", "detail": "Look at it."}
     row = NewNotification(
@@ -263,7 +263,10 @@ async def test_last_recipient_of_chargeback_notifications_cannot_be_removed(own:
 async def test_inbox_shows_only_the_callers_notifications(own: Tenant, database: Database) -> None:
     await made(own.owner)
     principal = await principal_of(database, own.owner)
-    first, second = await told(database, own.org_id, principal), await told(database, own.org_id, principal)
+    first, second = (
+        await add_notification(database, own.org_id, principal),
+        await add_notification(database, own.org_id, principal),
+    )
     listed = good(await own.owner.get("/notifications"))["data"]
     assert [each["id"] for each in listed] == [second, first]
     assert (listed[0]["title"], listed[0]["read_at"]) == ("Warning: a.kind", None)
@@ -287,7 +290,7 @@ async def test_me_counts_unread_notifications(own: Tenant, database: Database, o
     asked = {"params": {"unread": "true"}}
     principal = str(good(await own.owner.get("/me"))["principal"])
     for _ in range(2):
-        last = await told(database, own.org_id, principal)
+        last = await add_notification(database, own.org_id, principal)
     assert good(await own.owner.get("/me", **asked))["unread"] == 2
     assert good(await own.owner.get("/me"))["unread"] is None
     assert good(await own.member.get("/me", **asked))["unread"] == 0
@@ -299,7 +302,7 @@ async def test_me_counts_unread_notifications(own: Tenant, database: Database, o
 async def test_database_shows_a_tenant_only_notifications_of_its_principals(own: Tenant, database: Database) -> None:
     channel = await made(own.owner)
     principal = await principal_of(database, own.owner)
-    await told(database, own.org_id, principal)
+    await add_notification(database, own.org_id, principal)
     await good_preferences(own)
     seen = {}
     for name in ("", "somebody", principal.upper()):
@@ -327,7 +330,7 @@ async def test_new_principal_with_a_reused_name_starts_with_an_empty_inbox(
 
     first_key, first = await issued("Bo")
     channel = await verified(database, first)
-    await told(database, own.org_id, "bo")
+    await add_notification(database, own.org_id, "bo")
     good(await first.ask("PUT", PREFERENCES, json={"language": "de"}))
     # A second key takes over from the first: it is the same person.
     second_key, second = await issued("bo")

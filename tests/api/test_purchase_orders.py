@@ -58,7 +58,7 @@ async def alerts_of(database: Database, org_id: str) -> dict[str, str]:
 
 
 async def later(database: Database, order: dict[str, Any], column: str, by: timedelta = timedelta(days=2)) -> None:
-    """Let the time of an order that `column` names have passed, as its triggers and grants would not."""
+    """Move the time in `column` of an order into the past, bypassing triggers and grants."""
     async with database.platform() as session:
         await session.execute(
             text(f"UPDATE purchase_orders SET {column} = {column} - CAST(:by AS interval) WHERE id = :id"),
@@ -371,7 +371,7 @@ async def test_a_repeated_decision_is_answered_with_what_it_decided(studio: Tena
 
 
 class Signals(Starts):
-    """Notes what is started and what is signalled."""
+    """Records started and signalled workflows."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""An agent's word frees nothing: what it reports about itself lowers no budget until a person confirms it."""
+"""An agent's own reports change no budget until a person confirms them."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ def minor(amount: str) -> int:
 
 
 async def net(database: Database, control: str) -> int:
-    """Return what a budget of a day counts, of which nothing is held."""
+    """Return the spending counted in a daily budget without holds."""
     of = await counted(database, control)
     assert of.get("held", 0) == 0
     return of.get("spent", 0) + of.get("forced", 0) - of.get("refunded", 0)

@@ -1,6 +1,6 @@
-"""Views for reporting tools: each chart of `deploy/superset` says what the API says, and the reader reads nothing else.
+"""Views for reporting tools: each chart of `deploy/superset` matches the API, and the reader role reads nothing else.
 
-Superset itself is not run: what it would ask is made from the assets, and asked by a member of `bursar_reader`.
+Superset is not run: its queries are built from the assets, and executed by a member of `bursar_reader`.
 """
 
 from collections import Counter, defaultdict
@@ -68,7 +68,7 @@ def metrics_of(chart: dict[str, Any]) -> list[str]:
 
 
 async def ask(reader: asyncpg.Connection, name: str, where: str = "true") -> Rows:
-    """Ask what Superset asks for a chart: its dataset's metrics by its groups, with its filters and one more."""
+    """Run the query of a chart: its dataset's metrics by its groups, with its filters and one more."""
     chart, params = CHARTS[name], CHARTS[name]["params"]
     dataset = DATASETS[chart["dataset_uuid"]]
     known = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
@@ -84,7 +84,7 @@ async def ask(reader: asyncpg.Connection, name: str, where: str = "true") -> Row
 
 
 def added(parts: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], Decimal]:
-    """Add up the last of each by the others, without what comes to nothing."""
+    """Sum the last column grouped by the others, without zero sums."""
     sums = defaultdict[tuple[Any, ...], Decimal](Decimal)
     for *key, amount in parts:
         sums[tuple(key)] += amount

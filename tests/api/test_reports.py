@@ -1,4 +1,4 @@
-"""Reports over HTTP: who makes and reads them, what their files say, and what is refused."""
+"""Reports over HTTP: permissions, contents of files, and refusals."""
 
 import json
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Returns in money: what agents earned and spent in credits is what was paid for them, as far as it can be paid out."""
+"""Returns in money: credits earned and spent count at the price paid for them, as far as they can be paid out."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Routing decisions through HTTP: the choice, its odds, the budget's pace, and the outcome."""
+"""Routing decisions over HTTP: the choice, its probabilities, the budget's pace, and the outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ BOTH = ["routed-dear", "routed-cheap"]
 
 @pytest.fixture(scope="module", autouse=True)
 async def prices(database: Database, database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    """A call of 1,000 and 500 tokens costs 0.02 and 0.002 USD."""
+    """Set prices: a call of 1,000 and 500 tokens costs 0.02 and 0.002 USD."""
     await import_prices(database, "routed-dear", LONG_AGO, input_tokens="0.00001", output_tokens="0.00002")
     await import_prices(database, "routed-cheap", LONG_AGO, input_tokens="0.000001", output_tokens="0.000002")
     yield
@@ -227,7 +227,7 @@ async def test_version_that_a_provider_answered_with_is_the_model_that_was_chose
 
 
 async def priced_agent(database: Database, tenant: Tenant) -> str:
-    """Let the tenant's agent cost one credit a task, and good, where the model is not."""
+    """Make the tenant's agent cost one credit a task and succeed where the model fails."""
     async with database.platform() as session:
         await session.execute(
             update(Agent)

@@ -1,4 +1,4 @@
-"""A column changes while the API runs, as when a migration runs beside it: no request fails for that."""
+"""A column changes while the API runs, as in a migration: no request fails."""
 
 import contextlib
 from typing import Annotated
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 
 
 async def worked(owner: Caller, name: str) -> list[str]:
-    """Make and read a department, twice over, and return the names of all."""
+    """Create and read a department twice, and return all names."""
     for part in ("a", "b"):
         made = good(await owner.post("/departments", {"name": f"{name} {part}"}, key=new_key()), 201)
         assert good(await owner.get(f"/departments/{made['id']}"))["name"] == f"{name} {part}"
@@ -45,7 +45,7 @@ async def test_no_request_fails_when_a_column_changes_its_type(fresh_database_ur
     [("GET", None, 2), ("PUT", None, 1), ("PUT", "k", 2), ("DELETE", None, 1), ("DELETE", "k", 1)],
 )
 async def test_command_without_a_used_key_is_never_repeated(method: str, key: str | None, times: int) -> None:
-    """Here the table changes after the effect, and only the PUT takes a key, by which it has one effect."""
+    """The table changes after the effect, and only the PUT takes a key, which makes it idempotent."""
     done: list[str] = []
 
     async def effect() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Search over HTTP: what a text names, and of a customer where the money is and what is stuck."""
+"""Search over HTTP, and a customer's overview of money and stuck objects."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -146,7 +146,7 @@ async def test_subject_of_a_document_is_found_by_its_number(
     fresh_database: Database,
     fresh_database_urls: DatabaseUrls,
 ) -> None:
-    """In books of its own: nothing has booked the documents."""
+    """A separate ledger, because the documents are not booked."""
     async with paying_app(fresh_database_urls) as client:
         async with fresh_database.platform() as session:
             operator = Caller(client, await operator_key(session, "documents"))

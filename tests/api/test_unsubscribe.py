@@ -1,4 +1,4 @@
-"""The link that ends messages like it: what it shows, what one click does, and what it is not good for."""
+"""The unsubscribe link: its page, the effect of one click, and its limits."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -40,8 +40,10 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 
 @pytest.fixture
-async def told(server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant) -> tuple[Caller, Unsubscription]:
-    """An owner with a channel of mail, and what the link in a message about a payout names."""
+async def owner_and_link(
+    server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant
+) -> tuple[Caller, Unsubscription]:
+    """An owner with a mail channel, and the content of the unsubscribe link in a payout message."""
     tenant = await new_tenant("owner")
     owner = Caller(server, tenant.owner.token, tenant.org_id)
     channel = await verified(database, owner)
@@ -59,9 +61,9 @@ def at(wanted: Unsubscription) -> str:
 
 
 async def test_unsubscribe_link_shows_a_button_that_takes_one_click(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     page = await server.get(at(wanted), headers={"accept-language": "de-AT"})
     assert (page.status_code, page.headers["referrer-policy"]) == (200, "no-referrer")
     assert "script-src" not in page.headers["content-security-policy"]
@@ -75,9 +77,9 @@ async def test_unsubscribe_link_shows_a_button_that_takes_one_click(
 
 
 async def test_header_link_of_a_mail_unsubscribes_from_its_type(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     mailbox = Mailbox()
     row = NotificationRow(org_id=wanted.org_id, principal=wanted.principal, channel=wanted.channel_id, kind=wanted.kind)
     async with listening(mailbox) as port:
@@ -96,9 +98,9 @@ async def test_header_link_of_a_mail_unsubscribes_from_its_type(
 
 
 async def test_token_works_only_for_its_own_subject(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     token = LINKS.token(wanted)
     other = LINKS.token(replace(wanted, kind="invoice"))
     made_up = UnsubscribeLinks("https://bursar.test", Signer(WEBHOOK_KEYS, purpose="another")).token(wanted)
@@ -112,9 +114,9 @@ async def test_token_works_only_for_its_own_subject(
 
 
 async def test_mandatory_notifications_stay_and_a_removed_channel_counts_as_done(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     chargeback = replace(wanted, kind="chargeback")
     off = {"types": {"chargeback": {"inbox": "off"}}}
     good(await owner.ask("PUT", "/notifications/preferences", json=off))
@@ -126,9 +128,9 @@ async def test_mandatory_notifications_stay_and_a_removed_channel_counts_as_done
 
 
 async def test_digest_link_switches_off_its_types_except_mandatory_ones(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     ways = {"payout": "daily", "contract": "weekly", "chargeback": "daily"}
     types = {kind: {wanted.channel_id: cadence} for kind, cadence in ways.items()}
     good(await owner.ask("PUT", "/notifications/preferences", json={"types": types}))
@@ -149,9 +151,9 @@ async def test_digest_link_switches_off_its_types_except_mandatory_ones(
 
 
 async def test_digest_link_switches_off_proposed_contracts_too(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     types = {kind: {wanted.channel_id: way} for kind, way in {"contract": "instant", "escrow": "weekly"}.items()}
     good(await owner.ask("PUT", "/notifications/preferences", json={"types": types}))
     at = {"org_id": wanted.org_id, "principal": wanted.principal, "channel": wanted.channel_id}

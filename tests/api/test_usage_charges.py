@@ -1,4 +1,4 @@
-"""Usage events that their meters charge for: each once, to its organization's credits, whatever dies in between."""
+"""Usage events charged by their meters: once each, to the organization's credits, despite crashes."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -32,14 +32,14 @@ IN_CREDITS = {"price": {"model": "per_unit", "unit_price": "1"}, "currency": "CR
 
 @pytest.fixture
 async def payer(new_tenant: Any, database: Database) -> Tenant:
-    """An organization with 100 credits that it bought at 0.10, and nothing else."""
+    """An organization whose only assets are 100 credits bought at 0.10."""
     tenant: Tenant = await new_tenant("owner")
     await credit(database, tenant.org_id, 100_000_000, paid=1_000)
     return tenant
 
 
 def kind() -> str:
-    """Return a type of events of its own: meters of the platform read those of every test."""
+    """Return a unique event type, because platform meters read the events of every test."""
     return f"charged-{next(NUMBERS)}"
 
 
@@ -64,7 +64,7 @@ async def sweep(database: Database, *, rules: CostRules = TEN_CENTS, hours: int 
 
 
 async def charges(caller: Caller, **query: Any) -> dict[str, tuple[str, str | None]]:
-    """Return what became of the charge of each event that is charged: status, and amount or what it waits for."""
+    """Return the status of each event's charge, with its amount or the reason for waiting."""
     log = good(await caller.get("/usage/logs", params={"limit": 200, **query}))["data"]
     shown = {one["event_id"]: one["charge"] for one in log if one["charge"]}
     return {name: (charge["status"], charge["amount"] or charge["waits_for"]) for name, charge in shown.items()}

@@ -1,4 +1,4 @@
-"""Usage of an organization that is being closed, or is closed: charged before, or refused."""
+"""Usage of an organization in closure is charged first; usage of a closed one is refused."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Usage events come in: once each, in any order, from several at once, judged one by one."""
+"""Usage events are accepted once each, in any order, concurrently, and validated one by one."""
 
 import asyncio
 import json

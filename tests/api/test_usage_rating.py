@@ -1,4 +1,4 @@
-"""What usage costs: by the agent that is paid, otherwise by its model, at the price of its time."""
+"""Cost of usage: by the paid agent, otherwise by its model, at the price of its time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What adds up from usage events: days, dimensions, meters, logs and runs, late events and duplicates included."""
+"""Totals of usage events by day, dimension, meter, log and run, with late events and duplicates."""
 
 import asyncio
 import csv
@@ -312,7 +312,7 @@ async def test_incrementally_kept_meter_matches_a_recount_with_list_properties(
 async def test_incrementally_kept_meter_matches_a_recount_for_an_unpaid_call(
     new_tenant: Any, operator: Caller, database_urls: DatabaseUrls
 ) -> None:
-    """The spend that the caller of a proxy names stays in the event's data, and is not the event's."""
+    """A spend named by the caller of a proxy stays in the event's data and does not pay for the event."""
     tenant: Tenant = await new_tenant("owner")
     body = {"name": "m", "event_type": "proxied", "aggregation": "count", "dimensions": ["spend_id"]}
     good(await tenant.owner.post("/usage/meters", body), 201)

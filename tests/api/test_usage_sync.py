@@ -39,7 +39,7 @@ PATH = "/billing/usage/sync"
 
 @dataclass
 class Stage:
-    """The API with a worker beside it, and the stand-in of the proxy that it reads."""
+    """The API, a worker, and the mock proxy that it reads."""
 
     operator: Caller
     temporal: Client
@@ -48,7 +48,7 @@ class Stage:
     model: str
 
     def call(self, org_id: str, hours_ago: float) -> str:
-        """Have a call logged, and return its id."""
+        """Log a call, and return its id."""
         at = (datetime.now(UTC) - timedelta(hours=hours_ago)).isoformat()
         row = {"request_id": f"call-{next(NUMBERS)}", "organization_id": org_id, "model": self.model}
         made = self.log.add({**row, "prompt_tokens": 10, "completion_tokens": 1, "startTime": at})
@@ -60,12 +60,12 @@ class Stage:
         return str(started["workflow_id"])
 
     async def done(self, workflow_id: str) -> UsageSync:
-        """Wait for a run, and return what it found."""
+        """Wait for a run, and return its result."""
         found: UsageSync = await self.temporal.get_workflow_handle(workflow_id, result_type=UsageSync).result()
         return found
 
     async def counted(self, org_id: str) -> list[str]:
-        """Return the calls of an organization that are events."""
+        """Return the recorded calls of an organization."""
         path = f"/usage/logs?organization_id={org_id}&source={SOURCE}&limit=200"
         return [each["event_id"] for each in good(await self.operator.get(path))["data"]]
 

@@ -1,4 +1,4 @@
-"""Charges of usage that can never be made: an operator voids them, for good and with a reason."""
+"""Impossible usage charges: an operator voids them permanently with a reason."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ async def payer(new_tenant: Any, database: Database) -> Tenant:
 
 
 async def waiting(tenant: Tenant, operator: Caller, database: Database) -> str:
-    """Return an event of the tenant that costs more than one charge may be, and waits."""
+    """Return a waiting event of the tenant that costs more than the maximum charge."""
     type_ = kind()
     await charged_meter(tenant.owner, operator, type_)
     sent = event(type=type_, data={"n": 2_000_000_000})

@@ -1,4 +1,4 @@
-"""Webhook endpoints over HTTP: made, changed, given new secrets, asked to send again, and every bad input."""
+"""Webhook endpoints over HTTP: creation, changes, new secrets, retries, replays, and invalid input."""
 
 import base64
 import csv
@@ -49,7 +49,7 @@ async def names(host: str, _port: int) -> Sequence[str]:
 
 @pytest.fixture(scope="module")
 async def hooked(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app that has a key for secrets, and resolves the names above alone."""
+    """An app with a key for secrets that resolves only the names above."""
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS), receivers=Receivers(resolver=names))
     async with client_of(app) as client:
         yield client
@@ -69,7 +69,7 @@ async def made(tenant: Tenant, **changes: Any) -> dict[str, Any]:
 async def delivered(
     database: Database, tenant: Tenant, endpoint_id: str, *codes: int, subject: str | None = None
 ) -> list[str]:
-    """Have events happen, and be tried as often as it takes to end; returns the ids of the deliveries."""
+    """Record events and attempt their delivery until they end; return the ids of the deliveries."""
     now = datetime.now(UTC)
     named = subject or new_id("esc")
     async with database.platform() as session:
@@ -268,7 +268,7 @@ async def test_replay_keeps_the_event_ids(own: Tenant, database: Database):
 
 
 async def test_a_replay_of_other_types_has_the_latest_events_too(own: Tenant, database: Database):
-    """The endpoint is not sent these by itself, so its place in the outbox says nothing of them."""
+    """The endpoint does not receive these types itself, so its cursor in the outbox does not cover them."""
     path, other = f"/webhook-endpoints/{(await made(own))['id']}", "escrow.funded"
     since = datetime.now(UTC)
     async with database.platform() as session:
@@ -421,7 +421,7 @@ async def test_new_secret_signs_at_once_when_the_old_one_cannot_be_decrypted(own
 
 
 async def test_tests_and_retries_of_an_organization_are_limited(own: Tenant, monkeypatch: pytest.MonkeyPatch):
-    """Whose address it is was never asked, and deleting the endpoint begins nothing anew."""
+    """Ownership of an address is not verified, and deleting the endpoint does not reset the limit."""
     monkeypatch.setattr(webhook_endpoint, "BY_HAND_AN_HOUR", 3)
     first = await made(own)
     path, key = f"/webhook-endpoints/{first['id']}", new_key()

@@ -1,4 +1,4 @@
-"""Alerts are taken on and closed, rules are written and switched, endpoints pause: by the forms of the console."""
+"""Forms of the console for alerts, alert rules and webhook endpoints."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The pages of allocations: what a reader sees of a day, accepting it, and the form that divides a budget."""
+"""The pages of allocations: a day, its acceptance, and the form that divides a budget."""
 
 from typing import Any
 

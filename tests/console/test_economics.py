@@ -1,4 +1,4 @@
-"""What the page of the agent log makes of entries: each with its words, and what is left of budgets."""
+"""The page of the agent log: texts of entries and remaining budgets."""
 
 from typing import Any
 

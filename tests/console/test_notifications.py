@@ -1,4 +1,4 @@
-"""The inbox is read, channels are confirmed by their code, and preferences hold what was chosen and nothing else."""
+"""Reading the inbox, confirming channels by code, and storing preferences in the console."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Payment policies in the console: what is typed is what the API gets, and a refusal stands at its field."""
+"""Payment policies in the console: input reaches the API unchanged, and refusals name their field."""
 
 from typing import Any
 

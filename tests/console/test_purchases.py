@@ -1,4 +1,4 @@
-"""A person sees on home what an agent wants to buy, and approves it on its page, also beyond a budget."""
+"""A person sees an agent's purchase on the home page and approves it, even beyond a budget."""
 
 import re
 

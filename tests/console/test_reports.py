@@ -1,4 +1,4 @@
-"""Reports are made, computed and ended in the console, and exports are followed until their files are there."""
+"""Creating, computing and deleting reports in the console, and following exports until their files exist."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A person confirms on its page what an agent has reported, shares it, and sees in the returns what it made."""
+"""A person confirms an agent's reported revenue, divides it, and sees the result in the returns."""
 
 import pytest
 from fastapi import FastAPI

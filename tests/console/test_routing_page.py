@@ -1,4 +1,4 @@
-"""What the page of routing decisions makes of the API's answers."""
+"""The page of routing decisions built from the API's answers."""
 
 from typing import Any
 

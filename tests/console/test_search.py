@@ -1,4 +1,4 @@
-"""What is found leads to its page, where it has one."""
+"""Search results link to their pages."""
 
 from typing import Any
 

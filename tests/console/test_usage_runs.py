@@ -1,4 +1,4 @@
-"""What a run cost is shown by its agents and steps; the runs of a month's latest events are named."""
+"""Cost of a run by agent and step, and the list of the month's latest runs."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""The numbers of the page on budgets are those of the code."""
+"""The numbers on the budgets page match the code."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Advice: each kind from an example, and what holds for all of it."""
+"""Advice: an example of each kind, and rules common to all."""
 
 import json
 from dataclasses import replace

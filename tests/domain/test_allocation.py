@@ -1,4 +1,4 @@
-"""How a project's money of a day is divided: exact, bounded, and monotone in each term."""
+"""Division of a project's daily budget: exact, bounded, and monotone in each term."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -39,7 +39,7 @@ TOTALS = st.integers(0, 30_000)
 
 
 @dataclass(frozen=True)
-class Night:
+class DayOfAgent:
     agent_id: str
     day: date
     cost_minor: int
@@ -48,7 +48,7 @@ class Night:
 
 NIGHTS = st.lists(
     st.builds(
-        Night,
+        DayOfAgent,
         agent_id=st.sampled_from(["a", "b", "c"]),
         day=st.integers(-HORIZON_DAYS, 3).map(lambda days: DAY + timedelta(days=days)),
         cost_minor=st.integers(0, 10_000),
@@ -136,25 +136,27 @@ def test_each_term_counts(better: dict[str, int]) -> None:
 
 
 @given(NIGHTS, st.integers(1, 100_000), st.integers(1, 20_000), st.data())
-def test_higher_revenue_never_lowers_the_share(nights: list[Night], equal: int, more: int, data: st.DataObject) -> None:
-    def parts(of: list[Night]) -> dict[str, int]:
+def test_higher_revenue_never_lowers_the_share(
+    nights: list[DayOfAgent], equal: int, more: int, data: st.DataObject
+) -> None:
+    def parts(of: list[DayOfAgent]) -> dict[str, int]:
         estimates = estimates_e6(of, "abc", through=DAY, equal_minor=Fraction(equal))
         same = {"performance_e6": 0, "task_minor": 0, "time_e6": ONE_E6}
         lines = divide(1_000, {each: (None, AgentFactors(success_e6=estimates[each], **same)) for each in "abc"})
         return {line.agent_id: line.new_minor for line in lines}
 
-    one = Night(data.draw(st.sampled_from("abc")), DAY - timedelta(days=data.draw(st.integers(0, 90))), 0, more)
+    one = DayOfAgent(data.draw(st.sampled_from("abc")), DAY - timedelta(days=data.draw(st.integers(0, 90))), 0, more)
     # Estimates are rounded to millionths, which can be a cent.
     assert parts([*nights, one])[one.agent_id] >= parts(nights)[one.agent_id] - 1
 
 
 def test_unmatured_revenue_does_not_count_and_old_revenue_counts_little() -> None:
-    def bound(*nights: Night) -> int:
+    def bound(*nights: DayOfAgent) -> int:
         return estimates_e6(nights, ["a", "b"], through=DAY, equal_minor=Fraction(100))["a"]
 
-    ago = [Night("a", DAY - timedelta(days=days), 100, 300) for days in (0, 20, HORIZON_DAYS)]
-    late = Night("a", DAY + timedelta(days=1), 100, 9_900)
-    others = Night("other", DAY, 100, 9_900)
+    ago = [DayOfAgent("a", DAY - timedelta(days=days), 100, 300) for days in (0, 20, HORIZON_DAYS)]
+    late = DayOfAgent("a", DAY + timedelta(days=1), 100, 9_900)
+    others = DayOfAgent("other", DAY, 100, 9_900)
     assert bound() == bound(late) == bound(others) == bound(ago[2]) == 0
     assert bound(ago[0]) == bound(ago[0], late)
     # Of 100 that brought 300, and 500 that are taken to have earned half of that: 300 + 750 of 600.
@@ -163,9 +165,9 @@ def test_unmatured_revenue_does_not_count_and_old_revenue_counts_little() -> Non
 
 
 @given(NIGHTS, st.integers(1, 100_000))
-@example([Night("a", DAY, 1_500, 500), Night("b", DAY, 1_000, 9_000)], 1_000)
-def test_reason_calls_the_return_an_estimate(nights: list[Night], equal: int) -> None:
-    """Unseen days are in it, so it may be above what an agent has brought."""
+@example([DayOfAgent("a", DAY, 1_500, 500), DayOfAgent("b", DAY, 1_000, 9_000)], 1_000)
+def test_reason_calls_the_return_an_estimate(nights: list[DayOfAgent], equal: int) -> None:
+    """It includes unseen days, so it may exceed the revenue that an agent has brought."""
     for found in estimates_e6(nights, "abc", through=DAY, equal_minor=Fraction(equal)).values():
         terms = AgentFactors(performance_e6=0, task_minor=0, time_e6=ONE_E6, success_e6=found)
         [line] = divide(100, {"a": (None, terms)})

@@ -1,4 +1,4 @@
-"""What a movement of the books is in the log of economic events."""
+"""Ledger movements as entries in the log of economic events."""
 
 import pytest
 

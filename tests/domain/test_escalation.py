@@ -1,4 +1,4 @@
-"""Who is called when nobody answers an alert, and when."""
+"""Recipients and times of escalation steps for an unanswered alert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ def hours(count: float) -> datetime:
 
 
 def calls(case: EscalatedAlert, *, start: datetime = T0) -> list[tuple[str, float]]:
-    """Play a run in which nothing changes any more: whom it calls, and after how many hours."""
+    """Play a run without further changes, and return the recipients with the hours of their steps."""
     taken: list[str] = []
     called, now = [], start
     while (item := agenda(case, taken, now)) is not None:
@@ -111,7 +111,7 @@ TIMES = st.none() | st.integers(-60, 3 * 24 * 60)
 
 @st.composite
 def cases(draw: st.DrawFn) -> EscalatedAlert:
-    """An alert with any ladder, as any answers have left it."""
+    """Draw an alert with any escalation, in the state after any answers."""
     names = draw(st.lists(st.tuples(ROLES, AFTER), max_size=6, unique=True))
     until = [None if at is None else T0 + timedelta(minutes=at) for at in (draw(TIMES), draw(TIMES))]
     return replace(
@@ -126,7 +126,7 @@ def cases(draw: st.DrawFn) -> EscalatedAlert:
 
 
 def owed(case: EscalatedAlert) -> set[str]:
-    """Whom nobody has answered for: operators always, an organization what it may read and has not seen."""
+    """Return the unanswered sides: operators always, an organization for alerts that it may read and has not seen."""
     return {
         step.name
         for step in case.ladder
@@ -137,7 +137,7 @@ def owed(case: EscalatedAlert) -> set[str]:
 
 @given(st.lists(st.tuples(cases(), st.integers(0, 12 * 60)), min_size=1, max_size=5), st.integers(0, 6))
 def test_every_due_step_is_taken_once_whatever_is_answered_before(history, late):
-    """Each of the cases is what the run finds next; the last of them stays."""
+    """Each case is the state the run finds next; the last one remains."""
     ladder = history[0][0].ladder
     taken: list[str] = []
     now = hours(late)

@@ -1,4 +1,4 @@
-"""Exchange rates of spend controls, exactly and against the spender."""
+"""Exchange rates of spend controls: exact, and rounded against the spender."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

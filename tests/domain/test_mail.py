@@ -1,4 +1,4 @@
-"""Mails: which values they take, where they can go, and that every kind has its words in every language."""
+"""Mails: accepted values and addresses, and texts of every kind in every language."""
 
 import pytest
 

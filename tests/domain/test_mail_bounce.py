@@ -1,4 +1,4 @@
-"""What reports of mails that came back say, whoever wrote them."""
+"""Reading bounce reports of any origin."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -72,7 +72,7 @@ def test_other_mail_is_not_a_bounce_report(raw: bytes) -> None:
 
 
 def test_mail_built_to_be_slow_to_parse_is_not_parsed() -> None:
-    """Each of these takes a parser of mails seconds, within the size of a report."""
+    """Each of these takes a mail parser seconds within the size limit of a report."""
     good = report(to=TO, address=OWNER)
     nested = b"".join(b"Content-Type: multipart/report; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(300))
     for padding in (nested, b"a\r\n" * MAX_LINES, b"x: " + b"a*0=b;" * 10_000, b"x" * MAX_REPORT):

@@ -1,4 +1,4 @@
-"""The registry of metrics, and the periods of questions."""
+"""The registry of metrics, and the periods of queries."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Figures of models: exact where they are sums, honest where they are estimates."""
+"""Figures of models: exact sums, and estimates with valid intervals."""
 
 import random
 from dataclasses import replace
@@ -46,7 +46,7 @@ def compared(runs: list[ModelSums], value_pico: int | None = None) -> Comparison
 
 
 class Traffic:
-    """Synthetic runs of two models, of which the dear one gets the harder tasks."""
+    """Synthetic runs of two models; the expensive one gets the harder tasks."""
 
     def __init__(self, dice: random.Random, gain: float, *, is_confounded: bool = True) -> None:
         self.dice, self.gain, self.is_confounded = dice, gain, is_confounded
@@ -158,7 +158,7 @@ def test_without_a_value_only_cheaper_and_not_worse_models_are_worth_it():
 
 
 def drawn(cell: ModelSums, odds_e6: int, *names: str) -> ModelSums:
-    """Return a run whose model had some odds."""
+    """Return a run whose model was drawn with a probability."""
     by, won, cost = 10**12 // odds_e6, cell.sums.accepted, cell.sums.cost_pico
     first, square = (by, by * won, by * cost), (by**2, by**2 * won, by**2 * cost)
     weighed = WeightedSums(*first, *square, by**2 * cost**2, by**2 * won * cost)

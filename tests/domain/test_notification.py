@@ -1,4 +1,4 @@
-"""When notifications are due by clocks that change, what channels may be, and who has to be told of what."""
+"""Due times of notifications across clock changes, valid channels, and mandatory recipients."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Comparison with others: a member learns the quarter it is in, and no figure of another member."""
+"""Comparison with others: a member learns its own quarter, and no figure of another member."""
 
 from fractions import Fraction
 

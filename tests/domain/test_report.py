@@ -1,4 +1,4 @@
-"""Periods of reports over changes of clocks, their definitions, and their files."""
+"""Periods of reports across clock changes, their definitions, and their files."""
 
 import csv
 import io

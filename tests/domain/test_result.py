@@ -1,4 +1,4 @@
-"""What the events of an escrow say about the work, and who may say it elsewhere."""
+"""Results derived from escrow events, and permission to report results."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Who takes a call: odds that add up, admissible candidates only, and the pace of a budget."""
+"""Routing of calls: probabilities that add up, admissible candidates only, and the pace of a budget."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -227,7 +227,7 @@ def test_calls_left_are_those_of_the_window_so_far_and_of_the_one_before() -> No
 @pytest.mark.parametrize("first", [0, 400, 900])
 @pytest.mark.parametrize("dear", [1.5, 8.0])
 def test_first_window_is_paced_to_its_end_whenever_its_first_call_is(first: int, dear: float) -> None:
-    """A thousand calls at most, spread evenly, of which the budget pays for the dear model a part only."""
+    """Up to a thousand evenly spread calls; the budget covers the expensive model for only a part of them."""
     calls, cost = 1000 - first, {"dear": 1_000_000, "cheap": 1_000}
     budget = left = round(calls * cost["dear"] / dear)
     price, spent_early = START_E6, 0

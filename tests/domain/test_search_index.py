@@ -1,4 +1,4 @@
-"""What leaves with a document of the search index, and which months are kept."""
+"""Exported fields of search index documents, and the months retained."""
 
 from datetime import date
 

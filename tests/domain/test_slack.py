@@ -1,4 +1,4 @@
-"""What Slack is sent: nothing in a text mentions, links or leads elsewhere."""
+"""Messages for Slack: texts contain no mentions or links."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The charge of an event: a cost in money, which credits pay by what was paid for them, and prices in credits."""
+"""The charge of an event: a cost in money, paid by credits at their purchase price, and prices in credits."""
 
 from dataclasses import replace
 from decimal import Decimal

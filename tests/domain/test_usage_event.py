@@ -1,4 +1,4 @@
-"""What an event says is read in one way for good: its hash is compared with hashes that are kept."""
+"""Events are always read the same way, because their hashes are compared with stored ones."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

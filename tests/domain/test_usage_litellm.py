@@ -224,7 +224,7 @@ PRICE = make_price(
     ("kind", "dollars"), [("acompletion", "4.5"), ("aretrieve_batch", "1.125"), ("retrieve_batch", "1.125")]
 )
 def test_batch_is_priced_per_call(kind: str, dollars: str) -> None:
-    """By hand: 1,125,000 tokens of many prompts at 1 M; of one prompt above 200,000 at 4 M."""
+    """Calculated: 1,125,000 tokens of many prompts at 1 M; of one prompt above 200,000 at 4 M."""
     used = event_of({**ROW, "call_type": kind, "prompt_tokens": 1_125_000, "completion_tokens": 0})["data"]["usage"]
     assert rate(TokenUsage.from_json(used), PRICE).amount_pico == int(Decimal(dollars) * 10**12)
 

@@ -1,4 +1,4 @@
-"""What meters read of an event."""
+"""Values that meters read from an event."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -59,7 +59,7 @@ def test_invalid_quantity_is_refused_and_never_zero(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["-0", "-0.00", Decimal("-0.0")])
 def test_zero_has_no_sign(value: Any) -> None:
-    """A price of a quantity takes none that is negative."""
+    """A price rejects negative quantities."""
     quantity = read_event(meter(), event(n=value)).quantity
     assert rate_quantity(quantity, PerUnit(unit_price=Decimal(1))) == 0
 

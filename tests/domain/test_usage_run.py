@@ -1,4 +1,4 @@
-"""What a run of agents cost."""
+"""Cost of a run of agents."""
 
 import random
 from collections.abc import Sequence

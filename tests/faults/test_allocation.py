@@ -1,4 +1,4 @@
-"""A night that is killed after each of its writes, and around its commit, changes each budget once."""
+"""An allocation killed after each write and around its commit changes each budget once."""
 
 import asyncio
 import signal

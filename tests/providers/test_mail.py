@@ -1,4 +1,4 @@
-"""What is handed to a mail server over SMTP, and what its answers mean."""
+"""Mails sent to a mail server over SMTP, and its replies."""
 
 from email import message_from_string, policy
 

@@ -1,4 +1,4 @@
-"""Mails look as their template says, whatever a name in them holds."""
+"""Mails are rendered by their template, whatever names they contain."""
 
 from html.parser import HTMLParser
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Answers of the search index to documents that are sent, malformed ones included."""
+"""Answers of the search index to documents, including malformed ones."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.support.cases import for_each
 
 
 def sizes(limit: int) -> "tuple[list[int], httpx2.MockTransport]":
-    """Return a server that takes so many bytes at once, and how many documents each request had."""
+    """Return a server with a size limit, and the number of documents in each request."""
     asked = list[int]()
 
     def answer(request: httpx2.Request) -> httpx2.Response:

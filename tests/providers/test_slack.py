@@ -1,4 +1,4 @@
-"""What a hook of Slack is posted, when, and what its answers mean."""
+"""Messages posted to a Slack hook, their timing, and Slack's replies."""
 
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ WORDS = MailText(subject="Credits are low", paragraphs=("12 credits are left.",)
 
 
 class Clock:
-    """Time that passes when somebody waits."""
+    """A clock that advances only by waiting."""
 
     def __init__(self) -> None:
         self.now, self.waits = datetime(2026, 11, 1, tzinfo=UTC), list[float]()
@@ -34,7 +34,7 @@ class Clock:
 
 
 class OwnTurns:
-    """Turns of one process, by a clock of its own."""
+    """Turns of one process with its own clock."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock, self._free_at = clock or Clock(), dict[str, datetime]()

@@ -1,4 +1,4 @@
-"""Reads for advice at the database role of an organization, and quarters of groups that hide each member's figure."""
+"""Reads for advice with the tenant's database role, and group quarters that hide each member's figure."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Who is called about alerts that rules raised."""
+"""Recipients of alerts raised by rules."""
 
 import pytest
 from sqlalchemy import select

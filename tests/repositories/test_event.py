@@ -1,4 +1,4 @@
-"""The outbox loses nothing, whenever it was committed, and shows each organization its own."""
+"""The outbox loses no events, however late they commit, and shows each organization only its own."""
 
 import asyncio
 from collections import defaultdict
@@ -57,7 +57,7 @@ async def subjects(database: Database, after: Position | None = None, limit: int
 
 
 async def test_pitfall_38_late_commit_is_not_lost(database: Database) -> None:
-    """The late transaction takes its place first and commits last, with a reader in between."""
+    """The late transaction takes its number first and commits last, with a reader in between."""
     async with database.platform() as late:
         await events.record(late, [fact("late")])
         await write(database, fact("early"))
@@ -214,7 +214,7 @@ SLACK = 30
 async def test_page_cost_does_not_grow_with_history(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an organization: all, of a type that is everywhere and of one that is nearly nowhere, and of a subject."""
+    """Pages of an organization: all events, a common type, a rare type, and one subject."""
     everywhere, rare, nowhere = "escrow.funded", "escrow.released", "escrow.split"
     equal: dict[str, dict[str, object]] = {
         "all": {},

@@ -1,4 +1,4 @@
-"""Metrics of the outbox: the same before, while and after it is added up, in every zone, and at the tenant's role."""
+"""Metrics of the outbox: equal before, during and after summation, in every time zone, and with the tenant's role."""
 
 import json
 from dataclasses import replace
@@ -59,7 +59,7 @@ def subscription_at(org_id: str, at: datetime, price: str) -> Event:
 
 
 def escrow(kind: str, at: datetime, agent: str = "agt_1") -> list[Event]:
-    """Return what the payer and the payee hear of an escrow."""
+    """Return the events of an escrow for the payer and the payee."""
     roles = {"org_payer": "payer", "org_payee": "payee"}
     return [fact(f"escrow.{kind}", org, f"esc_{agent}", at, role=role, agent_id=agent) for org, role in roles.items()]
 
@@ -149,7 +149,7 @@ async def test_an_organization_adopts_a_feature_once(database: Database) -> None
 
 
 async def test_current_value_is_compared_with_the_value_at_the_same_time(database: Database) -> None:
-    """In a running month, by day, and later rows of neither month."""
+    """In a running month by day, with later rows outside both months."""
     now = datetime(2026, 5, 20, 13, 10, tzinfo=UTC)
     await write(database, subscription_at("org_a", datetime(2026, 3, 1, tzinfo=UTC), "10.00"))
     question = Query(
@@ -215,7 +215,7 @@ async def test_late_commit_is_in_every_answer_and_counted_once(
 
 
 async def test_days_follow_the_time_zone(database: Database) -> None:
-    """Over a change of clocks, an hour apart, half of them added up."""
+    """Across a clock change, an hour apart, with half of them summed already."""
     begins = datetime(2026, 3, 7, tzinfo=UTC)
     moments = [begins + timedelta(hours=hours, minutes=15 * (hours % 4)) for hours in range(0, 600, 5)]
     opened = [fact("escrow.opened", "org_a", f"esc_{number}", at, role="payer") for number, at in enumerate(moments)]

@@ -1,4 +1,4 @@
-"""Reading the figures of a period costs the same however much happened before it."""
+"""The cost of reading a period's figures does not grow with earlier history."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Policies, free options and methods on PostgreSQL: the nearest policy, quotas by window, and who sees what."""
+"""Policies, free options and methods on PostgreSQL: the nearest policy, quotas by window, and visibility."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

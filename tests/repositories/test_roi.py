@@ -1,4 +1,4 @@
-"""Reads of returns over a period: they do not grow with what lies outside of it."""
+"""Reads of returns over a period do not grow with rows outside it."""
 
 from datetime import UTC, date, datetime, time, timedelta
 

@@ -1,4 +1,4 @@
-"""The search index looks for new facts every few seconds: what that reads does not grow with the history."""
+"""Frequent reads for new search documents do not grow with the history."""
 
 from datetime import UTC, datetime, timedelta
 

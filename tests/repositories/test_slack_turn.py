@@ -1,4 +1,4 @@
-"""Turns of a hook of Slack, which all workers share."""
+"""Turns of a Slack hook, shared by all workers."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The feed of usage events loses nothing, whenever it was committed."""
+"""The feed of usage events loses nothing, however late events commit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

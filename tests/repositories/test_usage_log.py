@@ -1,4 +1,4 @@
-"""Pages of the log of usage events: each costs the same however many events there are, and together they have all."""
+"""Pages of the usage log have constant cost and together contain all events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -38,7 +38,7 @@ WANTED = {
 
 @pytest.fixture(scope="module")
 async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, list[int]]]]:
-    """The database when it is large, and what a page of each list read before and after it grew."""
+    """A large database, with the rows read per page of each list before and after it grew."""
     with new_database(cluster, "bursar_usage_log") as urls:
         owner, database = await asyncpg.connect(urls.owner), Database(urls.tenant, urls.platform)
         costs: dict[str, list[int]] = {name: [] for name in WANTED}

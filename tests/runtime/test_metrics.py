@@ -38,7 +38,7 @@ def of(metrics: ApiMetrics) -> Samples:
 
 
 def requests(metrics: ApiMetrics) -> dict[tuple[str, str, str], float]:
-    """Requests counted, by method, route and status."""
+    """Return request counts by method, route and status."""
     found = {}
     for (name, labels), value in of(metrics).items():
         if name == "bursar_http_requests_total":

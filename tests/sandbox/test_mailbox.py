@@ -1,4 +1,4 @@
-"""The mailbox of developers: a mail is shown as its reader gets it, runs nothing, and can be made to come back."""
+"""The development mailbox shows mails as sent, runs nothing, and can bounce them."""
 
 import httpx2
 

@@ -1,4 +1,4 @@
-"""The stand-in for Slack takes what Slack takes, shows it, and misbehaves when it is told to."""
+"""The mock Slack accepts and shows valid messages, and fails on request."""
 
 from datetime import timedelta
 

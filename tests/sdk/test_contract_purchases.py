@@ -1,4 +1,4 @@
-"""Purchases outside, against the API over its books and against the fake: the same."""
+"""External purchases behave the same against the API and against the fake."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ LOOKED_AT: Any = [ALTERNATIVE]
 
 
 async def buyer(world: World, usd: int | None = 25) -> str:
-    """Return an agent that may buy for so much without a person; None for nothing."""
+    """Return an agent that may buy up to the amount without a person; None for nothing."""
     agent = await world.agent_id()
     if usd is not None and world.fake is not None:
         world.fake.purchases["USD"] = Decimal(usd)
@@ -27,7 +27,7 @@ async def buyer(world: World, usd: int | None = 25) -> str:
 
 
 async def person(world: World) -> AsyncBursar:
-    """Return the client of somebody who may approve."""
+    """Return the client of a person who may approve."""
     token = "bsk_person" if world.fake else world.more["tenant"].callers["finance"].token
     return AsyncBursar(token, base_url=world.url, transport=world.wire)
 

@@ -1,4 +1,4 @@
-"""The schedule that looks at the figures of alert rules."""
+"""The schedule that evaluates alert rules."""
 
 from datetime import UTC, datetime, timedelta
 

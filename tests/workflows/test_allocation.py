@@ -1,4 +1,4 @@
-"""Nights of allocations: what waits for an answer, what ends it, and the sweep that starts nights and pays trials."""
+"""Allocation runs: waiting for an answer, their end, and the sweep that starts them and pays trials."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,14 +39,14 @@ DAY = timedelta(days=1)
 
 @dataclass
 class Nights:
-    """Starts the runs of nights, and follows them."""
+    """Starts and follows allocation runs."""
 
     env: WorkflowEnvironment
     client: Client
     database: Database
 
     async def team(self, mode: AllocationMode = AllocationMode.PROPOSE) -> Team:
-        """Make a team of two whose settings were made the day before the present one."""
+        """Make a team of two whose settings were made yesterday."""
         now = datetime.now(UTC)
         team = await Team.of(self.database, "ada", "bob", zone=early(now))
         await team.give(ada=80, bob=20)
@@ -54,7 +54,7 @@ class Nights:
         return team
 
     async def begun(self, team: Team) -> WorkflowHandle[Any, Any]:
-        """Start the run of the present day."""
+        """Start today's run."""
         run = await self.run_of(team)
         await reach.start_missing(self.client, run)
         return self.client.get_workflow_handle(run.workflow_id)

@@ -1,4 +1,4 @@
-"""Runs that call one after the other for an alert, until somebody answers."""
+"""Escalation runs that notify recipients in order until an alert is answered."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 @dataclass
 class Tower:
-    """Raises alerts, and keeps who was called for them."""
+    """Raises alerts and records the recipients notified."""
 
     env: WorkflowEnvironment
     client: Client
@@ -67,7 +67,7 @@ class Tower:
             return (await session.scalars(select(Alert).where(Alert.subject == subject))).one()
 
     async def raised_by_a_rule(self, *ladder: str) -> Alert:
-        """Raise an alert of a rule that an organization has written, with a ladder of its own."""
+        """Raise an alert of an organization's rule with its own escalation."""
         org_id, rule_id, subject = new_id("org"), new_id("rul"), new_id("agt")
         async with self.database.platform() as session:
             session.add(Organization(id=org_id, name="x", created_by="x", command_id=org_id))
@@ -111,7 +111,7 @@ class Tower:
         return [step for alert_id, step in self.called if alert_id == alert.id]
 
     async def outcome(self, handle: WorkflowHandle[Any, Any]) -> Any:
-        """Let a week pass, and return what became of the run."""
+        """Let a week pass, and return the result of the run."""
         passing = asyncio.ensure_future(self.env.fast_forward(handle, timedelta(days=7)))
         result = await handle.result()
         passing.cancel()
@@ -119,7 +119,7 @@ class Tower:
         return result
 
     async def noted_a_call(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """Wait until the run has noted whom it called: before that it would look again, and find what came since."""
+        """Wait until the run has recorded its step; before that it would read again and see later changes."""
         while ": called" not in await self.shown(handle):
             await again()
 

@@ -1,4 +1,4 @@
-"""A stored event reaches its payment without a run of its own, and by one where that does not go at once."""
+"""A stored event reaches its payment directly, or through its own run where direct delivery fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def pool(database_urls: Any) -> AsyncIterator[StatementPool]:
 
 
 class Failing:
-    """A client whose signals fail, before they have gone out or after it."""
+    """A client whose signals fail before or after sending."""
 
     def __init__(self, mailroom: Mailroom, error: BaseException, *, delivers: bool) -> None:
         self._client, self._error, self._delivers = mailroom.client, error, delivers

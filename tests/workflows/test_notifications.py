@@ -1,4 +1,4 @@
-"""The run that tells people, and digests that wait until their hour, whatever clocks do."""
+"""The notification run, and digests that wait until their hour across clock changes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -64,7 +64,7 @@ async def test_notification_run_reads_and_sends_for_a_minute(idle_server: Workfl
 
 
 class Person:
-    """An owner of an organization of its own, who wants digests."""
+    """An owner of a separate organization with digests enabled."""
 
     def __init__(self, database: Database, clock: NotificationClock) -> None:
         self.database, self.clock = database, clock
@@ -85,7 +85,7 @@ class Person:
             )
 
     async def happens(self, at: datetime, cadence: Cadence) -> str:
-        """Have something wait for the next digest, and return which that is."""
+        """Queue a notification for the next digest, and return the digest."""
         when, made = send_time(cadence, at, self.clock), new_id("ntf")
         async with self.database.platform() as session:
             row = NewNotification(
@@ -107,7 +107,7 @@ class Person:
         return when.digest or ""
 
     async def messages(self) -> list[datetime]:
-        """Return when messages of digests were queued."""
+        """Return the times at which digest messages were queued."""
         row = NotificationRow
         async with self.database.platform() as session:
             query = select(row.due_at).where(row.org_id == self.org, row.kind == "digest").order_by(row.due_at)

@@ -1,4 +1,4 @@
-"""An event of the inbox reaches whom it concerns: late, early, twice, or nobody."""
+"""Inbox events reach their payment when late, early or repeated, or nobody when unknown."""
 
 from datetime import timedelta
 from typing import Any
@@ -213,7 +213,7 @@ async def test_payment_method_of_an_unknown_customer_is_ignored(mailroom):
 
 
 async def customer_with(mailroom: Mailroom, **cash: int) -> tuple[str, str]:
-    """Return an organization and its customer, which has money that no payment has used."""
+    """Return an organization and its customer with unused money."""
     org_id, customer = await mailroom.organization(), new_id("cus")
     async with mailroom.database.platform() as session:
         await customers.add(session, org_id, "stripe", customer)

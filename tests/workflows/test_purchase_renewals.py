@@ -1,4 +1,4 @@
-"""The schedule that renews agents which are paid by the month."""
+"""The schedule that renews agents paid by the month."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,7 +55,7 @@ async def monthly(database: Database) -> str:
 
 
 async def buyer_of(database: Database, agent: str, *, credits: int) -> MarketplacePurchase:
-    """Have an organization with so many credits buy the agent."""
+    """Let an organization with the given credits buy the agent."""
     org = new_id("org")
     async with database.platform() as session:
         session.add(Organization(id=org, name="x", created_by="y", command_id=org))

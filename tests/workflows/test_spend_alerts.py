@@ -1,4 +1,4 @@
-"""The schedule that raises alerts about what is spent."""
+"""The schedule that raises spending alerts."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Usage is pulled from a LiteLLM proxy's spend log: every call once, whatever fails on the way."""
+"""Usage is pulled from a LiteLLM proxy's spend log: every call once, despite failures."""
 
 import hashlib
 import math
@@ -69,7 +69,7 @@ TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD")
 
 @dataclass
 class Proxy:
-    """The stand-in, and the activities that read it."""
+    """The mock proxy, and the activities that read it."""
 
     url: str
     http: httpx2.AsyncClient
@@ -80,7 +80,7 @@ class Proxy:
     now: datetime
 
     async def call(self, minutes_ago: float = 5, **row: Any) -> str:
-        """Have a call logged, and return its id."""
+        """Log a call, and return its id."""
         at = (self.now - timedelta(minutes=minutes_ago)).isoformat()
         given = {"organization_id": self.org_id, "model": "synced", "prompt_tokens": 1000, "completion_tokens": 100}
         answer = await self.http.post(f"{self.url}/_control/calls", json={**given, "startTime": at, **row})
@@ -100,7 +100,7 @@ class Proxy:
             return await cursor(session, SOURCE)
 
     async def sync(self, at: datetime | None = None, **asked: Any) -> UsageSync:
-        """Do what the workflow does, without one."""
+        """Do the work of the workflow without running it."""
         now = at or self.now
         planned = await self.work.plan_sync(PlanSync(now=now, **asked))
         assert planned.page is not None
@@ -223,7 +223,7 @@ async def test_uncounted_calls_raise_one_alert_a_day_with_the_newest_numbers(pro
 
 @pytest.mark.db
 async def test_cost_within_a_tenth_of_the_proxys_own_is_no_difference(proxy: Proxy) -> None:
-    """The cost is 0.002; spends are drawn around the tenth, on either side, and some rows have none."""
+    """The cost is 0.002; spends are drawn around a tenth more or less, and some rows have none."""
     drawn = [Decimal(random.Random(RUN_SEED + place).randint(1500, 2600)).scaleb(-6) for place in range(20)]
     spends = [Decimal("0.0018"), Decimal("0.002222"), Decimal("0.002223"), Decimal("0.001799"), Decimal(0), *drawn]
     for spend in [*spends, None, "0.5", True]:
@@ -240,7 +240,7 @@ async def test_cost_within_a_tenth_of_the_proxys_own_is_no_difference(proxy: Pro
 @pytest.mark.db
 async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_meter(proxy: Proxy) -> None:
     async def charged() -> list[tuple[str, int]]:
-        """The credits that each call was charged, in micro-credits: a credit is 0.10."""
+        """Return the micro-credits that each call was charged: a credit is 0.10."""
         sweep = UsageChargeActivities(proxy.database, TEN_CENTS)
         due = datetime.now(UTC) + timedelta(minutes=6)
         await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
@@ -286,7 +286,7 @@ async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_met
 
 @dataclass
 class Paying:
-    """An organization with credits, whose calls cost one each where no spend has paid for them."""
+    """An organization whose calls cost one credit each unless a spend has paid for them."""
 
     proxy: Proxy
 
@@ -317,7 +317,7 @@ class Paying:
             )
 
     async def end(self, spend_id: str, captured: int, beyond: int = 0) -> None:
-        """Capture an amount of what is held, or release it; and charge what goes beyond it, as the adapter does."""
+        """Capture or release the hold, and charge the excess, as the adapter does."""
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             if captured:
@@ -328,19 +328,19 @@ class Paying:
             await self.beyond(spend_id, beyond)
 
     async def beyond(self, spend_id: str, amount_minor: int) -> None:
-        """Charge what a call cost beyond its hold, by the key that the API makes of the adapter's."""
+        """Charge the excess of a call over its hold, with the key that the API derives from the adapter's."""
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             key = spend_key("Proxy", derived("s", spend_id, "beyond"))
             await spending.charge(NewSpend(key=key, action="metered_call", amount_minor=amount_minor))
 
     async def call(self, spend_id: str, *, minutes_ago: float = 5, secret: str | None = "s", **said: Any) -> str:
-        """Have a call logged that names a spend."""
+        """Log a call that names a spend."""
         named = {"spend_id": spend_id, "action": "llm_call", SECRET: secret, **said}
         return await self.proxy.call(minutes_ago, metadata={"spend_logs_metadata": named})
 
     async def charged(self, *, minutes: float = 0, after: float = 6) -> set[str]:
-        """Sync so much later, charge `after` that, and return which calls were charged in full by the meter."""
+        """Sync with the given delay, charge `after` that, and return the calls charged in full by the meter."""
         now = self.proxy.now + timedelta(minutes=minutes)
         await self.proxy.sync(now, back_seconds=3600)
         sweep = UsageChargeActivities(self.proxy.database, TEN_CENTS)
@@ -433,7 +433,7 @@ async def test_spend_of_another_action_pays_for_no_call(paying: Paying) -> None:
 
 @pytest.mark.db
 async def test_call_costs_the_higher_of_captured_and_rated_amount(paying: Paying) -> None:
-    """In whatever order adapter and sync come to it, and however often. A spend that calls share pays for one."""
+    """The order and number of adapter charges and syncs do not matter. A spend shared by calls pays for one."""
     draw = random.Random(RUN_SEED)
     rated = 1_000_000
     steps: list[list[Callable[[], Awaitable[object]]]] = []
@@ -509,7 +509,7 @@ async def test_call_with_an_open_hold_is_charged_after_an_hour(paying: Paying) -
 async def test_hold_open_after_an_hour_pays_first_and_cannot_be_captured_additionally(
     paying: Paying, held: int
 ) -> None:
-    """However long it is kept open: the call costs what it is rated at, and the rest of the hold is free again."""
+    """The call costs its rated amount, and the rest of the hold is released, however long it stays open."""
     spend_id = await paying.spend(captured=0, amount_minor=held, minutes=60 * 24 * 29, action="metered_call")
     await paying.call(spend_id, action="metered_call")
     assert await paying.charged() == set()
@@ -632,7 +632,7 @@ async def test_call_is_counted_once_whenever_a_sync_dies(proxy: Proxy) -> None:
 
 
 class Kept:
-    """A spend log in memory, whose rows the test takes away between two pages."""
+    """A spend log in memory whose rows the test removes between two pages."""
 
     def __init__(self, proxy: Proxy, seconds_ago: Iterable[float]) -> None:
         self.rows = [
@@ -656,7 +656,7 @@ class Kept:
 
 
 async def _read_all(proxy: Proxy, log: Kept, taken: int) -> set[str]:
-    """Sync from a log that loses its oldest rows after each page, and return what was counted."""
+    """Sync from a log that loses its oldest rows after each page, and return the counted calls."""
     work = UsageActivities(proxy.database, Metering(log=log, rates=Rates(prices=PriceBook())))
     page = (await work.plan_sync(PlanSync(now=proxy.now, since=proxy.now - timedelta(hours=5)))).page
     while page is not None:
@@ -930,7 +930,7 @@ async def test_paid_call_is_not_charged_again_when_its_owner_changes(paying: Pay
 @pytest.mark.slow
 @pytest.mark.db
 async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Paying) -> None:
-    """A tenant's own meter, which reads what rows of the log never have, must not keep calls from being charged."""
+    """A tenant's own meter of fields that log rows never have must not prevent charges."""
     async with paying.proxy.database.platform() as session:
         asked = {"event_type": "llm.call", "aggregation": "sum", "property": "never", "dimensions": [], "name": "mine"}
         row = MeterRow(id=new_id("mtr"), org_id=paying.proxy.org_id, created_by="owner", command_id="mine", **asked)
@@ -942,7 +942,7 @@ async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Payin
 @pytest.mark.slow
 @pytest.mark.db
 async def test_image_generated_through_the_proxy_is_charged(proxy: Proxy) -> None:
-    """The row of `aimage_generation`: no tokens, and what the proxy thinks it cost."""
+    """The row of `aimage_generation` has no tokens, and the proxy's own cost."""
     await import_prices(proxy.database, "dall-e-3", proxy.now - timedelta(days=60), output_images="0.04")
     asked = {"call_type": "aimage_generation", "prompt_tokens": 0, "completion_tokens": 0, "spend": 0.04}
     await proxy.call(model="dall-e-3", **asked)
@@ -1005,7 +1005,7 @@ async def test_call_with_an_overlong_id_is_charged(paying: Paying) -> None:
 @pytest.mark.db
 @pytest.mark.parametrize("row", [{}, {"status": "failure", "prompt_tokens": 0, "completion_tokens": 0}])
 async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy, row: dict[str, Any]) -> None:
-    """As docs/guides/metering.md has models sold in another currency: a charged meter for each unit."""
+    """Models sold in another currency as in docs/guides/metering.md: a charged meter for each unit."""
     async with proxy.database.platform() as session:
         asked = {"event_type": "llm.call", "aggregation": "sum", "dimensions": [], "currency": "EUR", "name": "cached"}
         price = {"model": "per_unit", "unit_price": "0.000001"}

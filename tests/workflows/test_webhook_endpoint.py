@@ -1,4 +1,4 @@
-"""What reaches a receiver, in which order and how often, whatever it answers."""
+"""Deliveries to a receiver: order and number of attempts for every answer."""
 
 import asyncio
 import json
@@ -141,11 +141,11 @@ async def test_status_410_disables_at_once_and_notifies_the_owner(stage: Stage):
     assert (await one.handle.result()).status == "disabled"
     assert len(one.received) == 1
     assert (await one.kinds())[-1] == "given_up"
-    assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
+    assert await alerts_and_mails(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
     await replay_and_keep(await one.handle.fetch_history(), "webhook-endpoint/disabled")
 
 
-async def told(one: EndpointDriver) -> tuple[list[str], list[str]]:
+async def alerts_and_mails(one: EndpointDriver) -> tuple[list[str], list[str]]:
     """Return the kinds of alerts about an endpoint, and of mails to its organization."""
     async with one.stage.database.platform() as session:
         alerts = await session.scalars(select(Alert.kind).where(Alert.subject == one.endpoint_id))
@@ -165,7 +165,7 @@ async def test_five_days_without_success_disable_the_endpoint_and_notify_the_own
     assert failing_since is not None
     assert timedelta(days=5) <= given_up.at - failing_since < timedelta(days=6)
     assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "failed", 2: "pending"}
-    assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
+    assert await alerts_and_mails(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Mails as people get them: each kind fits a narrow window, and can be read on its ground in both themes."""
+"""Mails in a browser: each kind fits a narrow window and is readable in both themes."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ ALERTS = {
 
 
 def mails() -> Iterator[tuple[str, Message]]:
-    """Give each mail that the product sends, by a name."""
+    """Return each mail that the product sends, by name."""
     for language in LANGUAGES:
         formats = formats_of(language)
         for kind in MailKind:

@@ -1,4 +1,4 @@
-"""When the hours of a figure are unusual, on made series."""
+"""Detection of unusual hours on synthetic series."""
 
 from datetime import UTC, datetime
 from math import exp, pi, sin

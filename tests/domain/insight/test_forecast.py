@@ -1,4 +1,4 @@
-"""The rules of forecasts, on made series."""
+"""The rules of forecasts, on synthetic series."""
 
 from math import exp, pi, sin
 from random import Random

@@ -1,4 +1,4 @@
-"""When a balance runs out."""
+"""The day on which a balance runs out."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""ROI: which revenue counts, how shared costs are divided, when costs are paid back, and which figures are null."""
+"""ROI: counted revenue, division of shared costs, payback, and null figures."""
 
 from datetime import date, timedelta
 from fractions import Fraction

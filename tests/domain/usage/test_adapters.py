@@ -1,4 +1,4 @@
-"""Answers of model vendors become one vector, and cost what a hand computes."""
+"""Responses of model vendors become one usage vector with a manually verified cost."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -220,7 +220,7 @@ def test_an_answer_that_cannot_be_read_is_refused(shape, answer):
 
 @for_each("case", CASES)
 def test_every_response_is_read_or_refused(case):
-    """Another error would answer 500, and the events beside it would be lost."""
+    """Any other error would answer 500 and lose the other events of the request."""
     for answer in spoiled(case.answer):
         if isinstance(answer, dict):
             with suppress(Invalid):

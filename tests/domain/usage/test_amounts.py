@@ -1,4 +1,4 @@
-"""Amounts of usage: read exactly or refused, rounded once, charged rounded up."""
+"""Amounts of usage: read exactly or refused, rounded once, and charged rounded up."""
 
 from decimal import Decimal, localcontext
 

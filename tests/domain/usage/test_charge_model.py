@@ -130,7 +130,7 @@ def test_partial_charges_of_a_period_add_up_to_its_total(charge, quantities):
 
 @given(charges(), QUANTITIES)
 def test_the_integers_agree_with_decimal_arithmetic(charge, quantity):
-    """The same models once more, with `decimal` and without a word of the first."""
+    """The same models implemented independently with `decimal`."""
     from decimal import ROUND_CEILING, ROUND_HALF_EVEN, localcontext
 
     with localcontext() as context:

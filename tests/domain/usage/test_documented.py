@@ -1,4 +1,4 @@
-"""Each count in the documented answer of a vendor has a reader, or stands on the list of what is not read."""
+"""Each count in a vendor's documented response is read or listed as unread."""
 
 import re
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ ROW = re.compile(r"^\| `([a-z.]+)` \| (`[^|]+`) \| [^|]+ \|$", re.MULTILINE)
 
 
 def listed() -> set[tuple[str, str]]:
-    """Return the table of what is not read, as pairs of a shape and a count."""
+    """Return the table of unread counts, as pairs of a shape and a count."""
     [section] = re.findall(r"### Counts that are not read\n(.*?)\n##", LIST.read_text(), re.DOTALL)
     return {(shape, name) for shape, names in ROW.findall(section) for name in re.findall(r"`([^`]+)`", names)}
 
 
 def counts(node: Any, path: tuple[Any, ...] = (), name: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield each count of an answer: a number, or an item of a list that has none, by its name and its path."""
+    """Yield each count of a response with its name and path: a number, or an item of a list without numbers."""
     if isinstance(node, dict):
         found = [each for key, value in node.items() for each in counts(value, (*path, key), f"{name}.{key}")]
         is_item = path and isinstance(path[-1], int)
@@ -36,7 +36,7 @@ def counts(node: Any, path: tuple[Any, ...] = (), name: str = "") -> Iterator[tu
 
 
 def more(answer: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the answer with one more at a path."""
+    """Return the response with the count at a path increased by one."""
     changed: Any = deepcopy(answer)
     place = changed
     for step in path[:-1]:
@@ -51,7 +51,7 @@ def more(answer: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def read(shape: str, answer: dict[str, Any]) -> object:
-    """Return what is read of an answer; the refusal if it is refused, which says that a count was looked at."""
+    """Return the usage read from a response, or the refusal, which shows that a count was checked."""
     try:
         return read_call(shape, answer)
     except Invalid as refusal:

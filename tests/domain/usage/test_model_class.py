@@ -1,4 +1,4 @@
-"""Which class a model is of, by the names that vendors and price lists give it."""
+"""The class of a model, from its names at vendors and in price lists."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A row of a proxy's spend log and an answer of a provider that say the same are read by the same rules."""
+"""A row of a proxy's spend log and the equivalent provider response are read by the same rules."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ PRICES = {
 
 
 def row_of(prompt: int, answer: int, total: int = 0, *, kind: str = "acompletion", **seen: Any) -> dict[str, Any]:
-    """Make a row; `seen` is the usage that the proxy keeps of the answer."""
+    """Make a row; `seen` is the usage of the response as stored by the proxy."""
     counts = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": total or prompt + answer}
     return {"call_type": kind, **counts, "metadata": {"usage_object": {**counts, **seen}}}
 
@@ -89,7 +89,7 @@ def test_row_and_answer_that_say_the_same_are_the_same_units(parts, made, is_bes
 
 @given(cached=TOKENS, of_sense=TOKENS, text=TOKENS, sense=st.sampled_from(["audio", "image", "video"]))
 def test_cached_multimodal_tokens_are_counted_once(cached, of_sense, text, sense):
-    """A sense has at most the tokens of the prompt that the cached part leaves."""
+    """A modality has at most the uncached tokens of the prompt."""
     prompt = text + max(cached, of_sense)
     details = {"cached_tokens": cached, f"{sense}_tokens": of_sense}
     usage = TokenUsage.from_json(usage_of(row_of(prompt, 1, prompt_tokens_details=details)))
@@ -149,7 +149,7 @@ def test_counts_of_a_row_with_a_decimal_point_are_counts(
 @pytest.mark.parametrize("lacks", [0, None, "absent"])
 @pytest.mark.parametrize("names", [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")])
 def test_missing_totals_come_from_the_response_of_the_row(lacks: Any, names: tuple[str, str]) -> None:
-    """Without them the pictures of this row are free."""
+    """Without them the images of this row would be free."""
     seen = {names[0]: 23, names[1]: 1056, "total_tokens": 1079}
     row: dict[str, Any] = {"call_type": "aimage_edit", "spend": 0.03, "metadata": {"usage_object": seen}}
     if lacks != "absent":

@@ -1,4 +1,4 @@
-"""LiteLLM's map of prices: read exactly, and whatever cannot be read is in the report."""
+"""LiteLLM's price map: read exactly, with unreadable entries in the report."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def read(text):
 
 
 def entry(text, provider="openai"):
-    """Read one entry of the map, written as the map writes it."""
+    """Read one entry in the format of the map."""
     found = read(f'{{"m": {{"litellm_provider": "{provider}", {text}}}}}')
     assert found.refused == ()
     return found.prices[0]

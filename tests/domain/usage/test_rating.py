@@ -1,4 +1,4 @@
-"""A call at a price: exact, whole bands, fallbacks, and nothing free in silence."""
+"""Rating of a call: exact, whole bands, fallbacks, and no silently free usage."""
 
 from datetime import UTC, datetime
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""The vector of a call: what it takes, and that it survives a column."""
+"""The usage vector of a call: accepted values, and storage in a column."""
 
 import pickle
 from dataclasses import FrozenInstanceError, replace

@@ -1,4 +1,4 @@
-"""Tools that a vendor bills apart from its model: searches by their number, pictures by tokens of another model."""
+"""Tools billed separately by a vendor: searches by number, images by tokens of another model."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Changes that follow others at a sandbox of Stripe: each is charged what was shown."""
+"""Consecutive changes at a Stripe sandbox: each is charged the previewed amount."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -67,7 +67,7 @@ def item(wanted: Terms) -> Item:
 
 
 async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms, *, told: bool) -> Subscription:
-    """Order a smaller plan, and then the end with the period; without or with the held item."""
+    """Order a smaller plan, then a cancellation at the end of the period, with or without the held item."""
     ref = held.ref or ""
     down = preview(held, TEAMS, smaller, 1, BEGAN)
     ordered = order_change(held, down, "cmd_2", actor="kim").subscription
@@ -227,7 +227,7 @@ async def test_change_whose_failure_the_provider_repeats_is_made_once(buyer: Buy
     small, large = [(await buyer.price(terms(plan))).price_id or "" for plan in ("starter", "professional")]
 
     async def twice(order: Callable[[], Awaitable[SubscriptionSnapshot]]) -> SubscriptionSnapshot:
-        """Send it; its answer is a failure that its key remembers. Send it again under the same key."""
+        """Send it and get a failure stored under its key, then send it again with the same key."""
         await buyer.shop.sandbox.control("faults", mode=mode, method="POST", path="/v1/subscriptions")
         with pytest.raises(OutcomeUnknown):
             await order()
