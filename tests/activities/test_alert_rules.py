@@ -125,7 +125,7 @@ async def test_balance_fires_once_and_is_resolved_after_the_cool_down(world: Rul
     assert again == [(rule.name, world.org, "resolved"), (rule.name, world.org, "firing")]
 
 
-async def test_rule_that_is_replaced_or_ended_resolves_what_it_raised(world: Rules) -> None:
+async def test_replaced_or_deleted_rule_resolves_its_alerts(world: Rules) -> None:
     below = RequestedCondition(type=ConditionType.BELOW, threshold="200")
     rule = await world.rule("credits.available", below)
     assert await world.look(NOW) == [(rule.name, world.org, "firing")]
@@ -142,7 +142,7 @@ async def test_rule_that_is_replaced_or_ended_resolves_what_it_raised(world: Rul
 @pytest.mark.parametrize(
     ("threshold", "measure"), [("80", Measure.PERCENT), ("160", Measure.ABSOLUTE)], ids=["percent", "absolute"]
 )
-async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str, measure: Measure) -> None:
+async def test_limit_is_exceeded_once_in_each_window(db: Database, threshold: str, measure: Measure) -> None:
     world = Rules(db)
     await world.begin()
     control = await world.limit(Limit(window=Window.HOUR, amount_minor=200 * CREDIT))
@@ -172,7 +172,7 @@ async def test_limit_exceeded_before_the_rule_was_created_is_not_a_crossing(worl
     assert await world.look(NOW + MINUTE) == []
 
 
-async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) -> None:
+async def test_absence_fires_at_its_effective_time(db: Database) -> None:
     world = Rules(db)
     await world.begin()
     rule = await world.rule(

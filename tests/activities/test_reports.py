@@ -316,7 +316,7 @@ async def test_zone_that_moves_west_goes_on_with_a_day_that_was_not_made(db: Dat
     assert (await read(db, report)).period_from == utc(2026, 3, 27, 4)
 
 
-async def test_due_report_is_started_looked_at_again_and_goes_on_with_the_next_period(db: Database) -> None:
+async def test_due_report_is_started_recomputed_and_continues_with_the_next_period(db: Database) -> None:
     report, closed = [await a_report(db, await an_organization(db), now=NOW) for _ in range(2)]
     async with db.platform() as session:
         status = update(Organization).where(Organization.id == closed.org_id)
@@ -342,7 +342,7 @@ async def test_due_report_is_started_looked_at_again_and_goes_on_with_the_next_p
     assert await started(DUE + timedelta(days=7)) == []
 
 
-async def test_deleted_report_makes_nothing_and_keeps_its_files_until_their_time(db: Database) -> None:
+async def test_deleted_report_computes_nothing_and_keeps_its_files_until_expiry(db: Database) -> None:
     report = await a_report(db, await an_organization(db), now=NOW)
     await make(db, Figures(), report)
     async with db.platform() as session:
@@ -388,7 +388,7 @@ async def test_reports_of_an_organization_are_bounded(db: Database) -> None:
     assert await a_report(db, org, now=NOW)
 
 
-async def test_recipient_who_is_nobody_of_the_organization_is_refused(db: Database) -> None:
+async def test_recipient_outside_the_organization_is_refused(db: Database) -> None:
     org, other = await an_organization(db), await an_organization(db)
     await a_principal(db, other, "maria", Role.OWNER)
     for name in ("maria", "nobody"):

@@ -146,7 +146,7 @@ async def test_an_event_whose_commit_is_held_open_is_indexed(
     assert len(await found(url, term={"subject": of.subject})) == 1
 
 
-async def test_a_refused_document_is_listed_and_stops_nothing(
+async def test_refused_document_is_listed_without_stopping_others(
     fresh_database: Database, index: SearchIndex, url: str
 ) -> None:
     await happened(fresh_database, 2)

@@ -111,7 +111,7 @@ async def test_credits_that_do_not_suffice_are_raised_once_a_day(db: Database) -
     assert raised.severity == "critical"
 
 
-async def test_four_fifths_of_a_limit_are_the_built_in_rule_and_no_threshold_besides(world: World) -> None:
+async def test_four_fifths_of_a_limit_raise_only_the_built_in_alert(world: World) -> None:
     end = window_end(Window.MONTH, NOW, zone_of("UTC"), 1)
     month = Limit(window=Window.MONTH, amount_minor=100 * CREDIT)
     control = await world.limit(month, thresholds_e4=(10_000,))
@@ -138,7 +138,7 @@ async def test_what_comes_back_resolves_and_fires_no_more_in_the_window(world: W
     assert len(await world.raised()) == 1
 
 
-async def test_alert_whose_key_names_no_limit_keeps_nothing_from_being_resolved(world: World) -> None:
+async def test_alert_without_a_limit_does_not_prevent_resolving_others(world: World) -> None:
     control = await world.limit(Limit(window=Window.MONTH, amount_minor=100 * CREDIT))
     await world.spend(80)
     await world.raised()
@@ -157,7 +157,7 @@ async def test_alert_whose_key_names_no_limit_keeps_nothing_from_being_resolved(
     assert [row.status for row in await world.rows()] == ["resolved", "firing"]
 
 
-async def test_built_in_rule_that_is_off_leaves_thresholds_that_were_asked_for(world: World) -> None:
+async def test_disabled_built_in_rule_keeps_requested_thresholds(world: World) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     other = await World(world.database).begin()
     await other.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT), thresholds_e4=())
@@ -184,7 +184,7 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
     assert not of_org
 
 
-async def test_refusal_fires_until_its_window_ends_also_where_nothing_else_was_spent_in_it(world: World) -> None:
+async def test_refusal_alert_stays_until_its_window_ends(world: World) -> None:
     await world.limit(Limit(window=Window.MONTH, amount_minor=10 * CREDIT))
     assert await world.spend(11) is SpendOutcome.REFUSED
     await world.raised()

@@ -98,7 +98,7 @@ async def payer(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> 
 
 
 @pytest.mark.parametrize(("credits", "paid", "taken"), [(1_000, 10_000, "500"), (10_000, 29_900, "1672.240803")])
-async def test_call_takes_what_was_paid_for_its_cost(payer: Payer, credits: int, paid: int, taken: str) -> None:
+async def test_call_consumes_credits_at_the_price_paid(payer: Payer, credits: int, paid: int, taken: str) -> None:
     """50.00 for credits bought at 0.10, and on the Enterprise plan."""
     await payer.get(credits, paid)
     assert await payer.charged(5_000) == Decimal(taken)

@@ -173,7 +173,7 @@ async def dispatched(database: Database) -> DispatchedWebhooks:
     return await ActivityEnvironment().run(activities.dispatch, DispatchWebhooks(seconds=0))
 
 
-async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
+async def test_limited_number_waits_and_the_rest_follows_later(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("activities.messages.webhook_endpoint.PAGE", 4)
@@ -323,7 +323,7 @@ async def paused_for(database: Database, endpoint_id: str) -> timedelta | None:
         return None if row.slow_until is None else row.slow_until - row.seen_at
 
 
-async def test_a_receiver_that_answers_nothing_is_left_alone_and_gives_its_slot_up(database: Database) -> None:
+async def test_silent_receiver_is_delayed_and_releases_its_slot(database: Database) -> None:
     endpoint_id, sender = await an_endpoint(database, 2 * AT_ONCE, 1), Silent()
     done = await drained(database, sender, endpoint_id)
     assert AT_ONCE <= done.tried < 2 * AT_ONCE
@@ -333,13 +333,13 @@ async def test_a_receiver_that_answers_nothing_is_left_alone_and_gives_its_slot_
     assert timedelta(0) < pause <= OVERLOAD_BACKOFF[0]
 
 
-async def test_one_unanswered_webhook_slows_its_endpoint_where_nothing_else_was_sent(database: Database) -> None:
+async def test_single_unanswered_webhook_slows_its_endpoint(database: Database) -> None:
     endpoint_id = await an_endpoint(database, 1, 1)
     await drained(database, Silent(), endpoint_id)
     assert await paused_for(database, endpoint_id) is not None
 
 
-async def test_unanswered_webhooks_beside_answered_ones_slow_nobody(database: Database) -> None:
+async def test_unanswered_webhooks_among_answered_ones_slow_nobody(database: Database) -> None:
     endpoint_id, sender = await an_endpoint(database, AT_ONCE, 1), Silent(answers=1)
     done = await drained(database, sender, endpoint_id)
     assert (done.tried, done.delivered, await paused_for(database, endpoint_id)) == (AT_ONCE, 1, None)

@@ -205,7 +205,7 @@ async def test_calls_of_one_id_at_once_are_charged_each(fake: FakeBursar, log: A
     assert paid(fake) == ["2", "2", "2"]
 
 
-async def test_payer_is_told_from_the_call(fake: FakeBursar, log: Any) -> None:
+async def test_payer_is_derived_from_the_call(fake: FakeBursar, log: Any) -> None:
     client = fake.async_client()
     log("llm_call", lambda call: client if call.get("user") == "ada" else None)
     await litellm.acompletion(**ASKED, mock_response="Deep.", user="bob")

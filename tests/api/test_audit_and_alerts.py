@@ -27,7 +27,7 @@ from tests.support.connections import connected
 pytestmark = pytest.mark.db
 
 
-async def test_privileged_act_is_recorded_with_who_what_and_from_where(tenant: Tenant) -> None:
+async def test_privileged_action_is_recorded_with_actor_action_and_address(tenant: Tenant) -> None:
     response = await tenant.owner.post(
         "/api-keys", {"principal": "audited", "role": "member"}, headers={"X-Request-Id": "audit-1"}
     )
@@ -44,7 +44,7 @@ async def test_privileged_act_is_recorded_with_who_what_and_from_where(tenant: T
     assert entry["details"] == {"principal": "audited", "role": "member", "agent_id": None}
 
 
-async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Tenant) -> None:
+async def test_tenant_sees_operator_actions_on_it(operator: Caller, tenant: Tenant) -> None:
     body = {"organization_id": tenant.org_id, "amount": "1", "source": "reward"}
     lot = good(await operator.post("/credits/grants", body, key=new_key()), 201)
     (entry,) = good(await tenant.finance.get(f"/audit?action=credits.grant&target={lot['id']}"))["data"]
@@ -78,7 +78,7 @@ async def test_act_of_another_party_is_seen_by_both_and_its_origin_by_the_actor_
     assert good(await bystander.auditor.get(f"/audit?target={target}"))["data"] == []
 
 
-async def test_act_of_an_operator_does_not_tell_a_tenant_where_from(operator: Caller, tenant: Tenant) -> None:
+async def test_operator_action_does_not_reveal_the_address_to_a_tenant(operator: Caller, tenant: Tenant) -> None:
     body = {"organization_id": tenant.org_id, "principal": new_key(), "role": "member"}
     made = good(await operator.post("/api-keys", body), 201)
     (entry,) = good(await tenant.auditor.get(f"/audit?target={made['id']}"))["data"]
@@ -252,7 +252,7 @@ async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: D
     assert good(await operator.get(f"/alerts?kind=payment.debt&subject={subjects[0]}"))["data"] == []
 
 
-async def test_open_alerts_are_counted_in_metrics_by_their_kind_and_for_whom_they_are(
+async def test_open_alerts_are_counted_in_metrics_by_kind_and_audience(
     operator: Caller, tenant: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What was written is kept for a second: here each look is an hour later.
@@ -328,7 +328,7 @@ async def statuses(caller: Caller, subject: str) -> dict[str, int]:
     return {status: len(listed) for status, listed in asked.items() if listed}
 
 
-async def test_organization_resolves_what_is_for_itself_alone(
+async def test_organization_resolves_its_private_alerts(
     tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
 ) -> None:
     subject = await of_its_own(tenant, deps)
@@ -358,7 +358,7 @@ async def test_organization_resolves_what_is_for_itself_alone(
             )
 
 
-async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, operator: Caller, debt: str) -> None:
+async def test_organization_cannot_resolve_alerts_of_operators(tenant: Tenant, operator: Caller, debt: str) -> None:
     (alert,) = await found(tenant.owner, debt)
     path = f"/alerts/{alert['id']}"
     for _ in range(2):  # acknowledged or not

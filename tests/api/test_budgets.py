@@ -179,7 +179,7 @@ async def test_an_agent_reads_the_budgets_above_it_and_changes_none(
         refused(await act(stranger.owner, own, what, **bodies.get(what, {})), 404, "not_found")
 
 
-async def test_a_pool_is_moved_once_with_a_reason_and_not_beyond_what_is_left(tenant: Tenant, operator: Caller) -> None:
+async def test_pool_is_moved_once_with_a_reason_up_to_its_remainder(tenant: Tenant, operator: Caller) -> None:
     await grant(operator, tenant.org_id)
     budget = await opened(tenant.owner, limits=[{"window": "week", "amount": "100"}], reserve="50")
     body = {"from": "reserve", "to": "operating", "amount": "20", "reason": "The launch is today."}
@@ -308,7 +308,7 @@ async def test_spend_outside_budgets_needs_no_further_statement(
     assert len([each for each in read if "controls_of" in each]) == 1
 
 
-async def test_spends_that_are_charged_together_say_what_is_left_as_well(tenant: Tenant, operator: Caller) -> None:
+async def test_spends_charged_together_show_the_remainder(tenant: Tenant, operator: Caller) -> None:
     await grant(operator, tenant.org_id)
     await opened(tenant.owner, limits=[{"window": "week", "amount": "100"}])
     answers = await asyncio.gather(

@@ -198,7 +198,7 @@ async def following(port: int, caller: Caller, query: str = "") -> AsyncIterator
 Serve = Callable[..., AbstractAsyncContextManager[tuple[FastAPI, int]]]
 
 
-async def test_stream_begins_with_the_marks_and_says_what_changed(
+async def test_stream_starts_with_the_marks_and_reports_changes(
     serve: Serve, database: Database, tenant: Tenant, stranger: Tenant
 ) -> None:
     async with serve() as (app, port), following(port, tenant.auditor) as stream:
@@ -301,7 +301,7 @@ async def test_one_organization_cannot_take_all_streams(serve: Serve, tenant: Te
             assert await other.next() is not None
 
 
-async def test_place_of_a_stream_is_free_when_its_reader_goes(serve: Serve, tenant: Tenant) -> None:
+async def test_stream_slot_is_free_after_its_reader_disconnects(serve: Serve, tenant: Tenant) -> None:
     async with serve(limit_streams=1) as (app, port):
         for _ in range(2):
             async with following(port, tenant.owner) as stream:

@@ -237,7 +237,7 @@ async def test_metadata_of_a_use_does_not_move_it_to_another_log(operator: Calle
     assert await log(tenant.owner, f"&agent_id={second}") == []
 
 
-async def test_key_of_a_department_or_project_reads_what_is_theirs(
+async def test_key_of_a_department_or_project_reads_only_its_entries(
     operator: Caller, new_tenant: Any, issue_key: Any, database: Database
 ) -> None:
     tenant: Tenant = await new_tenant("owner")
@@ -295,7 +295,7 @@ async def test_pages_hold_each_entry_once_with_every_filter(
     assert len(await log(tenant.owner, f"&from={border}")) == 9
 
 
-async def test_log_comes_as_csv_without_formulas_and_as_json_lines(new_tenant: Any, database: Database) -> None:
+async def test_log_downloads_as_csv_without_formulas_and_as_json_lines(new_tenant: Any, database: Database) -> None:
     tenant: Tenant = await new_tenant("owner")
     await noted(database, tenant, item="=HYPERLINK(1)")
     await noted(database, tenant)

@@ -379,9 +379,7 @@ def plainly(name: str, value: str) -> object:
     return json.loads(plain) if value.startswith(("{", "[")) else value
 
 
-async def test_cells_are_those_of_the_lists(
-    new_tenant: Any, operator: Caller, database: Database, folder: Path
-) -> None:
+async def test_cells_match_the_lists(new_tenant: Any, operator: Caller, database: Database, folder: Path) -> None:
     tenant = await a_spender(new_tenant, operator, 2, metadata={"a": "=1"})
     paid = await Written(database, tenant.org_id).begin()
     paid.there.pay()

@@ -58,7 +58,7 @@ async def test_spending_is_forecast_by_the_season_of_the_week(spender: Tenant) -
     assert (found["currency"], found["runs_out_at"], found["changes"]) == ("CREDIT", None, [])
 
 
-async def test_balance_runs_out_by_what_is_used_and_what_expires(spender: Tenant, database: Database) -> None:
+async def test_balance_runs_out_by_usage_and_expiry(spender: Tenant, database: Database) -> None:
     async with database.platform() as session:
         await credit_lot.grant(
             session,

@@ -142,7 +142,7 @@ async def drawn(database: Database, tenant: Tenant, run_id: str, choice: str, **
         await session.execute(insert(RoutingDecision).values(values | changes))
 
 
-async def test_comparison_is_randomised_where_every_model_was_drawn(tenant: Tenant, database: Database) -> None:
+async def test_comparison_is_randomised_when_every_model_was_drawn(tenant: Tenant, database: Database) -> None:
     for number in range(12):
         model, run_id = (CHEAP, DEAR)[number % 2], f"run-{number}"
         await drawn(database, tenant, run_id, model)

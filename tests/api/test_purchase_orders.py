@@ -208,7 +208,7 @@ async def test_nobody_approves_their_own_and_no_agent_approves_anything(
     refused(await slipped.post(path, body, key=new_key()), 403, "api_key.operator_issued")
 
 
-async def test_the_only_person_approves_what_an_agent_proposed_with_a_key_that_the_person_issued(
+async def test_only_person_approves_proposals_of_an_agent_whose_key_it_issued(
     new_tenant: NewTenant,
 ) -> None:
     solo = await new_tenant("owner")
@@ -341,7 +341,7 @@ async def test_a_repeated_request_makes_one_order(studio: Tenant, database: Data
     refused(await studio.agent.post("/purchase-orders", body), 400, "idempotency.missing")
 
 
-async def test_a_repeated_decision_is_answered_with_what_it_decided(studio: Tenant, database: Database) -> None:
+async def test_repeated_decision_returns_the_first_result(studio: Tenant, database: Database) -> None:
     policy = {"subject": {"type": "organization"}, "approval_above": "1", "two_persons_above": "5"}
     good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)

@@ -198,7 +198,7 @@ async def test_a_person_confirms_an_order_that_ended_before_its_attempt_had_a_re
     assert await net(database, control) == 2500
 
 
-async def test_a_person_confirms_a_decline_and_the_order_goes_on(studio: Tenant, database: Database) -> None:
+async def test_person_confirms_a_decline_and_the_order_continues(studio: Tenant, database: Database) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
     order = await proposed(studio.agent, studio.agent_id, "25")
     await acted(studio.agent, order, "attempts", 201, method="card")

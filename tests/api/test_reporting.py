@@ -361,7 +361,7 @@ async def test_views_contain_no_personal_names(database_urls: DatabaseUrls) -> N
     }
 
 
-async def test_agents_are_named_where_their_name_is_public(new_tenant: Any, reader: asyncpg.Connection) -> None:
+async def test_agents_with_public_names_are_named(new_tenant: Any, reader: asyncpg.Connection) -> None:
     tenant: Tenant = await new_tenant("owner")
     for visibility in ("public", "private"):
         made = good(await tenant.owner.post("/agents", {"name": f"A {visibility} one", "visibility": visibility}), 201)

@@ -74,7 +74,7 @@ async def subscribe(database: Database, org_id: str) -> str:
     return held.subscription_id
 
 
-async def test_operator_sees_where_the_money_is_and_what_is_stuck(
+async def test_operator_sees_money_by_place_and_stuck_objects(
     operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payee = await new_tenant("owner")
@@ -201,7 +201,7 @@ async def test_uses_and_lots_of_credits_are_found_by_their_ids(
     assert await names(customer.agent, held["id"]) == []
 
 
-async def test_keys_are_found_by_who_may_list_them_and_never_by_their_secret(
+async def test_keys_are_found_with_list_permission_and_never_by_their_secret(
     operator: Caller, new_tenant: NewTenant
 ) -> None:
     customer, stranger = await new_tenant("owner", "auditor", "member", "agent"), await new_tenant("owner")

@@ -43,7 +43,7 @@ async def test_balance_series_ends_at_the_wallet_balance(operator: Caller, new_t
     assert set(none["series"][0]["values"]) == {"0.00"}
 
 
-async def test_spending_is_by_day_of_the_use_without_what_was_refunded(
+async def test_spending_is_grouped_by_day_of_use_without_refunds(
     operator: Caller, new_tenant: Any, database: Database
 ) -> None:
     tenant: Tenant = await new_tenant("owner")

@@ -312,7 +312,7 @@ async def test_event_of_a_meter_without_a_price_is_charged_at_cost(
     assert await balance(payer.owner) == ("99.899999", "0.00")
 
 
-async def test_steps_of_a_tiered_price_add_up_over_sweeps_and_months_begin_anew(
+async def test_tiered_price_steps_add_up_over_sweeps_and_restart_each_month(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()

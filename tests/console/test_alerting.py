@@ -58,7 +58,7 @@ async def test_alert_is_acknowledged_snoozed_and_resolved_once(
 
 
 @pytest.mark.db
-async def test_commands_of_alerts_are_refused_to_who_only_reads_and_to_strangers(
+async def test_alert_commands_are_refused_to_readers_and_strangers(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database, stranger: Tenant
 ):
     path = f"{(await seen(tenant, await raised(database, tenant.org_id, 'spc_refused')))['id']}/acknowledge"
@@ -209,7 +209,7 @@ async def test_unknown_delivery_is_not_found() -> None:
     assert api.commands() == []
 
 
-async def test_new_secret_is_shown_once_and_never_kept() -> None:
+async def test_new_secret_is_shown_once_and_never_stored() -> None:
     made = {"id": _ENDPOINT, "url": "https://hooks.example.com/in", "secret": "whsec_new", "public_key": None}
     api = FakeApi(answers={f"POST /webhook-endpoints/{_ENDPOINT}/rotate-secret": (200, made)})
     path = f"/console/{ORG}/alerts/settings/endpoints/{_ENDPOINT}/rotate"

@@ -198,7 +198,7 @@ def test_method_is_advised_that_fails_less_often():
     assert not advise(facts(tried=[TRIED, replace(TRIED, provider="paypal")]))
 
 
-def test_limit_is_advised_to_be_raised_where_it_was_and_the_agent_went_on():
+def test_raising_a_limit_is_advised_when_it_was_raised_soon_after_a_refusal():
     captured = {(DAY + timedelta(days=1), "search", "agt_1"): 20 * CREDITS, (DAY, "search", "agt_2"): CREDITS}
     raised = {"ctl_1": [NOON - timedelta(hours=1), NOON + timedelta(hours=1)]}
     one = only(refused=[REFUSED], raises=raised, captured=captured)
@@ -211,7 +211,7 @@ def test_limit_is_advised_to_be_raised_where_it_was_and_the_agent_went_on():
     assert not advise(facts(refused=[REFUSED], raises=raised, captured={(DAY, "search", "agt_2"): CREDITS}))
 
 
-def test_limit_is_advised_to_be_raised_where_a_person_did_it_instead():
+def test_raising_a_limit_is_advised_when_a_person_paid_instead():
     captured = {(DAY, "search", None): 50 * CREDITS}
     assert only(refused=[REFUSED], captured=captured).amount_minor == 30 * CREDITS
     usual = {**captured, (DAY - timedelta(days=1), "search", None): CREDITS}
@@ -244,7 +244,7 @@ def test_savings_below_one_percent_of_spending_are_not_advised(amount: int, spen
     assert is_worth_giving(insight(amount), {"USD": spent, "CREDIT": 10**15}) == (amount > 0 and amount >= spent / 100)
 
 
-def test_larger_shares_come_first_and_dismissed_ones_stay_away():
+def test_larger_savings_come_first_and_dismissed_advice_is_hidden():
     amounts = {"USD": [100, 300], "CREDIT": [CREDITS]}
     unused = [
         UnusedPurchase(

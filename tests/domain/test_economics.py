@@ -66,7 +66,7 @@ def test_list_filters_accept_only_possible_values() -> None:
     assert not can_be_refusals(["use"], ["succeeded"])
 
 
-def test_every_fact_and_status_of_purchases_can_be_asked_for() -> None:
+def test_every_type_and_status_of_purchases_is_a_filter() -> None:
     assert {fact.value for fact in PurchaseFact} <= set(TransactionType)
     assert {*map(str, PurchaseOrderStatus), *map(str, AttemptStatus)} <= set(EntryStatus)
 

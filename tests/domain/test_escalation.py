@@ -136,7 +136,7 @@ def owed(case: EscalatedAlert) -> set[str]:
 
 
 @given(st.lists(st.tuples(cases(), st.integers(0, 12 * 60)), min_size=1, max_size=5), st.integers(0, 6))
-def test_every_due_step_is_taken_once_whatever_is_answered_before(history, late):
+def test_every_due_step_is_taken_once_despite_earlier_answers(history, late):
     """Each case is the state the run finds next; the last one remains."""
     ladder = history[0][0].ladder
     taken: list[str] = []

@@ -184,7 +184,7 @@ def begins_on(on: date, zone: str) -> datetime:
 @example("Africa/Cairo", date(2026, 4, 24), 7, Grain.HOUR)
 @example("America/Havana", date(2026, 3, 8), 1, Grain.HOUR)
 @example("America/Havana", date(2026, 11, 1), 1, None)
-def test_pitfall_67_days_are_compared_with_as_many_dates_before_where_clocks_skip_midnight(
+def test_pitfall_67_days_are_compared_with_equally_many_earlier_dates_when_clocks_skip_midnight(
     zone: str, first: date, days: int, grain: Grain | None
 ):
     last = first + timedelta(days=days)

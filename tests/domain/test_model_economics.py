@@ -206,7 +206,7 @@ def test_interval_of_weighed_runs_holds_the_true_difference_in_nearly_all_cases(
     assert 5 <= missed <= 22
 
 
-def test_equal_odds_change_nothing():
+def test_equal_probabilities_change_nothing():
     runs = [*block("cheap", "a", 30, 20, 10**9), *block("dear", "a", 41, 9, 10**10)]
     weighed = compared([drawn(each, 250_000) for each in runs])
     assert weighed.is_randomised
@@ -255,7 +255,7 @@ def test_interval_of_a_share_is_the_wilson_interval(successes, runs, expected):
     assert all(abs(one - other) < 60 for one, other in zip(found, expected, strict=True)), found
 
 
-def test_groups_take_calls_from_all_usage_and_results_from_runs():
+def test_groups_count_calls_of_all_usage_and_results_of_runs():
     usage = CallSums(calls=10, tokens=4000, output_tokens=500, timed_tokens=300, duration_ms=2000, cost_pico=8 * 10**9)
     calls = [
         ModelSums(model="cheap", mode="normal", currency="USD", sums=usage),

@@ -127,7 +127,7 @@ def test_more_money_never_needs_less(policy: Policy, less: int, more: int) -> No
     assert strictness(min(less, more)) <= strictness(max(less, more))
 
 
-def test_require_names_the_free_options_and_those_that_are_used_up() -> None:
+def test_require_names_available_and_exhausted_free_options() -> None:
     known = [
         FreeOption(name="Codeium", category="coding"),
         FreeOption(name="Tabnine", category="coding", quota=5, quota_window="day", used=5),

@@ -79,7 +79,7 @@ def test_digest_depends_on_every_field_and_nothing_else(
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000), st.booleans())
-def test_a_charge_is_booked_whole_and_below_the_hold_only_if_a_person_says_so(
+def test_charge_is_booked_in_full_and_below_the_hold_only_if_a_person_confirms(
     held: int, charged: int, is_confirmed: bool
 ) -> None:
     booked = book_charge(held, charged, is_confirmed=is_confirmed)
@@ -90,9 +90,7 @@ def test_a_charge_is_booked_whole_and_below_the_hold_only_if_a_person_says_so(
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=1, max_size=5), st.data())
-def test_refunds_are_spread_over_what_was_spent_and_not_refunded(
-    pairs: Sequence[tuple[int, int]], data: st.DataObject
-) -> None:
+def test_refunds_are_spread_over_unrefunded_spending(pairs: Sequence[tuple[int, int]], data: st.DataObject) -> None:
     counts = [(number, max(pair), min(pair)) for number, pair in enumerate(pairs)]
     left = sum(spent - refunded for _, spent, refunded in counts)
     amount = data.draw(st.integers(0, left))

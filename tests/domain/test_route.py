@@ -177,7 +177,7 @@ def test_difficulty_of_a_kind_applies_to_new_models() -> None:
     assert 200_000 < quality["new"] < 400_000
 
 
-def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> None:
+def test_expected_cost_moves_from_the_price_to_the_measured_cost() -> None:
     def cost(costs: int, multiple: int) -> tuple[int, int]:
         each = OutcomeSums(
             results=costs, score_e6=0, costs=costs, cost_e6=costs * multiple * ONE, square_e6=costs * multiple**2 * ONE
@@ -215,7 +215,7 @@ def test_budget_price_rises_after_expensive_calls_and_falls_after_cheap_ones() -
     assert BudgetPace(left_pico=10**6, price_e6=7).next_price_e6(10**18) == 7
 
 
-def test_calls_left_are_those_of_the_window_so_far_and_of_the_one_before() -> None:
+def test_remaining_calls_are_estimated_from_this_and_the_previous_window() -> None:
     noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
     day = elapsed_e6(noon - timedelta(hours=12), noon + timedelta(hours=12), noon)
     assert calls_left(calls=40, before=None, elapsed_e6=day, first_e6=0) == 40

@@ -42,7 +42,7 @@ def test_amounts_are_in_minor_units_of_their_currency():
     assert sent(amount="12") == sent(amount="x", currency="USD") == sent(amount=None, currency="USD") == {}
 
 
-def test_the_present_month_and_those_before_it_are_kept():
+def test_current_and_previous_months_are_kept():
     assert oldest_month(date(2026, 3, 31), 1) == "2026-02"
     assert oldest_month(date(2026, 1, 1), 1) == "2025-12"
     assert oldest_month(date(2026, 12, 31), 12) == "2025-12"

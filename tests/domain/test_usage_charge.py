@@ -79,7 +79,7 @@ def test_credits_pay_their_purchase_price_and_granted_ones_the_granted_value() -
         (7, 0, 4 * PICO, 6),
     ],
 )
-def test_payment_pays_the_cost_first_and_then_what_is_priced_in_credits(
+def test_payment_covers_the_cost_first_and_then_credit_prices(
     paid: int, worth: Fraction, pico: int, credits: int
 ) -> None:
     charge = charged(part("1", 4), part("1", 6, currency="CREDIT"))

@@ -40,7 +40,7 @@ def test_parent_without_events_of_its_own_is_a_step() -> None:
     assert totals([part("a", "root", 1), part("b", "root", 2)]) == {"a": 1, "b": 2, "root": 3}
 
 
-def test_currencies_are_kept_apart() -> None:
+def test_currencies_are_separate() -> None:
     run = cost_of([part("a", None, 1), part("a", None, 5, currency="CREDIT")])
     assert run.total.pico == run.steps[0].total.pico == {"USD": 1, "CREDIT": 5}
 

@@ -90,7 +90,7 @@ def is_served(routes: Sequence[BaseRoute], method: str, path: str) -> bool:
 # Advice --------------------------------------------------------------------------------------------------------------
 
 
-async def test_packages_are_compared_with_what_credits_cost_without_tax(database: Database, rows: Rows) -> None:
+async def test_packages_are_compared_by_credit_price_without_tax(database: Database, rows: Rows) -> None:
     org_id = await organization(rows)
     tax = SaleTax(code="s", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=1_900)
     for refunded in (False, False, True):

@@ -105,7 +105,7 @@ async def test_place_of_another_cluster_is_refused(database: Database) -> None:
     assert refusal.value.error_code == "usage.foreign_place"
 
 
-async def test_feed_shows_what_was_written(database: Database) -> None:
+async def test_feed_shows_written_events(database: Database) -> None:
     async with database.platform() as session:
         await write(session, "one")
     await past_others(database)

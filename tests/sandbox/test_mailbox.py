@@ -11,7 +11,7 @@ from tests.support.mails import OWNER, listening, mailer
 from tests.support.receivers import answers, receiving
 
 
-async def test_a_mail_is_shown_with_its_headers_and_comes_back_on_request() -> None:
+async def test_mail_is_shown_with_its_headers_and_bounced_on_request() -> None:
     mailbox = Mailbox()
     words = MailText(subject="<b>Hi</b>", paragraphs=("<script>alert(1)</script>",))
     async with listening(mailbox) as port:

@@ -135,7 +135,7 @@ async def test_abandoned_purchase_can_be_requested_again(world: World) -> None:
     assert [status for status, *_ in await orders(client)] == ["purchased", "abandoned", "abandoned"]
 
 
-async def test_person_approves_and_the_same_key_goes_on(world: World) -> None:
+async def test_repeated_key_continues_after_approval(world: World) -> None:
     approver = await person(world)
     client, agent = world.client(), await buyer(world, None)
 
@@ -188,7 +188,7 @@ async def test_person_corrects_a_charge_up_and_down(world: World) -> None:
         assert refused.value.remaining == Decimal(left)
 
 
-async def test_refused_purchase_and_one_without_alternatives_are_told_apart(world: World) -> None:
+async def test_refused_purchase_and_one_without_alternatives_are_distinguished(world: World) -> None:
     approver = await person(world)
     client, agent = world.client(), await buyer(world, 5)
     with pytest.raises(PurchaseNotApproved) as bare:

@@ -262,7 +262,7 @@ async def test_acknowledgement_before_the_first_step_does_not_hide_the_alert(
     assert tower.steps(alert) == [called]
 
 
-async def test_acknowledgement_that_comes_as_the_last_step_was_taken_counts(tower: Tower) -> None:
+async def test_acknowledgement_during_the_last_step_counts(tower: Tower) -> None:
     alert = await tower.raised()
     run = escalation_run(
         EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, taken=(OWNER, ADMIN, OPERATOR))

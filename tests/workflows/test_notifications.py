@@ -126,7 +126,7 @@ class Person:
         (Cadence.DAILY, "2027-10-30T12:00:00", "2027-10-31T07:00:00"),
     ],
 )
-async def test_a_digest_goes_out_at_its_hour_and_once(
+async def test_digest_is_sent_once_at_its_hour(
     cadence: Cadence, at: str | None, expected: str | None, idle_server: WorkflowEnvironment, db: Database
 ) -> None:
     person = await Person(db, NotificationClock(zone="Europe/Vienna", digest_hour=8)).begin()

@@ -77,7 +77,7 @@ async def test_pitfall_28_event_that_is_earlier_than_its_payment_waits_for_it(ma
 
 
 @pytest.mark.slow
-async def test_event_of_a_payment_that_never_comes_is_given_up_after_ten_minutes(mailroom):
+async def test_event_of_a_missing_payment_is_given_up_after_ten_minutes(mailroom):
     event_id = await mailroom.store(payment_id=new_id("pay"))
     handle = await mailroom.start(event_id)
     await mailroom.env.fast_forward(handle, timedelta(minutes=9))

@@ -238,7 +238,7 @@ async def test_sweep_ends_holds_and_starts_unanswered_purchases(studio: Studio) 
         assert list(kinds) == ["purchase_unknown"]
 
 
-async def test_the_sweep_ends_with_nothing_due(studio: Studio) -> None:
+async def test_sweep_ends_when_nothing_is_due(studio: Studio) -> None:
     handle = await studio.client.start_workflow(
         "purchase-order-sweep",
         PurchaseSweep(now=datetime(2020, 1, 1, tzinfo=UTC), limit=50),

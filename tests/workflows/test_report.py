@@ -122,7 +122,7 @@ async def test_daily_report_is_computed_at_its_end_and_days_later_with_one_notif
     await replay_and_keep(await handle.fetch_history(), "report/completed")
 
 
-async def test_request_computes_now_and_starts_the_run_where_there_is_none(press: Press) -> None:
+async def test_request_computes_now_and_starts_a_missing_run(press: Press) -> None:
     report, _ = await press.report()
     day = f"{datetime.now(UTC) - 10 * DAY:%Y-%m-%d}"
     run = report_news(ReportInput(report_id=report.id, period=day), report.org_id)
@@ -150,7 +150,7 @@ async def test_request_wakes_the_run_that_waits_to_look_again(press: Press) -> N
     await replay_and_keep(await handle.fetch_history(), "report/deleted")
 
 
-async def test_run_that_is_asked_often_continues_as_new_and_goes_on(short_runs: Stage) -> None:
+async def test_often_requested_run_continues_as_new(short_runs: Stage) -> None:
     org, now = await an_organization(short_runs.database), datetime.now(UTC)
     report = await a_report(short_runs.database, org, now=now, schedule=ReportSchedule.DAILY)
     run = report_news(ReportInput(report_id=report.id, period=f"{now - 2 * DAY:%Y-%m-%d}"), org)

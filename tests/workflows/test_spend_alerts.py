@@ -17,7 +17,7 @@ from workflows.common.batches import SpendAlertsWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_raises_what_is_due_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
+async def test_run_raises_due_alerts_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
     queue = new_id("queue")
     client = with_plugin(timeskip_env.client)
     work = SpendAlertActivities(database)

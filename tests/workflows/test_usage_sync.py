@@ -161,7 +161,7 @@ async def test_calls_become_rated_events_of_their_organization(proxy: Proxy) -> 
 
 
 @pytest.mark.db
-async def test_caller_names_who_pays_only_where_callers_are_trusted(proxy: Proxy) -> None:
+async def test_caller_names_the_payer_only_where_callers_are_trusted(proxy: Proxy) -> None:
     said = {"organization_id": None, "metadata": {"spend_logs_metadata": {"organization_id": proxy.org_id}}}
     await proxy.call(**said)
     await proxy.call(organization_id=None, end_user=proxy.org_id)
@@ -477,7 +477,7 @@ async def test_call_costs_the_higher_of_captured_and_rated_amount(paying: Paying
 
 
 @pytest.mark.db
-async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(paying: Paying) -> None:
+async def test_rest_of_a_call_is_charged_to_credits_for_invoiced_usage(paying: Paying) -> None:
     terms = TermsVersion(
         number=1,
         terms=BillingTerms(mode=UsageMode.ARREARS),
@@ -541,7 +541,7 @@ async def test_spend_pays_a_call_at_the_price_of_its_credits(paying: Paying, hel
 
 
 @pytest.mark.db
-async def test_granted_credits_pay_a_part_of_the_months_costs_whoever_captures_them(paying: Paying) -> None:
+async def test_granted_credits_pay_a_part_of_the_months_costs_for_every_capture(paying: Paying) -> None:
     """A call costs 6.00 by its model's prices, and 60 granted credits were captured for it. They may pay 5.00."""
     async with paying.proxy.database.platform() as session:
         await session.execute(update(MeterRow).values(closed_at=datetime.now(UTC)))

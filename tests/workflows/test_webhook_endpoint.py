@@ -84,7 +84,7 @@ async def pending_after(one: EndpointDriver, tries: int) -> list[WebhookDelivery
     return await one.deliveries("pending")
 
 
-async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subject_goes_on(stage: Stage):
+async def test_delivery_fails_after_the_last_attempt_and_the_next_of_its_subject_continues(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
     one.answers(*[FAILED] * 10)
@@ -98,7 +98,7 @@ async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subj
 
 
 @pytest.mark.slow
-async def test_run_goes_on_when_its_endpoint_is_disabled_and_enabled_again_during_a_drain(stage: Stage):
+async def test_run_continues_after_its_endpoint_is_disabled_and_enabled_during_delivery(stage: Stage):
     one = await endpoint(stage)
     await one.enabled()
     answered = one.hangs()

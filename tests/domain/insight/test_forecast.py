@@ -52,7 +52,7 @@ def test_a_trend_is_followed() -> None:
     assert made.method is not Method.SEASONAL_NAIVE
 
 
-def test_a_longer_season_is_used_where_the_series_is_long_enough() -> None:
+def test_longer_season_is_used_for_long_series() -> None:
     week = [round(1_000 * exp(sin(hour / 168 * 2 * pi))) for hour in range(168)]
     assert forecast(week * 5, steps=48, season=24, longer=168).season == 168
     assert forecast(week * 2, steps=48, season=24, longer=168).season == 24

@@ -129,7 +129,7 @@ def test_cached_tokens_of_an_unknown_kind_are_taken_from_text_first():
         ("otel", span("aws.bedrock", "m", 1, 1), "bedrock", "m"),
     ],
 )
-def test_an_answer_names_who_served_it_and_its_model(shape, answer, provider, model):
+def test_response_names_its_provider_and_model(shape, answer, provider, model):
     call = read_call(shape, answer)
     assert (call.provider, call.model) == (provider, model)
 

@@ -40,7 +40,7 @@ PARTS = ("text", "cached_text", "cached_audio", "cached_image", "audio", "image"
     is_beside=st.booleans(),
     searches=st.integers(0, 5),
 )
-def test_row_and_answer_that_say_the_same_are_the_same_units(parts, made, is_beside, searches):
+def test_equivalent_row_and_response_have_the_same_units(parts, made, is_beside, searches):
     written = {name: parts[name] for name in WRITTEN}
     cached = {name: parts[f"cached_{name}"] for name in ("audio", "image")}
     prompt, answer = sum(parts.values()), sum(made.values())
@@ -125,7 +125,7 @@ def test_reasoning_tokens_are_placed_by_the_total_of_the_row(prompt, completion,
         ("gpt-image-2", (300, 1372, {"text_tokens": 22, "image_tokens": 278}), "0.043494"),
     ],
 )
-def test_row_of_an_images_endpoint_has_image_tokens_where_it_has_no_details(kind, model, row, dollars):
+def test_row_of_an_images_endpoint_without_details_has_image_tokens(kind, model, row, dollars):
     prompt, answer, *details = row
     seen = {"prompt_tokens_details": details[0]} if details else {}
     usage = TokenUsage.from_json(usage_of(row_of(prompt, answer, kind=kind, **seen)))

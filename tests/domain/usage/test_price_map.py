@@ -132,7 +132,7 @@ def test_tier_prices_longer_cache_writes_in_proportion(batch, hour):
         '{"vector_store_cost_per_gb_per_day": 1}',
     ],
 )
-def test_a_default_price_that_prices_nothing_is_refused(text):
+def test_default_price_without_a_priced_unit_is_refused(text):
     with pytest.raises(Invalid):
         default_price(text)
 

@@ -102,7 +102,7 @@ def test_a_call_is_rounded_once_half_to_even():
     assert rate(TokenUsage(input_tokens=3), listed).amount_pico == 2
 
 
-def test_searching_is_charged_once_a_call_where_the_list_says_so():
+def test_search_is_charged_once_per_call_where_listed():
     usage = TokenUsage(searches=4)
     assert rate(usage, price({"searches": "0.035"}, searches_per_call=True)).amount_pico == 35 * 10**9
     assert rate(usage, price({"searches": "0.035"})).amount_pico == 140 * 10**9

@@ -158,9 +158,7 @@ async def test_repeated_downgrade_and_withdrawal_are_made_once(buyer: Buyer) -> 
 
 
 @pytest.mark.parametrize("withdrawn_by", ["resume", "cancel", "undo"])
-async def test_plan_goes_on_at_its_price_that_is_archived_when_a_change_is_withdrawn(
-    buyer: Buyer, withdrawn_by: str
-) -> None:
+async def test_plan_continues_at_its_archived_price_after_a_withdrawn_change(buyer: Buyer, withdrawn_by: str) -> None:
     made = await buyer.subscribe("professional")
     small = (await buyer.price(terms("starter"))).price_id or ""
     await buyer.there.downgrade(made.ref, small, idempotency_key="down")
@@ -185,7 +183,7 @@ async def test_plan_goes_on_at_its_price_that_is_archived_when_a_change_is_withd
     assert prices == [back.id, back.id]
 
 
-async def test_seats_are_paid_once_where_a_copy_of_their_archived_price_is_billed(buyer: Buyer) -> None:
+async def test_seats_on_a_copy_of_their_archived_price_are_paid_once(buyer: Buyer) -> None:
     price = (await buyer.price(team(1))).price_id or ""
     made = await buyer.there.create(buyer.seats(price, 3), idempotency_key="create")
     small = (await buyer.price(terms("starter"))).price_id or ""
