@@ -1,4 +1,4 @@
-"""One metric over time, for charts: at most 400 points, as decimal strings."""
+"""A metric over time, for charts: at most 400 points, as decimal strings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,9 +69,9 @@ async def get_series(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Show a metric over time, as `POST /analytics/query` answers it.
+    """Return a metric over time, with the values of `POST /analytics/query`.
 
-    Metrics that are added up by day use days in UTC, whatever the `zone`.
+    Metrics summed by day always use days in UTC, regardless of `zone`.
 
     An agent's key reads `spending` and `spends` of its agent, and the other metrics with `read_billing` only. A
     member's key that is attributed to a department reads those two of the department with its parts.
@@ -124,7 +124,7 @@ async def get_series(
 async def _by_day(
     deps: Deps, org_id: str, question: Query, bounds: Sequence[datetime], now: datetime
 ) -> list[str] | None:
-    """Return all spending by whole days in UTC as PostgreSQL writes it; None for what is asked otherwise."""
+    """Return all spending by whole days in UTC as written by PostgreSQL; None for other queries."""
     first, until = bounds[0], min(bounds[-1], now)
     is_whole = first.time() == time() and (until == now or until.time() == time()) and first < until
     if question.grain is not Grain.DAY or question.zone != "UTC" or question.by or not is_whole:
