@@ -486,7 +486,7 @@ async def test_runs_with_nothing_to_divide_give_a_reason(db: Database) -> None:
     other = await Team.of(db, "ada")
     await other.set()
     await change(db, other, other.budget_id, {"status": "frozen"})
-    assert "no budget" in str(await other.night())
+    assert "no active budget" in str(await other.night())
     await other.set(AllocationMode.OFF)
     assert await other.night() == "it is switched off"
 

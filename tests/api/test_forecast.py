@@ -86,14 +86,14 @@ async def test_balance_runs_out_by_usage_and_expiry(spender: Tenant, database: D
     assert (short["runs_out_at"], short["runs_out_latest"]) == (None, None)
 
 
-async def test_short_series_is_refused_with_how_long_to_wait(spender: Tenant, new_tenant: Any) -> None:
+async def test_short_series_is_refused_with_the_required_length(spender: Tenant, new_tenant: Any) -> None:
     document = refused(
         await spender.owner.get("/analytics/forecast", params={"metric": "spending", "days": 90}),
         422,
         "forecast.too_short",
     )
     assert (document["needed"], document["available"]) == (107, DAYS)
-    assert "Ask again in 47 days" in document["detail"]
+    assert f"needs 107 days, not {DAYS}" in document["detail"]
     nobody: Tenant = await new_tenant("owner")
     response = await nobody.owner.get("/analytics/forecast", params={"metric": "balance"})
     assert refused(response, 422, "forecast.too_short")["available"] == 0
