@@ -4,7 +4,7 @@ import pytest
 
 from runtime.database import Database
 from tests.api.conftest import Tenant, good
-from tests.api.test_notifications import code_of, principal_of, told
+from tests.api.test_notifications import add_notification, code_of, principal_of
 from tests.console.conftest import Visitor
 
 pytestmark = pytest.mark.db
@@ -60,7 +60,7 @@ async def test_inbox_is_marked_read_singly_and_up_to_the_last_shown(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database, objects: dict[str, str]
 ):
     owner, principal = visitors["owner"], await principal_of(database, tenant.owner)
-    first, second = [await told(database, tenant.org_id, principal) for _ in range(2)]
+    first, second = [await add_notification(database, tenant.org_id, principal) for _ in range(2)]
     page = (await owner.get(HERE)).text
     assert f'name="until" value="{second}"' in page
     one = await owner.post(f"{HERE}/{first}/read", {"command": f"{KEY}a"})
