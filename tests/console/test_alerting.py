@@ -96,7 +96,7 @@ async def test_rule_is_written_changed_switched_and_deleted(visitors: dict[str, 
     written |= {"cool_down": "1h", "severity": "warning", "enabled": "on", "command": await finance.form(f"{base}/new")}
     assert (await finance.post(f"{base}/new", written)).headers["location"].endswith("rule.written")
     page = (await finance.get(base)).text
-    assert "Credits used and not refunded, by the time of the use: above 20" in page
+    assert "Credits used, less refunds, by time of use: above 20" in page
     path = f"{base}/{await _rule(finance, base, 'spent_much')}"
     assert 'value="7d"' in (await finance.get(path)).text
     off = await finance.post(f"{path}/switch", {"command": f"{KEY}w1", "enabled": "off"})
