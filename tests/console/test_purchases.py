@@ -81,7 +81,7 @@ async def test_person_confirms_or_corrects_an_agents_report_in_the_console(
     assert digest in page.text
     fields = {"command": await owner.form(path), "digest": digest, "charged": "25.00", "refunded": "0.00", "reason": ""}
     refused = await owner.post(f"{path}/confirm", fields)
-    assert (refused.status_code, "Say why" in refused.text, 'value="25.00"' in refused.text) == (422, True, True)
+    assert (refused.status_code, "Give a reason" in refused.text, 'value="25.00"' in refused.text) == (422, True, True)
     (command,) = set(re.findall(r'name="command" value="([^"]+)"', refused.text))
     assert (
         await owner.post(f"{path}/confirm", fields | {"command": command, "reason": "The receipt."})
