@@ -176,7 +176,7 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="record_webhook_endpoint")
     async def record(self, message: RecordWebhookEndpoint) -> RecordedWebhookEndpoint:
-        """Write an event, or return the state in the books instead.
+        """Write an event, or return the state in the database instead.
 
         Effect: the endpoint's row, a row of its timeline; a skipped delivery; an alert and a mail if the endpoint is
             given up.
@@ -190,7 +190,7 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="load_webhook_endpoint")
     async def load(self, message: LoadWebhookEndpoint) -> Endpoint:
-        """Return the state in the books."""
+        """Return the state in the database."""
         async with self._database.platform() as session:
             row = await endpoints.get(session, message.endpoint_id)
             if row is None:

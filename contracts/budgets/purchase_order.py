@@ -13,7 +13,7 @@ from domain.privacy.data_map import TECHNICAL
 
 
 class PurchaseOrderInput(Message):
-    """Starts the run of an order that needs approval; the books have the rest."""
+    """Starts the run of an order that needs approval; the database has the rest."""
 
     order_id: str
 
@@ -29,7 +29,7 @@ class LoadPurchase(Message):
 
 
 class LoadedPurchase(Message):
-    """The order in the books, or None."""
+    """The order in the database, or None."""
 
     purchase: WaitingPurchase | None = None
 

@@ -13,7 +13,7 @@ MAX_REASON = 500
 
 
 class WebhookEndpointInput(Message):
-    """Starts or continues the run of an endpoint, from the books."""
+    """Starts or continues the run of an endpoint, from the database."""
 
     endpoint_id: str
     resume: bool = True
@@ -63,7 +63,7 @@ class RecordWebhookEndpoint(Message):
 
 
 class RecordedWebhookEndpoint(Message):
-    """Result of a record: `applied` if this event is in the books; otherwise `stored` is their state."""
+    """Result of a record: `applied` if this event is in the database; otherwise `stored` is their state."""
 
     applied: bool
     stored: Endpoint | None = None

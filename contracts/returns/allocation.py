@@ -11,7 +11,7 @@ from domain.common.access import Actor
 
 
 class AllocationInput(Message):
-    """Starts the run of a project's night; the books have the rest."""
+    """Starts the run of a project's night; the database has the rest."""
 
     project_id: str
     night: date

@@ -1,4 +1,4 @@
-"""Projection of a credit balance from the forecast usage and the known changes in the books. Pure.
+"""Projection of a credit balance from the forecast usage and the known changes in the ledger. Pure.
 
 Lots expire, months of a paid year are granted, and a debt is deducted from the next credits. A plan's renewal and its
 open invoice add credits only if they are paid, so the earliest day ignores them.
@@ -52,7 +52,7 @@ class CreditBooks:
     coming: tuple[BalanceChange, ...] = ()
 
     def certain(self) -> "CreditBooks":
-        """Return the books without credits that depend on a payment."""
+        """Return the state without credits that depend on a payment."""
         return replace(self, coming=tuple(change for change in self.coming if change.kind is BalanceChangeKind.GRANT))
 
 

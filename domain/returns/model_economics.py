@@ -42,7 +42,7 @@ class Grouping(StrEnum):
 
 
 class ComparisonVerdict(StrEnum):
-    """Verdict on whether the second model is worth its cost over the first."""
+    """Assessment of whether the second model is worth its cost over the first."""
 
     WORTH_IT = "worth_it"
     NOT_WORTH_IT = "not_worth_it"

@@ -18,7 +18,7 @@ _OLDEST, _AHEAD = timedelta(days=400), timedelta(minutes=5)
 
 
 class RevenueSource(StrEnum):
-    """Source of revenue: escrows and the marketplace are in the books, the others are reported."""
+    """Source of revenue: escrows and the marketplace are in the ledger, the others are reported."""
 
     ESCROW = "escrow"
     MARKETPLACE = "marketplace"
@@ -141,14 +141,14 @@ def _allocated(amount_minor: int, weights: Sequence[int]) -> list[int]:
 
 
 def check_source(source: RevenueSource) -> None:
-    """Refuse a source that is in the books.
+    """Refuse a source that is in the ledger.
 
     Raises:
         Invalid: it names the field.
     """
     if source not in REPORTABLE:
         raise Invalid(
-            "Revenue of escrows and the marketplace comes from the books. Report revenue from outside.",
+            "Revenue of escrows and the marketplace comes from the ledger. Report revenue from outside.",
             extra={"field": "source"},
         )
 

@@ -14,20 +14,20 @@ from models.common.base import Base
 class RevenueEvent(Base):
     """A revenue event. Amounts are in minor units of `currency`.
 
-    A trigger on transfers writes those in the books and their reversals, and the platform's role reported ones.
+    A trigger on transfers writes those in the ledger and their reversals, and the platform's role reported ones.
 
     Attributes:
         reference: the escrow, purchase or use, or the reporter's own, unique for its source. An escrow that pays in
         parts has an event for each.
-        reported_minor: the reported amount; null for events in the books.
+        reported_minor: the reported amount; null for events in the ledger.
         amount_minor: the counted amount, before commission and reversals.
         commission_minor: the platform's commission.
-        money: the purchase price of credits in the books, by currency in minor units: amount, reversed, commission.
+        money: the purchase price of credits in the ledger, by currency in minor units: amount, reversed, commission.
         transfer_id: the transfer; null for reported events.
         shares_version: of its attribution; 0 for its own agent and project.
         reported_by: the qualified principal that reported it.
         reporter_agent_id: the agent of the reporter's key.
-        confirmed_by: the qualified principal that confirmed or rejected it; null for events in the books.
+        confirmed_by: the qualified principal that confirmed or rejected it; null for events in the ledger.
     """
 
     __tablename__ = "revenue_events"

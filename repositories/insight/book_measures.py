@@ -1,4 +1,4 @@
-"""Measures of the books: lines of the chart, revenue by organization, earnings, credits, balances.
+"""Measures of the ledger: lines of the chart, revenue by organization, earnings, credits, balances.
 
 Days are in UTC. Money for credits is the purchase price of their lots, as far as it is recognised, see
 `ledger/sql/revenue.sql`. Slots are not measured.

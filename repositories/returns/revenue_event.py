@@ -1,4 +1,4 @@
-"""Statements about revenue events and shares. A trigger writes the events of the books."""
+"""Statements about revenue events and shares. A trigger writes the events of the ledger."""
 
 from collections.abc import Collection
 

@@ -55,7 +55,7 @@ class RunOutDates:
     Attributes:
         day: by the forecast.
         earliest, latest: the ends of the interval of `SUM_LEVEL` percent; the earliest ignores unpaid credits.
-        changes: additions and expiries by the books, in order.
+        changes: additions and expiries from the ledger, in order.
     """
 
     day: date | None

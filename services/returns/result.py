@@ -52,7 +52,7 @@ async def record_escrow(books: Transaction, before: Escrow | None, outcome: Outc
 
     Args:
         books: the transaction of the event, which is written.
-        before: the previous state in the books; None before the first event.
+        before: the previous state in the database; None before the first event.
         outcome: the event.
         now: the time of the event.
     """

@@ -1,6 +1,6 @@
 """External revenue: report, confirmation by a person or a statement, reversal; and attribution of revenue.
 
-Reported revenue counts once it is confirmed. Revenue in the books needs no confirmation, and follows its transfers
+Reported revenue counts once it is confirmed. Revenue in the ledger needs no confirmation, and follows its transfers
 automatically.
 """
 
@@ -86,7 +86,7 @@ async def report(session: AsyncSession, actor: Actor, wanted: RevenueReport, *, 
         now: the time.
 
     Raises:
-        Invalid: the source is in the books, or the time is not allowed.
+        Invalid: the source is in the ledger, or the time is not allowed.
         NotFound: the organization has no such agent or project.
     """
     check_report(wanted.source, wanted.occurred_at, now)
@@ -189,7 +189,7 @@ async def apply_statement(
     Lines without a matching event, by reference and currency, and lines about rejected ones change nothing.
 
     Raises:
-        Invalid: the source is in the books; a reference is there twice, or more is reversed than was received.
+        Invalid: the source is in the ledger; a reference is there twice, or more is reversed than was received.
     """
     refuse_by_link(actor, "confirm revenue")
     check_source(source)

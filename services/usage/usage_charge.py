@@ -45,7 +45,7 @@ _WHY = {
     WaitReason.RATE: "cost money in a currency without an exchange rate",
     WaitReason.AMOUNT: "exceed the maximum of a charge, or of the organization's debt",
     WaitReason.EVENT: "belong to a month that was detached",
-    WaitReason.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
+    WaitReason.BOOKS: "are refused by the ledger, or report uses of agents while a party is suspended or closed",
     WaitReason.CREDITS: "report uses of agents for which the credits do not suffice",
     WaitReason.LIMIT: "report uses of agents that a spend control refuses",
 }

@@ -1,4 +1,4 @@
-"""Rules fire where their figure turns bad, once, and are resolved once it was good for the cool-down."""
+"""Rules fire once when their figure turns bad, and are resolved when it has been good for the cool-down."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Rules(World):
-    """The same organization, with rules of its own and the sweep that looks at them."""
+    """The same organization with its own rules and the sweep that evaluates them."""
 
     async def rule(
         self, metric: str, condition: RequestedCondition, *, platform: bool = False, at: datetime = NOW, **wanted: Any
@@ -90,7 +90,7 @@ class Rules(World):
             return await service.create(session, actor, org_id, name, asked, command_id=new_id("cmd"), now=at)
 
     async def look(self, now: datetime, *, built_in: bool = False) -> list[tuple[str, str, str]]:
-        """Look at what is due, and return the alerts of the organization by name, subject and status."""
+        """Evaluate due rules, and return the alerts of the organization by name, subject and status."""
         work = AlertRuleActivities(self.database, PLANS)
         if built_in:
             await work.look_at_alert_rules(EvaluateAlertRules(now=now, limit=100, built_in=True))
@@ -125,7 +125,7 @@ async def test_balance_fires_once_and_is_resolved_after_the_cool_down(world: Rul
     assert again == [(rule.name, world.org, "resolved"), (rule.name, world.org, "firing")]
 
 
-async def test_rule_that_is_replaced_or_ended_resolves_what_it_raised(world: Rules) -> None:
+async def test_replaced_or_deleted_rule_resolves_its_alerts(world: Rules) -> None:
     below = RequestedCondition(type=ConditionType.BELOW, threshold="200")
     rule = await world.rule("credits.available", below)
     assert await world.look(NOW) == [(rule.name, world.org, "firing")]
@@ -142,7 +142,7 @@ async def test_rule_that_is_replaced_or_ended_resolves_what_it_raised(world: Rul
 @pytest.mark.parametrize(
     ("threshold", "measure"), [("80", Measure.PERCENT), ("160", Measure.ABSOLUTE)], ids=["percent", "absolute"]
 )
-async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str, measure: Measure) -> None:
+async def test_limit_is_exceeded_once_in_each_window(db: Database, threshold: str, measure: Measure) -> None:
     world = Rules(db)
     await world.begin()
     control = await world.limit(Limit(window=Window.HOUR, amount_minor=200 * CREDIT))
@@ -164,7 +164,7 @@ async def test_limit_is_crossed_once_in_each_window(db: Database, threshold: str
     assert {status for *_, status in await world.look(begin + 3 * HOUR)} == {"resolved"}
 
 
-async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed(world: Rules) -> None:
+async def test_limit_exceeded_before_the_rule_was_created_is_not_a_crossing(world: Rules) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(90)
     crosses = RequestedCondition(type=ConditionType.CROSSES, threshold="80", measure=Measure.PERCENT)
@@ -172,7 +172,7 @@ async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed
     assert await world.look(NOW + MINUTE) == []
 
 
-async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) -> None:
+async def test_absence_fires_at_its_effective_time(db: Database) -> None:
     world = Rules(db)
     await world.begin()
     rule = await world.rule(
@@ -191,7 +191,7 @@ async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) ->
     assert await world.look(NOW + HOUR + 2 * MINUTE) == [(rule.name, world.org, "resolved")]
 
 
-async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
+async def test_runway_uses_the_spending_rate_of_the_window(world: Rules) -> None:
     soon = RequestedCondition(type=ConditionType.RUNS_OUT_WITHIN, period=4 * HOUR)
     rule = await world.rule("credits.available", soon, window=HOUR)
     await world.spend(20, NOW)
@@ -200,7 +200,7 @@ async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
     assert await world.look(NOW + 2 * MINUTE) == [(rule.name, world.org, "firing")]
 
 
-async def test_what_is_spent_differs_from_the_same_time_last_week(
+async def test_spending_is_compared_with_the_same_time_last_week(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -227,7 +227,7 @@ UNUSUAL = RequestedCondition(type=ConditionType.UNUSUAL)
 
 
 async def caught_up(world: Rules, begin: datetime) -> dict[str, HourlyFigures]:
-    """Look every minute until every hour is read, and return the hours of each rule."""
+    """Evaluate every minute until every hour is read, and return the hours of each rule."""
     for minute in range(40):
         assert await world.look(begin + minute * MINUTE) == []
     async with world.database.platform() as session:
@@ -272,7 +272,7 @@ async def test_unusually_many_events_fire_once_and_are_resolved(
     await owner.close()
 
 
-async def test_hours_hold_what_was_spent_and_paid_in_them(
+async def test_hourly_totals_hold_spends_and_payments_of_each_hour(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -318,7 +318,7 @@ async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
 
 
 async def spent_in_two_days(world: Rules, agent: str) -> int | None:
-    """Return what the agent spent, which is all that the organization did."""
+    """Return the agent's spending, which is the organization's only activity."""
     spent = await in_two_days(world, "spending", agent_id=agent)
     assert await in_two_days(world, "spending") == spent
     return spent
@@ -346,7 +346,7 @@ async def test_payments_of_days_before_count_in_a_window_of_days(
     assert await in_two_days(world, "payments.started") == 2
 
 
-async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh_database: Database) -> None:
+async def test_agent_spending_subtracts_refunds_and_adds_late_captures(fresh_database: Database) -> None:
     world, agent = Rules(fresh_database), new_id("agt")
     await world.begin()
 
@@ -372,7 +372,7 @@ async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_lat
 
 
 @pytest.mark.parametrize("is_added_up", [False, True])
-async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
+async def test_agents_previous_day_counts_before_its_totals_are_computed(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, *, is_added_up: bool
 ) -> None:
     world, agent = Rules(fresh_database), new_id("agt")
@@ -391,7 +391,7 @@ async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
 
 
 def read_slowly_of(slow: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the figures of rules take a minute to read."""
+    """Make the figures of rules take a minute to read."""
     read = alert_figure.read_figures
 
     async def read_slowly(
@@ -409,7 +409,7 @@ async def due_times(database: Database) -> dict[str, datetime | None]:
         return {row.id: row.due_at for row in await session.scalars(select(AlertRule))}
 
 
-async def test_figure_that_takes_too_long_keeps_no_other_rule_waiting(
+async def test_slow_figure_does_not_delay_other_rules(
     fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The driver gives a statement up after a second, and the connection with it.
@@ -432,7 +432,7 @@ async def test_figure_that_takes_too_long_keeps_no_other_rule_waiting(
     await database.close()
 
 
-async def test_rules_for_whose_figures_there_is_no_time_stay_due(
+async def test_rules_whose_figures_do_not_fit_in_the_run_stay_due(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = Rules(fresh_database), Rules(fresh_database)
@@ -531,7 +531,7 @@ OLD_SPENDS = """
 """
 
 
-async def test_built_in_rules_read_the_same_however_much_was_spent_before(
+async def test_built_in_rules_read_a_constant_number_of_rows(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -569,7 +569,9 @@ def _condition(metric: AlertMetric, kind: ConditionType) -> RequestedCondition:
     return RequestedCondition(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
 
 
-async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> None:
+async def test_every_metric_reads_its_current_value(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     world = Rules(fresh_database)
     await world.begin(credits=100)
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=10 * CREDIT))
@@ -637,7 +639,7 @@ async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh
     }
 
 
-async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it_cost(
+async def test_agent_return_is_high_while_its_lower_bound_exceeds_its_cost(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = Rules(fresh_database)
@@ -686,7 +688,7 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     assert ("high_roi", good, "resolved") in found
 
 
-async def test_returns_are_read_while_there_is_time_and_later_again(
+async def test_returns_not_read_in_time_are_read_by_the_next_run(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worlds = [Rules(fresh_database), Rules(fresh_database)]
@@ -733,7 +735,7 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
         assert len(read) == 1
 
 
-async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> None:
+async def test_rule_accepts_only_channels_of_its_organization(world: Rules) -> None:
     other = Rules(world.database)
     await other.begin()
     made = {}

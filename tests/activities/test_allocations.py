@@ -1,4 +1,4 @@
-"""Nights that divide a project's budget: what is proposed of which evidence, and what applying it changes."""
+"""Nightly runs that divide a project's budget: the proposals, their evidence, and the changes when applied."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ def new(row: Allocation, team: Team) -> dict[str, int]:
     return {names[line.agent_id]: line.new_minor for line in allocation.lines_of(row)}
 
 
-async def test_budget_moves_to_who_earned_once_it_is_accepted(db: Database, database: Database, rows: Rows) -> None:
+async def test_budget_moves_to_earning_agents_once_accepted(db: Database, database: Database, rows: Rows) -> None:
     team = await Team.of(database, "ada", "bob")
     await team.give(ada=50, bob=50)
     await team.cost(rows, "ada", LAST, 100)
@@ -85,7 +85,7 @@ async def test_budget_moves_to_who_earned_once_it_is_accepted(db: Database, data
     assert (setting.next_night, setting.next_at) == (NIGHT + DAY, datetime(2026, 3, 12, tzinfo=NOW.tzinfo))
 
 
-async def test_what_nobody_accepts_in_time_changes_nothing(db: Database) -> None:
+async def test_unaccepted_allocation_expires_without_change(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.give(ada=80, bob=20)
     await team.set()
@@ -102,7 +102,7 @@ async def test_what_nobody_accepts_in_time_changes_nothing(db: Database) -> None
         await team.accept(row, now=at(NIGHT))
 
 
-async def test_a_day_that_is_over_is_not_accepted_any_more(db: Database) -> None:
+async def test_proposal_of_a_past_day_cannot_be_accepted(db: Database) -> None:
     team = await Team.of(db, "ada")
     await team.set()
     # Its run was late: nobody worked at night.
@@ -113,7 +113,7 @@ async def test_a_day_that_is_over_is_not_accepted_any_more(db: Database) -> None
         await team.accept(row, now=over)
 
 
-async def test_what_a_person_decided_after_the_proposal_stays(db: Database) -> None:
+async def test_manual_change_after_the_proposal_is_kept(db: Database) -> None:
     async def cut(team: Team) -> None:
         await change(db, team, await team.control("ada"), {"amounts": [100]})
 
@@ -146,7 +146,7 @@ async def test_what_a_person_decided_after_the_proposal_stays(db: Database) -> N
 
 
 async def lower(database: Database, team: Team) -> None:
-    """Put the project's budget below as many others as there can be."""
+    """Put the project's budget below the largest allowed number of others."""
     above = None
     for number in range(MAX_LEVELS - 1):
         made = await budget(database, team.org_id, ("run", f"level-{number}"), pools={"parent_id": above}, week=900)
@@ -154,7 +154,7 @@ async def lower(database: Database, team: Team) -> None:
     await change(database, team, team.budget_id, {"parent_id": above})
 
 
-async def test_a_night_that_is_refused_says_why_and_the_next_one_follows(db: Database) -> None:
+async def test_refused_run_gives_its_reason_and_the_next_run_follows(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.give(ada=80)
     await team.set(AllocationMode.AUTO)
@@ -168,7 +168,7 @@ async def test_a_night_that_is_refused_says_why_and_the_next_one_follows(db: Dat
     await team.set(AllocationMode.OFF)
 
 
-async def test_an_automatic_night_of_a_budget_that_changes_meanwhile_stays_due(
+async def test_automatic_run_stays_due_when_its_budget_changes_meanwhile(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team = await Team.of(db, "ada", "bob")
@@ -188,7 +188,7 @@ async def test_an_automatic_night_of_a_budget_that_changes_meanwhile_stays_due(
     assert proposed(await team.night()).status == "applied"
 
 
-async def test_an_automatic_night_applies_and_opens_budgets_that_are_missing(db: Database) -> None:
+async def test_automatic_run_applies_and_opens_missing_budgets(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.give(ada=50)
     await team.set(AllocationMode.AUTO)
@@ -235,9 +235,7 @@ async def test_open_work_and_reputation_count(database: Database, rows: Rows) ->
     assert later[team.agents["ada"]].terms.task_minor == 1_000
 
 
-async def test_open_work_in_credits_counts_as_what_was_paid_for_those_that_are_held(
-    database: Database, rows: Rows
-) -> None:
+async def test_open_work_in_credits_counts_the_price_paid_for_held_credits(database: Database, rows: Rows) -> None:
     team = await Team.of(database, "ada")
     state = {"terms": {"milestones": [{"name": "a", "amount_minor": 700}]}, "delivery": {"milestone": "a"}}
     hired = {"agent_id": team.agents["ada"], "payee_org_id": team.org_id, "currency": CREDIT, "funded_minor": 1_000}
@@ -256,7 +254,7 @@ async def test_open_work_in_credits_counts_as_what_was_paid_for_those_that_are_h
     assert (line.terms.task_minor, row.left_out) == (48, ["ISK"])
 
 
-async def test_frozen_agents_and_those_whose_term_is_over_get_nothing(db: Database) -> None:
+async def test_frozen_and_expired_agents_get_nothing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob", "cy", "dan")
     await team.give(ada=25, bob=25, cy=25, dan=25)
     begins, noon = at(NIGHT) - timedelta(minutes=5), at(NIGHT) - timedelta(minutes=5) + DAY / 2
@@ -275,7 +273,7 @@ async def test_frozen_agents_and_those_whose_term_is_over_get_nothing(db: Databa
     assert (await team.days())["bob"] == 2_500
 
 
-async def test_agents_that_have_nothing_left_in_a_longer_window_get_nothing(db: Database) -> None:
+async def test_agents_with_an_exhausted_longer_window_get_nothing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob", "cy", "dan", "eve")
     for name, windows in (
         ("ada", {"day": 25, "lifetime": 1}),
@@ -303,7 +301,7 @@ async def change(database: Database, team: Team, control_id: str, wanted: dict[s
         )  # fmt: skip
 
 
-async def test_pools_and_other_windows_of_a_budget_stay(db: Database) -> None:
+async def test_allocation_keeps_pools_and_other_windows_of_a_budget(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     pools = {"pools_of": "day", "reserve": 1_000, "emergency": 500}
     await budget(db, team.org_id, ("agent", team.agents["ada"]), pools=pools, day=65, week=200)
@@ -320,7 +318,7 @@ async def test_pools_and_other_windows_of_a_budget_stay(db: Database) -> None:
     assert tuple(stored) == (["day", "week"], [11_500, 20_000], 1_000)
 
 
-async def test_who_left_before_it_was_accepted_gets_nothing(db: Database) -> None:
+async def test_agent_that_left_before_acceptance_gets_nothing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.set()
     row = proposed(await team.night())
@@ -329,15 +327,13 @@ async def test_who_left_before_it_was_accepted_gets_nothing(db: Database) -> Non
     assert await team.days() == {"ada": 5_000, "project": 10_000}
 
 
-async def test_never_more_is_given_than_the_project_may_spend(db: Database) -> None:
+async def test_allocation_never_exceeds_the_project_budget(db: Database) -> None:
     team = await Team.of(db, "ada", "bob", day=60)
     await team.set(AllocationMode.AUTO, daily=100, reinvest_bps=5_000)
     assert proposed(await team.night()).total_minor == 6_000
 
 
-async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_night(
-    database: Database, rows: Rows
-) -> None:
+async def test_profit_is_reinvested_and_later_reversals_lower_the_next_run(database: Database, rows: Rows) -> None:
     team = await Team.of(database, "ada")
     await money(rows, team)
     await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
@@ -375,9 +371,7 @@ async def test_profit_of_an_agent_whose_costs_have_no_rate_is_not_reinvested(dat
     assert (row.reinvested_minor, row.left_out) == (2_500, ["ISK"])
 
 
-async def test_credits_that_are_there_for_reinvestment_count_what_was_paid_for_them(
-    database: Database, rows: Rows
-) -> None:
+async def test_credits_for_reinvestment_count_at_the_price_paid_for_them(database: Database, rows: Rows) -> None:
     team = await Team.of(database, "ada")
     await money(rows, team)
     await rows.change("UPDATE ledger.balances SET posted = 10000 WHERE account_id = 25600000")
@@ -388,7 +382,7 @@ async def test_credits_that_are_there_for_reinvestment_count_what_was_paid_for_t
     assert (row.reinvested_minor, row.priced_at) == (299, {"amount": "0.0299", "currency": "USD"})
 
 
-async def test_what_is_reinvested_is_taken_back_when_its_day_ends(database: Database, rows: Rows) -> None:
+async def test_reinvested_amount_is_removed_when_its_day_ends(database: Database, rows: Rows) -> None:
     team = await Team.of(database, "ada")
     await money(rows, team)
     await team.set(reinvest_bps=2_500)
@@ -408,7 +402,7 @@ async def test_what_is_reinvested_is_taken_back_when_its_day_ends(database: Data
     assert (await team.days())["project"] == 12_500
 
 
-async def test_what_is_reinvested_is_taken_back_at_once_where_it_is_switched_off(
+async def test_reinvested_amount_is_removed_at_once_when_reinvestment_is_switched_off(
     database: Database, rows: Rows
 ) -> None:
     team = await Team.of(database, "ada")
@@ -421,7 +415,7 @@ async def test_what_is_reinvested_is_taken_back_at_once_where_it_is_switched_off
     assert (await team.days())["project"] == 10_000
 
 
-async def test_nothing_is_reinvested_without_a_limit_of_a_day(database: Database, rows: Rows) -> None:
+async def test_nothing_is_reinvested_without_a_daily_limit(database: Database, rows: Rows) -> None:
     team = await Team.of(database, "ada", week=900)
     await money(rows, team)
     await team.set(reinvest_bps=2_500)
@@ -483,7 +477,7 @@ async def rate(rows: Rows) -> None:
                    starts_at=datetime(2026, 1, 1, tzinfo=NOW.tzinfo), source="operator")  # fmt: skip
 
 
-async def test_nights_without_anything_to_divide_say_why(db: Database) -> None:
+async def test_runs_with_nothing_to_divide_give_a_reason(db: Database) -> None:
     team = await Team.of(db)
     await team.set()
     assert await team.night() == "the project has no agents that can spend"
@@ -492,12 +486,12 @@ async def test_nights_without_anything_to_divide_say_why(db: Database) -> None:
     other = await Team.of(db, "ada")
     await other.set()
     await change(db, other, other.budget_id, {"status": "frozen"})
-    assert "no budget" in str(await other.night())
+    assert "no active budget" in str(await other.night())
     await other.set(AllocationMode.OFF)
     assert await other.night() == "it is switched off"
 
 
-async def test_a_night_that_has_not_begun_in_the_zone_of_another_budget_stays_due(db: Database) -> None:
+async def test_run_stays_due_until_the_day_begins_in_every_budgets_time_zone(db: Database) -> None:
     team = await Team.of(db, "ada")
     await team.set()
     row = proposed(await team.night())
@@ -554,7 +548,7 @@ async def test_a_project_without_a_budget_is_not_divided(db: Database) -> None:
     assert refused.value.error_code == "allocation.no_budget"
 
 
-async def test_settings_are_set_once_and_from_the_next_night_on(db: Database) -> None:
+async def test_settings_are_set_once_and_apply_from_the_next_run(db: Database) -> None:
     team = await Team.of(db, "ada")
     first = await team.set(reinvest_bps=100)
     assert (first.next_night, first.reinvests_from) == (NIGHT, NIGHT)

@@ -1,4 +1,4 @@
-"""Payouts in the log of economic events, as the books have them."""
+"""Payouts in the log of economic events match the ledger."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ async def payouts(world: World) -> list[LogEntry]:  # noqa: F811
     return list(found.rows)
 
 
-async def test_payout_is_one_entry_once_it_is_sent_and_one_when_it_comes_back(world: World) -> None:  # noqa: F811
+async def test_payout_is_one_entry_when_sent_and_one_when_returned(world: World) -> None:  # noqa: F811
     paid = await world.bought()
     await world.works(100)
     given_up = await world.asked_for(at=NOW + timedelta(seconds=1))

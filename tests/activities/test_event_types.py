@@ -1,4 +1,4 @@
-"""Every type of the catalogue is written by what the product does, and says no more than each organization may see.
+"""Every catalogued event type is written by the product, and shows each organization only what it may see.
 
 The stories change things through the statements that the product writes them with; where a table tells by itself, also
 by a statement of the test. They have a database of their own, because not every state that they write is a sum of the
@@ -106,7 +106,7 @@ async def by_hand(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Hand]:
 
 
 async def of_escrows(database: Database, _by_hand: Hand) -> Audiences:
-    """Walk escrows through every state and every step that has an event, with no money in them."""
+    """Move escrows without money through every state and every step that has an event."""
     first = await Stage(None, None, database, None).award()
     S = EscrowStatus
 
@@ -163,7 +163,7 @@ async def of_contracts(database: Database, by_hand: Hand) -> Audiences:
 
 
 async def of_payments(database: Database, _by_hand: Hand) -> Audiences:
-    """Give a payment every state, and its refund and its chargeback each of theirs."""
+    """Give a payment, its refund and its chargeback every state."""
     org_id = await organization(database)
     paid = await Written(database, org_id, description=WRITTEN).begin()
     refund = Refund(
@@ -255,7 +255,7 @@ async def of_invoices(database: Database, by_hand: Hand) -> Audiences:
 
 
 async def of_spends(database: Database, _by_hand: Hand) -> Audiences:
-    """Reserve, and end each reservation another way; cross a limit; let credits expire."""
+    """Reserve and end each reservation differently; exceed a limit; let credits expire."""
     world = await World(database).begin()
     await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(60)
@@ -289,7 +289,7 @@ async def of_spends(database: Database, _by_hand: Hand) -> Audiences:
 
 
 async def of_spend_controls(database: Database, _by_hand: Hand) -> Audiences:
-    """Open, change, freeze, let go and close a limit of a run, which has a name that somebody gave it."""
+    """Open, change, freeze, unfreeze and close a named limit of a run."""
     world = await World(database).begin()
     owner = Actor(principal=WRITTEN, role=Role.OWNER, org_id=world.org)
     allowed = LimitTerms(limits=(Limit(window=Window.DAY, amount_minor=CREDIT),))
@@ -309,7 +309,7 @@ async def of_spend_controls(database: Database, _by_hand: Hand) -> Audiences:
 
 
 async def of_purchase_orders(database: Database, sold: Sold) -> Audiences:
-    """An order that waits for a person, in every other status as well."""
+    """Create an order that waits for a person, and give it every other status."""
     spender = Spender(agent_id=sold.agent, principal=WRITTEN)
     words = dict.fromkeys(("item", "vendor", "category", "why"), WRITTEN)
     asked = purchase_order.Proposal(
@@ -339,7 +339,7 @@ async def of_reports(database: Database) -> Audiences:
 
 
 async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audiences:
-    """A project that is deployed, an alert, a webhook endpoint that is tried out, and a score of a night."""
+    """Deploy a project, raise an alert, test a webhook endpoint, and compute a score."""
     org_id = await organization(database)
     owner = Actor(principal=WRITTEN, role=Role.OWNER, org_id=org_id)
     project = {"id": new_id("prj"), "org_id": org_id, "slug": "private-words", "name": WRITTEN}
@@ -395,7 +395,7 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
     return {project["id"]: {org_id: None}, made.id: {org_id: None}, sold.agent: {sold.studio: None}}
 
 
-async def test_every_type_is_written_as_it_is_described_for_those_who_may_know(
+async def test_every_event_type_is_written_as_described_for_its_audience(
     database: Database, by_hand: Hand, sold: Sold
 ) -> None:
     known: Audiences = {}

@@ -1,4 +1,4 @@
-"""The queue of mails: one for each fact, tried until everybody has it, and given up with an alert."""
+"""The queue of mails: one for each event, retried for each recipient, and given up with an alert."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.db
 
 
 class World:
-    """One organization with contacts, a mail server, and the sweep; time begins when the world does."""
+    """An organization with contacts, a mail server, the sweep, and a clock that starts at its creation."""
 
     def __init__(self, database: Database, mailbox: Mailbox, port: int) -> None:
         self.database, self.mailbox, self.org = database, mailbox, new_id("org")
@@ -77,7 +77,7 @@ async def world(db: Database) -> AsyncIterator[World]:
         yield await World(db, mailbox, port).begin()
 
 
-async def test_a_fact_is_told_once_to_the_contacts_of_its_purpose_in_their_language(world: World) -> None:
+async def test_mail_is_sent_once_to_contacts_of_its_purpose_in_their_language(world: World) -> None:
     await world.set(*CONTACTS, language="de")
     for _ in range(2):
         await world.queue("a")
@@ -91,7 +91,7 @@ async def test_a_fact_is_told_once_to_the_contacts_of_its_purpose_in_their_langu
     assert "bis zum 30. November 2026 angehalten" in security["text"]
 
 
-async def test_what_the_server_does_not_take_now_is_tried_again_later_and_later(world: World) -> None:
+async def test_temporarily_refused_mail_is_retried_with_growing_delays(world: World) -> None:
     await world.set(*CONTACTS)
     await world.queue("a")
     world.mailbox.faults.extend(["defer", "break"])
@@ -107,7 +107,7 @@ async def test_what_the_server_does_not_take_now_is_tried_again_later_and_later(
     assert await world.alerts() == []
 
 
-async def test_who_has_a_mail_does_not_get_it_again_when_another_address_is_refused(world: World) -> None:
+async def test_retry_for_a_refused_address_does_not_repeat_mail_to_others(world: World) -> None:
     await world.set(*CONTACTS)
     await world.queue("a")
     world.mailbox.unknown = {BOOKS}
@@ -117,7 +117,7 @@ async def test_who_has_a_mail_does_not_get_it_again_when_another_address_is_refu
     assert await world.alerts() == ["mail.undelivered"]
 
 
-async def test_a_mail_that_nobody_can_get_is_given_up_with_an_alert(world: World) -> None:
+async def test_undeliverable_mail_is_given_up_with_an_alert(world: World) -> None:
     await world.set(*CONTACTS)
     await world.queue("refused")
     world.mailbox.unknown = {OWNER, BOOKS}
@@ -137,7 +137,7 @@ async def test_a_mail_without_a_contact_waits_for_one(world: World) -> None:
     assert await world.send(timedelta(minutes=1)) == SentMails(found=1, sent=1)
 
 
-async def test_changed_contacts_divert_nothing_and_those_from_before_are_told(world: World) -> None:
+async def test_changed_contacts_do_not_redirect_mail_and_previous_contacts_are_notified(world: World) -> None:
     await world.set(*CONTACTS)
     await world.queue("a", MailKind.PAYOUT_DESTINATION_CHANGED, held_until_on="2026-11-30")
     thief = Contact(address="thief@evil.example", purposes=CONTACTS[1].purposes)
@@ -158,7 +158,7 @@ async def test_without_a_mail_server_mails_wait_until_they_are_too_old(world: Wo
         assert await session.scalar(select(Alert.kind).where(Alert.kind == "mail.no_server"))
 
 
-async def test_a_tenant_reads_no_mails_and_queues_none_for_others(world: World, db: Database) -> None:
+async def test_tenant_cannot_read_mails_or_queue_them_for_others(world: World, db: Database) -> None:
     other: dict[str, Any] = {"key": new_id("key"), "kind": MailKind.STATEMENT_READY, "data": {"month": "2026-10"}}
     async with db.tenant(world.org) as session:
         await mail.queue(session, org_id=world.org, **other)
@@ -171,7 +171,7 @@ async def test_a_tenant_reads_no_mails_and_queues_none_for_others(world: World, 
             await mail.queue(session, org_id=stranger.org, **{**other, "key": new_id("key")})
 
 
-async def test_mail_names_what_an_id_stands_for(world: World) -> None:
+async def test_mail_shows_names_in_place_of_ids(world: World) -> None:
     await world.set(*CONTACTS)
     of_others = new_id("org")
     async with world.database.platform() as session:

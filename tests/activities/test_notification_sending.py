@@ -1,4 +1,4 @@
-"""What is due is sent once, tried again, given up, or not sent at all because nobody wants it any more."""
+"""Due messages are sent once, retried, given up, or dropped when no longer wanted."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class Slack:
-    """Keeps what it is given, and answers as it is told."""
+    """Records messages and returns the configured answers."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[Message, str]] = []
@@ -130,7 +130,7 @@ async def test_two_senders_at_once_send_one_mail(world: World) -> None:
     assert await world.sender.send_due(NOW + timedelta(days=1)) == []
 
 
-async def test_organization_with_much_to_be_told_keeps_no_other_waiting(world: World) -> None:
+async def test_organization_with_many_messages_does_not_delay_others(world: World) -> None:
     for number in range(8):
         await world.queue(due_at=NOW - timedelta(minutes=10 - number))
     flooding, world.org = world.org, await an_organization(world.database)
@@ -143,7 +143,7 @@ async def test_organization_with_much_to_be_told_keeps_no_other_waiting(world: W
         assert len(await notifications.claim(session, now=NOW, limit=16)) == 6
 
 
-async def test_sender_that_died_after_the_server_took_the_mail_sends_it_again_under_the_same_id(world: World) -> None:
+async def test_sender_that_dies_after_acceptance_resends_the_mail_under_the_same_id(world: World) -> None:
     made = await world.queue()
     world.mailbox.faults.append("break")
     assert await world.sender.send_due(NOW) == ["queued"]
@@ -156,7 +156,7 @@ async def test_sender_that_died_after_the_server_took_the_mail_sends_it_again_un
     assert len(world.mails()) == 2
 
 
-async def test_mail_that_is_not_taken_is_tried_again_and_given_up_with_one_alert_a_day(world: World) -> None:
+async def test_refused_mail_is_retried_and_given_up_with_one_alert_a_day(world: World) -> None:
     first, second = await world.queue(), await world.queue()
     world.mailbox.faults.extend(["defer", "defer"])
     assert await world.sender.send_due(NOW) == ["queued", "queued"]
@@ -172,14 +172,14 @@ async def test_mail_that_is_not_taken_is_tried_again_and_given_up_with_one_alert
     assert "@" not in raised[0].detail
 
 
-async def test_what_nobody_carries_waits(world: World) -> None:
+async def test_message_without_a_sender_waits(world: World) -> None:
     made = await world.queue()
     world.carriers[ChannelKind.MAIL] = None
     assert await world.another().send_due(NOW) == ["queued"]
     assert (await world.row(made)).problem == NO_CARRIER
 
 
-async def test_nothing_is_sent_to_whom_it_is_not_for_any_more(world: World) -> None:
+async def test_nothing_is_sent_to_recipients_that_lost_access(world: World) -> None:
     off, gone, late = (
         await world.queue(kind="payout"),
         await world.queue(channel=await a_channel(world.database, world.org, "ann")),
@@ -203,7 +203,7 @@ async def test_nothing_is_sent_to_whom_it_is_not_for_any_more(world: World) -> N
     assert len(world.mails()) == 1
 
 
-async def test_code_comes_over_the_channel_that_it_verifies(world: World) -> None:
+async def test_verification_code_is_sent_over_its_channel(world: World) -> None:
     actor = Actor(principal="ann", role=Role.OWNER, org_id=world.org)
     hook = f"https://hooks.slack.com/services/T0/B0/{new_id('x')}"
     async with world.database.platform() as session:
@@ -224,7 +224,7 @@ async def test_code_comes_over_the_channel_that_it_verifies(world: World) -> Non
         assert (after.status, problem) == ("verified", None)
 
 
-async def test_code_that_is_too_old_is_not_sent(world: World) -> None:
+async def test_expired_code_is_not_sent(world: World) -> None:
     actor = Actor(principal="ann", role=Role.OWNER, org_id=world.org)
     async with world.database.platform() as session:
         wanted = ChannelRequest(kind=ChannelKind.MAIL, target=f"{new_id('a')}@acme.example", command_id=new_id("cmd"))
@@ -235,7 +235,7 @@ async def test_code_that_is_too_old_is_not_sent(world: World) -> None:
     assert world.mails() == []
 
 
-async def test_slack_that_asks_for_a_pause_gets_it(world: World) -> None:
+async def test_pause_requested_by_slack_is_respected(world: World) -> None:
     channel = await a_channel(world.database, world.org, "ann", kind=ChannelKind.SLACK)
     made = await world.queue(channel=channel)
     world.slack.answers.append(Throttled("Later.", timedelta(seconds=90)))
@@ -246,7 +246,7 @@ async def test_slack_that_asks_for_a_pause_gets_it(world: World) -> None:
     assert world.slack.messages[0][0].unsubscribe == "https://bursar.example/payout"
 
 
-async def test_channel_that_no_key_opens_keeps_what_waits_until_the_key_is_back(world: World) -> None:
+async def test_channel_without_its_key_keeps_messages_until_the_key_returns(world: World) -> None:
     channel = await a_channel(world.database, world.org, "ann", kind=ChannelKind.SLACK)
     made = await world.queue(channel=channel)
     without = NotificationActivities(world.database, Mock(), world.carriers, Sealer())
@@ -255,7 +255,7 @@ async def test_channel_that_no_key_opens_keeps_what_waits_until_the_key_is_back(
     assert await world.sender.send_due(NOW + timedelta(minutes=1)) == ["sent"]
 
 
-async def test_digest_is_one_message_and_none_when_nothing_is_left_of_it(world: World) -> None:
+async def test_digest_is_one_message_and_an_empty_one_is_not_sent(world: World) -> None:
     digest, whose = "daily-2026-11-22", recipient_of(world.org, "ann")
     held = [await world.queue(digest=digest) for _ in range(3)]
     await world.queue(digest="daily-2026-11-23")
@@ -277,7 +277,7 @@ async def test_digest_is_one_message_and_none_when_nothing_is_left_of_it(world: 
     assert (await world.row(late)).status == "digested"
 
 
-async def test_digest_waits_by_the_clocks_that_its_owner_has_when_it_is_asked(world: World) -> None:
+async def test_digest_uses_its_owners_current_time_zone(world: World) -> None:
     made = await world.queue(digest="daily-2026-10-25")
     close = CloseDigest(
         recipient=recipient_of(world.org, "ann"), digest="daily-2026-10-25", now=datetime(2026, 10, 24, 12, tzinfo=UTC)
@@ -289,7 +289,7 @@ async def test_digest_waits_by_the_clocks_that_its_owner_has_when_it_is_asked(wo
     assert (await world.row(made)).due_at == until
 
 
-async def test_one_look_reads_and_sends_and_ends(world: World) -> None:
+async def test_single_run_reads_sends_and_ends(world: World) -> None:
     made = await world.queue(due_at=datetime.now(UTC), created_at=datetime.now(UTC))
     environment = ActivityEnvironment()
     sent = await environment.run(world.sender.send_notifications, SendNotifications(seconds=0))
@@ -297,7 +297,7 @@ async def test_one_look_reads_and_sends_and_ends(world: World) -> None:
     assert (await world.row(made)).status == "sent"
 
 
-async def test_alert_is_mailed_in_plain_words_with_names_and_the_times_of_its_reader(world: World) -> None:
+async def test_alert_mail_shows_names_and_the_recipients_local_times(world: World) -> None:
     await world.wants({}, zone="Europe/Berlin")
     detail = f"{world.org} owes 5.00 USD since 2026-11-22T12:00:00Z."
     data = {"kind": "payment.debt", "subject": world.org, "severity": "warning", "detail": detail}

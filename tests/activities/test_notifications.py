@@ -1,4 +1,4 @@
-"""Who is told what, once: events and alerts become notifications, whoever reads them and however often."""
+"""Events and alerts become notifications once for each recipient, however often they are read."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -75,8 +75,8 @@ async def read_on(database: Database) -> None:
             return
 
 
-async def told(database: Database, org_id: str | None, source: str) -> dict[tuple[str, str], str]:
-    """Return who was told over what of a source, and how that stands."""
+async def notified(database: Database, org_id: str | None, source: str) -> dict[tuple[str, str], str]:
+    """Return the status of a source's notification for each recipient and channel."""
     row = NotificationRow
     whose = row.org_id == org_id if org_id else row.org_id.is_(None)
     async with database.platform() as session:
@@ -92,7 +92,7 @@ async def wants(database: Database, org_id: str, principal: str, choices: Mappin
         )
 
 
-async def test_event_is_told_once_to_those_whose_role_it_is_for_over_their_verified_channels(db: Database) -> None:
+async def test_event_is_sent_once_to_its_roles_over_their_verified_channels(db: Database) -> None:
     org = await an_organization(db)
     for name, role in (("ann", Role.OWNER), ("fin", Role.FINANCE), ("mem", Role.MEMBER), ("bot", Role.AUDITOR)):
         await a_principal(db, org, name, role)
@@ -100,7 +100,7 @@ async def test_event_is_told_once_to_those_whose_role_it_is_for_over_their_verif
     (paid,) = await happened(db, org, "payout.paid")
     await read_on(db)
     await read_on(db)
-    assert await told(db, org, paid) == {("ann", INBOX): "sent", ("ann", mail): "queued", ("fin", INBOX): "sent"}
+    assert await notified(db, org, paid) == {("ann", INBOX): "sent", ("ann", mail): "queued", ("fin", INBOX): "sent"}
     assert pending
 
 
@@ -114,7 +114,7 @@ PROPOSE = text("""
 """)
 
 
-async def test_contracts_that_nobody_agreed_to_come_in_digests_and_from_busy_clients_once_a_day(db: Database) -> None:
+async def test_proposed_contracts_come_in_digests_and_from_busy_clients_once_a_day(db: Database) -> None:
     client, payee, signs = [await an_organization(db) for _ in range(3)]
     for org in (client, payee, signs):
         await a_principal(db, org, "ann", Role.OWNER)
@@ -153,17 +153,17 @@ async def test_contracts_that_nobody_agreed_to_come_in_digests_and_from_busy_cli
     assert told_later == {client: ("queued", ""), payee: ("waiting", "daily"), signs: ("waiting", "daily")}
 
 
-async def test_failed_charge_of_an_invoice_is_left_to_its_alert(db: Database) -> None:
+async def test_failed_invoice_charge_notifies_through_its_alert_only(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     (of_invoice,) = await happened(db, org, "payment.failed", invoice_id=new_id("inv"))
     *_, other = await happened(db, org, "payment.failed", invoice_id=None)
     await read_on(db)
-    assert await told(db, org, of_invoice) == {}
-    assert await told(db, org, other) == {("ann", INBOX): "sent"}
+    assert await notified(db, org, of_invoice) == {}
+    assert await notified(db, org, other) == {("ann", INBOX): "sent"}
 
 
-async def test_two_readers_at_once_tell_everything_once(db: Database) -> None:
+async def test_concurrent_readers_notify_once(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     await happened(db, org, *["payout.paid"] * 20)
@@ -189,7 +189,7 @@ async def test_two_readers_at_once_tell_everything_once(db: Database) -> None:
         }
 
 
-async def test_burst_of_more_than_one_statement_holds_is_told_at_once(db: Database) -> None:
+async def test_burst_larger_than_one_statement_is_sent_at_once(db: Database) -> None:
     org_id = await an_organization(db)
     await happened(db, org_id, "contract.proposed")
     async with db.platform() as session:
@@ -202,7 +202,7 @@ async def test_burst_of_more_than_one_statement_holds_is_told_at_once(db: Databa
         assert await notifications.add(session, found) == 0
 
 
-async def test_reader_that_dies_before_its_commit_has_told_nothing(db: Database) -> None:
+async def test_reader_that_dies_before_its_commit_notifies_nobody(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     (paid,) = await happened(db, org, "payout.paid")
@@ -216,13 +216,13 @@ async def test_reader_that_dies_before_its_commit_has_told_nothing(db: Database)
 
     with pytest.raises(ZeroDivisionError):
         await dies()
-    assert await told(db, org, paid) == {}
+    assert await notified(db, org, paid) == {}
     await read_on(db)
     assert (await notify_of_alerts(db, row)).facts == 1
-    assert await told(db, org, paid) == await told(db, org, row.id) == {("ann", INBOX): "sent"}
+    assert await notified(db, org, paid) == await notified(db, org, row.id) == {("ann", INBOX): "sent"}
 
 
-async def test_whoever_has_no_active_key_is_told_nothing(db: Database) -> None:
+async def test_principal_without_an_active_key_is_not_notified(db: Database) -> None:
     org = await an_organization(db)
     for name in ("gone", "late"):
         await a_principal(db, org, name, Role.OWNER)
@@ -235,10 +235,10 @@ async def test_whoever_has_no_active_key_is_told_nothing(db: Database) -> None:
     await a_principal(db, org, "expired", Role.OWNER, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     (paid,) = await happened(db, org, "payout.paid")
     await read_on(db)
-    assert {principal for principal, _ in await told(db, org, paid)} == {"late"}
+    assert {principal for principal, _ in await notified(db, org, paid)} == {"late"}
 
 
-async def test_what_is_chosen_is_done_and_what_has_to_reach_somebody_does(db: Database) -> None:
+async def test_preferences_apply_except_to_mandatory_notifications(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     mail = await a_channel(db, org, "ann")
@@ -250,13 +250,13 @@ async def test_what_is_chosen_is_done_and_what_has_to_reach_somebody_does(db: Da
     await wants(db, org, "ann", choices)
     paid, refund, won = await happened(db, org, "payout.paid", "refund.failed", "chargeback.won")
     await read_on(db)
-    assert await told(db, org, paid) == {("ann", mail): "waiting"}
-    assert await told(db, org, refund) == {("ann", mail): "queued"}
+    assert await notified(db, org, paid) == {("ann", mail): "waiting"}
+    assert await notified(db, org, refund) == {("ann", mail): "queued"}
     # Nobody is left of those who were told when she switched it off.
-    assert await told(db, org, won) == {("ann", INBOX): "sent"}
+    assert await notified(db, org, won) == {("ann", INBOX): "sent"}
 
 
-async def test_what_a_contact_has_a_mail_of_is_not_mailed_again_to_that_address(db: Database) -> None:
+async def test_address_that_got_a_contact_mail_gets_no_second_mail(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     same = await a_channel(db, org, "ann", address="Books@acme.example")
@@ -266,11 +266,11 @@ async def test_what_a_contact_has_a_mail_of_is_not_mailed_again_to_that_address(
         await contact.put(session, org, "en", contacts, by="x", now=datetime.now(UTC))
     paid, failed = await happened(db, org, "payout.paid", "payment.failed")
     await read_on(db)
-    assert {channel for _, channel in await told(db, org, paid)} == {INBOX, other}
-    assert {channel for _, channel in await told(db, org, failed)} == {INBOX, same, other}
+    assert {channel for _, channel in await notified(db, org, paid)} == {INBOX, other}
+    assert {channel for _, channel in await notified(db, org, failed)} == {INBOX, same, other}
 
 
-async def test_owner_has_one_mail_of_what_is_mailed_to_owners_and_is_called_again_later(db: Database) -> None:
+async def test_owner_gets_one_mail_and_later_escalation_steps(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     mail, slack = await a_channel(db, org, "ann"), await a_channel(db, org, "ann", kind=ChannelKind.SLACK)
@@ -278,11 +278,11 @@ async def test_owner_has_one_mail_of_what_is_mailed_to_owners_and_is_called_agai
     async with db.platform() as session:
         await notify_roles(session, row, (Role.OWNER,), "owner:0")
         await notify_roles(session, row, (Role.OWNER,), "owner:1800")
-    assert {channel for _, channel in await told(db, org, f"{row.id}:owner:0")} == {INBOX, slack}
-    assert {channel for _, channel in await told(db, org, f"{row.id}:owner:1800")} == {INBOX, slack, mail}
+    assert {channel for _, channel in await notified(db, org, f"{row.id}:owner:0")} == {INBOX, slack}
+    assert {channel for _, channel in await notified(db, org, f"{row.id}:owner:1800")} == {INBOX, slack, mail}
 
 
-async def test_alert_is_told_to_each_side_that_it_is_for(db: Database) -> None:
+async def test_alert_notifies_each_side_it_is_for(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     operator = new_id("kim")
@@ -294,7 +294,7 @@ async def test_alert_is_told_to_each_side_that_it_is_for(db: Database) -> None:
     )
     await notify_of_alerts(db, shared, ours, theirs)
     for row, org_side, our_side in ((shared, 1, 1), (ours, 0, 1), (theirs, 1, 0)):
-        assert (len(await told(db, org, row.id)), int((operator, INBOX) in await told(db, None, row.id))) == (
+        assert (len(await notified(db, org, row.id)), int((operator, INBOX) in await notified(db, None, row.id))) == (
             org_side,
             our_side,
         )
@@ -302,7 +302,7 @@ async def test_alert_is_told_to_each_side_that_it_is_for(db: Database) -> None:
         assert shared.id not in {row.id for row in await alert.unnotified(session, now=datetime.now(UTC), limit=10_000)}
 
 
-async def test_snoozed_alert_waits_and_whom_an_escalation_calls_is_left_to_it(db: Database) -> None:
+async def test_snoozed_alert_waits_and_escalation_recipients_get_no_other_message(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     await a_principal(db, org, "adm", Role.ADMIN)
@@ -315,10 +315,10 @@ async def test_snoozed_alert_waits_and_whom_an_escalation_calls_is_left_to_it(db
         later = await alert.unnotified(session, now=now + timedelta(hours=1), limit=10_000)
         assert row.id in {each.id for each in later}
     await notify_of_alerts(db, row, called=[Role.OWNER, Role.OPERATOR])
-    assert await told(db, org, row.id) == {("adm", INBOX): "sent"}
+    assert await notified(db, org, row.id) == {("adm", INBOX): "sent"}
 
 
-async def test_step_of_an_escalation_calls_once_over_every_channel_at_once(db: Database) -> None:
+async def test_escalation_step_notifies_once_over_every_channel(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     await a_principal(db, org, "adm", Role.ADMIN)
@@ -330,13 +330,13 @@ async def test_step_of_an_escalation_calls_once_over_every_channel_at_once(db: D
     async with db.platform() as session:
         assert await notify_roles(session, row, (Role.OWNER,), "owner:0") == 0
         assert await notify_roles(session, row, (Role.OWNER,), "owner:1800") == 2
-    assert await told(db, org, f"{row.id}:owner:0") == {("ann", INBOX): "sent", ("ann", mail): "queued"}
+    assert await notified(db, org, f"{row.id}:owner:0") == {("ann", INBOX): "sent", ("ann", mail): "queued"}
     hidden = await raised(db, org, shared=False)
     async with db.platform() as session:
         assert await notify_roles(session, hidden, (Role.OWNER,), "owner:0") == 0
 
 
-async def test_rule_is_told_over_its_own_channels_besides(db: Database) -> None:
+async def test_alert_of_a_rule_is_also_sent_over_the_rules_channels(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "fin", Role.FINANCE)
     mail, other = await a_channel(db, org, "fin"), await a_channel(db, org, "fin")
@@ -349,7 +349,7 @@ async def test_rule_is_told_over_its_own_channels_besides(db: Database) -> None:
 
 
 async def a_rule(database: Database, org_id: str, **says: Any) -> str:
-    """Put down a rule that its organization has written, and return its id."""
+    """Insert a rule of an organization, and return its id."""
     rule_id = new_id("rul")
     async with database.platform() as session:
         made = AlertRule(
@@ -361,23 +361,23 @@ async def a_rule(database: Database, org_id: str, **says: Any) -> str:
     return rule_id
 
 
-async def test_step_of_a_rules_ladder_is_told_over_the_rules_channels_besides(db: Database) -> None:
+async def test_escalation_step_of_a_rule_is_also_sent_over_the_rules_channels(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "fin", Role.FINANCE)
     mail, other = await a_channel(db, org, "fin"), await a_channel(db, org, "fin")
     row = await raised(db, org, rule_id=await a_rule(db, org, channels=[mail], ladder=["finance:0"]))
     async with db.platform() as session:
         await notify_roles(session, row, (Role.FINANCE,), "finance:0")
-    assert await told(db, org, f"{row.id}:finance:0") == {("fin", INBOX): "sent", ("fin", mail): "queued"}
+    assert await notified(db, org, f"{row.id}:finance:0") == {("fin", INBOX): "sent", ("fin", mail): "queued"}
     assert other
 
 
-def test_recipients_of_two_organizations_never_share_a_name() -> None:
+def test_recipient_names_are_unique_per_organization() -> None:
     assert len({recipient_of(None, "kim"), recipient_of("org_1", "kim"), recipient_of("org_1", "Kim")}) == 2
     assert SEALER.seals
 
 
-async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Database) -> None:
+async def test_single_run_sends_alerts_and_starts_escalations_and_digests(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     await a_principal(db, org, "fin", Role.FINANCE)
@@ -395,11 +395,11 @@ async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Data
     while paid not in {row.source for row in await of(db, org)}:
         await ActivityEnvironment().run(work.fan_out, FanOut(seconds=0))
     # Whom its ladder calls, an escalation tells; finance is not on the ladder.
-    assert await told(db, org, called.id) == {("fin", INBOX): "sent"}
-    assert await told(db, org, ruled.id) == {}
-    assert await told(db, org, plain.id) == {("ann", INBOX): "sent"}
-    assert await told(db, org, resolved.id) == {}
-    assert await told(db, org, paid) == {("ann", INBOX): "sent", ("fin", INBOX): "sent", ("fin", mail): "waiting"}
+    assert await notified(db, org, called.id) == {("fin", INBOX): "sent"}
+    assert await notified(db, org, ruled.id) == {}
+    assert await notified(db, org, plain.id) == {("ann", INBOX): "sent"}
+    assert await notified(db, org, resolved.id) == {}
+    assert await notified(db, org, paid) == {("ann", INBOX): "sent", ("fin", INBOX): "sent", ("fin", mail): "waiting"}
     (waits,) = [row for row in await of(db, org) if row.status == "waiting"]
     digest = digest_run(DigestInput(recipient=recipient_of(org, "fin"), digest=waits.digest or ""), org)
     started = {each.kwargs["id"] for each in client.start_workflow.await_args_list}
@@ -407,7 +407,7 @@ async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Data
     assert f"escalation/{plain.id}" not in started
 
 
-async def test_escalation_whose_run_was_lost_is_started_again(db: Database) -> None:
+async def test_lost_escalation_run_is_restarted(db: Database) -> None:
     org = await an_organization(db)
     kind = "payout.destination_changed"
     lost, snoozed, answered, resolved, plain = [
@@ -435,7 +435,7 @@ async def of(database: Database, org_id: str) -> Sequence[NotificationRow]:
         return (await session.scalars(select(NotificationRow).where(NotificationRow.org_id == org_id))).all()
 
 
-async def test_alerts_wait_for_no_events_however_many_there_are(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_events_do_not_delay_alerts(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "ann", Role.OWNER)
     waits = await raised(db, org)
@@ -447,4 +447,4 @@ async def test_alerts_wait_for_no_events_however_many_there_are(db: Database, mo
     work = NotificationActivities(db, AsyncMock(), {}, SEALER)
     done = await ActivityEnvironment().run(work.fan_out, FanOut(seconds=0))
     assert done.events == 200 * PAGES_AT_ONCE
-    assert await told(db, org, waits.id) == {("ann", INBOX): "sent"}
+    assert await notified(db, org, waits.id) == {("ann", INBOX): "sent"}

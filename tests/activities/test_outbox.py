@@ -1,4 +1,4 @@
-"""Events of escrows and payments are recorded in the transaction of the fact, for those who may see it."""
+"""Events of escrows and payments are recorded in the transaction of the change, for their audience."""
 
 from datetime import UTC, datetime
 
@@ -21,13 +21,13 @@ from tests.workflows.conftest import Stage
 pytestmark = pytest.mark.db
 
 
-async def told(database: Database, org_id: str, subject: str | None = None) -> list[EventRow]:
+async def recorded_events(database: Database, org_id: str, subject: str | None = None) -> list[EventRow]:
     await past_others(database)
     async with database.platform() as session:
         return await events.page(session, after=None, limit=100, org_id=org_id, subject=subject)
 
 
-async def test_both_parties_hear_each_step_of_an_escrow_once(database):
+async def test_both_parties_are_notified_once_of_each_escrow_step(database):
     job, now = await Stage(None, None, database, None).award(), datetime.now(UTC)
 
     async def write(outcome: Outcome) -> None:
@@ -42,7 +42,7 @@ async def test_both_parties_hear_each_step_of_an_escrow_once(database):
     await write(rules.validate(await job.state(), actor=job.validator, score_e4=10_000, note=None, now=now))
     escrow_id = job.terms.escrow_id
     for org_id, role in ((job.terms.payer_org_id, "payer"), (job.terms.payee_org_id, "payee")):
-        rows = await told(database, org_id, escrow_id)
+        rows = await recorded_events(database, org_id, escrow_id)
         assert [(row.type, row.subject_seq) for row in rows] == [
             *(("escrow.opened", 1), ("escrow.funded", 2), ("escrow.delivered", 3), ("escrow.released", 4))
         ]
@@ -52,7 +52,7 @@ async def test_both_parties_hear_each_step_of_an_escrow_once(database):
         assert rows[-1].data["released_amount"] == format_amount(state.released_minor, state.terms.currency)
 
 
-async def test_organization_hears_what_became_of_its_payment_and_its_chargeback(database):
+async def test_organization_is_notified_of_payment_and_chargeback_outcomes(database):
     org_id = await organization(database)
     paid = await Written(database, org_id).begin()
     paid.there.pay()
@@ -62,7 +62,7 @@ async def test_organization_hears_what_became_of_its_payment_and_its_chargeback(
     await paid.look()
     assert paid.payment is not None
     (dispute,) = paid.payment.disputes
-    rows = await told(database, org_id)
+    rows = await recorded_events(database, org_id)
     assert [
         (row.type, row.subject, row.subject_seq) for row in rows if row.type.startswith(("payment.", "chargeback."))
     ] == [

@@ -1,4 +1,4 @@
-"""A price in money: the sale is made when its payment is fulfilled, and its shares follow the money from then on."""
+"""Purchases priced in money: the sale is booked when its payment is fulfilled, and its shares follow the money."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 @dataclass
 class Sold:
-    """An agent that costs 10 USD, and who buys it."""
+    """An agent that costs 10 USD, and its buyer."""
 
     database: Database
     buyer: str
@@ -152,13 +152,13 @@ class Sold:
         return found.status, found.amount_minor, found.reversed_minor, found.commission_minor
 
     async def costs(self) -> list[tuple[CostKind, str, int]]:
-        """Return what the buyer's returns have as costs of the day of the sale, above zero."""
+        """Return the positive costs in the buyer's returns on the day of the sale."""
         async with self.database.tenant(self.buyer) as session:
             found = await roi.costs(session, self.buyer, NOW.date(), NOW.date() + timedelta(days=1))
         return [(cost.kind, cost.asset, int(cost.minor)) for cost in found]
 
     async def spend_earnings(self) -> None:
-        """Take what the agent has earned away from it."""
+        """Spend all that the agent has earned."""
         async with self.database.platform() as session:
             await Ledger(await driver_connection(session)).post(
                 key=new_id("key"),
@@ -189,7 +189,7 @@ async def sold(database: Database) -> Sold:
     return await seller(database)
 
 
-async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> None:
+async def test_pitfall_21_access_and_shares_follow_the_payment(sold: Sold) -> None:
     made = await sold.paid()
     async with sold.database.platform() as session:
         assert await marketplace.owned(session, sold.buyer, sold.agent) is None
@@ -239,7 +239,7 @@ async def test_purchase_includes_the_uses_offered_at_the_request(sold: Sold, off
     assert (await sold.purchase(made)).included_uses == kept
 
 
-async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
+async def test_money_without_a_sale_is_not_taxed(sold: Sold) -> None:
     before, made = await sold.taxed(), await sold.paid(tax=TAX)
     await sold.bought()
     assert (await sold.fulfil(made)).declined is not None
@@ -286,7 +286,7 @@ async def opened(sold: Sold, made: Written) -> RecordedPayment:
     return await record(sold.database, commands.created(made.terms, actor=made.actor))
 
 
-async def test_second_payment_for_an_agent_is_refused_while_one_is_under_way(sold: Sold) -> None:
+async def test_second_payment_for_an_agent_is_refused_while_one_is_pending(sold: Sold) -> None:
     first = await sold.begun()
     second = sold.written()
     refusal = (await opened(sold, second)).declined
@@ -298,7 +298,7 @@ async def test_second_payment_for_an_agent_is_refused_while_one_is_under_way(sol
     assert (await opened(sold, sold.written())).applied
 
 
-async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:
+async def test_concurrent_payments_make_one_sale(sold: Sold) -> None:
     one, other = await sold.paid(), await sold.paid()
     both = await asyncio.gather(sold.fulfil(one), sold.fulfil(other))
     assert sorted(each.applied for each in both) == [False, True]
@@ -324,7 +324,7 @@ async def refunded(
 
 
 async def recovered(sold: Sold) -> None:
-    """Take from creators what they answer for of payments that are lost."""
+    """Charge creators their part of lost payments."""
     acts = RecoveryActivities(sold.database, None, hold_back=HoldBack.default())
     await ActivityEnvironment().run(acts.recover, DuePage(now=NOW, after="", limit=500))
 

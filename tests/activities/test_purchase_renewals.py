@@ -1,4 +1,4 @@
-"""The next month of an agent that was paid by a stored method: asked for once a try, and bought when it is paid."""
+"""Renewal of an agent by a stored payment method: requested once per attempt, and bought when paid."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -65,7 +65,7 @@ class Started:
 
 
 class Renewing:
-    """Renews the one purchase of a test, whatever else is due in the database."""
+    """Renews only the purchase of a test, whatever else is due in the database."""
 
     def __init__(self, database: Database, sale: SaleRules | None = None) -> None:
         self.database, self.client = database, Started()
@@ -92,7 +92,7 @@ async def bought(sold: Sold) -> tuple[Written, MarketplacePurchase]:
 
 
 async def written(database: Database, start: PaymentInput) -> Written:
-    """Write the payment that was asked for as its run does, and have it paid."""
+    """Write the requested payment as its run does, and pay it."""
     made = Written(database, start.terms.org_id)
     made.terms, made.actor = start.terms, start.created_by
     made.there.asked = replace(made.there.asked, payment_id=start.terms.payment_id)
@@ -119,7 +119,7 @@ async def event_types(database: Database, sold: Sold, purchase_id: str) -> list[
         return list(await session.scalars(query.order_by(EventRow.subject_seq)))
 
 
-async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, database: Database) -> None:
+async def test_next_month_is_paid_by_the_previous_method(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     due, renewing = first.ends_at - timedelta(days=1), Renewing(database)
@@ -162,7 +162,7 @@ async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sol
     assert (start.terms.purpose.goods_minor, start.terms.purpose.listed_minor) == (1190, 1000)
 
 
-async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: Sold, database: Database) -> None:
+async def test_unrenewed_month_ends_on_time_with_a_notification(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     async with database.platform() as session:
@@ -192,14 +192,14 @@ async def test_month_of_which_too_much_has_passed_before_its_renewal_is_not_paid
         assert (row.status, row.renews_at) == ("ended", None)
 
 
-async def test_month_whose_money_comes_after_it_is_over_is_not_sold(sold: Sold) -> None:
+async def test_payment_after_the_end_of_a_month_does_not_sell_it(sold: Sold) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     following = await sold.paid(sold_as="monthly", renews=first.id)
     assert (await sold.fulfil(following, at=first.ends_at + timedelta(days=40))).declined is not None
 
 
-async def test_month_that_is_never_paid_is_tried_some_times_and_ends(sold: Sold, database: Database) -> None:
+async def test_unpaid_month_is_retried_a_few_times_and_ends(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
     renewing, due = Renewing(database), first.ends_at - timedelta(days=1)

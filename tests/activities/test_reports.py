@@ -1,4 +1,4 @@
-"""Runs of reports: what is kept, who is notified, and which period is next."""
+"""Runs of reports: the stored versions, the recipients notified, and the next period."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ async def runs_of(database: Database, report: Report) -> Sequence[ReportRun]:
         return [await reports.run(session, report.id, str(each.number)) for each in await session.scalars(query)]
 
 
-async def told(database: Database, report: Report) -> list[tuple[str, str]]:
+async def notified(database: Database, report: Report) -> list[tuple[str, str]]:
     async with database.platform() as session:
         query = select(NotificationRow).where(NotificationRow.subject == report.id)
         rows = await session.scalars(query.order_by(NotificationRow.source, NotificationRow.id))
@@ -83,7 +83,7 @@ async def read(database: Database, report: Report) -> Report:
         return await reports.get(session, report.id)
 
 
-async def test_period_is_kept_and_told_once_however_often_it_is_computed(db: Database) -> None:
+async def test_recomputed_period_is_stored_and_notified_once(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "maria", Role.FINANCE)
     await a_principal(db, org, "nina", Role.OWNER)
@@ -100,7 +100,7 @@ async def test_period_is_kept_and_told_once_however_often_it_is_computed(db: Dat
 
     [run] = await runs_of(db, report)
     assert run.sha256 == sha256(run.file).hexdigest()
-    assert await told(db, report) == [("maria", "channel"), ("maria", "inbox")]
+    assert await notified(db, report) == [("maria", "channel"), ("maria", "inbox")]
     query, asked_org, as_of = figures.asked[0]
     assert (query.since, query.until) == (datetime(2026, 3, 22, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC))
     assert (asked_org, as_of, query.zone) == (org, DUE, "Europe/Berlin")
@@ -135,7 +135,7 @@ async def test_period_computed_twice_has_the_same_bytes(
     assert files[0] == files[1]
 
 
-async def test_one_report_of_an_organization_is_made_at_a_time_and_the_next_is_tried_again(db: Database) -> None:
+async def test_organization_computes_one_report_at_a_time_and_retries_the_next(db: Database) -> None:
     own = await an_organization(db)
     first, second = [await a_report(db, own, now=NOW) for _ in range(2)]
     other = await a_report(db, await an_organization(db), now=NOW)
@@ -159,7 +159,7 @@ async def test_one_report_of_an_organization_is_made_at_a_time_and_the_next_is_t
     assert [each.retryable for each in refusals] == [True]
 
 
-async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db: Database) -> None:
+async def test_unanswerable_query_is_reported_without_affecting_others(db: Database) -> None:
     questions = (SectionQuery(metrics=("spending",), currency="EUR"), USUAL.questions[0])
     report = await a_report(db, await an_organization(db), now=NOW, questions=questions)
 
@@ -175,7 +175,7 @@ async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db
     assert b'"row","Spending",,"agt_a"' in run.file
 
 
-async def test_template_is_made_without_the_price_of_a_credit(
+async def test_template_is_computed_without_a_credit_price(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org, at = await an_organization(fresh_database), NOW.replace(hour=10)
@@ -197,7 +197,7 @@ async def test_template_is_made_without_the_price_of_a_credit(
         assert problems == {(None, "")} | lacking, name
 
 
-async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database) -> None:
+async def test_late_figures_make_a_second_version_with_its_own_notification(db: Database) -> None:
     org = await an_organization(db)
     await a_principal(db, org, "maria", Role.FINANCE)
     report = await a_report(db, org, now=NOW, recipients=["maria"])
@@ -211,10 +211,10 @@ async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database)
     assert b'"change","Spending",,"agt_a",,"spending","USD",12.50,10.00' in after.file
     third = await make(db, figures, report, DUE + timedelta(days=4))
     assert third == second.model_copy(update={"changes": 0, "next_at": None})
-    assert await told(db, report) == [("maria", "inbox")] * 2
+    assert await notified(db, report) == [("maria", "inbox")] * 2
 
 
-async def test_version_that_was_computed_before_another_was_kept_is_computed_again(db: Database) -> None:
+async def test_version_computed_from_stale_figures_is_computed_again(db: Database) -> None:
     report = await a_report(db, await an_organization(db), now=NOW)
     slow, figures = Figures({"agt_a": 1}), Figures()
     async with db.repeatable_read(report.org_id) as session:
@@ -227,7 +227,7 @@ async def test_version_that_was_computed_before_another_was_kept_is_computed_aga
     assert len(await runs_of(db, report)) == 1
 
 
-async def test_recipient_without_a_key_or_with_the_type_switched_off_is_left_out_and_named(db: Database) -> None:
+async def test_recipient_without_a_key_or_with_the_type_switched_off_is_skipped_and_listed(db: Database) -> None:
     org = await an_organization(db)
     for name in ("gone", "quiet", "there"):
         await a_principal(db, org, name, Role.MEMBER)
@@ -251,7 +251,7 @@ async def test_recipient_without_a_key_or_with_the_type_switched_off_is_left_out
     await make(db, Figures(), report)
     [run] = await runs_of(db, report)
     assert (run.told, run.left_out) == (["there"], {"gone": "no_key", "quiet": "switched_off"})
-    assert await told(db, report) == [("there", "inbox")]
+    assert await notified(db, report) == [("there", "inbox")]
 
 
 async def test_role_that_may_not_read_the_platform_any_more_is_left_out_of_its_report(db: Database) -> None:
@@ -316,7 +316,7 @@ async def test_zone_that_moves_west_goes_on_with_a_day_that_was_not_made(db: Dat
     assert (await read(db, report)).period_from == utc(2026, 3, 27, 4)
 
 
-async def test_due_report_is_started_looked_at_again_and_goes_on_with_the_next_period(db: Database) -> None:
+async def test_due_report_is_started_recomputed_and_continues_with_the_next_period(db: Database) -> None:
     report, closed = [await a_report(db, await an_organization(db), now=NOW) for _ in range(2)]
     async with db.platform() as session:
         status = update(Organization).where(Organization.id == closed.org_id)
@@ -342,7 +342,7 @@ async def test_due_report_is_started_looked_at_again_and_goes_on_with_the_next_p
     assert await started(DUE + timedelta(days=7)) == []
 
 
-async def test_deleted_report_makes_nothing_and_keeps_its_files_until_their_time(db: Database) -> None:
+async def test_deleted_report_computes_nothing_and_keeps_its_files_until_expiry(db: Database) -> None:
     report = await a_report(db, await an_organization(db), now=NOW)
     await make(db, Figures(), report)
     async with db.platform() as session:
@@ -388,7 +388,7 @@ async def test_reports_of_an_organization_are_bounded(db: Database) -> None:
     assert await a_report(db, org, now=NOW)
 
 
-async def test_recipient_who_is_nobody_of_the_organization_is_refused(db: Database) -> None:
+async def test_recipient_outside_the_organization_is_refused(db: Database) -> None:
     org, other = await an_organization(db), await an_organization(db)
     await a_principal(db, other, "maria", Role.OWNER)
     for name in ("maria", "nobody"):

@@ -1,4 +1,4 @@
-"""Results are written with the event of the escrow that they are of, and once each."""
+"""Results are written once, with the escrow event that they come from."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ async def test_validation_that_releases_writes_one_accepted_result_for_the_agent
     assert await results(database, terms.payer_org_id) == []
 
 
-async def test_reference_stands_for_one_result(database):
+async def test_reference_identifies_one_result(database):
     job = await Stage(None, None, database, None).award()
     made = Result(
         org_id=job.terms.payer_org_id,

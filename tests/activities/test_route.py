@@ -38,7 +38,7 @@ async def routed(database: Database, org_id: str, agent_id: str, currency: str =
 
 
 async def named(database: Database, job: Job, decision: RoutingDecision) -> None:
-    """Have the payer call the contract by the id of a decision."""
+    """Let the payer name the contract by the id of a decision."""
     contract_id, own = contract_id_of(job.terms.escrow_id), OwnMetadata(external_id=decision.id)
     async with database.platform() as session:
         await metadata.add(session, contract_id, job.terms.payer_org_id, own, new_id("cmd"))

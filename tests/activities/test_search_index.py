@@ -1,4 +1,4 @@
-"""The search index holds every event once, whatever happens to its reader and to it."""
+"""The search index holds every event once, whatever fails."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ PAYMENT = "payment.succeeded"
 
 
 class Failing(httpx2.AsyncBaseTransport):
-    """Reaches the server, and answers instead of it what is on its list."""
+    """Calls the server, and replaces its answers by the configured ones."""
 
     def __init__(self) -> None:
         self.server = httpx2.AsyncHTTPTransport()
@@ -87,7 +87,7 @@ async def look(database: Database, index: SearchIndex, page: int = 500) -> Index
 
 
 async def read_on(database: Database, index: SearchIndex, page: int = 500) -> None:
-    """Look until there is nothing new, with a new worker each time."""
+    """Read until there is nothing new, with a new worker each time."""
     await past_others(database)
     for _ in range(50):
         done = await look(database, index, page)
@@ -146,7 +146,7 @@ async def test_an_event_whose_commit_is_held_open_is_indexed(
     assert len(await found(url, term={"subject": of.subject})) == 1
 
 
-async def test_a_refused_document_is_listed_and_stops_nothing(
+async def test_refused_document_is_listed_without_stopping_others(
     fresh_database: Database, index: SearchIndex, url: str
 ) -> None:
     await happened(fresh_database, 2)

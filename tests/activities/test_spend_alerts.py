@@ -1,4 +1,4 @@
-"""Alerts about spending are raised once for their window, to the organization; a missing rate to operators."""
+"""Spending alerts are raised once per window for the organization; a missing rate alerts operators."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""Trials: stages that are paid as they come due, and what stops them."""
+"""Trials: stages are paid when due, and stopped by their conditions."""
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
@@ -43,7 +43,7 @@ def database(fresh_database: Database) -> Database:
 
 
 def stages(*shares: int, **bar: Any) -> tuple[TrialStage, ...]:
-    """Return stages ten days apart, from now on; all but the first have the bar."""
+    """Return stages ten days apart from now; all but the first have the threshold."""
     return tuple(
         TrialStage(due_at=NOW + at * 10 * DAY, share_bps=share, **(bar if at else {}))
         for at, share in enumerate(shares)

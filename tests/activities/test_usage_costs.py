@@ -1,4 +1,4 @@
-"""Charged usage takes lots, until what was paid for them is the cost."""
+"""Charged usage consumes lots until their purchase price covers the cost."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Payer:
         await credit(self.database, self.org_id, credits * CREDIT, paid=paid)
 
     async def charged(self, cents: int, at: datetime = NOW, kind: str = "", **rules: Any) -> Decimal:
-        """Report a call of so many cents, charge it, and return the credits that were charged."""
+        """Report a call of the given cents, charge it, and return the credits charged."""
         delivery = Delivery(
             actor=KIM,
             org_id=self.org_id,
@@ -66,7 +66,7 @@ class Payer:
             return Decimal(await session.scalar(text(taken), {"org": self.org_id})) / CREDIT
 
     async def left(self) -> tuple[Decimal, Decimal]:
-        """Return the credits that are left, and those that are owed."""
+        """Return the remaining and the owed credits."""
         async with self.database.platform() as session:
             books = Ledger(await driver_connection(session))
             held, owed = await books.balances(
@@ -98,8 +98,8 @@ async def payer(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> 
 
 
 @pytest.mark.parametrize(("credits", "paid", "taken"), [(1_000, 10_000, "500"), (10_000, 29_900, "1672.240803")])
-async def test_call_takes_what_was_paid_for_its_cost(payer: Payer, credits: int, paid: int, taken: str) -> None:
-    """The issue's figures: 50.00 of who bought at 0.10, and of the Enterprise plan."""
+async def test_call_consumes_credits_at_the_price_paid(payer: Payer, credits: int, paid: int, taken: str) -> None:
+    """50.00 for credits bought at 0.10, and on the Enterprise plan."""
     await payer.get(credits, paid)
     assert await payer.charged(5_000) == Decimal(taken)
 

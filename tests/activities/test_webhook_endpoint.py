@@ -1,4 +1,4 @@
-"""How an endpoint is drained, and for how long what its receiver answered is kept."""
+"""Delivery of an endpoint's backlog, and retention of its receiver's answers."""
 
 import json
 from collections import Counter
@@ -43,7 +43,7 @@ TYPE, OTHER = "escrow.funded", "escrow.released"
 
 @dataclass
 class Slow:
-    """Receivers that take their time, and count how many requests are under way."""
+    """Slow receivers that count concurrent requests."""
 
     under_way: Counter[str] = field(default_factory=Counter)
     most: int = 0
@@ -63,7 +63,7 @@ class Slow:
 
 
 async def an_endpoint(database: Database, subjects: int, each: int) -> str:
-    """Make an endpoint that has events of so many subjects to get."""
+    """Make an endpoint with waiting events of the given number of subjects."""
     org_id = await an_organization(database)
     endpoint_id = await stored_endpoint(database, org_id)
     for subject in [new_id("esc") for _ in range(subjects)]:
@@ -76,7 +76,7 @@ async def an_endpoint(database: Database, subjects: int, each: int) -> str:
 
 
 async def happens(database: Database, endpoint_id: str) -> None:
-    """Have an event of a new subject happen."""
+    """Record an event of a new subject."""
     async with database.platform() as session:
         row = await endpoints.get(session, endpoint_id)
         assert row is not None
@@ -105,7 +105,7 @@ async def test_eight_requests_are_under_way_at_once_and_one_of_a_subject(databas
 
 @dataclass
 class Failing:
-    """Receivers that take nothing until they work."""
+    """Receivers that refuse everything until they are repaired."""
 
     works: bool = False
     taken: list[tuple[str, int]] = field(default_factory=list)
@@ -173,7 +173,7 @@ async def dispatched(database: Database) -> DispatchedWebhooks:
     return await ActivityEnvironment().run(activities.dispatch, DispatchWebhooks(seconds=0))
 
 
-async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
+async def test_limited_number_waits_and_the_rest_follows_later(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("activities.messages.webhook_endpoint.PAGE", 4)
@@ -205,7 +205,7 @@ async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
 
 @dataclass
 class Changing:
-    """A receiver whose owner wants another type, and has it sent elsewhere, while the first webhook is under way."""
+    """A receiver whose owner changes types and URL while the first webhook is being sent."""
 
     database: Database
     endpoint_id: str
@@ -239,9 +239,9 @@ async def test_what_an_endpoint_is_changed_to_holds_for_the_drain_under_way(data
 
 @dataclass
 class Moved:
-    """A receiver whose owner leaves it, and takes new keys, while the first of its webhooks is under way.
+    """A receiver whose owner changes URL and keys while the first webhook is being sent.
 
-    The second answers once what came of the first is in the books.
+    The second answers once the outcome of the first is stored.
     """
 
     database: Database
@@ -303,7 +303,7 @@ async def test_what_was_answered_is_forgotten_after_thirty_days(database: Databa
 
 @dataclass
 class Silent:
-    """Receivers that answer so many requests, and none after them in time."""
+    """Receivers that answer the given number of requests and time out afterwards."""
 
     answers: int = 0
     sent: int = 0
@@ -323,7 +323,7 @@ async def paused_for(database: Database, endpoint_id: str) -> timedelta | None:
         return None if row.slow_until is None else row.slow_until - row.seen_at
 
 
-async def test_a_receiver_that_answers_nothing_is_left_alone_and_gives_its_slot_up(database: Database) -> None:
+async def test_silent_receiver_is_delayed_and_releases_its_slot(database: Database) -> None:
     endpoint_id, sender = await an_endpoint(database, 2 * AT_ONCE, 1), Silent()
     done = await drained(database, sender, endpoint_id)
     assert AT_ONCE <= done.tried < 2 * AT_ONCE
@@ -333,13 +333,13 @@ async def test_a_receiver_that_answers_nothing_is_left_alone_and_gives_its_slot_
     assert timedelta(0) < pause <= OVERLOAD_BACKOFF[0]
 
 
-async def test_one_unanswered_webhook_slows_its_endpoint_where_nothing_else_was_sent(database: Database) -> None:
+async def test_single_unanswered_webhook_slows_its_endpoint(database: Database) -> None:
     endpoint_id = await an_endpoint(database, 1, 1)
     await drained(database, Silent(), endpoint_id)
     assert await paused_for(database, endpoint_id) is not None
 
 
-async def test_unanswered_webhooks_beside_answered_ones_slow_nobody(database: Database) -> None:
+async def test_unanswered_webhooks_among_answered_ones_slow_nobody(database: Database) -> None:
     endpoint_id, sender = await an_endpoint(database, AT_ONCE, 1), Silent(answers=1)
     done = await drained(database, sender, endpoint_id)
     assert (done.tried, done.delivered, await paused_for(database, endpoint_id)) == (AT_ONCE, 1, None)

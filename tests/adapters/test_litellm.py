@@ -1,4 +1,4 @@
-"""Calls of LiteLLM on its mock: what is held, charged and refused, and what the proxy's spend log says of it."""
+"""Calls of LiteLLM on its mock: holds, charges, refusals, and the proxy's spend log."""
 
 import asyncio
 import hashlib
@@ -29,7 +29,7 @@ BY_TOKENS = Metering("token", quantity=tokens, estimate=100)
 
 
 class Log(BursarLogger):
-    """Charges, and says which calls have ended."""
+    """Records charges and the calls that have ended."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -105,7 +105,7 @@ async def test_call_is_charged_by_its_tokens_streamed_or_not(fake: FakeBursar, l
 
 
 async def test_answer_that_reports_no_tokens_is_charged_as_estimated(fake: FakeBursar, log: Any) -> None:
-    """Speech and pictures have none, and they are not free."""
+    """Speech and images report none, and they are not free."""
     made = log(BY_TOKENS)
     held = await made.async_pre_call_deployment_hook({**ASKED, "metadata": {}}, None)
     await made.async_post_call_success_deployment_hook(held, {"data": [{"url": "https://pictures.example/1"}]}, None)
@@ -205,7 +205,7 @@ async def test_calls_of_one_id_at_once_are_charged_each(fake: FakeBursar, log: A
     assert paid(fake) == ["2", "2", "2"]
 
 
-async def test_payer_is_told_from_the_call(fake: FakeBursar, log: Any) -> None:
+async def test_payer_is_derived_from_the_call(fake: FakeBursar, log: Any) -> None:
     client = fake.async_client()
     log("llm_call", lambda call: client if call.get("user") == "ada" else None)
     await litellm.acompletion(**ASKED, mock_response="Deep.", user="bob")

@@ -111,7 +111,7 @@ async def test_threshold_of_a_limit_is_in_the_asset_of_its_control(own: Tenant) 
     assert made["condition"]["measure"] == "percent"
 
 
-async def test_names_are_unique_and_those_of_built_in_rules_are_taken(own: Tenant) -> None:
+async def test_names_are_unique_and_built_in_names_are_reserved(own: Tenant) -> None:
     good(await own.owner.post(PATH, _rule()), 201)
     refused(await own.owner.post(PATH, _rule()), 409, "alert_rule.exists")
     refused(await own.owner.post(PATH, _rule(name="failed_payment")), 409, "alert_rule.exists")
@@ -125,7 +125,7 @@ async def test_organization_has_so_many_rules_and_no_more(own: Tenant) -> None:
     good(await own.owner.ask("PUT", f"{PATH}/cost_spike", json={"enabled": False}))
 
 
-async def test_built_in_rules_are_there_and_are_changed_by_name(own: Tenant) -> None:
+async def test_built_in_rules_exist_and_are_changed_by_name(own: Tenant) -> None:
     names = [rule["name"] for rule in good(await own.member.get(PATH))["data"]]
     assert names == ["low_credit_balance", "failed_payment", "budget_80_percent", "cost_spike", "high_roi"]
     there = f"{PATH}/cost_spike"
@@ -141,7 +141,7 @@ async def test_built_in_rules_are_there_and_are_changed_by_name(own: Tenant) -> 
     refused(await own.owner.get(f"{PATH}/provider_down"), 404, "not_found")
 
 
-async def test_rule_says_who_is_called_until_somebody_answers(operator: Caller, own: Tenant) -> None:
+async def test_rule_defines_its_escalation_until_an_answer(operator: Caller, own: Tenant) -> None:
     ladder = [{"role": "owner", "after": None}, {"role": "admin", "after": "PT30M"}]
     made = good(await own.owner.post(PATH, _rule(ladder=ladder)), 201)
     assert made["ladder"] == ladder

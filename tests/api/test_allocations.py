@@ -1,4 +1,4 @@
-"""Allocations and trials over HTTP: settings, what is proposed and why, accepting it, and who may."""
+"""Allocations and trials over HTTP: settings, proposals with reasons, acceptance, and permissions."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ async def a_project(tenant: Tenant, database: Database) -> tuple[str, str]:
 
 
 async def a_night(tenant: Tenant, database: Database, project_id: str) -> str:
-    """Take the present day's night of a project, and return its allocation."""
+    """Run today's allocation of a project, and return it."""
     now = datetime.now(UTC)
     wanted = AllocationRequest(
         mode=AllocationMode.PROPOSE, currency="USD", daily_minor=10_000, bounds=ShareBounds(), reinvest_bps=0

@@ -44,7 +44,7 @@ async def test_privileged_act_is_recorded_with_actor_action_and_origin(tenant: T
     assert entry["details"] == {"principal": "audited", "role": "member", "agent_id": None}
 
 
-async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Tenant) -> None:
+async def test_tenant_sees_operator_actions_on_it(operator: Caller, tenant: Tenant) -> None:
     body = {"organization_id": tenant.org_id, "amount": "1", "source": "reward"}
     lot = good(await operator.post("/credits/grants", body, key=new_key()), 201)
     (entry,) = good(await tenant.finance.get(f"/audit?action=credits.grant&target={lot['id']}"))["data"]
@@ -78,7 +78,7 @@ async def test_act_of_another_party_is_seen_by_both_and_its_origin_by_the_actor_
     assert good(await bystander.auditor.get(f"/audit?target={target}"))["data"] == []
 
 
-async def test_act_of_an_operator_does_not_tell_a_tenant_where_from(operator: Caller, tenant: Tenant) -> None:
+async def test_operator_action_does_not_reveal_the_address_to_a_tenant(operator: Caller, tenant: Tenant) -> None:
     body = {"organization_id": tenant.org_id, "principal": new_key(), "role": "member"}
     made = good(await operator.post("/api-keys", body), 201)
     (entry,) = good(await tenant.auditor.get(f"/audit?target={made['id']}"))["data"]
@@ -157,7 +157,7 @@ async def test_organization_reads_only_alerts_addressed_to_it(
 
 @pytest.fixture
 async def debt(tenant: Tenant, deps: Deps) -> str:
-    """The subject of an alert that operators and the tenant read."""
+    """Raise an alert that operators and the tenant read, and return its subject."""
     subject = new_id("pay")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
@@ -254,7 +254,7 @@ async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: D
     assert good(await operator.get(f"/alerts?kind=payment.debt&subject={subjects[0]}"))["data"] == []
 
 
-async def test_open_alerts_are_counted_in_metrics_by_their_kind_and_for_whom_they_are(
+async def test_open_alerts_are_counted_in_metrics_by_kind_and_audience(
     operator: Caller, tenant: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Counts are cached for a second; here each read is an hour later.
@@ -313,7 +313,7 @@ def ahead(**time: int) -> str:
 
 
 async def of_its_own(tenant: Tenant, deps: Deps) -> str:
-    """Raise an alert that is for the tenant alone, and return its subject."""
+    """Raise an alert that only the tenant reads, and return its subject."""
     subject = new_id("ctl")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
@@ -379,10 +379,10 @@ async def test_organization_cannot_close_alerts_for_operators(tenant: Tenant, op
     assert good(await tenant.owner.post(f"{path}/resolve"))["resolved_by"] == done["resolved_by"]
 
 
-async def test_organization_is_told_of_what_one_of_its_keys_silences_before_anybody_was_told(
+async def test_organization_is_notified_when_one_of_its_keys_silences_an_alert_first(
     tenant: Tenant, operator: Caller, deps: Deps
 ) -> None:
-    """The key may be the one that the alert is about, as where an operator has issued it."""
+    """The alert may be about this very key, such as one that an operator has issued."""
     subject = new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": tenant.org_id}
     async with deps.database.platform() as session:
@@ -401,10 +401,10 @@ async def test_organization_is_told_of_what_one_of_its_keys_silences_before_anyb
 
 
 @pytest.mark.parametrize("command", ["resolve", "snooze"])
-async def test_organization_is_told_of_what_an_operator_handles_before_anybody_was_told(
+async def test_organization_is_notified_of_an_alert_that_an_operator_handles_first(
     command: str, tenant: Tenant, operator: Caller, deps: Deps
 ) -> None:
-    """The operator may be whom the alert is about, as where one has issued a key of the organization."""
+    """The alert may be about this operator, such as one who has issued a key of the organization."""
     subject = new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": tenant.org_id}
     async with deps.database.platform() as session:
@@ -429,7 +429,7 @@ async def test_organization_is_told_of_what_an_operator_handles_before_anybody_w
 async def test_owners_are_called_though_an_operator_answers_before_their_step(
     command: str, read: bool, new_tenant: NewTenant, operator: Caller, deps: Deps
 ) -> None:
-    """Owners hear of the alert from its escalation, even if it is about the operator who answers first."""
+    """The escalation notifies owners even if the alert is about the operator who answers first."""
     company, subject = await new_tenant("owner"), new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": company.org_id}
     async with deps.database.platform() as session:
@@ -453,7 +453,7 @@ async def test_owners_are_called_though_an_operator_answers_before_their_step(
 async def test_operators_are_called_though_one_of_them_answers_before_their_step(
     command: str, operator: Caller, deps: Deps
 ) -> None:
-    """An operator whom the alert is about keeps nothing from the others."""
+    """An operator whom the alert is about cannot hide it from the others."""
     subject = new_id("esc")
     async with deps.database.platform() as session:
         await alerts.raise_alert(session, kind="escrow.start_refused", subject=subject, detail="Look.")
@@ -552,7 +552,7 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     assert [await notified(caller) for caller in callers] == [1, 0, 0, 0]
 
 
-async def test_alert_has_the_names_of_what_it_mentions_and_of_nothing_of_others(
+async def test_alert_has_names_only_of_objects_its_reader_may_see(
     new_tenant: Any, stranger: Tenant, operator: Caller, deps: Deps
 ) -> None:
     tenant = await new_tenant("owner")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 async def tenant(new_tenant: NewTenant) -> Tenant:
-    """An organization of its own: a budget of an organization limits everything in it."""
+    """A separate organization, because an organization's budget limits everything in it."""
     return await new_tenant(*TENANT_ROLES)
 
 
@@ -48,7 +48,7 @@ async def act(of: Caller, budget: dict[str, Any], what: str, key: str | None = N
 WEEK = {"limits": [{"window": "week", "amount": "100"}], "reserve": "50", "emergency": "20"}
 
 
-async def test_the_amount_that_a_person_stated_is_the_most_that_can_go(tenant: Tenant, operator: Caller) -> None:
+async def test_spending_never_exceeds_the_stated_amount(tenant: Tenant, operator: Caller) -> None:
     await grant(operator, tenant.org_id, "1000")
     budget = await opened(tenant.owner, **WEEK, may_draw_reserve="10")
     assert left(budget) == {"operating": "30.00", "reserve": "50.00", "emergency": "20.00", "allowance": "10.00"}
@@ -92,7 +92,7 @@ ALL_WITH_AGENTS = {"may_draw_reserve": "50"}
         ),
     ],
 )
-async def test_no_change_of_pools_lets_more_go_than_the_amount(
+async def test_pool_changes_never_raise_spending_above_the_amount(
     tenant: Tenant,
     operator: Caller,
     before: dict[str, Any],
@@ -179,7 +179,7 @@ async def test_an_agent_reads_the_budgets_above_it_and_changes_none(
         refused(await act(stranger.owner, own, what, **bodies.get(what, {})), 404, "not_found")
 
 
-async def test_a_pool_is_moved_once_with_a_reason_and_not_beyond_what_is_left(tenant: Tenant, operator: Caller) -> None:
+async def test_pool_is_moved_once_with_a_reason_up_to_its_remainder(tenant: Tenant, operator: Caller) -> None:
     await grant(operator, tenant.org_id)
     budget = await opened(tenant.owner, limits=[{"window": "week", "amount": "100"}], reserve="50")
     body = {"from": "reserve", "to": "operating", "amount": "20", "reason": "The launch is today."}
@@ -200,7 +200,9 @@ async def test_a_pool_is_moved_once_with_a_reason_and_not_beyond_what_is_left(te
     assert audited[0]["details"]["reason"] == "The launch is today."
 
 
-async def test_a_frozen_budget_stops_the_next_spend_and_versions_tell_who(tenant: Tenant, operator: Caller) -> None:
+async def test_frozen_budget_stops_the_next_spend_and_versions_name_the_author(
+    tenant: Tenant, operator: Caller
+) -> None:
     await grant(operator, tenant.org_id)
     budget = await opened(tenant.owner, **WEEK)
     good(await act(tenant.admin, budget, "freeze", reason="It loops."))
@@ -229,7 +231,7 @@ async def test_a_frozen_budget_stops_the_next_spend_and_versions_tell_who(tenant
 
 
 async def waiting(tenant: Tenant) -> list[str]:
-    """The budgets whose emergencies wait for a second person."""
+    """Return the budgets whose emergencies wait for a second person."""
     alerts = good(await tenant.owner.get("/alerts?status=firing&kind=emergency_waiting"))["data"]
     return [alert["subject"] for alert in alerts]
 
@@ -261,7 +263,7 @@ async def test_an_emergency_needs_two_persons_and_can_be_ended_early(
     assert refused(late, 422, "request.invalid")["field"] == "until"
 
 
-async def test_whoever_issued_all_keys_of_an_organization_is_its_only_person(
+async def test_issuer_of_all_keys_is_the_only_person_of_an_organization(
     new_tenant: NewTenant,
 ) -> None:
     tenant = await new_tenant("owner")
@@ -276,7 +278,7 @@ async def test_whoever_issued_all_keys_of_an_organization_is_its_only_person(
     assert alone["emergency_until"] is not None
 
 
-async def test_a_spend_that_no_budget_counts_costs_no_further_statement(
+async def test_spend_outside_budgets_needs_no_further_statement(
     tenant: Tenant, operator: Caller, database: Database
 ) -> None:
     await grant(operator, tenant.org_id)
@@ -306,7 +308,7 @@ async def test_a_spend_that_no_budget_counts_costs_no_further_statement(
     assert len([each for each in read if "controls_of" in each]) == 1
 
 
-async def test_spends_that_are_charged_together_say_what_is_left_as_well(tenant: Tenant, operator: Caller) -> None:
+async def test_spends_charged_together_show_the_remainder(tenant: Tenant, operator: Caller) -> None:
     await grant(operator, tenant.org_id)
     await opened(tenant.owner, limits=[{"window": "week", "amount": "100"}])
     answers = await asyncio.gather(

@@ -102,7 +102,7 @@ async def test_marks_never_fall_when_open_transactions_end(database: Database, t
     grown(seen, await marks(tenant.owner))
 
 
-async def test_marks_of_others_stay(database: Database, tenant: Tenant, new_tenant: Any) -> None:
+async def test_marks_of_other_organizations_do_not_change(database: Database, tenant: Tenant, new_tenant: Any) -> None:
     other: Tenant = await new_tenant("owner")
     before = await marks(other.owner)
     await tell(database, tenant.org_id, "escrow.delivered")
@@ -296,7 +296,7 @@ async def test_streams_above_the_limit_are_503_and_others_are_served(
         assert len(app.state.deps.changes) == 1
 
 
-async def test_one_organization_cannot_have_all_streams(serve: Serve, tenant: Tenant, stranger: Tenant) -> None:
+async def test_one_organization_cannot_take_all_streams(serve: Serve, tenant: Tenant, stranger: Tenant) -> None:
     async with serve(limit_streams=4) as (_, port), following(port, tenant.owner) as stream:
         await stream.next()
         async with following(port, tenant.admin) as second:
@@ -305,7 +305,7 @@ async def test_one_organization_cannot_have_all_streams(serve: Serve, tenant: Te
             assert await other.next() is not None
 
 
-async def test_place_of_a_stream_is_free_when_its_reader_goes(serve: Serve, tenant: Tenant) -> None:
+async def test_stream_slot_is_free_after_its_reader_disconnects(serve: Serve, tenant: Tenant) -> None:
     async with serve(limit_streams=1) as (app, port):
         for _ in range(2):
             async with following(port, tenant.owner) as stream:
@@ -313,7 +313,7 @@ async def test_place_of_a_stream_is_free_when_its_reader_goes(serve: Serve, tena
             await until(lambda: len(app.state.deps.changes) == 0)
 
 
-async def test_open_stream_is_no_request_at_work_and_takes_no_connection(serve: Serve, tenant: Tenant) -> None:
+async def test_open_stream_holds_no_request_slot_and_no_connection(serve: Serve, tenant: Tenant) -> None:
     limits = {"limit_concurrency": 2, "limit_streams": 4, "database_pool_size": 1}
     async with serve(**limits) as (app, port), following(port, tenant.owner) as stream:
         await stream.next()
@@ -342,13 +342,13 @@ async def until(holds: Callable[[], bool]) -> None:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_silence_is_broken_by_a_comment() -> None:
+async def test_idle_stream_sends_comments() -> None:
     lines = lines_of(Listener("key_1", "org_1", TOPICS), {}, quiet=0)
     assert (await anext(lines)).startswith(b"event: marks\ndata: {}\nretry: ")
     assert await anext(lines) == b": ping\n\n"
 
 
-async def test_stream_ends_after_its_life() -> None:
+async def test_stream_ends_after_its_maximum_duration() -> None:
     lines = lines_of(Listener("key_1", "org_1", TOPICS), {}, life=0)
     assert len([line async for line in lines]) == 1
 

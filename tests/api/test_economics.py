@@ -1,4 +1,4 @@
-"""The log of economic events over HTTP: each fact once, as its organization and its agents read it."""
+"""The log of economic events over HTTP: each event once, as its organization and its agents read it."""
 
 import csv
 import io
@@ -69,7 +69,7 @@ VALID = jsonschema.Draft202012Validator(SCHEMA)
 
 
 async def log(caller: Caller, query: str = "") -> list[dict[str, Any]]:
-    """Return all pages of a log, of which every entry has the form of the example."""
+    """Return all pages of a log, after checking every entry against the example."""
     found: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -86,7 +86,7 @@ def brief(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 async def noted(database: Database, tenant: Tenant, **more: Any) -> None:
-    """Write an entry of a purchase order; what is left out is the example's."""
+    """Write an entry of a purchase order, with defaults from the example."""
     entry: dict[str, Any] = {
         "org_id": tenant.org_id,
         "order_id": "por_1",
@@ -106,13 +106,13 @@ async def noted(database: Database, tenant: Tenant, **more: Any) -> None:
         await purchase_entry.record(session, PurchaseEntry(**entry))
 
 
-def test_example_has_the_form_that_entries_are_held_to() -> None:
+def test_example_matches_the_entry_schema() -> None:
     VALID.validate(EXAMPLE)
     for name in EXAMPLE:
         assert not VALID.is_valid({other: value for other, value in EXAMPLE.items() if other != name})
 
 
-async def test_purchase_reads_field_by_field_like_the_example(new_tenant: Any, database: Database) -> None:
+async def test_purchase_entry_matches_the_example_field_by_field(new_tenant: Any, database: Database) -> None:
     tenant: Tenant = await new_tenant("owner")
     project = good(await tenant.owner.post("/projects", {"name": "Game", "slug": "game-dev-001"}), 201)
     body = {"name": "Worker", "external_id": EXAMPLE["agent_id"]}
@@ -225,7 +225,7 @@ async def test_agents_read_their_own_entries_and_other_organizations_none(
         refused(await caller.get(path), 404, "not_found")
 
 
-async def test_metadata_of_a_use_puts_it_into_no_other_log(operator: Caller, new_tenant: Any) -> None:
+async def test_metadata_of_a_use_does_not_move_it_to_another_log(operator: Caller, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner", "agent")
     await grant(operator, tenant.org_id)
     second = good(await tenant.owner.post("/agents", {"name": "Second"}), 201)["id"]
@@ -237,7 +237,7 @@ async def test_metadata_of_a_use_puts_it_into_no_other_log(operator: Caller, new
     assert await log(tenant.owner, f"&agent_id={second}") == []
 
 
-async def test_key_of_a_department_or_project_reads_what_is_theirs(
+async def test_key_of_a_department_or_project_reads_only_its_entries(
     operator: Caller, new_tenant: Any, issue_key: Any, database: Database
 ) -> None:
     tenant: Tenant = await new_tenant("owner")
@@ -267,7 +267,7 @@ async def test_key_of_a_department_or_project_reads_what_is_theirs(
     assert await log(tenant.owner, "&project=none") == []
 
 
-async def test_pages_hold_each_entry_once_whatever_they_are_narrowed_to(
+async def test_pages_hold_each_entry_once_with_every_filter(
     operator: Caller, new_tenant: Any, database: Database
 ) -> None:
     tenant: Tenant = await new_tenant("owner", "agent")
@@ -295,7 +295,7 @@ async def test_pages_hold_each_entry_once_whatever_they_are_narrowed_to(
     assert len(await log(tenant.owner, f"&from={border}")) == 9
 
 
-async def test_log_comes_as_csv_without_formulas_and_as_json_lines(new_tenant: Any, database: Database) -> None:
+async def test_log_downloads_as_csv_without_formulas_and_as_json_lines(new_tenant: Any, database: Database) -> None:
     tenant: Tenant = await new_tenant("owner")
     await noted(database, tenant, item="=HYPERLINK(1)")
     await noted(database, tenant)

@@ -1,4 +1,4 @@
-"""Events over HTTP: a tenant's own, page by page, and the catalogue."""
+"""Events over HTTP: pages of a tenant's events, and the catalogue."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,7 +83,7 @@ async def test_bad_query_is_refused_with_its_field(tenant: Tenant, query: str, f
     assert field in str(problem)
 
 
-async def test_event_of_somebody_else_is_no_place_to_begin(
+async def test_event_of_another_organization_is_refused_as_a_cursor(
     database: Database, tenant: Tenant, stranger: Tenant
 ) -> None:
     subject = await tell(database, stranger.org_id, "escrow.opened")
@@ -117,9 +117,7 @@ async def test_catalogue_is_served_whole(tenant: Tenant) -> None:
     }
 
 
-async def test_what_tables_tell_is_as_the_catalogue_says(
-    database: Database, new_tenant: NewTenant, operator: Caller
-) -> None:
+async def test_table_events_match_the_catalogue(database: Database, new_tenant: NewTenant, operator: Caller) -> None:
     """Each state that a table's trigger tells is reached over the API, and its event held against the schema."""
     tenant = await new_tenant("owner")
     owner = tenant.owner

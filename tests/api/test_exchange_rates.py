@@ -1,4 +1,4 @@
-"""Exchange rates: set by operators, kept for good, and what limits in other currencies count by."""
+"""Exchange rates: set by operators, never changed, and used by limits in other currencies."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -120,7 +120,7 @@ async def test_rate_is_answered_again_after_it_has_begun(
     refused(await operator.post("/exchange-rates", other), 422, "request.invalid")
 
 
-async def test_limit_in_another_currency_counts_by_the_rate_against_the_spender(
+async def test_limit_in_another_currency_uses_the_rate_unfavourable_to_the_spender(
     operator: Caller, tenant: Tenant, database: Database
 ) -> None:
     await buy(database, tenant.org_id, "100", 1_000)

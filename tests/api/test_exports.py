@@ -1,4 +1,4 @@
-"""Exports: whose rows they hold, that none is doubled or missing, and who may read their files."""
+"""Exports: complete rows of one organization without duplicates, and permissions for their files."""
 
 import asyncio
 import csv
@@ -71,7 +71,7 @@ LISTED: dict[Dataset, Sequence[str]] = {
 
 
 class Killed(Files):
-    """Dies once after each file that it keeps: the worker does not get to record it."""
+    """Fails once after each stored file, before the worker records it."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder))
@@ -86,7 +86,7 @@ class Killed(Files):
 
 @pytest.fixture
 def folder(deps: Deps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where files are kept; no run answers."""
+    """Store files in a folder; no workflow answers."""
     monkeypatch.setattr(deps, "files", Files(str(tmp_path)))
     monkeypatch.setattr(deps, "temporal", AsyncMock())
     return tmp_path
@@ -99,7 +99,7 @@ async def ordered(caller: Caller, dataset: str, form: str = "csv", **more: Any) 
 
 
 async def until_done(act: Callable[[], Any]) -> Any:
-    """Try again what a killed worker left, as Temporal does."""
+    """Retry after a killed worker, as Temporal does."""
     while True:
         try:
             return await act()
@@ -125,7 +125,7 @@ async def run(database: Database, files: Files, export_id: str, rows_per_file: i
 
 
 async def downloaded(caller: Caller, export_id: str) -> tuple[dict[str, Any], list[str]]:
-    """Return an export as it is shown, and its files, whose hashes and sizes are right."""
+    """Return an export and its files, after checking hashes and sizes."""
     shown = good(await caller.get(f"/exports/{export_id}"))
     texts = []
     for file in shown["files"]:
@@ -175,7 +175,7 @@ async def test_a_worker_killed_at_every_file_doubles_and_misses_no_row(
     assert [each["sha256"] for each in manifest["files"]] == [each["sha256"] for each in shown["files"]]
 
 
-async def test_rows_that_end_with_a_file_begin_no_other(
+async def test_last_row_of_a_file_starts_no_empty_file(
     new_tenant: Any, operator: Caller, database: Database, folder: Path
 ) -> None:
     tenant = await a_spender(new_tenant, operator)
@@ -250,7 +250,7 @@ async def test_a_row_whose_commit_is_held_open_is_exported(
 async def test_rows_are_in_the_order_of_their_numbers(
     new_tenant: Any, operator: Caller, database: Database, folder: Path, database_urls: DatabaseUrls
 ) -> None:
-    """One whose number has a digit more than those before is behind them, and not left out."""
+    """A number with one more digit sorts after the others and is not omitted."""
     tenant = await a_spender(new_tenant, operator, 0)
     actor = Actor(principal="ann", role=Role.OWNER, org_id=tenant.org_id)
     owner = await asyncpg.connect(database_urls.owner)
@@ -287,7 +287,7 @@ async def test_the_database_guards_texts_as_lists_do(database_urls: DatabaseUrls
     assert [row["found"] for row in rows] == [escape_formula(row["given"]) for row in rows]
 
 
-async def test_exports_are_for_who_reads_the_list_as_a_whole(
+async def test_exports_are_for_principals_that_read_the_whole_list(
     new_tenant: Any, stranger: Tenant, operator: Caller, database: Database, folder: Path
 ) -> None:
     tenant = await a_spender(new_tenant, operator, 1)
@@ -306,7 +306,7 @@ async def test_exports_are_for_who_reads_the_list_as_a_whole(
     assert made["id"] in {each["id"] for each in good(await operator.get("/exports?limit=100"))["data"]}
 
 
-async def test_an_order_is_made_once_and_bounded(new_tenant: Any, deps: Deps, folder: Path) -> None:
+async def test_export_request_is_made_once_and_bounded(new_tenant: Any, deps: Deps, folder: Path) -> None:
     tenant: Tenant = await new_tenant("owner")
     body, key = {"dataset": "usage", "from": LONG_AGO, "to": "9000-01-01T00:00:00Z"}, new_key()
     first = good(await tenant.owner.post("/exports", body, key=key), 202)
@@ -371,7 +371,7 @@ async def test_files_are_deleted_when_their_time_is_over(
 
 
 def plainly(name: str, value: str) -> object:
-    """Return a cell as what it means: a time as such, and JSON without regard to its layout."""
+    """Return the parsed value of a cell: times as such, and JSON without its layout."""
     if value and (name == "at" or name.endswith("_at")):
         return datetime.fromisoformat(value)
     # Within JSON, a time is written as it is stored, without zeros at its end.
@@ -379,9 +379,7 @@ def plainly(name: str, value: str) -> object:
     return json.loads(plain) if value.startswith(("{", "[")) else value
 
 
-async def test_cells_are_those_of_the_lists(
-    new_tenant: Any, operator: Caller, database: Database, folder: Path
-) -> None:
+async def test_cells_match_the_lists(new_tenant: Any, operator: Caller, database: Database, folder: Path) -> None:
     tenant = await a_spender(new_tenant, operator, 2, metadata={"a": "=1"})
     paid = await Written(database, tenant.org_id).begin()
     paid.there.pay()

@@ -1,4 +1,4 @@
-"""Forecasts over HTTP: what is used, and when the balance runs out."""
+"""Forecasts of usage and of the balance over HTTP."""
 
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -58,7 +58,7 @@ async def test_spending_is_forecast_by_the_season_of_the_week(spender: Tenant) -
     assert (found["currency"], found["runs_out_at"], found["changes"]) == ("CREDIT", None, [])
 
 
-async def test_balance_runs_out_by_what_is_used_and_what_expires(spender: Tenant, database: Database) -> None:
+async def test_balance_runs_out_by_usage_and_expiry(spender: Tenant, database: Database) -> None:
     async with database.platform() as session:
         await credit_lot.grant(
             session,
@@ -86,14 +86,14 @@ async def test_balance_runs_out_by_what_is_used_and_what_expires(spender: Tenant
     assert (short["runs_out_at"], short["runs_out_latest"]) == (None, None)
 
 
-async def test_short_series_is_refused_with_how_long_to_wait(spender: Tenant, new_tenant: Any) -> None:
+async def test_short_series_is_refused_with_the_required_length(spender: Tenant, new_tenant: Any) -> None:
     document = refused(
         await spender.owner.get("/analytics/forecast", params={"metric": "spending", "days": 90}),
         422,
         "forecast.too_short",
     )
     assert (document["needed"], document["available"]) == (107, DAYS)
-    assert "Ask again in 47 days" in document["detail"]
+    assert f"needs 107 days, not {DAYS}" in document["detail"]
     nobody: Tenant = await new_tenant("owner")
     response = await nobody.owner.get("/analytics/forecast", params={"metric": "balance"})
     assert refused(response, 422, "forecast.too_short")["available"] == 0
@@ -108,7 +108,7 @@ async def test_short_series_is_refused_with_how_long_to_wait(spender: Tenant, ne
         ({"metric": "revenue"}, "metric"),
     ],
 )
-async def test_wrong_questions_are_refused_with_their_field(tenant: Tenant, asked: dict[str, str], field: str) -> None:
+async def test_invalid_queries_are_refused_with_their_field(tenant: Tenant, asked: dict[str, str], field: str) -> None:
     response = await tenant.owner.get("/analytics/forecast", params=asked)
     assert response.status_code == 422
     assert response.json()["field"] == field
@@ -122,7 +122,7 @@ async def test_operators_forecast_for_an_organization_and_over_all(operator: Cal
     refused(await operator.get("/analytics/forecast", params=revenue), 422, "forecast.too_short")
 
 
-async def test_score_of_an_agent_is_forecast_from_its_nights(spender: Tenant, database: Database) -> None:
+async def test_agent_score_is_forecast_from_its_daily_scores(spender: Tenant, database: Database) -> None:
     days = [today().date() - timedelta(days=ago) for ago in range(40, 0, -1)]
     async with database.platform() as session:
         connection = await driver_connection(session)

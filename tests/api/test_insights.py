@@ -34,7 +34,7 @@ def database(fresh_database: Database) -> Database:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The time of the endpoints, which does not pass: no month ends in a test by itself."""
+    """Stop the clock of the endpoints, so that no month ends during a test."""
     made = Mock(wraps=datetime)
     monkeypatch.setattr(insights, "datetime", made)
     return made
@@ -59,7 +59,7 @@ async def tenants(
         yield made[0], made[1], operator
 
 
-async def test_advice_names_the_money_its_arithmetic_and_the_act_until_it_is_dismissed(
+async def test_advice_shows_amount_calculation_and_action_until_dismissed(
     tenants: tuple[Tenant, Tenant, Caller],
 ) -> None:
     tenant, other, operator = tenants
@@ -179,7 +179,7 @@ async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
     assert (granted["status"], granted["spent"]) == ("approved", "0.00")
 
 
-async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_read(buyer: Tenant, clock: Mock) -> None:
+async def test_advice_changes_a_policy_only_for_policy_editors_and_the_version_read(buyer: Tenant, clock: Mock) -> None:
     one = await advice_of(buyer.finance, "free_tier")
     assert (one["amount"], one["takes"]) == ("33.00", "payment_policy")
     there = f"/analytics/insights/{one['id']}"

@@ -1,4 +1,4 @@
-"""Mails that came back: which reports count, who is told, and how an operator lifts it."""
+"""Bounced mails: accepted reports, notifications, and lifting a suppression."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ def today() -> date:
 
 @pytest.fixture(scope="module")
 async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An API that takes mails which came back."""
+    """An API that accepts bounce reports."""
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS, mail_bounces=MAILBOX))
     async with client_of(app) as client:
         yield client
@@ -47,7 +47,7 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 @pytest.fixture
 async def victim(database: Database, tenant: Tenant) -> str:
-    """An address that an organization has among its contacts."""
+    """A contact address of an organization."""
     address = f"{new_id('kim')}@acme.example"
     contacts = [Contact(address=address, purposes=frozenset({Purpose.BILLING}))]
     async with database.platform() as session:
@@ -69,7 +69,7 @@ async def is_suppressed(database: Database, address: str) -> bool:
         return await suppressions.among(session, [address]) == {address}
 
 
-async def test_a_mail_that_comes_back_is_the_last_and_its_organization_is_told_once(
+async def test_bounced_address_gets_no_further_mail_and_one_notification_is_sent(
     server: httpx2.AsyncClient, database: Database, tenant: Tenant, victim: str
 ) -> None:
     mailbox = Mailbox()
@@ -91,7 +91,9 @@ async def test_a_mail_that_comes_back_is_the_last_and_its_organization_is_told_o
     assert victim not in told["detail"]
 
 
-async def test_a_forged_report_silences_nobody(server: httpx2.AsyncClient, database: Database, victim: str) -> None:
+async def test_forged_bounce_report_suppresses_nobody(
+    server: httpx2.AsyncClient, database: Database, victim: str
+) -> None:
     mine = "me@thief.example"
     own = BOUNCES.address(mine, today())
     old = BOUNCES.address(victim, today() - timedelta(days=11))
@@ -106,7 +108,7 @@ async def test_a_forged_report_silences_nobody(server: httpx2.AsyncClient, datab
     assert await is_suppressed(database, mine)
 
 
-async def test_what_may_arrive_later_or_is_an_answer_of_somebody_changes_nothing(
+async def test_delay_reports_and_replies_change_nothing(
     server: httpx2.AsyncClient, database: Database, victim: str
 ) -> None:
     to = BOUNCES.address(victim, today())
@@ -115,9 +117,7 @@ async def test_what_may_arrive_later_or_is_an_answer_of_somebody_changes_nothing
     assert not await is_suppressed(database, victim)
 
 
-async def test_an_address_that_the_server_refuses_at_the_door_is_not_asked_for_again(
-    database: Database, victim: str
-) -> None:
+async def test_address_refused_by_the_server_is_suppressed(database: Database, victim: str) -> None:
     mailbox = Mailbox()
     mailbox.unknown = {victim}
     async with listening(mailbox) as port:
@@ -129,7 +129,7 @@ async def test_an_address_that_the_server_refuses_at_the_door_is_not_asked_for_a
     assert (set(done.suppressed), mailbox.mails) == ({victim}, [])
 
 
-async def test_an_operator_lists_and_lifts_and_reports_from_before_count_no_more(
+async def test_operator_lists_and_lifts_suppressions_and_older_reports_are_ignored(
     server: httpx2.AsyncClient, database: Database, operator: Caller, tenant: Tenant, victim: str
 ) -> None:
     to = BOUNCES.address(victim, today())
@@ -151,6 +151,6 @@ async def test_an_operator_lists_and_lifts_and_reports_from_before_count_no_more
     assert len(rows) == 1
 
 
-async def test_without_an_address_for_them_no_report_is_taken(anonymous: Caller) -> None:
+async def test_bounce_reports_are_refused_without_a_bounce_address(anonymous: Caller) -> None:
     response = await anonymous.ask("POST", "/webhooks/mail-bounces", content=b"x")
     refused(response, 404, "not_found")

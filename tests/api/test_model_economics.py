@@ -1,4 +1,4 @@
-"""What models cost and bring, over HTTP: from usage events and results to figures and a comparison."""
+"""Costs and results of models over HTTP: from usage events and results to figures and a comparison."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ async def report(caller: Caller, run_id: str, kind: str, score: str, **more: str
     return made
 
 
-async def test_figures_add_up_calls_by_mode_and_results_by_the_model_of_their_run(tenant: Tenant) -> None:
+async def test_figures_total_calls_by_mode_and_results_by_the_model_of_their_run(tenant: Tenant) -> None:
     # 1,000 x 1 M + 200 x 5 M, and with a cache: 1,000 x 1 M + 10,000 x 1 M x 0.1 + 100 x 5 M + 300 x 5 M
     await call(tenant, "run-1", CHEAP, input_tokens=1000, output_tokens=200, duration_ms=4000)
     await call(tenant, "run-2", CHEAP, input_tokens=1000, cached_tokens=10_000, output_tokens=100, reasoning_tokens=300)
@@ -101,7 +101,7 @@ async def test_results_of_agents_on_themselves_do_not_make_figures_incomplete(te
     assert not good(await tenant.owner.get("/economics/models"))["complete"]
 
 
-async def test_result_of_an_escrow_stands_above_what_is_reported_later(tenant: Tenant, database: Database) -> None:
+async def test_escrow_result_overrides_later_reports(tenant: Tenant, database: Database) -> None:
     await call(tenant, "esc_x", CHEAP, input_tokens=1000, output_tokens=100)
     refused_work = Result(
         org_id=tenant.org_id,
@@ -142,7 +142,7 @@ async def drawn(database: Database, tenant: Tenant, run_id: str, choice: str, **
         await session.execute(insert(RoutingDecision).values(values | changes))
 
 
-async def test_comparison_is_randomised_where_every_model_was_drawn(tenant: Tenant, database: Database) -> None:
+async def test_comparison_is_randomised_when_every_model_was_drawn(tenant: Tenant, database: Database) -> None:
     for number in range(12):
         model, run_id = (CHEAP, DEAR)[number % 2], f"run-{number}"
         await drawn(database, tenant, run_id, model)
@@ -172,7 +172,7 @@ async def test_comparison_is_randomised_where_every_model_was_drawn(tenant: Tena
         refused(await tenant.owner.get(f"/economics/models/compare?a={one}&b={other}"), 422, "request.invalid")
 
 
-async def test_runs_count_by_one_over_the_odds_of_their_models(tenant: Tenant, database: Database) -> None:
+async def test_runs_are_weighted_by_inverse_model_probability(tenant: Tenant, database: Database) -> None:
     # Of ten hard tasks the dear model got eight and failed at six of them; of ten easy ones it got five.
     tasks = [("hard", {CHEAP: 200_000, DEAR: 800_000}, [(CHEAP, "0")] * 2 + [(DEAR, "0")] * 6 + [(DEAR, "1")] * 2)]
     tasks += [("easy", {CHEAP: 500_000, DEAR: 500_000}, [(CHEAP, "1")] * 5 + [(DEAR, "1")] * 5)]
@@ -189,9 +189,7 @@ async def test_runs_count_by_one_over_the_odds_of_their_models(tenant: Tenant, d
 
 
 @pytest.mark.parametrize("wrong", ["late", "other_candidates", "other_agent", "two_decisions"])
-async def test_decision_that_did_not_draw_the_run_from_both_models_makes_nothing_random(
-    tenant: Tenant, database: Database, wrong: str
-) -> None:
+async def test_decision_without_both_models_is_not_randomised(tenant: Tenant, database: Database, wrong: str) -> None:
     changes: dict[str, Any] = {}
     if wrong == "late":
         changes = {"decided_at": datetime.now(UTC) + timedelta(hours=1)}
@@ -210,7 +208,7 @@ async def test_decision_that_did_not_draw_the_run_from_both_models_makes_nothing
     assert (shown["randomised"], shown["compared_a"], shown["compared_b"]) == (False, 5, 5)
 
 
-async def test_period_and_organization_bound_what_is_read(tenant: Tenant, new_tenant: NewTenant) -> None:
+async def test_reads_are_bounded_by_period_and_organization(tenant: Tenant, new_tenant: NewTenant) -> None:
     await call(tenant, "run-1", CHEAP, input_tokens=1000, output_tokens=200)
     await report(tenant.owner, "run-1", "summary", "1")
     other = await new_tenant("owner")
@@ -232,7 +230,7 @@ async def test_period_and_organization_bound_what_is_read(tenant: Tenant, new_te
         {"run_id": "r", "task_kind": "a", "score": "1", "value": "5.001", "currency": "USD"},
     ],
 )
-async def test_result_that_says_too_little_or_too_much_is_refused(tenant: Tenant, wrong: dict[str, str]) -> None:
+async def test_result_with_missing_or_extra_fields_is_refused(tenant: Tenant, wrong: dict[str, str]) -> None:
     answer = await tenant.owner.post("/results", wrong, key=new_key())
     assert answer.status_code == 422
 

@@ -1,4 +1,4 @@
-"""How soon people are told of a type where they chose nothing, as operators set it for everybody."""
+"""Default delivery of each notification type, set by operators for everybody without own choices."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def shown(operator: Caller) -> dict[str, Any]:
     return next(each for each in good(await operator.get(PATH))["data"] if each["type"] == TYPE)
 
 
-async def test_defaults_of_operators_hold_for_who_chose_nothing_and_are_undone(
+async def test_operator_defaults_apply_without_own_choices_and_can_be_undone(
     operator: Caller, finance: Caller, database: Database
 ) -> None:
     channel, chosen = await verified(database, finance), await verified(database, finance)
@@ -81,13 +81,13 @@ async def _principal(caller: Caller) -> str:
         (TYPE, {"nobody": "instant"}, "roles.nobody"),
     ],
 )
-async def test_defaults_that_leave_out_who_must_be_told_or_name_nobody_are_refused(
+async def test_defaults_without_mandatory_or_with_no_recipients_are_refused(
     operator: Caller, kind: str, roles: dict[str, str], field: str
 ) -> None:
     problem = refused(await operator.ask("PUT", f"{PATH}/{kind}", json={"roles": roles}), 422, "request.invalid")
     assert field in (problem.get("field"), *(each["field"] for each in problem.get("errors", [])))
 
 
-async def test_type_that_there_is_not_has_no_defaults(operator: Caller) -> None:
+async def test_unknown_type_has_no_defaults(operator: Caller) -> None:
     refused(await operator.ask("PUT", f"{PATH}/nothing", json={"roles": {}}), 404, "not_found")
     refused(await operator.ask("DELETE", f"{PATH}/nothing"), 404, "not_found")

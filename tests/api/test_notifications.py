@@ -1,4 +1,4 @@
-"""Channels, preferences and the inbox over HTTP, and what strangers and insiders get of them."""
+"""Channels, preferences and the inbox over HTTP, and access of others."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,8 +66,8 @@ async def principal_of(database: Database, caller: Caller) -> str:
         )
 
 
-async def told(database: Database, org_id: str, principal: str) -> str:
-    """Put a notification into an inbox; returns its id."""
+async def add_notification(database: Database, org_id: str, principal: str) -> str:
+    """Add a notification to an inbox, and return its id."""
     made, now = new_id("ntf"), datetime.now(UTC)
     data = {"kind": "a.kind", "subject": "esc_1", "severity": "warning", "detail": "Look at it."}
     row = NewNotification(
@@ -89,7 +89,7 @@ async def told(database: Database, org_id: str, principal: str) -> str:
     return made
 
 
-async def test_channel_is_used_once_its_code_was_given_back(own: Tenant, database: Database) -> None:
+async def test_channel_is_used_once_its_code_was_confirmed(own: Tenant, database: Database) -> None:
     key, address = new_key(), an_address()
     body = {"kind": "mail", "address": address}
     first = good(await own.owner.post(CHANNELS, body, key=key), 201)
@@ -147,7 +147,7 @@ async def test_guessing_a_code_ends_after_five_tries_that_count_although_they_ar
     refused(await own.owner.post(CHANNELS, address), 429, "notification.codes_exhausted")
 
 
-async def test_code_of_yesterday_and_of_another_channel_are_refused(own: Tenant, database: Database) -> None:
+async def test_expired_code_and_code_of_another_channel_are_refused(own: Tenant, database: Database) -> None:
     channel, other = await made(own.owner), await made(own.owner)
     code, path = await code_of(database, channel["id"]), f"{CHANNELS}/{channel['id']}/verify"
     refused(await own.owner.post(f"{CHANNELS}/{other['id']}/verify", {"code": code}), 409, "notification.code_refused")
@@ -182,7 +182,7 @@ async def test_no_more_than_ten_channels(own: Tenant, database: Database) -> Non
         ({"kind": "slack", "url": "https://hooks.slack.com.evil.example/services/T0/B0/x"}, "url"),
     ],
 )
-async def test_channel_that_leads_nowhere_is_refused_by_its_field(
+async def test_channel_with_an_invalid_address_is_refused_with_its_field(
     own: Tenant, body: dict[str, Any], field: str
 ) -> None:
     assert refused(await own.owner.post(CHANNELS, body), 422, "request.invalid")["field"] == field
@@ -201,9 +201,7 @@ async def test_channel_that_leads_nowhere_is_refused_by_its_field(
         ({"types": {"payout": {"inbox": "daily"}}}, "types.payout.inbox"),
     ],
 )
-async def test_preferences_that_cannot_be_are_refused_by_their_field(
-    own: Tenant, body: dict[str, Any], field: str
-) -> None:
+async def test_invalid_preferences_are_refused_with_their_field(own: Tenant, body: dict[str, Any], field: str) -> None:
     assert refused(await own.owner.ask("PUT", PREFERENCES, json=body), 422, "request.invalid")["field"] == field
 
 
@@ -231,7 +229,7 @@ async def test_preferences_show_what_applies(own: Tenant, database: Database) ->
     assert "chargeback" not in {each["type"] for each in other["types"]}
 
 
-async def test_last_one_to_be_told_of_chargebacks_stays_so(own: Tenant, database: Database) -> None:
+async def test_last_recipient_of_chargeback_notifications_cannot_be_removed(own: Tenant, database: Database) -> None:
     off = {"types": {"chargeback": {"inbox": "off"}}}
     good(await own.owner.ask("PUT", PREFERENCES, json=off))
     answer = refused(await own.admin.ask("PUT", PREFERENCES, json=off), 409, "notification.only_recipient")
@@ -262,10 +260,13 @@ async def test_last_one_to_be_told_of_chargebacks_stays_so(own: Tenant, database
         await unsubscribe("payout", await verified(database, own.admin))
 
 
-async def test_inbox_is_the_callers_and_nobody_elses(own: Tenant, database: Database) -> None:
+async def test_inbox_shows_only_the_callers_notifications(own: Tenant, database: Database) -> None:
     await made(own.owner)
     principal = await principal_of(database, own.owner)
-    first, second = await told(database, own.org_id, principal), await told(database, own.org_id, principal)
+    first, second = (
+        await add_notification(database, own.org_id, principal),
+        await add_notification(database, own.org_id, principal),
+    )
     listed = good(await own.owner.get("/notifications"))["data"]
     assert [each["id"] for each in listed] == [second, first]
     assert (listed[0]["title"], listed[0]["read_at"]) == ("Warning: a.kind", None)
@@ -285,11 +286,11 @@ async def test_inbox_is_the_callers_and_nobody_elses(own: Tenant, database: Data
     assert good(await own.owner.get("/notifications?unread=true"))["data"] == []
 
 
-async def test_me_counts_what_the_caller_has_not_read(own: Tenant, database: Database, operator: Caller) -> None:
+async def test_me_counts_unread_notifications(own: Tenant, database: Database, operator: Caller) -> None:
     asked = {"params": {"unread": "true"}}
     principal = str(good(await own.owner.get("/me"))["principal"])
     for _ in range(2):
-        last = await told(database, own.org_id, principal)
+        last = await add_notification(database, own.org_id, principal)
     assert good(await own.owner.get("/me", **asked))["unread"] == 2
     assert good(await own.owner.get("/me"))["unread"] is None
     assert good(await own.member.get("/me", **asked))["unread"] == 0
@@ -298,10 +299,10 @@ async def test_me_counts_what_the_caller_has_not_read(own: Tenant, database: Dat
     assert good(await own.owner.get("/me", **asked))["unread"] == 1
 
 
-async def test_database_shows_a_tenant_only_what_is_its_principals(own: Tenant, database: Database) -> None:
+async def test_database_shows_a_tenant_only_notifications_of_its_principals(own: Tenant, database: Database) -> None:
     channel = await made(own.owner)
     principal = await principal_of(database, own.owner)
-    await told(database, own.org_id, principal)
+    await add_notification(database, own.org_id, principal)
     await good_preferences(own)
     seen = {}
     for name in ("", "somebody", principal.upper()):
@@ -319,7 +320,7 @@ async def good_preferences(own: Tenant) -> None:
     good(await own.owner.ask("PUT", PREFERENCES, json={"language": "de"}))
 
 
-async def test_whoever_gets_a_name_later_begins_with_nothing(
+async def test_new_principal_with_a_reused_name_starts_with_an_empty_inbox(
     own: Tenant, operator: Caller, sealing: httpx2.AsyncClient, database: Database
 ) -> None:
     async def issued(name: str) -> tuple[str, Caller]:
@@ -329,7 +330,7 @@ async def test_whoever_gets_a_name_later_begins_with_nothing(
 
     first_key, first = await issued("Bo")
     channel = await verified(database, first)
-    await told(database, own.org_id, "bo")
+    await add_notification(database, own.org_id, "bo")
     good(await first.ask("PUT", PREFERENCES, json={"language": "de"}))
     # A second key takes over from the first: it is the same person.
     second_key, second = await issued("bo")
@@ -347,6 +348,6 @@ async def test_whoever_gets_a_name_later_begins_with_nothing(
     assert (await row_of(database, channel)).status == "deleted"
 
 
-async def test_without_a_key_to_seal_with_there_are_no_channels(tenant: Tenant) -> None:
+async def test_channels_are_refused_without_an_encryption_key(tenant: Tenant) -> None:
     body = {"kind": "mail", "address": an_address()}
     refused(await tenant.owner.post(CHANNELS, body), 409, "notification.keys_missing")

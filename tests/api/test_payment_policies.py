@@ -32,7 +32,7 @@ async def effective(of: Caller, query: str = "") -> dict[str, Any]:
     return found
 
 
-async def test_the_nearest_policy_holds_and_an_agent_reads_its_own(
+async def test_nearest_policy_applies_and_an_agent_reads_its_own(
     new_tenant: NewTenant,
 ) -> None:
     tenant = await new_tenant("owner", "member", "agent")
@@ -161,7 +161,7 @@ async def test_no_text_holds_a_secret(secret: str, tenant: Tenant) -> None:
         ("x" * 81, "request.invalid"),
     ],
 )
-async def test_a_label_shows_what_it_is(label: str, code: str, tenant: Tenant) -> None:
+async def test_label_shows_its_kind(label: str, code: str, tenant: Tenant) -> None:
     body = {"name": "card", "label": label, "kind": "card"}
     refused(await tenant.owner.ask("PUT", "/purchase-methods", json=body), 422, code)
 

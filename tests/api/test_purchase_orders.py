@@ -58,7 +58,7 @@ async def alerts_of(database: Database, org_id: str) -> dict[str, str]:
 
 
 async def later(database: Database, order: dict[str, Any], column: str, by: timedelta = timedelta(days=2)) -> None:
-    """Let the time of an order that `column` names have passed, as its triggers and grants would not."""
+    """Move the time in `column` of an order into the past, bypassing triggers and grants."""
     async with database.platform() as session:
         await session.execute(
             text(f"UPDATE purchase_orders SET {column} = {column} - CAST(:by AS interval) WHERE id = :id"),
@@ -96,7 +96,7 @@ async def test_an_approved_purchase_is_held_paid_and_refunded(studio: Tenant, da
     ]
 
 
-async def test_what_does_not_fit_is_declined_with_what_is_left_and_abandoned_for_a_free_tool(
+async def test_purchase_above_the_budget_is_declined_with_the_remainder_and_abandoned(
     studio: Tenant, database: Database
 ) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
@@ -121,7 +121,7 @@ async def test_what_does_not_fit_is_declined_with_what_is_left_and_abandoned_for
     assert await counted(database, control) == {"spent": 2000}
 
 
-async def test_a_purchase_that_no_budget_counts_waits_for_a_person(studio: Tenant, database: Database) -> None:
+async def test_purchase_outside_budgets_waits_for_a_person(studio: Tenant, database: Database) -> None:
     order = await proposed(studio.agent, studio.agent_id)
     assert (order["status"], order["decision"]["code"], order["persons"]) == ("needs_approval", "no_budget", 1)
     assert await alerts_of(database, studio.org_id) == {"approval_waiting": "firing"}
@@ -148,7 +148,7 @@ async def test_a_person_lifts_a_window_for_one_purchase(studio: Tenant, database
     )
 
 
-async def test_of_two_grants_for_the_last_of_a_reserve_one_takes_it(studio: Tenant, database: Database) -> None:
+async def test_only_one_of_two_grants_takes_the_last_of_a_reserve(studio: Tenant, database: Database) -> None:
     pools = {"reserve": 1000, "pools_of": "week"}
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), week=11, pools=pools)
     orders = [await proposed(studio.agent, studio.agent_id, "10", on_limit="ask") for _ in range(2)]
@@ -208,7 +208,7 @@ async def test_nobody_approves_their_own_and_no_agent_approves_anything(
     refused(await slipped.post(path, body, key=new_key()), 403, "api_key.operator_issued")
 
 
-async def test_the_only_person_approves_what_an_agent_proposed_with_a_key_that_the_person_issued(
+async def test_only_person_approves_proposals_of_an_agent_whose_key_it_issued(
     new_tenant: NewTenant,
 ) -> None:
     solo = await new_tenant("owner")
@@ -219,7 +219,7 @@ async def test_the_only_person_approves_what_an_agent_proposed_with_a_key_that_t
     assert (await acted(solo.owner, order, "grant", digest=order["digest"]))["status"] == "approved"
 
 
-async def test_a_person_beside_the_issuer_of_the_agents_key_has_to_approve(studio: Tenant) -> None:
+async def test_approval_needs_a_person_other_than_the_issuer_of_the_agents_key(studio: Tenant) -> None:
     body = {"principal": f"worker-{new_key()}", "role": "agent", "agent_id": studio.agent_id}
     key = good(await studio.owner.post("/api-keys", body), 201)
     order = await proposed(Caller(studio.owner.http, key["secret"], studio.org_id), studio.agent_id)
@@ -271,9 +271,7 @@ async def test_a_charge_above_the_hold_is_counted_as_forced_and_alerted(studio: 
     assert await counted(database, control) == {"spent": 1000, "forced": 500, "refunded": 1500}
 
 
-async def test_what_is_charged_beyond_a_granted_draw_counts_and_can_be_refunded(
-    studio: Tenant, database: Database
-) -> None:
+async def test_charge_beyond_a_granted_draw_counts_and_can_be_refunded(studio: Tenant, database: Database) -> None:
     control = await budget(database, studio.org_id, week=100, pools={"pools_of": "week", "reserve": 5000})
     order = await proposed(studio.agent, studio.agent_id, "60", on_limit="ask")
     lifts = [{"budget_id": control, "window": "week"}]
@@ -315,7 +313,7 @@ async def test_a_renewal_counts_on_its_day_until_the_term_is_cancelled(studio: T
     assert [what for what, _ in await log_of(database, order)][-3:] == ["renewal", "renewal", "ended"]
 
 
-async def test_nobody_answers_so_the_purchase_is_declined(studio: Tenant, database: Database) -> None:
+async def test_unanswered_purchase_is_declined(studio: Tenant, database: Database) -> None:
     order = await proposed(studio.agent, studio.agent_id)
     now = datetime.now(UTC)
     async with database.platform() as session:
@@ -343,7 +341,7 @@ async def test_a_repeated_request_makes_one_order(studio: Tenant, database: Data
     refused(await studio.agent.post("/purchase-orders", body), 400, "idempotency.missing")
 
 
-async def test_a_repeated_decision_is_answered_with_what_it_decided(studio: Tenant, database: Database) -> None:
+async def test_repeated_decision_returns_the_first_result(studio: Tenant, database: Database) -> None:
     policy = {"subject": {"type": "organization"}, "approval_above": "1", "two_persons_above": "5"}
     good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
@@ -373,7 +371,7 @@ async def test_a_repeated_decision_is_answered_with_what_it_decided(studio: Tena
 
 
 class Signals(Starts):
-    """Notes what is started and what is signalled."""
+    """Records started and signalled workflows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -388,7 +386,7 @@ class Signals(Starts):
         return SimpleNamespace(signal=signal)
 
 
-async def test_the_run_has_its_news_before_a_decision_is_answered(
+async def test_run_is_signalled_before_a_decision_is_answered(
     studio: Tenant, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signals = Signals()
@@ -422,7 +420,7 @@ async def test_the_run_has_its_news_before_a_decision_is_answered(
         {"item": "  "},
     ],
 )
-async def test_what_cannot_be_asked_for_is_refused(tenant: Tenant, body: dict[str, Any]) -> None:
+async def test_invalid_purchase_is_refused(tenant: Tenant, body: dict[str, Any]) -> None:
     answer = await tenant.agent.post("/purchase-orders", wanted(tenant.agent_id, **body), key=new_key())
     assert answer.status_code == 422, answer.text
 
@@ -457,7 +455,7 @@ async def test_a_closed_pool_is_not_drawn(studio: Tenant, database: Database) ->
     assert await counted(database, control, "week") == {}
 
 
-async def test_without_a_rate_nothing_is_spent(studio: Tenant, database: Database) -> None:
+async def test_purchase_without_an_exchange_rate_is_refused(studio: Tenant, database: Database) -> None:
     await budget(database, studio.org_id, ("agent", studio.agent_id), asset="ISK", day=25)
     answer = await studio.agent.post("/purchase-orders", wanted(studio.agent_id, currency="BTN"), key=new_key())
     refused(answer, 503, "rate.unavailable")

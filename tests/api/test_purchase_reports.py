@@ -1,4 +1,4 @@
-"""An agent's word frees nothing: what it reports about itself lowers no budget until a person confirms it."""
+"""An agent's own reports change no budget until a person confirms them."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ def minor(amount: str) -> int:
 
 
 async def net(database: Database, control: str) -> int:
-    """Return what a budget of a day counts, of which nothing is held."""
+    """Return the spending counted in a daily budget without holds."""
     of = await counted(database, control)
     assert of.get("held", 0) == 0
     return of.get("spent", 0) + of.get("forced", 0) - of.get("refunded", 0)
@@ -66,7 +66,7 @@ async def abandoned(studio: Tenant, order: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("freed", [refunded, paid_less, declined, abandoned])
-async def test_an_agent_frees_nothing_of_its_budget_by_what_it_reports(
+async def test_agents_report_frees_none_of_its_budget(
     studio: Tenant, database: Database, freed: Callable[..., Awaitable[None]]
 ) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
@@ -125,7 +125,7 @@ async def test_an_attempted_order_that_expires_keeps_its_hold(studio: Tenant, da
         ([("result", None), ("abandon", None)], "30.00", "0.00", "It paid.", "purchased"),
     ],
 )
-async def test_a_person_confirms_or_corrects_what_an_agent_has_reported(
+async def test_person_confirms_or_corrects_an_agents_report(
     studio: Tenant,
     database: Database,
     reports: list[tuple[str, str | None]],
@@ -198,7 +198,7 @@ async def test_a_person_confirms_an_order_that_ended_before_its_attempt_had_a_re
     assert await net(database, control) == 2500
 
 
-async def test_a_person_confirms_a_decline_and_the_order_goes_on(studio: Tenant, database: Database) -> None:
+async def test_person_confirms_a_decline_and_the_order_continues(studio: Tenant, database: Database) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
     order = await proposed(studio.agent, studio.agent_id, "25")
     await acted(studio.agent, order, "attempts", 201, method="card")
@@ -249,7 +249,7 @@ async def bought_then(studio: Tenant, order: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("then", [tried_again, bought_then])
 @pytest.mark.parametrize("reason", [None, "The bank says so."])
-async def test_a_person_confirms_nothing_that_came_after_it_has_read_the_purchase(
+async def test_person_confirms_only_reports_already_read(
     studio: Tenant, database: Database, then: Callable[..., Awaitable[None]], reason: str | None
 ) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
@@ -281,7 +281,7 @@ async def test_an_agents_cancellation_ends_no_renewal_until_a_person_cancels(
     assert (gone["status"], gone["renews_at"], gone["unconfirmed_since"]) == ("cancelled", None, None)
 
 
-async def test_reports_that_nobody_confirms_alert_until_somebody_does(studio: Tenant, database: Database) -> None:
+async def test_unconfirmed_reports_alert_until_confirmed(studio: Tenant, database: Database) -> None:
     await budget(database, studio.org_id, ("agent", studio.agent_id), day=100)
     alerts = select(Alert.status).where(Alert.org_id == studio.org_id, Alert.kind == "purchase_unconfirmed")
     made = []

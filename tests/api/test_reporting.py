@@ -1,6 +1,6 @@
-"""Views for reporting tools: each chart of `deploy/superset` says what the API says, and the reader reads nothing else.
+"""Views for reporting tools: each chart of `deploy/superset` matches the API, and the reader role reads nothing else.
 
-Superset itself is not run: what it would ask is made from the assets, and asked by a member of `bursar_reader`.
+Superset is not run: its queries are built from the assets, and executed by a member of `bursar_reader`.
 """
 
 from collections import Counter, defaultdict
@@ -68,7 +68,7 @@ def metrics_of(chart: dict[str, Any]) -> list[str]:
 
 
 async def ask(reader: asyncpg.Connection, name: str, where: str = "true") -> Rows:
-    """Ask what Superset asks for a chart: its dataset's metrics by its groups, with its filters and one more."""
+    """Run the query of a chart: its dataset's metrics by its groups, with its filters and one more."""
     chart, params = CHARTS[name], CHARTS[name]["params"]
     dataset = DATASETS[chart["dataset_uuid"]]
     known = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
@@ -84,7 +84,7 @@ async def ask(reader: asyncpg.Connection, name: str, where: str = "true") -> Row
 
 
 def added(parts: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], Decimal]:
-    """Add up the last of each by the others, without what comes to nothing."""
+    """Sum the last column grouped by the others, without zero sums."""
     sums = defaultdict[tuple[Any, ...], Decimal](Decimal)
     for *key, amount in parts:
         sums[tuple(key)] += amount
@@ -128,7 +128,7 @@ async def spending_agrees(reader: asyncpg.Connection, spender: Tenant, days: int
     return spent
 
 
-async def test_charts_of_spending_say_what_the_api_says_before_and_after_days_are_added_up(
+async def test_spending_charts_match_the_api_before_and_after_daily_totals(
     operator: Caller, new_tenant: Any, database: Database, reader: asyncpg.Connection
 ) -> None:
     spender: Tenant = await new_tenant("member", "agent")
@@ -158,7 +158,7 @@ async def test_charts_of_spending_say_what_the_api_says_before_and_after_days_ar
     assert await spending_agrees(reader, spender, 5) == Decimal("10.000001")
 
 
-async def test_charts_of_revenue_say_what_profit_and_loss_says_before_and_after_days_are_added_up(
+async def test_revenue_charts_match_profit_and_loss_before_and_after_daily_totals(
     operator: Caller, database: Database, reader: asyncpg.Connection
 ) -> None:
     async def sell(days_ago: int, amount_minor: int, asset: str) -> None:
@@ -206,9 +206,7 @@ async def test_charts_of_revenue_say_what_profit_and_loss_says_before_and_after_
     await agree()
 
 
-async def test_charts_of_payments_say_what_their_list_says(
-    database: Database, new_tenant: Any, reader: asyncpg.Connection
-) -> None:
+async def test_payment_charts_match_their_list(database: Database, new_tenant: Any, reader: asyncpg.Connection) -> None:
     tenant: Tenant = await new_tenant("owner")
     paid = await Written(database, tenant.org_id).begin()
     paid.there.pay()
@@ -224,7 +222,7 @@ async def test_charts_of_payments_say_what_their_list_says(
     assert await ask(reader, "Payments by provider", own) == {("stripe", "USD"): [Decimal(2), received, Decimal()]}
 
 
-async def test_chart_of_escrows_says_what_their_list_says(
+async def test_escrow_chart_matches_its_list(
     operator: Caller, database: Database, new_tenant: Any, reader: asyncpg.Connection
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")
@@ -241,7 +239,7 @@ async def test_chart_of_escrows_says_what_their_list_says(
     assert await ask(reader, "Escrows by status", f"org_id = '{payer.org_id}'") == expected
 
 
-async def test_chart_of_payouts_says_what_their_list_says(
+async def test_payout_chart_matches_its_list(
     database: Database, payer: Tenant, studio: Tenant, reader: asyncpg.Connection
 ) -> None:
     await earned(database, payer, studio, 100, 3000)
@@ -252,7 +250,7 @@ async def test_chart_of_payouts_says_what_their_list_says(
     assert found == {(status, "USD"): [Decimal(2), Decimal("22.50")]}
 
 
-async def test_chart_of_subscriptions_says_what_the_organization_is_shown(
+async def test_subscription_chart_matches_the_organizations_view(
     database: Database, new_tenant: Any, reader: asyncpg.Connection
 ) -> None:
     tenant: Tenant = await new_tenant("auditor")
@@ -267,7 +265,7 @@ async def test_chart_of_subscriptions_says_what_the_organization_is_shown(
     assert found == {("team", "USD"): [Decimal(1), Decimal("43.21")]}, "less a discount that lasts"
 
 
-async def test_every_asset_is_what_its_view_and_its_dashboard_say(reader: asyncpg.Connection) -> None:
+async def test_every_asset_matches_its_view_and_dashboard(reader: asyncpg.Connection) -> None:
     for dataset in DATASETS.values():
         statement = await reader.prepare(f"SELECT * FROM reporting.{dataset['table_name']}")
         columns = [each.name for each in statement.get_attributes()]
@@ -343,7 +341,7 @@ async def test_reader_reads_the_views_and_nothing_else(reader: asyncpg.Connectio
             await reader.execute(attempt)
 
 
-async def test_views_name_no_person(database_urls: DatabaseUrls) -> None:
+async def test_views_contain_no_personal_names(database_urls: DatabaseUrls) -> None:
     async with connected(database_urls.owner) as owner:
         used = await owner.fetch("""
             SELECT DISTINCT d.refobjid::regclass::text AS "table", a.attname AS "column"
@@ -363,7 +361,7 @@ async def test_views_name_no_person(database_urls: DatabaseUrls) -> None:
     }
 
 
-async def test_agents_are_named_where_their_name_is_public(new_tenant: Any, reader: asyncpg.Connection) -> None:
+async def test_agents_with_public_names_are_named(new_tenant: Any, reader: asyncpg.Connection) -> None:
     tenant: Tenant = await new_tenant("owner")
     for visibility in ("public", "private"):
         made = good(await tenant.owner.post("/agents", {"name": f"A {visibility} one", "visibility": visibility}), 201)
@@ -371,7 +369,7 @@ async def test_agents_are_named_where_their_name_is_public(new_tenant: Any, read
         assert shown == (made["name"] if visibility == "public" else made["id"])
 
 
-async def test_units_are_those_of_the_books(reader: asyncpg.Connection) -> None:
+async def test_units_match_the_ledger(reader: asyncpg.Connection) -> None:
     units = {row["asset"]: row["unit"] for row in await reader.fetch("SELECT asset, unit FROM reporting.units")}
     assert units == {asset: Decimal(10) ** -scale for asset, scale in SCALES.items() if scale != 2}
     assert units[CREDIT] == Decimal("0.000001")

@@ -1,4 +1,4 @@
-"""Reports over HTTP: who makes and reads them, what their files say, and what is refused."""
+"""Reports over HTTP: permissions, contents of files, and refusals."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -80,7 +80,7 @@ async def test_report_is_made_read_replaced_and_deleted_and_its_files_stay(own: 
     assert [entry["action"] for entry in entries] == ["report.delete", "report.change", "report.create"]
 
 
-async def test_file_has_what_was_spent_and_a_refund_that_comes_late_is_a_second_version(
+async def test_file_has_spending_and_a_late_refund_makes_a_second_version(
     own: Tenant, operator: Caller, db: Database
 ) -> None:
     await grant(operator, own.org_id)
@@ -103,7 +103,7 @@ async def test_file_has_what_was_spent_and_a_refund_that_comes_late_is_a_second_
 
 
 @for_each("name", [name for name, each in TEMPLATES.items() if not each.for_platform])
-async def test_template_is_answered_for_an_organization(name: str, own: Tenant, db: Database) -> None:
+async def test_template_is_computed_for_an_organization(name: str, own: Tenant, db: Database) -> None:
     asked = {"name": name, "template": name, "zone": "Asia/Tokyo", "format": "html"}
     report = good(await own.owner.post(PATH, asked), 201)
     assert (report["query"], report["schedule"]) == ([], TEMPLATES[name].schedule.value)
@@ -135,7 +135,7 @@ async def test_report_of_the_platform_is_for_operators(
     assert good(await own.owner.get(f"{PATH}/{other['id']}"))["organization_id"] == own.org_id
 
 
-async def test_report_of_another_organization_is_not_there(own: Tenant, new_tenant: NewTenant, db: Database) -> None:
+async def test_report_of_another_organization_is_not_found(own: Tenant, new_tenant: NewTenant, db: Database) -> None:
     report, stranger = good(await own.owner.post(PATH, _report()), 201), await new_tenant("owner")
     await made(db, report)
     there = f"{PATH}/{report['id']}"
@@ -185,7 +185,7 @@ async def test_agents_and_keys_of_a_department_make_and_read_no_reports(own: Ten
         ({"query": ASKED * 21}, "request.invalid", None),
     ],
 )
-async def test_report_that_cannot_be_made_is_refused_with_its_field(
+async def test_invalid_report_is_refused_with_its_field(
     changes: dict[str, Any], code: str, field: str | None, tenant: Tenant
 ) -> None:
     document = refused(await tenant.owner.post(PATH, _report(**changes)), 422, code)
@@ -204,9 +204,7 @@ async def test_period_that_is_not_over_or_not_of_the_schedule_is_not_computed(ow
     refused(await own.owner.post(there, {"period": day}), 503, "service.unavailable")
 
 
-async def test_a_period_that_is_over_is_asked_of_the_runs_of_the_report(
-    own: Tenant, database_urls: DatabaseUrls
-) -> None:
+async def test_finished_period_is_requested_from_the_report_workflow(own: Tenant, database_urls: DatabaseUrls) -> None:
     client: Any = Starts()
     async with client_of(create_app(settings_for(database_urls), temporal=client)) as http:
         owner = Caller(http, own.owner.token, own.org_id)

@@ -1,4 +1,4 @@
-"""Random histories of sales, refunds, reports and uses: what returns say is what spends and the ledger say."""
+"""Random histories of sales, refunds, reports and uses: returns match spends and the ledger."""
 
 import random
 from collections import Counter
@@ -67,7 +67,7 @@ WHERE s.org_id = :org AND l.paid > 0 GROUP BY 1
 
 
 class History:
-    """One seller with two agents, one buyer, and what was reported, confirmed and taken back by a model of its own."""
+    """A seller with two agents, a buyer, and an independent model of reported, confirmed and reversed revenue."""
 
     def __init__(self, seller: Tenant, buyer: Tenant, operator: Caller, second: str, drawn: random.Random) -> None:
         self.seller, self.buyer, self.operator, self.drawn = seller, buyer, operator, drawn
@@ -206,7 +206,7 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
 
 
 async def _in_money(seller: Tenant, database: Database) -> None:
-    """Earnings of agents are what can be paid out, and spends are what they cost, before and after the day."""
+    """Check that earnings equal payouts and spends equal costs, before and after the day's totals."""
     async with database.platform() as session:
         owed = {row.asset: row.minor for row in await session.execute(OWED, {"org": seller.org_id})}
         cost = {row.asset: row.minor for row in await session.execute(PAID, {"org": seller.org_id})}
@@ -251,7 +251,7 @@ async def test_revenue_of_credits_whose_payment_is_lost_is_reversed_as_far_as_it
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
-async def test_what_a_seller_owes_because_it_spent_what_it_earned_is_taken_back_in_money(
+async def test_debt_of_a_seller_that_spent_its_earnings_is_reversed_in_money(
     operator: Caller,
     new_tenant: Any,
     site: httpx2.AsyncClient,  # noqa: F811
@@ -282,7 +282,7 @@ async def test_what_a_seller_owes_because_it_spent_what_it_earned_is_taken_back_
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
-async def test_each_part_that_an_escrow_pays_is_revenue_of_its_day_and_reversed_for_itself(
+async def test_each_escrow_payment_is_revenue_of_its_day_and_reversed_separately(
     operator: Caller,
     new_tenant: Any,
     database: Database,

@@ -1,4 +1,4 @@
-"""Returns in money: what agents earned and spent in credits is what was paid for them, as far as it can be paid out."""
+"""Returns in money: credits earned and spent count at the price paid for them, as far as they can be paid out."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -69,7 +69,7 @@ async def total(tenant: Tenant, **more: str) -> dict[str, Any]:
     return dict(found["total"])
 
 
-async def test_revenue_in_credits_is_what_a_payout_of_it_pays_and_what_its_payer_has_paid(
+async def test_revenue_in_credits_equals_its_payout_and_its_payers_cost(
     operator: Caller, client: Tenant, studio: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     # 0.0499 a credit, where one costs 0.10 by the piece.
@@ -96,7 +96,7 @@ async def test_revenue_in_credits_is_what_a_payout_of_it_pays_and_what_its_payer
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
-async def test_granted_credits_bring_and_cost_no_money(
+async def test_granted_credits_count_as_no_money(
     operator: Caller, client: Tenant, studio: Tenant, database: Database
 ) -> None:
     grant = {"organization_id": client.org_id, "amount": "3000", "source": "promotion"}
@@ -110,7 +110,7 @@ async def test_granted_credits_bring_and_cost_no_money(
     assert await payable(studio) == {}
 
 
-async def test_metrics_of_returns_in_credits_are_those_of_the_page(studio: Tenant, client: Tenant) -> None:
+async def test_metrics_of_returns_in_credits_match_the_returns_page(studio: Tenant, client: Tenant) -> None:
     body = {"source": "ads", "reference": "x", "amount": "24", "currency": "USD"}
     row = good(await studio.owner.post("/revenue", body, key=new_key()), 201)
     good(await studio.finance.post(f"/revenue/{row['id']}/confirm", {}, key=new_key()))
@@ -121,7 +121,7 @@ async def test_metrics_of_returns_in_credits_are_those_of_the_page(studio: Tenan
     assert page == "240.00"
 
 
-async def test_revenue_in_a_currency_without_a_rate_is_left_out_and_named(studio: Tenant, client: Tenant) -> None:
+async def test_revenue_in_a_currency_without_a_rate_is_omitted_and_listed(studio: Tenant, client: Tenant) -> None:
     for currency, amount in (("USD", "24"), ("ISK", "900")):
         body = {"source": "ads", "reference": currency, "amount": amount, "currency": currency}
         row = good(await studio.owner.post("/revenue", body, key=new_key()), 201)

@@ -1,4 +1,4 @@
-"""A request is tried with the routes of its resource alone."""
+"""A request is matched only with routes of its resource."""
 
 import pytest
 from fastapi.routing import APIRoute

@@ -1,4 +1,4 @@
-"""Routing decisions through HTTP: the choice, its odds, the budget's pace, and the outcome."""
+"""Routing decisions over HTTP: the choice, its probabilities, the budget's pace, and the outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ BOTH = ["routed-dear", "routed-cheap"]
 
 @pytest.fixture(scope="module", autouse=True)
 async def prices(database: Database, database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    """A call of 1,000 and 500 tokens costs 0.02 and 0.002 USD."""
+    """Set prices: a call of 1,000 and 500 tokens costs 0.02 and 0.002 USD."""
     await import_prices(database, "routed-dear", LONG_AGO, input_tokens="0.00001", output_tokens="0.00002")
     await import_prices(database, "routed-cheap", LONG_AGO, input_tokens="0.000001", output_tokens="0.000002")
     yield
@@ -127,7 +127,7 @@ async def test_default_candidates_are_the_models_in_use(tenant: Tenant) -> None:
     assert (decision["choice"], decision["odds"]) == ("routed-cheap", "1")
 
 
-async def test_a_budget_paces_and_what_is_above_it_is_out(tenant: Tenant) -> None:
+async def test_budget_sets_the_pace_and_excludes_dearer_models(tenant: Tenant) -> None:
     limits = [{"window": "month", "amount": "0.01"}]
     subject = {"type": "agent", "id": tenant.agent_id}
     budget = good(await tenant.owner.post("/budgets", {"limits": limits, "currency": "USD", "subject": subject}), 201)
@@ -165,7 +165,9 @@ async def test_decisions_at_the_same_time_each_move_the_pace(tenant: Tenant, dat
     assert newest.id == last["id"]
 
 
-async def test_one_decision_for_a_run_and_kind_and_foreign_ones_do_not_exist(tenant: Tenant, stranger: Tenant) -> None:
+async def test_each_run_and_kind_has_one_decision_and_others_decisions_are_not_found(
+    tenant: Tenant, stranger: Tenant
+) -> None:
     decision = await decide(tenant.member, candidates=BOTH, run_id="run-1")
     again = {"task_kind": "summary", "candidates": BOTH, "run_id": "run-1"}
     refused(await tenant.member.post("/routing/decisions", again), 409, "routing.run_decided")
@@ -189,7 +191,7 @@ async def test_decision_without_a_choice_leaves_its_run_to_another(tenant: Tenan
     assert (await decide(tenant.member, candidates=BOTH, run_id="run-1"))["choice"] is not None
 
 
-async def test_agent_that_takes_the_run_of_others_keeps_them_from_nothing(tenant: Tenant, database: Database) -> None:
+async def test_agent_using_a_run_of_others_does_not_block_them(tenant: Tenant, database: Database) -> None:
     taken = await decide(tenant.agent, candidates=BOTH, run_id="run-1")
     decision = await decide(tenant.member, candidates=BOTH, run_id="run-1")
     await result(database, tenant, "run-1", 900_000)
@@ -225,7 +227,7 @@ async def test_version_that_a_provider_answered_with_is_the_model_that_was_chose
 
 
 async def priced_agent(database: Database, tenant: Tenant) -> str:
-    """Let the tenant's agent cost one credit a task, and good, where the model is not."""
+    """Make the tenant's agent cost one credit a task and succeed where the model fails."""
     async with database.platform() as session:
         await session.execute(
             update(Agent)
@@ -247,9 +249,7 @@ async def priced_agent(database: Database, tenant: Tenant) -> str:
 
 
 @pytest.mark.parametrize("cents", [299, 1000])
-async def test_a_credit_costs_what_was_paid_for_it_where_models_and_agents_compare(
-    cents: int, tenant: Tenant, database: Database
-) -> None:
+async def test_comparisons_value_credits_at_the_price_paid(cents: int, tenant: Tenant, database: Database) -> None:
     await buy(database, tenant.org_id, "100", cents)
     agent = await priced_agent(database, tenant)
     both, paid = [agent, "routed-dear"], {"amount": {299: "0.0299", 1000: "0.10"}[cents], "currency": "USD"}
@@ -279,7 +279,7 @@ async def test_a_credit_costs_what_was_paid_for_it_where_models_and_agents_compa
     assert seen(routed) == (choice, *costs, out and "over_budget", paid)
 
 
-async def test_a_model_is_expected_with_its_markup_and_learned_from_without(tenant: Tenant, database: Database) -> None:
+async def test_model_estimate_includes_the_markup_and_learning_excludes_it(tenant: Tenant, database: Database) -> None:
     question = route.CallToRoute(
         org_id=tenant.org_id, spender=Spender(), task_kind="summary", candidates=["routed-dear"], markup_e6=200_000
     )

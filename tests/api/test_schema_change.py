@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 
 
 async def worked(owner: Caller, name: str) -> list[str]:
-    """Make and read a department, twice over, and return the names of all."""
+    """Create and read a department twice, and return all names."""
     for part in ("a", "b"):
         made = good(await owner.post("/departments", {"name": f"{name} {part}"}, key=new_key()), 201)
         assert good(await owner.get(f"/departments/{made['id']}"))["name"] == f"{name} {part}"

@@ -1,4 +1,4 @@
-"""Search over HTTP: what a text names, and of a customer where the money is and what is stuck."""
+"""Search over HTTP, and a customer's overview of money and stuck objects."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -74,7 +74,7 @@ async def subscribe(database: Database, org_id: str) -> str:
     return held.subscription_id
 
 
-async def test_operator_sees_where_the_money_is_and_what_is_stuck(
+async def test_operator_sees_money_by_place_and_stuck_objects(
     operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payee = await new_tenant("owner")
@@ -221,7 +221,7 @@ async def test_keys_are_found_by_callers_that_may_list_them_and_never_by_their_s
     assert [hit["status"] for hit in await found(customer.owner, made["id"])] == ["revoked"]
 
 
-async def test_agent_finds_its_own_below_what_others_have(
+async def test_agents_own_objects_are_found_among_many_of_others(
     operator: Caller, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payer = await new_tenant("owner")
@@ -236,7 +236,7 @@ async def test_agent_finds_its_own_below_what_others_have(
     assert hits["shortened"] is False
 
 
-async def test_tenants_and_agents_find_their_own(
+async def test_tenants_and_agents_find_only_their_own_objects(
     operator: Caller,
     database: Database,
     customer: Tenant,

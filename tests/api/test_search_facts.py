@@ -1,4 +1,4 @@
-"""The search index gets what agents bought, used and brought, each fact once, however late it commits."""
+"""The search index gets purchases, usage and revenue of agents once each, however late they commit."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -75,7 +75,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 async def index(url: str, database: Database) -> AsyncIterator[SearchIndex]:
-    """A cluster that is known already, whose facts were sent up to an hour ago."""
+    """A known cluster whose documents were sent up to an hour ago."""
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         made = index_at(url, client)
         await made.prepare(MAPPING)
@@ -90,7 +90,7 @@ async def look(activities: SearchIndexActivities) -> IndexedEvents:
 
 
 async def look_on(database: Database, activities: SearchIndexActivities) -> None:
-    """Look until the facts of now are sent: transactions of other databases are waited for, too."""
+    """Read until current documents are sent; transactions of other databases are awaited too."""
     await look(activities)
     while activities._window is not None:
         await past_others(database)
@@ -174,10 +174,10 @@ async def test_a_fact_whose_commit_is_held_open_is_not_missed(
     assert len(await found(url, term={"type": "economics.purchase_attempt"})) == 1
 
 
-async def test_a_window_that_takes_too_long_is_sent_as_shorter_ones(
+async def test_slow_window_is_split_into_shorter_ones(
     fresh_database_urls: DatabaseUrls, database: Database, index: SearchIndex, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each page takes half a minute here: the activity, which has five, would never come to the end of the hour."""
+    """Each page takes half a minute here, so an activity limited to five would never finish the hour."""
     await as_owner(fresh_database_urls, MANY)
     clock, create, took = [0.0], index.create, list[float]()
 

@@ -29,7 +29,7 @@ async def use(caller: Caller, amount: str, **body: Any) -> dict[str, Any]:
     return dict(good(await caller.post("/credits/use", {"amount": amount, **body}, key=new_key()), 201))
 
 
-async def test_balance_ends_at_what_the_wallet_holds(operator: Caller, new_tenant: Any) -> None:
+async def test_balance_series_ends_at_the_wallet_balance(operator: Caller, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "12.50")
     await use(tenant.owner, "2.25")
@@ -43,7 +43,7 @@ async def test_balance_ends_at_what_the_wallet_holds(operator: Caller, new_tenan
     assert set(none["series"][0]["values"]) == {"0.00"}
 
 
-async def test_spending_is_by_day_of_the_use_without_what_was_refunded(
+async def test_spending_is_grouped_by_day_of_use_without_refunds(
     operator: Caller, new_tenant: Any, database: Database
 ) -> None:
     tenant: Tenant = await new_tenant("owner")
@@ -62,7 +62,7 @@ async def test_spending_is_by_day_of_the_use_without_what_was_refunded(
             await spend_day.roll_up(session, since=day, until=day + timedelta(days=1), limit=1_000)
 
 
-async def test_small_groups_are_one(operator: Caller, new_tenant: Any) -> None:
+async def test_small_groups_are_merged(operator: Caller, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "1000")
     for number in range(1, 13):
@@ -73,7 +73,7 @@ async def test_small_groups_are_one(operator: Caller, new_tenant: Any) -> None:
     assert (found["act-12"], found["others"]) == (["12.00"], ["6.00"])
 
 
-async def test_payments_are_counted_and_what_they_brought_is_summed(database: Database, new_tenant: Any) -> None:
+async def test_payments_are_counted_and_their_amounts_summed(database: Database, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     paid = await Written(database, tenant.org_id).begin()
     paid.there.pay()
@@ -88,7 +88,7 @@ async def test_payments_are_counted_and_what_they_brought_is_summed(database: Da
     assert any(value != "0.00" for value in brought["series"][0]["values"])
 
 
-async def test_what_agents_earned_is_by_agent(database: Database, new_tenant: Any) -> None:
+async def test_earnings_are_grouped_by_agent(database: Database, new_tenant: Any) -> None:
     payer, studio = await new_tenant("owner"), await new_tenant("owner")
     await earn(database, payer, studio, 5, "paid")
     shown = await series(studio.owner, f"metric=earnings&group_by=agent&from={today()}")
@@ -97,7 +97,7 @@ async def test_what_agents_earned_is_by_agent(database: Database, new_tenant: An
     assert none["series"] == [{"group": None, "values": ["0.00"]}]
 
 
-async def test_operator_sees_what_all_escrows_hold(operator: Caller, database: Database) -> None:
+async def test_operator_sees_the_total_held_in_escrows(operator: Caller, database: Database) -> None:
     shown = await series(operator, f"metric=escrows.held&from={today()}")
     async with database.platform() as session:
         held = await session.scalar(
@@ -111,7 +111,7 @@ async def test_operator_sees_what_all_escrows_hold(operator: Caller, database: D
     assert shown["series"][0]["values"][-1] == format_amount(held, "CREDIT")
 
 
-async def test_days_are_those_of_the_zone(operator: Caller, new_tenant: Any) -> None:
+async def test_days_follow_the_time_zone(operator: Caller, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "1")
     shown = await series(tenant.owner, "metric=balance&from=2026-03-28&to=2026-03-30&zone=Europe/Berlin")
@@ -130,7 +130,7 @@ async def test_days_are_those_of_the_zone(operator: Caller, new_tenant: Any) -> 
         ("metric=balance&zone=Nowhere/Land", "request.invalid", "zone"),
     ],
 )
-async def test_what_no_series_can_show_is_refused_with_the_field(
+async def test_invalid_series_query_is_refused_with_its_field(
     tenant: Tenant, query: str, code: str, field: str
 ) -> None:
     assert refused(await tenant.owner.get(f"/series?{query}"), 422, code)["field"] == field

@@ -58,10 +58,10 @@ def at(wanted: Unsubscription) -> str:
     return f"{PATH}?token={LINKS.token(wanted)}"
 
 
-async def test_whoever_follows_the_link_sees_a_button_and_one_click_does_it(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+async def test_unsubscribe_link_shows_a_button_that_takes_one_click(
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     page = await server.get(at(wanted), headers={"accept-language": "de-AT"})
     assert (page.status_code, page.headers["referrer-policy"]) == (200, "no-referrer")
     assert "script-src" not in page.headers["content-security-policy"]
@@ -74,10 +74,10 @@ async def test_whoever_follows_the_link_sees_a_button_and_one_click_does_it(
     assert await way(owner, replace(wanted, kind="chargeback")) == "instant"
 
 
-async def test_the_link_in_the_header_of_a_mail_ends_mails_like_it(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+async def test_header_link_of_a_mail_unsubscribes_from_its_type(
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     mailbox = Mailbox()
     row = NotificationRow(org_id=wanted.org_id, principal=wanted.principal, channel=wanted.channel_id, kind=wanted.kind)
     async with listening(mailbox) as port:
@@ -95,10 +95,10 @@ async def test_the_link_in_the_header_of_a_mail_ends_mails_like_it(
     assert await way(owner, wanted) == "off"
 
 
-async def test_a_token_is_good_for_what_it_names_alone(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+async def test_token_works_only_for_its_own_subject(
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     token = LINKS.token(wanted)
     other = LINKS.token(replace(wanted, kind="invoice"))
     made_up = UnsubscribeLinks("https://bursar.test", Signer(WEBHOOK_KEYS, purpose="another")).token(wanted)
@@ -111,10 +111,10 @@ async def test_a_token_is_good_for_what_it_names_alone(
     assert await way(owner, wanted) == "instant"
 
 
-async def test_what_somebody_must_be_told_stays_and_a_channel_that_is_gone_is_done(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+async def test_mandatory_notifications_stay_and_a_removed_channel_counts_as_done(
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     chargeback = replace(wanted, kind="chargeback")
     off = {"types": {"chargeback": {"inbox": "off"}}}
     good(await owner.ask("PUT", "/notifications/preferences", json=off))
@@ -125,10 +125,10 @@ async def test_what_somebody_must_be_told_stays_and_a_channel_that_is_gone_is_do
     assert gone.status_code == 200
 
 
-async def test_the_link_in_a_digest_switches_off_what_came_by_it_and_keeps_what_somebody_must_be_told(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+async def test_digest_link_switches_off_its_types_except_mandatory_ones(
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     ways = {"payout": "daily", "contract": "weekly", "chargeback": "daily"}
     types = {kind: {wanted.channel_id: cadence} for kind, cadence in ways.items()}
     good(await owner.ask("PUT", "/notifications/preferences", json={"types": types}))
@@ -148,10 +148,10 @@ async def test_the_link_in_a_digest_switches_off_what_came_by_it_and_keeps_what_
         assert found == {"payout": "off", "contract": "weekly", "chargeback": "daily"}
 
 
-async def test_the_link_in_a_digest_ends_contracts_that_came_by_it_although_they_are_told_at_once_when_agreed(
-    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+async def test_digest_link_switches_off_proposed_contracts_too(
+    server: httpx2.AsyncClient, owner_and_link: tuple[Caller, Unsubscription]
 ) -> None:
-    owner, wanted = told
+    owner, wanted = owner_and_link
     types = {kind: {wanted.channel_id: way} for kind, way in {"contract": "instant", "escrow": "weekly"}.items()}
     good(await owner.ask("PUT", "/notifications/preferences", json={"types": types}))
     at = {"org_id": wanted.org_id, "principal": wanted.principal, "channel": wanted.channel_id}
@@ -162,7 +162,7 @@ async def test_the_link_in_a_digest_ends_contracts_that_came_by_it_although_they
     assert found == {"contract": "off", "escrow": "weekly"}
 
 
-def test_a_link_names_what_it_ends_and_needs_an_address_and_a_key() -> None:
+def test_unsubscribe_link_names_its_subject_and_needs_an_address_and_a_key() -> None:
     wanted = Unsubscription(org_id=None, principal="kim+é@x", channel_id="nch_1", kind="payout")
     link = LINKS.link(wanted)
     assert link is not None

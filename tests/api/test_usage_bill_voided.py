@@ -1,4 +1,4 @@
-"""Usage events in arrears that should not be billed: an operator voids them before their bill is sealed."""
+"""Usage events in arrears that an operator voids before their bill is sealed."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Usage events that their meters charge for: each once, to its organization's credits, whatever dies in between."""
+"""Usage events charged by their meters: once each, to the organization's credits, despite crashes."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -32,14 +32,14 @@ IN_CREDITS = {"price": {"model": "per_unit", "unit_price": "1"}, "currency": "CR
 
 @pytest.fixture
 async def payer(new_tenant: Any, database: Database) -> Tenant:
-    """An organization with 100 credits that it bought at 0.10, and nothing else."""
+    """An organization whose only assets are 100 credits bought at 0.10."""
     tenant: Tenant = await new_tenant("owner")
     await credit(database, tenant.org_id, 100_000_000, paid=1_000)
     return tenant
 
 
 def kind() -> str:
-    """Return a type of events of its own: meters of the platform read those of every test."""
+    """Return a unique event type, because platform meters read the events of every test."""
     return f"charged-{next(NUMBERS)}"
 
 
@@ -64,7 +64,7 @@ async def sweep(database: Database, *, rules: CostRules = TEN_CENTS, hours: int 
 
 
 async def charges(caller: Caller, **query: Any) -> dict[str, tuple[str, str | None]]:
-    """Return what became of the charge of each event that is charged: status, and amount or what it waits for."""
+    """Return the status of each event's charge, with its amount or the reason for waiting."""
     log = good(await caller.get("/usage/logs", params={"limit": 200, **query}))["data"]
     shown = {one["event_id"]: one["charge"] for one in log if one["charge"]}
     return {name: (charge["status"], charge["amount"] or charge["waits_for"]) for name, charge in shown.items()}
@@ -138,9 +138,7 @@ async def test_event_that_names_its_spend_is_never_charged(
     assert await balance(payer.owner) == ("98.00", "0.00")
 
 
-async def test_spend_that_has_paid_nothing_pays_for_no_event(
-    payer: Tenant, operator: Caller, database: Database
-) -> None:
+async def test_spend_without_a_payment_pays_for_no_event(payer: Tenant, operator: Caller, database: Database) -> None:
     type_ = kind()
     await charged_meter(payer.owner, operator, type_)
     held = (await reserve(payer.owner, "2"))["id"]
@@ -156,7 +154,7 @@ async def test_spend_that_has_paid_nothing_pays_for_no_event(
     assert await balance(payer.owner) == ("98.00", "0.00")
 
 
-async def test_meter_charges_for_what_comes_in_once_it_is_marked(
+async def test_meter_charges_events_received_after_it_is_marked(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -193,7 +191,7 @@ async def test_meter_charges_for_what_comes_in_once_it_is_marked(
     assert Decimal(available) == 100 - len(found)
 
 
-async def test_what_is_refused_has_happened_and_is_forced_into_debt(
+async def test_usage_refused_by_the_balance_is_charged_as_debt(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -229,7 +227,7 @@ async def test_pitfall_12_sweeps_at_once_charge_every_event_once(
     assert Decimal((await balance(stranger.owner))[0]) == had - Decimal("0.60")
 
 
-async def test_sweep_that_dies_before_its_commit_charges_nothing_and_the_next_one_all(
+async def test_sweep_that_dies_before_its_commit_leaves_all_charges_to_the_next(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -292,7 +290,7 @@ async def test_event_in_another_currency_is_charged_at_the_rate_of_its_charge(
     assert (await charges(payer.owner))[second["id"]] == ("waiting", "rate")
 
 
-async def test_event_of_a_meter_without_a_price_is_charged_what_it_costs(
+async def test_event_of_a_meter_without_a_price_is_charged_at_cost(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_, model = kind(), f"charged-model-{next(NUMBERS)}"
@@ -314,7 +312,7 @@ async def test_event_of_a_meter_without_a_price_is_charged_what_it_costs(
     assert await balance(payer.owner) == ("99.899999", "0.00")
 
 
-async def test_steps_of_a_tiered_price_add_up_over_sweeps_and_months_begin_anew(
+async def test_tiered_price_steps_add_up_over_sweeps_and_restart_each_month(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -333,7 +331,7 @@ async def test_steps_of_a_tiered_price_add_up_over_sweeps_and_months_begin_anew(
     assert await balance(payer.owner) == ("90.50", "0.00")
 
 
-async def test_event_that_the_books_refuse_waits_and_holds_up_no_other_one(
+async def test_event_refused_by_the_ledger_waits_without_delaying_others(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -352,7 +350,7 @@ async def test_event_that_the_books_refuse_waits_and_holds_up_no_other_one(
     assert sorted(found.values()) == [("charged", "1.00"), ("charged", "10.00")]
 
 
-async def test_meter_is_charged_by_operators_only_who_alone_close_it_then(
+async def test_only_operators_make_a_meter_chargeable_and_close_it_then(
     payer: Tenant, stranger: Tenant, operator: Caller
 ) -> None:
     type_ = kind()
@@ -375,7 +373,7 @@ async def test_meter_is_charged_by_operators_only_who_alone_close_it_then(
     refused(await operator.post(f"/usage/meters/{other}/charge"), 409, "meter.closed")
 
 
-async def test_no_meter_of_an_organization_keeps_from_being_charged_what_an_operator_reports(
+async def test_organizations_own_meter_does_not_prevent_charges_of_operator_usage(
     payer: Tenant, operator: Caller
 ) -> None:
     event_type = kind()
@@ -427,9 +425,7 @@ def test_organizations_are_charged_in_turns_until_a_round_has_no_full_page() -> 
     assert (progress.charged, progress.waiting) == (4, 1)
 
 
-async def test_usage_makes_no_organization_owe_more_than_one_charge_may_be(
-    payer: Tenant, operator: Caller, database: Database
-) -> None:
+async def test_usage_debt_is_limited_to_one_maximum_charge(payer: Tenant, operator: Caller, database: Database) -> None:
     type_ = kind()
     await charged_meter(payer.owner, operator, type_, **IN_CREDITS)
     first, second, small = (event(type=type_, data={"n": n}) for n in (900_000_000, 200_000_000, 100_000_000))

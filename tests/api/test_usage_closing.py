@@ -1,4 +1,4 @@
-"""Usage of an organization that is being closed, or is closed: charged before, or refused."""
+"""Usage of an organization in closure is charged first; usage of a closed one is refused."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -45,9 +45,7 @@ def this_month() -> str:
     return f"{datetime.now(UTC):%Y-%m}"
 
 
-async def test_closing_waits_for_usage_that_is_being_recorded_and_finds_it(
-    leaver: Tenant, operator: Caller, database: Database
-) -> None:
+async def test_closing_waits_for_usage_being_recorded(leaver: Tenant, operator: Caller, database: Database) -> None:
     type_ = kind()
     await charged_meter(leaver.owner, operator, type_)
     async with database.platform() as session:

@@ -1,4 +1,4 @@
-"""Usage events come in: once each, in any order, from several at once, judged one by one."""
+"""Usage events are accepted once each, in any order, concurrently, and validated one by one."""
 
 import asyncio
 import json
@@ -102,7 +102,7 @@ async def test_batch_and_lines_are_answered_event_by_event_in_order(tenant: Tena
         assert statuses(answer) == [status, "usage.invalid_event", status]
 
 
-async def test_requests_that_are_no_events_are_refused_whole(tenant: Tenant) -> None:
+async def test_invalid_requests_are_refused_whole(tenant: Tenant) -> None:
     async def ask(content: str, content_type: str = "application/x-ndjson") -> Any:
         return await tenant.owner.ask("POST", "/usage/events", content=content, headers={"Content-Type": content_type})
 
@@ -121,9 +121,7 @@ async def test_requests_that_are_no_events_are_refused_whole(tenant: Tenant) -> 
     refused(await tenant.owner.post("/usage/events", event(id=None)), 422, "usage.invalid_event")
 
 
-async def test_more_lines_than_events_that_a_request_may_hold_are_refused_before_any_is_read(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_lines_are_refused_before_any_is_read(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = 0
     parse = api_body.parse
 
@@ -174,7 +172,7 @@ async def test_repeated_event_without_a_time_is_a_duplicate(tenant: Tenant) -> N
     assert statuses(await send(tenant.owner, timeless)) == ["duplicate"]
 
 
-async def test_pitfall_34_id_of_an_accepted_event_stands_for_no_other_one(tenant: Tenant) -> None:
+async def test_pitfall_34_id_of_an_accepted_event_is_never_reused(tenant: Tenant) -> None:
     first = event()
     other = {**first, "data": {"amount": 7}}
     assert statuses(await send(tenant.owner, first, other)) == ["accepted", "usage.id_reused"]
@@ -192,7 +190,7 @@ async def test_pitfall_01_events_sent_at_once_are_accepted_once(new_tenant: Any,
     assert len(await stored(database, tenant.org_id)) == 40
 
 
-async def test_other_event_under_an_id_that_is_taken_meanwhile_is_refused(tenant: Tenant, database: Database) -> None:
+async def test_different_event_under_an_id_used_meanwhile_is_refused(tenant: Tenant, database: Database) -> None:
     events = [event() for _ in range(20)]
     others = [{**each, "type": "other"} for each in events]
     answers = await asyncio.gather(send(tenant.owner, *events), send(tenant.owner, *others))
@@ -203,7 +201,9 @@ async def test_other_event_under_an_id_that_is_taken_meanwhile_is_refused(tenant
 # When -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_late_event_is_accepted_within_the_window_and_known_after_it(tenant: Tenant, database: Database) -> None:
+async def test_late_event_is_accepted_within_the_window_and_a_duplicate_after_it(
+    tenant: Tenant, database: Database
+) -> None:
     late = event(time=(datetime.now(UTC) - timedelta(days=34)).isoformat())
     too_late = event(time=(datetime.now(UTC) - timedelta(days=36)).isoformat())
     assert statuses(await send(tenant.owner, late, too_late)) == ["accepted", "usage.too_late"]

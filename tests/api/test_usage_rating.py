@@ -1,4 +1,4 @@
-"""What usage costs: by the agent that is paid, otherwise by its model, at the price of its time."""
+"""Cost of usage: by the paid agent, otherwise by its model, at the price of its time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ async def test_call_costs_the_price_of_its_time(owner: Caller) -> None:
     assert (summary["total"]["input_tokens"], summary["total"]["cached_tokens"]) == (2000, 1000)
 
 
-async def test_answer_of_a_vendor_is_read_as_it_came(owner: Caller) -> None:
+async def test_vendor_response_is_read_unchanged(owner: Caller) -> None:
     answer = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -69,7 +69,7 @@ async def test_answer_of_a_vendor_is_read_as_it_came(owner: Caller) -> None:
     assert row["usage"] == {**USED, "requests": 1}
 
 
-async def test_what_has_no_price_is_refused_and_never_zero(owner: Caller) -> None:
+async def test_usage_without_a_price_is_refused_and_never_free(owner: Caller) -> None:
     answer = await send(
         owner,
         event(data={"model": "unheard-of", "usage": USED}),
@@ -89,9 +89,7 @@ async def test_what_has_no_price_is_refused_and_never_zero(owner: Caller) -> Non
     assert len(await logged(owner)) == 1
 
 
-async def test_picture_inside_an_answer_costs_its_own_models_price_and_is_never_free(
-    owner: Caller, database: Database
-) -> None:
+async def test_image_in_a_response_costs_its_own_models_price(owner: Caller, database: Database) -> None:
     made = {"input_tokens": 10, "output_tokens": 100, "total_tokens": 110}
     answer: dict[str, Any] = {
         "model": "rated-1",
@@ -138,7 +136,7 @@ async def listed(tenant: Tenant) -> str:
     return agent_id
 
 
-async def test_price_of_a_listing_neither_pays_its_own_organization_nor_takes_the_place_of_the_models(
+async def test_listing_price_neither_applies_to_its_own_organization_nor_replaces_the_model_price(
     new_tenant: Any, issue_key: Any, operator: Caller, stranger: Tenant
 ) -> None:
     creator = await new_tenant("owner")
@@ -159,7 +157,7 @@ async def test_price_of_a_listing_neither_pays_its_own_organization_nor_takes_th
     assert rows[third["id"]]["cost"] is None
 
 
-async def test_run_costs_what_its_events_cost(owner: Caller) -> None:
+async def test_run_cost_is_the_sum_of_its_events(owner: Caller) -> None:
     def call(step: str, parent: str | None, tokens: int) -> dict[str, Any]:
         data = {"run_id": "costly", "step_id": step, "parent_id": parent, "model": "rated-1"}
         return event(data={**data, "usage": {"output_tokens": tokens}}, time=(NOW - timedelta(days=4)).isoformat())
@@ -175,7 +173,7 @@ async def test_run_costs_what_its_events_cost(owner: Caller) -> None:
 # Estimates ------------------------------------------------------------------------------------------------------------
 
 
-async def test_estimate_is_what_the_event_costs_and_records_nothing(owner: Caller) -> None:
+async def test_estimate_equals_the_event_cost_and_records_nothing(owner: Caller) -> None:
     body = {"model": "rated-1", "usage": USED}
     estimate = good(await owner.post("/usage/estimate", body))
     await send(owner, event(data=body))
@@ -191,7 +189,7 @@ async def test_estimate_is_what_the_event_costs_and_records_nothing(owner: Calle
     assert then["cost"] == "0.0035"
 
 
-async def test_estimate_says_which_credits_it_takes_at_what_was_paid_for_them(
+async def test_estimate_lists_the_credits_used_at_the_price_paid(
     new_tenant: Any, operator: Caller, database: Database
 ) -> None:
     tenant, body = await new_tenant("owner"), {"model": "rated-1", "usage": USED}
@@ -204,7 +202,7 @@ async def test_estimate_says_which_credits_it_takes_at_what_was_paid_for_them(
     assert (platforms["credits"], platforms["priced_at"]) == (None, None)
 
 
-async def test_estimate_of_what_cannot_be_rated_says_why(owner: Caller, stranger: Tenant) -> None:
+async def test_estimate_of_unrated_usage_gives_the_reason(owner: Caller, stranger: Tenant) -> None:
     refused(await owner.post("/usage/estimate", {"model": "unheard-of", "usage": USED}), 422, "usage.model_unknown")
     refused(await owner.post("/usage/estimate", {"model": "rated-1"}), 422, "request.invalid")
     refused(await owner.post("/usage/estimate", {"shape": "openai.chat", "answer": {}}), 422, "usage.unreadable")
@@ -221,7 +219,7 @@ async def test_run_of_very_many_tokens_is_shown(owner: Caller) -> None:
     assert good(await owner.get("/usage/runs/huge"))["total"]["tokens"] == 3_000_000_000
 
 
-async def test_estimate_with_a_surcharge_that_is_said_very_often_is_answered(owner: Caller, database: Database) -> None:
+async def test_estimate_with_a_surcharge_repeated_many_times_succeeds(owner: Caller, database: Database) -> None:
     price = make_price(
         model="searching",
         provider="anthropic",

@@ -1,4 +1,4 @@
-"""What adds up from usage events: days, dimensions, meters, logs and runs, late events and duplicates included."""
+"""Totals of usage events by day, dimension, meter, log and run, with late events and duplicates."""
 
 import asyncio
 import csv
@@ -62,7 +62,7 @@ async def test_usage_adds_up_by_day_and_by_every_dimension(owner: Caller, operat
     assert await groups(operator, organization_id=owner.org_id, group_by="model") == {"m1": 3, "m2": 1}
 
 
-async def test_periods_are_whole_days_however_they_are_given(owner: Caller) -> None:
+async def test_periods_are_rounded_to_whole_days(owner: Caller) -> None:
     await send(owner, on(3), on(2), on(1))
     assert await groups(owner, start_date=day(2), end_date=day(2)) == {day(2): 1}
     assert await groups(owner, start_date=day(2)) == {day(2): 1, day(1): 1}
@@ -101,7 +101,7 @@ async def test_summary_and_log_download_as_csv_without_formulas(owner: Caller) -
 # Log ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_log_is_turned_page_by_page_with_and_without_filters(owner: Caller, stranger: Tenant) -> None:
+async def test_log_is_paged_with_and_without_filters(owner: Caller, stranger: Tenant) -> None:
     sent = [on(number % 4, model=f"m{number % 2}", run_id="r") for number in range(9)]
     await send(owner, *sent)
     wanted = [each["id"] for each in sorted(sent, key=lambda each: each["time"], reverse=True)]
@@ -197,7 +197,7 @@ async def test_event_that_a_meter_cannot_read_is_invalid_until_the_meter_is_clos
     assert (await counted(owner, meter))[0] == "1"
 
 
-async def test_events_that_many_meters_would_read_too_much_of_are_refused_before_they_are_read(
+async def test_events_above_the_limit_of_meter_reads_are_refused_before_reading(
     owner: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = f"type-{new_key()}"
@@ -221,7 +221,7 @@ async def test_events_that_many_meters_would_read_too_much_of_are_refused_before
     assert await counted(owner, meters[-1], group_by="a") == ("20", {None: "20"})
 
 
-async def test_meter_with_a_price_says_what_the_quantity_costs(owner: Caller) -> None:
+async def test_meter_with_a_price_shows_the_cost_of_its_quantity(owner: Caller) -> None:
     price = {
         "model": "graduated",
         "tiers": [{"up_to": "10", "unit_price": "0.5"}, {"up_to": None, "unit_price": "0.1"}],
@@ -235,7 +235,7 @@ async def test_meter_with_a_price_says_what_the_quantity_costs(owner: Caller) ->
         refused(await owner.post("/usage/meters", body), 422, "request.invalid")
 
 
-async def test_meter_of_the_platform_counts_in_every_organization_apart(
+async def test_platform_meter_counts_separately_in_every_organization(
     owner: Caller, stranger: Tenant, operator: Caller
 ) -> None:
     kind = f"type-{new_key()}"
@@ -250,7 +250,7 @@ async def test_meter_of_the_platform_counts_in_every_organization_apart(
     good(await operator.delete(f"/usage/meters/{meter}"))
 
 
-async def test_meter_of_others_does_not_exist(owner: Caller, stranger: Tenant, operator: Caller) -> None:
+async def test_meter_of_another_organization_is_not_found(owner: Caller, stranger: Tenant, operator: Caller) -> None:
     meter = await make(owner, "count")
     for path in (meter, "mtr_x", "%00", "mtr_" + "0" * 26):
         refused(await stranger.owner.get(f"/usage/meters/{path}"), 404, "not_found")
@@ -259,7 +259,7 @@ async def test_meter_of_others_does_not_exist(owner: Caller, stranger: Tenant, o
     assert meter not in {each["id"] for each in good(await stranger.owner.get("/usage/meters?limit=200"))["data"]}
 
 
-async def test_meter_is_made_once_and_its_name_is_taken_while_it_counts(owner: Caller) -> None:
+async def test_meter_is_created_once_and_its_name_is_unique_while_active(owner: Caller) -> None:
     body = {"name": "calls", "event_type": "task", "aggregation": "count"}
     key = new_key()
     made = good(await owner.post("/usage/meters", body, key=key), 201)
@@ -269,7 +269,7 @@ async def test_meter_is_made_once_and_its_name_is_taken_while_it_counts(owner: C
     good(await owner.post("/usage/meters", body), 201)
 
 
-async def test_tenant_writes_no_meter_by_itself(owner: Caller, database: Database) -> None:
+async def test_tenant_role_cannot_write_meters(owner: Caller, database: Database) -> None:
     await make(owner, "count")
     for statement in ("UPDATE meters SET name = 'x'", "DELETE FROM meter_days", "UPDATE meter_days SET quantity = 0"):
         with pytest.raises(Exception, match="permission denied"):
@@ -298,7 +298,9 @@ async def test_run_is_shown_by_agent_and_step(owner: Caller, stranger: Tenant) -
     refused(await stranger.owner.get("/usage/runs/r1"), 404, "not_found")
 
 
-async def test_meter_kept_by_a_place_in_a_list_proves_right(new_tenant: Any, database_urls: DatabaseUrls) -> None:
+async def test_incrementally_kept_meter_matches_a_recount_with_list_properties(
+    new_tenant: Any, database_urls: DatabaseUrls
+) -> None:
     tenant: Tenant = await new_tenant("owner")
     body = {"name": "m", "event_type": "listed", "aggregation": "count", "dimensions": ["tags.0"]}
     good(await tenant.owner.post("/usage/meters", body), 201)
@@ -307,10 +309,10 @@ async def test_meter_kept_by_a_place_in_a_list_proves_right(new_tenant: Any, dat
     await prove(database_urls)
 
 
-async def test_meter_kept_by_the_spend_proves_right_for_a_call_that_no_spend_has_paid_for(
+async def test_incrementally_kept_meter_matches_a_recount_for_an_unpaid_call(
     new_tenant: Any, operator: Caller, database_urls: DatabaseUrls
 ) -> None:
-    """The spend that the caller of a proxy names stays in the event's data, and is not the event's."""
+    """A spend named by the caller of a proxy stays in the event's data and does not pay for the event."""
     tenant: Tenant = await new_tenant("owner")
     body = {"name": "m", "event_type": "proxied", "aggregation": "count", "dimensions": ["spend_id"]}
     good(await tenant.owner.post("/usage/meters", body), 201)
@@ -320,7 +322,7 @@ async def test_meter_kept_by_the_spend_proves_right_for_a_call_that_no_spend_has
     await prove(database_urls)
 
 
-async def test_event_that_is_sent_right_after_one_that_was_wrong_under_its_id_is_accepted(new_tenant: Any) -> None:
+async def test_corrected_event_is_accepted_after_an_invalid_one_with_its_id(new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     wrong = event(data={"model": "nobody-knows", "usage": {"input_tokens": 1}})
     right = {**wrong, "data": {}}
@@ -330,7 +332,7 @@ async def test_event_that_is_sent_right_after_one_that_was_wrong_under_its_id_is
     assert [each["data"] for each in good(await tenant.owner.get("/usage/logs"))["data"]] == [{}]
 
 
-async def test_each_event_under_an_id_says_why_it_is_wrong_until_one_is_right(new_tenant: Any) -> None:
+async def test_each_invalid_event_under_an_id_gives_its_reason_until_one_is_valid(new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     right = event(data={})
     unknown = {**right, "data": {"model": "nobody-knows", "usage": {"input_tokens": 1}}}

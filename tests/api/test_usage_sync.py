@@ -39,7 +39,7 @@ PATH = "/billing/usage/sync"
 
 @dataclass
 class Stage:
-    """The API with a worker beside it, and the stand-in of the proxy that it reads."""
+    """The API, a worker, and the mock proxy that it reads."""
 
     operator: Caller
     temporal: Client
@@ -48,7 +48,7 @@ class Stage:
     model: str
 
     def call(self, org_id: str, hours_ago: float) -> str:
-        """Have a call logged, and return its id."""
+        """Log a call, and return its id."""
         at = (datetime.now(UTC) - timedelta(hours=hours_ago)).isoformat()
         row = {"request_id": f"call-{next(NUMBERS)}", "organization_id": org_id, "model": self.model}
         made = self.log.add({**row, "prompt_tokens": 10, "completion_tokens": 1, "startTime": at})
@@ -60,12 +60,12 @@ class Stage:
         return str(started["workflow_id"])
 
     async def done(self, workflow_id: str) -> UsageSync:
-        """Wait for a run, and return what it found."""
+        """Wait for a run, and return its result."""
         found: UsageSync = await self.temporal.get_workflow_handle(workflow_id, result_type=UsageSync).result()
         return found
 
     async def counted(self, org_id: str) -> list[str]:
-        """Return the calls of an organization that are events."""
+        """Return the recorded calls of an organization."""
         path = f"/usage/logs?organization_id={org_id}&source={SOURCE}&limit=200"
         return [each["event_id"] for each in good(await self.operator.get(path))["data"]]
 
@@ -111,7 +111,7 @@ def day(days_ago: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days_ago)).date().isoformat()
 
 
-async def test_order_reads_from_its_day_on_once_for_its_key(stage: Stage, tenant: Tenant) -> None:
+async def test_ordered_sync_reads_from_its_day_once_per_key(stage: Stage, tenant: Tenant) -> None:
     before, inside = stage.call(tenant.org_id, 24 * 9), [stage.call(tenant.org_id, hours) for hours in (90, 2)]
     key = new_key()
     workflow_id = await stage.order(key, start_date=day(7))
@@ -131,7 +131,7 @@ async def test_order_reads_from_its_day_on_once_for_its_key(stage: Stage, tenant
     assert later not in await stage.counted(tenant.org_id)
 
 
-async def test_orders_at_once_count_each_call_once_and_move_the_place_on(stage: Stage, tenant: Tenant) -> None:
+async def test_concurrent_syncs_count_each_call_once_and_advance_the_cursor(stage: Stage, tenant: Tenant) -> None:
     calls = [stage.call(tenant.org_id, hours) for hours in range(1, 49)]
     ids = await asyncio.gather(*(stage.order(start_date=day(3)) for _ in range(4)))
     assert len(set(ids)) == 4
@@ -149,7 +149,7 @@ async def test_orders_at_once_count_each_call_once_and_move_the_place_on(stage: 
     assert following.started == reached - timedelta(hours=1)
 
 
-async def test_order_that_makes_no_sense_is_refused(stage: Stage) -> None:
+async def test_invalid_sync_order_is_refused(stage: Stage) -> None:
     wrong: list[Any] = [{"start_date": day(60)}, {"start_date": day(-2)}, {"start_date": "soon"}, {"since": day(1)}, []]
     for body in wrong:
         refused(await stage.operator.post(PATH, body), 422, "request.invalid")

@@ -1,4 +1,4 @@
-"""Charges of usage that can never be made: an operator voids them, for good and with a reason."""
+"""Impossible usage charges: an operator voids them permanently with a reason."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ async def payer(new_tenant: Any, database: Database) -> Tenant:
 
 
 async def waiting(tenant: Tenant, operator: Caller, database: Database) -> str:
-    """Return an event of the tenant that costs more than one charge may be, and waits."""
+    """Return a waiting event of the tenant that costs more than the maximum charge."""
     type_ = kind()
     await charged_meter(tenant.owner, operator, type_)
     sent = event(type=type_, data={"n": 2_000_000_000})
@@ -59,7 +59,7 @@ async def test_voided_charge_is_never_made_and_its_organization_can_be_closed(
     assert "uncharged_usage" not in {each["kind"] for each in left}
 
 
-async def test_free_units_of_the_month_are_left_to_what_is_charged(
+async def test_voided_charge_returns_the_free_units_of_the_month(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -74,7 +74,7 @@ async def test_free_units_of_the_month_are_left_to_what_is_charged(
     assert await balance(payer.owner) == ("98.00", "0.00")
 
 
-async def test_what_can_be_charged_is_not_voided(
+async def test_chargeable_usage_cannot_be_voided(
     payer: Tenant, stranger: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -91,7 +91,7 @@ async def test_what_can_be_charged_is_not_voided(
 
 
 @pytest.mark.parametrize("why", list(WaitReason))
-async def test_only_what_waits_for_an_operator_is_voided(
+async def test_only_usage_waiting_for_an_operator_can_be_voided(
     payer: Tenant, operator: Caller, database: Database, why: WaitReason
 ) -> None:
     event_id = await waiting(payer, operator, database)

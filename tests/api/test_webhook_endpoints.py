@@ -1,4 +1,4 @@
-"""Webhook endpoints over HTTP: made, changed, given new secrets, asked to send again, and every bad input."""
+"""Webhook endpoints over HTTP: creation, changes, new secrets, retries, replays, and invalid input."""
 
 import base64
 import csv
@@ -49,7 +49,7 @@ async def names(host: str, _port: int) -> Sequence[str]:
 
 @pytest.fixture(scope="module")
 async def hooked(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app that has a key for secrets, and resolves the names above alone."""
+    """An app with a key for secrets that resolves only the names above."""
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS), receivers=Receivers(resolver=names))
     async with client_of(app) as client:
         yield client
@@ -69,7 +69,7 @@ async def made(tenant: Tenant, **changes: Any) -> dict[str, Any]:
 async def delivered(
     database: Database, tenant: Tenant, endpoint_id: str, *codes: int, subject: str | None = None
 ) -> list[str]:
-    """Have events happen, and be tried as often as it takes to end; returns the ids of the deliveries."""
+    """Record events and attempt their delivery until they end; return the ids of the deliveries."""
     now = datetime.now(UTC)
     named = subject or new_id("esc")
     async with database.platform() as session:
@@ -168,13 +168,13 @@ async def test_who_may_manage_and_who_may_read(own: Tenant):
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}'])
-async def test_body_of_a_deletion_means_nothing(own: Tenant, content: bytes):
+async def test_body_of_a_deletion_is_ignored(own: Tenant, content: bytes):
     path, key = f"/webhook-endpoints/{(await made(own))['id']}", new_key()
     for body in (content, b""):
         assert (await own.owner.delete(path, key=key, content=body)).status_code == 204
 
 
-async def test_changes_are_kept_and_noted(own: Tenant):
+async def test_changes_are_stored_and_audited(own: Tenant):
     path = f"/webhook-endpoints/{(await made(own, description='first'))['id']}"
     changed = good(await own.owner.ask("PATCH", path, json={"types": ["*"], "ordering": "none", "description": None}))
     assert (changed["types"], changed["ordering"], changed["description"]) == (["*"], "none", None)
@@ -186,7 +186,7 @@ async def test_changes_are_kept_and_noted(own: Tenant):
     ]
 
 
-async def test_for_a_day_both_secrets_sign(own: Tenant, database: Database):
+async def test_old_and_new_secret_both_sign_for_a_day(own: Tenant, database: Database):
     first = await made(own, asymmetric=True)
     path = f"/webhook-endpoints/{first['id']}"
     second = good(await own.owner.post(f"{path}/rotate-secret"))
@@ -202,7 +202,7 @@ async def test_for_a_day_both_secrets_sign(own: Tenant, database: Database):
     assert [keys.secret for keys in webhook_keys.signing_keys(row, SEALER, later)] == [second["secret"]]
 
 
-async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant, database: Database):
+async def test_deliveries_are_listed_and_failed_ones_can_be_retried(own: Tenant, database: Database):
     endpoint = await made(own)
     path = f"/webhook-endpoints/{endpoint['id']}"
     ids = await delivered(database, own, endpoint["id"], 204, 500)
@@ -216,9 +216,7 @@ async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant,
 
 
 @pytest.mark.parametrize("what", ["retry", "replay"])
-async def test_dispatcher_finds_what_is_sent_again_although_no_run_was_signalled(
-    own: Tenant, database: Database, what: str
-):
+async def test_dispatcher_finds_retried_deliveries_without_a_signal(own: Tenant, database: Database, what: str):
     endpoint, before = await made(own), datetime.now(UTC) - timedelta(minutes=1)
     [delivery] = await delivered(database, own, endpoint["id"], 500)
 
@@ -251,7 +249,7 @@ async def test_deliveries_by_time_as_csv_and_a_cursor_of_this_endpoint_alone(own
         assert [row["id"] for row in csv.DictReader(io.StringIO(answer.text))] == expected
 
 
-async def test_a_replay_has_the_ids_that_were_there(own: Tenant, database: Database):
+async def test_replay_keeps_the_event_ids(own: Tenant, database: Database):
     endpoint = await made(own)
     path = f"/webhook-endpoints/{endpoint['id']}"
     before = datetime.now(UTC) - timedelta(minutes=1)
@@ -270,7 +268,7 @@ async def test_a_replay_has_the_ids_that_were_there(own: Tenant, database: Datab
 
 
 async def test_a_replay_of_other_types_has_the_latest_events_too(own: Tenant, database: Database):
-    """The endpoint is not sent these by itself, so its place in the outbox says nothing of them."""
+    """The endpoint does not receive these types itself, so its cursor in the outbox does not cover them."""
     path, other = f"/webhook-endpoints/{(await made(own))['id']}", "escrow.funded"
     since = datetime.now(UTC)
     async with database.platform() as session:
@@ -294,7 +292,7 @@ async def test_a_replay_out_of_its_time_is_refused(own: Tenant, since: int, unti
     assert refused(await own.owner.post(path, body), 422, "request.invalid")["field"] == field
 
 
-async def test_a_test_is_an_event_for_this_endpoint_alone(own: Tenant, database: Database):
+async def test_test_event_goes_only_to_its_endpoint(own: Tenant, database: Database):
     endpoint, other = await made(own), await made(own, types=["*"])
     assert good(await own.owner.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202) == {
         "type": "webhook_endpoint.test"
@@ -310,7 +308,7 @@ async def test_a_test_is_an_event_for_this_endpoint_alone(own: Tenant, database:
 
 
 @pytest.mark.parametrize("failure", [TimeoutError(), socket.gaierror(socket.EAI_AGAIN, "Temporary failure")])
-async def test_name_that_cannot_be_resolved_for_now_ends_no_key(
+async def test_temporary_resolution_failure_does_not_use_up_the_idempotency_key(
     failure: OSError, new_tenant: NewTenant, database_urls: DatabaseUrls
 ):
     failures = [failure, failure]
@@ -333,9 +331,7 @@ async def test_name_that_cannot_be_resolved_for_now_ends_no_key(
         assert good(await caller.ask("PATCH", path, json=change, key=f"{key}-changed"))["url"] == change["url"]
 
 
-async def test_rotation_whose_answer_is_lost_costs_the_receivers_secret_none_of_its_day(
-    own: Tenant, database: Database
-):
+async def test_repeated_rotation_keeps_the_overlap_of_the_old_secret(own: Tenant, database: Database):
     first = await made(own)
     path, key = f"/webhook-endpoints/{first['id']}", new_key()
     # This answer never reaches its sender, who repeats it and gets no secret. All that is left is to rotate again.
@@ -351,7 +347,7 @@ async def test_rotation_whose_answer_is_lost_costs_the_receivers_secret_none_of_
         assert (first["secret"] in signing) is (signs == 3)
 
 
-async def test_endpoint_is_answered_again_though_its_name_leads_nowhere_by_then(
+async def test_repeated_creation_is_answered_although_the_host_no_longer_resolves(
     own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = new_key()
@@ -380,7 +376,7 @@ async def test_alert_about_an_endpoint_ends_with_the_endpoint(own: Tenant, datab
     assert "firing" not in {row["status"] for row in alerts if row["subject"] == endpoint["id"]}
 
 
-async def test_contracts_of_strangers_keep_no_older_webhook_waiting(
+async def test_contracts_of_strangers_do_not_delay_older_webhooks(
     own: Tenant, database: Database, new_tenant: NewTenant
 ):
     page, subject = 5, new_id("esc")
@@ -410,7 +406,7 @@ async def test_contracts_of_strangers_keep_no_older_webhook_waiting(
     assert subject in await due(page)
 
 
-async def test_new_secret_signs_at_once_where_the_key_of_the_old_one_is_lost(own: Tenant, database: Database):
+async def test_new_secret_signs_at_once_when_the_old_one_cannot_be_decrypted(own: Tenant, database: Database):
     endpoint_id = await stored_endpoint(database, own.org_id)
     other = Sealer(SecretStr("next:" + base64.b64encode(b"n" * 32).decode()), bound=OF_WEBHOOKS)
     actor, now = Actor(principal="owner", role=Role.OWNER, org_id=own.org_id), datetime.now(UTC)
@@ -424,8 +420,8 @@ async def test_new_secret_signs_at_once_where_the_key_of_the_old_one_is_lost(own
     assert [each.secret for each in webhook_keys.signing_keys(row, other, now)] == [keys.secret]
 
 
-async def test_tests_and_retries_of_an_organization_have_an_end(own: Tenant, monkeypatch: pytest.MonkeyPatch):
-    """Whose address it is was never asked, and deleting the endpoint begins nothing anew."""
+async def test_tests_and_retries_of_an_organization_are_limited(own: Tenant, monkeypatch: pytest.MonkeyPatch):
+    """Ownership of an address is not verified, and deleting the endpoint does not reset the limit."""
     monkeypatch.setattr(webhook_endpoint, "BY_HAND_AN_HOUR", 3)
     first = await made(own)
     path, key = f"/webhook-endpoints/{first['id']}", new_key()
@@ -438,7 +434,7 @@ async def test_tests_and_retries_of_an_organization_have_an_end(own: Tenant, mon
     assert 3500 < document["retry_after"] <= 3601
 
 
-async def test_a_delivery_is_not_retried_for_ever(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
+async def test_retries_of_a_delivery_are_limited(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhook_endpoint, "BY_HAND_AN_HOUR", 2)
     endpoint = await made(own)
     [delivery] = await delivered(database, own, endpoint["id"], 500)
@@ -449,7 +445,7 @@ async def test_a_delivery_is_not_retried_for_ever(own: Tenant, database: Databas
     assert good(await own.owner.post(f"/webhook-deliveries/{delivery}/retry", key=key), 202)["replays"] == 1
 
 
-async def test_nothing_is_replayed_to_an_endpoint_at_which_very_many_wait(
+async def test_replay_is_refused_while_too_many_deliveries_wait(
     own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(webhook_endpoint, "MOST_PENDING", 2)
@@ -464,7 +460,7 @@ async def test_nothing_is_replayed_to_an_endpoint_at_which_very_many_wait(
     assert good(await own.owner.post(path, body, key=key), 202) == {"deliveries": len(deliveries)}
 
 
-async def test_replays_of_an_organization_have_an_end(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
+async def test_replays_of_an_organization_are_limited(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhook_endpoint, "REPLAYED_AN_HOUR", 5)
     endpoint = await made(own)
     path = f"/webhook-endpoints/{endpoint['id']}"

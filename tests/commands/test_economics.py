@@ -1,4 +1,4 @@
-"""The table of what is left of each package and plan, and the page that shows it."""
+"""The table of each package's and plan's margin, and the page that shows it."""
 
 from pathlib import Path
 

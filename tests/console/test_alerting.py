@@ -1,4 +1,4 @@
-"""Alerts are taken on and closed, rules are written and switched, endpoints pause: by the forms of the console."""
+"""Forms of the console for alerts, alert rules and webhook endpoints."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ async def seen(tenant: Tenant, subject: str) -> dict[str, Any]:
 
 
 @pytest.mark.db
-async def test_alert_is_taken_on_put_off_and_resolved_once(
+async def test_alert_is_acknowledged_snoozed_and_resolved_once(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database
 ):
     subject = await raised(database, tenant.org_id, "spc_taken_on")
@@ -58,7 +58,7 @@ async def test_alert_is_taken_on_put_off_and_resolved_once(
 
 
 @pytest.mark.db
-async def test_commands_of_alerts_are_refused_to_who_only_reads_and_to_strangers(
+async def test_alert_commands_are_refused_to_readers_and_strangers(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database, stranger: Tenant
 ):
     path = f"{(await seen(tenant, await raised(database, tenant.org_id, 'spc_refused')))['id']}/acknowledge"
@@ -70,7 +70,7 @@ async def test_commands_of_alerts_are_refused_to_who_only_reads_and_to_strangers
 
 
 @pytest.mark.db
-async def test_alert_leads_nobody_to_a_page_that_is_refused_to_them(
+async def test_alert_links_only_to_pages_its_reader_may_open(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database
 ) -> None:
     await raised(database, tenant.org_id, "spc_exhausted", "credits.exhausted")
@@ -80,7 +80,7 @@ async def test_alert_leads_nobody_to_a_page_that_is_refused_to_them(
         assert link not in (await visitors[role].get(page)).text
 
 
-async def test_list_that_an_alert_was_acknowledged_from_comes_back_with_its_choice() -> None:
+async def test_alert_list_keeps_its_filters_after_an_acknowledgement() -> None:
     api = FakeApi(answers={"POST /alerts/alt_1/acknowledge": (200, {})})
     came = {"Referer": f"http://127.0.0.1:8000/console/{ORG}/alerts?severity=critical&cursor=x"}
     async with browser(api, signed_in=True) as client:
@@ -96,7 +96,7 @@ async def test_rule_is_written_changed_switched_and_deleted(visitors: dict[str, 
     written |= {"cool_down": "1h", "severity": "warning", "enabled": "on", "command": await finance.form(f"{base}/new")}
     assert (await finance.post(f"{base}/new", written)).headers["location"].endswith("rule.written")
     page = (await finance.get(base)).text
-    assert "Credits used and not refunded, by the time of the use: above 20" in page
+    assert "Credits used, less refunds, by time of use: above 20" in page
     path = f"{base}/{await _rule(finance, base, 'spent_much')}"
     assert 'value="7d"' in (await finance.get(path)).text
     off = await finance.post(f"{path}/switch", {"command": f"{KEY}w1", "enabled": "off"})
@@ -119,7 +119,7 @@ async def _rule(visitor: Visitor, base: str, name: str) -> str:
 
 
 @pytest.mark.db
-async def test_whom_a_rule_calls_stays_when_it_is_switched_and_is_what_its_form_says(
+async def test_recipients_of_a_rule_survive_switching_and_match_its_form(
     visitors: dict[str, Visitor], tenant: Tenant, objects: dict[str, str]
 ):
     path = f"/console/{objects['org']}/alerts/settings/rules/{objects['alert_rule']}"
@@ -156,9 +156,7 @@ async def test_built_in_rule_is_switched_off_and_set_back(visitors: dict[str, Vi
 
 
 @pytest.mark.db
-async def test_rule_that_says_nothing_possible_is_refused_at_its_field(
-    visitors: dict[str, Visitor], objects: dict[str, str]
-):
+async def test_invalid_rule_is_refused_at_its_field(visitors: dict[str, Visitor], objects: dict[str, str]):
     path = f"/console/{objects['org']}/alerts/settings/rules/new"
     fields = {"name": "never", "metric": "credits.available", "type": "below", "threshold": "1,5", "severity": "info"}
     answer = await visitors["owner"].post(path, {"command": KEY, **fields})
@@ -181,7 +179,7 @@ _DELIVERY = "whd_01kar6h2d8e4wvq3r5s7t9x1za"
         ("retry", f"POST /webhook-deliveries/{_DELIVERY}/retry", {"delivery": _DELIVERY}, "endpoint.retried"),
     ],
 )
-async def test_endpoint_pauses_goes_on_is_tested_and_tries_a_delivery_again(
+async def test_endpoint_is_paused_resumed_tested_and_retries_a_delivery(
     act: str, order: str, fields: dict[str, str], notice: str
 ) -> None:
     api = FakeApi(answers={order: (202, {})})
@@ -202,7 +200,7 @@ async def test_endpoint_is_deleted_and_the_list_is_shown() -> None:
     assert answer.headers["location"] == f"{path}?notice=endpoint.deleted"
 
 
-async def test_delivery_that_is_none_reaches_nothing() -> None:
+async def test_unknown_delivery_is_not_found() -> None:
     api = FakeApi()
     path = f"/console/{ORG}/alerts/settings/endpoints/{_ENDPOINT}/retry"
     async with browser(api, signed_in=True) as client:
@@ -211,7 +209,7 @@ async def test_delivery_that_is_none_reaches_nothing() -> None:
     assert api.commands() == []
 
 
-async def test_new_secret_is_shown_once_and_never_kept() -> None:
+async def test_new_secret_is_shown_once_and_never_stored() -> None:
     made = {"id": _ENDPOINT, "url": "https://hooks.example.com/in", "secret": "whsec_new", "public_key": None}
     api = FakeApi(answers={f"POST /webhook-endpoints/{_ENDPOINT}/rotate-secret": (200, made)})
     path = f"/console/{ORG}/alerts/settings/endpoints/{_ENDPOINT}/rotate"
@@ -221,7 +219,7 @@ async def test_new_secret_is_shown_once_and_never_kept() -> None:
     assert "no-store" in answer.headers["cache-control"]
 
 
-async def test_usage_is_pulled_once_and_not_known_where_nobody_answers() -> None:
+async def test_usage_is_pulled_once_and_unknown_without_an_answer() -> None:
     api = FakeApi(answers={"POST /billing/usage/sync": (202, {})})
     path = f"/console/{ORG}/usage"
     async with browser(api, signed_in=True) as client:

@@ -1,4 +1,4 @@
-"""The pages of allocations: what a reader sees of a day, accepting it, and the form that divides a budget."""
+"""The pages of allocations: a day, its acceptance, and the form that divides a budget."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ async def page(path: str, permissions: list[str], **answers: Any) -> str:
     return text
 
 
-async def test_a_day_shows_what_each_agent_gets_and_who_may_accepts_it() -> None:
+async def test_allocation_day_shows_amounts_and_can_be_accepted() -> None:
     body = {**DAY, "lines": [LINE, {**LINE, "agent_id": "agt_2", "agent_name": "Bob", "old": None}]}
     shown = {"GET_/allocations/alo_1": body}
     text = await page("/allocations/alo_1", MANAGER, **shown)
@@ -81,7 +81,7 @@ async def test_a_day_shows_what_each_agent_gets_and_who_may_accepts_it() -> None
     assert "kim" in text
 
 
-async def test_a_stopped_trial_says_why() -> None:
+async def test_stopped_trial_shows_its_reason() -> None:
     trial = {
         **{"agent_name": "Ada", "budget_id": "ctl_1", "status": "stopped", "stopped_by": "results", "amount": "300.00"},
         **{"paid": "60.00", "currency": "USD", "next_at": None, "stages": [{"paid": True}, {"paid": False}]},
@@ -94,7 +94,7 @@ async def test_a_stopped_trial_says_why() -> None:
     assert "/allocations/set" not in text
 
 
-async def test_parts_are_typed_in_percent() -> None:
+async def test_shares_are_entered_in_percent() -> None:
     api = fake(MANAGER, **{"GET_/projects/game/allocation": SETTING, "PUT_/projects/game/allocation": SETTING})
     async with browser(api, signed_in=True) as client:
         text = (await client.get(f"{BASE}/allocations/set?project=game")).text

@@ -60,9 +60,7 @@ async def test_a_second_person_confirms_an_emergency_that_the_page_shows(
     assert "The emergency pool is open until" not in (await owner.get(path)).text
 
 
-async def test_the_address_of_a_limit_leads_to_the_budget_of_that_id(
-    visitors: dict[str, Visitor], objects: dict[str, str]
-) -> None:
+async def test_limit_url_redirects_to_the_budget(visitors: dict[str, Visitor], objects: dict[str, str]) -> None:
     here = f"/console/{objects['org']}"
     answer = await visitors["owner"].get(f"{here}/limits/{objects['budget']}")
     assert answer.headers["location"] == f"{here}/budgets/{objects['budget']}"

@@ -1,4 +1,4 @@
-"""What the page of the agent log makes of entries: each with its words, and what is left of budgets."""
+"""The page of the agent log: texts of entries and remaining budgets."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def log(*rows: dict[str, Any], following: str | None = None, **given: str) -> vi
     return view.page(Found(asked=asked, answer=answer, beside={}, status=200), NAMING)
 
 
-def test_entry_says_what_was_refused_what_was_done_instead_and_what_is_left() -> None:
+def test_entry_shows_refusal_alternative_and_remainder() -> None:
     [row] = log(ENTRY).rows
     assert (row.item, row.what, row.status.word) == ("GitHub Copilot subscription", "Attempt to pay", "Over budget")
     assert (row.instead, row.left) == ("Alternative: Found free codeium alternative", ("Today: 5", "Project: 245"))
@@ -48,6 +48,6 @@ def test_every_type_has_words_and_chosen_ones_are_shown_by_them() -> None:
     assert [chip.value for chip in page.listed.chips] == ["Payout reversed", "Not enough credits"]
 
 
-def test_log_says_that_there_are_older_entries_to_look_through() -> None:
+def test_log_shows_that_older_entries_exist() -> None:
     assert log(following="c", status="unknown").goes_on
     assert not log(status="unknown").goes_on

@@ -1,10 +1,10 @@
-"""The inbox is read, channels are confirmed by their code, and preferences hold what was chosen and nothing else."""
+"""Reading the inbox, confirming channels by code, and storing preferences in the console."""
 
 import pytest
 
 from runtime.database import Database
 from tests.api.conftest import Tenant, good
-from tests.api.test_notifications import code_of, principal_of, told
+from tests.api.test_notifications import add_notification, code_of, principal_of
 from tests.console.conftest import Visitor
 
 pytestmark = pytest.mark.db
@@ -39,7 +39,7 @@ async def test_channel_is_added_confirmed_by_its_code_and_removed(
     assert "lee@acme.example" not in (await owner.get(path)).text
 
 
-async def test_what_is_chosen_for_one_channel_leaves_the_rest_as_usual(visitors: dict[str, Visitor], tenant: Tenant):
+async def test_choice_for_one_channel_keeps_the_defaults_of_others(visitors: dict[str, Visitor], tenant: Tenant):
     finance, path = visitors["finance"], f"{HERE}/preferences"
     fields = {"channel": "inbox", "invoice": "off", "refund": ""}
     chosen = await finance.post(path, {"command": f"{KEY}7", **fields})
@@ -56,11 +56,11 @@ async def test_what_is_chosen_for_one_channel_leaves_the_rest_as_usual(visitors:
     assert 'href="#f-quiet_hours_starts"' in never.text
 
 
-async def test_inbox_is_read_one_by_one_and_up_to_what_was_seen(
+async def test_inbox_is_marked_read_singly_and_up_to_the_last_shown(
     visitors: dict[str, Visitor], tenant: Tenant, database: Database, objects: dict[str, str]
 ):
     owner, principal = visitors["owner"], await principal_of(database, tenant.owner)
-    first, second = [await told(database, tenant.org_id, principal) for _ in range(2)]
+    first, second = [await add_notification(database, tenant.org_id, principal) for _ in range(2)]
     page = (await owner.get(HERE)).text
     assert f'name="until" value="{second}"' in page
     one = await owner.post(f"{HERE}/{first}/read", {"command": f"{KEY}a"})

@@ -1,4 +1,4 @@
-"""Payment policies in the console: what is typed is what the API gets, and a refusal stands at its field."""
+"""Payment policies in the console: input reaches the API unchanged, and refusals name their field."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def api(**answers: Any) -> FakeApi:
     return FakeApi(answers={**known, **{name.replace("_", " ", 1): answer for name, answer in answers.items()}})
 
 
-def test_a_policy_is_sent_as_it_was_read() -> None:
+def test_policy_is_submitted_unchanged() -> None:
     typed = {name: value for name, value in terms.typed(POLICY).items() if name != "version"}
     assert set(typed) <= set(terms.FIELDS)
     sent = terms.policy(Form(values=typed))
@@ -50,7 +50,7 @@ def test_a_policy_is_sent_as_it_was_read() -> None:
     assert sent == wanted
 
 
-def test_kinds_are_read_in_any_case_and_what_is_none_is_left_to_the_api() -> None:
+def test_kinds_are_case_insensitive_and_unknown_ones_are_refused_by_the_api() -> None:
     assert terms.kinds("CARD, ton  usdc,cash") == ["card", "TON", "USDC", "cash"]
 
 
@@ -63,17 +63,17 @@ def test_kinds_are_read_in_any_case_and_what_is_none_is_left_to_the_api() -> Non
         ({"fee_share": "a lot"}, {"share": "a lot", "fixed": None, "currency": None}),
     ],
 )
-def test_a_share_is_typed_in_percent(typed: dict[str, str], sent: Any) -> None:
+def test_share_is_entered_in_percent(typed: dict[str, str], sent: Any) -> None:
     assert methods.fee(Form(values=typed)) == sent
 
 
-def test_a_fee_is_read_back_as_it_was_typed() -> None:
+def test_fee_is_shown_as_entered() -> None:
     fee = {"share": "0.029", "fixed": "0.30", "currency": "USD"}
     found = {"name": "card", "label": "Card", "kind": "card", "fee": fee}
     assert methods.fee(Form(values=methods.typed(found), prefs=Prefs())) == fee
 
 
-async def test_a_change_is_of_the_version_that_was_shown_and_a_refusal_stands_at_its_field() -> None:
+async def test_change_applies_to_the_version_shown_and_refusals_name_their_field() -> None:
     refusal = problem(422, "request.invalid", "It is out of bounds.", field="two_persons_above")
     fake = api(**{"PUT_/payment-policies": refusal})
     async with browser(fake, signed_in=True) as client:

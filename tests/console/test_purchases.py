@@ -1,4 +1,4 @@
-"""A person sees on home what an agent wants to buy, and approves it on its page, also beyond a budget."""
+"""A person sees an agent's purchase on the home page and approves it, even beyond a budget."""
 
 import re
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.db
 BEYOND, TAKEN = "Exceed the budget", "Use the reserve"
 
 
-async def test_what_two_budgets_refuse_is_approved_from_home(
+async def test_purchase_refused_by_two_budgets_is_approved_on_the_home_page(
     app: FastAPI, database: Database, new_tenant: NewTenant
 ) -> None:
     studio = await new_tenant("owner", "agent")
@@ -59,7 +59,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     await owner.browser.aclose()
 
 
-async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects_it(
+async def test_person_confirms_or_corrects_an_agents_report_in_the_console(
     app: FastAPI, database: Database, new_tenant: NewTenant
 ) -> None:
     studio = await new_tenant("owner", "auditor", "agent")
@@ -81,7 +81,7 @@ async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects
     assert digest in page.text
     fields = {"command": await owner.form(path), "digest": digest, "charged": "25.00", "refunded": "0.00", "reason": ""}
     refused = await owner.post(f"{path}/confirm", fields)
-    assert (refused.status_code, "Say why" in refused.text, 'value="25.00"' in refused.text) == (422, True, True)
+    assert (refused.status_code, "Give a reason" in refused.text, 'value="25.00"' in refused.text) == (422, True, True)
     (command,) = set(re.findall(r'name="command" value="([^"]+)"', refused.text))
     assert (
         await owner.post(f"{path}/confirm", fields | {"command": command, "reason": "The receipt."})

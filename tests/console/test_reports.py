@@ -1,4 +1,4 @@
-"""Reports are made, computed and ended in the console, and exports are followed until their files are there."""
+"""Creating, computing and deleting reports in the console, and following exports until their files exist."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ async def test_report_that_was_deleted_has_no_commands() -> None:
     assert "/reports/rep_1/runs/7/file" in text
 
 
-async def test_export_asks_again_by_itself_until_it_is_done() -> None:
+async def test_export_page_refreshes_until_done() -> None:
     text = await page("/exports/exp_1", **{"GET_/exports/exp_1": EXPORT})
     assert 'http-equiv="refresh"' in text
     assert "data-running" in text
@@ -99,7 +99,7 @@ async def test_export_asks_again_by_itself_until_it_is_done() -> None:
     assert "/exports/exp_1/files/1" not in await page("/exports/exp_1", **{"GET_/exports/exp_1": gone})
 
 
-async def test_export_is_of_whole_days_of_the_reader() -> None:
+async def test_export_covers_whole_days_of_the_readers_time_zone() -> None:
     api = FakeApi(answers={"POST /exports": (202, EXPORT)})
     sent = {"command": "con_0123456789012345678", "dataset": "entries", "format": "csv", "from": "2026-01-01"}
     async with browser(api, signed_in=True) as client:

@@ -1,4 +1,4 @@
-"""A person confirms on its page what an agent has reported, shares it, and sees in the returns what it made."""
+"""A person confirms an agent's reported revenue, divides it, and sees the result in the returns."""
 
 import pytest
 from fastapi import FastAPI
@@ -10,7 +10,7 @@ from tests.console.strict import read
 pytestmark = pytest.mark.db
 
 
-async def test_reported_revenue_is_confirmed_from_home_and_shared(app: FastAPI, new_tenant: NewTenant) -> None:
+async def test_reported_revenue_is_confirmed_on_the_home_page_and_divided(app: FastAPI, new_tenant: NewTenant) -> None:
     studio = await new_tenant("owner", "agent")
     second = good(await studio.owner.post("/agents", {"name": "Second"}), 201)["id"]
     sale = {"source": "app_store", "reference": "2026-01/GAME-17", "amount": "120", "currency": "USD"}
@@ -51,7 +51,7 @@ async def test_reported_revenue_is_confirmed_from_home_and_shared(app: FastAPI, 
     await owner.browser.aclose()
 
 
-async def test_person_reports_revenue_and_takes_some_of_it_back(app: FastAPI, new_tenant: NewTenant) -> None:
+async def test_person_reports_revenue_and_reverses_a_part(app: FastAPI, new_tenant: NewTenant) -> None:
     studio = await new_tenant("owner")
     owner = await signed_in(app, "owner", studio.owner.token)
     base = f"/console/{studio.org_id}/returns"

@@ -1,4 +1,4 @@
-"""What the page of routing decisions makes of the API's answers."""
+"""The page of routing decisions built from the API's answers."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def plain(text: object) -> str:
     return str(text).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_decision_says_what_was_asked_chosen_expected_and_what_came_of_it() -> None:
+def test_decision_shows_request_choice_estimate_and_outcome() -> None:
     row = shown(DECISION)
     assert (row.kind, plain(row.wish)) == ("summary", "Score of at least 80%, worth 0.05 USD")
     assert ([part.text for part in row.choice], row.odds) == (["gpt-4o-mini"], "over 99.9%")
@@ -48,7 +48,7 @@ def test_decision_says_what_was_asked_chosen_expected_and_what_came_of_it() -> N
     assert plain(row.credit) == "0.0299 USD"
 
 
-def test_candidates_have_their_odds_and_those_that_are_out_their_reason() -> None:
+def test_candidates_show_probabilities_and_exclusions_show_reasons() -> None:
     first, rare, out = shown(DECISION).candidates
     assert plain(first.facts) == "Expected score 72.5%, cost 0.0005 USD to 0.0012 USD."
     assert (rare.odds, out.odds, out.facts, out.why) == ("under 0.1%", "Out", "", "It has no price.")

@@ -1,4 +1,4 @@
-"""What is found leads to its page, where it has one."""
+"""Search results link to their pages."""
 
 from typing import Any
 
@@ -42,13 +42,13 @@ def href(kind: str, own_org: str | None, *, exists: bool = True) -> str:
 
 
 @for_each("kind, page", HREFS.items())
-def test_object_leads_to_its_page_where_there_is_one(kind: str, page: str) -> None:
+def test_object_links_to_its_page(kind: str, page: str) -> None:
     assert href(kind, ORG) == page
     assert href(kind, ORG, exists=False) == ""
 
 
 @pytest.mark.parametrize("kind", ["grant", "lot"])
-def test_credits_lead_the_platform_to_those_of_their_organization(kind: str) -> None:
+def test_operators_are_linked_to_the_credits_of_the_organization(kind: str) -> None:
     assert href(kind, None) == f"/console/platform/credits?organization_id={ORG}"
     assert href("escrow", None) == f"{BASE}/escrows/x_1"
 

@@ -1,4 +1,4 @@
-"""What a run cost is shown by its agents and steps; the runs of a month's latest events are named."""
+"""Cost of a run by agent and step, and the list of the month's latest runs."""
 
 from datetime import date
 from typing import Any
@@ -58,21 +58,21 @@ async def test_run_is_shown_with_its_agents_its_steps_and_every_decimal() -> Non
     assert f'href="/console/{ORG}/usage/log?run_id=run-1"' in text
 
 
-async def test_latest_runs_are_named_once_and_lead_to_what_they_cost() -> None:
+async def test_latest_runs_are_listed_once_and_link_to_their_cost() -> None:
     _, text = await page(f"{HERE}?month=2026-11")
     assert text.count(f'href="{HERE}?month=2026-11&amp;run=run-1"') == 1
     assert f'href="{HERE}?month=2026-11&amp;run=run+2%26"' in text
     assert 'aria-current="page">Run</a>' in text
 
 
-async def test_run_that_has_reported_nothing_is_said_at_its_field() -> None:
+async def test_unknown_run_is_reported_at_its_field() -> None:
     status, text = await page(f"{HERE}?run=run-9", **{"GET_/usage/runs/run-9": problem(404, "not_found")})
     assert status == 404
     assert "No usage was reported for this run." in text
     assert "Latest runs of the month" in text
 
 
-async def test_run_whose_cost_is_not_known_now_leaves_the_rest() -> None:
+async def test_unknown_cost_of_one_run_does_not_hide_others() -> None:
     status, text = await page(f"{HERE}?run=run-1", **{"GET_/usage/runs/run-1": problem(503, "service.unavailable")})
     assert status == 200
     assert "This part of the page could not be loaded." in text
@@ -99,7 +99,7 @@ def test_month_that_has_not_begun_is_not_offered(month: str, after: str | None) 
     assert (shown.after.label if shown.after else None) == after
 
 
-def test_month_says_what_the_key_of_a_department_does_not_read() -> None:
+def test_month_lists_figures_hidden_from_a_department_key() -> None:
     total = {"costs": [], "events": 3, "input_tokens": 0, "output_tokens": 0}
     why = Problem(status=403, code="auth.forbidden", title="", detail="This key reads its department only.")
     answers = {

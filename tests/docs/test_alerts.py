@@ -1,4 +1,4 @@
-"""Every kind of alert is known, and the page says of it what the code does."""
+"""Every kind of alert is registered, and the page matches the code."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ BY_RULES = {"fraud_suspected", "probe_failed", "provider_down"}
 
 
 def raised_by_code() -> set[str]:
-    """Find the kinds that are written where alerts are raised, and the constants that name one."""
+    """Find the kinds and constants used where alerts are raised."""
     kinds = {f"payment.{event}" for event in OF_PAYMENTS} | {f"payout.{event}" for event in OF_PAYOUTS}
     kinds |= {kind.value for kind in AlertKind}
     for folder in ("activities", "services", "api", "domain"):

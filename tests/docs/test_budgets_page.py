@@ -1,4 +1,4 @@
-"""The numbers of the page on budgets are those of the code."""
+"""The numbers on the budgets page match the code."""
 
 import re
 
@@ -34,7 +34,7 @@ def test_pools_together_never_exceed_the_limit() -> None:
     assert sum(each.amount_minor for each in state.pools.values()) == amount
 
 
-def test_an_agent_reads_what_the_page_shows() -> None:
+def test_agent_sees_the_lines_of_the_page() -> None:
     day = PoolBalance(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
     written = render(None, PromptFigures(own=day, methods=["Card ending in 1234", "TON wallet"]))
     assert f"```\n{written}```" in PAGE

@@ -1,4 +1,4 @@
-"""Advice: each kind from an example, and what holds for all of it."""
+"""Advice: an example of each kind, and rules common to all."""
 
 import json
 from dataclasses import replace
@@ -103,7 +103,7 @@ def bought(credits: int, paid: int, largest: int, **more: Any) -> CreditPurchase
     return CreditPurchases(**{**given_, "paid_minor": paid, "largest_minor": largest * CREDITS, **more})
 
 
-def test_larger_package_is_compared_with_all_that_was_bought():
+def test_larger_package_is_compared_with_all_purchases():
     one = only(packages=PACKAGES, bought=[bought(1_000, 10_000, 100)])
     assert (one.id, one.amount_minor, one.currency, one.meaning) == ("package-USD", 2_000, "USD", AmountMeaning.SAVING)
     assert one.how == (
@@ -123,11 +123,11 @@ def test_larger_package_is_compared_with_all_that_was_bought():
         bought(150, 1_500, 100),  # one large package would have been more credits for more money
     ],
 )
-def test_no_package_is_advised_that_would_not_have_been_cheaper(of: CreditPurchases):
+def test_only_cheaper_packages_are_advised(of: CreditPurchases):
     assert not advise(facts(packages=PACKAGES, bought=[of]))
 
 
-def test_year_is_advised_to_who_pays_by_the_month():
+def test_annual_plan_is_advised_to_monthly_payers():
     held = CurrentSubscription(plan="team", interval=Interval.MONTH, amount_minor=6_000, currency="USD", quantity=2)
     one = only(plans=PLANS, subscribed=held)
     assert (one.id, one.amount_minor) == ("annual_plan-team", 6_000 - 5_000)
@@ -148,7 +148,7 @@ def test_auto_topup_is_advised_for_refusals_by_the_balance_alone():
     assert not advise(facts(refused=[REFUSED], has_auto_topup=False, spending=spending))
 
 
-def test_refused_charges_advise_no_more_than_what_was_spent():
+def test_advice_from_refusals_is_limited_by_spending():
     huge = replace(REFUSED, control_id=None, amount_minor=10**15, largest_minor=10**15)
     one = only(refused=[huge], has_auto_topup=False, spending={"CREDIT": 5 * CREDITS})
     assert one.amount_minor == 5 * CREDITS
@@ -175,7 +175,7 @@ def test_agent_by_the_month_is_compared_by_its_price():
     assert only(agents=[replace(monthly, alternatives=[other])]).amount_minor == 500
 
 
-def test_what_nobody_used_is_advised_to_be_ended():
+def test_ending_unused_items_is_advised():
     act = AdviceAction("POST", "/marketplace/purchases/pur_1/cancel")
     given_ = UnusedPurchase(
         subject="pur_1", name="Old", amount_minor=900, currency="USD", why="Why.", act=act, page="/library/pur_1"
@@ -198,7 +198,7 @@ def test_method_is_advised_that_fails_less_often():
     assert not advise(facts(tried=[TRIED, replace(TRIED, provider="paypal")]))
 
 
-def test_limit_is_advised_to_be_raised_where_it_was_and_the_agent_went_on():
+def test_raising_a_limit_is_advised_when_it_was_raised_soon_after_a_refusal():
     captured = {(DAY + timedelta(days=1), "search", "agt_1"): 20 * CREDITS, (DAY, "search", "agt_2"): CREDITS}
     raised = {"ctl_1": [NOON - timedelta(hours=1), NOON + timedelta(hours=1)]}
     one = only(refused=[REFUSED], raises=raised, captured=captured)
@@ -211,7 +211,7 @@ def test_limit_is_advised_to_be_raised_where_it_was_and_the_agent_went_on():
     assert not advise(facts(refused=[REFUSED], raises=raised, captured={(DAY, "search", "agt_2"): CREDITS}))
 
 
-def test_limit_is_advised_to_be_raised_where_a_person_did_it_instead():
+def test_raising_a_limit_is_advised_when_a_person_paid_instead():
     captured = {(DAY, "search", None): 50 * CREDITS}
     assert only(refused=[REFUSED], captured=captured).amount_minor == 30 * CREDITS
     usual = {**captured, (DAY - timedelta(days=1), "search", None): CREDITS}
@@ -240,11 +240,11 @@ def insight(amount: int, currency: str = "USD", subject: str = "a") -> Insight:
 
 
 @given(amount=st.integers(-(10**15), 10**15), spent=st.integers(0, 10**15))
-def test_nothing_below_a_hundredth_of_the_spending_is_advised(amount: int, spent: int):
+def test_savings_below_one_percent_of_spending_are_not_advised(amount: int, spent: int):
     assert is_worth_giving(insight(amount), {"USD": spent, "CREDIT": 10**15}) == (amount > 0 and amount >= spent / 100)
 
 
-def test_larger_shares_come_first_and_dismissed_ones_stay_away():
+def test_larger_savings_come_first_and_dismissed_advice_is_hidden():
     amounts = {"USD": [100, 300], "CREDIT": [CREDITS]}
     unused = [
         UnusedPurchase(
@@ -297,7 +297,7 @@ TIMES = [replace(BUY, order_id=f"por_{number}") for number in range(1, 5)]
 CATALOGUE = FreeOption(name="Open maps", category="Data", quota=2, quota_window="day")
 
 
-def test_term_is_advised_where_the_same_is_bought_again_and_again():
+def test_term_is_advised_for_repeated_purchases():
     one = only(purchases=TIMES, terms=[YEAR])
     assert (one.kind, one.amount_minor, one.title) == (AdviceKind.BULK, 4_400 - 1_000, "Maps costs less by the year.")
     assert one.how == (
@@ -340,7 +340,7 @@ def test_one_purchase_is_advised_where_each_had_a_fixed_fee():
     assert not advise(facts(purchases=[*TIMES[1:], replace(BUY, fee_minor=None)], methods=[CARD]))
 
 
-def test_free_option_is_advised_for_what_its_quota_would_have_covered():
+def test_free_option_is_advised_within_its_quota():
     day = datetime(2026, 2, 10, tzinfo=UTC)
     dear = [replace(BUY, order_id=f"por_{price}", paid_minor=price, method=None) for price in (900, 300, 600)]
     free = FreeOptionUse(id="fro_1", option=CATALOGUE, used={})
@@ -382,7 +382,7 @@ def test_method_is_advised_whose_fees_are_lower_and_that_fails_no_more_often():
         assert not advise(facts(purchases=bought, methods=[CARD, COIN]))
 
 
-def test_own_agent_is_advised_that_asks_less_and_what_it_sells_dearer():
+def test_cheaper_own_agent_is_advised_for_dearer_purchases():
     own = AgentOffer(
         agent_id="agt_9",
         name="Own",
@@ -430,9 +430,7 @@ _BOUGHT = st.builds(
     used=st.integers(0, 3),
     spent=st.integers(0, 10**9),
 )
-def test_no_advice_saves_more_than_what_was_paid(
-    bought: list[ExternalPurchase], price: int, share: int, used: int, spent: int
-):
+def test_savings_never_exceed_payments(bought: list[ExternalPurchase], price: int, share: int, used: int, spent: int):
     own = {"name": "Own", "category": "data", "currency": "USD", "earned_minor": price}
     found = advise(
         facts(
@@ -483,7 +481,7 @@ SWAP = ComparedModels(
 )
 
 
-def test_model_is_advised_only_where_chance_chose_and_by_what_it_surely_costs_less():
+def test_model_is_advised_only_after_randomised_choice_and_by_its_certain_saving():
     one = only(compared=[replace(SWAP, b="smaller", less_pico=1_000_000_000), SWAP])
     assert (one.id, one.amount_minor, one.figures["other_model"]) == ("model_swap-big_model", 2_000, "small")
     assert one.how[1:] == (

@@ -1,4 +1,4 @@
-"""How a project's money of a day is divided: exact, bounded, and monotone in each term."""
+"""Division of a project's daily budget: exact, bounded, and monotone in each term."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -39,7 +39,7 @@ TOTALS = st.integers(0, 30_000)
 
 
 @dataclass(frozen=True)
-class Night:
+class DayOfAgent:
     agent_id: str
     day: date
     cost_minor: int
@@ -48,7 +48,7 @@ class Night:
 
 NIGHTS = st.lists(
     st.builds(
-        Night,
+        DayOfAgent,
         agent_id=st.sampled_from(["a", "b", "c"]),
         day=st.integers(-HORIZON_DAYS, 3).map(lambda days: DAY + timedelta(days=days)),
         cost_minor=st.integers(0, 10_000),
@@ -88,7 +88,7 @@ def test_parts_stay_between_floor_and_ceiling(
 
 
 @given(TOTALS, st.lists(TERMS, min_size=1, max_size=8), st.data())
-def test_a_share_changes_by_a_fifth_a_night_or_by_one(
+def test_share_changes_by_at_most_a_fifth_or_one_per_run(
     total: int, terms: list[AgentFactors], data: st.DataObject
 ) -> None:
     wide = ShareBounds(floor_e4=0, ceiling_e4=10_000 * len(terms))
@@ -106,7 +106,7 @@ def test_a_share_changes_by_a_fifth_a_night_or_by_one(
     st.integers(1, ONE_E6),
     st.data(),
 )
-def test_more_of_a_term_never_gets_less(
+def test_higher_term_never_lowers_the_share(
     total: int,
     agents: dict[str, tuple[int | None, AgentFactors]],
     bounds: ShareBounds,
@@ -136,25 +136,27 @@ def test_each_term_counts(better: dict[str, int]) -> None:
 
 
 @given(NIGHTS, st.integers(1, 100_000), st.integers(1, 20_000), st.data())
-def test_more_revenue_never_gets_less(nights: list[Night], equal: int, more: int, data: st.DataObject) -> None:
-    def parts(of: list[Night]) -> dict[str, int]:
+def test_higher_revenue_never_lowers_the_share(
+    nights: list[DayOfAgent], equal: int, more: int, data: st.DataObject
+) -> None:
+    def parts(of: list[DayOfAgent]) -> dict[str, int]:
         estimates = estimates_e6(of, "abc", through=DAY, equal_minor=Fraction(equal))
         same = {"performance_e6": 0, "task_minor": 0, "time_e6": ONE_E6}
         lines = divide(1_000, {each: (None, AgentFactors(success_e6=estimates[each], **same)) for each in "abc"})
         return {line.agent_id: line.new_minor for line in lines}
 
-    one = Night(data.draw(st.sampled_from("abc")), DAY - timedelta(days=data.draw(st.integers(0, 90))), 0, more)
+    one = DayOfAgent(data.draw(st.sampled_from("abc")), DAY - timedelta(days=data.draw(st.integers(0, 90))), 0, more)
     # Estimates are rounded to millionths, which can be a cent.
     assert parts([*nights, one])[one.agent_id] >= parts(nights)[one.agent_id] - 1
 
 
-def test_what_is_not_matured_counts_for_nothing_and_what_is_old_for_little() -> None:
-    def bound(*nights: Night) -> int:
+def test_unmatured_revenue_does_not_count_and_old_revenue_counts_little() -> None:
+    def bound(*nights: DayOfAgent) -> int:
         return estimates_e6(nights, ["a", "b"], through=DAY, equal_minor=Fraction(100))["a"]
 
-    ago = [Night("a", DAY - timedelta(days=days), 100, 300) for days in (0, 20, HORIZON_DAYS)]
-    late = Night("a", DAY + timedelta(days=1), 100, 9_900)
-    others = Night("other", DAY, 100, 9_900)
+    ago = [DayOfAgent("a", DAY - timedelta(days=days), 100, 300) for days in (0, 20, HORIZON_DAYS)]
+    late = DayOfAgent("a", DAY + timedelta(days=1), 100, 9_900)
+    others = DayOfAgent("other", DAY, 100, 9_900)
     assert bound() == bound(late) == bound(others) == bound(ago[2]) == 0
     assert bound(ago[0]) == bound(ago[0], late)
     # Of 100 that brought 300, and 500 that are taken to have earned half of that: 300 + 750 of 600.
@@ -163,9 +165,9 @@ def test_what_is_not_matured_counts_for_nothing_and_what_is_old_for_little() -> 
 
 
 @given(NIGHTS, st.integers(1, 100_000))
-@example([Night("a", DAY, 1_500, 500), Night("b", DAY, 1_000, 9_000)], 1_000)
-def test_reason_says_of_the_return_that_it_is_an_estimate(nights: list[Night], equal: int) -> None:
-    """Unseen days are in it, so it may be above what an agent has brought."""
+@example([DayOfAgent("a", DAY, 1_500, 500), DayOfAgent("b", DAY, 1_000, 9_000)], 1_000)
+def test_reason_calls_the_return_an_estimate(nights: list[DayOfAgent], equal: int) -> None:
+    """It includes unseen days, so it may exceed the revenue that an agent has brought."""
     for found in estimates_e6(nights, "abc", through=DAY, equal_minor=Fraction(equal)).values():
         terms = AgentFactors(performance_e6=0, task_minor=0, time_e6=ONE_E6, success_e6=found)
         [line] = divide(100, {"a": (None, terms)})
@@ -174,7 +176,7 @@ def test_reason_says_of_the_return_that_it_is_an_estimate(nights: list[Night], e
         assert "brought" not in said
 
 
-def test_reasons_name_the_terms_and_what_held_the_line() -> None:
+def test_reasons_name_the_terms_and_the_limits() -> None:
     terms = AgentFactors(performance_e6=730_000, task_minor=2_050, time_e6=ONE_E6, success_e6=1_420_000)
     poor = replace(terms, success_e6=0, time_e6=ONE_E6 // 2)
     rich, low = divide(10_000, {"a": (5_000, terms), "b": (5_000, poor)})
@@ -188,7 +190,7 @@ def test_reasons_name_the_terms_and_what_held_the_line() -> None:
     assert [line.bound for line in least] == [LineBound.NONE, LineBound.FLOOR]
 
 
-def test_nobody_is_divided_among() -> None:
+def test_allocation_without_agents_is_empty() -> None:
     assert divide(100, {}) == ()
 
 
@@ -205,7 +207,7 @@ def test_profit_is_reinvested_once_and_never_above_the_balance() -> None:
     assert added(4_000, 0, there=9_000) == 0
 
 
-def test_a_day_is_as_long_as_its_zone_has_it() -> None:
+def test_day_length_follows_the_time_zone() -> None:
     begins, ends = day_bounds(date(2026, 3, 29), "Europe/Vienna")
     assert (begins, ends - begins) == (datetime(2026, 3, 28, 23, tzinfo=UTC), timedelta(hours=23))
     middle = begins + (ends - begins) / 2
@@ -214,7 +216,7 @@ def test_a_day_is_as_long_as_its_zone_has_it() -> None:
     assert time_e6((begins, ends), ends, None) == time_e6((begins, ends), None, begins) == 0
 
 
-def test_the_rule_comes_near_the_oracle() -> None:
+def test_rule_approaches_the_optimal_allocation() -> None:
     worlds = [bench.world(seed) for seed in range(3)]
     parts = [bench.played(days, bench.product)[0] for days in worlds]
     assert min(parts) > 0.84

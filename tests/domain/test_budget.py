@@ -54,7 +54,7 @@ def test_pools_add_up_to_what_a_person_stated_or_are_refused(
     spent=st.lists(st.tuples(st.sampled_from(POOLS), st.integers(1, 10**5)), max_size=30),
     moves=st.lists(st.tuples(st.sampled_from(POOLS), st.sampled_from(POOLS), st.integers(1, 10**5)), max_size=10),
 )
-def test_whatever_is_spent_and_moved_within_the_pools_stays_within_the_amount(
+def test_spends_and_moves_within_pools_stay_within_the_amount(
     amount: int,
     shares: tuple[int, int],
     spent: list[tuple[Pool, int]],
@@ -90,7 +90,7 @@ def test_whatever_is_spent_and_moved_within_the_pools_stays_within_the_amount(
         (PoolCounter(spent_minor=25, moved_minor=10, carried_minor=2), 10),
     ],
 )
-def test_what_nobody_used_is_carried_over_up_to_the_stated_amount(before: PoolCounter | None, carried: int) -> None:
+def test_unused_amount_is_carried_over_up_to_its_limit(before: PoolCounter | None, carried: int) -> None:
     pools = Pools(reserve_minor=50, emergency_minor=20, carry_over_minor=10, pools_of=Window.WEEK)
     assert carried_minor(pools, 100, before) == carried
     assert carried_minor(Pools(pools_of=Window.WEEK), 100, before) == 0

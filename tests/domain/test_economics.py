@@ -1,4 +1,4 @@
-"""What a movement of the books is in the log of economic events."""
+"""Ledger movements as entries in the log of economic events."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def of(*entries: tuple[str, int]) -> tuple[AssetChange, ...]:
         ("payout.reversed", [("org/o/debt", 3), (EARNED, 4)], ("payout_reversal", 7)),
     ],
 )
-def test_money_that_comes_or_leaves_is_an_entry(
+def test_incoming_and_outgoing_money_makes_an_entry(
     kind: str, entries: list[tuple[str, int]], expected: tuple[str, int] | None
 ) -> None:
     found = classify_transfer(kind, of(*entries))
@@ -52,12 +52,12 @@ def test_money_that_comes_or_leaves_is_an_entry(
         assert kind in kinds_of([found[0]], [status_of(found[0])])
 
 
-def test_parts_of_an_escrow_that_only_wait_are_no_entries() -> None:
+def test_waiting_escrow_parts_make_no_entries() -> None:
     assert SummaryPart.IN_ESCROW in of((ESCROW, -9))[0].parts
     assert classify_transfer("payout.paid", of(("org/o/payouts/p", -7), (EARNED, 7))) is None
 
 
-def test_lists_are_asked_only_for_what_they_can_have() -> None:
+def test_list_filters_accept_only_possible_values() -> None:
     assert set(kinds_of(["payout"], [])) == {"payout.paid"}
     assert set(kinds_of(["escrow_refund"], [])) == {"escrow.refunded", "escrow.split"}
     assert kinds_of([], ["abandoned"]) == kinds_of(["payout"], ["refunded"]) == []
@@ -66,12 +66,12 @@ def test_lists_are_asked_only_for_what_they_can_have() -> None:
     assert not can_be_refusals(["use"], ["succeeded"])
 
 
-def test_every_fact_and_status_of_purchases_can_be_asked_for() -> None:
+def test_every_type_and_status_of_purchases_is_a_filter() -> None:
     assert {fact.value for fact in PurchaseFact} <= set(TransactionType)
     assert {*map(str, PurchaseOrderStatus), *map(str, AttemptStatus)} <= set(EntryStatus)
 
 
-def test_refusals_say_what_was_missing() -> None:
+def test_refusals_name_the_missing_item() -> None:
     assert (
         refusal_status("limit", by_control=True)
         is refusal_status("uses", by_control=True)

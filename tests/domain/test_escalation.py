@@ -1,4 +1,4 @@
-"""Who is called when nobody answers an alert, and when."""
+"""Recipients and times of escalation steps for an unanswered alert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ def hours(count: float) -> datetime:
 
 
 def calls(case: EscalatedAlert, *, start: datetime = T0) -> list[tuple[str, float]]:
-    """Play a run in which nothing changes any more: whom it calls, and after how many hours."""
+    """Play a run without further changes, and return the recipients with the hours of their steps."""
     taken: list[str] = []
     called, now = [], start
     while (item := agenda(case, taken, now)) is not None:
@@ -68,16 +68,16 @@ ALL = [("owner", 0), ("admin", 0.5), ("operator", 2)]
         ({"ladder": OWNERS, "seen_by_organization": True}, ALL[:1]),
     ],
 )
-def test_people_are_called_in_their_turn_until_their_side_answers(changes, expected):
+def test_recipients_are_notified_in_order_until_their_side_answers(changes, expected):
     assert calls(replace(CASE, **changes)) == expected
 
 
-def test_each_is_called_once_by_a_run_that_begins_late():
+def test_late_run_notifies_each_recipient_once():
     assert calls(CASE, start=hours(1)) == [("owner", 1), ("admin", 1), ("operator", 2)]
     assert calls(OURS) == [("operator", at) for at in (0, 0.5, 2, 8)]
 
 
-def test_a_step_that_was_taken_is_known_when_the_ladder_changes():
+def test_completed_step_is_not_repeated_when_the_escalation_changes():
     longer = replace(CASE, ladder=(EscalationStep(role=Role.FINANCE, after=timedelta()), *OWNERS_FIRST))
     item = agenda(longer, {step.name for step in OWNERS}, hours(1))
     assert item == longer.ladder[0]
@@ -86,14 +86,14 @@ def test_a_step_that_was_taken_is_known_when_the_ladder_changes():
     assert (waits.until, "operator" in waits.why) == (hours(2), True)
 
 
-def test_ladders_have_steps_that_differ_and_call_operators_only_for_what_they_may_see():
+def test_escalation_steps_are_distinct_and_notify_operators_only_of_visible_alerts():
     for name, kind in KINDS.items():
         assert len({step.name for step in kind.ladder}) == len(kind.ladder), name
         assert [step.after for step in kind.ladder] == sorted(step.after for step in kind.ladder), name
         assert not kind.ladder or kind.ladder[0].after == timedelta(), name
 
 
-def test_operators_read_who_was_called_and_who_is_next():
+def test_escalation_status_shows_notified_and_next_recipients():
     text = details(CASE, {OWNERS[0].name}, "operator is required.")
     assert "- owner after 0:00 h: called" in text
     assert "- admin after 0:30 h: is called at 2026-03-01 00:30:00 UTC unless somebody answers" in text
@@ -111,7 +111,7 @@ TIMES = st.none() | st.integers(-60, 3 * 24 * 60)
 
 @st.composite
 def cases(draw: st.DrawFn) -> EscalatedAlert:
-    """An alert with any ladder, as any answers have left it."""
+    """Draw an alert with any escalation, in the state after any answers."""
     names = draw(st.lists(st.tuples(ROLES, AFTER), max_size=6, unique=True))
     until = [None if at is None else T0 + timedelta(minutes=at) for at in (draw(TIMES), draw(TIMES))]
     return replace(
@@ -126,7 +126,7 @@ def cases(draw: st.DrawFn) -> EscalatedAlert:
 
 
 def owed(case: EscalatedAlert) -> set[str]:
-    """Whom nobody has answered for: operators always, an organization what it may read and has not seen."""
+    """Return the unanswered sides: operators always, an organization for alerts that it may read and has not seen."""
     return {
         step.name
         for step in case.ladder
@@ -136,8 +136,8 @@ def owed(case: EscalatedAlert) -> set[str]:
 
 
 @given(st.lists(st.tuples(cases(), st.integers(0, 12 * 60)), min_size=1, max_size=5), st.integers(0, 6))
-def test_every_due_step_is_taken_once_whatever_is_answered_before(history, late):
-    """Each of the cases is what the run finds next; the last of them stays."""
+def test_every_due_step_is_taken_once_despite_earlier_answers(history, late):
+    """Each case is the state the run finds next; the last one remains."""
     ladder = history[0][0].ladder
     taken: list[str] = []
     now = hours(late)
@@ -163,5 +163,5 @@ def test_every_due_step_is_taken_once_whatever_is_answered_before(history, late)
 
 
 @given(cases(), st.sampled_from([AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED]))
-def test_nobody_is_called_once_it_is_answered(case, status):
+def test_nobody_is_notified_after_an_answer(case, status):
     assert agenda(replace(case, status=status), (), hours(100)) is None

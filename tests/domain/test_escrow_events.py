@@ -1,4 +1,4 @@
-"""The tables by event of what the books check and record hold whatever the rules of an escrow can make happen."""
+"""The tables of ledger checks and records by event cover every possible escrow event."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -59,7 +59,7 @@ def states_of(table: Any) -> set[str]:
 
 
 @for_each("each", [each for each in CATALOGUE.values() if each.times])
-def test_times_leave_in_one_form_whoever_wrote_them(each: EventType) -> None:
+def test_times_are_written_in_one_format(each: EventType) -> None:
     # As PostgreSQL writes a time in JSON, and in a zone of its own.
     written = {**each.example, **dict.fromkeys(each.times, "2026-03-01T13:30:00.5+01:30")}
     shown = EventRow(type=each.type, data=written).document()["data"]

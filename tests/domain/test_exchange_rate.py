@@ -1,4 +1,4 @@
-"""Exchange rates of spend controls, exactly and against the spender."""
+"""Exchange rates of spend controls: exact, and rounded against the spender."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -43,7 +43,7 @@ def test_worth_of_credits_is_exact(rate: str, quote: str, credits_minor: int, qu
     quote=st.sampled_from(["EUR", "JPY", "KWD", "BTC", "USDC"]),
     amount=st.integers(1, MAX_AMOUNT_MINOR),
 )
-def test_worth_of_credits_is_never_below_the_truth_and_by_one_minor_unit_at_most(
+def test_credit_value_is_rounded_up_by_at_most_one_minor_unit(
     rate: Decimal, price: Decimal, quote: str, amount: int
 ) -> None:
     try:

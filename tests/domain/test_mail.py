@@ -1,4 +1,4 @@
-"""Mails: which values they take, where they can go, and that every kind has its words in every language."""
+"""Mails: accepted values and addresses, and texts of every kind in every language."""
 
 import pytest
 
@@ -36,7 +36,7 @@ VALUES = {
 
 @for_each("language", LANGUAGES)
 @for_each("kind", MailKind)
-def test_every_kind_says_all_of_its_values_in_every_language(kind: MailKind, language: str) -> None:
+def test_every_kind_shows_all_its_values_in_every_language(kind: MailKind, language: str) -> None:
     values = values_of_kind(kind)
     words = render_mail(kind, {name: VALUES[name] for name in values}, language, formats_of(language))
     text = " ".join((words.subject, *words.paragraphs, words.link or ""))
@@ -59,7 +59,7 @@ def test_every_kind_says_all_of_its_values_in_every_language(kind: MailKind, lan
         {"month": "2026-10", "link": "javascript:alert(1)"},
     ],
 )
-def test_values_that_are_not_those_of_the_kind_are_refused(data: dict[str, str]) -> None:
+def test_values_of_another_kind_are_refused(data: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="mail"):
         checked_values(MailKind.STATEMENT_READY, data)
 
@@ -82,6 +82,6 @@ def test_an_address_keeps_its_name_and_lowers_its_domain() -> None:
         *("a@b.example,c@d.example", "k" * 65 + "@acme.example", "k@" + "a" * 250 + ".example", ".kim@acme.example"),
     ],
 )
-def test_what_mail_cannot_be_sent_to_is_refused(bad: str) -> None:
+def test_unusable_mail_address_is_refused(bad: str) -> None:
     with pytest.raises(Invalid):
         checked_address(bad)

@@ -1,4 +1,4 @@
-"""What reports of mails that came back say, whoever wrote them."""
+"""Reading bounce reports of any origin."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -23,7 +23,7 @@ TO = bounce_address(MAILBOX, DAY, SIGNATURE)
 
 
 @pytest.mark.parametrize("status", ["5.1.1", "5.2.1", "5.1.10"])
-def test_a_report_names_the_address_and_why_it_is_gone(status: str) -> None:
+def test_bounce_report_gives_the_address_and_the_reason(status: str) -> None:
     raw = report(to=TO, address=OWNER, status=status)
     found = read_report(raw)
     assert found is not None
@@ -34,13 +34,13 @@ def test_a_report_names_the_address_and_why_it_is_gone(status: str) -> None:
 @pytest.mark.parametrize(
     ("status", "said"), [("5.2.2", "smtp; 552 full"), ("5.7.1", "smtp; 550 spam"), ("4.1.1", ""), ("5.1.8", "")]
 )
-def test_what_may_pass_or_is_our_own_fault_is_not_gone(status: str, said: str) -> None:
+def test_temporary_and_own_failures_do_not_suppress_the_address(status: str, said: str) -> None:
     found = read_report(report(to=TO, address=OWNER, status=status, said=said))
     assert found is not None
     assert found.status is None
 
 
-def test_a_general_code_is_made_exact_by_what_the_server_said() -> None:
+def test_general_code_is_refined_by_the_servers_text() -> None:
     found = read_report(report(to=TO, address=OWNER, status="5.0.0", said="smtp; 550 5.1.1 unknown user"))
     assert found is not None
     assert found.status == "5.1.1"
@@ -67,12 +67,12 @@ def test_a_forwarded_mail_offers_the_address_that_it_was_sent_to_as_well() -> No
         b"Content-Type: multipart/report; boundary=x\r\n\r\n--x\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 990,
     ],
 )
-def test_what_is_no_report_of_a_failure_says_nothing(raw: bytes) -> None:
+def test_other_mail_is_not_a_bounce_report(raw: bytes) -> None:
     assert read_report(raw) is None
 
 
-def test_what_is_made_to_be_slow_to_read_is_not_read() -> None:
-    """Each of these takes a parser of mails seconds, within the size of a report."""
+def test_mail_built_to_be_slow_to_parse_is_not_parsed() -> None:
+    """Each of these takes a mail parser seconds within the size limit of a report."""
     good = report(to=TO, address=OWNER)
     nested = b"".join(b"Content-Type: multipart/report; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(300))
     for padding in (nested, b"a\r\n" * MAX_LINES, b"x: " + b"a*0=b;" * 10_000, b"x" * MAX_REPORT):
@@ -81,7 +81,7 @@ def test_what_is_made_to_be_slow_to_read_is_not_read() -> None:
     assert recipients_of(b"To: " + b"(" * 5_000 + b"\r\nTo: " + TO.encode() + b"\r\n\r\n") == (TO,)
 
 
-def test_an_address_is_ours_for_days_and_in_any_case() -> None:
+def test_bounce_address_is_valid_for_days_and_case_insensitive() -> None:
     token = read_bounce_address(MAILBOX, TO.upper(), DAY)
     assert token is not None
     assert (token.day, token.signature) == (DAY, SIGNATURE)
@@ -105,11 +105,11 @@ def test_an_address_is_ours_for_days_and_in_any_case() -> None:
         "x" * 999,
     ],
 )
-def test_another_address_is_none_of_ours(recipient: str) -> None:
+def test_other_addresses_are_not_bounce_addresses(recipient: str) -> None:
     assert read_bounce_address(MAILBOX, recipient, DAY) is None
 
 
-def test_what_is_signed_tells_addresses_and_days_apart_but_no_case() -> None:
+def test_signature_distinguishes_addresses_and_days_but_not_case() -> None:
     signed = {signed_text(OWNER, DAY), signed_text(OWNER, DAY + timedelta(days=1)), signed_text("o" + OWNER, DAY)}
     assert len(signed) == 3
     assert signed_text(OWNER.upper(), DAY) in signed

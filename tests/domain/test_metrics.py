@@ -1,4 +1,4 @@
-"""The registry of metrics, and the periods of questions."""
+"""The registry of metrics, and the periods of queries."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -53,7 +53,7 @@ def test_each_metric_reads_known_measures_and_has_a_page():
     }
 
 
-def test_a_ratio_is_of_sums_and_nothing_where_it_would_divide_by_nothing():
+def test_ratio_divides_sums_and_is_empty_for_a_zero_divisor():
     rate = METRICS["payments.success_rate"]
     made, failed = Measure.of("events.payments.succeeded"), Measure.of("events.payments.failed")
     assert rate.value({made: 3, failed: 1}) == Fraction(3, 4)
@@ -61,7 +61,7 @@ def test_a_ratio_is_of_sums_and_nothing_where_it_would_divide_by_nothing():
     assert METRICS["spending"].value({}) == 0
 
 
-def test_unknown_names_come_with_the_nearest():
+def test_unknown_names_are_refused_with_the_closest_match():
     with pytest.raises(UnknownMetric, match=r"payments\.failed"):
         metric_of("payment.failed", platform=False)
     with pytest.raises(UnknownMetric, match="GET /analytics/metrics"):
@@ -78,7 +78,7 @@ def test_unknown_names_come_with_the_nearest():
     st.sampled_from(Grain),
     st.sampled_from(ZONES),
 )
-def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_says(
+def test_intervals_cover_the_period_without_gaps_at_calendar_boundaries(
     first: date, days: int, grain: Grain, zone: str
 ):
     local = ZoneInfo(zone)
@@ -105,7 +105,7 @@ def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_sa
         (day(2023, 1, 1), day(2025, 1, 1), Grain.HOUR),
     ],
 )
-def test_what_is_too_much_says_what_would_fit(since: datetime, until: datetime, grain: Grain | None):
+def test_too_large_query_names_a_size_that_fits(since: datetime, until: datetime, grain: Grain | None):
     with pytest.raises(QueryTooLarge, match="Ask for"):
         interval_bounds(query(since, until, grain=grain))
 
@@ -184,7 +184,7 @@ def begins_on(on: date, zone: str) -> datetime:
 @example("Africa/Cairo", date(2026, 4, 24), 7, Grain.HOUR)
 @example("America/Havana", date(2026, 3, 8), 1, Grain.HOUR)
 @example("America/Havana", date(2026, 11, 1), 1, None)
-def test_pitfall_67_days_are_compared_with_as_many_dates_before_where_clocks_skip_midnight(
+def test_pitfall_67_days_are_compared_with_equally_many_earlier_dates_when_clocks_skip_midnight(
     zone: str, first: date, days: int, grain: Grain | None
 ):
     last = first + timedelta(days=days)
@@ -218,7 +218,7 @@ def test_months_and_years_are_compared_by_dates_where_clocks_skip_midnight(zone:
     assert before == sorted(before)
 
 
-def test_a_date_that_a_month_does_not_have_is_compared_with_nothing():
+def test_missing_date_of_a_month_is_compared_with_nothing():
     asked = query(day(2023, 3, 1), day(2023, 4, 1), compare=Compare.PREVIOUS, grain=Grain.DAY)
     bounds = comparison_bounds(asked, interval_bounds(asked), NOW)
     lengths = [ends - begins for begins, ends in pairwise(bounds)]
@@ -226,7 +226,7 @@ def test_a_date_that_a_month_does_not_have_is_compared_with_nothing():
     assert bounds[-1] == day(2023, 3, 1)
 
 
-def test_a_day_that_runs_is_compared_with_the_day_before_from_its_midnight():
+def test_running_day_is_compared_with_the_previous_day_from_midnight():
     now = datetime(2024, 3, 10, 13, 27, tzinfo=UTC)
     asked = query(day(2024, 3, 10), now, compare=Compare.PREVIOUS)
     assert comparison_bounds(asked, interval_bounds(asked), now) == [
@@ -235,7 +235,7 @@ def test_a_day_that_runs_is_compared_with_the_day_before_from_its_midnight():
     ]
 
 
-def test_a_running_period_is_compared_with_what_was_over_by_the_same_time():
+def test_running_period_is_compared_with_the_same_elapsed_time():
     now = datetime(2024, 3, 10, 12, 40, tzinfo=UTC)
     asked = query(day(2024, 3, 1), day(2024, 4, 1), compare=Compare.PREVIOUS, grain=Grain.WEEK)
     bounds = comparison_bounds(asked, interval_bounds(asked), now)
@@ -244,7 +244,7 @@ def test_a_running_period_is_compared_with_what_was_over_by_the_same_time():
     assert len(bounds) == len(interval_bounds(asked))
 
 
-def test_small_groups_of_a_series_are_one_where_they_add_up():
+def test_small_groups_of_an_additive_series_are_merged():
     bounds = [day(2024, 1, 1), day(2024, 1, 2), day(2024, 1, 3)]
     rows = tuple(
         QueryRow(bounds[1], {"action": f"a{number:02}"}, (MetricFigure("spends", None, number),))

@@ -1,4 +1,4 @@
-"""Figures of models: exact where they are sums, honest where they are estimates."""
+"""Figures of models: exact sums, and estimates with valid intervals."""
 
 import random
 from dataclasses import replace
@@ -46,7 +46,7 @@ def compared(runs: list[ModelSums], value_pico: int | None = None) -> Comparison
 
 
 class Traffic:
-    """Synthetic runs of two models, of which the dear one gets the harder tasks."""
+    """Synthetic runs of two models; the expensive one gets the harder tasks."""
 
     def __init__(self, dice: random.Random, gain: float, *, is_confounded: bool = True) -> None:
         self.dice, self.gain, self.is_confounded = dice, gain, is_confounded
@@ -72,7 +72,7 @@ class Traffic:
 
 
 @pytest.mark.parametrize("seed", range(RUN_SEED, RUN_SEED + 20))
-def test_harder_tasks_of_the_dear_model_do_not_make_it_look_worse_than_it_is(seed):
+def test_harder_tasks_do_not_bias_the_expensive_model(seed):
     gain = 0.12
     found = compared(Traffic(random.Random(seed), gain).draw(4000), value_pico=10**12)
     assert found.naive_success_e6 is not None
@@ -98,7 +98,7 @@ def test_interval_holds_the_true_difference_in_nearly_all_cases():
     assert 5 <= missed <= 22
 
 
-def test_dear_model_that_wins_nothing_is_not_worth_it():
+def test_expensive_model_without_better_results_is_not_worth_it():
     found = compared(Traffic(random.Random(3), 0.0).draw(6000), value_pico=10**10)
     assert found.verdict is ComparisonVerdict.NOT_WORTH_IT
     assert found.per_success_pico is None
@@ -109,7 +109,7 @@ def block(model: str, kind: str, won: int, lost: int, cost: int, **more: int) ->
     return made + [run(model, kind, is_accepted=False, cost=cost, **more) for _ in range(lost)]
 
 
-def test_strata_are_weighed_as_mantel_and_haenszel_do_and_the_rest_is_left_out():
+def test_strata_are_weighted_by_mantel_haenszel_and_unmatched_ones_omitted():
     runs = [
         *block("cheap", "easy", 80, 20, 100),
         *block("dear", "easy", 45, 5, 400),
@@ -148,7 +148,7 @@ def test_value_of_results_decides_and_the_same_success_can_be_worth_more():
     assert compared(runs(2), value_pico=10**12).verdict is ComparisonVerdict.WORTH_IT
 
 
-def test_without_a_value_only_what_is_cheaper_and_no_worse_is_worth_it():
+def test_without_a_value_only_cheaper_and_not_worse_models_are_worth_it():
     cheaper = [*block("cheap", "a", 800, 200, 900), *block("dear", "a", 830, 170, 300)]
     assert compared(cheaper).verdict is ComparisonVerdict.WORTH_IT
     assert compare(cheaper, DEAR, CHEAP, "USD").verdict is ComparisonVerdict.NOT_WORTH_IT
@@ -158,7 +158,7 @@ def test_without_a_value_only_what_is_cheaper_and_no_worse_is_worth_it():
 
 
 def drawn(cell: ModelSums, odds_e6: int, *names: str) -> ModelSums:
-    """Return a run whose model had some odds."""
+    """Return a run whose model was drawn with a probability."""
     by, won, cost = 10**12 // odds_e6, cell.sums.accepted, cell.sums.cost_pico
     first, square = (by, by * won, by * cost), (by**2, by**2 * won, by**2 * cost)
     weighed = WeightedSums(*first, *square, by**2 * cost**2, by**2 * won * cost)
@@ -166,7 +166,7 @@ def drawn(cell: ModelSums, odds_e6: int, *names: str) -> ModelSums:
 
 
 @pytest.mark.parametrize("seed", range(RUN_SEED, RUN_SEED + 10))
-def test_models_that_routing_drew_by_odds_that_go_with_difficulty_are_weighed_by_them(seed):
+def test_models_drawn_with_difficulty_dependent_probabilities_are_weighted(seed):
     dice, runs = random.Random(seed), []
     for _ in range(4000):
         is_hard = dice.random() < 0.5
@@ -206,7 +206,7 @@ def test_interval_of_weighed_runs_holds_the_true_difference_in_nearly_all_cases(
     assert 5 <= missed <= 22
 
 
-def test_equal_odds_change_nothing():
+def test_equal_probabilities_change_nothing():
     runs = [*block("cheap", "a", 30, 20, 10**9), *block("dear", "a", 41, 9, 10**10)]
     weighed = compared([drawn(each, 250_000) for each in runs])
     assert weighed.is_randomised
@@ -228,7 +228,7 @@ def test_choice_counts_as_random_only_if_every_run_compared_was_drawn_from_both_
     assert not compare(versions, CHEAP, ModelChoice("cheap-2026-01-01"), "USD").is_randomised
 
 
-def test_choices_meet_where_one_contains_the_other():
+def test_choices_overlap_when_one_contains_the_other():
     thinking, normal = ModelChoice("cheap", Mode.THINKING), ModelChoice("cheap", Mode.NORMAL)
     assert CHEAP.meets(CHEAP)
     assert CHEAP.meets(thinking)
@@ -237,7 +237,7 @@ def test_choices_meet_where_one_contains_the_other():
     assert not CHEAP.meets(DEAR)
 
 
-def test_runs_that_all_succeed_are_no_certainty():
+def test_interval_of_all_successes_is_not_certain():
     found = compared([*block("cheap", "a", LEAST_RUNS, 0, 1), *block("dear", "a", LEAST_RUNS, 0, 2)])
     assert found.success_e6 is not None
     assert found.success_e6.value == 0
@@ -250,12 +250,12 @@ def test_runs_that_all_succeed_are_no_certainty():
     # The ends are those of published tables of the interval (Newcombe 1998, method 3: 81 of 263 and 0 of 20).
     [(81, 263, (307_985, 255_288, 366_235)), (0, 20, (0, 0, 161_125)), (20, 20, (1_000_000, 838_875, 1_000_000))],
 )
-def test_interval_of_a_share_is_wilsons(successes, runs, expected):
+def test_interval_of_a_share_is_the_wilson_interval(successes, runs, expected):
     found = wilson(successes, runs)
     assert all(abs(one - other) < 60 for one, other in zip(found, expected, strict=True)), found
 
 
-def test_groups_take_calls_from_all_usage_and_results_from_runs():
+def test_groups_count_calls_of_all_usage_and_results_of_runs():
     usage = CallSums(calls=10, tokens=4000, output_tokens=500, timed_tokens=300, duration_ms=2000, cost_pico=8 * 10**9)
     calls = [
         ModelSums(model="cheap", mode="normal", currency="USD", sums=usage),

@@ -1,4 +1,4 @@
-"""When notifications are due by clocks that change, what channels may be, and who has to be told of what."""
+"""Due times of notifications across clock changes, valid channels, and mandatory recipients."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -78,7 +78,7 @@ def utc(text: str) -> datetime:
 
 @given(cadence=st.sampled_from([each for each in Cadence if each is not Cadence.OFF]), at=MOMENTS, clock=CLOCKS)
 @example(cadence=Cadence.DAILY, at=NIGHT_OF_TWO_OCLOCKS, clock=replace(VIENNA, digest_hour=2, quiet=None))
-def test_everything_is_due_soon_and_never_in_quiet_hours(
+def test_messages_are_due_soon_and_never_in_quiet_hours(
     cadence: Cadence, at: datetime, clock: NotificationClock
 ) -> None:
     found = send_time(cadence, at, clock)
@@ -90,9 +90,7 @@ def test_everything_is_due_soon_and_never_in_quiet_hours(
 
 
 @given(cadence=st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]), at=MOMENTS, clock=CLOCKS)
-def test_what_happens_until_a_digest_goes_out_is_in_it(
-    cadence: Cadence, at: datetime, clock: NotificationClock
-) -> None:
+def test_digest_includes_events_until_it_is_sent(cadence: Cadence, at: datetime, clock: NotificationClock) -> None:
     found = send_time(cadence, at, clock)
     planned, day = parse_digest(found.digest or "")
     assert (planned, day is not None) == (cadence, True)
@@ -113,7 +111,7 @@ def test_what_happens_until_a_digest_goes_out_is_in_it(
         ("2026-03-28T21:00:00", "2026-03-29T05:00:00"),
     ],
 )
-def test_quiet_hours_end_by_the_clock_of_the_person(at: str, expected: str) -> None:
+def test_quiet_hours_end_in_the_recipients_time_zone(at: str, expected: str) -> None:
     assert send_time(Cadence.INSTANT, utc(at), VIENNA).at == utc(expected)
     assert send_time(Cadence.INSTANT, utc(at), VIENNA, urgent=True).at == utc(at)
 
@@ -170,7 +168,7 @@ def test_quiet_hours_that_never_end_are_refused(begins: str, ends: str) -> None:
         "https://hooks.slack.com/" + "x" * 300,
     ],
 )
-def test_hook_is_one_of_slack_and_nothing_else(url: str) -> None:
+def test_only_slack_hooks_are_accepted(url: str) -> None:
     assert checked_target(ChannelKind.SLACK, "https://hooks.slack.com/services/T0/B0/xyz")
     with pytest.raises(Invalid) as refusal:
         checked_target(ChannelKind.SLACK, url)
@@ -186,13 +184,13 @@ def test_address_that_would_be_a_header_is_refused(address: str) -> None:
     assert refusal.value.extra == {"field": "address"}
 
 
-def test_an_address_is_one_whatever_its_case() -> None:
+def test_addresses_are_case_insensitive() -> None:
     assert digest_of_target(ChannelKind.MAIL, "Kim@acme.example") == digest_of_target(
         ChannelKind.MAIL, "kim@acme.example"
     )
 
 
-def test_code_is_good_for_five_tries_and_half_an_hour() -> None:
+def test_code_allows_five_attempts_within_half_an_hour() -> None:
     sent = utc("2026-03-01T12:00:00")
 
     def reason(given: str, *, tries: int = 0, after: timedelta = timedelta(0), held: str | None = "123456") -> object:
@@ -219,7 +217,7 @@ def test_codes_are_bounded_by_address_and_by_principal() -> None:
         assert refusal.value.extra == {"retry_after": wait}
 
 
-def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> None:
+def test_every_notification_type_is_catalogued_and_has_text_in_every_language() -> None:
     assert set(TYPE_BY_EVENT) <= set(CATALOGUE)
     for kind in TYPES:
         assert kind.defaults.keys() <= kind.audience <= RECIPIENTS
@@ -246,7 +244,7 @@ def test_title_of_an_alert_is_in_the_language_of_the_message(kind: str) -> None:
     assert TEXTS["en"].alerts[kind] != TEXTS["de"].alerts[kind]
 
 
-def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
+def test_rule_name_cannot_break_out_of_its_line() -> None:
     data = {"kind": "low\r\nBcc: all@acme.example", "subject": "x", "severity": "warning", "detail": "a\n\nb {c}"}
     words = render_notification("alert_warning", "alert", "x", data, "en", formats_of("en"))
     assert words.subject == "Warning: low Bcc: all@acme.example"
@@ -255,13 +253,13 @@ def test_what_somebody_named_a_rule_stays_in_its_line() -> None:
     assert type_of_alert("somebody's", "critical") is BY_NAME["alert_critical"]
 
 
-def test_what_later_code_has_no_words_for_stops_nothing() -> None:
+def test_type_without_text_does_not_stop_others() -> None:
     assert render_notification("gone", "no.longer", "po_1", {}, "en", formats_of("en")).subject == "no.longer"
     assert render_notification("payout", "payout.paid", "po_1", {}, "en", formats_of("en")).subject == "Payout of"
     assert render_notification("alert_warning", "alert", "po_1", {}, "de", formats_of("de")).subject == "Warnung:"
 
 
-def test_code_and_digest_have_words() -> None:
+def test_code_and_digest_have_texts() -> None:
     code = render_notification(CODE, CODE, "nch_1", {"code": "012345"}, "de", formats_of("de"))
     assert "012345" in code.subject
     told = render_digest([code], "en", 3)
@@ -274,7 +272,7 @@ def person(principal: str, role: Role = Role.OWNER, *channels: str, **off: str) 
     return Person(org_id="org_1", principal=principal, role=role, preferences=preferences, channels=channels)
 
 
-def test_only_recipient_cannot_switch_off_what_somebody_has_to_be_told_of() -> None:
+def test_last_recipient_cannot_switch_off_mandatory_types() -> None:
     alone, silent = person("kim"), person("kim", Role.OWNER, chargeback="inbox")
     with pytest.raises(OnlyRecipient) as refusal:
         check_somebody_is_notified([alone], [silent])
@@ -289,7 +287,7 @@ def test_only_recipient_cannot_switch_off_what_somebody_has_to_be_told_of() -> N
         check_somebody_is_notified([mailed, person("lou")], [person("kim", Role.OWNER, "nch_1", chargeback="nch_1")])
 
 
-def test_choices_are_of_types_and_channels_that_the_caller_has() -> None:
+def test_preferences_accept_only_the_callers_types_and_channels() -> None:
     good = {"chargeback": {"inbox": Cadence.INSTANT, "nch_1": Cadence.DAILY}, "payout": {}}
     assert checked_choices(good, Role.OWNER, ["nch_1"]) == {"chargeback": good["chargeback"]}
     for role, choices, field in (

@@ -72,7 +72,7 @@ def judged(policy: Policy, wanted: RequestedPurchase = WANTED, known: Sequence[F
 
 
 @given(policies(), st.integers(0, 2500), st.lists(ALTERNATIVES, max_size=3), st.lists(OPTIONS, max_size=2))
-def test_the_verdict_is_the_first_rule_that_refuses(
+def test_first_refusing_rule_decides(
     policy: Policy, amount: int, alternatives: list[Alternative], known: list[FreeOption]
 ) -> None:
     wanted = replace(WANTED, amount_minor=amount, alternatives=tuple(alternatives))
@@ -127,7 +127,7 @@ def test_more_money_never_needs_less(policy: Policy, less: int, more: int) -> No
     assert strictness(min(less, more)) <= strictness(max(less, more))
 
 
-def test_require_names_the_free_options_and_those_that_are_used_up() -> None:
+def test_require_names_available_and_exhausted_free_options() -> None:
     known = [
         FreeOption(name="Codeium", category="coding"),
         FreeOption(name="Tabnine", category="coding", quota=5, quota_window="day", used=5),
@@ -221,7 +221,7 @@ CONTRADICTORY: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fields", CONTRADICTORY, ids=str)
-def test_a_contradictory_policy_is_none(fields: dict[str, Any]) -> None:
+def test_contradictory_policy_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         Policy(**fields)
 
@@ -274,5 +274,5 @@ def test_a_card_number_is_refused_as_one() -> None:
         "task_live_dashboard for task-force-with-very-many-words-here",
     ],
 )
-def test_what_people_write_is_taken(text: str) -> None:
+def test_ordinary_text_is_accepted(text: str) -> None:
     check_free_text(text, "why")

@@ -1,4 +1,4 @@
-"""Comparison with others: a member learns the quarter it is in, and no figure of another member."""
+"""Comparison with others: a member learns its own quarter, and no figure of another member."""
 
 from fractions import Fraction
 
@@ -34,21 +34,21 @@ def quarters(members: list[PeerMember], *traits: tuple[str, str]) -> list[int | 
     return [each.quarter or each.reason for each in found]
 
 
-def test_eight_members_stand_in_four_quarters():
+def test_eight_members_fill_four_quarters():
     assert quarters(group(10, 11, 12, 13, 14, 15, 16, 17)) == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
-def test_seven_are_too_few_and_one_without_a_figure_does_not_count():
+def test_seven_members_are_too_few_and_members_without_figures_do_not_count():
     assert set(quarters(group(*[10] * 7))) == {PeerReason.TOO_FEW}
     assert quarters(group(*[10] * 7, None)) == [PeerReason.TOO_FEW] * 7 + [PeerReason.NOT_COUNTED]
 
 
-def test_group_in_which_one_has_more_than_three_tenths_is_not_told():
+def test_group_dominated_by_one_member_is_not_shown():
     assert PeerReason.DOMINATED not in quarters(group(30, *[10] * 7))
     assert set(quarters(group(31, *[10] * 7))) == {PeerReason.DOMINATED}
 
 
-def test_organizations_of_one_hand_count_once_and_share_their_weight():
+def test_organizations_of_one_owner_count_once_and_share_their_weight():
     members = group(*range(10, 22))
     five = [("o0", "card"), ("o1", "card"), ("o1", "tax"), ("o2", "tax"), ("o3", "card"), ("o4", "card")]
     assert PeerReason.TOO_FEW not in quarters(members, *five[:1])
@@ -58,20 +58,20 @@ def test_organizations_of_one_hand_count_once_and_share_their_weight():
     assert set(quarters(group(*[10] * 9, orgs=["o1"] * 3 + [f"o{n}" for n in range(2, 8)]))) == {PeerReason.TOO_FEW}
 
 
-def test_many_of_one_hand_do_not_search_for_what_others_have():
+def test_many_organizations_of_one_owner_cannot_infer_others_figures():
     probes = [PeerMember(member_id=f"p{n:02}", org_id="mine", value=Fraction(n), weight=1) for n in range(90)]
     found = quarters([*group(*range(10, 90, 8)), *probes])[10:]
     assert [each for each in found if each is not PeerReason.NOT_COUNTED] == [4]
 
 
-def test_others_of_its_hand_do_not_move_a_member():
+def test_other_organizations_of_its_owner_do_not_move_a_member():
     alone = quarters(group(*range(10, 20)))
     members = [*group(*range(10, 20)), PeerMember(member_id="x", org_id="x", value=Fraction(1), weight=1)]
     assert quarters(members, ("o0", "card"), ("x", "card"))[:10] == alone
 
 
 @given(pairs=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("123456")), max_size=12))
-def test_hands_are_the_connected_parts(pairs: list[tuple[str, str]]):
+def test_owners_are_the_connected_components(pairs: list[tuple[str, str]]):
     found = owner_groups("abcdef", pairs)
     parts = [{org} for org in "abcdef"]
     for trait in "123456":
@@ -85,7 +85,7 @@ def test_hands_are_the_connected_parts(pairs: list[tuple[str, str]]):
 
 
 @given(values=st.lists(st.integers(1, 1000), min_size=7, max_size=30), more=st.integers(1, 10**6))
-def test_quarter_says_nothing_of_how_far_a_figure_lies_above(values: list[int], more: int):
+def test_quarter_does_not_reveal_the_distance_of_a_figure(values: list[int], more: int):
     others = [Fraction(value) for value in values]
     top = max(others)
     before = quarter_of(top + 1, others)
@@ -106,7 +106,7 @@ def test_one_member_moves_another_by_one_quarter_at_most(values: list[int], vict
     assert abs(before - after) <= 1
 
 
-def test_everything_that_can_be_said_is_a_sentence():
+def test_every_result_has_a_sentence():
     said = [sentence_of(metric, quarter) for metric in PeerMetric for quarter in (1, 2, 3, 4)] + list(
         SENTENCES.values()
     )

@@ -23,7 +23,7 @@ DAY = PoolBalance(amount_minor=2500, remaining_minor=1850, currency="CAD", windo
 STUDIO = PromptFigures(own=DAY, methods=["Card ending in 1234", "TON wallet"])
 
 
-def test_an_agent_reads_the_five_lines_word_for_word() -> None:
+def test_prompt_has_the_five_lines_verbatim() -> None:
     assert render(None, STUDIO) == (
         "Daily Budget: $25 CAD (remaining: $18.50)\n"
         "Preferred Payment: Card ending in 1234, then TON wallet\n"
@@ -104,7 +104,7 @@ def test_the_pace_ends_a_day_only_before_it_resets() -> None:
         (18_500_000, "CREDIT", "18.50"),
     ],
 )
-def test_amounts_are_written_as_people_do(minor: int, currency: str, written: str) -> None:
+def test_amounts_are_formatted_for_people(minor: int, currency: str, written: str) -> None:
     assert format_money(minor, currency) == written
 
 

@@ -68,7 +68,7 @@ def asked() -> st.SearchStrategy[dict[str, Any]]:
 
 
 @given(asked(), asked(), st.data())
-def test_a_digest_changes_with_each_field_and_with_nothing_else(
+def test_digest_depends_on_every_field_and_nothing_else(
     one: dict[str, Any], other: dict[str, Any], data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(sorted(one)))
@@ -79,7 +79,7 @@ def test_a_digest_changes_with_each_field_and_with_nothing_else(
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000), st.booleans())
-def test_a_charge_is_booked_whole_and_below_the_hold_only_if_a_person_says_so(
+def test_charge_is_booked_in_full_and_below_the_hold_only_if_a_person_confirms(
     held: int, charged: int, is_confirmed: bool
 ) -> None:
     booked = book_charge(held, charged, is_confirmed=is_confirmed)
@@ -90,9 +90,7 @@ def test_a_charge_is_booked_whole_and_below_the_hold_only_if_a_person_says_so(
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=1, max_size=5), st.data())
-def test_refunds_are_spread_over_what_was_spent_and_not_refunded(
-    pairs: Sequence[tuple[int, int]], data: st.DataObject
-) -> None:
+def test_refunds_are_spread_over_unrefunded_spending(pairs: Sequence[tuple[int, int]], data: st.DataObject) -> None:
     counts = [(number, max(pair), min(pair)) for number, pair in enumerate(pairs)]
     left = sum(spent - refunded for _, spent, refunded in counts)
     amount = data.draw(st.integers(0, left))
@@ -134,7 +132,7 @@ def test_an_attempt_ends_with_the_hold() -> None:
         check_attempt(S.APPROVED, [], held_until=NOW, at=NOW)
 
 
-def test_what_was_bought_or_may_have_been_is_not_abandoned() -> None:
+def test_possibly_completed_purchase_cannot_be_abandoned() -> None:
     for status in (S.PURCHASED, S.ABANDONED, S.EXPIRED, S.CANCELLED):
         with pytest.raises(WrongOrderState):
             check_abandon(status, [])
@@ -151,7 +149,7 @@ def test_only_a_purchase_with_a_term_is_cancelled() -> None:
             check_cancel(status, term)
 
 
-def test_a_charge_makes_what_was_approved_purchased_also_after_its_end() -> None:
+def test_charge_completes_an_approved_purchase_also_after_its_expiry() -> None:
     assert status_after_charge(S.APPROVED) is S.PURCHASED
     assert status_after_charge(S.EXPIRED) is S.PURCHASED
     assert status_after_charge(S.ABANDONED) is S.PURCHASED
@@ -177,7 +175,7 @@ def granting(
     )  # fmt: skip
 
 
-def test_another_person_grants_exactly_what_waits() -> None:
+def test_another_person_grants_exactly_the_waiting_purchase() -> None:
     granting()
     with pytest.raises(ApprovalStale) as stale:
         granting(given_="b")
@@ -190,7 +188,7 @@ def test_another_person_grants_exactly_what_waits() -> None:
         granting(at=NOW + timedelta(hours=1))
 
 
-def test_nobody_in_the_line_of_the_proposer_grants() -> None:
+def test_nobody_in_the_proposers_issuer_chain_grants() -> None:
     own = replace(FINANCE, name="org_1/WORKER")
     issuer = replace(FINANCE, name="org_1/owner", line=frozenset({"org_1/owner"}))
     issued = replace(FINANCE, line=frozenset({"org_1/finance", "org_1/owner"}))
@@ -202,7 +200,7 @@ def test_nobody_in_the_line_of_the_proposer_grants() -> None:
         assert refusal.value.error_code == "approval.own"
 
 
-def test_two_grants_are_of_two_lines() -> None:
+def test_two_grants_come_from_two_issuer_chains() -> None:
     granting(before=[replace(FINANCE, name="org_1/admin", line=frozenset({"org_1/admin"}))])
     for before in (FINANCE, replace(FINANCE, name="org_1/alias", line=frozenset({"org_1/alias", "org_1/finance"}))):
         with pytest.raises(Conflict) as refusal:
@@ -210,7 +208,7 @@ def test_two_grants_are_of_two_lines() -> None:
         assert refusal.value.error_code == "approval.decided"
 
 
-def test_sentences_say_what_is_left_and_when_there_is_more() -> None:
+def test_sentences_show_the_remainder_and_the_reset_time() -> None:
     assert sentence_of_refusal("limit", BINDING) == (
         "Only 5.00 USD of 25.00 are left today in the budget of agent Ada; more on 2026-01-19 00:00 UTC."
     )

@@ -1,4 +1,4 @@
-"""Periods of reports over changes of clocks, their definitions, and their files."""
+"""Periods of reports across clock changes, their definitions, and their files."""
 
 import csv
 import io
@@ -109,7 +109,7 @@ def a_definition(**changed: object) -> ReportDefinition:
     return replace(usual, **changed)
 
 
-def test_definition_is_what_was_stored_of_it() -> None:
+def test_stored_definition_round_trips() -> None:
     question = SectionQuery(
         metrics=("spending", "spends"),
         title="Spent",
@@ -137,7 +137,7 @@ def test_definition_is_what_was_stored_of_it() -> None:
         ({"template": "platform_month", "questions": ()}, "template"),
     ],
 )
-def test_definition_that_cannot_be_made_is_refused_by_its_field(changed: dict[str, object], field: str) -> None:
+def test_invalid_definition_is_refused_with_its_field(changed: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid) as refusal:
         check_definition(a_definition(**changed), platform=False)
     assert refusal.value.extra == {"field": field}
@@ -149,7 +149,7 @@ def test_template_of_the_platform_is_for_operators_alone() -> None:
         check_definition(a_definition(template="weekly_projects", questions=()), platform=True)
 
 
-def test_metrics_of_days_in_utc_are_asked_of_the_same_dates_and_awaited() -> None:
+def test_utc_metrics_are_queried_for_the_same_dates_after_a_delay() -> None:
     tokyo = a_definition(
         zone="Asia/Tokyo", schedule=ReportSchedule.DAILY, questions=(SectionQuery(metrics=("earnings",)),)
     )
@@ -205,7 +205,7 @@ def made_file(made: ReportContent, form: ReportFormat) -> bytes:
 
 
 @for_each("form", list(ReportFormat))
-def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: ReportFormat) -> None:
+def test_report_bytes_do_not_depend_on_row_order(form: ReportFormat) -> None:
     rates = [RateUsed(f"2026-10-{day}", "EUR", "USD", "1.1") for day in (24, 25)]
     first, second = (
         replace(
@@ -219,7 +219,7 @@ def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: Repo
 
 
 @for_each("form", [ReportFormat.HTML, ReportFormat.CSV, ReportFormat.JSONL])
-def test_file_names_the_currencies_that_are_left_out(form: ReportFormat) -> None:
+def test_file_lists_omitted_currencies(form: ReportFormat) -> None:
     whole = answer(USUAL, MetricFigure("spends", None, 3))
     made = replace(paper(), sections=[section_of(BY_AGENT, replace(whole, left_out=("ZWG",)))])
     says = {ReportFormat.HTML: "Without amounts in ZWG, for which there is no rate.", ReportFormat.CSV: '"left_out",'}
@@ -227,12 +227,12 @@ def test_file_names_the_currencies_that_are_left_out(form: ReportFormat) -> None
     assert "ZWG" not in render_file(replace(made, sections=[section_of(BY_AGENT, whole)]), form).decode()
 
 
-def test_rows_are_in_the_order_of_time_the_largest_first_and_ties_by_what_they_are_of() -> None:
+def test_rows_are_ordered_by_time_then_amount_then_name() -> None:
     rows = (row("c", 5, 1), row("b", 5, 9), row("a", 1, 1), row("d", 9, 1))
     assert [each["group"] for each in section_of(BY_AGENT, answer(rows))["rows"]] == [["d"], ["b"], ["c"], ["a"]]
 
 
-def test_html_runs_nothing_and_loads_nothing_whatever_somebody_named_something() -> None:
+def test_html_runs_and_loads_nothing_from_names() -> None:
     text = render_file(paper(USUAL, names={AGENT: "<img src=x onerror=1>"}), ReportFormat.HTML).decode()
     assert "<script" not in text
     assert "<img" not in text
@@ -242,7 +242,7 @@ def test_html_runs_nothing_and_loads_nothing_whatever_somebody_named_something()
     assert "Nothing in this period." in text
 
 
-def test_csv_has_no_cell_that_a_spreadsheet_would_calculate() -> None:
+def test_csv_has_no_formula_cells() -> None:
     named = {AGENT: "=HYPERLINK(1)", OTHER: "@sum"}
     lines = list(csv.DictReader(io.StringIO(render_file(paper(USUAL, names=named), ReportFormat.CSV).decode())))
     assert [(each["kind"], each["agent"], each["agent_name"], each["metric"], each["value"]) for each in lines] == [
@@ -262,7 +262,7 @@ def test_json_lines_begin_with_the_report_and_end_with_totals() -> None:
     assert [each["type"] for each in lines] == ["report", "row", "row", "total", "total"]
 
 
-def test_hour_that_comes_twice_is_told_apart() -> None:
+def test_repeated_hour_is_distinguished() -> None:
     hours = [QueryRow(local("2026-10-25T00:00") + n * HOUR, {}, (MetricFigure("spends", None, n),)) for n in (0, 2, 3)]
     _, table = tables(paper(USUAL, hours=hours))
     assert [each[0] for each in table.rows] == [
@@ -273,7 +273,7 @@ def test_hour_that_comes_twice_is_told_apart() -> None:
     ]
 
 
-def test_what_came_late_stands_on_top_with_the_difference() -> None:
+def test_late_changes_are_listed_first_with_their_difference() -> None:
     before = paper(USUAL)
     late = paper((row(OTHER, 500, 1, 9), row(AGENT, 1200, 3, 700)), names={AGENT: "Ada"})
     found = compare_versions(before.sections, late.sections)
@@ -290,7 +290,7 @@ def test_what_came_late_stands_on_top_with_the_difference() -> None:
     assert json.loads(render_file(second, ReportFormat.JSONL).splitlines()[1])["type"] == "change"
 
 
-def test_row_that_comes_and_row_that_goes_are_changes() -> None:
+def test_added_and_removed_rows_are_changes() -> None:
     found = compare_versions(paper((USUAL[0],)).sections, paper((USUAL[1],)).sections)
     assert {(each.place[2], each.before, each.after) for each in found if each.place[3] == "spending"} == {
         ((AGENT,), None, "10.00"),

@@ -1,4 +1,4 @@
-"""What the events of an escrow say about the work, and who may say it elsewhere."""
+"""Results derived from escrow events, and permission to report results."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_a_validators_score_is_a_result_that_its_release_accepts(score_e4, accep
     assert found.value_minor == (50_000_000 if accepted else 0)
 
 
-def test_a_score_that_releases_nothing_is_not_accepted_although_it_is_the_best():
+def test_best_score_without_a_release_is_not_accepted():
     before = delivered(funded(validation_threshold_e4=None))
     scored = commands.validate(before, actor=VALIDATOR, score_e4=10_000, note=None, now=NOW)
     found = result(before, scored, 10_000)
@@ -56,7 +56,7 @@ def test_the_outcome_of_a_dispute_is_the_payees_share(share_e4, score_e6, accept
     assert (found.source, found.score_e6, found.is_accepted) == (ResultSource.CONTRACT, score_e6, accepted)
 
 
-def test_each_milestone_that_is_signed_for_is_accepted_by_itself():
+def test_each_signed_milestone_is_accepted_separately():
     parts = (Milestone(name="a", amount_minor=20_000_000), Milestone(name="b", amount_minor=30_000_000))
     before = delivered(funded(milestones=parts, required_signatures=1), "a")
     signed = commands.approve(before, signatory="procurement", actor=PROCUREMENT, now=NOW)
@@ -70,7 +70,7 @@ def test_each_milestone_that_is_signed_for_is_accepted_by_itself():
     assert (ended.score_e6, ended.is_accepted, ended.value_minor) == (1_000_000, True, 50_000_000)
 
 
-def test_refund_of_what_was_delivered_is_refused_work_and_one_of_nothing_delivered_says_nothing():
+def test_refund_after_delivery_counts_as_refused_work():
     empty = funded()
     assert result(empty, commands.refund(empty, actor=STUDIO, amount_minor=None)) is None
     before = delivered(empty)
@@ -79,7 +79,7 @@ def test_refund_of_what_was_delivered_is_refused_work_and_one_of_nothing_deliver
     assert (found.score_e6, found.is_accepted) == (0, False)
 
 
-def test_delivery_that_never_came_is_refused_work():
+def test_missing_delivery_counts_as_refused_work():
     before = funded()
     expired = timed_exit(before, T0 + timedelta(days=8))
     assert expired is not None

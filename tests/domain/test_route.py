@@ -1,4 +1,4 @@
-"""Who takes a call: odds that add up, admissible candidates only, and the pace of a budget."""
+"""Routing of calls: probabilities that add up, admissible candidates only, and the pace of a budget."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -80,7 +80,7 @@ def odds_of(ranked: list[RankedCandidate]) -> dict[str, int]:
 
 
 @given(some_candidates(), WISHES, st.one_of(st.none(), PACES))
-def test_odds_add_up_and_are_of_the_admissible_alone(
+def test_probabilities_add_up_over_admissible_models(
     candidates: list[Candidate], wish: RoutingRequest, pace: BudgetPace | None
 ) -> None:
     ranked = rank_candidates(candidates, wish, pace)
@@ -103,7 +103,7 @@ def test_odds_add_up_and_are_of_the_admissible_alone(
 
 
 @given(some_candidates(), WISHES, PACES, st.integers(0, 10**15))
-def test_with_more_left_in_the_budget_dearer_ones_are_not_less_likely(
+def test_larger_budget_never_lowers_the_probability_of_expensive_models(
     candidates: list[Candidate], wish: RoutingRequest, pace: BudgetPace, more: int
 ) -> None:
     per_call = None if pace.per_call_pico is None else pace.per_call_pico + more
@@ -118,7 +118,7 @@ def test_with_more_left_in_the_budget_dearer_ones_are_not_less_likely(
         assert dear(many) >= dear(few) - 300 or not sum(each.odds_e6 for each in few)
 
 
-def test_the_choice_is_drawn_by_the_odds() -> None:
+def test_choice_follows_the_probabilities() -> None:
     ranked = rank_candidates(
         [candidate("a", 10, 6, 10), candidate("b", 20, 7, 10), candidate("c", 30, 9, 10)], RoutingRequest(), None
     )
@@ -127,20 +127,20 @@ def test_the_choice_is_drawn_by_the_odds() -> None:
         assert abs(drawn[name] / 20_000 - odds / ONE) < 0.015
 
 
-def test_candidate_without_a_price_is_out() -> None:
+def test_candidate_without_a_price_is_excluded() -> None:
     ranked = rank_candidates([candidate("priced", 10), candidate("unpriced", None, 100, 100)], RoutingRequest(), None)
     assert odds_of(ranked) == {"priced": ONE, "unpriced": 0}
     assert ranked[1].out is ExclusionReason.NO_PRICE
 
 
-def test_the_better_one_is_likelier_and_a_value_weighs_its_cost() -> None:
+def test_better_model_is_likelier_and_value_offsets_cost() -> None:
     weak, strong = candidate("weak", 10**9, 60, 100), candidate("strong", 10**11, 80, 100)
     assert odds_of(rank_candidates([weak, strong], RoutingRequest(), None))["strong"] > 900_000
     assert odds_of(rank_candidates([weak, strong], RoutingRequest(value_pico=10**11), None))["weak"] > 900_000
     assert odds_of(rank_candidates([weak, strong], RoutingRequest(value_pico=10**13), None))["strong"] > 900_000
 
 
-def test_the_cheapest_that_reaches_the_quality_is_likeliest_and_hopeless_ones_are_out() -> None:
+def test_cheapest_sufficient_model_is_likeliest_and_hopeless_ones_are_excluded() -> None:
     given = [candidate("bad", 1, 10, 100), candidate("good", 10, 85, 100), candidate("best", 1000, 95, 100)]
     ranked = {each.name: each for each in rank_candidates(given, RoutingRequest(quality_e6=700_000), None)}
     assert (ranked["bad"].out, ranked["bad"].odds_e6) == (ExclusionReason.BELOW_QUALITY, 0)
@@ -157,7 +157,7 @@ def test_the_cheapest_that_reaches_the_quality_is_likeliest_and_hopeless_ones_ar
     assert ranked["best"].odds_e6 > 900_000 > 0 < ranked["bad"].odds_e6
 
 
-def test_few_results_of_a_kind_are_shrunk_to_the_all_round_rate() -> None:
+def test_few_results_of_a_kind_are_shrunk_to_the_overall_rate() -> None:
     def quality(of_kind: OutcomeSums) -> int:
         [ranked] = rank_candidates(
             [Candidate(name="a", reference_pico=1, of_kind=of_kind, all_round=known(1000, 900))], RoutingRequest(), None
@@ -170,14 +170,14 @@ def test_few_results_of_a_kind_are_shrunk_to_the_all_round_rate() -> None:
     assert quality(known(1000, 0)) < 20_000
 
 
-def test_a_kind_that_is_hard_for_another_is_expected_to_be_hard_for_a_newcomer() -> None:
+def test_difficulty_of_a_kind_applies_to_new_models() -> None:
     tried = Candidate(name="tried", reference_pico=1, of_kind=known(50, 10), all_round=known(1000, 800))
     new = Candidate(name="new", reference_pico=1, all_round=known(1000, 800))
     quality = {each.name: each.quality_e6 or 0 for each in rank_candidates([tried, new], RoutingRequest(), None)}
     assert 200_000 < quality["new"] < 400_000
 
 
-def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> None:
+def test_expected_cost_moves_from_the_price_to_the_measured_cost() -> None:
     def cost(costs: int, multiple: int) -> tuple[int, int]:
         each = OutcomeSums(
             results=costs, score_e6=0, costs=costs, cost_e6=costs * multiple * ONE, square_e6=costs * multiple**2 * ONE
@@ -205,7 +205,7 @@ def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> N
     }
 
 
-def test_price_of_the_budget_rises_after_dear_calls_and_falls_after_cheap_ones() -> None:
+def test_budget_price_rises_after_expensive_calls_and_falls_after_cheap_ones() -> None:
     pace = BudgetPace(left_pico=10**6, per_call_pico=1000, price_e6=100_000)
     assert pace.next_price_e6(2000) == 103_000
     assert pace.next_price_e6(1000) == 100_000
@@ -215,7 +215,7 @@ def test_price_of_the_budget_rises_after_dear_calls_and_falls_after_cheap_ones()
     assert BudgetPace(left_pico=10**6, price_e6=7).next_price_e6(10**18) == 7
 
 
-def test_calls_left_are_those_of_the_window_so_far_and_of_the_one_before() -> None:
+def test_remaining_calls_are_estimated_from_this_and_the_previous_window() -> None:
     noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
     day = elapsed_e6(noon - timedelta(hours=12), noon + timedelta(hours=12), noon)
     assert calls_left(calls=40, before=None, elapsed_e6=day, first_e6=0) == 40
@@ -227,7 +227,7 @@ def test_calls_left_are_those_of_the_window_so_far_and_of_the_one_before() -> No
 @pytest.mark.parametrize("first", [0, 400, 900])
 @pytest.mark.parametrize("dear", [1.5, 8.0])
 def test_first_window_is_paced_to_its_end_whenever_its_first_call_is(first: int, dear: float) -> None:
-    """A thousand calls at most, spread evenly, of which the budget pays for the dear model a part only."""
+    """Up to a thousand evenly spread calls; the budget covers the expensive model for only a part of them."""
     calls, cost = 1000 - first, {"dear": 1_000_000, "cheap": 1_000}
     budget = left = round(calls * cost["dear"] / dear)
     price, spent_early = START_E6, 0

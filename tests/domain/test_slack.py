@@ -1,4 +1,4 @@
-"""What Slack is sent: nothing in a text mentions, links or leads elsewhere."""
+"""Messages for Slack: texts contain no mentions or links."""
 
 import json
 
@@ -26,7 +26,7 @@ HOOK = "https://hooks.slack.com/services/T0/B0/s3cret"
         "https://hooks.slack.com/other/T0/B0/x",
     ],
 )
-def test_no_other_address_is_a_hook_and_none_is_repeated(url: str) -> None:
+def test_only_slack_addresses_are_hooks_and_errors_do_not_repeat_them(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         checked_hook(url)
     assert refused.value.extra == {"field": "url"}
@@ -34,7 +34,7 @@ def test_no_other_address_is_a_hook_and_none_is_repeated(url: str) -> None:
     assert checked_hook(HOOK) == HOOK
 
 
-def test_a_text_mentions_nobody_and_links_nowhere() -> None:
+def test_slack_text_has_no_mentions_or_links() -> None:
     words = MailText(
         subject="<!channel> R&D",
         paragraphs=("<@U1> <https://evil.example|Bank> @here",),

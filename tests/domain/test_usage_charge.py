@@ -1,4 +1,4 @@
-"""The charge of an event: a cost in money, which credits pay by what was paid for them, and prices in credits."""
+"""The charge of an event: a cost in money, paid by credits at their purchase price, and prices in credits."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -38,7 +38,7 @@ def test_event_that_may_make_a_debt_beyond_one_charge_waits() -> None:
     assert charge_of([part("1", 10**15)], None, RULES) is WaitReason.AMOUNT
 
 
-def test_own_cost_has_the_markup_and_its_limit_of_granted_credits_and_prices_of_meters_have_not() -> None:
+def test_markup_and_granted_credit_limit_apply_to_cost_and_not_to_meter_prices() -> None:
     rules = replace(RULES, markup_e6=200_000)
     both = charged(OWN, part("1", 1), part("2", 3, currency="CREDIT"), cost=(100 * PICO, "USD"), rules=rules)
     assert (both.pico, both.credits_minor, both.has_own) == (121 * PICO, 6 * CREDIT, True)
@@ -56,7 +56,7 @@ def test_prices_in_several_currencies_are_added_up_in_that_of_credits_at_their_r
     assert charge_of([part("1", 1, currency="EUR")], None, RULES) is WaitReason.RATE
 
 
-def test_credits_pay_what_was_paid_for_them_and_others_the_granted_value() -> None:
+def test_credits_pay_their_purchase_price_and_granted_ones_the_granted_value() -> None:
     # A quarter of 100 credits for 29.90, 20 for 1.60 EUR, 5 of a currency without a rate, and 10 granted ones.
     lots = [
         (25 * CREDIT, Fraction(2990, 4), "USD"),
@@ -79,7 +79,7 @@ def test_credits_pay_what_was_paid_for_them_and_others_the_granted_value() -> No
         (7, 0, 4 * PICO, 6),
     ],
 )
-def test_payment_pays_the_cost_first_and_then_what_is_priced_in_credits(
+def test_payment_covers_the_cost_first_and_then_credit_prices(
     paid: int, worth: Fraction, pico: int, credits: int
 ) -> None:
     charge = charged(part("1", 4), part("1", 6, currency="CREDIT"))

@@ -1,4 +1,4 @@
-"""What an event says is read in one way for good: its hash is compared with hashes that are kept."""
+"""Events are always read the same way, because their hashes are compared with stored ones."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ def read(**members: Any) -> UsageEvent:
         ({"time": "2026-01-31t12:00:00.1234567z", "traceid": "x"}, 868489087984347641),
     ],
 )
-def test_what_was_sent_has_the_hash_that_is_kept(members: dict[str, Any], content: int) -> None:
+def test_stored_hash_matches_the_event_sent(members: dict[str, Any], content: int) -> None:
     assert read(**members).content == content
     assert digest_of("org_1", "s", "1") == UUID("a34fdc98-19c4-8438-5aee-a58a9de1c3a5")
 
@@ -54,12 +54,12 @@ def test_time_is_read_in_utc_to_the_microsecond(text: str, time: datetime) -> No
     ["2026-01-31 12:00:00Z", "2026-01-31T12:00Z", "2026-01-31T12:00:00", "2026-W05-6T12:00:00Z", "2026-02-30T12:00:00Z",
      "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00.1234567890Z", "2026-01-31T12:00:00+0100", "1969-12-31T12:00:00Z"],
 )  # fmt: skip
-def test_what_is_no_such_time_is_refused(text: str) -> None:
+def test_invalid_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidEvent, match="time"):
         read(time=text)
 
 
-def test_refusal_names_the_first_member_that_is_wrong() -> None:
+def test_refusal_names_the_first_invalid_member() -> None:
     with pytest.raises(InvalidEvent) as refusal:
         read(data={"spend_id": 1, "agent_id": "x", "model": "", "run_id": "r"})
     assert refusal.value.extra == {"field": "data.model"}

@@ -52,7 +52,7 @@ ROW: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("metadata", [METADATA, json.dumps(METADATA)], ids=["object", "text"])
-def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
+def test_proxy_row_is_read_completely(metadata: Any) -> None:
     row = {**ROW, "metadata": metadata}
     assert (organization_of(row), claimed_organization(row)) == (None, ORG)
     assert started_at(row) == datetime(2026, 11, 21, 8, 16, 43, 382713, tzinfo=UTC)
@@ -80,19 +80,19 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
         ({"endTime": "2026-11-21T09:16:45+00:00", "call_type": "aretrieve_batch"}, {}),
     ],
 )
-def test_call_says_how_long_the_provider_took(changes: dict[str, str], duration: dict[str, int]) -> None:
+def test_call_has_the_providers_latency(changes: dict[str, str], duration: dict[str, int]) -> None:
     data = event_of({**ROW, "metadata": METADATA, **changes})["data"]
     assert {name: data[name] for name in data if name == "duration_ms"} == duration
 
 
 @pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "soon", 1_764_000_000, None])
-def test_row_without_a_time_that_exists_has_no_time(at: Any) -> None:
+def test_row_with_an_impossible_time_has_no_time(at: Any) -> None:
     row = {**ROW, "startTime": at}
     assert started_at(row) is None
     assert "time" not in event_of(row)
 
 
-def test_call_costs_what_the_way_costs_in_which_it_was_served() -> None:
+def test_call_is_priced_by_how_it_was_served() -> None:
     def usage(**said: Any) -> dict[str, Any]:
         return dict(event_of({**ROW, "metadata": {"usage_object": said}})["data"]["usage"])
 
@@ -114,14 +114,14 @@ def test_call_costs_what_the_way_costs_in_which_it_was_served() -> None:
         ({**ROW, "cache_hit": "True"}, USE),
     ],
 )
-def test_units_are_said_only_of_a_use_that_a_provider_has_served(row: dict[str, Any], said: dict[str, Any]) -> None:
+def test_units_are_reported_only_for_served_calls(row: dict[str, Any], said: dict[str, Any]) -> None:
     data = event_of({**row, "metadata": {"spend_logs_metadata": said}})["data"]
     assert "quantity" not in data
     assert "payee_agent_id" not in data
 
 
 @for_each("secret", ["\x00", "\ud800", "s\x07", "", "s" * 201, math.nan, 7, {"a": "\x00"}, ["s"]])
-def test_secret_that_is_no_storable_text_is_not_heard(secret: object) -> None:
+def test_unstorable_secret_is_ignored(secret: object) -> None:
     said = {"spend_secret": secret, "run_id": "r"}
     data = event_of({**ROW, "metadata": {"spend_logs_metadata": said}})["data"]
     assert "spend_secret" not in data
@@ -131,14 +131,14 @@ def test_secret_that_is_no_storable_text_is_not_heard(secret: object) -> None:
 
 
 @pytest.mark.parametrize("quantity", [math.nan, math.inf, Decimal("NaN"), Decimal("1E+999999999"), "\x00", [1], True])
-def test_agent_is_not_paid_for_a_quantity_that_is_no_number(quantity: object) -> None:
+def test_agent_is_not_paid_for_an_invalid_quantity(quantity: object) -> None:
     row = {**ROW, "metadata": {"spend_logs_metadata": {**USE, "run_id": "r", "quantity": quantity}}}
     data = event_of(row)["data"]
     assert data.keys() & {"quantity", "payee_agent_id"} == set()
     assert data["run_id"] == "r"
 
 
-def test_what_is_kept_of_the_proxy_can_be_stored() -> None:
+def test_proxy_fields_are_made_storable() -> None:
     odd = {"model_group": "a\x00\ud800", "spend": math.nan, "call_type": {"a": 1}, "status": ["\x00"], "cache_hit": ""}
     assert event_of({**ROW, **odd})["data"]["litellm"] == {"model_group": "a\ufffd\ufffd"}
     odd = {"model_group": None, "spend": Decimal("1E+999999999"), "status": "failure", "cache_hit": False}
@@ -147,13 +147,13 @@ def test_what_is_kept_of_the_proxy_can_be_stored() -> None:
 
 
 @pytest.mark.parametrize("metadata", ["{", "[]", "null", 7, None, "[" * 100_000])
-def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
+def test_unreadable_metadata_names_no_agent(metadata: object) -> None:
     row = {**ROW, "metadata": metadata}
     assert (organization_of(row), claimed_organization(row), claimed_spend(row)) == (None, None, None)
     assert "step_id" not in event_of({**ROW, "metadata": metadata})["data"]
 
 
-def test_use_that_a_caller_names_stands_beside_the_call_and_takes_nothing_from_it() -> None:
+def test_action_named_by_the_caller_does_not_change_the_call() -> None:
     said = {**USE, "spend_id": "spd_01kar6h2d8e4wvq3r5s7t9x1zy", "spend_secret": "s"}
     row = {**ROW, "metadata": {**METADATA, "spend_logs_metadata": said}}
     call = event_of(row)
@@ -169,18 +169,18 @@ def test_use_that_a_caller_names_stands_beside_the_call_and_takes_nothing_from_i
     assert use_of(event_of({**row, "cache_hit": "True"})) is None
 
 
-def test_no_two_calls_are_known_by_one_id_whatever_ids_their_callers_choose() -> None:
+def test_call_ids_are_unique_whatever_callers_choose() -> None:
     long = event_of({**ROW, "request_id": "x" * 201})["id"]
     assert event_of({**ROW, "request_id": long})["id"] not in {long, None}
 
 
-def test_call_is_served_that_has_used_something_whatever_status_its_caller_wrote() -> None:
+def test_call_with_usage_counts_as_served_whatever_its_status() -> None:
     nothing = {"prompt_tokens": 0, "completion_tokens": 0, "spend": 0}
     for row, served in (({}, True), ({"prompt_tokens": 0, "completion_tokens": 0}, True), (nothing, False)):
         assert ("usage" in event_of({**ROW, "status": "failure", **row})["data"]) is served
 
 
-def test_card_number_that_a_caller_wrote_is_not_in_the_event_and_its_call_is_known_apart() -> None:
+def test_callers_card_number_is_not_in_the_event_and_the_call_stays_distinct() -> None:
     card = "4242 4242 4242 4242"
     rows = [
         {**ROW, "session_id": card},
@@ -200,7 +200,7 @@ def test_owner_of_the_key_is_the_owner_of_the_call(name: str) -> None:
 
 
 @for_each("kind", ["aget_responses", "get_responses", "alist_input_items", "acreate_batch", "afile_content"])
-def test_row_that_is_no_inference_has_no_usage_whatever_tokens_it_repeats(kind: str) -> None:
+def test_non_inference_row_has_no_usage(kind: str) -> None:
     event = event_of({**ROW, "call_type": kind, "metadata": {"spend_logs_metadata": USE}})
     assert event["type"] == "llm.management"
     assert event["data"].keys() & {"usage", "payee_agent_id", "quantity"} == set()
@@ -223,18 +223,18 @@ PRICE = make_price(
 @pytest.mark.parametrize(
     ("kind", "dollars"), [("acompletion", "4.5"), ("aretrieve_batch", "1.125"), ("retrieve_batch", "1.125")]
 )
-def test_batch_costs_what_its_calls_cost_and_not_what_one_long_call_costs(kind: str, dollars: str) -> None:
-    """By hand: 1,125,000 tokens of many prompts at 1 M; of one prompt above 200,000 at 4 M."""
+def test_batch_is_priced_per_call(kind: str, dollars: str) -> None:
+    """Calculated: 1,125,000 tokens of many prompts at 1 M; of one prompt above 200,000 at 4 M."""
     used = event_of({**ROW, "call_type": kind, "prompt_tokens": 1_125_000, "completion_tokens": 0})["data"]["usage"]
     assert rate(TokenUsage.from_json(used), PRICE).amount_pico == int(Decimal(dollars) * 10**12)
 
 
-def test_batch_that_still_runs_is_no_call() -> None:
+def test_running_batch_is_not_a_call() -> None:
     nothing = {"prompt_tokens": 0, "completion_tokens": 0, "spend": 0}
     assert event_of({**ROW, **nothing, "call_type": "aretrieve_batch"})["type"] == "llm.management"
 
 
-def test_units_of_a_row_are_those_that_providers_charge_apart() -> None:
+def test_row_has_the_separately_charged_units() -> None:
     """As LiteLLM 1.110.2 keeps them (`PromptTokensDetailsWrapper`, `CacheCreationTokenDetails`)."""
     details = {
         "cached_tokens": 30,

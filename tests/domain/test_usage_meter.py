@@ -1,4 +1,4 @@
-"""What meters read of an event."""
+"""Values that meters read from an event."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -52,14 +52,14 @@ def test_number_is_read_exactly(value: Any, quantity: str) -> None:
 @for_each(
     "value", [None, True, "", "x", "1e5", "\u0661", [], {}, -1, "-0.1", "1000000000000001", "0.1234567890123", "NaN"]
 )
-def test_what_is_no_quantity_is_refused_and_never_zero(value: Any) -> None:
+def test_invalid_quantity_is_refused_and_never_zero(value: Any) -> None:
     with pytest.raises(InvalidEvent, match="the meter m counts it"):
         read_event(meter(), event(n=value))
 
 
 @pytest.mark.parametrize("value", ["-0", "-0.00", Decimal("-0.0")])
 def test_zero_has_no_sign(value: Any) -> None:
-    """A price of a quantity takes none that is negative."""
+    """A price rejects negative quantities."""
     quantity = read_event(meter(), event(n=value)).quantity
     assert rate_quantity(quantity, PerUnit(unit_price=Decimal(1))) == 0
 
@@ -69,7 +69,7 @@ def test_highest_and_latest_may_be_negative() -> None:
         assert read_event(meter(aggregation), event(n=-5)).quantity == -5
 
 
-def test_property_is_a_place_in_data() -> None:
+def test_property_is_a_path_in_data() -> None:
     deep = meter(Aggregation.SUM, "usage.total")
     assert read_event(deep, event(usage={"total": 7})).quantity == 7
     for data in ({}, {"usage": 5}, {"usage": [7]}):
@@ -77,7 +77,7 @@ def test_property_is_a_place_in_data() -> None:
             read_event(deep, event(**data))
 
 
-def test_members_are_told_apart_by_their_text() -> None:
+def test_members_are_distinguished_by_their_text() -> None:
     unique = meter(Aggregation.UNIQUE, "user")
     first, second, other = (read_event(unique, event(user=user)) for user in ("7", 7, "8"))
     assert first.member == second.member != other.member
@@ -112,7 +112,7 @@ def test_dimensions_are_attributes_and_properties() -> None:
         (Aggregation.COUNT, None, list("abcdef"), "dimensions"),
     ],
 )
-def test_meter_that_could_read_nothing_is_refused(
+def test_meter_without_readable_values_is_refused(
     aggregation: Aggregation, place: str | None, dimensions: list[str], field: str
 ) -> None:
     with pytest.raises(Invalid) as refusal:
@@ -120,7 +120,7 @@ def test_meter_that_could_read_nothing_is_refused(
     assert refusal.value.extra["field"] == field
 
 
-def test_events_are_taken_up_to_the_most_values_that_are_read_of_one_request() -> None:
+def test_events_are_accepted_up_to_the_value_limit_of_a_request() -> None:
     meters = {"t": [meter(Aggregation.COUNT, None, "a", "b", "c", "d")] * 4, "u": [meter(Aggregation.COUNT, None)]}
     assert MAX_EVENTS * 20 == MAX_READINGS
     check_readings(meters, ["t"] * MAX_EVENTS)
@@ -130,7 +130,7 @@ def test_events_are_taken_up_to_the_most_values_that_are_read_of_one_request() -
         check_readings(meters, ["u", *["t"] * MAX_EVENTS])
 
 
-def test_what_a_refusal_says_fits_does_fit_and_a_single_event_always_does() -> None:
+def test_size_named_by_a_refusal_fits_and_a_single_event_always_fits() -> None:
     dimensions = "abcdef"[:MAX_DIMENSIONS]
     with pytest.raises(TooManyReadings, match="at most 333 events"):
         check_readings({"t": [meter(Aggregation.COUNT, None, *dimensions)] * 50}, ["t"] * 334)

@@ -1,4 +1,4 @@
-"""What a run of agents cost."""
+"""Cost of a run of agents."""
 
 import random
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def totals(parts: Sequence[RunPart]) -> dict[str, int]:
     return {step.id: step.total.pico.get("USD", 0) for step in cost_of(parts).steps}
 
 
-def test_steps_count_what_they_set_off() -> None:
+def test_step_totals_include_their_children() -> None:
     parts = [
         part("plan", None, 100),
         part("search", "plan", 10, agent="b"),
@@ -40,12 +40,12 @@ def test_parent_without_events_of_its_own_is_a_step() -> None:
     assert totals([part("a", "root", 1), part("b", "root", 2)]) == {"a": 1, "b": 2, "root": 3}
 
 
-def test_currencies_are_kept_apart() -> None:
+def test_currencies_are_separate() -> None:
     run = cost_of([part("a", None, 1), part("a", None, 5, currency="CREDIT")])
     assert run.total.pico == run.steps[0].total.pico == {"USD": 1, "CREDIT": 5}
 
 
-def test_steps_in_a_circle_count_what_hangs_on_them() -> None:
+def test_cyclic_steps_count_their_descendants() -> None:
     parts = [part("a", "b", 1), part("b", "a", 2), part("c", "c", 4), part("d", "a", 8)]
     assert totals(parts) == {"a": 9, "b": 2, "c": 4, "d": 8}
 

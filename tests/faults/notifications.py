@@ -64,7 +64,7 @@ class NotificationSetup:
 
 
 def described(setup: NotificationSetup) -> str:
-    """Say what a run does."""
+    """Describe the run."""
     return (
         f"people of {setup.organizations} organizations are told of {setup.facts} facts by mail, Slack and inbox; "
         f"{', '.join(setup.parts)} killed {setup.kills} times each, with messages under way"
@@ -73,7 +73,7 @@ def described(setup: NotificationSetup) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """A principal with an address and a hook of its own."""
+    """A principal with its own address and hook."""
 
     org_id: str
     role: str
@@ -81,7 +81,7 @@ class Person:
 
     @property
     def recipient(self) -> str:
-        """Return as whom the books know it."""
+        """Return its identity in the database."""
         return f"{self.org_id}/{self.role}"
 
 
@@ -100,7 +100,7 @@ class Tenant:
 
 @dataclass
 class Carriers:
-    """The stand-ins for a mail server and for Slack: what they took, and the answers that they keep back.
+    """The mock mail server and Slack, with accepted messages and withheld answers.
 
     Attributes:
         mails: number of a mail → address, text and `Message-ID`.
@@ -117,7 +117,7 @@ class Carriers:
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def follow(self) -> None:
-        """Look at what they took for as long as nobody cancels it."""
+        """Read accepted messages until cancelled."""
         async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
             while True:
                 with suppress(httpx2.TransportError):
@@ -131,17 +131,17 @@ class Carriers:
 
     @property
     def came(self) -> Counter[Message]:
-        """Return how often each fact came to each address and hook."""
+        """Return how often each address and hook received each event."""
         told = [(text, to) for to, text, _ in self.mails.values()] + [(text, to) for to, text in self.posts.values()]
         return Counter((found[0], to) for text, to in told if (found := _SUBJECT.search(text)))
 
     async def have(self, wanted: Collection[Message]) -> None:
-        """Wait until all of this has come."""
+        """Wait until all of these have arrived."""
         async with self.news, asyncio.timeout(END_SECONDS):
             await self.news.wait_for(lambda: self.came.keys() >= set(wanted))
 
     async def code(self, to: str) -> str:
-        """Wait for the code that an address or a hook is sent."""
+        """Wait for the code sent to an address or a hook."""
         while True:
             async with self.news, asyncio.timeout(PATIENCE_SECONDS):
                 told = [text for at, text, _ in self.mails.values() if at == to]
@@ -176,7 +176,7 @@ class Carriers:
 
 
 async def run_notifications(setup: NotificationSetup, say: Say, stack: Stack) -> Findings:
-    """Run once and return what was found."""
+    """Run once and return the findings."""
     findings = Findings()
     urls = {name: str(stack.sandboxes.dev[f"{name}_url"]) for name in ("mail", "slack")}
     carriers = Carriers(urls)
@@ -199,11 +199,13 @@ async def run_notifications(setup: NotificationSetup, say: Say, stack: Stack) ->
             proposal = {**terms, "review_period": "P10D"} if kind == "contract" else terms
             made = await give(client, buyer, "/contracts", proposal, f"notifications {number}")
             subject = made["id"] if kind == "contract" else await _alert(database, tenant.org_id, ALERTS[kind])
-            wanted = {(subject, target): each for each in tenant.told(kind) for target in (*each.channels.values(),)}
+            wanted = {
+                (subject, target): each for each in tenant.recipients_of(kind) for target in (*each.channels.values(),)
+            }
             told.update(wanted)
             expected.update(
                 (subject, each.recipient, channel)
-                for each in tenant.told(kind)
+                for each in tenant.recipients_of(kind)
                 for channel in ("inbox", *each.channels)
             )
             try:
@@ -257,7 +259,7 @@ async def _tenant(client: RetryingClient, stack: Stack, carriers: Carriers, name
 
 
 async def _alert(database: Database, org_id: str, kind: str) -> str:
-    """Raise an alert as the product does, until the books have it, and return what it is about."""
+    """Raise an alert as the product does until it is stored, and return its subject."""
     subject, until = new_id("pay"), time.monotonic() + PATIENCE_SECONDS
     while True:
         # By its key it is one alert, however often this is tried.

@@ -1,6 +1,6 @@
 """Planned purchase orders of agents, drawn from the seed before a run, with their expected outcomes.
 
-The expected counts are worked out here by arithmetic of their own, not by the product's. Amounts are whole dollars.
+The expected counts are calculated here independently of the product. Amounts are whole dollars.
 """
 
 import random
@@ -26,7 +26,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One request about an order.
+    """A request about an order.
 
     Attributes:
         status: of the order in the answer.
@@ -44,7 +44,7 @@ class Step:
 
     @property
     def entries(self) -> list[tuple[str, str]]:
-        """The types and the statuses of its entries of the log."""
+        """The types and statuses of its log entries."""
         first = (_TYPES[self.path.rpartition("/")[2]], self.log)
         if self.path == "confirm":
             return [first, ("refund", "refunded")]
@@ -80,7 +80,7 @@ class Story:
 
     @property
     def waits(self) -> bool:
-        """Whether a person has to approve it, so that it has a run."""
+        """Whether a person must approve it, which starts a run."""
         return self.status == "needs_approval"
 
 
@@ -185,7 +185,7 @@ STORIES: dict[str, Story] = {
 
 @dataclass(frozen=True)
 class OrderPlan:
-    """One order: the name of its story, what its keys begin with, who asks, and for how many dollars."""
+    """An order: the name of its story, the prefix of its keys, the requesting agent, and the amount in dollars."""
 
     name: str
     told: str
@@ -199,26 +199,26 @@ class OrderPlan:
 
     @property
     def status(self) -> str:
-        """The status in the end."""
+        """The final status."""
         return self.story.steps[-1].status if self.story.steps else self.story.status
 
     @property
     def paid(self) -> int:
-        """All that is charged."""
+        """The total charge."""
         counts = self.counts()
         return counts["spent"] + counts["forced"]
 
     @property
     def refunded(self) -> int:
-        """All that comes back."""
+        """The total refund."""
         return self.counts()["refunded"]
 
     def entries(self) -> list[tuple[str, str]]:
-        """Return the log of the order: types and statuses."""
+        """Return the types and statuses of the order's log entries."""
         return [("request", self.story.status), *(entry for step in self.story.steps for entry in step.entries)]
 
     def counts(self) -> Counter[str]:
-        """Return what it counts in each window above it, in dollars, and how many uses."""
+        """Return its spending in dollars and its uses in each containing window."""
         story, amount = self.story, self.amount
         spent = 0 if story.spent is None else amount + story.spent
         forced = amount if story.late else story.forced
@@ -231,7 +231,7 @@ class OrderPlan:
         )
 
     def windows(self) -> list[tuple[str, str, str]]:
-        """Return where it counts: the budget, the window and the pool."""
+        """Return the budget, the window and the pool in which it counts."""
         found = [("poor" if self.story.poor else "agent", "day", "operating"), ("project", "week", self.story.pool)]
         # What no person granted counts in the allowance, too.
         return [*found, ("project", "week", "allowance")] if self.story.asks.get("pool") == "reserve" else found

@@ -1,4 +1,4 @@
-"""One run of purchase orders: agents ask before they buy, persons approve, and parts are killed meanwhile.
+"""A fault run of purchase orders: agents request, persons approve, and parts are killed meanwhile.
 
 Every order follows a story that is planned to its end. In the end each one has the status, the charges, the log and
 the count in the budgets of its story, whatever died between a commit and its answer.
@@ -60,7 +60,7 @@ class PurchaseOrderSetup:
 
 
 def described(setup: PurchaseOrderSetup) -> str:
-    """Say what a run does."""
+    """Describe the run."""
     return f"{setup.orders} purchase orders; {', '.join(setup.parts)} killed {setup.kills} times each"
 
 
@@ -76,7 +76,7 @@ class Studio:
 
 
 class Orders:
-    """Plays planned orders, and remembers which order came of which plan."""
+    """Plays planned orders, and records the order of each plan."""
 
     def __init__(self, studios: Sequence[Studio]) -> None:
         self.studios = studios
@@ -84,7 +84,7 @@ class Orders:
         self._last: dict[str, dict[str, Any]] = {}
 
     def request(self, plan: OrderPlan, place: int) -> tuple[Request, int, str]:
-        """Return the request of a place in the story, and the code and the status that must answer it."""
+        """Return the request of a step in the story, with its expected code and status."""
         studio, story, who = self.studios[plan.studio], plan.story, "poor" if plan.story.poor else "agent"
         if place == 0:
             body = {
@@ -110,7 +110,7 @@ class Orders:
         return body | ({"digest": digests[step.path]} if step.path in digests else {})
 
     def take(self, plan: OrderPlan, place: int, response: httpx2.Response) -> None:
-        """Take an answer; raises NoResponse if it is not as planned."""
+        """Check an answer; raises NoResponse if it is not as planned."""
         _, code, status = self.request(plan, place)
         answer = response.json()
         if (response.status_code, answer.get("status")) != (code, status):
@@ -126,7 +126,7 @@ class Orders:
 
 
 async def run_purchase_orders(setup: PurchaseOrderSetup, say: Say, stack: Stack) -> Findings:
-    """Run once and return what was found."""
+    """Run once and return the findings."""
     findings, setting_up = Findings(), Journal()
     operator = RetryingClient(stack.api_url, f"{setup.seed} purchase orders", setting_up)
     studios = [await _studio(operator, stack, number) for number in range(STUDIOS)]
@@ -162,7 +162,7 @@ def _judge(first: Answered, again: httpx2.Response) -> str | None:
 
 
 async def _other_person(stack: Stack, org_id: str) -> str:
-    """Make a key of finance in whose line nobody else is, as that of a person who signs in by mail."""
+    """Make a finance key without an issuer, like that of a person who signs in by mail."""
     key_id, secret = new_id("key"), new_secret()
     async with books(stack) as connection:
         await connection.execute(
@@ -211,7 +211,7 @@ async def _studio(operator: RetryingClient, stack: Stack, number: int) -> Studio
 async def _lose_answers(
     findings: Findings, stack: Stack, client: RetryingClient, orders: Orders, plans: Sequence[OrderPlan]
 ) -> None:
-    """Kill the server when it has committed what it was asked for, and before it has kept or sent an answer."""
+    """Kill the server after it has committed a request and before it stores or sends the answer."""
     places, org_id = [place for _, place in LOST], orders.studios[0].org_id
     for plan, place in zip(plans, places, strict=True):
         await orders.play(client, plan, range(place))

@@ -1,4 +1,4 @@
-"""A night that is killed after each of its writes, and around its commit, changes each budget once."""
+"""An allocation killed after each write and around its commit changes each budget once."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ from tests.support.returns import NIGHT, Team, at
 pytestmark = pytest.mark.db
 
 
-async def test_a_night_killed_at_every_step_applies_once(fresh_database_urls: Any, tmp_path: Path) -> None:
+async def test_allocation_killed_at_every_step_applies_once(fresh_database_urls: Any, tmp_path: Path) -> None:
     urls = fresh_database_urls
     database = Database(urls.tenant, urls.platform)
     team = await Team.of(database, "ada", "bob", "cy")

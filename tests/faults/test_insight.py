@@ -1,4 +1,4 @@
-"""An export and the search index after `kill -9` at every page: row for row what the tables hold."""
+"""An export and the search index match the tables row for row after `kill -9` at every page."""
 
 import asyncio
 import csv
@@ -32,7 +32,7 @@ EVENTS = 11
 
 
 async def until_done(urls: Any, folder: Path, what: str, name: str) -> int:
-    """Start the process again until it ends by itself, and return how often it was killed."""
+    """Restart the process until it ends normally, and return how often it was killed."""
     command = ["-m", "tests.faults.insight_victim", urls.tenant, urls.platform, str(folder), what, name]
     killed = 0
     while True:
@@ -46,7 +46,7 @@ async def until_done(urls: Any, folder: Path, what: str, name: str) -> int:
 
 @pytest.fixture
 async def books(fresh_database_urls: Any) -> Any:
-    """A database of its own with some events."""
+    """A separate database with some events."""
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     org_id = await an_organization(database)
     data = CATALOGUE["payment.succeeded"].example

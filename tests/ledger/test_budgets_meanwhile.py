@@ -1,4 +1,4 @@
-"""Budgets are spent by 200 callers at once, and cut, frozen and closed meanwhile; the answers are added up outside."""
+"""200 concurrent callers spend budgets that are cut, frozen and closed meanwhile; the test sums the answers itself."""
 
 import asyncio
 import itertools
@@ -39,7 +39,7 @@ ASKS = (Ask(), Ask(on_limit=OnLimit.RESERVE), Ask(pool=Pool.RESERVE), Ask(pool=P
 
 
 class Studio:
-    """An organization, a project in it and an agent of that, each with a budget below the one before."""
+    """An organization, its project and the project's agent, each with a budget nested in the previous one."""
 
     def __init__(self, books: Books, tenant: Tenant) -> None:
         self.books, self.tenant = books, tenant

@@ -1,4 +1,4 @@
-"""What is handed to a mail server over SMTP, and what its answers mean."""
+"""Mails sent to a mail server over SMTP, and its replies."""
 
 from email import message_from_string, policy
 
@@ -37,7 +37,7 @@ async def test_a_mail_arrives_as_text_and_html_and_its_key_makes_its_id() -> Non
 
 
 @pytest.mark.parametrize(("scheme", "one_click"), [("https", "List-Unsubscribe=One-Click"), ("http", None)])
-async def test_what_can_be_unsubscribed_says_so_in_headers_text_and_html(scheme: str, one_click: str | None) -> None:
+async def test_unsubscribable_mail_has_the_link_in_headers_text_and_html(scheme: str, one_click: str | None) -> None:
     mailbox, url = Mailbox(), f"{scheme}://bursar.example/api/v1/notifications/unsubscribe?token={'x' * 300}"
     async with listening(mailbox) as port:
         message = Message(to=(OWNER,), language="en", words=WORDS, unsubscribe=url)
@@ -51,7 +51,7 @@ async def test_what_can_be_unsubscribed_says_so_in_headers_text_and_html(scheme:
     assert f'<a href="{url}">Stop mails like this one</a>' in got["html"]
 
 
-async def test_bounces_of_each_address_have_an_address_of_their_own() -> None:
+async def test_each_address_has_its_own_bounce_address() -> None:
     mailbox = Mailbox()
     mailbox.unknown = {"nobody@acme.example"}
     async with listening(mailbox) as port:
@@ -64,7 +64,7 @@ async def test_bounces_of_each_address_have_an_address_of_their_own() -> None:
     ]
 
 
-async def test_whoever_was_left_when_the_server_broke_off_is_tried_again() -> None:
+async def test_recipients_left_after_a_disconnect_are_retried() -> None:
     mailbox = Mailbox()
     mailbox.faults.extend(["take", "break"])
     async with listening(mailbox) as port:
@@ -87,7 +87,7 @@ async def test_no_value_adds_a_header_or_a_recipient(line_break: str) -> None:
             assert got["recipients"] == [OWNER]
 
 
-async def test_one_address_that_is_refused_keeps_no_other_from_its_mail() -> None:
+async def test_refused_address_does_not_block_others() -> None:
     mailbox = Mailbox()
     mailbox.unknown = {BOOKS}
     async with listening(mailbox) as port:
@@ -102,7 +102,7 @@ async def test_one_address_that_is_refused_keeps_no_other_from_its_mail() -> Non
     ("fault", "error", "kept"),
     [("defer", ProviderUnavailable, 0), ("refuse", ProviderRefused, 0), ("break", OutcomeUnknown, 1)],
 )
-async def test_answers_of_the_server_are_told_apart(fault: str, error: type[Exception], kept: int) -> None:
+async def test_server_replies_are_distinguished(fault: str, error: type[Exception], kept: int) -> None:
     mailbox = Mailbox()
     mailbox.faults.append(fault)
     async with listening(mailbox) as port:
@@ -111,7 +111,7 @@ async def test_answers_of_the_server_are_told_apart(fault: str, error: type[Exce
     assert len(mailbox.mails) == kept
 
 
-async def test_a_server_that_is_away_or_speaks_no_tls_gets_nothing() -> None:
+async def test_unreachable_server_or_server_without_tls_gets_nothing() -> None:
     mailbox = Mailbox()
     async with listening(mailbox) as port:
         with pytest.raises(ProviderUnavailable):

@@ -1,4 +1,4 @@
-"""Mails look as their template says, whatever a name in them holds."""
+"""Mails are rendered by their template, whatever names they contain."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -33,7 +33,7 @@ def message(words: MailText, unsubscribe: str | None = None, language: str = "en
     return Message(to=("a@b.example",), language=language, words=words, unsubscribe=unsubscribe)
 
 
-def test_what_a_stranger_wrote_is_text() -> None:
+def test_text_of_strangers_is_escaped() -> None:
     link, off = 'https://x.example/?a="><script>&b=1', "https://x.example/off?a=1&token='\">"
     words = MailText(subject=BAD, paragraphs=(BAD, "Second."), link=link)
     done = MailTemplates(BAD).render(message(words, off))
@@ -60,7 +60,7 @@ def test_what_a_stranger_wrote_is_text() -> None:
     assert done.text.startswith(f"{BAD}\n\nSecond.\n\n{link}\n\n-- \n{BAD}\n")
 
 
-def test_nothing_is_loaded_and_both_color_schemes_are_said() -> None:
+def test_mail_loads_nothing_and_declares_both_color_schemes() -> None:
     done = MailTemplates("Acme").render(message(MailText(subject="s", paragraphs=("p",))))
     assert '<meta name="color-scheme" content="light dark">' in done.html
     assert "prefers-color-scheme: dark" in done.html

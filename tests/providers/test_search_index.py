@@ -1,4 +1,4 @@
-"""Answers of the search index to documents that are sent, malformed ones included."""
+"""Answers of the search index to documents, including malformed ones."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.support.cases import for_each
 
 
 def sizes(limit: int) -> "tuple[list[int], httpx2.MockTransport]":
-    """Return a server that takes so many bytes at once, and how many documents each request had."""
+    """Return a server with a size limit, and the number of documents in each request."""
     asked = list[int]()
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -29,7 +29,7 @@ def at(transport: httpx2.MockTransport, client: httpx2.AsyncClient) -> SearchInd
     return SearchIndex(client, "http://search.test", name="events", months=1)
 
 
-async def test_what_is_too_large_is_halved_until_it_fits_and_one_document_is_refused_by_name() -> None:
+async def test_too_large_batch_is_halved_and_a_too_large_document_is_refused_by_name() -> None:
     asked, transport = sizes(1_000)
     documents = [("events-2026-01", f"evt_{n}", {"type": "x" * (2_000 if n == 5 else 10)}) for n in range(9)]
     async with httpx2.AsyncClient(transport=transport) as client:
@@ -57,7 +57,7 @@ async def test_what_is_too_large_is_halved_until_it_fits_and_one_document_is_ref
         "x",
     ],
 )
-async def test_an_answer_of_another_form_is_a_named_failure(answer: object) -> None:
+async def test_unexpected_response_is_a_named_failure(answer: object) -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answer))
     async with httpx2.AsyncClient(transport=transport) as client:
         with pytest.raises(ProviderUnavailable):

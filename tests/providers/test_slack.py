@@ -1,4 +1,4 @@
-"""What a hook of Slack is posted, when, and what its answers mean."""
+"""Messages posted to a Slack hook, their timing, and Slack's replies."""
 
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +23,7 @@ WORDS = MailText(subject="Credits are low", paragraphs=("12 credits are left.",)
 
 
 class Clock:
-    """Time that passes when somebody waits."""
+    """A clock that advances only by waiting."""
 
     def __init__(self) -> None:
         self.now, self.waits = datetime(2026, 11, 1, tzinfo=UTC), list[float]()
@@ -34,7 +34,7 @@ class Clock:
 
 
 class OwnTurns:
-    """Turns of one process, by a clock of its own."""
+    """Turns of one process with its own clock."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock, self._free_at = clock or Clock(), dict[str, datetime]()
@@ -81,7 +81,7 @@ async def test_a_message_is_posted_and_others_are_a_second_apart():
     assert b"12 credits are left." in receiver.received[0].body
 
 
-async def test_whoever_is_too_far_behind_comes_again_later():
+async def test_turn_too_far_ahead_is_retried_later():
     asked: list[float] = []
 
     async def stands_still(seconds: float) -> None:
@@ -97,7 +97,7 @@ async def test_whoever_is_too_far_behind_comes_again_later():
     assert len(receiver.received) == 6
 
 
-async def test_a_time_that_slack_asks_for_is_kept_and_nothing_is_posted_before():
+async def test_delay_requested_by_slack_is_respected():
     async with slack(answers(429, Retry_After="30")) as (notifier, receiver, message):
         for _ in range(2):
             with pytest.raises(Throttled) as throttled:
@@ -116,7 +116,7 @@ async def test_a_time_that_slack_asks_for_is_kept_and_nothing_is_posted_before()
         (hangs, OutcomeUnknown, "did not answer"),
     ],
 )
-async def test_answers_are_told_apart(reply: Reply, error: type[Exception], said: str):
+async def test_slack_replies_are_distinguished(reply: Reply, error: type[Exception], said: str):
     async with slack(reply, timeout=timedelta(seconds=0.3 if reply is hangs else 60)) as (notifier, _, message):
         with pytest.raises(error, match=said) as failed:
             await notifier.send(message, idempotency_key="k")
@@ -124,7 +124,7 @@ async def test_answers_are_told_apart(reply: Reply, error: type[Exception], said
     assert "services" not in str(failed.value)
 
 
-async def test_a_redirect_to_the_inside_is_not_followed():
+async def test_redirect_to_an_internal_address_is_not_followed():
     async with receiving() as inside, slack(answers(307, location=inside.url)) as (notifier, _, message):
         with pytest.raises(ProviderRefused):
             await notifier.send(message, idempotency_key="k")
@@ -138,7 +138,7 @@ def answering(*addresses: str) -> Receivers:
     return Receivers(resolver=resolve)
 
 
-async def test_only_slack_itself_is_posted_to(tmp_path: Path):
+async def test_messages_are_posted_only_to_slack(tmp_path: Path):
     root, leaf, key = make_chain("hooks.slack.com")
     (tmp_path / "leaf.pem").write_bytes(leaf + key)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

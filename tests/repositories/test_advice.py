@@ -1,4 +1,4 @@
-"""Reads for advice at the database role of an organization, and quarters of groups that hide each member's figure."""
+"""Reads for advice with the tenant's database role, and group quarters that hide each member's figure."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def is_served(routes: Sequence[BaseRoute], method: str, path: str) -> bool:
 # Advice --------------------------------------------------------------------------------------------------------------
 
 
-async def test_packages_are_compared_with_what_credits_cost_without_tax(database: Database, rows: Rows) -> None:
+async def test_packages_are_compared_by_credit_price_without_tax(database: Database, rows: Rows) -> None:
     org_id = await organization(rows)
     tax = SaleTax(code="s", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=1_900)
     for refunded in (False, False, True):
@@ -107,7 +107,7 @@ async def test_packages_are_compared_with_what_credits_cost_without_tax(database
     assert not await advised(database, await organization(rows))
 
 
-async def test_refusals_are_read_once_a_day_and_by_what_refused(database: Database, rows: Rows) -> None:
+async def test_refusals_are_read_once_a_day_and_by_reason(database: Database, rows: Rows) -> None:
     org_id, control = await organization(rows), UUID(int=7)
     same = {"org_id": org_id, "action": "search", "amount": 5 * CREDIT, "spend_asset": "CREDIT", "agent_id": "agt_1"}
     charges: list[tuple[datetime, dict[str, Any]]] = [
@@ -158,7 +158,7 @@ async def agent(rows: Rows, org_id: str, rank_e6: int, *, category: str = "resea
     return agent_id
 
 
-async def test_agents_are_compared_with_offers_of_others_at_what_was_used(database: Database, rows: Rows) -> None:
+async def test_agents_are_compared_with_other_offers_at_actual_usage(database: Database, rows: Rows) -> None:
     org_id, seller = await organization(rows), await organization(rows)
     prices = {price: json.dumps({"page": price * CREDIT}) for price in (1, 2, 4)}
     mine = await agent(rows, seller, 500_000, model="usage", usage_prices=prices[4])
@@ -184,7 +184,7 @@ async def test_agents_are_compared_with_offers_of_others_at_what_was_used(databa
     assert one.figures["other_agent_id"] == cheap
 
 
-async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Database, rows: Rows) -> None:
+async def test_unused_monthly_payments_are_found(database: Database, rows: Rows) -> None:
     org_id, seller = await organization(rows), await organization(rows)
     for number, (used, since) in enumerate(((True, LONG_AGO), (False, LONG_AGO), (False, NOON))):
         agent_id = await agent(rows, seller, 0)
@@ -213,7 +213,7 @@ async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Databas
     assert await unused() == {"unused-pur_1": (900, "USD"), "unused-pco_1": (100, "EUR")}
 
 
-async def test_purchases_outside_are_read_with_what_advice_compares_them_with(database: Database, rows: Rows) -> None:
+async def test_external_purchases_are_read_with_their_alternatives(database: Database, rows: Rows) -> None:
     org_id, agent_id = await organization(rows), new_id("agt")
     await rows.add("agents", id=agent_id, org_id=org_id, name="Ada", visibility="private", pricing_model="free",
                    command_id=agent_id, created_at=LONG_AGO)  # fmt: skip
@@ -251,9 +251,7 @@ async def test_purchases_outside_are_read_with_what_advice_compares_them_with(da
     assert (price.term.value, price.amount_minor) == ("month", 500)
 
 
-async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_they_are_worth(
-    database: Database, rows: Rows
-) -> None:
+async def test_free_options_and_own_offers_are_read_with_use_and_value(database: Database, rows: Rows) -> None:
     org_id = await organization(rows)
     agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"Request": 2 * CREDIT}))
     # A page is a part of what is bought, not another whole.
@@ -302,7 +300,7 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
         assert [each is not None and each.is_covered for each in (of_credits, of_cost)] == [covered, covered]
 
 
-async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(database: Database, rows: Rows) -> None:
+async def test_randomised_models_and_revenue_sources_are_compared(database: Database, rows: Rows) -> None:
     drawn, chosen = await organization(rows), await organization(rows)
     await rows.change("SELECT open_usage_months($1, $2)", MARCH.since, NOON)
     for org_id, odds in ((drawn, 500_000), (chosen, 1_000_000)):
@@ -409,7 +407,7 @@ async def test_slots_that_were_bought_and_are_all_free_are_found(database: Datab
     )
 
 
-async def test_payments_and_spending_are_those_of_the_metrics(database: Database, rows: Rows) -> None:
+async def test_payments_and_spending_match_the_metrics(database: Database, rows: Rows) -> None:
     org_id = await organization(rows)
     for day in (NOON, MARCH.until):
         await rows.count_payments(org_id, day, "stripe", succeeded=5, failed=5)
@@ -487,9 +485,7 @@ async def agree(database: Database, org_id: str, at: datetime, *, agrees: bool =
         return await peers.set_consent(session, actor, org_id, agrees=agrees, now=at)
 
 
-async def test_nobody_learns_of_a_member_by_asking_before_and_after_it_joins_or_leaves(
-    database: Database, rows: Rows
-) -> None:
+async def test_queries_before_and_after_a_member_joins_or_leaves_reveal_nothing(database: Database, rows: Rows) -> None:
     asking = await member(rows, 100)
     known = [await member(rows, 100 + number) for number in range(7)]
     victim = await member(rows, 1, peers_agreed_at=None)
@@ -524,7 +520,7 @@ async def test_month_is_compared_a_day_after_it_is_over(database: Database, rows
     assert await ask(database, orgs[0], now=MARCH.until + timedelta(days=1)) is PeerReason.NOT_COUNTED
 
 
-async def test_crowd_of_ones_own_makes_no_group(database: Database, rows: Rows) -> None:
+async def test_organizations_of_one_owner_form_no_group(database: Database, rows: Rows) -> None:
     victim = await member(rows, 100)
     young = [await member(rows, 100, created_at=MARCH.since - timedelta(days=89)) for _ in range(8)]
     unpaid = [await member(rows, 100) for _ in range(8)]
@@ -542,7 +538,7 @@ async def test_crowd_of_ones_own_makes_no_group(database: Database, rows: Rows) 
         assert await ask(database, org_id) is PeerReason.TOO_FEW
 
 
-async def test_figures_of_organizations_are_those_of_the_month(database: Database, rows: Rows) -> None:
+async def test_organization_figures_cover_the_month(database: Database, rows: Rows) -> None:
     org_id = await member(rows, 70)
     await rows.count_payments(org_id, NOON, "paypal", succeeded=3, failed=1)
     await rows.count_payments(org_id, MARCH.until, "paypal", succeeded=3, failed=1)
@@ -553,7 +549,7 @@ async def test_figures_of_organizations_are_those_of_the_month(database: Databas
     await same_figures(database, expected, "free", org_id)
 
 
-async def test_figures_of_agents_are_those_of_the_month(database: Database, rows: Rows) -> None:
+async def test_agent_figures_cover_the_month(database: Database, rows: Rows) -> None:
     seller = await member(rows)
     agent_id = await agent(rows, seller, 0)
     for number in range(5):

@@ -1,4 +1,4 @@
-"""Who is called about alerts that rules raised."""
+"""Recipients of alerts raised by rules."""
 
 import pytest
 from sqlalchemy import select
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.db
 BUILT_IN = "failed_payment"
 
 
-async def test_own_word_on_a_built_in_rule_is_before_that_of_operators(db: Database) -> None:
+async def test_own_setting_of_a_built_in_rule_overrides_operators(db: Database) -> None:
     own, other = await an_organization(db), await an_organization(db)
     async with db.platform() as session:
         for org_id, step in ((own, "owner:60"), (None, "admin:60")):

@@ -1,4 +1,4 @@
-"""The outbox loses nothing, whenever it was committed, and shows each organization its own."""
+"""The outbox loses no events, however late they commit, and shows each organization only its own."""
 
 import asyncio
 from collections import defaultdict
@@ -56,8 +56,8 @@ async def subjects(database: Database, after: Position | None = None, limit: int
         return [row.subject for row in await events.page(session, after=after, limit=limit)]
 
 
-async def test_pitfall_38_what_commits_late_is_not_lost(database: Database) -> None:
-    """The late transaction takes its place first and commits last, with a reader in between."""
+async def test_pitfall_38_late_commit_is_not_lost(database: Database) -> None:
+    """The late transaction takes its number first and commits last, with a reader in between."""
     async with database.platform() as late:
         await events.record(late, [fact("late")])
         await write(database, fact("early"))
@@ -74,7 +74,7 @@ async def test_pitfall_38_what_commits_late_is_not_lost(database: Database) -> N
     assert await subjects(database, Position(early_row.written_in, early_row.id)) == []
 
 
-async def test_event_of_what_was_rolled_back_is_never_shown(database: Database) -> None:
+async def test_rolled_back_event_is_never_shown(database: Database) -> None:
     async with database.platform() as session:
         await events.record(session, [fact("gone")])
         await session.rollback()
@@ -101,7 +101,7 @@ async def test_events_of_a_subject_are_numbered_for_each_organization(database: 
     assert all(is_id(row.id, "evt") for row in rows)
 
 
-async def test_events_of_a_subject_go_on_behind_a_gap_after_each_restore(
+async def test_event_numbers_continue_after_a_gap_after_each_restore(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     async def restored(owner: asyncpg.Connection) -> NumberGap:
@@ -128,7 +128,7 @@ async def test_events_of_a_subject_go_on_behind_a_gap_after_each_restore(
     ]
 
 
-async def test_one_number_is_given_once_to_two_who_hold_no_lock(database: Database) -> None:
+async def test_concurrent_writers_without_a_lock_get_distinct_numbers(database: Database) -> None:
     async with database.platform() as first:
         await events.record(first, [fact("one")])
         second = asyncio.create_task(write(database, fact("one")))
@@ -137,7 +137,7 @@ async def test_one_number_is_given_once_to_two_who_hold_no_lock(database: Databa
         await second
 
 
-async def test_page_is_narrowed_by_organization_type_and_subject(database: Database) -> None:
+async def test_page_is_filtered_by_organization_type_and_subject(database: Database) -> None:
     await write(database, fact("one"), fact("two", "org_2"), fact("three", kind="escrow.released"))
     await past_others(database)
     async with database.platform() as session:
@@ -169,7 +169,7 @@ async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypa
     assert (found, pages) == (["rare"], 2)
 
 
-async def test_range_begins_late_and_loses_nothing(
+async def test_range_starts_late_without_losing_events(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some transactions had their number long before they wrote, and some events are later than their ids."""
@@ -209,10 +209,10 @@ SLACK = 30
 
 
 @pytest.mark.slow
-async def test_page_costs_the_same_however_long_the_history_is(
+async def test_page_cost_does_not_grow_with_history(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an organization: all, of a type that is everywhere and of one that is nearly nowhere, and of a subject."""
+    """Pages of an organization: all events, a common type, a rare type, and one subject."""
     everywhere, rare, nowhere = "escrow.funded", "escrow.released", "escrow.split"
     equal: dict[str, dict[str, object]] = {
         "all": {},
@@ -246,7 +246,7 @@ async def test_page_costs_the_same_however_long_the_history_is(
     assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + SLACK} == {}
 
 
-async def test_tenant_reads_its_own_and_tells_nobody_else(database: Database) -> None:
+async def test_tenant_reads_and_writes_only_its_own_events(database: Database) -> None:
     await write(database, fact("mine", "org_1"), fact("theirs", "org_2"))
     await past_others(database)
     async with database.tenant("org_1") as session:
@@ -276,9 +276,7 @@ async def test_event_never_changes(database: Database, statement: str) -> None:
     ],
 )
 @for_each("as_part", [False, True])
-async def test_event_that_the_catalogue_does_not_have_is_refused(
-    database: Database, event: Event, why: str, *, as_part: bool
-) -> None:
+async def test_uncatalogued_event_is_refused(database: Database, event: Event, why: str, *, as_part: bool) -> None:
     with pytest.raises(UnknownEvent, match=why):
         await write(database, event, as_part=as_part)
 

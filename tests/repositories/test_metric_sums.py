@@ -1,4 +1,4 @@
-"""Metrics of the outbox: the same before, while and after it is added up, in every zone, and at the tenant's role."""
+"""Metrics of the outbox: equal before, during and after summation, in every time zone, and with the tenant's role."""
 
 import json
 from dataclasses import replace
@@ -59,7 +59,7 @@ def subscription_at(org_id: str, at: datetime, price: str) -> Event:
 
 
 def escrow(kind: str, at: datetime, agent: str = "agt_1") -> list[Event]:
-    """Return what the payer and the payee hear of an escrow."""
+    """Return the events of an escrow for the payer and the payee."""
     roles = {"org_payer": "payer", "org_payee": "payee"}
     return [fact(f"escrow.{kind}", org, f"esc_{agent}", at, role=role, agent_id=agent) for org, role in roles.items()]
 
@@ -148,8 +148,8 @@ async def test_an_organization_adopts_a_feature_once(database: Database) -> None
     assert totals(await asked(database, None, "adoption", where=both)) == {"adoption": 1}
 
 
-async def test_what_stands_is_compared_with_what_stood_at_the_same_time(database: Database) -> None:
-    """In a running month, by day, and later rows of neither month."""
+async def test_current_value_is_compared_with_the_value_at_the_same_time(database: Database) -> None:
+    """In a running month by day, with later rows outside both months."""
     now = datetime(2026, 5, 20, 13, 10, tzinfo=UTC)
     await write(database, subscription_at("org_a", datetime(2026, 3, 1, tzinfo=UTC), "10.00"))
     question = Query(
@@ -166,7 +166,7 @@ async def test_what_stands_is_compared_with_what_stood_at_the_same_time(database
     assert [(row.figures[0].value, row.figures[0].before) for row in answer.rows] == [(1_000, 1_000)] * 20
 
 
-async def test_an_escrow_counts_for_both_sides_and_once_for_all(database: Database) -> None:
+async def test_escrow_counts_for_both_sides_and_once_in_total(database: Database) -> None:
     funded = NOW - timedelta(days=3)
     await write(database, *escrow("opened", funded - timedelta(hours=2)), *escrow("funded", funded))
     await add_up(database)
@@ -181,7 +181,7 @@ async def test_an_escrow_counts_for_both_sides_and_once_for_all(database: Databa
     assert totals(await asked(database, "org_other", *names))["escrows.opened"] == 0
 
 
-async def test_what_there_was_only_before_has_a_row_with_nothing_now(database: Database) -> None:
+async def test_group_present_only_before_has_an_empty_current_row(database: Database) -> None:
     for days, agent in ((40, "agt_before"), (3, "agt_now")):
         await write(database, *escrow("opened", NOW - timedelta(days=days), agent))
     for grain in (None, Grain.MONTH):
@@ -194,7 +194,7 @@ async def test_what_there_was_only_before_has_a_row_with_nothing_now(database: D
         assert (whole.value, whole.before) == (1, sum(row.figures[0].before or 0 for row in answer.rows)) == (1, 1)
 
 
-async def test_what_commits_late_is_in_every_answer_and_added_up_once(
+async def test_late_commit_is_in_every_answer_and_counted_once(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     at = NOW - timedelta(days=2)
@@ -214,8 +214,8 @@ async def test_what_commits_late_is_in_every_answer_and_added_up_once(
     await prove(fresh_database_urls, event_measures.INVARIANTS)
 
 
-async def test_days_are_those_of_the_zone(database: Database) -> None:
-    """Over a change of clocks, an hour apart, half of them added up."""
+async def test_days_follow_the_time_zone(database: Database) -> None:
+    """Across a clock change, an hour apart, with half of them summed already."""
     begins = datetime(2026, 3, 7, tzinfo=UTC)
     moments = [begins + timedelta(hours=hours, minutes=15 * (hours % 4)) for hours in range(0, 600, 5)]
     opened = [fact("escrow.opened", "org_a", f"esc_{number}", at, role="payer") for number, at in enumerate(moments)]
@@ -276,7 +276,7 @@ async def test_people_are_active_on_the_days_of_the_audit_log(
     await prove(fresh_database_urls, engagement.INVARIANTS)
 
 
-async def test_what_an_answer_reads_does_not_grow_with_history(database: Database) -> None:
+async def test_rows_read_do_not_grow_with_history(database: Database) -> None:
     async def history(days: int) -> None:
         facts = [
             fact("escrow.opened", "org_a", f"esc_{days}_{number}", NOW - timedelta(days=40 + number), role="payer")

@@ -1,4 +1,4 @@
-"""Reading the figures of a period costs the same however much happened before it."""
+"""The cost of reading a period's figures does not grow with earlier history."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,7 @@ RESULTS = f"""
 """
 
 
-async def test_rows_that_a_period_reads_do_not_grow_with_what_was_before_it(
+async def test_rows_read_for_a_period_do_not_grow_with_earlier_history(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)

@@ -1,4 +1,4 @@
-"""Policies, free options and methods on PostgreSQL: the nearest policy, quotas by window, and who sees what."""
+"""Policies, free options and methods on PostgreSQL: the nearest policy, quotas by window, and visibility."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ async def put(
     )
 
 
-async def test_the_nearest_policy_holds_as_a_whole(db: Database) -> None:
+async def test_nearest_policy_applies_as_a_whole(db: Database) -> None:
     org_id = await an_organization(db)
     whole = Policy(currency="CAD", free_first=FreeFirst.REQUIRE, vendors_refused=("Casino",), per_purchase_minor=500)
     own = Policy(methods=(MethodKind.TON, MethodKind.CARD), answer_within=timedelta(hours=3))
@@ -111,7 +111,7 @@ async def test_a_quota_counts_by_window_and_warns_once(db: Database) -> None:
         await service.count_free_use(session, org_id, "unknown", at=NOW)
 
 
-async def test_another_window_begins_a_quota_anew_and_other_changes_keep_it(db: Database) -> None:
+async def test_changed_window_resets_a_quota_and_other_changes_keep_it(db: Database) -> None:
     org_id = await an_organization(db)
     async with db.platform() as session:
         for window, quota, left in (("day", 5, 1), ("day", 9, 1), ("week", 9, 0)):

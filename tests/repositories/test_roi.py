@@ -1,4 +1,4 @@
-"""Reads of returns over a period: they do not grow with what lies outside of it."""
+"""Reads of returns over a period do not grow with rows outside it."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -99,7 +99,7 @@ async def figures(session: AsyncSession) -> list[Roi]:
     return await roi.figures(session, "org_a", scope=RoiScope.AGENT, **PERIOD)
 
 
-async def test_rows_that_are_too_many_are_refused_and_not_cut(
+async def test_too_many_rows_are_refused_and_not_truncated(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connected(fresh_database_urls.owner) as owner:
@@ -113,7 +113,7 @@ async def test_rows_that_are_too_many_are_refused_and_not_cut(
                 await reading(session, "org_a", PERIOD["since"], PERIOD["until"])
 
 
-async def test_spends_that_are_too_many_to_look_up_one_by_one_are_refused(
+async def test_too_many_spends_to_look_up_are_refused(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = datetime.combine(PERIOD["since"], time(), UTC)
@@ -131,7 +131,7 @@ async def test_spends_that_are_too_many_to_look_up_one_by_one_are_refused(
                 assert await asked == []
 
 
-async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_history(
+async def test_reads_for_period_figures_do_not_grow_with_history(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     read, made = [], []

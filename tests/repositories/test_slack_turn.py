@@ -1,4 +1,4 @@
-"""Turns of a hook of Slack, which all workers share."""
+"""Turns of a Slack hook, shared by all workers."""
 
 import asyncio
 from datetime import timedelta
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.db
 PAUSE, AT_MOST = timedelta(hours=1), timedelta(hours=5)
 
 
-async def test_two_senders_at_once_never_have_the_same_turn(db: Database, database_urls: DatabaseUrls) -> None:
+async def test_concurrent_senders_never_share_a_turn(db: Database, database_urls: DatabaseUrls) -> None:
     other, hook = Database(database_urls.tenant, database_urls.platform), new_id("hook")
     senders = [SharedTurns(db), SharedTurns(other)]
     taken = await asyncio.gather(
@@ -28,7 +28,7 @@ async def test_two_senders_at_once_never_have_the_same_turn(db: Database, databa
     assert {round(wait / PAUSE) for wait, is_taken in taken if not is_taken} == {6}
 
 
-async def test_what_slack_asks_one_sender_for_holds_the_other_one_back(db: Database) -> None:
+async def test_delay_requested_by_slack_applies_to_every_sender(db: Database) -> None:
     hook, free = new_id("hook"), new_id("hook")
     await SharedTurns(db).hold(hook, timedelta(hours=1))
     wait, taken = await SharedTurns(db).take(hook, pause=PAUSE, at_most=timedelta(seconds=5))

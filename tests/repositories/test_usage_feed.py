@@ -1,4 +1,4 @@
-"""The feed of usage events loses nothing, whenever it was committed."""
+"""The feed of usage events loses nothing, however late events commit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -50,7 +50,7 @@ async def read(database: Database, after: FeedPosition, limit: int = 100) -> tup
     return [row.event_id for row in page.rows], page.place
 
 
-async def test_pitfall_38_what_commits_late_is_not_lost(database: Database) -> None:
+async def test_pitfall_38_late_commit_is_not_lost(database: Database) -> None:
     async with database.platform() as late:
         await write(late, "late")
         async with database.platform() as session:
@@ -105,7 +105,7 @@ async def test_place_of_another_cluster_is_refused(database: Database) -> None:
     assert refusal.value.error_code == "usage.foreign_place"
 
 
-async def test_feed_shows_what_was_written(database: Database) -> None:
+async def test_feed_shows_written_events(database: Database) -> None:
     async with database.platform() as session:
         await write(session, "one")
     await past_others(database)

@@ -1,4 +1,4 @@
-"""Pages of the log of usage events: each costs the same however many events there are, and together they have all."""
+"""Pages of the usage log have constant cost and together contain all events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -38,7 +38,7 @@ WANTED = {
 
 @pytest.fixture(scope="module")
 async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, list[int]]]]:
-    """The database when it is large, and what a page of each list read before and after it grew."""
+    """A large database, with the rows read per page of each list before and after it grew."""
     with new_database(cluster, "bursar_usage_log") as urls:
         owner, database = await asyncpg.connect(urls.owner), Database(urls.tenant, urls.platform)
         costs: dict[str, list[int]] = {name: [] for name in WANTED}
@@ -60,9 +60,7 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, li
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_page_of_the_log_costs_the_same_however_many_events_there_are(
-    name: str, grown: tuple[Database, dict[str, list[int]]]
-) -> None:
+def test_log_page_cost_does_not_grow_with_events(name: str, grown: tuple[Database, dict[str, list[int]]]) -> None:
     small, large = grown[1][name]
     assert large <= small + SLACK, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"
 

@@ -38,7 +38,7 @@ def of(metrics: ApiMetrics) -> Samples:
 
 
 def requests(metrics: ApiMetrics) -> dict[tuple[str, str, str], float]:
-    """Requests counted, by method, route and status."""
+    """Return request counts by method, route and status."""
     found = {}
     for (name, labels), value in of(metrics).items():
         if name == "bursar_http_requests_total":
@@ -221,7 +221,7 @@ def test_port_zero_serves_no_metrics() -> None:
         assert runtime.metric_meter is MetricMeter.noop
 
 
-async def test_many_scrapers_are_answered_with_one_text_that_is_written_beside_the_loop() -> None:
+async def test_many_scrapers_share_one_text_written_outside_the_event_loop() -> None:
     metrics = ApiMetrics()
     now = 100.0
     writers: list[threading.Thread] = []

@@ -1,4 +1,4 @@
-"""The mailbox of developers: a mail is shown as its reader gets it, runs nothing, and can be made to come back."""
+"""The development mailbox shows mails as sent, runs nothing, and can bounce them."""
 
 import httpx2
 
@@ -11,7 +11,7 @@ from tests.support.mails import OWNER, listening, mailer
 from tests.support.receivers import answers, receiving
 
 
-async def test_a_mail_is_shown_with_its_headers_and_comes_back_on_request() -> None:
+async def test_mail_is_shown_with_its_headers_and_bounced_on_request() -> None:
     mailbox = Mailbox()
     words = MailText(subject="<b>Hi</b>", paragraphs=("<script>alert(1)</script>",))
     async with listening(mailbox) as port:

@@ -49,14 +49,14 @@ async def test_more_than_a_burst_is_throttled_and_other_hooks_are_not() -> None:
         (b'{"blocks": [{"type": "section", "text": {"text": "%s"}}]}' % (b"x" * 3_001), "invalid_blocks"),
     ],
 )
-async def test_what_slack_refuses_is_refused(body: bytes, word: str) -> None:
+async def test_sandbox_refuses_like_slack(body: bytes, word: str) -> None:
     posts = Posts()
     async with client(posts) as http:
         answer = await http.post(HOOK, content=body)
     assert (answer.status_code, answer.text, posts.posts) == (400, word, [])
 
 
-async def test_a_revoked_hook_takes_nothing_any_more_and_a_fault_is_over_after_its_times() -> None:
+async def test_revoked_hook_accepts_nothing_and_a_fault_ends_after_its_count() -> None:
     body = payload(MailText(subject="s", paragraphs=("p",)), "en")
     async with client(Posts()) as http:
         for kind in ("fail", "revoke"):

@@ -1,4 +1,4 @@
-"""The stream of changes in the client: every topic first, then what has changed, over connections that end."""
+"""The stream of changes in the client: every topic first, then changes, across ending connections."""
 
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ def event(name: str, **data: object) -> str:
 
 
 def served(*connections: str | dict[str, object] | Exception) -> httpx2.MockTransport:
-    """A server whose connections say this, one after the other."""
+    """A server whose consecutive connections send the given texts."""
     left = iter(connections)
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -48,7 +48,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def followed(connections: httpx2.MockTransport) -> list[str]:
-    """Follow until the key is refused."""
+    """Follow changes until the key is refused."""
     heard: list[str] = []
 
     async def follow(client: AsyncBursar) -> None:
@@ -80,7 +80,7 @@ def test_client_for_threads_follows_the_same() -> None:
 
 
 class Cut(httpx2.AsyncByteStream):
-    """An answer that comes for ten minutes, and is cut."""
+    """A response that lasts ten minutes and is cut off."""
 
     def __init__(self, text: str, clock: list[float]) -> None:
         self.text, self.clock = text, clock

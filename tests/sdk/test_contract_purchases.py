@@ -1,4 +1,4 @@
-"""Purchases outside, against the API over its books and against the fake: the same."""
+"""External purchases behave the same against the API and against the fake."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ LOOKED_AT: Any = [ALTERNATIVE]
 
 
 async def buyer(world: World, usd: int | None = 25) -> str:
-    """Return an agent that may buy for so much without a person; None for nothing."""
+    """Return an agent that may buy up to the amount without a person; None for nothing."""
     agent = await world.agent_id()
     if usd is not None and world.fake is not None:
         world.fake.purchases["USD"] = Decimal(usd)
@@ -27,7 +27,7 @@ async def buyer(world: World, usd: int | None = 25) -> str:
 
 
 async def person(world: World) -> AsyncBursar:
-    """Return the client of somebody who may approve."""
+    """Return the client of a person who may approve."""
     token = "bsk_person" if world.fake else world.more["tenant"].callers["finance"].token
     return AsyncBursar(token, base_url=world.url, transport=world.wire)
 
@@ -67,7 +67,7 @@ async def test_purchase_is_approved_attempted_and_paid(world: World) -> None:
     assert refused.value.sentence in str(refused.value)
 
 
-async def test_exception_abandons_and_what_is_done_instead_is_in_the_log(world: World) -> None:
+async def test_exception_abandons_the_purchase_and_the_alternative_is_logged(world: World) -> None:
     client, agent = world.client(), await buyer(world, 10)
     with pytest.raises(KeyError):
         async with editor(client, agent):
@@ -84,7 +84,7 @@ async def test_exception_abandons_and_what_is_done_instead_is_in_the_log(world: 
     ]
 
 
-async def test_attempt_without_a_result_is_unknown_and_keeps_what_is_held(world: World) -> None:
+async def test_attempt_without_a_result_is_unknown_and_keeps_its_hold(world: World) -> None:
     client, agent = world.client(), await buyer(world, 10)
     order = editor(client, agent, idempotency_key="editor-1")
 
@@ -122,7 +122,7 @@ async def test_lost_answers_buy_once(world: World, fault: str) -> None:
     assert len((await client.purchase_orders.get(order.view.id)).attempts) == 1
 
 
-async def test_run_that_gave_up_is_asked_for_anew_by_the_same_code(world: World) -> None:
+async def test_abandoned_purchase_can_be_requested_again(world: World) -> None:
     client, agent = world.client(), await buyer(world, 10)
     for _ in range(2):
         with pytest.raises(KeyError), bursar.step("buy", of="editor-2"):
@@ -135,7 +135,7 @@ async def test_run_that_gave_up_is_asked_for_anew_by_the_same_code(world: World)
     assert [status for status, *_ in await orders(client)] == ["purchased", "abandoned", "abandoned"]
 
 
-async def test_person_approves_and_the_same_key_goes_on(world: World) -> None:
+async def test_repeated_key_continues_after_approval(world: World) -> None:
     approver = await person(world)
     client, agent = world.client(), await buyer(world, None)
 
@@ -164,7 +164,7 @@ async def test_person_approves_and_the_same_key_goes_on(world: World) -> None:
         await client.purchase_orders.refund(shown.id, amount="6.01")
 
 
-async def test_person_corrects_what_was_charged_in_both_directions(world: World) -> None:
+async def test_person_corrects_a_charge_up_and_down(world: World) -> None:
     client, agent = world.client(), await buyer(world)
     async with editor(client, agent) as order:
         await order.attempt("card_primary")
@@ -188,7 +188,7 @@ async def test_person_corrects_what_was_charged_in_both_directions(world: World)
         assert refused.value.remaining == Decimal(left)
 
 
-async def test_refused_purchase_and_one_without_alternatives_are_told_apart(world: World) -> None:
+async def test_refused_purchase_and_one_without_alternatives_are_distinguished(world: World) -> None:
     approver = await person(world)
     client, agent = world.client(), await buyer(world, 5)
     with pytest.raises(PurchaseNotApproved) as bare:
@@ -221,7 +221,7 @@ async def test_answers_have_every_member_and_agent_and_project_come_from_the_con
             await order.succeeded()
 
 
-def test_threads_buy_alike() -> None:
+def test_threaded_client_buys_like_the_async_one() -> None:
     fake = bursar.testing.FakeBursar(purchases={"USD": "10"})
     with fake.client() as client:
         agent = client.agents.create(name="Buyer").id

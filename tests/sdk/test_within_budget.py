@@ -35,7 +35,7 @@ async def writer(client: bursar.AsyncBursar) -> Writer:
     return made
 
 
-async def test_a_function_runs_only_while_its_amount_fits_and_what_raises_is_free(
+async def test_function_runs_only_while_its_amount_fits_and_an_exception_costs_nothing(
     client: bursar.AsyncBursar, writer: Writer
 ) -> None:
     runs = []

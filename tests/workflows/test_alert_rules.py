@@ -1,4 +1,4 @@
-"""The schedule that looks at the figures of alert rules."""
+"""The schedule that evaluates alert rules."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ from workflows.messages.alert_rules import AlertRulesWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_looks_at_what_is_due_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
+async def test_run_evaluates_due_rules_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
     queue = new_id("queue")
     client, org_id = with_plugin(timeskip_env.client), new_id("org")
     now = datetime.now(UTC)
@@ -48,7 +48,7 @@ async def test_a_run_looks_at_what_is_due_and_ends(database: Database, timeskip_
     assert (raised.kind, raised.subject) == ("low", org_id)
 
 
-def test_rules_are_looked_at_every_minute() -> None:
+def test_rules_are_evaluated_every_minute() -> None:
     (job,) = [job for job in SCHEDULES if job.id == "alert-rules"]
     assert job.workflow == "alert-rules"
     assert [interval.every for interval in job.spec.intervals] == [timedelta(minutes=1)]

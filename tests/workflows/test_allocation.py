@@ -1,4 +1,4 @@
-"""Nights of allocations: what waits for an answer, what ends it, and the sweep that starts nights and pays trials."""
+"""Allocation runs: waiting for an answer, their end, and the sweep that starts them and pays trials."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,14 +39,14 @@ DAY = timedelta(days=1)
 
 @dataclass
 class Nights:
-    """Starts the runs of nights, and follows them."""
+    """Starts and follows allocation runs."""
 
     env: WorkflowEnvironment
     client: Client
     database: Database
 
     async def team(self, mode: AllocationMode = AllocationMode.PROPOSE) -> Team:
-        """Make a team of two whose settings were made the day before the present one."""
+        """Make a team of two whose settings were made yesterday."""
         now = datetime.now(UTC)
         team = await Team.of(self.database, "ada", "bob", zone=early(now))
         await team.give(ada=80, bob=20)
@@ -54,7 +54,7 @@ class Nights:
         return team
 
     async def begun(self, team: Team) -> WorkflowHandle[Any, Any]:
-        """Start the run of the present day."""
+        """Start today's run."""
         run = await self.run_of(team)
         await reach.start_missing(self.client, run)
         return self.client.get_workflow_handle(run.workflow_id)
@@ -93,7 +93,7 @@ async def nights(idle_server: WorkflowEnvironment, database_urls: Any) -> AsyncI
         yield made
 
 
-async def test_what_nobody_accepts_within_twelve_hours_changes_nothing(nights: Nights) -> None:
+async def test_allocation_unaccepted_for_twelve_hours_changes_nothing(nights: Nights) -> None:
     team = await nights.team()
     handle = await nights.begun(team)
     await nights.shown(handle, "expires at")
@@ -154,14 +154,14 @@ async def test_unsealed_commands_are_declined_where_they_must_be_sealed(
         await handle.terminate("the test is over")
 
 
-async def test_an_automatic_night_waits_for_nobody(nights: Nights) -> None:
+async def test_automatic_run_needs_no_acceptance(nights: Nights) -> None:
     team = await nights.team(AllocationMode.AUTO)
     handle = await nights.begun(team)
     assert await handle.result() == {"outcome": "applied"}
     await replay_and_keep(await handle.fetch_history(), "allocation/auto")
 
 
-async def test_a_night_that_stays_due_is_taken_again(nights: Nights) -> None:
+async def test_due_run_is_retried(nights: Nights) -> None:
     team = await nights.team()
     night = (await team.setting()).next_night + DAY
     run = allocation_run(AllocationInput(project_id=team.project_id, night=night), team.org_id)
@@ -171,7 +171,7 @@ async def test_a_night_that_stays_due_is_taken_again(nights: Nights) -> None:
         assert done == {"outcome": f"none: the day {night} is not now"}
 
 
-async def test_the_sweep_starts_each_night_once_and_pays_trials(nights: Nights) -> None:
+async def test_sweep_starts_each_run_once_and_pays_trials(nights: Nights) -> None:
     now = datetime.now(UTC)
     team, other = await nights.team(AllocationMode.AUTO), await Team.of(nights.database, "cy")
     wanted = TrialRequest(currency="USD", amount_minor=500, stages=(TrialStage(due_at=now, share_bps=10_000),))

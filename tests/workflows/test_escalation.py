@@ -1,4 +1,4 @@
-"""Runs that call one after the other for an alert, until somebody answers."""
+"""Escalation runs that notify recipients in order until an alert is answered."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 @dataclass
 class Tower:
-    """Raises alerts, and keeps who was called for them."""
+    """Raises alerts and records the recipients notified."""
 
     env: WorkflowEnvironment
     client: Client
@@ -67,7 +67,7 @@ class Tower:
             return (await session.scalars(select(Alert).where(Alert.subject == subject))).one()
 
     async def raised_by_a_rule(self, *ladder: str) -> Alert:
-        """Raise an alert of a rule that an organization has written, with a ladder of its own."""
+        """Raise an alert of an organization's rule with its own escalation."""
         org_id, rule_id, subject = new_id("org"), new_id("rul"), new_id("agt")
         async with self.database.platform() as session:
             session.add(Organization(id=org_id, name="x", created_by="x", command_id=org_id))
@@ -111,7 +111,7 @@ class Tower:
         return [step for alert_id, step in self.called if alert_id == alert.id]
 
     async def outcome(self, handle: WorkflowHandle[Any, Any]) -> Any:
-        """Let a week pass, and return what became of the run."""
+        """Let a week pass, and return the result of the run."""
         passing = asyncio.ensure_future(self.env.fast_forward(handle, timedelta(days=7)))
         result = await handle.result()
         passing.cancel()
@@ -119,7 +119,7 @@ class Tower:
         return result
 
     async def noted_a_call(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """Wait until the run has noted whom it called: before that it would look again, and find what came since."""
+        """Wait until the run has recorded its step; before that it would read again and see later changes."""
         while ": called" not in await self.shown(handle):
             await again()
 
@@ -150,7 +150,7 @@ async def tower(idle_server: WorkflowEnvironment, database_urls: Any) -> AsyncIt
 OWNER, ADMIN, OPERATOR = "owner:0", "admin:1800", "operator:7200"
 
 
-async def test_everybody_is_called_in_turn_when_nobody_answers(tower: Tower) -> None:
+async def test_everybody_is_notified_in_order_without_an_answer(tower: Tower) -> None:
     alert = await tower.raised()
     handle = await tower.start(alert)
     assert await tower.outcome(handle) == {"outcome": "unanswered", "taken": [OWNER, ADMIN, OPERATOR]}
@@ -162,7 +162,7 @@ async def test_everybody_is_called_in_turn_when_nobody_answers(tower: Tower) -> 
     assert (await again_started.describe()).run_id == (await handle.describe()).run_id
 
 
-async def test_run_that_follows_a_lost_one_takes_the_steps_that_are_left(tower: Tower) -> None:
+async def test_run_after_a_lost_one_completes_the_remaining_steps(tower: Tower) -> None:
     alert = await tower.raised()
     lost = await tower.start(alert)
     await tower.noted_a_call(lost)
@@ -174,7 +174,7 @@ async def test_run_that_follows_a_lost_one_takes_the_steps_that_are_left(tower: 
     assert tower.steps(alert) == [OWNER, OWNER, ADMIN, OPERATOR]
 
 
-async def test_answer_ends_the_calls(tower: Tower) -> None:
+async def test_answer_ends_the_escalation(tower: Tower) -> None:
     alert = await tower.raised()
     handle = await tower.start(alert)
     await tower.noted_a_call(handle)
@@ -192,7 +192,7 @@ async def test_answer_ends_the_calls(tower: Tower) -> None:
     assert await tower.outcome(handle) == {"outcome": "resolved", "taken": [OWNER]}
 
 
-async def test_rule_calls_by_its_own_ladder_until_its_organization_answers(tower: Tower) -> None:
+async def test_rule_uses_its_own_escalation_until_its_organization_answers(tower: Tower) -> None:
     ladder = [OWNER, "finance:600", OPERATOR]
     alert = await tower.raised_by_a_rule(*ladder)
     handle = await tower.start(alert)
@@ -208,7 +208,7 @@ async def test_rule_calls_by_its_own_ladder_until_its_organization_answers(tower
     assert tower.steps(alert) == [OWNER]
 
 
-async def test_snooze_puts_the_calls_off(tower: Tower) -> None:
+async def test_snooze_postpones_the_escalation(tower: Tower) -> None:
     alert = await tower.raised("escrow.start_refused")
     until = alert.created_at + timedelta(days=2)
     async with tower.database.platform() as session:
@@ -221,7 +221,7 @@ async def test_snooze_puts_the_calls_off(tower: Tower) -> None:
     assert described.close_time >= until
 
 
-async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -> None:
+async def test_operator_acknowledges_by_a_signed_signal(tower: Tower) -> None:
     alert = await tower.raised()
     handle = await tower.start(alert)
     for given in ((), ("now",), (EscalationSignal(),), (EscalationSignal(operator="kim", acknowledge="alr_other"),)):
@@ -243,7 +243,9 @@ async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -
 @pytest.mark.parametrize(
     ("kind", "called"), [("payment.dispute_opened", "owner:0"), ("escrow.start_refused", "operator:0")]
 )
-async def test_acknowledging_before_the_first_call_keeps_it_from_nobody(tower: Tower, kind: str, called: str) -> None:
+async def test_acknowledgement_before_the_first_step_does_not_hide_the_alert(
+    tower: Tower, kind: str, called: str
+) -> None:
     alert = await tower.raised(kind)
     run = escalation_run(
         EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, org_id=alert.org_id)
@@ -260,7 +262,7 @@ async def test_acknowledging_before_the_first_call_keeps_it_from_nobody(tower: T
     assert tower.steps(alert) == [called]
 
 
-async def test_acknowledgement_that_comes_as_the_last_step_was_taken_counts(tower: Tower) -> None:
+async def test_acknowledgement_during_the_last_step_counts(tower: Tower) -> None:
     alert = await tower.raised()
     run = escalation_run(
         EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, taken=(OWNER, ADMIN, OPERATOR))
@@ -284,7 +286,7 @@ async def test_acknowledgement_that_comes_as_the_last_step_was_taken_counts(towe
     await replay(await handle.fetch_history())
 
 
-async def test_signal_without_a_seal_answers_nothing_where_seals_are_asked_for(
+async def test_unsealed_signal_is_ignored_where_seals_are_required(
     idle_server: WorkflowEnvironment, database_urls: Any
 ) -> None:
     async with tower_on(idle_server, database_urls, sealed_signals=True) as tower:
@@ -295,7 +297,7 @@ async def test_signal_without_a_seal_answers_nothing_where_seals_are_asked_for(
         assert "not verified" in await tower.shown(handle)
 
 
-async def test_alert_that_is_gone_calls_nobody(tower: Tower) -> None:
+async def test_resolved_alert_notifies_nobody(tower: Tower) -> None:
     alert = Alert(id=new_id("alr"), kind="payment.dispute_opened", subject="x")
     assert (await tower.outcome(await tower.start(alert)))["outcome"] == "gone"
     assert tower.steps(alert) == []

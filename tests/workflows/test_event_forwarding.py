@@ -1,4 +1,4 @@
-"""A stored event reaches its payment without a run of its own, and by one where that does not go at once."""
+"""A stored event reaches its payment directly, or through its own run where direct delivery fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def pool(database_urls: Any) -> AsyncIterator[StatementPool]:
 
 
 class Failing:
-    """A client whose signals fail, before they have gone out or after it."""
+    """A client whose signals fail before or after sending."""
 
     def __init__(self, mailroom: Mailroom, error: BaseException, *, delivers: bool) -> None:
         self._client, self._error, self._delivers = mailroom.client, error, delivers
@@ -99,7 +99,7 @@ async def test_event_that_names_only_objects_of_the_provider_is_left_to_its_run(
     assert await mailroom.told(payment_id) == [event_id]
 
 
-async def test_event_that_the_sweep_was_quicker_with_is_left_alone(mailroom, pool):
+async def test_event_already_handled_by_the_sweep_is_left_alone(mailroom, pool):
     payment_id = await mailroom.payment()
     event_id = await mailroom.store(payment_id=payment_id, minutes_ago=2)
     await sweep(mailroom)
@@ -108,7 +108,7 @@ async def test_event_that_the_sweep_was_quicker_with_is_left_alone(mailroom, poo
     assert await mailroom.told(payment_id) == [event_id]
 
 
-async def test_payment_that_cannot_be_signalled_hears_of_the_event_by_its_run(mailroom, pool):
+async def test_unsignalled_payment_gets_the_event_from_its_run(mailroom, pool):
     payment_id = await mailroom.payment()
     event_id = await mailroom.store(payment_id=payment_id)
     busy = Failing(mailroom, RPCError("busy", RPCStatusCode.RESOURCE_EXHAUSTED, b""), delivers=False)
@@ -118,7 +118,7 @@ async def test_payment_that_cannot_be_signalled_hears_of_the_event_by_its_run(ma
 
 
 @pytest.mark.parametrize("signalled", [False, True])
-async def test_process_that_dies_before_it_has_marked_an_event_loses_nothing(signalled, mailroom, pool):
+async def test_process_that_dies_before_marking_an_event_loses_nothing(signalled, mailroom, pool):
     payment_id = await mailroom.payment()
     event_id = await mailroom.store(payment_id=payment_id, minutes_ago=2)
     # What a process that ends does to its work: nothing after this line runs.
@@ -133,7 +133,7 @@ async def test_process_that_dies_before_it_has_marked_an_event_loses_nothing(sig
     assert await mailroom.told(payment_id) == [event_id] * (2 if signalled else 1)
 
 
-async def test_run_of_an_event_that_is_there_is_enough(mailroom, pool):
+async def test_existing_run_of_an_event_is_kept(mailroom, pool):
     event_id = await mailroom.store(payment_id=new_id("pay"))
     await forwarded(mailroom, pool, event_id)
     await forwarded(mailroom, pool, event_id)

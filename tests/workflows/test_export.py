@@ -1,4 +1,4 @@
-"""Exports are written by their run, started again by the sweep, and deleted when their time is over."""
+"""Exports are written by their run, restarted by the sweep, and deleted on expiry."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The batch that adds up the outbox for metrics."""
+"""The batch that sums the outbox for metrics."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The run that tells people, and digests that wait until their hour, whatever clocks do."""
+"""The notification run, and digests that wait until their hour across clock changes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -40,7 +40,7 @@ from workflows.messages.notifications import NotificationsWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironment) -> None:
+async def test_notification_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironment) -> None:
     @activity.defn
     async def fan_out(message: FanOut) -> FanOutResult:
         return FanOutResult(looks=message.seconds, events=3, alerts=1, notifications=7, digests=2)
@@ -64,7 +64,7 @@ async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironme
 
 
 class Person:
-    """An owner of an organization of its own, who wants digests."""
+    """An owner of a separate organization with digests enabled."""
 
     def __init__(self, database: Database, clock: NotificationClock) -> None:
         self.database, self.clock = database, clock
@@ -85,7 +85,7 @@ class Person:
             )
 
     async def happens(self, at: datetime, cadence: Cadence) -> str:
-        """Have something wait for the next digest, and return which that is."""
+        """Queue a notification for the next digest, and return the digest."""
         when, made = send_time(cadence, at, self.clock), new_id("ntf")
         async with self.database.platform() as session:
             row = NewNotification(
@@ -107,7 +107,7 @@ class Person:
         return when.digest or ""
 
     async def messages(self) -> list[datetime]:
-        """Return when messages of digests were queued."""
+        """Return the times at which digest messages were queued."""
         row = NotificationRow
         async with self.database.platform() as session:
             query = select(row.due_at).where(row.org_id == self.org, row.kind == "digest").order_by(row.due_at)
@@ -126,7 +126,7 @@ class Person:
         (Cadence.DAILY, "2027-10-30T12:00:00", "2027-10-31T07:00:00"),
     ],
 )
-async def test_a_digest_goes_out_at_its_hour_and_once(
+async def test_digest_is_sent_once_at_its_hour(
     cadence: Cadence, at: str | None, expected: str | None, idle_server: WorkflowEnvironment, db: Database
 ) -> None:
     person = await Person(db, NotificationClock(zone="Europe/Vienna", digest_hour=8)).begin()

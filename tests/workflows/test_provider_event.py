@@ -1,4 +1,4 @@
-"""An event of the inbox reaches whom it concerns: late, early, twice, or nobody."""
+"""Inbox events reach their payment when late, early or repeated, or nobody when unknown."""
 
 from datetime import timedelta
 from typing import Any
@@ -88,7 +88,7 @@ async def test_event_of_an_unknown_payment_is_given_up_after_ten_minutes(mailroo
     assert (row.status, row.handled_at is None) == ("unmatched", False)
 
 
-async def test_object_of_somebody_else_at_the_provider_is_not_waited_for_and_raises_one_alert(mailroom):
+async def test_foreign_provider_object_is_not_awaited_and_raises_one_alert(mailroom):
     refund, change = new_id("charge.refund."), new_id("customer.subscription.")
     first, second = await mailroom.store(refund), await mailroom.store(refund)
     bill = await mailroom.store(change, refs=("sub_of_nobody", "cus_of_nobody"))
@@ -122,7 +122,7 @@ async def test_handled_event_is_not_forwarded_again(mailroom):
 
 
 @pytest.mark.slow
-async def test_payment_that_was_quicker_than_the_mark_stays_handled(mailroom):
+async def test_event_handled_before_the_mark_stays_handled(mailroom):
     event_id = await mailroom.store()
     async with mailroom.database.platform() as session:
         for status, handled in (("handled", True), ("forwarded", False)):
@@ -158,7 +158,7 @@ async def test_payment_method_is_recorded_for_its_organization(event_type, mailr
         ([], None, None),
     ],
 )
-async def test_country_of_the_card_that_is_used_is_kept(cards, paid_by, kept, mailroom):
+async def test_country_of_the_used_card_is_stored(cards, paid_by, kept, mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.cards[customer] = [card(*each) for each in cards]
     if paid_by is not None:
@@ -169,7 +169,7 @@ async def test_country_of_the_card_that_is_used_is_kept(cards, paid_by, kept, ma
 
 
 @pytest.mark.slow
-async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_changes_of_a_customer_are_not(mailroom):
+async def test_changed_default_method_is_recorded_and_other_customer_changes_are_ignored(mailroom):
     org_id, customer = await customer_with(mailroom)
     event_id = await mailroom.store("customer.updated", refs=(customer,), before={"email": "a@b.example"})
     mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
@@ -213,7 +213,7 @@ async def test_payment_method_of_an_unknown_customer_is_unmatched(mailroom):
 
 
 async def customer_with(mailroom: Mailroom, **cash: int) -> tuple[str, str]:
-    """Return an organization and its customer, which has money that no payment has used."""
+    """Return an organization and its customer with unused money."""
     org_id, customer = await mailroom.organization(), new_id("cus")
     async with mailroom.database.platform() as session:
         await customers.add(session, org_id, "stripe", customer)
@@ -258,7 +258,7 @@ async def test_unused_money_is_read_once_stripe_accepts_our_key_again(mailroom):
 
 
 @pytest.mark.slow
-async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroom):
+async def test_soon_used_money_is_not_reported(mailroom):
     org_id, customer = await customer_with(mailroom, USD=300)
     handle = await mailroom.start(
         await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_2", customer))

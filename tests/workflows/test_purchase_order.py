@@ -134,7 +134,7 @@ async def studio(idle_server: WorkflowEnvironment, database_urls: Any) -> AsyncI
         yield made
 
 
-async def test_what_nobody_answers_is_declined_when_its_time_is_over(studio: Studio) -> None:
+async def test_unanswered_purchase_is_declined_on_expiry(studio: Studio) -> None:
     order = await studio.proposed()
     assert order.status == "needs_approval"
     handle = await studio.start(order)
@@ -214,7 +214,7 @@ async def test_unsealed_commands_are_declined_where_they_must_be_sealed(
         await handle.terminate("the test is over")
 
 
-async def test_the_sweep_ends_holds_and_starts_what_nobody_has_answered(studio: Studio) -> None:
+async def test_sweep_ends_holds_and_starts_unanswered_purchases(studio: Studio) -> None:
     mine = await studio.organization()
     await budget(studio.database, mine[0], ("agent", mine[1]), day=100)
     held = await studio.proposed(mine, since=RULES.hold + timedelta(hours=1))
@@ -238,7 +238,7 @@ async def test_the_sweep_ends_holds_and_starts_what_nobody_has_answered(studio: 
         assert list(kinds) == ["purchase_unknown"]
 
 
-async def test_the_sweep_ends_with_nothing_due(studio: Studio) -> None:
+async def test_sweep_ends_when_nothing_is_due(studio: Studio) -> None:
     handle = await studio.client.start_workflow(
         "purchase-order-sweep",
         PurchaseSweep(now=datetime(2020, 1, 1, tzinfo=UTC), limit=50),

@@ -1,4 +1,4 @@
-"""The schedule that renews agents which are paid by the month."""
+"""The schedule that renews agents paid by the month."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs of reports wait for the period's end, compute it, compute it again days later, and notify once a version."""
+"""Report runs wait for the end of the period, compute it, recompute it days later, and notify once per version."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ DAY = timedelta(days=1)
 
 @dataclass
 class Press:
-    """Makes reports by a worker that is killed when a test says so."""
+    """Computes reports with a worker that a test can kill."""
 
     env: WorkflowEnvironment
     client: Client
@@ -57,7 +57,7 @@ class Press:
         return done
 
     async def report(self) -> tuple[Report, str]:
-        """Return a report of days with a recipient, and the day that runs now."""
+        """Return a daily report with a recipient, and the current day."""
         org = await an_organization(self.database)
         await a_principal(self.database, org, "maria", Role.FINANCE)
         now = datetime.now(UTC)
@@ -74,7 +74,7 @@ class Press:
             query = select(ReportRun.period, ReportRun.version).where(ReportRun.report_id == report.id)
             return [(period, version) for period, version in await session.execute(query.order_by(ReportRun.number))]
 
-    async def told(self, report: Report) -> int:
+    async def notification_count(self, report: Report) -> int:
         async with self.database.platform() as session:
             query = select(func.count()).select_from(NotificationRow).where(NotificationRow.subject == report.id)
             return int((await session.execute(query)).scalar_one())
@@ -100,7 +100,7 @@ async def shown(handle: WorkflowHandle[Any, Any]) -> str:
     return str(await handle.query("__temporal_workflow_metadata"))
 
 
-async def test_day_is_made_when_it_is_over_and_once_more_days_later_and_each_version_is_told_once(press: Press) -> None:
+async def test_daily_report_is_computed_at_its_end_and_days_later_with_one_notification_each(press: Press) -> None:
     report, day = await press.report()
     handle = await press.start(report, day)
     while "not made yet" not in await shown(handle):
@@ -110,11 +110,11 @@ async def test_day_is_made_when_it_is_over_and_once_more_days_later_and_each_ver
     await press.env.fast_forward(handle, DAY + LATE)
     while "run 1, version 1" not in await shown(handle):
         await again()
-    assert (await press.kept(report), await press.told(report)) == ([(day, 1)], 1)
+    assert (await press.kept(report), await press.notification_count(report)) == ([(day, 1)], 1)
     press.figures.amounts["agt_late"] = 7
     result = await pass_to_the_end(press.env, handle)
     assert (result["number"], result["version"], result["next_at"]) == (2, 2, None)
-    assert (await press.kept(report), await press.told(report)) == ([(day, 1), (day, 2)], 2)
+    assert (await press.kept(report), await press.notification_count(report)) == ([(day, 1), (day, 2)], 2)
     described = await handle.describe()
     assert described.close_time is not None
     assert report.due_at is not None
@@ -122,7 +122,7 @@ async def test_day_is_made_when_it_is_over_and_once_more_days_later_and_each_ver
     await replay_and_keep(await handle.fetch_history(), "report/completed")
 
 
-async def test_request_computes_now_and_starts_the_run_where_there_is_none(press: Press) -> None:
+async def test_request_computes_now_and_starts_a_missing_run(press: Press) -> None:
     report, _ = await press.report()
     day = f"{datetime.now(UTC) - 10 * DAY:%Y-%m-%d}"
     run = report_news(ReportInput(report_id=report.id, period=day), report.org_id)
@@ -131,7 +131,7 @@ async def test_request_computes_now_and_starts_the_run_where_there_is_none(press
         await reach.signal(press.client, *run)
         await press.client.get_workflow_handle(run[0].workflow_id).result()
         assert (await press.kept(report))[-1] == (day, version)
-    assert await press.told(report) == 2
+    assert await press.notification_count(report) == 2
 
 
 async def test_request_wakes_the_run_that_waits_to_look_again(press: Press) -> None:
@@ -150,7 +150,7 @@ async def test_request_wakes_the_run_that_waits_to_look_again(press: Press) -> N
     await replay_and_keep(await handle.fetch_history(), "report/deleted")
 
 
-async def test_run_that_is_asked_often_continues_as_new_and_goes_on(short_runs: Stage) -> None:
+async def test_often_requested_run_continues_as_new(short_runs: Stage) -> None:
     org, now = await an_organization(short_runs.database), datetime.now(UTC)
     report = await a_report(short_runs.database, org, now=now, schedule=ReportSchedule.DAILY)
     run = report_news(ReportInput(report_id=report.id, period=f"{now - 2 * DAY:%Y-%m-%d}"), org)

@@ -1,4 +1,4 @@
-"""The schedule that makes the months of usage events before they begin."""
+"""The schedule that creates partitions of usage events before their month begins."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Usage is pulled from a LiteLLM proxy's spend log: every call once, whatever fails on the way."""
+"""Usage is pulled from a LiteLLM proxy's spend log: every call once, despite failures."""
 
 import hashlib
 import math
@@ -69,7 +69,7 @@ TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD")
 
 @dataclass
 class Proxy:
-    """The stand-in, and the activities that read it."""
+    """The mock proxy, and the activities that read it."""
 
     url: str
     http: httpx2.AsyncClient
@@ -80,7 +80,7 @@ class Proxy:
     now: datetime
 
     async def call(self, minutes_ago: float = 5, **row: Any) -> str:
-        """Have a call logged, and return its id."""
+        """Log a call, and return its id."""
         at = (self.now - timedelta(minutes=minutes_ago)).isoformat()
         given = {"organization_id": self.org_id, "model": "synced", "prompt_tokens": 1000, "completion_tokens": 100}
         answer = await self.http.post(f"{self.url}/_control/calls", json={**given, "startTime": at, **row})
@@ -100,7 +100,7 @@ class Proxy:
             return await cursor(session, SOURCE)
 
     async def sync(self, at: datetime | None = None, **asked: Any) -> UsageSync:
-        """Do what the workflow does, without one."""
+        """Do the work of the workflow without running it."""
         now = at or self.now
         planned = await self.work.plan_sync(PlanSync(now=now, **asked))
         assert planned.page is not None
@@ -161,7 +161,7 @@ async def test_calls_become_rated_events_of_their_organization(proxy: Proxy) -> 
 
 
 @pytest.mark.db
-async def test_caller_names_who_pays_only_where_callers_are_trusted(proxy: Proxy) -> None:
+async def test_caller_names_the_payer_only_where_callers_are_trusted(proxy: Proxy) -> None:
     said = {"organization_id": None, "metadata": {"spend_logs_metadata": {"organization_id": proxy.org_id}}}
     await proxy.call(**said)
     await proxy.call(organization_id=None, end_user=proxy.org_id)
@@ -179,7 +179,7 @@ async def alerts_of(proxy: Proxy, kind: str) -> list[str]:
 
 
 @pytest.mark.db
-async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_and_money(proxy: Proxy) -> None:
+async def test_differing_costs_raise_one_alert_a_day_with_count_and_amount(proxy: Proxy) -> None:
     """By hand: each costs 1,000 x 0.000001 + 100 x 0.00001 = 0.002."""
     noon = (proxy.now - timedelta(days=3)).replace(hour=12, minute=0, second=0)
 
@@ -210,7 +210,7 @@ async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_an
 
 
 @pytest.mark.db
-async def test_calls_that_are_not_counted_are_one_alert_a_day_with_the_newest_numbers(proxy: Proxy) -> None:
+async def test_uncounted_calls_raise_one_alert_a_day_with_the_newest_numbers(proxy: Proxy) -> None:
     noon = (proxy.now - timedelta(days=3)).replace(hour=12, minute=0, second=0)
     for count in (1, 2):
         at = (noon - timedelta(minutes=count)).isoformat()
@@ -223,7 +223,7 @@ async def test_calls_that_are_not_counted_are_one_alert_a_day_with_the_newest_nu
 
 @pytest.mark.db
 async def test_cost_within_a_tenth_of_the_proxys_own_is_no_difference(proxy: Proxy) -> None:
-    """The cost is 0.002; spends are drawn around the tenth, on either side, and some rows have none."""
+    """The cost is 0.002; spends are drawn around a tenth more or less, and some rows have none."""
     drawn = [Decimal(random.Random(RUN_SEED + place).randint(1500, 2600)).scaleb(-6) for place in range(20)]
     spends = [Decimal("0.0018"), Decimal("0.002222"), Decimal("0.002223"), Decimal("0.001799"), Decimal(0), *drawn]
     for spend in [*spends, None, "0.5", True]:
@@ -240,7 +240,7 @@ async def test_cost_within_a_tenth_of_the_proxys_own_is_no_difference(proxy: Pro
 @pytest.mark.db
 async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_meter(proxy: Proxy) -> None:
     async def charged() -> list[tuple[str, int]]:
-        """The credits that each call was charged, in micro-credits: a credit is 0.10."""
+        """Return the micro-credits that each call was charged: a credit is 0.10."""
         sweep = UsageChargeActivities(proxy.database, TEN_CENTS)
         due = datetime.now(UTC) + timedelta(minutes=6)
         await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
@@ -286,7 +286,7 @@ async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_met
 
 @dataclass
 class Paying:
-    """An organization with credits, whose calls cost one each where no spend has paid for them."""
+    """An organization whose calls cost one credit each unless a spend has paid for them."""
 
     proxy: Proxy
 
@@ -317,7 +317,7 @@ class Paying:
             )
 
     async def end(self, spend_id: str, captured: int, beyond: int = 0) -> None:
-        """Capture an amount of what is held, or release it; and charge what goes beyond it, as the adapter does."""
+        """Capture or release the hold, and charge the excess, as the adapter does."""
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             if captured:
@@ -328,19 +328,19 @@ class Paying:
             await self.beyond(spend_id, beyond)
 
     async def beyond(self, spend_id: str, amount_minor: int) -> None:
-        """Charge what a call cost beyond its hold, by the key that the API makes of the adapter's."""
+        """Charge the excess of a call over its hold, with the key that the API derives from the adapter's."""
         async with self.proxy.database.platform() as session:
             spending = Spending(await driver_connection(session), self.proxy.org_id)
             key = spend_key("Proxy", derived("s", spend_id, "beyond"))
             await spending.charge(NewSpend(key=key, action="metered_call", amount_minor=amount_minor))
 
     async def call(self, spend_id: str, *, minutes_ago: float = 5, secret: str | None = "s", **said: Any) -> str:
-        """Have a call logged that names a spend."""
+        """Log a call that names a spend."""
         named = {"spend_id": spend_id, "action": "llm_call", SECRET: secret, **said}
         return await self.proxy.call(minutes_ago, metadata={"spend_logs_metadata": named})
 
     async def charged(self, *, minutes: float = 0, after: float = 6) -> set[str]:
-        """Sync so much later, charge `after` that, and return which calls were charged in full by the meter."""
+        """Sync with the given delay, charge `after` that, and return the calls charged in full by the meter."""
         now = self.proxy.now + timedelta(minutes=minutes)
         await self.proxy.sync(now, back_seconds=3600)
         sweep = UsageChargeActivities(self.proxy.database, TEN_CENTS)
@@ -432,8 +432,8 @@ async def test_spend_of_another_action_pays_for_no_call(paying: Paying) -> None:
 
 
 @pytest.mark.db
-async def test_call_costs_what_was_captured_or_what_it_is_rated_at_whichever_is_more(paying: Paying) -> None:
-    """In whatever order adapter and sync come to it, and however often. A spend that calls share pays for one."""
+async def test_call_costs_the_higher_of_captured_and_rated_amount(paying: Paying) -> None:
+    """The order and number of adapter charges and syncs do not matter. A spend shared by calls pays for one."""
     draw = random.Random(RUN_SEED)
     rated = 1_000_000
     steps: list[list[Callable[[], Awaitable[object]]]] = []
@@ -477,7 +477,7 @@ async def test_call_costs_what_was_captured_or_what_it_is_rated_at_whichever_is_
 
 
 @pytest.mark.db
-async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(paying: Paying) -> None:
+async def test_rest_of_a_call_is_charged_to_credits_for_invoiced_usage(paying: Paying) -> None:
     terms = TermsVersion(
         number=1,
         terms=BillingTerms(mode=UsageMode.ARREARS),
@@ -496,7 +496,7 @@ async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(payi
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(paying: Paying) -> None:
+async def test_call_with_an_open_hold_is_charged_after_an_hour(paying: Paying) -> None:
     call = await paying.call(await paying.spend(captured=0))
     assert await paying.charged() == set()
     assert await paying.proxy.events() == []
@@ -506,10 +506,10 @@ async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(pay
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("held", [400_000, 1_000_000, 3_000_000])
-async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured_beside_the_charge(
+async def test_hold_open_after_an_hour_pays_first_and_cannot_be_captured_additionally(
     paying: Paying, held: int
 ) -> None:
-    """However long it is kept open: the call costs what it is rated at, and the rest of the hold is free again."""
+    """The call costs its rated amount, and the rest of the hold is released, however long it stays open."""
     spend_id = await paying.spend(captured=0, amount_minor=held, minutes=60 * 24 * 29, action="metered_call")
     await paying.call(spend_id, action="metered_call")
     assert await paying.charged() == set()
@@ -528,7 +528,7 @@ async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured
 
 @pytest.mark.db
 @pytest.mark.parametrize(("held", "captured"), [(3_000_000, 0), (1_000_000, 0), (3_000_000, 400_000)])
-async def test_spend_pays_of_a_call_what_was_paid_for_its_credits(paying: Paying, held: int, captured: int) -> None:
+async def test_spend_pays_a_call_at_the_price_of_its_credits(paying: Paying, held: int, captured: int) -> None:
     """A call costs 0.10. Ten credits that cost 0.05 each are taken before those that were granted."""
     await paying.buy(priority=-1)
     spend_id = await paying.spend(captured=captured, amount_minor=held, minutes=60 * 24, action="metered_call")
@@ -541,7 +541,7 @@ async def test_spend_pays_of_a_call_what_was_paid_for_its_credits(paying: Paying
 
 
 @pytest.mark.db
-async def test_granted_credits_pay_a_part_of_the_months_costs_whoever_captures_them(paying: Paying) -> None:
+async def test_granted_credits_pay_a_part_of_the_months_costs_for_every_capture(paying: Paying) -> None:
     """A call costs 6.00 by its model's prices, and 60 granted credits were captured for it. They may pay 5.00."""
     async with paying.proxy.database.platform() as session:
         await session.execute(update(MeterRow).values(closed_at=datetime.now(UTC)))
@@ -558,7 +558,7 @@ async def test_granted_credits_pay_a_part_of_the_months_costs_whoever_captures_t
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_taken_off(paying: Paying) -> None:
+async def test_adapter_charge_right_after_counting_is_deducted(paying: Paying) -> None:
     spend_id = await paying.spend(action="metered_call", captured=400_000)
     await paying.call(spend_id, action="metered_call")
     await paying.charged(after=1)
@@ -582,14 +582,14 @@ async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_take
     ],
     ids=["no spend", "no id", "no agent", "no payee", "too long", "no text"],
 )
-async def test_caller_who_names_what_is_not_there_is_charged_all_the_same(paying: Paying, said: dict[str, Any]) -> None:
+async def test_caller_naming_unknown_objects_is_charged(paying: Paying, said: dict[str, Any]) -> None:
     call = await paying.proxy.call(5, metadata={"spend_logs_metadata": said})
     assert await paying.charged() == {call}
 
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names(proxy: Proxy) -> None:
+async def test_call_belongs_to_the_organization_of_its_key(proxy: Proxy) -> None:
     call = await proxy.call(5, metadata={"spend_logs_metadata": {"organization_id": new_id("org")}})
     await proxy.sync()
     assert await proxy.events() == [(call,)]
@@ -610,7 +610,7 @@ async def test_call_that_lasted_as_long_as_calls_may_is_counted_by_the_next_sync
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy: Proxy) -> None:
+async def test_call_is_counted_once_whenever_a_sync_dies(proxy: Proxy) -> None:
     made = [await proxy.call(minutes) for minutes in range(1, 251)]
     planned = await proxy.work.plan_sync(PlanSync(now=proxy.now))
     assert planned.page is not None
@@ -632,7 +632,7 @@ async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy
 
 
 class Kept:
-    """A spend log in memory, whose rows the test takes away between two pages."""
+    """A spend log in memory whose rows the test removes between two pages."""
 
     def __init__(self, proxy: Proxy, seconds_ago: Iterable[float]) -> None:
         self.rows = [
@@ -656,7 +656,7 @@ class Kept:
 
 
 async def _read_all(proxy: Proxy, log: Kept, taken: int) -> set[str]:
-    """Sync from a log that loses its oldest rows after each page, and return what was counted."""
+    """Sync from a log that loses its oldest rows after each page, and return the counted calls."""
     work = UsageActivities(proxy.database, Metering(log=log, rates=Rates(prices=PriceBook())))
     page = (await work.plan_sync(PlanSync(now=proxy.now, since=proxy.now - timedelta(hours=5)))).page
     while page is not None:
@@ -675,7 +675,7 @@ async def test_call_is_found_although_the_proxy_deletes_older_ones_between_two_p
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_calls_that_began_at_once_are_more_than_a_page_and_all_are_found(proxy: Proxy) -> None:
+async def test_more_simultaneous_calls_than_a_page_are_all_found(proxy: Proxy) -> None:
     log = Kept(proxy, [*[600.0] * 250, *range(500, 250, -1)])
     made = {str(row["request_id"]) for row in log.rows}
     assert await _read_all(proxy, log, 0) == made
@@ -736,7 +736,7 @@ async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Prox
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days_only(proxy: Proxy) -> None:
+async def test_uncountable_call_holds_the_cursor_for_two_days_only(proxy: Proxy) -> None:
     await proxy.call(60 * 24 * 20, model="never-priced")
     await proxy.sync()
     assert await proxy.reached() == proxy.now - activities.HELD
@@ -744,7 +744,7 @@ async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_ordered_sync_leaves_no_gap_behind_the_place(proxy: Proxy) -> None:
+async def test_ordered_sync_leaves_no_gap_behind_the_cursor(proxy: Proxy) -> None:
     old = await proxy.call(60 * 24 * 10)
     await proxy.sync(since=proxy.now - timedelta(hours=1))
     assert await proxy.reached() == proxy.now
@@ -786,7 +786,7 @@ async def another(proxy: Proxy) -> str:
     ],
     ids=["nul", "surrogate", "nan", "deep", "quantity"],
 )
-async def test_call_with_text_that_cannot_be_stored_stops_nobody(proxy: Proxy, said: str) -> None:
+async def test_call_with_unstorable_text_does_not_stop_others(proxy: Proxy, said: str) -> None:
     # Text of JSON, as some proxies have the metadata.
     metadata = f'{{"spend_logs_metadata": {said}}}'
     odd = await proxy.call(10, metadata=metadata, model_group="a\x00")
@@ -800,7 +800,7 @@ async def test_call_with_text_that_cannot_be_stored_stops_nobody(proxy: Proxy, s
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("unfit", ["\x00", "\ud800", math.nan], ids=["nul", "surrogate", "nan"])
-async def test_call_that_cannot_be_stored_is_counted_bare_and_alone(
+async def test_unstorable_call_is_counted_alone_with_minimal_fields(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch, unfit: object
 ) -> None:
     odd = await proxy.call(30, metadata={"spend_logs_metadata": {"run_id": "odd"}})
@@ -819,7 +819,7 @@ async def test_call_that_cannot_be_stored_is_counted_bare_and_alone(
 
 
 @pytest.mark.db
-async def test_call_that_cannot_be_stored_bare_either_is_named_and_keeps_no_other(
+async def test_call_unstorable_even_minimally_is_reported_without_stopping_others(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, good = await proxy.call(20), await proxy.call(10)
@@ -837,7 +837,7 @@ async def test_call_that_cannot_be_stored_bare_either_is_named_and_keeps_no_othe
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_parts(
+async def test_calls_above_the_limit_of_meter_reads_are_recorded_in_parts(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with proxy.database.platform() as session:
@@ -855,7 +855,7 @@ async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_par
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("kind", ["500", "garbage"])
-async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, kind: str) -> None:
+async def test_failing_proxy_is_retried_without_moving_the_cursor(proxy: Proxy, kind: str) -> None:
     await proxy.call(5)
     await proxy.fail(kind)
     with pytest.raises(ProviderUnavailable):
@@ -865,7 +865,7 @@ async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, k
 
 
 @pytest.mark.db
-async def test_key_that_the_proxy_does_not_know_is_no_empty_log(proxy: Proxy, address: str) -> None:
+async def test_key_unknown_to_the_proxy_is_an_error(proxy: Proxy, address: str) -> None:
     stranger = LiteLlm(proxy.http, address, "sk-wrong", timeout=timedelta(minutes=1))
     with pytest.raises(ProviderUnavailable, match="401"):
         await stranger.page(proxy.now - timedelta(hours=1), proxy.now, 1)
@@ -905,9 +905,7 @@ def test_two_days_are_read_again_each_night() -> None:
 @pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("change", ["closed", "moved"])
-async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_changes(
-    paying: Paying, change: str
-) -> None:
+async def test_paid_call_is_not_charged_again_when_its_owner_changes(paying: Paying, change: str) -> None:
     org_id, first, second, agent = paying.proxy.org_id, new_id("dep"), new_id("dep"), new_id("agt")
     async with paying.proxy.database.platform() as session:
         for name, department in (("a", first), ("b", second)):
@@ -932,7 +930,7 @@ async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_chan
 @pytest.mark.slow
 @pytest.mark.db
 async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Paying) -> None:
-    """A tenant's own meter, which reads what rows of the log never have, must not keep calls from being charged."""
+    """A tenant's own meter of fields that log rows never have must not prevent charges."""
     async with paying.proxy.database.platform() as session:
         asked = {"event_type": "llm.call", "aggregation": "sum", "property": "never", "dimensions": [], "name": "mine"}
         row = MeterRow(id=new_id("mtr"), org_id=paying.proxy.org_id, created_by="owner", command_id="mine", **asked)
@@ -943,8 +941,8 @@ async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Payin
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None:
-    """The row of `aimage_generation`: no tokens, and what the proxy thinks it cost."""
+async def test_image_generated_through_the_proxy_is_charged(proxy: Proxy) -> None:
+    """The row of `aimage_generation` has no tokens, and the proxy's own cost."""
     await import_prices(proxy.database, "dall-e-3", proxy.now - timedelta(days=60), output_images="0.04")
     asked = {"call_type": "aimage_generation", "prompt_tokens": 0, "completion_tokens": 0, "spend": 0.04}
     await proxy.call(model="dall-e-3", **asked)
@@ -956,7 +954,7 @@ async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_cost(proxy: Proxy) -> None:
+async def test_hourly_cache_writes_and_searches_of_a_call_are_charged(proxy: Proxy) -> None:
     price = {
         "input_tokens": "0.000003",
         "output_tokens": "0.000015",
@@ -985,7 +983,7 @@ async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_co
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_next_sync(proxy: Proxy) -> None:
+async def test_call_counted_without_caller_metadata_is_recognised_by_the_next_sync(proxy: Proxy) -> None:
     await proxy.call(metadata={"spend_logs_metadata": {"agent_id": new_id("agt")}})
     assert (await proxy.sync()).accepted == 1
     assert await proxy.reached() == proxy.now
@@ -997,7 +995,7 @@ async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_ne
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> None:
+async def test_call_with_an_overlong_id_is_charged(paying: Paying) -> None:
     """The proxy's log has the id of the answer, or the caller's `x-litellm-call-id` where the answer has none."""
     call = await paying.proxy.call(request_id="x" * 201)
     assert await paying.charged() == {f"sha256:{hashlib.sha256(call.encode()).hexdigest()}"}
@@ -1007,7 +1005,7 @@ async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> 
 @pytest.mark.db
 @pytest.mark.parametrize("row", [{}, {"status": "failure", "prompt_tokens": 0, "completion_tokens": 0}])
 async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy, row: dict[str, Any]) -> None:
-    """As docs/guides/metering.md has models sold in another currency: a charged meter for each unit."""
+    """Models sold in another currency as in docs/guides/metering.md: a charged meter for each unit."""
     async with proxy.database.platform() as session:
         asked = {"event_type": "llm.call", "aggregation": "sum", "dimensions": [], "currency": "EUR", "name": "cached"}
         price = {"model": "per_unit", "unit_price": "0.000001"}
@@ -1022,7 +1020,7 @@ async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_place_moves_again_after_a_break_that_was_longer_than_events_are_late(proxy: Proxy) -> None:
+async def test_cursor_moves_after_a_break_longer_than_the_lateness_window(proxy: Proxy) -> None:
     await proxy.sync()
     assert await proxy.reached() == proxy.now
     later = proxy.now + timedelta(days=40)
@@ -1048,7 +1046,7 @@ async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_call_of_which_another_release_read_more_is_known_and_holds_no_sync_back(proxy: Proxy) -> None:
+async def test_call_read_differently_by_another_release_is_recognised(proxy: Proxy) -> None:
     call = await proxy.call()
     assert (await proxy.sync()).accepted == 1
     await proxy.call(request_id=call, metadata={"usage_object": {"service_tier": "priority"}})
@@ -1060,7 +1058,7 @@ async def test_call_of_which_another_release_read_more_is_known_and_holds_no_syn
 
 @pytest.mark.slow
 @pytest.mark.db
-async def test_other_call_under_a_known_id_is_named_and_not_counted(proxy: Proxy) -> None:
+async def test_different_call_under_a_known_id_is_reported_and_not_counted(proxy: Proxy) -> None:
     call = await proxy.call(20)
     assert (await proxy.sync()).accepted == 1
     await proxy.call(10, request_id=call, prompt_tokens=7)

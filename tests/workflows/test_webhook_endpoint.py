@@ -1,4 +1,4 @@
-"""What reaches a receiver, in which order and how often, whatever it answers."""
+"""Deliveries to a receiver: order and number of attempts for every answer."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ async def test_events_are_delivered_once_in_the_order_of_their_subject(stage: St
     assert one.received[0].keys == (one.keys,)
 
 
-async def test_later_events_of_a_subject_wait_for_the_earlier_and_nobody_elses_do(stage: Stage):
+async def test_only_later_events_of_the_same_subject_wait(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
     one.answers(ReceiverResponse(status_code=500, body="broken", retry_after="3600"))
@@ -84,7 +84,7 @@ async def pending_after(one: EndpointDriver, tries: int) -> list[WebhookDelivery
     return await one.deliveries("pending")
 
 
-async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subject_goes_on(stage: Stage):
+async def test_delivery_fails_after_the_last_attempt_and_the_next_of_its_subject_continues(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
     one.answers(*[FAILED] * 10)
@@ -98,7 +98,7 @@ async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subj
 
 
 @pytest.mark.slow
-async def test_run_goes_on_when_its_endpoint_is_disabled_and_enabled_again_during_a_drain(stage: Stage):
+async def test_run_continues_after_its_endpoint_is_disabled_and_enabled_during_delivery(stage: Stage):
     one = await endpoint(stage)
     await one.enabled()
     answered = one.hangs()
@@ -133,7 +133,7 @@ async def is_running(one: EndpointDriver) -> bool:
     return (await one.handle.describe()).status is WorkflowExecutionStatus.RUNNING
 
 
-async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
+async def test_status_410_disables_at_once_and_notifies_the_owner(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
     one.answers(ReceiverResponse(status_code=410))
@@ -141,11 +141,11 @@ async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
     assert (await one.handle.result()).status == "disabled"
     assert len(one.received) == 1
     assert (await one.kinds())[-1] == "given_up"
-    assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
+    assert await alerts_and_mails(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
     await replay_and_keep(await one.handle.fetch_history(), "webhook-endpoint/disabled")
 
 
-async def told(one: EndpointDriver) -> tuple[list[str], list[str]]:
+async def alerts_and_mails(one: EndpointDriver) -> tuple[list[str], list[str]]:
     """Return the kinds of alerts about an endpoint, and of mails to its organization."""
     async with one.stage.database.platform() as session:
         alerts = await session.scalars(select(Alert.kind).where(Alert.subject == one.endpoint_id))
@@ -153,7 +153,7 @@ async def told(one: EndpointDriver) -> tuple[list[str], list[str]]:
         return list(alerts), list(mails)
 
 
-async def test_five_days_without_a_success_disable_it_and_the_owner_is_told(stage: Stage):
+async def test_five_days_without_success_disable_the_endpoint_and_notify_the_owner(stage: Stage):
     one = await endpoint(stage)
     await one.happens("a", 2)
     one.answers(*[FAILED] * 20)
@@ -165,7 +165,7 @@ async def test_five_days_without_a_success_disable_it_and_the_owner_is_told(stag
     assert failing_since is not None
     assert timedelta(days=5) <= given_up.at - failing_since < timedelta(days=6)
     assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "failed", 2: "pending"}
-    assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
+    assert await alerts_and_mails(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ async def test_without_order_no_event_waits_for_another(stage: Stage):
     assert len(await one.deliveries("pending")) == 1
 
 
-async def test_an_overloaded_receiver_is_left_alone_as_a_whole(stage: Stage):
+async def test_overloaded_receiver_gets_no_deliveries_at_all(stage: Stage):
     one = await endpoint(stage)
     one.answers(ReceiverResponse(status_code=429, retry_after="3600"))
     await one.happens("a")
@@ -206,7 +206,7 @@ async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_a_long_pause_counts_for_no_failure(stage: Stage):
+async def test_long_pause_does_not_count_as_failure(stage: Stage):
     one = await endpoint(stage)
     one.answers(FAILED)
     await one.paused()
@@ -226,7 +226,7 @@ async def test_a_long_pause_counts_for_no_failure(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_deleted_were_lost(stage: Stage):
+async def test_paused_run_ends_despite_a_lost_deletion_signal(stage: Stage):
     one = await endpoint(stage)
     await one.paused()
     async with stage.database.platform() as session:
@@ -250,7 +250,7 @@ async def test_run_ends_when_its_organization_is_closed(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
+async def test_blocking_delivery_can_be_skipped(stage: Stage):
     one = await endpoint(stage)
     # It is not tried again while the signal is on its way.
     one.answers(ReceiverResponse(status_code=500, retry_after="3600"))
@@ -289,7 +289,7 @@ def dispatcher(stage: Stage) -> WebhookDispatchActivities:
     return WebhookDispatchActivities(stage.database, stage.client)
 
 
-async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_are_missing(stage: Stage):
+async def test_dispatcher_starts_with_the_backlog_and_missing_runs(stage: Stage):
     one, quiet = await endpoint(stage), await endpoint(stage, types=("escrow.disputed",))
     await one.happens("a")
     await quiet.happens("a")
@@ -305,7 +305,7 @@ async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_ar
 
 
 @pytest.mark.slow
-async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
+async def test_dispatcher_signals_idle_endpoints(stage: Stage):
     one, other = await endpoint(stage, types=("*",)), await endpoint(stage)
     looking = ActivityEnvironment()
     running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
@@ -341,7 +341,7 @@ async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organizat
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it(stage: Stage):
+async def test_pitfall_38_late_commit_is_not_skipped(stage: Stage):
     one = await endpoint(stage)
     late = new_id("esc")
     async with stage.database.platform() as session:

@@ -28,9 +28,9 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="purchase-order")
 class PurchaseOrderWorkflow:
-    """Waits until an order is granted or refused in the books, or its time to answer is over.
+    """Waits until an order is granted or refused in the database, or its time to answer is over.
 
-    The transaction that made the order asked the approvers; the API decides in the books and signals the run.
+    The transaction that made the order asked the approvers; the API decides in the database and signals the run.
 
     Messages:
         updates `grant` and `refuse` of operators from the Temporal UI; a declined one is shown. Signal `news`: the
@@ -42,7 +42,7 @@ class PurchaseOrderWorkflow:
 
     @workflow.init
     def __init__(self, start: PurchaseOrderInput) -> None:
-        """Start without state, which is read from the books."""
+        """Start without state, which is read from the database."""
         self._start = start
         self._purchase: WaitingPurchase | None = None
         self._news = False

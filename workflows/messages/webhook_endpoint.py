@@ -54,17 +54,18 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Endpoi
     The books hold the state of each delivery; the run waits, and shows the backlog.
 
     Messages:
-        update `disable`: nothing is sent until the endpoint is enabled. Update `catch_up`: the books are ahead. Signal
+        update `disable`: nothing is sent until the endpoint is enabled. Update `catch_up`: the database is ahead.
+            Signal
         `news`: there may be new deliveries, or the endpoint was changed. Signals `pause`, `resume`, `skip` of
         operators; a refused one is recorded in the timeline. A cancellation request is refused: disabling is a command.
     Ends when: it is disabled or deleted, and every handler has answered. Enabling starts another run.
-    Continues as new: after some sixteen drains, from the books.
-    Compensates: nothing; undelivered events wait in the books.
+    Continues as new: after some sixteen drains, from the database.
+    Compensates: nothing; undelivered events wait in the database.
     """
 
     @workflow.init
     def __init__(self, start: WebhookEndpointInput) -> None:
-        """Start without state, which is read from the books."""
+        """Start without state, which is read from the database."""
         super().__init__(start, Endpoint(endpoint_id=start.endpoint_id, org_id=""))
         # What the last drain left; None if there was news since.
         self._backlog: Backlog | None = None

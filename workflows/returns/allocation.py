@@ -45,7 +45,7 @@ class AllocationWorkflow:
 
     @workflow.init
     def __init__(self, start: AllocationInput) -> None:
-        """Start without state, which is read from the books."""
+        """Start without state, which is read from the database."""
         self._start = start
         self._seen: LoadedAllocation | None = None
         self._news = False

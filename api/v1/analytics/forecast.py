@@ -53,7 +53,7 @@ class BacktestView(ResponseModel):
 
 
 class BalanceChangeView(ResponseModel):
-    """Credits that are added or expire on a day, by the books."""
+    """Credits that are added or expire on a day, from the ledger."""
 
     at: date
     kind: BalanceChangeKind
@@ -144,7 +144,7 @@ async def get_forecast(
 ) -> ForecastView:
     """Forecast a metric by day, with intervals and the backtest of the method.
 
-    `balance` forecasts used credits, and takes expiries, grants and debts from the books.
+    `balance` forecasts used credits, and takes expiries, grants and debts from the ledger.
 
     A member's key that is attributed to a department or project is refused: these are the organization's figures.
     """

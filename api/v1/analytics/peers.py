@@ -56,9 +56,9 @@ async def get_peers(
 async def set_peers_consent(
     body: PeersConsentSet, deps: DepsDep, *, actor: Actor = require(Permission.CHANGE_ORGANIZATION), command: MayRepeat
 ) -> Response:
-    """Give or withdraw consent to comparisons with others. Only the organization itself can consent.
+    """Grant or revoke consent to comparisons with others. Only the organization itself can consent.
 
-    Consent counts from the first month that begins afterwards, a withdrawal immediately.
+    Consent counts from the first month that begins afterwards, a revocation immediately.
     """
     org_id = actor.org_id
     if org_id is None:

@@ -55,26 +55,26 @@ _KIND = Kind(
     of_create="""\
 Create a budget: a spend control whose longest window, or another one, has a reserve and an emergency pool.
 
-The amount of a window is the most that can go: what is left to operate with is the amount less the two pools. A
-spend must fit into every budget and every limit of its subjects and of those above them.""",
+The amount of a window is the maximum spending; the operating part is the amount less the two pools. A spend
+must fit into every budget and every limit of its subjects and of those above them.""",
     of_list="""\
-List budgets, newest first, with what is left of their pools.
+List budgets, newest first, with the remainder of their pools.
 
 The key of an agent gets the budgets above it. So does a member's key that is attributed to a department or a
 project, and also gets those of the agents and parts in it.""",
     of_change="""\
-Replace what a budget allows and its parent. The change applies to later spends.
+Replace the terms of a budget and its parent. The change applies to later spends.
 
-What was moved and carried over stays with the present window.""",
+Moved and carried-over amounts stay in the present window.""",
     of_freeze="""\
 Freeze a budget until it is unfrozen or closed: the next spend below it is refused, from every pool.
 
-What is reserved can still be captured and released.""",
+Reserved amounts can still be captured and released.""",
     of_unfreeze="Unfreeze a budget: spending under it is allowed again, within its pools.",
     of_counted=(
-        "List what counts in a budget, newest first: spends, escrows and purchases. Keys of agents get their own only."
+        "List spends, escrows and purchases that count in a budget, newest first. Keys of agents get their own only."
     ),
-    of_refused="List what a budget refused",
+    of_refused="List refusals of a budget",
 )
 add_controls(router, _KIND)
 
@@ -87,7 +87,7 @@ add_controls(router, _KIND)
 async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Move an amount from one pool of a budget into another, for the rest of the present window.
 
-    For owners, admins and finance. The audit trail keeps the reason.
+    For owners, admins and finance. The reason is recorded in the audit trail.
     """
     row = await require_changeable(deps, actor, budget_id, _KIND.kind, Permission.MANAGE_BILLING)
     amount_minor = parse_amount(body.amount, row.asset)

@@ -118,8 +118,8 @@ class ModelComparisonView(ResponseModel):
     verdict: ComparisonVerdict = Field(description="Whether `b` is worth it over `a`.")
     randomised: bool = Field(
         description=(
-            "Whether the model of each run compared was drawn by odds, so that nobody chose it by the task. Runs count "
-            "by one over their odds."
+            "Whether the model of each run compared was drawn at random, independently of the task. Runs are "
+            "weighted by one over their probability."
         )
     )
     results_a: int = Field(description="Runs of `a` with a result; `compared_a` of them are in a group with runs of b.")
@@ -128,7 +128,7 @@ class ModelComparisonView(ResponseModel):
     compared_b: int
     groups: int = Field(description="Groups of a kind of task and size of input with runs of both models.")
     cost_difference: ModelEstimateView | None = Field(description="The additional cost of a run of `b`.")
-    success_difference: ModelEstimateView | None = Field(description="The difference in the success rate.")
+    success_difference: ModelEstimateView | None = Field(description="Success rate of `b` minus that of `a`.")
     naive_success_difference: Exact | None = Field(
         description="The same over all tasks together, which misleads if harder tasks go to one of the models."
     )

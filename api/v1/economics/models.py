@@ -72,7 +72,7 @@ async def compare_models(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> ModelComparisonView:
-    """Compare model `b` with model `a`: cost and success of a run, and the verdict.
+    """Compare model `b` with model `a`: cost and success of a run, and the conclusion.
 
     Only runs of the same kind of task and similar size of input are compared, because harder tasks go to dearer models.
     Unless `randomised` is true, the choice of the model may still depend on the difficulty of the task.

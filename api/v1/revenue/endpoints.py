@@ -1,4 +1,4 @@
-"""Revenue of agents, how it is shared, and what they return on what they cost."""
+"""Revenue of agents, its shares, and returns on costs."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -58,7 +58,7 @@ _DECISION = (NotFound, refusals.WrongRevenueState, *_OTHERS)
 async def create_revenue(
     body: RevenueCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.METER)
 ) -> Response:
-    """Report revenue from outside, such as of an app store. It counts once a person or a statement has confirmed it.
+    """Report revenue from outside, such as of an app store. It counts once a person or a statement confirms it.
 
     The key of an agent reports for its own agent.
     """
@@ -96,11 +96,11 @@ _LIST = ListEndpoint(
 async def list_revenue(
     deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:
-    """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
+    """List revenue, newest recorded first; `from` and `to` filter by the time of occurrence.
 
-    The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short
-    or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches,
-    from the cursor on, as CSV.
+    The key of an agent gets revenue that its agent has a share of. A page reads a bounded number of events, so it may
+    be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains all matches from
+    the cursor on as CSV.
     """
     if actor.agent_id is None:
         refuse_totals(confined_key(actor, key))
@@ -129,9 +129,9 @@ async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor
 async def confirm_revenue(
     revenue_id: str, body: RevenueConfirm, deps: DepsDep, once: MovesMoney, actor: ActorDep
 ) -> Response:
-    """Confirm reported revenue with the amount that came in.
+    """Confirm reported revenue with the received amount.
 
-    What an agent's key has reported, its holder cannot confirm.
+    The holder of an agent's key cannot confirm its reports.
     """
     row = await _deciding(deps, actor, revenue_id)
     amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
@@ -157,9 +157,9 @@ async def reject_revenue(revenue_id: str, deps: DepsDep, once: MovesMoney, actor
 async def reverse_revenue(
     revenue_id: str, body: RevenueReverse, deps: DepsDep, once: MovesMoney, actor: ActorDep
 ) -> Response:
-    """Note what of confirmed revenue was refunded or charged back outside by now; it counts no longer.
+    """Set the part of confirmed revenue that was refunded or charged back outside; it no longer counts.
 
-    What the books say is taken back by itself.
+    Revenue that Bursar records itself is reversed automatically.
     """
     row = await _deciding(deps, actor, revenue_id)
     minor = parse_amount(body.reversed_amount, row.currency, zero=True)
@@ -190,7 +190,7 @@ async def settle_revenue(
 async def set_shares(
     revenue_id: str, body: RevenueSharesSet, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
-    """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
+    """Divide a revenue event among agents and projects. Basis points add up to 10,000; each change is a version."""
     await _deciding(deps, actor, revenue_id)
     async with command, deps.database.platform() as session:
         row, _ = await service.set_shares(
@@ -221,10 +221,10 @@ async def get_roi(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
+    """Return costs and revenue of agents, projects or models: margin, ROI, payback, trend and projection.
 
-    Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that
-    no agent made are `shared` by what each cost itself. In money, credits are what was paid for them. Up to 366 days.
+    Only confirmed revenue less reversals counts, on the day on which it occurred. Costs of no agent are `shared` by own
+    costs. Credits count at their purchase price. The period has up to 366 days.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -301,7 +301,7 @@ def made_of(scope: RoiScope, of: Roi, since: date, until: date) -> list[MadeOfVi
 
 
 async def _deciding(deps: Deps, actor: Actor, revenue_id: str) -> RevenueEvent:
-    """Return the event that the actor means, before the role is judged: 404 comes before 403."""
+    """Return the requested event before checking the role, because 404 precedes 403."""
     async with deps.session_for(actor) as session:
         row = await events.get(session, revenue_id)
     if actor.agent_id not in {None, row.agent_id}:

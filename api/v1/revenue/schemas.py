@@ -49,7 +49,7 @@ Reference = Annotated[SearchText, AfterValidator(_free)]
 
 
 class RevenueCreate(RequestModel):
-    """Revenue from outside that somebody reports."""
+    """Reported revenue from outside."""
 
     model_config = example(
         source="app_store",
@@ -60,25 +60,31 @@ class RevenueCreate(RequestModel):
         evidence="Financial report of January, line 17.",
     )
 
-    source: RevenueSource = Field(description="`app_store`, `ads`, `service` or `other`; the rest is of the books.")
-    reference: Reference = Field(description="What its statement calls it; unique for the source.")
+    source: RevenueSource = Field(
+        description="`app_store`, `ads`, `service` or `other`; Bursar records the others itself."
+    )
+    reference: Reference = Field(description="The reference in the statement; unique for the source.")
     amount: Amount
     currency: Currency
-    agent_id: AgentId | None = Field(default=None, description="The agent that earned it; a key's own by default.")
+    agent_id: AgentId | None = Field(
+        default=None, description="The agent that earned it; by default the agent of the key."
+    )
     project_id: ProjectId | None = None
-    run_id: RunId | None = Field(default=None, description="The run that earned it, by whose costs it can be shared.")
+    run_id: RunId | None = Field(
+        default=None, description="The run that earned it; its costs can determine the shares."
+    )
     evidence: Annotated[Note, StringConstraints(max_length=1000), AfterValidator(_free)] | None = Field(
-        default=None, description="Where it can be checked."
+        default=None, description="Evidence, such as a document and line."
     )
     occurred_at: Moment | None = Field(default=None, description="Now by default.")
 
 
 class RevenueConfirm(RequestModel):
-    """The amount that came in."""
+    """The received amount."""
 
     model_config = example(amount="24.00")
 
-    amount: Amount | None = Field(default=None, description="As it was reported by default.")
+    amount: Amount | None = Field(default=None, description="The reported amount by default.")
 
 
 class RevenueReverse(RequestModel):
@@ -96,7 +102,7 @@ class StatementLineSet(RequestModel):
     amount: Amount
     currency: Currency
     reversed_amount: Amount | None = Field(
-        default=None, description="What of it was taken back by now; left out, it stays as it stands."
+        default=None, description="The total reversed so far; unchanged when left out."
     )
 
     def line(self) -> StatementLine:
@@ -110,18 +116,18 @@ class StatementLineSet(RequestModel):
 
 
 class RevenueSettle(RequestModel):
-    """The statement of a source, which confirms what was reported."""
+    """The statement of a source, which confirms reported revenue."""
 
     model_config = example(
         source="app_store", lines=[{"reference": "2026-01/GAME-17", "amount": "24.00", "currency": "USD"}]
     )
 
-    source: RevenueSource = Field(description="As it was reported.")
+    source: RevenueSource = Field(description="The source of the reports.")
     lines: list[StatementLineSet] = Field(min_length=1, max_length=MOST_LINES)
 
 
 class ShareSet(RequestModel):
-    """Who has a share of revenue."""
+    """An agent or a project with a share of revenue."""
 
     agent_id: AgentId | None = None
     project_id: ProjectId | None = None
@@ -131,7 +137,7 @@ class ShareSet(RequestModel):
 
 
 class RevenueSharesSet(RequestModel):
-    """How revenue is shared from now on."""
+    """The new shares of revenue."""
 
     model_config = example(
         rule="fixed",
@@ -147,7 +153,7 @@ class RevenueSharesSet(RequestModel):
     )
     parts: list[ShareSet] = Field(default=[], max_length=MOST_PARTS)
     version: Annotated[Whole, Field(ge=0, le=1_000_000_000)] | None = Field(
-        default=None, description="The version that you have read; refused with 409 if there is a newer one."
+        default=None, description="The version that you have read; 409 if there is a newer one."
     )
 
     def wanted(self) -> list[RequestedShare]:
@@ -166,40 +172,42 @@ class ShareView(ResponseModel):
 
 
 class RevenueMoneyView(ResponseModel):
-    """The money that was paid for the credits of revenue, in one currency."""
+    """The purchase price of the credits of revenue, in one currency."""
 
     currency: str
-    amount: Exact = Field(description="Commission included; less commission it is what can be paid out.")
+    amount: Exact = Field(description="Including commission; the amount less commission can be paid out.")
     commission: Exact
     reversed_amount: Exact
 
 
 class RevenueView(ResponseModel):
-    """One piece of revenue, and how it is shared."""
+    """A revenue event with its shares."""
 
     id: str
     organization_id: str
     source: RevenueSource
-    reference: str = Field(description="The escrow, purchase or use that brought it, or as it was reported.")
-    status: RevenueStatus = Field(description="Only what is `confirmed` counts; of `reversed` all was taken back.")
-    amount: Exact = Field(description="What came in, commission included.")
-    commission: Exact = Field(description="What the platform keeps of it.")
-    reversed_amount: Exact = Field(description="What of it was refunded, charged back or recovered.")
+    reference: str = Field(description="Id of the escrow, purchase or use, or the reported reference.")
+    status: RevenueStatus = Field(description="Only `confirmed` revenue counts; `reversed` means all of it.")
+    amount: Exact = Field(description="The received amount including commission.")
+    commission: Exact = Field(description="The platform's part of the amount.")
+    reversed_amount: Exact = Field(description="The amount refunded, charged back or recovered.")
     reported_amount: Exact | None
     currency: str
     money: list[RevenueMoneyView] = Field(
-        description="What was paid for credits that an agent earned; empty for granted ones and other currencies."
+        description="The purchase price of earned credits; empty for granted credits and other currencies."
     )
     agent_id: str | None
     project_id: str | None
     run_id: str | None
     evidence: str | None
-    transfer_id: str | None = Field(description="The transfer that brought it; null for what is reported.")
+    transfer_id: str | None = Field(description="The transfer that paid it; null for reported revenue.")
     shares_rule: ShareRule
     shares_version: int
     shares: list[ShareView]
     reported_by: str | None
-    confirmed_by: str | None = Field(description="Who confirmed or rejected it; null for what the books say.")
+    confirmed_by: str | None = Field(
+        description="The person who confirmed or rejected it; null for unreported revenue."
+    )
     occurred_at: datetime
     confirmed_at: datetime | None
     created_at: datetime
@@ -232,12 +240,14 @@ class RevenueView(ResponseModel):
 class RevenueSettledView(ResponseModel):
     """Result of an imported statement."""
 
-    changed: list[RevenueView] = Field(description="What it confirmed or changed.")
-    unknown: list[str] = Field(description="References that match nothing reported in the currency, or rejected.")
+    changed: list[RevenueView] = Field(description="The confirmed or changed revenue events.")
+    unknown: list[str] = Field(
+        description="References without reported revenue in the currency, or with rejected revenue."
+    )
 
 
 class RevenueByStatusView(ResponseModel):
-    """Revenue by status; only `confirmed` counts, and is less what was taken back."""
+    """Revenue by status; only `confirmed` counts, and excludes reversals."""
 
     reported: Exact
     confirmed: Exact
@@ -252,11 +262,11 @@ class CostsByKindView(ResponseModel):
     purchases: Exact
     fees: Exact
     commission: Exact
-    shared: Exact = Field(description="What no agent made; shared by what each cost itself.")
+    shared: Exact = Field(description="Costs of no agent, divided by own costs.")
 
 
 class RoiPointView(ResponseModel):
-    """A day, or the week that begins with it."""
+    """A day, or the week that starts on it."""
 
     day: date
     revenue: Exact
@@ -264,7 +274,7 @@ class RoiPointView(ResponseModel):
 
 
 class RoiProjectionView(ResponseModel):
-    """The margin of the next days, with an interval that holds 80 % of the outcomes."""
+    """The projected margin of the next days, with an 80 % interval."""
 
     days: int
     margin: Exact
@@ -273,7 +283,7 @@ class RoiProjectionView(ResponseModel):
 
 
 class MadeOfView(ResponseModel):
-    """Where what made a figure is listed, in pages."""
+    """The list endpoint with the items of a figure."""
 
     figure: str
     path: str = Field(description="Below `/api/v1`.")
@@ -282,14 +292,14 @@ class MadeOfView(ResponseModel):
 class RoiView(ResponseModel):
     """Cost and revenue of an agent, a project, a model or the organization."""
 
-    id: str | None = Field(description="The agent, project, model or organization; null for what is of none.")
+    id: str | None = Field(description="The agent, project, model or organization; null for items without one.")
     revenue: RevenueByStatusView
     costs: CostsByKindView
     total_costs: Exact
     margin: Exact = Field(description="Confirmed revenue less all costs.")
     roi: Exact | None = Field(description="The margin for each unit of cost, with four decimals; null without costs.")
-    roi_lower: Exact | None = Field(description="Its lower bound, by how much the days differ; null of too few days.")
-    payback_days: int | None = Field(description="Days until the revenue had paid the costs for good; null if not yet.")
+    roi_lower: Exact | None = Field(description="Its lower bound by the variance of days; null for too few days.")
+    payback_days: int | None = Field(description="Days until revenue permanently covered the costs; null if not yet.")
     trend: list[RoiPointView]
     projection: RoiProjectionView | None
     made_of: list[MadeOfView]
@@ -326,13 +336,13 @@ def _ratio(value: Fraction | None) -> str | None:
 
 
 class RoiListView(ResponseModel):
-    """Returns of a period, by margin, the highest first."""
+    """Returns of a period, highest margin first."""
 
     scope: RoiScope
     since: date = Field(serialization_alias="from")
     until: date = Field(serialization_alias="to", description="The day after the last one.")
     currency: str
-    left_out: list[str] = Field(description="Currencies without a rate: amounts in them are in no figure.")
+    left_out: list[str] = Field(description="Currencies without an exchange rate, whose amounts are omitted.")
     data: list[RoiView]
-    rows: int = Field(description="How many there are in all, of which `data` has the first.")
-    total: RoiView = Field(description="The organization's.")
+    rows: int = Field(description="The total number of rows; `data` has the first ones.")
+    total: RoiView = Field(description="The figures of the organization.")

@@ -1,4 +1,4 @@
-"""Routing decisions: the choice of a model or agent for a call, its odds, and the outcome."""
+"""Routing decisions: the choice of a model or agent for a call, its probabilities, and the outcome."""
 
 from datetime import UTC, datetime
 
@@ -42,10 +42,10 @@ async def create_routing_decision(
 ) -> Response:
     """Choose a model or an agent for a call, by the outcomes of earlier calls and the remaining budget.
 
-    The choice is drawn by the candidates' odds, so candidates that are rarely the best are tried too. A candidate
-    without a price is out. Nothing is spent or reserved. Send the `run_id` of the response with the usage of the call;
-    the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the
-    id of the decision as the contract's `external_id`.
+    The choice is random by the candidates' probabilities, so candidates that are rarely the best are tried too. A
+    candidate without a price is excluded. Nothing is spent or reserved. Send the `run_id` of the response with the
+    usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by
+    contract, send the id of the decision as the contract's `external_id`.
     """
     org_id, wish = acting_organization(actor, None), body.wish()
     agent_id = body.agent_id or actor.agent_id

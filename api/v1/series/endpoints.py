@@ -69,9 +69,9 @@ async def get_series(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Show a metric over time, as `POST /analytics/query` answers it.
+    """Return a metric over time, with the values of `POST /analytics/query`.
 
-    Metrics that are added up by day use days in UTC, whatever the `zone`.
+    Metrics summed by day always use days in UTC, regardless of `zone`.
 
     An agent's key reads `spending` and `spends` of its agent, and the other metrics with `read_billing` only. A
     member's key that is attributed to a department reads those two of the department with its parts.

@@ -30,9 +30,7 @@ class SeriesView(ResponseModel):
     organization_id: str | None
     currency: str | None = Field(description="The currency of the values; null if they are counts.")
     interval: Grain
-    zone: str = Field(
-        description="The time zone of the days: the requested one, or UTC for metrics that are added up by UTC day."
-    )
+    zone: str = Field(description="The time zone of the days: the requested one, or UTC for metrics summed by UTC day.")
     group_by: str | None
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to")

@@ -1,6 +1,6 @@
 """Event types that triggers write, see `repositories/sql/messages/event_facts.sql`.
 
-They cover objects whose state several statements change, and the books, which only functions of the database write.
+They cover objects whose state several statements change, and the ledger, which only functions of the database write.
 """
 
 from collections.abc import Sequence

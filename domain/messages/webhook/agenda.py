@@ -7,7 +7,7 @@ from enum import StrEnum
 from domain.common.agenda import Wait
 from domain.messages.webhook.endpoint import ENDED_STATUSES, Endpoint, EndpointStatus
 
-#: How long a run waits for news before it reads the books.
+#: How long a run waits for news before it reads the database.
 POLL_INTERVAL = timedelta(days=1)
 
 

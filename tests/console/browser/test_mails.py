@@ -1,4 +1,4 @@
-"""Mails as people get them: each kind fits a narrow window, and can be read on its ground in both themes."""
+"""Mails in a browser: each kind fits a narrow window and is readable in both themes."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ ALERTS = {
 
 
 def mails() -> Iterator[tuple[str, Message]]:
-    """Give each mail that the product sends, by a name."""
+    """Return each mail that the product sends, by name."""
     for language in LANGUAGES:
         formats = formats_of(language)
         for kind in MailKind:
@@ -68,7 +68,7 @@ def message(words: MailText, language: str, unsubscribe: str | None = UNBROKEN) 
 
 
 @pytest.mark.parametrize("theme", THEMES)
-async def test_every_mail_fits_a_phone_and_can_be_read(chrome: Browser, theme: str) -> None:
+async def test_every_mail_is_readable_on_a_phone(chrome: Browser, theme: str) -> None:
     templates, wide, wrong = MailTemplates("Acme"), [], []
     page = await chrome.new_page(
         viewport={"width": 320, "height": HEIGHT}, color_scheme="dark" if theme == "dark" else "light"

@@ -45,7 +45,7 @@ def _acts(terms: FiringTerms, looks: list[Look]) -> list[tuple[datetime, FiringA
     _series([(0, True), (0, False), (0, True), (0, False), (0, True)]),
 )
 @given(TERMS, SERIES)
-def test_never_fires_twice_within_the_window_nor_before_the_figure_was_good_for_the_cool_down(
+def test_rule_never_fires_twice_within_the_window_or_before_the_cool_down(
     terms: FiringTerms, looks: list[Look]
 ) -> None:
     acts = [act for _, act, _ in _acts(terms, looks)]
@@ -61,9 +61,7 @@ def test_never_fires_twice_within_the_window_nor_before_the_figure_was_good_for_
 
 
 @given(TERMS, SERIES)
-def test_fires_on_each_crossing_unless_it_fires_already_or_its_window_is_not_over(
-    terms: FiringTerms, looks: list[Look]
-) -> None:
+def test_rule_fires_on_each_crossing_outside_an_active_window(terms: FiringTerms, looks: list[Look]) -> None:
     fired_at, was_good = None, False
     standing = FiringState()
     for each in looks:
@@ -79,7 +77,7 @@ def test_fires_on_each_crossing_unless_it_fires_already_or_its_window_is_not_ove
 
 
 @given(TERMS, SERIES, st.integers(0, 3))
-def test_looking_twice_at_one_time_changes_nothing_more(terms: FiringTerms, looks: list[Look], times: int) -> None:
+def test_repeated_evaluation_changes_nothing(terms: FiringTerms, looks: list[Look], times: int) -> None:
     standing = FiringState()
     for each in looks:
         standing, _ = evaluate(terms, standing, each.bad, each.at)

@@ -123,7 +123,7 @@ def test_threshold_has_the_decimals_of_the_asset_and_no_more() -> None:
         (Condition(type=RUNS_OUT, period_seconds=60), Reading(value=0), False),
     ],
 )
-def test_figure_is_judged_exactly(condition: Condition, reading: Reading, bad: bool | None) -> None:
+def test_figure_is_compared_exactly(condition: Condition, reading: Reading, bad: bool | None) -> None:
     assert condition.is_bad(reading, NOW) is bad
     assert Condition.kept(condition.document()) == condition
 
@@ -149,7 +149,7 @@ def test_change_by_percent_needs_something_to_differ_from(
     assert condition.is_bad(Reading(value=value, before=before), NOW) is bad
 
 
-def test_absolute_change_begins_at_nothing() -> None:
+def test_absolute_change_starts_from_zero() -> None:
     condition = Condition(type=CHANGES, threshold=5, direction=Direction.EITHER)
     assert condition.is_bad(Reading(value=5, before=0), NOW) is True
     assert condition.is_bad(Reading(value=0, before=4), NOW) is False
@@ -166,7 +166,7 @@ def test_times_out_of_range_are_refused(window: int, cool_down: int) -> None:
         )
 
 
-def test_detail_names_figure_threshold_and_what_it_is_narrowed_to() -> None:
+def test_detail_shows_figure_threshold_and_filters() -> None:
     rule = Rule(
         name="a",
         metric=METRICS["reputation.score"],
@@ -182,7 +182,7 @@ def _ladder(*steps: tuple[str, float]) -> list[EscalationStep]:
     return [EscalationStep(role=Role(role), after=timedelta(hours=after)) for role, after in steps]
 
 
-def test_ladder_calls_whoever_may_answer_one_after_the_other():
+def test_escalation_notifies_eligible_recipients_in_order():
     own = _ladder(("owner", 0), ("finance", 0), ("admin", 0.5), ("owner", 2))
     check_ladder(None, platform=False, by_platform=False)
     check_ladder(own, platform=False, by_platform=False)
@@ -207,7 +207,7 @@ def test_ladder_calls_whoever_may_answer_one_after_the_other():
         ([("owner", 169)], "ladder.0.after", False, False),
     ],
 )
-def test_ladder_that_is_wrong_is_refused_with_its_field(steps, field, platform, by_platform):
+def test_invalid_escalation_is_refused_with_its_field(steps, field, platform, by_platform):
     with pytest.raises(Invalid) as refused:
         check_ladder(_ladder(*steps), platform=platform, by_platform=by_platform)
     assert refused.value.extra == {"field": field}

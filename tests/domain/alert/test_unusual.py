@@ -1,4 +1,4 @@
-"""When the hours of a figure are unusual, on made series."""
+"""Detection of unusual hours on synthetic series."""
 
 from datetime import UTC, datetime
 from math import exp, pi, sin
@@ -62,7 +62,7 @@ def test_less_than_usual_is_not_unusual():
     assert is_unusual([*node(1, MAX_HOURS - SMOOTHED_HOURS), 0, 0, 0]) is False
 
 
-def test_nothing_is_said_before_four_weeks_of_figures():
+def test_no_anomaly_is_reported_before_four_weeks_of_figures():
     least = MIN_WEEKS * WEEK_HOURS + SMOOTHED_HOURS
     assert is_unusual([0] * MAX_HOURS) is None
     assert is_unusual([*[0] * 500, *[10] * (least - 1)]) is None
@@ -73,12 +73,12 @@ NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
 FULL = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_nothing_is_usual_where_most_hours_have_nothing():
+def test_no_baseline_exists_when_most_hours_are_empty():
     assert is_unusual([*[5, *[0] * 8] * 149, 9, 9, 9][-MAX_HOURS:]) is None
     assert is_unusual([*[5, *[0] * 6] * 192, 0, 0, 0][-MAX_HOURS:]) is False
 
 
-def test_hours_are_read_from_the_oldest_on_and_then_only_the_latest():
+def test_hours_are_read_from_the_oldest_then_only_the_newest():
     kept, looks = None, 0
     while kept is None or kept.is_behind(NOW):
         ends = hours_to_read(kept, NOW)
@@ -92,7 +92,7 @@ def test_hours_are_read_from_the_oldest_on_and_then_only_the_latest():
     assert (len(again.figures), again.figures[-5:], again.until) == (MAX_HOURS, (3, 7, 7, 7, 9), FULL + HOUR)
 
 
-def test_hours_that_nobody_read_in_time_are_read_from_the_oldest_on():
+def test_missed_hours_are_read_from_the_oldest():
     ends = hours_to_read(HourlyFigures(FULL - 2 * MAX_HOURS * HOUR, (1,) * MAX_HOURS), NOW)
     assert ends[0] == FULL - (MAX_HOURS - 1) * HOUR
     assert (

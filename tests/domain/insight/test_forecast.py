@@ -1,4 +1,4 @@
-"""The rules of forecasts, on made series."""
+"""The rules of forecasts, on synthetic series."""
 
 from math import exp, pi, sin
 from random import Random
@@ -13,7 +13,7 @@ figures = st.lists(st.integers(min_value=0, max_value=10**9), min_size=figures_n
 
 
 @given(figures)
-def test_no_interval_is_narrower_at_a_later_step_or_than_one_of_a_lower_level(series: list[int]) -> None:
+def test_interval_never_narrows_with_step_or_level(series: list[int]) -> None:
     made = forecast(series, steps=10, season=7)
     for of in (made.half_widths, made.half_widths_of_sum):
         reaches = [of(level) for level in LEVELS]
@@ -23,7 +23,7 @@ def test_no_interval_is_narrower_at_a_later_step_or_than_one_of_a_lower_level(se
             assert list(step) == sorted(step)
 
 
-def test_a_constant_series_stays() -> None:
+def test_constant_series_forecasts_its_value() -> None:
     made = forecast([500] * 60, steps=14, season=7)
     assert (set(made.values), set(made.half_widths(95)), set(made.half_widths_of_sum(95))) == ({500}, {0}, {0})
     assert (made.method, made.backtest.mase, made.backtest.coverage) == (Method.SEASONAL_NAIVE, 0.0, 1.0)
@@ -36,7 +36,7 @@ def test_an_exact_season_is_repeated() -> None:
     assert list(made.values) == (season * 2)[:10]
 
 
-def test_noise_about_a_season_is_averaged() -> None:
+def test_noise_around_a_season_is_averaged() -> None:
     random = Random(7)
     shape = [100, 300, 500, 700, 500, 300, 100]
     made = forecast([shape[at % 7] + random.randint(-60, 60) for at in range(140)], steps=14, season=7)
@@ -52,20 +52,20 @@ def test_a_trend_is_followed() -> None:
     assert made.method is not Method.SEASONAL_NAIVE
 
 
-def test_a_longer_season_is_used_where_the_series_is_long_enough() -> None:
+def test_longer_season_is_used_for_long_series() -> None:
     week = [round(1_000 * exp(sin(hour / 168 * 2 * pi))) for hour in range(168)]
     assert forecast(week * 5, steps=48, season=24, longer=168).season == 168
     assert forecast(week * 2, steps=48, season=24, longer=168).season == 24
 
 
-def test_a_short_series_is_refused_with_what_it_needs() -> None:
+def test_short_series_is_refused_with_its_required_length() -> None:
     with pytest.raises(Invalid) as refused:
         forecast([1] * 20, steps=10, season=7)
     assert (refused.value.error_code, refused.value.extra) == ("forecast.too_short", {"needed": 27, "available": 20})
     forecast([1] * figures_needed(10, 7), steps=10, season=7)
 
 
-def test_intervals_hold_what_comes() -> None:
+def test_intervals_contain_later_values() -> None:
     held = []
     for seed in range(40):
         random = Random(seed)

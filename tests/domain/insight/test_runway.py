@@ -1,4 +1,4 @@
-"""When a balance runs out."""
+"""The day on which a balance runs out."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,13 +31,13 @@ def day(number: int) -> date:
     return FIRST + timedelta(days=number)
 
 
-def test_it_runs_out_on_the_day_whose_use_it_does_not_cover():
+def test_balance_runs_out_on_the_first_uncovered_day():
     found = project_balance(CreditBooks(lots=((100, None),)), [40, 40, 20, 1, 5], FIRST)
     assert (found.balances, found.runs_out, found.expired) == ((60, 20, 0, 0, 0), day(3), ())
     assert project_balance(CreditBooks(lots=((100, None),)), [40, 40, 20], FIRST).runs_out is None
 
 
-def test_what_expires_is_used_first_and_the_rest_of_it_is_gone_after_its_day():
+def test_expiring_credits_are_used_first_and_lapse_after_their_day():
     found = project_balance(CreditBooks(lots=((50, day(1)), (100, None))), [10, 10, 10], FIRST)
     assert (found.balances, found.expired) == ((140, 100, 90), (BalanceChange(day(1), BalanceChangeKind.EXPIRY, 30),))
 
@@ -47,7 +47,7 @@ def test_lots_are_used_in_their_order_and_not_by_their_expiry():
     assert (found.balances, found.expired) == ((40,), (BalanceChange(day(0), BalanceChangeKind.EXPIRY, 50),))
 
 
-def test_credits_that_come_pay_the_debt_first_and_only_paid_ones_are_certain():
+def test_incoming_credits_pay_debt_first_and_only_paid_ones_are_certain():
     books = CreditBooks(
         lots=((10, None),),
         owed_minor=25,
@@ -65,7 +65,7 @@ def test_credits_that_come_pay_the_debt_first_and_only_paid_ones_are_certain():
     st.lists(st.tuples(st.integers(1, 100), st.none() | st.integers(0, 12).map(day)), max_size=6),
     st.lists(st.integers(0, 60), min_size=1, max_size=12),
 )
-def test_nothing_appears_or_is_lost(lots: list[tuple[int, date | None]], used: list[int]) -> None:
+def test_forecast_conserves_credits(lots: list[tuple[int, date | None]], used: list[int]) -> None:
     found = project_balance(CreditBooks(lots=tuple(lots)), used, FIRST)
     had, gone = sum(amount for amount, _ in lots), sum(change.amount_minor for change in found.expired)
     taken = had - gone - found.balances[-1]
@@ -74,7 +74,7 @@ def test_nothing_appears_or_is_lost(lots: list[tuple[int, date | None]], used: l
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 40)), min_size=1, max_size=20), st.integers(0, 60))
-def test_more_is_used_where_the_sum_reaches_higher(days: list[tuple[int, int]], already: int) -> None:
+def test_upper_bound_uses_the_higher_sum(days: list[tuple[int, int]], already: int) -> None:
     values = [value for value, _ in days]
     reaches = sorted(reach for _, reach in days)
     low, middle, high = ([*daily_uses(values, [sign * reach for reach in reaches], already)] for sign in (-1, 0, 1))

@@ -1,4 +1,4 @@
-"""ROI: which revenue counts, how shared costs are divided, when costs are paid back, and which figures are null."""
+"""ROI: counted revenue, division of shared costs, payback, and null figures."""
 
 from datetime import date, timedelta
 from fractions import Fraction
@@ -50,7 +50,7 @@ def figures(scope: RoiScope, costs: list[DailyCost], earned: list[DailyRevenue])
     return {each.id: each for each in found}
 
 
-def test_only_confirmed_revenue_counts_less_what_was_taken_back() -> None:
+def test_only_confirmed_revenue_less_reversals_counts() -> None:
     earned = [revenue(500, status="reported"), revenue(70, status="rejected")]
     earned += [revenue(100, commission_minor=10), revenue(40, status="reversed", reversed_minor=40)]
     found = figures(RoiScope.AGENT, [cost(50)], earned)["a"]
@@ -64,7 +64,7 @@ def test_only_confirmed_revenue_counts_less_what_was_taken_back() -> None:
     assert figures(RoiScope.AGENT, [], [revenue(5, status="reported")])["a"].roi is None
 
 
-def test_costs_of_nobody_are_shared_by_what_each_cost_itself() -> None:
+def test_shared_costs_are_divided_by_own_cost() -> None:
     costs = [cost(30, "a"), cost(10, "b"), cost(8, None)]
     found = figures(RoiScope.AGENT, costs, [revenue(1, "c")])
     assert {name: each.costs[CostKind.SHARED] for name, each in found.items()} == {"a": 6, "b": 2, "c": 0}
@@ -77,7 +77,7 @@ def test_costs_of_nobody_are_shared_by_what_each_cost_itself() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from(["a", "b", "c", None])), min_size=1), st.integers(1, 99))
-def test_rows_add_up_to_the_figures_of_the_whole(drawn: list[tuple[int, str | None]], earned: int) -> None:
+def test_rows_add_up_to_the_totals(drawn: list[tuple[int, str | None]], earned: int) -> None:
     costs = [cost(minor, agent, model=agent and f"model {minor % 3}") for minor, agent in drawn]
     costs += [cost(Fraction(minor, 7), agent) for minor, agent in drawn]
     brought = [revenue(earned, agent, commission_minor=Fraction(earned, 9)) for _, agent in drawn]
@@ -116,11 +116,13 @@ def test_revenue_of_an_agent_is_divided_over_its_models_by_their_cost() -> None:
         ([(30, 0)], None),
     ],
 )
-def test_payback_is_when_all_costs_were_paid_for_good(days: list[tuple[int, int]], expected: int | None) -> None:
+def test_payback_is_when_revenue_covers_all_costs_permanently(
+    days: list[tuple[int, int]], expected: int | None
+) -> None:
     assert roi.days_to_payback([(Fraction(earned), Fraction(spent)) for earned, spent in days]) == expected
 
 
-def test_lower_bound_is_below_and_nearer_the_less_days_differ() -> None:
+def test_lower_bound_approaches_the_mean_as_variance_falls() -> None:
     steady = [(Fraction(20), Fraction(10))] * 10
     mixed = [(Fraction(40 if at % 2 else 0), Fraction(10)) for at in range(10)]
     assert roi.lower_bound(steady) == 1
@@ -144,7 +146,7 @@ def test_projection_needs_enough_days_and_has_an_interval() -> None:
     assert month.low_minor < month.margin_minor < month.high_minor
 
 
-def test_nights_have_what_is_of_the_project_and_costs_of_nobody_for_themselves() -> None:
+def test_daily_figures_keep_project_costs_and_shared_costs_apart() -> None:
     costs = [cost(3, project_id="p"), cost(4, project_id="q"), cost(9, None, project_id="p"), cost(2, day=1)]
     earned = [revenue(10, commission_minor=1, reversed_minor=4), revenue(5, status="reported")]
     found = [
@@ -171,7 +173,7 @@ def shared_by(weights: list[int]) -> tuple[RevenueShare, ...]:
     st.integers(0, 10_000),
 )
 @example([4, 3, 3], 2, 5_000, 0)
-def test_pitfall_65_what_is_left_after_a_reversal_is_divided_by_the_shares(
+def test_pitfall_65_remainder_after_a_reversal_is_divided_by_the_shares(
     weights: list[int], amount: int, back_e4: int, commission_e4: int
 ) -> None:
     parts, back = shared_by(weights), amount * back_e4 // 10_000
@@ -185,7 +187,7 @@ def test_pitfall_65_what_is_left_after_a_reversal_is_divided_by_the_shares(
     assert all(0 <= row.paid_minor <= row.net_minor <= row.amount_minor for row in rows)
 
 
-def test_a_commission_that_a_reversal_left_is_divided_by_the_shares() -> None:
+def test_commission_remaining_after_a_reversal_is_divided_by_the_shares() -> None:
     assert divide_by_shares(10, 10, 3, shared_by([2, 1])) == [(7, 7, 2), (3, 3, 1)]
 
 
@@ -198,7 +200,7 @@ def test_shares_make_10_000(weights: list[int]) -> None:
     assert max(part.bps for part in compute_shares(ShareRule.EQUAL, equal, OWN)) - ALL_BPS // len(equal) <= 1
 
 
-def test_shares_by_the_run_are_what_each_agent_cost_in_it() -> None:
+def test_shares_by_run_follow_each_agents_cost() -> None:
     def part(agent: str | None, pico: int, currency: str = "USD") -> RunPart:
         return RunPart(agent_id=agent, step_id=None, parent_id=None, currency=currency, events=1, cost_pico=pico)
 
@@ -221,7 +223,7 @@ def test_shares_by_the_run_are_what_each_agent_cost_in_it() -> None:
         (ShareRule.DIRECT, [1]),
     ],
 )
-def test_parts_that_do_not_suit_the_rule_are_refused(rule: ShareRule, weights: list[int | None]) -> None:
+def test_shares_that_do_not_match_the_rule_are_refused(rule: ShareRule, weights: list[int | None]) -> None:
     wanted = [RequestedShare(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
     with pytest.raises(Invalid):
         compute_shares(rule, wanted, OWN)

@@ -1,4 +1,4 @@
-"""Answers of model vendors become one vector, and cost what a hand computes."""
+"""Responses of model vendors become one usage vector with a manually verified cost."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ PRICES = {
 
 
 @for_each("case", CASES)
-def test_an_answer_costs_what_a_hand_computes(case):
+def test_response_cost_matches_a_manual_calculation(case):
     call = read_call(case.shape, case.answer, **case.given)
     rated = rate(call.usage, PRICES[case.price])
     assert format_pico(rated.amount_pico) == case.dollars
@@ -37,7 +37,7 @@ def test_an_answer_costs_what_a_hand_computes(case):
     assert TokenUsage.from_json(call.usage.to_json()) == call.usage
 
 
-def test_every_shape_is_proved_on_answers():
+def test_every_adapter_is_tested_on_responses():
     assert {case.shape for case in CASES} == set(SHAPES)
     assert len(CASES) >= 40
     assert len({case.name for case in CASES}) == len(CASES)
@@ -90,7 +90,7 @@ def test_an_answer_is_one_request_and_its_tokens_are_counted_once(case):
         assert usage.prompt_tokens + sum(getattr(usage, unit) for unit in ANSWER_UNITS) == total
 
 
-def test_what_stands_inside_and_what_beside_is_told_apart():
+def test_included_and_separate_counts_are_distinguished():
     openai = read_call(
         "openai.chat",
         chat(
@@ -129,12 +129,12 @@ def test_cached_tokens_of_an_unknown_kind_are_taken_from_text_first():
         ("otel", span("aws.bedrock", "m", 1, 1), "bedrock", "m"),
     ],
 )
-def test_an_answer_names_who_served_it_and_its_model(shape, answer, provider, model):
+def test_response_names_its_provider_and_model(shape, answer, provider, model):
     call = read_call(shape, answer)
     assert (call.provider, call.model) == (provider, model)
 
 
-def test_the_caller_knows_better_who_served_it_how_and_by_which_name():
+def test_callers_provider_mode_and_model_override_the_response():
     call = read_call("openai.chat", chat(1, 1), provider="azure.ai.openai", model="gpt-4o", tier="batch")
     assert (call.provider, call.model, call.usage.tier) == ("azure", "gpt-4o", "batch")
 
@@ -152,14 +152,14 @@ def test_the_ordinary_tier_has_one_name(ordinary):
 
 
 @pytest.mark.parametrize("shape", ["openai.chat", "mistral.chat"])
-def test_tier_stands_in_the_answer_or_in_its_usage(shape):
+def test_tier_is_read_from_the_response_or_its_usage(shape):
     answer = chat(1, 1)
     assert read_call(shape, {**answer, "service_tier": "priority"}).usage.tier == "priority"
     inside = {**answer, "usage": {**answer["usage"], "service_tier": "priority"}}
     assert read_call(shape, inside).usage.tier == "priority"
 
 
-def test_seconds_are_counted_in_milliseconds_and_a_begun_one_is_whole():
+def test_seconds_are_counted_in_milliseconds_rounded_up():
     answer = {"text": "…", "usage": {"type": "duration", "seconds": Decimal("1.2345")}}
     assert read_call("openai.transcription", answer).usage.input_ms == 1235
 
@@ -219,8 +219,8 @@ def test_an_answer_that_cannot_be_read_is_refused(shape, answer):
 
 
 @for_each("case", CASES)
-def test_whatever_stands_in_an_answer_is_read_or_refused(case):
-    """Another error would answer 500, and the events beside it would be lost."""
+def test_every_response_is_read_or_refused(case):
+    """Any other error would answer 500 and lose the other events of the request."""
     for answer in spoiled(case.answer):
         if isinstance(answer, dict):
             with suppress(Invalid):

@@ -1,4 +1,4 @@
-"""Amounts of usage: read exactly or refused, rounded once, charged rounded up."""
+"""Amounts of usage: read exactly or refused, rounded once, and charged rounded up."""
 
 from decimal import Decimal, localcontext
 
@@ -33,12 +33,12 @@ DECIMALS = st.decimals(min_value=0, max_value=10**12, places=24, allow_nan=False
         (Decimal("0.000005714000000000001"), "0.000005714000000000001"),
     ],
 )
-def test_a_price_is_kept_as_it_is_written(given_price, exact):
+def test_price_keeps_its_written_form(given_price, exact):
     assert f"{parse_price(given_price):f}" == exact
 
 
 @for_each("wrong", [0.1, True, None, "-1", "1e", "", " 1", "1,5", "NaN", "Infinity", "1e-25", "2e12", []])
-def test_what_is_no_exact_price_is_refused(wrong):
+def test_inexact_price_is_refused(wrong):
     with pytest.raises(Invalid):
         parse_price(wrong)
 
@@ -52,7 +52,7 @@ def test_scaling_is_exact_whatever_the_context(number):
     assert whole == int(f"{number:.27f}".replace(".", ""))
 
 
-def test_scaling_refuses_what_it_would_round():
+def test_scaling_refuses_rounding():
     with pytest.raises(ValueError, match="decimals"):
         to_scaled(Decimal("0.0015"), 3)
 
@@ -61,7 +61,7 @@ def test_scaling_refuses_what_it_would_round():
     ("yocto_tenths", "pico"),
     [("0.0000000000005", 0), ("0.0000000000015", 2), ("0.0000000000025", 2), ("0.00000000000250001", 3)],
 )
-def test_half_a_pico_goes_to_the_even_one(yocto_tenths, pico):
+def test_half_a_pico_rounds_to_even(yocto_tenths, pico):
     assert to_pico(to_scaled(Decimal(yocto_tenths)), 27) == pico
 
 
@@ -77,7 +77,7 @@ def test_pico_are_written_plainly(pico, written):
     ("pico", "asset", "minor"),
     [(0, "USD", 0), (1, "USD", 1), (10**10, "USD", 1), (10**10 + 1, "USD", 2), (10**12, "JPY", 1), (10**6, "USDC", 1)],
 )
-def test_what_is_charged_is_rounded_up_to_the_minor_unit(pico, asset, minor):
+def test_charge_is_rounded_up_to_the_minor_unit(pico, asset, minor):
     assert to_minor(pico, asset) == minor
 
 

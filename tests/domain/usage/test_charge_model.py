@@ -54,7 +54,7 @@ def test_volume_prices_every_unit_by_the_tier_that_the_total_reaches(quantity, c
 
 
 @pytest.mark.parametrize(("quantity", "cost"), [(0, "0"), (1, "0.5"), (1000, "0.5"), (1001, "1"), ("1000.1", "1")])
-def test_a_package_that_is_begun_is_charged_whole(quantity, cost):
+def test_started_package_is_charged_whole(quantity, cost):
     assert dollars(quantity, {"model": "package", "size": "1000", "price": "0.50"}) == D(cost)
 
 
@@ -68,7 +68,7 @@ def test_a_package_that_is_begun_is_charged_whole(quantity, cost):
         ({"model": "volume", "tiers": VOLUME, "free_units": "10000"}, 20_000, "20"),
     ],
 )
-def test_free_units_come_off_first(document, quantity, cost):
+def test_free_units_are_deducted_first(document, quantity, cost):
     assert dollars(quantity, document) == D(cost)
 
 
@@ -79,13 +79,13 @@ def test_a_quantity_is_rounded_once_at_the_end():
 
 
 @pytest.mark.parametrize("wrong", [-1, D("-0.1"), D("1e-13"), 0.5])
-def test_what_is_no_quantity_is_refused(wrong):
+def test_invalid_quantity_is_refused(wrong):
     with pytest.raises(Invalid):
         rate_quantity(wrong, parse_charge({"model": "per_unit", "unit_price": "1"}))
 
 
 @pytest.mark.parametrize("decimals", ["", ".000000000001"])
-def test_what_a_period_has_recorded_may_be_more_than_one_price_holds(decimals):
+def test_period_quantity_may_exceed_one_price_limit(decimals):
     charge = parse_charge({"model": "per_unit", "unit_price": "1"})
     whole, small = D(f"3000000000000000000{decimals}"), D("0.000000000001")
     assert rate_quantity(whole, charge) == int(f"{whole:f}".replace(".", "").ljust(31, "0"))
@@ -115,12 +115,12 @@ def charges(draw):
 
 
 @given(charges())
-def test_a_charge_reads_back_what_it_wrote(charge):
+def test_charge_model_round_trips(charge):
     assert parse_charge(charge_to_json(charge)) == charge
 
 
 @given(charges(), st.lists(QUANTITIES, max_size=6))
-def test_the_steps_of_a_period_add_up_to_its_whole(charge, quantities):
+def test_partial_charges_of_a_period_add_up_to_its_total(charge, quantities):
     steps, before = 0, D(0)
     for quantity in quantities:
         steps += rate_step(before, quantity, charge)
@@ -130,7 +130,7 @@ def test_the_steps_of_a_period_add_up_to_its_whole(charge, quantities):
 
 @given(charges(), QUANTITIES)
 def test_the_integers_agree_with_decimal_arithmetic(charge, quantity):
-    """The same models once more, with `decimal` and without a word of the first."""
+    """The same models implemented independently with `decimal`."""
     from decimal import ROUND_CEILING, ROUND_HALF_EVEN, localcontext
 
     with localcontext() as context:

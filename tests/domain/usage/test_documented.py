@@ -22,7 +22,7 @@ def listed() -> set[tuple[str, str]]:
 
 
 def counts(node: Any, path: tuple[Any, ...] = (), name: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Yield each count of an answer: a number, or an item of a list that has none, by its name and its path."""
+    """Yield each count of a response with its name and path: a number, or an item of a list without numbers."""
     if isinstance(node, dict):
         found = [each for key, value in node.items() for each in counts(value, (*path, key), f"{name}.{key}")]
         is_item = path and isinstance(path[-1], int)
@@ -36,7 +36,7 @@ def counts(node: Any, path: tuple[Any, ...] = (), name: str = "") -> Iterator[tu
 
 
 def more(answer: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the answer with one more at a path."""
+    """Return the response with the count at a path increased by one."""
     changed: Any = deepcopy(answer)
     place = changed
     for step in path[:-1]:
@@ -86,7 +86,7 @@ def test_documented_answers_are_read():
 
 
 @for_each("shape, who, answer", ANSWERS)
-def test_counts_that_are_null_are_as_if_they_were_absent(shape, who, answer):
+def test_null_counts_are_treated_as_absent(shape, who, answer):
     """Clients write their optional counts as null."""
     plain = read(shape, answer)
     for name, path in counts(answer):

@@ -1,4 +1,4 @@
-"""10,000 synthetic calls over fifty models, rated by the product and by another calculation, to the last digit.
+"""10,000 synthetic calls over fifty models, rated exactly alike by the product and by an independent calculation.
 
 The other one begins with the same raw answer and the same raw entry of the price map and takes nothing from
 `domain.usage`: it looks fields of the map up by name, with `decimal` at 60 digits, and rounds once at the end.
@@ -32,7 +32,7 @@ SHAPES = {
 
 
 def some(dice, most):
-    """Draw a count: often none, mostly small, sometimes the very most."""
+    """Draw a count: often zero, mostly small, sometimes the maximum."""
     return dice.choice([0, dice.randint(0, 300), dice.randint(0, most), dice.randint(0, most), most])
 
 
@@ -177,7 +177,7 @@ PROMPT = ("text", "cached", "five", "hour", "audio", "cached_audio")
 
 
 def second_opinion(entry, counts, tier, region):
-    """Return the cost in pico, from the raw entry, or None where it has no price for something that was used."""
+    """Return the cost in pico from the raw entry, or None where a used unit has no price."""
     suffix = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}.get(tier, "")
     length = sum(counts.get(name, 0) for name in PROMPT)
     bands = {int(each) for name in entry for each in re.findall(r"_above_(\d+)k_tokens", name)}

@@ -1,4 +1,4 @@
-"""Which class a model is of, by the names that vendors and price lists give it."""
+"""The class of a model, from its names at vendors and in price lists."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_name_tells_family_size_and_reasoning(name, expected):
     assert class_of(name) == ModelClass(*expected)
 
 
-def test_price_list_says_who_serves_a_model_and_that_it_reasons():
+def test_price_list_gives_provider_and_reasoning_of_a_model():
     assert class_of("gemini-2.5-pro", provider="vertex_ai", is_reasoning=True) == ModelClass(
         "vertex_ai", "gemini", Size.LARGE, True
     )

@@ -1,4 +1,4 @@
-"""A row of a proxy's spend log and an answer of a provider that say the same are read by the same rules."""
+"""A row of a proxy's spend log and the equivalent provider response are read by the same rules."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ PRICES = {
 
 
 def row_of(prompt: int, answer: int, total: int = 0, *, kind: str = "acompletion", **seen: Any) -> dict[str, Any]:
-    """Make a row; `seen` is the usage that the proxy keeps of the answer."""
+    """Make a row; `seen` is the usage of the response as stored by the proxy."""
     counts = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": total or prompt + answer}
     return {"call_type": kind, **counts, "metadata": {"usage_object": {**counts, **seen}}}
 
@@ -40,7 +40,7 @@ PARTS = ("text", "cached_text", "cached_audio", "cached_image", "audio", "image"
     is_beside=st.booleans(),
     searches=st.integers(0, 5),
 )
-def test_row_and_answer_that_say_the_same_are_the_same_units(parts, made, is_beside, searches):
+def test_equivalent_row_and_response_have_the_same_units(parts, made, is_beside, searches):
     written = {name: parts[name] for name in WRITTEN}
     cached = {name: parts[f"cached_{name}"] for name in ("audio", "image")}
     prompt, answer = sum(parts.values()), sum(made.values())
@@ -88,8 +88,8 @@ def test_row_and_answer_that_say_the_same_are_the_same_units(parts, made, is_bes
 
 
 @given(cached=TOKENS, of_sense=TOKENS, text=TOKENS, sense=st.sampled_from(["audio", "image", "video"]))
-def test_tokens_that_are_cached_and_of_a_sense_are_counted_once(cached, of_sense, text, sense):
-    """A sense has at most the tokens of the prompt that the cached part leaves."""
+def test_cached_multimodal_tokens_are_counted_once(cached, of_sense, text, sense):
+    """A modality has at most the uncached tokens of the prompt."""
     prompt = text + max(cached, of_sense)
     details = {"cached_tokens": cached, f"{sense}_tokens": of_sense}
     usage = TokenUsage.from_json(usage_of(row_of(prompt, 1, prompt_tokens_details=details)))
@@ -109,7 +109,7 @@ def test_tokens_that_are_cached_and_of_a_sense_are_counted_once(cached, of_sense
         (1000, 500, 700, 0, 1200),
     ],
 )
-def test_reasoning_of_a_row_stands_where_its_total_says(prompt, completion, reasoning, total, answered):
+def test_reasoning_tokens_are_placed_by_the_total_of_the_row(prompt, completion, reasoning, total, answered):
     row = row_of(prompt, completion, total, completion_tokens_details={"reasoning_tokens": reasoning})
     usage = TokenUsage.from_json(usage_of(row | {"total_tokens": total}))
     assert (usage.output_tokens + usage.reasoning_tokens, usage.reasoning_tokens) == (answered, reasoning)
@@ -125,7 +125,7 @@ def test_reasoning_of_a_row_stands_where_its_total_says(prompt, completion, reas
         ("gpt-image-2", (300, 1372, {"text_tokens": 22, "image_tokens": 278}), "0.043494"),
     ],
 )
-def test_row_of_an_images_endpoint_has_image_tokens_where_it_has_no_details(kind, model, row, dollars):
+def test_row_of_an_images_endpoint_without_details_has_image_tokens(kind, model, row, dollars):
     prompt, answer, *details = row
     seen = {"prompt_tokens_details": details[0]} if details else {}
     usage = TokenUsage.from_json(usage_of(row_of(prompt, answer, kind=kind, **seen)))
@@ -148,8 +148,8 @@ def test_counts_of_a_row_with_a_decimal_point_are_counts(
 
 @pytest.mark.parametrize("lacks", [0, None, "absent"])
 @pytest.mark.parametrize("names", [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")])
-def test_totals_that_a_row_lacks_are_those_of_the_answer_in_it(lacks: Any, names: tuple[str, str]) -> None:
-    """Without them the pictures of this row are free."""
+def test_missing_totals_come_from_the_response_of_the_row(lacks: Any, names: tuple[str, str]) -> None:
+    """Without them the images of this row would be free."""
     seen = {names[0]: 23, names[1]: 1056, "total_tokens": 1079}
     row: dict[str, Any] = {"call_type": "aimage_edit", "spend": 0.03, "metadata": {"usage_object": seen}}
     if lacks != "absent":
@@ -158,7 +158,7 @@ def test_totals_that_a_row_lacks_are_those_of_the_answer_in_it(lacks: Any, names
     assert format_pico(rate(usage, PRICES["gpt-image-1.5"]).amount_pico) == "0.033907"
 
 
-def test_searches_of_which_none_is_billed_cost_nothing_in_a_row_either() -> None:
+def test_unbilled_searches_of_a_row_cost_nothing() -> None:
     seen = {"tool_usage": {"web_search": {"num_requests": 0}}, "server_tool_use": {"web_search_requests": 2}}
     assert "searches" not in usage_of(row_of(10, 1, **seen))
 
@@ -166,7 +166,7 @@ def test_searches_of_which_none_is_billed_cost_nothing_in_a_row_either() -> None
 @pytest.mark.parametrize(
     "made", [{"image_tokens": 1120, "text_tokens": 298}, {"image_tokens": 1120}, {"text_tokens": 298}]
 )
-def test_row_of_an_images_endpoint_has_text_where_it_says_so(made):
+def test_row_of_an_images_endpoint_has_text_tokens_where_stated(made):
     row = row_of(5, 1418, kind="aimage_generation", completion_tokens_details=made)
     assert usage_of(row) == {"input_tokens": 5, "output_tokens": 298, "image_output_tokens": 1120, "requests": 1}
 
@@ -195,7 +195,7 @@ SEEN = st.recursive(COUNTS, lambda deeper: st.dictionaries(NAMES, deeper, max_si
     seen=SEEN,
     kind=st.sampled_from(["acompletion", "aimage_edit", "aretrieve_batch", "atranscription", "aocr", 7]),
 )
-def test_row_whose_details_make_no_sense_is_counted_all_the_same(prompt, answer, seen, kind):
+def test_row_with_inconsistent_details_is_counted(prompt, answer, seen, kind):
     row = {"call_type": kind, "prompt_tokens": prompt, "completion_tokens": answer}
     usage = TokenUsage.from_json(usage_of(row | {"metadata": {"usage_object": seen}}))
     assert usage.requests == 1
@@ -210,12 +210,12 @@ def test_row_with_more_tokens_than_a_call_can_have_is_refused_as_an_event():
 
 
 @given(prompt=st.integers(0, 900), cached=st.integers(1000, 5000))
-def test_cached_tokens_that_are_more_than_the_prompt_of_a_row_stand_beside_it(prompt, cached):
+def test_cached_tokens_above_the_prompt_are_counted_separately(prompt, cached):
     usage = usage_of(row_of(prompt, 0, prompt_tokens_details={"cached_tokens": cached}))
     assert (usage.get("input_tokens", 0), usage["cached_tokens"]) == (prompt, cached)
 
 
-def test_pages_and_seconds_of_a_row_are_read_as_those_of_an_answer():
+def test_pages_and_seconds_of_a_row_are_read_like_a_response():
     pages = {"call_type": "aocr", "metadata": {"usage_object": {"pages_processed": 3, "doc_size_bytes": 9000}}}
     assert usage_of(pages) == {"pages": 3, "requests": 1}
     seconds = {"call_type": "atranscription", "metadata": {"usage_object": {"type": "duration", "seconds": 94.5}}}

@@ -1,4 +1,4 @@
-"""LiteLLM's map of prices: read exactly, and whatever cannot be read is in the report."""
+"""LiteLLM's price map: read exactly, with unreadable entries in the report."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def read(text):
 
 
 def entry(text, provider="openai"):
-    """Read one entry of the map, written as the map writes it."""
+    """Read one entry in the format of the map."""
     found = read(f'{{"m": {{"litellm_provider": "{provider}", {text}}}}}')
     assert found.refused == ()
     return found.prices[0]
@@ -60,7 +60,7 @@ def test_every_price_of_a_token_has_its_unit():
     assert standard(price) == {unit: f"0.{at}7" for at, unit in enumerate(fields.values(), 101)}
 
 
-def test_a_band_keeps_what_it_does_not_name_and_a_tier_follows_the_standard():
+def test_band_and_tier_inherit_unnamed_standard_prices():
     price = entry(
         '"input_cost_per_token": 1, "output_cost_per_token": 8, "cache_read_input_token_cost": 0.5,'
         '"input_cost_per_token_above_200k_tokens": 2, "output_cost_per_token_above_200k_tokens": 12,'
@@ -78,7 +78,7 @@ def test_a_band_keeps_what_it_does_not_name_and_a_tier_follows_the_standard():
     assert (priority["input_tokens"], priority["output_tokens"]) == (D(3), D(12))
 
 
-def test_an_alias_costs_what_the_entry_costs_that_it_names():
+def test_alias_costs_the_price_of_its_entry():
     found = read(
         '{"openai/m-latest": {"alias_of": "m-2"}, "m-2": {"litellm_provider": "openai", "input_cost_per_token": 3},'
         '"a": {"alias_of": "none"}, "b": {"alias_of": "openai/m-latest"}, "c": {"alias_of": 7}}'
@@ -112,7 +112,7 @@ def test_cache_writes_for_an_hour_have_a_band_of_their_own():
         ('"input_cost_per_token_batches": 1.5', "6"),
     ],
 )
-def test_a_tier_that_prices_cache_writes_prices_longer_ones_in_proportion(batch, hour):
+def test_tier_prices_longer_cache_writes_in_proportion(batch, hour):
     price = entry(
         '"input_cost_per_token": 3, "cache_creation_input_token_cost": 3.75,'
         f'"cache_creation_input_token_cost_above_1hr": 6, {batch}'
@@ -132,12 +132,12 @@ def test_a_tier_that_prices_cache_writes_prices_longer_ones_in_proportion(batch,
         '{"vector_store_cost_per_gb_per_day": 1}',
     ],
 )
-def test_a_default_price_that_prices_nothing_is_refused(text):
+def test_default_price_without_a_priced_unit_is_refused(text):
     with pytest.raises(Invalid):
         default_price(text)
 
 
-def test_reasoning_is_priced_as_output_where_only_output_is_priced_anew():
+def test_reasoning_is_priced_as_output_where_only_output_changes():
     price = entry(
         '"input_cost_per_token": 1, "output_cost_per_token": 8, "output_cost_per_reasoning_token": 8,'
         '"output_cost_per_token_batches": 4'
@@ -148,7 +148,7 @@ def test_reasoning_is_priced_as_output_where_only_output_is_priced_anew():
 @pytest.mark.parametrize(
     ("provider", "prompt", "dollars"), [("openai", 128_000, 1), ("xai", 128_000, 2), ("xai", 127_999, 1)]
 )
-def test_a_band_begins_above_its_length_and_at_xai_with_it(provider, prompt, dollars):
+def test_band_begins_above_its_length_and_for_xai_at_it(provider, prompt, dollars):
     price = entry(
         '"input_cost_per_token": 0, "output_cost_per_token": 1, "output_cost_per_token_above_128k_tokens": 2', provider
     )
@@ -184,7 +184,7 @@ def test_a_second_of_transcription_is_charged_once(text, per_second):
     ("provider", "unit", "once"),
     [("gemini", "", True), ("gemini", ', "web_search_billing_unit": "per_query"', False), ("openai", "", False)],
 )
-def test_a_search_costs_what_the_medium_one_costs(provider, unit, once):
+def test_search_costs_the_medium_price(provider, unit, once):
     sizes = '"search_context_cost_per_query": {"search_context_size_low": 1, "search_context_size_medium": 2}'
     price = entry(sizes + unit, provider)
     assert standard(price) == {"searches": "2"}
@@ -236,12 +236,12 @@ def test_models_without_a_price_and_prices_without_a_unit_are_reported():
 @pytest.mark.parametrize(
     "text", ["", "{", "[1]", '{"a": NaN}', '{"a": {"x": 1, "x": 2}}', '{"a": {}, "a": {}}', "[" * 100_000]
 )
-def test_a_file_that_is_no_map_is_refused_whole(text):
+def test_invalid_file_is_refused_whole(text):
     with pytest.raises(Invalid):
         read(text)
 
 
-def test_no_float_is_made_of_any_number():
+def test_numbers_are_never_parsed_as_floats():
     text = json.dumps({f"m{at}": {"litellm_provider": "p", "input_cost_per_token": 1e-07 * at} for at in range(1, 500)})
     for price in read(text).prices:
         assert all(type(one) is D for one in price.tiers["standard"][0].prices.values())
@@ -362,11 +362,11 @@ def test_every_price_field_is_read_or_refused_and_the_page_lists_it():
          TokenUsage(output_ms_1080p=1_501, output_ms_480p=1_000), "0.162575"),
     ],
 )  # fmt: skip
-def test_pictures_and_videos_cost_what_their_size_costs(text, usage, dollars):
+def test_images_and_videos_are_priced_by_size(text, usage, dollars):
     assert format_pico(rate(usage, entry(text)).amount_pico) == dollars
 
 
-def test_size_that_nothing_prices_is_refused_by_name():
+def test_size_without_a_price_is_refused_by_name():
     with pytest.raises(Invalid, match="has no price for") as refusal:
         rate(TokenUsage(output_pixels=1, output_ms_4k=1), entry('"input_cost_per_token": 1'))
     assert set(refusal.value.extra["units"]) == {"output_pixels", "output_ms_4k"}

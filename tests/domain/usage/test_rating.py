@@ -1,4 +1,4 @@
-"""A call at a price: exact, whole bands, fallbacks, and nothing free in silence."""
+"""Rating of a call: exact, whole bands, fallbacks, and no silently free usage."""
 
 from datetime import UTC, datetime
 from decimal import Decimal as D
@@ -76,7 +76,7 @@ def test_cached_and_written_tokens_count_for_the_length_of_the_prompt():
     assert rate(usage, price(*bands)).above == 200
 
 
-def test_a_tier_has_its_own_prices_and_one_that_is_not_listed_the_standard_ones():
+def test_tier_has_its_own_prices_and_an_unlisted_tier_standard_prices():
     listed = price({"input_tokens": "4"}, tiers={"batch": [(0, {"input_tokens": "2"})]})
     batch, flex = (rate(TokenUsage(input_tokens=1, tier=tier), listed) for tier in ("batch", "flex"))
     assert (batch.tier, batch.amount_pico) == ("batch", 2 * 10**12)
@@ -102,32 +102,32 @@ def test_a_call_is_rounded_once_half_to_even():
     assert rate(TokenUsage(input_tokens=3), listed).amount_pico == 2
 
 
-def test_searching_is_charged_once_a_call_where_the_list_says_so():
+def test_search_is_charged_once_per_call_where_listed():
     usage = TokenUsage(searches=4)
     assert rate(usage, price({"searches": "0.035"}, searches_per_call=True)).amount_pico == 35 * 10**9
     assert rate(usage, price({"searches": "0.035"})).amount_pico == 140 * 10**9
 
 
 @pytest.mark.parametrize("unit", ["input_tokens", "reasoning_tokens", "searches", "input_ms", "output_images", "pages"])
-def test_what_has_no_price_is_refused_and_not_free(unit):
+def test_usage_without_a_price_is_refused(unit):
     with pytest.raises(Invalid) as refusal:
         rate(TokenUsage(requests=1, **{unit: 1}), price({"queries": "1"}))
     assert refusal.value.error_code == "usage.unit_unpriced"
     assert refusal.value.extra == {"model": "m", "units": [unit]}
 
 
-def test_a_request_without_a_price_of_its_own_costs_what_its_tokens_cost():
+def test_request_without_an_own_price_costs_its_tokens():
     assert rate(TokenUsage(requests=1, input_tokens=2), price({"input_tokens": "1"})).amount_pico == 2 * 10**12
 
 
-def test_a_call_that_no_column_holds_is_refused():
+def test_call_too_large_for_the_database_is_refused():
     listed = price({"input_tokens": "0.000000000001", "output_images": "1000000"})
     assert rate(TokenUsage(output_images=9), listed).amount_pico == 9 * 10**18
     with pytest.raises(Invalid, match="more than one rating can hold"):
         rate(TokenUsage(output_images=10), listed)
 
 
-def test_a_price_reads_back_what_it_wrote():
+def test_price_round_trips():
     made = price(
         {"input_tokens": "0.00000250", "searches": D("1E-2")},
         (200, {"input_tokens": "1"}),
@@ -152,6 +152,6 @@ def test_a_price_reads_back_what_it_wrote():
         {"standard": [(0, {"input_tokens": -1})]},
     ],
 )
-def test_what_is_no_price_is_refused(tiers):
+def test_invalid_price_is_refused(tiers):
     with pytest.raises(Invalid):
         make_price(**ABOUT, tiers=tiers)

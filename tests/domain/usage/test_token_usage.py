@@ -1,4 +1,4 @@
-"""The vector of a call: what it takes, and that it survives a column."""
+"""The usage vector of a call: accepted values, and storage in a column."""
 
 import pickle
 from dataclasses import FrozenInstanceError, replace
@@ -19,11 +19,11 @@ USAGES = st.builds(
 
 
 @given(USAGES)
-def test_usage_reads_back_what_it_wrote(usage):
+def test_usage_round_trips(usage):
     assert TokenUsage.from_json(usage.to_json()) == usage
 
 
-def test_only_what_was_used_is_written():
+def test_only_used_units_are_written():
     assert TokenUsage(output_tokens=3, tier="batch").to_json() == {"output_tokens": 3, "tier": "batch"}
 
 
@@ -54,13 +54,13 @@ def test_a_quantity_is_an_integer_in_bounds(wrong):
         {"uplifts": [f"geo:{number}" for number in range(9)]},
     ],
 )
-def test_what_is_no_usage_is_refused(wrong):
+def test_invalid_usage_is_refused(wrong):
     with pytest.raises(Invalid):
         TokenUsage.from_json(wrong)
 
 
 @given(st.dictionaries(st.sampled_from(UNITS), st.integers(0, MAX_QUANTITY), max_size=len(UNITS)))
-def test_what_is_read_is_what_is_made_of_the_same_fields(document):
+def test_reading_equals_construction_from_the_same_fields(document):
     read, made = TokenUsage.from_json(document), TokenUsage(**document)
     assert (read, hash(read), repr(read)) == (made, hash(made), repr(made))
     assert [*read.quantities().items()] == [*made.quantities().items()]

@@ -1,4 +1,4 @@
-"""Tools that a vendor bills apart from its model: searches by their number, pictures by tokens of another model."""
+"""Tools billed separately by a vendor: searches by number, images by tokens of another model."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,7 @@ def used_of(answer: dict[str, Any]) -> TokenUsage:
 @pytest.mark.parametrize(
     ("billed", "items", "searches"), [(3, [SEARCH], 3), (2, [], 2), (0, [BARE], 0), (0, [], 0), (1, [OPEN, SEARCH], 1)]
 )
-def test_searches_that_are_billed_count_and_not_those_that_are_shown(billed, items, searches):
+def test_billed_searches_count_and_displayed_ones_do_not(billed, items, searches):
     tools = {"image_gen": NO_PICTURES, "web_search": {"num_requests": billed}}
     assert used_of(response(10, 10, items=items, tool_usage=tools)).searches == searches
 
@@ -45,7 +45,7 @@ def test_searches_that_are_billed_count_and_not_those_that_are_shown(billed, ite
 @pytest.mark.parametrize(
     "tools", [None, {}, {"web_search": None}, {"web_search": {}}, {"web_search": {"num_requests": None}}]
 )
-def test_searches_that_are_shown_count_where_nothing_says_what_is_billed(tools):
+def test_displayed_searches_count_where_billing_is_unknown(tools):
     assert used_of(response(10, 10, items=[SEARCH, OPEN, BARE], tool_usage=tools)).searches == 2
     assert used_of(response(10, 10, items=[SEARCH, OPEN, BARE])).searches == 2
 
@@ -58,7 +58,7 @@ def test_searches_that_are_shown_count_where_nothing_says_what_is_billed(tools):
     words=st.integers(0, 500),
     has_details=st.booleans(),
 )
-def test_pictures_inside_an_answer_are_a_call_of_their_own_model(text, cached, images, made, words, has_details):
+def test_images_in_a_response_are_a_call_of_their_own_model(text, cached, images, made, words, has_details):
     details = {"output_tokens_details": {"image_tokens": made, "text_tokens": words}} if has_details else {}
     pictures = {
         "input_tokens": text + cached + images,
@@ -86,7 +86,7 @@ def test_pictures_inside_an_answer_are_a_call_of_their_own_model(text, cached, i
     assert call.tools == (ModelCall("azure", "gpt-image-1.5", read),)
 
 
-def test_answer_with_pictures_costs_what_both_models_cost():
+def test_response_with_images_costs_both_models():
     """By hand: 1,000 x 1.25 M + 200 x 10 M, and 22 x 5 M + 278 x 8 M + 1,372 x 30 M."""
     tools = [{"type": "image_generation", "model": "gpt-image-2"}]
     answer = response(1000, 200, model="gpt-5", tools=tools, tool_usage={"image_gen": PICTURES})
@@ -99,7 +99,7 @@ def test_answer_with_pictures_costs_what_both_models_cost():
 
 
 @pytest.mark.parametrize("pictures", [NO_PICTURES, None, {}])
-def test_answer_without_pictures_has_no_call_of_an_image_model(pictures):
+def test_response_without_images_has_no_image_call(pictures):
     tools = [{"type": "image_generation", "model": "gpt-image-2"}]
     call = read_call("openai.responses", response(10, 10, tools=tools, tool_usage={"image_gen": pictures}))
     assert call.tools == ()
@@ -109,12 +109,12 @@ def test_answer_without_pictures_has_no_call_of_an_image_model(pictures):
 @pytest.mark.parametrize(
     "tools", [None, [], [{"type": "image_generation"}], [{"type": "image_generation", "model": 5}]]
 )
-def test_pictures_whose_model_is_not_named_are_read_without_one(tools):
+def test_images_without_a_named_model_are_read_without_one(tools):
     call = read_call("openai.responses", response(10, 10, tools=tools, tool_usage={"image_gen": PICTURES}))
     assert [(tool.model, tool.usage.image_output_tokens) for tool in call.tools] == [(None, 1372)]
 
 
-def test_drawing_that_a_text_model_wrote_is_a_call_of_that_model():
+def test_image_written_by_a_text_model_is_a_call_of_that_model():
     usage = {"input_tokens": 23, "output_tokens": 100, "total_tokens": 123}
     svg = {"model": "gpt-5", "input_tokens": 50, "output_tokens": 700, "reasoning_tokens": 300, "total_tokens": 750}
     call = read_call("openai.image", {"data": [], "usage": usage, "svg_usage": svg})

@@ -65,7 +65,7 @@ def item(wanted: Terms) -> Item:
 
 
 async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms, *, told: bool) -> Subscription:
-    """Order a smaller plan, and then the end with the period; without or with the held item."""
+    """Order a smaller plan, then a cancellation at the end of the period, with or without the held item."""
     ref = held.ref or ""
     down = preview(held, TEAMS, smaller, 1, BEGAN)
     ordered = order_change(held, down, "cmd_2", actor="kim").subscription
@@ -122,7 +122,7 @@ async def test_seats_after_a_reduction_dropped_by_a_cancellation_cost_their_prev
     assert changed.bills[-1].paid_minor == ours.due_minor == 1_299
 
 
-async def test_upgrade_that_the_provider_would_charge_more_for_than_was_ordered_is_not_made(buyer: Buyer) -> None:
+async def test_upgrade_above_the_ordered_price_is_not_made(buyer: Buyer) -> None:
     made = await buyer.subscribe("starter")
     held = await buyer.held("starter", made)
     ours = preview(held, PLANS, await buyer.price(terms("professional")), 1, BEGAN)
@@ -181,7 +181,7 @@ async def test_plan_keeps_its_archived_price_when_a_change_is_withdrawn(buyer: B
     assert prices == [back.id, back.id]
 
 
-async def test_seats_are_paid_once_where_a_copy_of_their_archived_price_is_billed(buyer: Buyer) -> None:
+async def test_seats_on_a_copy_of_their_archived_price_are_paid_once(buyer: Buyer) -> None:
     price = (await buyer.price(team(1))).price_id or ""
     made = await buyer.there.create(buyer.seats(price, 3), idempotency_key="create")
     small = (await buyer.price(terms("starter"))).price_id or ""
@@ -223,7 +223,7 @@ async def test_change_whose_failure_the_provider_repeats_is_made_once(buyer: Buy
     small, large = [(await buyer.price(terms(plan))).price_id or "" for plan in ("starter", "professional")]
 
     async def twice(order: Callable[[], Awaitable[SubscriptionSnapshot]]) -> SubscriptionSnapshot:
-        """Send it; its answer is a failure that its key remembers. Send it again under the same key."""
+        """Send it and get a failure stored under its key, then send it again with the same key."""
         await buyer.shop.sandbox.control("faults", mode=mode, method="POST", path="/v1/subscriptions")
         with pytest.raises(OutcomeUnknown):
             await order()
