@@ -748,7 +748,7 @@ class BacktestView(Model):
 
 
 class BalanceChangeView(Model):
-    """Credits that are added or expire on a day, by the books."""
+    """Credits that are added or expire on a day, from the ledger."""
 
     at: date = NOT_SENT
     kind: BalanceChangeKind = NOT_SENT
@@ -2567,7 +2567,7 @@ class LotView(Model):
 
 
 class MadeOfView(Model):
-    """Where what made a figure is listed, in pages."""
+    """The list endpoint with the items of a figure."""
 
     figure: str = NOT_SENT
     path: str = NOT_SENT
@@ -3929,7 +3929,7 @@ class ResultView(Model):
 
 
 class RevenueByStatusView(Model):
-    """Revenue by status; only `confirmed` counts, and is less what was taken back."""
+    """Revenue by status; only `confirmed` counts, and excludes reversals."""
 
     reported: Amount = NOT_SENT
     confirmed: Amount = NOT_SENT
@@ -3938,7 +3938,7 @@ class RevenueByStatusView(Model):
 
 
 class RevenueMoneyView(Model):
-    """The money that was paid for the credits of revenue, in one currency."""
+    """The purchase price of the credits of revenue, in one currency."""
 
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -3961,7 +3961,7 @@ class RevenueSharesView(Model):
 
 
 class RevenueView(Model):
-    """One piece of revenue, and how it is shared."""
+    """A revenue event with its shares."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -3990,7 +3990,7 @@ class RevenueView(Model):
 
 
 class RoiListView(Model):
-    """Returns of a period, by margin, the highest first."""
+    """Returns of a period, highest margin first."""
 
     scope: RoiScope = NOT_SENT
     from_: date = Field(NOT_SENT, alias="from")
@@ -4003,7 +4003,7 @@ class RoiListView(Model):
 
 
 class RoiPointView(Model):
-    """A day, or the week that begins with it."""
+    """A day, or the week that starts on it."""
 
     day: date = NOT_SENT
     revenue: Amount = NOT_SENT
@@ -4011,7 +4011,7 @@ class RoiPointView(Model):
 
 
 class RoiProjectionView(Model):
-    """The margin of the next days, with an interval that holds 80 % of the outcomes."""
+    """The projected margin of the next days, with an 80 % interval."""
 
     days: int = NOT_SENT
     margin: Amount = NOT_SENT

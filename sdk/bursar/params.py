@@ -544,7 +544,7 @@ class ShareBounds(TypedDict, total=False):
 
 
 class ShareSet(TypedDict, total=False):
-    """Who has a share of revenue."""
+    """An agent or a project with a share of revenue."""
 
     agent_id: str | None
     project_id: str | None

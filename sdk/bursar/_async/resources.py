@@ -2592,9 +2592,9 @@ class AsyncSeries(AsyncResource):
         group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.SeriesView:
-        """Show a metric over time, as `POST /analytics/query` answers it.
+        """Return a metric over time, with the values of `POST /analytics/query`.
 
-        Metrics that are added up by day use days in UTC, whatever the `zone`.
+        Metrics summed by day always use days in UTC, regardless of `zone`.
 
         An agent's key reads `spending` and `spends` of its agent, and the other metrics with `read_billing` only. A member's key that is attributed to a department reads those two of the department with its parts.
         """
@@ -2672,7 +2672,7 @@ class AsyncAnalytics(AsyncResource):
     ) -> models.ForecastView:
         """Forecast a metric by day, with intervals and the backtest of the method.
 
-        `balance` forecasts used credits, and takes expiries, grants and debts from the books.
+        `balance` forecasts used credits, and takes expiries, grants and debts from the ledger.
 
         A member's key that is attributed to a department or project is refused: these are the organization's figures.
         """
@@ -2755,9 +2755,9 @@ class AsyncAnalytics(AsyncResource):
         )
 
     async def set_peers_consent(self, *, agrees: bool, idempotency_key: str | None = None) -> models.PeersConsentView:
-        """Give or withdraw consent to comparisons with others. Only the organization itself can consent.
+        """Grant or revoke consent to comparisons with others. Only the organization itself can consent.
 
-        Consent counts from the first month that begins afterwards, a withdrawal immediately.
+        Consent counts from the first month that begins afterwards, a revocation immediately.
         """
         return await self._caller.ask(
             models.PeersConsentView,
@@ -4261,7 +4261,7 @@ class AsyncEconomics(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.ModelComparisonView:
-        """Compare model `b` with model `a`: cost and success of a run, and the verdict.
+        """Compare model `b` with model `a`: cost and success of a run, and the conclusion.
 
         Only runs of the same kind of task and similar size of input are compared, because harder tasks go to dearer models. Unless `randomised` is true, the choice of the model may still depend on the difficulty of the task.
         """
@@ -4334,7 +4334,7 @@ class AsyncRevenue(AsyncResource):
         occurred_at: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RevenueView:
-        """Report revenue from outside, such as of an app store. It counts once a person or a statement has confirmed it.
+        """Report revenue from outside, such as of an app store. It counts once a person or a statement confirms it.
 
         The key of an agent reports for its own agent.
         """
@@ -4371,9 +4371,9 @@ class AsyncRevenue(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RevenueView]:
-        """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
+        """List revenue, newest recorded first; `from` and `to` filter by the time of occurrence.
 
-        The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        The key of an agent gets revenue that its agent has a share of. A page reads a bounded number of events, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains all matches from the cursor on as CSV.
         """
         return AsyncList(
             self._caller,
@@ -4402,9 +4402,9 @@ class AsyncRevenue(AsyncResource):
     async def confirm(
         self, revenue_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.RevenueView:
-        """Confirm reported revenue with the amount that came in.
+        """Confirm reported revenue with the received amount.
 
-        What an agent's key has reported, its holder cannot confirm.
+        The holder of an agent's key cannot confirm its reports.
         """
         return await self._caller.ask(
             models.RevenueView,
@@ -4423,9 +4423,9 @@ class AsyncRevenue(AsyncResource):
     async def reverse(
         self, revenue_id: str, *, reversed_amount: AmountLike, idempotency_key: str | None = None
     ) -> models.RevenueView:
-        """Note what of confirmed revenue was refunded or charged back outside by now; it counts no longer.
+        """Set the part of confirmed revenue that was refunded or charged back outside; it no longer counts.
 
-        What the books say is taken back by itself.
+        Revenue that Bursar records itself is reversed automatically.
         """
         return await self._caller.ask(
             models.RevenueView,
@@ -4460,7 +4460,7 @@ class AsyncRevenue(AsyncResource):
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RevenueView:
-        """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
+        """Divide a revenue event among agents and projects. Basis points add up to 10,000; each change is a version."""
         return await self._caller.ask(
             models.RevenueView,
             "revenue.share",
@@ -4481,9 +4481,9 @@ class AsyncRevenue(AsyncResource):
         limit: int | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.RoiListView:
-        """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
+        """Return costs and revenue of agents, projects or models: margin, ROI, payback, trend and projection.
 
-        Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that no agent made are `shared` by what each cost itself. In money, credits are what was paid for them. Up to 366 days.
+        Only confirmed revenue less reversals counts, on the day on which it occurred. Costs of no agent are `shared` by own costs. Credits count at their purchase price. The period has up to 366 days.
         """
         return await self._caller.ask(
             models.RoiListView,
@@ -4749,7 +4749,7 @@ class AsyncBudgets(AsyncResource):
     ) -> models.BudgetView:
         """Create a budget: a spend control whose longest window, or another one, has a reserve and an emergency pool.
 
-        The amount of a window is the most that can go: what is left to operate with is the amount less the two pools. A spend must fit into every budget and every limit of its subjects and of those above them.
+        The amount of a window is the maximum spending; the operating part is the amount less the two pools. A spend must fit into every budget and every limit of its subjects and of those above them.
         """
         return await self._caller.ask(
             models.BudgetView,
@@ -4791,7 +4791,7 @@ class AsyncBudgets(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.BudgetView]:
-        """List budgets, newest first, with what is left of their pools.
+        """List budgets, newest first, with the remainder of their pools.
 
         The key of an agent gets the budgets above it. So does a member's key that is attributed to a department or a project, and also gets those of the agents and parts in it.
 
@@ -4839,9 +4839,9 @@ class AsyncBudgets(AsyncResource):
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.BudgetView:
-        """Replace what a budget allows and its parent. The change applies to later spends.
+        """Replace the terms of a budget and its parent. The change applies to later spends.
 
-        What was moved and carried over stays with the present window.
+        Moved and carried-over amounts stay in the present window.
         """
         return await self._caller.ask(
             models.BudgetView,
@@ -4875,7 +4875,7 @@ class AsyncBudgets(AsyncResource):
     ) -> models.BudgetView:
         """Freeze a budget until it is unfrozen or closed: the next spend below it is refused, from every pool.
 
-        What is reserved can still be captured and released.
+        Reserved amounts can still be captured and released.
         """
         return await self._caller.ask(
             models.BudgetView,
@@ -4931,7 +4931,7 @@ class AsyncBudgets(AsyncResource):
     ) -> models.BudgetView:
         """Move an amount from one pool of a budget into another, for the rest of the present window.
 
-        For owners, admins and finance. The audit trail keeps the reason.
+        For owners, admins and finance. The reason is recorded in the audit trail.
         """
         return await self._caller.ask(
             models.BudgetView,
@@ -5010,7 +5010,7 @@ class AsyncBudgets(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CountedSpendView]:
-        """List what counts in a budget, newest first: spends, escrows and purchases. Keys of agents get their own only.
+        """List spends, escrows and purchases that count in a budget, newest first. Keys of agents get their own only.
 
         A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
@@ -5049,7 +5049,7 @@ class AsyncBudgets(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RefusalView]:
-        """List what a budget refused, newest first: the first 1,000 of each window.
+        """List refusals of a budget, newest first: the first 1,000 of each window.
 
         The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
 
@@ -5235,7 +5235,7 @@ class AsyncRouting(AsyncResource):
     ) -> models.RoutingDecisionView:
         """Choose a model or an agent for a call, by the outcomes of earlier calls and the remaining budget.
 
-        The choice is drawn by the candidates' odds, so candidates that are rarely the best are tried too. A candidate without a price is out. Nothing is spent or reserved. Send the `run_id` of the response with the usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the id of the decision as the contract's `external_id`.
+        The choice is random by the candidates' probabilities, so candidates that are rarely the best are tried too. A candidate without a price is excluded. Nothing is spent or reserved. Send the `run_id` of the response with the usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the id of the decision as the contract's `external_id`.
         """
         return await self._caller.ask(
             models.RoutingDecisionView,
@@ -7574,7 +7574,7 @@ class AsyncApprovals(AsyncResource):
         )
 
     async def reject(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
-        """Reject another operator's request, or withdraw your own, also after it was approved but not used. For operators.
+        """Reject another operator's request, or cancel your own, also after it was approved but not used. For operators.
 
         Request the action again to have it approved again.
         """
