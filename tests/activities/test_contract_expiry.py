@@ -1,4 +1,4 @@
-"""Contracts that nobody accepted in time are noted once, with an event for each party."""
+"""Unaccepted contracts are expired once, with an event for each party."""
 
 from datetime import UTC, datetime, timedelta
 

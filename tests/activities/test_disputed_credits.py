@@ -40,7 +40,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 
 async def credits(one: Subscribed) -> tuple[int, int]:
-    """What is free, and what is held."""
+    """The free and the held credits."""
     async with one.database.platform() as session:
         balance = await Ledger(await driver_connection(session)).balance(accounts.org_credits(one.org_id))
     return balance.available_minor // 10**6, balance.pending_minor // 10**6
@@ -252,7 +252,7 @@ async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back
 
 
 async def months_left_out(database: Database, *, lost: bool) -> tuple[Subscribed, Mirrored, str]:
-    """Have two months of a year begin while the dispute of its payment is open, or after it was lost."""
+    """Begin two months of a year while the dispute of its payment is open, or after it was lost."""
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
@@ -384,7 +384,7 @@ async def test_bill_that_another_payment_has_paid_meanwhile_keeps_its_credits_wh
 
 
 async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> Written:
-    """Have the organization pay what is due of the bill's invoice by another payment."""
+    """Pay the amount due on the bill's invoice by another payment."""
     purpose = replace(made.terms.purpose, goods_minor=minor)
     other = await Written(
         one.database, one.org_id, amount_minor=minor, currency=made.terms.currency, purpose=purpose

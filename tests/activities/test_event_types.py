@@ -163,7 +163,7 @@ async def of_contracts(database: Database, by_hand: Hand) -> Audiences:
 
 
 async def of_payments(database: Database, _by_hand: Hand) -> Audiences:
-    """Give a payment every state, and its refund and its chargeback each of theirs."""
+    """Bring a payment, its refund and its chargeback through all their states."""
     org_id = await organization(database)
     paid = await Written(database, org_id, description=WRITTEN).begin()
     refund = Refund(

@@ -151,7 +151,7 @@ async def test_clawback_locks_balances_before_it_counts_them(
 async def test_refund_with_a_credit_note_locks_all_balances_first(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    """What finalises another invoice has the credits first, and then waits for what is receivable."""
+    """The finalisation of another invoice locks the credits first, and then waits for the receivable."""
     org = await billing.organization(fresh_database)
     await billing.credit(fresh_database, org, 10 * billing.CREDIT)
     row = await billing.finalise(fresh_database, await billing.draft(fresh_database, org, applies_credits=True))

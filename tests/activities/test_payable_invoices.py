@@ -1,4 +1,4 @@
-"""What is due on an invoice can be charged: what no provider counts is rounded off, and booked."""
+"""Amounts due on invoices are rounded to units that providers can charge, and the rounding is booked."""
 
 from contextlib import nullcontext
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Payouts by schedule: whoever cannot be paid out keeps no other, and operators hear of it once."""
+"""Scheduled payouts: a failure does not stop others and raises one alert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -532,7 +532,7 @@ async def test_won_chargeback_does_not_change_the_age_of_a_sale(sold: Sold) -> N
 
 
 async def test_share_of_a_refunded_sale_is_not_clawed_back_twice(sold: Sold) -> None:
-    """Its refund failed after the agent was bought anew, so the money was the buyer's, and is charged back."""
+    """Its refund failed after a second purchase, so the buyer got the money as cash, which is charged back."""
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None
@@ -615,7 +615,7 @@ async def test_chargeback_of_an_earlier_month_ends_the_renewals_and_leaves_the_m
 
 
 async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_once_it_is_won(sold: Sold) -> None:
-    """Otherwise who cancels and waits for the end buys anew what others cannot."""
+    """Otherwise a buyer could cancel, wait for the end, and buy again what others cannot."""
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
     later = datetime(2026, 4, 2, tzinfo=UTC)

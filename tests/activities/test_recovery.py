@@ -1,4 +1,4 @@
-"""What creators give back of payments that were taken back: in the books and at the provider, once and no more."""
+"""Recoveries from creators after payments were reversed, in the books and at the provider."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -121,7 +121,7 @@ class World:
         return other
 
     async def bought(self, **terms: Any) -> Written:
-        """Pay by card, for 100 credits unless told otherwise."""
+        """Pay by card, by default for 100 credits."""
         made = await Written(self.database, self.payer, **terms).begin()
         made.there.pay(fee=0)
         return await made.look()
@@ -142,7 +142,7 @@ class World:
         await self.move(*legs, at=at)
 
     async def gives_back(self, credits: int) -> None:
-        """Give the payer back what the agent has just earned, as when a sale is given back."""
+        """Refund the agent's latest earnings to the payer, as for a refunded sale."""
         async with self.database.platform() as session:
             (lot,) = (
                 await session.scalars(
@@ -184,12 +184,12 @@ class World:
         return accounts.agent_earnings(self.agent, asset, self.org)
 
     async def pays(self, credits: int) -> None:
-        """Have the creator pay of what it owes."""
+        """Pay a part of the creator's debt."""
         owes = accounts.org_debt(self.org, CREDIT)
         await self.move(Posting(accounts.platform("credit_issuance", CREDIT), owes, credits * ONE))
 
     async def reversals(self) -> list[tuple[str, int]]:
-        """Return what became of each transfer that was to be taken back, and its amount."""
+        """Return the status and amount of each transfer reversal."""
         query = "SELECT status, amount_minor FROM transfer_reversals WHERE org_id = :org ORDER BY status, id"
         async with self.database.platform() as session:
             return [(row.status, row.amount_minor) for row in await session.execute(text(query), {"org": self.org})]
@@ -206,7 +206,7 @@ class World:
         await paid.look()
 
     async def recover(self, *, pays: int = 0) -> tuple[int, int]:
-        """Run the batch, and return for how many uses something was given back and how many transfers came back.
+        """Run the batch, and return the numbers of recovered uses and reversed transfers.
 
         The creator pays some of its debt before transfers are taken back.
         """
@@ -218,7 +218,7 @@ class World:
         return recovered.done, reversed_.done
 
     async def balances(self, asset: str = CREDIT) -> dict[str, int]:
-        """What the creator has, what it owes and what the payer owes."""
+        """The creator's earnings and debt, and the payer's debt."""
         owes = {"owes": accounts.org_debt(self.org, asset), "payer": accounts.org_debt(self.payer, asset)}
         async with self.database.platform() as session:
             ledger = Ledger(await driver_connection(session))
@@ -273,7 +273,7 @@ class World:
         assert (await environment.run(acts.record, message)).applied
 
     async def paid_out(self, *, at: datetime) -> Payout:
-        """Have everything that is old enough paid out."""
+        """Pay out all available earnings."""
         payout = await self.asked_for(at=at)
         await self.sends(payout, at=at)
         return payout
@@ -1030,7 +1030,7 @@ async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_pr
 async def test_granted_credits_cover_no_loss(
     world: World, database_urls: DatabaseUrls, granted: int, left: int
 ) -> None:
-    """What the payer owes is paid first; the rest of what the creator gives back ceases to be."""
+    """The payer's debt is paid first; the other recovered credits are retired."""
     paid = await world.bought()
     await world.works(100)
     wallet, promotions = accounts.org_credits(world.payer), accounts.platform("promotions", CREDIT)
@@ -1063,7 +1063,7 @@ async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charge
 
 @pytest.mark.slow
 async def test_refunded_sales_do_not_reduce_the_recovery(world: World) -> None:
-    """Whoever buys and gives back after the work has used nothing by it."""
+    """A purchase that was refunded after the work has used nothing."""
     paid = await world.bought()
     await world.works(90)
     decoy = await World(world.database).begin()
@@ -1205,7 +1205,7 @@ async def test_bill_paid_again_before_a_recovery_ends_it(world: World) -> None:
 async def test_won_dispute_returns_the_repayment_of_the_debt_at_its_own_price(
     world: World, database_urls: DatabaseUrls, *, was_lost: bool
 ) -> None:
-    """What was owed was used by the creator, who keeps it: nobody can have its price a second time."""
+    """The creator keeps the owed, used credits, whose price must not be paid twice."""
     paid = await world.bought()
     await world.works(80)
     ref = paid.there.dispute(fee=0)
@@ -1305,7 +1305,7 @@ async def test_chargeback_lost_after_it_was_won_is_recovered_from_creators(
 @pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
 async def test_failed_refund_is_not_recovered_from_creators(world: World, *, is_granted: bool) -> None:
-    """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
+    """If granted credits were taken for it, the payer has no debt, and creators would still be liable."""
     paid = await world.bought()
     await world.works(100)
     if is_granted:
@@ -1439,7 +1439,7 @@ async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pyt
 
 
 class Sale:
-    """An agent that is sold for 100 credits or more, of which its creator has 90 %, and can be given back."""
+    """An agent that is sold for 100 credits or more, with 90 % for its creator, and can be refunded."""
 
     def __init__(self, world: World, credits: int = 100) -> None:
         self.world, self.credits = world, credits

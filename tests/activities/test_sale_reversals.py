@@ -26,7 +26,7 @@ async def sold(fresh_database: Database) -> Sold:
 
 
 async def paid_out(sold: Sold) -> str:
-    """Have the share of the sale paid out."""
+    """Pay out the share of the sale."""
     await sold.spend_earnings()
     payout = new_id("po")
     line = {"asset": "USD", "goods_minor": 900, "money_minor": 900}

@@ -1,4 +1,4 @@
-"""What an organization does with projects over HTTP, and how the slots for them are paid."""
+"""Actions of organizations on projects over HTTP, and payments for their slots."""
 
 from collections.abc import AsyncIterator
 from typing import Any

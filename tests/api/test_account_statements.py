@@ -1,4 +1,4 @@
-"""Statements over HTTP: they add up, name nobody who is not to be seen, and days are those of a zone."""
+"""Statements over HTTP: they add up, hide other organizations, and use days of a time zone."""
 
 import csv
 import io

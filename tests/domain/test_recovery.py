@@ -1,4 +1,4 @@
-"""What nobody has paid for of a payment that was lost: credits are worth what was paid for them."""
+"""Uncovered loss of a payment: credits count at their price."""
 
 import pytest
 from hypothesis import given, strategies as st

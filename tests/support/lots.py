@@ -11,7 +11,7 @@ from tests.support.books import fresh
 
 
 async def buy(database: Database, org_id: str, credits: str, cents: int, *, at: datetime | None = None) -> None:
-    """Sell credits to an organization for so many cents of USD."""
+    """Sell credits to an organization for a number of USD cents."""
     terms = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="USD")
     issued = Posting(platform("credit_issuance", CREDIT), org_credits(org_id), parse_amount(credits, CREDIT), terms)
     paid = Posting(platform("exchange", "USD"), platform("deferred_revenue", "USD"), cents)

@@ -266,12 +266,12 @@ class World:
 
     @property
     def clearing(self) -> dict[str, int]:
-        """What the books say that the provider has, by currency."""
+        """The clearing balances by currency."""
         path = f"provider/{self.terms.provider}/clearing"
         return {asset: -held for (name, asset), held in self.books.balances.items() if name == path and held}
 
     def due(self) -> int:
-        """What the organization has had of the goods, less what was taken for good."""
+        """The granted entitlement less permanent clawbacks."""
         issued = (f"platform/{'credit_issuance'}", "CREDIT")
         if self.terms.issues_entitlement:
             return -self.books.balances.get(issued, 0)

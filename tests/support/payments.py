@@ -1,4 +1,4 @@
-"""A provider in memory: it tells the truth about itself, and tests tell it what happens. And terms to begin with."""
+"""A provider in memory, which tests control, and terms to begin with."""
 
 import asyncio
 import itertools
@@ -145,7 +145,7 @@ class Account:
             self.movements[-1] = replace(self.movements[-1], settled=False)
 
     def settle(self, amount: int = 920, fee: int = 52, currency: str = "EUR") -> None:
-        """Have the balance show what was taken, in the currency that it is kept in."""
+        """Settle the charge on the balance, in the balance's currency."""
         self.movements = [
             each
             if each.settled
@@ -239,7 +239,7 @@ class Account:
             self._move(line, BalanceTransactionKind.DISPUTE, -dispute.amount_minor, ref=ref)
 
     def appeal(self, ref: str) -> None:
-        """Have a dispute that was lost looked at again."""
+        """Reopen a lost dispute."""
         if self.disputes[ref].status is DisputeStatus.LOST:
             self.disputes[ref] = replace(self.disputes[ref], status=DisputeStatus.UNDER_REVIEW)
 
@@ -253,7 +253,7 @@ class Account:
             self._reinstate(ref, self._withdrawn(ref))
 
     def return_part(self, ref: str) -> None:
-        """Have the bank give back half of what it took, whatever it decides, as where a part was refunded before."""
+        """Return half of the withdrawn money, as after an earlier partial refund."""
         if self._withdrawn(ref) > 1:
             self._reinstate(ref, self._withdrawn(ref) // 2)
 

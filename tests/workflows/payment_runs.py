@@ -92,7 +92,7 @@ async def payment_of_an_escrow_frozen(stage: Stage) -> PaymentDriver:
 
 
 async def payment_paid_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
-    """What the quick look does not get, a regular activity asks for until it is there."""
+    """A regular activity retries what the quick refresh has not got."""
     made = await new_payment(stage, **SHORT)
     await made.create()
     made.there.pay()

@@ -1,4 +1,4 @@
-"""How far a chargeback reaches: what the organization's own agents have comes before a debt, and so does their pay."""
+"""A chargeback claws back balances of the organization's agents before it creates a debt."""
 
 import asyncio
 from dataclasses import replace
@@ -17,7 +17,7 @@ CREDITS = 1_000_000
 
 
 async def agents_of(job: Job) -> dict[str, int]:
-    """What the payee's agent has, by what it is."""
+    """Balances of the payee's agent, by kind of earnings."""
     terms = job.terms
     agent, org = terms.agent_id, terms.payee_org_id
     of = {

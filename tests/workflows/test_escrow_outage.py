@@ -69,7 +69,7 @@ async def test_a_dispute_signalled_too_late_is_refused(idle_server, database_url
 
 
 async def late(award: Award, **terms: object) -> Job:
-    """Have the books hold an escrow whose review ended a day ago, of which no run knows."""
+    """Write an escrow to the books whose review ended a day ago, without a run."""
     return await delivered_without_a_run(await award(**terms), datetime.now(UTC) - timedelta(days=4))
 
 
@@ -100,7 +100,7 @@ async def notice(job: Job, command: EscrowCommand) -> EscrowNotice:
 
 @pytest.fixture
 async def outage(award: Award):
-    """Have the API be away for a while."""
+    """Simulate an outage of the API."""
     job = await award()
 
     async def away(began_at: datetime, ended_at: datetime) -> None:
@@ -415,7 +415,7 @@ async def test_refund_that_was_noted_in_time_goes_before_the_release(award, amou
 
 
 async def long_disputed(award: Award, days: int) -> Job:
-    """Have the books hold an escrow that was disputed so many days ago, of which no run knows."""
+    """Write an escrow to the books that was disputed some days ago, without a run."""
     at = datetime.now(UTC) - timedelta(days=days)
     job = await delivered_without_a_run(await award(), at)
     await disputed_without_a_run(job, at, new_id("cmd"))

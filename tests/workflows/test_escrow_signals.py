@@ -1,4 +1,4 @@
-"""What an operator sends from the Temporal UI."""
+"""Operators' signals from the Temporal UI."""
 
 import asyncio
 from datetime import timedelta

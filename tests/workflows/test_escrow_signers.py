@@ -93,7 +93,7 @@ async def test_next_milestone_is_signed_by_the_same_people(award):
 
 
 async def with_key(job: Job, actor: Actor, *, by: Actor | None, days: int, ends: int | None = None) -> Actor:
-    """Return the actor with a key that somebody issued so many days ago, without `by` an owner who signs nothing."""
+    """Return the actor with a key issued some days ago by `by`, or by an owner who signs nothing."""
     key_id, now = new_id("key"), datetime.now(UTC)
     async with job.stage.database.platform() as session:
         session.add(

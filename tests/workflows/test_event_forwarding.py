@@ -1,4 +1,4 @@
-"""A stored event reaches its payment without a run of its own, and by one where that does not go at once."""
+"""A stored event is forwarded to its payment directly, or by a run if that fails."""
 
 import asyncio
 from collections.abc import AsyncIterator

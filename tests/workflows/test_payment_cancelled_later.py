@@ -223,7 +223,7 @@ async def test_next_payment_of_an_escrow_begins_once_the_unknown_one_is_to_be_ca
 
 
 async def debited(stage: Stage, **changes: Any) -> PaymentDriver:
-    """A bank debit that has begun: nobody can stop it."""
+    """A bank debit that has begun and cannot be cancelled."""
     made = await new_payment(stage, method_ref="pm_debit", **changes)
     assert (await made.create()).status == "processing"
     return made

@@ -1,4 +1,4 @@
-"""Chargebacks through a payment's run: what a bank takes is owed, and what it gives back is there again."""
+"""Chargebacks through a payment's run: debts, and their reversal."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -117,7 +117,7 @@ async def test_organizations_evidence_does_not_use_the_only_submission(stage: St
 
 
 async def moved_date(stage: Stage) -> tuple[PaymentDriver, datetime]:
-    """Have the bank set another date for evidence while the dispute stays as it is, and the run look at it."""
+    """Change the due date for evidence at the bank, and refresh the payment."""
     made = await paid(stage)
     ref = made.there.dispute()
     await made.told()

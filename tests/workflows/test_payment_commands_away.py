@@ -32,7 +32,7 @@ def back(stage: Stage) -> None:
 
 
 async def while_our_key_is_rejected(made: PaymentDriver, call: Awaitable[Any]) -> Any:
-    """Have as much time pass as a call may take, and return what it is answered."""
+    """Skip the time that a call may take, and return its response."""
     fake = made.stage.fake
     fake.key_refused, before = True, len(fake.calls)
     asking = asyncio.ensure_future(call)
@@ -51,7 +51,7 @@ class Asked:
         self.made, self.name, self.fields, self.key = made, name, fields, f"away-{next(KEYS)}"
 
     async def again(self) -> str:
-        """Repeat it as a client does with its key: what was refused is judged anew."""
+        """Repeat it as a client with its key: a refused command is decided again."""
         return (await self.made.send(self.name, key=self.key, update_id=f"upd-{next(KEYS)}", **self.fields)).status
 
     async def refused(self) -> str:

@@ -1,4 +1,4 @@
-"""Payments over HTTP with their runs behind them: bought, declined, lost, given back, and handed to escrows."""
+"""Payments over HTTP with their runs: bought, declined, lost, refunded, and funding escrows."""
 
 import asyncio
 from dataclasses import replace
@@ -154,7 +154,7 @@ async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
 
 @pytest.mark.slow
 async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(shop: Shop) -> None:
-    """Stripe counts no last decimal of KWD: it would be booked, refused there and given back again."""
+    """Stripe refuses the last decimal of KWD: the refund would be booked, refused there and reversed."""
     body = {"amount": "10", "currency": "KWD", "purpose": "balance", "payment_method": "pm_ok"}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
     path = f"/payments/{made['id']}/refunds"

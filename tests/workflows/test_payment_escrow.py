@@ -116,7 +116,7 @@ async def test_poll_finds_that_the_escrow_has_ended_where_the_signal_was_lost(st
     await made.create()
 
     async def lost(*_: object) -> None:
-        """Tell nobody, as when Temporal is away."""
+        """Signal nothing, as in an outage of Temporal."""
 
     monkeypatch.setattr("activities.escrow.escrow.refresh_unpaid", lost)
     await job.send("cancel", job.procurement)
@@ -147,7 +147,7 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
 
 
 async def _captured(stage: Stage, job: Job) -> PaymentDriver:
-    """A payment that its payer has paid, and that has not been told yet."""
+    """A paid payment whose run has not been signalled yet."""
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
@@ -272,7 +272,7 @@ async def _recorded(made: PaymentDriver, *events: PaymentEvent) -> RecordedPayme
 
 
 async def _asked_and_died(made: PaymentDriver) -> Payment:
-    """Have the run die between what it writes before it asks the escrow, and asking it."""
+    """End the run after its write and before it asks the escrow."""
     await made.handle.terminate("test")
     seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
     outcomes = converge(await made.state(), seen)

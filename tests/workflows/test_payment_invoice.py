@@ -1,4 +1,4 @@
-"""Payments of invoices through their run: paid once whoever pays, due again after what goes back."""
+"""Payments of invoices through their run: paid once, and due again after refunds."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An unpaid payment that nobody needs any more is cancelled at its provider, so that it cannot be paid."""
+"""An unpaid payment that is no longer needed is cancelled at its provider."""
 
 import asyncio
 

@@ -144,7 +144,7 @@ async def test_one_command_id_refunds_two_payments(stage: Stage):
 
 
 async def unknown(stage: Stage) -> PaymentDriver:
-    """A paid payment with a refund that its provider does not have, and that nobody can look up."""
+    """A paid payment with a refund that its provider does not have, and that cannot be looked up."""
     made = await paid(stage)
     stage.fake.breaks.append("before")
     stage.fake.refuses.add("find_refund")

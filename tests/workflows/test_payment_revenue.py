@@ -1,4 +1,4 @@
-"""What becomes of the price of credits when their payment goes back, by the payment's own run and the batch."""
+"""Revenue of credits after refunds and chargebacks, by the payment's run and the batch."""
 
 import pytest
 
@@ -15,7 +15,7 @@ MONEY = {"deferred": "deferred_revenue", "revenue": "revenue/credits", "breakage
 
 
 class Sums:
-    """What the platform's accounts in dollars have gained since this was made."""
+    """Changes of the platform's dollar accounts since its creation."""
 
     def __init__(self, books: Books) -> None:
         self.books = books

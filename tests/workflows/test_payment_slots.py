@@ -1,4 +1,4 @@
-"""Slots through a payment's run: bought, refunded while nobody uses them, charged back while somebody does."""
+"""Slots through a payment's run: bought, refunded while unused, charged back while used."""
 
 from datetime import UTC, datetime
 

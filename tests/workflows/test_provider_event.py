@@ -1,4 +1,4 @@
-"""An event of the inbox reaches whom it concerns: late, early, twice, or nobody."""
+"""Events of the inbox are forwarded to their object: late, early, twice, or never."""
 
 from datetime import timedelta
 from typing import Any
@@ -228,7 +228,7 @@ async def alerts_of(mailroom: Mailroom, org_id: str) -> list[str]:
 
 
 async def after_a_moment(mailroom: Mailroom, event_id: str) -> WorkflowHandle[Any, Any]:
-    """Run an event until what came may have been applied to a payment and the rest was looked for."""
+    """Run an event until received money may have been applied and the rest was read."""
     handle = await mailroom.start(event_id)
     await mailroom.env.fast_forward(handle, timedelta(minutes=2))
     assert (await handle.result()).outcome == "handled"

@@ -221,7 +221,7 @@ async def test_a_worker_that_has_keys_refuses_what_nobody_sealed(database_urls):
 
 @pytest.fixture
 async def lost_refund(temporal: Intruder) -> AsyncIterator[PaymentDriver]:
-    """A paid payment with a refund that its provider does not have, and that nobody can look up."""
+    """A paid payment with a refund that its provider does not have, and that cannot be looked up."""
     made, fake = await paid(temporal.stage), temporal.stage.fake
     fake.breaks.append("before")
     fake.refuses.add("find_refund")
