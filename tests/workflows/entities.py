@@ -211,7 +211,7 @@ def _of_dispute(made: PaymentDriver) -> str:
 
 async def _authorized(made: PaymentDriver) -> None:
     made.there.authorize()
-    await made.told()
+    await made.refreshed()
 
 
 async def _lost_at_the_provider(made: PaymentDriver) -> None:
@@ -223,17 +223,17 @@ async def _lost_at_the_provider(made: PaymentDriver) -> None:
 
 async def _processing(made: PaymentDriver) -> None:
     made.there.process()
-    await made.told()
+    await made.refreshed()
 
 
 async def _paid(made: PaymentDriver) -> None:
     made.there.pay()
-    await made.told()
+    await made.refreshed()
 
 
 async def _charged_back(made: PaymentDriver) -> None:
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
 
 
 async def _authorized_behind(made: PaymentDriver) -> None:

@@ -160,8 +160,8 @@ class PaymentDriver:
         )
         return event_id
 
-    async def told(self) -> Payment:
-        """Tell of news, and return the payment once they are booked."""
+    async def refreshed(self) -> Payment:
+        """Signal the run, and return the payment once the changes are booked."""
         event_id = await self.event()
         await self.handled(event_id)
         return await self.state()
@@ -268,7 +268,7 @@ async def paid(stage: "Stage", **changes: Any) -> PaymentDriver:
     made = await new_payment(stage, **changes)
     await made.create()
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     return made
 
 

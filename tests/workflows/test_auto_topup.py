@@ -181,7 +181,7 @@ async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_
     assert len(await payments_of(shop)) == 1
     assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "100.00"
     shop.there(made).pay()
-    await shop.told(made)
+    await shop.refreshed(made)
     await lose_run(shop)
     await sweep(shop.stage)
     assert await written(shop) == "succeeded"
@@ -356,7 +356,7 @@ async def test_card_is_not_charged_automatically_after_a_dispute(shop: Shop, use
         # What is used is owed once the bank takes it back.
         await use(shop, used)
     shop.there(bought).dispute()
-    assert (await shop.told(bought))["status"] == "disputed"
+    assert (await shop.refreshed(bought))["status"] == "disputed"
     await off_for(shop, bought["id"])
 
 
@@ -377,7 +377,7 @@ async def bought_late(shop: Shop) -> Any:
     await sweep(shop.stage)
     assert await written(shop) == "cancelled"
     shop.there(made).pay()
-    assert (await shop.told(made))["status"] == "succeeded"
+    assert (await shop.refreshed(made))["status"] == "succeeded"
     await sweep(shop.stage)
     return made
 

@@ -74,7 +74,7 @@ async def test_operator_signs_for_one_signatory(award):
     job = await (await award()).delivered()
     await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert refused.details["code"] == "escrow.already_signed"
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "nora"})
     assert await job.end() == "released"

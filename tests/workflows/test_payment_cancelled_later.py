@@ -98,7 +98,7 @@ async def test_debit_that_begins_after_its_cancellation_was_requested_is_returne
     assert ((await made.until("processing")).cancel_requested, made.there.status.value) == (True, "processing")
     made.there.pay(fee=0)
     for _ in range(3):
-        await made.told()
+        await made.refreshed()
     await made.pass_time(days=2)
     await made.happened("refund_booked")
     state = await made.state()
@@ -235,7 +235,7 @@ async def test_bank_debit_that_has_begun_is_refunded_once_it_has_come(stage: Sta
     state = await made.state()
     assert (state.cancel_requested, await refused_with(made.send("confirm"))) == (True, "payment.wrong_state")
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     state = await made.until("refunded")
     assert state.refunds[0].requested_by == made.actor.qualified()
     await made.happened("refund_booked")
@@ -246,7 +246,7 @@ async def test_refused_bank_debit_of_a_cancelled_payment_is_not_retried(stage: S
     made = await debited(stage)
     await made.send("cancel")
     made.there.status = ProviderStatus.REQUIRES_ACTION
-    await made.told()
+    await made.refreshed()
     state = await made.until("cancelled")
     assert (state.cancelled_by, made.there.status) == (made.actor.qualified(), made.there.ends_as)
 
@@ -273,6 +273,6 @@ async def test_debit_of_an_invoice_that_was_cancelled_leaves_it_to_the_next_paym
     assert (cancelled["status"], cancelled["cancel_requested"]) == ("processing", True)
     assert good(await pay(shop, invoice, {"payment_method": "pm_ok"}), 201)["status"] == "succeeded"
     shop.there(first).pay()
-    await shop.told(first)
+    await shop.refreshed(first)
     await shop.until(first, "refunded")
     assert good(await shop.payer.get(f"/billing/invoices/{invoice['id']}"))["status"] == "paid"

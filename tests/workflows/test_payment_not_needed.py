@@ -47,7 +47,7 @@ async def test_payment_of_a_partly_credited_invoice_continues(shop: Shop) -> Non
     made = good(await pay(shop, invoice, {}), 201)
     body = {"amount": "4.00", "reason": "Goodwill."}
     good(await shop.operator.post(f"/billing/invoices/{invoice['id']}/credit-notes", body, key=new_key()), 201)
-    await shop.told(made)
+    await shop.refreshed(made)
     assert (await shop.look(made))["status"] == "requires_action"
 
 

@@ -47,7 +47,7 @@ async def test_refund_of_the_remainder_keeps_used_credits_as_revenue(stage: Stag
     if recognised_before:
         assert await sums.now() == {"deferred": 600, "revenue": 400}
     await made.send("refund", amount_minor=600, reason="r")
-    await made.told()
+    await made.refreshed()
     assert await sums.now() == {"revenue": 400}
 
 
@@ -61,9 +61,9 @@ async def test_chargeback_reverses_recognised_revenue_until_it_is_won(
     if recognised_before:
         assert await sums.now() == {"deferred": 400, "revenue": 600}
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     # What was not used is held, and still deferred.
     assert await sums.now() == {"deferred": 400, "revenue": -400}
     made.there.close_dispute(ref, won=won)
-    await made.told()
+    await made.refreshed()
     assert await sums.now() == ({"deferred": 400, "revenue": 600} if won else {})

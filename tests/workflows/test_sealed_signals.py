@@ -131,7 +131,7 @@ async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(tempor
     job = await (await temporal.stage.award()).delivered()
     signal = {"approve": job.terms.escrow_id, "signatory": "finance", "operator": "somebody else"}
     await temporal.send(job, "approve", await temporal.seal(signal))
-    assert (await job.told("approved")).actor == "kim"
+    assert (await job.recorded("approved")).actor == "kim"
     async with temporal.stage.database.platform() as session:
         wanted = ListFilter(equal={"action": "escrow.approved", "target": job.terms.escrow_id})
         [entry] = (await audit.page(session, replace(wanted, limit=10))).rows
