@@ -34,7 +34,7 @@ LOOK_EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class PaymentSetup:
-    """What a run is made of; the same setup draws the same plans, kills and outages."""
+    """Setup of a run; the same setup draws the same plans, kills and outages."""
 
     seed: int
     payments: int = 300

@@ -36,7 +36,7 @@ END_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class PayoutSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     payouts: int = 60

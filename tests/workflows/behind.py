@@ -45,7 +45,7 @@ async def committed_behind_the_run(
 
 
 async def funded_without_a_run(job: "Job", at: datetime) -> "Job":
-    """Have the books hold an escrow that was funded at that time, of which no run knows."""
+    """Write an escrow to the books that was funded at that time, without a run."""
     await committed_behind_the_run(job, rules.opened(job.terms, actor=job.procurement, now=at), new_id("cmd"), at)
     funded = rules.fund(await job.state(), actor=job.procurement, source="credits", now=at)
     await committed_behind_the_run(job, funded, new_id("cmd"), at)
@@ -53,7 +53,7 @@ async def funded_without_a_run(job: "Job", at: datetime) -> "Job":
 
 
 async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
-    """Have the books hold an escrow that was delivered at that time, of which no run knows."""
+    """Write an escrow to the books that was delivered at that time, without a run."""
     await funded_without_a_run(job, at)
     work = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=at)
     await committed_behind_the_run(job, work, new_id("cmd"), at)
@@ -61,7 +61,7 @@ async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
 
 
 async def disputed_without_a_run(job: "Job", at: datetime, command_id: str) -> None:
-    """Have the books hold the escrow as one that was disputed at that time, of which no run knows."""
+    """Write the escrow to the books as disputed at that time, without a run."""
     frozen = rules.dispute(await job.state(), actor=job.finance, reason="late", now=at)
     await committed_behind_the_run(job, frozen, command_id, at)
 

@@ -1,1 +1,1 @@
-"""What payers, banks and networks do to the running stack, by every provider."""
+"""Payments of every provider on the running stack, with actions of payers, banks and networks."""

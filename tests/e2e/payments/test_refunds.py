@@ -42,7 +42,7 @@ async def test_paypal_refunds_a_part_and_then_the_rest(payer: Payer, sandboxes: 
 
 
 async def disputed(payer: Payer, sandboxes: Sandboxes, payment: Json) -> tuple[Json, str]:
-    """Have the bank dispute a payment; return it as it is then, and the dispute's id at Stripe."""
+    """Dispute a payment at the bank; return it afterwards, and the dispute's id at Stripe."""
     opened = await sandboxes.stripe("dispute", charge=await payer.charge_of(payment))
     await payer.settled(payment, "disputed")
     [dispute] = good(await payer.caller.get("/disputes"))["data"]

@@ -83,7 +83,7 @@ class Days:
         return there
 
     async def undo(self) -> SubscriptionSnapshot:
-        """Have the provider undo what is ordered to be, twice, as after an answer that was lost."""
+        """Undo the order at the provider twice, as after a lost response."""
         order, change = self.held.order, self.held.change
         assert order is not None
         assert change is not None
