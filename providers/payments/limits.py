@@ -20,7 +20,9 @@ def currencies(provider: str) -> frozenset[str]:
 
 def round_to_transferable(amount_minor: int, currency: str) -> int:
     """Round an amount down to the decimals in which it can be transferred to a creator."""
-    return round_to_chargeable(amount_minor, currency)
+    from providers.payments.stripe.amounts import round_to_countable
+
+    return round_to_countable(amount_minor, currency)
 
 
 def round_to_chargeable(provider: str, amount_minor: int, currency: str) -> int:

@@ -236,7 +236,7 @@ async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database:
     (row,) = await one.rows(PaymentRow)
     state = payments.state_of(row)
     assert (state.status, row.provider_ref) == (PaymentStatus.UNKNOWN, f"{one.tag}-in_0-pi")
-    assert agenda(state, START, AgendaInput()) is AgendaStep.LOOK
+    assert agenda(state, START, AgendaInput()) is AgendaStep.REFRESH
     async with database.platform() as session:
         later = START + timedelta(minutes=5)
         assert row.id in {each.id for each in await payments.stranded(session, before=later, after="", limit=1_000)}

@@ -358,7 +358,7 @@ async def test_outdated_read_does_not_overwrite_a_newer_one(bureau: Bureau, stud
     await creator.refresh(bureau.deps.database, bureau.payouts, ref, hold=HOLD, asked_at=datetime.now(UTC))
     known = await bureau.account(studio)
     async with bureau.deps.database.platform() as session:
-        await creator.write(session, "stripe", old, hold=HOLD, asked_at=earlier)
+        await creator.save_account(session, "stripe", old, hold=HOLD, asked_at=earlier)
     assert await bureau.account(studio) == known
 
 

@@ -183,19 +183,22 @@ def test_uris_name_the_place_and_the_amount():
         EthereumAccount(ETH_XPUB, usdc_contract=USDC),
         TonAccount(TON_ADDRESS),
     )
-    place = ethereum.place(0)
-    assert bitcoin.uri("BTC", bitcoin.place(0), 150_000) == f"bitcoin:{BIP84_ADDRESSES[0]}?amount=0.0015"
+    place = ethereum.address_at(0)
+    assert bitcoin.uri("BTC", bitcoin.address_at(0), 150_000) == f"bitcoin:{BIP84_ADDRESSES[0]}?amount=0.0015"
     assert ethereum.uri("ETH", place, 20_000_000) == f"ethereum:{place.address}@1?value=20000000000000000"
     assert (
         ethereum.uri("USDC", place, 25_000_000)
         == f"ethereum:{USDC}@1/transfer?address={place.address}&uint256=25000000"
     )
-    memo = ton.place(7).memo
-    assert ton.uri("TON", ton.place(7), 3_000_000_000) == f"ton://transfer/{TON_ADDRESS}?amount=3000000000&text={memo}"
+    memo = ton.address_at(7).memo
+    assert (
+        ton.uri("TON", ton.address_at(7), 3_000_000_000)
+        == f"ton://transfer/{TON_ADDRESS}?amount=3000000000&text={memo}"
+    )
 
 
 def test_comments_of_ton_are_short_and_far_apart():
-    memos = [TonAccount(TON_ADDRESS).place(index).memo or "" for index in range(1000)]
+    memos = [TonAccount(TON_ADDRESS).address_at(index).memo or "" for index in range(1000)]
     assert {len(memo) for memo in memos} == {10}
 
     def differences(one: str, other: str) -> int:

@@ -15,9 +15,9 @@ from tests.support.chains import CHAIN_OF, ChainsInTest
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PLACES = {
-    "BTC": BitcoinAccount(BTC_XPUB).place(0).address,
-    "ETH": EthereumAccount(ETH_XPUB, usdc_contract=USDC_CONTRACT).place(0).address,
-    "USDC": EthereumAccount(ETH_XPUB, usdc_contract=USDC_CONTRACT).place(0).address,
+    "BTC": BitcoinAccount(BTC_XPUB).address_at(0).address,
+    "ETH": EthereumAccount(ETH_XPUB, usdc_contract=USDC_CONTRACT).address_at(0).address,
+    "USDC": EthereumAccount(ETH_XPUB, usdc_contract=USDC_CONTRACT).address_at(0).address,
     "TON": TON_ADDRESS,
 }
 
@@ -109,7 +109,7 @@ async def test_blocks_are_fetched_once_for_all_addresses(chains: ChainsInTest):
     accounts = EthereumAccount(ETH_XPUB, usdc_contract=USDC_CONTRACT)
     await look(chains, "ETH")
     chains.wire.requests.clear()
-    others = [accounts.place(index).address for index in range(1, 6)]
+    others = [accounts.address_at(index).address for index in range(1, 6)]
     await asyncio.gather(
         *[chains.ethereum.deposits("ETH", other, since_height=0, since_at=LONG_AGO) for other in others]
     )

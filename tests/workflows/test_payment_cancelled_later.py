@@ -15,7 +15,7 @@ from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment, refused as refused_with
 from tests.workflows.shop import Shop
 from tests.workflows.test_one_payment_under_way import invoice_of, pay
-from tests.workflows.test_payment_commands_away import Asked, authorized, back
+from tests.workflows.test_payment_commands_away import UnansweredCommand, authorized, back
 from tests.workflows.test_payment_crypto import CREDITS, paying
 from tests.workflows.test_payment_recovery import noted
 
@@ -126,7 +126,7 @@ async def test_payment_without_a_request_to_the_provider_is_cancelled(stage: Sta
 
 
 async def test_payment_with_an_unknown_command_is_cancelled_after_its_lookup(stage: Stage):
-    command = Asked(await authorized(stage), "capture", amount_minor=600)
+    command = UnansweredCommand(await authorized(stage), "capture", amount_minor=600)
     made = command.made
     stage.fake.away.add("capture")
     giving = asyncio.ensure_future(command.given_up())
