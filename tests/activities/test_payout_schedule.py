@@ -104,7 +104,7 @@ async def test_each_currency_has_one_payout_a_day(database: Database) -> None:
 async def test_earnings_of_many_lots_are_paid_out_in_parts_on_one_day(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payable, "MOST_SLICES", 5)
+    monkeypatch.setattr(payable, "MAX_SLICES", 5)
     world, old = await due(database), NOW - timedelta(days=30)
     await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
@@ -119,7 +119,7 @@ async def test_earnings_of_many_lots_are_paid_out_in_parts_on_one_day(
 async def test_parts_of_a_payout_above_the_minimum_may_be_below_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payable, "MOST_SLICES", 20)
+    monkeypatch.setattr(payable, "MAX_SLICES", 20)
     world = await World(database).begin()
     await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)

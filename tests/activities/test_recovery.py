@@ -1362,7 +1362,7 @@ async def test_refund_that_fails_after_a_recovery_alerts_operators(world: World)
 async def test_many_uses_are_recovered_in_parts_with_one_notice_each(
     world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovering, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(recovering, "MAX_USES_AT_ONCE", 2)
     paid = await world.bought()
     for _ in range(5):
         await world.works(20)
