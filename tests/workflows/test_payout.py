@@ -183,7 +183,7 @@ async def alone(idle_server, fresh_database_urls):
 @pytest.mark.slow
 async def test_funds_wake_the_oldest_payouts_of_their_currency_once(alone, monkeypatch):
     stage = alone
-    monkeypatch.setattr("activities.payments.inbox.WOKEN", 2)
+    monkeypatch.setattr("activities.payments.inbox.MAX_WOKEN_PAYOUTS", 2)
     monkeypatch.setattr(
         "activities.payments.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type)
     )
@@ -341,7 +341,7 @@ async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stag
     )
     await stage.payouts.transfer(other, idempotency_key="before the restore")
     await made.reaches("unknown")
-    detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not what was taken out."
+    detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not the amount of the payout."
     assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_amount", "detail": detail}
     async with stage.database.platform() as session:
         query = select(Alert.kind, Alert.detail).where(Alert.subject == made.payout.payout_id)
