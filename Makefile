@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year economy demo-data dashboards screens migrate openapi wheel lock clean sync-half
+.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check docs fmt types bench faults year economy demo-data dashboards screens migrate openapi wheel lock clean sync-half
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,8 @@ ADAPTERS := .venv-sdk
 ADAPTERS_READY := $(ADAPTERS)/.ready
 CREWAI := .venv-crewai
 CREWAI_READY := $(CREWAI)/.ready
+DOCS := .venv-docs
+DOCS_READY := $(DOCS)/.ready
 SUPERSET := .venv-superset
 SUPERSET_READY := $(SUPERSET)/.ready
 ADAPTED := $(wildcard $(addprefix sdk/bursar/,langchain.py litellm.py openai_agents.py))
@@ -90,6 +92,10 @@ check: $(READY) $(BROWSER_READY) sync-half ## ruff, mypy strict, import contract
 	$(BIN)/python -m pytest -q tests/test_rules.py
 	$(BIN)/python -m dev.stack check
 
+docs: $(DOCS_READY) ## build the documentation site into dist/docs; a broken link ends it
+	$(DOCS)/bin/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs --doctree-dir $(DOCS)/doctrees \
+		. dist/docs $(ARGS)
+
 fmt: $(READY) ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -138,10 +144,11 @@ lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the
 		--output-file requirements-sdk.lock
 	$(COMPILE) sdk/pyproject.toml --group pyproject.toml:crewai --output-file requirements-crewai.lock
 	$(COMPILE) --group browser --constraint requirements-dev.lock --output-file requirements-browser.lock
+	$(COMPILE) --group docs --output-file requirements-docs.lock
 	$(COMPILE) --group superset --output-file requirements-superset.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) $(CREWAI) $(SUPERSET) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist sdk/bursar/_sync
+	rm -rf $(VENV) $(DOCS) $(CLIENTS) $(ADAPTERS) $(CREWAI) $(SUPERSET) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist sdk/bursar/_sync
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Git does not keep the half of the Python client that is derived. The tests' conftest.py derives it as well.
@@ -185,6 +192,12 @@ $(CREWAI_READY): requirements-crewai.lock | $(READY)
 	@test -x $(CREWAI)/bin/python || $(BIN)/python -m venv $(CREWAI)
 	@$(call INSTALL,$(CREWAI)/bin/python,requirements-crewai.lock)
 	@touch $(CREWAI_READY)
+
+$(DOCS_READY): requirements-docs.lock | $(READY)
+	@echo "Installing Sphinx into $(DOCS) (once, and again when the lock changes)"
+	@test -x $(DOCS)/bin/python || $(BIN)/python -m venv $(DOCS)
+	@$(call INSTALL,$(DOCS)/bin/python,requirements-docs.lock)
+	@touch $(DOCS_READY)
 
 $(SUPERSET_READY): requirements-superset.lock | $(READY)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || { echo "Superset 6.1.0 needs Python 3.11 or 3.12, and $(VENV) has a later one" >&2; exit 1; }

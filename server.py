@@ -97,7 +97,7 @@ class _PrivateServer(uvicorn.Server):
 
 
 async def serve(app: FastAPI, settings: Settings) -> None:
-    """Serve the app on its port, and what is private on its own, until told to stop."""
+    """Serve the app on its port, and the private endpoints on another, until a signal stops it."""
     public = PublicServer(uvicorn.Config(app, **serving(settings)), app.state.deps.changes)
     presence = Presence(app.state.deps.database)
     presence.start()
@@ -121,7 +121,7 @@ async def _serve(public: PublicServer, app: FastAPI, settings: Settings) -> None
 
 
 def main() -> None:
-    """Serve until told to stop; requests under way are finished first."""
+    """Serve until a signal stops the server; requests under way are finished first."""
     settings = read_settings()
     logs.configure(settings, "api")
     telemetry = Telemetry(settings, "api")

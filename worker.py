@@ -1,4 +1,4 @@
-"""The worker process: runs workflows and activities until it is told to stop, and then lets the running ones end."""
+"""The worker process: runs workflows and activities until a signal, then lets the running ones finish."""
 
 import gc
 

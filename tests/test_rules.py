@@ -539,3 +539,33 @@ def test_no_limit_of_a_test_is_short():
     # Playwright counts milliseconds, and its default is set in one place.
     named = {text for path in files("tests/console/browser") for text, _ in limits(path) if "PATIENCE" in text}
     assert {"context.set_default_timeout(PATIENCE)", "PATIENCE = 120000"} <= named
+
+
+#: Openings with which a docstring says a riddle instead of its subject.
+RIDDLE = re.compile(r"(?:What|Whose|Whoever|Whatever|Those|Have|Nobody)\b")
+#: Names of classes and functions that say nothing where they are imported.
+SAYS_NOTHING = {
+    *("Act", "Around", "Asked", "Became", "Beside", "Judged", "Left", "Line", "News", "Night", "One", "Part", "Row"),
+    *("Said", "Seen", "Standing", "Tried", "Unmade", "Verdict", "Wanted", "Wish"),
+    *("beside", "knock", "says", "theirs", "together", "told", "took"),
+}
+#: The console's code is not yet written in these words.
+STRANGE = ("console/", "tests/console/")
+
+
+def described() -> Iterator[tuple[str, str, str]]:
+    """Yield the place, name and docstring of every module, class and function."""
+    for path in sorted(ROOT.rglob("*.py")):
+        place = str(path.relative_to(ROOT))
+        if place.startswith((".", "dist/", *STRANGE)):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                at = f"{place}:{getattr(node, 'lineno', 1)}"
+                yield at, getattr(node, "name", ""), ast.get_docstring(node) or ""
+
+
+def test_docstrings_open_with_their_subject_and_names_say_it():
+    riddles = [f"{at} {text.splitlines()[0]}" for at, _, text in described() if RIDDLE.match(text)]
+    names = [f"{at} {name}" for at, name, _ in described() if name.lstrip("_") in SAYS_NOTHING]
+    assert (riddles, names) == ([], [])

@@ -1,1 +1,1 @@
-"""What the product must reach, measured as ratios side by side in one run; never a test."""
+"""Benchmarks of the product's targets, as ratios measured side by side in one run; never a test."""

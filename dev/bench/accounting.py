@@ -66,7 +66,7 @@ def _transfer(key: str, number: int) -> NewTransfer:
 
 
 async def _post(ledger: Ledger, size: int) -> float:
-    """Post so many transfers over thirty days, and return how many a second."""
+    """Post `size` transfers over thirty days and return the rate per second."""
     run, began = secrets.token_hex(8), time.monotonic()
     for first in range(0, size, BATCH):
         transfers = [_transfer(f"{run}:{n}", n) for n in range(first, first + BATCH)]

@@ -28,7 +28,7 @@ SOON = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Bare:
-    """One invoice to be paid: its ids, and whose it is."""
+    """An invoice to be paid: its ids, and whose it is."""
 
     invoice_id: str
     payment_id: str
@@ -38,7 +38,7 @@ class Bare:
 
 @dataclass(frozen=True)
 class Writing:
-    """One transaction: which templates are written of which invoice."""
+    """A transaction: invoice and the templates to post for it."""
 
     of: Bare
     step: str
@@ -113,7 +113,7 @@ class BareActivities:
 
     @activity.defn
     async def order(self, of: Bare) -> None:
-        """Have the child made that pays, and wait for it."""
+        """Start the child that pays and wait for it."""
         await self.write(Writing(of, "asked"))
         await self._client.execute_workflow(
             BarePayment.run, of, id=f"bare-payment-{of.payment_id}", task_queue="bare-invoices"

@@ -57,7 +57,7 @@ SELECT ledger.post('bench:' || :k, 'bench', {zero} + :s * 256, {hot}, 1, NULL, '
 
 
 def account(number: int) -> Account:
-    """One of the ordinary accounts, with a minimum balance."""
+    """An of the ordinary accounts, with a minimum balance."""
     return Account(
         path=f"org/bench_{number}/cash/CREDIT",
         asset="CREDIT",
@@ -173,7 +173,7 @@ def _batched(items: list[NewTransfer], size: int) -> list[list[NewTransfer]]:
 
 
 def _set(accounts: list[Account], run: str, number: int) -> list[NewTransfer]:
-    """One batch: sources and destinations spread over all accounts."""
+    """A batch: sources and destinations spread over all accounts."""
     size, step = len(accounts), 7919
     start = number * BATCH * step
     return [

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Connection:
-    """One keep-alive connection that sends one request at a time."""
+    """A keep-alive connection that sends one request at a time."""
 
     def __init__(self, host: str, port: int) -> None:
         """Name the server; connecting comes with the first request."""

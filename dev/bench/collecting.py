@@ -90,7 +90,7 @@ class Debtor:
         return self
 
     async def owes(self, number: int) -> list[Collection]:
-        """Issue so many invoices, each of which is to be charged now."""
+        """Issue `number` invoices that are due for a charge now."""
         found = []
         for _ in range(number):
             command_id, now = new_id("cmd"), datetime.now(UTC)
@@ -115,7 +115,7 @@ class Debtor:
         return found
 
     async def ours(self, size: int) -> tuple[float, list[Collection]]:
-        """Have invoices charged by their runs; returns how many a second were paid."""
+        """Charge invoices by their workflows and return the number paid per second."""
         owed = await self.owes(size)
         ids, waiting, began = [each.invoice_id for each in owed], iter(owed), time.monotonic()
 
@@ -134,7 +134,7 @@ class Debtor:
         return rate, owed
 
     async def bare(self, client: Client, size: int) -> float:
-        """Have as many paid by bare children."""
+        """Charge as many by bare child workflows."""
         owed = await self.owes(size)
         waiting, began = iter(owed), time.monotonic()
 

@@ -194,7 +194,7 @@ class Readers:
 
 @dataclass
 class Traffic:
-    """What a window asked for and got over the line, without streams and what the browser had kept."""
+    """Requests of a window and bytes received, without streams and cached responses."""
 
     open: dict[str, str] = field(default_factory=dict)
     requests: int = 0

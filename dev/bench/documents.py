@@ -1,4 +1,4 @@
-"""How long the files of one document take, in processor time of this process."""
+"""Processor time that the files of one document take."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ STANDARD = Tax(category="S", rate_e6=190_000)
 
 
 def invoice(count: int) -> Document:
-    """Return an invoice of so many lines that is an electronic invoice as well."""
+    """Return an electronic invoice of `count` lines."""
     lines = tuple(
         DocumentLine(
             description=f"Calls of agent {n}", quantity=2, unit_minor=100 + n, net_minor=200 + 2 * n, tax=STANDARD

@@ -27,7 +27,7 @@ FIRST = "agent00"
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What was seen of an agent's day."""
+    """Observed result of an agent's day."""
 
     agent_id: str
     day: date
@@ -37,7 +37,7 @@ class Night:
 
 @dataclass(frozen=True, slots=True)
 class Able:
-    """What an agent can do with money on a day, and the noise through which it is seen."""
+    """An agent's return on a day's money, and the noise of its measurement."""
 
     slope: float
     use: float

@@ -89,7 +89,7 @@ async def _bare_rate(client: Client) -> float:
 
 
 async def command_times(escrows: Escrows, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each command of so many escrows, one after the other."""
+    """Return the seconds of each command of `rounds` escrows, run one after the other."""
     times: dict[str, list[float]] = {name: [] for name in ("create", *COMMANDS)}
     for _ in range(rounds):
         contract_id = await escrows.award(0)

@@ -19,7 +19,7 @@ ANSWER = (
 
 
 class Answering(asyncio.Protocol):
-    """One connection."""
+    """A connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep where answers go."""

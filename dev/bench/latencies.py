@@ -1,4 +1,4 @@
-"""How long customers wait for one answer: p50 and p99 of a payment, a balance, an escrow's command and a price.
+"""Latency of a payment, a balance, an escrow's command and a price: p50 and p99.
 
 One client asks for one thing after the other, over one connection, of a process that does nothing else. The figures are
 of this machine; the targets are of the product's promises, and hold for the p50.

@@ -1,4 +1,4 @@
-"""What a page of a filtered list costs over many rows, against the same over 1,000.
+"""Cost of a page of a filtered list over many rows, compared with 1,000 rows.
 
 `python -m dev.bench.lists` measures these rows alone, on a PostgreSQL of its own. `BENCH_LISTED` is how many rows the
 large table has, a million by default; `BENCH_LISTED=50000` takes seconds.

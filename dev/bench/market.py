@@ -56,7 +56,7 @@ async def _offers(world: World, key: str, number: int, **offer: Any) -> list[str
 
 
 async def _sales(world: World, asks: dict[str, list[Ask]]) -> float:
-    """Have each caller ask one after the other over one connection, by key; returns sales a second."""
+    """Send each caller's requests one after the other over one connection; return sales per second."""
 
     async def buy(key: str, own: list[Ask]) -> None:
         connection = Connection("127.0.0.1", world.port)

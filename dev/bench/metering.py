@@ -69,7 +69,7 @@ class Recorder:
         self.rates = Rates(prices=PriceBook())
 
     async def prepare(self) -> None:
-        """Have the models cost something, and the collector of cycles set as in a process that serves."""
+        """Set prices of models, and the garbage collector as in a serving process."""
         collector.freeze_startup_objects()
         costs = {"input_tokens": "0.000001", "output_tokens": "0.00001"}
         since = datetime.now(UTC) - timedelta(days=60)
@@ -156,7 +156,7 @@ async def fill(server: Server) -> int:
 
 
 async def measure(server: Server) -> list[Row]:
-    """Fill with a million events, measure recording beside single charges, and summarise."""
+    """Insert a million events, measure recording against single charges, and print a summary."""
     await prepare(server)
     kept = await fill(server)
     recorder, single = Recorder(server), USE.format(n=ORGANIZATIONS)

@@ -1,4 +1,4 @@
-"""What callers of other organizations notice of one that is busy: postings, uses, news of payments, refunds of debts.
+"""Effect of a busy organization on the callers of others: postings, uses, payment signals, refunds of debts.
 
 `python -m dev.bench.neighbours` measures these rows alone, on a PostgreSQL of its own with fsync on. Those of other
 organizations and those of the busy one are processes of their own. They run in turn alone and beside each other, and a
@@ -293,7 +293,7 @@ KINDS: dict[str, Kind] = {"posting": posting, "charge": charge, "news": news, "r
 
 
 async def _load(kind: str, url: str, callers: int, *, busy: bool) -> None:
-    """Do one thing over and over from so many callers; says when it is ready, waits for a line, prints the rate."""
+    """Repeat one call from `callers` callers: print when ready, wait for a line, print the rate."""
     # Who waits behind so many of its own organization waits for long.
     database = Database(url, url, pool_size=callers, statement_timeout=timedelta(minutes=5), pre_ping=False)
     held = AsyncExitStack()
@@ -334,7 +334,7 @@ async def _rates(server: Server, kind: str, *groups: tuple[int, bool]) -> list[f
 
 
 async def measure(server: Server) -> list[Row]:
-    """Measure each kind in turns, alone and beside the busy organization."""
+    """Measure each kind in turn, alone and while the other organization is busy."""
     await prepare(server)
     rows = []
     names = {"posting": "postings", "charge": "uses", "news": "news of payments", "refund": "refunds that pay a debt"}

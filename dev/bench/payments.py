@@ -1,4 +1,4 @@
-"""Payments: what making one costs beside its provider's own time, and how bursts of webhooks are stored and booked.
+"""Payments: cost of creating one, less the provider's time, and rates of storing and booking bursts of webhooks.
 
 The provider is the sandbox of Stripe. Webhooks are its own events, signed and sent by the bench: the sandbox keeps its
 queue closed meanwhile, so that what is measured is how they are taken and not how they are sent.
@@ -72,7 +72,7 @@ class PaymentDriver:
         (await self.http.post(f"/v1/payment_intents/{intent}/confirm", data=form)).raise_for_status()
 
     async def close_queue(self) -> None:
-        """Have the sandbox keep its webhooks."""
+        """Stop the sandbox from sending webhooks."""
         (await self.http.post(f"{self.control}/webhooks", json={"pause": True})).raise_for_status()
 
     async def events(self, since: int) -> AsyncIterator[dict[str, Any]]:
@@ -226,7 +226,7 @@ async def _until(world: World, query: str, wanted: int) -> None:
 
 
 async def burst(till: PaymentDriver, size: int) -> tuple[float, float]:
-    """Send so many webhooks at once, each for a payment of its own that has succeeded meanwhile.
+    """Send `size` webhooks at once, each for a different payment that has succeeded.
 
     Returns the seconds until all are stored, and until the last effect is booked.
     """

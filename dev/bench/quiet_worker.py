@@ -16,7 +16,7 @@ import worker
 
 @contextmanager
 def without_events() -> Iterator[None]:
-    """Have escrows and payments write their events without rows of the outbox, and without what makes these."""
+    """Make escrows and payments write their events without outbox rows and their construction."""
     with ExitStack() as patched:
         for module in ("activities.escrow.escrow", "activities.payments.payment"):
             patched.enter_context(patch(f"{module}.facts", lambda *_: []))

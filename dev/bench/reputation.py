@@ -1,7 +1,7 @@
 """`python -m dev.bench.reputation [--otc FILE] [--seeds N]`: what a score is worth, and what it costs to cheat it.
 
-It needs nothing that runs, and prints the tables of docs/guides/reputation.md. `FILE` is SNAP's Bitcoin OTC trust
-network (soc-sign-bitcoinotc.csv: rater, ratee, rating, time), not bundled; without it only the attacks are played.
+It needs nothing that runs, and prints the tables of docs/guides/reputation.md. `FILE` is the Bitcoin OTC trust network
+of SNAP (soc-sign-bitcoinotc.csv: rater, ratee, rating, time), not bundled; without it only the attacks are played.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def auc(scores: Sequence[float], negatives: Sequence[bool]) -> float:
 
 
 class Counted:
-    """What the baselines know of a target: good, bad and the sum of ratings, faded with a half-life if there is one."""
+    """Baseline's record of a target: good, bad and sum of ratings, decayed by a half-life if set."""
 
     def __init__(self, half_life_days: float | None = None) -> None:
         self.half_life = half_life_days

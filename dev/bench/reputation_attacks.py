@@ -150,14 +150,14 @@ class World:
         return 100 * sum((other < rank) + (other == rank) / 2 for other in others) / len(others)
 
     def buy(self, agent: str, client: str, value: int, *, is_good: bool = True) -> None:
-        """Have a helper order from an agent: the money comes back but for the commission."""
+        """Order from an agent by an accomplice, who gets the money back less the commission."""
         self.scorer.take(Job(agent, client, is_good, value))
         self.spent += int(value * COMMISSION) if is_good else 0
 
 
 @dataclass(slots=True)
 class Found:
-    """What an attack came to.
+    """Result of an attack.
 
     Attributes:
         ranks: how many honest agents of a hundred ranked below, day by day.

@@ -8,7 +8,7 @@ from domain.reputation.weights import GivenEvidence, saturated
 
 
 class Market:
-    """One dimension: the rows of all who are scored, what each counterparty has given, and the marketplace's past."""
+    """A dimension: the rows of all who are scored, what each counterparty has given, and the marketplace's past."""
 
     def __init__(self, day: date, rate_e4: int = RATE_E4) -> None:
         self.today = day

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure and its baseline from the same run; `target` is the least ratio, or the greatest value of `unit`."""
+    """A figure and its baseline from the same run; `target` is the least ratio, or the greatest value of `unit`."""
 
     name: str
     value: float

@@ -1,4 +1,4 @@
-"""Scores and leaderboards of many agents over HTTP beside a bare endpoint, and events beside the bare insert of one.
+"""Scores and leaderboards over HTTP compared with a bare endpoint, and events with a bare insert.
 
 100,000 agents, or a million with `BURSAR_BENCH_FULL=1`.
 """

@@ -1,4 +1,4 @@
-"""Using credits over HTTP: one organization against many, and against a bare endpoint that reads one row.
+"""Using credits over HTTP: one organization against many, and against an endpoint that reads one row.
 
 And how long a balance takes of an organization that has 100,000 lots, alone and beside callers that charge.
 """
@@ -78,7 +78,7 @@ async def give_lots(world: World, org_id: str) -> None:
 
 
 async def balances(world: World, keys: list[str]) -> list[Row]:
-    """Measure the p99 of a balance of many lots, alone and beside charges, each over one connection.
+    """Measure the p99 of reading a balance of many lots, alone and during charges, each over one connection.
 
     What else runs on the machine is in all p99s; that of the bare endpoint says how much.
     """

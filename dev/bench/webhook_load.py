@@ -1,4 +1,4 @@
-"""A bare HTTP client: posts the same body again and again on so many connections, and does nothing else.
+"""A bare HTTP client that posts the same body repeatedly on several connections.
 
 `python -m dev.bench.webhook_load HOST PORT CONNECTIONS COUNT BYTES`; anything but 204 ends it.
 """
@@ -10,7 +10,7 @@ import httpcore2
 
 
 async def main(host: str, port: int, connections: int, count: int, size: int) -> None:
-    """Post so many bodies of so many bytes, so many at once."""
+    """Post bodies of a given size over a given number of connections."""
     url = httpcore2.URL(scheme="http", host=host, port=port, target="/0")
     headers = [("host", f"{host}:{port}"), ("content-type", "application/json"), ("content-length", str(size))]
     numbers, body = iter(range(count)), b"x" * size

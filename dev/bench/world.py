@@ -21,7 +21,7 @@ PARTS = ("postgres", "temporal", "stripe", "worker", "server")
 
 @dataclass
 class World:
-    """Where the stack is and which keys it has."""
+    """Addresses and keys of the stack."""
 
     stack: Stack
     keys: dict[str, str]

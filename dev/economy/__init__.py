@@ -1,1 +1,1 @@
-"""A day of many agents that spend as greedily as they can, counted beside the ledger."""
+"""A day of many agents that spend as much as they can, counted independently of the ledger."""

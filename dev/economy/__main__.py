@@ -29,7 +29,7 @@ LEAST = Fraction(99, 100)
 
 
 async def play(urls: Urls, begins: datetime, *, projects: int, agents: int, seed: int) -> tuple[Day, Report]:
-    """Play the day that begins then, at midnight, on a migrated database; return it with what became of it."""
+    """Play the day that begins at `begins`, midnight UTC, on a migrated database; return the day and its report."""
     world = World(urls, begins)
     day = Day(world, begins, seed)
     async with world.open():

@@ -9,7 +9,7 @@ from ledger.spends import Spender
 
 
 class Kind(StrEnum):
-    """How an agent spends."""
+    """Spending pattern of an agent."""
 
     STEADY = "steady"
     #: Wants eight things at once, each too much.
@@ -28,7 +28,7 @@ KINDS = [Kind.STEADY] * 9 + [Kind.GREEDY] * 4 + [Kind.LEAKY] * 3 + [Kind.SPLITTI
 
 @dataclass(eq=False)
 class Agent:
-    """One agent.
+    """An agent.
 
     Attributes:
         id: names it.
@@ -52,5 +52,5 @@ class Agent:
 
     @property
     def spender(self) -> Spender:
-        """What its key says it is."""
+        """Principal of its key."""
         return Spender(agent_id=self.id, project_id=self.project)

@@ -1,4 +1,4 @@
-"""What budgets let through, counted a second time, by what they state and what was answered, not by the ledger."""
+"""Independent count of spending under budgets, from their terms and the API's answers instead of the ledger."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ def slot_of(control_id: UUID, window: Window, at: datetime, pool: Pool) -> Slot:
 
 
 class Worth:
-    """What amounts are worth in other assets, exactly."""
+    """Exact values of amounts in other assets."""
 
     def __init__(self, price: CreditPrice, rates: Sequence[ExchangeRate]) -> None:
         """Take the price of a credit, and the rates from its currency; the last that has begun holds."""
         self._price, self._rates = price, sorted(rates, key=lambda rate: rate.starts_at)
 
     def counts(self, amount: int, asset: str, into: str, at: datetime, gone: int) -> int:
-        """Return what an amount counts in another asset: rounded up, against the spender.
+        """Convert an amount to another asset, rounded up against the spender.
 
         Credits are of one lot, of which so many are gone: its parts are rounded together.
         """
@@ -100,7 +100,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What somebody wants to spend; the chain of budgets begins with the nearest."""
+    """A requested spend; its chain of budgets starts with the nearest."""
 
     chain: Sequence[Budget]
     amount: int
@@ -113,7 +113,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What must be answered: whether it fits, from which pool, and what it counts where; no pool where it is closed."""
+    """Expected answer: accepted or not, the pool, and the amount counted in each budget. No pool if closed."""
 
     fits: bool
     pool: Pool | None

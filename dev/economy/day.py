@@ -37,7 +37,7 @@ TRIES = 3
 
 @dataclass
 class Hold:
-    """What is held: where it counts, and how it ends."""
+    """An open hold: the budgets that count it, and how it ends."""
 
     agent: Agent | None
     counted: tuple[tuple[Slot, int], ...]
@@ -50,7 +50,7 @@ class Hold:
 
 
 class Day:
-    """One day of one organization."""
+    """A day of one organization."""
 
     def __init__(self, world: World, begins: datetime, seed: int) -> None:
         """Take the world; the same seed draws the same agents and wishes. Who comes first is up to the machine."""

@@ -1,4 +1,4 @@
-"""What became of the day."""
+"""Report of the day."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from fractions import Fraction
 
 @dataclass
 class Report:
-    """What became of the day; amounts are in minor units of credits.
+    """Report of the day; amounts are in minor units of credits.
 
     Attributes:
         passed: what was let through although it did not fit.
@@ -35,6 +35,6 @@ class Report:
 
     @property
     def share(self) -> Fraction:
-        """Which part of what could be used was used."""
+        """Used share of the usable amount."""
         used = sum(self.got.values())
         return Fraction(used, used + self.still_fits)

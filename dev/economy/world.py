@@ -1,4 +1,4 @@
-"""One organization with nested budgets, the rates of a day, and the connections on which its agents spend."""
+"""An organization with nested budgets, the rates of a day, and the connections on which its agents spend."""
 
 import asyncio
 import itertools

@@ -17,7 +17,7 @@ _METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 
 
 class Bucket:
-    """One bucket.
+    """A bucket.
 
     Attributes:
         objects: their contents by their keys.

@@ -1,1 +1,1 @@
-"""What writes the parts of the client that are not written by hand."""
+"""Generator of the client's derived modules."""

@@ -16,7 +16,7 @@ CALLED_BY_OTHERS = re.compile(r"^/(api/v1/)?(billing/)?(webhooks/(?!events)|stri
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a method: its name, its type, where it goes and what it is called there."""
+    """An argument of a method: name, type, place in the request and name on the wire."""
 
     name: str
     kind: str
@@ -28,7 +28,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the document."""
+    """An operation of the document."""
 
     resource: str
     verb: str
@@ -43,7 +43,7 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """What it is called."""
+        """Name of the method."""
         return f"{self.resource}.{self.verb}"
 
 

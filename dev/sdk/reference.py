@@ -17,7 +17,7 @@ _HEAD = """# Methods of the Python client
 
 Every method of `Bursar`, with the arguments that it requires. `AsyncBursar` has the same methods: `await` them, and
 iterate over lists by `async for`. The signatures have the optional arguments and the members of answers; `/docs` on a
-running stack says who may call a method. Keys, retries and amounts are explained [with the client](../../sdk/README.md).
+running stack says who may call a method. The [client's page](../../sdk/README.md) explains keys, retries and amounts.
 
 ```python
 from bursar import Bursar

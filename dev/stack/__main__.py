@@ -48,7 +48,7 @@ def say(line: str) -> None:
 
 
 async def run(data_dir: Path) -> int:
-    """Run the stack until it is told to stop; the exit code is 1 when it cannot start or a part was given up."""
+    """Run the stack until it is stopped; the exit code is 1 if it cannot start or a process failed for good."""
     stack = Stack(data_dir, Ports.from_environment(), say=say)
     told_to_stop = asyncio.Event()
 

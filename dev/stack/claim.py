@@ -1,4 +1,4 @@
-"""One launcher per data directory, and nothing of an earlier one left running when it starts."""
+"""Lock of a data directory: one launcher at a time, which first ends the processes of an earlier one."""
 
 import errno
 import fcntl
@@ -75,7 +75,7 @@ class Ports:
         return Ports(**ports)
 
     def check_free(self) -> None:
-        """Raise StackError that names the variable to change when a port is taken, by whom when that can be told."""
+        """Raise StackError if a port is taken, with the variable to change and, if known, the process that has it."""
         seen: dict[int, str] = {}
         for field in fields(self):
             name, port = variable(field.name), getattr(self, field.name)

@@ -65,7 +65,7 @@ async def make_login(data_dir: Path) -> None:
 
 
 class Superset:
-    """One Superset with its home in a folder; `log_file` has what its programs print."""
+    """A Superset with its home in a folder; `log_file` has what its programs print."""
 
     def __init__(self, home: Path, log_file: Path, password: str) -> None:
         """Name its places; nothing is started yet."""

@@ -1,4 +1,4 @@
-"""The demo: drives a stack through the main story over HTTP, shows each step, and proves that the books balance.
+"""The demo: drives a stack through the main story over HTTP, prints each step, and verifies the books.
 
 A stack that runs on the data directory is used; otherwise a fresh one runs for the length of the demo. Whatever is not
 as the story expects it is told at the end, and the exit code is 1.

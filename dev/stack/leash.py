@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def put_on(parent: int, death_signal: int) -> None:
-    """Have this process signalled when its parent dies; exits when the parent is gone already."""
+    """Send this process a signal when its parent dies; exit if the parent has died."""
     if sys.platform == "linux":
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")

@@ -81,7 +81,7 @@ class LimitStory:
         narrator.say(f"   the metrics say the same a moment later, by action: {actions}")
 
     async def _report(self) -> None:
-        """Have a report of each week, and that of a past one at once."""
+        """Create a weekly report, and generate a past one now."""
         narrator = self._narrator
         wanted = {"name": REPORT, "template": "weekly_projects", "recipients": ["procurement"]}
         found = [each for each in (await narrator.get("client", "/reports"))["data"] if each["name"] == REPORT]

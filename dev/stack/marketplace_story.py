@@ -73,7 +73,7 @@ class MarketplaceStory:
         narrator.say("   the studio has 90 % of each at once, 9.00, whatever it asks for a page tomorrow")
 
     async def _referral(self) -> None:
-        """Have the client bring an organization."""
+        """Create an organization that the client referred."""
         narrator = self._narrator
         client = narrator.running.ids["client_org"]
         brought = await narrator.post("operator", "/organizations", {"name": "Brightside", "referred_by": client})

@@ -109,7 +109,7 @@ class Narrator:
         return bonus
 
     async def steer(self, url: str, body: Json | None = None) -> Json:
-        """Have a sandbox do what a payer, a bank or a bad network does; raises StoryEnded when it refuses."""
+        """Trigger a payer's, a bank's or a network's action in a sandbox; raise StoryEnded if it fails."""
         response = await self._http.post(url, json=body or {})
         if not response.is_success:
             raise self._ended(f"POST {url}", response)

@@ -26,7 +26,7 @@ HEADER_BYTES = 16
 
 
 class Part(Protocol):
-    """One process of the stack."""
+    """A process of the stack."""
 
     name: str
     grace_seconds: float

@@ -29,7 +29,7 @@ _INBOX = (
 
 @dataclass(frozen=True)
 class Sums:
-    """How many movements there are, and what both sides say they come to."""
+    """Number of movements, and their sum by both sides."""
 
     count: int = 0
     listed: Decimal = Decimal(0)
@@ -46,7 +46,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a reconciliation found: sums by currency, what nothing explains, and the open discrepancies."""
+    """Result of a reconciliation: sums by currency, unexplained items, and open discrepancies."""
 
     sums: Mapping[str, Sums]
     unexplained: Mapping[str, Decimal]

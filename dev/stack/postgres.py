@@ -105,7 +105,7 @@ def archiving(wal: Path) -> dict[str, str]:
 
 
 def socket_directory(data_dir: Path) -> Path:
-    """Return where the socket lives: beside the cluster, or in a short path of its own where that one is too long."""
+    """Return the socket's folder: the cluster's, or a shorter path where that is too long for a socket."""
     beside = data_dir / "run"
     if len(os.fsencode(beside / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES:
         return beside
@@ -119,7 +119,7 @@ def database_url(socket_dir: Path, role: str, database: str) -> str:
 
 
 class Postgres:
-    """One cluster. `prepare` makes it, `program` says how to run it, `problem` why it does not answer yet."""
+    """A cluster. `prepare` makes it, `program` says how to run it, `problem` why it does not answer yet."""
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ def unprivileged_account() -> Account | None:
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: command, environment, where its output goes, how it is asked to stop."""
+    """A process to run: command, environment, log file and stop signal."""
 
     name: str
     argv: tuple[str, ...]
@@ -56,7 +56,7 @@ class Program:
 
 
 class Process:
-    """One running program, known by process id and creation time so that a reused id is never taken for it."""
+    """A running program, known by process id and creation time so that a reused id is never taken for it."""
 
     def __init__(self, program: Program) -> None:
         """Start the program, in a session of its own so that Ctrl-C in a terminal reaches only the launcher."""

@@ -40,7 +40,7 @@ class ReturnsStory:
         return agent
 
     async def _route(self, agent: Json) -> None:
-        """Ask for a model, and say what came of it."""
+        """Route a call to a model and report its outcome."""
         narrator = self._narrator
         wish = {"task_kind": "translate", "candidates": MODELS, "value": "0.05", "currency": "USD"}
         made = await narrator.post(agent["name"], "/routing/decisions", {**wish, "agent_id": agent["id"]})

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Running:
-    """What `dev.json` says about a stack. Addresses of sandboxes are None if a real account is set up.
+    """Content of a stack's `dev.json`. Addresses of sandboxes are None if a real account is configured.
 
     `settings` are the environment that ties a process to the stack.
     """

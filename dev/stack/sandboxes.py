@@ -59,7 +59,7 @@ _RATES = {"BURSAR_RATES_URL": "/rates", "BURSAR_REFERENCE_RATES_URL": f"/rates/{
 
 
 class SandboxPart:
-    """One stand-in; ready when its control surface says so."""
+    """A stand-in; ready when its control surface says so."""
 
     grace_seconds = 5.0
 
@@ -92,7 +92,7 @@ class SandboxPart:
 
 
 class StripeSandboxPart(SandboxPart):
-    """The stand-in for Stripe; what its webhooks are signed with is kept beside its state."""
+    """The Stripe sandbox; its webhook secret is stored with its state."""
 
     def __init__(self, port: int, data_dir: Path, api_url: str, env: Mapping[str, str]) -> None:
         """Read the secrets that an earlier start made, or make them up."""

@@ -111,7 +111,7 @@ class SecretStory:
         await narrator.wait_for("the capture", AGENT, transactions, _is_captured)
 
     async def _ask(self, ref: str, cents: int) -> Json:
-        """Have a merchant ask for an amount."""
+        """Authorize an amount as a merchant does."""
         return await self._stripe(_HELPERS, {"card": ref, "amount": str(cents), "currency": "usd"})
 
     async def _stripe(self, path: str, form: Json | None = None) -> Json:

@@ -1,4 +1,4 @@
-"""What a fresh stack holds so that it can be used at once: two organizations, an agent, keys of every role, a grant.
+"""Seed data of a fresh stack: two organizations, an agent, a key of each role, a grant of credits.
 
 Everything goes over the HTTP API as any client would do it, except for the operators' keys, which no client could ask
 for, and the prices of models, which a command imports. A second operator is made, and approves, only where the settings

@@ -12,7 +12,7 @@ SIGNATORIES = ["procurement", "finance", "legal"]
 
 @dataclass(frozen=True)
 class Act:
-    """One command: in words, by whose key, where, with what, and the escrow's state after it."""
+    """A command: its label, key, path, body, and the escrow's state after it."""
 
     words: str
     role: str
@@ -23,7 +23,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Story:
-    """One contract from award to settlement; `amounts` are what must have been funded, released, refunded, taken.
+    """A contract from award to settlement; `amounts` are what must have been funded, released, refunded, taken.
 
     `outside` are the terms that the agent does not accept unasked: then it is asked.
     """

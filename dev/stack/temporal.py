@@ -40,7 +40,7 @@ TIME_SKIPPING = [
 
 
 def find_temporal() -> str:
-    """Return the CLI: named by TEMPORAL_CLI, else found on PATH, else the one installed beside this Python."""
+    """Return the CLI: named by TEMPORAL_CLI, else found on PATH, else the one in this virtual environment."""
     named = os.environ.get("TEMPORAL_CLI")
     if named:
         if not os.access(named, os.X_OK):
@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 class Temporal:
-    """One development server. Without a file its state lives in memory; without a UI port it has no UI."""
+    """A development server. Without a file its state lives in memory; without a UI port it has no UI."""
 
     def __init__(
         self,

@@ -85,7 +85,7 @@ def is_for_this_machine(head: bytes) -> bool:
 
 
 def _closing(head: bytes) -> bytes:
-    """Have the UI end the connection after its answer, so that no request passes unseen behind the first."""
+    """Close the UI's connection after one response, so that no later request on it skips authorization."""
     lines = [
         line for line in head.removesuffix(b"\r\n\r\n").split(b"\r\n") if not line.lower().startswith(b"connection:")
     ]

@@ -43,7 +43,7 @@ class Receiver:
             yield self
 
     async def has(self, count: int) -> bool:
-        """Wait until so many events have come; False if they do not come in time."""
+        """Wait until `count` events have arrived; False on timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 while len(self.events) < count:

@@ -1,4 +1,4 @@
-"""One simulated calendar for everything that asks what time it is: Python, PostgreSQL, Temporal and the sandbox.
+"""A simulated calendar for Python, PostgreSQL, Temporal and the sandbox.
 
 The simulated time is the machine's own, moved ahead by whole seconds, or back for a history up to today. Each of the
 four gets it in its own way:
@@ -67,7 +67,7 @@ DROP SCHEMA simulated CASCADE;
 
 
 async def install(owner: asyncpg.Connection) -> None:
-    """Have one database follow the calendar until `remove`."""
+    """Make one database use the calendar's time until `remove`."""
     await owner.execute(_IN_POSTGRESQL)
 
 
@@ -86,7 +86,7 @@ class Timer:
 
 @dataclass
 class Run:
-    """What the calendar knows of a run: its timers and activities by number, and how far it was skipped.
+    """State of a workflow run: its timers and activities by number, and its skipped time.
 
     `in_task` while its workflow code runs, in a thread that others may hold up: what it asks for next is not known yet.
     """
@@ -99,7 +99,7 @@ class Run:
 
 
 class Calendar:
-    """What time it is, and which runs wait for which time."""
+    """The current time, and the times that runs wait for."""
 
     def __init__(self) -> None:
         """Begin at the machine's own time."""
@@ -140,7 +140,7 @@ class Calendar:
 
     @contextmanager
     def in_python(self) -> Iterator[None]:
-        """Have the product's modules that are imported by now ask the calendar, as long as the block lasts."""
+        """Patch the clock of imported product modules to the calendar within the block."""
         calendar = self
 
         class Kind(type):

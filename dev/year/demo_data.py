@@ -1,4 +1,4 @@
-"""`python -m dev.year.demo_data`, which is `make demo-data`: gives a fresh stack 90 days of history.
+"""`python -m dev.year.demo_data` (`make demo-data`): give a fresh stack 90 days of history.
 
 The product runs on a simulated calendar that begins 90 days ago and ends now, on the database and the sandbox of the
 stack. What it did is told to the API like any client's commands. Then the stack is started once, and its runs are begun

@@ -1,4 +1,4 @@
-"""What three organizations did in the last weeks: a plan that is drawn from a seed, in the order of time.
+"""Plan of three organizations' recent weeks, drawn from a seed, in order of time.
 
 Acme has agents that spend credits by department and pays a studio for jobs by card, Studio sells work and agents, and
 Meridian buys both with credits and has a plan. Acme and Studio are those of the stack's seed.
@@ -192,7 +192,7 @@ class History:
             await acme.post("/spend-controls", {"subject": {"type": "department", "id": made["id"]}, "limits": limits})
 
     async def _reports(self) -> None:
-        """Have a week of Acme's projects, and each month of the platform, kept as a file."""
+        """Schedule reports: Acme's projects weekly, the platform monthly."""
         weekly = {"name": "Projects of the week", "template": "weekly_projects", "zone": "Europe/Berlin"}
         await self.acme.post("/reports", {**weekly, "recipients": ["procurement", "finance"]})
         monthly = {"name": "Month of the platform", "template": "platform_month", "format": "pdf"}
@@ -314,7 +314,7 @@ class History:
         await buyer.caller.post(f"{path}/1/result", {"result": "succeeded", "reference": f"ch_{order['id'][-8:]}"})
 
     async def _grant(self, buyer: Agent, order: Json, free: str) -> None:
-        """Have a person approve what is above the policy's line, out of the reserve."""
+        """Approve a purchase above the policy's limit, from the reserve."""
         grant = {"digest": order["digest"], "pool": "reserve", "reason": "The trailer needs it."}
         await self._pay(buyer, await self.studio.post(f"/purchase-orders/{order['id']}/grant", grant), free)
 
@@ -329,7 +329,7 @@ class History:
         await self.studio.post(f"/purchase-orders/{order['id']}/refunds", {"amount": order["amount"]})
 
     async def _use(self, name: str, action: str, model: str, count: int) -> None:
-        """Have an agent use its action so often, and report the model that it called."""
+        """Charge an agent's action several times and report the model call."""
         agent, department, project = self.own[name]
         body = {"action": action, "quantity": count}
         spend = await self._try(agent.caller, "POST", "/credits/use", body)

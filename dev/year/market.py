@@ -1,4 +1,4 @@
-"""Who is in the marketplace, and what they do over HTTP: creators with agents, and organizations that pay."""
+"""Participants of the marketplace and their calls over HTTP: creators with agents, and paying organizations."""
 
 import random
 from collections import Counter
@@ -216,13 +216,13 @@ class Market:
             await self.world.settle()
 
     async def end_renewals(self, customer: Customer, agent_id: str) -> None:
-        """Have a monthly purchase end with its month, if there is one."""
+        """Cancel a monthly purchase at the end of its month, if one exists."""
         for each in (await customer.owner.get("/marketplace/library?limit=200"))["data"]:
             if each["agent_id"] == agent_id and each["status"] == "active":
                 await self._try(customer.owner, "POST", f"/marketplace/purchases/{each['id']}/cancel", {})
 
     async def order(self, customer: Customer, creator: Creator, *, as_many: int = 1) -> None:
-        """Have an agent do a job that is paid out of escrow when a validator approves of it.
+        """Run a job that is paid from escrow once a validator approves it.
 
         It is as large as so many jobs together, or as those of them that the customer can pay for.
         """
@@ -269,7 +269,7 @@ class Market:
         customer.used[month, creator.works] += units
 
     async def read(self, customer: Customer, creator: Creator, pages: int) -> None:
-        """Have an agent of the marketplace read pages, each paid with credits; it is added to the library before."""
+        """Add a marketplace agent to the library and pay it for pages in credits."""
         if creator.reads not in customer.owned:
             added = await customer.owner.post(f"/marketplace/agents/{creator.reads}/purchase", {})
             customer.owned[creator.reads] = added["purchase"]["id"]
@@ -293,7 +293,7 @@ class Market:
         await self.charge_back_payment(customer, payment_id, outcome)
 
     async def charge_back_payment(self, customer: Customer, payment_id: str, outcome: str) -> None:
-        """Have the bank of a payment's cardholder dispute it, and decide."""
+        """Dispute a payment as the cardholder's bank, and decide the dispute."""
         timeline = (await customer.owner.get(f"/payments/{payment_id}/timeline"))["data"]
         charge = next(event["details"]["movement"] for event in timeline if event["kind"] == "received")
         answer = await self.world.steer("dispute", {"charge": charge})
@@ -320,12 +320,12 @@ class Market:
         return "; ".join(said) or "all are paid"
 
     async def pay_out_by_schedule(self, creator: Creator) -> None:
-        """Have a creator paid out every Friday from now on."""
+        """Set a creator's payout schedule to every Friday."""
         await creator.owner.put("/billing/payouts/schedule", {"interval": "weekly", "weekly_anchor": "friday"})
         creator.has_schedule = True
 
     async def pay_out(self) -> str:
-        """Have each creator without a schedule take out what there is."""
+        """Request a payout of the full balance for each creator without a schedule."""
         said = []
         for creator in (each for each in self.creators if not each.has_schedule):
             made = await self._try(creator.owner, "POST", "/billing/payouts", {})

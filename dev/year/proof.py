@@ -181,7 +181,7 @@ class Proof:
         self._same("tax of invoices and of sales = tax accounts, by code", dict(owed), booked)
 
     async def _subscriptions(self) -> None:
-        """What Stripe was paid for subscriptions, our invoices of it, and where the money went."""
+        """Compare Stripe's subscription payments with Bursar's invoices and entries."""
         invoices = [one for one in await self.world.all_at_stripe("invoices", status="paid") if one["amount_paid"]]
         at_stripe = {one["id"]: int(one["amount_paid"]) for one in invoices}
         ours = {
@@ -212,7 +212,7 @@ class Proof:
         )
 
     async def _agreed(self) -> None:
-        """What organizations with an agreed price of a plan were billed for it."""
+        """Check invoices of organizations with a negotiated plan price."""
         prices = {each.org_id: price for each in self._customers() for price in each.agreed.values()}
         agreed = {org_id: int(Decimal(price) * 100) for org_id, price in prices.items()}
         bills = [
@@ -238,7 +238,7 @@ class Proof:
             )
 
     async def _uses(self) -> None:
-        """What agents of the marketplace were used, and the uses that were sold."""
+        """Compare uses of marketplace agents with sales."""
         reported = {
             (each.org_id, agent_id): pages * parse_amount(PAGE, CREDIT)
             for each in self._customers()
@@ -253,7 +253,7 @@ class Proof:
         self._same("uses of agents at their prices = uses that were sold", reported, sold, CREDIT)
 
     async def _referrals(self) -> None:
-        """Who was brought, and the credits that were granted for it."""
+        """Referred organizations, and the credits granted for them."""
         rows = await self._rows("SELECT * FROM referrals")
         if (kept := {row["org_id"]: row["referrer_org_id"] for row in rows}) != self.market.referred:
             self.problems.append(f"referrals are {kept}, not {self.market.referred}")
@@ -276,7 +276,7 @@ class Proof:
         self._tie("credits in lots = balances in credits", lots["lots"], lots["credits"], held["credits"], CREDIT)
 
     async def _payments(self) -> None:
-        """What payments received and gave back, and Stripe's charges."""
+        """Compare payments and refunds with Stripe's charges."""
         charges = [one for one in await self.world.all_at_stripe("charges") if one["paid"]]
         received = await self._rows("SELECT key, amount_minor FROM payment_movements WHERE kind = 'charge'")
         self._tie(
@@ -295,7 +295,7 @@ class Proof:
         )
 
     async def _purchases(self) -> None:
-        """What agents were bought for by card, and Stripe's charges for it, less what went back."""
+        """Compare card purchases of agents, net of refunds, with Stripe's charges."""
         sold = {
             row["payment_id"]: int(row["left"])
             for row in await self._rows(
@@ -311,7 +311,7 @@ class Proof:
         self._same("agents bought by card, less refunds = Stripe's charges of them", sold, charges)
 
     async def _clearing(self) -> None:
-        """What the books say that Stripe has, and what Stripe says."""
+        """Compare the books' Stripe balance with Stripe's own."""
         moved = await self.world.all_at_stripe("balance_transactions")
         balance = await self.world.at_stripe("GET", "balance")
         there = sum(one["amount"] for one in (*balance["available"], *balance["pending"]) if one["currency"] == "usd")

@@ -1,4 +1,4 @@
-"""What happens in the year: a plan that is drawn from a seed, in the order of time."""
+"""Plan of the year, drawn from a seed, in order of time."""
 
 import json
 from calendar import isleap, monthrange
@@ -39,7 +39,7 @@ Planned = tuple[str, int, int, str, Callable[[Customer], Act]]
 
 @dataclass(order=True)
 class Event:
-    """One planned act."""
+    """A planned action."""
 
     at: datetime
     number: int
@@ -57,7 +57,7 @@ class Story:
 
     @property
     def ends_at(self) -> datetime:
-        """When the books are read: the last month was invoiced by then."""
+        """When the books are read; the last month is invoiced by then."""
         year, month = (self.year + 1, 1) if self.months == 12 else (self.year, self.months + 1)
         return at("UTC", year, month, 5, 12)
 
@@ -195,7 +195,7 @@ class Story:
 
 
 class Month(Story):
-    """One month of one customer and one creator, for `make demo`."""
+    """A month of one customer and one creator, for `make demo`."""
 
     def __init__(self, market: Market, year: int) -> None:
         """Take the market."""

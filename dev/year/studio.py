@@ -61,7 +61,7 @@ class Worker:
 
 @dataclass
 class Studio:
-    """Who is there, and what they do each day."""
+    """Participants, and their daily work."""
 
     world: World
     draw: random.Random
@@ -153,7 +153,7 @@ class Studio:
         self.statement.clear()
 
     async def _work(self, worker: Worker, day: int) -> None:
-        """Have an agent spend what its budget of the day lets it, on a model that routing chooses."""
+        """Spend an agent's daily budget on models chosen by routing."""
         [limit] = (await self.owner.get(f"/budgets/{worker.budget_id}"))["limits"]
         quantity = int(Decimal(limit["operating"]["remaining"]) // UNIT)
         if quantity < 1:

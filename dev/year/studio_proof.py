@@ -88,7 +88,7 @@ class StudioProof:
                 self.problems.append(f"{name} of all agents is {summed}, of the organization {whole[name]}")
 
     async def _metrics(self, found: Json) -> None:
-        """What reports, exports and alerts are made of, and the figures of each agent."""
+        """Sources of reports, exports and alerts, and each agent's figures."""
         names = ("returns.cost", "returns.revenue", "returns.margin")
         first, last = self.studio.starts_at, self.world.now().date() + timedelta(days=1)
         asked = {"metrics": names, "by": ["agent"], "from": first.isoformat(), "to": f"{last}T00:00:00Z"}
@@ -101,7 +101,7 @@ class StudioProof:
                 self.problems.append(f"metrics of the {worker.name} are {theirs.get(worker.id)}, not {ours}")
 
     async def _ledger(self) -> None:
-        """What the books have of uses that were sold, and of credits that were spent."""
+        """Sold uses and spent credits in the books."""
         books, org_id = self.world.books, self.studio.owner.org_id
         earned = await books.fetchval(
             "SELECT coalesce(sum(e.amount), 0)::bigint FROM ledger.entries e JOIN ledger.accounts a"

@@ -78,7 +78,7 @@ REPEATS = 60
 
 
 class Caller:
-    """One key of the API; every command gets an idempotency key of its own."""
+    """A key of the API; every command gets an idempotency key of its own."""
 
     _numbers = itertools.count(1)
 
@@ -169,7 +169,7 @@ class World:
         await self._raise_failures()
 
     async def end(self) -> None:
-        """Have what is booked by batches be in the books, also what would wait for a minute: that is weeks here."""
+        """Run the posting batches now; a minute's wait would be weeks of simulated time."""
         revenue, at_once, page = Revenue(self.books), timedelta(0), 2_000
         await revenue.mark(settle=at_once)
         while await revenue.recognise(limit=page, settle=at_once) == page:

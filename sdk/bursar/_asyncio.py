@@ -29,7 +29,7 @@ async def sleep(seconds: float) -> None:
 
 
 class Keeper:
-    """Does something again and again beside the code that runs: after a time, or when it is woken."""
+    """Background task that runs periodically, or when woken."""
 
     def __init__(self, work: Callable[[], Awaitable[float]], seconds: float) -> None:
         """Say what is done, which returns the seconds until the next time, and when first."""
@@ -44,7 +44,7 @@ class Keeper:
         self._task = asyncio.create_task(self._run())
 
     def wake(self) -> None:
-        """Have it done soon."""
+        """Wake the task."""
         self._woken.set()
 
     async def stop(self) -> None:

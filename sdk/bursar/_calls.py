@@ -1,4 +1,4 @@
-"""One call: what is asked for, and when it is sent again.
+"""A call: its request and its retries.
 
 A call keeps its key and its body over all its attempts. It is sent again after connection errors, timeouts, 409 while
 the first request is in flight, 429 and 5xx, as `Retry-After` says or with growing pauses and jitter, for 60 seconds
@@ -65,7 +65,7 @@ class Bearer(httpx2.Auth):
 
 @dataclass(frozen=True)
 class Options:
-    """How calls are sent.
+    """Settings of calls.
 
     Attributes:
         timeout: seconds to wait for each step of an attempt.
@@ -112,7 +112,7 @@ def _has_host(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked for.
+    """A request.
 
     Attributes:
         operation: such as `credits.use`.
@@ -153,7 +153,7 @@ class Attempts:
 
     @property
     def timeout(self) -> float:
-        """How many seconds the next attempt may take."""
+        """Timeout of the next attempt in seconds."""
         if not self._failures:
             return self._options.timeout
         return max(0.1, min(self._options.timeout, self._until - self._clock()))

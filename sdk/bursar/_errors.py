@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Match on the class, or on `code`, which docs/reference/errors.md of the API explains.
+"""Errors of the client. Match on the class, or on `code`, which the API's docs/reference/errors.md explains.
 
 BursarError
 ├── ConfigurationError        no key, an address that is none, a transport of the wrong kind
@@ -58,7 +58,7 @@ class ConnectionFailed(BursarError):
 
 
 class UnexpectedAnswer(BursarError):
-    """What came back is no answer of this API. The request may have taken effect.
+    """The response is not one of this API. The request may have taken effect.
 
     Repeat the same call with `idempotency_key=error.key`: it takes effect once.
 

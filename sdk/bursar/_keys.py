@@ -44,7 +44,7 @@ def checked(key: str) -> str:
 
 
 class Guard:
-    """Whether a request that may have come before was charged by this run: until then nothing it does is paid for."""
+    """Whether this run charged a request that may be a repeat; until then its work is unpaid."""
 
     def __init__(self) -> None:
         """Begin before the first charge."""
@@ -52,7 +52,7 @@ class Guard:
 
 
 class Scope:
-    """Where calls stand, by what identifies it; threads and tasks of one scope may share it."""
+    """Call sites by their identity; threads and tasks of one scope may share it."""
 
     def __init__(self, *identity: str, guard: Guard | None = None) -> None:
         """Name the scope by what stays the same when the same code runs again.

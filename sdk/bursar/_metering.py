@@ -1,4 +1,4 @@
-"""How a metered function is charged."""
+"""Terms of a metered function's charge."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SMALLEST = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True)
 class Metering:
-    """What a function costs, or what an adapter charges for each call of a model or a tool.
+    """Charge of a function, or of an adapter's call of a model or a tool.
 
     Attributes:
         action: what is charged, at its cost for each unit.
@@ -48,7 +48,7 @@ class Metering:
         return otherwise if units is None else _units(units)
 
     def body(self, units: int) -> dict[str, Any]:
-        """Return what is reserved, or used, for so many units."""
+        """Return the amount to hold, or to capture, for a quantity of units."""
         return {"action": self.action, "quantity": units}
 
 
@@ -61,5 +61,5 @@ def _units(value: int) -> int:
 
 
 def price_of(held: Decimal, estimate: int, units: int) -> Decimal:
-    """Return what so many of the units cost that `held` was set aside for, rounded up to what credits can express."""
+    """Return the share of `held` for the used units, rounded up to the precision of credits."""
     return (held * units / estimate).quantize(_SMALLEST, ROUND_CEILING)

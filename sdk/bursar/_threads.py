@@ -30,7 +30,7 @@ def sleep(seconds: float) -> None:
 
 
 class Keeper:
-    """Does something again and again beside the code that runs: after a time, or when it is woken."""
+    """Background thread that runs a task periodically, or when woken."""
 
     def __init__(self, work: Callable[[], float], seconds: float) -> None:
         """Say what is done, which returns the seconds until the next time, and when first."""
@@ -46,7 +46,7 @@ class Keeper:
         self._thread.start()
 
     def wake(self) -> None:
-        """Have it done soon."""
+        """Wake the thread."""
         self._woken.set()
 
     def stop(self) -> None:

@@ -1,10 +1,10 @@
-"""What an agent has to spend."""
+"""Spending power of an agent."""
 
 from bursar import models
 
 
 class Wallet(models.BalanceView):
-    """What an agent's organization has in credits, and what is left of the agent's own budget.
+    """Credits of an agent's organization, and the remainder of the agent's own budget.
 
     Attributes:
         budget: of the agent's day, or else the window that refuses first; None without a budget.

@@ -1,4 +1,4 @@
-"""What goes over the wire and comes back: exact amounts, ISO times, problem documents."""
+"""Encoding of requests and responses: exact amounts, ISO times, problem documents."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -162,7 +162,7 @@ Amount = Annotated[Decimal, BeforeValidator(_kept)]
 
 @dataclass(frozen=True, slots=True)
 class ResponseInfo:
-    """What came beside an answer.
+    """Metadata of a response.
 
     Attributes:
         request_id: finds the request in the logs.

@@ -109,7 +109,7 @@ class BursarMiddleware:
 
 
 class _Charges:
-    """What one request holds."""
+    """Hold of a request."""
 
     def __init__(self, client: AsyncBursar, *, exclusive: bool) -> None:
         self._client = client

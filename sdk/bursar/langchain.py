@@ -50,7 +50,7 @@ class BursarMiddleware(AgentMiddleware[Any, Any, Any]):
         model_calls: str | Metering | None = None,
         tool_calls: str | Metering | Mapping[str, str | Metering] | None = None,
     ) -> None:
-        """Say what is charged.
+        """Set the charge.
 
         Args:
             client: `AsyncBursar` for agents that run with `ainvoke` or `astream`, `Bursar` for `invoke` or `stream`.

@@ -78,7 +78,7 @@ class BursarLogger(CustomLogger):
     """
 
     def __init__(self, client: AsyncBursar | Payer, price: str | Metering = "llm_call") -> None:
-        """Say what is charged.
+        """Set the charge.
 
         Args:
             client: what charges; or a function that returns it for a call, where a proxy has several organizations.

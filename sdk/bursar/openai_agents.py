@@ -128,7 +128,7 @@ class ChargedProvider(ModelProvider):
 def charged_tool(
     client: AsyncBursar, price: str | Metering, **options: Any
 ) -> Callable[[Callable[..., Awaitable[Any]]], FunctionTool]:
-    """Make a coroutine function a tool that is charged for, as `function_tool` makes one that is free.
+    """Make a coroutine function a charged tool, as `function_tool` makes a free one.
 
     Args:
         client: what charges.

@@ -27,7 +27,7 @@ TOLERANCE = timedelta(minutes=5)
 
 
 class Event(Model):
-    """One fact for one organization. It comes at least once: keep the ids that you have handled.
+    """An event for one organization. Delivery is at least once: store the ids that you have handled.
 
     Attributes:
         id: the same each time that it is sent.

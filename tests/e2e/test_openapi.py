@@ -341,7 +341,7 @@ def test_random_requests_are_answered_as_documented(
     world: World, document: dict[str, Any], known: dict[str, list[str]], dispensable: dict[str, list[str]]
 ) -> None:
     # `from_url` waits 10 seconds, which the document's first construction exceeds on a busy machine.
-    schema = schemathesis.openapi.from_dict(document)
+    schema: schemathesis.BaseSchema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=world.running.api_url)
     # A stream has no end to wait for.
     schema = schema.exclude(path="/api/v1/changes/stream")

@@ -36,7 +36,7 @@ Json = dict[str, Any]
 
 
 class Control:
-    """What scripts and tests do to the chains."""
+    """Control endpoints of the chains for scripts and tests."""
 
     def __init__(
         self, bitcoin: Bitcoin, ethereum: Ethereum, ton: Ton, prices: Prices, faults: Mapping[str, deque[str]]

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS prices (asset TEXT, currency TEXT, price TEXT NOT NUL
 
 
 class Store:
-    """One connection; every statement is its own transaction unless a caller opens one."""
+    """A connection; every statement is its own transaction unless a caller opens one."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Open the file, or a database in memory."""

@@ -1,4 +1,4 @@
-"""A LiteLLM proxy as one ASGI application, in the shape of LiteLLM 1.109.1: its spend log, and a model.
+"""A LiteLLM 1.109.1 proxy as an ASGI application: its spend log and one model.
 
 POST `/v1/chat/completions`: `model`, `messages` → a completion whose `usage` has a token a word. It is not logged.
 

@@ -1,4 +1,4 @@
-"""What a payer sees: one page with the order and two buttons, and the way back to the shop."""
+"""The payer's page: the order, two buttons, and the redirect to the shop."""
 
 import html
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""What requests and answers look like, as JSON Schemas of the fields that are used here, and no others.
+"""JSON Schemas of requests and responses, for the fields that Bursar uses.
 
 Requests are checked by the sandbox, answers by the tests. Written from PayPal's public reference of Orders v2, Payments
 v2, Webhooks v1 and Transaction Search v1; tests compare both with PayPal's own documents where those are at hand.

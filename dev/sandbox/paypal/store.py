@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (due_at) WHERE state
 
 
 class Store:
-    """Orders as PayPal shows them, with their payments inside, and the little that is remembered beside them."""
+    """Orders in PayPal's shape with their payments, and the sandbox's own state."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file."""

@@ -58,7 +58,7 @@ Json = dict[str, Any]
 
 
 class Posts:
-    """What was posted, kept in one file; the oldest first. It answers as it was ordered."""
+    """Posted messages, oldest first, in one file. Responses follow the configured faults."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Read what an earlier start kept; without a path nothing is kept."""

@@ -32,7 +32,7 @@ JSON = dict[str, Any]
 
 
 class Router:
-    """Which operation a method and a path mean, among all that Stripe has."""
+    """Routing of method and path to an operation of Stripe's API."""
 
     def __init__(self) -> None:
         operations.load()
@@ -67,7 +67,7 @@ class Router:
 
 @dataclass
 class Call:
-    """One request for an operation of the API, parsed and checked."""
+    """A request for an operation of the API, parsed and checked."""
 
     operation: schemas.Operation
     does: core.Operation
@@ -81,7 +81,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What is answered."""
+    """An HTTP response."""
 
     status: int
     body: JSON

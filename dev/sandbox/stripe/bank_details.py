@@ -1,4 +1,4 @@
-"""Where a payer sends a bank transfer: the accounts that Stripe shows in test mode, which no bank knows."""
+"""Accounts for bank transfers, as Stripe shows them in test mode; no bank has them."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 
 class Authentication(StrEnum):
-    """When the bank wants to see the payer."""
+    """When the bank requires 3-D Secure."""
 
     NEVER = "never"
     OPTIONAL = "optional"  # possible, and not asked for unless the caller wants it
@@ -21,7 +21,7 @@ class Authentication(StrEnum):
 
 
 class RefundCourse(StrEnum):
-    """What becomes of a refund."""
+    """Outcome of a refund."""
 
     SUCCEEDS = "succeeds"
     PENDING = "pending"  # and succeeds later
@@ -29,7 +29,7 @@ class RefundCourse(StrEnum):
 
 
 class DebitCourse(StrEnum):
-    """What becomes of a bank debit that was started."""
+    """Outcome of a bank debit."""
 
     SETTLES = "settles"
     FAILS = "fails"

@@ -161,7 +161,7 @@ async def book(ctx: Context, charge: str) -> None:
 
 @control("balance_transactions")
 async def delay_balance_transactions(ctx: Context, body: JSON) -> JSON:
-    """Have charges of `automatic_async` intents get their line of the balance only after `delay_seconds`."""
+    """Create balance transactions of `automatic_async` charges after `delay_seconds`."""
     delay = int(body.get("delay_seconds", 0))
     ctx.store.keep("balance_transaction_delay", delay)
     return {"delay_seconds": delay}

@@ -271,7 +271,7 @@ def _subscribe(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -
 
 
 def _sell_once(ctx: Context, customer: JSON, lines: list[JSON]) -> None:
-    """Have what is not recurring wait for the first invoice."""
+    """Add one-time prices as pending items of the first invoice."""
     now = clocks.now(ctx, customer)
     for line in lines:
         if line["price"]["type"] != "recurring":

@@ -30,7 +30,7 @@ def now(ctx: Context, of: JSON) -> int:
 
 
 def put_off(ctx: Context, of: JSON, due_at: int, name: str, **args: Any) -> None:
-    """Have a registered task run when the time that an object lives by has come to `due_at`."""
+    """Run a registered task when the object's clock reaches `due_at`."""
     ctx.at(due_at, name, args, clock=of["test_clock"] or "")
 
 

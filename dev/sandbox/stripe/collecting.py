@@ -1,4 +1,4 @@
-"""How invoices are collected: off session, by retries, or by a person who pays one.
+"""Collection of invoices: off session, by retries, or paid by a person.
 
 Facts from docs.stripe.com/billing/revenue-recovery. Every change of an invoice's PaymentIntent changes the invoice. A
 charge that fails is tried again after three, five and seven days, unless `_control/billing` says otherwise.

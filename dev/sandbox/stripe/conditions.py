@@ -1,4 +1,4 @@
-"""How badly webhooks and answers fare: what the control surface sets and the sandbox obeys until it ends."""
+"""Faults of webhooks and responses, set by the control endpoints until they are cleared."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Settable:
 
 @dataclass
 class Chance:
-    """How often something happens: the next so many times, or at random from a seed."""
+    """Frequency of a fault: a number of next calls, or at random from a seed."""
 
     share: Any
     seed: int
@@ -59,7 +59,7 @@ class Chance:
 
 @dataclass
 class Conditions(Settable):
-    """What happens to webhooks on their way.
+    """Faults of webhook delivery.
 
     Attributes:
         delay_ms: Each leaves so much later.
@@ -94,7 +94,7 @@ class Conditions(Settable):
 
 @dataclass
 class Asking(Settable):
-    """How an answer to a question about an authorization is waited for.
+    """Timeout of a real-time authorization webhook.
 
     Attributes:
         patience_ms: How long.
@@ -114,7 +114,7 @@ class Asking(Settable):
 
 @dataclass
 class Fault(Settable):
-    """What goes wrong with requests.
+    """Faults of requests.
 
     Attributes:
         mode: `500` and `429` are answered before anything is done; `slow` is done after `delay_ms`, `timeout_before` is

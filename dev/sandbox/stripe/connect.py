@@ -147,7 +147,7 @@ def keep(ctx: Context, account: JSON, previous: JSON | None = None) -> None:
 
 
 def onboard(ctx: Context, account: JSON, number: str) -> None:
-    """Has the person of an account have told everything, with the bank account that payouts go to.
+    """Complete an account's onboarding, with its bank account for payouts.
 
     Raises:
         Refusal: The account was rejected, or the number is none of the test accounts.
@@ -164,7 +164,7 @@ def onboard(ctx: Context, account: JSON, number: str) -> None:
 
 
 def demand_more(ctx: Context, account: JSON, requirement: str, *, deadline: int | None = None) -> None:
-    """Has Stripe ask an account for something more; until it has it, the account can do nothing.
+    """Add a requirement to an account, which disables it until the requirement is met.
 
     With a deadline the account can do everything until then. The sandbox does not enforce it.
     """
@@ -177,7 +177,7 @@ def demand_more(ctx: Context, account: JSON, requirement: str, *, deadline: int 
 
 
 def reject(ctx: Context, account: JSON, reason: str) -> None:
-    """Has the platform reject an account permanently."""
+    """Reject an account permanently, as the platform."""
     previous = {"requirements": account["requirements"]}
     known = {"terms_of_service": "rejected.platform_terms_of_service", "other": "rejected.platform_other"}
     why = known.get(reason, "rejected.platform_fraud" if "fraud" in reason else "rejected.platform_other")

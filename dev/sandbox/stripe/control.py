@@ -1,4 +1,4 @@
-"""The control surface: what a test or an operator of the sandbox does to it, outside of Stripe's own paths.
+"""Control endpoints of the sandbox for tests and operators, outside Stripe's own paths.
 
 All are POST with a JSON object, but for `health` and `state`, which are GET as well.
 
@@ -58,7 +58,7 @@ async def resend(ctx: Context, body: JSON) -> JSON:
 
 @control("webhooks/secrets")
 async def set_secrets(ctx: Context, body: JSON) -> JSON:
-    """Has an endpoint's webhooks signed with several secrets, as during a rotation."""
+    """Sign an endpoint's webhooks with several secrets, as during a rotation."""
     if ctx.store.get("webhook_endpoint", body.get("endpoint", "")) is None:
         raise missing("webhook_endpoint", body.get("endpoint", ""))
     if not body.get("secrets"):

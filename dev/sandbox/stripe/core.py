@@ -1,4 +1,4 @@
-"""What an operation of the sandbox is written against: its registration, its context and its refusals.
+"""Registration, context and errors of the sandbox's operations.
 
     @operation("post", "/v1/customers")
     async def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]: ...
@@ -105,14 +105,14 @@ def expansion(kind: str, name: str) -> Callable[[Expansion], Expansion]:
 
 
 def random_text(length: int) -> str:
-    """Returns so many random letters and digits."""
+    """Return `length` random letters and digits."""
     # Slightly biased, which does not matter here, and quicker than choosing one by one.
     return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
 
 
 @dataclass
 class Suspended:
-    """What an operation returns that has to ask somebody outside before it can answer.
+    """Result of an operation that must call an external endpoint before it answers.
 
     Attributes:
         wait: Asks, while nothing is locked; what was done until then is committed.
@@ -125,7 +125,7 @@ class Suspended:
 
 @dataclass
 class Context:
-    """One transaction of the sandbox, with what its operation may use.
+    """Transaction of an operation, with the services that it may use.
 
     Attributes:
         sandbox: The running sandbox.
@@ -155,7 +155,7 @@ class Context:
 
     @property
     def base_url(self) -> str:
-        """Where this sandbox is reached, without a slash at its end."""
+        """Base URL of this sandbox, without a trailing slash."""
         return self.sandbox.base_url
 
     def now(self) -> int:
@@ -219,11 +219,11 @@ class Context:
         self.store.sql.executemany("INSERT INTO deliveries (event, endpoint, due_ms, state) VALUES (?, ?, ?, ?)", rows)
 
     def after(self, seconds: int, name: str, args: dict[str, Any]) -> None:
-        """Has a registered task run when the sandbox's clock is so many seconds on, also after a restart."""
+        """Run a registered task after some seconds of the sandbox's clock, also after a restart."""
         self.at(self.now() + seconds, name, args)
 
     def at(self, due_at: int, name: str, args: dict[str, Any], *, clock: str = "") -> None:
-        """Has a registered task run at a time of the sandbox's clock, or of the test clock that is named."""
+        """Run a registered task at a time of the sandbox's clock, or of a test clock."""
         self.put_off = True
         self.store.sql.execute(
             "INSERT INTO tasks (due_at, name, args, account, clock) VALUES (?, ?, ?, ?, ?)",

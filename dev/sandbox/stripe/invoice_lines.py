@@ -1,4 +1,4 @@
-"""What an invoice is made of: lines, pending items that become lines, and their sums."""
+"""Invoice lines, pending items that become lines, and their sums."""
 
 from fractions import Fraction
 from typing import Any

@@ -149,7 +149,7 @@ def store_draft(ctx: Context, invoice: JSON, *, finalizes: bool) -> None:
 
 
 def advance(ctx: Context, invoice: JSON) -> None:
-    """Have a draft finalized in an hour if it advances by itself, and not at all otherwise."""
+    """Schedule finalization of a draft in an hour if `auto_advance` is set."""
     at = clocks.now(ctx, invoice) + DRAFT_SECONDS if invoice["auto_advance"] else None
     by_card = invoice["collection_method"] == "charge_automatically"
     invoice |= {"automatically_finalizes_at": at, "next_payment_attempt": at if by_card else None}

@@ -54,7 +54,7 @@ def get(ctx: Context, kind: str, id: str, *, param: str = "id") -> JSON:
 
 
 def set_endpoint(ctx: Context, url: str, secret: str) -> None:
-    """Have authorizations asked about at an address; Stripe has it in the settings of the Dashboard."""
+    """Set the address of real-time authorization webhooks, a Dashboard setting at Stripe."""
     ctx.store.keep(ENDPOINT, {"url": url, "secret": secret})
 
 
@@ -109,7 +109,7 @@ def hold(ctx: Context, authorization: JSON, amount: int) -> None:
 
 
 def request(ctx: Context, authorization: JSON, amount: int, merchant_amount: int) -> JSON | Suspended:
-    """Have an amount of an authorization decided: by Stripe itself, or by whoever is asked."""
+    """Decide an authorization's amount: by the card's own controls, or by the real-time webhook."""
     authorization["pending_request"] = {
         "amount": amount,
         "amount_details": {"atm_fee": None, "cashback_amount": None},
@@ -195,7 +195,7 @@ async def ask(sandbox: Sandbox, endpoint: JSON, question: str) -> str:
 def transact(
     ctx: Context, type: str, card: JSON, amount: int, of: JSON, authorization: str | None, merchant_amount: int
 ) -> JSON:
-    """Have a merchant take or give money and return the transaction; amounts are signed as the balance sees them.
+    """Create an issuing transaction; amounts are signed from the balance's view.
 
     Args:
         ctx: The transaction of the sandbox.

@@ -1,4 +1,4 @@
-"""Who asks: the sandbox takes every secret and restricted test key, and never a live one."""
+"""API keys: the sandbox accepts every secret and restricted test key, and no live key."""
 
 from __future__ import annotations
 

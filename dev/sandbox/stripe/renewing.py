@@ -1,4 +1,4 @@
-"""What comes due in the life of a subscription: renewals and their announcement, the end of a trial or of patience.
+"""Due dates of a subscription: renewal, upcoming invoice, end of trial, end of retries.
 
 Facts from docs.stripe.com/billing/subscriptions/overview. A renewal's invoice is a draft for an hour.
 """

@@ -50,7 +50,7 @@ class NotConforming(Exception):
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of Stripe's API.
+    """An operation of Stripe's API.
 
     Attributes:
         method: In small letters.
@@ -73,7 +73,7 @@ class Operation:
 
     @cached_property
     def expands(self) -> bool:
-        """Whether it takes `expand`."""
+        """Whether the operation accepts `expand`."""
         return self.hints is not None and "expand" in self.hints.__annotations__
 
     @cached_property
@@ -240,7 +240,7 @@ def converted(hint: Any, module: str) -> Schema:
 
 
 def converted_union(args: list[Any], module: str) -> Schema:
-    """Returns the schema of a union; known values beside `str`, which allows future ones, are the only ones."""
+    """Return the schema of a union; an enum with `str` allows only its known values."""
     literals = [value for arg in args if typing.get_origin(arg) is Literal for value in typing.get_args(arg)]
     others = [arg for arg in args if typing.get_origin(arg) is not Literal]
     if str in others:

@@ -116,6 +116,6 @@ def translated(kind: str, clause: re.Match[str]) -> tuple[str, Any]:
 
 @control("search")
 async def set_lag(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
-    """Has searches find nothing younger than `lag_seconds`."""
+    """Hide objects younger than `lag_seconds` from searches."""
     ctx.store.keep("search_lag", body.get("lag_seconds", 0))
     return body

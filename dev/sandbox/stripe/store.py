@@ -1,4 +1,4 @@
-"""What the sandbox remembers: one SQLite file whose every committed change survives a kill.
+"""State of the sandbox in one SQLite file; every committed change survives a kill.
 
 Objects are kept as the JSON that Stripe would answer, unexpanded. One connection is used by one transaction at a time;
 the frame's lock sees to that, so nothing here locks.
@@ -99,7 +99,7 @@ class Store:
 
     @contextmanager
     def within(self, account: str) -> Iterator[None]:
-        """Has what is inside see and make the objects of one account; the platform's name is empty."""
+        """Scope the block to the objects of one account; the platform's is the empty string."""
         former, self.account = self.account, account
         try:
             yield

@@ -164,7 +164,7 @@ def save(ctx: Context, subscription: JSON, former: JSON | None = None) -> None:
 
 
 def schedule(ctx: Context, subscription: JSON) -> None:
-    """Have everything happen that the current period has in store."""
+    """Schedule every due date of the current period."""
     now, (_, end) = clocks.now(ctx, subscription), items.period_of(subscription)
     id = {"subscription": subscription["id"]}
     if subscription["status"] == "trialing":
@@ -178,7 +178,7 @@ def schedule(ctx: Context, subscription: JSON) -> None:
 
 
 def _schedule_end(ctx: Context, subscription: JSON) -> None:
-    """Have a subscription end inside of its period, if that is when it is to end."""
+    """Schedule the end of a subscription that ends within its period."""
     cancel_at, (_, end) = subscription["cancel_at"], items.period_of(subscription)
     if cancel_at is not None and cancel_at < end:
         clocks.put_off(ctx, subscription, cancel_at, "subscriptions.renew", subscription=subscription["id"], end=end)

@@ -1,4 +1,4 @@
-"""What a subscription is made of, apart from its items: its terms, its first period, and how a change begins another.
+"""Terms of a subscription without its items: first period, and new periods after a change.
 
 Facts from docs.stripe.com/billing/subscriptions/billing-cycle and docs.stripe.com/billing/subscriptions/trials.
 """

@@ -1,4 +1,4 @@
-"""PaymentIntents paid by bank transfer: out of the customer's cash balance, all at once or in parts.
+"""PaymentIntents paid by bank transfer from the customer's cash balance, at once or in parts.
 
 Facts from docs.stripe.com/payments/bank-transfers/accept-a-payment and docs.stripe.com/payments/customer-balance, with
 its page on reconciliation. What a transfer brings is added to the cash balance and applied from there, so it pays once

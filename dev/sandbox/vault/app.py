@@ -81,7 +81,7 @@ class Entry:
 
 
 class Vault:
-    """One server, unsealed, with a role and its key."""
+    """A server, unsealed, with a role and its key."""
 
     def __init__(self, *, lease: timedelta = timedelta(minutes=20)) -> None:
         """Begin with nothing stored; `lease` is how long a token is good."""

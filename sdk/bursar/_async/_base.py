@@ -285,7 +285,7 @@ class AsyncResource:
 
 
 class AsyncPage(Generic[M]):
-    """One page of a list.
+    """A page of a list.
 
     Attributes:
         data: its items.

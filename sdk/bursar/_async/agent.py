@@ -15,7 +15,7 @@ from bursar._wire import OMITTED, AmountLike, Omitted
 
 
 class AsyncAgent:
-    """The base of an agent that charges its organization; also beside the classes of a framework.
+    """Base class of an agent that charges its organization; may be combined with a framework's classes.
 
     Set `bursar_client` and `bursar_agent_id` on the class or on the agent. It has no `__init__` and no fields, so it
     goes together with models of pydantic, which take both in the class alone, annotated as `ClassVar`.

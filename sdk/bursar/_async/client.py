@@ -144,7 +144,7 @@ class AsyncBursar(AsyncResources):
         charged_errors: tuple[type[BaseException], ...] = (),
         expires_in: timedelta = EXPIRES_IN,
     ) -> Callable[[F], F]:
-        """Charge a function for what it returns: holds the estimate, runs, captures by the result.
+        """Charge a function by its result: hold the estimate, run, capture by the result.
 
         What raises is not charged, unless it is one of `charged_errors`. A stream is charged for the items that came,
         also when it is closed early. Units beyond the estimate are charged when they come.

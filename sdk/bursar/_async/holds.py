@@ -42,7 +42,7 @@ class _Reservation(Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether a run captured it to its end; what expired may have been captured in part."""
+        """Whether the hold was captured in full; an expired hold may have been captured in part."""
         return self.status in {"captured", "refunded"} and not self.expired
 
 
@@ -102,16 +102,16 @@ class AsyncHold:
 
     @property
     def used(self) -> Decimal:
-        """What was noted so far."""
+        """Amount noted so far."""
         return self._used
 
     @property
     def left(self) -> Decimal:
-        """What can still be noted."""
+        """Amount that can still be noted."""
         return self.paid_before + self.amount - self._used
 
     def use(self, used: AmountLike) -> None:
-        """Note that so much was used. Nothing is sent here: what is noted is reported beside the work.
+        """Note a used amount. It is reported in the background; nothing is sent here.
 
         Raises:
             HoldExceeded: it is more than what is left. What is left was noted.

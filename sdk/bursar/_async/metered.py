@@ -33,7 +33,7 @@ class Meter:
     """The hold of one call, and what it used of it."""
 
     def __init__(self, caller: AsyncCaller, metering: Metering, units: int) -> None:
-        """Say what is held; `hold` is entered by whoever makes this."""
+        """Set the terms of the hold; the caller enters `hold`."""
         self._caller = caller
         self._metering = metering
         self._held = units

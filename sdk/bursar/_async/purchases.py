@@ -48,7 +48,7 @@ class AsyncPurchase:
 
     @property
     def is_purchased(self) -> bool:
-        """Whether it is paid; also by an earlier run of the same code."""
+        """Whether the order is paid, also by an earlier run of the same code."""
         return self.view.status == "purchased"
 
     async def attempt(self, method: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What the parts of `FakeBursar` answer with."""
+"""Answers of `FakeBursar`."""
 
 import json
 import re

@@ -36,7 +36,7 @@ Economic Constraint: Stay within budget, prefer free solutions
 
 
 class Drawing(Counted, Protocol):
-    """What is read of a spend."""
+    """A spend as budgets read it."""
 
     #: The budget and the pool that it drew.
     drawn: tuple[str, str]

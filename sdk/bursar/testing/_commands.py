@@ -1,4 +1,4 @@
-"""What each command does to an escrow of `FakeBursar`: its next state, and what that moves. Nothing is booked here."""
+"""Commands of `FakeBursar`'s escrows: next state and movements. Nothing is booked here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

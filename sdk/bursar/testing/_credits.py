@@ -61,7 +61,7 @@ class _Spend:
 
 
 class Credits:
-    """What is used, and what is reserved."""
+    """Uses and reservations of credits."""
 
     def __init__(self, wallet: Wallet, costs: Mapping[str, AmountLike], contracts: Contracts) -> None:
         """Take from a wallet, by what actions cost for each unit, and for whom agents spend."""
@@ -88,7 +88,7 @@ class Credits:
 
     @property
     def held(self) -> Decimal:
-        """What open reservations hold."""
+        """Sum of open holds."""
         return sum((each.held for each in self._spends.values() if each.status == "reserved"), Decimal(0))
 
     def expire(self, reservation_id: str) -> None:

@@ -1,4 +1,4 @@
-"""One escrow of `FakeBursar`: its state, which commands that takes, and how it reads."""
+"""Escrow of `FakeBursar`: state, permitted commands and view."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +32,7 @@ FINAL = {
 
 @dataclass
 class Escrow:
-    """One escrow; amounts are of its contract's currency, and `moves` is what its last command moves."""
+    """An escrow; amounts are in its contract's currency, `moves` are those of its last command."""
 
     contract: dict[str, Any]
     own: dict[str, Any]
@@ -71,34 +71,34 @@ class Escrow:
 
     @property
     def price(self) -> Decimal:
-        """What it is for."""
+        """Description of the work."""
         return Decimal(self.contract["price"])
 
     @property
     def usual_source(self) -> str:
-        """What it is funded from where no payment does."""
+        """Account that funds the escrow without a payment."""
         return "credits" if self.currency == CREDIT else "balance"
 
     @property
     def held(self) -> Decimal:
-        """What lies in escrow now."""
+        """Amount held in escrow."""
         return self.funded - self.released - self.refunded - self.commission
 
     @property
     def until(self) -> str | None:
-        """When the next deadline of its state is."""
+        """Next deadline of the state."""
         if self.status == "disputed" and self.dispute:
             return str(self.dispute["decide_by"])
         return next((each for each in self.deadlines.values() if each is not None), None)
 
     @property
     def prices(self) -> dict[str, Decimal]:
-        """What its milestones cost, by name."""
+        """Prices of milestones by name."""
         return {each["name"]: Decimal(each["amount"]) for each in self.contract["milestones"]}
 
     @property
     def milestones_left(self) -> list[str]:
-        """Those that are not released, in order."""
+        """Unreleased milestones in order."""
         return [name for name in self.prices if name not in self.milestones_released]
 
     def note(self, kind: str, actor: str, details: dict[str, Any], transfer: int | None = None) -> None:
@@ -106,7 +106,7 @@ class Escrow:
         self.timeline.append(event_of(self.version, kind, self.status, actor, self.updated_at, details, transfer))
 
     def wait(self, deadline: str, lasts: str) -> None:
-        """Have one deadline from now on, by a period of the contract."""
+        """Set the deadline from a period of the contract."""
         self.deadlines = {**NO_DEADLINES, deadline: time_of(self.updated_at + period(self.contract[lasts]))}
 
     def require(self, command: str) -> None:
@@ -130,12 +130,12 @@ class Escrow:
         return chosen
 
     def move(self, kind: str, amount: Decimal) -> None:
-        """Have an amount moved."""
+        """Move an amount."""
         if amount:
             self.moves.append(Transfer(kind, amount, self.currency))
 
     def moved(self, kind: str) -> Decimal:
-        """What its last command moves so."""
+        """Movements of the last command."""
         return sum((each.amount for each in self.moves if each.kind == kind), ZERO)
 
     def end(self, status: str) -> None:

@@ -64,11 +64,11 @@ class Escrows:
 
     @property
     def holding(self) -> list[Escrow]:
-        """Those that hold money, by their next deadline."""
+        """Funded escrows by their next deadline."""
         return sorted((each for each in self._escrows.values() if each.held), key=lambda each: each.until or "")
 
     def held(self, currency: str) -> Decimal:
-        """What all of them hold of a currency."""
+        """Total held in a currency."""
         return sum((each.held for each in self._escrows.values() if each.currency == currency), ZERO)
 
     def find(self, escrow_id: str) -> Escrow:

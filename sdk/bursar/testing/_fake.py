@@ -37,7 +37,7 @@ _UNKEYED = re.compile(r"/credits/use/batch|/agents/[\w.-]+/attribution|/departme
 
 
 class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
-    """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
+    """An organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
     It answers as the API does, with keys that take effect once: what is granted, used, also for many, reserved and
     refunded of credits, spend controls, budgets and what agents read of them, departments, agents and whom they spend
@@ -80,7 +80,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         projects: int | None = 1,
         purchases: Mapping[str, AmountLike] | None = None,
     ) -> None:
-        """Begin with so many credits, and what actions cost for each unit; `api_call` costs 1 unless it says.
+        """Start with a balance of credits and unit prices of actions; `api_call` costs 1 by default.
 
         `projects` is how many its plan lets it have, and deploy; None is any number. `purchases` is for how much agents
         buy outside without a person, by currency.
@@ -122,16 +122,16 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         return Bursar(f"bsk_{principal}", base_url="http://bursar.fake", transport=self, **options)
 
     def fail(self, *faults: Fault) -> None:
-        """Have the next requests meet these, one each."""
+        """Queue faults for the next requests, one each."""
         self._faults.extend(faults)
 
     def expire(self, reservation_id: str) -> None:
-        """Have a reservation end as if its time were up: what was captured stays, the rest is available."""
+        """Expire a reservation: the captured part stays, the rest becomes available."""
         with self._lock:
             self._credits.expire(reservation_id)
 
     def expire_key(self, principal: str = "fake") -> None:
-        """Have the key of a principal be one that has expired: from now on it opens nothing."""
+        """Expire the key of a principal."""
         self._expired.add(principal)
 
     @property
@@ -150,12 +150,12 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     @property
     def purchases(self) -> dict[str, Decimal]:
-        """What agents may still buy outside without a person, by currency. Change it to have more or less."""
+        """Amount that agents may buy without an approval, by currency. Assign to change it."""
         return self._purchases.budgets
 
     @property
     def costs(self) -> dict[str, Decimal]:
-        """What actions cost for each unit."""
+        """Unit prices of actions."""
         return self._credits.costs
 
     @costs.setter
@@ -164,7 +164,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     @property
     def held(self) -> Decimal:
-        """What open reservations hold."""
+        """Sum of open holds."""
         return self._credits.held
 
     @property
@@ -174,7 +174,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     @property
     def transfers(self) -> list[Transfer]:
-        """All that moved, in order."""
+        """All transactions in order."""
         return self._wallet.transfers
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

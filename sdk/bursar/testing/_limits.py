@@ -47,7 +47,7 @@ _WHY = {
 
 
 class Counted(Protocol):
-    """What is read of a spend."""
+    """A spend as spend controls read it."""
 
     status: str
     created_at: datetime
@@ -57,7 +57,7 @@ class Counted(Protocol):
 
     @property
     def held(self) -> Decimal:
-        """What a reservation still holds."""
+        """Remaining amount of a hold."""
 
 
 @dataclass

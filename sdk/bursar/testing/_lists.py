@@ -30,7 +30,7 @@ _LEADING, _PLAIN = re.compile("^[\t\n\r]"), re.compile(f"(?:-?{_NUMBER})?")
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list is narrowed by.
+    """Filter of a list.
 
     Attributes:
         members: the members of its items, by the names of their parameters.

@@ -1,4 +1,4 @@
-"""What a payment of `FakeBursar` is asked for: its price, what it buys, and how it is paid."""
+"""Payment requests of `FakeBursar`: price, purpose and payment method."""
 
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 from typing import Any

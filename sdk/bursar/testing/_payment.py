@@ -1,4 +1,4 @@
-"""One payment of `FakeBursar`: its state, which commands that takes, and how it reads."""
+"""Payment of `FakeBursar`: state, permitted commands and view."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ _FEE = (Decimal("0.029"), Decimal("0.30"))
 
 @dataclass
 class Payment:
-    """One payment.
+    """A payment.
 
     Attributes:
         own: its `external_id` and `metadata`.
@@ -74,7 +74,7 @@ class Payment:
 
     @property
     def status(self) -> str:
-        """Where it stands, by what was received first."""
+        """Status, by the first event received."""
         if not self.received:
             return self.state
         if not self.refunded:
@@ -83,12 +83,12 @@ class Payment:
 
     @property
     def refundable(self) -> Decimal:
-        """What can still be refunded."""
+        """Refundable amount."""
         return self.received - self.refunded - self.kept
 
     @property
     def left(self) -> Decimal:
-        """What no refund has taken of the goods."""
+        """Unrefunded part of the goods."""
         return self.granted - self.taken
 
     def note(self, kind: str, actor: str, details: dict[str, Any], transfer: int | None = None) -> None:

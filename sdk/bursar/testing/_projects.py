@@ -24,7 +24,7 @@ class Projects:
     """Projects by id, in the order in which they were made."""
 
     def __init__(self, most: int | None) -> None:
-        """Have so many of them at most, and as many deployed; None is any number."""
+        """Set the limits of projects and deployments; None is unlimited."""
         self._most = most
         self._projects: dict[str, dict[str, Any]] = {}
         self._written = Written()

@@ -1,4 +1,4 @@
-"""The purchase orders of `FakeBursar`: what agents want to buy outside, and what became of it."""
+"""Purchase orders of `FakeBursar`."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What the organization of `FakeBursar` has, and what moved."""
+"""Balances and transactions of `FakeBursar`'s organization."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -8,7 +8,7 @@ from bursar.testing._answers import CREDIT, Refused, text_of
 
 
 class Transfer(NamedTuple):
-    """What moved, in units of `currency`.
+    """A movement in units of `currency`.
 
     Credits by `use` or `capture`, back by `use_refund`, and more by `grant`; what an escrow holds by `fund`, `release`,
     `commission` or `refund`; what was bought by `payment`, and what a refund of it took by `payment_refund`.
@@ -23,7 +23,7 @@ class Wallet:
     """Credits, and balances in money, by currency."""
 
     def __init__(self, credits: Decimal) -> None:
-        """Begin with so many credits, and no money."""
+        """Start with a balance of credits and no money."""
         self.available: defaultdict[str, Decimal] = defaultdict(Decimal, {CREDIT: credits})
         self.transfers: list[Transfer] = []
 

@@ -1,4 +1,4 @@
-"""What a platform has written on the objects of `FakeBursar`, and what else can be changed of them, by versions."""
+"""Metadata and other changeable fields of `FakeBursar`'s objects, with versions."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ class Written:
         all_of: Iterable[dict[str, Any]],
         more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Change an object, for the version that the request was made for.
+        """Change an object if its version is the request's.
 
         Args:
             request: has the version in `If-Match`, and what changes; a key of the metadata that is null or empty is

@@ -1,4 +1,4 @@
-"""What the sandbox does for each operation of Stripe's API, one module per resource."""
+"""Operations of Stripe's API in the sandbox, one module per resource."""
 
 from importlib import import_module
 from pkgutil import iter_modules

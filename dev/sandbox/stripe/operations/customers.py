@@ -155,7 +155,7 @@ def bill_in(ctx: Context, id: str, currency: str) -> None:
 
 
 def add_to_balance(ctx: Context, id: str, amount: int) -> None:
-    """Add to what a customer owes beside their invoices; a credit is negative, and a deleted customer has neither."""
+    """Create a customer balance transaction; a credit is negative. Deleted customers have none."""
     customer = ctx.store.get("customer", id)
     if customer is None or customer.get("deleted"):
         return

@@ -37,7 +37,7 @@ def get(ctx: Context, id: str) -> JSON:
 
 
 def open_dispute(ctx: Context, charge: JSON, reason: str, *, inquiry: bool) -> JSON:
-    """Have the payer's bank dispute what is left of a charge, or ask about it, and return the dispute."""
+    """Create a dispute, or an inquiry, of the unrefunded part of a charge."""
     amount = charge["amount"] - charge["amount_refunded"]
     if not charge["captured"] or amount == 0 or ctx.store.query("dispute", charge=charge["id"]):
         raise invalid(f"Charge {charge['id']} cannot be disputed.", param="charge")
@@ -160,7 +160,7 @@ async def open_by_card(ctx: Context, charge: str, reason: str, inquiry: bool) ->
 
 @task("dispute.decide")
 async def decide(ctx: Context, dispute: str, text: str) -> None:
-    """Have the bank decide as the evidence says."""
+    """Close the dispute as its evidence says."""
     found = get(ctx, dispute)
     if found["status"] not in OPEN:
         return

@@ -29,7 +29,7 @@ async def list_all(ctx: Context, params: JSON) -> JSON:
 
 @operation("post", HELPERS)
 async def create(ctx: Context, params: JSON) -> JSON | Suspended:
-    """Have a merchant ask for an amount."""
+    """Create an authorization of an amount, as a merchant does."""
     demand_only(
         params,
         "authorizations",
@@ -82,7 +82,7 @@ async def create(ctx: Context, params: JSON) -> JSON | Suspended:
 
 @operation("post", HELPERS + "/{authorization}/increment")
 async def increment(ctx: Context, params: JSON, authorization: str) -> JSON | Suspended:
-    """Have the merchant ask for more of an authorization that is open."""
+    """Increment an open authorization."""
     demand_only(params, "increments", "increment_amount")
     found = _decided(ctx, authorization, "pending")
     amount = params["increment_amount"]
@@ -92,7 +92,7 @@ async def increment(ctx: Context, params: JSON, authorization: str) -> JSON | Su
 
 @operation("post", HELPERS + "/{authorization}/capture")
 async def capture(ctx: Context, params: JSON, authorization: str) -> JSON:
-    """Have the merchant take an amount, as much as was authorized or any other.
+    """Capture an amount, which may differ from the authorized one.
 
     A merchant may also capture what has expired, and what was declined: the card network lets it.
     """
@@ -112,7 +112,7 @@ async def capture(ctx: Context, params: JSON, authorization: str) -> JSON:
 
 @operation("post", HELPERS + "/{authorization}/reverse")
 async def reverse(ctx: Context, params: JSON, authorization: str) -> JSON:
-    """Have the merchant give up an authorization, or a part of it."""
+    """Reverse an authorization, or a part of it."""
     found = _decided(ctx, authorization, "pending")
     amount: int = params["reverse_amount"] if "reverse_amount" in params else found["amount"]
     if not 0 <= amount <= found["amount"]:

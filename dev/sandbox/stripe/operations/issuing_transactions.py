@@ -26,19 +26,19 @@ async def list_all(ctx: Context, params: JSON) -> JSON:
 
 @operation("post", HELPERS + "/create_force_capture")
 async def force_capture(ctx: Context, params: JSON) -> JSON:
-    """Have a merchant take an amount without an authorization; nothing but the amount stops it."""
+    """Create a force capture: a transaction without an authorization."""
     return _without_authorization(ctx, params, "capture", -1)
 
 
 @operation("post", HELPERS + "/create_unlinked_refund")
 async def unlinked_refund(ctx: Context, params: JSON) -> JSON:
-    """Have a merchant give an amount that fits no transaction."""
+    """Create an unlinked refund."""
     return _without_authorization(ctx, params, "refund", 1)
 
 
 @operation("post", HELPERS + "/{transaction}/refund")
 async def refund(ctx: Context, params: JSON, transaction: str) -> JSON:
-    """Have the merchant of a capture give back some of it."""
+    """Refund a part of a capture."""
     found = issuing.get(ctx, "transaction", transaction)
     given = ctx.store.setting(f"issuing/refunded/{transaction}") or 0
     left = -found["amount"] - given

@@ -1,4 +1,4 @@
-"""What Stripe's own pages use to pay a checkout session; its command line does as well, and no other client should.
+"""Endpoints that Stripe's hosted pages and its CLI use to pay a checkout session; no other client should.
 
 Not a part of the published API: the requests are those that `stripe trigger checkout.session.completed` sends.
 """

@@ -26,7 +26,7 @@ def get(ctx: Context, id: str) -> JSON:
 
 
 def schedule(ctx: Context, account: JSON) -> None:
-    """Have what an account has paid out within a day, unless it pays out by hand."""
+    """Schedule an automatic payout of an account's balance within a day."""
     if account["settings"]["payouts"]["schedule"]["interval"] == "daily":
         ctx.after(SCHEDULED_AFTER_SECONDS, "payouts.daily", {"account": account["id"]})
 
