@@ -11,7 +11,7 @@ class ContractActivities:
     """Activity of `EscrowSweepWorkflow` on contracts."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database, with the platform's role."""
+        """Use the database, with the platform's role."""
         self._database = database
 
     @activity.defn

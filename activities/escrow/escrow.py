@@ -75,7 +75,7 @@ class EscrowActivities:
         longest_pause: timedelta = timedelta(days=30),
         client: Client | None = None,
     ) -> None:
-        """Take the database, with the platform's role, because a transfer changes two tenants.
+        """Use the database, with the platform's role, because a transfer changes two tenants.
 
         With `sealed_signals`, unsealed commands of people are declined. `refund_days` and `sharing` are those of
         `EscrowTransfers`. Reputation evidence counts by the policy `evidence`. The end of a review waits for a

@@ -45,7 +45,7 @@ class AutoTopUpActivities:
     def __init__(
         self, database: Database, client: Client, terms: TermsMaker, dunned_on: Sequence[int] = DUNNING_DAYS
     ) -> None:
-        """Take the database with the platform's role, the Temporal client, and the maker of payments' terms.
+        """Use the database with the platform's role, the Temporal client, and the maker of payments' terms.
 
         A declined top-up is retried `dunned_on` days after the first decline.
         """

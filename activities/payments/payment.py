@@ -101,7 +101,7 @@ class PaymentActivities:
         fees_above: Decimal = Decimal(0),
         fees_least: Amounts = Amounts(0, {}),
     ) -> None:
-        """Take the database, with the platform's role, and the settings of bookings and alerts.
+        """Use the database, with the platform's role, and the settings of bookings and alerts.
 
         With `client`, runs that wait for a payment are signalled; without it they poll. With `sealed_signals`, unsealed
         commands of people are declined. `entity` is the code of the selling legal entity, `hold_back` has the liability

@@ -51,7 +51,7 @@ class ProviderActivities:
     def __init__(
         self, database: Database, providers: Providers, *, sealed_signals: bool = False, trait_key: bytes | None = None
     ) -> None:
-        """Take the payment providers.
+        """Use the payment providers.
 
         With `sealed_signals`, unsealed commands of people are declined. With a `trait_key`, a digest of an
         organization's payment instruments is stored.

@@ -23,7 +23,7 @@ class CreatorActivities:
     """Activities on creators' connected accounts."""
 
     def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold: timedelta) -> None:
-        """Take the database, the payout provider if configured, and the hold of payouts to a new destination."""
+        """Use the database, the payout provider if configured, and the hold of payouts to a new destination."""
         self._database = database
         self._payouts = payouts
         self._hold = hold

@@ -39,7 +39,7 @@ async def alert_of_high_fees(session: AsyncSession, event: PaymentEvent, above: 
         subject=org_id,
         detail=(
             f"Payments of {org_id} in {WINDOW.days} days cost {format_amount(fees, currency)} {currency} in fees, and "
-            f"{format_amount(max(0, income), currency)} {currency} of them were kept."
+            f"their income after refunds and chargebacks is {format_amount(max(0, income), currency)} {currency}."
         ),
         org_id=org_id,
         key=f"{KIND}:{org_id}:{currency}:{event.at:%Y-%m}",

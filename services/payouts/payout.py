@@ -87,7 +87,7 @@ async def request(
     wanted = round_to_transferable(there, asked.currency) if amount_minor is None else amount_minor
     if round_to_transferable(wanted, asked.currency) != wanted:
         raise Invalid(
-            f"{format_amount(wanted, asked.currency)} {asked.currency} has more decimals than can be paid out. Ask for "
+            f"{format_amount(wanted, asked.currency)} {asked.currency} has more decimals than can be paid out. Request "
             f"{format_amount(round_to_transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
             extra={"field": "amount"},
         )
@@ -184,8 +184,8 @@ def refuse_amount(
     shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": least}
     if amount_minor > there_minor:
         raise refusals.CannotPayOut(
-            f"{format_amount(amount_minor, currency)} {currency} were asked for, and {shown['available']} {currency} "
-            "can be paid out now.",
+            f"{format_amount(amount_minor, currency)} {currency} were requested, but only {shown['available']} "
+            f"{currency} can be paid out now.",
             extra=shown,
         )
     judged = amount_minor if judged_minor is None else judged_minor

@@ -69,14 +69,16 @@ async def issue(
         waits: whether to wait for another transaction that issues statements of this organization.
     """
     if now < start_of_day(next_month(month)) + AVAILABLE_AFTER:
-        raise StatementNotOver("This month has not ended. There is a statement of it an hour after it has.")
+        raise StatementNotOver("This month has not ended. Its statement is available one hour after its end.")
     entity = entities.of(await entity_selling_to(session, org_id))
     issuer = require_seller(entity.seller)
     there = await statement.of_month(session, org_id, month)
     if there:
         return there
     if not await statement.lock(session, org_id, waits=waits):
-        raise StatementBeingMade("Statements of this organization are being made. Ask again in a few seconds.")
+        raise StatementBeingMade(
+            "Statements of this organization are being issued. Repeat the request in a few seconds."
+        )
     there = await statement.of_month(session, org_id, month)
     if there:
         return there

@@ -1,4 +1,4 @@
-"""What becomes of a fall of the balance changes the setting that it was noted under, and no later one."""
+"""Outcomes of falls of a balance apply only to the settings under which the falls were recorded."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Contracts that nobody accepted in time are noted once, with an event for each party."""
+"""Unaccepted contracts are expired once, with an event for each party."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,7 +39,7 @@ async def swept(database: Database, limit: int = 100) -> int:
     return (await ContractActivities(database).expire_contracts(ExpireContracts(limit=limit))).count
 
 
-async def told(database: Database, contract_id: str) -> list[tuple[str, str, datetime]]:
+async def events_of(database: Database, contract_id: str) -> list[tuple[str, str, datetime]]:
     row = EventRow
     query = select(row.type, row.data["role"].astext, row.at).where(row.subject == contract_id).order_by(row.id)
     async with database.platform() as session:
@@ -50,10 +50,10 @@ async def test_each_party_hears_once_that_a_contract_has_expired(database: Datab
     late, open_ = await proposed(database, LATE), await proposed(database, LATER)
     just_now = await proposed(database, datetime.now(UTC) - timedelta(seconds=1))
     assert [await swept(database), await swept(database)] == [1, 0]
-    expired = [each for each in await told(database, late.contract_id) if each[0] == "contract.expired"]
+    expired = [each for each in await events_of(database, late.contract_id) if each[0] == "contract.expired"]
     assert sorted(expired) == [("contract.expired", role, LATE) for role in ("payee", "payer")]
     for each in (open_, just_now):
-        assert {type for type, _, _ in await told(database, each.contract_id)} == {"contract.proposed"}
+        assert {type for type, _, _ in await events_of(database, each.contract_id)} == {"contract.proposed"}
     async with database.platform() as session:
         row = await contracts.get(session, late.contract_id)
         assert row.expired_at is not None

@@ -1,4 +1,4 @@
-"""What an escrow of bought and of granted credits pays to whom, and what the platform comes to owe for it."""
+"""Payees, amounts and payables of an escrow of bought and granted credits."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What an escrow's refund makes of credits that end: a week more unless the payer caused it, or the setting is 0."""
+"""Refunded credits of an escrow get another week, unless the payer caused the refund, or the setting is 0."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ async def record(
 
 
 async def ends(database: Database, job: Job) -> list[datetime]:
-    """When the credits end that the payer has back."""
+    """Expiry of the credits that the payer got back."""
     async with database.platform() as session:
         rows = await (await driver_connection(session)).fetch(
             "SELECT l.expires_at FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id"

@@ -1,4 +1,4 @@
-"""How often an event of an escrow goes to PostgreSQL: the row is locked meanwhile, and every trip costs both sides."""
+"""Round trips of an escrow's event to PostgreSQL, during which the row is locked."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 async def listened(fresh_database_urls: DatabaseUrls):
-    """Where another test has set levels by reputation, funding asks what a client has unsettled."""
+    """Funding takes another round trip if another test has set levels of reputation."""
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
     yield database, Listening(database)
     await database.close()

@@ -40,7 +40,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Books:
-    """Where the money of a bill is: what the platform keeps and has lost, what the payer has, is due and owes."""
+    """Distribution of a bill's money: revenue and loss of the platform; cash, amount due and debt of the payer."""
 
     kept: int = 0
     lost: int = 0
@@ -67,7 +67,7 @@ async def books(one: Subscribed, made: Mirrored) -> Books:
 
 
 async def short(one: Subscribed) -> int:
-    """How many credits creators answer for, if they earned them."""
+    """Return the credits that creators are liable for, if they earned them."""
     return int(sum(each.amount_minor for each in await one.rows(Recovery) if each.closed_at is None)) // 10**6
 
 

@@ -1,4 +1,4 @@
-"""What a further attempt at a provider call does after an earlier one died: it looks before it asks again."""
+"""Further attempts of provider calls look up the outcome of earlier ones first."""
 
 import dataclasses
 from typing import Any

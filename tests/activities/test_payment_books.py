@@ -1,4 +1,4 @@
-"""What the books say to events that they cannot take: an alert is raised, and nothing is written."""
+"""Events that the books refuse raise an alert and write nothing."""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What coins are worth that came when their quote had run out: the time at which they were sent decides."""
+"""Valuation of deposits after the expiry of their quote, by the time of sending."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

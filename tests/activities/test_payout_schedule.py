@@ -1,4 +1,4 @@
-"""Payouts by schedule: whoever cannot be paid out keeps no other, and operators hear of it once."""
+"""Scheduled payouts: a failure does not stop others and raises one alert."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -165,7 +165,7 @@ async def test_last_decimal_that_cannot_be_transferred_stays_in_the_earnings(dat
             values = {**asking, "amount_minor": amount_minor, "command_id": new_id("cmd"), "now": NOW}
             return (await payouts.request(session, world.actor, **values)).amount_minor
 
-    with pytest.raises(Invalid, match=r"Ask for 2\.22 KWD"):
+    with pytest.raises(Invalid, match=r"Request 2\.22 KWD"):
         await asked(2_225)
     assert await asked(None) == 12_340
     with pytest.raises(Conflict, match=r"0\.005 KWD can be paid out now"):

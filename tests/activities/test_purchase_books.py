@@ -532,7 +532,7 @@ async def test_won_chargeback_does_not_change_the_age_of_a_sale(sold: Sold) -> N
 
 
 async def test_share_of_a_refunded_sale_is_not_clawed_back_twice(sold: Sold) -> None:
-    """Its refund failed after the agent was bought anew, so the money was the buyer's, and is charged back."""
+    """Its refund failed after a second purchase, so the buyer got the money as cash, which is charged back."""
     made = await sold.bought()
     await refunded(sold, made)
     assert made.payment is not None

@@ -1063,7 +1063,7 @@ async def test_other_credits_of_the_same_price_spare_the_creator_unless_charged_
 
 @pytest.mark.slow
 async def test_refunded_sales_do_not_reduce_the_recovery(world: World) -> None:
-    """Whoever buys and gives back after the work has used nothing by it."""
+    """A purchase that was refunded after the work has used nothing."""
     paid = await world.bought()
     await world.works(90)
     decoy = await World(world.database).begin()
@@ -1305,7 +1305,7 @@ async def test_chargeback_lost_after_it_was_won_is_recovered_from_creators(
 @pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
 async def test_failed_refund_is_not_recovered_from_creators(world: World, *, is_granted: bool) -> None:
-    """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
+    """If granted credits were taken for it, the payer has no debt, and creators would still be liable."""
     paid = await world.bought()
     await world.works(100)
     if is_granted:

@@ -53,7 +53,7 @@ async def record(
     actor: Actor | None = None,
     policy: EvidencePolicy = STRANGERS,
 ) -> RecordedEscrow:
-    """Have the books take one event of an escrow, and return what became of it."""
+    """Record an event of an escrow, and return the result."""
     command_id = new_id("cmd")
     numbered = commands.with_receipt(outcome, command_id=command_id, now=at)
     message = RecordEscrowEvent(
@@ -100,7 +100,7 @@ async def delivered_escrow(
     at: datetime = NOW,
     **more: object,
 ) -> str:
-    """Write an escrow with so many deliveries, and return its id."""
+    """Write an escrow with a number of deliveries, and return its id."""
     made = await funded_escrow(operator, database, payer, payee, *signatories, at=at, **more)
     worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
     for _ in range(times):

@@ -77,7 +77,7 @@ class Bureau:
         async with httpx2.AsyncClient(timeout=60) as http:
             await http.get(made["onboarding_url"])
             assert (await http.post(made["onboarding_url"], data={"number": "000123456789"})).status_code == 303
-        await self.told("account.updated", made["account"]["account_id"])
+        await self.deliver("account.updated", made["account"]["account_id"])
         return str(made["account"]["account_id"])
 
     async def noticed(self, tenant: Tenant) -> None:
@@ -89,7 +89,7 @@ class Bureau:
         async with self.deps.database.platform() as session:
             await session.execute(text(aged), {"hold": HOLD, "org": tenant.org_id})
 
-    async def told(self, type: str, ref: str, *, last_try: bool = False) -> str:
+    async def deliver(self, type: str, ref: str, *, last_try: bool = False) -> str:
         """Has an event about an account come in and be worked off, and returns its outcome."""
         event = ProviderEvent(
             event_id=new_id("evt"),
@@ -180,11 +180,11 @@ async def test_first_destination_is_held_with_an_alert(bureau: Bureau, studio: T
     owners = [f"{name}-{studio.org_id}@owners.example" for name in ("ann", "ben")]
     assert (kind, recipients) == ("payout_destination_changed", owners)
     # Reported again, it is as old as it was.
-    await bureau.told("account.updated", ref)
+    await bureau.deliver("account.updated", ref)
     assert (await bureau.account(studio)).destination_changed_at == account.destination_changed_at
     assert [each["status"] for each in good(await bureau.at(studio.owner).get("/alerts"))["data"]] == ["firing"]
     await bureau.noticed(studio)
-    await bureau.told("account.updated", ref)
+    await bureau.deliver("account.updated", ref)
     assert [each["status"] for each in good(await bureau.at(studio.owner).get("/alerts"))["data"]] == ["resolved"]
 
 
@@ -235,7 +235,7 @@ async def test_changed_destination_holds_payouts_with_an_alert(bureau: Bureau, s
     now = datetime.now(UTC)
     assert payable_to(await bureau.account(studio), now).ref == ref
     await bureau.control("account", account=ref, number=OTHER_BANK)
-    assert await bureau.told("account.external_account.created", ref) == "handled"
+    assert await bureau.deliver("account.external_account.created", ref) == "handled"
     held = good(await bureau.at(studio.owner).get("/billing/connect"))
     assert held["destination_changed_at"] is not None
     with pytest.raises(Conflict) as refusal:
@@ -250,7 +250,7 @@ async def test_changed_destination_holds_payouts_with_an_alert(bureau: Bureau, s
     assert [tuple(each) for each in found] == [("payout_destination_changed", owners)] * 2
     # Changed back is changed once more, and what was held stays held.
     await bureau.control("account", account=ref, number="000123456789")
-    await bureau.told("account.updated", ref)
+    await bureau.deliver("account.updated", ref)
     account = await bureau.account(studio)
     assert account.destination_changed_at is not None
     with pytest.raises(Conflict):
@@ -315,7 +315,7 @@ async def test_account_that_never_had_a_bank_is_replaced_without_an_alert(bureau
 async def test_account_with_open_requirements_cannot_be_paid_out(bureau: Bureau, studio: Tenant) -> None:
     ref = await bureau.connected(studio)
     await bureau.control("account", account=ref, requirement="individual.id_number")
-    await bureau.told("account.updated", ref)
+    await bureau.deliver("account.updated", ref)
     account = await bureau.account(studio)
     assert (account.status, account.tax_profile) == ("restricted", False)
     with pytest.raises(Conflict) as refusal:
@@ -331,7 +331,7 @@ async def test_nothing_is_paid_out_before_the_provider_knows_how_a_creator_is_ta
     await bureau.noticed(studio)
     in_a_month = int((datetime.now(UTC) + timedelta(days=30)).timestamp())
     await bureau.control("account", account=ref, requirement="individual.id_number", deadline=in_a_month)
-    await bureau.told("account.updated", ref)
+    await bureau.deliver("account.updated", ref)
     account = await bureau.account(studio)
     assert (account.payouts_enabled, account.tax_profile, account.status) == (True, False, "restricted")
     owner = bureau.at(studio.owner)
@@ -339,13 +339,13 @@ async def test_nothing_is_paid_out_before_the_provider_knows_how_a_creator_is_ta
     assert answer["requirements"] == ["individual.id_number"]
     assert good(await owner.get("/billing/payouts/preview"))["refused"] == "payout.tax_profile_missing"
     await bureau.control("account", account=ref, number="000123456789")
-    await bureau.told("account.updated", ref)
+    await bureau.deliver("account.updated", ref)
     refused(await owner.post("/billing/payouts", {}, key=new_key()), 409, "payout.below_minimum")
 
 
 async def test_event_of_an_unknown_account_is_awaited_and_then_unmatched(bureau: Bureau) -> None:
-    assert await bureau.told("account.updated", "acct_of_nobody") == "too_early"
-    assert await bureau.told("account.updated", "acct_of_nobody", last_try=True) == "unmatched"
+    assert await bureau.deliver("account.updated", "acct_of_nobody") == "too_early"
+    assert await bureau.deliver("account.updated", "acct_of_nobody", last_try=True) == "unmatched"
 
 
 async def test_outdated_read_does_not_overwrite_a_newer_one(bureau: Bureau, studio: Tenant) -> None:

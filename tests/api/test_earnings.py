@@ -43,7 +43,7 @@ def accounts_of(studio: Tenant) -> dict[str, Account]:
 async def earn(
     database: Database, payer: Tenant, studio: Tenant, amount: int, kind: str = "granted", **terms: Any
 ) -> None:
-    """Have the payer get credits, some time ago or now, and pay them to the studio's agent."""
+    """Give the payer credits, now or in the past, and pay them to the studio's agent."""
     begun, paid_by = terms.pop("at", datetime.now(UTC)), terms.pop("paid_by", "t")
     wallet, held = accounts.org_credits(payer.org_id), accounts.escrow(new_key(), "CREDIT", payer.org_id)
     async with database.platform() as session:
@@ -188,7 +188,7 @@ async def test_pitfall_39_earnings_that_would_end_get_some_days(
 
 
 async def test_pitfall_39_expired_earnings_are_not_converted(studio: Tenant, payer: Tenant, database: Database) -> None:
-    """What an organization has paid to itself gets no days, and is not destroyed either."""
+    """An organization's payments to itself get no extension, and do not expire on conversion."""
     now = datetime.now(UTC)
     await earn(database, payer, studio, 5, "own_work", at=now - 9 * DAY, expires_at=now - 7 * DAY)
     await earn(database, payer, studio, 3)

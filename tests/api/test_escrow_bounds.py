@@ -1,4 +1,4 @@
-"""What one side can write into the timeline of an escrow is bounded, before anything is sent to the escrow's run."""
+"""The timeline of an escrow is limited for each side, before commands are sent to its run."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a request to pay an invoice is made into, and what is refused before anybody is asked."""
+"""Terms and refusals of requests to pay an invoice, before the provider is called."""
 
 from typing import Any
 

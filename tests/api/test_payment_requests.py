@@ -1,4 +1,4 @@
-"""What a request to pay is made into, and what is refused before anybody is asked."""
+"""Terms and refusals of payment requests, before the provider is called."""
 
 import asyncio
 from typing import Any

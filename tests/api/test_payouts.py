@@ -59,7 +59,7 @@ async def payer(new_tenant: NewTenant) -> Tenant:
 async def earned(
     database: Database, payer: Tenant, studio: Tenant, credits: int, cents: int, *, age: timedelta = OLD, **terms: Any
 ) -> None:
-    """Have the studio earn credits, for which the payer paid so many cents, some time ago."""
+    """Let the studio earn credits, for which the payer paid some cents, some time ago."""
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).post(
             key=new_key(),

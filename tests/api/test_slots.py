@@ -1,4 +1,4 @@
-"""Slots: bought, taken back by refunds and chargebacks, owed and repaid."""
+"""Slots: bought, clawed back by refunds and chargebacks, owed and repaid."""
 
 import asyncio
 from dataclasses import replace

@@ -64,7 +64,7 @@ class PayPal:
 
 
 class Inbox:
-    """An app, whoever sends to it, and what it has stored."""
+    """An app, its senders, and the events that it has stored."""
 
     def __init__(self, app: FastAPI, http: httpx2.AsyncClient, starts: Starts) -> None:
         self.app, self.http, self.starts = app, http, starts

@@ -132,7 +132,7 @@ class Before:
         await self.cancelled.send("cancel", self.cancelled.procurement)
         assert await self.cancelled.end() == "cancelled"
         self.unpaid.there.pay()
-        assert (await self.unpaid.told()).status is PaymentStatus.SUCCEEDED
+        assert (await self.unpaid.refreshed()).status is PaymentStatus.SUCCEEDED
         await self.refunded.send("refund", amount_minor=400)
         self.unknown = await new_payment(stage, method_ref="pm_ok")
         await self.unknown.create()

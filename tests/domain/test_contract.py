@@ -1,4 +1,4 @@
-"""What an agent accepts unasked, and until when a payee can accept the rest."""
+"""Bounds of automatic acceptance, and time limits of acceptance by the payee."""
 
 from datetime import UTC, datetime, timedelta
 

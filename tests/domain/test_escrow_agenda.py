@@ -1,4 +1,4 @@
-"""Whatever is due of an escrow is done in the end, whatever else is pending, and what was sent in time goes first."""
+"""Every due step of an escrow is eventually executed, timely commands first."""
 
 from collections.abc import Callable
 from dataclasses import replace

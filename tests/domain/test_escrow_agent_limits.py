@@ -1,4 +1,4 @@
-"""What whoever turns an agent cannot do to the agent's own side."""
+"""Limits of a manipulated agent in disputes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who causes a refund decides whether credits that it brings back may live longer."""
+"""Refunded credits get a later expiry depending on who caused the refund."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def funded() -> Escrow:
     ids=["payer", "another of the payer", "payee", "arbiter", "operator", "deadline"],
 )
 def test_pitfall_39_the_payer_alone_renews_nothing(actor: Actor | None, renews: bool, renews_once_asked: bool) -> None:
-    """Who grants the payer's request to cancel does what the payer has caused; a deadline acts with or without it."""
+    """Granting the payer's request to cancel counts as caused by the payer; a deadline acts in any case."""
     assert renews_refund(funded(), actor) is renews
     asked = rules.cancel(funded(), actor=FINANCE, reason=None).escrow
     assert renews_refund(asked, actor) is renews_once_asked

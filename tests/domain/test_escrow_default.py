@@ -1,4 +1,4 @@
-"""Nobody decides a dispute: the contract's default applies, and who has delivered nothing gets nothing by it."""
+"""Undecided disputes: the contract's default applies to delivered work."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -55,7 +55,7 @@ def disputed(escrow: Escrow, actor: Actor) -> Escrow:
 
 
 def undecided(escrow: Escrow) -> Escrow:
-    """Return how a dispute ends that nobody decides."""
+    """Return the end of an undecided dispute."""
     while not escrow.is_final:
         assert escrow.dispute is not None
         outcome = timed_exit(escrow, escrow.dispute.default_at)

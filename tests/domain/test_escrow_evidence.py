@@ -1,4 +1,4 @@
-"""Whose evidence a dispute takes, and how much of it."""
+"""Limits of the evidence of each side of a dispute."""
 
 from dataclasses import replace
 

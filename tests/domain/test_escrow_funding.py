@@ -1,4 +1,4 @@
-"""What a payment relies on when an escrow refuses its money."""
+"""An escrow that has refused a payment's money never accepts it later."""
 
 from domain.escrow.state import ALLOWED, TRANSITIONS, EscrowStatus
 

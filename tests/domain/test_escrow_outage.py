@@ -1,4 +1,4 @@
-"""How long deadlines are extended after an outage of the API."""
+"""Extension of deadlines after an outage of the API."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""When a release by time, or a dispute's default, waits for a suspended payee, and for how long."""
+"""Timed releases and defaults wait while their payee is suspended."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What an operator reads of an escrow without the code."""
+"""Texts about escrows for operators."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What each command would do to a payment, for whoever asks."""
+"""Previews of the commands of a payment."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever is due of a payment is done in the end, whatever else is pending and for however long."""
+"""Every due step of a payment is eventually executed."""
 
 from dataclasses import replace
 from datetime import timedelta

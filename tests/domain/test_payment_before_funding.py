@@ -1,4 +1,4 @@
-"""What a bank takes back before the escrow has its money comes from that money, and goes back to where it came from."""
+"""Chargebacks before the escrow is funded take the waiting money, and return it there."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def escrowed(asset: str) -> Purpose:
 
 
 class Funding(World):
-    """A payment for an escrow that is asked, answers later or never, and is asked anew by another run."""
+    """A payment for an escrow that is asked, answers late or never, and is asked again by another run."""
 
     def __init__(self, asset: str = "CREDIT") -> None:
         super().__init__(replace(TERMS, purpose=escrowed(asset)))
@@ -48,12 +48,12 @@ class Funding(World):
 
     @property
     def elsewhere(self) -> int:
-        """What the organization has, or has spent, beside this payment's money."""
+        """The organization's balance and spending apart from this payment's money."""
         return self.spent + self.books.of(wallet(self.terms)) + self.books.of(debt(self.terms))
 
     @property
     def waiting(self) -> int:
-        """What waits for the escrow, as long as that has not taken it."""
+        """The money that waits for the escrow until it is funded."""
         pending = self.payment.fulfilment is Fulfilment.PENDING and not self.in_escrow
         return unreserved_minor(self.payment) if pending else 0
 
@@ -73,7 +73,7 @@ class Funding(World):
         self.check_position()
 
     def check_position(self) -> None:
-        """The organization has lost what went back or is disputed, and no unit beside it."""
+        """The organization has lost exactly the refunded and disputed amounts."""
         assert self.elsewhere + self.waiting + self.in_escrow == (
             ELSEWHERE + self.payment.granted_minor - clawed_back_minor(self.payment)
         )

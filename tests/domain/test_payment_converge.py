@@ -1,4 +1,4 @@
-"""Whatever a provider does, in whatever order it is told, our books end where its own stand."""
+"""Our books converge to the provider's state for any order of events."""
 
 from dataclasses import replace
 from datetime import timedelta

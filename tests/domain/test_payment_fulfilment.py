@@ -1,4 +1,4 @@
-"""What is handed over is what refunds, disputes and reversals have left of the money."""
+"""Fulfilment uses the money left by refunds, disputes and reversals."""
 
 from dataclasses import replace
 

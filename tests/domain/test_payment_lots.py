@@ -1,4 +1,4 @@
-"""What a payment's postings say of lots: what was paid stays with the credits, whichever way they go."""
+"""Lots of a payment's postings: credits keep their price."""
 
 from dataclasses import replace
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What an operator reads of a payment without the code."""
+"""Texts about payments for operators."""
 
 from dataclasses import replace
 from datetime import timedelta

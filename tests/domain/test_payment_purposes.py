@@ -1,4 +1,4 @@
-"""What a payment can be for: every purpose has rules of its own, and none falls into those of another."""
+"""Purposes of payments: each has its own rules."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Credits that paid for an escrow are given back while they wait for it, and not exchanged for others after that."""
+"""Credits that pay for an escrow can be refunded only while they wait for it."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Slots have no parts: what part of a payment's money goes back, so many whole slots go with it."""
+"""Slots have no parts: a partial refund takes whole slots."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def paid(slots: int, tax: int = 0) -> Payment:
 
 
 def given_back(payment: Payment, amount: int) -> Payment:
-    """Give an amount back as a provider's own site does, which asks nobody."""
+    """Refund an amount at the provider's own site."""
     refund = Refund(
         refund_id=f"rfd_{len(payment.refunds)}",
         amount_minor=amount,

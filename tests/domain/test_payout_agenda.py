@@ -1,4 +1,4 @@
-"""Whatever is due of a payout is done in the end, whatever comes, and what may have been sent is looked for first."""
+"""Every due step of a payout is eventually executed, and a possibly sent one is looked up first."""
 
 from contextlib import suppress
 from dataclasses import replace

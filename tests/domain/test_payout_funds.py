@@ -1,4 +1,4 @@
-"""When a payout that waits for the platform's balance is tried because that has grown."""
+"""Payouts that wait for funds are retried after the platform's balance has grown."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

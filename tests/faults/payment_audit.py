@@ -29,7 +29,7 @@ _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
 
 
 @dataclass(frozen=True)
-class Row:
+class PaymentRecord:
     """A payment as our read model has it; `status` and amounts are those of the API."""
 
     id: str
@@ -61,7 +61,7 @@ class Held:
     """Both sides at one moment."""
 
     stack: Stack
-    rows: dict[str, Row]
+    rows: dict[str, PaymentRecord]
     disputes: dict[str, tuple[str, ...]]
     balances: dict[tuple[str, str], int]
     movements: Counter[str]
@@ -74,8 +74,8 @@ class Held:
     @classmethod
     async def read(cls, stack: Stack, hands: Payers) -> "Held":
         async with books(stack) as connection:
-            names = ", ".join(Row.__dataclass_fields__)
-            rows = {row["id"]: Row(**row) for row in await connection.fetch(f"SELECT {names} FROM payments")}
+            names = ", ".join(PaymentRecord.__dataclass_fields__)
+            rows = {row["id"]: PaymentRecord(**row) for row in await connection.fetch(f"SELECT {names} FROM payments")}
             disputes = await connection.fetch(
                 "SELECT payment_id, array_agg(status ORDER BY id) AS found FROM payment_disputes GROUP BY 1"
             )
@@ -172,7 +172,7 @@ async def _read_stripe(held: Held, hands: Payers) -> None:
             taken = [charge.id for charge in of_intent[intent.id] if charge.captured]
             held.foreign.append(f"{intent.id} is no payment's: {intent.metadata} {intent.status} {taken}")
         else:
-            held.there[payment_id] = by_charge.told(intent, of_intent[intent.id])
+            held.there[payment_id] = by_charge.state_of(intent, of_intent[intent.id])
 
 
 class _Books:
@@ -193,7 +193,7 @@ class _Books:
         for line in lines:
             self.fees[str(line.source)] += line.fee
 
-    def told(self, intent: stripe.PaymentIntent, charges: Sequence[stripe.Charge]) -> There:
+    def state_of(self, intent: stripe.PaymentIntent, charges: Sequence[stripe.Charge]) -> There:
         taken = [charge for charge in charges if charge.captured and charge.status == "succeeded"]
         received = sum(charge.amount_captured for charge in taken)
         # What a partial capture leaves is told as a refund as well, and has no line in the balance.

@@ -22,7 +22,7 @@ STORED = {"stored": VISA, "stored and declined": "pm_card_chargeCustomerFail"}
 
 
 @dataclass(frozen=True)
-class Act:
+class PlannedAction:
     """One thing that somebody does; `verb` names a method of `PayingClient`."""
 
     verb: str
@@ -57,7 +57,7 @@ class PaymentPlan:
     amount_minor: int | None = None
     goods_minor: int = 0
     goods: str = "CREDIT"
-    acts: list[Act] = field(default_factory=list)
+    acts: list[PlannedAction] = field(default_factory=list)
     refused: str | None = None
     status: str = "succeeded"
     paid: bool = True
@@ -65,7 +65,7 @@ class PaymentPlan:
     lost_minor: int = 0
 
     def then(self, verb: str, *args: Any) -> None:
-        self.acts.append(Act(verb, args))
+        self.acts.append(PlannedAction(verb, args))
 
     def paid_in_the_end(self) -> None:
         self.then("wait", "succeeded")
@@ -312,7 +312,7 @@ def _refund_there(plan: PaymentPlan, rng: random.Random) -> None:
 
 def _refund_fails(plan: PaymentPlan, rng: random.Random) -> None:
     """The refund does not reach the payer: the money comes back, and all is as before."""
-    plan.acts = [Act("pay", (REFUND_FAILS, "succeeded")) if act.verb == "pay" else act for act in plan.acts]
+    plan.acts = [PlannedAction("pay", (REFUND_FAILS, "succeeded")) if act.verb == "pay" else act for act in plan.acts]
     plan.then("refund", None)
     plan.then("fail_refund")
 

@@ -46,7 +46,7 @@ class World:
         return await self.provider.retrieve(payment.ref)
 
     async def statement(self) -> dict[str, BalanceTransaction]:
-        """What the chains say of this test's payments; others are in the same database, and on other chains."""
+        """The statement's lines of this test's payments; the database has others."""
         now = self.chains.clock()
         span = {"since": now - timedelta(hours=1), "until": now + timedelta(hours=1)}
         listed = [movement async for movement in self.provider.list_movements(**span)]

@@ -1,4 +1,4 @@
-"""What an adapter's contract runs on: an adapter with a provider behind it, and the hands of the payer and of fate."""
+"""Harness of the contract tests of adapters: an adapter, its provider, and actions of the payer and the bank."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Webhook = tuple[bytes, dict[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Can:
-    """What an adapter can do. What is False has to be refused.
+    """Capabilities of an adapter; those that are False have to be refused.
 
     Attributes:
         decline: its payer's bank can say no.
@@ -117,7 +117,7 @@ def paid_movement(snapshot: Snapshot) -> BalanceTransaction:
 
 
 async def statement(harness: Harness, *snapshots: Snapshot) -> dict[str, BalanceTransaction]:
-    """What the provider's statement has under the keys of the snapshots, over the hours around them."""
+    """The provider's statement lines with the keys of the snapshots, of the hours around them."""
     times = [movement.occurred_at for snapshot in snapshots for movement in snapshot.movements]
     since, until = min(times) - timedelta(hours=1), max(times) + timedelta(hours=1)
     keys = {movement.key for snapshot in snapshots for movement in snapshot.movements}

@@ -173,7 +173,7 @@ async def test_price_in_another_currency_than_credits_is_refused(harness: Credit
         description="",
         expires_at=datetime.now(UTC),
     )
-    with pytest.raises(ProviderRefused, match="priced in credits"):
+    with pytest.raises(ProviderRefused, match="prices in credits"):
         await harness.provider.create(payment, idempotency_key=key())
 
 

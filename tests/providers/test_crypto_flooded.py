@@ -28,7 +28,7 @@ IN_A_BLOCK = 20
 
 
 class Flood:
-    """A service of TON with so much dust at the shared address that no look reads it at once."""
+    """A service of TON with more dust at the shared address than a call reads."""
 
     def __init__(self, begin: int) -> None:
         self.begin, self.tip = begin, FIRST_SEQNO
@@ -174,7 +174,7 @@ def spoil(world: World, asset: str, *addresses: str, **how: Any) -> Unreadable:
 
 
 async def listed(world: World) -> tuple[set[str | None], tuple[UnreadSource, ...]]:
-    """What a statement says of this test's payments, and what it could not read."""
+    """The statement's lines of this test's payments, and its unread sources."""
     now, found, unread = world.chains.clock(), set[str | None](), tuple[UnreadSource, ...]()
     try:
         async for movement in world.provider.list_movements(

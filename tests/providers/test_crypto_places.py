@@ -1,4 +1,4 @@
-"""Where coins are to be sent: each payment has a place of its own, which nobody else is given and nobody can bend."""
+"""Deposit addresses: each payment has its own, which never changes."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What payments in coins make of chains that take blocks back, and of nodes that lag behind."""
+"""Payments in coins on blockchains with replaced blocks, and with lagging nodes."""
 
 from datetime import timedelta
 from typing import Any

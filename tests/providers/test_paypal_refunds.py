@@ -1,4 +1,4 @@
-"""Refunds and reversals at PayPal: bounded by what remains, made once, and told as they end."""
+"""Refunds and reversals at PayPal: limited to the remainder, made once, with their final status."""
 
 from copy import deepcopy
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What PayPal's silences and errors mean: what was done is found again, and what may have been done is unknown."""
+"""Outages and errors of PayPal: completed calls are found, others are unknown."""
 
 import socket
 

@@ -329,7 +329,7 @@ class TestTrouble:
             await sandbox.provider.retrieve(paid.ref)
 
     async def test_pitfall_09_a_change_that_cannot_be_read_afterwards_is_unknown(self, sandbox: SandboxHarness):
-        """A decline is read again; if that fails, nobody may think that nothing was tried."""
+        """A decline is read again; if that fails, the outcome is unknown."""
         payment = sandbox.payment(method_ref="pm_card_chargeDeclined")
         await sandbox.control("faults", mode="429", method="GET")
         with pytest.raises(OutcomeUnknown):

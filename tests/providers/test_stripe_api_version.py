@@ -1,4 +1,4 @@
-"""What is read of Stripe's events, compared with the types of the SDK: its API version moves fields between objects."""
+"""Fields read from Stripe's events exist in the types of the SDK, whose API version may move them."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""What goes to Stripe, and what each way to fail says about whether it may have had an effect."""
+"""Requests to Stripe, and whether each failure may have had an effect."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ PAYMENT = CreatePayment(
 
 
 class Pretended:
-    """A network that answers as it is told, and keeps what it was sent."""
+    """A network with configured responses that records requests."""
 
     def __init__(self, answer: Callable[[httpx2.Request], httpx2.Response]) -> None:
         self.sent: list[httpx2.Request] = []

@@ -32,7 +32,7 @@ async def onboarded(sandbox, connect, number="000123456789"):
 
 
 async def funded(sandbox, amount_minor=5000):
-    """Has money arrive that is available at once."""
+    """Adds immediately available money."""
     await sandbox.provider.create(
         sandbox.payment(amount_minor=amount_minor, method_ref="pm_card_bypassPending", off_session=True),
         idempotency_key=key(),
@@ -77,7 +77,7 @@ def bank(id: str, currency: str, *, default: bool = True) -> dict[str, Any]:
 
 
 class Pages:
-    """What a list that goes on answers."""
+    """A page of a longer list."""
 
     def __init__(self, banks: Sequence[dict[str, Any]]) -> None:
         self.banks = banks
@@ -167,7 +167,7 @@ async def test_transfer_with_a_lost_response_is_found(sandbox, connect):
 
 @pytest.mark.parametrize("says", [{}, {"currency": "bgn"}, {"currency": "isk", "amount": 1001}])
 async def test_unreadable_transfer_is_unknown_and_not_refused(says: dict[str, Any]) -> None:
-    """Stripe may not show yet what it did to the balance; what is refused is sent anew."""
+    """Stripe may not show the balance transaction yet; after a refusal the transfer would be sent again."""
 
     async def transfer(params: Any, options: Any) -> Any:
         known = {name: params[name] for name in ("amount", "currency", "destination", "metadata")}

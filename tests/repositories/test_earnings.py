@@ -1,4 +1,4 @@
-"""What of an organization's agents a chargeback takes: a bounded number of accounts, whoever made so many."""
+"""A chargeback takes from a limited number of accounts of an organization's agents."""
 
 from collections.abc import AsyncIterator
 

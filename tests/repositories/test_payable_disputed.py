@@ -1,4 +1,4 @@
-"""What can be paid out is found by what paid for it, however much is charged back to others or was earned before."""
+"""Payable earnings are found by their payments, independently of other chargebacks and older earnings."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

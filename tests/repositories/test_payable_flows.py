@@ -1,4 +1,4 @@
-"""What agents earned in a period: the same before and after days are added up, and read by days and not by entries."""
+"""Earnings of agents in a period are equal before and after the daily batch, and read from daily sums."""
 
 import random
 from collections.abc import AsyncIterator

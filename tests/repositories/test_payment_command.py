@@ -1,4 +1,4 @@
-"""What was asked for under a command is noted once, and read by its own organization only."""
+"""Requests of commands are stored once, and visible to their organization only."""
 
 import asyncio
 import dataclasses

@@ -59,7 +59,7 @@ class ListeningPayment:
         self.over = True
 
     @workflow.query
-    def told(self) -> list[str]:
+    def forwarded(self) -> list[str]:
         return self.heard
 
     @workflow.query
@@ -176,8 +176,8 @@ class Mailroom:
         """Return the payment's run."""
         return self.client.get_workflow_handle(payment_workflow_id(payment_id))
 
-    async def told(self, payment_id: str) -> list[str]:
-        return list(await self.of(payment_id).query("told"))
+    async def forwarded(self, payment_id: str) -> list[str]:
+        return list(await self.of(payment_id).query("forwarded"))
 
 
 @asynccontextmanager

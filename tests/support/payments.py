@@ -1,4 +1,4 @@
-"""A provider in memory: it tells the truth about itself, and tests tell it what happens. And terms to begin with."""
+"""A provider in memory, which tests control, and terms to begin with."""
 
 import asyncio
 import itertools

@@ -19,7 +19,7 @@ from providers.payouts.base import (
 
 
 class FakePayouts:
-    """Sends at once; `acct_short_…` finds no funds, `acct_lost_…` gives no answer, `acct_refused_…` takes nothing."""
+    """Sends immediately; `acct_short_…` lacks funds, `acct_lost_…` gives no response, `acct_refused_…` is refused."""
 
     name = "fake"
 

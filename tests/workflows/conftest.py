@@ -238,7 +238,7 @@ class Job:
         async with self.stage.database.platform() as session:
             return list(await timeline(session, EscrowEventRow, escrow_id=self.terms.escrow_id))
 
-    async def told(self, kind: str) -> EscrowEventRow:
+    async def recorded(self, kind: str) -> EscrowEventRow:
         """Return the first event of a kind once the books have it; what nobody waits for, a signal, comes later."""
         while True:
             for event in await self.timeline():

@@ -211,11 +211,11 @@ def _of_dispute(made: PaymentDriver) -> str:
 
 async def _authorized(made: PaymentDriver) -> None:
     made.there.authorize()
-    await made.told()
+    await made.refreshed()
 
 
 async def _lost_at_the_provider(made: PaymentDriver) -> None:
-    """Have what creates it break off again and again before it arrives."""
+    """Break every creation off before it arrives."""
     made.stage.fake.loses.add(made.terms.payment_id)
     await made.create()
     await made.until("unknown")
@@ -223,17 +223,17 @@ async def _lost_at_the_provider(made: PaymentDriver) -> None:
 
 async def _processing(made: PaymentDriver) -> None:
     made.there.process()
-    await made.told()
+    await made.refreshed()
 
 
 async def _paid(made: PaymentDriver) -> None:
     made.there.pay()
-    await made.told()
+    await made.refreshed()
 
 
 async def _charged_back(made: PaymentDriver) -> None:
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
 
 
 async def _authorized_behind(made: PaymentDriver) -> None:
@@ -392,7 +392,7 @@ async def _payout(stage: Stage, **terms: Any) -> PayoutDriver:
 
 
 async def _lost(made: PayoutDriver) -> None:
-    """Have the provider's answer be lost, whatever is asked."""
+    """Lose the provider's response to any request."""
     made.stage.payouts.modes[made.payout.account_ref] = "lost"
     await reach.signal(made.stage.client, made.run, "look", PayoutSignal(operator="kim"))
     await made.reaches("unknown")
@@ -535,13 +535,13 @@ INVOICE = Entity(
 
 
 async def _subscriber(stage: Stage, **terms: Any) -> Subscriber:
-    """A trial is of a card that nobody has tried with, and a page has no card before its payer enters one."""
+    """A trial needs an unused card, and a page has no card before its payer enters one."""
     card = {"trial_card": new_id("card")} if terms.get("trial_days") else {}
     return await subscriber(stage, **{**card, **terms})
 
 
 async def _of_the_provider(one: Subscriber, state: ProviderState, status: str) -> None:
-    """Have the provider say that its collection has failed, and the run learn of it."""
+    """Fail the collection at the provider, and signal the run."""
     there = one.stage.subscriptions.there
     ref = (await one.state()).ref
     assert ref is not None
@@ -649,7 +649,7 @@ SUBSCRIPTION = Entity(
 
 
 async def _gone(one: EndpointDriver) -> None:
-    """Have an event come that the receiver answers with 410."""
+    """Deliver an event that the receiver answers with 410."""
     one.answers(ReceiverResponse(status_code=410))
     await one.happens("a")
 

@@ -33,7 +33,7 @@ class Hesitate(Message):
 
 @workflow.defn(name="hesitating")
 class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, Callable[..., object], str]):
-    """Ends once it is let go. A cancellation before that has it begin anew."""
+    """Ends once released. A cancellation before that restarts it."""
 
     @workflow.init
     def __init__(self, start: Hesitate) -> None:

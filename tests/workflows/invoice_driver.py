@@ -210,5 +210,5 @@ async def charged_back(made: InvoiceDriver) -> str:
     """Charge back the payment that paid the invoice."""
     paid = await payment_of(made)
     dispute = paid.there.dispute()
-    await paid.told()
+    await paid.refreshed()
     return dispute

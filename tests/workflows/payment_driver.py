@@ -135,7 +135,7 @@ class PaymentDriver:
         return result
 
     async def event(self, event_id: str | None = None) -> str:
-        """Have the inbox tell the run of an event, as a webhook does; it is stored like one."""
+        """Store an event in the inbox and signal the run, as for a webhook."""
         event_id = event_id or f"evt_{next(KEYS)}_{self.terms.payment_id}"
         event = ProviderEvent(
             event_id=event_id,
@@ -160,8 +160,8 @@ class PaymentDriver:
         )
         return event_id
 
-    async def told(self) -> Payment:
-        """Tell of news, and return the payment once they are booked."""
+    async def refreshed(self) -> Payment:
+        """Signal the run, and return the payment once the changes are booked."""
         event_id = await self.event()
         await self.handled(event_id)
         return await self.state()
@@ -200,7 +200,7 @@ class PaymentDriver:
             return [event.kind for event in await timeline(session, PaymentEventRow, payment_id=self.terms.payment_id)]
 
     async def happened(self, kind: str, count: int = 1) -> Payment:
-        """Wait until the books have so many events of a kind."""
+        """Wait until the books have a number of events of a kind."""
         while (await self.kinds()).count(kind) < count:
             await again()
         return await self.state()
@@ -210,7 +210,7 @@ class PaymentDriver:
             return list(await timeline(session, PaymentEventRow, payment_id=self.terms.payment_id))
 
     async def money(self) -> dict[str, int]:
-        """Return the balances of everybody, in minor units; the clearing account of this payment alone is not told."""
+        """Return all balances, in minor units, except the clearing account of this payment."""
         terms = self.terms
         async with self.stage.database.platform() as session:
             ledger = Ledger(await driver_connection(session))
@@ -268,7 +268,7 @@ async def paid(stage: "Stage", **changes: Any) -> PaymentDriver:
     made = await new_payment(stage, **changes)
     await made.create()
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     return made
 
 

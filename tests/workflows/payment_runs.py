@@ -20,9 +20,9 @@ async def payment_paid(stage: Stage) -> PaymentDriver:
     made = await new_payment(stage, **SHORT)
     await made.create()
     made.there.pay(fee=None)
-    await made.told()
+    await made.refreshed()
     made.there.tell_fee()
-    await made.told()
+    await made.refreshed()
     return made
 
 
@@ -59,11 +59,11 @@ async def payment_disputed_and_lost(stage: Stage) -> PaymentDriver:
     made = await payment_paid(stage)
     await made.spend(60_000_000)
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.send("submit_evidence", dispute_ref=ref, text="It was delivered.")
-    await made.told()
+    await made.refreshed()
     made.there.close_dispute(ref, won=False)
-    await made.told()
+    await made.refreshed()
     return made
 
 
@@ -72,7 +72,7 @@ async def payment_resumed(stage: Stage) -> PaymentDriver:
     await made.create()
     await made.handle.terminate("recorded elsewhere")
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     return made
 
 
@@ -82,22 +82,22 @@ async def payment_of_an_escrow_frozen(stage: Stage) -> PaymentDriver:
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), **SHORT)
     await made.create()
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded")
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     made.there.close_dispute(ref, won=True)
-    await made.told()
+    await made.refreshed()
     return made
 
 
 async def payment_paid_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
-    """What the quick look does not get, a regular activity asks for until it is there."""
+    """A regular activity retries what the quick refresh has not got."""
     made = await new_payment(stage, **SHORT)
     await made.create()
     made.there.pay()
     stage.fake.breaks += ["unavailable"] * 2
-    await made.told()
+    await made.refreshed()
     return made
 
 
@@ -108,7 +108,7 @@ async def payment_of_an_invoice_that_was_withdrawn(stage: Stage) -> PaymentDrive
     await made.create()
     await invoice.void()
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     return made
 
 

@@ -77,11 +77,11 @@ class PayoutDriver:
         return [event.kind for event in await self.timeline()]
 
     async def approved(self) -> None:
-        """Have two operators approve that it is given up."""
+        """Give it up with the approval of two operators."""
         await approved(self.stage, ApprovalAction.PAYOUT_GIVE_UP, self.payout.payout_id, {})
 
     async def earnings(self) -> dict[str, int]:
-        """What is on the agent's earnings now, by asset."""
+        """Balance of the agent's earnings, by asset."""
         line = self.payout.lines[0]
         account = accounts.agent_earnings(line.agent_id, line.asset, self.payout.org_id)
         async with self.stage.database.platform() as session:
@@ -89,7 +89,7 @@ class PayoutDriver:
         return {line.asset: balance.posted_minor}
 
     async def owes(self, credits_minor: int) -> None:
-        """Have the organization owe the platform something since it has asked for the payout."""
+        """Create a debt of the organization after its request for the payout."""
         org_id, issuance = self.payout.org_id, accounts.platform("credit_issuance", CREDIT)
         async with self.stage.database.platform() as session:
             await Ledger(await driver_connection(session)).post(
@@ -106,7 +106,7 @@ class PayoutDriver:
 async def taken_out(
     stage: Stage, mode: str = "ok", cents: int = 2990, by_card: PaymentDriver | None = None
 ) -> PayoutDriver:
-    """Have an agent earn 1,000 credits that were sold for so many cents, and take them out for a payout.
+    """Let an agent earn 1,000 credits at a price in cents, and request their payout.
 
     Or have it earn the 100 credits of a payment by card just now, which nothing holds back.
     """

@@ -44,13 +44,13 @@ class Shop:
             await again()
         return shown
 
-    async def told(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """Return the payment once its run has heard of what happened at the provider."""
+    async def refreshed(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """Return the payment once its run has booked the changes at the provider."""
         async with self.stage.database.platform() as session:
             row = await payments.get(session, payment.get("payment_id") or payment["id"])
             assert row is not None
             terms = payments.state_of(row).terms
-        await PaymentDriver(self.stage, terms, "news").told()
+        await PaymentDriver(self.stage, terms, "news").refreshed()
         return await self.look(payment)
 
     async def available(self, currency: str = "CREDIT") -> str:

@@ -1,4 +1,4 @@
-"""Credits that are bought by themselves: each fall of a balance makes one payment, whoever dies."""
+"""Automatic top-ups: each fall of a balance makes one payment, despite crashes."""
 
 import asyncio
 from contextlib import suppress
@@ -162,7 +162,7 @@ async def test_payment_with_a_lost_response_is_found_for_its_fall(shop: Shop) ->
 
 
 async def under_way(shop: Shop) -> Any:
-    """Have a fall ask for a top-up, and return its payment, which the bank has yet to make."""
+    """Request a top-up for a fall, and return its payment, which is processing."""
     await set_auto_topup(shop, "pm_bank", monthly_cap="150")
     await sweep(shop.stage)
     while not await payments_of(shop):
@@ -181,7 +181,7 @@ async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_
     assert len(await payments_of(shop)) == 1
     assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "100.00"
     shop.there(made).pay()
-    await shop.told(made)
+    await shop.refreshed(made)
     await lose_run(shop)
     await sweep(shop.stage)
     assert await written(shop) == "succeeded"
@@ -326,7 +326,7 @@ async def test_unpayable_automatic_top_up_is_refused(shop: Shop, changes: dict[s
 
 
 async def bought_once(shop: Shop) -> Any:
-    """Have one top-up made, and let its credits arrive."""
+    """Make one top-up, and let its credits arrive."""
     await set_auto_topup(shop)
     await sweep(shop.stage)
     assert await outcome_of(shop) == "succeeded"
@@ -336,7 +336,7 @@ async def bought_once(shop: Shop) -> Any:
 
 
 async def off_for(shop: Shop, payment_id: str) -> None:
-    """Look again, and see that it is off for what became of a payment, until it is set anew."""
+    """Check that it is off because of a payment, until its settings are written again."""
     await sweep(shop.stage)
     shown = good(await shop.payer.get("/billing/auto-topup"))
     assert (shown["enabled"], shown["bought_this_month"]) == (False, "100.00")
@@ -356,7 +356,7 @@ async def test_card_is_not_charged_automatically_after_a_dispute(shop: Shop, use
         # What is used is owed once the bank takes it back.
         await use(shop, used)
     shop.there(bought).dispute()
-    assert (await shop.told(bought))["status"] == "disputed"
+    assert (await shop.refreshed(bought))["status"] == "disputed"
     await off_for(shop, bought["id"])
 
 
@@ -370,14 +370,14 @@ async def test_refunded_top_up_is_not_repeated_automatically(shop: Shop) -> None
 
 
 async def bought_late(shop: Shop) -> Any:
-    """Have a top-up cancelled, and its money arrive all the same."""
+    """Cancel a top-up, and let its money arrive anyway."""
     made = await under_way(shop)
     good(await shop.payer.post(f"/payments/{made['id']}/cancel", {}, key=new_key()))
     await lose_run(shop)
     await sweep(shop.stage)
     assert await written(shop) == "cancelled"
     shop.there(made).pay()
-    assert (await shop.told(made))["status"] == "succeeded"
+    assert (await shop.refreshed(made))["status"] == "succeeded"
     await sweep(shop.stage)
     return made
 

@@ -100,7 +100,7 @@ async def test_two_callers_at_once_are_both_served(award: Award) -> None:
 async def test_a_signal_refused_by_the_books_is_recorded_with_their_reason(award: Award) -> None:
     job = await delivered_behind(award)
     await job.handle.signal("resolve", {"operator": "kim", "payee_share": "0.5"})
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert "delivered" in refused.details["detail"]
     assert await job.kinds() == ["opened", "funded", "delivered", "command_refused"]
 

@@ -1,4 +1,4 @@
-"""How far a chargeback reaches: what the organization's own agents have comes before a debt, and so does their pay."""
+"""A chargeback claws back balances of the organization's agents before it creates a debt."""
 
 import asyncio
 from dataclasses import replace
@@ -17,7 +17,7 @@ CREDITS = 1_000_000
 
 
 async def agents_of(job: Job) -> dict[str, int]:
-    """What the payee's agent has, by what it is."""
+    """Balances of the payee's agent, by kind of earnings."""
     terms = job.terms
     agent, org = terms.agent_id, terms.payee_org_id
     of = {
@@ -42,7 +42,7 @@ async def test_chargeback_claws_back_payments_to_own_agents(stage: Stage):
     job = await released(await stage.award(of=own, amount_minor=40 * CREDITS))
     assert await agents_of(job) == {"earnings": 0, "own_work": 38 * CREDITS}
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     # What is owed is the platform's commission.
     assert await made.money() == {"wallet": 0, "own": 100 * CREDITS, "debt": -2 * CREDITS}
     assert await agents_of(job) == {"earnings": 0, "own_work": 0}
@@ -53,7 +53,7 @@ async def test_chargeback_takes_agents_earnings_before_it_books_a_debt(stage: St
     made = await paid(stage, org_id=job.terms.payee_org_id)
     await made.spend(60 * CREDITS)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     assert await made.money() == {"wallet": 0, "own": 100 * CREDITS, "debt": -12_500_000}
     assert await agents_of(job) == {"earnings": 0, "own_work": 0}
     assert (await made.state()).debt_minor == 12_500_000
@@ -63,7 +63,7 @@ async def test_a_chargeback_leaves_earnings_alone_while_the_wallet_covers_it(sta
     job = await released(await stage.award())
     made = await paid(stage, org_id=job.terms.payee_org_id)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     assert await agents_of(job) == {"earnings": 47_500_000, "own_work": 0}
     assert (await made.money())["debt"] == 0
 
@@ -73,7 +73,7 @@ async def test_earnings_pay_the_organizations_debt_first(stage: Stage):
     made = await paid(stage, org_id=job.terms.payee_org_id)
     await made.spend(30 * CREDITS)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     assert (await made.money())["debt"] == -30 * CREDITS
     await job.send("validate", job.validator, score_e4=10_000)
     assert (await made.money())["debt"] == 0
@@ -87,13 +87,13 @@ async def test_concurrent_clawbacks_and_releases_balance_without_a_deadlock(stag
     owing = await paid(stage, org_id=org)
     await owing.spend(100 * CREDITS)
     owing.there.dispute()
-    await owing.told()  # from here on the organization has an account for what it owes
+    await owing.refreshed()  # from here on the organization has an account for what it owes
     jobs = [await (await stage.award(of=first)).delivered() for _ in range(6)]
     bought = [await paid(stage, org_id=org) for _ in range(6)]
 
     async def charged_back(made: PaymentDriver) -> None:
         made.there.dispute()
-        await made.told()
+        await made.refreshed()
 
     await asyncio.gather(
         *(job.send("validate", job.validator, score_e4=10_000) for job in jobs), *map(charged_back, bought)

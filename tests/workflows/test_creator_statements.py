@@ -1,4 +1,4 @@
-"""The batch that makes creators' statements: numbered, once, kept as they were, and told by mail."""
+"""The batch of creators' statements: numbered, issued once, immutable, and mailed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -72,7 +72,7 @@ def creator(database: Database) -> Callable[..., Awaitable[str]]:
 async def earns(
     database: Database, org_id: str, agent_id: str, at: datetime, minor: int = 1250, sale: str | None = None
 ) -> None:
-    """Have an agent earn an amount by a sale, or have it taken back where it is negative."""
+    """Book earnings of an agent from a sale, or their clawback if negative."""
     sides = accounts.platform("exchange", "EUR"), accounts.agent_earnings(agent_id, "EUR", org_id)
     source, destination = sides if minor > 0 else sides[::-1]
     async with database.platform() as session:
@@ -313,7 +313,7 @@ _BOOKED = """
 
 
 async def sold(owner: asyncpg.Connection, agent: str, asset: str, number: int, at: datetime, minor: int) -> None:
-    """Book that an agent made a number of sales at a time, or that as many were taken back."""
+    """Book a number of sales of an agent at a time, or their refunds."""
     async with owner.transaction():
         await owner.execute("SET LOCAL session_replication_role = replica")
         await owner.execute(_BOOKED, number, at, f"agent/{agent}/earnings/{asset}", minor)

@@ -35,7 +35,7 @@ async def test_money_moves_while_receivers_hold_every_slot(idle_server: Workflow
         payment = await new_payment(stage)
         await payment.create()
         payment.there.pay()
-        assert (await payment.told()).granted_minor == 100_000_000
+        assert (await payment.refreshed()).granted_minor == 100_000_000
         job = await (await stage.award()).delivered()
         await job.send("validate", job.validator, score_e4=9000)
         assert await job.end() == "released"
@@ -102,7 +102,7 @@ async def test_neither_money_nor_others_wait_for_rotations_at_a_target_that_hang
         payment = await new_payment(stage)
         await payment.create()
         payment.there.pay()
-        assert (await payment.told()).granted_minor == 100_000_000
+        assert (await payment.refreshed()).granted_minor == 100_000_000
         other = await secret(healthy, free)
         await begin(other)
         while (await other.held()).status is not RotationStatus.PROMOTED:

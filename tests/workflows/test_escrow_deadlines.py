@@ -1,4 +1,4 @@
-"""Every state ends by itself; the clock of the run skips ahead, the books get its time."""
+"""Every state ends automatically; the clock of the run skips ahead, and the books get its time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -133,7 +133,7 @@ async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_th
 
 @pytest.fixture
 async def api_away(stage):
-    """Have the API be away for a while, by the clock of the run."""
+    """Simulate an outage of the API, by the clock of the run."""
 
     async def away(began_at: datetime, ended_at: datetime) -> None:
         later = datetime.now(UTC) + timedelta(days=1000)

@@ -69,7 +69,7 @@ async def test_a_dispute_signalled_too_late_is_refused(idle_server, database_url
 
 
 async def late(award: Award, **terms: object) -> Job:
-    """Have the books hold an escrow whose review ended a day ago, of which no run knows."""
+    """Write an escrow to the books whose review ended a day ago, without a run."""
     return await delivered_without_a_run(await award(**terms), datetime.now(UTC) - timedelta(days=4))
 
 
@@ -100,7 +100,7 @@ async def notice(job: Job, command: EscrowCommand) -> EscrowNotice:
 
 @pytest.fixture
 async def outage(award: Award):
-    """Have the API be away for a while."""
+    """Simulate an outage of the API."""
     job = await award()
 
     async def away(began_at: datetime, ended_at: datetime) -> None:
@@ -129,10 +129,10 @@ async def test_command_that_was_noted_before_its_deadline_was_extended_counts(aw
     # The API was back before the worker, so the review had ended by the time that the books held.
     command = await noted(job, "dispute", dispute(job), before=-HOUR)
     await back(job)
-    assert (await job.told("review_extended")).details["until"] == (review_by + 47 * HOUR).isoformat()
+    assert (await job.recorded("review_extended")).details["until"] == (review_by + 47 * HOUR).isoformat()
     assert (await notice(job, command)).deadline_at == review_by + 47 * HOUR
     await job.pass_time(days=2)
-    assert (await job.told("disputed")).command_id == command.command_id
+    assert (await job.recorded("disputed")).command_id == command.command_id
 
 
 async def test_command_during_the_extension_counts_even_if_no_worker_ran(award, outage):
@@ -144,7 +144,7 @@ async def test_command_during_the_extension_counts_even_if_no_worker_ran(award, 
     command = await noted(job, "dispute", dispute(job), before=timedelta(hours=-1.5))
     too_late = await noted(job, "refund", RefundEscrow(command_id=new_id("cmd"), actor=job.bot), before=-4 * HOUR)
     await back(job)
-    assert (await job.told("disputed")).command_id == command.command_id
+    assert (await job.recorded("disputed")).command_id == command.command_id
     assert (await settled(job))[3:] == ["review_extended", "disputed"]
     assert (await notice(job, too_late)).settled_at is None
 
@@ -153,7 +153,7 @@ async def test_pitfall_37_dispute_noted_in_time_counts_even_if_no_worker_ran(awa
     job = await late(award)
     command = await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
-    disputed = await job.told("disputed")
+    disputed = await job.recorded("disputed")
     state, note = await job.state(), await notice(job, command)
     assert (state.status, state.dispute.opened_by) == ("disputed", job.finance.qualified())
     assert state.dispute.opened_at == note.noted_at
@@ -166,7 +166,7 @@ async def test_delay_of_a_dispute_shortens_no_period(award):
     job = await late(award)
     await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
-    disputed, state = await job.told("disputed"), await job.state()
+    disputed, state = await job.recorded("disputed"), await job.state()
     assert state.dispute.evidence_until == disputed.at + timedelta(seconds=job.terms.evidence_seconds)
 
 
@@ -174,7 +174,7 @@ async def test_pitfall_37_a_delivery_that_was_noted_in_time_counts_and_is_review
     job = await funded_without_a_run(await award(), datetime.now(UTC) - timedelta(days=8))
     command = await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot), before=HOUR)
     await back(job)
-    delivered, state, note = await job.told("delivered"), await job.state(), await notice(job, command)
+    delivered, state, note = await job.recorded("delivered"), await job.state(), await notice(job, command)
     assert (state.status, state.delivery.delivered_at) == ("delivered", note.noted_at)
     assert state.review_by == delivered.at + timedelta(seconds=job.terms.review_seconds)
     assert "delivery_expired" not in await job.kinds()
@@ -189,7 +189,7 @@ async def test_two_notes_are_worked_off_in_the_order_of_their_times(award, first
     await noted(job, last, given[last], before=HOUR)
     await noted(job, first, given[first], before=2 * HOUR)
     await back(job)
-    await job.told("approved" if first == "approve" else "disputed")
+    await job.recorded("approved" if first == "approve" else "disputed")
     assert (await job.state()).status == status
     assert "review_expired" not in await job.kinds()
 
@@ -237,7 +237,7 @@ async def test_more_notices_than_a_batch_are_all_handled(award):
         await noted(job, "approve", refused, before=2 * HOUR)
     await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
-    await job.told("disputed")
+    await job.recorded("disputed")
 
 
 async def test_refused_command_is_not_executed_at_the_deadline(award):
@@ -288,7 +288,7 @@ async def test_pitfall_37_dispute_without_a_response_counts_once_a_worker_runs(i
         passing.cancel()
         await asyncio.gather(passing, return_exceptions=True)
         async with stage_on(idle_server, database_urls):
-            assert (await job.told("disputed")).command_id == command.command_id
+            assert (await job.recorded("disputed")).command_id == command.command_id
             again = await commands.send(away.deps, away.client, await job.state(), "dispute", command)
             assert again.status == "disputed"
             await job.send("resolve", job.arbiter, payee_share_e4=0)
@@ -303,7 +303,7 @@ async def test_pitfall_37_dispute_without_a_response_counts_once_a_worker_runs(i
 
 async def test_pitfall_37_a_dispute_signalled_in_the_first_task_after_a_very_late_deadline_freezes(award):
     job = await resumed(await late(award), "dispute", {"reason": "look at this", "operator": "kim"})
-    assert (await job.told("disputed")).actor == "temporal-ui:kim"
+    assert (await job.recorded("disputed")).actor == "temporal-ui:kim"
     assert "review_expired" not in await job.kinds()
 
 
@@ -339,7 +339,7 @@ async def test_no_other_signal_comes_before_a_late_deadline(award, name, given):
 
 async def settled(job: Job) -> list[str]:
     """Return what has happened, once the run has done all that came before the signal that started it."""
-    await job.told("command_refused")
+    await job.recorded("command_refused")
     return [kind for kind in await job.kinds() if kind != "command_refused"]
 
 
@@ -415,7 +415,7 @@ async def test_refund_that_was_noted_in_time_goes_before_the_release(award, amou
 
 
 async def long_disputed(award: Award, days: int) -> Job:
-    """Have the books hold an escrow that was disputed so many days ago, of which no run knows."""
+    """Write an escrow to the books that was disputed some days ago, without a run."""
     at = datetime.now(UTC) - timedelta(days=days)
     job = await delivered_without_a_run(await award(), at)
     await disputed_without_a_run(job, at, new_id("cmd"))

@@ -147,7 +147,7 @@ def test_hash_of_a_command_is_of_its_content():
 
 
 def test_a_field_that_a_command_gets_later_changes_no_hash():
-    """As they were first kept: a command is told apart by them for as long as its event stands."""
+    """The first stored hashes, by which repeated commands are recognised."""
     command = {"command_id": "a", "actor": e.WORKER}
     work = (Artifact(uri="https://example.com/a"), Artifact(uri="s3://b", sha256="ab" * 32))
     assert [

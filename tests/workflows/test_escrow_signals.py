@@ -1,4 +1,4 @@
-"""What an operator sends from the Temporal UI."""
+"""Operators' signals from the Temporal UI."""
 
 import asyncio
 from datetime import timedelta
@@ -52,7 +52,7 @@ async def test_a_signature_by_signal_is_the_operators_act_on_behalf_of_the_signa
 async def test_a_contract_may_exclude_approvals_by_operators(award):
     job = await (await award(operator_approvals=False, required_signatures=1)).delivered()
     await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert (refused.details["code"], refused.actor) == ("escrow.operator_approvals_excluded", "temporal-ui:kim")
     assert (await job.state()).signatures == ()
     assert (await job.send("approve", job.finance)).status == "released"
@@ -72,7 +72,7 @@ async def test_a_contract_may_exclude_approvals_by_operators(award):
 async def test_signal_without_an_operator_moves_nothing(award, state, name, payload):
     job = await getattr(await award(required_signatures=1), state)()
     await job.handle.signal(name, payload)
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert (refused.status, refused.details["code"]) == (state, "escrow.operator_unnamed")
     assert (await job.money())["escrow"] == 50_000_000
 
@@ -80,7 +80,7 @@ async def test_signal_without_an_operator_moves_nothing(award, state, name, payl
 async def test_cancellation_without_an_operator_moves_nothing(award):
     job = await (await award()).funded()
     await job.handle.cancel()
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert (refused.actor, refused.details["code"]) == ("temporal-ui:cancellation", "escrow.operator_unnamed")
     await job.handle.signal("cancel", {"operator": "kim"})
     assert await job.end() == "cancelled"
@@ -89,7 +89,7 @@ async def test_cancellation_without_an_operator_moves_nothing(award):
 async def test_a_signal_for_another_escrow_is_refused(award):
     job = await (await award()).funded()
     await job.handle.signal("cancel", {"cancel": "esc_01kar6h2d8e4wvq3r5s7t9x1zy", "operator": "kim"})
-    assert (await job.told("command_refused")).details["code"] == "escrow.signal_for_another"
+    assert (await job.recorded("command_refused")).details["code"] == "escrow.signal_for_another"
     await job.handle.signal("cancel", {"cancel": job.terms.escrow_id, "operator": "kim"})
     assert await job.end() == "cancelled"
 
@@ -149,7 +149,7 @@ async def test_the_same_signal_sent_twice_is_one_command(award):
 async def test_a_malformed_signal_is_recorded_and_changes_nothing(award, name, payload):
     job = await (await award()).delivered()
     await job.handle.signal(name, {**payload, "operator": "kim"})
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert (refused.kind, refused.status, refused.details["command"]) == ("command_refused", "delivered", name)
     assert (refused.actor, refused.details["code"]) == ("temporal-ui:kim", "request.invalid")
 
@@ -164,7 +164,7 @@ async def test_share_typed_as_a_number_is_accepted(award):
 async def test_what_an_operator_does_by_signal_is_in_the_audit_trail(award, stage):
     job = await (await award()).delivered()
     await job.handle.signal("dispute", {"reason": "fraud suspected", "operator": "kim"})
-    await job.told("disputed")
+    await job.recorded("disputed")
     async with stage.database.platform() as session:
         entries = await audit.page(
             session, ListFilter(equal={"action": "escrow.disputed", "target": job.terms.escrow_id}, limit=10)
@@ -198,7 +198,7 @@ async def test_approval_without_a_delivery_is_refused_after_the_first_one_and_fr
             await job.send(name, actor, key=name, **fields)
         assert refused.value.extra["delivery"] == current
     await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
-    assert (await job.told("command_refused")).details["code"] == "escrow.delivery_required"
+    assert (await job.recorded("command_refused")).details["code"] == "escrow.delivery_required"
     assert (await job.state()).signatures == ()
     assert (await job.send("approve", job.finance, key="approve", delivery=current)).status == "released"
     await replay(await job.handle.fetch_history())

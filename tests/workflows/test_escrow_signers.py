@@ -74,7 +74,7 @@ async def test_operator_signs_for_one_signatory(award):
     job = await (await award()).delivered()
     await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
-    refused = await job.told("command_refused")
+    refused = await job.recorded("command_refused")
     assert refused.details["code"] == "escrow.already_signed"
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "nora"})
     assert await job.end() == "released"
@@ -93,7 +93,7 @@ async def test_next_milestone_is_signed_by_the_same_people(award):
 
 
 async def with_key(job: Job, actor: Actor, *, by: Actor | None, days: int, ends: int | None = None) -> Actor:
-    """Return the actor with a key that somebody issued so many days ago, without `by` an owner who signs nothing."""
+    """Return the actor with a key issued some days ago by `by`, or by an owner who signs nothing."""
     key_id, now = new_id("key"), datetime.now(UTC)
     async with job.stage.database.platform() as session:
         session.add(

@@ -55,7 +55,7 @@ async def test_event_that_names_a_known_payment_reaches_it_without_a_run(mailroo
     payment_id = await mailroom.payment()
     event_id = await mailroom.store(payment_id=payment_id)
     await forwarded(mailroom, pool, event_id)
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
     row = await mailroom.row(event_id)
     assert (row.status, row.payment_id, row.handled_at) == ("forwarded", payment_id, None)
     assert not await has_run(mailroom, event_id)
@@ -68,7 +68,7 @@ async def test_payment_whose_run_has_ended_starts_again_for_an_event(mailroom, p
     await mailroom.of(payment_id).signal("end")
     await mailroom.of(payment_id).result()
     await forwarded(mailroom, pool, second)
-    assert await mailroom.told(payment_id) == [second]
+    assert await mailroom.forwarded(payment_id) == [second]
     assert await mailroom.of(payment_id).query("resumed") is True
 
 
@@ -79,7 +79,7 @@ async def test_pitfall_28_event_that_is_earlier_than_its_payment_gets_a_run_that
     assert (await mailroom.row(event_id)).status == "received"
     await mailroom.payment(payment_id)
     assert (await ended(mailroom, event_id))["outcome"] == "forwarded"
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
 
 
 async def test_event_that_names_a_payment_of_another_provider_does_not_reach_it(mailroom, pool):
@@ -96,7 +96,7 @@ async def test_event_that_names_only_objects_of_the_provider_is_left_to_its_run(
     event_id = await mailroom.store("charge.dispute.created", refs=("dp_1", ref))
     await forwarded(mailroom, pool, event_id)
     assert (await ended(mailroom, event_id))["outcome"] == "forwarded"
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
 
 
 async def test_event_already_handled_by_the_sweep_is_left_alone(mailroom, pool):
@@ -105,7 +105,7 @@ async def test_event_already_handled_by_the_sweep_is_left_alone(mailroom, pool):
     await sweep(mailroom)
     await ended(mailroom, event_id)
     await forwarded(mailroom, pool, event_id)
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
 
 
 async def test_unsignalled_payment_gets_the_event_from_its_run(mailroom, pool):
@@ -114,7 +114,7 @@ async def test_unsignalled_payment_gets_the_event_from_its_run(mailroom, pool):
     busy = Failing(mailroom, RPCError("busy", RPCStatusCode.RESOURCE_EXHAUSTED, b""), delivers=False)
     await forwarded(mailroom, pool, event_id, busy)
     assert (await ended(mailroom, event_id))["outcome"] == "forwarded"
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
 
 
 @pytest.mark.parametrize("signalled", [False, True])
@@ -130,7 +130,7 @@ async def test_process_that_dies_before_marking_an_event_loses_nothing(signalled
     await sweep(mailroom)
     assert (await ended(mailroom, event_id))["outcome"] == "forwarded"
     # A payment that has heard of it already asks its provider once more.
-    assert await mailroom.told(payment_id) == [event_id] * (2 if signalled else 1)
+    assert await mailroom.forwarded(payment_id) == [event_id] * (2 if signalled else 1)
 
 
 async def test_existing_run_of_an_event_is_kept(mailroom, pool):

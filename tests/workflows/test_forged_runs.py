@@ -30,7 +30,7 @@ EVE = Actor(principal="eve", role=Role.OPERATOR)
 
 
 async def started_by_hand(job: Job, **forged: Any) -> Job:
-    """Replace the escrow's run by one that was told other terms."""
+    """Replace the escrow's run by one with other terms."""
     start = EscrowInput(terms=replace(job.terms, **forged), opened_by=EVE, command_id="forged")
     await job.stage.client.start_workflow(
         EscrowWorkflow.run,
@@ -44,7 +44,7 @@ async def started_by_hand(job: Job, **forged: Any) -> Job:
 
 
 async def signed_by(job: Job, *names: str, **forged: Any) -> dict[str, int]:
-    """Have the signatories sign at a run that was told other terms, and return what everybody has then."""
+    """Sign at a run with other terms, and return all balances."""
     await started_by_hand(job, **forged)
     for name in names:
         org_id = job.terms.payer_org_id
@@ -134,7 +134,7 @@ async def test_an_escrow_is_not_opened_before_its_payee_has_accepted_the_contrac
 
 @pytest.mark.parametrize("activity", ["record_escrow_event", "load_escrow"])
 async def test_an_activity_that_is_started_by_hand_does_nothing(award, activity: str):
-    """The server starts activities for whoever reaches it, with any input."""
+    """The server starts activities for any client, with any input."""
     job = await (await award()).delivered()
     state = await job.state()
     approved = rules.approve(state, signatory="finance", actor=job.finance, now=datetime.now(UTC))

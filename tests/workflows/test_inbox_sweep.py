@@ -35,7 +35,7 @@ async def test_event_without_a_run_gets_one_after_a_minute_and_not_before(mailro
     result = await sweep(mailroom, keeps=True)
     assert result["started"] >= 1
     assert (await ended(mailroom, lost))["outcome"] == "forwarded"
-    assert await mailroom.told(payment_id) == [lost]
+    assert await mailroom.forwarded(payment_id) == [lost]
     assert (await mailroom.row(young)).status == "received"
 
 

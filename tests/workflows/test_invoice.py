@@ -133,7 +133,7 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
     assert (page.asked.hosted, page.asked.payment_id) == (True, waiting.payment_id)
     payment = await payment_of(made)
     page.pay()
-    await payment.told()
+    await payment.refreshed()
     await made.told()
     assert await made.ends() == "paid"
     await replay(await made.handle.fetch_history())
@@ -173,7 +173,7 @@ async def test_unanswered_pages_end_with_an_operator_and_not_with_bad_debt(stage
         page = await payment_of(made)
         # Its provider ends it: until its time is over the run would look at it every hour for days.
         page.there.status = ProviderStatus.EXPIRED
-        await page.told()
+        await page.refreshed()
     while (state := await made.state()).status != "paused":
         await made.pass_time(hours=1)
     assert (state.paused_for, state.steps, state.attempts) == ("unanswered", 0, 2)
@@ -259,7 +259,7 @@ async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
     await made.signal("give_up")
     await made.void_elsewhere()
     payment.there.pay()
-    await payment.told()
+    await payment.refreshed()
     await payment.until("refunded")
     await made.told()
     assert await made.ends() == "void"
@@ -275,7 +275,7 @@ async def test_charge_waits_for_the_organizations_payment(stage):
     waiting = await made.reaches_event("waits")
     assert (waiting.waits_for, waiting.steps) == (own.terms.payment_id, 0)
     own.there.pay()
-    await own.told()
+    await own.refreshed()
     await own.happened("invoice_paid")
     assert await made.ends() == "paid"
     assert [each.asked.payment_id for each in made.charges()] == [own.terms.payment_id]
@@ -287,7 +287,7 @@ async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_proces
     await made.waits()
     own = await made.paying()
     own.there.process()
-    await own.told()
+    await own.refreshed()
     await own.until("processing")
     # Past the reminder and the last day of the plan.
     await made.pass_time(days=22)
@@ -297,7 +297,7 @@ async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_proces
     assert await made.mails() == ["invoice_issued"]
     assert (await made.invoice()).status == "open"
     own.there.pay()
-    await own.told()
+    await own.refreshed()
     await own.happened("invoice_paid")
     assert await made.ends() == "paid"
 
@@ -329,7 +329,7 @@ async def test_bank_debit_that_begins_while_the_charge_gives_up_waiting_for_it_i
     state = await own.until("processing")
     assert not state.cancel_requested
     own.there.pay()
-    await own.told()
+    await own.refreshed()
     await own.happened("invoice_paid")
     assert await made.ends() == "paid"
     assert [(each.asked.payment_id, each.gone) for each in made.charges()] == [(own.terms.payment_id, 0)]
@@ -433,7 +433,7 @@ async def test_resumed_run_reads_the_outcome_of_a_charge_without_ordering_it_aga
     await payment.until("processing")
     await made.handle.terminate("by hand")
     payment.there.pay()
-    await payment.told()
+    await payment.refreshed()
     await made.told()
     assert await made.ends() == "paid"
     history = await made.handle.fetch_history()

@@ -69,7 +69,7 @@ async def test_rest_of_an_invoice_is_paid_by_a_second_payment(shop: Shop) -> Non
     first = good(await pay(shop, invoice, {}), 201)
     there = shop.there(first)
     there.authorize()
-    await shop.told(first)
+    await shop.refreshed(first)
     good(await shop.payer.post(f"/payments/{first['id']}/capture", {"amount": "4.00"}, key=new_key()))
     second = good(await pay(shop, invoice, {"payment_method": "pm_ok"}), 201)
     assert (second["amount"], second["status"]) == ("6.00", "succeeded")

@@ -65,7 +65,7 @@ async def test_pitfall_32_a_command_without_a_message_is_refused_by_a_run_that_i
         asking = [job.handle.execute_update("approve", given) for given in (NULL, PROTO)]
         answers = await asyncio.gather(*asking, return_exceptions=True)
     assert [type(answer) for answer in answers] == [WorkflowUpdateFailedError] * len(asking)
-    assert (await job.told("disputed")).actor == "temporal-ui:kim"
+    assert (await job.recorded("disputed")).actor == "temporal-ui:kim"
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ async def test_signal_with_a_broken_log_context_is_accepted(award: Award):
             header=Header(fields={CONTEXT_HEADER: broken}),
         )
     )
-    assert (await job.told("disputed")).actor == "temporal-ui:kim"
+    assert (await job.recorded("disputed")).actor == "temporal-ui:kim"

@@ -15,7 +15,7 @@ from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment, refused as refused_with
 from tests.workflows.shop import Shop
 from tests.workflows.test_one_payment_under_way import invoice_of, pay
-from tests.workflows.test_payment_commands_away import Asked, authorized, back
+from tests.workflows.test_payment_commands_away import UnansweredCommand, authorized, back
 from tests.workflows.test_payment_crypto import CREDITS, paying
 from tests.workflows.test_payment_recovery import noted
 
@@ -98,7 +98,7 @@ async def test_debit_that_begins_after_its_cancellation_was_requested_is_returne
     assert ((await made.until("processing")).cancel_requested, made.there.status.value) == (True, "processing")
     made.there.pay(fee=0)
     for _ in range(3):
-        await made.told()
+        await made.refreshed()
     await made.pass_time(days=2)
     await made.happened("refund_booked")
     state = await made.state()
@@ -126,7 +126,7 @@ async def test_payment_without_a_request_to_the_provider_is_cancelled(stage: Sta
 
 
 async def test_payment_with_an_unknown_command_is_cancelled_after_its_lookup(stage: Stage):
-    command = Asked(await authorized(stage), "capture", amount_minor=600)
+    command = UnansweredCommand(await authorized(stage), "capture", amount_minor=600)
     made = command.made
     stage.fake.away.add("capture")
     giving = asyncio.ensure_future(command.given_up())
@@ -223,7 +223,7 @@ async def test_next_payment_of_an_escrow_begins_once_the_unknown_one_is_to_be_ca
 
 
 async def debited(stage: Stage, **changes: Any) -> PaymentDriver:
-    """A bank debit that has begun: nobody can stop it."""
+    """A bank debit that has begun and cannot be cancelled."""
     made = await new_payment(stage, method_ref="pm_debit", **changes)
     assert (await made.create()).status == "processing"
     return made
@@ -235,7 +235,7 @@ async def test_bank_debit_that_has_begun_is_refunded_once_it_has_come(stage: Sta
     state = await made.state()
     assert (state.cancel_requested, await refused_with(made.send("confirm"))) == (True, "payment.wrong_state")
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     state = await made.until("refunded")
     assert state.refunds[0].requested_by == made.actor.qualified()
     await made.happened("refund_booked")
@@ -246,7 +246,7 @@ async def test_refused_bank_debit_of_a_cancelled_payment_is_not_retried(stage: S
     made = await debited(stage)
     await made.send("cancel")
     made.there.status = ProviderStatus.REQUIRES_ACTION
-    await made.told()
+    await made.refreshed()
     state = await made.until("cancelled")
     assert (state.cancelled_by, made.there.status) == (made.actor.qualified(), made.there.ends_as)
 
@@ -273,6 +273,6 @@ async def test_debit_of_an_invoice_that_was_cancelled_leaves_it_to_the_next_paym
     assert (cancelled["status"], cancelled["cancel_requested"]) == ("processing", True)
     assert good(await pay(shop, invoice, {"payment_method": "pm_ok"}), 201)["status"] == "succeeded"
     shop.there(first).pay()
-    await shop.told(first)
+    await shop.refreshed(first)
     await shop.until(first, "refunded")
     assert good(await shop.payer.get(f"/billing/invoices/{invoice['id']}"))["status"] == "paid"

@@ -1,4 +1,4 @@
-"""Chargebacks through a payment's run: what a bank takes is owed, and what it gives back is there again."""
+"""Chargebacks through a payment's run: debts, and their reversal."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,12 +24,12 @@ async def test_pitfall_29_a_chargeback_for_spent_credits_becomes_a_debt_that_the
     made = await paid(stage)
     await made.spend(60_000_000)
     ref = made.there.dispute()
-    state = await made.told()
+    state = await made.refreshed()
     assert state.status is P.DISPUTED
     assert await made.money() == {"wallet": 0, "own": 100_000_000, "debt": -60_000_000}
     assert set(await made.alerts(open_only=True)) == {"payment.dispute_opened", "payment.debt"}
     made.there.close_dispute(ref, won=False)
-    state = await made.told()
+    state = await made.refreshed()
     assert state.status is P.CHARGED_BACK
     assert await made.money() == {"wallet": 0, "own": 0, "debt": -60_000_000}
     assert set(await made.alerts(open_only=True)) == {"payment.dispute_lost", "payment.debt"}
@@ -63,7 +63,7 @@ async def test_reserved_credits_stay_reserved_in_a_chargeback_and_are_owed(stage
     made = await paid(stage)
     spend_id = await reserved(made, 70_000_000)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     assert await made.money() == {"wallet": 70_000_000, "own": 100_000_000, "debt": -70_000_000}
     assert await lots(made) == [(made.terms.payment_id, 70_000_000, 70_000_000)]
     async with stage.database.platform() as session:
@@ -91,9 +91,9 @@ async def test_purchase_that_a_reservation_has_pinned_is_refunded_once_it_is_rel
 async def test_organizations_evidence_does_not_use_the_only_submission(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.send("submit_evidence", actor=made.actor, dispute_ref=ref, text="The cardholder is right.")
-    (dispute,) = (await made.told()).disputes
+    (dispute,) = (await made.refreshed()).disputes
     assert (dispute.status, dispute.evidence_submitted_at) == (DisputeStatus.NEEDS_RESPONSE, None)
     assert dispute.offered_evidence == "The cardholder is right."
     assert ref not in stage.fake.evidence
@@ -104,7 +104,7 @@ async def test_organizations_evidence_does_not_use_the_only_submission(stage: St
     # The operators are called once, and see what stands when they look.
     assert (await made.alerts()).count("payment.evidence_offered") == 1
     await made.send("submit_evidence", dispute_ref=ref, text="The account used it the same day.")
-    (dispute,) = (await made.told()).disputes
+    (dispute,) = (await made.refreshed()).disputes
     assert (dispute.status, dispute.offered_evidence) == (DisputeStatus.UNDER_REVIEW, "They are wrong.")
     assert dispute.evidence_submitted_at is not None
     assert stage.fake.evidence[ref] == "The account used it the same day."
@@ -117,17 +117,17 @@ async def test_organizations_evidence_does_not_use_the_only_submission(stage: St
 
 
 async def moved_date(stage: Stage) -> tuple[PaymentDriver, datetime]:
-    """Have the bank set another date for evidence while the dispute stays as it is, and the run look at it."""
+    """Change the due date for evidence at the bank, and refresh the payment."""
     made = await paid(stage)
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     later = datetime.now(UTC) + timedelta(days=20)
     made.there.disputes[ref] = replace(made.there.disputes[ref], evidence_due_at=later)
     looks = len(stage.fake.calls)
     await made.handle.signal("look", {"operator": "kim"})
     while len(stage.fake.calls) == looks:
         await again()
-    await made.told()
+    await made.refreshed()
     return made, later
 
 
@@ -143,14 +143,14 @@ async def test_another_date_for_evidence_is_booked_while_the_dispute_stays_as_it
 async def test_won_dispute_restores_everything(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.send("submit_evidence", dispute_ref=ref, text="It was delivered.")
-    state = await made.told()
+    state = await made.refreshed()
     assert state.disputes[0].status is DisputeStatus.UNDER_REVIEW
     assert state.disputes[0].evidence_submitted_at is not None
     assert await refused(made.send("submit_evidence", dispute_ref=ref, text="Again.")) == "payment.evidence_closed"
     assert await made.alerts(open_only=True) == ["payment.dispute_opened"]
     made.there.close_dispute(ref, won=True)
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
     assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
     assert await made.alerts(open_only=True) == []

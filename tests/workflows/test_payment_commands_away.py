@@ -32,7 +32,7 @@ def back(stage: Stage) -> None:
 
 
 async def while_our_key_is_rejected(made: PaymentDriver, call: Awaitable[Any]) -> Any:
-    """Have as much time pass as a call may take, and return what it is answered."""
+    """Skip the time that a call may take, and return its response."""
     fake = made.stage.fake
     fake.key_refused, before = True, len(fake.calls)
     asking = asyncio.ensure_future(call)
@@ -44,14 +44,14 @@ async def while_our_key_is_rejected(made: PaymentDriver, call: Awaitable[Any]) -
     return answer
 
 
-class Asked:
+class UnansweredCommand:
     """A command that its provider does not answer."""
 
     def __init__(self, made: PaymentDriver, name: str, **fields: Any) -> None:
         self.made, self.name, self.fields, self.key = made, name, fields, f"away-{next(KEYS)}"
 
     async def again(self) -> str:
-        """Repeat it as a client does with its key: what was refused is judged anew."""
+        """Repeat it as a client with its key: a refused command is decided again."""
         return (await self.made.send(self.name, key=self.key, update_id=f"upd-{next(KEYS)}", **self.fields)).status
 
     async def refused(self) -> str:
@@ -89,12 +89,12 @@ async def authorized(stage: Stage) -> PaymentDriver:
     return made
 
 
-async def asked(stage: Stage, name: str) -> Asked:
+async def asked(stage: Stage, name: str) -> UnansweredCommand:
     if name == "capture":
-        return Asked(await authorized(stage), name, amount_minor=600)
+        return UnansweredCommand(await authorized(stage), name, amount_minor=600)
     made = await new_payment(stage)
     await made.create()
-    return Asked(made, name)
+    return UnansweredCommand(made, name)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_a_command_that_did_not_reach_the_provider_is_done_once_it_is_repe
     command = await asked(stage, name)
     stage.fake.away.add(name)
     await command.given_up()
-    await command.made.told()  # news are booked while the provider is away for the command
+    await command.made.refreshed()  # news are booked while the provider is away for the command
     assert (await looked_up(command.made)).status is before
     back(stage)
     assert await command.again() == after.value
@@ -129,8 +129,8 @@ async def test_a_command_waits_while_the_provider_rejects_our_key(stage: Stage, 
 async def test_evidence_waits_while_the_provider_rejects_our_key(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute(400)
-    await made.told()
-    command = Asked(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
+    await made.refreshed()
+    command = UnansweredCommand(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
     assert await while_our_key_is_rejected(made, command.refused()) == "provider.unavailable"
     await looked_up(made)
     await command.again()
@@ -167,7 +167,7 @@ async def test_money_captured_without_a_response_is_found_with_its_chargeback(st
     made.there.dispute()
     back(stage)
     state = await looked_up(made)
-    assert state == await made.told()
+    assert state == await made.refreshed()
     assert (state.status, state.unknown, state.received_minor) == (P.DISPUTED, False, made.there.received)
     assert await command.again() == "disputed"
     assert len(command.calls) == 1
@@ -210,16 +210,16 @@ async def test_payment_whose_cancellation_never_arrived_ends_without_an_actor(st
 async def test_chargeback_is_booked_while_evidence_for_another_cannot_be_submitted(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute(400)
-    await made.told()
-    command = Asked(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
+    await made.refreshed()
+    command = UnansweredCommand(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
     stage.fake.away.add("submit_evidence")
     await command.given_up()
     made.there.dispute(300)
-    assert (await made.told()).disputed_minor == 700
+    assert (await made.refreshed()).disputed_minor == 700
     assert (await looked_up(made)).disputes[0].evidence_submitted_at is None
     back(stage)
     await command.again()
-    state = await made.told()
+    state = await made.refreshed()
     assert state.disputes[0].evidence_submitted_at is not None
     assert [dispute.status for dispute in state.disputes] == [DisputeStatus.UNDER_REVIEW, DisputeStatus.NEEDS_RESPONSE]
 
@@ -227,8 +227,8 @@ async def test_chargeback_is_booked_while_evidence_for_another_cannot_be_submitt
 async def test_evidence_submitted_without_a_response_is_not_resubmitted(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
-    await made.told()
-    command = Asked(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
+    await made.refreshed()
+    command = UnansweredCommand(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
     stage.fake.leaves.add("submit_evidence")
     await command.given_up()
     back(stage)

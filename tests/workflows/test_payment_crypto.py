@@ -1,4 +1,4 @@
-"""Payments in coins through their run: too little, too much, too late, and taken back by the chain."""
+"""Payments in coins through their run: too little, too much, too late, and reversed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -73,7 +73,7 @@ async def paying(
 
 
 async def price(chains: ChainsInTest, asset: str, cents: int, coins_minor: int) -> None:
-    """Have so many minor units of a coin cost so many cents from now on."""
+    """Set the price in cents of a number of minor units of a coin."""
     scale = {"BTC": 8, "ETH": 9}[asset]
     whole = -(-cents * 10**scale // coins_minor)
     await chains.control("rates", **{asset: {"USD": f"{whole // 100}.{whole % 100:02}"}})

@@ -1,4 +1,4 @@
-"""Payments over HTTP with their runs behind them: bought, declined, lost, given back, and handed to escrows."""
+"""Payments over HTTP with their runs: bought, declined, lost, refunded, and funding escrows."""
 
 import asyncio
 from dataclasses import replace
@@ -143,7 +143,7 @@ async def test_unknown_refund_is_given_up_by_an_operator(shop: Shop) -> None:
 async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
     bought = await shop.top_up()
     shop.there(bought).pay()
-    await shop.told(bought)
+    await shop.refreshed(bought)
     shop.stage.fake.breaks.append("refused")
     refund = good(await shop.payer.post(f"/payments/{bought['payment_id']}/refunds", {}, key=new_key()), 201)
     assert (refund["status"], refund["failure_code"]) == ("failed", "provider.refused")
@@ -154,7 +154,7 @@ async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
 
 @pytest.mark.slow
 async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(shop: Shop) -> None:
-    """Stripe counts no last decimal of KWD: it would be booked, refused there and given back again."""
+    """Stripe refuses the last decimal of KWD: the refund would be booked, refused there and reversed."""
     body = {"amount": "10", "currency": "KWD", "purpose": "balance", "payment_method": "pm_ok"}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
     path = f"/payments/{made['id']}/refunds"
@@ -192,7 +192,7 @@ async def test_repeated_refund_returns_its_result_without_a_second_approval(
 async def test_payer_by_bank_transfer_sees_the_deadline(shop: Shop) -> None:
     bought = await shop.top_up()
     shop.there(bought).pays_until = datetime(2040, 1, 5, tzinfo=UTC)
-    shown = await shop.told(bought)
+    shown = await shop.refreshed(bought)
     assert (shown["status"], shown["expires_at"]) == ("requires_action", "2040-01-05T00:00:00Z")
 
 
@@ -200,7 +200,7 @@ async def test_payer_by_bank_transfer_sees_the_deadline(shop: Shop) -> None:
 async def test_key_with_a_deleted_response_makes_no_other_refund(shop: Shop) -> None:
     bought, key = await shop.top_up(), new_key()
     shop.there(bought).pay()
-    await shop.until(await shop.told(bought), "succeeded")
+    await shop.until(await shop.refreshed(bought), "succeeded")
     path = f"/payments/{bought['payment_id']}"
 
     async def again(command: str, body: dict[str, Any]) -> httpx2.Response:
@@ -290,7 +290,7 @@ async def test_pitfall_05_capture_and_cancel_of_an_authorization_race_and_exactl
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
     shop.there(made).authorize()
-    await shop.told(made)
+    await shop.refreshed(made)
     answers = await asyncio.gather(
         *(
             shop.payer.post(f"/payments/{made['id']}/{command}", {}, key=new_key())
@@ -402,7 +402,7 @@ async def test_evidence_is_submitted_once_and_by_operators(shop: Shop) -> None:
     body = {"package": "pack_100", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     shop.there(bought).dispute()
-    assert (await shop.told(bought))["status"] == "disputed"
+    assert (await shop.refreshed(bought))["status"] == "disputed"
     (chargeback,) = good(await shop.payer.get("/disputes"))["data"]
     path, evidence = f"/disputes/{chargeback['id']}/evidence", {"text": "The credits were used the same day."}
     # Whoever disputes a payment may have the organization's key: what it says does not close the dispute.
@@ -416,7 +416,7 @@ async def test_evidence_is_submitted_once_and_by_operators(shop: Shop) -> None:
     assert replaced["offered_evidence"] == "They used it."
     answered = good(await shop.operator.post(path, evidence, key=new_key()))
     assert answered["evidence_submitted_at"] is not None
-    shown = await shop.told(bought)
+    shown = await shop.refreshed(bought)
     refused(await shop.operator.post(path, evidence, key=new_key()), 409, "payment.evidence_closed")
     refused(await shop.payer.post(path, evidence, key=new_key()), 409, "payment.evidence_closed")
     assert (shown["disputed_amount"], shown["refundable_amount"]) == ("10.00", "0.00")

@@ -116,7 +116,7 @@ async def test_poll_finds_that_the_escrow_has_ended_where_the_signal_was_lost(st
     await made.create()
 
     async def lost(*_: object) -> None:
-        """Tell nobody, as when Temporal is away."""
+        """Signal nothing, as in an outage of Temporal."""
 
     monkeypatch.setattr("activities.escrow.escrow.refresh_unpaid", lost)
     await job.send("cancel", job.procurement)
@@ -131,14 +131,14 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
     while "escrow_funded" not in await made.kinds():
         await again()
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_frozen")
     # The effect is in the books before it is told.
     assert (await job.state()).status == "disputed"
-    told = await job.told("disputed")
+    told = await job.recorded("disputed")
     assert told.actor == f"payment:{made.terms.payment_id}"
     made.there.close_dispute(ref, won=False)
-    await made.told()
+    await made.refreshed()
     assert (await made.money())["debt"] == 1 - job.terms.amount_minor
     await job.send("resolve", job.arbiter, payee_share_e4=0)
     # What comes back from the escrow pays what is owed.
@@ -147,7 +147,7 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
 
 
 async def _captured(stage: Stage, job: Job) -> PaymentDriver:
-    """A payment that its payer has paid, and that has not been told yet."""
+    """A paid payment whose run has not been signalled yet."""
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
@@ -159,7 +159,7 @@ async def test_a_charge_that_was_refunded_at_the_provider_funds_no_escrow(stage:
     job = await award(balance=1)
     made = await _captured(stage, job)
     made.there.refund(1000)
-    await made.told()
+    await made.refreshed()
     state = await made.happened("fulfilment_failed")
     assert (state.status, state.fulfilment) == ("refunded", "gone")
     assert "escrow_funded" not in await made.kinds()
@@ -172,7 +172,7 @@ async def test_remainder_after_a_refund_at_the_provider_is_refunded_too(stage: S
     job = await award(balance=1)
     made = await _captured(stage, job)
     made.there.refund(400)
-    await made.told()
+    await made.refreshed()
     await made.happened("fulfilment_failed")
     await made.happened("refund_booked", 2)
     assert made.there.gone == 1000
@@ -183,10 +183,10 @@ async def test_a_pending_refund_makes_the_escrow_wait_and_a_failed_one_lets_it_g
     job = await award(balance=1)
     made = await _captured(stage, job)
     ref = made.there.refund(1000, status=RefundStatus.PENDING)
-    assert (await made.told()).fulfilment is Fulfilment.PENDING
+    assert (await made.refreshed()).fulfilment is Fulfilment.PENDING
     assert (await job.state()).status == "open"
     made.there.fail_refund(ref)
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded")
     assert (await job.state()).status == "funded"
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
@@ -197,9 +197,9 @@ async def test_an_escrow_waits_for_the_end_of_a_dispute(stage: Stage, award, won
     job = await award(balance=1)
     made = await _captured(stage, job)
     ref = made.there.dispute()
-    assert (await made.told()).fulfilment is Fulfilment.PENDING
+    assert (await made.refreshed()).fulfilment is Fulfilment.PENDING
     made.there.close_dispute(ref, won=won)
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded" if won else "fulfilment_failed")
     assert (await job.state()).status == ("funded" if won else "open")
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
@@ -210,10 +210,10 @@ async def test_dispute_before_funding_takes_only_the_waiting_money(stage: Stage,
     job = await award(balance=50_000_000)
     made = await _captured(stage, job)
     ref = made.there.dispute(400)
-    await made.told()
+    await made.refreshed()
     assert await made.money() == {"wallet": 50_000_000, "own": job.terms.amount_minor, "debt": 0}
     made.there.close_dispute(ref, won=won)
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded" if won else "refund_booked")
     assert await made.money() == {"wallet": 50_000_000, "own": 0, "debt": 0}
     assert (await job.money())["escrow"] == (job.terms.amount_minor if won else 0)
@@ -228,18 +228,18 @@ async def test_escrow_is_not_funded_late_by_money_that_was_put_off(stage: Stage,
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
         await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
-        await made.told()
+        await made.refreshed()
         while not await _is_asked(job, "fund"):
             await again()
         await made.handle.terminate("test")
         ref = made.there.dispute()
-        await made.told()
+        await made.refreshed()
         await made.happened("fulfilment_put_off")
     source = f"payment:{made.terms.payment_id}"
     assert await refused(job.handle.get_update_handle(source).result()) == "payment.not_paid"
     assert (await job.state()).status == "open"
     made.there.close_dispute(ref, won=won)
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded" if won else "fulfilment_failed")
     assert (await job.state()).status == ("funded" if won else "open")
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
@@ -257,7 +257,7 @@ async def test_funding_is_not_put_off_after_the_escrow_was_funded(stage: Stage, 
     recorded = await _recorded(made, put_off)
     assert (recorded.applied, recorded.stored) == (False, state)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_frozen")
     assert "fulfilment_put_off" not in await made.kinds()
 
@@ -272,7 +272,7 @@ async def _recorded(made: PaymentDriver, *events: PaymentEvent) -> RecordedPayme
 
 
 async def _asked_and_died(made: PaymentDriver) -> Payment:
-    """Have the run die between what it writes before it asks the escrow, and asking it."""
+    """End the run after its write and before it asks the escrow."""
     await made.handle.terminate("test")
     seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
     outcomes = converge(await made.state(), seen)
@@ -294,7 +294,7 @@ async def test_pitfall_35_a_chargeback_freezes_an_escrow_that_has_no_run(stage: 
     job, made = await funded_by_a_payment(stage, award)
     await job.handle.terminate("test")
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_frozen")
     assert (await job.state()).status == "disputed"
     with pytest.raises(WrongState):
@@ -317,10 +317,10 @@ async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the
     source = f"payment:{made.terms.payment_id}"
     funded = rules.fund(await job.state(), actor=payer, source=source, now=datetime.now(UTC))
     await committed_behind_the_run(job, funded, "lost-fund")
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded")
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_frozen")
     assert (await job.state()).status == "disputed"
 
@@ -328,11 +328,11 @@ async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the
 async def test_the_dispute_of_a_chargeback_is_noted_before_it_is_sent(stage: Stage, award):
     job, made = await funded_by_a_payment(stage, award)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_frozen")
     async with stage.database.platform() as session:
         noted = await session.get_one(EscrowNotice, chargeback_command_id(made.terms.payment_id))
-    told = await job.told("disputed")
+    told = await job.recorded("disputed")
     assert (noted.escrow_id, noted.name, noted.settled_at is None) == (job.terms.escrow_id, "dispute", False)
     assert noted.noted_at < told.recorded_at
 
@@ -342,7 +342,7 @@ async def test_a_chargeback_of_an_escrow_that_has_ended_says_that_nothing_is_fro
     await job.send("deliver", job.bot)
     await job.send("validate", job.validator, score_e4=10_000)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     state = await made.happened("escrow_not_frozen")
     assert "escrow_frozen" not in await made.kinds()
     told = next(event for event in await made.timeline() if event.kind == "escrow_not_frozen")
@@ -362,7 +362,7 @@ async def test_a_payment_funds_an_escrow_that_has_no_run(stage: Stage, award):
 async def test_pitfall_36_a_chargeback_freezes_the_escrow_while_a_refund_is_unknown(stage: Stage, award):
     job = await award()
     made = await _captured(stage, job)
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded")
     stage.fake.breaks.append("before")
     stage.fake.refuses.add("find_refund")
@@ -370,10 +370,10 @@ async def test_pitfall_36_a_chargeback_freezes_the_escrow_while_a_refund_is_unkn
         await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
         await made.happened("refund_unknown")
         made.there.dispute(600)
-        await made.told()
+        await made.refreshed()
         await made.happened("escrow_frozen")
         assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
-        await job.told("disputed")
+        await job.recorded("disputed")
     finally:
         stage.fake.refuses.clear()
 
@@ -384,13 +384,13 @@ async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answe
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
         await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
-        await made.told()
+        await made.refreshed()
         await made.happened("fulfilment_started")
         made.there.dispute()
-        state = await made.told()
+        state = await made.refreshed()
         assert (state.status, state.fulfilment) == ("disputed", "pending")
     await made.happened("escrow_frozen")
-    await job.told("disputed")
+    await job.recorded("disputed")
     assert (await made.kinds()).index("dispute_opened") < (await made.kinds()).index("escrow_funded")
 
 
@@ -399,7 +399,7 @@ async def _paid_in_part(stage: Stage, job: Job) -> PaymentDriver:
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
     made.there.pay(amount=600)
-    await made.told()
+    await made.refreshed()
     return made
 
 
@@ -409,7 +409,7 @@ async def test_waiting_money_is_refunded_on_the_payers_request(stage: Stage, awa
     assert (await made.money())["own"] == job.terms.amount_minor * 600 // 1000
     await made.send("refund", amount_minor=200)
     await made.send("refund")
-    state = await made.told()
+    state = await made.refreshed()
     assert (state.status, made.there.gone) == ("refunded", 600)
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
 
@@ -418,12 +418,12 @@ async def test_failed_refund_reserves_the_money_for_the_escrow_again(stage: Stag
     job = await award(balance=1)
     made = await _captured(stage, job)
     pending = made.there.refund(100, status=RefundStatus.PENDING)
-    await made.told()
+    await made.refreshed()
     await made.send("refund", reason="pending")
     assert (await made.state()).refunds[-1].waiting_minor == job.terms.amount_minor * 900 // 1000
     for ref in (pending, *(ref for ref in made.there.refunds if ref != pending)):
         made.there.fail_refund(ref)
-    await made.told()
+    await made.refreshed()
     await made.happened("escrow_funded")
     assert await job.money() == {"payer": 1, "escrow": job.terms.amount_minor, "payee": 0}
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
@@ -435,7 +435,7 @@ async def test_money_that_its_escrow_is_taking_is_not_refunded(stage: Stage, awa
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
         await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
-        await made.told()
+        await made.refreshed()
         await made.happened("fulfilment_started")
         assert await refused(made.send("refund")) == "payment.fulfilment_under_way"
     await made.happened("escrow_funded")
@@ -478,7 +478,7 @@ async def test_restarted_run_funds_the_escrow_only_with_the_whole_amount(stage: 
     await _asked_and_died(made)
     if gone:
         made.there.refund(1000)
-    await made.told()
+    await made.refreshed()
     await made.happened("fulfilment_failed" if gone else "escrow_funded")
     assert (await job.state()).status == ("open" if gone else "funded")
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}

@@ -1,4 +1,4 @@
-"""Payments of invoices through their run: paid once whoever pays, due again after what goes back."""
+"""Payments of invoices through their run: paid once, and due again after refunds."""
 
 import asyncio
 
@@ -44,7 +44,7 @@ async def paid(stage: Stage) -> tuple[PaymentDriver, Issued]:
 
 async def pay(made: PaymentDriver) -> None:
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     await made.happened("invoice_paid")
 
 
@@ -83,7 +83,7 @@ async def test_one_of_concurrent_payments_pays_and_the_others_are_returned(stage
         made.append(await another(first, invoice))
     for each in made:
         each.there.pay()
-    await asyncio.gather(*(each.told() for each in made))
+    await asyncio.gather(*(each.refreshed() for each in made))
     took: list[PaymentDriver] = []
     for each in made:
         while not {"invoice_paid", "purpose_gone"} & set(kinds := await each.kinds()):
@@ -104,7 +104,7 @@ async def test_money_on_its_way_for_a_voided_invoice_is_returned(stage: Stage):
     made, invoice = await billed(stage)
     await invoice.void()
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     state = await sent_back(made)
     assert state.refunds[0].reason == "This invoice is void. It cannot be paid."
     assert made.there.gone == 1000
@@ -119,7 +119,7 @@ async def test_pitfall_05_invoice_is_either_paid_or_voided_in_a_race(stage: Stag
         made, invoice = await billed(stage)
         made.there.pay()
         withdrawing = asyncio.create_task(invoice.void())
-        await made.told()
+        await made.refreshed()
         (refusal,) = await asyncio.gather(withdrawing, return_exceptions=True)
         status, _ = await invoice.stands()
         while not {"invoice_paid", "purpose_gone"} & set(await made.kinds()):
@@ -182,7 +182,7 @@ async def test_refunded_invoice_can_be_voided_and_stays_void_when_the_refund_fai
     await invoice.void()
     (ref,) = made.there.refunds
     made.there.fail_refund(ref)
-    await made.told()
+    await made.refreshed()
     assert await invoice.stands() == ("void", 0)
     assert await made.money() == {"wallet": 1000, "own": 0, "debt": 0}
 
@@ -209,7 +209,7 @@ async def test_a_goodwill_refund_that_fails_late_stays_credited_and_its_money_is
     assert await invoice.stands() == ("paid", 600)
     (ref,) = made.there.refunds
     made.there.fail_refund(ref)
-    await made.told()
+    await made.refreshed()
     await made.happened("refund_failed")
     assert await invoice.stands() == ("paid", 600)
     assert await made.money() == {"wallet": 400, "own": 0, "debt": 0}
@@ -221,7 +221,7 @@ async def test_a_refund_that_fails_late_pays_the_invoice_again(stage: Stage):
     assert await invoice.stands() == ("open", 600)
     (ref,) = made.there.refunds
     made.there.fail_refund(ref)
-    await made.told()
+    await made.refreshed()
     assert await invoice.stands() == ("paid", 1000)
     assert await made.money() == NOTHING
 
@@ -229,21 +229,21 @@ async def test_a_refund_that_fails_late_pays_the_invoice_again(stage: Stage):
 async def test_a_chargeback_makes_it_due_again_and_one_that_is_won_pays_it_again(stage: Stage):
     made, invoice = await paid(stage)
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     assert await invoice.stands() == ("open", 0)
     assert await made.money() == NOTHING
     assert "payment.debt" not in await made.alerts()
     made.there.close_dispute(ref, won=True)
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
     assert await invoice.stands() == ("paid", 1000)
 
 
 async def test_a_chargeback_that_is_lost_leaves_the_invoice_due_and_no_debt(stage: Stage):
     made, invoice = await paid(stage)
     ref = made.there.dispute(400)
-    await made.told()
+    await made.refreshed()
     made.there.close_dispute(ref, won=False)
-    assert (await made.told()).status is P.CHARGED_BACK
+    assert (await made.refreshed()).status is P.CHARGED_BACK
     assert await invoice.stands() == ("open", 600)
     assert await made.money() == NOTHING
 
@@ -251,11 +251,11 @@ async def test_a_chargeback_that_is_lost_leaves_the_invoice_due_and_no_debt(stag
 async def test_chargeback_won_after_another_payment_becomes_cash(stage: Stage):
     made, invoice = await paid(stage)
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     other = await another(made, invoice)
     await pay(other)
     made.there.close_dispute(ref, won=True)
-    await made.told()
+    await made.refreshed()
     assert await invoice.stands() == ("paid", 1000)
     assert await invoice.paid_by() == {made.terms.payment_id: 0, other.terms.payment_id: 1000}
     assert await made.money() == {"wallet": 1000, "own": 0, "debt": 0}
@@ -265,7 +265,7 @@ async def test_money_returned_between_two_polls_is_neither_paid_nor_owed(stage: 
     made, invoice = await billed(stage)
     made.there.pay()
     made.there.refund(700)
-    await made.told()
+    await made.refreshed()
     await made.happened("invoice_paid")
     assert await invoice.stands() == ("open", 300)
     assert await made.money() == NOTHING
@@ -351,7 +351,7 @@ async def test_invoice_is_not_paid_by_fully_refunded_money(stage: Stage):
     await made.create()
     made.there.pay()
     made.there.refund(1000)
-    await made.told()
+    await made.refreshed()
     state = await made.happened("fulfilment_failed")
     assert (state.status, state.fulfilment) == ("refunded", "gone")
     assert "invoice_paid" not in await made.kinds()

@@ -1,4 +1,4 @@
-"""An unpaid payment that nobody needs any more is cancelled at its provider, so that it cannot be paid."""
+"""An unpaid payment that is no longer needed is cancelled at its provider."""
 
 import asyncio
 
@@ -47,7 +47,7 @@ async def test_payment_of_a_partly_credited_invoice_continues(shop: Shop) -> Non
     made = good(await pay(shop, invoice, {}), 201)
     body = {"amount": "4.00", "reason": "Goodwill."}
     good(await shop.operator.post(f"/billing/invoices/{invoice['id']}/credit-notes", body, key=new_key()), 201)
-    await shop.told(made)
+    await shop.refreshed(made)
     assert (await shop.look(made))["status"] == "requires_action"
 
 

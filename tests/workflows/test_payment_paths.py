@@ -28,7 +28,7 @@ async def test_a_webhook_books_the_charge_the_fee_and_the_credits(stage: Stage):
     assert result.status == "requires_action"
     assert (await made.state()).action.client_secret == f"{made.there.ref}_secret"
     made.there.pay()
-    state = await made.told()
+    state = await made.refreshed()
     assert state.status is P.SUCCEEDED
     assert (state.received_minor, state.fee_minor, state.granted_minor) == (1000, 59, 100_000_000)
     assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
@@ -41,7 +41,7 @@ async def test_pitfall_02_repeated_event_has_one_effect(stage: Stage):
     made.there.pay()
     await asyncio.gather(*(made.event("evt_same_" + made.terms.payment_id) for _ in range(8)))
     await made.handled("evt_same_" + made.terms.payment_id)
-    await made.told()
+    await made.refreshed()
     assert (await made.kinds()).count("received") == 1
     assert (await made.money())["wallet"] == 100_000_000
 
@@ -58,10 +58,10 @@ async def test_fee_reported_later_is_booked_later(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.pay(fee=None)
-    state = await made.told()
+    state = await made.refreshed()
     assert (state.status, state.fee_minor) == (P.SUCCEEDED, 0)
     made.there.tell_fee(61)
-    assert (await made.told()).fee_minor == 61
+    assert (await made.refreshed()).fee_minor == 61
     assert (await made.kinds())[-1] == "fee_booked"
 
 
@@ -77,11 +77,11 @@ async def test_money_that_settles_later_in_another_currency_is_booked_in_it(stag
     made = await new_payment(stage)
     await made.create()
     made.there.pay_unsettled()
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
     assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
     assert await booked_of(made) == []
     made.there.settle(amount=920, fee=52, currency="EUR")
-    assert (await made.told()).fee_minor == 52
+    assert (await made.refreshed()).fee_minor == 52
     assert await made.kinds() == ["created", "submitted", "received", "settled"]
     assert await booked_of(made) == [(920, 52, "EUR")]
     async with stage.database.platform() as session:
@@ -152,7 +152,7 @@ async def test_a_success_after_expiry_is_credited(stage: Stage):
     await made.pass_time(hours=24)
     await made.until("expired")
     made.there.pay()
-    state = await made.told()
+    state = await made.refreshed()
     assert state.status is P.SUCCEEDED
     assert (await made.money())["wallet"] == 100_000_000
 
@@ -161,11 +161,11 @@ async def test_a_bank_debit_under_way_does_not_expire(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.process()
-    await made.told()
+    await made.refreshed()
     await made.pass_time(days=3)
     assert (await made.state()).status is P.PROCESSING
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     assert (await made.state()).status is P.SUCCEEDED
 
 
@@ -174,7 +174,7 @@ async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_n
     made = await new_payment(stage, **SELDOM, open_seconds=60)
     await made.create()
     made.there.pays_until = made.terms.created_at + timedelta(days=14)
-    assert (await made.told()).ends_at == made.there.pays_until
+    assert (await made.refreshed()).ends_at == made.there.pays_until
     await made.pass_time(days=13)
     state = await made.state()
     assert (state.status, state.expiring) == (P.REQUIRES_ACTION, False)
@@ -190,10 +190,10 @@ async def test_bank_transfer_before_its_own_deadline_is_booked(stage: Stage):
     made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.pays_until = made.terms.created_at + timedelta(days=14)
-    await made.told()
+    await made.refreshed()
     await made.pass_time(days=5)
     made.there.pay()
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
     assert (await made.money())["wallet"] == 100_000_000
 
 
@@ -202,13 +202,13 @@ async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_i
     made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.process()
-    await made.told()
+    await made.refreshed()
     await made.pass_time(days=2)
     assert (await made.happened("time_over")).status is P.PROCESSING
     made.there.status, made.there.pays_until = ProviderStatus.REQUIRES_ACTION, made.terms.created_at + timedelta(days=9)
-    assert (await made.told()).status is P.REQUIRES_ACTION
+    assert (await made.refreshed()).status is P.REQUIRES_ACTION
     await made.pass_time(days=3)
-    assert (await made.told()).status is P.REQUIRES_ACTION
+    assert (await made.refreshed()).status is P.REQUIRES_ACTION
     await made.pass_time(days=8)
     await made.until("expired")
     assert made.there.status is ProviderStatus.CANCELLED
@@ -219,7 +219,7 @@ async def test_endless_bank_debit_raises_one_alert_and_stays_awaited(stage: Stag
     made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.process()
-    await made.told()
+    await made.refreshed()
     await made.pass_time(days=30)
     assert await made.alerts() == []
     await made.pass_time(days=7)
@@ -229,14 +229,14 @@ async def test_endless_bank_debit_raises_one_alert_and_stays_awaited(stage: Stag
     assert (await made.kinds()).count("overdue") == 1
     await replay(await made.handle.fetch_history())
     made.there.pay()
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
 
 
 async def test_approved_payment_is_captured(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.approved = True
-    await made.told()
+    await made.refreshed()
     assert (await made.until("succeeded")).received_minor == 1000
     # The news books no money: it has the payment looked at, and what is approved there is confirmed, once.
     mine = [name for name, key in stage.fake.calls if made.there.ref in key or made.terms.payment_id in key]
@@ -329,7 +329,7 @@ async def test_a_run_that_ended_is_started_again_by_news(stage: Stage):
     made = await paid(stage)
     assert await made.end() == "succeeded"
     made.there.dispute()
-    assert (await made.told()).status is P.DISPUTED
+    assert (await made.refreshed()).status is P.DISPUTED
 
 
 async def test_terminated_run_resumes_from_the_books(stage: Stage):
@@ -337,7 +337,7 @@ async def test_terminated_run_resumes_from_the_books(stage: Stage):
     await made.create()
     await made.handle.terminate("test")
     made.there.pay()
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
     assert stage.fake.count(made.terms.payment_id) == 1
 
 
@@ -348,7 +348,7 @@ async def test_the_payer_has_until_the_deadline_only(stage: Stage):
     assert (await made.state()).status is P.REQUIRES_ACTION
     made.there.at += timedelta(hours=22)
     made.there.fail()
-    assert (await made.told()).status is P.FAILED
+    assert (await made.refreshed()).status is P.FAILED
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ async def test_news_are_booked_while_a_refund_is_unknown(stage: Stage):
         await made.send("refund", amount_minor=400)
         assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
         made.there.dispute(600)
-        assert (await made.told()).status is P.DISPUTED
+        assert (await made.refreshed()).status is P.DISPUTED
         looked = calls(made).count("find_refund")
         await made.pass_time(seconds=1)
         assert calls(made).count("find_refund") - looked <= 1
@@ -149,7 +149,7 @@ async def test_money_charged_despite_a_refusal_is_booked(stage: Stage):
     )
     stage.fake.accounts["fp_" + terms.payment_id] = Account(asked=asked, ref="fp_" + terms.payment_id)
     made.there.pay()
-    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.refreshed()).status is P.SUCCEEDED
     assert (await made.money())["wallet"] == 100_000_000
 
 
@@ -159,7 +159,7 @@ async def test_payment_approved_after_its_cancellation_is_not_captured(stage: St
     await made.send("cancel")
     # As at PayPal, which has no way to end an order.
     made.there.status, made.there.approved = ProviderStatus.REQUIRES_ACTION, True
-    assert (await made.told()).status is P.CANCELLED
+    assert (await made.refreshed()).status is P.CANCELLED
     assert made.there.received == 0
 
 
@@ -194,7 +194,7 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
     )
     message = await payment_message(stage.database, event, at=event.at)
     assert (await PaymentActivities(stage.database).record(message)).applied
-    assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
+    assert (await made.refreshed()).refunds[0].state is RefundState.SUCCEEDED
     assert [refund.refund_id for refund in made.there.refunds.values()] == ["rfd_noted"]
 
 
@@ -203,7 +203,7 @@ async def test_more_events_than_one_transaction_are_all_booked(stage: Stage):
     await made.create()
     for _ in range(40):
         made.there.refund(10)
-    state = await made.told()
+    state = await made.refreshed()
     assert (len(state.refunds), state.refunded_minor) == (40, 400)
     assert all(refund.moved_minor == 10 and refund.state is RefundState.SUCCEEDED for refund in state.refunds)
     assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}

@@ -81,9 +81,9 @@ async def test_a_refund_that_fails_late_returns_money_and_credits(stage: Stage):
     assert (await made.state()).refunds[0].state is RefundState.PENDING
     assert (await made.money())["wallet"] == 60_000_000
     made.there.settle_refund(ref)
-    assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
+    assert (await made.refreshed()).refunds[0].state is RefundState.SUCCEEDED
     made.there.fail_refund(ref)
-    state = await made.told()
+    state = await made.refreshed()
     assert state.refunds[0].state is RefundState.FAILED
     assert state.status is P.SUCCEEDED
     assert (await made.money())["wallet"] == 100_000_000
@@ -102,7 +102,7 @@ async def test_refund_made_at_the_provider_is_added(stage: Stage):
     made = await paid(stage)
     await made.spend(80_000_000)
     made.there.refund(500)
-    state = await made.told()
+    state = await made.refreshed()
     assert state.status is P.PARTIALLY_REFUNDED
     assert await made.money() == {"wallet": 0, "own": 0, "debt": -30_000_000}
     assert state.debt_minor == 30_000_000
@@ -144,7 +144,7 @@ async def test_one_command_id_refunds_two_payments(stage: Stage):
 
 
 async def unknown(stage: Stage) -> PaymentDriver:
-    """A paid payment with a refund that its provider does not have, and that nobody can look up."""
+    """A paid payment with a refund that its provider does not have, and that cannot be looked up."""
     made = await paid(stage)
     stage.fake.breaks.append("before")
     stage.fake.refuses.add("find_refund")
@@ -191,7 +191,7 @@ async def test_refund_made_after_it_was_given_up_is_added(stage: Stage):
     await made.send("give_up", **operator)
     await made.spend(80_000_000)
     made.there.refund(400, refund_id=operator["refund_id"])
-    state = await made.told()
+    state = await made.refreshed()
     assert (state.status, state.refunded_minor) == (P.PARTIALLY_REFUNDED, 400)
     assert await made.money() == {"wallet": 0, "own": 0, "debt": -20_000_000}
     assert "payment.refund_taken_over" in await made.alerts()
@@ -202,7 +202,7 @@ async def test_refund_made_after_it_was_given_up_is_added(stage: Stage):
 async def test_a_refund_given_up_as_made_is_followed_under_the_providers_id(stage: Stage):
     made = await unknown(stage)
     ref = made.there.refund(400)
-    state = await made.told()
+    state = await made.refreshed()
     assert state.refunded_minor == 800  # the one that was made there carries no id of ours
     # So the one that we asked for was not made, and naming the other one for it is refused.
     refund_id = f"rfd_of_{made.terms.payment_id}"
@@ -212,7 +212,7 @@ async def test_a_refund_given_up_as_made_is_followed_under_the_providers_id(stag
     assert (await made.state()).refunds[0].state is RefundState.PENDING
     await made.send("give_up", **claimed, provider_ref="re_right")
     made.there.refunds["re_right"] = replace(made.there.refunds[ref], ref="re_right", amount_minor=400)
-    await made.told()
+    await made.refreshed()
     assert [refund.state for refund in (await made.state()).refunds] == [RefundState.SUCCEEDED] * 2
     assert await refused(made.send("give_up", **claimed)) == "payment.refund_not_unknown"
     assert (await made.state()).refunded_minor == 800

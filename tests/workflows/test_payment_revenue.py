@@ -1,4 +1,4 @@
-"""What becomes of the price of credits when their payment goes back, by the payment's own run and the batch."""
+"""Revenue of credits after refunds and chargebacks, by the payment's run and the batch."""
 
 import pytest
 
@@ -15,7 +15,7 @@ MONEY = {"deferred": "deferred_revenue", "revenue": "revenue/credits", "breakage
 
 
 class Sums:
-    """What the platform's accounts in dollars have gained since this was made."""
+    """Changes of the platform's dollar accounts since its creation."""
 
     def __init__(self, books: Books) -> None:
         self.books = books
@@ -47,7 +47,7 @@ async def test_refund_of_the_remainder_keeps_used_credits_as_revenue(stage: Stag
     if recognised_before:
         assert await sums.now() == {"deferred": 600, "revenue": 400}
     await made.send("refund", amount_minor=600, reason="r")
-    await made.told()
+    await made.refreshed()
     assert await sums.now() == {"revenue": 400}
 
 
@@ -61,9 +61,9 @@ async def test_chargeback_reverses_recognised_revenue_until_it_is_won(
     if recognised_before:
         assert await sums.now() == {"deferred": 400, "revenue": 600}
     ref = made.there.dispute()
-    await made.told()
+    await made.refreshed()
     # What was not used is held, and still deferred.
     assert await sums.now() == {"deferred": 400, "revenue": -400}
     made.there.close_dispute(ref, won=won)
-    await made.told()
+    await made.refreshed()
     assert await sums.now() == ({"deferred": 400, "revenue": 600} if won else {})

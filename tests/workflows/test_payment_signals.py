@@ -1,4 +1,4 @@
-"""What operators send to a payment's run: whatever it is, it is refused into the timeline or done, and time goes on."""
+"""Operators' signals to a payment's run are executed, or refused and recorded in the timeline."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Slots through a payment's run: bought, refunded while nobody uses them, charged back while somebody does."""
+"""Slots through a payment's run: bought, refunded while unused, charged back while used."""
 
 from datetime import UTC, datetime
 
@@ -91,7 +91,7 @@ async def test_refund_is_of_whole_slots_only(stage: Stage):
 async def test_remainder_after_a_partial_refund_at_the_provider_is_refundable(stage: Stage):
     made = await bought(stage, 2)
     made.there.refund(200)
-    await made.told()
+    await made.refreshed()
     assert await slots_of(made) == (1, 0, 0)
     assert await refused(made.send("refund", amount_minor=500)) == "payment.part_of_a_slot"
     await made.send("refund", amount_minor=300)
@@ -107,7 +107,7 @@ async def test_late_failure_of_a_refund_restores_the_slot(stage: Stage):
     assert await slots_of(made) == (0, 0, 0)
     (ref,) = made.there.refunds
     made.there.fail_refund(ref)
-    await made.told()
+    await made.refreshed()
     assert await slots_of(made) == (1, 0, 0)
 
 
@@ -115,7 +115,7 @@ async def test_pitfall_29_slots_charged_back_while_in_use_are_owed_and_the_next_
     made = await bought(stage, 2)
     await create_and_deploy(made, 2)
     made.there.close_dispute(made.there.dispute(), won=False)
-    assert (await made.told()).status is P.CHARGED_BACK
+    assert (await made.refreshed()).status is P.CHARGED_BACK
     assert await slots_of(made) == (0, 1, 1)
     assert "payment.debt" in await made.alerts()
     later = await bought(stage, 3, org_id=made.terms.org_id)

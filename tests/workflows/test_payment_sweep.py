@@ -25,7 +25,7 @@ async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(
     made = await new_payment(stage)
     await made.create()
     made.there.pay()
-    await made.told()
+    await made.refreshed()
     stage.fake.breaks += ["before", *["unavailable"] * 100]
     await made.send("refund", amount_minor=400)
     assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
@@ -46,7 +46,7 @@ async def test_a_run_that_lives_is_left_alone(stage: Stage):
     await sweep(stage)
     assert (await made.handle.describe()).run_id == run
     made.there.pay()
-    assert (await made.told()).status is PaymentStatus.SUCCEEDED
+    assert (await made.refreshed()).status is PaymentStatus.SUCCEEDED
 
 
 async def test_nothing_is_due_while_it_is_the_payers_turn_or_after_the_end(stage: Stage):
@@ -54,4 +54,4 @@ async def test_nothing_is_due_while_it_is_the_payers_turn_or_after_the_end(stage
     await made.create()
     assert wake_at(await made.state()) == made.terms.expires_at
     made.there.pay()
-    assert wake_at(await made.told()) is None
+    assert wake_at(await made.refreshed()) is None

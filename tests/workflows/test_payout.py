@@ -1,4 +1,4 @@
-"""A payout's run: sent once, looked for when nobody answered, back in the earnings when it cannot be sent."""
+"""A payout's run: sent once, looked up without a response, returned to the earnings if it cannot be sent."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -334,14 +334,14 @@ async def test_resumed_run_looks_up_and_finds_a_sent_payout(stage):
 
 @pytest.mark.slow
 async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stage):
-    """It was asked for anew after books were restored, and the earnings are not what they were."""
+    """It was requested again after the books were restored, with other earnings."""
     made = await taken_out(stage)
     other = NewTransfer(
         payout_id=made.payout.payout_id, account_ref=made.payout.account_ref, amount_minor=1000, currency="USD"
     )
     await stage.payouts.transfer(other, idempotency_key="before the restore")
     await made.reaches("unknown")
-    detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not what was taken out."
+    detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not the amount of the payout."
     assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_amount", "detail": detail}
     async with stage.database.platform() as session:
         query = select(Alert.kind, Alert.detail).where(Alert.subject == made.payout.payout_id)
@@ -359,7 +359,7 @@ async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stag
 
 @pytest.mark.slow
 async def test_payout_whose_transfer_went_to_another_account_waits_for_operators(stage):
-    """Whoever made it under the payout's id, the creator whom the payout names has not got it."""
+    """The creator of the payout has not got the transfer with its id."""
     made = await taken_out(stage)
     payout_id, amount = made.payout.payout_id, made.payout.amount_minor
     other = NewTransfer(payout_id=payout_id, account_ref="acct_ok_other", amount_minor=amount, currency="USD")
@@ -404,9 +404,9 @@ async def test_pitfall_9_payout_of_charged_back_earnings_is_reversed_once(stage)
     await made.begin()
     assert (await made.handle.result()).status == "paid"
     ref = card.there.dispute()
-    await card.told()
+    await card.refreshed()
     card.there.close_dispute(ref, won=False)
-    await card.told()
+    await card.refreshed()
     batch = await stage.client.start_workflow(EarningsRecoveryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     done = await batch.result()
     assert (done.recovered, done.reversed) >= (1, 1)

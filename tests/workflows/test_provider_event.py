@@ -31,7 +31,7 @@ async def test_event_that_names_its_payment_is_forwarded(mailroom):
     handle = await mailroom.start(event_id)
     result = await handle.result()
     assert (result.outcome, result.payment_id) == ("forwarded", payment_id)
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
     row = await mailroom.row(event_id)
     assert (row.status, row.payment_id, row.handled_at) == ("forwarded", payment_id, None)
     await replay_and_keep(await handle.fetch_history(), "provider-event/forwarded")
@@ -42,7 +42,7 @@ async def test_event_that_names_only_objects_of_the_provider_finds_its_payment(m
     payment_id = await mailroom.payment(ref=ref)
     event_id = await mailroom.store("charge.dispute.created", refs=("dp_1", ref))
     assert await outcome_of(mailroom, event_id) == "forwarded"
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
 
 
 async def test_payment_of_another_provider_is_not_signalled(mailroom):
@@ -59,7 +59,7 @@ async def test_payment_whose_run_has_ended_starts_again_from_the_books(mailroom)
     await mailroom.of(payment_id).signal("end")
     await mailroom.of(payment_id).result()
     assert await outcome_of(mailroom, second) == "forwarded"
-    assert await mailroom.told(payment_id) == [second]
+    assert await mailroom.forwarded(payment_id) == [second]
     assert await mailroom.of(payment_id).query("resumed") is True
 
 
@@ -72,7 +72,7 @@ async def test_pitfall_28_event_that_is_earlier_than_its_payment_waits_for_it(ma
     await mailroom.payment(payment_id)
     await mailroom.env.fast_forward(handle, timedelta(minutes=1))
     assert (await handle.result()).outcome == "forwarded"
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
     await replay(await handle.fetch_history())
 
 
@@ -118,7 +118,7 @@ async def test_handled_event_is_not_forwarded_again(mailroom):
     async with mailroom.database.platform() as session:
         await provider_event.mark(session, "stripe", [event_id], status="handled", payment_id=payment_id, handled=True)
     assert await outcome_of(mailroom, event_id) == "handled"
-    assert await mailroom.told(payment_id) == [event_id]
+    assert await mailroom.forwarded(payment_id) == [event_id]
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ async def alerts_of(mailroom: Mailroom, org_id: str) -> list[str]:
 
 
 async def after_a_moment(mailroom: Mailroom, event_id: str) -> WorkflowHandle[Any, Any]:
-    """Run an event until what came may have been applied to a payment and the rest was looked for."""
+    """Run an event until received money may have been applied and the rest was read."""
     handle = await mailroom.start(event_id)
     await mailroom.env.fast_forward(handle, timedelta(minutes=2))
     assert (await handle.result()).outcome == "handled"

@@ -126,7 +126,7 @@ async def steered_by_signals(stage: Stage) -> Job:
 async def cancelled_run(stage: Stage) -> Job:
     job = await (await stage.award()).funded()
     await job.handle.cancel()
-    await job.told("command_refused")
+    await job.recorded("command_refused")
     await job.handle.signal("cancel", {"operator": "kim"})
     return job
 

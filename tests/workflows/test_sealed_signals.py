@@ -131,7 +131,7 @@ async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(tempor
     job = await (await temporal.stage.award()).delivered()
     signal = {"approve": job.terms.escrow_id, "signatory": "finance", "operator": "somebody else"}
     await temporal.send(job, "approve", await temporal.seal(signal))
-    assert (await job.told("approved")).actor == "kim"
+    assert (await job.recorded("approved")).actor == "kim"
     async with temporal.stage.database.platform() as session:
         wanted = ListFilter(equal={"action": "escrow.approved", "target": job.terms.escrow_id})
         [entry] = (await audit.page(session, replace(wanted, limit=10))).rows
@@ -221,7 +221,7 @@ async def test_a_worker_that_has_keys_refuses_what_nobody_sealed(database_urls):
 
 @pytest.fixture
 async def lost_refund(temporal: Intruder) -> AsyncIterator[PaymentDriver]:
-    """A paid payment with a refund that its provider does not have, and that nobody can look up."""
+    """A paid payment with a refund that its provider does not have, and that cannot be looked up."""
     made, fake = await paid(temporal.stage), temporal.stage.fake
     fake.breaks.append("before")
     fake.refuses.add("find_refund")
@@ -234,7 +234,7 @@ async def lost_refund(temporal: Intruder) -> AsyncIterator[PaymentDriver]:
 async def charged_back(stage: Stage) -> PaymentDriver:
     made = await paid(stage)
     made.there.dispute()
-    await made.told()
+    await made.refreshed()
     return made
 
 
@@ -280,7 +280,7 @@ async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticat
     await made.create()
     if name == "refund":
         made.there.pay()
-        await made.told()
+        await made.refreshed()
     signal = {name: made.terms.payment_id, "operator": "somebody else"}
     await temporal.send(made, name, await temporal.seal(signal))
     kind = {"refund": "refund_requested", "cancel": "cancelled"}[name]
@@ -335,7 +335,7 @@ async def test_a_payments_command_that_the_product_did_not_seal_is_refused_befor
         await made.create()
         if name == "capture":
             made.there.authorize()
-            await made.told()
+            await made.refreshed()
     before = await made.state(), calls_that_change(stage, made)
     forged = COMMANDS[name](command_id="forged", actor=made.actor, **fields)
     for sent in (forged, RawValue(await temporal.seal(forged.model_dump(mode="json")))):
@@ -353,7 +353,7 @@ async def test_a_copy_of_a_cancellation_that_the_run_has_forgotten_ends_nothing(
     await temporal.send(made, "cancel", cancel)
     await refusals(made, 1)
     made.there.status = ProviderStatus.REQUIRES_ACTION
-    await made.told()
+    await made.refreshed()
     asked = [call for call in fake.calls if call[0] == "cancel"]
     for _ in range(RECEIPT_WINDOW):
         await temporal.send(made, "refund", {})

@@ -41,7 +41,7 @@ class StatementLineView(ResponseModel):
     counterparties: list[CounterpartyView]
     amount: Exact = Field(description="Positive into the account, negative out of it.")
     balance: Exact = Field(description="The balance after the transfer.")
-    paid: list[CreditCostView] = Field(description="What the organization paid for these credits.")
+    paid: list[CreditCostView] = Field(description="The amounts that the organization paid for these credits.")
     booked_at: datetime
     effective_at: datetime = Field(description="The effective time.")
 

@@ -87,7 +87,7 @@ class FactView(ResponseModel):
     payee_agent_id: str | None = Field(description="The agent that is paid: of an escrow, a purchase or a use.")
     payee_agent_name: str | None
     principal: str | None = Field(
-        description="Who caused it; null if that was another organization, a provider, an operator or a deadline."
+        description="The principal that caused it; null for another organization, a provider, an operator, a deadline."
     )
     changes: list[ChangeOfAssetView] = Field(description="One for each currency.")
     effective_at: datetime

@@ -17,7 +17,7 @@ class AutoTopUpSet(RequestModel):
 
     enabled: Flag = True
     below: Amount = Field(description="The available balance below which credits are bought.")
-    credits: Amount = Field(description="How many credits to buy, or a multiple of it, at the price of a credit.")
+    credits: Amount = Field(description="The number of credits to buy, or a multiple of it, at the price of a credit.")
     monthly_cap: Amount = Field(description="The most credits to buy in a calendar month in UTC.")
     payment_method: MethodRef | None = Field(default=None, description="The default payment method when left out.")
 

@@ -105,12 +105,12 @@ class ContractCreate(WithMetadata):
         default=None,
         ge=1,
         le=MAX_SIGNATORIES,
-        description="How many of the signatories must approve; all when left out.",
+        description="The number of signatories that must approve; all when left out.",
     )
     operator_approvals: Flag = Field(
         default=True,
         description=(
-            "Whether an operator (in the Temporal UI) or whoever made a session link may sign on behalf of a signatory."
+            "Whether an operator (in the Temporal UI) or a session link's creator may sign on behalf of a signatory."
         ),
     )
     fund_within: Period | None = None
@@ -171,11 +171,11 @@ class ContractView(NamedView):
     accept_by: datetime | None = Field(description="Until when the payee can accept; null if no acceptance is needed.")
     accepted_at: datetime | None
     accepted_by: str | None
-    open_by: datetime = Field(description="Until when its escrow can be opened.")
+    open_by: datetime = Field(description="The deadline for opening its escrow.")
     accepts_granted_credits: bool = Field(
         description=(
-            "Whether credits that nobody paid for may fund its escrow, as the agent's listing said. The escrow's "
-            "`granted_amount` says how much of it is in such credits, which are not paid out unless the platform does."
+            "Whether granted credits may fund its escrow, by the agent's listing. The escrow's `granted_amount` is the "
+            "part in such credits, which are not paid out, unless the platform pays out granted credits."
         )
     )
     least_payout: MoneyView | None = Field(

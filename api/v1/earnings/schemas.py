@@ -19,7 +19,7 @@ class EarnedView(ResponseModel):
 
     amount: Exact
     convertible: Exact = Field(
-        description="What can be converted. Expired credits of own work and sales that can still be refunded cannot."
+        description="Can be converted now. Expired credits of own work and sales that can still be refunded cannot."
     )
     next_convertible_at: datetime | None = Field(
         default=None, description="When the first sale that can still be refunded becomes convertible."

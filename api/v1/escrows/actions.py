@@ -35,11 +35,11 @@ Kind = EscrowPostingKind
 class EscrowEffectView(ResponseModel):
     """Movements of a command, and the status after it. Amounts are decimal strings of `currency`."""
 
-    funded: Exact = Field(description="What moves from the payer into the escrow.")
-    to_agent: Exact = Field(description="What the agent gets, net of commission.")
+    funded: Exact = Field(description="The amount moved from the payer into the escrow.")
+    to_agent: Exact = Field(description="The amount paid to the agent, net of commission.")
     commission: Exact
     to_payer: Exact
-    held: Exact = Field(description="What the escrow holds afterwards.")
+    held: Exact = Field(description="The balance of the escrow afterwards.")
     currency: str
     status: Status
 

@@ -225,9 +225,9 @@ class SignatureView(ResponseModel):
 
     signatory: str
     signed_at: datetime
-    signed_by: str = Field(description="Who signed.")
+    signed_by: str = Field(description="The principal that signed.")
     on_behalf: bool = Field(
-        description="Whether an operator, or whoever made the link of the session, signed on behalf of the signatory."
+        description="Whether an operator, or the creator of the session link, signed on behalf of the signatory."
     )
 
 
@@ -304,8 +304,8 @@ class EscrowView(NamedView):
     funded_amount: Exact
     granted_amount: Exact = Field(
         description=(
-            "How much of `funded_amount` is in credits that nobody paid for. They are released first, and are not paid "
-            "out, unless the platform pays out granted credits."
+            "The part of `funded_amount` in granted credits. They are released first, and are not paid out, unless the "
+            "platform pays out granted credits."
         )
     )
     released_amount: Exact = Field(description="Paid to the agent, net of commission.")

@@ -120,11 +120,11 @@ class PaymentCreate(PaymentOptions, WithMetadata):
     currency: Currency | None = None
     purpose: PurposeKind = Field(
         default=PurposeKind.CREDITS,
-        description="What the payment is for: credits, one escrow, an invoice, slots, or a cash balance.",
+        description="The purpose of the payment: credits, one escrow, an invoice, slots, or a cash balance.",
     )
     escrow_id: EscrowId | None = None
     invoice_id: InvoiceId | None = None
-    slots: Whole | None = Field(default=None, ge=1, le=MAX_SLOTS, description="How many slots; one by default.")
+    slots: Whole | None = Field(default=None, ge=1, le=MAX_SLOTS, description="The number of slots; one by default.")
     capture_method: Literal["automatic", "manual"] = "automatic"
     description: Name | None = None
 
@@ -268,12 +268,12 @@ class PaymentView(MetadataView):
     refunded_amount: Exact
     disputed_amount: Exact
     refundable_amount: Exact
-    goods: MoneyView = Field(description="What the whole amount buys.")
+    goods: MoneyView = Field(description="The entitlement for the whole amount.")
     granted: MoneyView = Field(
         description="The entitlement granted for the money received, before refunds and chargebacks."
     )
     owed: MoneyView = Field(
-        description="What refunds and chargebacks could not claw back because it was already spent."
+        description="The part that refunds and chargebacks could not claw back because it was already spent."
     )
     escrow_id: str | None
     invoice_id: str | None
@@ -290,7 +290,7 @@ class PaymentView(MetadataView):
     seen_amount: Exact = Field(description="The amount sent on the blockchain that is not final yet.")
     confirmations: int | None
     cancel_requested: bool = Field(
-        description="Whether it will be cancelled once the provider has answered. What is paid by then is returned."
+        description="Whether it will be cancelled once the provider has answered. Money received by then is returned."
     )
     quote: CoinQuoteView | None
     decline: DeclineView | None

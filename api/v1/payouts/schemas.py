@@ -22,9 +22,9 @@ class PayableView(ResponseModel):
     """Value of earnings for payouts in one currency: the money received for them, less the platform's share."""
 
     currency: str
-    available: Exact = Field(description="What can be paid out now.")
-    pending: Exact = Field(description="What is held back until it is old enough.")
-    frozen: Exact = Field(description="What waits for a chargeback of the payment behind it.")
+    available: Exact = Field(description="Can be paid out now.")
+    pending: Exact = Field(description="Held back until it is old enough.")
+    frozen: Exact = Field(description="Frozen by a chargeback of the payment behind it.")
 
     @classmethod
     def of(cls, currency: str, shares: Sequence[EarningsShare]) -> Self:
@@ -56,7 +56,7 @@ class AgentEarningsView(ResponseModel):
         description="Earned in the period, including work for its own organization and granted credits."
     )
     paid_out: Exact = Field(description="Paid out in the period, including payouts on their way.")
-    available: Exact = Field(description="What is old enough to be paid out; `payable` has its worth in money.")
+    available: Exact = Field(description="Old enough to be paid out; `payable` has its value in money.")
     pending: Exact
     frozen: Exact
     granted: Exact = Field(description="Earned in granted credits. They can be spent and are never paid out.")
@@ -111,7 +111,7 @@ class PayoutLineView(ResponseModel):
     agent_id: str
     asset: str
     amount: Exact = Field(description="The amount taken, in units of the asset.")
-    paid: Exact = Field(description="What is paid out for it, in the payout's currency.")
+    paid: Exact = Field(description="The amount paid out for it, in the payout's currency.")
 
 
 class PayoutView(ResponseModel):

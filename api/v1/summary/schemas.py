@@ -21,12 +21,12 @@ _written = lru_cache(maxsize=4096)(format_amount)
 class EarningsSummaryView(ResponseModel):
     """Balance of agents' earnings in one currency. The parts add up to `total`."""
 
-    available: Exact = Field(description="What can be paid out now.")
-    pending: Exact = Field(description="What is held back until it is old enough.")
+    available: Exact = Field(description="Can be paid out now.")
+    pending: Exact = Field(description="Held back until it is old enough.")
     pending_until: datetime | None = Field(description="When the first part of `pending` can be paid out.")
-    frozen: Exact = Field(description="What waits for a chargeback of the payment behind it.")
+    frozen: Exact = Field(description="Frozen by a chargeback of the payment behind it.")
     granted: Exact = Field(description="Earned in granted credits. It can become credits, and is never paid out.")
-    own_work: Exact = Field(description="What their own organization paid them. It is never paid out.")
+    own_work: Exact = Field(description="Earned by work for their own organization. It is never paid out.")
     total: Exact
 
     @classmethod
@@ -53,19 +53,19 @@ class AssetSummaryView(ResponseModel):
     """
 
     currency: str
-    available: Exact = Field(description="What can be spent now.")
-    held: Exact = Field(description="What reservations hold.")
-    expired: Exact = Field(description="What has expired, and is booked as expired within minutes.")
+    available: Exact = Field(description="Can be spent now.")
+    held: Exact = Field(description="Held by reservations.")
+    expired: Exact = Field(description="Expired, and booked as expired within minutes.")
     in_use: Exact = Field(description="The slots that deployed projects occupy.")
-    in_escrow: Exact = Field(description="What was paid into escrows that are not settled.")
-    in_payments: Exact = Field(description="What payments hold: on its way to an escrow or back, or disputed.")
-    in_payouts: Exact = Field(description="What was taken out of earnings and is not sent yet.")
+    in_escrow: Exact = Field(description="Held by escrows that are not settled.")
+    in_payments: Exact = Field(description="Held by payments: on its way to an escrow or back, or disputed.")
+    in_payouts: Exact = Field(description="Held by payouts: taken out of earnings and not sent yet.")
     earnings: EarningsSummaryView
     owed: Exact = Field(description="The debts. The next incoming money pays them.")
     invoiced: Exact = Field(description="The amount due on invoices.")
     total: Exact = Field(description="The total in the books.")
     pending: Exact = Field(
-        description="What escrows of others hold for the organization's agents, before commission. Not in `total`."
+        description="Held by escrows of others for the organization's agents, before commission. Not in `total`."
     )
     pending_until: datetime | None = Field(description="The next deadline of these escrows.")
 

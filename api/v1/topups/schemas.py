@@ -131,7 +131,7 @@ class PurchaseView(ResponseModel):
     organization_id: str
     credits: Exact
     debt_paid: Exact = Field(
-        description="How many of the credits paid what the organization owed, and did not become available."
+        description="The credits that paid the organization's debts, and did not become available."
     )
     source: str = Field(
         description="`purchase`, or the reason for the grant: `promotion`, `reward`, `adjustment`, `refund`, `signup`."

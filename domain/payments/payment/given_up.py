@@ -28,7 +28,7 @@ def give_up(
         raise NotFound("This payment has no such refund.")
     if not refund.can_be_given_up:
         raise PaymentRefundNotUnknown(
-            f"The provider has answered for this refund, it is {refund.state.value}. Only a refund whose outcome is "
+            f"The provider has responded to this refund: it is {refund.state.value}. Only a refund whose outcome is "
             "unknown can be given up.",
             extra={"state": payment.status.value, "refund": refund.state.value},
         )

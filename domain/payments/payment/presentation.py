@@ -49,7 +49,7 @@ def story(payment: Payment) -> str:
     if payment.unknown:
         parts.append(_unknown(payment))
     if payment.cancel_requested and payment.status in AWAITING:
-        parts.append("It will be cancelled, and what is paid will be returned")
+        parts.append("It will be cancelled, and money received until then will be returned")
     if payment.refunded_minor:
         parts.append(f"{_money(payment, payment.refunded_minor)} was refunded or is on its way")
     parts += [

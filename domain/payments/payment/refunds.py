@@ -124,7 +124,7 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
     if not payment.received_minor:
         raise wrong_state_error(payment, "refund")
     if not payment.terms.refundable:
-        raise refusals.NotRefundable(f"Money that came by {payment.terms.provider} cannot be refunded by this service.")
+        raise refusals.NotRefundable(f"Payments by {payment.terms.provider} cannot be refunded by this service.")
     if any(item.state in IN_FLIGHT for item in payment.refunds):
         raise refusals.PaymentRefundInFlight(
             "Another refund of this payment is on its way to the provider. Repeat this one in a moment."
@@ -136,7 +136,7 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
     if not payment.refundable_minor and payment.disputed_minor:
         raise refusals.PaymentDisputed(
             "A chargeback holds or took the rest of this payment, so it cannot be refunded as well. "
-            "Wait for the bank's decision: what is won can be refunded.",
+            "Wait for the bank's decision: money that is won back can be refunded.",
             extra={"state": payment.status.value},
         )
     if not payment.refundable_minor:
