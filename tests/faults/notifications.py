@@ -93,7 +93,7 @@ class Tenant:
     agent_id: str
     people: Sequence[Person]
 
-    def told(self, kind: str) -> list[Person]:
+    def recipients_of(self, kind: str) -> list[Person]:
         """Return the recipients of an event of a kind."""
         return [each for each in self.people if each.role in TOLD[kind]]
 
