@@ -43,11 +43,11 @@ from dev.bench import (
     uses,
     webhooks,
 )
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World, running_world
 from dev.stack.temporal import find_temporal
 
-PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
+PARTS: dict[str, Callable[[World], Awaitable[list[BenchRow]]]] = {
     "books": books.run,
     "accounting": accounting.run,
     "spending": spending.run,
@@ -103,7 +103,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def line(row: Row) -> str:
+def line(row: BenchRow) -> str:
     """Write one row of the table."""
     figure = f"{row.value:,.0f} {row.unit}" if row.value >= 100 else f"{row.value:.1f} {row.unit}"
     against = f"{row.baseline:,.0f}" if row.baseline and row.baseline >= 100 else f"{row.baseline or 0:.1f}"

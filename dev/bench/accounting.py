@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from domain.common.accounts import org_cash, platform, provider_clearing
 from ledger.gateway import Ledger, NewTransfer
@@ -24,7 +24,7 @@ READINGS = 9
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Post, add up and read, then the same in larger books."""
     connection = await asyncpg.connect(world.database_url)
     database = Database(world.database_url, world.database_url, pool_size=1)
@@ -40,14 +40,14 @@ async def run(world: World) -> list[Row]:
         await connection.close()
         await database.close()
     return [
-        Row(
+        BenchRow(
             name="transfers added to their days, against posting them in sets",
             value=added,
             unit="/s",
             against="posted",
             baseline=posted,
         ),
-        Row(
+        BenchRow(
             name=f"trial balance of a month in {GROWTH} times as large books",
             value=read[1] * 1000,
             unit="ms",

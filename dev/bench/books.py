@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from dev.stack.postgres import Postgres, database_url, find_binaries, wait_until_ready
@@ -217,7 +217,7 @@ async def _gateway_load(url: str) -> float:
     return rate
 
 
-async def measure(server: Server) -> list[Row]:
+async def measure(server: Server) -> list[BenchRow]:
     """Measure all rows in turns and return them with their baselines."""
     await server.prepare()
     measures = {
@@ -237,10 +237,10 @@ async def measure(server: Server) -> list[Row]:
         if "BENCH_VERBOSE" in os.environ:
             sys.stderr.write(f"{ {name: round(rate) for name, rate in sorted(rounds[-1].items())} }\n")
 
-    def row(name: str, of: str, against: str, baseline: str, target: float) -> Row:
+    def row(name: str, of: str, against: str, baseline: str, target: float) -> BenchRow:
         base = statistics.median(found[baseline] for found in rounds)
         ratios = [found[of] / found[baseline] for found in rounds]
-        return Row(
+        return BenchRow(
             name=name,
             value=base * statistics.median(ratios),
             unit="transfers/s",
@@ -260,12 +260,12 @@ async def measure(server: Server) -> list[Row]:
     return [row(*given) for given in rows if given[1] in names and given[3] in names]
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     return await measure(Server.of(world))
 
 
-async def alone(measured: Callable[[Server], Awaitable[list[Row]]]) -> None:
+async def alone(measured: Callable[[Server], Awaitable[list[BenchRow]]]) -> None:
     """Start a PostgreSQL, measure, print, stop."""
     from dev.bench.__main__ import line
 

@@ -21,7 +21,7 @@ from contracts.runs import invoice_run
 from dev.bench.bare_invoice import Bare, BareInvoice
 from dev.bench.books import Server
 from dev.bench.client import Connection
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from domain.billing.invoice.collection import Collection, CollectionMethod
 from domain.billing.invoice.lines import InvoiceLine
@@ -195,7 +195,7 @@ async def _templates(world: World, paid: Collection) -> dict[str, Any]:
     }
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure both in turn, at each size."""
     server = Server.of(world)
     database = Database(server.url("bursar_api", "bursar"), server.url("bursar_platform", "bursar"))
@@ -207,7 +207,7 @@ async def run(world: World) -> list[Row]:
     templates.write_text(json.dumps(await _templates(world, first)))
     arguments = ("-m", "dev.bench.bare_invoice", world.temporal_address, world.database_url, str(templates))
     worker = await asyncio.create_subprocess_exec(sys.executable, *arguments)
-    rows: list[Row] = []
+    rows: list[BenchRow] = []
     try:
         await debtor.bare(plain, 20)
         for size in SIZES:
@@ -220,7 +220,7 @@ async def run(world: World) -> list[Row]:
 
             rate, baseline = await alternate(ours, bare, ROUNDS)
             rows.append(
-                Row(
+                BenchRow(
                     name=f"{size:,} invoices that wait, due to charged and paid",
                     value=rate,
                     unit="invoices/s",

@@ -26,7 +26,7 @@ from console.transaction.facts import Pages
 from console.who import Me
 from dev.bench.escrow import Escrows
 from dev.bench.http import load, measure
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from dev.browser import NO_CHROMIUM, SHIFTED, chromium, launched
 
@@ -56,7 +56,7 @@ _PAINTED = """() => {
 }"""
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Make fifty escrows, and look at the pages that show them."""
     await _make_escrows(world)
     async with httpx2.AsyncClient(
@@ -70,7 +70,7 @@ async def run(world: World) -> list[Row]:
         session = f"bursar_session={opened.json()['token']}"
         rows = [await _rate(world, session), await _drawing(world, client, session)]
     if chromium() is None:
-        return [*rows, Row(name="pages in a browser", value=0, unit="", note=NO_CHROMIUM)]
+        return [*rows, BenchRow(name="pages in a browser", value=0, unit="", note=NO_CHROMIUM)]
     async with launched() as browser:
         readers = Readers(browser, world.api_url.removesuffix("/api/v1"), session)
         return [*rows, *await _weight(world, readers), *await _slow(world, readers), await _seen(world, readers)]
@@ -86,12 +86,12 @@ async def _make_escrows(world: World) -> None:
         escrows.close()
 
 
-async def _rate(world: World, session: str) -> Row:
+async def _rate(world: World, session: str) -> BenchRow:
     page, cookie = f"/console/{world.ids['client_org']}/escrows", f"Cookie: {session}"
     asked, key = " ".join(f"/api/v1/{path}" for path in ASKED), f"Authorization: Bearer {world.keys['client']}"
     await load(world.port, page, cookie)
     ours, theirs = await alternate(lambda: load(world.port, page, cookie), lambda: load(world.port, asked, key), ROUNDS)
-    return Row(
+    return BenchRow(
         name=f"page of {ESCROWS} escrows, one process, 16 connections",
         value=ours,
         unit="pages/s",
@@ -101,7 +101,7 @@ async def _rate(world: World, session: str) -> Row:
     )
 
 
-async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Row:
+async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> BenchRow:
     """Return the share of home's time that view model, charts and template take: home by the same answers."""
     paths = {
         "me": "/me",
@@ -153,7 +153,7 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
     draw()
     await whole()
     ours, all_of_it = await alternate(drawn, whole, ROUNDS)
-    return Row(
+    return BenchRow(
         name="home: template and charts, share of the page's time",
         value=ours,
         unit="ms",
@@ -227,7 +227,7 @@ class Traffic:
         return found
 
 
-async def _weight(world: World, readers: Readers) -> list[Row]:
+async def _weight(world: World, readers: Readers) -> list[BenchRow]:
     base = f"{readers.origin}/console/{world.ids['client_org']}"
     rows = []
     for name, path, other in (("home", "", "/escrows"), (f"{ESCROWS} escrows", "/escrows", "")):
@@ -246,19 +246,19 @@ async def _weight(world: World, readers: Readers) -> list[Row]:
             ("next view", later, 15, 1),
         ):
             rows += [
-                Row(name=f"{name}, {view}", value=kilobytes, unit="KB", target=most_kilobytes, at_most=True),
-                Row(name=f"{name}, {view}", value=requests, unit="requests", target=most_requests, at_most=True),
+                BenchRow(name=f"{name}, {view}", value=kilobytes, unit="KB", target=most_kilobytes, at_most=True),
+                BenchRow(name=f"{name}, {view}", value=requests, unit="requests", target=most_requests, at_most=True),
             ]
     assets = Assets()
     for file, most in (("console.js", 12), ("console.css", 15)):
         answer = assets.answer(assets.url(file).rpartition("/")[2], "gzip")
         assert answer is not None
         size = len(answer.body) / KILOBYTE
-        rows.append(Row(name=f"{file}, compressed", value=size, unit="KB", target=most, at_most=True))
+        rows.append(BenchRow(name=f"{file}, compressed", value=size, unit="KB", target=most, at_most=True))
     return rows
 
 
-async def _slow(world: World, readers: Readers) -> list[Row]:
+async def _slow(world: World, readers: Readers) -> list[BenchRow]:
     """Measure until the rows of the list are painted, on a slow telephone and on this machine, with nothing kept."""
     address, shifts = f"{readers.origin}/console/{world.ids['client_org']}/escrows", []
 
@@ -278,7 +278,7 @@ async def _slow(world: World, readers: Readers) -> list[Row]:
 
     slow, fast = await alternate(painted(slow=True), painted(slow=False), ROUNDS)
     return [
-        Row(
+        BenchRow(
             name=f"{ESCROWS} rows on screen, processor ÷ 4, 1.6 Mbit/s, 150 ms",
             value=slow,
             unit="ms",
@@ -287,11 +287,11 @@ async def _slow(world: World, readers: Readers) -> list[Row]:
             target=5,
             at_most=True,
         ),
-        Row(name="layout shift of that page, the most", value=max(shifts), unit="", target=0, at_most=True),
+        BenchRow(name="layout shift of that page, the most", value=max(shifts), unit="", target=0, at_most=True),
     ]
 
 
-async def _seen(world: World, readers: Readers) -> Row:
+async def _seen(world: World, readers: Readers) -> BenchRow:
     """Measure from the answer to an operator's grant until the client's page shows the new balance."""
     headers = {"Authorization": f"Bearer {world.keys['operator']}"}
     delays = []
@@ -312,7 +312,7 @@ async def _seen(world: World, readers: Readers) -> Row:
             delays.append(time.monotonic() - began)
             # So that the next one falls into another part of the second.
             await asyncio.sleep(number / CHANGES)
-    return Row(
+    return BenchRow(
         name="a change by somebody else is on screen, p50",
         value=statistics.median(delays),
         unit="s",

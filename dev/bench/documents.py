@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from datetime import date
 
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from domain.billing.document.content import Document, DocumentKind, DocumentLine, Party, Tax, TaxSum
 from providers.documents.maker import DocumentMaker
@@ -40,7 +40,7 @@ def invoice(count: int) -> Document:
     )
 
 
-async def run(_world: World) -> list[Row]:
+async def run(_world: World) -> list[BenchRow]:
     """Measure documents of 1, 40 and 400 lines."""
     typst, maker, rows = Typst(), DocumentMaker(), []
     for count in (1, 40, 400):
@@ -55,7 +55,7 @@ async def run(_world: World) -> list[Row]:
             page.append((drawn - began) * 1000)
             whole.append((time.process_time() - drawn) * 1000)
         rows.append(
-            Row(
+            BenchRow(
                 name=f"document: PDF of {count} lines with its electronic invoice",
                 value=statistics.median(whole[1:]),
                 unit="ms CPU",

@@ -26,7 +26,7 @@ FIRST = "agent00"
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class DailyReturn:
     """Observed result of an agent's day."""
 
     agent_id: str
@@ -50,7 +50,7 @@ class Able:
 #: By day, the agents in order.
 World = Sequence[Sequence[Able]]
 #: What a night divides by: the evidence that is confirmed, newest day last, and what each agent has.
-Rule = Callable[[Sequence[Sequence[Night]], Mapping[str, int]], Mapping[str, int]]
+Rule = Callable[[Sequence[Sequence[DailyReturn]], Mapping[str, int]], Mapping[str, int]]
 
 NAMES = [f"agent{number:02d}" for number in range(AGENTS)]
 
@@ -83,11 +83,11 @@ def best(today: Sequence[Able]) -> float:
     return sum(each.brings(spent) for each, spent in zip(today, spends(high), strict=True))
 
 
-def equal(_seen: Sequence[Sequence[Night]], has: Mapping[str, int]) -> Mapping[str, int]:
+def equal(_seen: Sequence[Sequence[DailyReturn]], has: Mapping[str, int]) -> Mapping[str, int]:
     return dict.fromkeys(has, UNIT)
 
 
-def last_week(seen: Sequence[Sequence[Night]], has: Mapping[str, int]) -> Mapping[str, int]:
+def last_week(seen: Sequence[Sequence[DailyReturn]], has: Mapping[str, int]) -> Mapping[str, int]:
     """Give everything to the agent with the best return of the last week."""
     ratio = dict.fromkeys(has, 0.0)
     for each in has:
@@ -97,7 +97,7 @@ def last_week(seen: Sequence[Sequence[Night]], has: Mapping[str, int]) -> Mappin
     return {each: TOTAL if each == first else 0 for each in has}
 
 
-def product(seen: Sequence[Sequence[Night]], has: Mapping[str, int]) -> Mapping[str, int]:
+def product(seen: Sequence[Sequence[DailyReturn]], has: Mapping[str, int]) -> Mapping[str, int]:
     """Divide by the product's rule; the other terms are the same for all."""
     recent = [night for day in seen[-HORIZON_DAYS:] for night in day]
     estimates = estimates_e6(recent, list(has), through=seen[-1][0].day, equal_minor=Fraction(UNIT))
@@ -125,7 +125,7 @@ def played(days: World, rule: Rule, inflates: float = 1.0) -> tuple[float, float
         day, nights = DAY_0 + timedelta(days=number), []
         for name, each, value in zip(NAMES, today, brought, strict=True):
             reported = value * each.noise * (inflates if name == FIRST else 1.0)
-            nights.append(Night(name, day, has[name], round(reported * UNIT)))
+            nights.append(DailyReturn(name, day, has[name], round(reported * UNIT)))
         seen.append(nights)
         if number >= LATE:
             has = dict(rule(seen[: number - LATE + 1], has))

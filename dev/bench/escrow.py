@@ -12,7 +12,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from dev.bench.bare_workflow import BareWorkflow
 from dev.bench.client import Connection
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 
 CLIENTS = 20
@@ -103,7 +103,7 @@ async def command_times(escrows: Escrows, rounds: int) -> dict[str, list[float]]
     return times
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure rates in turn, then the time of single commands."""
     temporal = await Client.connect(world.temporal_address)
     escrows = Escrows(world)
@@ -121,7 +121,7 @@ async def run(world: World) -> list[Row]:
     p50 = statistics.median(running) * 1000
     create = statistics.median(times["create"]) * 1000
     return [
-        Row(
+        BenchRow(
             name="escrow create → released over HTTP, 20 clients",
             value=ours,
             unit="escrows/s",
@@ -129,7 +129,7 @@ async def run(world: World) -> list[Row]:
             baseline=theirs,
             target=0.6,
         ),
-        Row(
+        BenchRow(
             name="escrow command on a running escrow, one client, p50",
             value=p50,
             unit="ms",
@@ -137,5 +137,7 @@ async def run(world: World) -> list[Row]:
             at_most=True,
             note=", ".join(f"{name} {statistics.median(times[name]) * 1000:.0f}" for name in COMMANDS) + " ms",
         ),
-        Row(name="escrow create, one client, p50", value=create, unit="ms", note="with the run's first workflow task"),
+        BenchRow(
+            name="escrow create, one client, p50", value=create, unit="ms", note="with the run's first workflow task"
+        ),
     ]

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.insight.export import ExportActivities
 from contracts.insight.export import SettleExport, WriteExportFile
 from dev.bench.accounting import _post
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from domain.insight.export import ROWS_PER_FILE, ExportStatus
 from ledger.gateway import Ledger
@@ -26,7 +26,7 @@ TRANSFERS = ROWS_PER_FILE // 2
 ROUNDS = 3
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Fill the books, then export and copy them in turn."""
     connection = await asyncpg.connect(world.database_url)
     database = Database(world.database_url, world.database_url, pool_size=2)
@@ -53,7 +53,7 @@ async def run(world: World) -> list[Row]:
         await connection.close()
         await database.close()
     return [
-        Row(
+        BenchRow(
             name="entries exported as CSV, with sums and hash",
             value=rate,
             unit="/s",
@@ -61,7 +61,7 @@ async def run(world: World) -> list[Row]:
             baseline=baseline,
             target=0.3,
         ),
-        Row(
+        BenchRow(
             name="peak of memory above the start, for files of a million rows",
             value=grown / 1024,
             unit="MiB",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from dev.stack.temporal import free_port
 from domain.common import accounts
@@ -111,7 +111,7 @@ async def spend_a_year(world: World) -> str:
     return f"/api/v1/series?metric=spending&from={first}"
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure each against the bare endpoint in turn, each server with one process."""
     summary = "/api/v1/billing/summary"
     key = f"Authorization: Bearer {world.keys['client']}"
@@ -127,7 +127,7 @@ async def run(world: World) -> list[Row]:
         await load(world.port, year, key)
         years, once = await alternate(lambda: load(world.port, year, key), lambda: load(port, "/row"), ROUNDS)
     return [
-        Row(
+        BenchRow(
             name="GET balance over HTTP, one process, 16 connections",
             value=ours,
             unit="requests/s",
@@ -135,7 +135,7 @@ async def run(world: World) -> list[Row]:
             baseline=theirs,
             target=0.5,
         ),
-        Row(
+        BenchRow(
             name=f"GET billing summary of {ACCOUNTS} accounts, one process, 16 connections",
             value=summaries,
             unit="requests/s",
@@ -143,7 +143,7 @@ async def run(world: World) -> list[Row]:
             baseline=rows,
             target=0.2,
         ),
-        Row(
+        BenchRow(
             name="spending of a year by day, one process, 16 connections",
             value=years,
             unit="requests/s",

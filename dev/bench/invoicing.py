@@ -16,7 +16,7 @@ import asyncpg
 from activities.billing.billing_run import BillingRunActivities
 from contracts.billing.billing_run import InvoicePage
 from dev.bench.books import Server, alone
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from domain.common import accounts
@@ -157,9 +157,9 @@ async def _bare(server: Server, size: int, written: list[Written]) -> float:
     return rate
 
 
-async def measure(server: Server) -> list[Row]:
+async def measure(server: Server) -> list[BenchRow]:
     """Measure runs and bare loops in turn, at each size."""
-    rows: list[Row] = []
+    rows: list[BenchRow] = []
     first = 0.0
     await _migrated(server)
     for size in SIZES:
@@ -176,7 +176,7 @@ async def measure(server: Server) -> list[Row]:
 
         rate, baseline = await alternate(ours, bare, ROUNDS)
         rows.append(
-            Row(
+            BenchRow(
                 name=f"invoices of {size:,} organizations, due to finalised",
                 value=rate,
                 unit="invoices/s",
@@ -187,7 +187,7 @@ async def measure(server: Server) -> list[Row]:
         )
         if first:
             rows.append(
-                Row(
+                BenchRow(
                     name=f"cost of an invoice at {size:,} organizations",
                     value=1_000 / rate,
                     unit="ms",
@@ -201,7 +201,7 @@ async def measure(server: Server) -> list[Row]:
     return rows
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     return await measure(Server.of(world))
 

@@ -12,7 +12,7 @@ from dev.bench.client import Connection
 from dev.bench.escrow import COMMANDS, Escrows, command_times
 from dev.bench.payments import PaymentDriver, creation_times
 from dev.bench.prices import priced_agent
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 
 #: How many answers each figure is of, after as many as warm up.
@@ -27,12 +27,14 @@ def p99(seconds: Sequence[float]) -> float:
     return statistics.quantiles(seconds, n=100, method="inclusive")[98]
 
 
-def rows_of(name: str, seconds: Sequence[float], target_ms: float, *, less: float = 0.0, note: str = "") -> list[Row]:
+def rows_of(
+    name: str, seconds: Sequence[float], target_ms: float, *, less: float = 0.0, note: str = ""
+) -> list[BenchRow]:
     """Return the rows of one kind of answer, each `less` the seconds that somebody else takes of it."""
     middle, slow = ((found - less) * 1000 for found in (statistics.median(seconds), p99(seconds)))
     return [
-        Row(name=f"{name}, p50", value=middle, unit="ms", target=target_ms, at_most=True, note=note),
-        Row(name=f"{name}, p99", value=slow, unit="ms", note=f"of {len(seconds):,}"),
+        BenchRow(name=f"{name}, p50", value=middle, unit="ms", target=target_ms, at_most=True, note=note),
+        BenchRow(name=f"{name}, p99", value=slow, unit="ms", note=f"of {len(seconds):,}"),
     ]
 
 
@@ -57,7 +59,7 @@ async def _read_times(world: World, path: str) -> list[float]:
     return seconds[WARM_UP:]
 
 
-async def _payments(world: World) -> list[Row]:
+async def _payments(world: World) -> list[BenchRow]:
     till = PaymentDriver(world)
     try:
         await till.close_queue()
@@ -70,7 +72,7 @@ async def _payments(world: World) -> list[Row]:
     return rows_of("payment creation less the provider", ours, 100, less=there, note=note)
 
 
-async def _commands(world: World) -> list[Row]:
+async def _commands(world: World) -> list[BenchRow]:
     escrows = Escrows(world)
     try:
         await command_times(escrows, WARM_UP)
@@ -81,7 +83,7 @@ async def _commands(world: World) -> list[Row]:
     return rows_of("escrow command", [each for name in COMMANDS for each in times[name]], 50, note=note)
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure one after the other. The price is by fifty rules, which stay, so it comes last."""
     rows = [*await _payments(world), *rows_of("balance", await _read_times(world, "/billing/balance"), 10)]
     rows += await _commands(world)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from dev.bench.books import BOOKS, Server, alone
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from domain.common.ids import make_id
@@ -35,7 +35,7 @@ _FILL = """
 """
 
 
-async def measured(server: Server) -> list[Row]:
+async def measured(server: Server) -> list[BenchRow]:
     """Fill the table, and read pages of both organizations in turn."""
     owner = await asyncpg.connect(server.url("postgres", "postgres"))
     await owner.execute(f"DROP DATABASE IF EXISTS {BOOKS} WITH (FORCE)")
@@ -67,9 +67,9 @@ async def measured(server: Server) -> list[Row]:
         await database.close()
 
 
-async def _row(database: Database, name: str, wanted: ListFilter, target: float) -> Row:
+async def _row(database: Database, name: str, wanted: ListFilter, target: float) -> BenchRow:
     rate, baseline = await alternate(_pages(database, MANY, wanted), _pages(database, FEW, wanted), ROUNDS)
-    return Row(
+    return BenchRow(
         name=f"{name}, {LARGE:,} rows",
         value=rate,
         unit="pages/s",
@@ -92,7 +92,7 @@ def _pages(database: Database, org_id: str, wanted: ListFilter) -> Callable[[], 
     return read
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure lists on the bench's PostgreSQL."""
     return await measured(Server.of(world))
 

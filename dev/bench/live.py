@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import asyncpg
 import httpx2
 
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from domain.common import accounts
 from ledger.gateway import Ledger
@@ -25,11 +25,11 @@ CHANGES = 20
 _NUMBERS = itertools.count(1)
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure postings with and without streams in turn, then changes one after another."""
     with_streams, without = await alternate(lambda: _watched(world), lambda: _postings(world), ROUNDS)
     return [
-        Row(
+        BenchRow(
             name=f"postings with {STREAMS} streams of changes open, {CONNECTIONS} connections",
             value=with_streams,
             unit="postings/s",
@@ -37,7 +37,7 @@ async def run(world: World) -> list[Row]:
             baseline=without,
             target=0.95,
         ),
-        Row(
+        BenchRow(
             name="a change by somebody else is on the stream, p50",
             value=await _delay(world),
             unit="s",

@@ -17,7 +17,7 @@ import httpx2
 from dev.bench.books import Server
 from dev.bench.client import Connection
 from dev.bench.http import bare_server, load
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.uses import CONNECTIONS, tenants
 from dev.bench.world import World
 from domain.common import accounts
@@ -77,7 +77,7 @@ def _using(agent: str) -> list[Ask]:
     return [("/credits/use", {"payee_agent_id": agent, "action": "page"})] * SALES
 
 
-async def _by_http(world: World) -> list[Row]:
+async def _by_http(world: World) -> list[BenchRow]:
     keys = await tenants(world, CONNECTIONS, "market")
     creators = await tenants(world, CONNECTIONS, "creators")
     sold = [await _offers(world, creator, SALES, model="one_time", price="1") for creator in creators]
@@ -91,7 +91,7 @@ async def _by_http(world: World) -> list[Row]:
     against = f"a bare endpoint that reads one row, {CONNECTIONS} connections"
     return [
         *(
-            Row(
+            BenchRow(
                 name=f"{what}, {CONNECTIONS} callers of as many creators, one process",
                 value=value,
                 unit="requests/s",
@@ -100,7 +100,7 @@ async def _by_http(world: World) -> list[Row]:
             )
             for what, value in (("purchase of an agent with credits", purchases), ("use of an agent", uses))
         ),
-        Row(
+        BenchRow(
             name=f"use of one creator's agent, {CONNECTIONS} callers, one process",
             value=of_one,
             unit="requests/s",
@@ -171,7 +171,7 @@ async def _payouts(database: Database, orgs: list[str]) -> float:
     return (time.perf_counter() - began) / len(orgs) * 1000
 
 
-async def _among(world: World, database: Database) -> list[Row]:
+async def _among(world: World, database: Database) -> list[BenchRow]:
     connection = await asyncpg.connect(world.database_url)
     cost = []
     try:
@@ -183,7 +183,7 @@ async def _among(world: World, database: Database) -> list[Row]:
     finally:
         await connection.close()
     return [
-        Row(
+        BenchRow(
             name=f"cost of a payout among {CREATORS[-1]:,} creators",
             value=cost[-1],
             unit="ms",
@@ -196,12 +196,12 @@ async def _among(world: World, database: Database) -> list[Row]:
     ]
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure sales over HTTP with one process, and payouts on one connection."""
     return [*await _by_http(world), *await _on_books(world)]
 
 
-async def _on_books(world: World) -> list[Row]:
+async def _on_books(world: World) -> list[BenchRow]:
     server = Server.of(world)
     database = Database(server.url("bursar_api", "bursar"), server.url("bursar_platform", "bursar"), pool_size=1)
     try:

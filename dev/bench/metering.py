@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from dev.bench.books import BOOKS, CLIENTS, SECONDS, Server, alone
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.spending import ORGANIZATIONS, ROUNDS, USE, prepare
 from dev.bench.world import World
 from domain.common.access import Actor, Role
@@ -155,7 +155,7 @@ async def fill(server: Server) -> int:
     return kept
 
 
-async def measure(server: Server) -> list[Row]:
+async def measure(server: Server) -> list[BenchRow]:
     """Insert a million events, measure recording against single charges, and print a summary."""
     await prepare(server)
     kept = await fill(server)
@@ -169,7 +169,7 @@ async def measure(server: Server) -> list[Row]:
         slowest = max(slowest, await summary(database, dimension, by_day=by_day))
     await database.close()
     return [
-        Row(
+        BenchRow(
             name=f"usage events judged, rated and recorded over one connection, {BATCH:,} a request",
             value=recorded,
             unit="events/s",
@@ -177,7 +177,7 @@ async def measure(server: Server) -> list[Row]:
             baseline=charged,
             target=3,
         ),
-        Row(
+        BenchRow(
             name=f"summary over {EVENTS:,} events of one organization, the slowest dimension ({kept:,} rows kept)",
             value=slowest,
             unit="ms",
@@ -187,7 +187,7 @@ async def measure(server: Server) -> list[Row]:
     ]
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     return await measure(Server.of(world))
 

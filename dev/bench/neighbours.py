@@ -25,7 +25,7 @@ from activities.payments.payment import PaymentActivities
 from contracts.escrow.escrow import RecordEscrowEvent
 from contracts.payments.payment import PaymentEvent, RecordPayment
 from dev.bench.books import BOOKS, Server, alone
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from domain.common import accounts
@@ -333,7 +333,7 @@ async def _rates(server: Server, kind: str, *groups: tuple[int, bool]) -> list[f
     return [float(out) for out, _ in answers]
 
 
-async def measure(server: Server) -> list[Row]:
+async def measure(server: Server) -> list[BenchRow]:
     """Measure each kind in turn, alone and while the other organization is busy."""
     await prepare(server)
     rows = []
@@ -352,7 +352,7 @@ async def measure(server: Server) -> list[Row]:
         baseline = statistics.median(alone for alone, _, _ in pairs)
         busy = statistics.median(rate for _, _, rate in pairs)
         rows.append(
-            Row(
+            BenchRow(
                 name=f"{names[kind]}, {OTHERS} callers with {BUSY} of one busy organization ({busy:,.0f}/s)",
                 value=baseline * statistics.median(beside / alone for alone, beside, _ in pairs),
                 unit="/s",
@@ -364,7 +364,7 @@ async def measure(server: Server) -> list[Row]:
     return rows
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     return await measure(Server.of(world))
 

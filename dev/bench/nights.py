@@ -13,7 +13,7 @@ from datetime import date, timedelta
 import asyncpg
 
 from dev.bench.books import Server, alone
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from repositories.reputation import reputation_nights
@@ -131,7 +131,7 @@ async def _bare(server: Server, day: date) -> float:
     return rate
 
 
-async def measure(server: Server) -> list[Row]:
+async def measure(server: Server) -> list[BenchRow]:
     """Measure nights and bare updates in turn, each on a date of its own."""
     await _filled(server)
     days = iter(FIRST + timedelta(days=number) for number in range(2 * ROUNDS + 2))
@@ -140,7 +140,7 @@ async def measure(server: Server) -> list[Row]:
         await _night(server, next(days), memory)
     ours, bare = await alternate(lambda: _night(server, next(days), memory), lambda: _bare(server, next(days)), ROUNDS)
     return [
-        Row(
+        BenchRow(
             name=f"night of {AGENTS:,} agents, pages of {PAGE:,}",
             value=ours,
             unit="agents/s",
@@ -148,7 +148,7 @@ async def measure(server: Server) -> list[Row]:
             baseline=bare,
             target=0.4,
         ),
-        Row(
+        BenchRow(
             name="memory of its process after the last page",
             value=memory[-1][1],
             unit="MB",
@@ -160,7 +160,7 @@ async def measure(server: Server) -> list[Row]:
     ]
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     return await measure(Server.of(world))
 

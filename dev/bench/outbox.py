@@ -24,7 +24,7 @@ from dev.bench.escrow import Escrows
 from dev.bench.neighbours import news
 from dev.bench.payments import PaymentDriver, burst
 from dev.bench.quiet_worker import without_events
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import PARTS, World, running_world
 from dev.stack.parts import python_environment
 from domain.common.access import Actor, Role
@@ -92,14 +92,14 @@ class Written:
         return EACH * 4 / (time.perf_counter() - began)
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure whole escrows and payments on a stack of their own, then their transactions alone."""
     return [*await _whole(), *await _alone(world)]
 
 
-async def _whole() -> list[Row]:
+async def _whole() -> list[BenchRow]:
     """Measure on a stack whose worker can be asked to write no events."""
-    rows = list[Row]()
+    rows = list[BenchRow]()
     async with AsyncExitStack() as held:
         world = await held.enter_async_context(running_world([part for part in PARTS if part != "worker"]))
         measured = await held.enter_async_context(_worker(world))
@@ -122,7 +122,7 @@ async def _whole() -> list[Row]:
                 partial(measured, rate, type, with_events=False),
                 WHOLE_ROUNDS,
             )
-            rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=without, target=0.95))
+            rows.append(BenchRow(name=name, value=ours, unit="/s", against="without", baseline=without, target=0.95))
     return rows
 
 
@@ -153,9 +153,9 @@ async def _worker(world: World) -> AsyncIterator[Callable[..., Awaitable[float]]
         await process.wait()
 
 
-async def _alone(world: World) -> list[Row]:
+async def _alone(world: World) -> list[BenchRow]:
     database = Database(world.database_url, world.database_url, pool_size=1, pre_ping=False)
-    written, rows = Written(world, database), list[Row]()
+    written, rows = Written(world, database), list[BenchRow]()
     async with AsyncExitStack() as held:
         held.push_async_callback(database.close)
         book = await news(database, world.ids["client_org"], held)
@@ -177,5 +177,5 @@ async def _alone(world: World) -> list[Row]:
         for name, rate in rows_of.items():
             await rate()
             ours, bare = await alternate(rate, partial(without, rate), ROUNDS)
-            rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=bare))
+            rows.append(BenchRow(name=name, value=ours, unit="/s", against="without", baseline=bare))
     return rows

@@ -18,7 +18,7 @@ import asyncpg
 import httpx2
 
 from dev.bench.client import Connection
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from dev.sandbox.stripe.delivery import signature
 
@@ -155,11 +155,11 @@ async def creation_times(till: PaymentDriver, pairs: int) -> tuple[list[dict[str
     return made, ours, theirs
 
 
-async def _creation(till: PaymentDriver) -> tuple[Row, list[dict[str, Any]]]:
+async def _creation(till: PaymentDriver) -> tuple[BenchRow, list[dict[str, Any]]]:
     """Make payments; what differs from the provider's own time in the middle is our part."""
     made, ours, theirs = await creation_times(till, PAIRS)
     here, there = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
-    row = Row(
+    row = BenchRow(
         name="payment creation less the provider's own time, p50",
         value=here - there,
         unit="ms",
@@ -170,7 +170,7 @@ async def _creation(till: PaymentDriver) -> tuple[Row, list[dict[str, Any]]]:
     return row, made
 
 
-async def _webhook_times(till: PaymentDriver, made: list[dict[str, Any]]) -> list[Row]:
+async def _webhook_times(till: PaymentDriver, made: list[dict[str, Any]]) -> list[BenchRow]:
     """Send news of payments that exist, one by one and then many at once; their runs begin behind the answers."""
     intents = [
         (await till.http.get(f"/v1/payment_intents/{str(each['client_secret']).partition('_secret_')[0]}")).json()
@@ -195,7 +195,7 @@ async def _webhook_times(till: PaymentDriver, made: list[dict[str, Any]]) -> lis
             took = await _spread(connections, islice(events(), WEBHOOKS), _send)
         name = "one by one" if at_once == 1 else f"{at_once} at once"
         rows.append(
-            Row(
+            BenchRow(
                 name=f"webhook stored and answered, {name}, p50",
                 value=statistics.median(took) * 1000,
                 unit="ms",
@@ -258,7 +258,7 @@ async def burst(till: PaymentDriver, size: int) -> tuple[float, float]:
     return stored, booked
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure creation, single webhooks, then bursts that grow tenfold."""
     till = PaymentDriver(world)
     try:
@@ -272,10 +272,10 @@ async def run(world: World) -> list[Row]:
             grown = f", {each / smaller:.2f} x as long each as with a tenth" if smaller else ""
             smaller = each
             note = f"{stored / size * 1000:.1f} ms each, {size / stored:,.0f}/s"
-            rows.append(Row(name=f"{size:,} webhooks at once, all stored", value=stored, unit="s", note=note))
+            rows.append(BenchRow(name=f"{size:,} webhooks at once, all stored", value=stored, unit="s", note=note))
             name = f"{size:,} webhooks at once, the last booked, each"
             note = f"{booked:.1f} s{grown}"
-            rows.append(Row(name=name, value=each, unit="ms", target=23, at_most=True, note=note))
+            rows.append(BenchRow(name=name, value=each, unit="ms", target=23, at_most=True, note=note))
     finally:
         await till.http.aclose()
     return rows

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 
 from dev.bench.http import CONNECTIONS, bare_server, measure
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.uses import tenants
 from dev.bench.world import World
 
@@ -43,7 +43,7 @@ async def priced_agent(world: World) -> str:
         return str(agent["id"])
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure both in turn, each server with one process: the price that is asked for plainly, and with a query."""
     path = f"/api/v1/payments/pricing/{await priced_agent(world)}"
     keys = [f"Authorization: Bearer {key}" for key in await tenants(world, CONNECTIONS, "prices")]
@@ -62,7 +62,7 @@ async def run(world: World) -> list[Row]:
             ours, theirs = await alternate(partial(rate, True), partial(rate, False), ROUNDS)
             middle = {it: sorted(found)[len(found) // 2] for it, found in slow.items()}
             rows += [
-                Row(
+                BenchRow(
                     name=f"price{name} by {RULES} rules over HTTP, one process, {CONNECTIONS} clients",
                     value=ours,
                     unit="requests/s",
@@ -70,7 +70,7 @@ async def run(world: World) -> list[Row]:
                     baseline=theirs,
                     target=0.3,
                 ),
-                Row(
+                BenchRow(
                     name="its p99",
                     value=middle[True],
                     unit="ms",

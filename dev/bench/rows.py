@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class BenchRow:
     """A figure and its baseline from the same run; `target` is the least ratio, or the greatest value of `unit`."""
 
     name: str

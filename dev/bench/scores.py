@@ -13,7 +13,7 @@ import asyncpg
 from dev.bench.books import Server
 from dev.bench.http import bare_server, measure
 from dev.bench.nights import AGENTS, fill
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from repositories.reputation.reputation_nights import count_peers
 
@@ -56,7 +56,7 @@ VALUES ('rev_' || :k, 'agt_' || lpad((:n)::text, 26, '0'), 'org_bench', 'org_ben
 )
 
 
-async def _over_http(world: World) -> list[Row]:
+async def _over_http(world: World) -> list[BenchRow]:
     """Compare the p99 of each reading with that of the bare endpoint."""
     # Another public agent on each connection.
     agent = f"agt_{AGENTS // 2_000:023}{{n:02}}1"
@@ -83,7 +83,7 @@ async def _over_http(world: World) -> list[Row]:
                 slow.append(((await ours())[1], (await measure(port, "/row"))[1]))
             bare = statistics.median(theirs for _, theirs in slow)
             rows.append(
-                Row(
+                BenchRow(
                     name=f"p99 of the {name}, {AGENTS:,} agents",
                     value=bare * statistics.median(it / theirs for it, theirs in slow),
                     unit="ms",
@@ -96,7 +96,7 @@ async def _over_http(world: World) -> list[Row]:
     return rows
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     server, name = Server.of(world), urlsplit(world.database_url).path.lstrip("/")
     today = datetime.now(UTC).date()
@@ -117,7 +117,7 @@ async def run(world: World) -> list[Row]:
     server.close()
     return [
         *rows,
-        Row(
+        BenchRow(
             name=f"events with scores, {CONNECTIONS} connections, {AGENTS:,} agents",
             value=ours,
             unit="events/s",

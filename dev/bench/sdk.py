@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from dev.stack.temporal import free_port
 
@@ -12,7 +12,7 @@ SECONDS = 2.0
 ROUNDS = 7
 
 
-async def run(_world: World) -> list[Row]:
+async def run(_world: World) -> list[BenchRow]:
     """Measure both in one process, against a server of their own that answers at once."""
     port = str(free_port())
     server = await asyncio.create_subprocess_exec(sys.executable, "-m", "dev.bench.fixed_answer", port)
@@ -28,7 +28,7 @@ async def run(_world: World) -> list[Row]:
         await server.wait()
     ours, theirs = map(float, out.split())
     return [
-        Row(
+        BenchRow(
             name=f"AsyncBursar.credits.use, {TASKS} tasks, a server that answers at once",
             value=ours,
             unit="calls/s",

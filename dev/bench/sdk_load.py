@@ -50,14 +50,14 @@ async def load(port: int, tasks: int, seconds: float, rounds: int) -> str:
         async def ours() -> None:
             await client.credits.use(action="api_call", quantity=2)
 
-        async def theirs() -> None:
+        async def send_bare() -> None:
             answer = await bare.request("POST", str(request.url), headers=headers, content=request.content)
             assert answer.status_code == 201
 
         await ours()
-        await theirs()
+        await send_bare()
         charged, posted = await alternate(
-            lambda: rate(ours, tasks, seconds), lambda: rate(theirs, tasks, seconds), rounds
+            lambda: rate(ours, tasks, seconds), lambda: rate(send_bare, tasks, seconds), rounds
         )
     return f"{charged:.1f} {posted:.1f}"
 

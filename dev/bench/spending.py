@@ -17,7 +17,7 @@ import asyncpg
 
 from commands.verify import verify
 from dev.bench.books import BOOKS, CLIENTS, HOT, NOW, SECONDS, Server, account, alone
-from dev.bench.rows import Row
+from dev.bench.rows import BenchRow
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from domain.common.accounts import org_credits, platform
@@ -142,7 +142,7 @@ async def prove(server: Server) -> None:
         raise SystemExit("\n".join(report.lines()))
 
 
-async def measure(server: Server) -> list[Row]:
+async def measure(server: Server) -> list[BenchRow]:
     """Measure all rows in turns and return them with their baselines."""
     await prepare(server)
     many, one = ORGANIZATIONS, 1
@@ -169,10 +169,10 @@ async def measure(server: Server) -> list[Row]:
             sys.stderr.write(f"{ {name: round(rate) for name, rate in sorted(found.items())} }\n")
     await prove(server)
 
-    def row(name: str, of: str, against: str, baseline: str, target: float) -> Row:
+    def row(name: str, of: str, against: str, baseline: str, target: float) -> BenchRow:
         base = statistics.median(found[baseline] for found in rounds)
         value = base * statistics.median(found[of] / found[baseline] for found in rounds)
-        return Row(name=name, value=value, unit="spends/s", against=against, baseline=base, target=target)
+        return BenchRow(name=name, value=value, unit="spends/s", against=against, baseline=base, target=target)
 
     return [
         row(f"use, two limits, {CLIENTS} clients, 1,000 organizations", "use", "plain posting", "posting", 0.6),
@@ -184,7 +184,7 @@ async def measure(server: Server) -> list[Row]:
     ]
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure on the bench's own stack."""
     return await measure(Server.of(world))
 

@@ -12,7 +12,7 @@ import asyncpg
 import httpx2
 
 from dev.bench.http import bare_server, load, measure
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
 from domain.common.accounts import org_credits, platform
 from domain.credits.lots import LotSource, LotTerms
@@ -77,7 +77,7 @@ async def give_lots(world: World, org_id: str) -> None:
     await connection.close()
 
 
-async def balances(world: World, keys: list[str]) -> list[Row]:
+async def balances(world: World, keys: list[str]) -> list[BenchRow]:
     """Measure the p99 of reading a balance of many lots, alone and during charges, each over one connection.
 
     What else runs on the machine is in all p99s; that of the bare endpoint says how much.
@@ -98,7 +98,7 @@ async def balances(world: World, keys: list[str]) -> list[Row]:
         [(await asyncio.gather(p99(), _charges(world, keys[:BESIDE])))[0] for _ in range(ROUNDS)]
     )
     return [
-        Row(
+        BenchRow(
             name=f"p99 of GET balance, {LOTS:,} lots",
             value=alone,
             unit="ms",
@@ -106,7 +106,7 @@ async def balances(world: World, keys: list[str]) -> list[Row]:
             at_most=True,
             note=f"bare FastAPI + asyncpg, one row: {least:.1f} ms",
         ),
-        Row(
+        BenchRow(
             name=f"the same during charges by {BESIDE} callers of POST /credits/use, one process",
             value=beside,
             unit="ms",
@@ -116,7 +116,7 @@ async def balances(world: World, keys: list[str]) -> list[Row]:
     ]
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure in turn, each server with one process."""
     keys = await tenants(world, CALLERS)
     one, many = [keys[0]] * CALLERS, keys
@@ -125,7 +125,7 @@ async def run(world: World) -> list[Row]:
     async with bare_server(world) as port:
         ours, theirs = await alternate(lambda: _charges(world, keys[:CONNECTIONS]), lambda: load(port, "/row"), ROUNDS)
     return [
-        Row(
+        BenchRow(
             name=f"use over HTTP, one process, {CALLERS} callers of one organization",
             value=of_one,
             unit="requests/s",
@@ -133,7 +133,7 @@ async def run(world: World) -> list[Row]:
             baseline=of_many,
             target=0.5,
         ),
-        Row(
+        BenchRow(
             name=f"POST /credits/use over HTTP, one process, {CONNECTIONS} connections",
             value=ours,
             unit="requests/s",

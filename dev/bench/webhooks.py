@@ -19,7 +19,7 @@ import asyncpg
 
 from activities.messages.webhook_endpoint import AT_ONCE
 from dev.bench.client import Connection
-from dev.bench.rows import Row, alternate
+from dev.bench.rows import BenchRow, alternate
 from dev.bench.uses import tenants
 from dev.bench.world import World
 from dev.stack.receiver import listening
@@ -112,7 +112,7 @@ async def _bare(receiver: Receiver, url: str) -> float:
     return rate
 
 
-async def run(world: World) -> list[Row]:
+async def run(world: World) -> list[BenchRow]:
     """Measure both rows."""
     receiver, rng = Receiver(), random.Random("webhooks")
     async with AsyncExitStack() as held:
@@ -145,7 +145,7 @@ async def run(world: World) -> list[Row]:
         await ours()
         sent, bare = await alternate(ours, lambda: _bare(receiver, url), ROUNDS)
     return [
-        Row(
+        BenchRow(
             name=f"webhooks of {BYTES:,} bytes to {ENDPOINTS} endpoints, one worker",
             value=sent,
             unit="/s",
@@ -153,7 +153,7 @@ async def run(world: World) -> list[Row]:
             baseline=bare,
             target=0.5,
         ),
-        Row(
+        BenchRow(
             name="event committed → webhook received, one at a time, p50",
             value=statistics.median(taken),
             unit="s",

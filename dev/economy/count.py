@@ -99,7 +99,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SpendRequest:
     """A requested spend; its chain of budgets starts with the nearest."""
 
     chain: Sequence[Budget]
@@ -112,7 +112,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class ExpectedAnswer:
     """Expected answer: accepted or not, the pool, and the amount counted in each budget. No pool if closed."""
 
     fits: bool
@@ -128,7 +128,7 @@ class Count:
     gone: int = 0
     used: Counter[Slot] = field(default_factory=Counter)
 
-    def judge(self, asked: Asked, *, holds: bool = False) -> Judged:
+    def judge(self, asked: SpendRequest, *, holds: bool = False) -> ExpectedAnswer:
         """Say what must be answered now; counts nothing. Each hold is rounded by itself."""
         gone = 0 if holds else self.gone
         judged = self._judge(asked, asked.pool, gone)
@@ -137,13 +137,13 @@ class Count:
             judged = other if other.fits else judged
         return judged
 
-    def _judge(self, asked: Asked, pool: Pool, gone: int) -> Judged:
+    def _judge(self, asked: SpendRequest, pool: Pool, gone: int) -> ExpectedAnswer:
         drawn = None
         if pool is not Pool.OPERATING:
             drawn = next((each for each in asked.chain if each.opens(pool, asked.at)), None)
             allowed = asked.granted or any(each.allowance is not None for each in asked.chain)
             if drawn is None or (pool is Pool.RESERVE and not allowed):
-                return Judged(fits=False, pool=None)
+                return ExpectedAnswer(fits=False, pool=None)
         fits, counted = True, []
         for budget in asked.chain:
             counts = self.worth.counts(asked.amount, asked.asset, budget.asset, asked.at, gone)
@@ -151,7 +151,7 @@ class Count:
             for slot, room in budget.rooms(pool, asked.at, draws=budget is drawn, granted=asked.granted):
                 fits = fits and self.used[slot] + counts <= room
                 counted.append((slot, counts))
-        return Judged(fits=fits, pool=pool, counted=counted)
+        return ExpectedAnswer(fits=fits, pool=pool, counted=counted)
 
     def take(self, counted: Sequence[tuple[Slot, int]]) -> None:
         """Count what was let through."""

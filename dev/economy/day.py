@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from dev.economy.agent import KINDS, Agent, Kind
-from dev.economy.count import Asked, Budget, Count, Slot, slot_of
+from dev.economy.count import Budget, Count, Slot, SpendRequest, slot_of
 from dev.economy.report import Report
 from dev.economy.world import ORG, World
 from domain.common.calendar import Window
@@ -194,7 +194,7 @@ class Day:
             if amount <= 0:
                 return
             spent = await self._ask(
-                agent, Asked(chain=agent.chain, amount=amount, asset=CREDIT, at=self.now, or_reserve=or_reserve)
+                agent, SpendRequest(chain=agent.chain, amount=amount, asset=CREDIT, at=self.now, or_reserve=or_reserve)
             )
             refusal = spent.refusal
             if refusal is None or refusal.remaining is None:
@@ -209,7 +209,9 @@ class Day:
         if agent.wants > part and self._tick < LAST_HOLD:
             await self._buy(agent, agent.wants)
         while agent.wants > part:
-            if (await self._ask(agent, Asked(chain=agent.chain, amount=part, asset=CREDIT, at=self.now))).refusal:
+            if (
+                await self._ask(agent, SpendRequest(chain=agent.chain, amount=part, asset=CREDIT, at=self.now))
+            ).refusal:
                 break
 
     async def _hold(self, agent: Agent, amount: int, *, dies: bool) -> None:
@@ -217,14 +219,14 @@ class Day:
         if agent.draw.random() < 0.5:
             await self._buy(agent, amount, dies=dies)
         elif amount > 0:
-            asked = Asked(chain=agent.chain, amount=amount, asset=CREDIT, at=self.now)
+            asked = SpendRequest(chain=agent.chain, amount=amount, asset=CREDIT, at=self.now)
             await self._ask(agent, asked, holds=True, dies=dies)
 
     async def _buy(self, agent: Agent, amount: int, *, dies: bool = False, pool: Pool = Pool.OPERATING) -> None:
         asset = agent.draw.choice(("USD", "CAD"))
         paid = self.world.worth.most(amount, CREDIT, asset, self.now)
         if paid > 0:
-            asked = Asked(chain=agent.chain, amount=paid, asset=asset, at=self.now, pool=pool)
+            asked = SpendRequest(chain=agent.chain, amount=paid, asset=asset, at=self.now, pool=pool)
             await self._ask(agent, asked, holds=True, dies=dies)
 
     async def _granted(self, project: str) -> None:
@@ -233,7 +235,7 @@ class Day:
         slot = next(slot for slot, _ in budget.rooms(Pool.RESERVE, self.now, draws=True, granted=True))
         left = self.world.worth.most(budget.reserve - self.count.used[slot], budget.asset, "USD", self.now)
         if left > 0:
-            asked = Asked(
+            asked = SpendRequest(
                 chain=(budget, organization), amount=left, asset="USD", at=self.now, pool=Pool.RESERVE, granted=True
             )
             await self._ask(None, asked, holds=True, spender=Spender(project_id=project, principal="person"))
@@ -276,7 +278,9 @@ class Day:
                 ),
             )
         for pool in (Pool.RESERVE, Pool.EMERGENCY):
-            asked = Asked(chain=agent.chain, amount=max(1, agent.wants // 4), asset=CREDIT, at=self.now, pool=pool)
+            asked = SpendRequest(
+                chain=agent.chain, amount=max(1, agent.wants // 4), asset=CREDIT, at=self.now, pool=pool
+            )
             await self._ask(agent, asked)
 
     async def _forge(self, connection: asyncpg.Connection, call: Callable[[], Awaitable[object]]) -> None:
@@ -293,7 +297,7 @@ class Day:
     async def _ask(
         self,
         agent: Agent | None,
-        asked: Asked,
+        asked: SpendRequest,
         *,
         holds: bool = False,
         dies: bool = False,
@@ -338,7 +342,7 @@ class Day:
         return spent
 
     def _compare(
-        self, who: str, asked: Asked, spent: SpendResult, agent: Agent | None, key: str, *, holds: bool
+        self, who: str, asked: SpendRequest, spent: SpendResult, agent: Agent | None, key: str, *, holds: bool
     ) -> None:
         judged = self.count.judge(asked, holds=holds)
         self.report.asked[who] += 1
@@ -415,6 +419,8 @@ class Day:
         found, now = 0, self.now - TICK
         for agent in self.agents:
             amount = min(agent.wants, self.count.left(agent.chain, CREDIT, now))
-            self.count.take(self.count.judge(Asked(chain=agent.chain, amount=amount, asset=CREDIT, at=now)).counted)
+            self.count.take(
+                self.count.judge(SpendRequest(chain=agent.chain, amount=amount, asset=CREDIT, at=now)).counted
+            )
             found += amount
         return found

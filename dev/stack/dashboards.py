@@ -96,7 +96,7 @@ class Superset:
             finally:
                 process.stop(grace_seconds=5)
             if code:
-                raise StackError(f"superset {arguments[0]} failed. {self._told()}")
+                raise StackError(f"superset {arguments[0]} failed. {self._last_output()}")
 
     def serve(self, port: int) -> Process:
         """Start the server and wait until it answers; raises StackError when it ends instead."""
@@ -109,7 +109,7 @@ class Superset:
         try:
             while not _answers(port):
                 if process.exit_code() is not None or time.monotonic() > give_up_at:
-                    raise StackError(f"Superset did not start. {self._told()}")
+                    raise StackError(f"Superset did not start. {self._last_output()}")
                 time.sleep(0.2)
         except BaseException:
             process.stop(grace_seconds=10)
@@ -121,7 +121,7 @@ class Superset:
         argv = (str(PROGRAMS / name), *arguments)
         return Process(Program(name=name, argv=argv, log_file=self._log_file, env=self._env, cwd=self._home))
 
-    def _told(self) -> str:
+    def _last_output(self) -> str:
         return f"The end of {self._log_file}:\n{log_tail(self._log_file)}"
 
 

@@ -25,7 +25,7 @@ from dev.stack.temporal import NAMESPACE, Temporal
 HEADER_BYTES = 16
 
 
-class Part(Protocol):
+class StackPart(Protocol):
     """A process of the stack."""
 
     name: str

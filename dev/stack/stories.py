@@ -11,7 +11,7 @@ SIGNATORIES = ["procurement", "finance", "legal"]
 
 
 @dataclass(frozen=True)
-class Act:
+class StoryCommand:
     """A command: its label, key, path, body, and the escrow's state after it."""
 
     words: str
@@ -30,13 +30,13 @@ class Story:
 
     title: str
     contract: dict[str, Any]
-    acts: tuple[Act, ...]
+    acts: tuple[StoryCommand, ...]
     amounts: dict[str, str]
     outside: tuple[str, ...] = ()
 
 
-PAY_IN = Act("the client pays in from its credits", "client", "fund", FUND, "funded")
-DELIVER = Act("the agent delivers", "agent", "delivery", WORK, "delivered")
+PAY_IN = StoryCommand("the client pays in from its credits", "client", "fund", FUND, "funded")
+DELIVER = StoryCommand("the agent delivers", "agent", "delivery", WORK, "delivered")
 
 
 def _contract(title: str, price: str, **more: Any) -> dict[str, Any]:
@@ -58,7 +58,9 @@ STORIES = (
         (
             PAY_IN,
             DELIVER,
-            Act("the validator scores 0.92 (0.80 is enough)", "validator", "validation", {"score": "0.92"}, "released"),
+            StoryCommand(
+                "the validator scores 0.92 (0.80 is enough)", "validator", "validation", {"score": "0.92"}, "released"
+            ),
         ),
         {"funded": "50.00", "released": "47.50", "refunded": "0.00", "commission": "2.50"},
     ),
@@ -68,9 +70,11 @@ STORIES = (
         (
             PAY_IN,
             DELIVER,
-            Act("the validator scores 0.55: not enough", "validator", "validation", {"score": "0.55"}, "delivered"),
-            Act("procurement signs, the first of two", "client", "approvals", REVIEWED, "delivered"),
-            Act("finance signs, the second of two", "finance", "approvals", REVIEWED, "released"),
+            StoryCommand(
+                "the validator scores 0.55: not enough", "validator", "validation", {"score": "0.55"}, "delivered"
+            ),
+            StoryCommand("procurement signs, the first of two", "client", "approvals", REVIEWED, "delivered"),
+            StoryCommand("finance signs, the second of two", "finance", "approvals", REVIEWED, "released"),
         ),
         {"funded": "80.00", "released": "76.00", "refunded": "0.00", "commission": "4.00"},
     ),
@@ -80,15 +84,17 @@ STORIES = (
         (
             PAY_IN,
             DELIVER,
-            Act("the client disputes", "client", "disputes", {"reason": "A third of the labels is wrong"}, "disputed"),
-            Act(
+            StoryCommand(
+                "the client disputes", "client", "disputes", {"reason": "A third of the labels is wrong"}, "disputed"
+            ),
+            StoryCommand(
                 "the studio brings evidence",
                 "studio",
                 "disputes/evidence",
                 {"note": "The guidelines changed half-way", "artifacts": [{"uri": "https://files.example/mail.eml"}]},
                 "disputed",
             ),
-            Act(
+            StoryCommand(
                 "the arbiter gives the agent 0.60",
                 "arbiter",
                 "disputes/resolution",
@@ -103,9 +109,9 @@ STORIES = (
         _contract("Check the references", "40.00"),
         (
             PAY_IN,
-            Act("the studio gives 10.00 back", "studio", "refunds", {"amount": "10.00"}, "funded"),
+            StoryCommand("the studio gives 10.00 back", "studio", "refunds", {"amount": "10.00"}, "funded"),
             DELIVER,
-            Act("the validator scores 0.88", "validator", "validation", {"score": "0.88"}, "released"),
+            StoryCommand("the validator scores 0.88", "validator", "validation", {"score": "0.88"}, "released"),
         ),
         {"funded": "40.00", "released": "28.50", "refunded": "10.00", "commission": "1.50"},
     ),
@@ -115,7 +121,7 @@ STORIES = (
         (
             PAY_IN,
             DELIVER,
-            Act("the validator scores 0.95", "validator", "validation", {"score": "0.95"}, "released"),
+            StoryCommand("the validator scores 0.95", "validator", "validation", {"score": "0.95"}, "released"),
         ),
         {"funded": "30.00", "released": "28.50", "refunded": "0.00", "commission": "1.50"},
         outside=("review_period", "evidence_period"),

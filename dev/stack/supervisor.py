@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dev.stack.claim import Claim, Ports, check_owner
 from dev.stack.migrate import migrate
-from dev.stack.parts import Part, PostgresPart, ServerPart, TemporalPart, WorkerPart, drop_cut_off_bytecode
+from dev.stack.parts import PostgresPart, ServerPart, StackPart, TemporalPart, WorkerPart, drop_cut_off_bytecode
 from dev.stack.postgres import Postgres, backup_folder
 from dev.stack.process import Process, StackError, log_tail
 from dev.stack.sandboxes import SANDBOXES, Sandboxes
@@ -89,7 +89,7 @@ def delete_data(data_dir: Path) -> None:
 class Tended:
     """A part and the process that runs it now."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: StackPart) -> None:
         """Nothing runs yet."""
         self.part = part
         self.process: Process | None = None
@@ -153,7 +153,7 @@ class Stack:
         self._ui_door = UiDoor(self.ports.temporal_ui, self.temporal.ui_address, self.temporal.ui_port)
         surroundings = {**os.environ, **self._extra_env}
         self.sandboxes = Sandboxes(self.data_dir, self.ports, self.api_url, frozenset(parts), surroundings)
-        known: dict[str, Part] = {
+        known: dict[str, StackPart] = {
             "postgres": PostgresPart(self.postgres),
             "temporal": TemporalPart(self.temporal),
             "worker": WorkerPart(logs / "worker.log", self.environment(), self.temporal.address),

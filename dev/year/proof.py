@@ -32,12 +32,12 @@ class Tie:
     name: str
     count: int
     ours: int
-    theirs: int
+    other: int
     asset: str = ASSET
 
     def line(self) -> str:
         """Return it for a person."""
-        sums = " = ".join(f"{format_amount(minor, self.asset):>12}" for minor in (self.ours, self.theirs))
+        sums = " = ".join(f"{format_amount(minor, self.asset):>12}" for minor in (self.ours, self.other))
         return f"  {self.name:<76} {self.count:>5}  {sums} {self.asset}"
 
 
@@ -97,20 +97,20 @@ class Proof:
         """
         return int(await self.world.books.fetchval(sql, like, asset))
 
-    def _tie(self, name: str, count: int, ours: int, theirs: int, asset: str = ASSET) -> None:
-        self.ties.append(Tie(name, count, ours, theirs, asset))
-        if ours != theirs:
-            self.problems.append(f"{name}: {ours} is not {theirs}")
+    def _tie(self, name: str, count: int, ours: int, other: int, asset: str = ASSET) -> None:
+        self.ties.append(Tie(name, count, ours, other, asset))
+        if ours != other:
+            self.problems.append(f"{name}: {ours} is not {other}")
 
-    def _same(self, name: str, ours: Mapping[Any, Any], theirs: Mapping[Any, Any], asset: str = ASSET) -> None:
+    def _same(self, name: str, ours: Mapping[Any, Any], other: Mapping[Any, Any], asset: str = ASSET) -> None:
         """Compare two lists by key; amounts are in minor units."""
         wrong = [
-            f"{name}, {key}: {ours.get(key)} is not {theirs.get(key)}"
-            for key in sorted({*ours, *theirs}, key=str)
-            if ours.get(key) != theirs.get(key)
+            f"{name}, {key}: {ours.get(key)} is not {other.get(key)}"
+            for key in sorted({*ours, *other}, key=str)
+            if ours.get(key) != other.get(key)
         ]
         self.problems += wrong
-        self._tie(name, len(ours), sum(ours.values()), sum(theirs.values()), asset)
+        self._tie(name, len(ours), sum(ours.values()), sum(other.values()), asset)
 
     # The ties ---------------------------------------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ class Comparison:
         return effects(self.booked)
 
     @property
-    def theirs(self) -> dict[str, BalanceEffect]:
+    def listed_effects(self) -> dict[str, BalanceEffect]:
         return effects(self._listed())
 
     def _listed(self) -> tuple[BalanceTransaction, ...]:
@@ -164,8 +164,8 @@ def compare(
 def _match_status(
     booked: Sequence[BalanceTransaction], listed: BalanceTransaction | None, listed_until: datetime
 ) -> MatchStatus:
-    ours, theirs = effects(booked), effects(() if listed is None else (listed,))
-    if ours == theirs:
+    ours, listed_effects = effects(booked), effects(() if listed is None else (listed,))
+    if ours == listed_effects:
         return MatchStatus.MATCHED
     if listed is None:
         late = booked[0].occurred_at >= listed_until
@@ -173,7 +173,7 @@ def _match_status(
     if not booked:
         return MatchStatus.MISSING_HERE
     same_amount = {currency: effect.amount_minor for currency, effect in ours.items()} == {
-        currency: effect.amount_minor for currency, effect in theirs.items()
+        currency: effect.amount_minor for currency, effect in listed_effects.items()
     }
     if same_amount and any(movement.fee_minor is None for movement in booked):
         return MatchStatus.FEE_MISSING
@@ -218,10 +218,10 @@ class Correction:
 
 def corrections(compared: Comparison) -> tuple[Correction, ...]:
     """Return the corrections that make the books agree with the provider, at most one for each currency."""
-    ours, theirs, none = compared.ours, compared.theirs, BalanceEffect(0, 0)
+    ours, listed_effects, none = compared.ours, compared.listed_effects, BalanceEffect(0, 0)
     found = []
-    for currency in sorted({*ours, *theirs}):
-        here, there = ours.get(currency, none), theirs.get(currency, none)
+    for currency in sorted({*ours, *listed_effects}):
+        here, there = ours.get(currency, none), listed_effects.get(currency, none)
         if here != there:
             found.append(Correction(currency, there.amount_minor - here.amount_minor, there.fee_minor - here.fee_minor))
     return tuple(found)
@@ -277,7 +277,7 @@ class ReconciliationReport:
             line = self._line(currency, kind)
             line.our_amount_minor += effect.amount_minor
             line.our_fee_minor += effect.fee_minor
-        for currency, effect in compared.theirs.items():
+        for currency, effect in compared.listed_effects.items():
             line = self._line(currency, kind)
             line.their_amount_minor += effect.amount_minor
             line.their_fee_minor += effect.fee_minor

@@ -60,7 +60,7 @@ async def record_seen(
         )
     ).one()
     same = compared_of(known)
-    unchanged = (same.ours, same.theirs) == (compared.ours, compared.theirs)
+    unchanged = (same.ours, same.listed_effects) == (compared.ours, compared.listed_effects)
     came_back = known.status != "open" and not (known.resolution == "accepted" and unchanged)
     for name, value in sides.items():
         setattr(known, name, value)
@@ -99,8 +99,8 @@ async def resolve_keys(
 def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTransaction] | None = None) -> Comparison:
     """Compare the two stored sides of a discrepancy, or the provider's side with the present bookings."""
     ours = [load_movement(value) for value in row.booked] if now_booked is None else list(now_booked)
-    theirs = None if row.listed is None else load_movement(row.listed)
-    return compare(row.key, ours, theirs, listed_until=row.last_seen_at)
+    listed = None if row.listed is None else load_movement(row.listed)
+    return compare(row.key, ours, listed, listed_until=row.last_seen_at)
 
 
 async def open_outside_run(

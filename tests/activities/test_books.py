@@ -1,4 +1,4 @@
-"""What the books refuse for now, and when an operator hears of it."""
+"""Temporary refusals of the books, and the alert after a while."""
 
 from dataclasses import replace
 

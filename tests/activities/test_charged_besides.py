@@ -1,4 +1,4 @@
-"""What of subscriptions counts for the volume discount of the month in which they are paid."""
+"""Part of a paid subscription that counts for the volume discount of its month."""
 
 from datetime import date
 

@@ -28,14 +28,16 @@ STANDARD, REDUCED = Tax(category="S", rate_e6=190_000), Tax(category="S", rate_e
 OCTOBER = {"period_start": datetime(2026, 9, 30, 22, tzinfo=UTC), "period_end": datetime(2026, 10, 31, 23, tzinfo=UTC)}
 
 
-async def says(database: Database, row: InvoiceRow) -> Document:
+async def document_of_row(database: Database, row: InvoiceRow) -> Document:
     await billing.number_all(database)
     async with database.platform() as session:
         return await document.of_invoice(session, await billing.read(database, row.id), SELLER)
 
 
 async def finalised(database: Database, org_id: str, *lines: InvoiceLine, **more: Any) -> Document:
-    return await says(database, await billing.finalise(database, await billing.draft(database, org_id, *lines, **more)))
+    return await document_of_row(
+        database, await billing.finalise(database, await billing.draft(database, org_id, *lines, **more))
+    )
 
 
 async def test_tax_discounts_and_credits_are_on_the_document_and_it_is_an_electronic_invoice(db: Database) -> None:
@@ -86,14 +88,14 @@ async def test_buyer_is_the_one_at_the_time_of_finalisation(db: Database) -> Non
     await billing.located(db, org_id, legal_name="Before")
     row = await billing.finalise(db, await billing.draft(db, org_id))
     await billing.located(db, org_id, legal_name="After")
-    assert (await says(db, row)).buyer.name == "Before"
+    assert (await document_of_row(db, row)).buyer.name == "Before"
 
 
 async def test_document_without_tax_shows_no_tax(db: Database) -> None:
     org_id = await billing.organization(db)
     untaxed = replace(billing.GERMAN, seller_country=None)
     row = await billing.finalise(db, await billing.draft(db, org_id), untaxed)
-    made = await says(db, row)
+    made = await document_of_row(db, row)
     assert made.taxes == ()
     assert missing_for_einvoice(made) == ["taxes"]
 
@@ -102,7 +104,7 @@ async def test_a_credit_note_reverses_net_and_tax_and_leaves_the_invoice_unchang
     org_id = await billing.organization(db)
     await billing.credit(db, org_id, 30 * billing.CREDIT, paid=300)
     row = await billing.finalise(db, await billing.draft(db, org_id, applies_credits=True))
-    before = await says(db, row)
+    before = await document_of_row(db, row)
     async with db.platform() as session:
         issued = await credit_note.issue(
             session, billing.KIM, row.id, amount_minor=None, reason="Wrong", command_id=f"crn-{row.id}", now=billing.NOW
@@ -113,7 +115,7 @@ async def test_a_credit_note_reverses_net_and_tax_and_leaves_the_invoice_unchang
     assert missing_for_einvoice(made) == []
     assert (await DocumentMaker().make(made)).xml is not None
     assert before.prepaid_minor == 300
-    assert await says(db, row) == before
+    assert await document_of_row(db, row) == before
 
 
 async def test_a_credit_note_has_no_document_before_its_invoice_has_a_number(db: Database) -> None:
@@ -150,7 +152,7 @@ async def test_two_rates_under_one_code_are_two_taxes_of_the_invoice_and_of_its_
     await billing.rate(db, "de-vat", "DE", 70_000, product="books")
     lines = (billing.line(10_000), billing.line(5_000, tax_code="books"), billing.line(1_000))
     row = await billing.finalise(db, await billing.draft(db, org_id, *lines))
-    made = await says(db, row)
+    made = await document_of_row(db, row)
     assert [line.tax for line in made.lines] == [STANDARD, REDUCED, STANDARD]
     shown = view(row, billing.NOW, None)
     assert [(line.tax_category, line.tax_rate) for line in shown.lines] == [("S", "0.19"), ("S", "0.07"), ("S", "0.19")]
@@ -181,7 +183,7 @@ async def test_categories_and_rates_with_one_code_from_an_outside_service_are_se
             command_id=f"final-{draft.id}",
             now=billing.NOW,
         )
-    made = await says(db, row)
+    made = await document_of_row(db, row)
     assert [(line.tax and line.tax.category, line.tax and line.tax.rate_e6) for line in made.lines] == list(given)
     high, exempt, low = (Tax(category=category, rate_e6=rate) for category, rate in given[:3])
     whole = {high: (500, 100), exempt: (300, 0), low: (200, 11)}
@@ -200,4 +202,4 @@ async def test_a_note_of_tax_alone_has_its_amount(db: Database) -> None:
 async def test_a_draft_has_no_document(db: Database) -> None:
     row = await billing.draft(db, await billing.organization(db))
     with pytest.raises(WrongInvoiceState, match="no number"):
-        await says(db, row)
+        await document_of_row(db, row)

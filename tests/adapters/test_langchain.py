@@ -28,7 +28,7 @@ class Model(GenericFakeChatModel):
         return self
 
 
-def says(text: str, *queries: str, used: int = 0) -> AIMessage:
+def model_answer(text: str, *queries: str, used: int = 0) -> AIMessage:
     calls = [
         {"name": "search", "args": {"query": query}, "id": f"call_{query}_{at}"} for at, query in enumerate(queries)
     ]
@@ -63,7 +63,7 @@ def agent(client: Any, *messages: AIMessage | Exception, tools: Any = (search, f
 
 
 async def test_each_call_of_the_model_and_of_a_named_tool_is_charged(fake: FakeBursar) -> None:
-    charged = agent(fake.async_client(), says("", "sea", "salt"), says("Deep."))
+    charged = agent(fake.async_client(), model_answer("", "sea", "salt"), model_answer("Deep."))
     answer = await charged.ainvoke(ASKED)
     assert [message.content for message in answer["messages"]][1:] == ["", "about sea", "about salt", "Deep."]
     assert paid(fake) == ["0.5", "0.5", "2", "2"]
@@ -75,27 +75,29 @@ def test_agent_that_is_run_in_a_thread_is_charged_the_same(fake: FakeBursar) -> 
         """Search the web."""
         return query
 
-    charged = agent(fake.client(), says("", "sea"), says("Deep."), tools=[search_now])
+    charged = agent(fake.client(), model_answer("", "sea"), model_answer("Deep."), tools=[search_now])
     assert charged.invoke(ASKED)["messages"][-1].content == "Deep."
     assert paid(fake) == ["0.5", "2", "2"]
 
 
 async def test_model_is_charged_by_its_tokens(fake: FakeBursar) -> None:
     price = Metering("token", quantity=tokens, estimate=100)
-    charged = agent(fake.async_client(), says("", "sea", used=40), says("Deep.", used=130), model_calls=price)
+    charged = agent(
+        fake.async_client(), model_answer("", "sea", used=40), model_answer("Deep.", used=130), model_calls=price
+    )
     await charged.ainvoke(ASKED)
     assert sum(each.amount for each in fake.transfers) == Decimal("1.7")
 
 
 async def test_model_that_reports_no_tokens_is_charged_as_estimated(fake: FakeBursar) -> None:
     price = Metering("token", quantity=tokens, estimate=100)
-    await agent(fake.async_client(), says("Deep."), model_calls=price).ainvoke(ASKED)
+    await agent(fake.async_client(), model_answer("Deep."), model_calls=price).ainvoke(ASKED)
     assert paid(fake) == ["1"]
 
 
 async def test_who_cannot_pay_is_refused_before_the_model_and_before_the_tool(fake: FakeBursar) -> None:
     fake.available = Decimal("2.4")
-    charged = agent(fake.async_client(), says("", "sea"), says("Deep."))
+    charged = agent(fake.async_client(), model_answer("", "sea"), model_answer("Deep."))
     with pytest.raises(InsufficientFunds):
         await charged.ainvoke(ASKED)
     assert paid(fake) == ["2"]
@@ -108,9 +110,9 @@ async def test_what_fails_is_not_charged(fake: FakeBursar) -> None:
     with pytest.raises(RuntimeError):
         await agent(fake.async_client(), RuntimeError("overloaded")).ainvoke(ASKED)
     with pytest.raises(LookupError):
-        await agent(fake.async_client(), says("", "fails")).ainvoke(ASKED)
+        await agent(fake.async_client(), model_answer("", "fails")).ainvoke(ASKED)
     wrong = AIMessage("", tool_calls=[{"name": "search", "args": {"question": 1}, "id": "c"}])
-    answer = await agent(fake.async_client(), wrong, says("Sorry.")).ainvoke(ASKED)
+    answer = await agent(fake.async_client(), wrong, model_answer("Sorry.")).ainvoke(ASKED)
     assert answer["messages"][2].status == "error"
     assert paid(fake) == ["2", "2", "2"]
 
@@ -126,13 +128,13 @@ async def test_run_that_is_repeated_pays_once_and_its_tools_run_at_once(fake: Fa
 
     for attempt in range(2):
         with opened(Scope("activity", "1")):
-            said = says(f"{attempt}", "sea", "salt", "sea"), says("Deep.")
+            said = model_answer(f"{attempt}", "sea", "salt", "sea"), model_answer("Deep.")
             await agent(fake.async_client(), *said, tools=[search_and_pay]).ainvoke(ASKED)
     assert paid(fake) == ["0.5", "0.5", "0.5", "2", "2", "3", "3", "3"]
 
 
 async def test_client_of_the_other_kind_is_refused(fake: FakeBursar) -> None:
     with pytest.raises(ConfigurationError, match="AsyncBursar"):
-        await agent(fake.client(), says("Deep.")).ainvoke(ASKED)
+        await agent(fake.client(), model_answer("Deep.")).ainvoke(ASKED)
     with pytest.raises(ConfigurationError, match="Bursar"):
-        agent(fake.async_client(), says("Deep.")).invoke(ASKED)
+        agent(fake.async_client(), model_answer("Deep.")).invoke(ASKED)

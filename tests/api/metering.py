@@ -65,7 +65,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 async def import_prices(
     database: Database, model: str, since: datetime, provider: str = "openai", **prices: str
 ) -> None:
-    """Have a model cost something from a time on, by unit."""
+    """Set a model's price per unit from a time on."""
     price = make_price(
         model=model,
         provider="openai",

@@ -40,7 +40,9 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 
 @pytest.fixture
-async def told(server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant) -> tuple[Caller, Unsubscription]:
+async def unsubscription(
+    server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant
+) -> tuple[Caller, Unsubscription]:
     """An owner with a mail channel, and the token of the link in a message about a payout."""
     tenant = await new_tenant("owner")
     owner = Caller(server, tenant.owner.token, tenant.org_id)

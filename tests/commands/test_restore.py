@@ -143,7 +143,7 @@ class Before:
         await self.paused.paused()
         self.disabled.answers(ReceiverResponse(status_code=410))
         await self.disabled.happens("a")
-        await self.disabled.told()
+        await self.disabled.signal_change()
         assert (await self.disabled.handle.result()).status == "disabled"
         self.unknown_endpoint = await endpoint(stage)
         await self.unknown_endpoint.reaches("enabled")
@@ -281,6 +281,6 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
 
     for notified in (made.paused, made.disabled):
         await notified.happens("a")
-        await notified.told()
+        await notified.signal_change()
         await notified.settled(1)
         assert await notified.kinds() == ["created"]

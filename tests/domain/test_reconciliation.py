@@ -143,7 +143,7 @@ def nonzero(by_currency):
 def gap_minor(found):
     """By how much the provider's balance is above ours because of this key, by currency."""
     gaps = dict[str, int]()
-    for effects, sign in ((found.theirs, 1), (found.ours, -1)):
+    for effects, sign in ((found.listed_effects, 1), (found.ours, -1)):
         for currency, effect in effects.items():
             gaps[currency] = gaps.get(currency, 0) + sign * (effect.amount_minor - effect.fee_minor)
     return nonzero(gaps)

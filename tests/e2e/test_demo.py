@@ -25,7 +25,7 @@ def running() -> Running:
     return Running.read(Path(ask("demo")["data_dir"]) / "dev.json")
 
 
-async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
+async def run_story(data_dir: Path, *arguments: object) -> tuple[int, str]:
     lines: list[str] = []
     code = await demo(data_dir, lines.append, *arguments, with_payments=False)
     return code, "\n".join(lines)
@@ -121,7 +121,7 @@ async def test_demo_says_what_is_off_and_fails(running: Running) -> None:
     with_another_amount = replace(story, amounts={**story.amounts, "released": "47.51"})
     in_another_state = replace(story, acts=(*story.acts[:-1], replace(story.acts[-1], status="split")))
     in_wrong_order = replace(story, acts=(story.acts[1], *story.acts))
-    code, printed = await told(running.data_dir, (with_another_amount, in_another_state, in_wrong_order))
+    code, printed = await run_story(running.data_dir, (with_another_amount, in_another_state, in_wrong_order))
     assert code == 1
     off = printed.partition("This is off:")[2]
     assert "released: 47.50, expected 47.51" in off

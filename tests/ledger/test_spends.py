@@ -519,15 +519,15 @@ async def test_a_batch_has_the_results_of_charging_its_items_in_turn(books: Book
     ]
     batch = await tenant.spending.charge_many(items, at=NOW)
     single = [await model.spending.charge(item, at=NOW) for item in items]
-    assert [told(answer) for answer in batch] == [told(answer) for answer in single]
+    assert [comparable(answer) for answer in batch] == [comparable(answer) for answer in single]
     assert await tenant.balance() == await model.balance()
     again = await tenant.spending.charge_many(items, at=NOW + DAY)
-    assert [told(answer) for answer in again] == [told(answer) for answer in batch]
+    assert [comparable(answer) for answer in again] == [comparable(answer) for answer in batch]
     assert all(answer.replayed for answer in again)
     await books.assert_proven()
 
 
-def told(answer: SpendResult) -> tuple[object, ...]:
+def comparable(answer: SpendResult) -> tuple[object, ...]:
     why = answer.refusal
     return answer.outcome, answer.amount_minor, answer.available_minor, answer.at, why and (
         why.reason, why.subject_id if why.subject_kind != "organization" else "org", why.window, why.limit,

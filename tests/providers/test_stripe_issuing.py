@@ -24,7 +24,7 @@ from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFou
 from runtime.identity import new_id
 from tests.providers.harness import key
 from tests.providers.stripe_harness import SECRETS, SandboxHarness, signed
-from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, Asked
+from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, AuthorizationReceiver
 from tests.support.sandboxes import serving
 
 COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "city": "Graz", "country": "AT"}
@@ -233,7 +233,7 @@ class TestQuestions:
     @pytest.mark.parametrize("approved", [True, False])
     async def test_answer_has_the_form_that_stripe_accepts(self, sandbox, issuer, approved):
         answer = issuer.answer(approved=approved)
-        asked = Asked()
+        asked = AuthorizationReceiver()
         asked.status, asked.headers, asked.answer = answer.status, dict(answer.headers), json.loads(answer.body)
         card = await carded(sandbox, issuer)
         with serving(asked.app) as url:

@@ -1,4 +1,4 @@
-"""What is trusted of servers."""
+"""Trusted certificates of servers."""
 
 import ssl
 from pathlib import Path

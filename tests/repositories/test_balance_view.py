@@ -1,4 +1,4 @@
-"""What a balance reads of the lots that are there."""
+"""Rows of lots that a balance reads."""
 
 import asyncpg
 import pytest

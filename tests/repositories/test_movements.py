@@ -1,4 +1,4 @@
-"""What a page of movements, of activity or of the log of economic events costs.
+"""Cost of a page of movements, of activity and of the economics log.
 
 It ends with its page, or where it has looked at as much as it may.
 """

@@ -1,4 +1,4 @@
-"""What is left of the budgets above a spender, as the readers say it and as the ledger then counts it."""
+"""Remainders of the budgets above a spender, as read and as the ledger counts them."""
 
 from datetime import datetime, timedelta
 from uuid import UUID

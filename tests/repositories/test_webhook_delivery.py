@@ -1,4 +1,4 @@
-"""What is sent again is found without what happened before, or long after."""
+"""Retries are found without reading earlier or much later deliveries."""
 
 from datetime import timedelta
 from functools import partial

@@ -315,7 +315,7 @@ async def approvals(owner_url: str, database: Database) -> SimplePlugin:
 
 
 async def beside_timer(handle: WorkflowHandle[Any, Any], *, within: timedelta) -> str:
-    """Return what operators read beside the first timer of a run that fires so soon, once there is one."""
+    """Return the summary of a run's first timer with this delay, once it exists."""
     while True:
         async for event in handle.fetch_history_events():
             timer = event.timer_started_event_attributes
@@ -507,7 +507,7 @@ def database(fresh_database: Database) -> Database:
 
 @pytest.fixture
 def reconciler(database: Database) -> Reconciler:
-    """Reconcile a database of its own: what is booked here on purpose beside the ledger would look like damage."""
+    """Reconcile a separate database: entries made here around the ledger would look like damage."""
     return Reconciler(database)
 
 

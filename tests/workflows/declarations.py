@@ -15,7 +15,7 @@ from tests.workflows.conftest import Stage
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """A state in which the run of an entity waits, and what becomes of it there.
+    """A state in which an entity's run waits, and its outcome there.
 
     Attributes:
         name: as the books have it.
@@ -42,7 +42,7 @@ class State:
 
 @dataclass(frozen=True)
 class Inbound:
-    """A message to an entity's run, and what comes of it in a state that takes it.
+    """A message to an entity's run, and its result in a state that accepts it.
 
     Attributes:
         kind, name: how the run declares it.

@@ -474,7 +474,7 @@ async def _taken_back(made: InvoiceDriver) -> None:
     await made.charge()
     await made.ends()
     await charged_back(made)
-    await made.told()
+    await made.signal_change()
     await made.reaches("paused")
 
 

@@ -89,7 +89,7 @@ class InvoiceDriver:
     async def signal(self, name: str, **fields: object) -> None:
         await reach.signal(self.stage.client, self.run, name, InvoiceSignal(operator="kim", **fields))
 
-    async def told(self) -> None:
+    async def signal_change(self) -> None:
         """Signal the run that its invoice has changed, as the API does."""
         run, name, news = invoice_news(self.held)
         await reach.signal(self.stage.client, run, name, news)

@@ -85,7 +85,7 @@ async def test_webhooks_are_sent_by_the_build_that_has_the_run(database_urls):
         async with make_worker(stage.client, stage.database, build_id="build-2", settings=settings, sender=receivers):
             await make_current(stage.client, "build-2", wait=60)
             await one.happens("a")
-            await one.told()
+            await one.signal_change()
             await one.settled(2)
         assert [len(one.received), len(receivers.received)] == [1, 1]
 

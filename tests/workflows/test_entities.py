@@ -51,8 +51,8 @@ MALFORMED: tuple[tuple[object, ...], ...] = (
 )
 
 
-async def told(entity: Entity, one: Any, message: Inbound) -> None:
-    """Give a message to the run through the door, as the API does, and wait for what comes of it."""
+async def deliver(entity: Entity, one: Any, message: Inbound) -> None:
+    """Send a message to the run as the API does, and wait for its result."""
     prepared = message.prepare(one)
     if isinstance(prepared, Awaitable):
         await prepared
@@ -90,7 +90,7 @@ async def happened(one: Any, event: str, count: int = 1) -> None:
 
 
 async def left_alone(entity: Entity, one: Any, state: State) -> None:
-    """Have the time pass in which nobody acts."""
+    """Skip the time in which no party acts."""
     passing = asyncio.ensure_future(one.stage.env.fast_forward(one.handle, state.lasts or entity.lasts))
     while (await one.state()).status != state.left_alone:
         await again()
@@ -154,7 +154,7 @@ async def test_pitfall_32_what_comes_without_its_message_is_refused_and_time_sti
 async def test_a_message_starts_the_run_that_is_missing(entity: Entity, message: Inbound, stage: Stage):
     one = await entity.brought(stage, message.state)
     await one.handle.terminate("by hand")
-    await told(entity, one, message)
+    await deliver(entity, one, message)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ async def test_a_message_is_taken_by_a_run_that_is_behind_the_books(entity: Enti
     one = await entity.brought(stage, state.follows)
     await state.write(one)
     assert (await one.state()).status == state.name
-    await told(entity, one, message)
+    await deliver(entity, one, message)
 
 
 def test_the_books_can_be_ahead_of_the_run_of_every_entity_of_the_product():
@@ -185,7 +185,7 @@ async def test_a_message_is_taken_by_a_run_that_does_not_know_the_latest_event(
     assert message.event is not None or message.refused is not None
     one = await entity.brought(stage, message.state)
     await entity.note(one)
-    await told(entity, one, message)
+    await deliver(entity, one, message)
     if message.event == "command_refused":
         await happened(one, message.event, 2)
 
@@ -231,7 +231,7 @@ async def test_a_row_that_is_locked_for_longer_than_an_attempt_delays_a_command_
     one = await entity.brought(stage, message.state)
     async with stage.database.platform() as session:
         await entity.lock(session, one)
-        telling = asyncio.ensure_future(told(entity, one, message))
+        telling = asyncio.ensure_future(deliver(entity, one, message))
         first = await somebody_waits(stage.database)
         await somebody_waits(stage.database, after=first)
     await telling
@@ -243,7 +243,7 @@ def ending(entity: Entity) -> Inbound:
 
 
 async def begun(entity: Entity, one: Any, message: Inbound) -> WorkflowUpdateHandle[Any] | None:
-    """Have the run begin with a message that has to wait for its turn."""
+    """Start the run with a message that must wait for its turn."""
     handle: WorkflowHandle[Any, Any] = one.handle
     if message.kind == "signal":
         await handle.signal(message.name, message.message(one))
@@ -260,7 +260,7 @@ async def test_who_waits_for_its_turn_when_the_entity_ends_is_answered(entity: E
     one = await entity.brought(stage, last.state, **entity.ends_at_once)
     async with stage.database.platform() as session:
         await entity.lock(session, one)
-        telling = asyncio.ensure_future(told(entity, one, last))
+        telling = asyncio.ensure_future(deliver(entity, one, last))
         await somebody_waits(stage.database)
         # Another message of the same event may have its turn first, where the first one is over soon.
         waiting = (each for each in entity.messages[1:] if each.event != last.event)

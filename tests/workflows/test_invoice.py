@@ -68,7 +68,7 @@ async def test_pitfall_20_dunning_counts_its_own_declines_and_a_new_card_pays_on
     first = await made.reaches("scheduled", step=1)
     assert (first.attempts, first.steps, first.failure_code) == (1, 1, "insufficient_funds")
     # What the organization tries by itself in between, and what is looked at again, is none of its steps.
-    await made.told()
+    await made.signal_change()
     made.store("pm_ok", "pm_declined")
     await made.pass_time(days=2)
     assert (await made.state()).steps == 1
@@ -134,7 +134,7 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
     payment = await payment_of(made)
     page.pay()
     await payment.refreshed()
-    await made.told()
+    await made.signal_change()
     assert await made.ends() == "paid"
     await replay(await made.handle.fetch_history())
 
@@ -190,7 +190,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     assert await made.ends() == "paid"
     await charged_back(made)
     # The run, which has ended, got no signal: the sweep sends it.
-    await made.told()
+    await made.signal_change()
     while (await made.state()).status != "paused":
         await again()
     await made.pass_time(days=30)
@@ -210,7 +210,7 @@ async def test_operator_gives_up_a_charged_back_invoice(stage):
     await made.begin()
     await made.ends()
     await charged_back(made)
-    await made.told()
+    await made.signal_change()
     await made.signal("give_up", reason="fraud")
     assert await made.ends() == "uncollectible"
     assert (await made.invoice()).written_off_minor == 25_000
@@ -261,7 +261,7 @@ async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
     payment.there.pay()
     await payment.refreshed()
     await payment.until("refunded")
-    await made.told()
+    await made.signal_change()
     assert await made.ends() == "void"
     refused = [event.details["code"] for event in await made.timeline() if event.kind == "command_refused"]
     assert refused == ["invoice.charge_under_way"]
@@ -358,11 +358,11 @@ async def test_payment_that_ends_during_its_order_is_read_at_once(stage, monkeyp
 
     async def answered_late(client, run, **given):
         answer = await start(client, run, **given)
-        while run.workflow_id.startswith("payment/") and not await told():
+        while run.workflow_id.startswith("payment/") and not await is_signalled():
             await again()
         return answer
 
-    async def told():
+    async def is_signalled():
         events = (await made.handle.fetch_history()).events
         return any(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
 
@@ -385,7 +385,7 @@ async def test_signal_during_a_read_triggers_another_read_at_once(stage, monkeyp
             # How the invoice stands was read before this, and the run learns of the news while it still reads.
             await made.void_elsewhere()
             seen.set()
-            await made.told()
+            await made.signal_change()
             while await signals() < 2:
                 await again()
         return found
@@ -396,7 +396,7 @@ async def test_signal_during_a_read_triggers_another_read_at_once(stage, monkeyp
 
     await made.waits()
     monkeypatch.setattr(payments, "processing_of_invoice", read_slowly)
-    await made.told()
+    await made.signal_change()
     await seen.wait()
     assert await made.ends() == "void"
     history = await made.handle.fetch_history()
@@ -419,10 +419,10 @@ async def test_pending_payment_is_ordered_once_and_read_once_per_poll(stage):
     orders = [event for event in events if event.HasField("activity_task_scheduled_event_attributes")]
     assert [order.activity_task_scheduled_event_attributes.activity_type.name for order in orders] == ["order_charge"]
     looks = sum(event.HasField("timer_fired_event_attributes") for event in events)
-    told = sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
+    is_signalled = sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
     assert looks >= 3
     # Once to open, and once for each look; several signals may be one look.
-    assert 1 + looks < sum(_reads(event) for event in events) <= 1 + looks + told
+    assert 1 + looks < sum(_reads(event) for event in events) <= 1 + looks + is_signalled
 
 
 @pytest.mark.slow
@@ -434,7 +434,7 @@ async def test_resumed_run_reads_the_outcome_of_a_charge_without_ordering_it_aga
     await made.handle.terminate("by hand")
     payment.there.pay()
     await payment.refreshed()
-    await made.told()
+    await made.signal_change()
     assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("activity_task_scheduled_event_attributes") for event in history.events)

@@ -91,7 +91,7 @@ class Studio:
         return self.client.get_workflow_handle(run.workflow_id)
 
     async def outcome(self, handle: WorkflowHandle[Any, Any]) -> Any:
-        """Let a month pass, and return what became of the run."""
+        """Skip a month and return the run's result."""
         passing = asyncio.ensure_future(self.env.fast_forward(handle, timedelta(days=31)))
         result = await handle.result()
         passing.cancel()

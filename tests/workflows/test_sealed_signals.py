@@ -57,14 +57,14 @@ class OnlyOpens(EncryptionCodec):
 
 @dataclass
 class Intruder:
-    """Whoever reaches Temporal, and an operator's browser that has a session at the codec."""
+    """A client of Temporal, and an operator's browser with a session at the codec."""
 
     stage: Stage
     plain: Client
     codec: httpx2.AsyncClient
 
     async def seal(self, content: dict[str, Any]) -> Payload:
-        """Have the codec seal a signal for `kim`, as the Temporal UI does."""
+        """Seal a signal for `kim` by the codec, as the Temporal UI does."""
         [payload] = PayloadConverter.default.to_payloads([content])
         body = MessageToDict(Payloads(payloads=[payload]))
         answer = await self.codec.post("/codec/encode", json=body, headers={"Authorization": "Bearer kim"})
@@ -105,7 +105,7 @@ async def temporal(database_urls: Any) -> AsyncIterator[Intruder]:
 
 
 async def refusals(job: Job | PaymentDriver, count: int) -> list[tuple[str, str]]:
-    """Return who was refused and why, once the timeline has so many of them."""
+    """Return refused senders and reasons, once the timeline has a number of them."""
     while True:
         found = [event for event in await job.timeline() if event.kind == "command_refused"]
         if len(found) >= count:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 class Crowd:
-    """So many pages of what lives, and behind them one that has lost its run."""
+    """Some pages of objects with runs, then one without its run."""
 
     def __init__(self, pages: int) -> None:
         self.pages, self.asked = pages, list[str]()

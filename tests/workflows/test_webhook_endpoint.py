@@ -68,7 +68,7 @@ async def test_only_later_events_of_the_same_subject_wait(stage: Stage):
     [row] = [each for each in await pending_after(one, 1) if each.tries]
     assert (row.status_code, row.answer, row.subject_seq) == (500, "broken", 1)
     await one.happens("b")
-    await one.told()
+    await one.signal_change()
     [delivered] = await one.settled(1)
     assert delivered.subject == one.subjects["b"]
     await stage.env.fast_forward(one.handle, timedelta(hours=2))
@@ -103,7 +103,7 @@ async def test_run_continues_after_its_endpoint_is_disabled_and_enabled_during_d
     await one.enabled()
     answered = one.hangs()
     await one.happens("a")
-    await one.told()
+    await one.signal_change()
     while not one.received:
         await again()
     disable = DisableWebhookEndpoint(command_id=new_id("cmd"), actor=one.actor)
@@ -119,7 +119,7 @@ async def test_run_continues_after_its_endpoint_is_disabled_and_enabled_during_d
             command_id=new_id("cmd"),
             now=datetime.now(UTC),
         )
-    await one.told()
+    await one.signal_change()
     answered.set()
     enabled = (await one.state()).version
     while await is_running(one) and await one.handle.query("version") < enabled:
@@ -185,7 +185,7 @@ async def test_overloaded_receiver_gets_no_deliveries_at_all(stage: Stage):
     await one.begin()
     await pending_after(one, 1)
     await one.happens("b")
-    await one.told()
+    await one.signal_change()
     while await one.drains() < 2:
         await again()
     assert len(one.received) == 1
@@ -198,7 +198,7 @@ async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
     await one.begin()
     await one.paused()
     await one.happens("a")
-    await one.told()
+    await one.signal_change()
     assert one.received == []
     await one.signal("resume", resume=one.endpoint_id)
     await one.settled(1)
@@ -244,7 +244,7 @@ async def test_run_ends_when_its_organization_is_closed(stage: Stage):
     async with stage.database.platform() as session:
         operator = Actor(principal="kim", role=Role.OPERATOR)
         await service.disable_all(session, operator, one.actor.org_id or "", now=datetime.now(UTC))
-    await one.told()
+    await one.signal_change()
     assert (await one.handle.result()).status == "disabled"
     assert (one.received, await one.kinds()) == ([], ["created", "disabled"])
 
@@ -275,7 +275,7 @@ async def test_the_history_of_a_busy_endpoint_stays_short_and_nothing_is_lost_be
     while (await one.handle.describe()).run_id == first or count % 10:
         count += 1
         await one.happens("a")
-        await one.told()
+        await one.signal_change()
         await one.settled(count)
     ended = stage.client.get_workflow_handle(one.run.workflow_id, run_id=first)
     assert len((await ended.fetch_history()).events) < SHORT_HISTORY + 50
@@ -352,7 +352,7 @@ async def test_pitfall_38_late_commit_is_not_skipped(stage: Stage):
             await again()
         assert one.received == []
     await one.seen()
-    await one.told()
+    await one.signal_change()
     await one.settled(2)
     assert {json.loads(each.body)["subject"] for each in one.received} == {late, one.subjects["b"]}
 

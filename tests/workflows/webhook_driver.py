@@ -56,11 +56,11 @@ class EndpointDriver:
         return url_of(self.actor.org_id or "")
 
     def answers(self, *answers: ReceiverResponse) -> None:
-        """Have the receiver answer so, one request after the other, and then with 204."""
+        """Set the receiver's next answers; after them it answers 204."""
         self.stage.receivers.scripts[self.url] = list(answers)
 
     def hangs(self) -> asyncio.Event:
-        """Have the receiver answer nothing until what is returned is set."""
+        """Make the receiver wait until the returned event is set."""
         return self.stage.receivers.hanging.setdefault(self.url, asyncio.Event())
 
     @property
@@ -68,7 +68,7 @@ class EndpointDriver:
         return [each for each in self.stage.receivers.received if each.url == self.url]
 
     async def happens(self, subject: str, count: int = 1, *, seen: bool = True) -> None:
-        """Have events of one subject recorded, and tell nobody."""
+        """Record events of one subject without sending a signal."""
         org_id = self.actor.org_id or ""
         named = self.subjects.setdefault(subject, new_id("esc"))
         async with self.stage.database.platform() as session:
@@ -87,7 +87,7 @@ class EndpointDriver:
             recorded = await session.scalar(select(func.count()).where(EventRow.org_id == org_id))
             return len(await event.page(session, after=None, limit=10_000, org_id=org_id)) == recorded
 
-    async def told(self) -> None:
+    async def signal_change(self) -> None:
         """Tell the run that there is news, as the dispatcher does."""
         await reach.signal(self.stage.client, *webhook_endpoint_news(self.endpoint_id, self.actor.org_id or ""))
 
@@ -143,7 +143,7 @@ class EndpointDriver:
         return [row for row in reversed(found.rows) if status in {None, row.status}]
 
     async def settled(self, count: int, status: str = "delivered") -> list[WebhookDeliveryRow]:
-        """Wait until so many deliveries stand so."""
+        """Wait until a number of deliveries have a status."""
         while len(rows := await self.deliveries(status)) < count:
             await again()
         return rows

@@ -1,4 +1,4 @@
-"""Whatever is due of an endpoint is sent in the end, whatever else happens to it, and nothing while it is held back."""
+"""Due deliveries of an endpoint are sent in the end, and none while it is paused."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -49,7 +49,7 @@ class Run:
         self.drained: list[datetime] = []
 
     def command(self, name: str) -> None:
-        """Have it decided; what is refused changes nothing, and after what is written the run looks again."""
+        """Decide a step; a refusal changes nothing, and after a write the run decides again."""
         with suppress(WrongEndpointState):
             self.endpoint = rules.with_receipt(decided(self.endpoint, name), f"{name}:{self.endpoint.version}").endpoint
             self.backlog = None

@@ -1,4 +1,4 @@
-"""What answers to webhooks mean, and when they are sent again."""
+"""Meaning of responses to webhooks, and the times of retries."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

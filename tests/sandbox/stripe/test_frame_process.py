@@ -10,7 +10,7 @@ import pytest
 from dev.stack.migrate import ROOT
 from providers.payments.stripe.client import HttpClient
 from tests.sandbox.stripe.receiver import Receiver
-from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, Asked
+from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, AuthorizationReceiver
 from tests.support.sandboxes import running_stripe, serving
 
 
@@ -132,7 +132,7 @@ async def test_secret_without_an_endpoint_is_refused(data_dir):
 
 
 async def test_endpoint_of_the_command_line_is_asked_about_authorizations_after_a_reset_too(data_dir):
-    asked = Asked()
+    asked = AuthorizationReceiver()
     with serving(asked.app) as url:
         arguments = ("--check-answers", "--webhook", f"{url}/", "--issuing-webhook", f"{url}/")
         with running_stripe(data_dir, *arguments, webhook_secret=SECRET) as running:

@@ -25,7 +25,7 @@ VERSIONED = {"stripe-version": stripe.api_version}
 COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "country": "US"}
 
 
-class Asked:
+class AuthorizationReceiver:
     """Receiver of authorization webhooks; answers each as a test sets."""
 
     def __init__(self) -> None:
@@ -43,8 +43,8 @@ class Asked:
 
 
 @contextlib.asynccontextmanager
-async def asking(sandbox: Any) -> AsyncIterator[Asked]:
-    asked = Asked()
+async def asking(sandbox: Any) -> AsyncIterator[AuthorizationReceiver]:
+    asked = AuthorizationReceiver()
     with serving(asked.app) as url:
         await sandbox.control("issuing/endpoint", url=f"{url}/", secret=SECRET)
         await sandbox.control("issuing/asking", patience_ms=PATIENCE_MS)
