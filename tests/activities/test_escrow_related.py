@@ -110,6 +110,8 @@ class Hiring:
                 destination=accounts.provider_clearing("credits", "CREDIT"),
                 amount_minor=terms.amount_minor,
                 effective_at=self.now,
+                # The provider's statement lists every such transfer, also to other tests of this database.
+                metadata={"payment_id": paid.terms.payment_id},
             )
         paid.there.ref = transfer_id(moved.transfer_id)
         paid.there.pay(fee=0)

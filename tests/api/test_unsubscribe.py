@@ -40,7 +40,7 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 
 @pytest.fixture
-async def unsubscription(
+async def owner_and_link(
     server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant
 ) -> tuple[Caller, Unsubscription]:
     """An owner with a mail channel, and the token of the link in a message about a payout."""

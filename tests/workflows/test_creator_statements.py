@@ -414,7 +414,7 @@ async def test_concurrent_request_for_a_statement_does_not_wait(database: Databa
     async with database.platform() as session:
         number = await ask(session)
         async with database.platform() as other:
-            with pytest.raises(Unavailable, match="being made") as refused:
+            with pytest.raises(Unavailable, match="being issued") as refused:
                 await ask(other)
     assert refused.value.code == "statement.being_made"
     async with database.platform() as session:
