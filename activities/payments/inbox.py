@@ -110,7 +110,7 @@ class InboxActivities:
 
 
 async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
-    """Handle an event without a known payment: wait for the payment that it names as ours.
+    """Handle an event without a known payment: wait for one that it names by our id.
 
     An event that names no payment, but a customer of ours, is ignored: it is about a bill of a subscription, whose own
     events report it, or about a page on which a card is stored.

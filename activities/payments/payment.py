@@ -57,7 +57,7 @@ from services.payments.purposes import BOOKS
 from services.payments.purposes.base import taxed_movements
 from services.reputation import reputation
 
-#: The number of recounts, because credits changed between count and booking, before operators are alerted.
+#: The number of recounts of credits that changed before their booking; then operators are alerted.
 MAX_RECOUNTS = 3
 
 #: The maximum number of agents whose scores are computed after evidence was voided; the nightly run does the rest.
@@ -120,8 +120,8 @@ class PaymentActivities:
         """Write events, or return the state in the books instead.
 
         A local activity may have committed although its workflow task was lost, and the next task may decide otherwise.
-        So the first event must be the next one, and decided from the state in the books. Otherwise the stored state is
-        returned and the workflow continues from it, even if it was started with a forged state.
+        So the first event must have the next number and come from the state in the books. Otherwise that state is
+        returned and the workflow continues from it, even if it was started with a forged one.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the balance transaction, the tax
             document, the chargeback's row, events for its organization, the paid amount of its invoice, the marketplace
@@ -352,7 +352,7 @@ def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
 def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
     """Return whether a command can be declined for insufficient funds.
 
-    If the event takes a part of the credits, they were spent after the count, so they are counted again.
+    If the subject can have a share, balances may have changed at the first attempt: they are read again.
     """
     counted = attempt > 1 or not any(BOOKS[event.payment.terms.purpose.kind].shares for event in message.events)
     return counted and any(move.kind is PaymentPostingKind.RESERVE for event in message.events for move in event.moves)

@@ -265,7 +265,7 @@ class ProviderActivities:
             raise RuntimeError(error.detail) from error
 
     async def _asker(self, message: ProviderRequest) -> Actor | None:
-        """Return the requester of a payment with credits; a run after a lost one may have another actor."""
+        """Return the requester; that of a payment with credits is stored, as a new run may have another."""
         if message.terms.provider != CREDITS:
             return message.actor
         async with self._database.platform() as session:

@@ -5,7 +5,7 @@ from domain.common.errors import EvidenceFull, Forbidden
 from domain.common.text import json_bytes
 from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Artifact, Escrow, EscrowStatus
 
-#: An agent's share of its side's limits for evidence; its organization has the rest.
+#: Evidence limits of one agent's key: half of those of its side.
 MAX_AGENT_EVIDENCE = MAX_EVIDENCE // 2
 MAX_AGENT_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
 
@@ -13,7 +13,7 @@ MAX_AGENT_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
 def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:
     """Refuse a dispute by an agent's key while its delivery is under review.
 
-    Without a dispute the delivery is paid in full; an undecided dispute pays a part, so it is never to its advantage.
+    Undisputed, the delivery is paid in full; an undecided dispute pays a part, so disputing never helps the agent.
 
     Raises:
         Forbidden: a member of its organization may open the dispute.

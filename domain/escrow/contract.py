@@ -2,8 +2,7 @@
 
 `out_of_bounds` compares terms with bounds: those of the platform, which every contract must meet, or those that an
 agent accepts automatically (`auto_accepted_bounds`). A contract outside of the latter is a proposal, and
-`judge_acceptance` says whether its payee can still accept it. `require_in_time` says whether the client can still open
-its escrow.
+`judge_acceptance` says whether accepting it has an effect. `require_in_time` refuses to open its escrow too late.
 
 These terms favour the payee: more time to deliver, for evidence and for a decision; a shorter review, which ends in a
 release; a larger default share; a smaller commission. A threshold, the number of signatures and milestones can only

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from domain.escrow.deadlines import next_deadline, original_deadline
 from domain.escrow.state import Dispute, Escrow, EscrowStatus, Outcome
 
-#: The longest extension by one outage. A deadline acts at the latest twice as long after the outage began.
+#: The longest time given back after an outage; deadlines act within twice this after its beginning.
 MAX_EXTENSION = timedelta(days=1)
 #: The longest extension of a deadline beyond its agreed time by all outages.
 MAX_TOTAL_EXTENSION = timedelta(days=7)
@@ -20,8 +20,7 @@ MAX_TOTAL_EXTENSION = timedelta(days=7)
 class Outage:
     """An outage: a period in which no web process ran; `ended_at` is None while it lasts.
 
-    `owed` is the extension of earlier outages that was not used up when it began; the first of them began at
-    `owed_from`.
+    `owed` is what was left of extensions by earlier outages when it began; the first of these began at `owed_from`.
     """
 
     began_at: datetime
@@ -44,7 +43,7 @@ def extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> date
 
 
 def evidence_closes_at(escrow: Escrow) -> datetime | None:
-    """Return when the evidence window of a dispute closes; None without one, or once its decision is overdue."""
+    """Return when a dispute's evidence window closes; None without a dispute or once its decision is overdue."""
     dispute = _is_in_evidence_window(escrow)
     return dispute.evidence_until if dispute else None
 

@@ -11,7 +11,7 @@ from domain.escrow.deadlines import next_deadline, original_deadline
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.tenants.organization import OrganizationStatus, TimedExits
 
-#: The extension of a deadline at a time, and the time that both parties have after the payee was resumed.
+#: The length of one extension, and the time that both parties have after the payee was resumed.
 EXTENSION_STEP = timedelta(days=1)
 #: The interval of alerts to operators while a default waits.
 REMINDER_INTERVAL = timedelta(days=7)

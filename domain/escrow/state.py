@@ -79,10 +79,10 @@ class Terms:
     """Terms of the contract. They never change.
 
     Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
-    `operator_approvals` says whether an operator may sign on behalf of a signatory. `undiscounted_commission_bps` is
-    the rate before a discount was taken off it, or the usual one where the agent's level takes none; None where
-    `commission_bps` bounds bad evidence. `names_shown` says whether the Temporal UI may be shown names and what people
-    wrote; the names are there only then.
+    `operator_approvals` says whether an operator may sign on behalf of a signatory. `undiscounted_commission_bps`
+    bounds bad reputation evidence: the rate before a discount, or the usual one if the agent's level pays none; if
+    None, `commission_bps` does. `names_shown` says whether the Temporal UI may show names and texts by people; names
+    are set only then.
     """
 
     escrow_id: str
@@ -137,7 +137,7 @@ class Delivery:
 class Signature:
     """A signatory's approval of the latest delivery.
 
-    `signed_by` gave it; `on_behalf`: not the signatory, but an operator or the maker of a session link.
+    `signed_by` gave it; `on_behalf`: as an operator or as the maker of a session link.
     """
 
     signatory: str

@@ -8,9 +8,9 @@ from enum import StrEnum
 from domain.payments.payment.state import Payment, PaymentStatus
 
 P = PaymentStatus
-#: Alert: the top-up was switched off after a decline. Resolved when its settings are written again.
+#: Alert: a decline, refund or dispute switched the top-up off. Writing its settings resolves it.
 SWITCHED_OFF = "credits.auto_topup_off"
-#: Alert: the payment was declined and will be tried again. A success resolves it, too.
+#: Alert: a declined payment is tried again. A success or new settings resolve it.
 FAILED = "credits.auto_topup_failed"
 #: The states of a payment whose money was received.
 RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
@@ -19,8 +19,8 @@ RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED,
 class TopUpOutcome(StrEnum):
     """Outcome of the top-up for one fall of the balance below the threshold.
 
-    `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: the payment
-    was neither paid nor declined in its time, for example because the provider was down.
+    `cancelled`: a person cancelled the payment, or changed the settings before there was one. `expired`: there was
+    neither a payment nor a decline in time, for example because the provider was down.
     """
 
     OPEN = "open"

@@ -33,8 +33,8 @@ REORDER_AFTER_POLLS = 2
 #: Pauses between checks of a payment that the organization itself started and that a charge waits for; the last one is
 #: repeated.
 OWN_PAYMENT_POLL_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
-#: Number of checks after which (a day) a payment that waits for its payer is cancelled, and after which (two weeks) the
-#: collection is paused for an operator.
+#: Numbers of checks after which a payment that waits for its payer is cancelled (a day), and the collection is paused
+#: for an operator (two weeks).
 CANCEL_AFTER_WAITS, PAUSE_AFTER_WAITS = 4, 17
 #: Default days of dunning, counted from the first charge or the due date.
 DUNNING_DAYS = (3, 7, 14, 21)

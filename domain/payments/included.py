@@ -12,8 +12,8 @@ from domain.payments.topup import Package
 def with_credits_priced(plans: Plans, usual: CreditPrice, packages: Sequence[Package]) -> Plans:
     """Fill in the part of each price that is for credits, where a plan includes credits and does not state the part.
 
-    It is what these credits cost by the package that sells them cheapest in the price's currency, or at the list price,
-    and at most `MOST_FOR_CREDITS_BPS` of the price. Without either it is that most.
+    It is the cost of these credits by the cheapest package in the price's currency or the list price, at most
+    `max_for_credits`. Without both it is `max_for_credits`.
     """
 
     def priced(plan: Plan, price: PlanPrice) -> PlanPrice:

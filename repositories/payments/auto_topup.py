@@ -89,7 +89,7 @@ async def lock(session: AsyncSession, org_id: str) -> AutoTopUp:
 
 
 async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> None:
-    """Write an organization's settings. If they change, a balance below the threshold counts as a new fall."""
+    """Write an organization's settings. After a change or decline, a low balance is a new fall."""
     asked = {name: getattr(wanted, name) for name in _ASKED}
     fresh = {"armed": True, "capped_until": None, "failures": 0, "retry_at": None}
     written = {**asked, "off_reason": None, "updated_by": wanted.updated_by, "updated_at": now}

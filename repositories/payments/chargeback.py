@@ -68,7 +68,7 @@ class UnansweredChargeback:
     key: str
 
 
-#: The payment is locked, so evidence was submitted either before, and is seen here, or later, and resolves the alert.
+#: The payment is locked: evidence submitted before is seen here, and later evidence resolves the alert.
 _UNANSWERED = """
 SELECT d.id, d.payment_id, d.org_id, x.due_at, k.key
 FROM payment_disputes d JOIN payments p ON p.id = d.payment_id

@@ -163,9 +163,9 @@ async def mark(
 async def unhandled(
     session: AsyncSession, *, before: datetime, forwarded_before: datetime | None, after: int, limit: int
 ) -> Sequence[ProviderEventRow]:
-    """Return unhandled events received before a time, by row, after the row `after`.
+    """Return unhandled events received before a time, by number, after the number `after`.
 
-    Events that were forwarded to their payment are included if received before `forwarded_before`; None excludes them.
+    Events forwarded to their payment are included if received before `forwarded_before`; None excludes them.
     """
     forwarded = ProviderEventRow.status == "forwarded"
     late = ~forwarded if forwarded_before is None else ~forwarded | (ProviderEventRow.received_at < forwarded_before)

@@ -43,12 +43,12 @@ _OVERDUE = "escrow.decision_overdue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventContext:
-    """An event of an escrow whose row is locked; it follows from the state in the books.
+    """An event, decided from the state in the books, of an escrow whose row is locked.
 
     Attributes:
         books: the transaction.
         message: the event.
-        agreed: the contract, before the first event.
+        agreed: the contract; None once opened.
         known: the stored escrow; None before the first event.
         evidence: the policy of reputation.
         longest_pause: the longest extension of a review because of a suspended payee.
@@ -105,11 +105,10 @@ async def _opened(step: EventContext) -> CheckResult:
 
 
 async def _funded(step: EventContext) -> CheckResult:
-    """Refuse missing money, a payee beyond its level, and credits if a party is suspended or closed.
+    """Refuse missing money, a payee beyond its level and, without a payment, suspended or closed parties.
 
-    Creating a payment for the escrow locks its row, too, so the check for payments, which are rare, follows the lock,
-    together with the parties' status. A payment stays locked until its money is taken. Credits count in the payer's
-    limits, whose refusal is committed.
+    Creating a payment locks the escrow's row, too, so payments can be checked under this lock. A payment stays locked
+    until its money is taken. Credits count in the payer's limits, whose refusal is a result and not raised.
     """
     books, escrow, terms, known = step.books, step.after, step.after.terms, step.known
     assert known is not None
@@ -148,14 +147,14 @@ async def _funded(step: EventContext) -> CheckResult:
 
 
 async def _approved(step: EventContext) -> CheckResult:
-    """Refuse a signature by a key that an operator issued, and a second one by the same person."""
+    """Refuse a signature by a key that an operator issued, and a second signature by a person."""
     if step.before is not None and step.message.actor is not None:
         await refuse_signature(step.books.session, step.before, step.message.actor)
     return None
 
 
 async def hold_deadline(step: EventContext) -> CheckResult:
-    """Hold a deadline back for open commands that were received before it, or extend it."""
+    """Hold a deadline back for noted commands received before it, or extend it."""
     message, session, held = step.message, step.books.session, step.before
     if message.due_at is None or held is None:
         return None

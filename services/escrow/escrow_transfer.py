@@ -1,4 +1,4 @@
-"""Transfer of an escrow's event: its postings, lots, and the debts that it pays."""
+"""Transfer of an escrow's event: postings, lots, and debts that are paid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from services.books.debt import close_paid_debts, settle_debt
 def funding_lots(*, accepts_granted: bool, is_related: bool) -> LotTerms | None:
     """Return the terms of lots that may fund an escrow; None if all may.
 
-    Granted credits may only if the contract `accepts_granted`. Credits of a subscription may not if payer and payee are
-    related: the price of the plan would be paid out to its payer.
+    Granted credits need `accepts_granted`. Credits of a subscription cannot pay a related payee, or the price of the
+    plan would be paid out to its payer.
     """
     if accepts_granted and not is_related:
         return None
@@ -52,9 +52,9 @@ class EscrowTransfers:
     ) -> str | None:
         """Post the event's postings as one transfer, pay debts from them, and return the transfer's id.
 
-        None without postings. `before` is the state that the event was decided from. If the escrow `is_counted` in
-        limits of its payer, these are updated. `lots` are the terms of `funding_lots`, for funding. The caller holds
-        the lock of the escrow's row.
+        The id is None without postings. `before` is the state that the event was decided from. With `is_counted`, the
+        payer's limits are updated. `lots` is the result of `funding_lots`, for funding. The caller holds the lock of
+        the escrow's row.
 
         Raises:
             InsufficientFunds: the balance of the payer, or of the escrow, does not suffice.
@@ -153,13 +153,13 @@ class EscrowTransfers:
         *,
         payee_owed: bool,
     ) -> list[tuple[str, str, Account]]:
-        """Lock the debtor whose debt the event pays, then all balances; returns the step, the debtor and the source.
+        """Lock the debtors that the event pays for, then balances; return key part, debtor and source of each debt.
 
-        Balances are locked only where a debt is paid, or where there are some of `also`; a posting locks its own.
+        Balances are locked only if a debt is paid or `also` names some; a posting locks its own.
 
         A refund pays the payer's debt, and a release the payee's. The payee's lock is taken only if it ever had a debt:
-        releases are frequent, and few organizations have one. The locks come before those of accounts, in the order of
-        the organizations, because their holders wait for accounts.
+        releases are frequent, and few organizations have one. Debtors are locked before accounts, in the order of their
+        ids, because their holders wait for accounts.
         """
         terms, kinds = message.outcome.escrow.terms, {move.kind for move in message.outcome.moves}
         paying: list[tuple[str, str, Account]] = []

@@ -10,7 +10,7 @@ from repositories.tenants import api_key
 
 
 async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) -> None:
-    """Refuse a signature by a key that an operator issued, and a second one by the same person in another name.
+    """Refuse a signature by a key that an operator issued, and a second signature by a person in another name.
 
     Operators, and sessions of their links, sign in their own name on behalf of a signatory. Needs the platform's
     session.

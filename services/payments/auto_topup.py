@@ -33,13 +33,13 @@ from repositories.payments import auto_topup, payment, payment_command
 from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, DueTopUp
 from repositories.tenants import audit, organization
 
-#: When a top-up whose payment a person cancelled is tried again, if declined ones are not retried.
+#: Pause before a top-up that a person cancelled is retried, if there are no days of dunning.
 CANCELLED_RETRY_DELAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceCheck:
-    """Result for a page of organizations: its size and last id, the open falls, numbers of new and capped falls."""
+    """Result for a page of organizations: its size and last id, numbers of new and capped falls, open falls."""
 
     seen: int
     last: str
@@ -104,7 +104,7 @@ async def record_falls(
 async def _record_fall(
     session: AsyncSession, stand: DueTopUp, now: datetime, most_minor: int
 ) -> Literal["noted", "capped", "off"]:
-    """Record a fall, unless the monthly cap is reached or a refund or dispute has lowered the balance."""
+    """Record a fall, or alert at the monthly cap, or switch the top-up off after a refund or dispute."""
     wanted = await auto_topup.lock(session, stand.org_id)
     gone = await auto_topup.find_refunded_or_disputed(session, wanted)
     if gone is not None:
@@ -202,7 +202,7 @@ async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
 
 
 async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing) -> bool:
-    """Return whether the amount or the method has changed since a fall, or it exceeds the new cap."""
+    """Return whether amount or method has changed since a fall, or the fall exceeds the new cap."""
     if (crossing.unit_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
     # These include this fall.

@@ -87,10 +87,10 @@ async def lock_accounts(
 async def resolve_postings(
     session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account], hold_back: HoldBack
 ) -> ResolvedPostings:
-    """Resolve the moves of one event; the caller has called `lock_accounts`. A share stays locked until the end.
+    """Resolve the moves of one event; the caller has called `lock_accounts`. Shares stay locked until commit.
 
     Raises:
-        InsufficientFunds: what a refund takes was spent.
+        InsufficientFunds: the credits to refund were spent.
     """
     postings: list[Posting] = []
     owes = 0
@@ -167,7 +167,7 @@ async def _restored(
 
 
 def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> list[Posting]:
-    """Issue credits again because their money came back; the price of the owed, and so used, part is revenue."""
+    """Issue credits again for money that came back; the price of the used part, which is owed, is revenue."""
     terms, payment = event.payment.terms, event.payment
     own, issuance = booking.entitlement_account(terms), booking.issuance(terms)
     whole = _lots(event, issuance, own)
@@ -184,7 +184,7 @@ def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> li
 
 
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
-    """Return the accounts that a posting can change, whatever the balances are, except the debt."""
+    """Return all accounts that a posting can change, except debts that are locked only if open."""
     terms = event.payment.terms
     if move.kind in BALANCE_DEPENDENT:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
@@ -215,7 +215,7 @@ def _refunds_credits(event: PaymentEvent) -> bool:
 async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
     """Return the terms of the lots that a refund of credits takes: only those of this payment.
 
-    Others were perhaps granted, or bought at a lower price, and would be refunded above their price.
+    Others may have been granted or bought at a lower price, and would be refunded above their price.
 
     Raises:
         InsufficientFunds: too many credits of the payment were spent or are held.

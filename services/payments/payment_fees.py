@@ -12,7 +12,7 @@ from repositories.messages import alert
 from repositories.payments import payment
 
 KIND = "payment.fees_high"
-#: Payments that were created within it count.
+#: Payments of up to this age count.
 WINDOW = timedelta(days=30)
 _LESSENS_INCOME = frozenset({Kind.REFUND, Kind.DISPUTE, Kind.REVERSAL})
 

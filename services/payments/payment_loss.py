@@ -27,7 +27,7 @@ _RECOVERY_OBSOLETE = "earnings.recovered_in_vain"
 async def recover_loss(
     session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
 ) -> None:
-    """Start a recovery from creators if the event loses a payment for good and leaves the loss uncovered.
+    """Start a recovery from creators if the event loses a payment for good; close it if that is undone.
 
     Args:
         session: of the event.

@@ -13,7 +13,7 @@ from ledger.gateway import Posting
 from models.credits.credit_lot import CreditLot
 from repositories.credits import credit_lot as lots
 
-#: Postings that grant an entitlement that the purpose does not need.
+#: Events that grant an entitlement that the purpose does not need.
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 

@@ -1,7 +1,7 @@
 """Checks of refunds: whether the provider can refund the amount, and whether a second operator has to approve it.
 
-An operator's refund above a limit needs two operators. A session opened by an operator's link counts as that operator.
-So does a key of an organization that was issued by an operator or by such a key, except for the organization's first.
+An operator's refund above a limit needs two operators. Sessions opened by an operator's link count as that operator. So
+do keys that an operator issued to an organization, directly or through other keys, except its first.
 
 All refunds of the payment, and all of the organization within a day, by any requester, count together, so that the
 limit cannot be avoided by splitting a refund.
@@ -120,7 +120,7 @@ async def content_to_approve(
 
     Args:
         session: of the platform.
-        by_hand: the limit, and the price of a credit.
+        by_hand: the limit and the price of a credit.
         actor: the requester.
         terms: the payment's.
         refund_id: of the refund, which is not counted itself.

@@ -123,7 +123,7 @@ async def convert(
 async def _frozen(
     session: AsyncSession, agent_id: str, source: Account, kind: EarningsKind, hold_back: HoldBack, now: datetime
 ) -> dict[str, datetime]:
-    """Return charged-back payments behind paid earnings within the liability period."""
+    """Return charged-back payments of `PAID` earnings in the liability period."""
     if kind is not EarningsKind.PAID:
         return {}
     answers = (await windows(session, [agent_id], hold_back, now=now))[agent_id].liability_period

@@ -59,7 +59,7 @@ async def request(
 ) -> Payout:
     """Request a payout of an amount, or of all that is available; a repeated command returns its first payout.
 
-    It takes the oldest lots, `MAX_SLICES` at most. If the amount needs more of them, the payout is the sum of these.
+    It takes the oldest lots, `MAX_SLICES` at most. If these do not suffice, the payout is their sum.
 
     Raises:
         OrganizationSuspended, OrganizationClosed: the organization cannot be paid out.
@@ -216,7 +216,7 @@ def _line(taken: TakenLots) -> PayoutLine:
 
 
 async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[TakenLots]) -> None:
-    """Raise unless the cost of a payout's lots equals its amount."""
+    """Raise unless a payout's lots cost what `credits` are worth."""
     own = _payout_account(payout, CREDIT)
     cost = sum(row.paid for row in await payouts.lots(session, own))
     if cost != sum(each.worth_minor for each in credits):

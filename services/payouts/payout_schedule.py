@@ -99,8 +99,8 @@ async def pay_out_other_currency(
 ) -> Payout | None:
     """Request the payout of another currency on a due day, before `pay_out` ends the day.
 
-    A refusal does not make the day be retried: its temporary causes apply to `pay_out` too, and an amount below the
-    minimum waits for the next scheduled day.
+    The day is not retried after a refusal: temporary causes apply to `pay_out` too, and an amount below the minimum
+    waits for the next scheduled day.
     """
     row = await payout_schedule.find(session, org_id, lock=True)
     if row is None or row.next_on is None or row.next_on > now.date():
@@ -116,8 +116,7 @@ async def pay_out(
     """Request the payout in the bank account's currency, if a scheduled day is due; None if nothing is paid out.
 
     A refusal is recorded on the schedule. One payout, dated on the first missed day, makes up for all missed days. A
-    day is retried if the account could not receive payouts or the organization had a debt. An amount below the minimum
-    waits for the next scheduled day.
+    day is retried after one of `RETRYABLE_REFUSALS`. An amount below the minimum waits for the next scheduled day.
     """
     row = await payout_schedule.find(session, org_id, lock=True)
     today = now.date()

@@ -54,10 +54,9 @@ async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: da
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
-    """Take what creators are liable for and have not returned yet; return the number of uses.
+    """Take what creators are liable for and have not returned; return for how many uses of the payment.
 
-    If it is `MAX_USES_AT_ONCE`, there may be more. Earnings that arrive later, for example from an escrow, are taken by
-    a later call.
+    If it is `MAX_USES_AT_ONCE`, there may be more. Later earnings, such as from an escrow, are taken by a later call.
     """
     case = await recovery.find(session, recovery_id)
     if case is None or case.closed_at is not None:
@@ -109,7 +108,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CreatorShare:
-    """Amount that one creator returns for one use."""
+    """Amount returned for one use of a payment."""
 
     use: PaymentUse
     agent_id: str

@@ -19,7 +19,7 @@ from services.payouts.payable import windows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """An organization's balances by asset, earnings by agent, and `row`, the result of the statement."""
+    """An organization's balances by asset, earnings by agent, and `row`, the result of the query."""
 
     org_id: str
     at: datetime
@@ -31,7 +31,7 @@ class Summary:
 async def summary(database: Database, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
     """Read an organization's balances as of one moment.
 
-    One statement reads them, unless hold-backs depend on levels of reputation.
+    One query reads them, unless hold-backs depend on levels of reputation.
 
     Raises:
         NotFound: there is no such organization.

@@ -58,13 +58,13 @@ Sig = TypeVar("Sig", bound=OperatorSignal)
 
 @workflow.defn(name="escrow")
 class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
-    """An escrow. Only this workflow decides its state; one transaction writes an event to books and read model.
+    """An escrow. Only this workflow decides its state; one transaction writes an event to ledger and read model.
 
     Messages:
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
-        `cancel`: commands of the API. Update `catch_up`: the books are ahead. Signals `approve`, `dispute`, `resolve`,
-        `cancel`: commands from the Temporal UI; a refused or malformed one is recorded in the timeline. So is a
-        cancellation request, which names no operator.
+        `cancel`: commands of the API. Update `catch_up`: reload the state. Signals `approve`, `dispute`,
+        `resolve`, `cancel`: commands of operators; a refused or malformed one is recorded in the timeline. Cancellation
+        requests are refused: they name no operator.
     Ends when: the escrow is in a final state and every handler has finished.
     Continues as new: when the server suggests it, from the state in the books.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
@@ -356,7 +356,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
         """Apply the deadline, or return the noted commands that must be executed before it.
 
-        A release or a default that must wait is extended. `refused` are noted commands that were refused.
+        A deadline that must wait is extended. `refused` are noted commands that were refused.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
@@ -370,8 +370,8 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
     async def _handle_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
         """Execute the commands noted before the deadline, in order; return those that are refused.
 
-        An approval or delivery refers to the state when it was sent: an earlier note with another delivery or milestone
-        must not change that. A dispute always counts, because it moves no money.
+        An approval or delivery is refused if an earlier command has released the milestone, and an approval also after
+        a new delivery. A dispute always counts, because it moves no money.
         """
         refused, before = list[str](), self._state
         for each in noted:

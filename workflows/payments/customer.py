@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import regular_activity
     from contracts.payments.customer import CustomerInput, CustomerResult
 
-#: Afterwards the first request that needs the customer creates it.
+#: Retry limit; then the first use creates the customer.
 GIVE_UP_AFTER = timedelta(days=1)
 
 

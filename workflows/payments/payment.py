@@ -48,9 +48,9 @@ class PaymentWorkflow(PaymentRun):
 
     Messages:
         updates `create`, `confirm`, `capture`, `cancel`, `refund`, `give_up`, `submit_evidence`: commands of the API.
-        Update `catch_up`: the books are ahead. Signal `provider_event`: an event of the provider. Signals `refund`,
-        `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
-        request counts as a `cancel` without an operator, and so is refused too.
+        Update `catch_up`: reload the state. Signal `provider_event`: an event of the provider. Signals `refund`,
+        `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. Cancellation
+        requests are refused: they name no operator.
     Ends when: nothing has been awaited for `open_seconds`. A later message starts a new run.
     Continues as new: when the server suggests it, from the state in the books.
     Compensates: a payment whose escrow can no longer be funded is refunded, or credited if it cannot be refunded.

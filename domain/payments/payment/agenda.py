@@ -63,7 +63,7 @@ class AgendaInput:
         lookups: the number of consecutive lookups without a result.
         polls: the number of consecutive polls without a change.
         polled_at: the time of the last poll; None before the first one.
-        taken: the steps that have run since every due step had its turn.
+        taken: steps run in this round; a repeated step starts the next.
         held: the time of the next try of each step that had no effect.
     """
 
@@ -107,7 +107,7 @@ def due_steps(payment: Payment, now: datetime, given: AgendaInput) -> list[Agend
 
 
 def after_step(given: AgendaInput, step: AgendaStep, *, hold_until: datetime | None) -> AgendaInput:
-    """Return the input after a step: it comes after the others, and not before `retry_at` if it had no effect."""
+    """Return the input after a step: it comes after the others, and not before `hold_until`."""
     taken = frozenset({step}) if step in given.taken else given.taken | {step}
     held = {each: until for each, until in given.held.items() if each is not step}
     return replace(given, taken=taken, held=held if hold_until is None else {**held, step: hold_until})

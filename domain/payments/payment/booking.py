@@ -104,8 +104,8 @@ def account_movements(terms: PaymentTerms, move: PaymentPosting, *, issues: bool
 def lot_terms(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
     """Return the terms of the lots that one posting of the payment moves.
 
-    Issued credits carry their price. Credits that were paid with keep their terms. A clawback takes free credits of
-    this payment first.
+    Issued credits carry their price. Credits used to pay keep their terms. A clawback takes free credits of this
+    payment first.
 
     Args:
         payment: the state after the event.

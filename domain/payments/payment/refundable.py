@@ -8,9 +8,9 @@ from domain.payments.payment.state import Payment
 def left_to_refund(payment: Payment) -> int:
     """Return the amount that can be refunded now, in the payment's currency.
 
-    Of a payment with credits only the part that still waits for its escrow can be refunded. A later refund would take
-    other credits of the wallet: granted or cheap ones would replace those that paid, which creators are paid out for
-    and whose own payment is refunded at its price.
+    Of a payment with credits only the part that still waits for its escrow can be refunded. A later refund would
+    exchange granted or cheap credits of the wallet for those that paid, which creators are paid out for and which are
+    refunded at their own price.
     """
     if not payment.terms.refundable:
         return 0

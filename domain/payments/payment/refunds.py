@@ -24,7 +24,7 @@ from domain.payments.payment.state import (
 )
 
 #: The maximum number of refunds of one payment, before only the whole remainder can be refunded. Each refund can fail
-#: once, so with all receipts the number of movements stays below `MAX_ITEMS`.
+#: once, so with all charges the number of movements stays below `MAX_ITEMS`.
 MAX_PARTIAL_REFUNDS = 90
 
 

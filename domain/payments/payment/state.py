@@ -50,7 +50,7 @@ P = PaymentStatus
 ENDED_UNPAID = frozenset({P.FAILED, P.EXPIRED, P.CANCELLED})
 #: Something is awaited from the payer, the provider or a chain.
 AWAITING = frozenset({P.CREATED, P.REQUIRES_ACTION, P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE})
-#: Of these, the states in which the payer has paid.
+#: States of `AWAITING` in which the payer has paid.
 PROCESSING = AWAITING - {P.CREATED, P.REQUIRES_ACTION}
 
 _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
@@ -70,8 +70,8 @@ class BookedMovement:
 
     `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's currency.
     `goods_minor` of the entitlement was granted or clawed back for it, `waiting_minor` of that from the money that
-    waits for the payment's escrow. `tax_minor` of `paid_minor` is tax, and `topup_fee_minor` the fee of a small top-up;
-    both are negative where they are returned. `settled` is false until the provider's balance has it.
+    waits for fulfilment. `tax_minor` of `paid_minor` is tax, and `topup_fee_minor` the fee of a small top-up; both are
+    negative where they are returned. `settled` is false until the provider's balance has it.
     """
 
     key: str
@@ -118,7 +118,7 @@ class Refund:
 
     Attributes:
         goods_minor: the entitlement that was clawed back for it.
-        waiting_minor: the part of it that came from the money that waits for the payment's escrow.
+        waiting_minor: the part of it that came from the money that waits for fulfilment.
         moved_minor: by how much the provider's balance has fallen for it, in the payment's currency.
         failure_code: the provider's error code for `failure`, if it refused the refund.
         given_up: whether an operator has stated the outcome, because it could not be looked up.
@@ -163,7 +163,7 @@ class Dispute:
 
     Attributes:
         goods_minor: the entitlement of the disputed amount; held on the payment's account while the dispute is open.
-        waiting_minor: the part of it that came from the money that waits for the payment's escrow.
+        waiting_minor: the part of it that came from the money that waits for fulfilment.
         debt_minor: the part of it that was already spent and is owed.
         moved_minor: by how much the provider's balance has fallen for it, in the payment's currency.
         released: whether the entitlement was restored; `retired`: whether it was clawed back for good.
@@ -212,14 +212,14 @@ class Payment:
     Attributes:
         provider_status: the latest status that the provider reported; None before the first.
         ref: the provider's id of the payment.
-        received_minor: the amount received, without void receipts, before refunds and disputes.
+        received_minor: the amount received, before reversals, refunds and disputes.
         granted_minor: the entitlement granted for it.
         reversed_minor: the amount of reversed charges; `reversal_debt_minor` is owed because of them.
         fulfilling: whether its escrow is being asked to take the money, and so may have it.
         escrow_frozen: whether the funded escrow was frozen by a chargeback, or had ended before it.
         expiring: whether the payer's deadline has passed and the provider was asked to cancel the payment.
         pays_until: see `Snapshot`.
-        overdue: whether operators were alerted that money is still missing long after `pays_until`.
+        overdue: whether operators were alerted that money is still missing long after `ends_at`.
         receipts: the latest commands that were executed.
         cancelled_by: who cancelled it before it was paid; None if it was not cancelled, or by the provider or expiry.
         cancel_requested_by: who asked to cancel it before its provider had responded, or after a partial receipt. It is
@@ -347,8 +347,8 @@ class PaymentPosting:
 class Outcome:
     """The result of a command, a deadline or a provider's report: the next state, its event, and the postings.
 
-    `booked` is the key of the balance transaction that the event books. `debtor` is the ref of the refund or dispute
-    whose entitlement is clawed back.
+    `booked` is the key of the balance transaction that the event books. `debtor` is the ref of the event's dispute, or
+    of its refund at the provider.
     """
 
     payment: Payment

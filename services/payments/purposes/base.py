@@ -81,11 +81,11 @@ class PurposeBooks(Protocol):
 
     @property
     def shares(self) -> bool:
-        """Whether the subject can have a share in an event's postings, which changes balances that were read before."""
+        """Whether the subject can have a share in an event's postings, so that balances read before may change."""
 
     @property
     def is_followed(self) -> bool:
-        """Whether a lost payment starts a recovery from creators; otherwise its share reverses their part."""
+        """Whether a lost payment starts a recovery from creators; if not, the share takes their part back."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
         """Return the subject that a request names, if the actor may see it and it can be paid."""

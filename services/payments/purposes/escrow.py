@@ -60,7 +60,7 @@ class EscrowBooks(WithoutSubject):
         return f"the escrow is {found.status.value}"
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Return whether this payment has funded the escrow; if not, the workflow asks the escrow again."""
+        """Return whether this payment has funded the escrow; if so, the workflow asks the escrow again."""
         escrow_id = stored.terms.purpose.escrow_id
         if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
             return False

@@ -42,7 +42,7 @@ from services.billing.tax_receipt import TaxedMovement
 from services.payments import payment_loss
 from services.payments.purposes.base import WaitingRun, WithoutSubject, refuse_concurrent_payments
 
-#: Events by which an operator returns money.
+#: Event by which an operator returns money.
 REFUND = "refund_requested"
 LOST = subscription_bill.LOSSES
 #: Other events of disputes.
@@ -149,7 +149,7 @@ class InvoiceShare:
         return ()
 
     def posts_to(self) -> Sequence[Account]:
-        """Return the accounts of a credit note, and those of a subscription's credits."""
+        """Return the accounts of a credit note, subscription credits and write-off."""
         own = [] if self.bill is None else subscription_refund.touched_accounts(self.bill)
         own += () if self.loss is None else (self.loss,)
         return [*own, *(account for posting in self.noted for account in (posting.source, posting.destination))]
@@ -245,7 +245,7 @@ class InvoiceBooks(WithoutSubject):
         await refuse_concurrent_payments(session, terms.org_id, {"invoice_id": invoice_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
-        """Return the status of an invoice without an amount due. A subscription's bill is ended by its provider."""
+        """Return the status of an invoice that is not open; None for the payment of a subscription's bill."""
         invoice_id = terms.purpose.invoice_id
         assert invoice_id is not None
         status = InvoiceStatus((await invoice.get(session, invoice_id)).status)

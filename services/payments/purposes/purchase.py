@@ -85,11 +85,11 @@ class PurchaseShare:
         purchase: None until the event makes the sale.
         taken: the part of the price that was taken from the shares.
         borne: chargebacks after the creator's liability period, which only the payer owes.
-        stays_refunded: whether the organization has bought the agent again, so that returned money goes to it.
+        stays_refunded: whether the organization bought the agent again, so that it gets returned money.
         other: another purchase by which the organization has the agent now.
         owed_minor: the debt of the creator's organization, because earnings were spent.
-        came_minor: the event's change of the shares and the tax; negative for refunds.
-        tax_minor: the tax in it.
+        came_minor: the event's change of shares and tax; negative for refunds.
+        tax_minor: its tax part.
         reverses: whether payouts are reversed for the creator's debt from a refund.
     """
 
@@ -217,7 +217,7 @@ class LostShare(PurchaseShare):
     """
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
-        """Request reversals for debts from chargebacks of the payment that earnings have not paid since."""
+        """Request reversals for debts from the payment's chargebacks that earnings have not paid."""
         debts = _Parties.of(event.payment.terms).debt
         booked = await transfer_reversals.owed_by_chargebacks(session, debts, event.payment.terms.payment_id)
         if booked is None:
@@ -306,7 +306,7 @@ class PurchaseBooks(WithoutSubject):
         await refuse_concurrent_payments(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
-        """Return why the agent can no longer be sold to the organization; None if it can, or was by this payment."""
+        """Return why the agent can no longer be sold to the payer; None if it can, or was sold by this payment."""
         if await marketplace.paid_by(session, terms.payment_id) is not None:
             return None
         try:

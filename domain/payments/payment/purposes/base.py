@@ -51,7 +51,7 @@ class PurposeAccounts:
         revenue: gets the money for an entitlement that is issued.
         issuance: issues the entitlement; None if the money itself is the entitlement.
         refunds: pays refunds, and gets money for which nothing is issued. Differs from `revenue` where that is
-            deferred: the entitlement may be used by then, and the books know what is left of its price.
+            deferred: by then the entitlement may be used, and its price no longer deferred.
     """
 
     wallet: Account
@@ -62,7 +62,7 @@ class PurposeAccounts:
 
 @dataclass(frozen=True, slots=True)
 class AskEscrow:
-    """Ask the escrow to take the money, in a task of its own, because it may not answer for long."""
+    """Ask the escrow to take the money, in a task of its own, because the answer may take long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """An escrow: it takes its whole amount or nothing. Its workflow is asked to take the money, which waits for the answer.
 
 A refund before the escrow is funded takes the waiting money. While the escrow is being asked it may have the money
-already, so refunds are taken from the organization until it is known that it has not.
+already, so until it answers, refunds are taken from the organization.
 """
 
 from collections.abc import Mapping

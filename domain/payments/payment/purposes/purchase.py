@@ -95,7 +95,7 @@ def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
 def lost_price_minor(payment: Payment, borne_minor: int = 0) -> int:
     """Return how much of the price the shares of the sale have lost, as of the payment's latest event.
 
-    That is the amount refunded, charged back or disputed, less `borne_minor`, which the platform bears.
+    The amount refunded, charged back or disputed, less `borne_minor`, which only the payer owes.
     """
     beyond = payment.granted_minor - payment.terms.purpose.goods_minor
     return min(payment.terms.purpose.goods_minor, max(0, clawed_back_minor(payment) - borne_minor - beyond))

@@ -34,7 +34,7 @@ class WholeAmountRules(CommonRules):
         return 0 if payment.fulfilling else min(goods_minor, self.waiting_minor(payment))
 
     def held_minor(self, payment: Payment) -> int:
-        """Return `unreserved_minor`: clawbacks made elsewhere were taken from the organization."""
+        """Return `unreserved_minor`: other clawbacks were taken from the organization."""
         return unreserved_minor(payment)
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:
