@@ -40,7 +40,7 @@ async def frozen_by(
 ) -> ControlRefusal | None:
     """Return the refusal of a frozen spender, or with `or_limited` also of a limited one; None if there is none.
 
-    It is by a control of the organization, or of the named agent, department, project or key, or of a control above.
+    Controls of the organization, agent, department, project and key apply, and those above.
     """
     row = await connection.fetchrow(
         _FROZEN, org_id, spender.agent_id, spender.department_id, spender.project_id, spender.key_id, at, or_limited

@@ -1,7 +1,7 @@
 """The gateway to the SQL functions that move money: one call, one round trip, refusals as domain errors.
 
 A `Ledger` borrows an asyncpg connection. Inside a caller's transaction its effects commit with it; otherwise each call
-is its own transaction. Amounts are minor units, times are aware; `effective_at` is the caller's business time.
+is its own transaction. Amounts are minor units, times are aware; `effective_at` is when a transfer counts.
 """
 
 import json
@@ -271,7 +271,7 @@ class Ledger:
     ) -> PlacedHold:
         """Reserve an amount of an account until it is captured, voided or expired.
 
-        The hold pins lots in the order of spending, or exactly the `slices` of `lots`, expired or not.
+        It reserves lots in the order of spending, or exactly the `slices` of `lots`, expired or not.
         """
         with self._call(account.org_id):
             (account_id,) = await self._ids.of(account)
@@ -336,10 +336,9 @@ class Ledger:
     async def before_release(
         self, source: Account, amount_minor: int, platform_minor: int, debt: Account, at: datetime
     ) -> tuple[int, int, bool]:
-        """Return how much of the source's next credits is granted or paid, and whether the debt was ever used.
+        """Return the parts of the source's next credits, and whether the debt account was ever used.
 
-        Returns: the granted part of the next `amount_minor`; the paid part of the `platform_minor` after them; whether
-        the debt account was ever used.
+        The parts: what is granted of the next `amount_minor`, and paid of the `platform_minor` after them.
         """
         with self._call():
             row = await self._connection.fetchrow(

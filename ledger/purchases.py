@@ -29,7 +29,7 @@ class NewPurchase:
 
     Attributes:
         order_id: the purchase order, `por_…`.
-        number: 0 is the order itself; others are its renewals and additional charges. With the order, its key.
+        number: 0 is the order itself; others are its renewals and additional charges. Unique per order.
         asset: the currency of the payment, converted to that of each control, rounded up; controls in credits count
             the paid credits that would be taken next.
         amount_minor: above zero, in minor units of `asset`.

@@ -7,7 +7,7 @@ import asyncpg
 from domain.common.money import CREDIT
 from domain.credits.spend.rate import OPERATOR
 
-#: The base of the rate of granted credits that pay a cost.
+#: The base of the rate at which granted credits pay.
 GRANTED = "GRANTED"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6, $7)"
 

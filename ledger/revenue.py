@@ -6,8 +6,8 @@ import asyncpg
 
 from ledger.errors import translated
 
-#: The age from which the order of transfers is final once all older transactions have ended: longer than the statement
-#: timeout and the clock difference of two database servers.
+#: The age of transfers whose order is final once all older transactions have ended: longer than the statement timeout
+#: and the clock difference of two database servers.
 SETTLE = timedelta(minutes=1)
 
 

@@ -33,7 +33,7 @@ from ledger.spends import (
 
 #: The maximum number of spends in one `charge_many`; a larger batch would lock the organization's balance for too long.
 MAX_SPENDS = 5_000
-#: The maximum term of a reservation, and of an extension from its time on; as in `ledger.reservation_ends`.
+#: The maximum term of a reservation, and of an extension from now; as in `ledger.reservation_ends`.
 RESERVATION_TERM = timedelta(days=30)
 
 # The function's first argument sets the transaction's organization first, unless another one is already set.
@@ -91,7 +91,7 @@ async def charge_together(
     """Charge one spend each of several organizations; they commit together.
 
     None for a spend that was not charged and is left to `Spending.charge`: it may not fit, its key is known, or its
-    balance is locked, because no organization waits for another.
+    balance is locked; no organization waits for another.
 
     Args:
         connection: of the tenant's role, outside of any transaction.
@@ -184,7 +184,7 @@ class Spending:
         return change_result(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
 
     async def refund_credits(self, spend_id: UUID, minor: Decimal, asset: str) -> int:
-        """Return how many credits of a spend are worth an amount of money, rounded down; its last lots, before refunds.
+        """Return how many unrefunded credits of a spend, last lots first, are worth an amount of money, rounded down.
 
         It uses the exchange rates at the time of the spend. For the platform's role only.
         """
@@ -262,7 +262,7 @@ class Spending:
     async def returned_by(
         self, transfer_id: UUID, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
     ) -> ChangeResult:
-        """Record that a transfer has refunded the capture of `settle_to` or a part of it, and credit its windows.
+        """Record that a transfer has refunded a capture of `settle_to` or a part, and deduct it from the windows.
 
         Raises as `refund`. For the platform's role only.
         """

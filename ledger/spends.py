@@ -127,7 +127,7 @@ class NewSpend:
     `paid_only` takes paid credits only, for reservations and forced spends. `pool` is the pool that it draws. With a
     `cost`, the lots that pay it are taken, and `amount_minor` further credits; only the platform charges costs, and
     reserves spends with `lifted` windows. `is_approved`: its cost may take more credits than a control in credits
-    allows for one spend, because other credits would have paid it when it was approved.
+    allows for one spend, because other lots may pay than at approval.
     """
 
     key: str

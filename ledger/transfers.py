@@ -66,7 +66,7 @@ class Transfers:
         return _transfers(await self._connection.fetch(_CREDIT_REFUNDS, *self._account, payment_ref))
 
     async def between(self, kinds: Sequence[str], since: datetime, until: datetime) -> list[Transfer]:
-        """List transfers of these kinds by business time in `[since, until)`, if they were recorded close to it."""
+        """List transfers of these kinds effective in `[since, until)`, if they were recorded close to then."""
         first, last = _first_id(since - _RECORDED_WITHIN), _first_id(until + _RECORDED_WITHIN)
         return _transfers(
             await self._connection.fetch(_BETWEEN, *self._account, list(kinds), first, last, since, until)

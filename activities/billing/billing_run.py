@@ -39,7 +39,7 @@ from services.billing.document_files import Documents
 NUMBERED = 500
 #: How many invoice workflows are started at once.
 STARTED_AT_ONCE = 50
-#: How many requests to an outside tax service are in flight, and how many invoices wait for them together.
+#: How many requests to a tax service run at once, and how many waiting invoices are read together.
 ASKED_AT_ONCE = 20
 ASKED_AGAIN = 100
 
@@ -202,7 +202,7 @@ class BillingRunActivities:
     async def _ask_again(self, message: ConcludeBillingRun) -> tuple[bool, bool]:
         """Invoice those that wait for the tax service; returns whether any was issued, and whether some still wait.
 
-        A page without any answer ends it: the service is down, and asking for the rest would take hours.
+        Stops at a page without an answer: the service is down, and asking for the rest would take hours.
         """
         issued = waiting = False
         after, page = "", [""]

@@ -66,7 +66,7 @@ from services.payments.payment_terms import TermsMaker
 PRINCIPAL = "invoice-collection"
 #: How long to wait for the provider's response before the payment is ordered again.
 PAYMENT_TIMEOUT = timedelta(seconds=20)
-#: Events by which nothing is due on the invoice any more, and which are no payments.
+#: Events other than payments after which nothing is due on the invoice.
 ENDS = frozenset({"given_up", "voided"})
 #: The alert that asks an operator to decide.
 WAITS = "invoice.waits_for_operator"
@@ -93,7 +93,7 @@ class InvoiceActivities:
         sealed_signals: bool = False,
         console: str | None = None,
     ) -> None:
-        """Take the database, as the platform, the Temporal client, and what makes payments' terms.
+        """Take the database, with the platform's role, the Temporal client and the maker of terms.
 
         Above the limit of `by_hand`, voiding and giving up take two operators. `console` is the console's address:
         payers return to their invoice there, unless the payment rules name another page.
@@ -199,7 +199,7 @@ class InvoiceActivities:
     # Payments ---------------------------------------------------------------------------------------------------------
 
     async def _noted(self, message: OrderCharge, command_id: str) -> PaymentTerms:
-        """Make the terms of a payment of the amount due, and store them; the first that are stored count."""
+        """Make the terms of a payment of the amount due, and store them; the first ones stored count."""
         held = message.collection
         async with self._database.platform() as session:
             row = await invoice.get(session, held.invoice_id)

@@ -45,7 +45,7 @@ from services.billing.subscription import NO_ANSWERS, tax_answers, write
 TAX_TIMEOUT = timedelta(seconds=8)
 #: The timeout for starting a payment's run.
 START_TIMEOUT = timedelta(seconds=2)
-#: The number of attempts before it is left to the payment sweep.
+#: The number of attempts before the payment sweep takes over.
 START_ATTEMPTS = 10
 _CARD_USED = Declined(code=SubscriptionTrialUsed.code, detail="This card has had a trial.")
 
@@ -308,9 +308,9 @@ def _outcome(message: RecordSubscription, event: str) -> Transition:
 
 
 async def _refused_start(session: AsyncSession, after: Subscription) -> Declined | None:
-    """Return why a subscription is not begun: its organization was suspended or closed meanwhile, or has another one.
+    """Return why a subscription cannot begin, such as a suspended organization or another subscription.
 
-    Two that begin concurrently wait for each other, and so does a suspension of the organization.
+    Concurrent starts, and a suspension of the organization, wait for each other.
     """
     await organization.lock(session, after.org_id)
     try:
@@ -326,7 +326,7 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
 
 
 async def _is_first_card(session: AsyncSession, held: Subscription | None, after: Subscription) -> bool:
-    """Return whether the card from a hosted page could be recorded for this trial."""
+    """Return whether a trial has no new card, or one without an earlier trial."""
     if held is None or held.trial_card is not None or after.trial_card is None:
         return True
     return await subscriptions.note_trial_card(session, after)

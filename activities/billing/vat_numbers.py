@@ -1,4 +1,4 @@
-"""Confirms VAT numbers at a register again that were never confirmed, or not for a month."""
+"""Checks VAT numbers at a register that were never confirmed, or not for a month."""
 
 from temporalio import activity
 

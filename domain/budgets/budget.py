@@ -26,8 +26,8 @@ class Pools:
         emergency_minor: the part of that window for emergencies; None for none.
         pools_of: the window that the pools are parts of; None for the longest one.
         carry_over_minor: the maximum carry-over from the operating pool to the next of these windows.
-        may_draw_reserve_minor: the maximum that agents below draw from a reserve, possibly of a budget above, in this
-            window without approval.
+        may_draw_reserve_minor: the maximum that agents may draw without approval in this window, from this reserve
+            or one above.
     """
 
     reserve_minor: int | None = None
@@ -57,8 +57,7 @@ class BudgetTerms:
         """Refuse contradictory values.
 
         Raises:
-            Invalid: a window has no amount, the pools exceed the amount of their window, or another number cannot
-            apply;
+            Invalid: a window has no amount, the pools exceed the amount of their window, or a number is invalid;
                 `extra.field` names it.
         """
         amounts = {limit.window: limit.amount_minor for limit in self.allowance.limits}
@@ -231,7 +230,7 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCounter])
 def carried_minor(pools: Pools, amount_minor: int, before: PoolCounter | None) -> int:
     """Return the carry-over from the previous window, whose operating pool counted `before`; None counts as unused.
 
-    It applies to a window without counts, of a budget that is older. `ledger.carried_into` is the same in SQL.
+    It applies to a window without counts, if the budget is older. `ledger.carried_into` is the same in SQL.
     """
     left = pools.operating_minor(amount_minor)
     if before is not None:

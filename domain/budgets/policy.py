@@ -210,7 +210,7 @@ class Policy:
     Attributes:
         currency: of all amounts here.
         free_first: whether agents must look for free alternatives first.
-        free_first_above_minor: the amount up to which they need not; None for zero.
+        free_first_above_minor: up to this amount they need not look; None for 0.
         methods: the order of kinds of methods; other kinds are not allowed.
         crypto: the order among coins, at their places in `methods`.
         vendors_allowed: the only vendors allowed; empty for all.

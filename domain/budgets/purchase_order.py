@@ -114,7 +114,7 @@ class DecidingWindow:
 
     Attributes:
         budget_id: of the control, `ctl_…`.
-        subject: the owner of the budget for sentences, such as `agent Ada`.
+        subject: the budget's subject in sentences, such as `agent Ada`.
         window: None if the refusal is not by a window.
         limit_minor: None if the budget has no amount.
         resets_at: None for a lifetime.
@@ -369,7 +369,7 @@ def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Person who requests or approves a purchase: the principal, and the line of its key.
+    """Person who requests or approves a purchase: the principal, and its key's issuers.
 
     Attributes:
         name: the qualified principal.
@@ -394,7 +394,7 @@ def check_grant(
     by: Person,
     before: Sequence[Person],
 ) -> None:
-    """Refuse a grant of a changed order, of an own purchase, a second one by the same person, or one that is late.
+    """Refuse a grant that is late, of a changed order, of the person's own purchase, or the person's second.
 
     Args:
         status: of the order.
@@ -410,8 +410,8 @@ def check_grant(
     Raises:
         WrongState: the order does not need approval, or its time to answer is over.
         Stale: the digests differ.
-        Forbidden: `approval.own`, the person, or somebody in the line of the key, proposed it.
-        Conflict: `approval.decided`, the person, or somebody in the line of the key, has granted it already.
+        Forbidden: `approval.own`, the person, or one with a related key, proposed it.
+        Conflict: `approval.decided`, the person, or one with a related key, has granted it already.
     """
     if status is not PurchaseOrderStatus.NEEDS_APPROVAL:
         raise refusals.WrongOrderState(

@@ -68,12 +68,12 @@ class LotTerms:
         returns: the transfer, or several, whose credits are returned to their lots, last ones first. With a `source`
             too, an excess opens a lot.
         first: a payment whose lots are taken before all others.
-        only: `paid` or `granted`, or of the paid ones `taxed` or `untaxed`: takes no others, or with `returns` returns
-            no others.
-        besides: takes no lots of this source or refunded to them; lots that were earned from them are taken.
-        lasting: takes no lots that have expired on arrival.
+        only: the only lots taken, or with `returns` returned: `paid` or `granted`, or of the paid ones `taxed` or
+            `untaxed`.
+        besides: takes no lots of this source or refunds of them; credits earned from them are taken.
+        lasting: takes no lots that would arrive expired.
         sold_until: takes no lots from sales of an agent after this time.
-        frozen: takes no lots from these payments since the time of each.
+        frozen: takes no lots opened by these payments after the time.
         is_reversal: credits that leave the lots were clawed back, not used.
         is_paid_out: credits that leave the lots were paid out in money, not used.
         is_expired: credits that leave the lots were given up after their expiry, not used; with `slices`.
@@ -155,7 +155,7 @@ def take_lots(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tupl
 
 
 def slice_cost(paid_minor: int, costed_minor: int, amount_minor: int, gone_minor: int) -> int:
-    """Return the price of the part by which the used credits of a lot reach `gone_minor`, as `ledger.slice_cost` does.
+    """Return the price of the credits whose use brings the used part of a lot to `gone_minor`, as `ledger.slice_cost`.
 
     Args:
         paid_minor: the price of the whole lot.

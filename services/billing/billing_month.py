@@ -1,6 +1,6 @@
-"""Computes the contents of monthly invoices: usage, one-off items and charges of the terms, a page at a time.
+"""Computes the contents of monthly invoices: usage, one-off items and charges of the terms.
 
-The usage bills are sealed before a page is read, so nothing that was read changes before it is invoiced.
+Bills of a page of organizations are sealed before it is read, so its contents cannot change before invoicing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class PreparedInvoice:
     """Contents of an organization's invoice for a period.
 
     Attributes:
-        sums: the sums of its bills.
+        sums: the sums of the bills.
         usage: the usage of each sum, in the same order, with its cost.
         one_offs: items that are not on an invoice yet.
         found: the contents of the invoice.
@@ -57,13 +57,13 @@ class RefusedInvoice:
 async def prepare(
     session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, markup_e6: int, preview: bool = False
 ) -> tuple[list[PreparedInvoice], list[RefusedInvoice]]:
-    """Return the invoice contents, or the refusals, of organizations for a month, without those with an open month.
+    """Return invoice contents or refusals for a month, for organizations that no longer wait for its late usage.
 
     If an organization's first terms begin with a later month, its usage is invoiced with that month.
 
     Args:
         session: of the platform.
-        org_ids: the due organizations; their bills up to the month are sealed, except for waiting ones.
+        org_ids: the due organizations; their bills up to the month are sealed, except as in `seal`.
         month: its first day.
         now: the time.
         markup_e6: the markup on the cost of model calls, in 10^-6.
@@ -130,7 +130,7 @@ async def prepare(
 async def seal(session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime) -> None:
     """Seal the organizations' bills of the month: usage that arrives from now on is late usage.
 
-    Bills that wait stay open: for the month of the first terms, or for terms in their currency.
+    Bills before the first terms, or in another currency than the terms, stay open.
     """
     early = await billing_terms.orgs_starting_after(session, org_ids, month)
     versions = await billing_terms.versions_of_month(session, [each for each in org_ids if each not in early], month)

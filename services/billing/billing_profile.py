@@ -1,4 +1,4 @@
-"""Billing profiles: statements of organizations, confirmations of the VAT register, decisions of operators."""
+"""Billing profiles: data of organizations, confirmations by the VAT register, decisions of operators."""
 
 import hashlib
 from dataclasses import replace
@@ -20,7 +20,7 @@ from repositories.billing.billing_profile import UnconfirmedNumber
 from repositories.messages import alert
 from repositories.tenants import audit, organization
 
-#: The actor of later confirmations by the register.
+#: The actor that records later confirmations.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
 NOT_IN_FORCE = "tax.vat_not_in_force"
 DOUBTFUL = "tax.vat_doubtful"
@@ -74,7 +74,7 @@ async def replace_profile(
 
     Args:
         session: of the platform.
-        actor: who states it.
+        actor: the author.
         org_id: the organization.
         wanted: from `canonical`.
         vat: from `confirm_number` for this profile.
@@ -128,7 +128,7 @@ def _digest(*texts: str) -> str:
 async def note_confirmation(
     session: AsyncSession, asked: UnconfirmedNumber, answer: Confirmation, now: datetime
 ) -> bool:
-    """Record the register's response; False if it has no reference, or the profile has another number now.
+    """Record the register's response; True if it confirms, with a reference, the profile's present number.
 
     If the number is not in force, tax is charged from now on, and operators are alerted once.
     """

@@ -1,4 +1,4 @@
-"""Issues the invoices of a month, each once and in one transaction, and starts the runs of months.
+"""Issues the invoices of a month, each once and in one transaction, and creates the month's run.
 
 The contents of an invoice are in `services/billing/billing_month.py`. Everything is written under a key made from the
 organization and the month.
@@ -115,7 +115,7 @@ async def issue(connection: asyncpg.Connection, prepared: PreparedInvoice, page:
 async def collect_later(
     session: AsyncSession, prepared: PreparedInvoice, *, days: Sequence[int], now: datetime
 ) -> None:
-    """Start collecting an invoice that `issue` made in this transaction; `days` are those of dunning."""
+    """Start collecting an invoice that `issue` made in this transaction; `days` are the dunning days."""
     command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
     row = await invoice.made_by(session, command_id)
     method = prepared.version.terms.collection_method
@@ -280,7 +280,7 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
 
 
 async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:
-    """Return the run of a month, and whether it still has something to do."""
+    """Create or return a month's run; True if the caller must start it."""
     ready = ready_at(month, await billing_terms.time_zones(session))
     if now < ready:
         raise MonthNotEnded(

@@ -66,14 +66,14 @@ async def approval_content(
 
 
 def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
-    """Return the sum of an invoice's notes with one more, plus the discount of granted credits that they return."""
+    """Return the sum of an invoice's notes with a new one, plus the taxed and granted credits that they return."""
     credited = row.credited_minor + amount_minor
     taxed = prorated(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
     return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
 
 
 async def credits_with_refund(session: AsyncSession, row: InvoiceRow, amount_minor: int) -> int:
-    """Return the credits that the note of a refund returns; `amount_minor` is the refunded amount of payments.
+    """Return the credits that a refund's credit note returns; `amount_minor` is the refunded amount.
 
     0 if no note can be issued; `issue` refuses it.
     """
@@ -134,7 +134,7 @@ async def issue(
     Once it is paid, credits that lost disputes had clawed back are restored as far as their price was paid, unless it
     is refunded (`restores`).
 
-    `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See
+    `by_hand` holds the limit above which two operators have to approve the note; None for no limit. See
     `approval_content`.
     """
     org_id = (await invoice.get(session, invoice_id)).org_id

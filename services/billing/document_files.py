@@ -42,7 +42,7 @@ class Documents:
     """Finds documents, and renders missing ones."""
 
     def __init__(self, database: Database, maker: "Callable[[], DocumentMaker]", entities: LegalEntities) -> None:
-        """Take the factory of the maker, called with the first document, and the sellers."""
+        """Take the renderer's factory, called for the first document, and the sellers."""
         self._database, self._make_maker, self.entities = database, maker, entities
         self._maker: DocumentMaker | None = None
 
@@ -112,7 +112,7 @@ class Documents:
     async def issue(self, rows: Sequence[InvoiceRow]) -> int:
         """Render the missing documents of numbered invoices, and return how many; none is rendered twice.
 
-        Without a configured seller there are none. A failed one raises an alert, and does not block the others.
+        Without a configured seller there are none. A failure raises an alert and does not block the others.
         """
         named = [row for row in rows if self.seller_of(row.series) is not None]
         if not named:

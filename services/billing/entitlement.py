@@ -15,7 +15,7 @@ from services.billing import project
 async def read_use(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement
 ) -> EntitlementUse:
-    """Return the limit and its use; without a lock it may already have changed."""
+    """Return the limit and its use; without a lock both may be outdated."""
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
         if entitlement is Entitlement.PROJECTS:
@@ -54,7 +54,7 @@ async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, princ
     """Check that the plan has a seat for one more person.
 
     People who act by a link without a key take a seat as well. The caller holds the lock of the organization's keys,
-    and passes the number of people with a seat.
+    and passes the seats used `before`.
     """
     used = await api_key.seats(session, org_id)
     if used > before:

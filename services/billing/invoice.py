@@ -65,7 +65,7 @@ async def draft(
         entity: the code of the legal entity that issues it; None for the deployment's first one.
         command_id: of the request.
         now: the time.
-        own: its metadata.
+        own: the metadata.
     """
     await organization.get(session, org_id)
     row = new_draft(
@@ -234,7 +234,7 @@ async def issue(
 async def post(
     session: AsyncSession, row: InvoiceRow, moves: Sequence[InvoicePosting], *, step: str, kind: str, now: datetime
 ) -> PostedTransfer:
-    """Post a change of an invoice as one transfer; returned credits are those of its own transfer."""
+    """Post a change of an invoice as one transfer; it returns only credits that the invoice took."""
     postings = [
         Posting(
             move.source,

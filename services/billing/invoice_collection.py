@@ -40,7 +40,7 @@ async def begin(
         days: the days of dunning, see `Collection`.
         command_id: of the first event.
         now: when it begins; charges start then.
-        announced: whether another step sends the mail that it was issued.
+        announced: whether another step mails that the invoice was issued.
     """
     held = await invoice_collection.lock(session, row.id)
     if held is not None:

@@ -42,7 +42,7 @@ async def void(
 ) -> InvoiceRow:
     """Void an invoice: reverse all of its bookings, and refund its credits. Idempotent for the command.
 
-    `by_hand` holds the setting above which two operators have to approve it; None for no limit.
+    `by_hand` holds the limit above which two operators have to approve it; None for no limit.
     """
     if by_hand is not None:
         await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
@@ -84,11 +84,11 @@ async def give_up(
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
     The remaining credits of a subscription's bill are clawed back. Reputation evidence from its unpaid credits is void;
-    scores follow by `reputation.refresh`.
+    `reputation.refresh` updates scores.
 
-    A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the setting
+    A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the limit
     above which two operators have to approve it; None for no limit. `by_plan` is set by dunning, which has waited for
-    processing payments already.
+    payments under way.
 
     Raises:
         ChargeUnderWay: a payment of it is processing, and would be returned.
@@ -146,7 +146,7 @@ async def approval_content(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return the content that two operators have to approve; None if one is enough, or the command was executed.
+    """Return the content that two operators have to approve; None if one is enough, or the command voided `row`.
 
     Credits that voiding returns count with all grants to the organization within a day.
     """

@@ -1,7 +1,7 @@
 """Projects of an organization, their deployments, and the slots that they use.
 
 Every change locks the organization's row first, so concurrent deployments cannot exceed the limit; then its debts, so
-that freed slots pay what it owes. A refund takes neither lock; the minimum balance of the account stops it.
+that freed slots pay what it owes. A refund takes neither lock; the slots' minimum balance limits it.
 """
 
 from collections.abc import Mapping
@@ -166,7 +166,7 @@ async def _lock(session: AsyncSession, order: ProjectCommand) -> Organization:
 async def _was_done(session: AsyncSession, order: ProjectCommand, kind: str, project: Project | None) -> bool:
     """Return whether the command was executed before, even if it had nothing to do.
 
-    Its event outlives the stored response of its key. Without it, a repeat would act on a later state.
+    Events are kept longer than a key's response; otherwise a repeat would act on a later state.
     """
     event = await projects.event_of(session, order.command_id)
     if event is None:

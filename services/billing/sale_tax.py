@@ -23,7 +23,7 @@ class SaleTaxes:
         self._outside = OutsideTaxes(database, service, self._rules)
 
     async def of(self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime) -> Taxation | None:
-        """Return the tax that an organization is charged with a sale, in a transaction of its own.
+        """Return the tax that an organization is charged for a sale; read in its own transaction.
 
         None if the purpose is not taxed on payment. `key` identifies the sale, so that a retry sends the same question.
         """

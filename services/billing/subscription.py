@@ -69,7 +69,7 @@ async def write(
 
     Invoices on net terms are dunned on the given days after they are due. `answers` are those of `tax_answers`.
 
-    The caller holds the lock of the row and has checked that the event was decided from `before`, its state. A bill is
+    The caller holds the lock of the row and has checked that the event was decided from its state `before`. A bill is
     booked once by the provider's id, and credits once by their key, regardless of the state.
     """
     after = outcome.subscription
@@ -159,7 +159,7 @@ async def _bill(
     dunned_on: Sequence[int],
     at: datetime,
 ) -> None:
-    """Issue, mail and dun the invoice of a period on net terms; the provider only has a request for the payment."""
+    """Issue, mail and dun the invoice of a period on net terms; the provider has only requested the payment."""
     if await subscription_bill.bill(session, after.provider, billed.bill_ref) is not None:
         return
     due_in = timedelta(days=after.terms.net_days)
@@ -229,7 +229,7 @@ async def _invoice(
 async def tax_answers(
     database: Database, outside: OutsideTaxes, outcome: Transition, plans: Plans, *, at: datetime, within: timedelta
 ) -> Mapping[str, TaxAnswer]:
-    """Return the outside tax service's responses for an event's bills without an invoice, by bill; before `write`."""
+    """Return the tax service's responses, by bill, for an event's uninvoiced bills; call it before `write`."""
     after, answers = outcome.subscription, dict[str, TaxAnswer]()
     bills: list[SettledBill | NetTermsBill] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
     for asked in bills:

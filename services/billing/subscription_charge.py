@@ -1,8 +1,8 @@
 """Alerts when a provider charges less than agreed for a period, or nothing for one with credits.
 
 The payer may have chosen a smaller price or fewer seats at the provider's own site. The period then grants credits in
-proportion, and the limits of the agreed plan stay until an operator decides. If a discount or the customer's balance
-pays for all of it, it grants no credits.
+proportion, and the limits of the agreed plan stay until an operator decides. A period paid
+entirely by a discount or the customer's balance grants no credits.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Grants the credits of a subscription once for each bill and month; after a dispute, the omitted ones."""
+"""Grants the credits of a subscription once for each bill and month; omitted ones after a dispute."""
 
 from dataclasses import replace
 from datetime import datetime

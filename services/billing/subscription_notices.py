@@ -36,7 +36,7 @@ async def notify(
 async def _alert(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
     """Raise the alert that a period was not paid; resolve it once it is paid or nothing is due any more.
 
-    The same if the provider refuses to undo an unpaid upgrade: it then charges for a plan that is not in force.
+    Also if the provider refuses to undo an unpaid upgrade: it then charges for a plan that is not in force.
     """
     if outcome.event == UNDO_DECLINED:
         await _alert_of_undo(session, outcome)

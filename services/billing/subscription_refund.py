@@ -176,7 +176,7 @@ async def pay_debt(
     key: str,
     at: datetime,
 ) -> None:
-    """Pay an organization's debt from slices of its subscription's lots, so from no promotional credits."""
+    """Pay an organization's debt from slices of its subscription's lots, never from promotional credits."""
     if not slices:
         return
     ledger = Ledger(await driver_connection(session))

@@ -1,7 +1,7 @@
 """Writes the tax documents of sales that are taxed when they are paid.
 
-There is one for each movement of a payment's money. A purchase with the whole amount has one for its sale, and one for
-each refund, chargeback or reversal of these.
+There is one for each movement of a payment's money. The purchase of an agent has one for its sale, and one for each
+refund, chargeback or reversal of these.
 """
 
 from collections.abc import Sequence

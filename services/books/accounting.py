@@ -39,7 +39,7 @@ class Format(StrEnum):
 async def write_journal(
     session: AsyncSession, wanted: JournalFilter, form: Format, codes: Mapping[str, str]
 ) -> AsyncIterator[str]:
-    """Write the journal of some days, piece by piece. Call `runtime.database.make_repeatable_read` first.
+    """Write the journal of some days in pieces. Call `runtime.database.make_repeatable_read` first.
 
     Args:
         session: of the platform.

@@ -1,6 +1,6 @@
 """Debts of organizations, and their payment from incoming money.
 
-A change of a debt takes its lock (`repositories.books.debt.lock`) before the lock of any balance.
+To change a debt, take its lock (`repositories.books.debt.lock`) before the lock of any balance.
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, a
 
 
 async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str, reference: str, at: datetime) -> None:
-    """Pay an organization's debt from an account of it or of its agents.
+    """Pay an organization's debt from its own or an agent's account.
 
     The caller holds the lock of its debts, and of all balances that its transaction posts to.
     """

@@ -1,4 +1,4 @@
-"""The rates by which limits in money count: the price of a credit, and exchange rates, set by operators or read."""
+"""Rates for limits in money: the price of a credit, and exchange rates, set by operators or read from a source."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from runtime.database import driver_connection
 async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
     """Store the price of a credit, in its currency and in those that have an exchange rate, if it has changed.
 
-    Controls in these currencies count by it. The price itself is never too old.
+    Controls in these currencies convert by it. The price never expires.
     """
     credits_minor, asset_minor = price.rate()
     connection = await driver_connection(session)
@@ -33,7 +33,7 @@ async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) ->
 
 
 async def note_granted(session: AsyncSession, value: CreditPrice, at: datetime) -> None:
-    """Store how much of a cost one granted credit pays, if it has changed; it is never too old."""
+    """Store how much of a cost one granted credit pays, if it has changed; it never expires."""
     credits_minor, money_minor = value.rate()
     await set_rate(
         await driver_connection(session),

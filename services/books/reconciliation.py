@@ -1,4 +1,4 @@
-"""Starts comparisons, and resolves discrepancies: the row, a correction and the audit entry in one transaction."""
+"""Starts runs, and resolves discrepancies: the row, a correction and the audit entry in one transaction."""
 
 from datetime import datetime
 
@@ -57,8 +57,8 @@ async def resolve(
 ) -> ReconciliationDiscrepancy:
     """Resolve a discrepancy once; a repeated command returns it unchanged.
 
-    Bookings made since then count: only the still missing part is booked, and a discrepancy that has disappeared is
-    resolved as `matched`, whatever the requested action.
+    With `book` only the part that is still missing is booked; a discrepancy that has disappeared is resolved
+    as `matched`.
 
     Raises:
         NotFound: there is no such discrepancy.

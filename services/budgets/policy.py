@@ -1,4 +1,4 @@
-"""Payment policies, catalogue of free options, and declared methods, set by owners, admins and operators.
+"""Payment policies, free options, and payment methods, set by owners, admins and operators.
 
 Setting the same value again changes nothing, so repeated requests are safe.
 """
@@ -42,7 +42,7 @@ MAX_OPTIONS, MAX_METHODS = 200, 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodDeclaration:
-    """Declaration of a method by an organization; see `models.budgets.purchase_method`."""
+    """Payment method declared by an organization; see `models.budgets.purchase_method`."""
 
     name: str
     label: str

@@ -47,7 +47,7 @@ async def close_emergencies(session: AsyncSession, now: datetime) -> None:
 
 
 async def alert_pool_uses(session: AsyncSession, now: datetime) -> None:
-    """Raise the alerts about uses of credits in the last hour, each once."""
+    """Raise alerts about pools used in the last hour, each once."""
     for row in await pool_draw.emergency_pool_uses(session, now):
         what = f"A use of {format_amount(row.amount, CREDIT)} {CREDIT}"
         await alert_emergency_draw(session, row.org_id, uuid_id("spd", row.id), what)

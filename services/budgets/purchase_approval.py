@@ -268,7 +268,7 @@ async def _issued(session: AsyncSession, key_id: str | None, org_id: str | None)
 
 
 async def _is_anybody_else(session: AsyncSession, order: PurchaseOrder, asked_by: Person) -> bool:
-    """Return whether anybody outside the proposer's line can approve a purchase.
+    """Return whether a key unrelated to the proposer's can approve a purchase.
 
     A person's proposal always needs somebody else; an agent's only if there is anybody.
     """

@@ -41,7 +41,7 @@ UNCONFIRMED, UNCONFIRMED_ALERTS = "purchase_unconfirmed", 3
 
 
 async def may_confirm(session: AsyncSession, actor: Actor) -> bool:
-    """Return whether an actor's reports need no confirmation: an approver of purchases with an own key.
+    """Return whether an actor's reports need no confirmation: it approves purchases with its own key.
 
     Sessions that a link opened, and keys that an operator issued, do not count.
     """

@@ -1,4 +1,4 @@
-"""Records of a purchase order's facts besides its row: log entries, events and alerts."""
+"""Log entries, events and alerts about a purchase order."""
 
 from datetime import datetime
 from decimal import Decimal

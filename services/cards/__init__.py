@@ -1,1 +1,1 @@
-"""Cards, their authorizations and transactions: what ends in one transaction."""
+"""Cards, their authorizations and their transactions."""

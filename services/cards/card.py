@@ -145,7 +145,7 @@ async def change(
 
 
 async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
-    """Return a key that shows the card number in the browser of the nonce, and write an audit entry."""
+    """Return an ephemeral key to show the card number in the nonce's browser; audited."""
     async with database.platform() as session:
         refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "see card numbers")
         row = await cards.get(session, card_id)

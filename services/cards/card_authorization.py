@@ -94,7 +94,7 @@ async def void(session: AsyncSession, authorization_ref: str, number: int, card_
 async def note_declined(
     session: AsyncSession, row: CardAuthorization, requests: Sequence[AuthorizationRequest], *, now: datetime
 ) -> None:
-    """Release the holds of requests that the issuer has declined; unanswered requests stay declined.
+    """Release holds of requests that the issuer declined, and record those not known here.
 
     The caller holds the locks of the card, the holds and the balances.
     """
@@ -137,7 +137,7 @@ async def release(session: AsyncSession, row: CardAuthorization, spend_ids: set[
 async def open_spends(
     session: AsyncSession, spending: Spending, org_id: str, spend_ids: Sequence[UUID], *, after: datetime | None = None
 ) -> set[UUID]:
-    """Lock spends and return the ids of those with an open hold; with `after` a hold that expires later."""
+    """Lock spends and return the ids of those with an open hold; with `after`, one expiring later."""
     for spend_id in spend_ids:
         await spending.lock_reservation(spend_id)
     found = await authorizations.in_ledger(session, org_id, spend_ids)
@@ -172,7 +172,7 @@ def merchant_of(merchant: Merchant) -> dict[str, str | None]:
 
 
 def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int) -> NewSpend:
-    """Return a spend for a card: by its agent, for the agent's department and project, for the amount in credits."""
+    """Return a spend for a card: by its agent, for the agent's department and project, paid with credits."""
     return NewSpend(
         key=key,
         action=ACTION,

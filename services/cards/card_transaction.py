@@ -316,9 +316,9 @@ async def _book_all(
 async def _match_earlier_refunds(
     books: _CardBooks, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
 ) -> None:
-    """Refund the credits of refunds that arrived before their capture: of its authorization, or its merchant.
+    """Refund credits for refunds of the same authorization or merchant that arrived before the capture.
 
-    For a refund whose alert is resolved an operator has granted the credits by hand.
+    Refunds with a resolved alert are skipped: an operator has granted their credits.
     """
     found = await transactions.unmatched(books.session, books.card.id)
     by_hand = await alert.resolved_among(books.session, [f"{UNMATCHED}:{early.ref}" for early in found])

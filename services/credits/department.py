@@ -86,10 +86,10 @@ async def close(session: AsyncSession, actor: Actor, department_id: str) -> Depa
 
 
 async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wanted: Attribution) -> Agent:
-    """Set for which department and project an agent spends from now on.
+    """Set the department and project that an agent spends for.
 
     Raises:
-        Invalid: the department is not an open one of the agent's organization, or the project is not its.
+        Invalid: the agent's organization has no such open department, or no such project.
     """
     org_id = (await agents.get(session, agent_id)).org_id
     await _check(session, org_id, wanted)
@@ -103,9 +103,9 @@ async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wa
 async def attribute_key(
     session: AsyncSession, actor: Actor, key_id: str, wanted: Attribution
 ) -> tuple[ApiKey, Sequence[str]]:
-    """Set for which department and project all keys of a key's principal spend from now on; returns their ids.
+    """Set the department and project that all keys of a key's principal spend for; returns their ids.
 
-    Their agent's own attribution does not count then. One that has expired counts too: a session by link spends as it.
+    The attribution replaces the agent's own. Expired keys are included, because sessions by link spend as them.
 
     Raises:
         Invalid: as for an agent, or the key is the platform's.

@@ -130,7 +130,7 @@ async def refuse_frozen(
     Needs the platform's role.
 
     Raises:
-        SpendLimitExceeded: it is.
+        SpendLimitExceeded.
     """
     refusal = await frozen_by(connection, org_id, await spender_of(connection, actor), at=at, or_limited=or_limited)
     if refusal is not None:
@@ -138,12 +138,12 @@ async def refuse_frozen(
 
 
 async def refuse_limited(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
-    """Refuse a payment with credits while the spending of the caller is frozen or limited: it counts in no limit.
+    """Refuse a payment with credits while the caller's spending is frozen or limited, as no limit counts it.
 
     Needs the platform's role.
 
     Raises:
-        SpendLimitExceeded: it is.
+        SpendLimitExceeded.
     """
     await refuse_frozen(connection, actor, org_id, at=at, or_limited=True)
 
@@ -161,7 +161,7 @@ async def count_escrow(
 ) -> SpendLimitExceeded | None:
     """Count an escrow that is about to be funded from credits in the limits above the caller, or return the refusal.
 
-    The refusal is written down, and stays when the caller commits. The caller holds the row of the escrow, and takes
+    The refusal is stored, and the caller has to commit it. The caller holds the row of the escrow, and takes
     the credits on the terms `lots`.
     """
     spender = await spender_of(connection, actor)
@@ -172,7 +172,7 @@ async def count_escrow(
 
 
 async def first_request(session: AsyncSession, org_id: str, asked: spends.SpendRequest) -> NewSpend | None:
-    """Return the first request of a key, with the values that this request states itself; None for a new key.
+    """Return the first request under the key, with the values stated in this one; None for a new key.
 
     A request without an amount or an attribution takes them from prices and attributions, which may have changed since
     the first one. The ledger compares all other values, so a different request with the key is still refused.
@@ -193,7 +193,7 @@ async def first_request(session: AsyncSession, org_id: str, asked: spends.SpendR
 
 
 def require_changeable(spend: Spend) -> Spend:
-    """Return a reservation that its holder may capture, release or extend."""
+    """Check that a reservation's holder may capture, release or extend it."""
     _refuse_card(spend)
     if is_of_secret_use(_own_key(spend)):
         raise refusals.SpendSecretUse("This reservation pays for the use of a secret, and settles by its outcome.")

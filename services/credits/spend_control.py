@@ -38,7 +38,7 @@ from repositories.messages import event
 from repositories.tenants import api_key as keys, audit
 from runtime.database import driver_connection
 
-#: The id of a run, which the requests that spend for it make up themselves.
+#: The id of a run, chosen by the requests that spend for it.
 RUN = re.compile(r"[\x21-\x7e]{1,200}")
 
 _VERBS = {ControlStatus.FROZEN: "freeze", ControlStatus.ACTIVE: "unfreeze", ControlStatus.CLOSED: "close"}
@@ -92,7 +92,7 @@ async def change(
 async def set_status(
     session: AsyncSession, order: ControlCommand, control_id: UUID, status: ControlStatus
 ) -> SpendControl:
-    """Freeze a control, whatever its term, unfreeze it, or close it for good.
+    """Freeze a control, even out of term, unfreeze it, or close it for good.
 
     Raises:
         NotFound, Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
@@ -161,7 +161,7 @@ def is_in_term(control: SpendControl, at: datetime) -> bool:
 async def _made_before(
     session: AsyncSession, made: SpendControlVersion, department_id: str, short: dict[Window, int | None]
 ) -> SpendControl:
-    """Return the control that the command limited like this before."""
+    """Return the control that the command has already limited."""
     row = await controls.get(session, uuid_id("ctl", made.control_id))
     amounts = dict(zip(made.windows, made.amounts, strict=True))
     if row.subject_id != department_id or any(amounts.get(window) != amount for window, amount in short.items()):

@@ -109,7 +109,7 @@ async def _tell(
 
 
 def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[BilledAmount]]:
-    """Return the additions of events by month, added up by meter before rating, which gives the same sum."""
+    """Return the additions of events by month; adding up by meter before rating gives the same sum."""
     added: dict[date, dict[tuple[PriceSource, str], BilledAmount]] = {}
     for each in placed:
         of_month = added.setdefault(each.month, {})
@@ -130,7 +130,7 @@ async def _unbilled(session: AsyncSession, context: ValidationContext, placed: S
 async def voidable(session: AsyncSession, org_id: str, event: UUID) -> BilledEvent | None:
     """Return the bill of an event that is void or can be voided; None without a bill. Errors as in `void`.
 
-    An open bill is not sealed until the transaction ends.
+    The transaction prevents sealing an open bill.
     """
     found = await usage_void.find_billed(session, org_id, event)
     if found is not None and not found.is_void:
@@ -154,7 +154,7 @@ async def void(session: AsyncSession, actor: Actor, org_id: str, event: UUID, *,
         at: the time.
 
     Raises:
-        NotVoidable: the bill is sealed, or does not hold what the event costs.
+        NotVoidable: the bill is sealed, or does not include the event.
     """
     found = await voidable(session, org_id, event)
     assert found is not None

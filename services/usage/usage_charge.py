@@ -71,7 +71,7 @@ class _Charging:
         lots: the lots that these spends have captured, see `repositories.usage.usage_paid.lots`.
         months: the charged quantity of each meter and month.
         room_minor: the maximum that can be charged until the organization's debt reaches its maximum.
-        billed: the quantity of each meter and month on sealed bills, which precedes the charges of now.
+        billed: the quantity of each meter and month on sealed bills, charged before these.
         changed: the meters and months whose charged quantity has changed.
         spent: spend and amount of each charged event.
         waiting: the reason for each event that was not charged.
@@ -105,7 +105,7 @@ async def charge_due(
         session: of the platform.
         org_id: the organization. Uses of agents are excluded, see `services.usage.usage_of_agents`.
         due_before: events due later are left to the next run.
-        at: the time of the charges, in whose windows of spend controls they count.
+        at: the time of the charges, which sets the windows that count them.
         rules: the rules for costs in money.
         limit: the maximum number of events; the organization's credits are locked until the transaction ends.
     """
@@ -275,7 +275,7 @@ def _lots_of(lots: Lots, paid: usage_paid.Payment) -> list[PaidCredits]:
 async def _returned(work: _Charging, due: DueCharge, paid: usage_paid.Payment, charge: EventCharge) -> int:
     """Refund granted credits that a spend captured for a call beyond their monthly maximum; return the amount.
 
-    The client captures credits in their order, regardless of value, and granted ones are first.
+    The client's capture takes lots in order, granted ones first, whatever the value.
     """
     cost, returned = cost_in_money(charge), 0
     if cost is None or not charge.has_own or paid.captured_minor <= sum(lot[0] for lot in _lots_of(work.lots, paid)):

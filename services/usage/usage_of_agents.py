@@ -88,7 +88,7 @@ async def sold_to(
 async def unpaid_agents(
     session: AsyncSession, org_id: str, agents: Iterable[Agent], *, now: datetime
 ) -> dict[str, Invalid]:
-    """Return by agent the refusals of events about other organizations' agents that are priced by usage.
+    """Return, by agent, why events about others' agents with usage prices are refused.
 
     They apply to events without the agent as payee. Only uses of agents in the organization's library are charged and
     shared. Agents whose purchase price includes their uses are left out.

@@ -1,4 +1,4 @@
-"""Claims of calls in a spend log that a spend has paid for them; a spend pays for one call of its owner."""
+"""Checks spends that calls in a spend log name as their payment; a spend pays for one call of its owner."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Claims:
     """Result of checking the spends that calls name.
 
     Attributes:
-        charged: the events that are not paid in full, without the named spend.
+        charged: the events that are not paid in full, with `spend_id` removed.
         partly: those of them that are paid in part; the captured amount is deducted from their charge.
         later: events to send again later, because their spend is not captured yet.
     """

@@ -10,7 +10,7 @@ from domain.usage.charge_model import parse_charge
 from repositories.usage import meter, usage_bill
 from runtime.database import driver_connection
 
-#: A month after that of any bill.
+#: A month later than any bill's.
 _EVER = date.max
 
 

@@ -18,7 +18,7 @@ from services.usage.usage_unbilled import unbilled_usage
 
 
 async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at: datetime) -> Invalid | None:
-    """Return why usage that is authorized before is refused, or None.
+    """Return why authorizing usage in advance is refused, or None.
 
     Args:
         session: of the platform.
@@ -36,7 +36,7 @@ async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at
 async def alert_near_limit(
     session: AsyncSession, org_id: str, terms: BillingTerms, usual: ArrearsRules, *, unbilled_pico: int, at: datetime
 ) -> None:
-    """Raise an alert, once a month each, if the limit is near or reached; past usage is not refused."""
+    """Raise an alert if the limit is near or reached, each once a month; past usage is not refused."""
     found = await _standing(session, org_id, terms, usual, unbilled_pico)
     if not found.is_near_limit:
         return

@@ -88,7 +88,7 @@ class ValidationContext:
         delivery: sender and time.
         agents: the referenced agents, by id.
         sold: the prices of the referenced marketplace agents, or why they are not sold to the organization.
-        unpaid: by agent of another organization that is priced by usage, the refusal unless its use is reported.
+        unpaid: the refusals of events without a reported use, by other organizations' agents with usage prices.
         known: the agents, departments and projects of the organization.
         meters: by type of event.
         spends: the referenced spends, and whether each has paid something or still may.

@@ -64,7 +64,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
 
     @workflow.init
     def __init__(self, start: InvoiceInput) -> None:
-        """Know nothing yet: the books hold it."""
+        """Hold no state until the first read."""
         nothing = Collection(
             invoice_id=start.invoice_id,
             org_id="",
@@ -90,7 +90,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
 
     @workflow.run
     async def run(self, start: InvoiceInput) -> InvoiceResult:
-        """Live until the invoice has ended."""
+        """Run until the invoice has ended."""
         await self._live(start)
         return self._result()
 
@@ -98,7 +98,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
 
     @workflow.update(name="charge")
     async def charge(self, command: ChargeInvoice) -> InvoiceResult:
-        """Charge now, outside of the plan; the result does not wait for the money."""
+        """Charge now, not as scheduled; the result does not wait for the money."""
         return await self._answer(
             lambda: self._decide_command(command.command_id, self._charge(command.actor), command.actor)
         )
@@ -321,7 +321,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
         return await self._loaded(f"read the outcome of {held.payment_id}", follow=True)
 
     async def _ask_payer(self, held: Collection, verdict: ChargeResult) -> None:
-        """Mail the payer a page where the payment can be completed: its own, or that of a payment in its place."""
+        """Mail the payer a page where the payment, or one in its place, can be completed."""
         payment_id, link = held.payment_id or "", verdict.link
         if link is None:
             page = await self._order(held, _payment_id(held, held.attempts, page=True), page=True)
@@ -353,7 +353,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
         )
 
     async def _follow_up(self, held: Collection, decide: Decision) -> None:
-        """Record the result of a charge on the present state: notes may have been written meanwhile."""
+        """Record the result of a charge on the present state: others may have written meanwhile."""
 
         async def write() -> None:
             known = self._state

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import local_activity, regular_activity
     from workflows.common.batch import through_pages
 
-#: How many pages one activity does.
+#: How many pages one step invoices.
 PAGES = 5
 STEP_TIMEOUT = timedelta(hours=1)
 #: The heartbeat timeout of a step.
@@ -28,7 +28,7 @@ HEARTBEAT = timedelta(seconds=30)
 class MonthlyInvoicingWorkflow:
     """Invoices the oldest past month that is not invoiced yet, then the next one, until none is left.
 
-    Messages: none; a schedule or an operator starts it. The input names a month, which is then the only one.
+    Messages: none; a schedule or an operator starts it. With `only`, no other month follows.
     Ends when: every due organization was invoiced, or is recorded as failed.
     Continues as new: when the server suggests it, with its progress; and for the next month.
     Compensates: nothing; an organization that was invoiced is not changed.

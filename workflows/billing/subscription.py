@@ -57,7 +57,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.update(name="subscribe")
     async def subscribe(self, command: Subscribe) -> SubscriptionResult:
-        """Return once the provider has created it, or is known not to."""
+        """Return once it is known whether the provider has created it."""
         return await self._subscribed(command)
 
     @subscribe.validator

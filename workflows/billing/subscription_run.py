@@ -36,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.common.entity import Entity
     from workflows.common.errand import CALL_TIMEOUT, ask
 
-#: The codes with which the books refuse a first event: the subscription has not begun.
+#: The refusals of a first event, by code: the subscription does not begin.
 _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
     {each.code: each for each in (SubscriptionExists, SubscriptionTrialUsed, SubscriptionUnpaid, *STOPPED_ERRORS)}
 )
@@ -108,7 +108,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
             )
 
     async def _mark_unrelated(self) -> None:
-        """Mark events as handled that are about something else: it was never created at the provider."""
+        """Mark events as handled: the subscription was never created at the provider."""
         marked = tuple(self._events)
         if self._state.ended_why == GIVEN_UP:
             await self._end_given_up()

@@ -80,7 +80,7 @@ _LIMITS = {
 
 
 def is_limit_near(happened: SpendEvent) -> bool:
-    """Return whether it reports that a limit is nearly reached; contacts get a mail about that."""
+    """Return whether an event is about a nearly reached limit, which contacts are mailed about."""
     return happened.kind is AlertKind.BUDGET
 
 

@@ -1,4 +1,4 @@
-"""The rules of a spend control: its subject, its limits, and their form in the books."""
+"""The rules of a spend control: its subject, its limits, and their columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,7 +127,7 @@ class LimitTerms:
 
 
 class ControlTerms(Protocol):
-    """Terms of a version of a control: an `LimitTerms`, or the terms of a budget."""
+    """Terms of a version of a control: a `LimitTerms`, or the terms of a budget."""
 
     def columns(self) -> dict[str, object]:
         """Return the stored columns as JSON."""
@@ -163,7 +163,7 @@ class NewControl:
     kind: ControlKind = ControlKind.LIMIT
 
     def __post_init__(self) -> None:
-        """Refuse an asset that is not spent, a zone that does not exist and a day that no week has.
+        """Refuse an asset that cannot be spent, an unknown time zone and an invalid weekday.
 
         Raises:
             Invalid: one of these.

@@ -1,4 +1,4 @@
-"""Exchange rates that spend controls count by: exact, or rounded against the spender. Pure."""
+"""Exchange rates of spend controls: exact, or rounded against the spender. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ _RATE = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,40}))?")
 _BIGINT = 2**63 - 1
 #: The maximum worth of a minor unit of credits, in minor units, so that the largest spend fits 64 bits.
 _MOST = 9_000
-#: The number of minor units of credits in a rate that is not exact for a smaller number.
+#: The minor units of credits in a rate without an exact ratio of smaller numbers.
 _FINE = 10**15
 _EXACT = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRate:
-    """A unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`.
+    """A unit of `base` is worth `rate` of `quote`, from `starts_at` until it expires at `ends_at`.
 
     `source` is the host that it was read from, or `operator` for one that an operator set.
     """
@@ -81,7 +81,7 @@ class ReferenceRates:
 
 
 def cross_rates(file: ReferenceRates, *, price: CreditPrice, now: datetime, max_age: timedelta) -> list[ExchangeRate]:
-    """Return the rates of a file from the currency that credits are sold for, exactly; none if the file is too old.
+    """Return a file's exact rates from the currency that credits are sold for; none if the file is too old.
 
     Currencies that the books do not know, or cannot count a spend in, are left out.
 
@@ -124,14 +124,14 @@ def exchange_rate(
     starts_at: datetime | None = None,
     valid_for: timedelta = VALID_FOR,
 ) -> ExchangeRate:
-    """Return a rate as an operator sets it.
+    """Check and return a rate.
 
     Args:
         base: the currency that credits are sold for.
         quote: the other one.
         rate: a plain decimal number above zero.
         price: of a credit.
-        now: rates do not begin before it, so that what was counted stays as it was.
+        now: rates do not begin before it, so earlier counts do not change.
         starts_at: when it begins; `now` when left out.
         valid_for: how long it counts.
 

@@ -23,7 +23,7 @@ class SpendingKey:
     """The key of a request.
 
     Attributes:
-        agent_id: the one agent that it acts for; such a key names nothing that it or its agent is not attributed to.
+        agent_id: the one agent that it acts for; it can only name what it or its agent is attributed to.
         attribution: its own, and where it has none its agent's.
     """
 
@@ -111,8 +111,8 @@ def scope_of(key: SpendingKey, named: RequestedScope, known: ScopeObjects = _NOT
 def is_own(key: SpendingKey, principal: str, made: SpendOrigin) -> bool:
     """Return whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
 
-    An agent's key owns the spends of its agent. Any other key owns those of its principal, and all of its department
-    with its parts and of its project. A key without attribution owns all.
+    An agent's key owns the spends of its agent. Any other key owns those of its principal, and those that match its
+    department, or a part of it, and project. Without these it owns all.
     """
     if key.agent_id is not None:
         return key.agent_id == made.agent_id
