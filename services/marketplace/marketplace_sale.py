@@ -211,7 +211,7 @@ async def refund_sale(
 
 
 def _ends(sold: Sequence[EarningsLot], owed_minor: int) -> Counter[datetime | None]:
-    """Divide a debt by the expiry of the spent parts of lots, in order; the rest does not expire."""
+    """Divide a debt by expiry: spent parts of lots first, in order; the rest does not expire."""
     ends = Counter[datetime | None]()
     for lot, part in _missing(sold, owed_minor):
         ends[lot.expires_at] += part
