@@ -43,7 +43,7 @@ async def pay(
 
     If the agent accepts no granted credits, only paid credits are charged.
 
-    The lots move with the credits: their cost becomes payable with the creator's share, as when an escrow is released.
+    Lots move with their credits; the cost becomes payable with the creator's share, as on an escrow's release.
     The caller holds the lock of the seller's debts.
     """
     connection = await driver_connection(session)

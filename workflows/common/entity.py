@@ -338,8 +338,8 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     def _check(self, command: Command, judge: Callable[[], object]) -> None:
         """Refuse in the validator a command that the state refuses, so that Temporal does not store the refusal.
 
-        The handler decides again under the lock. A run that has not resumed yet, or is busy, accepts everything: after
-        a lost task it is behind the books, which callers read.
+        The handler decides again under the lock. A run that has not resumed yet, or is busy, accepts everything: its
+        state may be older than the books, which callers read.
         """
         command.check()
         if self._state.version and not self._lock.locked():
