@@ -3,8 +3,8 @@
 A sealed payload has the metadata `encoding: binary/encrypted`, `encryption-cipher: AES-256-GCM` and
 `encryption-key-id`, and as data a random 96-bit nonce followed by the ciphertext of the whole serialized payload. The
 three metadata values are additional data of the cipher, so that none can be exchanged unnoticed. Unsealed payloads pass
-through on decoding, with a mark: a signal typed by an operator in the Temporal UI, and histories older than the keys.
-The writer of an event decides on marked payloads.
+through on decoding, with a mark: signals typed in the Temporal UI, and histories older than the keys.
+Code that writes events decides on marked ones.
 
 Clients and workers use `PassingCodec`: a payload that no key opens reaches the converter, which refuses it when it is
 read. If the codec raised, the whole workflow task would fail, and one message could block a run forever.

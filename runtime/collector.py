@@ -24,7 +24,7 @@ def freeze_startup_objects() -> None:
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Disable collections during imports, of which they take a fifth of the time without freeing anything."""
+    """Disable collections during imports: they take a fifth of that time and free nothing."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
 """Long computations outside of the event loop, one at a time.
 
-There is one thread, because computing threads share the interpreter with the event loop, and each of them delays
-requests by milliseconds.
+There is one thread, because each computing thread shares the interpreter with the event loop and delays requests by
+milliseconds.
 """
 
 import asyncio

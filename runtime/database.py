@@ -178,8 +178,8 @@ class Database:
     async def platform_transaction(self) -> AsyncIterator[Transaction]:
         """Open a platform transaction for frequent writes, for which a session would cost too much.
 
-        The driver begins and ends it, because that takes the engine's connection as much processor time as two
-        statements. An unusable connection does not return to the pool.
+        The driver begins and ends it; through the engine that would cost the processor time of two statements. An
+        unusable connection does not return to the pool.
         """
         async with self._open(), self.platform_engine.connect() as connection:
             raw = await connection.get_raw_connection()

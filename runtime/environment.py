@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConfigProfile
 
-#: Names of Stripe's keys in the platform's documents, by our setting.
+#: Variables of Stripe's keys in the platform's documents, by setting.
 STRIPE = {
     "stripe_api_key": "STRIPE_SECRET_KEY",
     "stripe_publishable_key": "STRIPE_PUBLISHABLE_KEY",

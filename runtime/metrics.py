@@ -216,7 +216,7 @@ def _outcome(counter: Counter, command: str) -> Iterator[None]:
 
 
 class PaymentFailures:
-    """Counter of payments refused by providers or banks, on the meter of the booking worker.
+    """Counter of payments refused by providers or banks, on the worker's meter.
 
     Codes come from the provider. To bound the number of series, a process distinguishes the first hundred codes, and
     counts others, and codes that are not plain words, as `other`.

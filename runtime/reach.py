@@ -1,4 +1,4 @@
-"""Client of the runs of entities: a message goes to the open run, or starts the missing one.
+"""Client of the runs of entities: a message goes to the open run, or to a new one.
 
 No other code sends messages to runs, so that none is lost because a run is missing. An update returns when its effect
 is in the books; a signal makes the run read a change. `await EntityClient(…).command("fund", message)` sends commands.
@@ -46,7 +46,7 @@ TRIES = 5
 #: Pause before a retry if the server is busy, or while a run continues as new.
 PAUSE = timedelta(milliseconds=100)
 MAX_PAUSE = timedelta(seconds=1)
-#: Not found: the run ended before its response. The last one: its latest task failed and awaits a fixed deployment.
+#: Not found: the run ended before its response. Failed precondition: its latest task failed and awaits a fix.
 _REPEATABLE = {
     RPCStatusCode.NOT_FOUND,
     RPCStatusCode.RESOURCE_EXHAUSTED,

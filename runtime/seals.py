@@ -1,6 +1,6 @@
 """Payload converters that copy the codec's verification into the message: the operator's seal, or its absence.
 
-The sender's own value is overwritten. Nothing is refused here, because a replay decodes the same payloads again, also
+Sender-set values are overwritten. Nothing is refused here, because a replay decodes the same payloads again, also
 those older than the keys. The writer of the event decides.
 """
 

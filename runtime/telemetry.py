@@ -6,7 +6,7 @@ One command is one trace: `POST /api/v1/escrows/{escrow_id}/fund` → `StartUpda
 `HandleUpdate:fund` → `StartActivity:…` → `RunActivity:…` → the SQL statements, without their parameters. Spans of a
 workflow are written when they end and never again in a replay; the span of a whole run (`RunWorkflow:escrow`) therefore
 comes with its end.
-`OTEL_TRACES_SAMPLER` and the other standard variables hold; by default everything is traced.
+`OTEL_TRACES_SAMPLER` and other standard variables apply; by default everything is traced.
 """
 
 import re

@@ -1,9 +1,8 @@
 """The chart of accounts: every account that the product opens, by path, with its owner, kind and minimum balance.
 
-Money flows from a source to a destination, and a balance is signed from the account's side: amounts in less amounts
-out. So the sum over all accounts of an asset is always zero, and accounts that face the outside or issue an asset are
-negative by what they have brought in. Accountants read the same numbers as debits and credits, see
-`debit_credit` and `normal_balance`.
+A posting moves money from a source to a destination account; a balance is amounts in less amounts out. So the sum over
+all accounts of an asset is always zero, and accounts that face the outside or issue an asset are negative by the total
+brought in. Accountants read the same numbers as debits and credits, see `debit_credit` and `normal_balance`.
 """
 
 from dataclasses import dataclass
@@ -202,7 +201,7 @@ def _tenant(path: str, asset: str, org_id: str, *, lots: bool = False, lots_laps
 
 
 def debit_credit(amount_minor: int) -> tuple[int, int]:
-    """Write an entry's signed amount as (debit, credit): what goes out of an account debits it.
+    """Return an entry's signed amount as (debit, credit): amounts out of an account debit it.
 
     The rule is the same for all kinds of accounts, so the debits of every transfer equal its credits. A customer's
     payment leaves `provider/…/clearing`, an asset, and so debits it, which increases an asset.
@@ -211,5 +210,5 @@ def debit_credit(amount_minor: int) -> tuple[int, int]:
 
 
 def normal_balance(balance_minor: int, kind: AccountKind) -> int:
-    """Show a balance on the normal side of its kind, so that an asset or expense in use reads as a positive number."""
+    """Return a balance signed by the normal side of its kind: an asset or expense in use is positive."""
     return -balance_minor if kind in DEBIT_NORMAL else balance_minor

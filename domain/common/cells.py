@@ -13,7 +13,7 @@ _NUMBER = "[0-9]+(?:[.][0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _DIVIDERS = ";,|\t\n\v\f\r\x85\u2028\u2029"
 #: Characters that a reader may strip from the beginning of a cell.
 _SKIPPED = ' "\u00a0\u3000\ufeff'
-#: All signs that are `=`, `+`, `@` or `-` in the normal form NFKC: a spreadsheet calculates full-width ones, too.
+#: All signs that are `=`, `+`, `@` or `-` in the normal form NFKC: spreadsheets evaluate full-width ones, too.
 _SIGNS = "=\u207c\u208c\u2a75\u2a76\ufe66\uff1d+\u207a\u208a\ufb29\ufe62\uff0b@\ufe6b\uff20\ufe63\uff0d"
 #: The beginning of a formula, a regular expression for Python and PostgreSQL (`repositories/insight/dataset.py`). The
 #: third group is its sign. A number up to the next separator, or the end of a JSON list, is not a formula.

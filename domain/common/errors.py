@@ -17,7 +17,7 @@ class DomainError(Exception):
         code: stable, dotted, documented in `docs/reference/errors.md`.
         status: the HTTP status that carries it.
         retryable: whether the same request may succeed later without being changed.
-        frees_key: whether the idempotency key can be reused with a completed request, because nothing was done.
+        frees_key: whether a request with the missing input can reuse the key, because nothing was done.
         example: a sentence for the OpenAPI document; without one it has the first of `docs/reference/errors.md`.
         detail: a sentence about what is wrong, and what to do.
         extra: further members of the problem document (for example `{"state": "released"}`), JSON values only.

@@ -45,49 +45,49 @@ def is_id(text: str, prefix: str) -> bool:
 
 
 def escrow_id_of(contract_id: str) -> str:
-    """Name the one escrow of a contract: the same id under the escrow's prefix, so creating it twice names one row."""
+    """Id of a contract's escrow: the contract's with the escrow's prefix, so creating it twice gives one row."""
     return "esc_" + contract_id.removeprefix("ctr_")
 
 
 def contract_id_of(escrow_id: str) -> str:
-    """Name the contract of an escrow, see `escrow_id_of`."""
+    """Contract id of an escrow, see `escrow_id_of`."""
     return "ctr_" + escrow_id.removeprefix("esc_")
 
 
 def escrow_workflow_id(contract_id: str) -> str:
-    """Name the one workflow of a contract's escrow."""
+    """Workflow id of a contract's escrow."""
     return bounded(f"escrow/{contract_id}")
 
 
 def command_id(org_id: str | None, principal: str, client_key: str) -> str:
-    """Name a command by its sender and the client's key; two senders may choose the same key."""
+    """Command id from sender and client key; two senders may choose the same key."""
     return "cmd_" + hashlib.sha256(f"{org_id or 'platform'}\x00{principal}\x00{client_key}".encode()).hexdigest()[:40]
 
 
 def escrow_transfer_key(escrow_id: str, step: str, command: str) -> str:
-    """Key of a movement of an escrow: its scope, the step and the command that asked for it."""
+    """Key of a transfer of an escrow: its scope, the step and the command that asked for it."""
     return bounded(f"escrow:{escrow_id}:{step}:{command}")
 
 
 def export_workflow_id(export_id: str) -> str:
-    """Name the one workflow of an export."""
+    """Workflow id of an export."""
     return bounded(f"export/{export_id}")
 
 
 def payment_workflow_id(payment_id: str) -> str:
-    """Name the one workflow of a payment."""
+    """Workflow id of a payment."""
     return bounded(f"payment/{payment_id}")
 
 
 def dispute_id_of(provider: str, ref: str) -> str:
-    """Name a chargeback by its provider's id of it, so that the same dispute always has one id."""
+    """Id of a chargeback from its provider's id, so that the same dispute always has one id."""
     return uuid_id("dsp", UUID(bytes=hashlib.sha256(f"{provider}:{ref}".encode()).digest()[:16]))
 
 
 def refund_id_of(payment_id: str, command: str) -> str:
-    """Name the one refund of a payment that a command asks for, so that repeating it names the same one.
+    """Id of the refund that a command requests; repeating the command gives the same id.
 
-    Providers keep it unique among all refunds, and a command's id is unique within a payment only.
+    Providers need an id unique among all refunds; a command's is unique within a payment only.
     """
     return unscoped_refund_id_of(f"{payment_id}:{command}")
 
@@ -98,17 +98,17 @@ def unscoped_refund_id_of(command: str) -> str:
 
 
 def chargeback_command_id(payment_id: str) -> str:
-    """Name the command by which a payment that is charged back freezes its escrow, once."""
+    """Id of the one command by which a charged-back payment freezes its escrow."""
     return bounded(f"chargeback:{payment_id}")
 
 
 def provider_event_workflow_id(provider: str, event_id: str) -> str:
-    """Name the one workflow of a provider's event."""
+    """Workflow id of a provider's event."""
     return bounded(f"event/{provider}/{event_id}")
 
 
 def report_workflow_id(report_id: str, period: str) -> str:
-    """Name the one workflow of a report's period."""
+    """Workflow id of a report's period."""
     return bounded(f"report/{report_id}/{period}")
 
 
@@ -122,7 +122,7 @@ def digest_workflow_id(recipient: str, digest: str) -> str:
 
 
 def customer_workflow_id(org_id: str) -> str:
-    """Name the one workflow that makes an organization a customer."""
+    """Id of the workflow that makes an organization a customer."""
     return bounded(f"customer/{org_id}")
 
 
@@ -132,7 +132,7 @@ def payment_key(payment_id: str, step: str, command: str | None = None) -> str:
 
 
 def payment_transfer_key(payment_id: str, step: str, number: int) -> str:
-    """Key of a movement of a payment: its scope and the event, whose number is unique within it."""
+    """Key of a transfer of a payment: its scope and the event, whose number is unique within it."""
     return bounded(f"payment:{payment_id}:{step}:{number}")
 
 
@@ -147,17 +147,17 @@ def customer_command_key(org_id: str, step: str, command: str) -> str:
 
 
 def payout_id_of(command: str) -> str:
-    """Name the one payout that a command asks for, so that repeating it names the same one."""
+    """Id of the payout that a command requests; repeating the command gives the same id."""
     return uuid_id("po", UUID(bytes=hashlib.sha256(f"payout:{command}".encode()).digest()[:16]))
 
 
 def payout_workflow_id(payout_id: str) -> str:
-    """Name the one workflow of a payout."""
+    """Workflow id of a payout."""
     return bounded(f"payout/{payout_id}")
 
 
 def payout_key(payout_id: str, step: str, part: str | None = None) -> str:
-    """Key of a movement of a payout, or of its one transfer at the provider: its scope, the step and a part of it."""
+    """Key of a ledger transfer of a payout, or of that at the provider: its scope, the step and a part of it."""
     return bounded(f"payout:{payout_id}:{step}" + (f":{part}" if part else ""))
 
 
@@ -168,18 +168,18 @@ def payout_schedule_key(org_id: str, day: date, currency: str | None = None, par
 
 
 def recovery_id_of(payment_id: str, cause: str) -> str:
-    """Name the one recovery of a payment's loss by its cause: a dispute, a refund, or a reversal."""
+    """Id of the recovery of a payment's loss, by its cause: a dispute, a refund, or a reversal."""
     return uuid_id("rcv", UUID(bytes=hashlib.sha256(f"recovery:{payment_id}:{cause}".encode()).digest()[:16]))
 
 
 def reversal_id_of(recovery_id: str, source: str, payout_id: str) -> str:
-    """Name the one reversal of a payout for a share of a recovery."""
+    """Id of the reversal of a payout for a share of a recovery."""
     scope = f"reversal:{recovery_id}:{source}:{payout_id}"
     return uuid_id("trr", UUID(bytes=hashlib.sha256(scope.encode()).digest()[:16]))
 
 
 def recovery_key(scope_id: str, step: str, part: str | None = None) -> str:
-    """Key of a movement of a recovery or of a reversal, or of the one reversal at the provider."""
+    """Key of a transfer of a recovery or reversal, or of the one reversal at the provider."""
     return bounded(f"recovery:{scope_id}:{step}" + (f":{part}" if part else ""))
 
 
@@ -204,12 +204,12 @@ def creator_account_key(org_id: str, country: str, email: str | None, replaces: 
 
 
 def reconciliation_run_id(scope: str) -> str:
-    """Name the one run of a scope: a provider and a day, or the command that asked for it."""
+    """Id of the run of a scope: a provider and a day, or the command that requested it."""
     return uuid_id("rcn", UUID(bytes=hashlib.sha256(scope.encode()).digest()[:16]))
 
 
 def reconciliation_workflow_id(provider: str, name: str) -> str:
-    """Name the one workflow of a reconciliation: by its day, or by the requested run."""
+    """Workflow id of a reconciliation: by its day, or by the requested run."""
     return bounded(f"reconciliation/{provider}/{name}")
 
 
@@ -219,32 +219,32 @@ def correction_key(difference_id: str, times_opened: int) -> str:
 
 
 def correction_movement_key(key: str, number: int) -> str:
-    """Key of a movement that corrects the booking of another key; the first correction has no number."""
+    """Key of a transfer that corrects the booking of another key; the first correction has no number."""
     return f"{key}:correction" if number == 1 else f"{key}:correction:{number}"
 
 
 def invoice_transfer_key(invoice_id: str, step: str) -> str:
-    """Key of a movement of an invoice: it is issued once, and voided once."""
+    """Key of a transfer of an invoice: it is issued once, and voided once."""
     return bounded(f"invoice:{invoice_id}:{step}")
 
 
 def billed_period_key(org_id: str, month: str) -> str:
-    """Name the one command that invoices an organization for a month."""
+    """Id of the command that invoices an organization for a month."""
     return bounded(f"billing:{org_id}:{month}")
 
 
 def invoice_workflow_id(invoice_id: str) -> str:
-    """Name the one workflow that collects an invoice."""
+    """Id of the workflow that collects an invoice."""
     return bounded(f"invoice/{invoice_id}")
 
 
 def invoice_charge_command_id(invoice_id: str, attempt: int, *, page: bool = False) -> str:
-    """Name the command that creates the one payment of an attempt, or the hosted page for its payer."""
+    """Id of the command that creates the payment of an attempt, or the hosted page for its payer."""
     return bounded(f"invoice:{invoice_id}:{'page' if page else 'charge'}:{attempt}")
 
 
 def invoice_payment_id(invoice_id: str, attempt: int, *, unix_ms: int, page: bool = False) -> str:
-    """Return the id of an attempt's payment, derived from the attempt, so that every try names the same one.
+    """Return the id of an attempt's payment, derived from the attempt, so that every try has the same id.
 
     The provider's idempotency key is derived from it. `unix_ms` is the due time of the attempt.
     """
@@ -263,14 +263,14 @@ def invoice_mail_key(invoice_id: str) -> str:
 
 
 def billing_run_workflow_id(month: str) -> str:
-    """Name the one run of a month's invoices that an operator starts."""
+    """Id of the run of a month's invoices that an operator starts."""
     return bounded(f"monthly-invoicing/{month}")
 
 
 def deployment_transfer_key(subject_id: str, step: str, number: int) -> str:
-    """Key of a movement of slots: the project or organization that caused it, the step, and the event's number.
+    """Key of a transfer of slots: the project or organization that caused it, the step, and the event's number.
 
-    Events are numbered within the organization, so deploying a project again is another movement.
+    Events are numbered within the organization, so deploying a project again is another transfer.
     """
     return bounded(f"deployment:{subject_id}:{step}:{number}")
 
@@ -294,52 +294,52 @@ def is_of_secret_use(key: str) -> bool:
 
 
 def signup_command_id(org_id: str) -> str:
-    """Name the command that grants an organization its signup bonus, so that it is granted once."""
+    """Id of the one command that grants an organization its signup bonus."""
     return bounded(f"signup:{org_id}")
 
 
 def usage_sync_workflow_id(command: str) -> str:
-    """Name the one sync of usage that a command orders."""
+    """Id of the usage sync that a command orders."""
     return bounded(f"usage-sync/{command}")
 
 
 def auto_topup_workflow_id(org_id: str, number: int) -> str:
-    """Name the run that buys credits for a low balance of an organization."""
+    """Id of the run that buys credits for an organization's low balance."""
     return bounded(f"auto-topup/{org_id}/{number}")
 
 
 def escalation_workflow_id(alert_id: str) -> str:
-    """Name the run that calls people for an alert."""
+    """Id of the run that escalates an alert."""
     return bounded(f"escalation/{alert_id}")
 
 
 def allocation_workflow_id(project_id: str, night: date) -> str:
-    """Name the one nightly run of a project."""
+    """Id of the nightly run of a project."""
     return bounded(f"allocation/{project_id}/{night.isoformat()}")
 
 
 def rotation_workflow_id(secret_id: str) -> str:
-    """Name the one run that rotates a secret."""
+    """Id of the run that rotates a secret."""
     return bounded(f"secret-rotation/{secret_id}")
 
 
 def allocation_key(allocation_id: str, subject_id: str) -> str:
-    """Name the change of one budget by an allocation."""
+    """Key of a budget's change by an allocation."""
     return bounded(f"allocation:{allocation_id}:{subject_id}")
 
 
 def trial_key(trial_id: str, stage: int) -> str:
-    """Name the payment of one stage of a trial; 0 opens its budget."""
+    """Key of the payment of a trial's stage; 0 opens its budget."""
     return bounded(f"trial:{trial_id}:{stage}")
 
 
 def purchase_order_workflow_id(order_id: str) -> str:
-    """Name the one run that waits for the approval of a purchase order."""
+    """Id of the run that waits for the approval of a purchase order."""
     return bounded(f"purchase-order/{order_id}")
 
 
 def auto_topup_command_id(org_id: str, number: int) -> str:
-    """Name the command of the one payment for a low balance of an organization."""
+    """Id of the command of the payment for an organization's low balance."""
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
@@ -364,17 +364,17 @@ def card_transfer_key(movement: str) -> str:
 
 
 def probe_command_id(what: str) -> str:
-    """Name a command of the probe: once for all runs, or once for the run named in `what`."""
+    """Id of a command of the probe: one for all runs, or for the run in `what`."""
     return bounded(f"probe:{what}")
 
 
 def subscription_id_of(command: str) -> str:
-    """Name the one subscription that a command makes, so that repeating it names the same one."""
+    """Id of the subscription that a command makes; repeating the command gives the same id."""
     return uuid_id("sub", UUID(bytes=hashlib.sha256(f"subscription:{command}".encode()).digest()[:16]))
 
 
 def subscription_workflow_id(subscription_id: str) -> str:
-    """Name the one workflow of a subscription."""
+    """Workflow id of a subscription."""
     return bounded(f"subscription/{subscription_id}")
 
 
@@ -384,7 +384,7 @@ def subscription_key(subscription_id: str, order: str, command: str) -> str:
 
 
 def subscription_bill_command(provider: str, bill_ref: str) -> str:
-    """Name the command that issues our invoice for a provider's bill, so that it is issued once."""
+    """Id of the one command that issues our invoice for a provider's bill."""
     return bounded(f"subscription-bill:{provider}:{bill_ref}")
 
 
@@ -409,17 +409,17 @@ def subscription_hold_key(subscription_id: str, cause: str, step: str) -> str:
 
 
 def dispute_cause(event: str, payment_id: str, version: int) -> str:
-    """Name the payment event that holds, claws back or restores the credits of its bill."""
+    """Cause: the payment event that holds, claws back or restores its bill's credits."""
     return f"{event}:{payment_id}:{version}"
 
 
 def give_up_cause(command_id: str) -> str:
-    """Name the write-off of an invoice that claws back the credits of its bill."""
+    """Cause: the write-off of an invoice that claws back its bill's credits."""
     return f"given_up:{command_id}"
 
 
 def recovery_cause(recovery_id: str, number: int) -> str:
-    """Name a clawback of credits that were returned after the loss of their bill; a recovery may have several."""
+    """Cause: a clawback of credits that were returned after their bill was lost; a recovery may have several."""
     return f"recovery:{recovery_id}:{number}"
 
 
@@ -429,7 +429,7 @@ def subscription_restore_key(subscription_id: str, cause: str, number: int) -> s
 
 
 def subscription_tier_command(subscription_id: str, number: int) -> str:
-    """Name the command by which an event of a subscription changes its organization's tier."""
+    """Id of the command by which a subscription's event changes its organization's tier."""
     return bounded(f"subscription:{subscription_id}:tier:{number}")
 
 
@@ -459,17 +459,17 @@ def quote_tax_key(org_id: str, what: str, day: date) -> str:
 
 
 def renewal_command_id(purchase_id: str, tries: int) -> str:
-    """Name the command of an attempt to pay for the period after a purchase."""
+    """Id of the command of an attempt to pay for a purchase's next period."""
     return bounded(f"renewal:{purchase_id}:{tries}")
 
 
 def purchase_key(purchase_id: str, step: str) -> str:
-    """Key of a movement of a purchase on the marketplace: it is paid, shared and refunded once."""
+    """Key of a transfer of a purchase on the marketplace: it is paid, shared and refunded once."""
     return bounded(f"purchase:{purchase_id}:{step}")
 
 
 def webhook_endpoint_workflow_id(endpoint_id: str) -> str:
-    """Name the one workflow of a webhook endpoint."""
+    """Workflow id of a webhook endpoint."""
     return bounded(f"webhook-endpoint/{endpoint_id}")
 
 

@@ -146,8 +146,7 @@ def amounts_from(text: str) -> Amounts:
     """Read an amount of the settings, such as `10000.00, 1500000 JPY, 3000 KWD`.
 
     Args:
-        text: an amount with two decimals at most, for every currency that does not follow it; then amounts with their
-            currency.
+        text: an amount with two decimals at most, for all other currencies; then amounts with their currency.
 
     Raises:
         Invalid: the format is wrong, or a currency is repeated, unknown or not money.

@@ -20,7 +20,7 @@ _UNSEEN = re.compile(
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-#: Deceptive characters: bidirectional controls, C1 controls, which steer terminals, and unassigned code points.
+#: Deceptive characters: bidirectional controls, C1 controls (terminal commands), and unassigned code points.
 _DECEIVING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 #: Characters with a meaning in Markdown, which are escaped.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&$:-]")

@@ -20,7 +20,7 @@ class ClientAct:
         org_id: the client; `counterparty_org_id` is the other party, if any.
         value_minor: the amount at stake, in minor units of the currency.
         commission_minor: the commission, which limits the weight; None if only the value does.
-        escrow_id: value and commission are reduced to the paid part of this escrow's credits.
+        escrow_id: the escrow to whose paid credits value and commission are reduced.
     """
 
     fact: ClientFact

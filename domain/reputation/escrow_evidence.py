@@ -10,8 +10,8 @@ from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind, shares_of
 from domain.reputation.weights import Stakes
 
-#: Currencies with units of similar value: a typical contract is 50 of them, and one unit of evidence costs a twentieth
-#: of it in commission. That is a scale of weights, not a price. Other currencies give no evidence.
+#: Currencies with units of similar value: a typical contract is 50 units, and one unit of evidence costs a twentieth of
+#: it in commission. That is a scale of weights, not a price. Other currencies give no evidence.
 _COMPARED = frozenset({CREDIT, "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "USDC"})
 #: Value of a typical contract in coins, in ten-thousandths of a coin.
 _COINS_E4 = {"BTC": 5, "ETH": 150, "TON": 150_000}
@@ -43,9 +43,8 @@ class EventEvidence:
 
     For a release, the value is the amount paid, and the commission the one on it; for refunds and events without a
     transfer, the value in question and the commission that it would have paid. `bad_commission_minor` is the commission
-    before a discount, which bounds bad evidence: an agent whose organization gives its commission away is as
-    accountable as any. `value_minor` is a part of `whole_minor`: all parts of a contract together never weigh more than
-    the whole.
+    before a discount, which bounds bad evidence: a discount does not make an agent less accountable. `value_minor` is a
+    part of `whole_minor`: all parts of a contract together never weigh more than the whole.
     """
 
     facts: tuple[EscrowFact, ...]
@@ -55,7 +54,7 @@ class EventEvidence:
     whole_minor: int
 
     def stakes(self, currency: str, credit: CreditPrice | None = None) -> Stakes | None:
-        """Return the scale in which a part of a contract has its part of the whole's weight, see `stakes_of`.
+        """Return the scale that gives a part of a contract its share of the whole's weight, see `stakes_of`.
 
         With a typical value `t` the whole `w` weighs `2w / (w + t)`, and a part `v` of it `2v / (v + t + w - v)`.
         """

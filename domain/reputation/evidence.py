@@ -55,7 +55,7 @@ class Beta:
         return Beta(faded(self.good_e6, nights, rate_e4), faded(self.bad_e6, nights, rate_e4), day)
 
     def add(self, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4) -> "Beta":
-        """Return the evidence with an addition of a day; late evidence counts from `since`."""
+        """Return the evidence with that of a day added; late evidence counts from `since`."""
         left = self.on(day, rate_e4)
         return Beta(min(MAX_E6, left.good_e6 + good_e6), min(MAX_E6, left.bad_e6 + bad_e6), left.since)
 
@@ -120,7 +120,7 @@ def faded(amount_e6: int, nights: int, rate_e4: int = RATE_E4) -> int:
 
 
 def catch_up(evidence: Evidence, day: date, priors: Priors) -> Evidence:
-    """Apply the nights up to a day. Idempotent.
+    """Apply the decay up to a day. Idempotent.
 
     Args:
         evidence: the row.

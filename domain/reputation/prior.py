@@ -40,7 +40,7 @@ def learned_e6(before: Evidence, amount_e6: int, rate_e4: int = RATE_E4) -> int:
     Args:
         before: the agent's row before the event, caught up.
         amount_e6: the event's good or bad evidence.
-        rate_e4: what a night leaves.
+        rate_e4: share left nightly.
     """
     known_e6 = before.now(rate_e4).good_e6 + before.held_e6
     return amount_e6 * STRENGTH * ONE_E6 // (known_e6 + STRENGTH * ONE_E6)

@@ -132,7 +132,7 @@ def unfunded_escrows(payment: Payment, funded: Sequence[tuple[str, int]]) -> lis
 def unfunded_escrows_of_bill(bill: Bill, funded: Sequence[tuple[str, int]]) -> list[str]:
     """Return the escrows whose evidence is void, because a subscription's bill was not paid or its payment returned.
 
-    The remaining money pays for the credits first, whichever payments it is of. If nothing is left, all escrows with
+    The remaining money of all payments pays for the credits first. If nothing is left, all escrows with
     any of the credits are affected.
 
     Args:

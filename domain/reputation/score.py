@@ -1,4 +1,4 @@
-"""Scores from evidence: stars for people, the expected success, and the lower bound that ranks.
+"""Scores from evidence: stars for people, expected success, and the lower bound for ranking.
 
 With a prior of the strength of two observations, the posterior is Beta(good + 2p, held + 2(1 - p)). Stars use p = ½, so
 that they describe this agent alone; `expected_e6` and `rank_e6` use the row's learned prior. All are shares in
@@ -15,7 +15,7 @@ from domain.reputation.evidence import ONE_E6, RATE_E4, Dimension, Evidence
 STRENGTH = 2
 #: Score without evidence: 5.0 of 10.
 HALF_E6 = ONE_E6 // 2
-#: Standard deviations, in hundredths: of the 90 % interval, and of the bound that ranks.
+#: Standard deviations, in hundredths: of the 90 % interval, and of the rank.
 INTERVAL_E2 = 164
 RANK_E2 = 100
 #: Weights of the dimensions in the overall score, in ten-thousandths.

@@ -10,7 +10,7 @@ _SEPARATOR = ":"
 class TraitKind(StrEnum):
     """Traits that relate organizations; `probe` marks the platform's own traffic.
 
-    A referrer has its own trait, too, so that it shares it with all organizations that it referred.
+    A referrer has this trait, too, and so shares it with every organization that it referred.
     """
 
     CARD = "card"

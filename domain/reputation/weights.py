@@ -62,8 +62,8 @@ def saturated(
 ) -> tuple[int, int, GivenEvidence]:
     """Return the counted part of a counterparty's evidence, and its new total.
 
-    Each unit counts by the unused part of `COUNTERPARTY_E6` times the counterparty's trust, which the sum never
-    exceeds. Good and bad evidence are bounded separately.
+    The bound is `COUNTERPARTY_E6` times the counterparty's trust; evidence counts by the unused share of it. Good and
+    bad evidence are bounded separately.
 
     Args:
         given: the counterparty's earlier total.
@@ -71,7 +71,7 @@ def saturated(
         bad_e6: bad evidence, weighed likewise.
         day: the date of the evidence; before `given.since` that date counts.
         rater_e6: the trust in the counterparty, as a share.
-        rate_e4: what a night leaves.
+        rate_e4: share left nightly.
     """
     most = COUNTERPARTY_E6 * rater_e6 // ONE_E6
     before = faded(given.good_e6, max(0, (day - given.since).days), rate_e4)
@@ -85,10 +85,9 @@ def saturated_reports(
 ) -> tuple[int, int, GivenEvidence, GivenEvidence]:
     """Return the counted part of an operator's report, the new total, and the operator's own total of praise.
 
-    All operators together are one counterparty, because an operator can issue keys to others. Reports have no money
-    behind them and may be frequent: the reports of one operator have one bound, good and bad, and decay alike, so that
-    many of them keep the share of good ones. Praise by others does not use up the bound for complaints of this
-    operator.
+    All operators together are one counterparty, because an operator can issue keys to others. Reports cost nothing and
+    may be frequent. So good and bad reports of an operator share a bound and decay alike, and many of them keep the
+    share of good ones. Other operators' praise leaves this operator's bound for complaints.
 
     Args:
         given: the total of all operators.

@@ -70,7 +70,7 @@ class ConsoleSettings(SettingsPart):
     @field_validator("brand_logo")
     @classmethod
     def _logo_is_a_picture(cls, path: Path | None) -> Path | None:
-        """Refuse an invalid logo at start, and not at the first document."""
+        """Refuse an invalid logo at start, and not at the first page."""
         if path is not None:
             logo_of(path)
         return path

@@ -10,7 +10,7 @@ from domain.common.money import parse_ratio
 from domain.reputation.policy import CHARGEBACK_DAYS
 from runtime.settings.part import SettingsPart
 
-#: Bounds of the decay rate: below, a score forgets a job within days, above, only after years.
+#: Bounds of the decay rate: below, work stops counting within days; above, only after years.
 LEAST_RATE_E4, MOST_RATE_E4 = 5_000, 9_950
 
 

@@ -32,7 +32,7 @@ class ProcessSettings(SettingsPart):
     migration_database_url: str = Field(default="postgresql://postgres@127.0.0.1:5432/bursar", repr=False)
     reader_database_url: str = Field(default="postgresql://bursar_reports@127.0.0.1:5432/bursar", repr=False)
     database_pool_size: int = Field(default=10, ge=1, le=200)
-    #: Revenue books what was posted a minute ago, so no statement may take longer than that.
+    #: Revenue is booked a minute after its transfers, so no statement may take longer.
     database_timeout: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), lt=timedelta(minutes=1))
 
     temporal_address: str = "127.0.0.1:7233"

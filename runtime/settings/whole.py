@@ -98,7 +98,7 @@ class Settings(
 
     @property
     def revenue_matures(self) -> timedelta:
-        """Return the refund period of revenue, before which no decision uses it."""
+        """Return the refund period of revenue, during which no decision uses it."""
         return timedelta(days=max(self.purchase_refund_days, self.topup_refund_days))
 
     @property

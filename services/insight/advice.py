@@ -75,7 +75,7 @@ class Advice:
 
 
 def month_before(now: datetime) -> Month:
-    """Return the calendar month (UTC) before that of a moment, which advice is about."""
+    """Return the month of the advice: the calendar month (UTC) before a moment."""
     until = month_start(now)
     return Month(since=month_start(until - timedelta(days=1)), until=until)
 
@@ -318,7 +318,7 @@ async def _earned(
 async def _offered(
     session: AsyncSession, org_id: str, month: Month, bought: Sequence[ExternalPurchase], now: datetime
 ) -> list[AgentOffer]:
-    """Return monthly and per-use prices of own agents in the currencies of external purchases of the same category.
+    """Return own agents' monthly and per-use prices in the currencies of external purchases in their category.
 
     Other meters, such as tokens or pages, are not comparable with whole purchases.
     """

@@ -55,7 +55,7 @@ _READERS: Mapping[MeasureSource, Callable[[MeasureQuery], Awaitable[list[Measure
 #: The sums of a row by asset, which is empty unless they are amounts.
 _Sums = dict[str, dict[Measure, int | Fraction]]
 _Group = tuple[str | None, ...]
-#: A reader's parts, its measures, whether they have no dimensions, and interval and moment of each day.
+#: A reader's parts and measures, whether these have no dimensions, and each day's interval and moment.
 _Read = tuple[list[MeasurePart], dict[str, Measure], bool, Sequence[int], list[datetime]]
 #: The sums of each interval and group, and those of the whole period.
 _Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]

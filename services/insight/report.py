@@ -54,7 +54,7 @@ async def create(
         now: of the request.
 
     Raises:
-        Invalid: a field is wrong; it is named. Metrics: `analytics.unknown`.
+        Invalid: names the wrong field. Metrics: `analytics.unknown`.
     """
     await lock_command(session, f"reports:{org_id or 'platform'}")
     wanted = await _checked(session, org_id, wanted, now)

@@ -126,8 +126,8 @@ async def store_run(
         now: the time; immediate notifications are due then.
 
     Returns:
-        The latest run of the period, and True; or False if nothing was done, because another version was stored
-            meanwhile, or the report was deleted.
+        The latest run of the period, and whether this call stored anything: not if another version was stored
+            meanwhile, or the report deleted.
     """
     row = await reports.get(session, computed.report_id, lock=True)
     before = await reports.latest(session, row.id, computed.period.name)

@@ -162,8 +162,8 @@ async def buy(
 ) -> PurchaseResult:
     """Buy an agent that is free or costs credits, or return the purchase that the organization already has.
 
-    A usage-priced agent is added at its present prices, which then stay. If it was added before and the caller states
-    the present prices, they apply from now on.
+    A usage-priced agent is added to the library at present prices, which then stay; if it was added before, present
+    prices apply only if stated by the caller.
 
     The caller has checked the buyer, and also commits if a spend control refuses, because the refusal is recorded.
     Needs the platform's session.
@@ -230,8 +230,8 @@ async def current_purchase(
 async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> None:
     """Refuse another purchase of an agent while a chargeback of an earlier one is open or lost.
 
-    It reads payments, because of several ended months that are charged back at most one is suspended, and the others
-    stay ended. Needs the platform's session.
+    It reads payments: of several charged-back months that have ended, at most one is suspended. Needs the platform's
+    session.
     """
     if await is_charged_back(session, org_id, agent_id):
         raise MarketplaceSuspended(
@@ -264,7 +264,7 @@ def effective_status(purchase: MarketplacePurchase) -> PurchaseStatus:
 def blocks_purchase(purchase: MarketplacePurchase, now: datetime) -> bool:
     """Return whether a purchase prevents buying the agent again.
 
-    A suspended purchase does even after its period, because it becomes active again if the chargeback is won.
+    A suspended purchase does, even after its period: it becomes active again if the chargeback is won.
     """
     return purchase.status != PurchaseStatus.ACTIVE.value or not is_over(purchase.ends_at, now)
 
@@ -380,7 +380,7 @@ async def deduct_used(
 ) -> int:
     """Record the used part of a purchase's price, and return the part that is refunded.
 
-    `refund_id` is the refund of the purchase's payment; if it is refused, the deduction applies to no other refund.
+    `refund_id` is the refund of the purchase's payment, to which alone the deduction applies.
     `provider` is the refunding provider.
 
     Raises:

@@ -43,7 +43,7 @@ async def pay(
 
     If the agent accepts no granted credits, only paid credits are charged.
 
-    The lots move with the credits: their cost becomes payable with the creator's share, as when an escrow is released.
+    Lots move with their credits; the cost becomes payable with the creator's share, as on an escrow's release.
     The caller holds the lock of the seller's debts.
     """
     connection = await driver_connection(session)
@@ -211,7 +211,7 @@ async def refund_sale(
 
 
 def _ends(sold: Sequence[EarningsLot], owed_minor: int) -> Counter[datetime | None]:
-    """Divide a debt by the expiry of the spent parts of lots, in order; the rest does not expire."""
+    """Divide a debt by expiry: spent parts of lots first, in order; the rest does not expire."""
     ends = Counter[datetime | None]()
     for lot, part in _missing(sold, owed_minor):
         ends[lot.expires_at] += part

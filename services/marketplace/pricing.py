@@ -108,7 +108,7 @@ async def end(session: AsyncSession, actor: Actor, rule_id: str) -> PricingRule:
 
 
 async def _fit_in(session: AsyncSession, rule: Rule) -> int:
-    """Lock the rules, check the new one against the others, and return the new version of the book."""
+    """Lock the rules, check the new one against the others, and return the rule book's new version."""
     if rule.agent_id is not None:
         await agents.get(session, rule.agent_id)
     if rule.org_id is not None:
@@ -322,7 +322,7 @@ def quote_mismatch(field: str, detail: str) -> Invalid:
 
 
 async def undiscounted_bps(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int | None:
-    """Return the commission that paid the quote's discount; None if the platform pays no discount."""
+    """Return the commission before the quote's discount; None if it bears no discount."""
     if quote.price_minor >= quote.base_minor:
         return None
     versions = set() if quote.level_version is None else {quote.level_version}

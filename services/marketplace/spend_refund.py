@@ -1,4 +1,4 @@
-"""Refunds of spends by operators; above a setting they need two operators.
+"""Refunds of spends by operators; large ones need two operators.
 
 Used credits cannot be returned, so the refund is a gift. It counts as a grant for the limit
 (`services.credits.credit_lot.needs_approval`).
@@ -53,13 +53,10 @@ async def refund(
     reverses: bool,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
-    """Refund a spend, or return the refund of the command, and consume its approval if it needs one.
+    """Refund a spend, or return the command's refund, and consume its approval if needed.
 
     The use of an agent is refunded in full, and its shares are reversed; with `reverses`, so are payouts for the
-    creator's resulting debt. Needs the platform's session.
-
-    Raises:
-        `marketplace_use.refund`.
+    creator's resulting debt. Needs the platform's session. Raises as `marketplace_use.refund`.
     """
     spend = await spends.get(session, new.spend_id)
     await grants.lock_grants(session, spend.org_id)

@@ -47,10 +47,10 @@ async def read_agent_roi(
 async def high_returns(
     session: AsyncSession, now: datetime, *, within: timedelta, budget: timedelta
 ) -> list[BuiltInFinding]:
-    """Return the agents of the organizations whose turn it is, with whether their ROI is high.
+    """Return the agents of organizations due for a check, and whether each one's ROI is high.
 
-    Organizations without a rate, with a statement longer than `within`, or with a turn later than `budget` after the
-    transaction's beginning are left out until their next turn; their alerts stay.
+    Organizations without a rate, with a statement longer than `within`, or not reached within `budget` of the
+    transaction's beginning are left out until their next check; their alerts stay.
     """
     found = list[BuiltInFinding]()
     earners = await alert_built_in.return_rule_targets(session, now, since=_since(now))

@@ -37,13 +37,13 @@ async def snooze(session: AsyncSession, actor: Actor, alert_id: str, *, until: d
 
 
 async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> None:
-    """Refuse to silence an alert about a key, or a signature by link, for everybody in the line of that key.
+    """Refuse to let a key's chain of issuers silence an alert about the key, or a signature by link.
 
-    A line has the key's principal, its issuers, and the principals to whom these have issued keys. An unsealed signal
-    does not prove its sender. Needs the platform's session.
+    The chain has the key's principal, its issuers, and the principals to whom these have issued keys. An unsealed
+    signal does not prove its sender. Needs the platform's session.
 
     Raises:
-        Forbidden: the actor is in the line, or is not verified.
+        Forbidden: the actor is in the chain or not verified.
     """
     line = await _line_of(session, row)
     if not line:

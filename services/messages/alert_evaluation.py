@@ -102,12 +102,12 @@ async def _figures(
 
 
 async def evaluate_built_in_rules(session: AsyncSession, now: datetime) -> int:
-    """Evaluate the built-in rules with a figure, except that of returns; returns the number of changed alerts."""
+    """Evaluate the built-in rules with a figure, except that on ROI; returns the number of changed alerts."""
     return await _look_at_found(session, await alert_built_in.due(session, now), now)
 
 
 async def evaluate_return_rule(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
-    """Evaluate the built-in rule of returns for organizations whose turn it is; returns the number of changed alerts.
+    """Evaluate the built-in rule on ROI for organizations due for a check; returns the number of changed alerts.
 
     Args:
         session: of the platform, in a new transaction for this rule only, because it may take long.

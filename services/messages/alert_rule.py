@@ -63,7 +63,7 @@ async def create(
     """Create a rule, or return the one that its command created.
 
     Raises:
-        Invalid: a field is wrong; it is named.
+        Invalid: names the wrong field.
     """
     rules.check_name(name)
     await _lock(session, org_id)
@@ -209,7 +209,7 @@ async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name
 
 
 async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None, wanted: RuleRequest) -> None:
-    """Refuse channels and escalation steps without recipients in the organization, or without one in the platform."""
+    """Refuse channels and escalation steps without recipients in the organization or the platform."""
     rules.check_channels(wanted.channels)
     rules.check_ladder(wanted.ladder, platform=org_id is None, by_platform=actor.is_platform)
     channels = wanted.channels or ()
@@ -223,7 +223,7 @@ async def _asset(session: AsyncSession, org_id: str | None, filters: Mapping[str
     """Check that the rule's filters are objects of the organization; return the spend control's asset, if any.
 
     Raises:
-        Invalid: it does not; `field` names the filter.
+        Invalid: one is not; `field` names the filter.
     """
     asset = None
     for field, value in filters.items():

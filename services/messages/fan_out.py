@@ -92,7 +92,7 @@ def about_event(row: EventRow) -> NotificationContent:
 
 
 def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) -> NotificationContent:
-    """Return the notification of an alert: to its organization by its kind, to the platform by its severity."""
+    """Return an alert's notification, of a type by kind for the organization, by severity for the platform."""
     kind = BY_NAME[f"alert_{row.severity}"] if for_platform else type_of_alert(row.kind, row.severity)
     return NotificationContent(
         source=source or row.id,
@@ -109,7 +109,7 @@ def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) ->
 def rows_of(
     about: NotificationContent, person: Person, ways: Mapping[str, Cadence], now: datetime
 ) -> list[NewNotification]:
-    """Return the notifications of a person by channel: in the inbox immediate, elsewhere at their send time."""
+    """Return a person's notifications, one a channel: immediate in the inbox, elsewhere at the send time."""
     found = []
     for channel, cadence in ways.items():
         is_inbox = channel == INBOX
@@ -192,9 +192,9 @@ async def notify_of_events(session: AsyncSession, *, now: datetime, limit: int) 
 
 
 async def _least(session: AsyncSession, rows: Sequence[EventRow], now: datetime) -> Mapping[str, Cadence]:
-    """Return the minimum cadence, outside the inbox, of events that another organization causes unasked, by event id.
+    """Return, by event id, the most frequent cadence outside the inbox of events that others cause unasked.
 
-    It is hourly, and daily for a client that made many contracts within a day.
+    Hourly; daily if the client made many contracts within a day.
     """
     # An escrow has the number of its contract.
     about = {row.id: f"ctr_{row.subject.partition('_')[2]}" for row in rows if is_uninvited(row.type, row.data)}

@@ -39,7 +39,7 @@ class BounceAddresses:
 
     @classmethod
     def of(cls, mailbox: str | None, keys: SecretStr | None) -> "BounceAddresses | None":
-        """Return those of a deployment; None if it has no mailbox for bounced mails."""
+        """Return a deployment's addresses; None without a mailbox for bounced mails."""
         return None if mailbox is None else cls(mailbox, Signer(keys, purpose=PURPOSE))
 
     def address(self, to: str, day: date) -> str:
@@ -107,7 +107,7 @@ async def suppress(session: AsyncSession, address: str, status: str, *, sent_on:
         session: of the platform.
         address: the address.
         status: the code of its server.
-        sent_on: the date of the bounced mail; None if the server refused it immediately, now.
+        sent_on: the date of the bounced mail; None if the server has just refused it.
     """
     suppression_id = new_id("sup")
     if not await suppressions.add(session, suppression_id, address, status, sent_on=sent_on or date.max):

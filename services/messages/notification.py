@@ -67,7 +67,7 @@ async def create_channel(
     hooks: str = HOOK_PREFIX,
     now: datetime,
 ) -> NotificationChannel:
-    """Create a channel and queue its code; idempotent for the command. `hooks` is the prefix of Slack's URLs.
+    """Create a channel and queue its verification code. Idempotent. `hooks` is the prefix of Slack's URLs.
 
     Raises:
         KeysMissing: no encryption key is set.
@@ -132,7 +132,7 @@ async def verify_channel(
 ) -> tuple[NotificationChannel, DomainError | None]:
     """Check a code, and activate the channel if it is right.
 
-    The error of a wrong code is returned, because the try must be committed before the caller raises it.
+    The error of a wrong code is returned, because the attempt must be committed before it is raised.
 
     Raises:
         NotFound: the caller has no such channel.
@@ -327,7 +327,7 @@ async def _set(
 async def _in_digests(
     session: AsyncSession, org_id: str | None, principal: str, channel_id: str, cadence: Cadence
 ) -> list[str]:
-    """Return the types in a channel's digests of a cadence, and those that would be sent sooner by choice."""
+    """Return the types in a channel's digests of a cadence, also types delayed into it."""
     people = (await notifications.people(session, [org_id]))[org_id]
     person = next((each for each in people if each.principal == principal.lower()), None)
     if person is None:

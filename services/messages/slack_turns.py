@@ -18,6 +18,6 @@ class SharedTurns:
             return await slack_turn.take(session, hook, pause=pause, at_most=at_most)
 
     async def hold(self, hook: str, wait: timedelta) -> None:
-        """Give no turn before a wait is over."""
+        """Delay the next turn by `wait`."""
         async with self._database.platform() as session:
             await slack_turn.hold(session, hook, wait)

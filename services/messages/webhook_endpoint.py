@@ -167,7 +167,7 @@ async def change(
 async def rotate(
     session: AsyncSession, actor: Actor, endpoint_id: str, sealer: Sealer, *, command_id: str, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Rotate an endpoint's keys; those of the last day keep signing for a day. Idempotent for the command.
+    """Rotate an endpoint's keys; replaced keys keep signing for a day. Idempotent for the command.
 
     Keys that can no longer be decrypted are dropped, so rotation repairs such an endpoint.
 
@@ -284,7 +284,7 @@ async def replay(
 
     Raises:
         NotFound: there is no such endpoint.
-        Invalid: the time lies in the future, more than 30 days back, or has too many events.
+        Invalid: the period is in the future, more than 30 days back, or has too many events.
         WrongEndpointState: nothing is sent to the endpoint now.
     """
     held = await _locked(session, endpoint_id)
@@ -338,7 +338,7 @@ async def _check_by_hand(session: AsyncSession, org_id: str, now: datetime) -> N
 async def _requested(
     session: AsyncSession, org_id: str, actions: Sequence[str], now: datetime
 ) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
-    """Return the requests of the last hour, including deleted endpoints; holds a lock until the transaction ends."""
+    """Return the requests of the last hour, also of deleted endpoints; holds a lock until the transaction ends."""
     await lock_command(session, f"webhooks-requested:{org_id}")
     return await audit.since(session, org_id, actions, now - HOUR)
 

@@ -138,7 +138,7 @@ async def propose(
         session: of the platform.
         project_id: the project.
         night: the date of the day.
-        matures: how long revenue can be refunded; later days do not count.
+        matures: the refund period of revenue; days within it do not count.
         now: the time.
 
     Returns:
@@ -405,7 +405,7 @@ async def _reinvested(
 
 
 async def _load(rates: OwnRates, amounts: Sequence[tuple[str, int]], now: datetime) -> None:
-    """Load the rates of amounts; a credit is priced at the lots for the first amount in credits."""
+    """Load the rates of amounts; the first amount in credits sets the price of a credit."""
     for asset, minor in amounts:
         await rates.take(asset, minor, now)
     await rates.load((asset, now) for asset, _ in amounts)

@@ -48,7 +48,7 @@ async def figures(
 async def classes(
     session: AsyncSession, prices: PriceBook, found: Iterable[ModelFigures], *, at: datetime
 ) -> dict[str, ModelClass]:
-    """Return the classes of models at the prices of a time."""
+    """Return each model's class by the prices at a time."""
     wanted = {line.model: PriceKey(line.model, None, at) for line in found if line.model is not None}
     listed = await prices.prices_of(session, set(wanted.values()))
     found_classes = {}

@@ -36,7 +36,7 @@ from repositories.tenants import api_key as keys, audit
 from repositories.usage import usage_report
 from runtime.identity import new_id
 
-#: The maximum number of sums of events for the shares of a run.
+#: The maximum number of a run's usage sums for its shares.
 _RUN_PARTS = 10_000
 
 
@@ -158,7 +158,7 @@ async def reject(session: AsyncSession, actor: Actor, event_id: str, *, now: dat
 
 
 async def note_reversal(session: AsyncSession, actor: Actor, event_id: str, *, reversed_minor: int) -> RevenueEvent:
-    """Record the total refunded or charged back so far of confirmed external revenue.
+    """Record the refunded or charged-back total of confirmed external revenue.
 
     Raises:
         NotFound: there is none.

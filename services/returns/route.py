@@ -164,7 +164,7 @@ async def note_run_result(
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
-    Of several decisions, it is that of the agent in the usage, or that without an agent. Runs that called only other
+    Of several decisions, it is the one for the run's agent, else the one for no agent. Runs that called only other
     models are ignored. The caller leaves out self-reported results. Needs the platform's session.
     """
     found = await routes.lock_of_run(session, org_id, run_id, task_kind)

@@ -1,4 +1,4 @@
-"""Trials of agents: creation, payment of due stages, and stop if the evidence misses a bar."""
+"""Trials of agents: creation, payment of due stages, and stop at insufficient evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ async def pay(session: AsyncSession, trial_id: str, *, matures: timedelta, now: 
     Args:
         session: of the platform.
         trial_id: the trial.
-        matures: how long revenue can be refunded; later days do not count.
+        matures: the refund period of revenue; days within it do not count.
         now: the time.
     """
     row = await trials.locked(session, trial_id)

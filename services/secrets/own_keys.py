@@ -1,7 +1,7 @@
 """Rotator of Bursar's own API keys: a key issues its principal's second key, which then revokes the first.
 
 It needs the key itself, and does only what its holder could do over the API. A principal has at most two active keys,
-so another second key must be revoked first.
+so a second key must be revoked first.
 """
 
 import hmac

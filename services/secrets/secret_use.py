@@ -202,8 +202,8 @@ async def cost_of(
 ) -> EventCharge | int:
     """Return the cost of a call by its provider's prices.
 
-    Without prices it is `otherwise`, in minor units of credits. Without the price of a tool it is at least the cost
-    without tools: otherwise a picture would make a large call cheap.
+    Without prices it is `otherwise`, in minor units of credits. If a tool has no price, it is `otherwise` or the cost
+    without tools, whichever is higher.
     """
     alone = [UseToRate(call._replace(tools=()), at)] if call.tools else []
     found = await rate_uses(session, Rates(prices=prices), [UseToRate(call, at), *alone])

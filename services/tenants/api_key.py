@@ -101,9 +101,9 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
 
 
 async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None) -> None:
-    """Lock the caller's key and session against being ended.
+    """Lock the caller's key and session; refuse ended ones.
 
-    So a list of keys after the revocation includes every key that it has issued.
+    So a concurrent revocation finds every key that it has issued.
     """
     # First, as everybody else who changes keys.
     await keys.lock(session, org_id)

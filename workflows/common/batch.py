@@ -108,7 +108,7 @@ async def through_activities(
 
 
 async def window(children: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T | BaseException]:
-    """Run the children of a page in order, a limited number at once; each that ends makes room for the next.
+    """Run the children of a page in order, a limited number at once; when one ends, the next starts.
 
     The next page waits for the slowest child of this one: a cursor that moved on earlier would skip the children in
     flight when the run continues as new.

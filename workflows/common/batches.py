@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
 
 A = TypeVar("A")
 
-#: Number of days of organizations that one transaction totals.
+#: Number of organizations' days that one transaction totals.
 SPEND_DAYS = 20
 
 
@@ -82,7 +82,7 @@ class HoldExpiryWorkflow:
 
 @workflow.defn(name="lot-expiry")
 class LotExpiryWorkflow:
-    """Removes expired credits from the balances. They can no longer be spent in any case.
+    """Removes expired credits from the balances. They cannot be spent even before that.
 
     Ends when: every lot that was due when it started is expired, except those of locked accounts. Credits that a hold
         releases later are due for the next run.

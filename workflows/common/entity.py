@@ -256,7 +256,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         return state_hash(self._state) if self._state.version else None
 
     def _written(self, recorded: WriteResult[S], then: S | None = None) -> None:
-        """Adopt the state after a write: `then`, or the state of the books instead; raise a refusal of the books."""
+        """Adopt the state after a write: that of the books, if stored, else `then`; raise the books' refusal."""
         if recorded.declined is not None:
             raise recorded.declined.error(state=self._state.status.value)
         held = then if recorded.stored is None else recorded.stored
@@ -323,7 +323,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     async def _apply(
         self, command_id: str, decide: Callable[[S, datetime], E], actor: Actor | None, content: str | None = None
     ) -> None:
-        """Decide, write, and then change the state; the caller holds the lock.
+        """Decide, write, and then adopt the state; the caller holds the lock.
 
         A repeated command is answered without effect; another command with its id is refused.
         """
@@ -338,8 +338,8 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     def _check(self, command: Command, judge: Callable[[], object]) -> None:
         """Refuse in the validator a command that the state refuses, so that Temporal does not store the refusal.
 
-        The handler decides again under the lock. A run that has not resumed yet, or is busy, accepts everything: after
-        a lost task it is behind the books, which callers read.
+        The handler decides again under the lock. A run that has not resumed yet, or is busy, accepts everything: its
+        state may be older than the books, which callers read.
         """
         command.check()
         if self._state.version and not self._lock.locked():

@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.returns.allocation import AllocationSweep
     from workflows.common.batch import through_activities, through_pages
 
-#: Items that one attempt handles one after the other, and items that it only starts.
+#: Maximum items of an attempt: items handled one by one, and items only started.
 PAGE, STARTED = 20, 50
 
 
@@ -49,9 +49,9 @@ def _errors(failed: int, again: str) -> str:
 
 @workflow.defn(name="vat-confirmations")
 class VatConfirmationsWorkflow:
-    """Checks VAT numbers at the register again that were not confirmed for a month: until then, tax is charged.
+    """Checks VAT numbers at the register that were never confirmed, or not for a month.
 
-    A number stays confirmed until the register reports it as not in force.
+    Tax is charged until a confirmation, which holds until the register reports the number invalid.
     """
 
     @workflow.run

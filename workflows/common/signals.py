@@ -15,8 +15,8 @@ from domain.common.signals import SignalTarget, check_signal
 
 S = TypeVar("S", bound=BaseModel)
 
-#: Default of a handler's parameter, for a signal without input. Without it such a signal would fail the workflow task,
-#: and with it every deadline, until the run is reset.
+#: Default of a handler's parameter, for a signal without input. Without it such a signal would fail the workflow task
+#: and block every deadline until the run is reset.
 NO_INPUT = RawValue(Payload())
 #: Maximum length of a stored reason, in characters.
 MAX_REASON = 500

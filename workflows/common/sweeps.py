@@ -62,13 +62,13 @@ async def _sweep(
 class EscrowSweepWorkflow:
     """Restarts runs of escrows whose deadline has passed.
 
-    Before that it marks contracts that were not accepted in time as expired, which sends their parties an event. The
-    mark does not affect the expiry.
+    Before that it marks contracts that were not accepted in time as expired, which sends the parties an event. Expiry
+    does not need the mark.
     """
 
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> SweepProgress:
-        """Find them page by page. States with many milestones are large."""
+        """Find escrows in small pages, because some states are large."""
         if start is None:
             await self._expire_contracts()
         summary = "start escrows whose deadline has passed"
@@ -178,5 +178,5 @@ class RotationSweepWorkflow:
 
 
 def signalled_before(now: datetime) -> datetime | None:
-    """Return the time since which a payment was not signalled if it is due for another signal; None if none is due."""
+    """Return the time up to which forwarded events are signalled again; None between two rounds of signals."""
     return now - SIGNAL_PATIENCE if now.minute % SIGNAL_EVERY_MINUTES == 0 else None

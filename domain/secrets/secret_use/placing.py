@@ -21,8 +21,8 @@ MAX_NAME = 100
 MAX_PATH = 8_000
 #: Default places of a value, and the maximum number of places in a grant.
 PLACES, MAX_PLACES = ("basic", "header:authorization"), 20
-#: Allowed prefixes of a value, in any case: schemes of a header. With a free prefix the agent could choose the cookie
-#: of the value, or the part of it that a host repeats if it cuts off long texts.
+#: Allowed prefixes of a value, case-insensitive: header schemes. With any prefix an agent could choose the value's
+#: cookie, or which part of it a host repeats if it cuts off long texts.
 PREFIXES = ("Bearer ", "Token ", "ApiKey ", "Key ", "Bot ", "SSWS ", "GenieKey ")
 _ALLOWED = frozenset(prefix.lower() for prefix in PREFIXES)
 _FORM = "application/x-www-form-urlencoded"
