@@ -377,8 +377,8 @@ async def main() -> None:
     await log_warnings(settings, database)
     # Amounts are converted from the first hour on; web processes note it again every hour.
     async with database.platform() as session:
-        await exchange_rate.note_price(session, settings.price_of_credits, datetime.now(UTC))
-        await exchange_rate.note_granted(session, settings.value_of_granted, datetime.now(UTC))
+        await exchange_rate.store_price(session, settings.price_of_credits, datetime.now(UTC))
+        await exchange_rate.store_granted_value(session, settings.value_of_granted, datetime.now(UTC))
     providers = make_providers(settings, database)
     sealed = settings.signals_are_sealed
     # The tests run in the sandbox; here it would reload the workflow's modules for every run.

@@ -47,7 +47,7 @@ from runtime.sealing import OF_CHANNELS, OF_LINKS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
-from runtime.turns import Turns
+from runtime.turns import ConcurrencyLimiter
 from services.billing.document_files import Documents
 from services.messages.mail_suppression import BounceAddresses
 from services.messages.unsubscribing import UnsubscribeLinks
@@ -224,9 +224,9 @@ def _dependencies(
         standings=BatchedReads(partial(_standings, platform_pool)),
         sharing=SharedReads(),
         # A fifth of a pool's maximum connections; the others are for payments and commands.
-        questions=Turns("questions about figures", each=2, overall=max(1, min(4, size // 2))),
+        questions=ConcurrencyLimiter("questions about figures", each=2, overall=max(1, min(4, size // 2))),
         # They wait as well, because a page asks for several charts at once.
-        answers=Turns("answers of figures or files", each=4, overall=settings.limit_concurrency),
+        answers=ConcurrencyLimiter("answers of figures or files", each=4, overall=settings.limit_concurrency),
         streams=Slots(8, "Eight files are being downloaded. Repeat this request when one is finished."),
         unsubscribing=UnsubscribeLinks.of(settings.public_url, settings.signing_keys),
         bounces=BounceAddresses.of(settings.mail_bounces, settings.signing_keys),

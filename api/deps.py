@@ -36,7 +36,7 @@ from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
 from runtime.settings import Settings
-from runtime.turns import Turns
+from runtime.turns import ConcurrencyLimiter
 from services.billing.document_files import Documents
 from services.billing.outside_tax import OutsideTaxes
 from services.messages.mail_suppression import BounceAddresses
@@ -79,8 +79,8 @@ class Deps:
     price_facts: PriceFacts
     standings: BatchedReads[tuple[str, str | None], AgentReputation]
     sharing: SharedReads
-    questions: Turns
-    answers: Turns
+    questions: ConcurrencyLimiter
+    answers: ConcurrencyLimiter
     streams: Slots
     unsubscribing: UnsubscribeLinks
     bounces: BounceAddresses | None

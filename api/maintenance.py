@@ -51,8 +51,8 @@ class Maintenance(Recurring):
         now = datetime.now(UTC)
         before = now - KEEP_SETTLED
         async with self._database.platform() as session:
-            await exchange_rate.note_price(session, self._price, now)
-            await exchange_rate.note_granted(session, self._granted, now)
+            await exchange_rate.store_price(session, self._price, now)
+            await exchange_rate.store_granted_value(session, self._granted, now)
             await sessions.delete_ended_before(session, before)
         # Keys first: of these there are most, and what fails ends the round.
         forgotten = await self._forget(idempotency.delete_older_than, before)

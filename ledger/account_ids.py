@@ -10,7 +10,7 @@ import asyncpg
 from domain.common.accounts import Account
 
 #: The number of ids that a process caches for a database; the oldest are dropped, except those of striped accounts.
-MAX_REMEMBERED = 200_000
+MAX_CACHED = 200_000
 
 # Two databases never share a cache. The identity is the cluster, the database and the table, so a recreated schema is
 # another one. It includes the timeline, because a restored or promoted server may give a cached id to another account:
@@ -78,7 +78,7 @@ class AccountIds:
                 known[account.path, account.asset] = account_id
         # Striped accounts are few and used by all. The lowest byte of an id identifies them.
         others = (key for key, account_id in known.items() if not account_id & 0xFF)
-        for key in list(islice(others, max(0, len(known) - MAX_REMEMBERED))):
+        for key in list(islice(others, max(0, len(known) - MAX_CACHED))):
             del known[key]
 
     def forget(self) -> None:

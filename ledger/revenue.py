@@ -8,7 +8,7 @@ from ledger.errors import translated
 
 #: The age of transfers whose order is final once all older transactions have ended: longer than the statement timeout
 #: and the clock difference of two database servers.
-SETTLE = timedelta(minutes=1)
+FINAL_AFTER = timedelta(minutes=1)
 
 
 class Revenue:
@@ -17,19 +17,19 @@ class Revenue:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
-    async def mark(self, *, settle: timedelta = SETTLE) -> None:
+    async def mark(self, *, settle: timedelta = FINAL_AFTER) -> None:
         """Record the transfer up to which a later transaction can book uses."""
-        with translated(self._connection, _nothing_remembered):
+        with translated(self._connection, _empty_cache):
             await self._connection.execute("SELECT ledger.settle_uses($1)", settle)
 
-    async def recognise(self, *, limit: int, settle: timedelta = SETTLE) -> int:
+    async def recognise(self, *, limit: int, settle: timedelta = FINAL_AFTER) -> int:
         """Book the costs of the next uses and returns of lots, up to the limit, and return how many there were.
 
         Fewer than the limit means that no further one can be booked now.
         """
-        with translated(self._connection, _nothing_remembered):
+        with translated(self._connection, _empty_cache):
             return int(await self._connection.fetchval("SELECT ledger.recognise_revenue($1, $2)", limit, settle))
 
 
-def _nothing_remembered() -> None:
+def _empty_cache() -> None:
     """Do nothing: the functions find their accounts themselves."""

@@ -13,7 +13,7 @@ from domain.common.errors import RateLimited
 
 #: Maximum number of waiting requests of a tenant, and maximum waiting time.
 MOST_WAITING = 16
-PATIENCE = timedelta(seconds=10)
+MAX_WAIT = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -23,9 +23,9 @@ class _Queue:
     number: int = 0
 
 
-class Turns:
+class ConcurrencyLimiter:
     def __init__(
-        self, what: str, *, each: int, overall: int, most_waiting: int = MOST_WAITING, patience: timedelta = PATIENCE
+        self, what: str, *, each: int, overall: int, most_waiting: int = MOST_WAITING, patience: timedelta = MAX_WAIT
     ) -> None:
         """Take the name of the work, in the plural, and the limits of concurrency: of each tenant, and in total.
 

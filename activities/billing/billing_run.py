@@ -36,12 +36,12 @@ from services.billing.billing_run import PageInput
 from services.billing.document_files import Documents
 
 #: How many invoices one transaction numbers.
-NUMBERED = 500
+NUMBER_PAGE = 500
 #: How many invoice workflows are started at once.
 STARTED_AT_ONCE = 50
 #: How many requests to a tax service run at once, and how many waiting invoices are read together.
-ASKED_AT_ONCE = 20
-ASKED_AGAIN = 100
+MAX_TAX_REQUESTS = 20
+WAITING_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class BillingRunActivities:
         counted: dict[str, int],
     ) -> tuple[list[PreparedInvoice], PageInput]:
         """Calculate the tax of each invoice; without an answer it is not issued, because tax is never guessed."""
-        free = asyncio.Semaphore(ASKED_AT_ONCE)
+        free = asyncio.Semaphore(MAX_TAX_REQUESTS)
 
         async def asked(each: PreparedInvoice) -> Treatment | ProviderError | None:
             if not each.found.lines:
@@ -220,7 +220,7 @@ class BillingRunActivities:
 
     async def _waiting(self, month: date, after: str) -> list[str]:
         async with self._database.platform() as session:
-            return [*await runs.waiting(session, month, billing_run.TAX_WAITS, after=after, limit=ASKED_AGAIN)]
+            return [*await runs.waiting(session, month, billing_run.TAX_WAITS, after=after, limit=WAITING_PAGE)]
 
     async def _invoice(
         self,
@@ -258,17 +258,17 @@ class BillingRunActivities:
     async def _number(self) -> None:
         """Give the invoices of a page their numbers, in order."""
         for entity in (self._rules.entity, *self._rules.others):
-            series, numbered = series_of(DocumentType.INVOICE, entity), NUMBERED
-            while numbered == NUMBERED:
+            series, numbered = series_of(DocumentType.INVOICE, entity), NUMBER_PAGE
+            while numbered == NUMBER_PAGE:
                 async with self._database.platform() as session:
-                    numbered = await invoices.number_page(session, series, NUMBERED)
+                    numbered = await invoices.number_page(session, series, NUMBER_PAGE)
 
     async def _publish(self, month: date) -> None:
         """Make the documents of a month's invoices, queue their mails, and start their workflows, page by page."""
         after: str | None = ""
         while after is not None:
             async with self._database.platform() as session:
-                rows = await runs.issued(session, month, after=after, limit=NUMBERED)
+                rows = await runs.issued(session, month, after=after, limit=NUMBER_PAGE)
             # Before their mails are queued, and with no transaction open.
             if self._documents is not None:
                 await self._documents.issue(rows)
@@ -276,7 +276,7 @@ class BillingRunActivities:
                 await billing_run.queue_mails(session, rows)
                 waiting = await collections.waiting(session, [row.id for row in rows])
             await self._collect(waiting)
-            after = rows[-1].org_id if len(rows) == NUMBERED else None
+            after = rows[-1].org_id if len(rows) == NUMBER_PAGE else None
 
     async def _collect(self, waiting: Sequence[Collection]) -> None:
         """Start a workflow for each invoice with an amount due; the sweep finds one that is missed."""

@@ -67,9 +67,9 @@ PRINCIPAL = "invoice-collection"
 #: How long to wait for the provider's response before the payment is ordered again.
 PAYMENT_TIMEOUT = timedelta(seconds=20)
 #: Events other than payments after which nothing is due on the invoice.
-ENDS = frozenset({"given_up", "voided"})
+ENDING_EVENTS = frozenset({"given_up", "voided"})
 #: The alert that asks an operator to decide.
-WAITS = "invoice.waits_for_operator"
+WAITS_FOR_OPERATOR = "invoice.waits_for_operator"
 
 
 class _Refused(Exception):
@@ -122,7 +122,7 @@ class InvoiceActivities:
                 recorded = await self._write(session, message)
         except _Refused as refused:
             return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
-        if message.outcome.event in ENDS:
+        if message.outcome.event in ENDING_EVENTS:
             await refresh_unpaid(self._database, self._client, held.org_id, {"invoice_id": held.invoice_id})
         return recorded
 
@@ -326,7 +326,7 @@ class InvoiceActivities:
         by_hand = None if by_plan else self._by_hand
         match outcome.event:
             case "given_up":
-                await invoice_end.give_up(
+                await invoice_end.mark_uncollectible(
                     session, actor, after.invoice_id, key, message.at, by_hand=by_hand, by_plan=by_plan
                 )
             case "voided":
@@ -347,14 +347,14 @@ class InvoiceActivities:
             reason = after.paused_for or Pause.UNANSWERED
             await alert.raise_alert(
                 session,
-                kind=WAITS,
+                kind=WAITS_FOR_OPERATOR,
                 subject=after.invoice_id,
                 detail=f"Invoice {after.number} is due and not collected by itself ({reason.value}). Decide.",
                 org_id=after.org_id,
-                key=f"{WAITS}:{after.invoice_id}:{after.version}",
+                key=f"{WAITS_FOR_OPERATOR}:{after.invoice_id}:{after.version}",
             )
         if was and not waits:
-            await alert.close_cases(session, after.invoice_id, (WAITS,))
+            await alert.close_cases(session, after.invoice_id, (WAITS_FOR_OPERATOR,))
         if held.next_at + stuck_after(held.status) < message.at:
             await alert.close_cases(session, after.invoice_id, (STUCK_ALERT,))
 

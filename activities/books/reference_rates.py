@@ -43,7 +43,7 @@ class ReferenceRateActivities:
             raise
         rates = cross_rates(file, price=self._price, now=message.now, max_age=self._max_age)
         async with self._database.platform() as session:
-            await exchange_rate.note_read(session, rates, self._price)
+            await exchange_rate.store_read_rates(session, rates, self._price)
         return NotedReferenceRates(day=file.day, count=len(rates))
 
     async def _alert(self, error: ProviderUnavailable) -> None:

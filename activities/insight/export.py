@@ -37,7 +37,7 @@ from repositories.insight import dataset, export as exports
 from repositories.insight.dataset import Extract
 from runtime.database import Database, driver_connection
 from runtime.heartbeat import heartbeats
-from runtime.turns import Turns
+from runtime.turns import ConcurrencyLimiter
 
 
 class ExportActivities:
@@ -46,7 +46,7 @@ class ExportActivities:
     def __init__(self, database: Database, files: Files, *, rows_per_file: int = ROWS_PER_FILE) -> None:
         self._database, self._files, self._rows_per_file = database, files, rows_per_file
         # As for reports: the attempt is repeated.
-        self._turns = Turns("files of exports", each=1, overall=4, most_waiting=0)
+        self._turns = ConcurrencyLimiter("files of exports", each=1, overall=4, most_waiting=0)
 
     @activity.defn(name="settle_export")
     async def settle(self, message: SettleExport) -> SettledExport:

@@ -18,7 +18,7 @@ from models.insight.report import Report
 from repositories.insight import report as reports
 from runtime import reach
 from runtime.database import Database
-from runtime.turns import Turns
+from runtime.turns import ConcurrencyLimiter
 from services.insight import report_run as service
 from services.insight.report_run import ComputedPeriod, QueryRunner
 
@@ -39,7 +39,7 @@ class ReportActivities:
         self._database, self._client, self._ask = database, client, ask
         self._late, self._templates = late, templates
         # Nobody waits here, because who waits takes a slot that payments need: the attempt is repeated.
-        self._turns = Turns("reports", each=1, overall=2, most_waiting=0)
+        self._turns = ConcurrencyLimiter("reports", each=1, overall=2, most_waiting=0)
 
     @activity.defn(name="make_report")
     async def make(self, message: MakeReport) -> MadeReport:

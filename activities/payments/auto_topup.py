@@ -25,7 +25,7 @@ from domain.common.ids import auto_topup_command_id, sale_tax_key
 from domain.payments.dunning import DUNNING_DAYS
 from domain.payments.payment.options import STRIPE
 from domain.payments.payment.terms import PaymentTerms
-from models.payments.auto_topup import AutoTopUpCrossing
+from models.payments.auto_topup import AutoTopUpFall
 from repositories.payments import auto_topup as auto_topups, customer as customers, payment as payments
 from runtime import reach
 from runtime.database import Database
@@ -138,7 +138,7 @@ class AutoTopUpActivities:
             outcome=done.outcome.value, payment_id=done.payment_id, status=done.status, why=done.why
         )
 
-    async def _wanted(self, crossing: AutoTopUpCrossing, customer: str | None) -> PaymentTerms:
+    async def _wanted(self, crossing: AutoTopUpFall, customer: str | None) -> PaymentTerms:
         method = crossing.payment_method or await default_method(self._terms.providers, customer)
         key, now = sale_tax_key(auto_topup_command_id(crossing.org_id, crossing.number)), datetime.now(UTC)
         return await self._terms.off_session(crossing.org_id, method, crossing.credits_minor, key=key, now=now)

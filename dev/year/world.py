@@ -152,8 +152,8 @@ class World:
         """Move the calendar to where the story begins; nothing has happened yet."""
         await self._set(at)
         async with self.database.platform() as session:
-            await exchange_rate.note_price(session, self.settings.price_of_credits, self.now())
-            await exchange_rate.note_granted(session, self.settings.value_of_granted, self.now())
+            await exchange_rate.store_price(session, self.settings.price_of_credits, self.now())
+            await exchange_rate.store_granted_value(session, self.settings.value_of_granted, self.now())
         await self.jobs(("usage-months",))
 
     async def advance(self, until: datetime) -> None:

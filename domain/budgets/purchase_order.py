@@ -350,7 +350,7 @@ def check_confirmation(
         raise Invalid("Give a reason why the figures differ from the report.", extra={"field": "reason"})
 
 
-def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> dict[int, int]:
+def allocate_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> dict[int, int]:
     """Return the total refund of each count after a refund of an amount, from the newest count on.
 
     Args:

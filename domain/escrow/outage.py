@@ -37,20 +37,20 @@ def extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> date
     have passed as well if no worker ran; commands noted before it still count.
     """
     deadline, agreed = next_deadline(escrow), original_deadline(escrow)
-    if deadline is None or agreed is None or _is_in_evidence_window(escrow) is not None:
+    if deadline is None or agreed is None or _undecided_dispute(escrow) is not None:
         return None
     return _extended_by_outage(deadline.at, agreed, outage, now)
 
 
 def evidence_closes_at(escrow: Escrow) -> datetime | None:
     """Return when a dispute's evidence window closes; None without a dispute or once its decision is overdue."""
-    dispute = _is_in_evidence_window(escrow)
+    dispute = _undecided_dispute(escrow)
     return dispute.evidence_until if dispute else None
 
 
 def evidence_extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> datetime | None:
     """Return the new end of an evidence window that has passed; None if it is closed."""
-    dispute = _is_in_evidence_window(escrow)
+    dispute = _undecided_dispute(escrow)
     if dispute is None:
         return None
     agreed = dispute.evidence_extended_from or dispute.evidence_until
@@ -78,7 +78,7 @@ def evidence_extended(escrow: Escrow, until: datetime) -> Outcome:
     return Outcome(escrow=waiting, event="default_extended", actor="timer", details=details)
 
 
-def _is_in_evidence_window(escrow: Escrow) -> Dispute | None:
+def _undecided_dispute(escrow: Escrow) -> Dispute | None:
     if escrow.status is not EscrowStatus.DISPUTED or escrow.dispute is None or escrow.dispute.overdue_alerted:
         return None
     return escrow.dispute

@@ -78,7 +78,7 @@ class Increment:
 
 _D = Dimension
 #: Dimensions of each fact, with their shares of the weight.
-_TOUCHES: Mapping[FactKind, tuple[tuple[Dimension, int], ...]] = {
+_DIMENSIONS: Mapping[FactKind, tuple[tuple[Dimension, int], ...]] = {
     FactKind.RELEASED: ((_D.TASK_SUCCESS, _WHOLE_E4),),
     FactKind.SPLIT: ((_D.TASK_SUCCESS, _WHOLE_E4),),
     FactKind.REFUNDED: ((_D.TASK_SUCCESS, _WHOLE_E4),),
@@ -106,9 +106,9 @@ def shares_of(kind: FactKind, good_e4: int | None = None) -> tuple[DimensionShar
     if kind in _GRADED:
         if good_e4 is None or not 0 <= good_e4 <= _WHOLE_E4:
             raise ValueError(f"{kind} needs a share between 0 and {_WHOLE_E4}")
-        return tuple(DimensionShare(dimension, share, good_e4) for dimension, share in _TOUCHES[kind])
+        return tuple(DimensionShare(dimension, share, good_e4) for dimension, share in _DIMENSIONS[kind])
     return tuple(
-        DimensionShare(dimension, share, _WHOLE_E4 if kind in _GOOD else 0) for dimension, share in _TOUCHES[kind]
+        DimensionShare(dimension, share, _WHOLE_E4 if kind in _GOOD else 0) for dimension, share in _DIMENSIONS[kind]
     )
 
 

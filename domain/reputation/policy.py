@@ -26,6 +26,6 @@ class EvidencePolicy:
     sharing: Sharing = field(default_factory=Sharing)
 
 
-def seasoning_days(good_e6: int, bad_e6: int, chargeback_days: int) -> int:
+def delay_days(good_e6: int, bad_e6: int, chargeback_days: int) -> int:
     """Return the delay in days before an event counts for terms: none if bad, the chargeback window if good."""
     return 0 if good_e6 < bad_e6 else chargeback_days

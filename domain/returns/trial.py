@@ -86,7 +86,7 @@ def check_stages(stages: Sequence[TrialStage], amount_minor: int) -> list[int]:
     return allocate(amount_minor, [stage.share_bps for stage in stages])
 
 
-def missed_bar(stage: TrialStage, shown: TrialEvidence) -> StopReason | None:
+def unmet_requirement(stage: TrialStage, shown: TrialEvidence) -> StopReason | None:
     """Return the missed bar of a stage; None if all are reached. An unknown ROI misses its bar."""
     if shown.results < stage.results:
         return StopReason.RESULTS

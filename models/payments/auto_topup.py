@@ -48,7 +48,7 @@ class AutoTopUp(Base):
     retry_at: Mapped[datetime | None]
 
 
-class AutoTopUpCrossing(Base):
+class AutoTopUpFall(Base):
     """A fall of the balance below the threshold, and its one payment. Written by the platform's role.
 
     An organization has at most one open fall.

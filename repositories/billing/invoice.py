@@ -195,7 +195,7 @@ async def number_page(connection: asyncpg.Connection, series: str, limit: int) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditsAtHand:
+class AvailableCredits:
     """Lots that may pay an invoice, in their order: granted ones, and purchased ones with and without tax."""
 
     granted: tuple[PayingLot, ...] = ()
@@ -203,9 +203,9 @@ class CreditsAtHand:
     untaxed: tuple[PayingLot, ...] = ()
 
 
-async def credits_at_hand(
+async def available_credits(
     connection: asyncpg.Connection, org_ids: Collection[str], at: datetime, granted: CreditPrice
-) -> dict[str, CreditsAtHand]:
+) -> dict[str, AvailableCredits]:
     """Return the credits that organizations can spend; organizations without any are omitted.
 
     Lots count at their price, in another currency at the exchange rate. Granted lots and those without a rate in force
@@ -231,11 +231,12 @@ async def credits_at_hand(
         lot = PayingLot.at(granted, row["id"], row["free"]) if unpriced else _paying(row)
         found.setdefault(paths[row["path"]], {}).setdefault(row["kind"], []).append(lot)
     return {
-        org_id: CreditsAtHand(**{kind: tuple(lots) for kind, lots in kinds.items()}) for org_id, kinds in found.items()
+        org_id: AvailableCredits(**{kind: tuple(lots) for kind, lots in kinds.items()})
+        for org_id, kinds in found.items()
     }
 
 
-async def credits_taken(connection: asyncpg.Connection, row: InvoiceRow) -> CreditsAtHand:
+async def credits_taken(connection: asyncpg.Connection, row: InvoiceRow) -> AvailableCredits:
     """Return the purchased credits that an invoice has taken and not returned, in the order in which they come back.
 
     If the rate at which some of them counted is not known, all count as credits.
@@ -258,7 +259,7 @@ async def credits_taken(connection: asyncpg.Connection, row: InvoiceRow) -> Cred
         free = used["free"]
         lot = _paying(used) if rated else PayingLot(id=used["id"], free_minor=free, amount_minor=free, paid_minor=free)
         kinds.setdefault(used["kind"], []).append(lot)
-    return CreditsAtHand(**{kind: tuple(lots) for kind, lots in kinds.items()})
+    return AvailableCredits(**{kind: tuple(lots) for kind, lots in kinds.items()})
 
 
 _KIND = "CASE WHEN l.paid = 0 THEN 'granted' WHEN l.taxed THEN 'taxed' ELSE 'untaxed' END"

@@ -89,7 +89,7 @@ async def take(
     is_full = len(rows) == limit
     if is_full:
         place = Position(rows[-1].written_in, rows[-1].id)
-        rows = [*rows, *await _overtaken(session, rows, place, endpoint.org_id, types)]
+        rows = [*rows, *await _superseded(session, rows, place, endpoint.org_id, types)]
     else:
         last = [] if not rows else [Position(rows[-1].written_in, rows[-1].id)]
         place = max([after, *last, *([] if head is None else [head])])
@@ -103,7 +103,7 @@ async def is_behind(session: AsyncSession, endpoint: WebhookEndpointRow, place: 
     return bool(await event.page(session, after=place, limit=1, org_id=endpoint.org_id, types=types))
 
 
-async def _overtaken(
+async def _superseded(
     session: AsyncSession, rows: Sequence[EventRow], place: Position, org_id: str, types: Collection[str] | None
 ) -> list[EventRow]:
     """Return events after the end of a page that precede one of its events in the order of their subject."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.payments.auto_topup import COUNTED_IN_CAP, RECEIVED, TopUpOutcome
-from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
+from models.payments.auto_topup import AutoTopUp, AutoTopUpFall
 from models.payments.payment import PaymentRow
 
 #: Kinds of due work: an open fall, a balance that has fallen below the threshold, a balance above it again.
@@ -133,7 +133,7 @@ async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> i
 
 def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> ScalarSelect[int]:
     # A payment may succeed after its fall was declined, cancelled or expired, and then still buys its credits.
-    row, paid = AutoTopUpCrossing, PaymentRow
+    row, paid = AutoTopUpFall, PaymentRow
     received = exists().where(paid.id == row.payment_id, paid.status.in_([status.value for status in RECEIVED]))
     counted = or_(row.outcome.in_([outcome.value for outcome in COUNTED_IN_CAP]), received)
     total = select(func.coalesce(func.sum(row.credits_minor), 0))
@@ -152,13 +152,13 @@ async def find_refunded_or_disputed(session: AsyncSession, wanted: AutoTopUp) ->
 
 async def record_fall(
     session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, credits_minor: int, at: datetime
-) -> AutoTopUpCrossing:
+) -> AutoTopUpFall:
     """Record a fall of the balance and the credits to buy; the caller has locked the row."""
     wanted.crossings += 1
     wanted.armed = False
     wanted.capped_until = None
     wanted.retry_at = None
-    noted = AutoTopUpCrossing(
+    noted = AutoTopUpFall(
         org_id=wanted.org_id,
         number=wanted.crossings,
         at=at,
@@ -174,5 +174,5 @@ async def record_fall(
     return noted
 
 
-async def find_fall(session: AsyncSession, org_id: str, number: int) -> AutoTopUpCrossing:
-    return await session.get_one(AutoTopUpCrossing, (org_id, number), populate_existing=True)
+async def find_fall(session: AsyncSession, org_id: str, number: int) -> AutoTopUpFall:
+    return await session.get_one(AutoTopUpFall, (org_id, number), populate_existing=True)

@@ -338,7 +338,7 @@ async def key_origin(
     return KeyOrigin(frozenset(line), own)
 
 
-async def issuer_line(session: AsyncSession, actor: Actor) -> frozenset[str]:
+async def issuer_chain(session: AsyncSession, actor: Actor) -> frozenset[str]:
     """Return the chain of issuers of an actor's key, as `key_origin` does with `first_is_own`.
 
     For a session opened by a link it is the key that created the link. Needs the platform's session.

@@ -26,7 +26,7 @@ from models.billing.billing_run import BillingRunRow
 from models.billing.invoice import InvoiceRow
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
 from repositories.billing import billing_run, billing_terms, invoice
-from repositories.billing.invoice import CreditsAtHand, Finalisation
+from repositories.billing.invoice import AvailableCredits, Finalisation
 from repositories.messages import alert
 from repositories.tenants import audit, organization
 from repositories.usage import usage_bill
@@ -58,7 +58,7 @@ class PageInput:
 
     rules: InvoiceRules
     taxes: Assessor
-    credits: Mapping[str, CreditsAtHand]
+    credits: Mapping[str, AvailableCredits]
     treatments: Mapping[str, Treatment] = field(default_factory=dict)
 
 
@@ -66,9 +66,9 @@ async def read_input(session: AsyncSession, org_ids: Collection[str], rules: Inv
     """Read the taxes and credits of organizations."""
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
-    credits: Mapping[str, CreditsAtHand] = {}
+    credits: Mapping[str, AvailableCredits] = {}
     if rules.granted is not None:
-        credits = await invoice.credits_at_hand(connection, org_ids, now, rules.granted)
+        credits = await invoice.available_credits(connection, org_ids, now, rules.granted)
     return PageInput(rules=rules, taxes=taxes, credits=credits)
 
 
@@ -103,7 +103,7 @@ async def issue(connection: asyncpg.Connection, prepared: PreparedInvoice, page:
     try:
         # A savepoint, so a refusal does not abort the caller's transaction.
         async with connection.transaction() if connection.is_in_transaction() else nullcontext():
-            return await _write(connection, prepared, page, page.credits.get(prepared.org_id, CreditsAtHand()), now)
+            return await _write(connection, prepared, page, page.credits.get(prepared.org_id, AvailableCredits()), now)
     except InsufficientFunds:
         if page.rules.granted is None:
             raise
@@ -125,7 +125,7 @@ async def collect_later(
 
 
 async def _write(
-    connection: asyncpg.Connection, prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand, now: datetime
+    connection: asyncpg.Connection, prepared: PreparedInvoice, page: PageInput, credits: AvailableCredits, now: datetime
 ) -> bool:
     found = prepared.found
     document = billing_run.new_period(prepared.org_id, prepared.period, prepared.version, found, now)
@@ -140,7 +140,7 @@ async def _write(
 
 
 def _worked_out(
-    prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand, now: datetime
+    prepared: PreparedInvoice, page: PageInput, credits: AvailableCredits, now: datetime
 ) -> tuple[InvoiceRow, Finalisation]:
     org_id, month = prepared.org_id, month_text(prepared.period.month)
     command_id = billed_period_key(org_id, month)
@@ -172,7 +172,7 @@ def _worked_out(
     )
 
 
-def _invoice(prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
+def _invoice(prepared: PreparedInvoice, page: PageInput, credits: AvailableCredits, now: datetime) -> dict[str, object]:
     row, end = _worked_out(prepared, page, credits, now)
     document = invoice.finalised_document(row, end)
     amount = {"amount": format_amount(end.columns["total_minor"], row.currency), "currency": row.currency}
@@ -275,7 +275,7 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
     if not prepared.found.lines:
         return UpcomingInvoice(prepared=prepared, columns={})
     page = await read_input(session, [org_id], rules, now)
-    _, end = _worked_out(prepared, page, page.credits.get(org_id, CreditsAtHand()), now)
+    _, end = _worked_out(prepared, page, page.credits.get(org_id, AvailableCredits()), now)
     return UpcomingInvoice(prepared=prepared, columns=end.columns)
 
 

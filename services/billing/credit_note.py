@@ -19,7 +19,7 @@ from domain.common.money import format_amount
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.subscription import SubscriptionBill
 from repositories.billing import credit_note, invoice, invoice_line, subscription_bill
-from repositories.billing.invoice import CreditsAtHand
+from repositories.billing.invoice import AvailableCredits
 from repositories.books import debt
 from repositories.common import command
 from repositories.credits import credit_lot
@@ -93,7 +93,7 @@ async def _note(
     *,
     standing: InvoiceBalance | None = None,
 ) -> CreditNote:
-    taken = CreditsAtHand()
+    taken = AvailableCredits()
     if row.prepaid_credits_minor or row.taxed_credits_minor:
         taken = await invoice.credits_taken(await driver_connection(session), row)
     credits = CreditsTaken(
@@ -161,7 +161,7 @@ async def issue(
     postings = await _postings(session, row, bill, note, parts)
     note_id = new_id("crn")
     posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
-    _take_off(row, note, now)
+    _deduct(row, note, now)
     await session.flush()
     is_paid = row.status == InvoiceStatus.PAID.value and not row.written_off_minor
     if restores and bill is not None and bill.returned_minor and is_paid:
@@ -205,7 +205,7 @@ async def _take_back(
     """Claw back the credits of a subscription's period, and return the maximum amount that can then be credited."""
     booked = booking.issue_postings(row.org_id, row.currency, of_row)
     also = {account for posting in booked for account in (posting.source, posting.destination)}
-    await subscription_refund.take_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
+    await subscription_refund.claw_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
     gone = row.credited_minor + row.written_off_minor
     return subscription_refund.creditable_minor(bill, credited_gross_minor=gone)
 
@@ -232,7 +232,7 @@ async def _postings(
     return postings + booking.rounding_postings(row.org_id, row.currency, note.rounded_minor, back=True)
 
 
-def _take_off(row: InvoiceRow, note: CreditNote, now: datetime) -> None:
+def _deduct(row: InvoiceRow, note: CreditNote, now: datetime) -> None:
     """Deduct a note from the invoice's amounts; the invoice is paid if nothing is due then."""
     row.credited_minor += note.amount_minor
     row.prepaid_minor -= note.prepaid_minor

@@ -71,7 +71,7 @@ async def void(
     return row
 
 
-async def give_up(
+async def mark_uncollectible(
     session: AsyncSession,
     actor: Actor,
     invoice_id: str,
@@ -110,7 +110,7 @@ async def give_up(
     if bill is not None:
         # Money that comes later is returned, as after a chargeback that is won, so nothing will have paid for them.
         also = [account for posting in postings for account in (posting.source, posting.destination)]
-        await subscription_refund.take_back(session, bill, cause=give_up_cause(command_id), now=now, also=also)
+        await subscription_refund.claw_back(session, bill, cause=give_up_cause(command_id), now=now, also=also)
     step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
     posted = await post(session, row, postings, step=step, kind="invoice.uncollectible", now=now)
     row.status, row.written_off_minor, row.paused_for = (

@@ -24,7 +24,7 @@ from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from providers.payments.limits import charge_unit
 from repositories.billing import invoice, invoice_line
-from repositories.billing.invoice import CreditsAtHand, Finalisation
+from repositories.billing.invoice import AvailableCredits, Finalisation
 from repositories.messages import alert
 from runtime.database import driver_connection
 from services.billing import tax
@@ -53,7 +53,7 @@ async def finalise_locked(
         )
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
     assessed, party = assessor.assess(row.org_id, tax.tax_points(lines, now), rules=rules)
-    credits = CreditsAtHand()
+    credits = AvailableCredits()
     if rules.granted is not None and _takes_credits(row, rules):
         credits = await locked_credits(await driver_connection(session), row.org_id, rules.granted, now)
     end = compute_finalisation(
@@ -78,7 +78,7 @@ def compute_finalisation(
     rules: InvoiceRules,
     treatment: Treatment,
     party: dict[str, str] | None,
-    credits: CreditsAtHand,
+    credits: AvailableCredits,
     command_id: str,
     now: datetime,
 ) -> Finalisation:
@@ -95,7 +95,7 @@ def compute_finalisation(
         now: the time.
     """
     discounts = invoice_line.discounts_of(row)
-    at_hand = credits if _takes_credits(row, rules) else CreditsAtHand()
+    at_hand = credits if _takes_credits(row, rules) else AvailableCredits()
     sums = sums_of(
         lines,
         treatment.taxes,
@@ -169,8 +169,8 @@ def _takes_credits(row: InvoiceRow, rules: InvoiceRules) -> bool:
 
 async def locked_credits(
     connection: asyncpg.Connection, org_id: str, granted: CreditPrice, now: datetime
-) -> CreditsAtHand:
+) -> AvailableCredits:
     """Return the credits of an organization, locked until the transaction ends; granted ones count at `granted`."""
     wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, granted.currency)
     await Ledger(connection).lock_balances([wallet, receivable])
-    return (await invoice.credits_at_hand(connection, [org_id], now, granted)).get(org_id, CreditsAtHand())
+    return (await invoice.available_credits(connection, [org_id], now, granted)).get(org_id, AvailableCredits())

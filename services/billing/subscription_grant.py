@@ -64,7 +64,7 @@ async def _pay_debt(
     return amount
 
 
-async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
+async def grant_omitted(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
     """Grant the months that were omitted for a dispute of a bill's payment, as far as the bill is paid now.
 
     `by` is recorded as the actor. The credits first pay the organization's debt. The caller holds the locks of its

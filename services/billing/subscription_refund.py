@@ -55,7 +55,7 @@ async def follow_dispute(
 ) -> None:
     """Hold a bill's remaining credits while its payment is disputed, and release them afterwards.
 
-    It holds all credits that `take_back` would take, even if only a part of the payment is disputed. Credits reserved
+    It holds all credits that `claw_back` would take, even if only a part of the payment is disputed. Credits reserved
     by other holds are left to them. The caller holds the locks of the bill and of the balance. `cause` makes it
     idempotent.
     """
@@ -77,7 +77,7 @@ async def follow_dispute(
     await session.flush()
 
 
-async def take_back(
+async def claw_back(
     session: AsyncSession,
     bill: SubscriptionBill,
     *,

@@ -18,7 +18,7 @@ from repositories.tenants import audit
 from runtime.database import driver_connection
 
 
-async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
+async def store_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
     """Store the price of a credit, in its currency and in those that have an exchange rate, if it has changed.
 
     Controls in these currencies convert by it. The price never expires.
@@ -32,7 +32,7 @@ async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) ->
         await _note_worth(connection, spend_rate.rate_of(row), price, at)
 
 
-async def note_granted(session: AsyncSession, value: CreditPrice, at: datetime) -> None:
+async def store_granted_value(session: AsyncSession, value: CreditPrice, at: datetime) -> None:
     """Store how much of a cost one granted credit pays, if it has changed; it never expires."""
     credits_minor, money_minor = value.rate()
     await set_rate(
@@ -65,7 +65,7 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
     return noted
 
 
-async def note_read(session: AsyncSession, rates: Sequence[ExchangeRate], price: CreditPrice) -> None:
+async def store_read_rates(session: AsyncSession, rates: Sequence[ExchangeRate], price: CreditPrice) -> None:
     """Store rates that were read from a source, and with each the value of a credit, if they have changed."""
     connection = await driver_connection(session)
     for rate in rates:

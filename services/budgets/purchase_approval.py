@@ -81,7 +81,7 @@ async def grant(
         if given.pool not in {None, made.pool} or given.lifts not in {None, records.lifts_of(made.lifts)}:
             raise other_request()
         return order
-    refuse_operator_issued(actor, await keys.issuer_line(session, actor), "approve purchases")
+    refuse_operator_issued(actor, await keys.issuer_chain(session, actor), "approve purchases")
     before = [each for each in await orders.grants(session, [order.id]) if each.granted]
     by = await _person(session, actor, order.org_id)
     asked_by = await _asked_by(session, order, None if actor.is_platform else order.org_id)

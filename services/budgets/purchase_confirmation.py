@@ -18,9 +18,9 @@ from domain.budgets.purchase_order import (
     AttemptStatus,
     PurchaseOrderStatus,
     Term,
+    allocate_refund,
     check_confirmation,
     renews_after,
-    spread_refund,
     status_after_charge,
 )
 from domain.common.access import Actor, has_operator, refuse_operator_issued
@@ -47,7 +47,7 @@ async def may_confirm(session: AsyncSession, actor: Actor) -> bool:
     """
     if not actor.may(DECIDES) or actor.made_by is not None:
         return False
-    return not has_operator(await keys.issuer_line(session, actor))
+    return not has_operator(await keys.issuer_chain(session, actor))
 
 
 async def confirm(
@@ -65,7 +65,7 @@ async def confirm(
 
     Idempotent. The caller has checked `may_confirm`.
     """
-    refuse_operator_issued(actor, await keys.issuer_line(session, actor), "confirm purchases")
+    refuse_operator_issued(actor, await keys.issuer_chain(session, actor), "confirm purchases")
     order = await orders.get(session, order_id, lock=True)
     same = (charged_minor, refunded_minor) == (order.spent_minor, order.refunded_minor)
     if same and order.unconfirmed_since is None:
@@ -174,7 +174,7 @@ async def settle_counts(
     """
     purchases = Purchases(await driver_connection(session), order.org_id)
     more = order.spent_minor - order.refunded_minor - sum(row.spent - row.refunded for row in rows)
-    returned = spread_refund([(row.number, row.spent, row.refunded) for row in rows], max(0, -more))
+    returned = allocate_refund([(row.number, row.spent, row.refunded) for row in rows], max(0, -more))
     for row in rows:
         is_kept = order.status == PurchaseOrderStatus.APPROVED and row.number == order.counts
         held = 0 if is_kept else held_of(row)

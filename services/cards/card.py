@@ -69,7 +69,7 @@ async def create(
             if agent.org_id != row.org_id:
                 raise Invalid("The agent must be the organization's own.", extra={"field": "agent_id"})
             await agents.refuse_retired(session, row.agent_id)
-            await exchange_rate.note_price(session, price, now)
+            await exchange_rate.store_price(session, price, now)
             if await lot_price.for_cost(session, row.org_id, Decimal(1), row.currency, at=now) is None:
                 raise CardNoRate(
                     f"Credits have no recent price in {row.currency}, so nothing could be paid with this card. Choose "
@@ -147,7 +147,7 @@ async def change(
 async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
     """Return an ephemeral key to show the card number in the nonce's browser; audited."""
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "see card numbers")
+        refuse_operator_issued(actor, await api_key.issuer_chain(session, actor), "see card numbers")
         row = await cards.get(session, card_id)
         _refuse(row, None)
         await audit.record(session, actor, "card.show", row.id, {}, row.org_id)

@@ -88,7 +88,7 @@ async def void(session: AsyncSession, authorization_ref: str, number: int, card_
         return
     row = await authorizations.find(session, authorization_ref)
     if row is not None:
-        await release_unanswered(session, row, [number], now=now)
+        await release_unaccepted(session, row, [number], now=now)
 
 
 async def note_declined(
@@ -102,12 +102,12 @@ async def note_declined(
         if each.approved:
             break
         row.requests = [*row.requests, _request(each.amount_minor, CardAnswer.NOT_TAKEN, None, now)]
-    await release_unanswered(
+    await release_unaccepted(
         session, row, [number for number, each in enumerate(requests) if not each.approved], now=now
     )
 
 
-async def release_unanswered(
+async def release_unaccepted(
     session: AsyncSession, row: CardAuthorization, numbers: Sequence[int], *, now: datetime
 ) -> None:
     """Release the holds of requests that the issuer has not accepted; the caller holds the lock of the card."""

@@ -15,7 +15,7 @@ async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) ->
     Operators, and sessions of their links, sign in their own name on behalf of a signatory. Needs the platform's
     session.
     """
-    refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "sign")
+    refuse_operator_issued(actor, await api_key.issuer_chain(session, actor), "sign")
     if held.signatures:
         people = await signer.possible_signers(session, actor)
         refuse_same_people(held, actor, people, await signer.past_signers(session, held.terms.escrow_id))

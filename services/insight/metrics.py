@@ -238,7 +238,7 @@ async def _sums(
             now=asked.now,
             currency=query.currency,
         )
-        parts = _clock(wanted) if source is MeasureSource.CLOCK else await _READERS[source](wanted)
+        parts = _elapsed_days(wanted) if source is MeasureSource.CLOCK else await _READERS[source](wanted)
         number += len(parts)
         if number >= MAX_ROWS:
             raise QueryTooLarge(
@@ -291,7 +291,7 @@ def _merge(into: _Sums, sums: _Sums) -> None:
         into[asset].update(of_asset)
 
 
-def _clock(wanted: MeasureQuery) -> list[MeasurePart]:
+def _elapsed_days(wanted: MeasureQuery) -> list[MeasurePart]:
     """Return `days`, the elapsed days of each interval."""
     return [
         MeasurePart(

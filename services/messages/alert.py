@@ -50,7 +50,7 @@ async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> Non
         return
     if actor.claimed:
         raise Forbidden("An alert about a key is acknowledged over the API or by a sealed signal.")
-    if line & await keys.issuer_line(session, actor):
+    if line & await keys.issuer_chain(session, actor):
         raise Forbidden(
             "The key of this alert and yours belong to one person. Somebody with an unrelated key, such as another "
             "operator, must answer the alert."

@@ -57,7 +57,7 @@ async def evaluate_due_rules(session: AsyncSession, now: datetime, *, limit: int
             held = standings.pop((row.id, figure.subject, figure.place), None)
             is_firing |= await _look(session, row, rule, figure, held, now)
         left = [standing for key, standing in standings.items() if key[0] == row.id]
-        await _end_places(session, left)
+        await _delete_states(session, left)
         last = max((figure.reading.last_at for figure in found if figure.reading.last_at is not None), default=None)
         is_behind = any(figure.reading.is_behind for figure in found)
         row.due_at = rules.next_evaluation_at(rule, now, last, is_firing=is_firing, is_behind=is_behind)
@@ -103,7 +103,7 @@ async def _figures(
 
 async def evaluate_built_in_rules(session: AsyncSession, now: datetime) -> int:
     """Evaluate the built-in rules with a figure, except that on ROI; returns the number of changed alerts."""
-    return await _look_at_found(session, await alert_built_in.due(session, now), now)
+    return await _update_alerts(session, await alert_built_in.due(session, now), now)
 
 
 async def evaluate_return_rule(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
@@ -114,10 +114,10 @@ async def evaluate_return_rule(session: AsyncSession, now: datetime, *, within: 
         now: the time.
         within: the time limit of one statement; it must be shorter than the driver's.
     """
-    return await _look_at_found(session, await agent_roi.high_returns(session, now, within=within, budget=BUDGET), now)
+    return await _update_alerts(session, await agent_roi.high_returns(session, now, within=within, budget=BUDGET), now)
 
 
-async def _look_at_found(session: AsyncSession, found: Sequence[BuiltInFinding], now: datetime) -> int:
+async def _update_alerts(session: AsyncSession, found: Sequence[BuiltInFinding], now: datetime) -> int:
     """Raise and resolve the alerts of built-in rules, and return their number."""
     standings = await alert_rule.firing_states(session, {one.rule for one in found})
     done = 0
@@ -225,7 +225,7 @@ def _terms(row: AlertRule, rule: Rule, figure: RuleFigure) -> FiringTerms:
     return firing.terms_after_start(replace(terms, quiet=None), began_good=row.updated_at <= figure.begun_at)
 
 
-async def _end_places(session: AsyncSession, left: Sequence[AlertRuleStanding]) -> None:
+async def _delete_states(session: AsyncSession, left: Sequence[AlertRuleStanding]) -> None:
     """Delete states without a figure and resolve their alerts, because the window ended or the subject is gone."""
     for standing in left:
         if standing.phase == Phase.FIRING.value and standing.alert_key is not None:

@@ -27,7 +27,7 @@ from domain.payments.auto_topup import (
 )
 from domain.payments.payment.terms import PaymentTerms
 from domain.tenants.organization import OrganizationStatus
-from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
+from models.payments.auto_topup import AutoTopUp, AutoTopUpFall
 from repositories.messages import alert
 from repositories.payments import auto_topup, payment, payment_command
 from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, DueTopUp
@@ -136,14 +136,12 @@ async def _record_fall(
     return "capped"
 
 
-async def requested_payment(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
+async def requested_payment(session: AsyncSession, crossing: AutoTopUpFall) -> PaymentTerms | None:
     """Return the terms of the payment that was requested for a fall; None before the request."""
     return await payment_command.find_terms(session, _command_of(crossing))
 
 
-async def request_payment(
-    session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms
-) -> PaymentTerms | None:
+async def request_payment(session: AsyncSession, crossing: AutoTopUpFall, terms: PaymentTerms) -> PaymentTerms | None:
     """Record the payment for a fall, once, and return its terms.
 
     None if the organization was suspended, or top-ups were switched off or changed since the fall.
@@ -201,7 +199,7 @@ async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
     return await organization.status_of(session, org_id) is not OrganizationStatus.ACTIVE
 
 
-async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing) -> bool:
+async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpFall) -> bool:
     """Return whether amount or method has changed since a fall, or the fall exceeds the new cap."""
     if (crossing.unit_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
@@ -213,7 +211,7 @@ async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoT
 async def _apply_outcome(
     session: AsyncSession,
     wanted: AutoTopUp,
-    crossing: AutoTopUpCrossing,
+    crossing: AutoTopUpFall,
     verdict: TopUpResult,
     now: datetime,
     days: Sequence[int],
@@ -242,7 +240,7 @@ async def _apply_outcome(
 async def _handle_decline(
     session: AsyncSession,
     wanted: AutoTopUp,
-    crossing: AutoTopUpCrossing,
+    crossing: AutoTopUpFall,
     why: str | None,
     now: datetime,
     days: Sequence[int],
@@ -280,5 +278,5 @@ async def _switch_off(session: AsyncSession, wanted: AutoTopUp, why: str | None,
     )
 
 
-def _command_of(crossing: AutoTopUpCrossing) -> str:
+def _command_of(crossing: AutoTopUpFall) -> str:
     return auto_topup_command_id(crossing.org_id, crossing.number)

@@ -145,7 +145,7 @@ async def content_to_approve(
         )
     ):
         return None
-    if not actor.is_operators and not has_operator(await api_key.issuer_line(session, actor)):
+    if not actor.is_operators and not has_operator(await api_key.issuer_chain(session, actor)):
         return None
     content: dict[str, object] = {
         "amount": ALL_REMAINING if is_all else format_amount(amount_minor, terms.currency),

@@ -50,7 +50,7 @@ async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: da
     if bill is not None and bill.hold_id is None:
         number = len(await subscription_bill.later_returns(session, case.payment_id)) + 1
         cause = recovery_cause(case.id, number)
-        await subscription_refund.take_back(session, bill, cause=cause, now=now, until=case.created_at)
+        await subscription_refund.claw_back(session, bill, cause=cause, now=now, until=case.created_at)
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:

@@ -82,7 +82,7 @@ class AllocationRequest:
     reinvest_bps: int
 
 
-async def set_division(
+async def set_allocation(
     session: AsyncSession, actor: Actor, org_id: str, project_id: str, wanted: AllocationRequest, *, now: datetime
 ) -> AllocationSetting:
     """Set a project's allocation settings from the next night on. Idempotent.

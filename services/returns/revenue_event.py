@@ -195,7 +195,7 @@ async def apply_statement(
     check_source(source)
     if len({line.reference for line in lines}) < len(lines):
         raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
-    line_of_key = await keys.issuer_line(session, actor)
+    line_of_key = await keys.issuer_chain(session, actor)
     refuse_operator_issued(actor, line_of_key, "confirm revenue")
     changed, unknown = [], []
     # In one order, so that two statements at once do not wait for each other.
@@ -290,7 +290,7 @@ async def _decided(
         return row
     if row.status != RevenueStatus.REPORTED:
         raise WrongRevenueState(f"This revenue is {row.status}and needs no confirmation.", extra={"state": row.status})
-    by_agent, line = row.reporter_agent_id is not None, await keys.issuer_line(session, actor)
+    by_agent, line = row.reporter_agent_id is not None, await keys.issuer_chain(session, actor)
     refuse_operator_issued(actor, line, "confirm or reject revenue")
     check_confirmer(row.reported_by or "", by_agent=by_agent, confirms=line)
     return row

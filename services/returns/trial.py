@@ -13,7 +13,7 @@ from domain.common.errors import Invalid
 from domain.common.ids import trial_key, uuid_id
 from domain.credits.spend.control import ControlKind, ControlStatus, Limit, LimitTerms, NewControl, SubjectKind
 from domain.returns.roi import RoiScope
-from domain.returns.trial import StopReason, TrialEvidence, TrialStage, TrialStatus, check_stages, missed_bar
+from domain.returns.trial import StopReason, TrialEvidence, TrialStage, TrialStatus, check_stages, unmet_requirement
 from models.marketplace.agent import Agent
 from models.returns.trial import Trial
 from repositories.common.command import lock_command, require_same_request, row_of_command
@@ -115,7 +115,7 @@ async def pay(session: AsyncSession, trial_id: str, *, matures: timedelta, now: 
         stage = stages[row.paid]
         budget = await controls.get(session, uuid_id("ctl", row.control_id))
         why = StopReason.BUDGET_CLOSED if budget.status == ControlStatus.CLOSED else None
-        why = why or missed_bar(stage, await _shown(session, row, stage, matures, now))
+        why = why or unmet_requirement(stage, await _shown(session, row, stage, matures, now))
         if why is not None:
             row.status, row.next_at, row.stopped_by = TrialStatus.STOPPED.value, None, why.value
             await audit.record(session, ACTOR, "trial.stop", row.id, {"why": why.value}, row.org_id)

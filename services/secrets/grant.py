@@ -45,7 +45,7 @@ async def create(
     Raises:
         Invalid: the request is wrong, or the grantee does not exist; it names the field.
     """
-    refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "grant secrets")
+    refuse_operator_issued(actor, await api_key.issuer_chain(session, actor), "grant secrets")
     await lock_command(session, command_id)
     new = checked(wanted, agents_read=agents_read, now=now)
     row = SecretGrant(

@@ -75,7 +75,7 @@ async def supply(
     """
     wanted = service.SecretChange(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "change secrets")
+        refuse_operator_issued(actor, await api_key.issuer_chain(session, actor), "change secrets")
         secret, number = await service.reserve(
             session, actor, wanted, backend=row.backend, command_id=command_id, now=now
         )

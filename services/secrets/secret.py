@@ -162,7 +162,7 @@ async def put(
         Invalid: the path or the kind is wrong, or a new secret has no value.
     """
     async with database.platform() as session:
-        refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "change secrets")
+        refuse_operator_issued(actor, await api_key.issuer_chain(session, actor), "change secrets")
     if value is None:
         async with database.platform() as session:
             found = await rows.find(session, wanted.org_id, wanted.path)

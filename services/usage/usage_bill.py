@@ -75,7 +75,7 @@ async def _refuse_too_much(session: AsyncSession, context: ValidationContext, pl
     for month, parts in _added_up(placed).items():
         after = after.with_event(month, parts)
     if unbilled.is_far_from_full(after.pico):
-        await _tell(session, context, placed, unbilled)
+        await _alert_near_limit(session, context, placed, unbilled)
         return
     await usage_bill.lock_room(connection, org_id)
     unbilled = await _unbilled(session, context, placed)
@@ -90,10 +90,10 @@ async def _refuse_too_much(session: AsyncSession, context: ValidationContext, pl
             each.judged.refusal, each.row["refused"] = refusal, True
             continue
         unbilled = after
-    await _tell(session, context, (), unbilled)
+    await _alert_near_limit(session, context, (), unbilled)
 
 
-async def _tell(
+async def _alert_near_limit(
     session: AsyncSession, context: ValidationContext, new: Sequence[_Placed], unbilled: UnbilledTotal
 ) -> None:
     """Raise an alert if the usage, with the new events, is near the limit of the terms."""

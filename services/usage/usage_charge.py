@@ -128,7 +128,7 @@ async def charge_due(
         paid=paid,
         lots=await usage_paid.lots(connection, org_id, {spend for each in paid.values() for spend in each.spends}),
         months=await charges.charged_before(session, org_id, numbers, months),
-        room_minor=await _room(connection, org_id),
+        room_minor=await _debt_headroom(connection, org_id),
         billed=await usage_bill.sealed_quantities(connection, org_id, months),
     )
     await _charge(work, due)
@@ -168,7 +168,7 @@ async def _charge(work: _Charging, group: Sequence[DueCharge]) -> None:
     work.room_minor -= sum(minor for _, minor in taken.values())
 
 
-async def _room(connection: asyncpg.Connection, org_id: str) -> int:
+async def _debt_headroom(connection: asyncpg.Connection, org_id: str) -> int:
     """Return the maximum charge until an organization's debt reaches the maximum of an amount.
 
     Without this limit, reported quantities could overflow the 64-bit sums of the ledger.
@@ -252,7 +252,7 @@ async def _capture(work: _Charging, due: DueCharge, charge: EventCharge) -> Even
     paid = None if due.digest is None else work.paid.get(due.digest)
     if paid is None:
         return charge
-    captured_minor = paid.captured_minor - await _returned(work, due, paid, charge)
+    captured_minor = paid.captured_minor - await _refund_excess_granted(work, due, paid, charge)
     rest = charge.less(captured_minor, _lots_of(work.lots, paid))
     if not paid.held_minor or not rest.most_minor:
         return rest
@@ -272,7 +272,7 @@ def _lots_of(lots: Lots, paid: usage_paid.Payment) -> list[PaidCredits]:
     return [lot for spend in paid.spends for lot in lots.get(spend, ())]
 
 
-async def _returned(work: _Charging, due: DueCharge, paid: usage_paid.Payment, charge: EventCharge) -> int:
+async def _refund_excess_granted(work: _Charging, due: DueCharge, paid: usage_paid.Payment, charge: EventCharge) -> int:
     """Refund granted credits that a spend captured for a call beyond their monthly maximum; return the amount.
 
     The client's capture takes lots in order, granted ones first, whatever the value.

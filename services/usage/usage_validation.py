@@ -167,7 +167,7 @@ async def validate_events(
             each.refusal = rated
         else:
             each.cost = rated
-            each.refusal = _unrated(each) if rated is None else _unread(each)
+            each.refusal = _refuse_uncosted(each) if rated is None else _refuse_unpriced(each)
         if each.refusal is None:
             _bill(context, each)
         if each.refusal is not None:
@@ -208,7 +208,7 @@ def _own_cost(judged: ValidatedEvent) -> EventCost | None:
     return EventCost(source=PriceSource(cost.rated_by), ref=ref, pico=cost.cost_pico, currency=cost.currency)
 
 
-def _unrated(judged: ValidatedEvent) -> Invalid | None:
+def _refuse_uncosted(judged: ValidatedEvent) -> Invalid | None:
     """Return the refusal of an event that is charged at cost but has none.
 
     Collected events are allowed, because calls may have failed or been served by a cache.
@@ -220,7 +220,7 @@ def _unrated(judged: ValidatedEvent) -> Invalid | None:
     )
 
 
-def _unread(judged: ValidatedEvent) -> Invalid | None:
+def _refuse_unpriced(judged: ValidatedEvent) -> Invalid | None:
     """Return the refusal of a call with a cost at the proxy, but without a price here.
 
     Otherwise calls for images or speech, whose log rows have no quantities, would silently be free.

@@ -448,7 +448,7 @@ async def test_credits_reinvest_no_more_than_was_paid_for_them(database: Databas
     team = await Team.of(database, "ada")
     other = await team.other("bob")
     async with database.platform() as session:
-        await exchange_rate.note_price(session, credit_price("0.10", "USD"), NOW - 60 * DAY)
+        await exchange_rate.store_price(session, credit_price("0.10", "USD"), NOW - 60 * DAY)
     await rows.change("UPDATE ledger.controls SET asset = 'CREDIT' WHERE subject_id = $1", other.project_id)
     await buys(database, team.org_id, 3_000, 12_000)
     await team.set(reinvest_bps=2_500)
@@ -457,7 +457,7 @@ async def test_credits_reinvest_no_more_than_was_paid_for_them(database: Databas
         wanted = AllocationRequest(
             mode=AllocationMode.PROPOSE, currency=CREDIT, daily_minor=250 * 10**6, bounds=bounds, reinvest_bps=0
         )
-        await allocation.set_division(session, team.owner, team.org_id, other.project_id, wanted, now=NOW)
+        await allocation.set_allocation(session, team.owner, team.org_id, other.project_id, wanted, now=NOW)
     await team.brought(rows, "ada", LAST, 400)
     # 100.00 would be due. Without a day of 250 credits of another project, credits for 110.00 are left: 10.00 more than
     # the day has without it, and not 190.00.

@@ -36,7 +36,7 @@ async def test_money_that_went_back_because_its_invoice_was_given_up_counts_noth
     await one.look(seen(asked))
     (issued,) = await one.rows(InvoiceRow)
     async with database.platform() as session:
-        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), START)
+        await invoice_end.mark_uncollectible(session, KIM, issued.id, new_id("cmd"), START)
     await one.look(seen(bill(0, 500, month(0))))
     assert await counted(one, START.date()) == 0
 

@@ -124,7 +124,7 @@ async def test_drafts_void_and_uncollectible_invoices_are_not_credited(database:
     void, lost = [await finalise(database, await draft(database, org)) for _ in range(2)]
     async with database.platform() as session:
         await invoice_end.void(session, KIM, void.id, f"void-{void.id}", NOW)
-        await invoice_end.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
+        await invoice_end.mark_uncollectible(session, KIM, lost.id, f"lost-{lost.id}", NOW)
     for row in (begun, void, lost):
         with pytest.raises(WrongInvoiceState):
             await note(database, row.id, None, "x")

@@ -480,7 +480,7 @@ async def test_lost_credits_are_restored_up_to_the_returned_price_once_the_rest_
 async def give_up(one: Subscribed, *, by_plan: bool = False) -> None:
     (issued,) = await one.rows(InvoiceRow)
     async with one.database.platform() as session:
-        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), NOW, by_plan=by_plan)
+        await invoice_end.mark_uncollectible(session, KIM, issued.id, new_id("cmd"), NOW, by_plan=by_plan)
 
 
 @pytest.mark.parametrize("won", [True, False])

@@ -244,7 +244,7 @@ async def of_invoices(database: Database, by_hand: Hand) -> Audiences:
     async with database.platform() as session:
         await invoice.discard(session, KIM, dropped.id, NOW)
         await invoice_end.void(session, KIM, voided.id, new_id("cmd"), NOW)
-        await invoice_end.give_up(session, KIM, lost.id, new_id("cmd"), NOW)
+        await invoice_end.mark_uncollectible(session, KIM, lost.id, new_id("cmd"), NOW)
         command_id = new_id("cmd")
         await credit_note.issue(
             session, KIM, noted.id, amount_minor=None, reason=WRITTEN, command_id=command_id, now=NOW

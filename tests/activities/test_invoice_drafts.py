@@ -266,12 +266,12 @@ async def test_given_up_invoice_is_bad_debt_once(database: Database) -> None:
     made = await finalise(database, await draft(database, org))
     for _ in range(2):
         async with database.platform() as session:
-            given_up = await invoice_end.give_up(session, KIM, made.id, f"give-up-{made.id}", NOW)
+            given_up = await invoice_end.mark_uncollectible(session, KIM, made.id, f"give-up-{made.id}", NOW)
     assert (given_up.status, given_up.written_off_minor) == ("uncollectible", 11_900)
     assert (await balances(database, org))["receivable"] == 0
     with pytest.raises(WrongInvoiceState):
         async with database.platform() as session:
-            await invoice_end.give_up(session, KIM, made.id, "again", NOW)
+            await invoice_end.mark_uncollectible(session, KIM, made.id, "again", NOW)
 
 
 async def test_two_rates_under_one_code_share_an_account_and_the_books_are_sound(

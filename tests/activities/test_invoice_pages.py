@@ -48,7 +48,7 @@ from services.billing import billing_month, billing_profile, billing_run, invoic
 from services.billing.billing_month import PreparedInvoice
 from services.billing.billing_run import PageInput
 from services.billing.document_files import Documents
-from services.books.exchange_rate import note_granted
+from services.books.exchange_rate import store_granted_value
 from services.tenants import organization
 from services.usage import usage, usage_charge
 from services.usage.rating import Rates
@@ -432,7 +432,7 @@ async def _charge(page: Page, org_id: str, now: datetime) -> int:
     """Charge the usage events that are due, and return their amount."""
     rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
-        await note_granted(session, rules.granted, at(JANUARY))
+        await store_granted_value(session, rules.granted, at(JANUARY))
         await usage_charge.charge_due(session, org_id, due_before=now, at=now, rules=rules, limit=10)
         query = select(func.sum(UsageChargeRow.amount)).where(UsageChargeRow.org_id == org_id)
         return int(await session.scalar(query) or 0)
@@ -522,7 +522,7 @@ async def test_free_units_are_given_once_where_a_bill_is_opened_and_sealed_while
     await page.market.report(org, metered, happened, {"n": 3})
     rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
-        await note_granted(session, rules.granted, at(JANUARY))
+        await store_granted_value(session, rules.granted, at(JANUARY))
         done = await usage_charge.charge_due(session, org, due_before=OVER, at=OVER, rules=rules, limit=10)
         await page.market.report(org, metered, happened, {"n": 6}, received=OVER)
         reading = asyncio.create_task(page.read([org]))

@@ -140,7 +140,7 @@ async def test_invoice_that_is_given_up_is_bad_debt_and_money_that_comes_then_gr
 ) -> None:
     _, issued = await of(one)
     async with database.platform() as session:
-        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), START + timedelta(days=60))
+        await invoice_end.mark_uncollectible(session, KIM, issued.id, new_id("cmd"), START + timedelta(days=60))
     assert await earned(one, date(2026, 4, 30)) == 2_900
     await one.look(seen(bill(0, 2_900, month(0))), START + timedelta(days=90))
     assert await one.credits() == 0
@@ -155,7 +155,7 @@ async def test_money_that_goes_back_pays_nothing_so_the_subscription_ends_as_if_
     _, issued = await of(one)
     due = START + timedelta(days=30)
     async with database.platform() as session:
-        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21))
+        await invoice_end.mark_uncollectible(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21))
     late, second = due + timedelta(days=22), bill(1, 2_900, month(1))
     page = replace(unpaid(0, 2_900, month(0)), pay_url="https://pay.example/in_0")
     await one.look(seen(page, second, period=month(1)), due + timedelta(days=21))
@@ -186,7 +186,9 @@ async def test_invoice_that_is_given_up_after_its_bill_was_settled_is_awaited_ag
     _, issued = await of(one)
     async with database.platform() as session:
         assert not await subscription_bill.has_unpaid(session, one.org_id)
-        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21), by_plan=True)
+        await invoice_end.mark_uncollectible(
+            session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21), by_plan=True
+        )
         assert await subscription_bill.has_unpaid(session, one.org_id)
     await one.look(seen(first), due + timedelta(days=30))
     assert one.state.status is SubscriptionStatus.PAST_DUE

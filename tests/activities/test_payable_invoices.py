@@ -123,7 +123,7 @@ async def test_voiding_reverses_the_rounding(fresh_database: Database, fresh_dat
     assert await held(fresh_database, org, "BHD") == (0, 0)
     lost = await issued(fresh_database, org, "BHD", line(1_056))
     async with fresh_database.platform() as session:
-        row = await invoice_end.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
+        row = await invoice_end.mark_uncollectible(session, KIM, lost.id, f"lost-{lost.id}", NOW)
     assert (row.status, row.written_off_minor) == ("uncollectible", 1_250)
     assert await sound(fresh_database_urls) == []
 
@@ -165,7 +165,7 @@ async def disputed(database: Database, currency: str, net: int, *, due: int) -> 
     written.there.dispute(400)
     await written.look()
     async with database.platform() as session:
-        await invoice_end.give_up(session, KIM, made.id, f"lost-{made.id}", NOW)
+        await invoice_end.mark_uncollectible(session, KIM, made.id, f"lost-{made.id}", NOW)
     mirrored = Mirrored(database, org, payment_id=written.terms.payment_id)
     mirrored.terms, mirrored.payment, mirrored.there = written.terms, written.payment, written.there
     return org, made, mirrored

@@ -18,7 +18,7 @@ from repositories.usage import meter
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.books.exchange_rate import note_granted
+from services.books.exchange_rate import store_granted_value
 from services.usage.rating import Rates
 from services.usage.usage import EventStatus, record
 from services.usage.usage_charge import charge_due
@@ -90,7 +90,7 @@ async def metered(database: Database, kind: str, price: str | None = None) -> No
 async def payer(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> AsyncIterator[Payer]:
     org_id, kind = await organization(fresh_database), new_id("kind")
     async with fresh_database.platform() as session:
-        await note_granted(session, GRANTED, NOW - timedelta(days=1))
+        await store_granted_value(session, GRANTED, NOW - timedelta(days=1))
     await import_prices(fresh_database, kind, NOW - timedelta(days=60), input_tokens="0.01", output_tokens="0")
     await metered(fresh_database, kind)
     yield Payer(fresh_database, org_id, kind)

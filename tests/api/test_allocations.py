@@ -39,7 +39,7 @@ async def a_night(tenant: Tenant, database: Database, project_id: str) -> str:
     )
     owner = Actor(principal="owner", role=Role.OWNER, org_id=tenant.org_id)
     async with database.platform() as session:
-        setting = await allocation.set_division(
+        setting = await allocation.set_allocation(
             session, owner, tenant.org_id, project_id, wanted, now=now - timedelta(days=1)
         )
         made, why = await allocation.propose(session, project_id, setting.next_night, matures=MATURES, now=now)

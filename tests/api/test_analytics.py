@@ -163,7 +163,7 @@ async def test_amounts_are_converted_at_the_rate_of_the_day(
     # Ten cents by the piece, five of them here.
     await buys(database, tenant.org_id, 10, 50)
     async with database.platform() as session:
-        await exchange_rate.note_price(session, credit_price("0.10", "USD"), datetime.now(UTC) - timedelta(days=1))
+        await exchange_rate.store_price(session, credit_price("0.10", "USD"), datetime.now(UTC) - timedelta(days=1))
     rate = {"base": "USD", "quote": "MVR", "rate": "140"}
     good(await operator.post("/exchange-rates", rate, key=new_key()), 201)
     await use(tenant.owner, "4")

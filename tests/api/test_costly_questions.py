@@ -12,7 +12,7 @@ from api.outgoing import Slots
 from api.v1.revenue import endpoints
 from domain.insight.metrics import METRICS
 from domain.insight.query import MOST_VALUES
-from runtime.turns import Turns
+from runtime.turns import ConcurrencyLimiter
 from services.insight import metrics
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import grant
@@ -48,7 +48,7 @@ async def test_costly_question_waits_for_a_turn_of_its_organization_alone(
     tenant: Tenant, new_tenant: Any, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other: Tenant = await new_tenant("owner")
-    monkeypatch.setattr(deps, "questions", Turns("questions", each=1, overall=2, most_waiting=0))
+    monkeypatch.setattr(deps, "questions", ConcurrencyLimiter("questions", each=1, overall=2, most_waiting=0))
     async with deps.questions.turn(tenant.org_id):
         for path in COSTLY:
             assert refused(await tenant.owner.get(path), 429, "rate_limited")["retry_after"] == 1
@@ -114,7 +114,7 @@ async def test_figures_are_computed_outside_of_the_event_loop(tenant: Tenant, mo
 async def test_answer_that_is_not_read_keeps_its_slot_from_more_of_the_same(
     tenant: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deps, "answers", Turns("answers", each=1, overall=9, most_waiting=0))
+    monkeypatch.setattr(deps, "answers", ConcurrencyLimiter("answers", each=1, overall=9, most_waiting=0))
     monkeypatch.setattr(deps, "streams", Slots(1, "Too many downloads."))
     csv = {"headers": {"Accept": "text/csv"}}
     async with deps.answers.turn(tenant.org_id):

@@ -150,7 +150,7 @@ async def test_new_price_of_a_credit_counts_in_every_currency_with_a_rate(operat
     worth = []
     async with database.platform() as session:
         for price in (PRICE, CreditPrice(price=Decimal("0.20"), currency="USD")):
-            await exchange_rates.note_price(session, price, datetime.now(UTC))
+            await exchange_rates.store_price(session, price, datetime.now(UTC))
             row = await spend_rate.newest(session, "CREDIT", "DKK", datetime.now(UTC))
             worth.append(Fraction(row.quote_minor, row.base_minor) * 1_000_000)
         await session.rollback()

@@ -97,7 +97,7 @@ class Town:
         await self.bureau.connected(self.studio)
         await self.bureau.noticed(self.studio)
         async with self.database.platform() as session:
-            await exchange_rate.note_price(session, credit_price("0.10", "USD"), SINCE)
+            await exchange_rate.store_price(session, credit_price("0.10", "USD"), SINCE)
         await set_credit_rate(self.connection, asset="EUR", credit_minor=ONE, asset_minor=8, starts_at=SINCE)
 
     async def pay(self, tenant: Tenant, minor: int, currency: str) -> Written:

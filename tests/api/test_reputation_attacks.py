@@ -163,7 +163,7 @@ async def test_credits_of_a_bill_that_is_given_up_are_taken_and_give_no_evidence
     assert await evidence_of(client.owner, studio) == 3
     (issued,) = await one.rows(InvoiceRow)
     async with database.platform() as session:
-        await invoice_end.give_up(session, KIM, issued.id, new_key(), datetime.now(UTC))
+        await invoice_end.mark_uncollectible(session, KIM, issued.id, new_key(), datetime.now(UTC))
     await reputation.recompute_stale(database, limit=100)
     assert await evidence_of(client.owner, studio) == 0
     assert good(await client.owner.get("/credits/balance"))["available"] == "0.00"

@@ -163,7 +163,7 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
         for credits, cents, asset in ((4, 19, "USD"), (3, 7, "PEN"), (5000, 12_449, "USD")):
             await buys(database, tenant.org_id, credits, cents, asset)
     async with database.platform() as session:
-        await exchange_rate.note_price(session, credit_price("0.10", "USD"), NOW)
+        await exchange_rate.store_price(session, credit_price("0.10", "USD"), NOW)
     await offer(seller, model="usage", price=None, prices={"page": "3.33"})
     good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
     second = good(await seller.owner.post("/agents", {"name": "Second"}), 201)["id"]

@@ -31,7 +31,7 @@ async def client(new_tenant: Any, database: Database) -> Tenant:
     """An organization that pays for the work of others."""
     made: Tenant = await new_tenant("owner", "agent")
     async with database.platform() as session:
-        await exchange_rate.note_price(session, credit_price("0.10", "USD"), THEN - timedelta(days=1))
+        await exchange_rate.store_price(session, credit_price("0.10", "USD"), THEN - timedelta(days=1))
     return made
 
 

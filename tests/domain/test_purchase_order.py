@@ -16,6 +16,7 @@ from domain.budgets.purchase_order import (
     PurchaseOrderStatus,
     Term,
     WaitingPurchase,
+    allocate_refund,
     book_charge,
     check_abandon,
     check_attempt,
@@ -28,7 +29,6 @@ from domain.budgets.purchase_order import (
     sentence_of_approval,
     sentence_of_refusal,
     sentence_of_waiting,
-    spread_refund,
     status_after_charge,
 )
 from domain.common.calendar import Window
@@ -94,12 +94,12 @@ def test_refunds_are_spread_over_unrefunded_spending(pairs: Sequence[tuple[int, 
     counts = [(number, max(pair), min(pair)) for number, pair in enumerate(pairs)]
     left = sum(spent - refunded for _, spent, refunded in counts)
     amount = data.draw(st.integers(0, left))
-    totals = spread_refund(counts, amount)
+    totals = allocate_refund(counts, amount)
     before = {number: refunded for number, _, refunded in counts}
     assert sum(total - before[number] for number, total in totals.items()) == amount
     assert all(before[number] < totals[number] <= spent for number, spent, _ in counts if number in totals)
     with pytest.raises(ValueError, match="more is refunded"):
-        spread_refund(counts, left + 1)
+        allocate_refund(counts, left + 1)
 
 
 def test_a_refund_of_more_than_is_left_is_refused() -> None:

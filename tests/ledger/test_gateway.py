@@ -78,7 +78,7 @@ async def test_evicted_accounts_are_found_again_and_shared_ones_are_never_evicte
 ) -> None:
     ids = AccountIds(books.connections[0])
     ids.forget()
-    monkeypatch.setattr("ledger.account_ids.MAX_REMEMBERED", 3)
+    monkeypatch.setattr("ledger.account_ids.MAX_CACHED", 3)
     first = [await books.org(1) for _ in range(3)]
     known = dict(zip(first, await ids.of(*first), strict=True))
     more = [await books.org(1) for _ in range(3)]

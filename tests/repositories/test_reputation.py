@@ -29,7 +29,7 @@ from domain.reputation.evidence import (
     newcomer_evidence,
 )
 from domain.reputation.facts import DimensionShare, increments
-from domain.reputation.policy import EvidencePolicy, seasoning_days
+from domain.reputation.policy import EvidencePolicy, delay_days
 from domain.reputation.prior import learned_e6, lowest
 from domain.reputation.score import overall_e6, rank_e6, stars
 from domain.reputation.timing import BOUNDS_MS, Timing, add_response, bucket_of
@@ -156,7 +156,7 @@ class Model:
             counted.append((each.dimension, good, bad))
         said = increments(one.says, weight, bad_weight)
         up, down = sum(each.good_e6 for each in said), sum(each.bad_e6 for each in said)
-        after_days = seasoning_days(up, down, 5)
+        after_days = delay_days(up, down, 5)
         self.seasons.append((day + timedelta(days=after_days), len(self.seasons), counted, up >= down))
         whole = weight_e6(what.value_minor, what.commission_minor, ONE_E6, what.stakes)
         worst = weight_e6(what.value_minor, full, ONE_E6, what.stakes)

@@ -7,18 +7,20 @@ from datetime import timedelta
 import pytest
 
 from domain.common.errors import RateLimited
-from runtime.turns import Turns
+from runtime.turns import ConcurrencyLimiter
 from tests.support.cases import for_each
 
 
-def turns(each: int = 1, overall: int = 3, most_waiting: int = 2, patience: timedelta = timedelta(minutes=5)) -> Turns:
-    return Turns("questions", each=each, overall=overall, most_waiting=most_waiting, patience=patience)
+def turns(
+    each: int = 1, overall: int = 3, most_waiting: int = 2, patience: timedelta = timedelta(minutes=5)
+) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter("questions", each=each, overall=overall, most_waiting=most_waiting, patience=patience)
 
 
 class WaitingTasks:
     """Tasks that wait for turns, and keep their turns until the test ends them."""
 
-    def __init__(self, of: Turns) -> None:
+    def __init__(self, of: ConcurrencyLimiter) -> None:
         self.of, self.began, self._ends = of, list[str](), dict[str, asyncio.Event]()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

@@ -143,7 +143,7 @@ async def at_hand(database: Database, *org_ids: str) -> dict[str, dict[str, int]
     """Return how many credits of each kind organizations can pay an invoice with."""
     assert GERMAN.granted is not None
     async with database.platform() as session:
-        found = await invoices.credits_at_hand(await driver_connection(session), org_ids, NOW, GERMAN.granted)
+        found = await invoices.available_credits(await driver_connection(session), org_ids, NOW, GERMAN.granted)
     return {
         org_id: {
             kind: credits

@@ -132,7 +132,7 @@ class Team:
             mode=mode, currency="USD", daily_minor=daily * 100, bounds=ShareBounds(**more), reinvest_bps=reinvest_bps
         )
         async with self.database.platform() as session:
-            return await allocation.set_division(session, self.owner, self.org_id, self.project_id, wanted, now=now)
+            return await allocation.set_allocation(session, self.owner, self.org_id, self.project_id, wanted, now=now)
 
     async def night(self, night: date = NIGHT, *, now: datetime | None = None) -> Allocation | str:
         now = now or at(night)

@@ -156,7 +156,7 @@ async def test_new_price_of_a_credit_counts_at_the_rate_of_the_file_as_well(data
     await source.read(now)
     await set_by_hand(database, "2", now, DAY)
     async with database.platform() as session:
-        await exchange_rates.note_price(session, CreditPrice(price=Decimal("0.20"), currency="USD"), now + SECOND)
+        await exchange_rates.store_price(session, CreditPrice(price=Decimal("0.20"), currency="USD"), now + SECOND)
     assert await world.spend(1, now + 2 * DAY) is SpendOutcome.CHARGED
     assert await counted_cad(database) == 24
 

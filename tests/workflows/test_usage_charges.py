@@ -22,7 +22,7 @@ from repositories.usage import meter
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.books.exchange_rate import note_granted
+from services.books.exchange_rate import store_granted_value
 from services.usage.rating import Rates
 from services.usage.usage import record
 from services.usage.usage_validation import Delivery
@@ -48,7 +48,7 @@ async def test_every_organization_is_charged_to_the_end(
             session, MeterRow(id=new_id("mtr"), name="tasks", created_by="test", command_id="tasks", **asked)
         )
         await meter.mark_charged(session, made.id, at)
-        await note_granted(session, rules.granted, at)
+        await store_granted_value(session, rules.granted, at)
     for count in (250, 1):
         org_id = new_id("org")
         wallets.append((accounts.org_credits(org_id), count))

@@ -52,7 +52,7 @@ from repositories.usage.usage import cursor
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from services.books.exchange_rate import note_granted
+from services.books.exchange_rate import store_granted_value
 from services.usage.rating import Rates
 from services.usage.usage import EventStatus, record
 from services.usage.usage_validation import Delivery
@@ -127,7 +127,7 @@ async def proxy(address: str, database: Database, fresh_database_urls: DatabaseU
     org_id, now = new_id("org"), datetime.now(UTC).replace(microsecond=0)
     async with database.platform() as session:
         session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
-        await note_granted(session, TEN_CENTS.granted, now - timedelta(days=60))
+        await store_granted_value(session, TEN_CENTS.granted, now - timedelta(days=60))
     price = {"input_tokens": "0.000001", "cached_tokens": "0.0000001", "output_tokens": "0.00001"}
     await import_prices(database, "synced", now - timedelta(days=60), **price)
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:

@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.common.errand import CALL_TIMEOUT, ask
 
 #: The refusals of a first event, by code: the subscription does not begin.
-_NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
+_START_REFUSALS: Mapping[str, type[DomainError]] = MappingProxyType(
     {each.code: each for each in (SubscriptionExists, SubscriptionTrialUsed, SubscriptionUnpaid, *STOPPED_ERRORS)}
 )
 Decision = Callable[[Subscription, datetime], Transition]
@@ -285,9 +285,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         if other is not None and other.code == SubscriptionTrialUsed.code and self._state.version:
             refused = orders.refuse_trial(self._state, why=orders.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
-        if other is not None and other.code in _NOT_BEGUN:
+        if other is not None and other.code in _START_REFUSALS:
             # The run completes, with nothing in the books.
-            self._not_begun = _NOT_BEGUN[other.code](other.detail, extra=other.extra)
+            self._not_begun = _START_REFUSALS[other.code](other.detail, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
             return False
         order = self._state.order

@@ -70,7 +70,7 @@ async def set_allocation(
     async with once, deps.database.platform() as session:
         now = datetime.now(UTC)
         await note_price(deps, session, wanted.currency, now)
-        row = await allocation.set_division(session, actor, project.org_id, project.id, wanted, now=now)
+        row = await allocation.set_allocation(session, actor, project.org_id, project.id, wanted, now=now)
         return once.answer(AllocationSettingView.of(row))
 
 

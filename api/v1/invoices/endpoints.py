@@ -257,7 +257,7 @@ async def mark_uncollectible(
         actor,
         once,
         invoice_id,
-        lambda session, now: invoice_end.give_up(
+        lambda session, now: invoice_end.mark_uncollectible(
             session, actor, invoice_id, once.command_id, now, by_hand=by_hand(deps)
         ),
         takes_two=ApprovalAction.INVOICE_GIVE_UP,

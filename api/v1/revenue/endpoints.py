@@ -254,7 +254,7 @@ async def get_roi(
     if price.currency in left_out:
         # Where no limit is in money, the price of a credit has not been noted yet.
         async with deps.database.platform() as session:
-            await exchange_rate.note_price(session, price, now)
+            await exchange_rate.store_price(session, price, now)
         found, total, left_out = await read()
     found = [each for each in found if id is None or each.id == id]
 

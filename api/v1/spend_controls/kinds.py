@@ -342,4 +342,4 @@ def order_of(
 async def note_price(deps: Deps, session: AsyncSession, currency: str, at: datetime) -> None:
     """Store the price of a credit, so that a control in money counts from its first spend on."""
     if currency != CREDIT:
-        await exchange_rate.note_price(session, deps.settings.payment_rules.credit, at)
+        await exchange_rate.store_price(session, deps.settings.payment_rules.credit, at)

@@ -123,7 +123,7 @@ class InvoiceShare:
         cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
         # If the invoice is still paid, another payment has paid all of it, and nothing is lost.
         if self.bill is not None and event.event in LOST and not self._is_paid_whole():
-            await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+            await subscription_refund.claw_back(session, self.bill, cause=cause, now=event.at)
             await payment_loss.recover_lost_credits(session, event, self.bill, self.now)
         elif self.bill is not None and event.event != REFUND:
             await self._follow(session, event, self.bill, cause)
@@ -142,7 +142,7 @@ class InvoiceShare:
         if event.event in DISPUTED | LOST:
             await subscription_refund.follow_dispute(session, bill, is_disputed=disputed, cause=cause, now=event.at)
         if not disputed and bill.left_out and self.now.status is InvoiceStatus.PAID:
-            await subscription_grant.grant_left_out(session, event.actor, bill, event.payment, event.at)
+            await subscription_grant.grant_omitted(session, event.actor, bill, event.payment, event.at)
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:  # noqa: ARG002
         """Return nothing: the invoice has the tax."""

@@ -210,7 +210,7 @@ class PurchaseShare:
             await close_paid_debts(session, Ledger(await driver_connection(session)), payee, asset)
 
 
-class LostShare(PurchaseShare):
+class LostDisputeShare(PurchaseShare):
     """Shares of a sale when a chargeback is lost: payouts are reversed for the creator's debt.
 
     The opening of the chargeback has taken the share; until it is lost, the share may be restored.
@@ -325,7 +325,7 @@ class PurchaseBooks(WithoutSubject):
         purpose = terms.purpose
         fulfilled = event.payment.fulfilment is Fulfilment.DONE
         if fulfilled and event.event == "dispute_lost":
-            return LostShare(purchase=None, taken=0)
+            return LostDisputeShare(purchase=None, taken=0)
         if (
             not fulfilled
             or purpose.agent_id is None
