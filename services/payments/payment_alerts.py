@@ -45,7 +45,7 @@ async def raise_for(session: AsyncSession, event: PaymentEvent, owed: int) -> No
             session,
             kind="payment.debt",
             subject=terms.payment_id,
-            detail=f"{terms.org_id} owes {debt}: the goods of {terms.payment_id} are spent or in an escrow.",
+            detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} bought is spent or in an escrow.",
             org_id=terms.org_id,
             key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
             shared=True,
