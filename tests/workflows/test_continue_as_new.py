@@ -107,7 +107,7 @@ async def test_a_payment_that_was_refunded_in_an_earlier_run_is_not_refunded_aga
     made = await new_payment(short_runs)
     await made.create()
     made.there.pay()
-    await made.signal_change()
+    await made.refreshed()
     first_run = (await made.handle.describe()).run_id
     once = {"key": "one-refund", "refund_id": "rfd_one", "amount_minor": 100}
     await made.send("refund", **once)
