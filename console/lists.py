@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from console.arrival import came_from
 from console.format import Prefs, count, short_id
-from console.forms import Shown, at_fields, query_form
+from console.forms import FormState, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
@@ -44,7 +44,7 @@ DAYS = ("from", "to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ListQuery:
     """What an address asks of a list.
 
     Attributes:
@@ -59,7 +59,7 @@ class Asked:
     path: str
     given: Mapping[str, str]
     query: Mapping[str, str | int]
-    form: Shown
+    form: FormState
     zone: str
     at_start: bool
 
@@ -77,7 +77,7 @@ class Asked:
         return {name: value for name, value in self.query.items() if name not in {*tabbed, "limit", "cursor"}}
 
 
-def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
+def asked(visit: Visit, *names: str, days: bool = True) -> ListQuery:
     """Read the choice of a list from the address.
 
     Args:
@@ -98,7 +98,7 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
     if not errors and "from" in given and "to" in given and given["from"] > given["to"]:
         errors["from"] = "The first day is after the last day."
     cursor = visit.chosen("cursor")
-    return Asked(
+    return ListQuery(
         path=visit.request.url.path,
         given=given,
         query={**query, **cursor, "limit": ROWS, **visit.scope},
@@ -109,7 +109,7 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListView:
     """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
 
     Attributes:
@@ -118,7 +118,7 @@ class Listed:
     """
 
     path: str
-    form: Shown
+    form: FormState
     chips: tuple[Chip, ...]
     clear: str
     pager: Pager
@@ -130,20 +130,20 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage(Page):
-    listed: Listed
+    listed: ListView
     tabs: tuple[Tab, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ListResult:
     """What a list page asked for: its choice, the API's answer, what was asked beside it, the status of the page.
 
     `answer` is None if the API was not asked, because a filter is wrong.
     """
 
-    asked: Asked
+    asked: ListQuery
     answer: Answer | None
-    beside: Mapping[str, Answer]
+    extra: Mapping[str, Answer]
     status: int
     choices: Mapping[str, Options] = field(default_factory=dict)
     more: frozenset[str] = frozenset()
@@ -162,7 +162,7 @@ class Found:
         *,
         tabbed: Collection[str] = (),
         words: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> Listed:
+    ) -> ListView:
         """Return what stands around the rows.
 
         Args:
@@ -181,7 +181,7 @@ class Found:
             for name, value in asked.given.items()
             if name in labels
         )
-        return Listed(
+        return ListView(
             path=asked.path,
             form=asked.form,
             chips=tuple(chips),
@@ -226,10 +226,10 @@ async def find(
     days: bool = True,
     at: str = "",
     fixed: Query | None = None,
-    beside: Mapping[str, Wanted] | None = None,
+    extra: Mapping[str, Wanted] | None = None,
     choices: Mapping[str, Mapping[str, str]] | None = None,
     others: bool = False,
-) -> Found:
+) -> ListResult:
     """Ask for the rows that the address chooses, at once with what stands beside them.
 
     Args:
@@ -239,7 +239,7 @@ async def find(
         days: whether it has `from` and `to`.
         at: the address of the page, where the request is a command's that shows it again.
         fixed: what the page always asks for.
-        beside: what else the page shows, by a name of its own.
+        extra: further questions, by names of the page.
         choices: the values of filters, and their words.
         others: whether agents of other organizations can match; they are listed after the organization's own.
 
@@ -255,7 +255,7 @@ async def find(
         wanted[f"of {name}"] = (f"/{noun}", {"limit": _CHOICES, **whose})
         if whose and others:
             wanted[f"all {name}"] = (f"/{noun}", {"limit": _CHOICES})
-    answers = await visit.ask_all(**wanted, **(beside or {}))
+    answers = await visit.ask_all(**wanted, **(extra or {}))
     answer, status = answers.pop("rows", None), 200 if of.ok else 422
     found = {name: [answers.pop(f"{of} {name}") for of in ("of", "all") if f"{of} {name}" in wanted] for name in nouns}
     if answer is not None and answer.problem is not None:
@@ -263,7 +263,7 @@ async def find(
         match reaction_to(answer.problem):
             case Reaction.FIELDS:
                 errors, summary = at_fields(answer.problem, {*of.given, *DAYS}, {})
-                of = replace(of, form=Shown(key="", values=of.given, errors=errors, summary=summary))
+                of = replace(of, form=FormState(key="", values=of.given, errors=errors, summary=summary))
             case Reaction.UNKNOWN:
                 status = 503
             case _:
@@ -280,7 +280,9 @@ async def find(
         name for name, of_name in found.items() if any(not a.ok or a.body["next_cursor"] is not None for a in of_name)
     )
     options = {name: _options(each, of.given.get(name, "")) for name, each in words.items()}
-    return Found(asked=of, answer=answer, beside=answers, status=status, choices=options, more=more, is_bare=is_bare)
+    return ListResult(
+        asked=of, answer=answer, extra=answers, status=status, choices=options, more=more, is_bare=is_bare
+    )
 
 
 def _named(answers: Iterable[Answer], rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
@@ -432,7 +434,7 @@ def moment_of(day: str, zone: str, *, following: bool) -> str:
     return datetime.combine(begins, time(), ZoneInfo(zone)).isoformat()
 
 
-def _wrong(visit: Visit, of: Asked) -> Answer:
+def _wrong(visit: Visit, of: ListQuery) -> Answer:
     detail = next(iter(of.form.errors.values()))
     problem = Problem(status=422, code="request.invalid", title="", detail=detail)
     return Answer(status=422, request_id=request_id_of(visit.request), problem=problem)

@@ -20,7 +20,7 @@ class Entry:
         need: who does not have this permission does not see it.
         letter: `g` and this letter lead to it; empty for none.
         visits: what one of the platform's own roles needs for it on the pages of an organization.
-        beside: the paths of further pages that stand under it and that it leads to.
+        under: the paths of further pages that belong to it.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Entry:
     need: Permission = Permission.READ
     letter: str = ""
     visits: Permission = Permission.INSPECT
-    beside: tuple[str, ...] = ()
+    under: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +77,23 @@ TENANT: Groups = (
         (
             Entry("Activity", "/transactions", "list", Permission.READ_BILLING, letter="t"),
             Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
-            Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY, beside=("/auto-top-up",)),
+            Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY, under=("/auto-top-up",)),
             Entry("Invoices", "/invoices", "invoice", Permission.READ_BILLING, letter="i"),
             Entry("Chargebacks", "/disputes", "dispute", Permission.READ_BILLING),
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
-            Entry("Usage", "/usage", "usage", letter="u", beside=("/economics",)),
+            Entry("Usage", "/usage", "usage", letter="u", under=("/economics",)),
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
-            Entry("Purchases", "/purchases", "card", beside=("/payment-policies", "/cards")),
-            Entry("ROI", "/returns", "earnings", Permission.READ_BILLING, beside=("/allocations",)),
-            Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),
+            Entry("Purchases", "/purchases", "card", under=("/payment-policies", "/cards")),
+            Entry("ROI", "/returns", "earnings", Permission.READ_BILLING, under=("/allocations",)),
+            Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, under=("/reports", "/exports")),
         ),
     ),
     (
         "Account",
         (
             Entry("People", "/people", "user", Permission.READ_AUDIT),
-            Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ, beside=("/secrets",)),
+            Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ, under=("/secrets",)),
         ),
     ),
 )
@@ -127,7 +127,7 @@ PLATFORM: Groups = (
             Entry("Invoices", "/invoices", "invoice", Permission.INSPECT, letter="i"),
             Entry("Reconciliation", "/reconciliation", "scale", Permission.INSPECT, letter="r"),
             Entry("Books", "/books", "book", Permission.READ_BOOKS, letter="b"),
-            Entry("Analytics", "/analytics", "report", Permission.INSPECT, beside=("/reports", "/exports")),
+            Entry("Analytics", "/analytics", "report", Permission.INSPECT, under=("/reports", "/exports")),
         ),
     ),
     (
@@ -169,5 +169,5 @@ def start_of(me: Me, exists: Exists) -> str:
 
 
 def _is_at(path: str, base: str, entry: Entry) -> bool:
-    wholes = [base + each for each in (entry.path, *entry.beside) if each]
+    wholes = [base + each for each in (entry.path, *entry.under) if each]
     return path.rstrip("/") in (wholes or [base]) or any(path.startswith(f"{whole}/") for whole in wholes)

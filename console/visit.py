@@ -19,7 +19,7 @@ from console import forms
 from console.assets import Assets
 from console.choices import COOKIE as CHOICES, Choices, read_choices
 from console.cookies import Site, is_loopback
-from console.forms import Form, Shown
+from console.forms import Form, FormState
 from console.frame import Frame, frame
 from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
 from console.mentions import Naming
@@ -59,7 +59,7 @@ class SignInNeeded(Exception):
 #: So many names the API gives at once.
 _NAMES = 200
 #: Shows the page of a form again, with the form as it is now and the status of the answer.
-ShowAgain = Callable[["Visit", Shown, int], Awaitable[Response]]
+ShowAgain = Callable[["Visit", FormState, int], Awaitable[Response]]
 
 
 class Visit:
@@ -132,7 +132,7 @@ class Visit:
         if not self.may(permission):
             raise Refused(forbidden(self.request))
 
-    def theirs(self, body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    def owned(self, body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
         """Return an object that is of the organization in the address, if there is one; raises `Refused` for others.
 
         Tenants see no others, but the platform's roles would see them as this organization's. What people of an
@@ -215,7 +215,7 @@ class Visit:
         self._take(answers)
         return {name: answers[name] for name in wanted}
 
-    async def order(
+    async def command(
         self,
         method: str,
         path: str,
@@ -226,7 +226,7 @@ class Visit:
         query: Query | None = None,
     ) -> Answer:
         """Give a command; `done` and `refused` make a page of its answer."""
-        answer = await self.api.order(method, path, body, key, match=match, query=query)
+        answer = await self.api.command(method, path, body, key, match=match, query=query)
         if answer.status == 401:
             raise SignInNeeded(ended=True)
         return answer

@@ -4,7 +4,7 @@ from starlette.responses import JSONResponse, Response
 
 from console import lists
 from console.card import view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.policy import with_stripe
 from console.refusals import not_found
@@ -35,16 +35,16 @@ async def show(visit: Visit) -> Response:
     return await visit.render("card/list.html", page, found.status)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await lists.find(
         visit,
         f"{_own(visit)}/transactions",
         days=False,
         at=_here(visit),
         fixed={"organization_id": None},
-        beside={"card": (_own(visit), {})},
+        extra={"card": (_own(visit), {})},
     )
-    card = visit.theirs(found.beside["card"].need())
+    card = visit.owned(found.extra["card"].need())
     page = view.one(
         card,
         found,
@@ -57,7 +57,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("card/page.html", page, status if form else found.status)
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_BILLING)
     shown = form or blank()
     agents = await lists.choice(visit, "agents", shown.value("agent_id"), organization_id=visit.org_id or "")
@@ -68,7 +68,7 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, *_NAMES)
     body = {name: form.text(name) for name in _NAMES if form.maybe(name)}
-    answer = await visit.order("POST", _PATH, {**body, **visit.scope}, form.key)
+    answer = await visit.command("POST", _PATH, {**body, **visit.scope}, form.key)
     here = f"{_listed(visit)}/{answer.body['id']}" if answer.ok else _listed(visit)
     return await visit.concluded(form, answer, here, "card.created", show=ask_to_create)
 
@@ -83,27 +83,27 @@ async def unfreeze(visit: Visit) -> Response:
 
 async def _changed(visit: Visit, act: str, notice: str) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_own(visit)}/{act}", None, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/{act}", None, form.key)
     return await visit.concluded(form, answer, _here(visit), notice, show=show_one)
 
 
-async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_close(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_BILLING)
-    card = visit.theirs((await visit.ask(_own(visit))).need())
+    card = visit.owned((await visit.ask(_own(visit))).need())
     page = view.closing(card, form or blank(), _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def close(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_own(visit)}/close", None, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/close", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "card.closed", show=ask_to_close)
 
 
 async def show_number(visit: Visit) -> Response:
     """Show the page on which Stripe's script shows the number; it never comes here."""
     visit.need(Permission.MANAGE_BILLING)
-    card = visit.theirs((await visit.ask(_own(visit))).need())
+    card = visit.owned((await visit.ask(_own(visit))).need())
     if visit.stripe_form is None:
         raise Refused(not_found(visit.request))
     script, key = visit.stripe_form
@@ -116,7 +116,7 @@ async def show_number(visit: Visit) -> Response:
 async def display(visit: Visit) -> Response:
     """Answer the page's script with the key by which Stripe shows the number, for the nonce that Stripe has made."""
     form = await read_form(visit.request, "nonce")
-    answer = await visit.order("POST", f"{_own(visit)}/display", {"nonce": form.text("nonce")}, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/display", {"nonce": form.text("nonce")}, form.key)
     body = answer.body if answer.ok else {"error": "The number cannot be shown now. Reload the page to try again."}
     return JSONResponse(body, answer.status, headers={"Cache-Control": "no-store"})
 

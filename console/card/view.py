@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, money, titled
-from console.forms import Shown
-from console.lists import Choice, Found, Listed, ListPage
+from console.forms import FormState
+from console.lists import Choice, ListPage, ListResult, ListView
 from console.status import STATUSES, Status, status_of
-from console.widgets import Asking, FormPage, Link
+from console.widgets import Confirmation, FormPage, Link
 
 FILTERS = ("status", "agent_id", "q")
 LABELS = {"status": "Status", "agent_id": "Agent", "q": "Contains"}
@@ -68,7 +68,7 @@ class PaymentRow:
 class Card(ListPage):
     """One card; addresses are empty for what the reader may not do, or what cannot be done now."""
 
-    form: Shown
+    form: FormState
     status: Status
     id: Ident
     agent: str
@@ -101,7 +101,7 @@ class Number(FormPage):
     key: str
 
 
-def page(found: Found, prefs: Prefs, listed: str, create: str) -> Cards:
+def page(found: ListResult, prefs: Prefs, listed: str, create: str) -> Cards:
     return Cards(
         title="Cards",
         crumbs=(Link(label="Purchases", href=f"{listed.removesuffix('/cards')}/purchases"),),
@@ -137,8 +137,8 @@ def _limits(card: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
 
 def one(
     card: Mapping[str, Any],
-    payments: Found,
-    form: Shown,
+    payments: ListResult,
+    form: FormState,
     prefs: Prefs,
     listed: str,
     *,
@@ -173,7 +173,7 @@ def one(
     )
 
 
-def _without_file(listed: Listed) -> Listed:
+def _without_file(listed: ListView) -> ListView:
     return replace(listed, pager=replace(listed.pager, csv=""))
 
 
@@ -198,7 +198,7 @@ def _payment(payment: Mapping[str, Any], prefs: Prefs) -> PaymentRow:
     )
 
 
-def create(form: Shown, agents: Choice, listed: str) -> Create:
+def create(form: FormState, agents: Choice, listed: str) -> Create:
     return Create(
         title="Create card",
         crumbs=(Link(label="Cards", href=listed),),
@@ -210,9 +210,9 @@ def create(form: Shown, agents: Choice, listed: str) -> Create:
     )
 
 
-def closing(card: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def closing(card: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     here = f"{listed}/{card['id']}"
-    return Asking(
+    return Confirmation(
         title=f"Close {card['name']}?",
         back=here,
         action=f"{here}/close",
@@ -225,7 +225,7 @@ def closing(card: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     )
 
 
-def number(card: Mapping[str, Any], script: str, key: str, form: Shown, listed: str) -> Number:
+def number(card: Mapping[str, Any], script: str, key: str, form: FormState, listed: str) -> Number:
     here = f"{listed}/{card['id']}"
     return Number(
         title="Card number",

@@ -3,13 +3,13 @@
 from starlette.responses import Response
 
 from console.choices import COOKIE, YEAR_SECONDS, choices_of, zone_named
-from console.forms import Shown, corrected, read_form
+from console.forms import FormState, corrected, read_form
 from console.preferences import view
 from console.routing import COMMAND, anyone, console_of
 from console.visit import Visit
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     return await visit.render("preferences/page.html", view.page(visit.choices, form), status)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from console.choices import LOCALES, THEMES, Choices, zones
-from console.forms import Shown
+from console.forms import FormState
 from console.widgets import FormPage
 
 Options = tuple[tuple[str, str], ...]
@@ -17,11 +17,11 @@ class Preferences(FormPage):
     shortcuts: bool
 
 
-def page(choices: Choices, form: Shown | None = None) -> Preferences:
+def page(choices: Choices, form: FormState | None = None) -> Preferences:
     values = {"theme": choices.theme, "zone": choices.zone or "UTC", "locale": choices.locale}
     return Preferences(
         title="Preferences",
-        form=form or Shown(key="", values=values),
+        form=form or FormState(key="", values=values),
         themes=tuple((name, words, "") for name, words in THEMES.items()),
         zones=zones(),
         locales=tuple(LOCALES.items()),

@@ -23,7 +23,7 @@ CREDITS = charts.Unit("CREDIT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class FormState:
     """A form as `console.forms` shows it."""
 
     key: str
@@ -58,8 +58,8 @@ class Gallery:
     crumbs: tuple[widgets.Link, ...]
     link: widgets.Link
     tabs: tuple[widgets.Tab, ...]
-    wrong: Shown
-    form: Shown
+    wrong: FormState
+    form: FormState
     chips: tuple[widgets.Chip, ...]
     ident: format.Ident
     at: format.Moment
@@ -168,12 +168,12 @@ def gallery() -> Gallery:
             widgets.Tab(label="Disputed", href="#main", count="1"),
             widgets.Tab(label="Released", href="#main", count="81"),
         ),
-        wrong=Shown(
+        wrong=FormState(
             key="con_0123456789abcdef",
             values={"amount": "1e3"},
             errors={"amount": "An amount is digits with a point.", "title": "A title is needed."},
         ),
-        form=Shown(key="con_0123456789abcdef", values={}, errors={}),
+        form=FormState(key="con_0123456789abcdef", values={}, errors={}),
         chips=(
             widgets.Chip(label="Status", value="Funded", remove="#main"),
             widgets.Chip(label="From", value="1 Nov 2026", remove="#main"),

@@ -9,10 +9,10 @@ import pytest
 
 from console import charts, widgets
 from console.format import Amount, Ident, Moment
-from console.lists import Listed
+from console.lists import ListView
 from console.status import Status
 from domain.messages.changes import TOPICS
-from tests.console.gallery import Shown, rendered
+from tests.console.gallery import FormState, rendered
 from tests.console.template_types import CONSOLE, ROOT, class_named, declared, macro_problems, macros, problems, reached
 from tests.console.test_contrast import COLOUR
 from tests.support.cases import for_each
@@ -40,9 +40,9 @@ TAKES: dict[str, dict[str, dict[str, Any]]] = {
         "chips": {"chips": Sequence[widgets.Chip]},
         "pager": {"pager": widgets.Pager},
     },
-    "rows": {"rows": {"listed": Listed}},
-    "form": {name: {"form": Shown} for name in macros(PARTS / "form.html")},
-    "state": {"section_failed": {"failed": widgets.Failed}, "not_known": {"form": Shown}},
+    "rows": {"rows": {"listed": ListView}},
+    "form": {name: {"form": FormState} for name in macros(PARTS / "form.html")},
+    "state": {"section_failed": {"failed": widgets.Failed}, "not_known": {"form": FormState}},
     "timeline": {"timeline": {"steps": Sequence[widgets.Step]}},
     "charts": {
         "figure": {"chart": charts.Chart},
@@ -170,7 +170,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_words_of_others_are_text_in_every_part(attack):
-    form = Shown(key=attack, values={"f": attack}, errors={"f": attack})
+    form = FormState(key=attack, values={"f": attack}, errors={"f": attack})
     shown = rendered(
         "{{ ui.other(x) }}{{ ui.cut(x) }}{{ ui.prose(x) }}{{ ui.copy(x, x) }}{{ ui.field(form, 'f', x, hint=x) }}"
         "{{ ui.area(form, 'f', x) }}{{ ui.select(form, 'f', x, [(x, x)]) }}{{ ui.notice('warn', x, x) }}"
@@ -204,7 +204,7 @@ def test_a_link_to_somebody_else_says_where_it_leads():
 
 
 def test_a_field_that_is_wrong_says_so_beside_it_and_on_top():
-    form = Shown(key="k", values={"amount": "1e3"}, errors={"amount": "An amount is digits."})
+    form = FormState(key="k", values={"amount": "1e3"}, errors={"amount": "An amount is digits."})
     shown = rendered("{{ ui.summary(form) }}{{ ui.field(form, 'amount', 'Amount', hint='At least 1.') }}", form=form)
 
     assert '<a href="#f-amount">An amount is digits.</a>' in shown
@@ -213,7 +213,7 @@ def test_a_field_that_is_wrong_says_so_beside_it_and_on_top():
 
 
 def test_a_secret_is_never_filled_in_again():
-    form = Shown(key="k", values={"key": "bsk_secret"}, errors={})
+    form = FormState(key="k", values={"key": "bsk_secret"}, errors={})
 
     assert "bsk_secret" not in rendered("{{ ui.secret_field(form, 'key', 'Key') }}", form=form)
 
