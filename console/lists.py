@@ -31,8 +31,6 @@ ROWS = 50
 _MOST, _PAGES = 200, 20
 #: So many of a noun a form has to choose from; of others the id is typed.
 _CHOICES = 50
-#: What a form can have to choose from, and what their ids begin with.
-_CHOSEN = {"agents": "agt", "departments": "dep", "projects": "prj", "api-keys": "key"}
 #: The filters that are an id, and where the names to choose from are; operators alone choose an organization.
 _NOUNS = {"agent_id": "agents", "organization_id": "organizations"}
 _WHOSE = "organization_id"
@@ -215,8 +213,15 @@ class ListResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
+    """What a field chooses from: the newest objects of a noun; where there are `more`, the id of another is typed."""
+
     rows: tuple[Mapping[str, Any], ...]
     more: bool
+
+    @property
+    def options(self) -> Options:
+        """Pairs of an id and a name."""
+        return tuple((each["id"], each["name"]) for each in self.rows)
 
 
 async def find(
@@ -362,8 +367,9 @@ async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
 
     However many there are, one page of them is read. The ids of others are typed.
     """
-    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **query})}
-    if is_id(chosen, _CHOSEN[noun]):
+    given = {name: value for name, value in query.items() if value}
+    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **given})}
+    if is_id(chosen, chosen.rpartition("_")[0]):
         wanted["chosen"] = (f"/{noun}/{chosen}", {})
     answers = await visit.ask_all(**wanted)
     newest, own = answers["newest"], answers.get("chosen")

@@ -1,5 +1,7 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
+from starlette.routing import Route
+
 from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.allocation.routes import ROUTES as ALLOCATION
@@ -8,7 +10,7 @@ from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.budget.routes import ROUTES as BUDGET
-from console.card.routes import ROUTES as CARD
+from console.card.pages import ROUTES as CARD
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
@@ -113,5 +115,12 @@ _ALL = (
     *WORK,
     *HOME,
 )
-#: In this order paths are tried: `/{org}/…` would take what is the platform's.
-ROUTES = tuple(sorted(_ALL, key=lambda route: not route.path.startswith("/platform")))
+
+
+def _order(route: Route) -> tuple[bool, ...]:
+    """Order a route by its segments, so that `/cards/new` is tried before `/cards/{id}`."""
+    return tuple("{" in segment for segment in route.path.split("/"))
+
+
+#: In this order paths are tried.
+ROUTES = tuple(sorted(_ALL, key=_order))

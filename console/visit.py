@@ -237,8 +237,16 @@ class Visit:
 
     async def render(self, template: str, page: object, status: int = 200, *, secret: bool = False) -> Response:
         """Answer with a page; see `console.pages.html`."""
+        return await self.show(template, page, {}, status, secret=secret)
+
+    async def show(
+        self, template: str, page: object, values: Mapping[str, Any], status: int = 200, *, secret: bool = False
+    ) -> Response:
+        """Answer with a page whose template reads answers of the API; `values` are its further names."""
         whole = replace(await self.frame(), is_there=self.request.method == "GET" and status < 400)
-        return html(self.request, self._console.environment, template, page, whole, status=status, secret=secret)
+        return html(
+            self.request, self._console.environment, template, page, whole, status=status, secret=secret, values=values
+        )
 
     async def frame(self) -> Frame:
         if not self._framed:

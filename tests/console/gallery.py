@@ -10,6 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console import charts, format, widgets
 from console.app import ProblemPage
+from console.assets import Assets
+from console.filters import Templates, install
+from console.inline import elements
 from console.pages import labelled
 from console.problems import WORDS, Reaction
 from console.status import STATUSES, Status, Tone
@@ -80,15 +83,16 @@ class Gallery:
 
 def environment() -> Environment:
     """Return Jinja as the console has it, with the styles beside the page."""
-    made = Environment(
+    made = Templates(
         loader=FileSystemLoader([CONSOLE, HERE]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    install(made)
     made.filters["labelled"] = labelled
-    made.globals["asset"] = lambda name: f"/{name}"
+    made.globals |= elements(Assets()) | {"asset": lambda name: f"/{name}"}
     return made
 
 

@@ -29,6 +29,7 @@ from tests.console.conftest import Counting, Visitor
 from tests.console.fake import OWN
 from tests.console.strict import LANDMARKS, read
 from tests.console.table import EVERYBODY, PAGES, PLATFORM, READABLE, SHOWN, Page
+from tests.console.template_types import CONSOLE, misfits
 from tests.console.walking import FoundForm, forms_of, route_of
 from tests.support.cases import for_each
 
@@ -87,8 +88,15 @@ def looked(visitors: dict[str, Visitor], objects: dict[str, str]) -> Iterator[Lo
         made.drawn.append(name)
         return really(environment, name, *more)
 
+    render = Template.render
+
+    def checked(template: Template, **values: Any) -> str:
+        assert misfits(CONSOLE / str(template.name), values) == [], template.name
+        return render(template, **values)
+
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(Environment, "get_template", noted)
+        changed.setattr(Template, "render", checked)
         yield made
 
 
