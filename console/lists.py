@@ -23,6 +23,7 @@ from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_
 from console.picker import NAMES
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
+from console.texts import _
 from console.visit import Visit
 from console.widgets import Chip, Failed, Page, Pager, Tab
 from domain.common.ids import is_id
@@ -94,9 +95,9 @@ def asked(visit: Visit, *names: str, days: bool = True) -> ListQuery:
             try:
                 query[name] = moment_of(given[name], zone, following=name == "to")
             except ValueError:
-                errors[name] = "Invalid date. Use the format 2026-11-22."
+                errors[name] = _("Invalid date. Use the format 2026-11-22.")
     if not errors and "from" in given and "to" in given and given["from"] > given["to"]:
-        errors["from"] = "The first day is after the last day."
+        errors["from"] = _("The first day is after the last day.")
     cursor = visit.chosen("cursor")
     return ListQuery(
         path=visit.request.url.path,
@@ -216,7 +217,7 @@ class ListResult:
             next=asked.address(cursor=following) if following else "",
             newest="" if asked.at_start else asked.address(),
             csv=download,
-            count=f"{shown} shown" if shown else "",
+            count=_("%(count)s shown", count=shown) if shown else "",
         )
 
     def _failed(self, title: str) -> Failed | None:
@@ -345,12 +346,12 @@ def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> 
     found = [*_USUAL, *sorted({str(each["currency"]) for each in rows if each.get("currency")}), given]
     known = Locale.parse(prefs.locale).currencies
     words = {code: f"{code}, {known[code]}" if code in known else code for code in found if code}
-    return words | {code: word for code, word in ((CREDIT, "Credits"), (SLOT, "Slots")) if code in words}
+    return words | {code: word for code, word in ((CREDIT, _("Credits")), (SLOT, _("Slots"))) if code in words}
 
 
 def _options(words: Mapping[str, str], given: str) -> Options:
     chosen = {given: short_id(given)} if given and given not in words else {}
-    return (("", "Any"), *words.items(), *chosen.items())
+    return (("", _("Any")), *words.items(), *chosen.items())
 
 
 async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str | None) -> Response:
@@ -436,7 +437,7 @@ async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
 
 async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> AsyncIterator[Answer]:
     """Yield the pages of a list from a cursor on, a few thousand rows at most; a refusal is the last of them."""
-    for _ in range(_PAGES):
+    for _page in range(_PAGES):
         answer = await visit.ask(path, limit=_MOST, cursor=cursor, **query)
         yield answer
         cursor = answer.body["next_cursor"] if answer.ok else None
