@@ -63,7 +63,7 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
             assert await forms_at(auditor) <= OWN_FORMS
         for path, link in ((f"{buyer.base}/settings", "Audit trail"), (f"{buyer.base}/escrows", "Read the quarter")):
             async with auditor.page.expect_navigation():
-                await auditor.hands.press(links.and_(auditor.page.locator(f"[href='{path}']")))
+                await auditor.hands.press(groups.and_(auditor.page.locator(f"[href='{path}']")))
             async with auditor.page.expect_navigation():
                 await auditor.press(link, link=True)
             assert path_of(auditor.page).startswith(f"{path}/")
