@@ -203,7 +203,7 @@ def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[G
     base = "/console/platform" if org_id is None else f"/console/{org_id}"
     shown = []
     for label, icon, entries in PLATFORM if org_id is None else TENANT:
-        readable = [entry for entry in entries if _may(me, entry, org_id) and exists(base + entry.path)]
+        readable = [entry for entry in entries if may_enter(me, entry, org_id) and exists(base + entry.path)]
         links = tuple(
             Link(gettext(entry.label), base + entry.path, entry.icon, entry.letter, _is_at(path, base, entry))
             for entry in readable
@@ -213,7 +213,8 @@ def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[G
     return tuple(shown)
 
 
-def _may(me: Me, entry: Entry, org_id: str | None) -> bool:
+def may_enter(me: Me, entry: Entry, org_id: str | None) -> bool:
+    """Return whether the principal may read a page, of an organization or of the platform."""
     return me.may(entry.need) and (org_id is None or not me.is_platform or me.may(entry.visits))
 
 
