@@ -256,10 +256,11 @@ class RevenueByStatusView(ResponseModel):
 
 
 class CostsByKindView(ResponseModel):
-    """Costs by kind."""
+    """Costs by kind: what was spent, without invoices; recorded usage that was charged nowhere; and commission."""
 
-    usage: Exact
-    purchases: Exact
+    usage: Exact = Field(description="Uses that are spent, and recorded usage at its cost.")
+    purchases: Exact = Field(description="Jobs, agents bought and purchases outside, without fees.")
+    subscriptions: Exact = Field(description="Plans and slots.")
     fees: Exact
     commission: Exact
     shared: Exact = Field(description="Costs of no agent, divided by own costs.")

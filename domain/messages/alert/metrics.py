@@ -97,7 +97,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="spending",
-        sentence=REGISTRY["spending"].sentence,
+        sentence="Credits captured by spends, less refunds, by time of use: uses, agents bought and card payments.",
         unit=Unit.CREDITS,
         conditions=_FLOWS - {ConditionType.RATIO},
         filters=("agent_id", "department_id"),
