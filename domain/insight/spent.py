@@ -36,7 +36,7 @@ class SpentPart(StrEnum):
 
 
 class SpentService(StrEnum):
-    """Services other than the actions of uses, as `spent_elsewhere` in `repositories/sql/insight/spent.sql` has them."""
+    """Services other than the actions of uses, as in `repositories/sql/insight/spent.sql`."""
 
     INVOICE = "invoice"
     JOB = "job"

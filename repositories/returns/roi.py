@@ -1,7 +1,7 @@
 """Cost and revenue of agents by day (UTC), from days and rows of the period only.
 
-Costs are what was spent (`domain.insight.spent`), without invoices, and recorded usage. Each is counted once: usage that
-names a spend, or is charged to credits, is in the spend; what an invoice bills is recorded usage. Payments of an
+Costs are what was spent (`domain.insight.spent`), without invoices, and recorded usage. Each is counted once: usage
+that names a spend, or is charged to credits, is in the spend; what an invoice bills is recorded usage. Payments of an
 organization to its own agents are neither cost nor revenue.
 
 In money, credits count at the purchase price of their lots, so granted ones count nothing. In credits they are credits.
