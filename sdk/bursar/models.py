@@ -2838,6 +2838,13 @@ class NamesView(Model):
     names: dict[str, str] = NOT_SENT
 
 
+class NextChargeView(Model):
+    """The charge of the next period."""
+
+    at: datetime = NOT_SENT
+    price: MoneyView = NOT_SENT
+
+
 class NotificationView(Model):
     """A notification in the inbox."""
 
@@ -4452,7 +4459,7 @@ class SpendView(Model):
 
 
 class SpentByAgentView(Model):
-    """What an agent spent or, for a job or a bought agent without one, the agent that was paid."""
+    """Amount of the agent that spent or, for jobs and agents bought without one, of the agent that was paid."""
 
     agent_id: str | None = NOT_SENT
     agent_name: str | None = NOT_SENT
@@ -4461,7 +4468,7 @@ class SpentByAgentView(Model):
 
 
 class SpentByServiceView(Model):
-    """What was spent on a service: the action of uses, or what was bought."""
+    """Amount of a service: the action of uses, or the kind of purchase."""
 
     service: str | None = NOT_SENT
     name: str | None = NOT_SENT
@@ -4470,7 +4477,7 @@ class SpentByServiceView(Model):
 
 
 class SpentInCurrencyView(Model):
-    """What was spent in a currency. The parts, the agents, and the services each add up to `total`."""
+    """Spent amount in a currency. The parts, the agents, and the services each add up to `total`."""
 
     currency: str = NOT_SENT
     total: Amount = NOT_SENT
@@ -4481,7 +4488,7 @@ class SpentInCurrencyView(Model):
 
 
 class SpentInView(Model):
-    """What was spent in the month in a currency."""
+    """Spent amount of the month in a currency."""
 
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -4496,7 +4503,7 @@ class SpentPartView(Model):
 
 
 class SpentTotalView(Model):
-    """What was spent in a currency. The parts add up to `total`."""
+    """Spent amount in a currency. The parts add up to `total`."""
 
     currency: str = NOT_SENT
     total: Amount = NOT_SENT
@@ -4505,14 +4512,14 @@ class SpentTotalView(Model):
 
 
 class SpentView(Model):
-    """What an organization has spent in a period, by currency."""
+    """Spent amounts of an organization in a period, by currency."""
 
     organization_id: str = NOT_SENT
     from_: datetime = Field(NOT_SENT, alias="from")
     to: datetime = NOT_SENT
     as_of: datetime = NOT_SENT
     complete: bool = NOT_SENT
-    data: list[SpentInCurrencyView] = NOT_SENT
+    currencies: list[SpentInCurrencyView] = NOT_SENT
     left_out: list[str] = NOT_SENT
 
 
@@ -4613,6 +4620,7 @@ class SubscriptionView(Model):
     period_end: datetime | None = NOT_SENT
     cancel_at_period_end: bool = NOT_SENT
     pending_change: PendingChangeView | None = NOT_SENT
+    next_charge: NextChargeView | None = NOT_SENT
     ended_at: datetime | None = NOT_SENT
     trial_ends_at: datetime | None = NOT_SENT
     checkout_url: str | None = NOT_SENT

@@ -1,4 +1,4 @@
-"""What an organization has spent in a period, with the metrics' figures, rounded so that all parts add up."""
+"""Spent amounts of an organization in a period: the metrics' figures, rounded so that all parts add up."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _PARTS = {f"spending.{part}": part for part in SpentPart}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpentAmount:
-    """What was spent in a currency, in minor units; the parts add up to it.
+    """Spent amount in a currency, in minor units; the parts add up to it.
 
     Attributes:
         before: the parts of the preceding period.

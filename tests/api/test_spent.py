@@ -1,4 +1,4 @@
-"""What was spent: one figure at every endpoint, whose parts, agents and services add up."""
+"""Spent: one figure at every endpoint, whose parts, agents and services add up."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -143,7 +143,7 @@ def added(amounts: Any) -> Decimal:
 
 
 async def test_every_endpoint_has_the_same_spent(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = (await shop.spent())["data"]
+    data = (await shop.spent())["currencies"]
     assert {each["currency"]: each["total"] for each in data} == TOTALS
     assert {each["currency"]: {p["part"]: p["amount"] for p in each["parts"]} for each in data} == EXPECTED
     asked = await shop.ask("spending", *(f"spending.{part}" for part in EXPECTED["USD"]))
@@ -171,7 +171,7 @@ async def test_every_endpoint_has_the_same_spent(shop: Shop, monkeypatch: pytest
 
 
 async def test_returns_have_the_same_spent_in_money(shop: Shop) -> None:
-    [spent] = (await shop.spent(currency="USD"))["data"]
+    [spent] = (await shop.spent(currency="USD"))["currencies"]
     until = shop.month.until.date()
     report = good(await shop.payer.owner.get(f"/economics/roi?from={shop.period['from']}&to={until}&currency=USD"))
     assert report["spent"]["total"] == spent["total"]
@@ -187,11 +187,11 @@ async def test_returns_have_the_same_spent_in_money(shop: Shop) -> None:
 
 async def test_parts_agents_and_services_add_up_with_names_and_a_rest(shop: Shop) -> None:
     for more in ({}, {"limit": "1"}, {"currency": "USD", "limit": "2"}):
-        for each in (await shop.spent(**more))["data"]:
+        for each in (await shop.spent(**more))["currencies"]:
             for name in ("parts", "by_agent", "by_service"):
                 assert added(row["amount"] for row in each[name]) == Decimal(each["total"]), (more, name)
             assert [row["is_rest"] for row in each["by_service"]].count(True) == bool(more)
-    credits, dollars = (await shop.spent())["data"]
+    credits, dollars = (await shop.spent())["currencies"]
     own, other = shop.payer.agent_id, shop.studio.agent_id
     assert {row["agent_id"]: row["amount"] for row in credits["by_agent"]} == {
         own: "3.00",
@@ -221,5 +221,5 @@ async def test_the_period_before_is_compared(shop: Shop) -> None:
     found = good(
         await shop.payer.owner.get("/analytics/spent", params={"from": f"{shop.month.until.date()}", "to": f"{after}"})
     )
-    assert [(each["currency"], each["total"]) for each in found["data"]] == [("CREDIT", "0.00")]
-    assert {each["before"] for each in (await shop.spent())["data"]} == {"0.00"}
+    assert [(each["currency"], each["total"]) for each in found["currencies"]] == [("CREDIT", "0.00")]
+    assert {each["before"] for each in (await shop.spent())["currencies"]} == {"0.00"}

@@ -96,7 +96,7 @@ class InsightView(ResponseModel):
 
 
 class SpentInView(ResponseModel):
-    """What was spent in the month in a currency."""
+    """Spent amount of the month in a currency."""
 
     currency: str
     amount: Exact

@@ -1,4 +1,4 @@
-"""What an organization has spent, by part, agent and service."""
+"""Spent amounts of an organization, by part, agent and service."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ class SpentPartView(ResponseModel):
 
 
 class SpentTotalView(ResponseModel):
-    """What was spent in a currency. The parts add up to `total`."""
+    """Spent amount in a currency. The parts add up to `total`."""
 
     currency: str
     total: Exact
@@ -49,7 +49,7 @@ class SpentTotalView(ResponseModel):
 
 
 class SpentByAgentView(ResponseModel):
-    """What an agent spent or, for a job or a bought agent without one, the agent that was paid."""
+    """Amount of the agent that spent or, for jobs and agents bought without one, of the agent that was paid."""
 
     agent_id: str | None = Field(description="Null for people and systems, and for the rest.")
     agent_name: str | None
@@ -58,7 +58,7 @@ class SpentByAgentView(ResponseModel):
 
 
 class SpentByServiceView(ResponseModel):
-    """What was spent on a service: the action of uses, or what was bought."""
+    """Amount of a service: the action of uses, or the kind of purchase."""
 
     service: str | None = Field(description="The value of the dimension `action`; null for uses without, and the rest.")
     name: str | None = Field(description="The name to show.")
@@ -67,7 +67,7 @@ class SpentByServiceView(ResponseModel):
 
 
 class SpentInCurrencyView(SpentTotalView):
-    """What was spent in a currency. The parts, the agents, and the services each add up to `total`."""
+    """Spent amount in a currency. The parts, the agents, and the services each add up to `total`."""
 
     by_agent: list[SpentByAgentView] = Field(description="Largest first, then the rest.")
     by_service: list[SpentByServiceView] = Field(description="Largest first, then the rest.")
@@ -98,14 +98,14 @@ class SpentInCurrencyView(SpentTotalView):
 
 
 class SpentView(ResponseModel):
-    """What an organization has spent in a period, by currency."""
+    """Spent amounts of an organization in a period, by currency."""
 
     organization_id: str
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to")
     as_of: datetime = Field(description="The time that the figures are of.")
     complete: bool = Field(description="Whether the period is over.")
-    data: list[SpentInCurrencyView] = Field(
+    currencies: list[SpentInCurrencyView] = Field(
         description="Credits first, always there; with `currency` only that, with everything converted into it."
     )
     left_out: list[str] = Field(description="Left-out currencies without a rate to `currency`.")
@@ -179,6 +179,6 @@ async def get_spent(
         until=asked.until,
         as_of=now,
         complete=answer.is_complete,
-        data=[SpentInCurrencyView.named(each, names) for each in found],
+        currencies=[SpentInCurrencyView.named(each, names) for each in found],
         left_out=list(answer.left_out),
     )

@@ -287,6 +287,6 @@ class MonthFacts:
 
     @property
     def moved(self) -> Mapping[str, int]:
-        """What was spent or paid in, whichever is more, by currency."""
+        """The amount spent or paid in, whichever is more, by currency."""
         names = {*self.spending, *self.paid_in}
         return {asset: max(self.spending.get(asset, 0), self.paid_in.get(asset, 0)) for asset in names}

@@ -1,4 +1,4 @@
-"""What is spent: parts and groups that add up after rounding, and the names of services."""
+"""Spent: parts and groups that add up after rounding, and the names of services."""
 
 from fractions import Fraction
 
