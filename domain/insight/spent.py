@@ -50,7 +50,7 @@ class SpentService(StrEnum):
     SLOTS = "slots"
 
 
-_NAMES = {
+_NAMES: Mapping[str, str] = {
     SpentService.INVOICE: "Invoices",
     SpentService.JOB: "Jobs",
     SpentService.OWN_JOB: "Commission on own agents' jobs",
@@ -69,8 +69,7 @@ SPENT = " + ".join(f"spent.{part}" for part in SpentPart)
 
 def service_name(service: str) -> str:
     """Return the display name of a service: of an action, its words."""
-    known = _NAMES.get(SpentService(service)) if service in {*SpentService} else None
-    return known or service.replace(".", " ").replace("_", " ").capitalize()
+    return _NAMES.get(service) or service.replace(".", " ").replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +89,7 @@ def round_parts(exact: Mapping[SpentPart, int | Fraction]) -> dict[SpentPart, in
 def largest_groups(
     exact: Mapping[str | None, int | Fraction], total: int | Fraction, limit: int
 ) -> tuple[SpentGroup, ...]:
-    """Return the largest groups and the rest, rounded so that they add up to the rounded total.
-
-    Args:
-        exact: by name; it may lack small groups.
-        total: of all groups.
-        limit: the maximum number of groups besides the rest.
-    """
+    """Return the largest groups, at most `limit`, and the rest, rounded so that they add up to the rounded total."""
     found: Sequence[tuple[str | None, int | Fraction]] = sorted(
         ((name, amount) for name, amount in exact.items() if amount), key=lambda each: (-each[1], each[0] or "")
     )[:limit]

@@ -57,15 +57,10 @@ async def read(
     columns: Sequence[str] = (),
     where: Mapping[str, Sequence[str]] = {},
 ) -> list[Spent]:
-    """Return what was spent in each interval.
+    """Return what was spent in each interval; arguments as for `spend_day.by_interval`.
 
-    Args:
-        session: of the organization or the platform.
-        org_id: the organization.
-        bounds: of the intervals, one more than there are.
-        in_money: whether credits count at their purchase price.
-        columns: the columns of spends by which they are grouped; others are None.
-        where: only these values of columns, of the agent that spent or, without one, was paid.
+    With `in_money` credits count at their purchase price. Columns of spends that are not requested are None. An agent
+    in `where` is the one that spent or, without one, was paid.
 
     Raises:
         QueryTooLarge: there are more than `MAX_ROWS` sums.
@@ -73,19 +68,17 @@ async def read(
     columns = tuple(name for name in spend_day.COLUMNS if name in {*columns, "part"})
     by = spend_day.paid if in_money else spend_day.by_interval
     spends = await by(session, org_id, bounds, columns=columns, where=where, most=MAX_ROWS)
+    asset, minor = ("asset", "cost") if in_money else (None, "used")
     found = [
         Spent(
             place=row["place"],
             part=SpentPart(row["part"]),
             service=row.get("action"),
-            agent_id=row.get("agent_id"),
             payee_id=None,
-            department_id=row.get("department_id"),
-            project_id=row.get("project_id"),
-            model=row.get("model"),
-            asset=row["asset"] if in_money else CREDIT,
-            minor=row["cost"] if in_money else row["used"],
+            asset=row[asset] if asset else CREDIT,
+            minor=row[minor],
             is_credits=True,
+            **{name: row.get(name) for name in ("agent_id", "department_id", "project_id", "model")},
         )
         for row in spends
     ]
@@ -114,14 +107,8 @@ def _fits(each: Spent, where: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _value(each: Spent, name: str) -> str | None:
-    match name:
-        case "action":
-            return each.service
-        case "agent_id":
-            return each.agent_id or each.payee_id
-        case _:
-            found: str | None = getattr(each, name)
-            return found
+    own = {"action": each.service, "agent_id": each.agent_id or each.payee_id}
+    return own[name] if name in own else getattr(each, name)
 
 
 async def measures(wanted: MeasureQuery) -> list[MeasurePart]:

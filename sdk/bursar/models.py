@@ -4495,7 +4495,7 @@ class SpentInView(Model):
 
 
 class SpentPartView(Model):
-    """A part of what was spent."""
+    """A part of a spent amount."""
 
     part: SpentPart = NOT_SENT
     amount: Amount = NOT_SENT

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT
-from domain.insight.query import Compare, Query, QueryResult
+from domain.insight.query import Query, QueryResult
 from domain.insight.spent import SpentGroup, SpentPart, largest_groups, round_parts
 from repositories.marketplace import agent as agents
 from services.insight.metrics import run_query
@@ -49,56 +49,26 @@ async def totals(
 
 
 async def spent(
-    session: AsyncSession,
-    org_id: str,
-    *,
-    since: datetime,
-    until: datetime,
-    zone: str,
-    currency: str | None,
-    compare: Compare,
-    limit: int,
-    now: datetime,
+    session: AsyncSession, org_id: str, asked: Query, *, limit: int, now: datetime
 ) -> tuple[list[SpentAmount], Mapping[str, str], QueryResult]:
     """Return what was spent by currency, credits first; the names of agents; and the result of the query.
 
-    Args:
-        session: of the organization at its own role, or of the platform; in one snapshot.
-        org_id: the organization.
-        since: the start of the period.
-        until: its end, exclusive.
-        zone: of its days.
-        currency: everything is converted into it; None keeps currencies apart.
-        compare: the preceding period.
-        limit: the maximum number of agents and of services.
-        now: the time of the figures.
-
-    Raises:
-        Invalid, AnalyticsNoRate, QueryTooLarge: as `run_query`.
+    `asked` has the period, its comparison and the currency, and `limit` is the maximum number of agents, and of
+    services. Errors are those of `run_query`.
     """
-
-    async def ask(*metrics: str, by: str | None = None, compare: Compare | None = None) -> QueryResult:
-        asked = Query(
-            metrics=metrics, since=since, until=until, zone=zone, currency=currency, compare=compare,
-            by=() if by is None else (by,), limit=_RANKED,
-        )  # fmt: skip
-        return await run_query(session, asked, org_id=org_id, now=now)
-
-    answer = await ask(*_PARTS, compare=compare)
+    answer = await run_query(session, replace(asked, metrics=tuple(_PARTS)), org_id=org_id, now=now)
     exact, before = _exact(answer)
-    groups = {name: _grouped(await ask("spending", by=name), name) for name in ("agent", "action")}
+    groups = {}
+    for name in ("agent", "action"):
+        by = replace(asked, metrics=("spending",), by=(name,), compare=None, limit=_RANKED)
+        groups[name] = _grouped(await run_query(session, by, org_id=org_id, now=now), name)
     found = []
-    for asset in sorted({*exact, currency or CREDIT}, key=lambda asset: (asset != CREDIT, asset)):
-        total = sum(exact[asset].values())
-        by_agent, by_service = (largest_groups(groups[name][asset], total, limit) for name in groups)
+    for asset in sorted({*exact, asked.currency or CREDIT}, key=lambda asset: (asset != CREDIT, asset)):
+        whole = sum(exact[asset].values())
+        by_agent, by_service = (largest_groups(groups[name][asset], whole, limit) for name in groups)
+        parts, parts_before = round_parts(exact[asset]), round_parts(before[asset])
         found.append(
-            SpentAmount(
-                asset=asset,
-                parts=round_parts(exact[asset]),
-                before=round_parts(before[asset]),
-                by_agent=by_agent,
-                by_service=by_service,
-            )
+            SpentAmount(asset=asset, parts=parts, before=parts_before, by_agent=by_agent, by_service=by_service)
         )
     named = {each.name for amount in found for each in amount.by_agent if each.name is not None}
     return found, await agents.names(session, named) if named else {}, answer

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Query
 from pydantic import Field
@@ -19,8 +19,8 @@ from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
 from domain.common.errors import AnalyticsNoRate, NotFound, QueryTooLarge
 from domain.common.money import format_amount
-from domain.insight.query import Compare
-from domain.insight.spent import SpentPart, service_name
+from domain.insight.query import Compare, Query as MetricQuery
+from domain.insight.spent import SpentGroup, SpentPart, service_name
 from services.insight import spent
 from services.insight.spent import SpentAmount
 
@@ -28,7 +28,7 @@ router = Resource(tags=["analytics"])
 
 
 class SpentPartView(ResponseModel):
-    """A part of what was spent."""
+    """A part of a spent amount."""
 
     part: SpentPart
     amount: Exact
@@ -74,27 +74,18 @@ class SpentInCurrencyView(SpentTotalView):
 
     @classmethod
     def named(cls, found: SpentAmount, names: Mapping[str, str]) -> Self:
-        return cls(
-            **_total(found),
-            by_agent=[
-                SpentByAgentView(
-                    agent_id=each.name,
-                    agent_name=names.get(each.name or ""),
-                    amount=format_amount(each.amount_minor, found.asset),
-                    is_rest=each.is_rest,
-                )
-                for each in found.by_agent
-            ],
-            by_service=[
-                SpentByServiceView(
-                    service=each.name,
-                    name=None if each.name is None else service_name(each.name),
-                    amount=format_amount(each.amount_minor, found.asset),
-                    is_rest=each.is_rest,
-                )
-                for each in found.by_service
-            ],
-        )
+        def shown(each: SpentGroup) -> dict[str, Any]:
+            return {"amount": format_amount(each.amount_minor, found.asset), "is_rest": each.is_rest}
+
+        by_agent = [
+            SpentByAgentView(agent_id=each.name, agent_name=names.get(each.name or ""), **shown(each))
+            for each in found.by_agent
+        ]
+        by_service = [
+            SpentByServiceView(service=each.name, name=each.name and service_name(each.name), **shown(each))
+            for each in found.by_service
+        ]
+        return cls(**_total(found), by_agent=by_agent, by_service=by_service)
 
 
 class SpentView(ResponseModel):
@@ -111,18 +102,17 @@ class SpentView(ResponseModel):
     left_out: list[str] = Field(description="Left-out currencies without a rate to `currency`.")
 
 
-def _total(found: SpentAmount) -> dict[str, object]:
-    def shown(amount_minor: int) -> str:
-        return format_amount(amount_minor, found.asset)
+def _total(found: SpentAmount) -> dict[str, Any]:
+    def shown(amount_minor: int | None) -> str | None:
+        return None if amount_minor is None else format_amount(amount_minor, found.asset)
 
-    before = found.before or None
+    before = found.before
     return {
         "currency": found.asset,
         "total": shown(found.total_minor),
-        "before": None if before is None else shown(sum(before.values())),
+        "before": shown(sum(before.values()) if before else None),
         "parts": [
-            SpentPartView(part=part, amount=shown(minor), before=None if before is None else shown(before[part]))
-            for part, minor in found.parts.items()
+            {"part": p, "amount": shown(minor), "before": shown(before.get(p))} for p, minor in found.parts.items()
         ],
     }
 
@@ -161,18 +151,9 @@ async def get_spent(
     refuse_totals(confined_key(actor, key))
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     asked = period(since, until, zone_of(zone, "zone"), now)
+    query = MetricQuery(metrics=(), since=asked.since, until=asked.until, zone=zone, currency=currency, compare=compare)
     async with deps.asking(actor, org_id) as session:
-        found, names, answer = await spent.spent(
-            session,
-            org_id,
-            since=asked.since,
-            until=asked.until,
-            zone=zone,
-            currency=currency,
-            compare=compare,
-            limit=limit,
-            now=now,
-        )
+        found, names, answer = await spent.spent(session, org_id, query, limit=limit, now=now)
     return SpentView(
         organization_id=org_id,
         since=asked.since,
