@@ -74,7 +74,7 @@ async def _of_readers(visit: Visit) -> Response:
         "facts": tuple(row(each, pages_of(visit), visit.choices.prefs) for each in facts),
         "parts": {part: gettext(words) for part, words in PARTS.items()},
         "changed": changed,
-        "is_new": latest.ok and not facts,
+        "is_new": is_new(answers["stats"], answers["summary"]),
         "expiring": expiring(answers["summary"].body["expiring"]) if answers["summary"].ok else (),
     }
     return await _page(visit, "home/page.html", values, of)
@@ -136,6 +136,13 @@ def task_href(task: Json, base: str) -> str:
     """Return the address at which a task is done; empty if it has no page."""
     _act, noun = ACTS.get(task["kind"], ("", ""))
     return f"{base}/{noun}" if noun == "alerts" else f"{base}/{noun}/{task['object_id']}" if noun else ""
+
+
+def is_new(stats: Answer, summary: Answer) -> bool:
+    """Return whether an account has neither used credits nor held any in an escrow."""
+    if not stats.ok or not summary.ok:
+        return False
+    return not decimal(stats.body["used"]) and not any(decimal(each["in_escrow"]) for each in summary.body["assets"])
 
 
 def expiring(lots: Iterable[Json]) -> tuple[Json, ...]:

@@ -34,7 +34,7 @@ SPENT = {
     ],
     "by_service": [{"service": "job", "name": "Jobs", "amount": "60.00", "is_rest": False}],
 }
-STATS = {"available": "1.50", "burn_rate": "0.75", "days_left": 2}
+STATS = {"available": "1.50", "burn_rate": "0.75", "days_left": 2, "used": "10.00"}
 FACT: dict[str, Any] = {
     **{
         "id": "tr_1",
@@ -95,8 +95,10 @@ async def test_what_is_zero_is_left_out_and_what_is_under_way_leads_on() -> None
     assert "First steps" not in page
 
 
-async def test_an_account_without_activity_is_given_its_first_steps() -> None:
-    page = await home(api(**{"GET /billing/activity": (200, PAGE)}))
+async def test_an_account_that_used_nothing_is_given_its_first_steps() -> None:
+    summary = {**SUMMARY, "assets": [{"currency": "CREDIT", **ASSET, "in_escrow": "0.00"}]}
+    new = {"GET /credits/stats": (200, {**STATS, "used": "0.00"}), "GET /billing/summary": (200, summary)}
+    page = await home(api(**new))
     assert "First steps" in page
     assert "Credits added" in page
 
