@@ -55,7 +55,7 @@ from console.secret.routes import ROUTES as SECRET
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
-from console.usage.routes import ROUTES as USAGE
+from console.usage.pages import ROUTES as USAGE
 from console.webhook_endpoint.routes import ROUTES as WEBHOOK_ENDPOINT
 from console.work import ROUTES as WORK
 
