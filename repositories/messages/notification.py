@@ -207,10 +207,16 @@ async def put_preferences(
 
 
 async def put_locale(
-    session: AsyncSession, actor: Actor, *, locale: str | None, time_zone: str | None, now: datetime
+    session: AsyncSession,
+    *,
+    org_id: str | None,
+    principal: str,
+    locale: str | None,
+    time_zone: str | None,
+    now: datetime,
 ) -> None:
-    """Write the actor's locale and time zone."""
-    await _put(session, actor.org_id, actor.principal, {"locale": locale, "time_zone": time_zone, "updated_at": now})
+    """Write a principal's locale and time zone."""
+    await _put(session, org_id, principal, {"locale": locale, "time_zone": time_zone, "updated_at": now})
 
 
 async def _put(session: AsyncSession, org_id: str | None, principal: str, values: Mapping[str, Any]) -> None:

@@ -528,6 +528,7 @@ OWN_DATA = {
 #: Operations for every key; `tests/api/test_sessions.py` checks their answers.
 EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
+    ("PUT", "/me/preferences"),
     ("POST", "/sessions"),
 }
 #: Operations that need a grant, for every role; `tests/api/test_secrets.py` checks their answers.

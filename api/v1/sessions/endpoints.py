@@ -19,10 +19,10 @@ from api.v1.changes.schemas import MarksView
 from api.v1.sessions.schemas import (
     MeAgent,
     MeOrganization,
+    MePreferences,
+    MePreferencesSet,
     MeSession,
     MeView,
-    PreferencesSet,
-    PreferencesView,
     SessionCreate,
     SessionCreated,
     SessionView,
@@ -100,8 +100,8 @@ async def get_me(
     )
 
 
-@router.put("/me/preferences", response_model=PreferencesView, operation_id="sessions.set_preferences")
-async def set_preferences(body: PreferencesSet, deps: DepsDep, *, actor: ActorDep, command: MayRepeat) -> Response:
+@router.put("/me/preferences", response_model=MePreferences, operation_id="sessions.set_preferences")
+async def set_preferences(body: MePreferencesSet, deps: DepsDep, *, actor: ActorDep, command: MayRepeat) -> Response:
     """Set the caller's locale and time zone, for the console, and for notifications and mails to the caller.
 
     Messages are in the locale's language if it is English, French, German or Spanish, or else in the organization's.
@@ -109,9 +109,15 @@ async def set_preferences(body: PreferencesSet, deps: DepsDep, *, actor: ActorDe
     if body.time_zone is not None:
         zone_of(body.time_zone)
     async with command, deps.database.platform() as session:
-        wanted = {"locale": body.locale, "time_zone": body.time_zone}
-        await notifications.put_locale(session, actor, **wanted, now=datetime.now(UTC))
-        return command.answer(PreferencesView(**wanted))
+        await notifications.put_locale(
+            session,
+            org_id=actor.org_id,
+            principal=actor.principal,
+            locale=body.locale,
+            time_zone=body.time_zone,
+            now=datetime.now(UTC),
+        )
+        return command.answer(MePreferences(locale=body.locale, time_zone=body.time_zone))
 
 
 @router.post("/sessions", status_code=201, response_model=SessionCreated, responses=errors(SessionNeedsKey))

@@ -40,14 +40,14 @@ class MeSession(ResponseModel):
     made_by: str | None = Field(description="Who made the link that opened it; null for a session opened with a key.")
 
 
-class PreferencesView(ResponseModel):
+class MePreferences(ResponseModel):
     """The locale and the time zone of a principal."""
 
     locale: Locale | None = Field(description="How numbers and dates are written, and the language of messages.")
     time_zone: str | None
 
 
-class PreferencesSet(RequestModel):
+class MePreferencesSet(RequestModel):
     """The caller's locale and time zone, which replace the current ones; null for none."""
 
     locale: Locale | None = Field(default=None, description="A BCP 47 tag.")
@@ -56,7 +56,7 @@ class PreferencesSet(RequestModel):
     model_config = example(locale="de-AT", time_zone="Europe/Vienna")
 
 
-class MeView(PreferencesView):
+class MeView(MePreferences):
     """The caller, and its permissions."""
 
     principal: str
