@@ -150,7 +150,7 @@ async def own_row(session: AsyncSession, recipient: str) -> NotificationPreferen
 async def _languages(session: AsyncSession, org_ids: Collection[str]) -> dict[str, str]:
     row = OrganizationContacts
     query = select(row.org_id, row.language).where(row.org_id.in_(org_ids))
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
 
 
 async def locales(session: AsyncSession, org_id: str, addresses: Collection[str]) -> dict[str, str]:
@@ -170,7 +170,7 @@ async def locales(session: AsyncSession, org_id: str, addresses: Collection[str]
     by_name = select(row.principal, row.locale).where(
         row.recipient.in_([recipient_of(org_id, each) for each in addresses]), row.locale.is_not(None)
     )
-    found = [(await session.execute(query)).tuples().all() for query in (by_channel, by_name)]
+    found = [(await session.execute(query)).all() for query in (by_channel, by_name)]
     return {address: locale for rows in found for address, locale in rows if address and locale}
 
 
