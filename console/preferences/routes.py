@@ -23,7 +23,8 @@ async def save(visit: Visit) -> Response:
         return await show(visit, corrected(form, {"zone": "Unknown time zone. Choose one from the list."}), 422)
     body = {"locale": form.text("locale").replace("_", "-") or None, "time_zone": zone}
     answer = await visit.order("PUT", "/me/preferences", body, form.key)
-    response = await visit.concluded(form, answer, "/console/preferences", "choices.saved", show=show)
+    done = "/console/preferences", "choices.saved"
+    response = await visit.concluded(form, answer, *done, show=show, names={"time_zone": "zone"})
     if answer.ok:
         theme = form.text("theme") if form.text("theme") in THEMES else "system"
         choices = replace(visit.choices, theme=theme, shortcuts=form.text("shortcuts") == "on")

@@ -106,9 +106,9 @@ async def set_preferences(body: MePreferencesSet, deps: DepsDep, *, actor: Actor
 
     Messages are in the locale's language if it is English, French, German or Spanish, or else in the organization's.
     """
-    if body.time_zone is not None:
-        zone_of(body.time_zone)
     async with command, deps.database.platform() as session:
+        if body.time_zone is not None:
+            zone_of(body.time_zone)
         await notifications.put_locale(
             session,
             org_id=actor.org_id,
