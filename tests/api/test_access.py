@@ -713,6 +713,7 @@ _PUT: dict[str, dict[str, Any]] = {
     "allocation": {"currency": "USD", "daily_amount": "1"},
     "shares": {"rule": "direct"},
     "{path}": {"kind": "api_key", "value": "a"},
+    "preferences": {},
 }
 
 
