@@ -85,7 +85,7 @@ def written(number: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class FormState:
     """A form as it is shown: for the first time, or again with everything kept.
 
     Attributes:
@@ -118,16 +118,16 @@ def new_key() -> str:
     return "con_" + secrets.token_urlsafe(18)
 
 
-def blank(**values: str) -> Shown:
-    return Shown(key=new_key(), values=values)
+def blank(**values: str) -> FormState:
+    return FormState(key=new_key(), values=values)
 
 
-def query_form(values: Mapping[str, str], errors: Mapping[str, str] | None = None) -> Shown:
+def query_form(values: Mapping[str, str], errors: Mapping[str, str] | None = None) -> FormState:
     errors = errors or {}
-    return Shown(key="", values=values, errors=errors, summary=tuple(errors.items()))
+    return FormState(key="", values=values, errors=errors, summary=tuple(errors.items()))
 
 
-def again(form: Form, answer: Answer, names: Mapping[str, str] | None = None, *, same_key: bool = False) -> Shown:
+def again(form: Form, answer: Answer, names: Mapping[str, str] | None = None, *, same_key: bool = False) -> FormState:
     """Return the form with everything kept and the refusal at its fields.
 
     Args:
@@ -139,18 +139,18 @@ def again(form: Form, answer: Answer, names: Mapping[str, str] | None = None, *,
     assert answer.problem is not None
     errors, summary = at_fields(answer.problem, {*form.values, *form.lists}, names or {})
     key = form.key if same_key else new_key()
-    return Shown(key=key, values=form.values, lists=form.lists, errors=errors, summary=summary)
+    return FormState(key=key, values=form.values, lists=form.lists, errors=errors, summary=summary)
 
 
-def corrected(form: Form, errors: Mapping[str, str]) -> Shown:
-    return Shown(key=new_key(), values=form.values, lists=form.lists, errors=errors, summary=tuple(errors.items()))
+def corrected(form: Form, errors: Mapping[str, str]) -> FormState:
+    return FormState(key=new_key(), values=form.values, lists=form.lists, errors=errors, summary=tuple(errors.items()))
 
 
-def with_summary(shown: Shown, sentence: str) -> Shown:
+def with_summary(shown: FormState, sentence: str) -> FormState:
     return replace(shown, summary=(("", sentence),))
 
 
-def with_way_on(shown: Shown, label: str, href: str) -> Shown:
+def with_way_on(shown: FormState, label: str, href: str) -> FormState:
     return replace(shown, way_label=label, way_href=href)
 
 

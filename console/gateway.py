@@ -138,7 +138,7 @@ class Gateway:
         answers = await asyncio.gather(*(one(path, query) for path, query in wanted.values()))
         return dict(zip(wanted, answers, strict=True))
 
-    async def order(
+    async def command(
         self,
         method: str,
         path: str,

@@ -15,12 +15,15 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from starlette.responses import Response
 
+from console import picker
 from console.arrival import came_from
 from console.format import Prefs, count, short_id
-from console.forms import Shown, at_fields, query_form
+from console.forms import FormState, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
+from console.picker import NAMES
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
+from console.texts import _
 from console.visit import Visit
 from console.widgets import Chip, Failed, Page, Pager, Tab
 from domain.common.ids import is_id
@@ -31,8 +34,6 @@ ROWS = 50
 _MOST, _PAGES = 200, 20
 #: So many of a noun a form has to choose from; of others the id is typed.
 _CHOICES = 50
-#: What a form can have to choose from, and what their ids begin with.
-_CHOSEN = {"agents": "agt", "departments": "dep", "projects": "prj", "api-keys": "key"}
 #: The filters that are an id, and where the names to choose from are; operators alone choose an organization.
 _NOUNS = {"agent_id": "agents", "organization_id": "organizations"}
 _WHOSE = "organization_id"
@@ -44,7 +45,7 @@ DAYS = ("from", "to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ListQuery:
     """What an address asks of a list.
 
     Attributes:
@@ -59,7 +60,7 @@ class Asked:
     path: str
     given: Mapping[str, str]
     query: Mapping[str, str | int]
-    form: Shown
+    form: FormState
     zone: str
     at_start: bool
 
@@ -77,7 +78,7 @@ class Asked:
         return {name: value for name, value in self.query.items() if name not in {*tabbed, "limit", "cursor"}}
 
 
-def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
+def asked(visit: Visit, *names: str, days: bool = True) -> ListQuery:
     """Read the choice of a list from the address.
 
     Args:
@@ -94,11 +95,11 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
             try:
                 query[name] = moment_of(given[name], zone, following=name == "to")
             except ValueError:
-                errors[name] = "Invalid date. Use the format 2026-11-22."
+                errors[name] = _("Invalid date. Use the format 2026-11-22.")
     if not errors and "from" in given and "to" in given and given["from"] > given["to"]:
-        errors["from"] = "The first day is after the last day."
+        errors["from"] = _("The first day is after the last day.")
     cursor = visit.chosen("cursor")
-    return Asked(
+    return ListQuery(
         path=visit.request.url.path,
         given=given,
         query={**query, **cursor, "limit": ROWS, **visit.scope},
@@ -109,16 +110,17 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListView:
     """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
 
     Attributes:
-        choices: what filters choose between, by their names; of those in `more` there are others, whose ids are typed.
+        choices: what filters choose between, by their names; of those in `more` there are others.
+        picks: the filters that pick an object by its name.
         filtered: whether there are rows that the filters leave out.
     """
 
     path: str
-    form: Shown
+    form: FormState
     chips: tuple[Chip, ...]
     clear: str
     pager: Pager
@@ -126,29 +128,32 @@ class Listed:
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
     more: frozenset[str] = frozenset()
+    picks: Mapping[str, "Choice"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage(Page):
-    listed: Listed
+    listed: ListView
     tabs: tuple[Tab, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ListResult:
     """What a list page asked for: its choice, the API's answer, what was asked beside it, the status of the page.
 
     `answer` is None if the API was not asked, because a filter is wrong.
     """
 
-    asked: Asked
+    asked: ListQuery
     answer: Answer | None
-    beside: Mapping[str, Answer]
+    extra: Mapping[str, Answer]
     status: int
     choices: Mapping[str, Options] = field(default_factory=dict)
     more: frozenset[str] = frozenset()
     #: Whether the list has no rows without its filters either.
     is_bare: bool = False
+    #: The addresses that suggest names for filters, by their names.
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
@@ -162,7 +167,7 @@ class Found:
         *,
         tabbed: Collection[str] = (),
         words: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> Listed:
+    ) -> ListView:
         """Return what stands around the rows.
 
         Args:
@@ -181,7 +186,7 @@ class Found:
             for name, value in asked.given.items()
             if name in labels
         )
-        return Listed(
+        return ListView(
             path=asked.path,
             form=asked.form,
             chips=tuple(chips),
@@ -191,6 +196,16 @@ class Found:
             failed=self._failed(title),
             choices=self.choices,
             more=self.more,
+            picks={
+                name: Choice(
+                    rows=tuple({"id": id, NAMES[noun]: words} for id, words in self.choices[name] if id),
+                    more=name in self.more,
+                    noun=noun,
+                    source=self.sources.get(name, ""),
+                )
+                for name, noun in _NOUNS.items()
+                if name in self.choices
+            },
         )
 
     def _pager(self) -> Pager:
@@ -202,7 +217,7 @@ class Found:
             next=asked.address(cursor=following) if following else "",
             newest="" if asked.at_start else asked.address(),
             csv=download,
-            count=f"{shown} shown" if shown else "",
+            count=_("%(count)s shown", count=shown) if shown else "",
         )
 
     def _failed(self, title: str) -> Failed | None:
@@ -215,8 +230,21 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
+    """What a field chooses from: the newest objects of a noun; where there are `more`, `source` suggests others."""
+
     rows: tuple[Mapping[str, Any], ...]
     more: bool
+    noun: str = "agents"
+    source: str = ""
+
+    @property
+    def options(self) -> Options:
+        """Pairs of an id and a text that means it alone."""
+        return picker.labelled(tuple((each["id"], str(each[NAMES[self.noun]])) for each in self.rows))
+
+    def label(self, typed: str) -> str:
+        """Return the text of an id; what was typed where it is none of these."""
+        return dict(self.options).get(typed, typed)
 
 
 async def find(
@@ -226,10 +254,10 @@ async def find(
     days: bool = True,
     at: str = "",
     fixed: Query | None = None,
-    beside: Mapping[str, Wanted] | None = None,
+    extra: Mapping[str, Wanted] | None = None,
     choices: Mapping[str, Mapping[str, str]] | None = None,
     others: bool = False,
-) -> Found:
+) -> ListResult:
     """Ask for the rows that the address chooses, at once with what stands beside them.
 
     Args:
@@ -239,14 +267,14 @@ async def find(
         days: whether it has `from` and `to`.
         at: the address of the page, where the request is a command's that shows it again.
         fixed: what the page always asks for.
-        beside: what else the page shows, by a name of its own.
+        extra: further questions, by names of the page.
         choices: the values of filters, and their words.
         others: whether agents of other organizations can match; they are listed after the organization's own.
 
     Raises:
         Refused: the API refuses the list for another reason than its filters.
     """
-    of = asked(visit, *names, days=days)
+    of = await _by_id(visit, asked(visit, *names, days=days))
     of = replace(of, path=at) if at else of
     wanted: dict[str, Wanted] = {"rows": (path, {**of.query, **(fixed or {})})} if of.ok else {}
     nouns = {name: noun for name, noun in _NOUNS.items() if name in names and not (name == _WHOSE and visit.org_id)}
@@ -255,7 +283,7 @@ async def find(
         wanted[f"of {name}"] = (f"/{noun}", {"limit": _CHOICES, **whose})
         if whose and others:
             wanted[f"all {name}"] = (f"/{noun}", {"limit": _CHOICES})
-    answers = await visit.ask_all(**wanted, **(beside or {}))
+    answers = await visit.ask_all(**wanted, **(extra or {}))
     answer, status = answers.pop("rows", None), 200 if of.ok else 422
     found = {name: [answers.pop(f"{of} {name}") for of in ("of", "all") if f"{of} {name}" in wanted] for name in nouns}
     if answer is not None and answer.problem is not None:
@@ -263,7 +291,7 @@ async def find(
         match reaction_to(answer.problem):
             case Reaction.FIELDS:
                 errors, summary = at_fields(answer.problem, {*of.given, *DAYS}, {})
-                of = replace(of, form=Shown(key="", values=of.given, errors=errors, summary=summary))
+                of = replace(of, form=FormState(key="", values=of.given, errors=errors, summary=summary))
             case Reaction.UNKNOWN:
                 status = 503
             case _:
@@ -280,7 +308,26 @@ async def find(
         name for name, of_name in found.items() if any(not a.ok or a.body["next_cursor"] is not None for a in of_name)
     )
     options = {name: _options(each, of.given.get(name, "")) for name, each in words.items()}
-    return Found(asked=of, answer=answer, beside=answers, status=status, choices=options, more=more, is_bare=is_bare)
+    return ListResult(
+        asked=of,
+        answer=answer,
+        extra=answers,
+        status=status,
+        choices=options,
+        more=more,
+        is_bare=is_bare,
+        sources={name: f"{visit.base}/pick/{noun}" for name, noun in nouns.items()},
+    )
+
+
+async def _by_id(visit: Visit, of: ListQuery) -> ListQuery:
+    """Return a query whose filters that were typed as names are ids; those that name nothing are its errors."""
+    typed = {name: (noun, of.given[name]) for name, noun in _NOUNS.items() if name in of.given}
+    if not any(picker.id_in(text) != text for _noun, text in typed.values()):
+        return of
+    ids, errors = await picker.resolve(visit, typed)
+    given = {**of.given, **ids}
+    return replace(of, given=given, query={**of.query, **ids}, form=query_form(given, {**of.form.errors, **errors}))
 
 
 def _named(answers: Iterable[Answer], rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
@@ -299,12 +346,12 @@ def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> 
     found = [*_USUAL, *sorted({str(each["currency"]) for each in rows if each.get("currency")}), given]
     known = Locale.parse(prefs.locale).currencies
     words = {code: f"{code}, {known[code]}" if code in known else code for code in found if code}
-    return words | {code: word for code, word in ((CREDIT, "Credits"), (SLOT, "Slots")) if code in words}
+    return words | {code: word for code, word in ((CREDIT, _("Credits")), (SLOT, _("Slots"))) if code in words}
 
 
 def _options(words: Mapping[str, str], given: str) -> Options:
     chosen = {given: short_id(given)} if given and given not in words else {}
-    return (("", "Any"), *words.items(), *chosen.items())
+    return (("", _("Any")), *words.items(), *chosen.items())
 
 
 async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str | None) -> Response:
@@ -318,7 +365,7 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
         days: as for `asked`.
         fixed: what the page itself asks for; None leaves a parameter out, such as the organization for operators.
     """
-    of = asked(visit, *names, days=days)
+    of = await _by_id(visit, asked(visit, *names, days=days))
     if not of.ok:
         # The list says at its fields what is wrong; a file of everything would pass for one of the choice.
         raise Refused(_wrong(visit, of))
@@ -358,17 +405,19 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
 async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
     """Return what a form has to choose from: the newest of a noun, and the one that is chosen already.
 
-    However many there are, one page of them is read. The ids of others are typed.
+    However many there are, one page of them is read. Others are picked by their names.
     """
-    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **query})}
-    if is_id(chosen, _CHOSEN[noun]):
+    given = {name: value for name, value in query.items() if value}
+    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **given})}
+    if is_id(chosen, chosen.rpartition("_")[0]):
         wanted["chosen"] = (f"/{noun}/{chosen}", {})
     answers = await visit.ask_all(**wanted)
     newest, own = answers["newest"], answers.get("chosen")
     found: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
     if own is not None and own.ok and all(each["id"] != chosen for each in found):
         found = [own.body, *found]
-    return Choice(rows=tuple(found), more=not newest.ok or newest.body["next_cursor"] is not None)
+    more = not newest.ok or newest.body["next_cursor"] is not None
+    return Choice(rows=tuple(found), more=more, noun=noun, source=f"{visit.base}/pick/{noun}")
 
 
 async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
@@ -388,7 +437,7 @@ async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
 
 async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> AsyncIterator[Answer]:
     """Yield the pages of a list from a cursor on, a few thousand rows at most; a refusal is the last of them."""
-    for _ in range(_PAGES):
+    for _page in range(_PAGES):
         answer = await visit.ask(path, limit=_MOST, cursor=cursor, **query)
         yield answer
         cursor = answer.body["next_cursor"] if answer.ok else None
@@ -432,7 +481,7 @@ def moment_of(day: str, zone: str, *, following: bool) -> str:
     return datetime.combine(begins, time(), ZoneInfo(zone)).isoformat()
 
 
-def _wrong(visit: Visit, of: Asked) -> Answer:
+def _wrong(visit: Visit, of: ListQuery) -> Answer:
     detail = next(iter(of.form.errors.values()))
     problem = Problem(status=422, code="request.invalid", title="", detail=detail)
     return Answer(status=422, request_id=request_id_of(visit.request), problem=problem)

@@ -1,5 +1,7 @@
 """Every route of every noun. A new noun is a line in `ROUTES`; pages without an organization stand before the rest."""
 
+from starlette.routing import Route
+
 from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.allocation.routes import ROUTES as ALLOCATION
@@ -8,7 +10,7 @@ from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.budget.routes import ROUTES as BUDGET
-from console.card.routes import ROUTES as CARD
+from console.card.pages import ROUTES as CARD
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
@@ -27,6 +29,7 @@ from console.notification.routes import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
+from console.picker import ROUTES as PICKER
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
@@ -47,7 +50,7 @@ from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
-from console.search.routes import ROUTES as SEARCH
+from console.search.pages import ROUTES as SEARCH
 from console.secret.routes import ROUTES as SECRET
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
@@ -81,6 +84,7 @@ _ALL = (
     *PAYMENT,
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
+    *PICKER,
     *PLATFORM_ALERT,
     *PLATFORM_ANALYTICS,
     *PLATFORM_API_KEY,
@@ -113,5 +117,12 @@ _ALL = (
     *WORK,
     *HOME,
 )
-#: In this order paths are tried: `/{org}/…` would take what is the platform's.
-ROUTES = tuple(sorted(_ALL, key=lambda route: not route.path.startswith("/platform")))
+
+
+def _order(route: Route) -> tuple[bool, ...]:
+    """Order a route by its segments, so that `/cards/new` is tried before `/cards/{id}`."""
+    return tuple("{" in segment for segment in route.path.split("/"))
+
+
+#: In this order paths are tried.
+ROUTES = tuple(sorted(_ALL, key=_order))

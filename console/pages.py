@@ -1,9 +1,10 @@
-"""Turns a view model into a page: one template, two names (`page`, `frame`), nothing else to print."""
+"""Turns a template into a page: `page` and `frame` stand around it, further names are answers of the API."""
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -11,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.assets import Assets
+from console.filters import Templates, install
 from console.frame import Frame
+from console.inline import elements
 
 FOLDER = Path(__file__).resolve().parent
 #: Below this a compressed page is no smaller on the wire.
@@ -22,7 +25,7 @@ _CELL = re.compile(r"<(tr|td|th)\b")
 
 def make_environment(assets: Assets) -> Environment:
     """Return what templates are rendered by: everything is escaped, and a name that is not there is an error."""
-    environment = Environment(
+    environment = Templates(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
@@ -30,8 +33,9 @@ def make_environment(assets: Assets) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    install(environment)
     environment.filters["labelled"] = labelled
-    environment.globals = {"asset": assets.url, "inlined": assets.inlined}
+    environment.globals |= elements(assets) | {"asset": assets.url, "inlined": assets.inlined}
     return environment
 
 
@@ -60,6 +64,7 @@ def html(
     *,
     status: int = 200,
     secret: bool = False,
+    values: Mapping[str, Any] | None = None,
 ) -> Response:
     """Answer with a page.
 
@@ -70,9 +75,10 @@ def html(
         page: its view model, a frozen dataclass with a `title`.
         frame: what stands round it.
         status: of the answer.
+        values: further names of the template, such as `it` and `rows`, answers of the API.
         secret: whether it shows what must not be guessed from the length of the answer, so that it is not compressed.
     """
-    text = environment.get_template(template).render(page=page, frame=frame).encode()
+    text = environment.get_template(template).render(page=page, frame=frame, **(values or {})).encode()
     headers = {"Content-Type": "text/html; charset=utf-8", "Vary": "Accept-Encoding, Cookie"}
     if not secret and len(text) > _SMALL and "gzip" in request.headers.get("accept-encoding", ""):
         packer = zlib.compressobj(6, zlib.DEFLATED, 31)

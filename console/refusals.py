@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 
 from console import forms
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer, Problem, Refused, request_id_of
 from console.problems import Reaction, reaction_to
 from domain.common.errors import status_of
@@ -22,7 +22,7 @@ def forbidden(request: Request) -> Answer:
     return Answer(status=403, request_id=request_id_of(request), problem=problem)
 
 
-def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> Shown:
+def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> FormState:
     """Return what is said of a command that may not be given now, as the API's list of actions says why.
 
     Raises:

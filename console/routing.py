@@ -10,6 +10,7 @@ from starlette.routing import Route
 from console.arrival import begin
 from console.forms import PREFS
 from console.gateway import Refused
+from console.reader import Reader, set_reader
 from console.refusals import not_found
 from console.visit import Console, Visit
 from domain.common.ids import is_id
@@ -57,6 +58,7 @@ def _route(path: str, page: Page, methods: Sequence[str], *, is_background: bool
         visit = await begin(request, console_of(request), is_background=is_background)
         request.scope["console.visit"] = visit
         request.scope[PREFS] = visit.choices.prefs
+        set_reader(Reader(prefs=visit.choices.prefs, permissions=visit.me.permissions, link=visit.link))
         return await page(visit)
 
     return Route(path, endpoint, methods=list(methods))

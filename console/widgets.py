@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from console.format import Amount, Moment
-from console.forms import Shown
+from console.forms import FormState
 from console.status import Tone
 
 
@@ -32,7 +32,7 @@ class Page:
 class FormPage(Page):
     """A page with a form: its fields as they were typed, with what is wrong, and the address that it is sent to."""
 
-    form: Shown
+    form: FormState
     action: str = ""
 
 
@@ -93,11 +93,11 @@ class Failed:
     title: str
     request_id: str
     again: str
-    sentence: str = "This part of the page could not be loaded."
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking(FormPage):
+class Confirmation(FormPage):
     """A page that asks before a command, and says what it does.
 
     Attributes:

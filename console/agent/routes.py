@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.agent import selling, view
-from console.forms import Form, Shown, blank, read_form, with_summary
+from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -38,7 +38,7 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, "/agents", "agents", *view.FILTERS, organization_id=visit.org_id)
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_AGENTS)
     page = view.create(form or blank(model="free", visibility="public", currency=CREDIT), _listed(visit))
     return await visit.render("agent/create.html", page, status)
@@ -55,7 +55,7 @@ async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, *names)
     body: dict[str, Any] = {name: form.text(name) for name in ("name", "visibility")} | visit.scope
     body |= {name: form.text(name) for name in ("description", "category") if form.maybe(name)}
-    answer = await visit.order("POST", "/agents", body | {"pricing": _pricing(form)}, form.key)
+    answer = await visit.command("POST", "/agents", body | {"pricing": _pricing(form)}, form.key)
     if answer.ok:
         return visit.done(f"{_listed(visit)}/{answer.body['id']}", "agent.created", answer)
     return await visit.refused(form, answer, ask_to_create, _PRICE)
@@ -63,11 +63,11 @@ async def create(visit: Visit) -> Response:
 
 def _own(visit: Visit, answer: Answer) -> Answer:
     """Refuse another organization's agent: its offer is in the marketplace."""
-    visit.theirs(answer.need())
+    visit.owned(answer.need())
     return answer
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     agent_id = visit.path("id")
     wanted: dict[str, Wanted] = {
         "agent": (f"/agents/{agent_id}", {}),
@@ -96,13 +96,13 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def price(visit: Visit) -> Response:
     form = await read_form(visit.request, "model", "amount", "currency", "version")
     path = f"/agents/{visit.path('id')}"
-    answer = await visit.order("PATCH", path, {"pricing": _pricing(form)}, form.key, match=form.text("version"))
+    answer = await visit.command("PATCH", path, {"pricing": _pricing(form)}, form.key, match=form.text("version"))
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.priced", show=show_one, names=_PRICE
     )
 
 
-async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_change(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_AGENTS)
     answer = _own(visit, await visit.ask(f"/agents/{visit.path('id')}"))
     # After a conflict the form shows the present values, not the typed ones, which were based on old values.
@@ -114,13 +114,13 @@ async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 2
 async def change(visit: Visit) -> Response:
     form = await read_form(visit.request, *selling.LISTING, selling.GRANTED, "version")
     path = f"/agents/{visit.path('id')}"
-    answer = await visit.order("PATCH", path, selling.changed(form), form.key, match=form.text("version"))
+    answer = await visit.command("PATCH", path, selling.changed(form), form.key, match=form.text("version"))
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.changed", show=ask_to_change
     )
 
 
-async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_offer(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.SELL)
     agent_id = visit.path("id")
     answers = await visit.ask_all(agent=(f"/agents/{agent_id}", {}), offer=(f"/marketplace/agents/{agent_id}", {}))
@@ -137,22 +137,22 @@ async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 20
 async def offer(visit: Visit) -> Response:
     form = await read_form(visit.request, *selling.OFFER, "version")
     path = f"/marketplace/agents/{visit.path('id')}"
-    answer = await visit.order("PUT", path, selling.wanted(form), form.key, match=form.text("version"))
+    answer = await visit.command("PUT", path, selling.wanted(form), form.key, match=form.text("version"))
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.offered", show=ask_to_offer
     )
 
 
-async def ask_to_retire(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_retire(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_AGENTS)
     agent = _own(visit, await visit.ask(f"/agents/{visit.path('id')}")).body
     page = view.retiring(agent, form or blank(), visit.choices.prefs, _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def retire(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"/agents/{visit.path('id')}/retire", None, form.key)
+    answer = await visit.command("POST", f"/agents/{visit.path('id')}/retire", None, form.key)
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/{visit.path('id')}", "agent.retired", show=ask_to_retire
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.agent.view import MODELS, OWN, VISIBILITIES, Options
-from console.forms import Form, Shown, written
+from console.forms import Form, FormState, written
 from console.status import Status, status_of
 from console.widgets import FormPage, Link
 from domain.common.money import CREDIT
@@ -43,7 +43,7 @@ def _crumbs(agent: Mapping[str, Any], listed: str) -> tuple[Link, ...]:
     return (Link(label=OWN, href=listed), Link(label=agent["name"], href=f"{listed}/{agent['id']}"))
 
 
-def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Shown, listed: str) -> Change:
+def change(agent: Mapping[str, Any], version: str, form: FormState | None, key: FormState, listed: str) -> Change:
     """Return the page that changes a listing; `form` is None if nothing was typed yet."""
     here = f"{listed}/{agent['id']}"
     return Change(
@@ -51,7 +51,7 @@ def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Show
         crumbs=_crumbs(agent, listed),
         action=f"{here}/change",
         back=here,
-        form=form or Shown(key=key.key, values=listing(agent)),
+        form=form or FormState(key=key.key, values=listing(agent)),
         version=version,
         visibilities=VISIBILITIES,
     )
@@ -72,8 +72,8 @@ def offer(
     agent: Mapping[str, Any],
     offered: Mapping[str, Any] | None,
     version: str,
-    form: Shown | None,
-    key: Shown,
+    form: FormState | None,
+    key: FormState,
     listed: str,
 ) -> Offer:
     """Return the page that offers an agent."""
@@ -83,7 +83,7 @@ def offer(
         crumbs=_crumbs(agent, listed),
         action=f"{here}/offer",
         back=here,
-        form=form or Shown(key=key.key, values=values(agent, offered)),
+        form=form or FormState(key=key.key, values=values(agent, offered)),
         version=version,
         status=status_of("offer", offered["status"]) if offered else None,
         models=MODELS,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
-from console.forms import Shown, written
+from console.forms import FormState, written
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.reputation.view import rating
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, FormPage, Link, Tab
+from console.widgets import Confirmation, Failed, FormPage, Link, Tab
 from domain.common.money import CREDIT
 
 #: The list of an organization's own, beside the directory of those of others.
@@ -102,7 +102,7 @@ class Agent(FormPage):
     earned_failed: Failed | None
 
 
-def page(found: Found, prefs: Prefs, create: str) -> Agents:
+def page(found: ListResult, prefs: Prefs, create: str) -> Agents:
     """Return the list for what the API answered to `GET /agents`; `create` is empty if the reader may not."""
     asked = found.asked
     active = asked.given.get("active", "")
@@ -153,7 +153,7 @@ def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
     )
 
 
-def create(form: Shown, listed: str) -> Create:
+def create(form: FormState, listed: str) -> Create:
     return Create(
         title="Create agent",
         crumbs=(Link(label=OWN, href=listed),),
@@ -166,8 +166,8 @@ def create(form: Shown, listed: str) -> Create:
 
 def one(
     answers: Mapping[str, Answer],
-    form: Shown | None,
-    key: Shown,
+    form: FormState | None,
+    key: FormState,
     prefs: Prefs,
     listed: str,
     *,
@@ -202,7 +202,7 @@ def one(
         offer=f"{again}/offer" if may_sell and active else "",
         retire=f"{again}/retire" if may_change and active else "",
         may_change=may_change and active,
-        form=form or Shown(key=key.key, values=values),
+        form=form or FormState(key=key.key, values=values),
         action=f"{again}/price",
         version=answers["agent"].etag or "",
         models=MODELS,
@@ -233,9 +233,9 @@ def _earned(rows: Sequence[Mapping[str, Any]], agent_id: str, prefs: Prefs) -> t
     )
 
 
-def retiring(agent: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+def retiring(agent: Mapping[str, Any], form: FormState, prefs: Prefs, listed: str) -> Confirmation:
     back = f"{listed}/{agent['id']}"
-    return Asking(
+    return Confirmation(
         title="Retire this agent?",
         back=back,
         action=f"{back}/retire",

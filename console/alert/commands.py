@@ -29,7 +29,7 @@ def commands(route: Callable[..., Route], show: ShowAgain) -> tuple[Route, ...]:
         return await act(visit, form, "snooze", "alert.snoozed", {"until": form.text("until")})
 
     async def act(visit: Visit, form: Form, name: str, notice: str, body: dict[str, str] | None = None) -> Response:
-        answer = await visit.order("POST", f"/alerts/{visit.path('id')}/{name}", body, form.key)
+        answer = await visit.command("POST", f"/alerts/{visit.path('id')}/{name}", body, form.key)
         if answer.ok:
             return visit.done(lists.back(visit, listed(visit)), notice, answer)
         return await visit.refused(form, answer, show)

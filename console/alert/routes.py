@@ -8,7 +8,7 @@ from console import lists
 from console.alert import view
 from console.alert.commands import commands, listed
 from console.alert.kinds import KINDS, TOP_UP
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.routing import tenant
 from console.visit import Visit
 from domain.common.access import Permission
@@ -21,7 +21,7 @@ def _status(visit: Visit) -> dict[str, str]:
     return {} if visit.chosen("status") else {"status": "firing"}
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show the alerts that the address asks for, the open ones where it names none."""
     found = await lists.find(
         visit, _PATH, *view.FILTERS, at=listed(visit), fixed=_status(visit), choices={"kind": KINDS}

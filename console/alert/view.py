@@ -7,8 +7,8 @@ from typing import Any
 
 from console.alert.kinds import advice_for
 from console.format import Moment, Prefs, moment
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.mentions import Linked, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Link, Tab
@@ -23,7 +23,7 @@ _SNOOZED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    form: Shown
+    form: FormState
     action: str
 
 
@@ -62,12 +62,12 @@ class Alerts(ListPage):
     snooze_until: str
     settings: str
     rules: str
-    form: Shown
+    form: FormState
 
 
 def page(
-    found: Found,
-    form: Shown,
+    found: ListResult,
+    form: FormState,
     prefs: Prefs,
     now: datetime,
     base: str,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.alert_rule import terms, view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -23,7 +23,7 @@ def _here(visit: Visit) -> str:
     return f"{visit.base}/alerts/settings/rules"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show the rules: those that everybody has, and those that were written."""
     answer = await visit.ask(_PATH, **visit.scope)
     may_change = visit.may(Permission.MANAGE_ALERT_RULES)
@@ -32,7 +32,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("alert_rule/list.html", page, status)
 
 
-async def _objects(visit: Visit, form: Shown) -> tuple[tuple[str, str], ...]:
+async def _objects(visit: Visit, form: FormState) -> tuple[tuple[str, str], ...]:
     """Return the agents and departments that a rule can be narrowed to, by name: the newest, and the chosen one."""
     found = list[tuple[str, str]]()
     for noun, word in (("agents", "Agent"), ("departments", "Department")):
@@ -41,7 +41,7 @@ async def _objects(visit: Visit, form: Shown) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_ALERT_RULES)
     answers = await visit.ask_all(metrics=(f"{_PATH}/metrics", {}), channels=_MINE)
     first = form or blank(severity="warning", enabled="on", window="1d", cool_down="1h")
@@ -54,21 +54,21 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
     body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     return await visit.concluded(
         form, answer, _here(visit), "rule.written", show=ask_to_create, names=terms.names_in(form)
     )
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    return visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope)).need())
+    return visit.owned((await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope)).need())
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     answers = await visit.ask_all(
         rule=(f"{_PATH}/{visit.path('id')}", visit.scope), metrics=(f"{_PATH}/metrics", {}), channels=_MINE
     )
-    found, metrics = visit.theirs(answers["rule"].need()), answers["metrics"]
+    found, metrics = visit.owned(answers["rule"].need()), answers["metrics"]
     # A box that is not ticked is not sent, and is no empty field.
     sent = form if form is None or "enabled" in form.values else _without_tick(form)
     shown = sent or terms.typed(found)
@@ -80,7 +80,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("alert_rule/set.html", page, status)
 
 
-def _without_tick(form: Shown) -> Shown:
+def _without_tick(form: FormState) -> FormState:
     return replace(form, values={**form.values, "enabled": "off"})
 
 
@@ -89,7 +89,7 @@ async def change(visit: Visit) -> Response:
     form = await read_form(visit.request, *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
     found = await _found(visit)
     body = terms.switch(form) if found["built_in"] else terms.rule(form)
-    answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
+    answer = await visit.command("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
     return await visit.concluded(form, answer, _here(visit), "rule.changed", show=show_one, names=terms.names_in(form))
 
 
@@ -97,7 +97,7 @@ async def switch(visit: Visit) -> Response:
     """Switch a rule on or off; the rest of it stays."""
     form = await read_form(visit.request, "enabled")
     body = {**_kept(await _found(visit)), "enabled": form.text("enabled") == "on"}
-    answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
+    answer = await visit.command("PUT", f"{_PATH}/{visit.path('id')}", body, form.key, query=visit.scope)
     return await visit.concluded(form, answer, _here(visit), "rule.on" if body["enabled"] else "rule.off", show=show)
 
 
@@ -111,17 +111,17 @@ def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_delete(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_ALERT_RULES)
     found = await _found(visit)
     page = view.deleting(found, form or blank(), await visit.naming([found], "filter"), _here(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def delete(visit: Visit) -> Response:
     """Delete a rule; one that everybody has is as it was made then."""
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key, query=visit.scope)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key, query=visit.scope)
     return await visit.concluded(form, answer, _here(visit), "rule.deleted", show=ask_to_delete)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.format import duration, number
-from console.forms import Form, Shown, new_key, period, period_typed, written
+from console.forms import Form, FormState, new_key, period, period_typed, written
 from console.mentions import Naming, shortened
 from console.payment.view import company
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
@@ -89,7 +89,7 @@ def _filled(form: Form) -> list[tuple[str, str]]:
     return [(role, after) for role, after in STEPS if form.maybe(role)]
 
 
-def steps_of(form: Shown) -> tuple[tuple[str, str], ...]:
+def steps_of(form: FormState) -> tuple[tuple[str, str], ...]:
     """Return the steps that the form shows: those that are filled in, and some more."""
     filled = sum(1 for role, _ in STEPS if form.value(role))
     return STEPS[: min(max(_ROOM, filled + 1), MAX_STEPS)]
@@ -113,7 +113,7 @@ def switch(form: Form) -> dict[str, Any]:
     return {"enabled": form.text("enabled") == "on", "severity": form.text("severity"), **heard(form)}
 
 
-def typed(found: Mapping[str, Any]) -> Shown:
+def typed(found: Mapping[str, Any]) -> FormState:
     condition = found["condition"] or {}
     values = {name: found[name] or "" for name in ("metric", "severity", "description")}
     values |= {name: period_typed(found[name] or "") for name in ("window", "cool_down")}
@@ -125,7 +125,7 @@ def typed(found: Mapping[str, Any]) -> Shown:
     for (role, after), step in zip(STEPS, found["ladder"] or (), strict=False):
         values |= {role: step["role"], after: period_typed(step["after"] or "")}
     values |= {"enabled": "on" if found["enabled"] else "off"}
-    return Shown(key=new_key(), values=values, lists={CHANNELS: tuple(found["channels"] or ())})
+    return FormState(key=new_key(), values=values, lists={CHANNELS: tuple(found["channels"] or ())})
 
 
 def words(found: Mapping[str, Any], naming: Naming) -> str:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.alert_rule import terms
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.gateway import Answer
 from console.mentions import Naming
 from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, FormPage, Link
+from console.widgets import Confirmation, Failed, FormPage, Link
 from domain.messages.notification.channel import ChannelStatus
 from domain.messages.texts import title_of
 
@@ -29,7 +29,7 @@ class Row:
     enabled: bool
     built_in: bool
     switch: str
-    form: Shown
+    form: FormState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Set(FormPage):
     figures: tuple[Figure, ...]
 
 
-def page(answer: Answer, form: Shown, naming: Naming, base: str, here: str, *, may_change: bool) -> Rules:
+def page(answer: Answer, form: FormState, naming: Naming, base: str, here: str, *, may_change: bool) -> Rules:
     """Return the list for what the API answered; `form` is of a command that was refused."""
     failed = unanswered("Alert rules", answer, here)
     return Rules(
@@ -153,7 +153,7 @@ def _figure(metric: Mapping[str, Any]) -> Figure:
     )
 
 
-def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
+def heard(mine: Answer, form: FormState, *, platform: bool) -> Heard:
     """Return who can be told and called."""
     own = {
         each["id"]: (each["id"], each["target"], kind_named(each["kind"]))
@@ -168,7 +168,7 @@ def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
     )
 
 
-def create(metrics: Answer, form: Shown, objects: Options, heard: Heard, base: str, here: str) -> Set:
+def create(metrics: Answer, form: FormState, objects: Options, heard: Heard, base: str, here: str) -> Set:
     """Return the form of a new rule; `objects` are ids and names that it can be narrowed to."""
     return _set(
         metrics.need()["data"],
@@ -190,7 +190,7 @@ def create(metrics: Answer, form: Shown, objects: Options, heard: Heard, base: s
 def one(
     found: Mapping[str, Any],
     metrics: Answer,
-    form: Shown,
+    form: FormState,
     objects: Options,
     heard: Heard,
     naming: Naming,
@@ -222,9 +222,9 @@ def _crumbs(base: str, here: str) -> tuple[Link, ...]:
     return (Link(label="Alerts", href=f"{base}/alerts"), Link(label="Alert rules", href=here))
 
 
-def deleting(found: Mapping[str, Any], form: Shown, naming: Naming, here: str) -> Asking:
+def deleting(found: Mapping[str, Any], form: FormState, naming: Naming, here: str) -> Confirmation:
     back, built_in = f"{here}/{found['id']}", found["built_in"]
-    return Asking(
+    return Confirmation(
         title="Reset this rule?" if built_in else "Delete this rule?",
         back=back,
         action=f"{back}/delete",

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.allocation import view
-from console.forms import Form, Shown, blank, is_number, read_form
+from console.forms import Form, FormState, blank, is_number, read_form
 from console.gateway import Answer, Refused, Wanted
 from console.refusals import not_found
 from console.routing import COMMAND, tenant
@@ -30,16 +30,16 @@ def _need(visit: Visit) -> None:
 async def show(visit: Visit) -> Response:
     _need(visit)
     trials: Wanted = (_TRIALS, {"limit": _SHOWN, **visit.scope})
-    found = await lists.find(visit, _PATH, "status", days=False, beside={"trials": trials})
+    found = await lists.find(visit, _PATH, "status", days=False, extra={"trials": trials})
     naming = await visit.naming(found.rows, "project_id")
     setting = f"{_here(visit)}/set" if _may_set(visit) else ""
     return await visit.render("allocation/list.html", view.several(found, naming, _here(visit), setting), found.status)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show what each agent had and gets, and why; who may accepts it here."""
     _need(visit)
-    body = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
+    body = visit.owned((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     may_accept = visit.may(Permission.MANAGE_SPENDING) and body["status"] == AllocationStatus.PROPOSED
     naming = await visit.naming([body], "project_id")
     page = view.one(body, form or blank(), naming, _here(visit), may_accept=may_accept)
@@ -48,7 +48,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 async def accept(visit: Visit) -> Response:
     form, own = await read_form(visit.request), visit.path("id")
-    answer = await visit.order("POST", f"{_PATH}/{own}/accept", None, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{own}/accept", None, form.key)
     return await visit.concluded(form, answer, f"{_here(visit)}/{own}", "allocation.accepted", show=show_one)
 
 
@@ -56,7 +56,7 @@ def _may_set(visit: Visit) -> bool:
     return visit.may(Permission.MANAGE_SPENDING) and not visit.me.is_platform
 
 
-async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_set(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
     if not _may_set(visit):
         raise Refused(not_found(visit.request))
@@ -67,7 +67,7 @@ async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200)
     return await visit.render("allocation/set.html", page, status)
 
 
-def _as_set(slug: str, now: Answer | None) -> Shown:
+def _as_set(slug: str, now: Answer | None) -> FormState:
     if now is None or not now.ok:
         return blank(project=slug)
     of = {name: now.body[name] for name in ("mode", "currency", "daily_amount")}
@@ -80,7 +80,7 @@ async def set_(visit: Visit) -> Response:
     form = await read_form(visit.request, "project", "mode", "currency", "daily_amount", *view.PARTS)
     body = {name: form.text(name) for name in ("mode", "currency")} | {"daily_amount": form.number("daily_amount")}
     body |= {name: _ratio(form, name) for name in view.PARTS if form.maybe(name)}
-    answer = await visit.order("PUT", f"{_PROJECTS}/{form.text('project')}/allocation", body, form.key)
+    answer = await visit.command("PUT", f"{_PROJECTS}/{form.text('project')}/allocation", body, form.key)
     return await visit.concluded(form, answer, _here(visit), "allocation.set", show=ask_to_set)
 
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Moment, amount, day, digits_of, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming
 from console.sections import unanswered
 from console.status import Status, status_of
@@ -100,8 +100,8 @@ class Setting(FormPage):
     modes: tuple[tuple[str, str, str], ...]
 
 
-def several(found: Found, naming: Naming, here: str, setting: str) -> Allocations:
-    trials, chosen = found.beside["trials"], found.asked.given.get("status", "")
+def several(found: ListResult, naming: Naming, here: str, setting: str) -> Allocations:
+    trials, chosen = found.extra["trials"], found.asked.given.get("status", "")
     return Allocations(
         title="Allocations",
         listed=found.listed("Allocations", {}),
@@ -140,7 +140,7 @@ def _trial(body: Mapping[str, Any], naming: Naming, here: str) -> TrialRow:
     )
 
 
-def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_accept: bool) -> AllocationPage:
+def one(body: Mapping[str, Any], form: FormState, naming: Naming, here: str, *, may_accept: bool) -> AllocationPage:
     own, currency, prefs, priced = _day(body, naming, here), body["currency"], naming.prefs, body["priced_at"]
     agents = f"{here.rpartition('/')[0]}/agents"
     return AllocationPage(
@@ -171,7 +171,7 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_
     )
 
 
-def setting(projects: Answer, form: Shown, here: str) -> Setting:
+def setting(projects: Answer, form: FormState, here: str) -> Setting:
     """Return the form; amounts are in the currency of the project's budget."""
     return Setting(
         title="Allocate a project's budget",

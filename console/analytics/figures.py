@@ -8,7 +8,7 @@ from typing import Any
 
 from console.charts import OTHER, Chart, Ranking, Series, Unit, folded, ranking, stacked
 from console.format import Prefs, local_time, month, percent, short_day, short_id
-from console.forms import Shown, query_form
+from console.forms import FormState, query_form
 from console.gateway import Answer, Question, Wanted
 
 #: The periods to choose from, in days; a year is shown by month.
@@ -30,7 +30,7 @@ class Chosen:
     """
 
     path: str
-    form: Shown
+    form: FormState
     first: date
     last: date
     zone: str

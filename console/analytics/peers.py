@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from console.analytics.view import tabs
 from console.format import Moment, Prefs, moment, month
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.sections import unanswered
 from console.widgets import Failed, FormPage, Tab
@@ -32,7 +32,7 @@ class Peers(FormPage):
     failed: Failed | None
 
 
-def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *, may_agree: bool) -> Peers:
+def page(answers: Mapping[str, Answer], form: FormState, prefs: Prefs, base: str, *, may_agree: bool) -> Peers:
     """Return the page for what `GET /analytics/peers` answered to each of `METRICS`."""
     first = answers[METRICS[0].value]
     agreed = first.body["agreed_at"] if first.ok else None

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from console.analytics import earned, figures, peers, view
 from console.analytics.figures import Chosen
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import BACKGROUND, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -22,7 +22,7 @@ def _chosen(visit: Visit, path: str, zone: str) -> Chosen:
     return figures.chosen(visit.chosen("period", "compare"), today, f"{visit.base}{path}", zone)
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show what was spent on what, how long the balance lasts, and what would have saved money."""
     visit.need(Permission.READ_BILLING)
     of = _chosen(visit, "/analytics", visit.choices.zone or "UTC")
@@ -52,14 +52,14 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 async def dismiss(visit: Visit) -> Response:
     form = await read_form(visit.request)
     path = f"/analytics/insights/{visit.path('id')}/dismiss"
-    answer = await visit.order("POST", path, None, form.key)
+    answer = await visit.command("POST", path, None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/analytics", "advice.dismissed", show=show)
 
 
 async def take(visit: Visit) -> Response:
     """Propose the purchase or the change of a policy that advice names; a purchase is shown."""
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"/analytics/insights/{visit.path('id')}/take", None, form.key)
+    answer = await visit.command("POST", f"/analytics/insights/{visit.path('id')}/take", None, form.key)
     order = answer.body["taken"]["purchase_order_id"] if answer.ok else None
     path = f"{visit.base}/purchases/{order}" if order else f"{visit.base}/analytics"
     return await visit.concluded(form, answer, path, "advice.taken", show=show)
@@ -67,7 +67,7 @@ async def take(visit: Visit) -> Response:
 
 async def approve(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"/analytics/insights/{visit.path('id')}/approve", None, form.key)
+    answer = await visit.command("POST", f"/analytics/insights/{visit.path('id')}/approve", None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/payment-policies", "advice.approved", show=show)
 
 
@@ -86,7 +86,7 @@ async def show_earnings(visit: Visit) -> Response:
     return await visit.render("analytics/earnings.html", earned.page(of, answers, naming, visit.base))
 
 
-async def show_peers(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_peers(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show where the organization stands among others that agreed to be compared."""
     visit.need(Permission.READ_BILLING)
     answers = await visit.ask_all(
@@ -100,7 +100,7 @@ async def show_peers(visit: Visit, form: Shown | None = None, status: int = 200)
 async def agree(visit: Visit) -> Response:
     form = await read_form(visit.request, "agrees")
     body = {"agrees": form.text("agrees") == "yes"}
-    answer = await visit.order("PUT", f"{_PEERS}/consent", body, form.key)
+    answer = await visit.command("PUT", f"{_PEERS}/consent", body, form.key)
     notice = "peers.agreed" if body["agrees"] else "peers.withdrawn"
     return await visit.concluded(form, answer, f"{visit.base}{_PEERS}", notice, show=show_peers)
 

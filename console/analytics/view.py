@@ -10,7 +10,7 @@ from console.analytics import figures
 from console.analytics.figures import Chosen
 from console.charts import Chart, Ranking, Series, Unit, line
 from console.format import Amount, Prefs, amount, day, month, short_day, titled
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
@@ -142,7 +142,7 @@ def page(
     answers: Mapping[str, Answer],
     naming: Naming,
     base: str,
-    form: Shown,
+    form: FormState,
     may: May,
 ) -> Analytics:
     prefs = naming.prefs

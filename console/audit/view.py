@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Moment, moment
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.who import role_named
 from console.widgets import Tab
@@ -42,7 +42,7 @@ class Trail(ListPage):
     rows: tuple[Row, ...]
 
 
-def page(found: Found, naming: Naming, tabs: tuple[Tab, ...]) -> Trail:
+def page(found: ListResult, naming: Naming, tabs: tuple[Tab, ...]) -> Trail:
     return Trail(
         title="Audit trail",
         listed=found.listed("Audit trail", LABELS),

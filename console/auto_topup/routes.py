@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from console.auto_topup import view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.common.access import Permission
@@ -18,7 +18,7 @@ def _here(visit: Visit) -> str:
     return f"{visit.base}/auto-top-up"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.PAY)
     answers = await visit.ask_all(topup=(_PATH, {}), methods=("/billing/payment-methods", visit.scope))
     found = answers["topup"].need()
@@ -34,7 +34,7 @@ async def save(visit: Visit) -> Response:
     form = await read_form(visit.request, *_FIELDS)
     body = {name: form.text(name) for name in ("below", "credits", "monthly_cap")}
     method, enabled = form.text("payment_method"), form.text("enabled") == "on"
-    answer = await visit.order("PUT", _PATH, {**body, "enabled": enabled, "payment_method": method or None}, form.key)
+    answer = await visit.command("PUT", _PATH, {**body, "enabled": enabled, "payment_method": method or None}, form.key)
     notice = "auto_topup.on" if enabled else "auto_topup.off"
     return await visit.concluded(form, answer, _here(visit), notice, show=show)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.payment_method.view import words_of
 from console.widgets import FormPage, Link
@@ -47,7 +47,7 @@ def typed(found: Mapping[str, Any]) -> dict[str, str]:
     return {**values, "payment_method": found["payment_method"] or ""}
 
 
-def page(found: Mapping[str, Any], methods: Answer, form: Shown, prefs: Prefs, base: str, path: str) -> AutoTopUp:
+def page(found: Mapping[str, Any], methods: Answer, form: FormState, prefs: Prefs, base: str, path: str) -> AutoTopUp:
     stored = [(each["id"], words_of(each)) for each in methods.body["data"]] if methods.ok else []
     kept = form.value("payment_method")
     if kept and kept not in {method for method, _ in stored}:

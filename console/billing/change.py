@@ -6,7 +6,7 @@ from typing import Any
 
 from console.billing.plans import EVERY, prices_of, subscription_of, title_of
 from console.format import Amount, Prefs, amount, count, day, decimal, money
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.payment_method.view import words_of
 from console.problems import answered
@@ -42,10 +42,10 @@ class Change(Page):
 
     action: str
     back: str
-    choice: Shown
+    choice: FormState
     plans: tuple[tuple[str, str], ...]
     intervals: tuple[tuple[str, str], ...]
-    send: Shown
+    send: FormState
     sent: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     sentences: tuple[str, ...]
@@ -69,7 +69,7 @@ class _Offer:
 
 
 def page(
-    answers: Mapping[str, Answer], chosen: Mapping[str, str], send: Shown, prefs: Prefs, here: str, why: str
+    answers: Mapping[str, Answer], chosen: Mapping[str, str], send: FormState, prefs: Prefs, here: str, why: str
 ) -> Change:
     config, terms, preview = answers["config"], answers["terms"], answers.get("preview")
     held = subscription_of(answers["subscription"])
@@ -85,7 +85,7 @@ def page(
         crumbs=(Link(label="Billing", href=here), Link(label="Plans", href=f"{here}/plans")),
         action=f"{here}/change",
         back=f"{here}/plans",
-        choice=Shown(key="", values=chosen),
+        choice=FormState(key="", values=chosen),
         plans=tuple((each["id"], each["name"]) for each in plans),
         intervals=(("month", "Monthly"), ("year", "Yearly")),
         send=send,

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from console.billing import change as changing, plans, view
-from console.forms import Shown, blank, read_form, with_summary
+from console.forms import FormState, blank, read_form, with_summary
 from console.gateway import Answer
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, tenant
@@ -27,7 +27,7 @@ def _here(visit: Visit) -> str:
     return f"{visit.base}/billing"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     answers = await visit.ask_all(
         subscription=(_PATH, visit.scope),
         entitlements=("/billing/entitlements", visit.scope),
@@ -62,7 +62,7 @@ async def compare(visit: Visit) -> Response:
     return await visit.render("billing/plans.html", page)
 
 
-async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_change(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_BILLING)
     names = ("plan", "interval", "seats")
     chosen = {name: form.value(name) for name in names if form.value(name)} if form else visit.chosen(*names)
@@ -105,13 +105,13 @@ async def change(visit: Visit) -> Response:
         body |= {"trial": True} if form.text("trial") else {}
     else:
         body["max_amount"] = form.text("max_amount")
-    answer = await visit.order("POST" if begins else "PUT", _PATH, body, form.key)
+    answer = await visit.command("POST" if begins else "PUT", _PATH, body, form.key)
     if answer.ok:
         if _payer_page(answer.body):
             return RedirectResponse(f"{_here(visit)}/go", 303)
         return visit.done(_here(visit), "subscription.begun" if begins else "subscription.changed", answer)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         if status == 402 and answer.problem is not None:
             shown = with_summary(shown, answer.problem.detail)
         return await ask_to_change(visit, shown, status)
@@ -135,7 +135,7 @@ async def go(visit: Visit) -> Response:
     return await visit.render("payment/go.html", page)
 
 
-async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 200) -> Response:
+async def ask(visit: Visit, way: str, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_BILLING)
     answers = await visit.ask_all(subscription=(_PATH, {}), config=("/billing/config", {}))
     held = answers["subscription"].need()
@@ -144,16 +144,16 @@ async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 2
             form = with_summary(blank(), "The subscription's status does not allow this. Nothing was done.")
         return await show(visit, form, 409)
     page = view.asking(held, answers["config"], way, form or blank(), visit.choices.prefs, _here(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
-async def order(visit: Visit, way: str) -> Response:
+async def command(visit: Visit, way: str) -> Response:
     form = await read_form(visit.request)
     if way == "resume":
-        answer = await visit.order("POST", f"{_PATH}/resume", None, form.key)
+        answer = await visit.command("POST", f"{_PATH}/resume", None, form.key)
     else:
         query = {"at_period_end": "true" if way == "cancel" else "false"}
-        answer = await visit.order("DELETE", _PATH, None, form.key, query=query)
+        answer = await visit.command("DELETE", _PATH, None, form.key, query=query)
     if answer.ok:
         # What the provider has not confirmed is not over.
         goes_on = way == "end" and answer.body["status"] != SubscriptionStatus.ENDED
@@ -161,7 +161,7 @@ async def order(visit: Visit, way: str) -> Response:
     return await visit.refused(form, answer, partial(_again, way=way))
 
 
-async def _again(visit: Visit, shown: Shown, status: int, way: str) -> Response:
+async def _again(visit: Visit, shown: FormState, status: int, way: str) -> Response:
     return await ask(visit, way, shown, status)
 
 
@@ -172,5 +172,5 @@ ROUTES = (
     tenant("/billing/change", change, COMMAND),
     tenant("/billing/go", go),
     *(tenant(f"/billing/{way}", partial(ask, way=way)) for way in _ASKED),
-    *(tenant(f"/billing/{way}", partial(order, way=way), COMMAND) for way in _ASKED),
+    *(tenant(f"/billing/{way}", partial(command, way=way), COMMAND) for way in _ASKED),
 )

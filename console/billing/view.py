@@ -21,14 +21,14 @@ from console.format import (
     relative,
     service_period,
 )
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.invoice.view import Row, row as invoice_row
 from console.payment.view import company
 from console.payment.way import Go
 from console.problems import answered
 from console.status import Status, status_of
-from console.widgets import Asking, External, Failed, FormPage, Link, external
+from console.widgets import Confirmation, External, Failed, FormPage, Link, external
 from domain.billing.subscription.state import CHANGEABLE, ChangeKind
 
 
@@ -100,7 +100,7 @@ class Billing(FormPage):
 
 def page(
     answers: Mapping[str, Answer],
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     base: str,
     now: datetime,
@@ -238,14 +238,14 @@ def _smaller(held: Mapping[str, Any], config: Answer, prefs: Prefs) -> str:
     return f"on {title_of(change['plan'], config)}, for {price} {EVERY[change['interval']]}"
 
 
-def asking(held: Mapping[str, Any], config: Answer, way: str, form: Shown, prefs: Prefs, here: str) -> Asking:
+def asking(held: Mapping[str, Any], config: Answer, way: str, form: FormState, prefs: Prefs, here: str) -> Confirmation:
     """Return the page that asks before `cancel`, `end` or `resume`."""
     plan = title_of(held["plan"], config)
     price = f"{money(held['price']['amount'], held['price']['currency'], prefs)} {EVERY[held['interval']]}"
     end = day(held["period_end"], prefs) if held["period_end"] else ""
     facts = (("Plan", plan), ("Price", price), *((("Period until", end),) if end else ()))
     title, label, kind, effect = _asked(held, way, plan, price, end, _smaller(held, config, prefs))
-    return Asking(
+    return Confirmation(
         title=title,
         back=here,
         action=f"{here}/{way}",

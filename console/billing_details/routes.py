@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from console.billing_details import view
-from console.forms import Shown, blank, read_form, with_summary
+from console.forms import FormState, blank, read_form, with_summary
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
 from console.settings.view import tabs
@@ -19,7 +19,7 @@ async def show(visit: Visit) -> Response:
     return await _show(visit, None, None, 200)
 
 
-async def _show(visit: Visit, profile: Shown | None, contacts: Shown | None, status: int) -> Response:
+async def _show(visit: Visit, profile: FormState | None, contacts: FormState | None, status: int) -> Response:
     visit.need(Permission.READ_BILLING)
     wanted: dict[str, Wanted] = {"profile": ("/billing/profile", visit.scope)}
     if visit.may(Permission.READ_AUDIT):
@@ -46,12 +46,12 @@ async def _show(visit: Visit, profile: Shown | None, contacts: Shown | None, sta
 async def save_profile(visit: Visit) -> Response:
     form = await read_form(visit.request, *view.PROFILE, "language", "charges_vat")
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         # A box that is not ticked is not sent, and is no empty field.
         values = {"charges_vat": "", **shown.values}
         return await _show(visit, replace(shown, values=values), None, status)
 
-    answer = await visit.order("PUT", "/billing/profile", view.profile_of(form), form.key)
+    answer = await visit.command("PUT", "/billing/profile", view.profile_of(form), form.key)
     return await visit.concluded(form, answer, visit.base + _PATH, "billing.details_saved", show=again)
 
 
@@ -59,11 +59,11 @@ async def save_contacts(visit: Visit) -> Response:
     form = await read_form(visit.request, *view.PURPOSES, "mail_language", "version")
     body, names = view.contacts_of(form)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         return await _show(visit, None, shown, status)
 
     path = f"/organizations/{visit.org_id}/contacts"
-    answer = await visit.order("PUT", path, body, form.key, match=form.text("version"))
+    answer = await visit.command("PUT", path, body, form.key, match=form.text("version"))
     return await visit.concluded(form, answer, visit.base + _PATH, "billing.contacts_saved", show=again, names=names)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Moment, Prefs, moment
-from console.forms import Form, Shown
+from console.forms import Form, FormState
 from console.gateway import Answer
 from console.notification.view import LANGUAGES
 from console.sections import unanswered
@@ -29,11 +29,11 @@ class Details(Page):
     """
 
     tabs: tuple[Tab, ...]
-    profile: Shown
+    profile: FormState
     profile_action: str
     is_complete: bool
     confirmed: Moment | None
-    contacts: Shown | None
+    contacts: FormState | None
     contacts_action: str
     contacts_failed: Failed | None
     is_mailed: bool
@@ -55,8 +55,8 @@ def contact_values(answer: Answer) -> dict[str, str]:
 
 def page(
     answers: Mapping[str, Answer],
-    profile: Shown,
-    contacts: Shown | None,
+    profile: FormState,
+    contacts: FormState | None,
     prefs: Prefs,
     tabs: tuple[Tab, ...],
     here: str,

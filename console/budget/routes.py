@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from console.budget import terms, view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.routing import COMMAND, tenant
 from console.spend_control.acts import Acts, Kind, found, named_in, own, parts
 from console.visit import Visit
@@ -22,10 +22,10 @@ def _here(visit: Visit) -> str:
     return f"{_listed(visit)}/{visit.path('id')}"
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show one budget: what is left of each pool, what counts in it, what it refused, and who changed it."""
     answers = await parts(visit, _PATH)
-    visit.theirs(answers["control"].need())
+    visit.owned(answers["control"].need())
     page = view.one(
         answers,
         form or blank(),
@@ -37,7 +37,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("budget/page.html", page, status)
 
 
-async def ask_to_move(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_move(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_BILLING)
     page = view.moving(
         await found(visit, _PATH), form or blank(**{"from": "reserve", "to": "operating"}), _listed(visit)
@@ -48,11 +48,11 @@ async def ask_to_move(visit: Visit, form: Shown | None = None, status: int = 200
 async def move(visit: Visit) -> Response:
     form = await read_form(visit.request, "from", "to", "amount", "reason")
     body = {name: form.text(name) for name in ("from", "to", "reason")} | {"amount": form.number("amount")}
-    answer = await visit.order("POST", f"{own(visit, _PATH)}/pools/move", body, form.key)
+    answer = await visit.command("POST", f"{own(visit, _PATH)}/pools/move", body, form.key)
     return await visit.concluded(form, answer, _here(visit), "budget.moved", show=ask_to_move)
 
 
-async def ask_to_declare(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_declare(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_BILLING)
     page = view.declaring(await found(visit, _PATH), form or blank(lasts="4"), _listed(visit))
     return await visit.render("budget/act.html", page, status)
@@ -62,7 +62,7 @@ async def declare(visit: Visit) -> Response:
     form = await read_form(visit.request, "reason", "lasts", "until")
     until = form.maybe("until") or view.until(datetime.now(UTC), form.text("lasts"))
     body = {"reason": form.text("reason"), "until": until}
-    answer = await visit.order("POST", f"{own(visit, _PATH)}/emergency", body, form.key)
+    answer = await visit.command("POST", f"{own(visit, _PATH)}/emergency", body, form.key)
     return await visit.concluded(
         form, answer, _here(visit), "budget.emergency", show=ask_to_declare, names={"until": "lasts"}
     )
@@ -70,7 +70,7 @@ async def declare(visit: Visit) -> Response:
 
 async def end(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{own(visit, _PATH)}/emergency/end", {}, form.key)
+    answer = await visit.command("POST", f"{own(visit, _PATH)}/emergency/end", {}, form.key)
     return await visit.concluded(form, answer, _here(visit), "budget.emergency_ended", show=show_one)
 
 

@@ -10,13 +10,13 @@ from console.budget import terms
 from console.charts import Meter
 from console.charts.rank import meter
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, short_id
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Choice, Found, ListPage
+from console.lists import Choice, ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.spend_control.view import FILTERS, KINDS, LABELS, History, asking, history, maybe, subjects, tabs
 from console.status import Status, status_of
-from console.widgets import Asking, FormPage, Link
+from console.widgets import Confirmation, FormPage, Link
 from domain.common.calendar import Window
 from domain.common.money import CREDIT
 
@@ -133,7 +133,7 @@ class Act(FormPage):
     lasts: tuple[tuple[str, str], ...]
 
 
-def page(found: Found, prefs: Prefs, create: str) -> Budgets:
+def page(found: ListResult, prefs: Prefs, create: str) -> Budgets:
     return Budgets(
         title="Budgets",
         listed=found.listed("Budgets", LABELS, tabbed=("open",)),
@@ -186,7 +186,7 @@ def _gauges(budget: Mapping[str, Any], window: Mapping[str, Any], prefs: Prefs) 
 
 def one(
     answers: Mapping[str, Answer],
-    form: Shown,
+    form: FormState,
     naming: Naming,
     listed: str,
     *,
@@ -268,7 +268,7 @@ _PARTS = tuple(Field(name=name, label=label, hint=hint) for name, (label, hint) 
 _OF = (("", "Longest period"), *terms.WINDOWS.items())
 
 
-def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
+def create(form: FormState, choices: Mapping[str, Choice], listed: str) -> Set:
     return Set(
         title="Create budget",
         lead="Total limits. They include the reserve and the emergency pool.",
@@ -285,7 +285,7 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
     )
 
 
-def change(budget: Mapping[str, Any], form: Shown, listed: str) -> Set:
+def change(budget: Mapping[str, Any], form: FormState, listed: str) -> Set:
     here = f"{listed}/{budget['id']}"
     return Set(
         title="Edit budget",
@@ -303,7 +303,7 @@ def change(budget: Mapping[str, Any], form: Shown, listed: str) -> Set:
     )
 
 
-def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
+def moving(budget: Mapping[str, Any], form: FormState, listed: str) -> Act:
     here = f"{listed}/{budget['id']}"
     there = {"operating", *(name for name in ("reserve", "emergency") if budget[name] is not None)}
     return Act(
@@ -318,7 +318,7 @@ def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
     )
 
 
-def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
+def declaring(budget: Mapping[str, Any], form: FormState, listed: str) -> Act:
     here = f"{listed}/{budget['id']}"
     return Act(
         title="Declare emergency",
@@ -332,7 +332,7 @@ def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
     )
 
 
-def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def freezing(budget: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     return asking(
         budget,
         form,
@@ -344,7 +344,7 @@ def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     )
 
 
-def closing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def closing(budget: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     return asking(
         budget,
         form,

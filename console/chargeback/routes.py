@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.chargeback import view
-from console.forms import Shown, blank, corrected, read_form, with_summary
+from console.forms import FormState, blank, corrected, read_form, with_summary
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
 from console.visit import Visit
@@ -32,8 +32,8 @@ async def show(visit: Visit) -> Response:
     return await visit.render("chargeback/list.html", page, found.status)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    dispute = visit.owned((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     may = visit.may(Permission.CONTEST)
     now = datetime.now(UTC)
     prefs, run = visit.choices.prefs, _run(visit, dispute)
@@ -41,11 +41,11 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("chargeback/page.html", page, status)
 
 
-async def write(visit: Visit, form: Shown | None = None, status: int = 200, text: str = "") -> Response:
+async def write(visit: Visit, form: FormState | None = None, status: int = 200, text: str = "") -> Response:
     visit.need(Permission.CONTEST)
     if status == 409:
         return await show_one(visit, form, status)
-    dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
+    dispute = visit.owned((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     if not view.is_open(dispute):
         return await show_one(visit, with_summary(blank(), "Evidence is no longer accepted. Nothing was done."), 409)
     now = datetime.now(UTC)
@@ -61,7 +61,7 @@ async def send(visit: Visit) -> Response:
     if form.text("sure") != "on":
         return await write(visit, text=form.values["text"])
     body = {"text": form.values["text"]}
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/evidence", body, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/evidence", body, form.key)
     done = "chargeback.answered" if visit.me.is_platform else "chargeback.offered"
     return await visit.concluded(form, answer, f"{visit.base}{_PATH}/{visit.path('id')}", done, show=write)
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative, titled
-from console.forms import Shown
-from console.lists import Found, ListPage
+from console.forms import FormState
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.payment.view import NO_RUNS, PROVIDERS
 from console.status import STATUSES, Status, status_of
@@ -88,7 +88,9 @@ class Answering(FormPage):
     back: str
 
 
-def page(found: Found, naming: Naming, base: str, *, across: bool, runs: Mapping[str, str] = NO_RUNS) -> Chargebacks:
+def page(
+    found: ListResult, naming: Naming, base: str, *, across: bool, runs: Mapping[str, str] = NO_RUNS
+) -> Chargebacks:
     """Return the list for what the API answered; `runs` says where each payment's run is shown, by its id."""
     return Chargebacks(
         title="Chargebacks",
@@ -125,7 +127,7 @@ def reason_of(dispute: Mapping[str, Any]) -> str:
 
 def one(
     dispute: Mapping[str, Any],
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     now: datetime,
     base: str,
@@ -171,7 +173,7 @@ def _due(dispute: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
 
 
 def answering(
-    dispute: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, base: str, text: str, *, final: bool
+    dispute: Mapping[str, Any], form: FormState, prefs: Prefs, now: datetime, base: str, text: str, *, final: bool
 ) -> Answering:
     """Return the page where evidence is written (no `text`), or confirmed; `final` for operators."""
     here = f"{base}/disputes/{dispute['id']}"

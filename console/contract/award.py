@@ -8,7 +8,7 @@ from typing import Any
 
 from console.escrow.terms import Fact
 from console.format import Amount, Prefs, amount, count
-from console.forms import Form, Shown, period, written
+from console.forms import Form, FormState, period, written
 from console.gateway import Answer
 from console.marketplace.view import FIND, Face, face_of, job_price
 from console.paying import currencies
@@ -85,7 +85,7 @@ def first(agent: Mapping[str, Any]) -> dict[str, str]:
 
 
 def page(
-    form: Shown,
+    form: FormState,
     agent: Mapping[str, Any],
     config: Answer,
     base: str,
@@ -123,7 +123,7 @@ def page(
     )
 
 
-def _likely(form: Shown, agent: Mapping[str, Any], config: Answer) -> tuple[str, ...]:
+def _likely(form: FormState, agent: Mapping[str, Any], config: Answer) -> tuple[str, ...]:
     """Return the currencies that stand before all others: the agent's, that in which credits are sold, the chosen."""
     bounds = agent["terms"].get("price") or {}
     sold = config.body["credit_price"]["currency"] if config.ok else ""
@@ -147,7 +147,7 @@ def review(
         title=f"Hire {agent['name']} and pay {price} into escrow?",
         crumbs=(Link(label=FIND, href=f"{base}/marketplace"), Link(label=f"Hire {agent['name']}", href=back)),
         path=f"{base}/escrows/new",
-        form=Shown(key=form.key),
+        form=FormState(key=form.key),
         face=face_of(agent["id"], agent),
         price=price,
         source="your credits" if form.text("fund") == "credits" else f"your balance in {currency}",

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from console import lists
 from console.contract import award, view
 from console.format import decimal
-from console.forms import Form, Shown, blank, corrected, read_form
+from console.forms import Form, FormState, blank, corrected, read_form
 from console.gateway import Answer, Refused
 from console.problems import Reaction, reaction_to
 from console.refusals import forbidden
@@ -40,14 +40,14 @@ async def show(visit: Visit) -> Response:
     return await visit.render("contract/list.html", page, found.status)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     if not visit.may(Permission.READ):
         raise Refused(forbidden(visit.request))
     contract_id = visit.path("id")
     answers = await visit.ask_all(
         contract=(f"/contracts/{contract_id}", {}), escrow=(f"/escrows/{escrow_id_of(contract_id)}", {})
     )
-    contract = visit.theirs(answers["contract"].need(), "organization_id", "payee_org_id")
+    contract = visit.owned(answers["contract"].need(), "organization_id", "payee_org_id")
     is_payee = visit.org_id == contract["payee_org_id"] and not visit.me.is_platform
     accepts = visit.may(Permission.ACCEPT) and is_payee and visit.me.agent_id in {None, contract["agent_id"]}
     opens = visit.may(Permission.AWARD) and visit.org_id == contract["organization_id"]
@@ -68,7 +68,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def accept(visit: Visit) -> Response:
     form = await read_form(visit.request)
     contract_id = visit.path("id")
-    answer = await visit.order("POST", f"/contracts/{contract_id}/acceptance", None, form.key)
+    answer = await visit.command("POST", f"/contracts/{contract_id}/acceptance", None, form.key)
     return await visit.concluded(
         form, answer, f"{visit.base}/contracts/{contract_id}", "contract.accepted", show=show_one
     )
@@ -77,13 +77,13 @@ async def accept(visit: Visit) -> Response:
 async def open_escrow(visit: Visit) -> Response:
     form = await read_form(visit.request)
     contract_id = visit.path("id")
-    answer = await visit.order("POST", "/escrows", {"contract_id": contract_id}, form.key)
+    answer = await visit.command("POST", "/escrows", {"contract_id": contract_id}, form.key)
     return await visit.concluded(
         form, answer, f"{visit.base}/escrows/{escrow_id_of(contract_id)}", "escrow.opened", show=show_one
     )
 
 
-async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_new(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show the form that hires the agent that the address names; without one, lead to where it is chosen."""
     visit.need(Permission.AWARD)
     chosen = form.value("agent_id") if form else visit.chosen("agent").get("agent", "")
@@ -126,20 +126,20 @@ async def give(visit: Visit) -> Response:
         settings, is_own = console_of(visit.request).settings, agent["organization_id"] == visit.org_id
         page = award.review(form, agent, settings, visit.base, visit.choices.prefs, is_own=is_own)
         return await visit.render("contract/review.html", page)
-    made = await visit.order("POST", "/contracts", {**award.body(form), **visit.scope}, f"{form.key}.award")
+    made = await visit.command("POST", "/contracts", {**award.body(form), **visit.scope}, f"{form.key}.award")
     if not made.ok:
         return await visit.refused(form, made, show_new)
     contract = f"{visit.base}/contracts/{made.body['id']}"
     if made.body["status"] != ContractStatus.ACCEPTED:
         return visit.done(contract, "contract.proposed", made)
-    opened = await visit.order("POST", "/escrows", {"contract_id": made.body["id"]}, f"{form.key}.open")
+    opened = await visit.command("POST", "/escrows", {"contract_id": made.body["id"]}, f"{form.key}.open")
     if not opened.ok:
         return await _stopped(visit, form, opened, contract, "contract.not_opened")
     escrow = f"{visit.base}/escrows/{opened.body['id']}"
     source = form.text("fund")
     if source in {"", "outside"}:
         return visit.done(f"{escrow}/fund" if source else escrow, "escrow.opened", opened)
-    funded = await visit.order("POST", f"/escrows/{opened.body['id']}/fund", {"source": source}, f"{form.key}.fund")
+    funded = await visit.command("POST", f"/escrows/{opened.body['id']}/fund", {"source": source}, f"{form.key}.fund")
     if funded.ok:
         return visit.done(escrow, "escrow.funded", funded)
     return await _stopped(visit, form, funded, f"{escrow}/fund", "escrow.not_funded")

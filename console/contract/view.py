@@ -7,9 +7,9 @@ from typing import Any
 
 from console.escrow.terms import Fact, terms
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.status import Status, status_of
 from console.widgets import FormPage, Link, Tab
 from domain.common.ids import escrow_id_of
@@ -96,7 +96,9 @@ class Contract(FormPage):
     at: Moment
 
 
-def page(found: Found, escrows: Answer | None, seen: Collection[str], prefs: Prefs, base: str, award: str) -> Contracts:
+def page(
+    found: ListResult, escrows: Answer | None, seen: Collection[str], prefs: Prefs, base: str, award: str
+) -> Contracts:
     """Return the list for what the API answered."""
     states = _states(escrows)
     rows = [row(each, states, seen, prefs, base) for each in found.rows]
@@ -145,7 +147,7 @@ def row(
 def one(
     contract: Mapping[str, Any],
     escrow: Answer,
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     base: str,
     *,

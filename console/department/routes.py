@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.department import view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Query
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -25,18 +25,18 @@ def _keys(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     limits: Query = {"subject_type": "department", "open": "true", "limit": _LIMITS, **visit.scope}
-    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"limits": ("/spend-controls", limits)})
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, extra={"limits": ("/spend-controls", limits)})
     ids = sorted({each for row in found.rows for each in row["path"]})
     known = {row["id"]: row["name"] for row in found.rows}
     if (others := [each for each in ids if each not in known]) and visit.may(Permission.READ_BILLING):
         answer = await visit.ask("/names", ids=others[:_LIMITS])
         known |= answer.body["names"] if answer.ok else {}
     may = visit.may(Permission.MANAGE_SPENDING)
-    page = view.page(found, known, found.beside["limits"], visit.choices.prefs, visit.base, may_manage=may)
+    page = view.page(found, known, found.extra["limits"], visit.choices.prefs, visit.base, may_manage=may)
     return await visit.render("department/list.html", page, found.status)
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
     shown = form or blank()
     parents = await lists.choice(
@@ -48,24 +48,24 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", "parent_id")
     body = {"name": form.text("name"), "parent_id": form.maybe("parent_id"), **visit.scope}
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     return await visit.concluded(form, answer, _listed(visit), "department.created", show=ask_to_create)
 
 
-async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_close(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
-    department = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
+    department = visit.owned((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     page = view.closing(department, form or blank(), _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def close(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/close", {}, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/close", {}, form.key)
     return await visit.concluded(form, answer, _listed(visit), "department.closed", show=ask_to_close)
 
 
-async def ask_to_attribute(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_attribute(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
     key = await lists.row_of(visit, _KEYS)
     shown = form or blank(department_id=key["department_id"] or "", project_id=key["project_id"] or "")
@@ -78,7 +78,7 @@ async def ask_to_attribute(visit: Visit, form: Shown | None = None, status: int 
 async def attribute(visit: Visit) -> Response:
     form = await read_form(visit.request, "department_id", "project_id")
     body = {name: form.maybe(name) for name in ("department_id", "project_id")}
-    answer = await visit.order("PUT", f"{_KEYS}/{visit.path('id')}/attribution", body, form.key)
+    answer = await visit.command("PUT", f"{_KEYS}/{visit.path('id')}/attribution", body, form.key)
     return await visit.concluded(form, answer, _keys(visit), "key.attributed", show=ask_to_attribute)
 
 

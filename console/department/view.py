@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Moment, Prefs, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Choice, Found, ListPage
+from console.lists import Choice, ListPage, ListResult
 from console.status import Status, status_of
-from console.widgets import Asking, FormPage, Link, Tab, address
+from console.widgets import Confirmation, FormPage, Link, Tab, address
 
 FILTERS = ("q", "open")
 LABELS = {"q": "Name"}
@@ -54,7 +54,7 @@ class SpendsFor(FormPage):
 
 
 def page(
-    found: Found, names: Mapping[str, str], limits: Answer, prefs: Prefs, base: str, *, may_manage: bool
+    found: ListResult, names: Mapping[str, str], limits: Answer, prefs: Prefs, base: str, *, may_manage: bool
 ) -> Departments:
     """Return the list for what the API answered."""
     asked, here = found.asked, f"{base}/departments"
@@ -97,7 +97,7 @@ def _row(
     )
 
 
-def create(form: Shown, parents: Choice, listed: str) -> Create:
+def create(form: FormState, parents: Choice, listed: str) -> Create:
     return Create(
         title="Create department",
         crumbs=(Link(label="Departments", href=listed),),
@@ -108,8 +108,8 @@ def create(form: Shown, parents: Choice, listed: str) -> Create:
     )
 
 
-def closing(department: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    return Asking(
+def closing(department: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
+    return Confirmation(
         title=f"Close {department['name']}?",
         back=listed,
         action=address(f"{listed}/{department['id']}/close", [("q", department["name"])]),
@@ -122,7 +122,7 @@ def closing(department: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     )
 
 
-def spends_for(key: Mapping[str, Any], form: Shown, departments: Choice, projects: Choice, keys: str) -> SpendsFor:
+def spends_for(key: Mapping[str, Any], form: FormState, departments: Choice, projects: Choice, keys: str) -> SpendsFor:
     return SpendsFor(
         title=f"Assign spending of {key['principal']}",
         crumbs=(Link(label="API keys", href=keys),),

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from console.format import Amount, Moment, Prefs, amount, moment
-from console.forms import Form, Shown, is_number
-from console.widgets import Asking, FormPage, Link
+from console.forms import Form, FormState, is_number
+from console.widgets import Confirmation, FormPage, Link
 from domain.payouts.earnings import EarningsKind
 
 _KINDS = {
@@ -42,7 +42,7 @@ class Conversion(FormPage):
     next: str
 
 
-def page(earned: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, cursor: str = "") -> Conversion:
+def page(earned: Mapping[str, Any], form: FormState, prefs: Prefs, base: str, cursor: str = "") -> Conversion:
     def at(cursor: str | None) -> str:
         return f"{here}/conversions/new" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
 
@@ -63,7 +63,7 @@ def page(earned: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, cursor
     )
 
 
-def asking(earned: Mapping[str, Any], form: Form, prefs: Prefs, base: str) -> Asking | None:
+def asking(earned: Mapping[str, Any], form: Form, prefs: Prefs, base: str) -> Confirmation | None:
     """Return the page that asks once more; None for a choice or an amount that the API has to refuse."""
     chosen = {f"{agent['agent_id']}:{kind}": (agent, kind) for agent, kind in _earned(earned["data"])}
     typed = form.number("amount")
@@ -72,13 +72,13 @@ def asking(earned: Mapping[str, Any], form: Form, prefs: Prefs, base: str) -> As
     agent, kind = chosen[form.text("earnings")]
     sent = typed or agent[kind]["convertible"]
     converted = amount(sent, agent["currency"], prefs)
-    return Asking(
+    return Confirmation(
         title=f"Convert {converted}?",
         back=f"{base}/earnings/conversions/new",
         action=f"{base}/earnings/conversions/new",
         label=f"Convert {converted}",
         kind="primary",
-        form=Shown(key=form.key),
+        form=FormState(key=form.key),
         facts=(("Agent", agent["agent_name"]), ("Earned as", _KINDS[kind])),
         effect=(_EFFECT,),
         fields=(("earnings", form.text("earnings")), ("amount", sent), ("sure", "yes")),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from console.earnings import conversion, view
-from console.forms import Shown, again, blank, read_form, with_summary
+from console.forms import FormState, again, blank, read_form, with_summary
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -26,7 +26,7 @@ def _page(visit: Visit) -> Query:
     return {"limit": _AGENTS, **visit.chosen("cursor"), **visit.scope}
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     may = visit.may(Permission.PAY_OUT)
     wanted: dict[str, Wanted] = {"earnings": ("/billing/earnings", _page(visit))}
     if visit.may(Permission.READ_BILLING):
@@ -51,30 +51,30 @@ async def connect(visit: Visit) -> Response:
     """Open the account for payouts, or go on with it, and lead on to the provider's own page."""
     form = await read_form(visit.request, "country")
     body = {"country": form.text("country").upper()}
-    answer = await visit.order("POST", "/billing/connect", body, form.key)
+    answer = await visit.command("POST", "/billing/connect", body, form.key)
     if answer.ok:
         return await visit.render("earnings/connect.html", view.connect(answer.body, visit.choices.prefs, visit.base))
     return await visit.refused(form, answer, show)
 
 
-async def ask_to_pay_out(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_pay_out(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Ask before what is available is paid out; where nothing can be, the earnings say why."""
     visit.need(Permission.PAY_OUT)
     preview = (await visit.ask("/billing/payouts/preview", **visit.scope)).need()
     if preview["refused"] is not None:
         return await show(visit)
     page = view.paying_out(preview, form or blank(), visit.choices.prefs, visit.base)
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def pay_out(visit: Visit) -> Response:
     form = await read_form(visit.request, "currency")
     body = {"currency": form.text("currency")} if form.maybe("currency") else {}
-    answer = await visit.order("POST", "/billing/payouts", body, form.key)
+    answer = await visit.command("POST", "/billing/payouts", body, form.key)
     return await visit.concluded(form, answer, _here(visit), "payout.requested", show=ask_to_pay_out)
 
 
-async def ask_to_convert(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_convert(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.CONVERT_EARNINGS)
     earned = (await visit.ask("/credits/earnings", **_page(visit))).need()
     here = visit.chosen("cursor").get("cursor", "")
@@ -89,11 +89,11 @@ async def convert(visit: Visit) -> Response:
         earned = (await visit.ask("/credits/earnings", **_page(visit))).need()
         asking = conversion.asking(earned, form, visit.choices.prefs, visit.base)
         if asking is not None:
-            return await visit.render("parts/asking.html", asking)
+            return await visit.render("parts/confirmation.html", asking)
     body = {"agent_id": agent_id, "kind": kind}
     if form.maybe("amount"):
         body["amount"] = form.number("amount")
-    answer = await visit.order("POST", "/credits/earnings/conversions", body, form.key)
+    answer = await visit.command("POST", "/credits/earnings/conversions", body, form.key)
     if answer.problem is not None and answer.problem.code == InsufficientFunds.code:
         # Adding credits, which else is offered, would not help.
         return await ask_to_convert(visit, with_summary(again(form, answer), answer.problem.detail), answer.status)

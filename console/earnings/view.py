@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Page
+from console.widgets import Confirmation, Failed, Link, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Earnings(Page):
     preview_failed: Failed | None
     refused: str
     connect: str
-    connect_form: Shown
+    connect_form: FormState
     pay_out: str
     convert: str
     payouts: tuple[Payout, ...]
@@ -97,7 +97,7 @@ class Connect(Page):
 
 def page(
     answers: Mapping[str, Answer],
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     base: str,
     now: datetime,
@@ -185,7 +185,7 @@ def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:
     )
 
 
-def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
+def paying_out(preview: Mapping[str, Any], form: FormState, prefs: Prefs, base: str) -> Confirmation:
     """Return the page that asks before what is available is paid out: all that there is in the bank's currency."""
     here, account = f"{base}/earnings", preview["account"] or {}
     leaves = account.get("destination_currency") or "USD"
@@ -198,7 +198,7 @@ def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
     ]
     if others:
         effect.insert(1, f"Your bank account is in {leaves}, so other currencies stay in your earnings.")
-    return Asking(
+    return Confirmation(
         title="Pay out the available amount?",
         back=here,
         action=f"{here}/payouts/new",

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.economics.models import percented, shortened
 from console.format import Amount, Moment, Prefs, amount, moment
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 
 FILTERS = ("agent_id",)
@@ -52,7 +52,7 @@ class Decisions(ListPage):
     rows: tuple[DecisionRow, ...]
 
 
-def page(found: Found, naming: Naming, models: str) -> Decisions:
+def page(found: ListResult, naming: Naming, models: str) -> Decisions:
     """Return the page for what the API answered to `GET /routing/decisions`."""
     rows = tuple(_row(each, naming) for each in found.rows)
     return Decisions(title="Routing", models=models, listed=found.listed("Routing decisions", LABELS), rows=rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, amount, moment, titled
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from domain.budgets.economics import EntryStatus, TransactionType
@@ -67,7 +67,7 @@ class Log(ListPage):
     goes_on: bool
 
 
-def page(found: Found, naming: Naming) -> Log:
+def page(found: ListResult, naming: Naming) -> Log:
     results = {str(each): status_of("entry", each).word for each in EntryStatus}
     listed = found.listed("Agent log", LABELS, words={"transaction_type": TYPES, "status": results})
     rows = tuple(_row(each, naming) for each in found.rows)

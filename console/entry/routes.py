@@ -15,7 +15,7 @@ from console.choices import read_choices
 from console.cookies import own_path
 from console.development import key_of, personas
 from console.entry import view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Answer
 from console.navigation import start_of
 from console.pages import html
@@ -41,7 +41,7 @@ async def open_session(request: Request) -> Response:
 async def mail_link(request: Request) -> Response:
     form = await read_form(request, "email", command=False)
     address = form.text("email")
-    answer = await gateway_of(request, console_of(request), None).order("POST", "/sessions/mail", {"email": address})
+    answer = await gateway_of(request, console_of(request), None).command("POST", "/sessions/mail", {"email": address})
     if answer.problem is None:
         return _shown(request, "entry/mailed.html", view.mailed(address))
     match reaction_to(answer.problem):
@@ -63,7 +63,7 @@ async def preview_link(request: Request) -> Response:
     """Show who one becomes; programs that follow links in mails open this page too, so it uses nothing up."""
     console = console_of(request)
     token = request.path_params["token"]
-    answer = await gateway_of(request, console, None).order("POST", "/sessions/links/preview", {"token": token})
+    answer = await gateway_of(request, console, None).command("POST", "/sessions/links/preview", {"token": token})
     if answer.problem is not None:
         return _no_entry(request, answer)
     choices = read_choices(request, console.site)
@@ -73,7 +73,7 @@ async def preview_link(request: Request) -> Response:
 async def redeem_link(request: Request) -> Response:
     form = await read_form(request, "token", command=False)
     console = console_of(request)
-    answer = await gateway_of(request, console, None).order("POST", "/sessions/redeem", {"token": form.text("token")})
+    answer = await gateway_of(request, console, None).command("POST", "/sessions/redeem", {"token": form.text("token")})
     if answer.problem is not None:
         return _no_entry(request, answer)
     response = _with_session(request, answer.body, own_path(answer.body.get("path")) or "")
@@ -93,7 +93,7 @@ async def ask_to_sign_out(visit: Visit) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """End the session at the API and in the browser, with what the browser has kept of its pages."""
     if visit.me.session_id is not None:
-        await visit.api.order("DELETE", f"/sessions/{visit.me.session_id}")
+        await visit.api.command("DELETE", f"/sessions/{visit.me.session_id}")
     response = RedirectResponse("/console/sign-in?notice=session.signed_out", 303)
     site = console_of(visit.request).site
     site.drop(response, "session")
@@ -105,7 +105,7 @@ async def sign_out(visit: Visit) -> Response:
 async def _opened(request: Request, key: str, next_path: str) -> Response:
     if not _is_sendable(key):
         return _form(request, _said("key", _WRONG_KEY), next_path, 401)
-    answer = await gateway_of(request, console_of(request), key).order("POST", "/sessions", {})
+    answer = await gateway_of(request, console_of(request), key).command("POST", "/sessions", {})
     if answer.problem is None:
         return _with_session(request, answer.body, next_path)
     match reaction_to(answer.problem):
@@ -125,7 +125,7 @@ def _with_session(request: Request, opened: dict[str, Any], next_path: str) -> R
     return response
 
 
-def _form(request: Request, form: Shown, next_path: str, status: int = 200) -> Response:
+def _form(request: Request, form: FormState, next_path: str, status: int = 200) -> Response:
     offered = personas(request, console_of(request).settings.console_seed)
     page = view.sign_in(form, next_path, offered, by_mail=console_of(request).settings.mails_links)
     return _shown(request, "entry/sign_in.html", page, status)
@@ -148,8 +148,8 @@ def _shown(request: Request, template: str, page: object, status: int = 200) -> 
     return response
 
 
-def _said(name: str, sentence: str, **values: str) -> Shown:
-    return Shown(key="", values=values, errors={name: sentence} if name else {}, summary=((name, sentence),))
+def _said(name: str, sentence: str, **values: str) -> FormState:
+    return FormState(key="", values=values, errors={name: sentence} if name else {}, summary=((name, sentence),))
 
 
 def _is_sendable(key: str) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from console.choices import Choices
 from console.development import Persona
 from console.format import Moment, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.who import actor_named
 from console.widgets import FormPage, Page
 
@@ -49,7 +49,7 @@ class SignOut(Page):
     """A button for people who open the address by hand."""
 
 
-def sign_in(form: Shown, next_path: str, personas: tuple[Persona, ...], *, by_mail: bool) -> SignIn:
+def sign_in(form: FormState, next_path: str, personas: tuple[Persona, ...], *, by_mail: bool) -> SignIn:
     return SignIn(title="Sign in", form=form, next=next_path, personas=personas, by_mail=by_mail)
 
 

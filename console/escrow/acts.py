@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, decimal, moment, titled
-from console.forms import Shown
+from console.forms import FormState
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import EscrowStatus
 
@@ -54,11 +54,11 @@ class Act:
     delivery: str
     delivered: Moment | None
     milestones: tuple[tuple[str, str], ...]
-    form: Shown
+    form: FormState
 
 
 def acts(
-    escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, here: str, forms: Mapping[str, Shown]
+    escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, here: str, forms: Mapping[str, FormState]
 ) -> tuple[Act, ...]:
     """Return what the caller may do now."""
     return tuple(
@@ -68,7 +68,7 @@ def acts(
     )
 
 
-def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: Shown) -> Act:
+def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: FormState) -> Act:
     name, effect = action["action"], action["effect"]
     label, kind, sentence = _words(escrow, name, effect, prefs)
     pending = [each["name"] for each in escrow["milestones"] if each["status"] != "released"]

@@ -9,7 +9,7 @@ from typing import Any
 from console.escrow.acts import Act, act
 from console.escrow.one import Dispute, dispute_of
 from console.format import Amount, Prefs, amount, decimal, percent
-from console.forms import Shown
+from console.forms import FormState
 from console.paying import COIN, Way
 from console.widgets import Link, Page
 from domain.common.money import COINS, CREDIT
@@ -42,7 +42,7 @@ class Asking(Page):
 
     act: Act
     back: str
-    entry: Shown | None
+    entry: FormState | None
     known: bool
     change: str
     chosen: str
@@ -58,13 +58,13 @@ class Asking(Page):
 def page(
     escrow: Mapping[str, Any],
     action: Mapping[str, Any],
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     here: str,
     *,
     now: datetime,
     chosen: str = "",
-    entry: Shown | None,
+    entry: FormState | None,
     known: bool = True,
     balance: Mapping[str, Any] | None = None,
     ways: tuple[Way, ...] = (),

@@ -25,7 +25,7 @@ from console.format import (
     relative,
     seconds_until,
 )
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.problems import answered
 from console.status import Status, status_of
@@ -158,7 +158,7 @@ def _timeline(answer: Answer, escrow: Mapping[str, Any], around: Around) -> tupl
     return steps(events, escrow, around.prefs, around.transfers, by_payee=by_payee)
 
 
-def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown], around: Around) -> One:
+def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, FormState], around: Around) -> One:
     """Return the page of one escrow."""
     escrow, prefs = answers["escrow"].need(), around.prefs
     actions = answers["actions"].body if answers["actions"].ok else {"actions": []}

@@ -13,7 +13,7 @@ from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.feedback.routes import link_of
-from console.forms import Shown, at_fields, blank, query_form, read_form, with_summary
+from console.forms import FormState, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
@@ -44,7 +44,7 @@ async def show(visit: Visit) -> Response:
         visit,
         "/escrows",
         *view.FILTERS,
-        beside={
+        extra={
             "summary": ("/escrows/summary", counted),
             "waiting": ("/escrows/summary", {**counted, "waits_for": "me"}),
             **({} if visit.org_id else {"overdue": ("/escrows/summary", {**counted, "overdue": "true"})}),
@@ -59,7 +59,7 @@ async def show(visit: Visit) -> Response:
     return await visit.render("escrow/list.html", page, found.status)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     escrow_id = visit.path("id")
     contract_id = "ctr_" + escrow_id.removeprefix("esc_")
     answers = await visit.ask_all(
@@ -68,7 +68,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         timeline=(f"/escrows/{escrow_id}/timeline", {"limit": _EVENTS}),
         contract=(f"/contracts/{contract_id}", {}),
     )
-    visit.theirs(answers["escrow"].need(), *_SIDES)
+    visit.owned(answers["escrow"].need(), *_SIDES)
     answers["timeline"] = await lists.whole(visit, f"/escrows/{escrow_id}/timeline", answers["timeline"])
     around = one.Around(
         prefs=visit.choices.prefs,
@@ -95,7 +95,7 @@ def _linked(visit: Visit, path: str) -> str:
     return whole if visit.has_page(whole) else ""
 
 
-async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, status: int = 200) -> Response:
+async def ask(visit: Visit, name: EscrowAction, form: FormState | None = None, status: int = 200) -> Response:
     if status == 409:
         return await show_one(visit, form, status)
     escrow_id, parameter, decides = visit.path("id"), asking.ASKED.get(name, ""), name is A.RESOLVE
@@ -111,7 +111,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         **({"usual": (path, {})} if parameter else {}),
         **(_money(visit) if funds else {}),
     )
-    escrow, actions = visit.theirs(answers["escrow"].need(), *_SIDES), answers["actions"]
+    escrow, actions = visit.owned(answers["escrow"].need(), *_SIDES), answers["actions"]
     answers.setdefault("usual", actions)
     wrong = ""
     if actions.problem is not None and reaction_to(actions.problem) is Reaction.FIELDS and parameter:
@@ -178,13 +178,13 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
     escrow_id, body, source = visit.path("id"), command.body(form), form.text("source")
     if name is A.FUND and source not in _OWN_MONEY:
         body = options(visit, source) | seen(form, source)
-    answer = await visit.order("POST", f"/escrows/{escrow_id}/{command.path}", body, form.key)
+    answer = await visit.command("POST", f"/escrows/{escrow_id}/{command.path}", body, form.key)
     if answer.ok and name is A.FUND and answer.body.get("payment"):
         return lead_on(visit, answer.body["payment"])
     if answer.ok:
         return visit.done(f"{_base(visit)}/{escrow_id}", command.notice, answer)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         if answer.problem is not None and answer.problem.code == "payment.declined":
             shown = with_summary(shown, f"{answer.problem.detail} Nothing was charged. Pay another way.")
         return await ask(visit, name, shown, status)

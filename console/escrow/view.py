@@ -7,7 +7,7 @@ from typing import Any
 from console import lists
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
-from console.lists import Asked, Found, ListPage
+from console.lists import ListPage, ListQuery, ListResult
 from console.status import Status, status_of
 from console.widgets import Tab
 from domain.escrow.state import FINAL, EscrowStatus
@@ -72,7 +72,7 @@ class Escrows(ListPage):
 
 
 def page(
-    found: Found, prefs: Prefs, base: str, *, award: str, across: bool, runs: Mapping[str, str] = NO_RUNS
+    found: ListResult, prefs: Prefs, base: str, *, award: str, across: bool, runs: Mapping[str, str] = NO_RUNS
 ) -> Escrows:
     """Return the list for what the API answered."""
     asked = found.asked
@@ -83,13 +83,13 @@ def page(
         hidden=tuple((name, asked.given[name]) for name in TABBED if name in asked.given),
         across=across,
         has_runs=any(runs.values()),
-        tabs=_tabs(asked, found.beside, prefs, (OVERDUE, *TABS) if across else TABS),
+        tabs=_tabs(asked, found.extra, prefs, (OVERDUE, *TABS) if across else TABS),
         rows=tuple(row(each, prefs, base, runs.get(each["id"], "")) for each in found.rows),
     )
 
 
 def _tabs(
-    asked: Asked, answers: Mapping[str, Answer], prefs: Prefs, tabs: tuple[tuple[str, dict[str, str]], ...]
+    asked: ListQuery, answers: Mapping[str, Answer], prefs: Prefs, tabs: tuple[tuple[str, dict[str, str]], ...]
 ) -> tuple[Tab, ...]:
     chosen = {name: asked.given[name] for name in TABBED if name in asked.given}
     found = []

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.export import view
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.refusals import not_found
 from console.routing import COMMAND, platform, tenant
@@ -14,7 +14,7 @@ from domain.common.access import Permission
 _PATH = "/exports"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.INSPECT if visit.me.is_platform else Permission.READ_BILLING)
     found = await lists.find(visit, _PATH, days=False, at=f"{visit.base}{_PATH}")
     can_order = not _is_of_others(visit)
@@ -27,7 +27,7 @@ def _is_of_others(visit: Visit) -> bool:
     return visit.me.is_platform and bool(visit.org_id)
 
 
-async def order(visit: Visit) -> Response:
+async def command(visit: Visit) -> Response:
     if _is_of_others(visit):
         raise Refused(not_found(visit.request))
     form = await read_form(visit.request, "dataset", "format", "from", "to")
@@ -36,7 +36,7 @@ async def order(visit: Visit) -> Response:
     for name in lists.DAYS:
         if form.maybe(name):
             body[name] = lists.bound_of(form.text(name), zone, following=name == "to")
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     if answer.ok:
         return visit.done(f"{visit.base}{_PATH}/{answer.body['id']}", "export.ordered", answer)
     return await visit.refused(form, answer, show)
@@ -45,7 +45,7 @@ async def order(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     body = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     if visit.org_id:
-        visit.theirs(body)
+        visit.owned(body)
     return await visit.render("export/page.html", view.one(body, visit.choices.prefs, visit.base))
 
 
@@ -59,7 +59,7 @@ ROUTES = tuple(
     for path, page, methods in (
         (_PATH, show, ("GET",)),
         (f"{_PATH}.csv", lists.file(_PATH, "exports", days=False), ("GET",)),
-        (_PATH, order, COMMAND),
+        (_PATH, command, COMMAND),
         (f"{_PATH}/{{id}}", show_one, ("GET",)),
         (f"{_PATH}/{{id}}/files/{{number}}", download, ("GET",)),
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 from console.analytics.view import tabs
 from console.format import Amount, Moment, Prefs, amount, count, moment, titled
-from console.forms import Shown
-from console.lists import Found, ListPage
+from console.forms import FormState
+from console.lists import ListPage, ListResult
 from console.status import Status, status_of
 from console.widgets import Link, Page
 from domain.common.access import Permission
@@ -41,7 +41,7 @@ class Exports(ListPage):
     """The list, and the form of a new export; `action` is empty where it would be of other rows than the list."""
 
     rows: tuple[Row, ...]
-    form: Shown
+    form: FormState
     action: str
     datasets: tuple[tuple[str, str], ...]
     formats: tuple[tuple[str, str], ...]
@@ -70,7 +70,7 @@ class ExportPage(Page):
 
 
 def several(
-    found: Found, form: Shown, prefs: Prefs, base: str, may: Callable[[Permission], bool], *, can_order: bool
+    found: ListResult, form: FormState, prefs: Prefs, base: str, may: Callable[[Permission], bool], *, can_order: bool
 ) -> Exports:
     """Return the list; `may` says what the reader may, of which datasets to order depend."""
     here = f"{base}/exports"

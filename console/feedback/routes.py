@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console.feedback import view
-from console.forms import Shown, blank, corrected, read_form
+from console.forms import FormState, blank, corrected, read_form
 from console.reputation.view import DIMENSIONS
 from console.routing import COMMAND, console_of, tenant
 from console.visit import Visit
@@ -50,9 +50,9 @@ async def link_of(visit: Visit, escrow: Mapping[str, Any]) -> Link | None:
     return Link(label=view.TITLE, href=href, kind="primary") if is_open else None
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     escrow_id = visit.path("id")
-    escrow = visit.theirs((await visit.ask(f"/escrows/{escrow_id}")).need(), *_PARTIES)
+    escrow = visit.owned((await visit.ask(f"/escrows/{escrow_id}")).need(), *_PARTIES)
     given, until = await given_of(visit, escrow), closes_at(visit, escrow)
     is_over = until is not None and datetime.now(UTC) >= until
     page = view.page(
@@ -73,10 +73,10 @@ async def give(visit: Visit) -> Response:
     if not body["ratings"]:
         return await show(visit, corrected(form, {next(iter(DIMENSIONS)): "Rate at least one of these."}), 422)
     if form.text(view.CHANGED):
-        answer = await visit.order("PUT", f"/reputation/feedback/{form.text(view.CHANGED)}", body, form.key)
+        answer = await visit.command("PUT", f"/reputation/feedback/{form.text(view.CHANGED)}", body, form.key)
     else:
         contract_id = "ctr_" + visit.path("id").removeprefix("esc_")
-        answer = await visit.order("POST", "/reputation/feedback", {"contract_id": contract_id, **body}, form.key)
+        answer = await visit.command("POST", "/reputation/feedback", {"contract_id": contract_id, **body}, form.key)
     notice = "feedback.changed" if form.text(view.CHANGED) else "feedback.given"
     names = {f"ratings.{name}": name for name in DIMENSIONS}
     here = f"{visit.base}/escrows/{visit.path('id')}/feedback"

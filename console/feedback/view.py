@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.format import Moment, Prefs, moment
-from console.forms import Form, Shown
+from console.forms import Form, FormState
 from console.reputation.view import DIMENSIONS
 from console.widgets import FormPage, Link
 from domain.escrow.state import FINAL, EscrowStatus
@@ -84,7 +84,7 @@ def closes_at(escrow: Mapping[str, Any], window: timedelta) -> datetime:
 def page(
     escrow: Mapping[str, Any],
     given: Mapping[str, Any] | None,
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     here: str,
     *,

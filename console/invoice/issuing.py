@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Prefs, amount, day
-from console.forms import Form, Shown
+from console.forms import Form, FormState
 from console.invoice.view import title_of
-from console.widgets import Asking, FormPage, Link
+from console.widgets import Confirmation, FormPage, Link
 
 #: So many lines a form has; an invoice with more is made over the API.
 LINES = 8
@@ -35,7 +35,7 @@ class Issuing(FormPage):
     lines: tuple[Line, ...]
 
 
-def page(form: Shown, base: str) -> Issuing:
+def page(form: FormState, base: str) -> Issuing:
     return Issuing(
         title="Create invoice",
         crumbs=(Link(label="Invoices", href=f"{base}/invoices"),),
@@ -70,9 +70,9 @@ def names(form: Form) -> dict[str, str]:
     }
 
 
-def finalizing(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
+def finalizing(invoice: Mapping[str, Any], form: FormState, prefs: Prefs, base: str) -> Confirmation:
     here, net = f"{base}/invoices/{invoice['id']}", amount(invoice["subtotal"], invoice["currency"], prefs)
-    return Asking(
+    return Confirmation(
         title="Issue this invoice?",
         back=here,
         action=f"{here}/finalize",
@@ -91,9 +91,9 @@ def finalizing(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
     )
 
 
-def discarding(invoice: Mapping[str, Any], form: Shown, base: str) -> Asking:
+def discarding(invoice: Mapping[str, Any], form: FormState, base: str) -> Confirmation:
     here = f"{base}/invoices/{invoice['id']}"
-    return Asking(
+    return Confirmation(
         title=f"Discard {title_of(invoice)}?",
         back=here,
         action=f"{here}/discard",

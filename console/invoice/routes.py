@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form, with_summary
+from console.forms import FormState, blank, read_form, with_summary
 from console.invoice import issuing, view
 from console.paying import NAMES, lead_on, options, payment_options, seen
 from console.platform.desk import shown_to
@@ -27,10 +27,10 @@ async def show(visit: Visit) -> Response:
     return await visit.render("invoice/list.html", page, found.status)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
     page = view.one(
-        visit.theirs(answer.need()),
+        visit.owned(answer.need()),
         form or blank(),
         visit.choices.prefs,
         visit.base,
@@ -44,7 +44,7 @@ async def pdf(visit: Visit) -> Response:
     return visit.stream(f"{_PATH}/{visit.path('id')}/pdf", accept="application/pdf")
 
 
-async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_pay(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.PAY)
     if status == 409:
         return await show_one(visit, form, status)
@@ -53,7 +53,7 @@ async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200)
         config=("/billing/config", {}),
         methods=("/billing/payment-methods", visit.scope),
     )
-    invoice = visit.theirs(answers["invoice"].need())
+    invoice = visit.owned(answers["invoice"].need())
     if invoice["status"] != InvoiceStatus.OPEN:
         return await show_one(visit, with_summary(blank(), "Nothing is due. Nothing was done."), 409)
     ways = payment_options(answers)
@@ -64,40 +64,40 @@ async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200)
 async def pay(visit: Visit) -> Response:
     form = await read_form(visit.request, "by", "total")
     path, by = f"{_PATH}/{visit.path('id')}/pay", form.text("by")
-    answer = await visit.order("POST", path, options(visit, by) | seen(form, by), form.key)
+    answer = await visit.command("POST", path, options(visit, by) | seen(form, by), form.key)
     if not answer.ok:
         return await visit.refused(form, answer, ask_to_pay, NAMES | {"total": "by"})
     return lead_on(visit, answer.body)
 
 
-async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_void(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.OPERATE)
     if status == 409:
         return await show_one(visit, form, status)
-    invoice = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
+    invoice = visit.owned((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, payment_options=(), voids=True)
     return await visit.render("invoice/ask.html", page, status)
 
 
 async def void(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/void", {}, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/void", {}, form.key)
     return await visit.concluded(form, answer, _here(visit), "invoice.voided", show=ask_to_void)
 
 
-async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_new(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     return await visit.render("invoice/new.html", issuing.page(form or blank(currency="USD"), visit.base), status)
 
 
 async def draft(visit: Visit) -> Response:
     form = await read_form(visit.request, *issuing.FIELDS)
-    answer = await visit.order("POST", _PATH, issuing.draft(form), form.key)
+    answer = await visit.command("POST", _PATH, issuing.draft(form), form.key)
     if answer.ok:
         return visit.done(f"{visit.base}/invoices/{answer.body['id']}", "invoice.drafted", answer)
     return await visit.refused(form, answer, show_new, issuing.names(form))
 
 
-async def _asked(visit: Visit, form: Shown | None, status: int, *, finalizes: bool) -> Response:
+async def _asked(visit: Visit, form: FormState | None, status: int, *, finalizes: bool) -> Response:
     visit.need(Permission.OPERATE)
     invoice = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     if status == 409 or invoice["status"] != InvoiceStatus.DRAFT:
@@ -106,26 +106,26 @@ async def _asked(visit: Visit, form: Shown | None, status: int, *, finalizes: bo
         page = issuing.finalizing(invoice, form or blank(), visit.choices.prefs, visit.base)
     else:
         page = issuing.discarding(invoice, form or blank(), visit.base)
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
-async def ask_to_finalize(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_finalize(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     return await _asked(visit, form, status, finalizes=True)
 
 
 async def finalize(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/finalize", {}, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/finalize", {}, form.key)
     return await visit.concluded(form, answer, _here(visit), "invoice.issued", show=ask_to_finalize)
 
 
-async def ask_to_discard(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_discard(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     return await _asked(visit, form, status, finalizes=False)
 
 
 async def discard(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/invoices", "invoice.discarded", show=ask_to_discard)
 
 

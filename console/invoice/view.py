@@ -18,8 +18,8 @@ from console.format import (
     service_period,
     short_id,
 )
-from console.forms import Shown
-from console.lists import Found, ListPage
+from console.forms import FormState
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import STATUSES, Status, status_of
 from console.widgets import FormPage, Link
@@ -145,7 +145,7 @@ class Asking(FormPage):
     back: str
 
 
-def page(found: Found, naming: Naming, base: str, *, across: bool, new: str = "") -> Invoices:
+def page(found: ListResult, naming: Naming, base: str, *, across: bool, new: str = "") -> Invoices:
     """Return the list for what the API answered; `new` leads to where one is made, for those who may."""
     return Invoices(
         title="Invoices",
@@ -179,7 +179,7 @@ def row(invoice: Mapping[str, Any], prefs: Prefs, base: str, organization: Sente
     )
 
 
-def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may_pay: bool, may_void: bool) -> One:
+def one(invoice: Mapping[str, Any], form: FormState, prefs: Prefs, base: str, *, may_pay: bool, may_void: bool) -> One:
     currency, here = invoice["currency"], f"{base}/invoices/{invoice['id']}"
     status = status_of("invoice", invoice["status"])
     is_open, is_draft = invoice["status"] == InvoiceStatus.OPEN, invoice["status"] == InvoiceStatus.DRAFT
@@ -317,7 +317,7 @@ def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
 
 def asking(
     invoice: Mapping[str, Any],
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     base: str,
     *,

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.key import view
 from console.routing import COMMAND, tenant
 from console.settings.view import tabs
@@ -39,7 +39,7 @@ async def show(visit: Visit) -> Response:
 _ADDED = (Permission.READ_BILLING.value, Permission.ACCEPT.value, Permission.REFUND.value)
 
 
-async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_issue(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(role="member")
     agents = await lists.choice(visit, "agents", shown.value("agent_id"), organization_id=visit.org_id)
@@ -57,17 +57,17 @@ async def issue(visit: Visit) -> Response:
         body["permissions"] = added
     if form.maybe("expires_at"):
         body["expires_at"] = lists.bound_of(form.text("expires_at"), visit.choices.zone or "UTC")
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     if answer.ok:
         page = view.issued(answer.body, visit.choices.prefs, _listed(visit))
         return await visit.render("key/issued.html", page, secret=True)
     return await visit.refused(form, answer, ask_to_issue, {"permissions": "read_billing"})
 
 
-async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_revoke(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_KEYS)
     page = view.revoking(await lists.row_of(visit, _PATH), form or blank(), visit.choices.prefs, _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def revoke(visit: Visit) -> Response:
@@ -78,11 +78,11 @@ async def revoke_at(visit: Visit, listed: str, show: ShowAgain) -> Response:
     """Revoke the key of the address, and offer to revoke what it issued; for organizations and for the platform."""
     form = await read_form(visit.request, "with_issued")
     query = {"with_issued": "true"} if form.maybe("with_issued") else None
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=query)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=query)
     if answer.ok and answer.body["issued"]:
         url = visit.request.url
         page = view.revoking_issued(answer.body["issued"], f"{url.path}?{url.query}", listed)
-        return await visit.render("parts/asking.html", page)
+        return await visit.render("parts/confirmation.html", page)
     return await visit.concluded(form, answer, listed, "key.revoked", show=show)
 
 

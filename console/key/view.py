@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
-from console.forms import Shown, blank
-from console.lists import Choice, Found, ListPage
+from console.forms import FormState, blank
+from console.lists import Choice, ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Asking, FormPage, Link, Page, Tab, address
+from console.widgets import Confirmation, FormPage, Link, Page, Tab, address
 from domain.common.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
 
 FILTERS = ("q", "role", "active")
@@ -77,7 +77,7 @@ class Issued(Page):
 
 
 def page(
-    found: Found,
+    found: ListResult,
     naming: Naming,
     tabs: tuple[Tab, ...],
     *,
@@ -151,7 +151,7 @@ def revocable_by(role: str) -> frozenset[Role]:
     return REVOCABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
 
 
-def issue(form: Shown, grantable: Collection[Role], agents: Choice, listed: str) -> Issue:
+def issue(form: FormState, grantable: Collection[Role], agents: Choice, listed: str) -> Issue:
     """Return the form that issues a key."""
     return Issue(
         title="Create key",
@@ -177,9 +177,9 @@ def issued(key: Mapping[str, Any], prefs: Prefs, listed: str) -> Issued:
     )
 
 
-def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+def revoking(key: Mapping[str, Any], form: FormState, prefs: Prefs, listed: str) -> Confirmation:
     used = moment(key["last_used_at"], prefs).text if key["last_used_at"] else "never"
-    return Asking(
+    return Confirmation(
         title="Revoke this key?",
         back=listed,
         action=address(f"{listed}/{key['id']}/revoke", [("q", key["principal"])]),
@@ -199,9 +199,9 @@ def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> 
     )
 
 
-def revoking_issued(issued: Collection[Mapping[str, Any]], action: str, listed: str) -> Asking:
+def revoking_issued(issued: Collection[Mapping[str, Any]], action: str, listed: str) -> Confirmation:
     """Return the page that asks, after a key was revoked, whether the keys that it issued are revoked too."""
-    return Asking(
+    return Confirmation(
         title="Also revoke the keys that it created?",
         back=listed,
         action=action,

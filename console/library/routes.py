@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Answer
 from console.library import view
 from console.problems import Reaction
@@ -25,11 +25,11 @@ async def show(visit: Visit) -> Response:
 async def _purchase(visit: Visit) -> dict[str, Answer]:
     path = f"{_PATH}/{visit.path('id')}"
     answers = await visit.ask_all(purchase=(path, {}), actions=(f"{path}/actions", {}))
-    visit.theirs(answers["purchase"].need())
+    visit.owned(answers["purchase"].need())
     return answers
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     answers = await _purchase(visit)
     purchase = answers["purchase"].body
     offer = await visit.ask(f"/marketplace/agents/{purchase['agent_id']}")
@@ -37,7 +37,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("library/page.html", page, status)
 
 
-async def ask(visit: Visit, name: str, form: Shown | None = None, status: int = 200) -> Response:
+async def ask(visit: Visit, name: str, form: FormState | None = None, status: int = 200) -> Response:
     if status == 409:
         return await show_one(visit, form, status)
     answers = await _purchase(visit)
@@ -47,16 +47,16 @@ async def ask(visit: Visit, name: str, form: Shown | None = None, status: int = 
         shown = not_allowed(visit.request, action["reason"], Reaction.APPROVAL)
         return await show_one(visit, shown, 409)
     page = view.asking(answers["purchase"].body, action, form or blank(), visit.choices.prefs, visit.base)
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def give(visit: Visit, name: str) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/{name}", {}, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/{name}", {}, form.key)
     if answer.ok:
         return visit.done(f"{visit.base}/library/{visit.path('id')}", view.COMMANDS[name][2], answer)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         return await ask(visit, name, shown, status)
 
     return await visit.refused(form, answer, again)

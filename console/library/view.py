@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.marketplace.view import Meter, meters_of, price_of
 from console.status import Status, status_of
-from console.widgets import Asking, FormPage, Link
+from console.widgets import Confirmation, FormPage, Link
 from domain.marketplace.offer import OfferModel
 
 #: The commands of a purchase: label, kind of the button, and the word for what is said afterwards.
@@ -59,7 +59,7 @@ class Purchase(FormPage):
     links: tuple[Link, ...]
 
 
-def page(found: Found, prefs: Prefs, base: str) -> Library:
+def page(found: ListResult, prefs: Prefs, base: str) -> Library:
     return Library(
         title="Library",
         listed=found.listed("Library", {}),
@@ -89,7 +89,7 @@ def _until(purchase: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def one(
-    purchase: Mapping[str, Any], actions: Answer, form: Shown, prefs: Prefs, base: str, *, offered: bool
+    purchase: Mapping[str, Any], actions: Answer, form: FormState, prefs: Prefs, base: str, *, offered: bool
 ) -> Purchase:
     """Return the page of one purchase."""
     here = f"{base}/library/{purchase['id']}"
@@ -145,7 +145,9 @@ def _money(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount
     return tuple((label, amount(value, purchase["currency"], prefs)) for label, value in parts if value is not None)
 
 
-def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
+def asking(
+    purchase: Mapping[str, Any], action: Mapping[str, Any], form: FormState, prefs: Prefs, base: str
+) -> Confirmation:
     name, effect, here = action["action"], action["effect"], f"{base}/library/{purchase['id']}"
     label, kind, _ = COMMANDS[name]
     facts = [("Agent", purchase["agent_name"]), ("Price", price_of(purchase, prefs))]
@@ -153,7 +155,7 @@ def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, 
         back = amount(effect["to_buyer"], effect["currency"], prefs)
         label = f"Return for {back}"
         facts += [("Refund", back.text), ("Used", amount(effect["used"], effect["currency"], prefs).text)]
-    return Asking(
+    return Confirmation(
         title=f"{COMMANDS[name][0]}: {purchase['agent_name']}",
         back=here,
         action=f"{here}/{name}",

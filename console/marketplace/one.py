@@ -8,7 +8,7 @@ from typing import Any
 from console.agent.view import state_of
 from console.charts import Chart, Meter as Bar
 from console.format import Amount, Prefs, amount, count, day, duration, money, number, percent, titled
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.marketplace.view import FIND, Face, Meter, agent_card, face_of, job_price, meters_of, price_of
 from console.paying import Way
@@ -111,7 +111,7 @@ class Around:
     may_hire: bool = False
 
 
-def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Profile:
+def page(answers: Mapping[str, Answer], form: FormState, around: Around) -> Profile:
     agent, prefs, found = answers["agent"].need(), around.prefs, answers["offer"]
     offer = None if found.status == 404 else found.need()
     score, history, feedback = answers["score"], answers["history"], answers["feedback"]
@@ -161,7 +161,7 @@ def owned_by(library: Answer) -> Mapping[str, Any] | None:
 def asking(
     offer: Mapping[str, Any],
     answers: Mapping[str, Answer],
-    form: Shown,
+    form: FormState,
     ways: tuple[Way, ...],
     around: Around,
     quoted: Mapping[str, Any] | None,

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, Shown, blank, read_form, with_summary
+from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.marketplace import one, view
 from console.paying import NAMES, lead_on, options, payment_options
@@ -66,7 +66,7 @@ def _library(visit: Visit) -> dict[str, Any]:
     return {"agent_id": visit.path("id"), "limit": _PURCHASES, **visit.scope}
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     agent_id = visit.path("id")
     since = (datetime.now(UTC) - _HISTORY).date().isoformat()
     # What a unit costs is the reader's own price: the platform has none.
@@ -85,7 +85,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("marketplace/page.html", page, status)
 
 
-async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     if status == 409:
         return await show_one(visit, form, status)
     around = _around(visit)
@@ -117,7 +117,7 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 async def buy(visit: Visit) -> Response:
     form = await read_form(visit.request, *_SHOWN, "uses", "by", many=("meter",))
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
     if answer.ok:
         return _bought(visit, answer)
 
@@ -126,7 +126,7 @@ async def buy(visit: Visit) -> Response:
         # No other role of the organization may either: what is said is why, and not whom to ask.
         return await show_one(visit, with_summary(blank(), f"{problem.detail} Nothing was done."), answer.status)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         if problem is not None and problem.code == "payment.declined":
             shown = with_summary(shown, f"{problem.detail} Nothing was charged. Pay another way.")
         if problem is not None and problem.code == _GONE:

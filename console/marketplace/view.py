@@ -7,7 +7,7 @@ from zlib import crc32
 
 from console.agent.view import price_of as listed_price
 from console.format import Amount, Prefs, amount, count, money, titled
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.reputation.view import rating
 from console.widgets import Link, Tab
 from domain.marketplace.agent import AgentSort
@@ -96,7 +96,7 @@ class Meter:
     price: Amount
 
 
-def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is_for_sale: bool) -> Directory:
+def page(found: ListResult, prefs: Prefs, base: str, categories: Sequence[str], *, is_for_sale: bool) -> Directory:
     here = f"{base}/marketplace"
     options = {"category": tuple((each, titled(each)) for each in categories), "model": MODELS, "sort": _SORTS}
     card = offer_card if is_for_sale else agent_card

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, Shown, blank, read_form
+from console.forms import Form, FormState, blank, read_form
 from console.gateway import Refused
 from console.notification import view
 from console.refusals import not_found
@@ -26,13 +26,13 @@ async def _order(
     visit: Visit, form: Form, method: str, path: str, body: Any, done: tuple[str, str], show: ShowAgain
 ) -> Response:
     """Give a command; `done` is where it leads and what is said there, and `show` the page of its form."""
-    answer = await visit.order(method, path, body, form.key)
+    answer = await visit.command(method, path, body, form.key)
     return await visit.concluded(
         form, answer, *done, show=show, names={"address": "target", "url": "target", "quiet_hours": view.CLOCK[0]}
     )
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.BE_NOTIFIED)
     found = await lists.find(visit, _PATH, "unread", days=False, at=view.BASE)
 
@@ -61,7 +61,9 @@ async def read_all(visit: Visit) -> Response:
     return await _order(visit, form, "POST", f"{_PATH}/read", body, (view.BASE, "notification.all_read"), show)
 
 
-async def _channels(visit: Visit, status: int, *, form: Shown | None = None, code: Shown | None = None) -> Response:
+async def _channels(
+    visit: Visit, status: int, *, form: FormState | None = None, code: FormState | None = None
+) -> Response:
     visit.need(Permission.BE_NOTIFIED)
     answer = await visit.ask(_CHANNELS)
     fresh, refused = blank(kind=ChannelKind.MAIL.value), visit.path("id") if code else ""
@@ -69,11 +71,11 @@ async def _channels(visit: Visit, status: int, *, form: Shown | None = None, cod
     return await visit.render("notification/channels.html", page, status)
 
 
-async def show_channels(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_channels(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     return await _channels(visit, status, form=form)
 
 
-async def _show_codes(visit: Visit, form: Shown, status: int) -> Response:
+async def _show_codes(visit: Visit, form: FormState, status: int) -> Response:
     return await _channels(visit, status, code=form)
 
 
@@ -96,13 +98,13 @@ async def resend(visit: Visit) -> Response:
     return await _order(visit, form, "POST", path, None, (view.CHANNELS, "channel.resent"), _show_codes)
 
 
-async def ask_to_remove(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_remove(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.BE_NOTIFIED)
     mine = (await visit.ask(_CHANNELS)).need()["data"]
     found: Mapping[str, Any] | None = next((each for each in mine if each["id"] == visit.path("id")), None)
     if found is None:
         raise Refused(not_found(visit.request))
-    return await visit.render("parts/asking.html", view.removing(found, form or blank()), status)
+    return await visit.render("parts/confirmation.html", view.removing(found, form or blank()), status)
 
 
 async def remove(visit: Visit) -> Response:
@@ -111,7 +113,9 @@ async def remove(visit: Visit) -> Response:
     return await _order(visit, form, "DELETE", path, None, (view.CHANNELS, "channel.removed"), ask_to_remove)
 
 
-async def _preferences(visit: Visit, status: int, *, form: Shown | None = None, clock: Shown | None = None) -> Response:
+async def _preferences(
+    visit: Visit, status: int, *, form: FormState | None = None, clock: FormState | None = None
+) -> Response:
     visit.need(Permission.BE_NOTIFIED)
     answers = await visit.ask_all(found=(_PREFERENCES, {}), channels=(_CHANNELS, {}))
     way = form.value("channel") if form else visit.chosen("channel").get("channel", INBOX)
@@ -119,12 +123,12 @@ async def _preferences(visit: Visit, status: int, *, form: Shown | None = None, 
     return await visit.render("notification/preferences.html", page, status)
 
 
-async def show_preferences(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_preferences(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show how soon the reader hears of what over one channel, and when nothing is sent."""
     return await _preferences(visit, status, form=form)
 
 
-async def _show_clock(visit: Visit, form: Shown, status: int) -> Response:
+async def _show_clock(visit: Visit, form: FormState, status: int) -> Response:
     return await _preferences(visit, status, clock=form)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from console.format import Moment, Prefs, moment
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Linked, Sentence, sentence
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, FormPage, Tab
+from console.widgets import Confirmation, Failed, FormPage, Tab
 from domain.messages.notification.channel import INBOX, ChannelKind, ChannelStatus
 from domain.messages.notification.due import DIGEST_CADENCES, Cadence
 
@@ -49,7 +49,7 @@ class Row:
     text: Sentence
     kind: str
     read: str
-    form: Shown
+    form: FormState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Inbox(ListPage):
     states: tuple[Tab, ...]
     rows: tuple[Row, ...]
     newest: str
-    form: Shown
+    form: FormState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ class Channel:
     status: Status
     made: Moment
     waits: bool
-    form: Shown
-    code: Shown
+    form: FormState
+    code: FormState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Channels(FormPage):
     tabs: tuple[Tab, ...]
     rows: tuple[Channel, ...]
     failed: Failed | None
-    code: Shown
+    code: FormState
     kinds: tuple[tuple[str, str, str], ...]
 
 
@@ -105,7 +105,7 @@ class Preferences(FormPage):
     way: str
     way_name: str
     types: tuple[Type, ...]
-    clock: Shown
+    clock: FormState
     hours: Options
     weekdays: Options
 
@@ -114,7 +114,7 @@ def tabs(current: str) -> tuple[Tab, ...]:
     return tuple(Tab(label=label, href=href, current=href == current) for label, href in _PARTS)
 
 
-def inbox(found: Found, form: Shown, prefs: Prefs, href: Linked) -> Inbox:
+def inbox(found: ListResult, form: FormState, prefs: Prefs, href: Linked) -> Inbox:
     """Return the inbox as it was asked for; `form` is of a command that was refused, `href` the page of an id."""
     unread = found.asked.given.get("unread", "")
     return Inbox(
@@ -142,7 +142,7 @@ def inbox(found: Found, form: Shown, prefs: Prefs, href: Linked) -> Inbox:
     )
 
 
-def channels(answer: Answer, form: Shown, code: Shown, prefs: Prefs, refused: str = "") -> Channels:
+def channels(answer: Answer, form: FormState, code: FormState, prefs: Prefs, refused: str = "") -> Channels:
     """Return the channels of the reader; `refused` is the one whose form `code` is."""
     failed = unanswered("Channels", answer, CHANNELS)
     return Channels(
@@ -156,7 +156,7 @@ def channels(answer: Answer, form: Shown, code: Shown, prefs: Prefs, refused: st
     )
 
 
-def _channel(found: Mapping[str, Any], code: Shown, prefs: Prefs, refused: str) -> Channel:
+def _channel(found: Mapping[str, Any], code: FormState, prefs: Prefs, refused: str) -> Channel:
     return Channel(
         href=f"{CHANNELS}/{found['id']}",
         kind=kind_named(found["kind"]),
@@ -173,8 +173,8 @@ def kind_named(kind: str) -> str:
     return next((word for value, word, _ in KINDS if value == kind), kind)
 
 
-def removing(found: Mapping[str, Any], form: Shown) -> Asking:
-    return Asking(
+def removing(found: Mapping[str, Any], form: FormState) -> Confirmation:
+    return Confirmation(
         title="Remove this channel?",
         back=CHANNELS,
         action=f"{CHANNELS}/{found['id']}/remove",
@@ -186,7 +186,7 @@ def removing(found: Mapping[str, Any], form: Shown) -> Asking:
 
 
 def preferences(
-    found: Mapping[str, Any], mine: Answer, way: str, form: Shown | None, clock: Shown | None
+    found: Mapping[str, Any], mine: Answer, way: str, form: FormState | None, clock: FormState | None
 ) -> Preferences:
     """Return the preferences."""
     named = {INBOX: "Inbox"} | {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Prefs, amount, decimal
-from console.forms import Shown
+from console.forms import FormState
 from console.widgets import FormPage, Link
 from domain.payments.payment.actions import PaymentAction
 from domain.payments.payment.state import PaymentStatus, RefundState
@@ -88,7 +88,7 @@ class Asking(FormPage):
     """
 
     act: Act
-    entry: Shown | None
+    entry: FormState | None
     change: str
     sent: str
     unit: str
@@ -153,12 +153,12 @@ def _lines(effect: Mapping[str, Any], prefs: Prefs) -> tuple[Line, ...]:
 def asking(
     action: Mapping[str, Any],
     payment: Mapping[str, Any],
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     here: str,
     *,
     sent: str,
-    entry: Shown | None,
+    entry: FormState | None,
 ) -> Asking:
     """Return the page of a command that has an effect; see `Asking`."""
     given, by_amount = act(action, prefs, here), action["action"] in PREVIEWED

@@ -21,7 +21,7 @@ from console.format import (
     short_id,
     titled,
 )
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.mentions import shortened
 from console.payment.acts import Act, acts
@@ -148,7 +148,7 @@ class Around:
     final: Mapping[str, int] = field(default_factory=dict)
 
 
-def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
+def page(answers: Mapping[str, Answer], form: FormState, around: Around) -> One:
     """Return the page for `payment`, `actions`, `timeline` and `disputes` of the API."""
     payment = answers["payment"].need()
     prefs, here = around.prefs, f"{around.base}/payments/{payment['id']}"

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists
-from console.forms import Shown, at_fields, blank, new_key, query_form, read_form
+from console.forms import FormState, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
 from console.payment import acts as commands, one, view, way
 from console.payment.acts import PATHS, PREVIEWED
@@ -39,7 +39,7 @@ _LINKS = {"escrow": "escrows", "invoice": "invoices", "dispute": "disputes", "tr
 
 async def show(visit: Visit) -> Response:
     counted = lists.asked(visit, *view.FILTERS).counted("status")
-    found = await lists.find(visit, _PATH, *view.FILTERS, beside={"summary": (f"{_PATH}/summary", counted)})
+    found = await lists.find(visit, _PATH, *view.FILTERS, extra={"summary": (f"{_PATH}/summary", counted)})
     across = not visit.org_id
     runs = {each["id"]: run_of(visit, each["workflow_id"]) for each in found.rows} if across else {}
     naming = await visit.naming(found.rows, "description", *(("organization_id",) if across else ()))
@@ -84,7 +84,7 @@ def _final(settings: Settings) -> dict[str, int]:
     }
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     payment_id = visit.path("id")
     answers = await visit.ask_all(
         payment=(f"{_PATH}/{payment_id}", {}),
@@ -93,7 +93,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         disputes=("/disputes", {"payment_id": payment_id, **visit.scope}),
     )
     # What is not there is said of the payment, not of a part of its page.
-    visit.theirs(answers["payment"].need())
+    visit.owned(answers["payment"].need())
     answers["timeline"] = await lists.whole(visit, f"{_PATH}/{payment_id}/timeline", answers["timeline"])
     about = await _about(visit, answers["payment"].body)
     page = one.page(answers, form or blank(), _around(visit, answers["payment"], about))
@@ -107,7 +107,7 @@ async def receipt(visit: Visit) -> Response:
 
 async def go(visit: Visit) -> Response:
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
-    page = way.go(visit.theirs(answer.need()), _around(visit, answer))
+    page = way.go(visit.owned(answer.need()), _around(visit, answer))
     return await visit.render("payment/go.html", page)
 
 
@@ -119,14 +119,14 @@ async def come_back(visit: Visit) -> Response:
     """
     path = f"{_PATH}/{visit.path('id')}"
     answer = await visit.ask(path)
-    awaits = visit.theirs(answer.need())["status"] in _PAID_ELSEWHERE and BACKGROUND not in visit.request.headers
+    awaits = visit.owned(answer.need())["status"] in _PAID_ELSEWHERE and BACKGROUND not in visit.request.headers
     if awaits and visit.may(Permission.PAY):
-        await visit.order("POST", f"{path}/confirm", None, new_key())
+        await visit.command("POST", f"{path}/confirm", None, new_key())
         answer = await visit.ask(path)
     return await visit.render("payment/return.html", way.back(answer, visit.base, visit.choices.prefs))
 
 
-async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, status: int = 200) -> Response:
+async def ask(visit: Visit, name: PaymentAction, form: FormState | None = None, status: int = 200) -> Response:
     if status == 409:
         return await show_one(visit, form, status)
     payment_id, is_known = visit.path("id"), form or name not in PREVIEWED or "amount" in visit.request.query_params
@@ -137,7 +137,7 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
         all=(f"{_PATH}/{payment_id}/actions", {}),
         **({"part": (f"{_PATH}/{payment_id}/actions", {"amount": chosen})} if chosen else {}),
     )
-    payment, found = visit.theirs(answers["payment"].need()), _named(answers["all"], name)
+    payment, found = visit.owned(answers["payment"].need()), _named(answers["all"], name)
     wrong = _wrong(answers["part"], name) if chosen else ""
     if chosen and not wrong:
         # An operator who may not refund all may refund a part: two operators approve an amount.
@@ -203,11 +203,11 @@ async def give(visit: Visit, name: PaymentAction) -> Response:
         last = f"refunds/{quote(body.pop('refund', '-'), safe='')}/give-up"
         body["at_provider"] = body.pop("at_provider", "") == "yes"
     path = f"{_PATH}/{payment_id}/{last}"
-    answer = await visit.order("POST", path, body, form.key)
+    answer = await visit.command("POST", path, body, form.key)
     if answer.ok:
         return visit.done(f"{visit.base}{_PATH}/{payment_id}", _NOTICES[name], answer)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         left = answer.problem.more.get("refundable") if answer.problem else None
         if left:
             # The books know what was used of it: so much can be refunded, and is what the page asks about now.

@@ -7,7 +7,7 @@ from typing import Any
 from console import lists
 from console.format import Amount, Moment, Prefs, amount, moment, titled
 from console.gateway import Answer
-from console.lists import Asked, Found, ListPage
+from console.lists import ListPage, ListQuery, ListResult
 from console.mentions import Naming, Sentence, shortened
 from console.status import Status, status_of
 from console.widgets import Tab
@@ -87,10 +87,10 @@ class Payments(ListPage):
 
 
 def page(
-    found: Found, naming: Naming, base: str, *, across: bool, top_up: str, runs: Mapping[str, str] = NO_RUNS
+    found: ListResult, naming: Naming, base: str, *, across: bool, top_up: str, runs: Mapping[str, str] = NO_RUNS
 ) -> Payments:
     """Return the list for what the API answered."""
-    asked, summary, prefs = found.asked, found.beside["summary"], naming.prefs
+    asked, summary, prefs = found.asked, found.extra["summary"], naming.prefs
     tabs = (UNKNOWN, *TABS) if across else TABS
     return Payments(
         title="Payments",
@@ -106,7 +106,7 @@ def page(
     )
 
 
-def _tab(asked: Asked, summary: Answer, label: str, statuses: tuple[PaymentStatus, ...], prefs: Prefs) -> Tab:
+def _tab(asked: ListQuery, summary: Answer, label: str, statuses: tuple[PaymentStatus, ...], prefs: Prefs) -> Tab:
     chosen = ",".join(statuses)
     counted = lists.counted(summary, statuses, prefs)
     current = asked.given.get("status", "") == chosen

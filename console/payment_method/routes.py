@@ -6,7 +6,7 @@ from functools import partial
 from starlette.responses import Response
 
 from console.analytics import figures
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.payment_method import view
 from console.policy import with_stripe
@@ -22,7 +22,7 @@ def _here(visit: Visit) -> str:
     return f"{visit.base}/payment-methods"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.PAY)
     of = figures.chosen({"compare": "none"}, datetime.now(UTC).date(), _here(visit), "UTC")
     counts = ("payments.succeeded", "payments.failed")
@@ -50,13 +50,13 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 async def add(visit: Visit) -> Response:
     form = await read_form(visit.request)
     back = visit.address_of("/payment-methods")
-    answer = await visit.order("POST", "/billing/portal", {"return_url": back} if back else {}, form.key)
+    answer = await visit.command("POST", "/billing/portal", {"return_url": back} if back else {}, form.key)
     if not answer.ok:
         return await visit.refused(form, answer, show)
     return await visit.render("payment_method/portal.html", view.portal(answer.body["url"], _here(visit)))
 
 
-async def fill_in(visit: Visit, form: Shown | None = None, status: int = 200, *, secret: str = "") -> Response:
+async def fill_in(visit: Visit, form: FormState | None = None, status: int = 200, *, secret: str = "") -> Response:
     """Show Stripe's own form, where this installation has it; without a secret, the button that opens it."""
     visit.need(Permission.PAY)
     if visit.stripe_form is None:
@@ -71,7 +71,7 @@ async def fill_in(visit: Visit, form: Shown | None = None, status: int = 200, *,
 
 async def open_form(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", "/billing/setup-intent", None, form.key)
+    answer = await visit.command("POST", "/billing/setup-intent", None, form.key)
     if not answer.ok:
         return await visit.refused(form, answer, fill_in)
     return await fill_in(visit, secret=answer.body["client_secret"])
@@ -87,11 +87,11 @@ async def come_back(visit: Visit) -> Response:
 
 async def make_default(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}/default", None, form.key)
+    answer = await visit.command("PUT", f"{_PATH}/{visit.path('id')}/default", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "payment_method.default", show=show)
 
 
-async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.PAY)
     answer = await visit.ask(_PATH, **visit.scope)
     found = next((each for each in answer.need()["data"] if each["id"] == visit.path("id")), None)
@@ -103,7 +103,7 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 async def remove(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "payment_method.removed", show=partial(ask))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.charts import Meter
 from console.format import Prefs, count, titled
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.gateway import Answer
 from console.payment.view import PROVIDERS
 from console.problems import answered
@@ -41,8 +41,8 @@ class Methods(FormPage):
     add: str
     form_here: str
     auto_topup: str
-    instead: Shown
-    forms: tuple[Shown, ...]
+    instead: FormState
+    forms: tuple[FormState, ...]
     methods: tuple[Method, ...]
     outcomes: tuple[Meter, ...]
     failed: Failed | None
@@ -72,7 +72,7 @@ class Filling(FormPage):
     key: str
     secret: str
     back: str
-    instead: Shown
+    instead: FormState
     add: str
 
 
@@ -103,13 +103,13 @@ def method(found: Mapping[str, Any], path: str) -> Method:
 def page(
     answer: Answer,
     payments: Answer,
-    form: Shown,
+    form: FormState,
     path: str,
     prefs: Prefs,
     *,
     may_change: bool,
     has_form: bool,
-    forms: tuple[Shown, ...],
+    forms: tuple[FormState, ...],
 ) -> Methods:
     """Return the page for `GET /billing/payment-methods`; `forms` has one for each method.
 
@@ -154,7 +154,7 @@ def _called(provider: str, method: str | None) -> str:
     return PROVIDERS.get(provider, titled(provider))
 
 
-def removing(found: Mapping[str, Any], form: Shown, path: str) -> Removing:
+def removing(found: Mapping[str, Any], form: FormState, path: str) -> Removing:
     shown = method(found, path)
     return Removing(
         title=f"Remove {shown.name}",
@@ -166,7 +166,7 @@ def removing(found: Mapping[str, Any], form: Shown, path: str) -> Removing:
     )
 
 
-def filling(script: str, key: str, secret: str, path: str, form: Shown) -> Filling:
+def filling(script: str, key: str, secret: str, path: str, form: FormState) -> Filling:
     """Return the page of Stripe's form; see `Filling`."""
     return Filling(
         title="Add a payment method",

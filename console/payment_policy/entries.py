@@ -7,14 +7,14 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.forms import Form, Shown, blank, read_form
+from console.forms import Form, FormState, blank, read_form
 from console.gateway import Answer, Refused
 from console.payment_policy.view import LEAD, tabs
 from console.refusals import not_found
 from console.routing import COMMAND, tenant
 from console.sections import unanswered
 from console.visit import Visit
-from console.widgets import Asking, Failed, Link, Tab
+from console.widgets import Confirmation, Failed, Link, Tab
 from domain.common.access import Permission
 
 
@@ -45,7 +45,7 @@ class Set:
     crumbs: tuple[Link, ...]
     action: str
     label: str
-    form: Shown
+    form: FormState
     named: bool
     choices: tuple[tuple[str, str], ...]
 
@@ -110,7 +110,7 @@ class Entries:
     def _here(self, visit: Visit) -> str:
         return f"{visit.base}/payment-policies{self.kind.part}"
 
-    def _set(self, visit: Visit, form: Shown, **own: Any) -> Set:
+    def _set(self, visit: Visit, form: FormState, **own: Any) -> Set:
         policies = Link(label="Payment policies", href=f"{visit.base}/payment-policies")
         crumbs = (policies, Link(label=self.kind.title, href=self._here(visit)))
         return Set(form=form, crumbs=crumbs, choices=tuple(self.kind.choices.items()), **own)
@@ -134,7 +134,7 @@ class Entries:
         )
         return await visit.render(f"{self.kind.templates}/list.html", page)
 
-    async def ask_to_add(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_add(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         title, label, action = f"Create {self.kind.one}", f"Create {self.kind.noun}", f"{self._here(visit)}/new"
         shown = form or blank(**self.kind.begins)
@@ -146,7 +146,7 @@ class Entries:
         return await self._put(visit, await read_form(visit.request, *self.kind.fields), self.ask_to_add)
 
     async def _put(self, visit: Visit, form: Form, show: Callable[..., Awaitable[Response]]) -> Response:
-        answer = await visit.order("PUT", self.kind.path, {**self.kind.body(form), **visit.scope}, form.key)
+        answer = await visit.command("PUT", self.kind.path, {**self.kind.body(form), **visit.scope}, form.key)
         done, names = f"{self.kind.noun}.saved", self.kind.names
         return await visit.concluded(form, answer, self._here(visit), done, show=show, names=names)
 
@@ -155,9 +155,9 @@ class Entries:
         found = next((each for each in rows if each["id"] == visit.path("id")), None)
         if found is None:
             raise Refused(not_found(visit.request))
-        return visit.theirs(found)
+        return visit.owned(found)
 
-    async def ask_to_change(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_change(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         found = await self._found(visit)
         title, label = found[self.kind.facts[0][1]], f"Save {self.kind.noun}"
@@ -171,10 +171,10 @@ class Entries:
         found = await self._found(visit)
         return await self._put(visit, replace(form, values={**form.values, "name": found["name"]}), self.ask_to_change)
 
-    async def ask_to_remove(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_remove(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         found, here = await self._found(visit), self._here(visit)
-        page = Asking(
+        page = Confirmation(
             title=f"Remove this {self.kind.one}?",
             back=here,
             action=f"{here}/{found['id']}/remove",
@@ -183,10 +183,10 @@ class Entries:
             facts=tuple((label, found[name]) for label, name in self.kind.facts),
             effect=(f"Agents no longer see it. Its counted {self.kind.forgets} are deleted.",),
         )
-        return await visit.render("parts/asking.html", page, status)
+        return await visit.render("parts/confirmation.html", page, status)
 
     async def remove(self, visit: Visit) -> Response:
         form = await read_form(visit.request)
-        answer = await visit.order("DELETE", f"{self.kind.path}/{visit.path('id')}", None, form.key)
+        answer = await visit.command("DELETE", f"{self.kind.path}/{visit.path('id')}", None, form.key)
         done = f"{self.kind.noun}.removed"
         return await visit.concluded(form, answer, self._here(visit), done, show=self.ask_to_remove)

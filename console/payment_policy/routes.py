@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.payment_policy import terms, view
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -31,7 +31,7 @@ async def show(visit: Visit) -> Response:
     return await visit.render("payment_policy/list.html", page, found.status)
 
 
-async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_set(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
     # The default is what holds where nothing is set; a policy of the organization begins what is nearer.
     default = (await visit.ask(f"{_PATH}/effective", **visit.scope)).need()
@@ -50,10 +50,10 @@ async def set_it(visit: Visit) -> Response:
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    return visit.theirs((await visit.ask(_own(visit))).need())
+    return visit.owned((await visit.ask(_own(visit))).need())
 
 
-async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_change(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
     found = await _found(visit)
     page = view.change(found, form or blank(**terms.typed(found)), _here(visit))
@@ -70,19 +70,19 @@ async def change(visit: Visit) -> Response:
 
 
 async def _concluded(visit: Visit, form: Any, body: Mapping[str, Any], notice: str, show: Any) -> Response:
-    answer = await visit.order("PUT", _PATH, body, form.key)
+    answer = await visit.command("PUT", _PATH, body, form.key)
     return await visit.concluded(form, answer, _here(visit), notice, show=show, names=terms.names())
 
 
-async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_delete(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SPENDING)
     page = view.deleting(await _found(visit), form or blank(), _here(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def delete(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", _own(visit), None, form.key)
+    answer = await visit.command("DELETE", _own(visit), None, form.key)
     return await visit.concluded(form, answer, _here(visit), "policy.deleted", show=ask_to_delete)
 
 

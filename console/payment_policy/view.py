@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, duration, moment, money
-from console.forms import Shown
-from console.lists import Choice, Found, ListPage
+from console.forms import FormState
+from console.lists import Choice, ListPage, ListResult
 from console.payment_policy import terms
-from console.widgets import Asking, FormPage, Link, Tab
+from console.widgets import Confirmation, FormPage, Link, Tab
 
 #: What a policy that is not the organization's is for.
 _KINDS = {"project": "Project", "agent": "Agent"}
@@ -63,7 +63,7 @@ def tabs(here: str, current: str) -> tuple[Tab, ...]:
     return tuple(Tab(label=label, href=here + part, current=part == current) for part, label in labels.items())
 
 
-def page(found: Found, prefs: Prefs, here: str, *, may_change: bool) -> Policies:
+def page(found: ListResult, prefs: Prefs, here: str, *, may_change: bool) -> Policies:
     return Policies(
         title="Payment policies",
         lead=LEAD,
@@ -112,7 +112,7 @@ def _approval(found: Mapping[str, Any], prefs: Prefs) -> str:
     return f"{', '.join(parts)}; within {duration(found['answer_within'], prefs)}" if parts else "Not needed"
 
 
-def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: bool) -> Set:
+def create(form: FormState, choices: Mapping[str, Choice], here: str, *, is_first: bool) -> Set:
     subjects = [
         (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}")
         for kind, choice in choices.items()
@@ -136,7 +136,7 @@ def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: b
     )
 
 
-def change(found: Mapping[str, Any], form: Shown, here: str) -> Set:
+def change(found: Mapping[str, Any], form: FormState, here: str) -> Set:
     return _set(
         form,
         here,
@@ -149,7 +149,7 @@ def change(found: Mapping[str, Any], form: Shown, here: str) -> Set:
     )
 
 
-def _set(form: Shown, here: str, **own: Any) -> Set:
+def _set(form: FormState, here: str, **own: Any) -> Set:
     return Set(
         crumbs=(Link(label="Payment policies", href=here),),
         form=form,
@@ -162,8 +162,8 @@ def _set(form: Shown, here: str, **own: Any) -> Set:
     )
 
 
-def deleting(found: Mapping[str, Any], form: Shown, here: str) -> Asking:
-    return Asking(
+def deleting(found: Mapping[str, Any], form: FormState, here: str) -> Confirmation:
+    return Confirmation(
         title="Delete this policy?",
         back=here,
         action=f"{here}/{found['id']}/delete",

@@ -5,13 +5,13 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from console.choices import COOKIE, THEMES, YEAR_SECONDS, zone_named
-from console.forms import Shown, corrected, read_form
+from console.forms import FormState, corrected, read_form
 from console.preferences import view
 from console.routing import COMMAND, anyone, console_of
 from console.visit import Visit
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     return await visit.render("preferences/page.html", view.page(visit.choices, visit.me, form), status)
 
 
@@ -22,7 +22,7 @@ async def save(visit: Visit) -> Response:
     if form.text("zone") and zone is None:
         return await show(visit, corrected(form, {"zone": "Unknown time zone. Choose one from the list."}), 422)
     body = {"locale": form.text("locale").replace("_", "-") or None, "time_zone": zone}
-    answer = await visit.order("PUT", "/me/preferences", body, form.key)
+    answer = await visit.command("PUT", "/me/preferences", body, form.key)
     done = "/console/preferences", "choices.saved"
     response = await visit.concluded(form, answer, *done, show=show, names={"time_zone": "zone"})
     if answer.ok:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from console.choices import LOCALES, THEMES, Choices, zones
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.who import Me
 from console.widgets import FormPage
 
@@ -18,7 +18,7 @@ class Preferences(FormPage):
     shortcuts: bool
 
 
-def page(choices: Choices, me: Me, form: Shown | None = None) -> Preferences:
+def page(choices: Choices, me: Me, form: FormState | None = None) -> Preferences:
     """Return the page; what the person has not kept is the browser's."""
     return Preferences(
         title="Preferences",

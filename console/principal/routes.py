@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.key.view import grantable_by, revocable_by
 from console.principal import view
@@ -42,7 +42,7 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, _PATH, "people", *view.FILTERS, days=False)
 
 
-async def ask_to_invite(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_invite(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show the form that invites a person; for another mail, with what the first one had."""
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(**{"role": "member", **visit.chosen("email", "role")})
@@ -53,19 +53,19 @@ async def ask_to_invite(visit: Visit, form: Shown | None = None, status: int = 2
 async def invite(visit: Visit) -> Response:
     form = await read_form(visit.request, "email", "role")
     body = {"email": form.text("email"), "role": form.text("role"), **visit.scope}
-    answer = await visit.order("POST", "/invitations", body, form.key)
+    answer = await visit.command("POST", "/invitations", body, form.key)
     return await visit.concluded(form, answer, _listed(visit), "person.invited", show=ask_to_invite)
 
 
-async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_revoke(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_KEYS)
     page = view.revoking(await _person(visit), form or blank(), _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def revoke(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=visit.scope)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=visit.scope)
     return await visit.concluded(form, answer, _listed(visit), "person.revoked", show=ask_to_revoke)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from console.format import Moment, Prefs, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.key.view import ROLES
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Asking, FormPage, Link, address
+from console.widgets import Confirmation, FormPage, Link, address
 from domain.common.access import Role
 
 FILTERS = ("q", "role")
@@ -56,7 +56,13 @@ class Invite(FormPage):
 
 
 def page(
-    found: Found, prefs: Prefs, base: str, *, principal: str, grantable: Collection[Role], revocable: Collection[Role]
+    found: ListResult,
+    prefs: Prefs,
+    base: str,
+    *,
+    principal: str,
+    grantable: Collection[Role],
+    revocable: Collection[Role],
 ) -> People:
     """Return the list for what the API answered."""
     return People(
@@ -103,7 +109,7 @@ def row(
     )
 
 
-def invite(form: Shown, grantable: Collection[Role], listed: str) -> Invite:
+def invite(form: FormState, grantable: Collection[Role], listed: str) -> Invite:
     return Invite(
         title="Invite person",
         crumbs=(Link(label="People", href=listed),),
@@ -113,9 +119,9 @@ def invite(form: Shown, grantable: Collection[Role], listed: str) -> Invite:
     )
 
 
-def revoking(person: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def revoking(person: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     pending = person["status"] == "invited"
-    return Asking(
+    return Confirmation(
         title="Revoke this invitation?" if pending else f"Revoke {person['principal']}?",
         back=listed,
         action=f"{listed}/{quote(person['principal'], safe='@+')}/revoke",

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, at_fields, blank, query_form, read_form
+from console.forms import FormState, at_fields, blank, query_form, read_form
 from console.gateway import Answer
 from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
@@ -36,11 +36,11 @@ def _ways(visit: Visit) -> dict[str, str]:
     }
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     here = _here(visit)
-    found = await lists.find(visit, _PATH, "q", at=here, beside={"limits": (_LIMITS, visit.scope)})
+    found = await lists.find(visit, _PATH, "q", at=here, extra={"limits": (_LIMITS, visit.scope)})
     keys, ways = tuple(blank() for _ in found.rows), _ways(visit)
-    limits, room = found.beside["limits"], None
+    limits, room = found.extra["limits"], None
     if ways["deploy"] and limits.ok and any(making_room.full(limits.body)):
         room = await _room(visit, limits.body)
     page = view.page(found, form or blank(), keys, visit.choices.prefs, here, ways, room)
@@ -62,7 +62,7 @@ async def show_room(visit: Visit) -> Response:
     return await visit.render("project/room.html", await _room(visit, limits))
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_PROJECTS)
     limits = await visit.ask(_LIMITS, **visit.scope)
     page = view.create(limits, form or blank(), visit.choices.prefs, _here(visit), _ways(visit))
@@ -72,29 +72,31 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", "slug", "deploy_type")
     body = {name: form.text(name) for name in ("name", "slug", "deploy_type") if form.maybe(name)}
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     return await visit.concluded(form, answer, _here(visit), "project.created", show=ask_to_create)
 
 
 async def deploy(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "project.deployed", show=show)
 
 
-async def ask_to_undeploy(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_undeploy(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_PROJECTS)
     project = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
-    return await visit.render("parts/asking.html", view.undeploying(project, form or blank(), _here(visit)), status)
+    return await visit.render(
+        "parts/confirmation.html", view.undeploying(project, form or blank(), _here(visit)), status
+    )
 
 
 async def undeploy(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "project.undeployed", show=ask_to_undeploy)
 
 
-async def show_slots(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_slots(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show what slots cost, and how they can be paid for; nothing is made."""
     visit.need(Permission.PAY)
     given = dict(form.values) if form else visit.chosen("slots", "by")
@@ -144,7 +146,7 @@ async def buy(visit: Visit) -> Response:
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS else typed
     by = form.text("by")
     body: dict[str, Any] = {"slots": number, **options(visit, by), **seen(form, by)}
-    answer = await visit.order("POST", "/projects/deployment/purchase-slot", body, form.key)
+    answer = await visit.command("POST", "/projects/deployment/purchase-slot", body, form.key)
     if not answer.ok:
         return await visit.refused(form, answer, show_slots, NAMES | {"total": "slots"})
     return lead_on(visit, answer.body)

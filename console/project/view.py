@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, count, moment, percent
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.paying import COIN
 from console.problems import answered
 from console.project.room import Room, full, left, used
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, FormPage, Link, Page
+from console.widgets import Confirmation, Failed, FormPage, Link, Page
 from domain.billing.project import DeployType
 
 LABELS = {"q": "Text", "from": "From", "to": "To"}
@@ -41,7 +41,7 @@ class Row:
     deploy: str
     room: str
     undeploy: str
-    form: Shown
+    form: FormState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Projects(ListPage):
         no_project: whether there is no room for another project.
     """
 
-    form: Shown
+    form: FormState
     banner: Banner | None
     banner_failed: Failed | None
     free: str
@@ -93,8 +93,8 @@ class Slots(Page):
     """Slots for more deployments: how many, what they cost, and how they are paid."""
 
     path: str
-    pick: Shown
-    pay: Shown
+    pick: FormState
+    pay: FormState
     payment_options: tuple[Option, ...]
     price: Amount | None
     goods: Amount | None
@@ -109,15 +109,15 @@ class Slots(Page):
 
 
 def page(
-    found: Found,
-    form: Shown,
-    keys: tuple[Shown, ...],
+    found: ListResult,
+    form: FormState,
+    keys: tuple[FormState, ...],
     prefs: Prefs,
     here: str,
     ways: Mapping[str, str],
     room: Room | None = None,
 ) -> Projects:
-    limits = found.beside.get("limits")
+    limits = found.extra.get("limits")
     known = limits is not None and answered(limits)
     body = limits.body if limits is not None and known else None
     slots = body["slots"] if body else {"free": 0, "in_use": 0, "owed": 0}
@@ -162,7 +162,7 @@ def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> 
     )
 
 
-def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, may_deploy: bool, full: bool) -> Row:
+def _row(project: Mapping[str, Any], form: FormState, prefs: Prefs, here: str, *, may_deploy: bool, full: bool) -> Row:
     deployed, path = project["deployed"], f"{here}/{project['slug']}"
     since = project["deployed_at"]
     return Row(
@@ -180,7 +180,7 @@ def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, ma
     )
 
 
-def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[str, str]) -> Create:
+def create(limits: Answer, form: FormState, prefs: Prefs, here: str, ways: Mapping[str, str]) -> Create:
     shown = banner(limits.body, prefs, ways) if limits.ok else None
     return Create(
         title="Create project",
@@ -192,9 +192,9 @@ def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[s
     )
 
 
-def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
+def undeploying(project: Mapping[str, Any], form: FormState, here: str) -> Confirmation:
     freed = "Its slot is free for another project." if project["occupies_slot"] else "Its place is free for another."
-    return Asking(
+    return Confirmation(
         title="Undeploy this project?",
         back=here,
         action=f"{here}/{project['slug']}/undeploy",
@@ -209,8 +209,8 @@ def slots(
     answers: Mapping[str, Answer],
     quote: Mapping[str, Any] | None,
     payment_options: tuple[Option, ...],
-    pick: Shown,
-    pay: Shown,
+    pick: FormState,
+    pay: FormState,
     prefs: Prefs,
     here: str,
 ) -> Slots:

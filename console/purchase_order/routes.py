@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Wanted
 from console.purchase_order import view
 from console.routing import COMMAND, tenant
@@ -32,17 +32,17 @@ async def show(visit: Visit) -> Response:
     waiting: Wanted = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
     reported: Wanted = (_PATH, {"unconfirmed": "true", "limit": _WAITING, **visit.scope})
     beside = {"waiting": waiting, "reported": reported}
-    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside=beside)
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, extra=beside)
     policies = f"{visit.base}/payment-policies" if visit.may(Permission.READ_BILLING) else ""
     page = view.page(found, await visit.naming([]), _listed(visit), policies)
     return await visit.render("purchase_order/list.html", page, found.status)
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    return visit.theirs((await visit.ask(_own(visit))).need())
+    return visit.owned((await visit.ask(_own(visit))).need())
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show one purchase: what was decided and why, the attempts to pay, and the forms of those who approve."""
     order = await _found(visit)
     decides = visit.may(Permission.MANAGE_BILLING) and order["principal"] != visit.me.principal
@@ -64,7 +64,7 @@ async def grant(visit: Visit) -> Response:
     if form.text("lift"):
         pairs = (each.partition(":") for each in form.text("refusing").split())
         body["lifts"] = [{"budget_id": budget_id, "window": window} for budget_id, _, window in pairs]
-    answer = await visit.order("POST", f"{_own(visit)}/grant", body, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/grant", body, form.key)
     more = answer.problem.more if answer.problem else {}
     if more.get("window") and more.get("pool") == "operating":
         # The page then offers to lift the window that has refused as well.
@@ -75,7 +75,7 @@ async def grant(visit: Visit) -> Response:
 
 async def refuse(visit: Visit) -> Response:
     form = await read_form(visit.request, "reason")
-    answer = await visit.order("POST", f"{_own(visit)}/refuse", {"reason": form.maybe("reason")}, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/refuse", {"reason": form.maybe("reason")}, form.key)
     return await _decided(visit, answer, form, "purchase.refused")
 
 
@@ -83,13 +83,13 @@ async def confirm(visit: Visit) -> Response:
     form = await read_form(visit.request, "digest", "charged", "refunded", "reason")
     body = {"charged": form.number("charged"), "refunded": form.number("refunded"), "reason": form.maybe("reason")}
     body["digest"] = form.text("digest")
-    answer = await visit.order("POST", f"{_own(visit)}/confirm", body, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/confirm", body, form.key)
     return await _decided(visit, answer, form, "purchase.confirmed")
 
 
 async def cancel(visit: Visit) -> Response:
     form = await read_form(visit.request, "digest", "charged", "refunded", "reason")
-    answer = await visit.order("POST", f"{_own(visit)}/cancel", None, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/cancel", None, form.key)
     return await _decided(visit, answer, form, "purchase.ended")
 
 

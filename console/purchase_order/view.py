@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment, money
-from console.forms import Shown, written
+from console.forms import FormState, written
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control.view import KINDS
@@ -148,9 +148,9 @@ class Purchase(FormPage):
     decisions: tuple[Decision, ...]
 
 
-def page(found: Found, naming: Naming, listed: str, policies: str) -> Purchases:
+def page(found: ListResult, naming: Naming, listed: str, policies: str) -> Purchases:
     """Return the list; what waits stands above it, where nothing is filtered."""
-    waiting, reported = found.beside["waiting"], found.beside["reported"]
+    waiting, reported = found.extra["waiting"], found.extra["reported"]
     return Purchases(
         title="Purchases",
         policies=policies,
@@ -182,7 +182,7 @@ def _row(order: Mapping[str, Any], naming: Naming, listed: str) -> PurchaseRow:
     )
 
 
-def refusing(order: Mapping[str, Any], form: Shown) -> tuple[str, ...]:
+def refusing(order: Mapping[str, Any], form: FormState) -> tuple[str, ...]:
     """Return the windows of budgets that refuse a purchase, each `budget:window`: at first, and those found since."""
     decision = order["decision"]
     first = [f"{decision['budget_id']}:{decision['window']}"] if decision["budget_id"] and decision["window"] else []
@@ -203,7 +203,7 @@ def _lifted(each: str, budget: Mapping[str, Any], prefs: Prefs) -> str:
 
 def one(
     order: Mapping[str, Any],
-    form: Shown,
+    form: FormState,
     naming: Naming,
     listed: str,
     budgets: Mapping[str, Answer],

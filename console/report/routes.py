@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.report import view
 from console.routing import COMMAND, platform, tenant
 from console.visit import Visit
@@ -32,7 +32,7 @@ def _need(visit: Visit) -> None:
     visit.need(Permission.INSPECT if visit.me.is_platform else Permission.READ_BILLING)
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_REPORTS)
     templates = await visit.ask(_TEMPLATES)
     page = view.new(templates, form or blank(format="html"), visit.base, visit.choices.zone or "UTC")
@@ -50,24 +50,24 @@ async def create(visit: Visit) -> Response:
         "recipients": [each.strip() for each in form.text("recipients").split(",") if each.strip()],
         **visit.scope,
     }
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     if answer.ok:
         return visit.done(f"{visit.base}{_PATH}/{answer.body['id']}", "report.created", answer)
     return await visit.refused(form, answer, ask_to_create)
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    return visit.theirs((await visit.ask(_one(visit))).need())
+    return visit.owned((await visit.ask(_one(visit))).need())
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     answers = await visit.ask_all(
         report=(_one(visit), {}),
         templates=(_TEMPLATES, {}),
         runs=(f"{_one(visit)}/runs", {"limit": 50, **visit.chosen("cursor")}),
     )
     page = view.one(
-        visit.theirs(answers["report"].need()),
+        visit.owned(answers["report"].need()),
         answers["templates"],
         answers["runs"],
         form or blank(),
@@ -80,19 +80,19 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 async def run(visit: Visit) -> Response:
     form = await read_form(visit.request, "period")
-    answer = await visit.order("POST", f"{_one(visit)}/runs", {"period": form.text("period")}, form.key)
+    answer = await visit.command("POST", f"{_one(visit)}/runs", {"period": form.text("period")}, form.key)
     return await visit.concluded(form, answer, f"{visit.base}{_one(visit)}", "report.running", show=show_one)
 
 
-async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_delete(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_REPORTS)
     page = view.deleting(await _found(visit), form or blank(), visit.base)
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def delete(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", _one(visit), None, form.key)
+    answer = await visit.command("DELETE", _one(visit), None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}{_PATH}", "report.deleted", show=ask_to_delete)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from console.analytics.view import tabs
 from console.format import Moment, Prefs, day, moment, month, titled
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Asking, Failed, FormPage, Link, Page, Tab
+from console.widgets import Confirmation, Failed, FormPage, Link, Page, Tab
 from domain.insight.report import ReportFormat, ReportSchedule
 
 FORMATS: Mapping[str, str] = {
@@ -116,7 +116,7 @@ def _row(body: Mapping[str, Any], known: Mapping[str, str], prefs: Prefs, here: 
     )
 
 
-def new(templates: Answer, form: Shown, base: str, zone: str) -> NewReport:
+def new(templates: Answer, form: FormState, base: str, zone: str) -> NewReport:
     here = f"{base}/reports"
     return NewReport(
         title="Create report",
@@ -134,7 +134,7 @@ def one(
     body: Mapping[str, Any],
     templates: Answer,
     runs: Answer,
-    form: Shown,
+    form: FormState,
     prefs: Prefs,
     base: str,
     *,
@@ -180,9 +180,9 @@ def _period(name: str, prefs: Prefs) -> str:
     return month(f"{name}-01", prefs) if len(part) == 2 else day(name, prefs)
 
 
-def deleting(body: Mapping[str, Any], form: Shown, base: str) -> Asking:
+def deleting(body: Mapping[str, Any], form: FormState, base: str) -> Confirmation:
     here = f"{base}/reports/{body['id']}"
-    return Asking(
+    return Confirmation(
         title="Delete this report?",
         back=here,
         action=f"{here}/delete",

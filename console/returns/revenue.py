@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, percent
-from console.forms import Form, Shown, blank
+from console.forms import Form, FormState, blank
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import STATUSES, Status, status_of
@@ -84,9 +84,9 @@ class SharePart:
 class RevenuePage(Page):
     """One event; each address is empty where the reader may not, or nothing waits."""
 
-    confirming: Shown
-    sharing: Shown
-    reversing: Shown
+    confirming: FormState
+    sharing: FormState
+    reversing: FormState
     row: RevenueRow
     id: Ident
     facts: tuple[tuple[str, str], ...]
@@ -106,9 +106,9 @@ class RevenuePage(Page):
     agents: tuple[tuple[str, str], ...]
 
 
-def page(found: Found, naming: Naming, listed: str, report: str) -> RevenueList:
+def page(found: ListResult, naming: Naming, listed: str, report: str) -> RevenueList:
     """Return the list; what waits stands above it."""
-    waiting = found.beside["waiting"]
+    waiting = found.extra["waiting"]
     return RevenueList(
         title="Revenue",
         crumbs=(_above(listed),),
@@ -141,7 +141,7 @@ def _row(event: Mapping[str, Any], naming: Naming, listed: str) -> RevenueRow:
     )
 
 
-def report(form: Shown, choices: Mapping[str, Answer], base: str) -> RevenueReport:
+def report(form: FormState, choices: Mapping[str, Answer], base: str) -> RevenueReport:
     return RevenueReport(
         title="Report revenue",
         crumbs=(Link(label="ROI", href=f"{base}/returns"), Link(label="Revenue", href=f"{base}/returns/revenue")),
@@ -181,7 +181,7 @@ def wrong_weights(form: Form) -> dict[str, str]:
 
 def one(
     event: Mapping[str, Any],
-    forms: Mapping[str, Shown],
+    forms: Mapping[str, FormState],
     naming: Naming,
     listed: str,
     choices: Mapping[str, Answer],

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, corrected, query_form, read_form
+from console.forms import FormState, blank, corrected, query_form, read_form
 from console.gateway import Refused, Wanted
 from console.refusals import forbidden
 from console.returns import revenue, view
@@ -37,8 +37,8 @@ async def show(visit: Visit) -> Response:
 async def show_revenue(visit: Visit) -> Response:
     visit.need(Permission.READ_BILLING)
     waiting: Wanted = (_PATH, {"status": "reported", "limit": _WAITING, **visit.scope})
-    found = await lists.find(visit, _PATH, *revenue.FILTERS, beside={"waiting": waiting})
-    beside = found.beside["waiting"]
+    found = await lists.find(visit, _PATH, *revenue.FILTERS, extra={"waiting": waiting})
+    beside = found.extra["waiting"]
     naming = await visit.naming([*found.rows, *(beside.body["data"] if beside.ok else [])], "agent_id", "project_id")
     reports = f"{visit.base}/returns/report" if _may_report(visit) else ""
     page = revenue.page(found, naming, f"{visit.base}{_LISTED}", reports)
@@ -54,7 +54,7 @@ def _need_report(visit: Visit) -> None:
         raise Refused(forbidden(visit.request))
 
 
-async def show_report(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_report(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     _need_report(visit)
     choices = await visit.ask_all(
         agents=("/agents", {"limit": _CHOICES, "organization_id": visit.org_id}),
@@ -69,7 +69,7 @@ async def report(visit: Visit) -> Response:
     names = ("source", "reference", "amount", "currency", "agent_id", "project_id", "evidence")
     form = await read_form(visit.request, *names)
     body = {name: form.maybe(name) for name in names} | {"amount": form.number("amount")}
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     where = f"{visit.base}{_LISTED}" + (f"/{answer.body['id']}" if answer.ok else "")
     return await visit.concluded(form, answer, where, "revenue.reported", show=show_report)
 
@@ -79,10 +79,10 @@ def _own(visit: Visit) -> str:
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    return visit.theirs((await visit.ask(_own(visit))).need())
+    return visit.owned((await visit.ask(_own(visit))).need())
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200, *, act: str = "") -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200, *, act: str = "") -> Response:
     """Show one revenue event: what it is, its shares, and the forms of those who confirm it.
 
     `form` is of the act that was refused.
@@ -123,7 +123,7 @@ async def share(visit: Visit) -> Response:
     body: dict[str, Any] = {"rule": form.text("rule"), "version": int(version) if version.isdecimal() else None}
     if body["rule"] in revenue.WITH_PARTS:
         body["parts"] = revenue.parts(form, body["rule"])
-    answer = await visit.order("PUT", f"{_own(visit)}/shares", body, form.key)
+    answer = await visit.command("PUT", f"{_own(visit)}/shares", body, form.key)
     show = partial(show_one, act="share")
     return await visit.concluded(form, answer, _page_of(visit), "revenue.shared", show=show)
 
@@ -133,7 +133,7 @@ def _page_of(visit: Visit) -> str:
 
 
 async def _decided(visit: Visit, form: Any, act: str, body: Any, notice: str) -> Response:
-    answer = await visit.order("POST", f"{_own(visit)}/{act}", body, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/{act}", body, form.key)
     show = partial(show_one, act="reverse" if act == "reverse" else "confirm")
     return await visit.concluded(form, answer, _page_of(visit), notice, show=show)
 

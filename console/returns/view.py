@@ -8,7 +8,7 @@ from typing import Any
 
 from console.charts import Chart, Series, Spark, Unit, line, spark
 from console.format import Amount, Prefs, amount, count, money, percent, short_day
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.mentions import Naming, Sentence, sentence
 from console.sections import unanswered
@@ -66,7 +66,7 @@ class Returns(FormPage):
     more: str
 
 
-def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, until: date) -> Returns:
+def page(answer: Answer, naming: Naming, form: FormState, base: str, since: date, until: date) -> Returns:
     body: Mapping[str, Any] = answer.body if answer.ok else {"data": [], "rows": 0}
     scope, currency, prefs = RoiScope(form.value("scope")), form.value("currency"), naming.prefs
     rows = body["data"]

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, FormRefused, Shown, again, blank, corrected, read_form, with_summary
+from console.forms import Form, FormRefused, FormState, again, blank, corrected, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
@@ -71,7 +71,7 @@ def _manages(visit: Visit) -> bool:
     return visit.may(Permission.MANAGE_SECRETS) and not visit.me.is_platform
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show one secret: its versions, the grants that name it, and who asked for it."""
     path = _path(visit)
     audits = visit.may(Permission.READ_AUDIT)
@@ -79,7 +79,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     if audits:
         wanted["access"] = (f"{_own(visit)}/access", {"limit": lists.ROWS, **visit.chosen("cursor")})
     answers = await visit.ask_all(**wanted)
-    secret = visit.theirs(answers["secret"].need())
+    secret = visit.owned(answers["secret"].need())
     granted = await lists.whole(visit, _GRANTS, answers["grants"])
     named = [each for each in granted.body["data"] if matches(path, each["paths"])] if granted.ok else []
     entries = answers["access"].body["data"] if audits and answers["access"].ok else []
@@ -95,7 +95,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("secret/page.html", page, status)
 
 
-async def ask_to_store(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_store(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SECRETS)
     page = view.store(form or blank(path="api_keys/", kind="api_key"), _listed(visit))
     return await visit.render("secret/store.html", page, status)
@@ -113,7 +113,7 @@ async def store(visit: Visit) -> Response:
     return await _stored(visit, form, path, body, "secret.stored", ask_to_store)
 
 
-async def ask_to_replace(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_replace(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SECRETS)
     page = view.replace(await _found(visit), form or blank(), _listed(visit))
     return await visit.render("secret/store.html", page, status)
@@ -131,7 +131,7 @@ async def replace(visit: Visit) -> Response:
 async def _stored(
     visit: Visit, form: Form, path: str, body: dict[str, Any], notice: str, show_form: ShowAgain
 ) -> Response:
-    answer = await visit.order("PUT", f"/secrets/{path}", body, form.key)
+    answer = await visit.command("PUT", f"/secrets/{path}", body, form.key)
     return await _without_value(visit, form, answer, f"{_listed(visit)}/{view.name_of(path)}", notice, show_form)
 
 
@@ -148,10 +148,10 @@ async def _without_value(
 
 
 async def _found(visit: Visit) -> Any:
-    return visit.theirs((await visit.ask(_own(visit))).need())
+    return visit.owned((await visit.ask(_own(visit))).need())
 
 
-async def ask_to_open(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_open(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     page = view.opening(await _found(visit), form or blank(), _listed(visit))
     return await visit.render("secret/open.html", page, status)
 
@@ -162,7 +162,7 @@ async def open_it(visit: Visit) -> Response:
     body: dict[str, Any] = {"purpose": form.text("purpose")}
     if form.maybe("version"):
         body["version"] = view.number(form.text("version"))
-    answer = await visit.order("POST", f"{_own(visit)}/open", body, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/open", body, form.key)
     if answer.ok:
         return await visit.render("secret/opened.html", view.opened(answer.body, _listed(visit)), secret=True)
     problem = answer.problem
@@ -171,15 +171,15 @@ async def open_it(visit: Visit) -> Response:
     return await visit.refused(form, answer, ask_to_open)
 
 
-async def ask_to_destroy(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_destroy(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SECRETS)
     page = view.destroying(await _found(visit), _version(visit), form or blank(), _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def destroy(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_own(visit)}/versions/{_version(visit)}", None, form.key)
+    answer = await visit.command("DELETE", f"{_own(visit)}/versions/{_version(visit)}", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "secret.destroyed", show=ask_to_destroy)
 
 
@@ -199,7 +199,7 @@ async def _rotating(visit: Visit) -> Any:
     return found
 
 
-async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_rotate(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await _rotating(visit)
     return await visit.render("secret/rotate.html", view.rotating(found, form or blank(), _listed(visit)), status)
 
@@ -209,25 +209,25 @@ async def rotate(visit: Visit) -> Response:
     body = {_VALUE: form.values[_VALUE]} if _VALUE in form.values else {}
     if form.maybe("grace"):
         body["grace"] = view.grace(form.text("grace"))
-    answer = await visit.order("POST", f"{_own(visit)}/rotate", body, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/rotate", body, form.key)
     return await _without_value(visit, form, answer, _here(visit), "secret.rotated", ask_to_rotate)
 
 
-async def ask_to_stop(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_stop(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await _rotating(visit)
-    return await visit.render("parts/asking.html", view.stopping(found, form or blank(), _listed(visit)), status)
+    return await visit.render("parts/confirmation.html", view.stopping(found, form or blank(), _listed(visit)), status)
 
 
 async def stop(visit: Visit) -> Response:
     form = await read_form(visit.request)
     body = {"give_up": visit.request.query_params.get("give_up") == "true"}
-    answer = await visit.order("POST", f"{_own(visit)}/rotate/stop", body, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/rotate/stop", body, form.key)
     return await visit.concluded(form, answer, _here(visit), "secret.rotation_stopped", show=ask_to_stop)
 
 
-async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_grant(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SECRETS)
-    shown = form or Shown(
+    shown = form or FormState(
         key=blank().key,
         values={"paths": "", "places": ", ".join(PLACES), **visit.chosen("paths")},
         lists={"verbs": ("use",), "methods": ("POST",)},
@@ -254,24 +254,24 @@ async def grant(visit: Visit) -> Response:
         body["uses_per_day"] = view.number(form.text("uses_per_day"))
     if form.maybe("price"):
         body["price"] = {"amount": form.number("price")}
-    answer = await visit.order("POST", _GRANTS, body, form.key)
+    answer = await visit.command("POST", _GRANTS, body, form.key)
     names = {"price.amount": "price", "path": "paths"}
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/grants", "secret.granted", show=ask_to_grant, names=names
     )
 
 
-async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_revoke(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SECRETS)
     found = await lists.row_of(visit, _GRANTS)
     naming = await visit.naming([found], "agent_id")
     page = view.revoking(found, form or blank(), naming, _listed(visit))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def revoke(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_GRANTS}/{visit.path('id')}", None, form.key)
+    answer = await visit.command("DELETE", f"{_GRANTS}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{_listed(visit)}/grants", "secret.revoked", show=ask_to_revoke)
 
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from console.format import Ident, Moment, Prefs, count, duration, ident, moment, money
-from console.forms import Shown, period
+from console.forms import FormState, period
 from console.gateway import Answer
-from console.lists import Choice, Found, ListPage
+from console.lists import Choice, ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.who import actor_named
-from console.widgets import Asking, Failed, FormPage, Link, Page, Tab, address
+from console.widgets import Confirmation, Failed, FormPage, Link, Page, Tab, address
 from domain.common.money import CREDIT
 from domain.secrets.grant import HttpMethod
 
@@ -222,7 +222,7 @@ def _tabs(here: str, current: str) -> tuple[Tab, ...]:
     return tuple(Tab(label=label, href=f"{here}{path}", current=path == current) for label, path in pages)
 
 
-def page(found: Found, prefs: Prefs, here: str, *, manages: bool, opens: bool) -> Secrets:
+def page(found: ListResult, prefs: Prefs, here: str, *, manages: bool, opens: bool) -> Secrets:
     """Return the list for what the API answered; `opens` is whether the rows lead to their pages."""
     return Secrets(
         title="Secrets",
@@ -246,7 +246,7 @@ def _row(secret: Mapping[str, Any], prefs: Prefs, here: str) -> Row:
     )
 
 
-def grants(found: Found, naming: Naming, here: str, now: datetime, *, manages: bool) -> Grants:
+def grants(found: ListResult, naming: Naming, here: str, now: datetime, *, manages: bool) -> Grants:
     return Grants(
         title="Secrets",
         lead=LEAD,
@@ -280,7 +280,14 @@ def _grant(grant: Mapping[str, Any], naming: Naming, here: str, now: datetime, *
 
 
 def one(
-    secret: Mapping[str, Any], around: Around, form: Shown, naming: Naming, listed: str, now: datetime, *, manages: bool
+    secret: Mapping[str, Any],
+    around: Around,
+    form: FormState,
+    naming: Naming,
+    listed: str,
+    now: datetime,
+    *,
+    manages: bool,
 ) -> One:
     """Return one secret."""
     prefs, path = naming.prefs, secret["path"]
@@ -366,7 +373,7 @@ def _entry(entry: Mapping[str, Any], naming: Naming) -> Entry:
     )
 
 
-def store(form: Shown, here: str) -> Store:
+def store(form: FormState, here: str) -> Store:
     return Store(
         title="Create secret",
         crumbs=(Link(label="Secrets", href=here),),
@@ -382,7 +389,7 @@ def _crumbs(secret: Mapping[str, Any], listed: str) -> tuple[Link, ...]:
     return Link(label="Secrets", href=listed), Link(label=path, href=f"{listed}/{name_of(path)}")
 
 
-def replace(secret: Mapping[str, Any], form: Shown, listed: str) -> Store:
+def replace(secret: Mapping[str, Any], form: FormState, listed: str) -> Store:
     return Store(
         title="New value",
         crumbs=_crumbs(secret, listed),
@@ -393,7 +400,7 @@ def replace(secret: Mapping[str, Any], form: Shown, listed: str) -> Store:
     )
 
 
-def opening(secret: Mapping[str, Any], form: Shown, listed: str) -> Open:
+def opening(secret: Mapping[str, Any], form: FormState, listed: str) -> Open:
     here = f"{listed}/{name_of(secret['path'])}"
     return Open(
         title=f"Show {secret['path']}?", crumbs=_crumbs(secret, listed), action=f"{here}/open", back=here, form=form
@@ -410,7 +417,7 @@ def opened(value: Mapping[str, Any], listed: str) -> Opened:
     )
 
 
-def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str) -> Asking:
+def destroying(secret: Mapping[str, Any], number: int, form: FormState, listed: str) -> Confirmation:
     here = f"{listed}/{name_of(secret['path'])}"
     effect = ["The value and its key are deleted permanently. This cannot be undone."]
     if secret["current_version"] == number:
@@ -418,7 +425,7 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
     statuses = {version["number"]: version["status"] for version in secret["versions"]}
     if (secret["rotation"] or {}).get("status") == "promoted" and statuses.get(number) == "previous":
         effect.insert(0, "The last rotation replaced it. It is revoked at its target first.")
-    return Asking(
+    return Confirmation(
         title=f"Destroy version {number}?",
         back=here,
         action=f"{here}/destroy?number={number}",
@@ -429,7 +436,7 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
     )
 
 
-def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def stopping(secret: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     here, stop = f"{listed}/{name_of(secret['path'])}", stops(secret["rotation"]) != "give_up"
     effect = (
         ("The target is reset to the value in use. Then the new value is destroyed.",)
@@ -439,7 +446,7 @@ def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
             "The other value is destroyed. This cannot be undone.",
         )
     )
-    return Asking(
+    return Confirmation(
         title="Stop the rotation?" if stop else "End the rotation without the target?",
         back=here,
         action=f"{here}/stop" if stop else f"{here}/stop?give_up=true",
@@ -450,7 +457,7 @@ def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     )
 
 
-def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
+def rotating(secret: Mapping[str, Any], form: FormState, listed: str) -> Rotate:
     here = f"{listed}/{name_of(secret['path'])}"
     return Rotate(
         title=f"Replace {secret['path']} now?",
@@ -462,7 +469,7 @@ def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
     )
 
 
-def granting(form: Shown, agents: Choice, listed: str) -> Granting:
+def granting(form: FormState, agents: Choice, listed: str) -> Granting:
     return Granting(
         title="Create grant",
         crumbs=(Link(label="Secrets", href=listed), Link(label="Grants", href=f"{listed}/grants")),
@@ -478,9 +485,9 @@ def granting(form: Shown, agents: Choice, listed: str) -> Granting:
     )
 
 
-def revoking(grant: Mapping[str, Any], form: Shown, naming: Naming, listed: str) -> Asking:
+def revoking(grant: Mapping[str, Any], form: FormState, naming: Naming, listed: str) -> Confirmation:
     who = naming.names.get(grant["agent_id"] or "", "") or grant["principal"] or grant["agent_id"]
-    return Asking(
+    return Confirmation(
         title="Revoke this grant?",
         back=f"{listed}/grants",
         action=f"{listed}/grants/{grant['id']}/revoke",

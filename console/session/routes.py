@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.key.view import grantable_by, revocable_by
 from console.refusals import forbidden
@@ -46,19 +46,19 @@ def _need_to_end(visit: Visit, found: Mapping[str, Any]) -> None:
         raise Refused(forbidden(visit.request))
 
 
-async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_end(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Ask before a session is ended; sessions of roles whose keys the principal may not revoke are refused."""
     found = await lists.row_of(visit, _SESSIONS)
     if found["principal"] != visit.me.principal:
         _need_to_end(visit, found)
     page = view.ending(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/sessions"))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def end(visit: Visit) -> Response:
     """End a session; ending one's own signs out."""
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_SESSIONS}/{visit.path('id')}", key=form.key)
+    answer = await visit.command("DELETE", f"{_SESSIONS}/{visit.path('id')}", key=form.key)
     if not answer.ok:
         return await visit.refused(form, answer, ask_to_end)
     if visit.path("id") == visit.me.session_id:
@@ -72,7 +72,7 @@ async def show_links(visit: Visit) -> Response:
     return await visit.render("session/links.html", shown, found.status)
 
 
-async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_make(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(role="member", expires_in="PT15M", path=visit.base)
     page = view.make(shown, grantable_by(visit.me.role), _at(visit, "/settings/links"), visit.base)
@@ -84,23 +84,23 @@ async def make(visit: Visit) -> Response:
     form = await read_form(visit.request, "principal", "role", "path", "return_url", "expires_in")
     body: dict[str, Any] = {name: form.text(name) for name in ("principal", "role", "expires_in")} | visit.scope
     body |= {name: form.text(name) for name in ("path", "return_url") if form.maybe(name)}
-    answer = await visit.order("POST", _LINKS, body, form.key)
+    answer = await visit.command("POST", _LINKS, body, form.key)
     if answer.ok:
         page = view.made(answer.body, visit.choices.prefs, _at(visit, "/settings/links"))
         return await visit.render("session/made.html", page, secret=True)
     return await visit.refused(form, answer, ask_to_make)
 
 
-async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_end_link(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await lists.row_of(visit, _LINKS)
     _need_to_end(visit, found)
     page = view.ending_link(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/links"))
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def end_link(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_LINKS}/{visit.path('id')}", key=form.key)
+    answer = await visit.command("DELETE", f"{_LINKS}/{visit.path('id')}", key=form.key)
     return await visit.concluded(form, answer, _at(visit, "/settings/links"), "link.ended", show=ask_to_end_link)
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.key.view import ROLES
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.who import actor_named, role_named
-from console.widgets import Asking, FormPage, Link, Page, Tab, address
+from console.widgets import Confirmation, FormPage, Link, Page, Tab, address
 from domain.common.access import Role
 
 FILTERS = ("q",)
@@ -81,7 +81,7 @@ class Made(Page):
 
 
 def page(
-    found: Found,
+    found: ListResult,
     prefs: Prefs,
     tabs: tuple[Tab, ...],
     *,
@@ -118,9 +118,9 @@ def row(session: Mapping[str, Any], prefs: Prefs, path: str, *, may_end: bool) -
     )
 
 
-def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
+def ending(session: Mapping[str, Any], form: FormState, prefs: Prefs, listed: str) -> Confirmation:
     own = ("This is your current session: you are signed out.",) if session["current"] else ()
-    return Asking(
+    return Confirmation(
         title="End this session?",
         back=listed,
         action=address(f"{listed}/{session['id']}/end", [("q", session["principal"])]),
@@ -137,7 +137,7 @@ def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -
     )
 
 
-def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection[Role]) -> Links:
+def links(found: ListResult, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection[Role]) -> Links:
     ends = {role.value for role in endable}
     return Links(
         title="Links",
@@ -162,7 +162,7 @@ def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection
     )
 
 
-def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Make:
+def make(form: FormState, grantable: Collection[Role], listed: str, base: str) -> Make:
     return Make(
         title="Create link",
         crumbs=(Link(label="Links", href=listed),),
@@ -188,8 +188,8 @@ def made(link: Mapping[str, Any], prefs: Prefs, listed: str) -> Made:
     )
 
 
-def ending_link(link: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
-    return Asking(
+def ending_link(link: Mapping[str, Any], form: FormState, prefs: Prefs, listed: str) -> Confirmation:
+    return Confirmation(
         title="Revoke this link?",
         back=listed,
         action=address(f"{listed}/{link['id']}/end", [("q", link["principal"])]),

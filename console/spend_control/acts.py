@@ -8,13 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists
-from console.forms import Form, Shown, blank, read_form
+from console.forms import Form, FormState, blank, read_form
 from console.gateway import Answer
-from console.lists import Choice, Found
+from console.lists import Choice, ListResult
 from console.routing import COMMAND, tenant
 from console.spend_control import terms
 from console.visit import Visit
-from console.widgets import Asking
+from console.widgets import Confirmation
 from domain.common.access import Permission
 from domain.common.money import CREDIT
 
@@ -49,11 +49,11 @@ class Kind:
     allowance: Callable[[Form], dict[str, Any]]
     names: Callable[[Form], dict[str, str]]
     typed: Callable[[Mapping[str, Any]], dict[str, str]]
-    page: Callable[[Found, Any, str], Any]
-    create: Callable[[Shown, Mapping[str, Choice], str], Any]
-    change: Callable[[Mapping[str, Any], Shown, str], Any]
-    freezing: Callable[[Mapping[str, Any], Shown, str], Asking]
-    closing: Callable[[Mapping[str, Any], Shown, str], Asking]
+    page: Callable[[ListResult, Any, str], Any]
+    create: Callable[[FormState, Mapping[str, Choice], str], Any]
+    change: Callable[[Mapping[str, Any], FormState, str], Any]
+    freezing: Callable[[Mapping[str, Any], FormState, str], Confirmation]
+    closing: Callable[[Mapping[str, Any], FormState, str], Confirmation]
     show_one: Callable[..., Awaitable[Response]]
 
 
@@ -75,7 +75,7 @@ def named_in(answers: Mapping[str, Answer]) -> list[Mapping[str, Any]]:
 
 
 async def found(visit: Visit, path: str) -> Mapping[str, Any]:
-    return visit.theirs((await visit.ask(own(visit, path))).need())
+    return visit.owned((await visit.ask(own(visit, path))).need())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Acts:
         name = self.kind.pages.removeprefix("/")
         return await lists.csv(visit, self.kind.path, name, *self.kind.filters, days=False, **_open(visit))
 
-    async def ask_to_create(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_create(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         zone = visit.choices.zone or "UTC"
         asked = {"currency": CREDIT, "time_zone": zone, "thresholds": terms.THRESHOLDS, **visit.chosen("subject")}
@@ -137,12 +137,12 @@ class Acts:
             "time_zone": form.text("time_zone"),
             **visit.scope,
         }
-        answer = await visit.order("POST", self.kind.path, body, form.key)
+        answer = await visit.command("POST", self.kind.path, body, form.key)
         if answer.ok:
             return visit.done(f"{self._listed(visit)}/{answer.body['id']}", f"{self.kind.noun}.set", answer)
         return await visit.refused(form, answer, self.ask_to_create, self.kind.names(form))
 
-    async def ask_to_change(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_change(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         control = await found(visit, self.kind.path)
         page = self.kind.change(control, form or blank(**self.kind.typed(control)), self._listed(visit))
@@ -152,26 +152,26 @@ class Acts:
         form = await read_form(visit.request, *terms.KEPT, *self.kind.fields)
         body = self.kind.allowance(form) | {name: form.maybe(name) for name in ("starts_at", "ends_at", "parent_id")}
         body["version"] = terms.version(form)
-        answer = await visit.order("PUT", own(visit, self.kind.path), body, form.key)
+        answer = await visit.command("PUT", own(visit, self.kind.path), body, form.key)
         done, names = f"{self.kind.noun}.changed", self.kind.names(form)
         return await visit.concluded(form, answer, self._here(visit), done, show=self.ask_to_change, names=names)
 
-    async def ask_to_freeze(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_freeze(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         return await self._ask(visit, self.kind.freezing, form, status)
 
-    async def ask_to_close(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    async def ask_to_close(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         return await self._ask(visit, self.kind.closing, form, status)
 
     async def _ask(
         self,
         visit: Visit,
-        asking: Callable[[Mapping[str, Any], Shown, str], Asking],
-        form: Shown | None,
+        asking: Callable[[Mapping[str, Any], FormState, str], Confirmation],
+        form: FormState | None,
         status: int,
     ) -> Response:
         visit.need(Permission.MANAGE_SPENDING)
         page = asking(await found(visit, self.kind.path), form or blank(), self._listed(visit))
-        return await visit.render("parts/asking.html", page, status)
+        return await visit.render("parts/confirmation.html", page, status)
 
     async def freeze(self, visit: Visit) -> Response:
         form = await read_form(visit.request, "version")
@@ -193,7 +193,7 @@ class Acts:
         done: str,
         show: Callable[..., Awaitable[Response]],
     ) -> Response:
-        answer = await visit.order("POST", f"{own(visit, self.kind.path)}/{verb}", body, form.key)
+        answer = await visit.command("POST", f"{own(visit, self.kind.path)}/{verb}", body, form.key)
         return await visit.concluded(form, answer, self._here(visit), f"{self.kind.noun}.{done}", show=show)
 
 

@@ -2,7 +2,7 @@
 
 from starlette.responses import RedirectResponse, Response
 
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.spend_control import terms, view
 from console.spend_control.acts import Acts, Kind, named_in, parts
 from console.visit import Visit
@@ -11,13 +11,13 @@ from domain.common.access import Permission
 _PATH = "/spend-controls"
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show one limit: what is left of it, what counts in it, what it refused, and who changed it."""
     answers = await parts(visit, _PATH)
     if answers["control"].status == 404 and (await visit.ask(f"/budgets/{visit.path('id')}")).ok:
         # What names a control by id does not say of which kind it is.
         return RedirectResponse(f"{visit.base}/budgets/{visit.path('id')}", 303)
-    visit.theirs(answers["control"].need())
+    visit.owned(answers["control"].need())
     page = view.one(
         answers,
         form or blank(),

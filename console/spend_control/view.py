@@ -8,14 +8,14 @@ from typing import Any
 from console.charts import Meter
 from console.charts.rank import meter
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Choice, Found, ListPage
+from console.lists import Choice, ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, FormPage, Link, Tab
+from console.widgets import Confirmation, Failed, FormPage, Link, Tab
 from domain.common.money import CREDIT
 
 FILTERS = ("subject_type", "open")
@@ -171,7 +171,7 @@ class Set(FormPage):
     kept: tuple[tuple[str, str], ...]
 
 
-def tabs(found: Found) -> tuple[Tab, ...]:
+def tabs(found: ListResult) -> tuple[Tab, ...]:
     """Return the tabs of a list: the open ones, or all."""
     every = found.asked.given.get("open") == "false"
     return (
@@ -180,7 +180,7 @@ def tabs(found: Found) -> tuple[Tab, ...]:
     )
 
 
-def page(found: Found, prefs: Prefs, create: str) -> Limits:
+def page(found: ListResult, prefs: Prefs, create: str) -> Limits:
     return Limits(
         title="Limits",
         listed=found.listed("Limits", LABELS, tabbed=("open",)),
@@ -230,7 +230,7 @@ def _meters(limit: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Mete
     return tuple(found)
 
 
-def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool) -> Limit:
+def one(answers: Mapping[str, Answer], form: FormState, naming: Naming, listed: str, *, may_change: bool) -> Limit:
     """Return a limit."""
     control, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
@@ -342,7 +342,7 @@ def _windows() -> tuple[Field, ...]:
     )
 
 
-def _has_more(form: Shown) -> bool:
+def _has_more(form: FormState) -> bool:
     short = {*dict(_USUAL), "thresholds", "reason"}
     return any(form.value(name) for name in (*terms.FIELDS, "subject_id") if name not in short)
 
@@ -358,7 +358,7 @@ def subjects(choices: Mapping[str, Choice]) -> tuple[tuple[str, str], ...]:
     return (("organization", "The whole organization"), *chosen, *typed)
 
 
-def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
+def create(form: FormState, choices: Mapping[str, Choice], listed: str) -> Set:
     return Set(
         title="Create limit",
         lead="A charge is declined if it would exceed any limit that applies.",
@@ -374,7 +374,7 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
     )
 
 
-def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
+def change(control: Mapping[str, Any], form: FormState, listed: str) -> Set:
     here = f"{listed}/{control['id']}"
     kept = tuple((name, form.value(name)) for name in terms.KEPT)
     return Set(
@@ -392,12 +392,14 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
     )
 
 
-def asking(control: Mapping[str, Any], form: Shown, listed: str, noun: str, verb: str, *effect: str) -> Asking:
+def asking(
+    control: Mapping[str, Any], form: FormState, listed: str, noun: str, verb: str, *effect: str
+) -> Confirmation:
     """Return the page that asks before a control, which is called `noun`, is frozen or ended: `freeze` or `close`."""
     here, subject = f"{listed}/{control['id']}", control["subject"]
     called = "End" if verb == "close" else "Freeze"
     kind = KINDS.get(subject["type"], subject["type"])
-    return Asking(
+    return Confirmation(
         title=f"{called} this {noun}?",
         back=here,
         action=f"{here}/{verb}",
@@ -409,7 +411,7 @@ def asking(control: Mapping[str, Any], form: Shown, listed: str, noun: str, verb
     )
 
 
-def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def freezing(control: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     return asking(
         control,
         form,
@@ -421,7 +423,7 @@ def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     )
 
 
-def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+def closing(control: Mapping[str, Any], form: FormState, listed: str) -> Confirmation:
     effect = ("It no longer limits spending. You can create another one.", "This cannot be undone.")
     return asking(control, form, listed, "limit", "close", *effect)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from console.forms import Form, Shown, at_fields, blank, query_form, read_form, with_summary
+from console.forms import Form, FormState, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer
 from console.paying import COIN, NAMES, STORED, payment_options, seen
 from console.problems import Reaction, reaction_to
@@ -17,7 +17,7 @@ from domain.common.access import Permission
 _FIELDS = ("package", "credits", "by")
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show what credits cost, and how they can be paid for; nothing is made."""
     visit.need(Permission.PAY)
     given = dict(form.values) if form else visit.chosen(*_FIELDS)
@@ -78,11 +78,11 @@ def _refused(answer: Answer) -> dict[str, str]:
 async def begin(visit: Visit) -> Response:
     form = await read_form(visit.request, *_FIELDS, "total")
     path, body = order(form, visit.address_of("/payments/{PAYMENT_ID}/return"))
-    answer = await visit.order("POST", path, body, form.key)
+    answer = await visit.command("POST", path, body, form.key)
     if answer.ok:
         return _lead_on(visit, answer)
 
-    async def again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def again(visit: Visit, shown: FormState, status: int) -> Response:
         if status == 402 and answer.problem is not None:
             shown = with_summary(shown, f"{answer.problem.detail} Nothing was charged. Pay another way.")
         return await show(visit, shown, status)

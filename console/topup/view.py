@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Prefs, amount, digits_of, percent, saving
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
 from console.payment.view import package_named
@@ -44,8 +44,8 @@ class TopUp(Page):
     credit_price: Amount | None
     packages: tuple[Option, ...]
     payment_options: tuple[Option, ...]
-    pick: Shown
-    pay: Shown
+    pick: FormState
+    pay: FormState
     quote: Quote | None
     chosen: tuple[tuple[str, str], ...]
     failed: Failed | None
@@ -53,8 +53,8 @@ class TopUp(Page):
 
 def page(
     answers: Mapping[str, Answer],
-    pick: Shown,
-    pay: Shown,
+    pick: FormState,
+    pay: FormState,
     prefs: Prefs,
     path: str,
     *,

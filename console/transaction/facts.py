@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, moment, money, titled
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.objects import page_of
 from console.transaction.view import words_of
 from console.who import actor_named
@@ -139,7 +139,7 @@ class Pages:
         return page_of(kind, id, self.org_id, is_platform=self.is_platform, exists=self.has_page)
 
 
-def page(found: Found, pages: Pages, prefs: Prefs) -> Activity:
+def page(found: ListResult, pages: Pages, prefs: Prefs) -> Activity:
     listed = found.listed("Activity", LABELS)
     chips = tuple(replace(chip, value=CATEGORIES.get(chip.value, chip.value)) for chip in listed.chips)
     return Activity(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from console.format import Amount, Ident, Moment, account, amount, ident, moment
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from domain.common.ids import is_id
 
@@ -43,7 +43,7 @@ class Transactions(ListPage):
     rows: tuple[Row, ...]
 
 
-def page(found: Found, naming: Naming, href: str) -> Transactions:
+def page(found: ListResult, naming: Naming, href: str) -> Transactions:
     """Return the list for what the API answered."""
     path = found.asked.path
     return Transactions(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, amount, count, moment
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.widgets import Link, address
@@ -48,7 +48,7 @@ class Log(ListPage):
     goes_on: bool
 
 
-def page(found: Found, naming: Naming, usage: str) -> Log:
+def page(found: ListResult, naming: Naming, usage: str) -> Log:
     """Return the log for what the API has; `usage` is where the month is shown."""
     listed = found.listed("Usage events", LABELS)
     rows = tuple(_row(each, naming, usage) for each in found.rows)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
 from console.usage import log, run, use, view
@@ -32,7 +32,7 @@ def _chosen(visit: Visit) -> view.Chosen:
     return view.chosen(given, datetime.now(UTC).date(), f"{visit.base}/usage")
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show a month: day by day, and by what it was used."""
     chosen = _chosen(visit)
     days = {**chosen.days, **visit.scope}
@@ -89,7 +89,7 @@ async def show_uses(visit: Visit) -> Response:
 async def show_use(visit: Visit) -> Response:
     path = f"/credits/spends/{visit.path('id')}"
     answers = await visit.ask_all(spend=(path, {}), refunds=(f"{path}/refunds", {"limit": _REFUNDS}))
-    spend = visit.theirs(answers["spend"].need())
+    spend = visit.owned(answers["spend"].need())
     naming = await visit.naming([spend], "agent_id", "department_id", "project_id")
     page = use.page(spend, answers["refunds"], naming, visit.base, reads_money=visit.reads_money)
     return await visit.render("usage/use.html", page)
@@ -97,7 +97,7 @@ async def show_use(visit: Visit) -> Response:
 
 async def sync(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/sync", None, form.key)
+    answer = await visit.command("POST", f"{_PATH}/sync", None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/usage", "usage.syncing", show=show)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import Status, status_of
@@ -101,7 +101,7 @@ class Use(Page):
     refunds_failed: Failed | None
 
 
-def listed(found: Found, naming: Naming, usage: str) -> Uses:
+def listed(found: ListResult, naming: Naming, usage: str) -> Uses:
     """Return the list for what the API answered to `GET /credits/usage`; `usage` is where the month is shown."""
     return Uses(
         title="Uses of credits",

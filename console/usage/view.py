@@ -10,7 +10,7 @@ from typing import Any
 
 from console.charts import Chart, Series, Unit, stacked
 from console.format import Amount, Ident, Prefs, amount, count, ident, month, short_day
-from console.forms import Shown, query_form
+from console.forms import FormState, query_form
 from console.gateway import Answer
 from console.sections import unanswered
 from console.widgets import Failed, FormPage, Link, Tab, address
@@ -37,7 +37,7 @@ class Chosen:
     first: date
     last: date
     today: date
-    form: Shown
+    form: FormState
 
     @property
     def days(self) -> dict[str, str]:
@@ -68,7 +68,7 @@ class Usage(FormPage):
     """
 
     month: str
-    choice: Shown
+    choice: FormState
     path: str
     by: str
     before: Link
@@ -113,7 +113,7 @@ def page(
     of: Chosen,
     answers: Mapping[str, Answer],
     prefs: Prefs,
-    form: Shown,
+    form: FormState,
     sync: str,
     *,
     by_agent_only: bool = False,

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, FormRefused, Shown, blank, read_form
+from console.forms import Form, FormRefused, FormState, blank, read_form
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from console.webhook_endpoint import view
@@ -33,11 +33,11 @@ async def show(visit: Visit) -> Response:
 
 
 async def download_log(visit: Visit) -> Response:
-    visit.theirs((await visit.ask(_own(visit))).need())
+    visit.owned((await visit.ask(_own(visit))).need())
     return await lists.csv(visit, f"{_own(visit)}/deliveries", "deliveries", "status", days=False, organization_id=None)
 
 
-async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_WEBHOOKS)
     page = view.create(form or blank(types="*"), _listed(visit))
     return await visit.render("webhook_endpoint/create.html", page, status)
@@ -52,14 +52,14 @@ async def create(visit: Visit) -> Response:
         "description": form.maybe("description"),
         "asymmetric": form.text("asymmetric") == "on",
     }
-    answer = await visit.order("POST", _PATH, body, form.key)
+    answer = await visit.command("POST", _PATH, body, form.key)
     if answer.ok:
         page = view.made(answer.body, _listed(visit))
         return await visit.render("webhook_endpoint/made.html", page, secret=True)
     return await visit.refused(form, answer, ask_to_create)
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     # The log is of one endpoint, so the API takes no organization beside it.
     found = await lists.find(
         visit,
@@ -68,9 +68,9 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         days=False,
         at=_page(visit),
         fixed={"organization_id": None},
-        beside={"it": (_own(visit), {})},
+        extra={"it": (_own(visit), {})},
     )
-    endpoint = visit.theirs(found.beside["it"].need())
+    endpoint = visit.owned(found.extra["it"].need())
     manages = visit.may(Permission.MANAGE_WEBHOOKS)
     naming = await visit.naming(found.rows, "subject")
     page = view.one(endpoint, found, form or blank(), naming, _listed(visit), manages=manages)
@@ -78,7 +78,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def _act(visit: Visit, form: Form, path: str, notice: str) -> Response:
-    answer = await visit.order("POST", path, None, form.key)
+    answer = await visit.command("POST", path, None, form.key)
     return await visit.concluded(form, answer, _page(visit), notice, show=show_one)
 
 
@@ -95,7 +95,7 @@ async def retry(visit: Visit) -> Response:
 
 async def _set(visit: Visit, status: str, notice: str) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("PATCH", _own(visit), {"status": status}, form.key)
+    answer = await visit.command("PATCH", _own(visit), {"status": status}, form.key)
     return await visit.concluded(form, answer, _page(visit), notice, show=show_one)
 
 
@@ -108,31 +108,31 @@ async def resume(visit: Visit) -> Response:
     return await _set(visit, "enabled", "endpoint.resumed")
 
 
-async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_rotate(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_WEBHOOKS)
-    endpoint = visit.theirs((await visit.ask(_own(visit))).need())
-    return await visit.render("parts/asking.html", view.rotating(endpoint, form or blank(), _page(visit)), status)
+    endpoint = visit.owned((await visit.ask(_own(visit))).need())
+    return await visit.render("parts/confirmation.html", view.rotating(endpoint, form or blank(), _page(visit)), status)
 
 
 async def rotate(visit: Visit) -> Response:
     """Make a new secret; it is on the page that answers, and nowhere else."""
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_own(visit)}/rotate-secret", None, form.key)
+    answer = await visit.command("POST", f"{_own(visit)}/rotate-secret", None, form.key)
     if answer.ok:
         page = view.made(answer.body, _listed(visit), rotated=True)
         return await visit.render("webhook_endpoint/made.html", page, secret=True)
     return await visit.refused(form, answer, ask_to_rotate)
 
 
-async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_delete(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_WEBHOOKS)
-    endpoint = visit.theirs((await visit.ask(_own(visit))).need())
-    return await visit.render("parts/asking.html", view.deleting(endpoint, form or blank(), _page(visit)), status)
+    endpoint = visit.owned((await visit.ask(_own(visit))).need())
+    return await visit.render("parts/confirmation.html", view.deleting(endpoint, form or blank(), _page(visit)), status)
 
 
 async def delete(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", _own(visit), key=form.key)
+    answer = await visit.command("DELETE", _own(visit), key=form.key)
     return await visit.concluded(form, answer, _listed(visit), "endpoint.deleted", show=ask_to_delete)
 
 

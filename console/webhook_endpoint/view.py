@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Ident, Moment, Prefs, count, ident, moment
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from console.widgets import Asking, FormPage, Link, Page, Tab
+from console.widgets import Confirmation, FormPage, Link, Page, Tab
 
 _TABS = (("", "All"), ("pending", "Pending"), ("failed", "Failed"), ("delivered", "Delivered"))
 
@@ -62,12 +62,12 @@ class Delivery:
     code: str
     said: str
     next: Moment | None
-    retry: Shown | None
+    retry: FormState | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    form: Shown
+    form: FormState
     action: str
     label: str
 
@@ -76,7 +76,7 @@ class Act:
 class Endpoint(ListPage):
     """One endpoint with its log. `form` is a command's that was refused; what the reader may not do is empty."""
 
-    form: Shown
+    form: FormState
     id: Ident
     url: str
     types: str
@@ -104,7 +104,7 @@ def _types(types: list[str]) -> str:
     return "Every type" if types == ["*"] else ", ".join(types)
 
 
-def page(found: Found, prefs: Prefs, alerts: str, create: str) -> Endpoints:
+def page(found: ListResult, prefs: Prefs, alerts: str, create: str) -> Endpoints:
     """Return the list for what the API answered."""
     return Endpoints(
         title="Webhook endpoints",
@@ -127,7 +127,7 @@ def _row(endpoint: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
     )
 
 
-def create(form: Shown, listed: str) -> Create:
+def create(form: FormState, listed: str) -> Create:
     return Create(
         title="Create webhook endpoint",
         crumbs=(Link(label="Webhook endpoints", href=listed),),
@@ -151,7 +151,7 @@ def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> 
 
 
 def one(
-    endpoint: Mapping[str, Any], found: Found, form: Shown, naming: Naming, listed: str, *, manages: bool
+    endpoint: Mapping[str, Any], found: ListResult, form: FormState, naming: Naming, listed: str, *, manages: bool
 ) -> Endpoint:
     """Return an endpoint with its log."""
     prefs = naming.prefs
@@ -215,8 +215,8 @@ def _delivery(delivery: Mapping[str, Any], naming: Naming, *, retries: bool) -> 
     )
 
 
-def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
-    return Asking(
+def rotating(endpoint: Mapping[str, Any], form: FormState, back: str) -> Confirmation:
+    return Confirmation(
         title="Roll the secret?",
         back=back,
         action=f"{back}/rotate",
@@ -231,8 +231,8 @@ def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
     )
 
 
-def deleting(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
-    return Asking(
+def deleting(endpoint: Mapping[str, Any], form: FormState, back: str) -> Confirmation:
+    return Confirmation(
         title="Delete this endpoint?",
         back=back,
         action=f"{back}/delete",

@@ -10,6 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console import charts, format, widgets
 from console.app import ProblemPage
+from console.assets import Assets
+from console.filters import Templates, install
+from console.inline import elements
 from console.pages import labelled
 from console.problems import WORDS, Reaction
 from console.status import STATUSES, Status, Tone
@@ -23,7 +26,7 @@ CREDITS = charts.Unit("CREDIT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class FormState:
     """A form as `console.forms` shows it."""
 
     key: str
@@ -58,8 +61,8 @@ class Gallery:
     crumbs: tuple[widgets.Link, ...]
     link: widgets.Link
     tabs: tuple[widgets.Tab, ...]
-    wrong: Shown
-    form: Shown
+    wrong: FormState
+    form: FormState
     chips: tuple[widgets.Chip, ...]
     ident: format.Ident
     at: format.Moment
@@ -80,15 +83,16 @@ class Gallery:
 
 def environment() -> Environment:
     """Return Jinja as the console has it, with the styles beside the page."""
-    made = Environment(
+    made = Templates(
         loader=FileSystemLoader([CONSOLE, HERE]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    install(made)
     made.filters["labelled"] = labelled
-    made.globals["asset"] = lambda name: f"/{name}"
+    made.globals |= elements(Assets()) | {"asset": lambda name: f"/{name}"}
     return made
 
 
@@ -168,12 +172,12 @@ def gallery() -> Gallery:
             widgets.Tab(label="Disputed", href="#main", count="1"),
             widgets.Tab(label="Released", href="#main", count="81"),
         ),
-        wrong=Shown(
+        wrong=FormState(
             key="con_0123456789abcdef",
             values={"amount": "1e3"},
             errors={"amount": "An amount is digits with a point.", "title": "A title is needed."},
         ),
-        form=Shown(key="con_0123456789abcdef", values={}, errors={}),
+        form=FormState(key="con_0123456789abcdef", values={}, errors={}),
         chips=(
             widgets.Chip(label="Status", value="Funded", remove="#main"),
             widgets.Chip(label="From", value="1 Nov 2026", remove="#main"),

@@ -1,13 +1,24 @@
-"""Follows what a template prints through the annotations of its view model, as mypy does through Python.
+"""Follows the names of a template through the OpenAPI document and the annotations of classes, as mypy does in Python.
 
-`problems(path)` returns what is not there: an attribute that its class has not, a name that nobody gave, a macro that
-does not exist or does not take what it is given. What has no annotation is not followed.
+The first comment of a template declares its names: `{# page: console.noun.ListPage; rows: GET /cards #}`. A type is
+
+- an operation of the API: its answer, or the rows of its answer where that is a page of a list; a field of it behind
+  `#`, such as `GET /cards/{card_id}#requests` (one of them, where it is a list);
+- `Answer` and an operation: a `console.gateway.Answer` to it, which may be a refusal;
+- a class by its dotted name, or `str`, `int`, `bool` or `any`;
+- any of these with `[]`: a sequence.
+
+A macro of a noun declares its parameters in the comment above it: `{# number(card: GET /cards/{card_id}): … #}`.
+
+`problems(path)` returns what is not there: a field that the API does not answer, an attribute that a class does not
+have, an undeclared name, a macro that does not exist or does not take its arguments.
 """
 
 import dataclasses
 import enum
 import importlib
 import inspect
+import json
 import re
 import types
 import typing
@@ -18,19 +29,148 @@ from typing import Any
 
 from jinja2 import Environment, nodes
 
+from console.assets import Assets
+from console.format import Amount, Ident, Moment
+from console.gateway import Answer
+from console.inline import elements
+from console.status import Status
+
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "console"
 #: Says of which class `page` is, in a template's first line: `page: console.home.view.Home`, or in a sentence.
 DECLARATION = re.compile(r"\{#.*?(?:page: |`page` is an? )(?:console\.)?([\w.]+\w)")
 #: What Jinja itself gives, and the console's own globals.
-GIVEN = {"asset", "inlined", "caller", "loop", "super", "range"}
+ELEMENTS = elements(Assets())
+GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "may", "language", "gettext", "ngettext"}
+GIVEN |= ELEMENTS.keys()
+#: The classes of what filters return, where a template reads an attribute of it.
+FILTERED: dict[str, Any] = {"status": Status, "amount": Amount | None, "moment": Moment | None, "ident": Ident}
 Scope = dict[str, Any]
 
 
 @cache
 def parsed(path: Path) -> nodes.Template:
     """Return the tree of a template, which nobody changes; parts are imported by most of them."""
-    return Environment(trim_blocks=True, lstrip_blocks=True).parse(path.read_text(), filename=str(path))
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"])
+    return environment.parse(path.read_text(), filename=str(path))
+
+
+@cache
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text("utf-8"))
+    return found
+
+
+class Schema:
+    """A schema of the OpenAPI document, as the class of a value."""
+
+    def __init__(self, *nodes: dict[str, Any]) -> None:
+        self.nodes = [each for node in nodes for each in self._resolved(node)]
+        self.__name__ = " or ".join(str(each.get("title", each.get("type", "value"))) for each in self.nodes)
+
+    @classmethod
+    def _resolved(cls, node: dict[str, Any]) -> list[dict[str, Any]]:
+        if "$ref" in node:
+            return cls._resolved(document()["components"]["schemas"][node["$ref"].rpartition("/")[2]])
+        parts = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+        found = [each for part in parts for each in cls._resolved(part)]
+        return found or ([] if node.get("type") == "null" else [node])
+
+    def field(self, name: str) -> tuple[bool, Any]:
+        """Tell whether there is a field, and of which class."""
+        found = [node["properties"][name] for node in self.nodes if name in node.get("properties", {})]
+        if found:
+            return True, Schema(*found).kind
+        mapped = [node["additionalProperties"] for node in self.nodes if "additionalProperties" in node]
+        if mapped and isinstance(mapped[0], dict):
+            return True, Schema(mapped[0]).kind
+        is_free = any(not node.keys() & {"properties", "type", "enum", "const"} for node in self.nodes)
+        return is_free or mapped[:1] == [True], Any
+
+    @property
+    def item(self) -> Any:
+        """The class of an element of a list."""
+        found = [node["items"] for node in self.nodes if "items" in node]
+        return Schema(*found).kind if found else Any
+
+    @property
+    def rows(self) -> Any:
+        """The class of the rows of a list, if this is one of its pages; itself otherwise."""
+        names = {name for node in self.nodes for name in node.get("properties", {})}
+        return Many(self.field("data")[1].item) if {"data", "next_cursor"} <= names else self
+
+    @property
+    def kind(self) -> Any:
+        """A plain class where the schema is one, else the schema."""
+        kinds = {str(node.get("type")) for node in self.nodes}
+        plain: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "number": float}
+        return plain.get(kinds.pop(), self) if len(kinds) == 1 else self
+
+
+class Many:
+    """A sequence of values of a class."""
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
+        self.__name__ = "list"
+
+
+class Answered:
+    """A `console.gateway.Answer` whose body is of a class."""
+
+    __name__ = "Answer"
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+
+@cache
+def type_named(text: str) -> Any:
+    """Return the class that a declaration names; see the module."""
+    if text.endswith("[]"):
+        return Many(type_named(text[:-2]))
+    if text.startswith("Answer "):
+        found = type_named(text.removeprefix("Answer "))
+        return Answered(found.page if isinstance(found, Many) and hasattr(found, "page") else found)
+    plain = {"any": Any, "str": str, "int": int, "bool": bool}
+    if text in plain:
+        return plain[text]
+    method, space, path = text.partition(" ")
+    if not space:
+        return class_named(
+            text if text.startswith(("tests.", "domain.")) else f"console.{text.removeprefix('console.')}"
+        )
+    path, _, names = path.partition("#")
+    operation = document()["paths"][f"/api/v1{path}"][method.lower()]
+    good = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+    whole = Schema(good["content"]["application/json"]["schema"])
+    rows = whole.rows
+    kind = rows
+    for name in names.split("."):
+        if name:
+            there, kind = (kind.item if isinstance(kind, Many) else kind).field(name)
+            assert there, f"{text}: no {name}"
+            kind = kind.item if isinstance(kind, Schema) and kind.item is not Any else kind
+    if isinstance(kind, Many):
+        kind.page = whole  # type: ignore[attr-defined]
+    return kind
+
+
+def declarations(path: Path) -> dict[str, Any]:
+    """Return the names that the first comment of a template declares, with their classes."""
+    comment = re.match(r"\{#(.*?)#\}", path.read_text(), re.DOTALL)
+    found = re.search(r"\bpage: .*", comment[1], re.DOTALL) if comment else None
+    pairs = [each.partition(":") for each in " ".join(found[0].split()).split(";")] if found else []
+    return {name.strip(): type_named(kind.strip().rstrip(".")) for name, _, kind in pairs}
+
+
+def parameters(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the declared classes of the parameters of macros, by their names."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, listed in re.findall(r"\{# (\w+)\(([^)]*)\):", path.read_text()):
+        pairs = [each.partition(":") for each in listed.split(",")]
+        found[name] = {each.strip(): type_named(kind.strip()) for each, mark, kind in pairs if mark}
+    return found
 
 
 def class_named(dotted: str) -> type:
@@ -62,9 +202,15 @@ def members(kind: Any) -> list[Any]:
 
 def attribute(kind: Any, name: str) -> tuple[bool, Any]:
     """Tell whether a class has an attribute, and of what class that is."""
+    if isinstance(kind, Schema):
+        return kind.field(name)
+    if isinstance(kind, Answered):
+        return (True, kind.body) if name == "body" else attribute(Answer, name)
     base = typing.get_origin(kind) or kind
     if base is Any or not isinstance(base, type):
         return True, Any
+    if issubclass(base, Mapping) and typing.get_args(kind):
+        return True, typing.get_args(kind)[1]
     if dataclasses.is_dataclass(base):
         hints = typing.get_type_hints(base)
         if name in hints:
@@ -81,6 +227,8 @@ def attribute(kind: Any, name: str) -> tuple[bool, Any]:
 
 def item(kind: Any) -> Any:
     """Return what a loop over a class gives."""
+    if isinstance(kind, Schema | Many):
+        return kind.item
     kind = members(kind)[0]
     base, arguments = typing.get_origin(kind), typing.get_args(kind)
     if base is tuple:
@@ -116,6 +264,12 @@ class Follower:
             return result[-1] if result else Any
         if isinstance(node, nodes.Const):
             return type(node.value)
+        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, int):
+            return item(self.type_of(node.node, scope))
+        if isinstance(node, nodes.Filter) and node.name in FILTERED:
+            for child in node.iter_child_nodes():
+                self.type_of(child, scope)
+            return FILTERED[node.name]
         for child in node.iter_child_nodes() if node else ():
             self.type_of(child, scope)
         return Any
@@ -137,6 +291,7 @@ class Follower:
             self.type_of(child, scope)
         macro = self._macro(node.node)
         if macro is None:
+            self._element(node)
             return
         names = [argument.name for argument in macro.args if isinstance(argument, nodes.Name)]
         given = {*names[: len(node.args)], *(keyword.key for keyword in node.kwargs)}
@@ -145,6 +300,14 @@ class Follower:
             self.complain(node, f"{macro.name} does not take {sorted(given - set(names)) or 'so much'}")
         if needed - given:
             self.complain(node, f"{macro.name} needs {sorted(needed - given)}")
+
+    def _element(self, node: nodes.Call) -> None:
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        try:
+            if name in ELEMENTS:
+                inspect.signature(ELEMENTS[name]).bind(*node.args, **{each.key: each for each in node.kwargs})
+        except TypeError as error:
+            self.complain(node, f"{name}: {error}")
 
     def _macro(self, node: nodes.Node) -> nodes.Macro | None:
         if isinstance(node, nodes.Name):
@@ -245,3 +408,21 @@ def reached(kind: Any, seen: set[type] | None = None) -> Iterator[type]:
             yield from reached(hint, seen)
     for argument in typing.get_args(kind):
         yield from reached(argument, seen)
+
+
+def misfits(path: Path, values: Mapping[str, Any]) -> list[str]:
+    """Return where the values that a template was given are not as its first comment declares them."""
+    names = declarations(path)
+    found = [f"{name} is not declared" for name in values.keys() - names.keys() - {"frame"}]
+    found += [f"{name} is not given" for name in names.keys() - values.keys() if names[name] is not Any]
+    for name in names.keys() & values.keys():
+        kind, value = names[name], values[name]
+        if isinstance(kind, Answered):
+            kind, value = kind.body, value.body if value is not None and value.ok else None
+        if isinstance(kind, Many):
+            kind, value = kind.item, next(iter(value), None)
+        if isinstance(kind, Schema) and isinstance(value, dict):
+            found += [
+                f"{name} has {field}, which its declaration does not" for field in value if not kind.field(field)[0]
+            ]
+    return found

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.gateway import UNREADABLE
 from console.nouns import ROUTES
 from console.routing import COMMAND, tenant
@@ -20,7 +20,7 @@ KEY = "con_key-of-the-form-1"
 FORM = {"command": KEY, "amount": "1,5", "note": "<b>"}
 
 
-async def show(visit: Visit, form: Shown, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState, status: int = 200) -> Response:
     await visit.frame()
     shown = {name: getattr(form, name) for name in ("key", "values", "errors", "summary", "way_label", "way_href")}
     return JSONResponse(shown, status)
@@ -28,7 +28,7 @@ async def show(visit: Visit, form: Shown, status: int = 200) -> Response:
 
 async def release(visit: Visit) -> Response:
     form = await read_form(visit.request, "amount", "note")
-    answer = await visit.order("POST", "/escrows/esc_1/release", dict(form.values), form.key)
+    answer = await visit.command("POST", "/escrows/esc_1/release", dict(form.values), form.key)
     if answer.ok:
         return visit.done(f"{visit.base}/escrows/esc_1", "choices.saved", answer)
     return await visit.refused(form, answer, show, {"terms.note": "note"})

@@ -8,9 +8,9 @@ import pytest
 from console.contract import award, view
 from console.escrow import queue
 from console.format import Prefs
-from console.forms import Form, Shown, blank, period
+from console.forms import Form, FormState, blank, period
 from console.gateway import Answer
-from console.lists import Asked, Found
+from console.lists import ListQuery, ListResult
 from domain.escrow.contract import ContractStatus
 from runtime.settings import Settings
 from tests.console.answering import refused, said
@@ -74,9 +74,9 @@ def test_contract_that_waited_too_long_offers_no_escrow() -> None:
 
 def listed(escrows: Answer | None, *seen: str) -> view.Contracts:
     other = {**ONE, "id": "ctr_other", "title": "Without"}
-    asked = Asked(path=BASE, given={}, query={}, form=Shown(key=""), zone="UTC", at_start=True)
+    asked = ListQuery(path=BASE, given={}, query={}, form=FormState(key=""), zone="UTC", at_start=True)
     answer = said({"data": [ONE, other], "next_cursor": None})
-    found = Found(asked=asked, answer=answer, beside={}, status=200)
+    found = ListResult(asked=asked, answer=answer, extra={}, status=200)
     return view.page(found, escrows, seen, Prefs(), f"{BASE}/contracts", "")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from console.economics import view
 from console.forms import blank
-from console.lists import Asked, Found
+from console.lists import ListQuery, ListResult
 from domain.budgets.economics import TransactionType
 from tests.console.answering import said
 from tests.console.fake import NAMING
@@ -24,9 +24,9 @@ ENTRY: dict[str, Any] = {
 
 
 def log(*rows: dict[str, Any], following: str | None = None, **given: str) -> view.Log:
-    asked = Asked(path="/console/org_1/economics", given=given, query={}, form=blank(), zone="UTC", at_start=True)
+    asked = ListQuery(path="/console/org_1/economics", given=given, query={}, form=blank(), zone="UTC", at_start=True)
     answer = said({"data": list(rows), "next_cursor": following})
-    return view.page(Found(asked=asked, answer=answer, beside={}, status=200), NAMING)
+    return view.page(ListResult(asked=asked, answer=answer, extra={}, status=200), NAMING)
 
 
 def test_entry_shows_refusal_alternative_and_remainder() -> None:

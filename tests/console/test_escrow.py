@@ -9,9 +9,9 @@ from console.escrow import acts, asking, commands, one, view
 from console.escrow.steps import EVENTS, steps, who
 from console.escrow.terms import terms
 from console.format import Prefs
-from console.forms import Form, Shown, blank
+from console.forms import Form, FormState, blank
 from console.gateway import Answer, Refused
-from console.lists import Asked, Found
+from console.lists import ListQuery, ListResult
 from console.widgets import Tab
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL, EscrowStatus
@@ -390,9 +390,9 @@ def test_every_event_of_the_rules_has_words() -> None:
 
 
 def listed(answers: dict[str, Answer], **given: str) -> view.Escrows:
-    asked = Asked(path=LIST, given=given, query={}, form=Shown(key="", values=given), zone="UTC", at_start=True)
+    asked = ListQuery(path=LIST, given=given, query={}, form=FormState(key="", values=given), zone="UTC", at_start=True)
     beside = {name: refused(503, "service.unavailable") for name in ("summary", "waiting")} | answers
-    found = Found(asked=asked, answer=beside.pop("escrows"), beside=beside, status=200)
+    found = ListResult(asked=asked, answer=beside.pop("escrows"), extra=beside, status=200)
     return view.page(found, Prefs(), LIST, award="", across=False)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from console.format import Prefs
-from console.forms import Form, Shown, blank
+from console.forms import Form, FormState, blank
 from console.invoice import issuing
 from console.nouns import ROUTES
 from console.payment import acts as payments
@@ -94,5 +94,5 @@ def test_evidence_says_whether_it_counts_and_is_voided_once(changes: dict[str, A
 def test_event_names_its_agent_and_leads_to_its_escrow_before_it_is_voided() -> None:
     escrow = "esc_01kar6x0qmf9rv4w7n2h8d3s5c"
     body = {"id": "rev_1", "agent_id": "agt_1", "sentence": f"The escrow {escrow} was released."}
-    page = reputation.voiding(body, "Scribe", Shown(key="con_1"), PREFS, lambda id: f"/escrows/{id}")
+    page = reputation.voiding(body, "Scribe", FormState(key="con_1"), PREFS, lambda id: f"/escrows/{id}")
     assert (page.agent, [each.href for each in page.sentence if each.id]) == ("Scribe", [f"/escrows/{escrow}"])

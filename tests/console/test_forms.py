@@ -11,7 +11,7 @@ from console.forms import (
     MAX_BYTES,
     Form,
     FormRefused,
-    Shown,
+    FormState,
     again,
     at_fields,
     parse,
@@ -133,8 +133,8 @@ def test_refusal_without_fields_is_said_on_top() -> None:
 
 
 def test_first_showing_has_no_errors() -> None:
-    assert Shown(key="k", values={"a": "1"}).value("b", "2") == "2"
-    assert Shown(key="k").error("a") == ""
+    assert FormState(key="k", values={"a": "1"}).value("b", "2") == "2"
+    assert FormState(key="k").error("a") == ""
 
 
 @pytest.mark.parametrize(("iso", "typed"), [("P7D", "7d"), ("PT36H", "36h"), ("PT90M", "90m")])

@@ -9,7 +9,7 @@ from console.alert import kinds, view as alerts
 from console.format import Prefs
 from console.forms import Form, blank
 from console.gateway import Answer, Problem
-from console.lists import Asked, Found
+from console.lists import ListQuery, ListResult
 from console.mentions import Naming
 from console.spend_control import terms, view as limits
 from console.usage import log, view as usage
@@ -29,9 +29,9 @@ ESCROW, ORDER = "esc_01kar6x0qmf9rv4w7n2h8d3s5c", "por_01kar6x0qmf9rv4w7n2h8d3s5
 OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
 
 
-def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> Found:
-    asked = Asked(path="/console/org_1/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
-    return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), beside={}, status=200)
+def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> ListResult:
+    asked = ListQuery(path="/console/org_1/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
+    return ListResult(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), extra={}, status=200)
 
 
 ALERT: dict[str, Any] = {

@@ -29,6 +29,7 @@ from tests.console.conftest import Counting, Visitor
 from tests.console.fake import OWN
 from tests.console.strict import LANDMARKS, read
 from tests.console.table import EVERYBODY, PAGES, PLATFORM, READABLE, SHOWN, Page
+from tests.console.template_types import CONSOLE, misfits
 from tests.console.walking import FoundForm, forms_of, route_of
 from tests.support.cases import for_each
 
@@ -87,8 +88,15 @@ def looked(visitors: dict[str, Visitor], objects: dict[str, str]) -> Iterator[Lo
         made.drawn.append(name)
         return really(environment, name, *more)
 
+    render = Template.render
+
+    def checked(template: Template, **values: Any) -> str:
+        assert misfits(CONSOLE / str(template.name), values) == [], template.name
+        return render(template, **values)
+
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(Environment, "get_template", noted)
+        changed.setattr(Template, "render", checked)
         yield made
 
 
@@ -148,7 +156,15 @@ async def test_navigation_offers_what_the_role_may_read_and_nothing_else(role: s
 async def test_every_route_that_shows_something_is_in_the_table(objects: dict[str, str]):
     from console.nouns import ROUTES
 
-    left_out = {"/", "/sign-in", "/enter/{token}", "/platform/changes", "/{org}/changes"}
+    left_out = {
+        "/",
+        "/sign-in",
+        "/enter/{token}",
+        "/platform/changes",
+        "/{org}/changes",
+        "/platform/pick/{noun}",
+        "/{org}/pick/{noun}",
+    }
     shown = {
         route.path
         for route in ROUTES

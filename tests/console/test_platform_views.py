@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from console.format import Prefs
 from console.forms import blank
 from console.gateway import Answer, Refused
-from console.lists import Asked, Found
+from console.lists import ListQuery, ListResult
 from console.mentions import Naming
 from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
@@ -33,9 +33,9 @@ BALANCE = ("opening_debit", "opening_credit", "debits", "credits", "closing_debi
 READY = {"status": "ready", "postgresql": "ok", "temporal": "ok", "inbox_oldest_seconds": 0}
 
 
-def found(*rows: dict[str, Any], **given: str) -> Found:
-    asked = Asked(path="/console/platform/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
-    return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": None}), beside={}, status=200)
+def found(*rows: dict[str, Any], **given: str) -> ListResult:
+    asked = ListQuery(path="/console/platform/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
+    return ListResult(asked=asked, answer=said({"data": list(rows), "next_cursor": None}), extra={}, status=200)
 
 
 def main(template: str, page: object) -> str:
@@ -273,8 +273,8 @@ def test_page_is_not_for_a_role_that_the_api_refuses() -> None:
 def test_each_provider_of_the_installation_can_be_compared_and_explained() -> None:
     # Credits pay too, but there is no statement of them.
     config = said({"providers": [{"name": name, "currencies": ["USD"]} for name in ("stripe", "credits")]})
-    asked = Found(
-        asked=found().asked, answer=said(PAGE), beside={"differences": said(PAGE), "config": config}, status=200
+    asked = ListResult(
+        asked=found().asked, answer=said(PAGE), extra={"differences": said(PAGE), "config": config}, status=200
     )
     page = reconciliation.several(asked, "open", blank(), PREFS, may_run=True)
     assert (page.providers, [link.label for link in page.clearing]) == ((("stripe", "Stripe"),), ["Stripe"])

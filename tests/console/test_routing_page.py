@@ -4,7 +4,7 @@ from typing import Any
 
 from console.economics import decisions
 from console.forms import blank
-from console.lists import Asked, Found
+from console.lists import ListQuery, ListResult
 from tests.console.answering import said
 from tests.console.fake import NAMING
 
@@ -30,8 +30,10 @@ DECISION: dict[str, Any] = {
 
 
 def shown(decision: dict[str, Any]) -> decisions.DecisionRow:
-    asked = Asked(path="/console/org_1/economics/routing", given={}, query={}, form=blank(), zone="UTC", at_start=True)
-    found = Found(asked=asked, answer=said({"data": [decision], "next_cursor": None}), beside={}, status=200)
+    asked = ListQuery(
+        path="/console/org_1/economics/routing", given={}, query={}, form=blank(), zone="UTC", at_start=True
+    )
+    found = ListResult(asked=asked, answer=said({"data": [decision], "next_cursor": None}), extra={}, status=200)
     [row] = decisions.page(found, NAMING, "/models").rows
     return row
 

@@ -10,7 +10,7 @@ from console.agent.view import price_of
 from console.earnings import conversion
 from console.earnings.view import page as earnings_page, paying_out
 from console.format import MINUS, Prefs
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer, Problem
 from console.reputation.view import chart, exact, page
 from console.transaction import one
@@ -123,7 +123,9 @@ def earnings(**answers: Answer) -> Any:
         "payouts": said({"data": []}),
         "config": said({"providers": [{"name": "stripe"}]}),
     }
-    return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, NOW, may_pay_out=True, may_convert=True)
+    return earnings_page(
+        usual | answers, FormState(key="con_1"), Prefs(), BASE, NOW, may_pay_out=True, may_convert=True
+    )
 
 
 def test_account_for_payouts_is_offered_where_stripe_is_set_up() -> None:
@@ -150,7 +152,7 @@ def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
     account = {"destination_currency": "EUR", "destination_last4": "6789"}
     there = [payable("EUR", "20.00"), payable("GBP", "0.00"), payable("USD", "30.00")]
     preview = {"account": account, "payable": there}
-    shown = paying_out(preview, Shown(key="con_1"), Prefs(), BASE)
+    shown = paying_out(preview, FormState(key="con_1"), Prefs(), BASE)
     assert [(name, value.replace("\N{NO-BREAK SPACE}", " ")) for name, value in shown.facts] == [
         ("Available", "20.00 EUR"),
         ("Stays pending", "1.00 EUR"),
@@ -182,7 +184,7 @@ def test_conversion_is_offered_where_anything_was_earned() -> None:
 
 def test_what_can_be_converted_is_offered_with_its_amount_and_the_rest_is_shown() -> None:
     data = [earned(granted=("5.00", "2.50"), own_work=("1.00", "1.00")), earned(paid=("9.00", "0.00"))]
-    shown = conversion.page({"data": data, "next_cursor": None}, Shown(key="con_1"), Prefs(), BASE)
+    shown = conversion.page({"data": data, "next_cursor": None}, FormState(key="con_1"), Prefs(), BASE)
     assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in shown.choices] == [
         ("agt_1:granted", "Scribe, paid in granted credits: 2.50 credits"),
         ("agt_1:own_work", "Scribe, own work: 1.00 credits"),

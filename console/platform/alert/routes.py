@@ -7,7 +7,7 @@ from starlette.responses import Response
 from console import lists
 from console.alert.commands import commands
 from console.alert.kinds import KINDS
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.platform.alert import view
 from console.platform.alert.view import FILTERS, PLACE
 from console.platform.desk import operators
@@ -16,7 +16,7 @@ from console.visit import Visit
 from domain.common.access import Permission
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await lists.find(visit, "/alerts", *FILTERS, at=PLACE, choices={"kind": KINDS})
     page = view.page(
         found,

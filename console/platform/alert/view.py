@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.format import Moment, Prefs, moment
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.mentions import LinkedOf, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Tab
@@ -30,7 +30,7 @@ _SNOOZED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    form: Shown
+    form: FormState
     action: str
 
 
@@ -59,10 +59,10 @@ class Alerts(ListPage):
     severities: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     snooze_until: str
-    form: Shown
+    form: FormState
 
 
-def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, link: LinkedOf, commands: bool) -> Alerts:
+def page(found: ListResult, form: FormState, prefs: Prefs, now: datetime, *, link: LinkedOf, commands: bool) -> Alerts:
     """Return the list.
 
     Args:

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from console.format import Ident, Moment, ident, moment
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
@@ -38,7 +38,7 @@ class Row:
     by: str
     used: Moment | None
     until: Moment | None
-    revoke: Shown | None
+    revoke: FormState | None
     action: str
 
 
@@ -47,7 +47,7 @@ class Keys(ListPage):
     roles: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     new_href: str
-    form: Shown
+    form: FormState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Issued(Page):
     secret: str
 
 
-def page(found: Found, form: Shown, naming: Naming, now: datetime, *, manages: bool) -> Keys:
+def page(found: ListResult, form: FormState, naming: Naming, now: datetime, *, manages: bool) -> Keys:
     """Return the list; `form` is a command's that was refused, `manages` whether the reader issues and revokes keys."""
     asked = found.asked
     active = asked.given.get("active") == "true"
@@ -82,7 +82,7 @@ def page(found: Found, form: Shown, naming: Naming, now: datetime, *, manages: b
     )
 
 
-def new(form: Shown) -> New:
+def new(form: FormState) -> New:
     return New(title="Create key", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", roles=ROLES)
 
 

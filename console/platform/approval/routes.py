@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.platform.approval import view
 from console.platform.approval.view import PLACE
 from console.platform.desk import operators
@@ -12,7 +12,7 @@ from console.visit import Visit
 from domain.common.access import Permission
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await lists.find(visit, "/approvals", days=False, at=PLACE)
     naming = await visit.naming(found.rows, "subject", "content")
     page = view.page(found, form or blank(), visit.me.principal, naming, may=visit.may(Permission.OPERATE))
@@ -29,7 +29,7 @@ async def reject(visit: Visit) -> Response:
 
 async def _decide(visit: Visit, name: str, notice: str) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"/approvals/{visit.path('id')}/{name}", None, form.key)
+    answer = await visit.command("POST", f"/approvals/{visit.path('id')}/{name}", None, form.key)
     return await visit.concluded(form, answer, PLACE, notice, show=show)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Moment, moment
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from domain.common.approval import ApprovalAction
@@ -49,8 +49,8 @@ class Row:
     decided_by: str
     decided: Moment | None
     own: bool
-    approve: Shown | None
-    reject: Shown | None
+    approve: FormState | None
+    reject: FormState | None
     href: str
 
 
@@ -60,10 +60,10 @@ class Approvals(ListPage):
 
     waiting: tuple[Row, ...]
     decided: tuple[Row, ...]
-    form: Shown
+    form: FormState
 
 
-def page(found: Found, form: Shown, principal: str, naming: Naming, *, may: bool) -> Approvals:
+def page(found: ListResult, form: FormState, principal: str, naming: Naming, *, may: bool) -> Approvals:
     """Return the page; operators cannot approve their own requests, and other roles only read."""
     rows = [(_row(each, principal, naming, may=may), each["status"] == "requested") for each in found.rows]
     return Approvals(

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.audit.view import details_of, said_by
 from console.format import Moment, moment
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.who import role_named
 
@@ -42,7 +42,7 @@ class Audit(ListPage):
     rows: tuple[Row, ...]
 
 
-def page(found: Found, naming: Naming) -> Audit:
+def page(found: ListResult, naming: Naming) -> Audit:
     rows = tuple(_row(each, naming) for each in found.rows)
     return Audit(title="Audit trail", listed=found.listed("Audit trail", LABELS), rows=rows)
 

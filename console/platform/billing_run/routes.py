@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.platform.billing_run import view
 from console.platform.billing_run.view import PLACE
 from console.platform.desk import operators
@@ -16,7 +16,7 @@ from domain.common.access import Permission
 _PATH = "/billing/runs"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await lists.find(visit, _PATH, days=False, at=PLACE)
     page = view.several(found, form or blank(), visit.choices.prefs, may_run=visit.may(Permission.OPERATE))
     return await visit.render("platform/billing_run/list.html", page, found.status if status == 200 else status)
@@ -25,7 +25,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 async def start(visit: Visit) -> Response:
     """Invoice a month to every organization; starting it again tries those that failed."""
     form = await read_form(visit.request, "period")
-    answer = await visit.order("POST", _PATH, {"period": form.text("period")}, form.key)
+    answer = await visit.command("POST", _PATH, {"period": form.text("period")}, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{answer.body['period']}", "", answer)
     return await visit.refused(form, answer, show)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from console.format import Moment, Prefs, count, local_time, moment, month
-from console.forms import Shown
-from console.lists import Found, ListPage
+from console.forms import FormState
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.status import Status, Tone
 from console.widgets import FormPage, Link
@@ -39,7 +39,7 @@ class BillingRuns(ListPage):
     """The months that were invoiced, and the form of the next one; `action` is empty for who may not start one."""
 
     rows: tuple[BillingRunRow, ...]
-    form: Shown
+    form: FormState
     action: str
 
 
@@ -57,7 +57,7 @@ class BillingRunPage(FormPage):
     period: str
 
 
-def several(found: Found, form: Shown, prefs: Prefs, *, may_run: bool) -> BillingRuns:
+def several(found: ListResult, form: FormState, prefs: Prefs, *, may_run: bool) -> BillingRuns:
     return BillingRuns(
         title="Billing runs",
         crumbs=CRUMBS[:1],
@@ -79,7 +79,7 @@ def row(body: Mapping[str, Any], prefs: Prefs) -> BillingRunRow:
     )
 
 
-def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, may_run: bool) -> BillingRunPage:
+def one(body: Mapping[str, Any], form: FormState, naming: Naming, now: datetime, *, may_run: bool) -> BillingRunPage:
     prefs, here = naming.prefs, row(body, naming.prefs)
     working, result = ("", ""), ""
     if body["status"] == BillingRunStatus.RUNNING:

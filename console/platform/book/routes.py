@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from console.forms import Shown, at_fields
+from console.forms import FormState, at_fields
 from console.platform.book import view
 from console.platform.book.view import FILTERS, FORMATS
 from console.platform.desk import shown_to
@@ -18,12 +18,12 @@ async def show(visit: Visit) -> Response:
     answers = await visit.ask_all(
         trial=("/accounting/trial-balance", given), profit=("/accounting/profit-and-loss", given)
     )
-    status, form = 200, Shown(key="", values=given)
+    status, form = 200, FormState(key="", values=given)
     problems = [each.problem for each in answers.values() if each.problem is not None]
     refused = next((each for each in problems if reaction_to(each) is Reaction.FIELDS), None)
     if refused is not None:
         errors, summary = at_fields(refused, FILTERS, {})
-        status, form = 422, Shown(key="", values=given, errors=errors, summary=summary)
+        status, form = 422, FormState(key="", values=given, errors=errors, summary=summary)
     page = view.page(given, form, answers["trial"], answers["profit"], visit.choices.prefs)
     return await visit.render("platform/book/page.html", page, status)
 

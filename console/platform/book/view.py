@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Prefs, amount, period
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.problems import Reaction, reaction_to
 from console.sections import unanswered
@@ -64,7 +64,7 @@ class Books(FormPage):
     files: tuple[Link, ...]
 
 
-def page(given: Mapping[str, str], form: Shown, trial: Answer, profit: Answer, prefs: Prefs) -> Books:
+def page(given: Mapping[str, str], form: FormState, trial: Answer, profit: Answer, prefs: Prefs) -> Books:
     """Return the page.
 
     Args:

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, corrected, is_number, read_form
+from console.forms import FormState, blank, corrected, is_number, read_form
 from console.gateway import Wanted
 from console.platform.credit import view
 from console.platform.credit.view import FILTERS, PLACE
@@ -26,7 +26,7 @@ async def grant(visit: Visit) -> Response:
     form = await read_form(visit.request, *_GRANT, "sure")
     if not form.maybe("sure") and is_number(form.number("amount")):
         naming = await visit.naming([{"organization_id": form.text("receiver")}], "organization_id")
-        return await visit.render("parts/asking.html", view.granting(form, naming))
+        return await visit.render("parts/confirmation.html", view.granting(form, naming))
     body = {
         "organization_id": form.text("receiver"),
         "amount": form.number("amount"),
@@ -34,7 +34,7 @@ async def grant(visit: Visit) -> Response:
         "expires_at": lists.bound_of(day, visit.choices.zone or "UTC") if (day := form.text("expires")) else None,
         "note": form.maybe("note"),
     }
-    answer = await visit.order("POST", _GRANTS, body, form.key)
+    answer = await visit.command("POST", _GRANTS, body, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}?organization_id={answer.body['organization_id']}", "credit.granted", answer)
     return await visit.refused(form, answer, _again, {"expires_at": "expires", "organization_id": "receiver"})
@@ -48,24 +48,24 @@ async def set_cost(visit: Visit) -> Response:
         errors = {"action": "A name has lower case letters, digits, _, ., : and -, at most 64."}
         return await _cost_again(visit, corrected(form, errors), 422)
     body = {"cost": form.maybe_number("cost"), "note": form.maybe("cost_note")}
-    answer = await visit.order("PUT", f"/credits/costs/{action}", body, form.key)
+    answer = await visit.command("PUT", f"/credits/costs/{action}", body, form.key)
     return await visit.concluded(form, answer, PLACE, "credit.cost_set", show=_cost_again, names={"note": "cost_note"})
 
 
-async def _again(visit: Visit, form: Shown, status: int) -> Response:
+async def _again(visit: Visit, form: FormState, status: int) -> Response:
     return await _show(visit, form, None, status)
 
 
-async def _cost_again(visit: Visit, form: Shown, status: int) -> Response:
+async def _cost_again(visit: Visit, form: FormState, status: int) -> Response:
     return await _show(visit, None, form, status)
 
 
-async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, status: int) -> Response:
+async def _show(visit: Visit, granting: FormState | None, costing: FormState | None, status: int) -> Response:
     org_id = visit.chosen("organization_id").get("organization_id", "")
     beside: dict[str, Wanted] = {"costs": ("/credits/costs", {})}
     if org_id:
         beside["lots"] = ("/credits/lots", {"organization_id": org_id, "limit": 50})
-    found = await lists.find(visit, _GRANTS, *FILTERS, at=PLACE, beside=beside)
+    found = await lists.find(visit, _GRANTS, *FILTERS, at=PLACE, extra=beside)
     fresh = granting or blank(receiver=org_id)
     page = view.page(
         found,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
-from console.forms import Form, Shown
-from console.lists import Found, ListPage
+from console.forms import Form, FormState
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
-from console.widgets import Asking, Failed
+from console.widgets import Confirmation, Failed
 from domain.common.money import CREDIT
 
 PLACE = "/console/platform/credits"
@@ -64,14 +64,16 @@ class Credits(ListPage):
     lots_failed: Failed | None
     costs: tuple[Cost, ...]
     costs_failed: Failed | None
-    grant: Shown
+    grant: FormState
     grant_action: str
-    cost: Shown
+    cost: FormState
     cost_action: str
     sources: tuple[tuple[str, str], ...]
 
 
-def page(found: Found, grant: Shown, cost: Shown, naming: Naming, *, may_grant: bool, may_price: bool) -> Credits:
+def page(
+    found: ListResult, grant: FormState, cost: FormState, naming: Naming, *, may_grant: bool, may_price: bool
+) -> Credits:
     """Return the page.
 
     Args:
@@ -82,7 +84,7 @@ def page(found: Found, grant: Shown, cost: Shown, naming: Naming, *, may_grant: 
         may_grant: whether the reader may grant credits.
         may_price: whether the reader may set what actions cost.
     """
-    lots, costs, prefs = found.beside.get("lots"), found.beside["costs"], naming.prefs
+    lots, costs, prefs = found.extra.get("lots"), found.extra["costs"], naming.prefs
     return Credits(
         title="Credits",
         listed=found.listed("Grants", LABELS),
@@ -108,16 +110,16 @@ def page(found: Found, grant: Shown, cost: Shown, naming: Naming, *, may_grant: 
     )
 
 
-def granting(form: Form, naming: Naming) -> Asking:
+def granting(form: Form, naming: Naming) -> Confirmation:
     """Return the page that asks once more: what is granted cannot be taken back."""
     granted, receiver = amount(form.number("amount"), CREDIT, naming.prefs), form.text("receiver")
-    return Asking(
+    return Confirmation(
         title=f"Grant {granted}?",
         back=PLACE,
         action=f"{PLACE}/grants",
         label=f"Grant {granted}",
         kind="primary",
-        form=Shown(key=form.key),
+        form=FormState(key=form.key),
         facts=(
             ("Organization", naming.names.get(receiver, receiver)),
             ("Reason", dict(SOURCES).get(form.text("source"), form.text("source"))),

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, again, blank, read_form, with_summary
+from console.forms import FormState, again, blank, read_form, with_summary
 from console.gateway import Wanted
 from console.platform.desk import operators, shown_to
 from console.platform.organization import view
@@ -41,7 +41,7 @@ async def show(visit: Visit) -> Response:
     return await visit.render("platform/organization/list.html", page, found.status)
 
 
-async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_new(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     plans = await visit.ask(_PLANS[0])
     return await visit.render("platform/organization/new.html", view.new(form or blank(tier="free"), plans), status)
 
@@ -49,7 +49,7 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", "tier", "external_id")
     body = {name: form.text(name) for name in ("name", "tier", "external_id") if form.text(name)}
-    answer = await visit.order("POST", "/organizations", body, form.key)
+    answer = await visit.command("POST", "/organizations", body, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{answer.body['id']}", "organization.created", answer)
     return await visit.refused(form, answer, show_new)
@@ -81,7 +81,7 @@ async def _act(visit: Visit, name: str, method: str, notice: str, *fields: str) 
     names = {field.removeprefix("closing_"): field for field in fields}
     given = {sent: form.maybe(field) for sent, field in names.items()}
     body = {sent: value for sent, value in given.items() if value is not None} if fields else None
-    answer = await visit.order(method, f"/organizations/{org_id}/{name}", body, form.key)
+    answer = await visit.command(method, f"/organizations/{org_id}/{name}", body, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{org_id}", notice, answer)
     problem = answer.problem
@@ -89,14 +89,14 @@ async def _act(visit: Visit, name: str, method: str, notice: str, *fields: str) 
     if problem is not None and left and reaction_to(problem) is Reaction.CHANGED:
         return await _one(visit, {name: with_summary(again(form, answer), problem.detail)}, 409, left)
 
-    async def show_again(visit: Visit, shown: Shown, status: int) -> Response:
+    async def show_again(visit: Visit, shown: FormState, status: int) -> Response:
         return await _one(visit, {name: shown}, status)
 
     return await visit.refused(form, answer, show_again, names)
 
 
 async def _one(
-    visit: Visit, forms: Mapping[str, Shown], status: int, left: Sequence[Mapping[str, Any]] = ()
+    visit: Visit, forms: Mapping[str, FormState], status: int, left: Sequence[Mapping[str, Any]] = ()
 ) -> Response:
     org_id = visit.path("id")
     answers = await visit.ask_all(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, titled
-from console.forms import Shown, blank
+from console.forms import FormState, blank
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Failed, FormPage, Link, Page
@@ -69,7 +69,7 @@ class Remainder:
 class Act:
     """A command and its form; `None` in its place where it would be refused."""
 
-    form: Shown
+    form: FormState
     action: str
 
 
@@ -94,7 +94,7 @@ class One(Page):
     left: tuple[Remainder, ...]
 
 
-def several(found: Found, prefs: Prefs, new_href: str) -> Organizations:
+def several(found: ListResult, prefs: Prefs, new_href: str) -> Organizations:
     """Return the list; `new_href` is empty for those who may create none."""
     return Organizations(
         title="Organizations",
@@ -115,7 +115,7 @@ def several(found: Found, prefs: Prefs, new_href: str) -> Organizations:
     )
 
 
-def new(form: Shown, plans: Answer) -> New:
+def new(form: FormState, plans: Answer) -> New:
     return New(title="New organization", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", tiers=tiers_of(plans, "free"))
 
 
@@ -123,7 +123,7 @@ def one(
     body: Mapping[str, Any],
     summary: Answer,
     plans: Answer,
-    forms: Mapping[str, Shown],
+    forms: Mapping[str, FormState],
     left: Sequence[Mapping[str, Any]],
     pages: tuple[Link, ...],
     prefs: Prefs,

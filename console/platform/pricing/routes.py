@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, Shown, blank, new_key, read_form
+from console.forms import Form, FormState, blank, new_key, read_form
 from console.gateway import Answer
 from console.platform.desk import operators, shown_to
 from console.platform.pricing import terms, view
@@ -37,7 +37,7 @@ async def _rule(visit: Visit) -> Mapping[str, Any]:
     return body
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     may_write = visit.may(Permission.OPERATE)
     rule = await _rule(visit)
     naming = await visit.naming([rule], *view.NAMED)
@@ -46,7 +46,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def show_new(
-    visit: Visit, form: Shown | None = None, status: int = 200, tried: view.Tried | None = None
+    visit: Visit, form: FormState | None = None, status: int = 200, tried: view.Tried | None = None
 ) -> Response:
     asked = form.value("type") if form else visit.request.query_params.get("type", "")
     page = view.new(terms.kind_of(asked), form, _zone(visit), tried)
@@ -54,7 +54,7 @@ async def show_new(
 
 
 async def show_change(
-    visit: Visit, form: Shown | None = None, status: int = 200, tried: view.Tried | None = None
+    visit: Visit, form: FormState | None = None, status: int = 200, tried: view.Tried | None = None
 ) -> Response:
     visit.need(Permission.OPERATE)
     page = view.change(await _rule(visit), form, _zone(visit), tried)
@@ -69,10 +69,10 @@ async def _read(visit: Visit) -> tuple[str, Form, dict[str, Any]]:
 
 async def _try(visit: Visit, body: dict[str, Any], replaces: str | None) -> Answer:
     """Try a rule on past quotes: nothing changes, so there is no key to remember it by."""
-    return await visit.order("POST", f"{_PATH}/dry-run", {"rule": body, "replaces": replaces})
+    return await visit.command("POST", f"{_PATH}/dry-run", {"rule": body, "replaces": replaces})
 
 
-def _kept(form: Form) -> Shown:
+def _kept(form: Form) -> FormState:
     return replace(blank(), key=new_key(), values=form.values, lists=form.lists)
 
 
@@ -94,21 +94,21 @@ async def _write(
         if answer.ok:
             return await show(visit, _kept(form), 200, view.tried(answer.body, visit.choices.prefs))
     else:
-        answer = await visit.order(method, path, body, form.key)
+        answer = await visit.command(method, path, body, form.key)
         if answer.ok:
             return visit.done(f"{PLACE}/{replaces or answer.body['id']}", notice, answer)
     return await visit.refused(form, answer, show, terms.names(kind, form))
 
 
-async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_end(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.OPERATE)
     page = view.ending(await _rule(visit), form or blank(), visit.choices.prefs)
-    return await visit.render("parts/asking.html", page, status)
+    return await visit.render("parts/confirmation.html", page, status)
 
 
 async def end(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
+    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{PLACE}/{visit.path('id')}", "price_rule.ended", show=ask_to_end)
 
 

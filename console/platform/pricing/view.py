@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment, number
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.platform.pricing import terms
 from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of
-from console.widgets import Asking, FormPage, Link, Page, Tab
+from console.widgets import Confirmation, FormPage, Link, Page, Tab
 from domain.marketplace.pricing.rule import RuleType
 from domain.marketplace.pricing.terms import MAX_STEPS
 
@@ -97,7 +97,7 @@ class Writing(FormPage):
 class One(Page):
     """One rule. `change` and `end` are empty if it is ended, or the role may not."""
 
-    form: Shown
+    form: FormState
     id: Ident
     status: Status
     kind: str
@@ -119,7 +119,7 @@ class One(Page):
     end: str
 
 
-def page(found: Found, naming: Naming, now: datetime, *, may_write: bool) -> Rules:
+def page(found: ListResult, naming: Naming, now: datetime, *, may_write: bool) -> Rules:
     return Rules(
         title="Pricing",
         listed=found.listed("Rules", LABELS),
@@ -129,7 +129,7 @@ def page(found: Found, naming: Naming, now: datetime, *, may_write: bool) -> Rul
     )
 
 
-def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, may_write: bool) -> One:
+def one(body: Mapping[str, Any], form: FormState, naming: Naming, now: datetime, *, may_write: bool) -> One:
     here, open_, prefs = f"{PLACE}/{body['id']}", may_write and body["ended_at"] is None, naming.prefs
     moments = {
         name: moment(body[of], prefs) if body[of] else None
@@ -163,7 +163,7 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, 
     )
 
 
-def new(type_: str, form: Shown | None, zone: str, tried: Tried | None) -> Writing:
+def new(type_: str, form: FormState | None, zone: str, tried: Tried | None) -> Writing:
     tabs = tuple(
         Tab(label=kind.word, href=f"{PLACE}/new?type={name}", current=name == type_) for name, kind in KINDS.items()
     )
@@ -171,7 +171,7 @@ def new(type_: str, form: Shown | None, zone: str, tried: Tried | None) -> Writi
     return replace(written, title="Create rule", tabs=tabs, action=f"{PLACE}/new", label="Create rule")
 
 
-def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried | None) -> Writing:
+def change(body: Mapping[str, Any], form: FormState | None, zone: str, tried: Tried | None) -> Writing:
     here = f"{PLACE}/{body['id']}"
     return replace(
         _writing(body["type"], form, terms.typed(body, zone), zone, tried),
@@ -182,9 +182,9 @@ def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried 
     )
 
 
-def ending(body: Mapping[str, Any], form: Shown, prefs: Prefs) -> Asking:
+def ending(body: Mapping[str, Any], form: FormState, prefs: Prefs) -> Confirmation:
     here = f"{PLACE}/{body['id']}"
-    return Asking(
+    return Confirmation(
         title=f"End {body['name']}?",
         back=here,
         action=f"{here}/end",
@@ -227,7 +227,7 @@ def tried(body: Mapping[str, Any], prefs: Prefs) -> Tried:
 
 def _writing(
     type_: str,
-    form: Shown | None,
+    form: FormState | None,
     given: tuple[dict[str, str], dict[str, tuple[str, ...]]],
     zone: str,
     tried: Tried | None,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Form, Shown, blank, corrected, read_form
+from console.forms import Form, FormState, blank, corrected, read_form
 from console.platform.desk import operators
 from console.platform.reconciliation import view
 from console.platform.reconciliation.view import BASE, PLACE
@@ -18,7 +18,7 @@ from domain.common.access import Permission
 _DAYS = ("since", "until")
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     chosen = "resolved" if visit.chosen("status").get("status") == "resolved" else "open"
     found = await lists.find(
         visit,
@@ -26,7 +26,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         "provider",
         days=False,
         at=PLACE,
-        beside={
+        extra={
             "differences": ("/reconciliation/differences", {"status": chosen, "limit": 50, **visit.chosen("provider")}),
             "config": ("/billing/config", {}),
         },
@@ -46,7 +46,7 @@ async def start(visit: Visit) -> Response:
     if errors:
         return await show(visit, corrected(form, errors), 422)
     body = {"provider": form.text("provider"), **_window(form, _zone(visit))}
-    answer = await visit.order("POST", "/reconciliation/runs", body, form.key)
+    answer = await visit.command("POST", "/reconciliation/runs", body, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{answer.body['id']}", "reconciliation.started", answer)
     return await visit.refused(form, answer, show, {"from": "since", "to": "until"})
@@ -60,7 +60,7 @@ async def show_run(visit: Visit) -> Response:
     return await visit.render("platform/reconciliation/run.html", page)
 
 
-async def show_difference(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show_difference(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     answer = await visit.ask(f"/reconciliation/differences/{visit.path('id')}")
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
     page = view.one_difference(
@@ -77,7 +77,7 @@ async def resolve(visit: Visit) -> Response:
     form = await read_form(visit.request, "action", "note")
     body = {"action": form.text("action"), "note": form.maybe("note")}
     path = f"/reconciliation/differences/{visit.path('id')}"
-    answer = await visit.order("POST", f"{path}/resolution", body, form.key)
+    answer = await visit.command("POST", f"{path}/resolution", body, form.key)
     if answer.ok:
         return visit.done(f"{BASE}{path}", f"difference.{answer.body['resolution']}", answer)
     return await visit.refused(form, answer, show_difference)

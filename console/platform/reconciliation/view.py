@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
-from console.lists import Found, ListPage
+from console.lists import ListPage, ListResult
 from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
@@ -67,7 +67,7 @@ class Reconciliation(ListPage):
     more: bool
     differences_failed: Failed | None
     runs: tuple[Run, ...]
-    form: Shown
+    form: FormState
     action: str
     providers: tuple[tuple[str, str], ...]
     clearing: tuple[Link, ...]
@@ -156,12 +156,12 @@ class Clearing(Page):
     accounts: tuple[Account, ...]
 
 
-def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bool) -> Reconciliation:
+def several(found: ListResult, status: str, form: FormState, prefs: Prefs, *, may_run: bool) -> Reconciliation:
     """Return the first page; `status` is that of the discrepancies that are shown, `open` or `resolved`.
 
     Credits pay like a provider, but nobody else holds them: there is no statement to compare and no clearing account.
     """
-    differences, config = found.beside["differences"], found.beside["config"]
+    differences, config = found.extra["differences"], found.extra["config"]
     listed = found.listed("Runs", LABELS)
     ids = [each["name"] for each in config.body["providers"] if each["name"] != CREDITS] if config.ok else []
     given = form.value("provider")
@@ -232,7 +232,7 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
 
 
 def one_difference(
-    body: Mapping[str, Any], form: Shown, prefs: Prefs, *, has_payment: bool, may_resolve: bool
+    body: Mapping[str, Any], form: FormState, prefs: Prefs, *, has_payment: bool, may_resolve: bool
 ) -> OneDifference:
     """Return the page of a discrepancy.
 

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from console.forms import Shown, at_fields, blank, read_form
+from console.forms import FormState, at_fields, blank, read_form
 from console.gateway import Answer, Query
 from console.platform.desk import operators
 from console.platform.reputation import view
@@ -25,12 +25,12 @@ async def show(visit: Visit) -> Response:
         alerts=("/alerts", {"kind": ANOMALY, "limit": _ALERTS}),
         levels=("/reputation/levels", {}),
     )
-    form = Shown(key="", values=chosen)
+    form = FormState(key="", values=chosen)
     for name in ("leaders", "spread"):
         problem = answers[name].problem
         if problem is not None and reaction_to(problem) is Reaction.FIELDS:
             errors, summary = at_fields(problem, CHOICES, {})
-            form = Shown(key="", values=chosen, errors=errors, summary=summary)
+            form = FormState(key="", values=chosen, errors=errors, summary=summary)
             answers[name] = Answer(status=200, request_id=answers[name].request_id, body={"data": [], "agents": 0})
     page = view.page(answers, form, await visit.naming(()))
     return await visit.render("platform/reputation/list.html", page, 422 if form.summary else 200)
@@ -53,7 +53,7 @@ async def show_one(visit: Visit) -> Response:
     return await visit.render("platform/reputation/page.html", page)
 
 
-async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def ask_to_void(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.OPERATE)
     body = (await visit.ask(f"/reputation/events/{visit.path('id')}")).need()
     agent = await visit.ask(f"/agents/{body['agent_id']}")
@@ -65,7 +65,7 @@ async def void(visit: Visit) -> Response:
     """Void an event: the scores are as if it had not been."""
     form = await read_form(visit.request, "reason")
     path = f"/reputation/events/{visit.path('id')}/void"
-    answer = await visit.order("POST", path, {"reason": form.text("reason")}, form.key)
+    answer = await visit.command("POST", path, {"reason": form.text("reason")}, form.key)
     if answer.ok:
         return visit.done(f"{PLACE}/{answer.body['agent_id']}", "evidence.voided", answer)
     return await visit.refused(form, answer, ask_to_void)

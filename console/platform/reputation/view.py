@@ -6,7 +6,7 @@ from typing import Any
 
 from console.charts import Chart, Series, Unit, stacked
 from console.format import Ident, Moment, Prefs, amount, count, ident, moment, number
-from console.forms import Shown
+from console.forms import FormState
 from console.gateway import Answer
 from console.mentions import Linked, Naming, Sentence, sentence
 from console.reputation.view import DIMENSIONS, exact, points
@@ -91,7 +91,7 @@ class Voiding(FormPage):
     sentence: Sentence
 
 
-def page(answers: Mapping[str, Answer], form: Shown, naming: Naming) -> Standing:
+def page(answers: Mapping[str, Answer], form: FormState, naming: Naming) -> Standing:
     """Return the page for `leaders`, `spread`, `alerts` and `levels`."""
     prefs = naming.prefs
     leaders, spread, alerts, levels = (answers[name] for name in ("leaders", "spread", "alerts", "levels"))
@@ -140,7 +140,7 @@ def evidence(
     )
 
 
-def voiding(body: Mapping[str, Any], name: str, form: Shown, prefs: Prefs, href: Linked) -> Voiding:
+def voiding(body: Mapping[str, Any], name: str, form: FormState, prefs: Prefs, href: Linked) -> Voiding:
     here = f"{PLACE}/{body['agent_id']}"
     return Voiding(
         title="Void this event?",

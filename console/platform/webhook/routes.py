@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, read_form
+from console.forms import FormState, blank, read_form
 from console.payment.view import PROVIDERS
 from console.platform.desk import operators
 from console.platform.webhook import view
@@ -15,7 +15,7 @@ from domain.common.access import Permission
 _PATH = "/webhooks/events"
 
 
-async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     found = await lists.find(visit, _PATH, *FILTERS, at=PLACE, choices={"provider": PROVIDERS})
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
     may_retry = visit.may(Permission.OPERATE)
@@ -25,7 +25,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 async def retry(visit: Visit) -> Response:
     form = await read_form(visit.request)
-    answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/retry", None, form.key)
+    answer = await visit.command("POST", f"{_PATH}/{visit.path('id')}/retry", None, form.key)
     return await visit.concluded(form, answer, lists.back(visit, PLACE), "webhook.retried", show=show)
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from console.format import Ident, Moment, Prefs, ident, moment
-from console.forms import Shown, blank
-from console.lists import Found, ListPage
+from console.forms import FormState, blank
+from console.lists import ListPage, ListResult
 from console.payment.view import company
 from console.status import Status, Tone, status_of
 from console.widgets import Tab
@@ -43,7 +43,7 @@ class Row:
     payment_href: str
     event: str
     livemode: bool
-    retry: Shown | None
+    retry: FormState | None
     action: str
 
 
@@ -53,10 +53,10 @@ class Webhooks(ListPage):
 
     statuses: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
-    form: Shown
+    form: FormState
 
 
-def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool, may_retry: bool) -> Webhooks:
+def page(found: ListResult, form: FormState, prefs: Prefs, *, has_payment: bool, may_retry: bool) -> Webhooks:
     """Return the inbox; `has_payment` says whether payments have pages of the platform."""
     asked = found.asked
     unhandled = asked.given.get("unhandled") == "true"

@@ -1,0 +1,133 @@
+"""Filters by which templates write the API's answers, in the reader's language, locale and zone.
+
+Each takes a value as the API answers it: a decimal string, a time in ISO 8601, an id, a word. None becomes a dash, and
+values that are written already, such as `format.Amount`, are returned unchanged.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import Environment
+
+from console import format as written
+from console.format import Amount, Ident, Moment
+from console.reader import reader
+from console.status import STATUSES, Status, status_of
+from console.texts import _, gettext, language, ngettext
+
+NOTHING = "\N{EN DASH}"
+
+
+class Templates(Environment):
+    """Templates in which `answer.items` is the field of an answer, and never a method of its mapping."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return a field of a mapping, or an attribute of any other value; undefined where there is none."""
+        if type(obj) is dict:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
+def amount(value: str | Amount | None, currency: str = "", *, signed: bool = False) -> Amount | None:
+    """Write a decimal string as an amount of a currency."""
+    if value is None or isinstance(value, Amount):
+        return value
+    return written.amount(value, currency, reader().prefs, signed=signed)
+
+
+def money(value: str | None, currency: str) -> str:
+    """Write an amount with its unit as text, for sentences."""
+    return NOTHING if value is None else written.money(value, currency, reader().prefs)
+
+
+def moment(value: str | Moment | None) -> Moment | None:
+    """Write a time in the reader's zone."""
+    return value if value is None or isinstance(value, Moment) else written.moment(value, reader().prefs)
+
+
+def ident(value: str | Ident) -> Ident:
+    """Cut an id for the eye; it is copied whole."""
+    return value if isinstance(value, Ident) else written.ident(value)
+
+
+def status(value: str | Status, noun: str) -> Status:
+    """Return how a status of a noun of `status.STATUSES` is shown."""
+    return value if isinstance(value, Status) else status_of(noun, value)
+
+
+def statuses(noun: str) -> tuple[tuple[str, str], ...]:
+    """Return all statuses of a noun as options of a select, with "Any" first."""
+    return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
+
+
+def is_some(value: str | None) -> bool:
+    """Return whether a decimal string is there and is not zero."""
+    return value is not None and bool(written.decimal(value))
+
+
+def total(rows: Iterable[Mapping[str, Any]], field: str) -> str:
+    """Add up a field of rows, exactly; decimal strings, those that are None are left out."""
+    return f"{sum((written.decimal(each[field]) for each in rows if each[field] is not None), Decimal(0)):f}"
+
+
+def link(id: str | None, org_id: str | None = None) -> str:
+    """Return the address of the page of an id; empty if it has none."""
+    return reader().link(id, org_id) if id else ""
+
+
+def _of_prefs(write: Callable[..., str]) -> Callable[..., str]:
+    def filtered(value: Any, *more: Any, **named: Any) -> str:
+        return NOTHING if value is None else write(value, *more, reader().prefs, **named)
+
+    return filtered
+
+
+def relative(value: str) -> str:
+    """Write how far a time is from now, such as `in 3 hours`."""
+    return written.relative(value, reader().now, reader().prefs)
+
+
+def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
+    """Return the pairs of a mapping."""
+    return tuple(value.items())
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "amount": amount,
+    "money": money,
+    "moment": moment,
+    "relative": relative,
+    "ident": ident,
+    "status": status,
+    "statuses": statuses,
+    "is_some": is_some,
+    "total": total,
+    "link": link,
+    "pairs": items,
+    "titled": written.titled,
+    "listed": written.joined,
+    "currency_name": written.currency_name,
+    "count": _of_prefs(written.count),
+    "number": _of_prefs(written.number),
+    "percent": _of_prefs(written.percent),
+    "day": _of_prefs(written.day),
+    "short_day": _of_prefs(written.short_day),
+    "month": _of_prefs(written.month),
+    "period": _of_prefs(written.period),
+    "service_period": _of_prefs(written.service_period),
+    "duration": _of_prefs(written.duration),
+}
+
+
+def may(permission: str) -> bool:
+    """Return whether the reader's role has a permission, such as `manage_billing`."""
+    return reader().may(permission)
+
+
+def install(environment: Environment) -> None:
+    """Give an environment the filters, `may` and translations."""
+    environment.filters.update(FILTERS)
+    environment.globals |= {"may": may, "language": language}
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -1,0 +1,497 @@
+"""The pages of a noun of the API: a list with its CSV, one object, forms, and commands.
+
+A noun is declared once, and each of its methods returns routes. Templates read the API's answers: `rows` of a list and
+`it`, one object, are JSON as the API answers it, and filters of `console.filters` write them. `page` is what stands
+around: title, crumbs, addresses, the form. Values that a page computes are added by its `values` function.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console import lists, picker
+from console.filters import statuses
+from console.forms import Form, FormState, blank, corrected, read_form
+from console.gateway import Answer, Wanted
+from console.lists import Choice, ListResult, ListView
+from console.routing import COMMAND, tenant
+from console.texts import _, gettext
+from console.visit import Visit
+from console.widgets import Confirmation, Link, Page, Tab
+from domain.common.access import Permission
+
+Json = Mapping[str, Any]
+Site = Callable[..., Route]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A filter of a list, called as the API calls it.
+
+    Attributes:
+        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
+            chooses between lists and has no field.
+        label: stands over the field, and in the chip.
+        options: pairs of a value and its words, or a noun of `status.STATUSES`.
+        example: a placeholder.
+    """
+
+    name: str
+    kind: str = "text"
+    label: str = ""
+    options: lists.Options | str = ()
+    example: str = ""
+
+    @property
+    def choices(self) -> lists.Options:
+        """The options in the reader's language."""
+        if isinstance(self.options, str):
+            return statuses(self.options)
+        return tuple((value, gettext(words)) for value, words in self.options)
+
+
+def text(name: str, label: str, example: str = "") -> Filter:
+    return Filter(name=name, label=label, example=example)
+
+
+def search(label: str, name: str = "q") -> Filter:
+    return Filter(name=name, kind="search", label=label)
+
+
+def select(name: str, label: str, options: lists.Options | str) -> Filter:
+    """A choice between words; pairs that begin with `("", "Any")`, or a noun of statuses."""
+    return Filter(name=name, kind="select", label=label, options=options)
+
+
+def pick(name: str, label: str) -> Filter:
+    return Filter(name=name, kind="pick", label=label)
+
+
+def amount(name: str, label: str) -> Filter:
+    return Filter(name=name, kind="amount", label=label)
+
+
+def tab(name: str) -> Filter:
+    return Filter(name=name, kind="tab")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage(Page):
+    """Everything around the rows of a list.
+
+    Attributes:
+        listed: query, chips and pager.
+        filters: in the order of their fields.
+        across: whether the rows are of all organizations.
+        base: where the pages around begin.
+        create: the address of the form that creates an object; empty where the reader may not.
+    """
+
+    listed: ListView
+    filters: tuple[Filter, ...] = ()
+    tabs: tuple[Tab, ...] = ()
+    across: bool = False
+    base: str = ""
+    create: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPage(Page):
+    """Everything around one object: its address is `here`; `form` is that of its commands, which are buttons."""
+
+    base: str
+    here: str
+    form: FormState
+    listed: ListView | None = None
+    tabs: tuple[Tab, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPage(Page):
+    """A form: where it is sent, the lead of its page, the label of its button, what its fields choose from."""
+
+    base: str
+    action: str
+    form: FormState
+    label: str = ""
+    lead: str = ""
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    draft: bool = True
+
+
+#: Returns further values for a template: of a list, of an object, of a form.
+OfList = Callable[[Visit, ListResult], Awaitable[Json]]
+OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
+OfForm = Callable[[Visit, FormState, Json], Awaitable[Json]]
+#: Returns further questions of a page, which are asked at once with its own.
+Extra = Callable[[Visit], Mapping[str, Wanted]]
+#: Makes a page of a command that was done, where it does not lead on to one.
+Done = Callable[[Visit, Form, Answer], Awaitable[Response]]
+Show = Callable[..., Awaitable[Response]]
+Tabs = tuple[tuple[str, str], ...]
+#: Returns the body of a command.
+Body = Callable[[Form], Json]
+#: The lists that fields choose from: a noun of `lists.choice` and a query, by the field.
+Sources = Mapping[str, tuple[str, Mapping[str, str]]]
+NO_OBJECT: Json = {}
+
+
+class Noun:
+    """A noun; its methods add to `routes`."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        title: str,
+        folder: str,
+        at: str = "",
+        one: str = "",
+        name: str = "name",
+        above: tuple[tuple[str, str], ...] = (),
+        change: Permission = Permission.READ,
+        owners: tuple[str, ...] = ("organization_id",),
+        site: Site = tenant,
+    ) -> None:
+        """Declare a noun.
+
+        Args:
+            path: of its list, below `/api/v1`; one object is below it.
+            title: of the list, for headings and crumbs; marked for translation.
+            folder: of the templates.
+            at: the address of the list, below the pages of the site; empty where it is `path`.
+            one: the address of one object, with `{id}`; empty where it is below the list.
+            name: the field of an object that titles its pages.
+            above: labels and paths of the crumbs above the list.
+            change: the permission for forms and commands.
+            owners: the fields of an object that say which organizations it belongs to.
+            site: `tenant` or `platform` of `console.routing`.
+        """
+        self.path, self.title, self.folder, self.name = path, title, folder, name
+        self.at, self.one = at or path, one or f"{at or path}/{{id}}"
+        self.above, self.change, self.owners, self.site = above, change, owners, site
+        self.routes: list[Route] = []
+        self._show: Show | None = None
+
+    def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
+        """Add a page of its own, below the pages of the site."""
+        self.routes.append(self.site(path, page, methods or ("GET",)))
+
+    def listed(self, visit: Visit) -> str:
+        """Return the address of the list."""
+        return f"{visit.base}{self.at}"
+
+    def here(self, visit: Visit, id: str = "") -> str:
+        """Return the address of one object: of `id`, or of the one in the address."""
+        return f"{visit.base}{self.one}".replace("{id}", id or visit.path("id"))
+
+    def own(self, visit: Visit) -> str:
+        """Return the path of the object in the address, below `/api/v1`."""
+        return f"{self.path}/{visit.path('id')}"
+
+    async def find(self, visit: Visit) -> Json:
+        """Return the object in the address; raises `Refused` where it belongs to another organization."""
+        return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
+
+    def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
+        """Return the crumbs of the list, of a page below it, or of a page below an object."""
+        links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
+        links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
+        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it["id"]))] if it else []))
+
+    def list(
+        self,
+        *filters: Filter,
+        days: bool = False,
+        tabs: Tabs = (),
+        values: OfList | None = None,
+        extra: Extra | None = None,
+        fixed: Mapping[str, str | None] | None = None,
+        create: str = "new",
+        may_create: Callable[[Visit], bool] | None = None,
+        around: Callable[[Visit], tuple[Tab, ...]] | None = None,
+    ) -> None:
+        """Add the list and its CSV; the template is `list.html`, with `rows`.
+
+        Args:
+            filters: in the order of their fields.
+            days: whether it has `from` and `to`.
+            tabs: values of the filter that is a `tab`, with their words.
+            values: returns further values for the template, such as `naming`.
+            extra: further questions; their answers are in `ListResult.extra`.
+            fixed: what the page itself asks of the list; None leaves a parameter out.
+            create: the last part of the address of the form that creates an object; empty for none.
+            may_create: whether that is offered, beyond the permission.
+            around: returns tabs that lead to other pages.
+        """
+        names = tuple(each.name for each in filters)
+
+        async def show(visit: Visit) -> Response:
+            found = await lists.find(
+                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
+            )
+            may = create and visit.may(self.change) and (may_create is None or may_create(visit))
+            page = ListPage(
+                title=gettext(self.title),
+                crumbs=self.crumbs(visit, of_list=True),
+                listed=self.view(found, filters),
+                filters=shown_filters(visit, filters, days=days),
+                tabs=around(visit) if around else _tabs(found, filters, tabs),
+                across=visit.me.is_platform and not visit.org_id,
+                base=visit.base,
+                create=f"{self.listed(visit)}/{create}" if may else "",
+            )
+            more = await values(visit, found) if values else {}
+            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, found.status)
+
+        file_name = self.path.strip("/").replace("/", "-")
+        self.add(self.at, show)
+        self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
+
+    def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
+        """Return what stands around the rows of a list, with the words of its chips."""
+        labels = {each.name: gettext(each.label) for each in filters if each.kind != "tab"}
+        return found.listed(
+            gettext(self.title),
+            labels | {"from": _("From"), "to": _("To")},
+            tabbed=tuple(each.name for each in filters if each.kind == "tab"),
+            words={each.name: dict(each.choices) for each in filters if each.kind == "select"},
+        )
+
+    def page(
+        self,
+        *filters: Filter,
+        below: str = "",
+        tabs: Tabs = (),
+        values: OfObject | None = None,
+        extra: Extra | None = None,
+    ) -> None:
+        """Add the page of one object; the template is `page.html`, with `it`, and `rows` of the list below it.
+
+        Args:
+            filters: of the list below the object.
+            below: the path of that list, such as `/transactions`; empty for none.
+            tabs: of that list.
+            values: returns further values for the template, of the object and the answers to `extra`.
+            extra: further questions.
+        """
+        names = tuple(each.name for each in filters)
+
+        async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+            found: ListResult | None = None
+            wanted: dict[str, Wanted] = {"it": (self.own(visit), {}), **(extra(visit) if extra else {})}
+            if below:
+                at, path = self.here(visit), f"{self.own(visit)}{below}"
+                fixed = {"organization_id": None}
+                found = await lists.find(visit, path, *names, days=False, at=at, fixed=fixed, extra=wanted)
+                answers, status = found.extra, status if form else found.status
+            else:
+                answers = await visit.ask_all(**wanted)
+            it = visit.owned(answers["it"].need(), *self.owners)
+            page = ObjectPage(
+                title=str(it[self.name]),
+                crumbs=self.crumbs(visit),
+                base=visit.base,
+                here=self.here(visit),
+                form=form or blank(),
+                listed=found.listed("", {}, tabbed=names) if found else None,
+                tabs=_tabs(found, filters, tabs) if found else (),
+            )
+            more: dict[str, Any] = {"rows": found.rows} if found else {}
+            more |= await values(visit, it, answers) if values else {}
+            return await visit.show(f"{self.folder}/page.html", page, {"it": it, **more}, status)
+
+        self._show = show
+        self.add(self.one, show)
+
+    def form(
+        self,
+        act: str,
+        notice: str,
+        *fields: str,
+        title: str,
+        label: str,
+        lead: str = "",
+        numbers: tuple[str, ...] = (),
+        many: tuple[str, ...] = (),
+        body: Body | None = None,
+        sources: Sources | None = None,
+        values: OfForm | None = None,
+        initial: Callable[[Json], Mapping[str, str]] | None = None,
+        names: Mapping[str, str] | None = None,
+        method: str = "POST",
+        path: str = "",
+        done: Done | None = None,
+        draft: bool = True,
+    ) -> None:
+        """Add a form on a page of its own; the template is called as the act, such as `new.html`.
+
+        Args:
+            act: the last part of the address: below the list, or below an object where `initial` is given.
+            notice: the word of `notices.py` for what was done.
+            fields: that are sent as they are typed; empty ones are left out, or sent as null for an object.
+            title: of the page; of an object with its fields, such as `Change %(name)s`.
+            label: of the button.
+            lead: below the title.
+            numbers: fields that are numbers, read in the reader's locale.
+            many: fields that may come several times.
+            body: returns what is sent, instead of the fields.
+            sources: the lists that fields choose from, by their names; `page.choices` has them.
+            values: returns further values for the template; the object is empty for a form of the list.
+            initial: returns the values of a form about an object.
+            names: fields of the API that the form calls otherwise.
+            method: of the command.
+            path: of the command below the list, or below the object.
+            done: makes the page of what was done; otherwise it leads to the object, or to the list.
+            draft: whether what is typed is kept in the browser.
+        """
+        is_change = initial is not None
+        at = f"{self.one if is_change else self.at}/{act}"
+
+        async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+            visit.need(self.change)
+            it = await self.find(visit) if is_change else NO_OBJECT
+            shown = form or blank(**(initial(it) if initial else {}))
+            choices = {
+                name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
+                for name, (noun, query) in (sources or {}).items()
+            }
+            page = FormPage(
+                title=gettext(title) % it if it else gettext(title),
+                crumbs=self.crumbs(visit, it if it and self._show else NO_OBJECT),
+                base=visit.base,
+                action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
+                form=shown,
+                label=gettext(label),
+                lead=gettext(lead),
+                choices=choices,
+                draft=draft,
+            )
+            more = await values(visit, shown, it) if values else {}
+            return await visit.show(f"{self.folder}/{act}.html", page, {**({"it": it} if it else {}), **more}, status)
+
+        async def send(visit: Visit) -> Response:
+            form = await read_form(visit.request, *fields, *numbers, many=many)
+            nouns = {name: noun for name, (noun, _query) in (sources or {}).items()}
+            form, errors = await picker.resolved(visit, form, nouns)
+            if errors:
+                return await ask(visit, corrected(form, errors), 422)
+            typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
+            sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
+            own = self.own(visit) if is_change else self.path
+            answer = await visit.command(
+                method, f"{own}{path}", sent if is_change else {**sent, **visit.scope}, form.key
+            )
+            if answer.ok and done:
+                return await done(visit, form, answer)
+            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=names)
+
+        self.add(at, ask)
+        self.add(at, send, *COMMAND)
+
+    def command(
+        self, act: str, notice: str, *, method: str = "POST", path: str | None = None, body: Json | None = None
+    ) -> None:
+        """Add a command that is one button on the page of an object; a refusal is shown there.
+
+        Args:
+            act: the last part of the address.
+            notice: the word of `notices.py` for what was done.
+            method: of the command.
+            path: below the object; as the address where it is None.
+            body: what is sent.
+        """
+
+        async def send(visit: Visit) -> Response:
+            assert self._show is not None
+            form = await read_form(visit.request)
+            own = self.own(visit) + (f"/{act}" if path is None else path)
+            answer = await visit.command(method, own, body, form.key)
+            return await visit.concluded(form, answer, self.here(visit), notice, show=self._show)
+
+        self.add(f"{self.one}/{act}", send, *COMMAND)
+
+    def question(
+        self,
+        act: str,
+        notice: str,
+        *,
+        title: str,
+        label: str,
+        effect: tuple[str, ...],
+        facts: Callable[[Json], tuple[tuple[str, str], ...]] | None = None,
+        kind: str = "danger",
+        method: str = "POST",
+        path: str | None = None,
+        body: Json | None = None,
+        done: Done | None = None,
+    ) -> None:
+        """Add a command that asks before it is done, on a page that says its effect.
+
+        Args:
+            act: the last part of the address.
+            notice: the word of `notices.py` for what was done.
+            title: the question, with fields of the object, such as `Close %(name)s?`.
+            label: of the button.
+            effect: sentences.
+            facts: returns names and values of what it is about.
+            kind: of the button.
+            method: of the command.
+            path: below the object; as the address where it is None.
+            body: what is sent.
+            done: makes the page of what was done; otherwise it leads to the object, or to the list.
+        """
+
+        async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+            visit.need(self.change)
+            it = await self.find(visit)
+            page = Confirmation(
+                title=gettext(title) % it,
+                back=self._after(visit, None),
+                action=f"{self.here(visit)}/{act}",
+                label=gettext(label),
+                form=form or blank(),
+                facts=facts(it) if facts else (),
+                effect=tuple(gettext(each) for each in effect),
+                kind=kind,
+            )
+            return await visit.render("parts/confirmation.html", page, status)
+
+        async def send(visit: Visit) -> Response:
+            form = await read_form(visit.request)
+            own = self.own(visit) + (f"/{act}" if path is None else path)
+            answer = await visit.command(method, own, body, form.key)
+            if answer.ok and done:
+                return await done(visit, form, answer)
+            after = self.listed(visit) if method == "DELETE" else self._after(visit, None)
+            return await visit.concluded(form, answer, after, notice, show=ask)
+
+        self.add(f"{self.one}/{act}", ask)
+        self.add(f"{self.one}/{act}", send, *COMMAND)
+
+    def _after(self, visit: Visit, answer: Answer | None) -> str:
+        """Return where a command leads on to: the page of its object, or the list where objects have no page."""
+        id = visit.request.path_params.get("id") or (answer.body["id"] if answer is not None and answer.ok else "")
+        return self.here(visit, id) if self._show and id else self.listed(visit)
+
+
+def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:
+    """Return the filters that a reader has, with those by day: operators alone choose an organization."""
+    whose = visit.me.is_platform and not visit.org_id
+    kept = tuple(each for each in filters if whose or each.name != "organization_id")
+    dates = (Filter(name="from", kind="date", label=_("From")), Filter(name="to", kind="date", label=_("To")))
+    return (*kept, *(dates if days else ()))
+
+
+def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs) -> tuple[Tab, ...]:
+    if not tabs:
+        return ()
+    name = next(each.name for each in filters if each.kind == "tab")
+    chosen = found.asked.given.get(name, "")
+    return tuple(
+        Tab(label=gettext(label), href=found.asked.address(**{name: value}), current=value == chosen)
+        for value, label in tabs
+    )
