@@ -15,6 +15,7 @@ from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import _, gettext, language, ngettext
+from domain.common.money import COINS, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
 
@@ -76,6 +77,13 @@ def share(part: str, whole: str) -> str:
     total = written.decimal(whole)
     length = max(written.decimal(part), Decimal(0)) * 100 / total if total > 0 else Decimal(0)
     return f"{min(length, Decimal(100)).quantize(Decimal('0.01')):f}"
+
+
+def currencies(*first: str) -> tuple[tuple[str, str], ...]:
+    """Return the currencies as options of a select, by name; some of them stand first."""
+    codes = SCALES.keys() - COINS - {SLOT, *first}
+    named = sorted(((code, written.currency_name(code)) for code in codes), key=lambda pair: pair[1])
+    return (*((code, written.currency_name(code)) for code in first), *named)
 
 
 def link(id: str | None, org_id: str | None = None) -> str:

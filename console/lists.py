@@ -35,7 +35,7 @@ _MOST, _PAGES = 200, 20
 #: So many of a noun a form has to choose from; of others the id is typed.
 _CHOICES = 50
 #: The filters that are an id, and where the names to choose from are; operators alone choose an organization.
-_NOUNS = {"agent_id": "agents", "organization_id": "organizations"}
+_NOUNS = {"agent_id": "agents", "project_id": "projects", "organization_id": "organizations"}
 _WHOSE = "organization_id"
 _USUAL = (CREDIT, "USD", "EUR")
 #: Pairs of a value and its words.
@@ -279,9 +279,9 @@ async def find(
     wanted: dict[str, Wanted] = {"rows": (path, {**of.query, **(fixed or {})})} if of.ok else {}
     nouns = {name: noun for name, noun in _NOUNS.items() if name in names and not (name == _WHOSE and visit.org_id)}
     for name, noun in nouns.items():
-        whose = {"organization_id": visit.org_id} if name == "agent_id" and visit.org_id else {}
+        whose = {"organization_id": visit.org_id} if name != _WHOSE and visit.org_id else {}
         wanted[f"of {name}"] = (f"/{noun}", {"limit": _CHOICES, **whose})
-        if whose and others:
+        if name == "agent_id" and whose and others:
             wanted[f"all {name}"] = (f"/{noun}", {"limit": _CHOICES})
     answers = await visit.ask_all(**wanted, **(extra or {}))
     answer, status = answers.pop("rows", None), 200 if of.ok else 422

@@ -251,7 +251,7 @@ FOLLOW_NOTHING = {
     "export/list.html",
     "usage/log/list.html",
     *(
-        "returns/revenue.html",
+        "returns/list.html",
         "audit/list.html",
         "key/list.html",
         "session/list.html",

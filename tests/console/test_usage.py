@@ -92,7 +92,7 @@ async def test_run_of_reported_events_is_found(visitors: dict[str, Visitor], ten
 LINE: dict[str, Any] = {"group": None, "events": 3, "input_tokens": 10, "output_tokens": 4, "costs": []}
 COSTS = [{"currency": "CREDIT", "cost": "0.000001234567", "creator_share": "0", "platform_share": "0"}]
 USED = "x_01kar6x0qmf9rv4w7n2h8d3s5c"
-USE = {"id": USED, "action": "<search>", "amount": "4.50", "currency": "CREDIT", "status": "charged"}
+USE: dict[str, Any] = {"id": USED, "action": "<search>", "amount": "4.50", "currency": "CREDIT", "status": "charged"}
 USE |= {"agent_id": None, "principal": f"{ORG}/kim", "created_at": "2026-11-20T10:00:00Z"}
 MONTH = f"/console/{ORG}/usage?month=2026-11"
 
