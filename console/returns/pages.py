@@ -1,4 +1,4 @@
-"""ROI of agents, projects and models, and revenue: its list, the report of external revenue, an event and its shares."""
+"""ROI of agents, projects and models, and revenue: its list, the report of external revenue, and one event."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
