@@ -13,7 +13,7 @@ from console.budget.routes import ROUTES as BUDGET
 from console.card.pages import ROUTES as CARD
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
-from console.economics.routes import ROUTES as ECONOMICS
+from console.economics.pages import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.export.routes import ROUTES as EXPORT

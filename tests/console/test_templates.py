@@ -263,7 +263,7 @@ FOLLOW_NOTHING = {
         "card/list.html",
         # Policies are set by a few people, seldom.
         "payment_policy/list.html",
-        "economics/decisions.html",
+        "economics/routing/list.html",
         # Secrets and grants are set by a few people, seldom.
         *("secret/list.html", "secret/grants.html"),
     ),
