@@ -5,7 +5,7 @@ from starlette.routing import Route
 from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.allocation.pages import ROUTES as ALLOCATION
-from console.analytics.routes import ROUTES as ANALYTICS
+from console.analytics.pages import ROUTES as ANALYTICS
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS

@@ -10,10 +10,15 @@ from console.charts import OTHER, Chart, Ranking, Series, Unit, folded, ranking,
 from console.format import Prefs, local_time, month, percent, short_day, short_id
 from console.forms import FormState, query_form
 from console.gateway import Answer, Question, Wanted
+from console.texts import N_, _, gettext
 
 #: The periods to choose from, in days; a year is shown by month.
-PERIODS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "12 months"))
-COMPARISONS = (("none", "Nothing"), ("previous", "Previous period"), ("last_year", "Previous year"))
+PERIODS = (("7", N_("7 days")), ("30", N_("30 days")), ("90", N_("90 days")), ("365", N_("12 months")))
+COMPARISONS = (
+    ("none", N_("Nothing")),
+    ("previous", N_("Previous period")),
+    ("last_year", N_("Previous year")),
+)
 #: So many rows of a ranking, the last of which is the rest.
 _RANKS = 8
 #: The most rows that are asked for of values that are added up by one of two dimensions.
@@ -25,7 +30,7 @@ class Chosen:
     """What the address asks for: the days from the first to the last one, and what they are compared with.
 
     Attributes:
-        words: the period, as a title has it.
+        words: the period, as a title has it; marked for translation.
         starts: where each bar begins: every day, or every month.
     """
 
@@ -38,8 +43,14 @@ class Chosen:
     compare: str | None
     words: str
     starts: tuple[date, ...]
-    periods: tuple[tuple[str, str], ...] = PERIODS
-    comparisons: tuple[tuple[str, str], ...] = COMPARISONS
+
+    @property
+    def periods(self) -> tuple[tuple[str, str], ...]:
+        return tuple((value, gettext(words)) for value, words in PERIODS)
+
+    @property
+    def comparisons(self) -> tuple[tuple[str, str], ...]:
+        return tuple((value, gettext(words)) for value, words in COMPARISONS)
 
     @property
     def days(self) -> int:
@@ -106,11 +117,12 @@ class Sum:
         if self.value is None or self.before is None:
             return ""
         if self.before <= 0:
-            return "" if self.value == self.before else "new"
+            return "" if self.value == self.before else _("new")
         ratio = ((self.value - self.before) / self.before).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
         if not ratio:
-            return "the same"
-        return f"{percent(f'{ratio.copy_abs():f}', prefs)} {'more' if ratio > 0 else 'less'}"
+            return _("the same")
+        share = percent(f"{ratio.copy_abs():f}", prefs)
+        return _("%(share)s more", share=share) if ratio > 0 else _("%(share)s less", share=share)
 
 
 def totals(answer: Answer, metric: str) -> dict[str | None, Sum]:
@@ -173,21 +185,21 @@ def bars(
     ]
     if not drawn:
         return None
-    head = "Month" if of.by_month else "Day"
+    head = _("Month") if of.by_month else _("Day")
     return stacked(title, of.labels(unit.prefs), folded(drawn), unit, head=head)
 
 
 def ranked(title: str, sums: Mapping[str | None, Sum], name: Callable[[str | None], str], unit: Unit) -> Ranking | None:
     """Rank the groups of a metric, each with its change; None if there is none, or nothing in a group."""
     rows = sorted(((key, each) for key, each in sums.items() if (each.value or 0) > 0), key=_largest)
-    if all(key is None for key, _ in rows):
+    if all(key is None for key, _sum in rows):
         return None
     if len(rows) > _RANKS:
         rest = [each for _, each in rows[_RANKS - 1 :]]
         rows = [*rows[: _RANKS - 1], (OTHER, Sum(_added(each.value for each in rest), _added(e.before for e in rest)))]
     labels: dict[str, Sum] = {}
     for key, each in rows:
-        label = name(key)
+        label = gettext(OTHER) if key == OTHER else name(key)
         labels[f"{label}, {short_id(key)}" if label in labels and key else label] = each
     drawn = ranking(title, [(label, each.value or Decimal(0)) for label, each in labels.items()], unit, most=_RANKS)
     if not any(each.before for each in labels.values()):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from console.charts.scale import EXACT
-from console.charts.shape import Unit
+from console.charts.shape import OTHER, Unit
 from console.format import Amount
 from console.status import Tone
+from console.texts import _, gettext
 
 #: From this share of a limit on, in percent, one is warned of it.
 _NEAR = 80
@@ -58,10 +59,10 @@ def segments(parts: Sequence[tuple[str, Amount, Decimal, str]]) -> tuple[Segment
     Raises:
         ValueError: an amount below zero, which is no part of a whole.
     """
-    if any(value < 0 for _, _, value, _ in parts):
+    if any(part[2] < 0 for part in parts):
         raise ValueError("A part of a whole is below zero.")
     with localcontext(EXACT):
-        total = sum((value for _, _, value, _ in parts), Decimal(0))
+        total = sum((part[2] for part in parts), Decimal(0))
         found, before = [], Decimal(0)
         for label, amount, value, tone in parts:
             start, end = _percent(before, total), _percent(before + value, total)
@@ -89,25 +90,29 @@ def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most
     Raises:
         ValueError: an amount below zero.
     """
-    if any(value < 0 for _, value in rows):
+    if any(value < 0 for _label, value in rows):
         raise ValueError("A bar has no length below zero.")
     ordered = sorted(rows, key=lambda row: -row[1])
     with localcontext(EXACT):
         if len(ordered) > most:
-            rest = sum((value for _, value in ordered[most - 1 :]), Decimal(0))
-            ordered = [*ordered[: most - 1], ("Other", rest)]
-        longest = max((value for _, value in ordered), default=Decimal(0))
-        total = sum((value for _, value in ordered), Decimal(0))
+            rest = sum((row[1] for row in ordered[most - 1 :]), Decimal(0))
+            ordered = [*ordered[: most - 1], (gettext(OTHER), rest)]
+        longest = max((row[1] for row in ordered), default=Decimal(0))
+        total = sum((row[1] for row in ordered), Decimal(0))
     meters = tuple(
         Meter(label=label, text=unit.write(value), width=f"{_percent(value, longest):f}", tone="c1")
         for label, value in ordered
     )
     if not ordered or not total:
-        return Ranking(title=title, sentence="No data yet.", meters=meters)
+        return Ranking(title=title, sentence=_("No data yet."), meters=meters)
     first, value = ordered[0]
-    return Ranking(
-        title=title, sentence=f"{unit.write(total)} in total; largest: {first}, {unit.write(value)}.", meters=meters
+    sentence = _(
+        "%(total)s in total; largest: %(label)s, %(value)s.",
+        total=unit.write(total),
+        label=first,
+        value=unit.write(value),
     )
+    return Ranking(title=title, sentence=sentence, meters=meters)
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:

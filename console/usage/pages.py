@@ -14,7 +14,7 @@ from console import lists
 from console.charts import Chart, Series, Unit, stacked
 from console.format import month, short_day
 from console.forms import FormState, blank, query_form, read_form
-from console.gateway import Wanted
+from console.gateway import Answer, Wanted
 from console.noun import Json, ListPage, Noun, ObjectPage, pick, select, shown_filters, tab, text
 from console.problems import answered
 from console.reader import reader
@@ -35,8 +35,8 @@ _BY = {
     "project": N_("Project"),
     "action": N_("Action"),
 }
-#: The groups that have names, with the list that has them.
-NAMED = {"agent": "/agents", "department": "/departments", "project": "/projects"}
+#: The groups that have names, with the list that has them; the filter has those of agents.
+NAMED = {"department": "/departments", "project": "/projects"}
 #: The filter of the log for a group.
 LOGGED = {"model": "model", "agent": "agent_id", "action": "action"}
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
@@ -192,7 +192,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         "days": by_day,
         "groups": groups,
         "charts": charts(of, by_day.body) if by_day.ok else (),
-        "names": {each["id"]: each["name"] for each in names.body["data"]} if names is not None and names.ok else {},
+        "names": dict(found.choices["agent_id"]) | _named(found.extra.get("names")),
         "naming": await visit.naming(found.rows, "agent_id"),
         "actor": actor_named,
         "form": form or blank(),
@@ -200,6 +200,10 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     }
     wrong = 422 if of.form.errors else found.status
     return await visit.show("usage/page.html", page, values, status if form else wrong)
+
+
+def _named(answer: Answer | None) -> dict[str, str]:
+    return {each["id"]: each["name"] for each in answer.body["data"]} if answer is not None and answer.ok else {}
 
 
 async def download(visit: Visit) -> Response:

@@ -18,6 +18,11 @@ HERE = f"/console/{ORG}/analytics"
 TODAY = date(2026, 11, 29)
 NOW = datetime.now(UTC).date()
 QUERY = "POST /analytics/query"
+SPENT = {
+    "currency": "CREDIT",
+    **{"total": "30.00", "before": "20.00", "parts": [], "by_agent": []},
+    "by_service": [{"service": "web_search", "name": "Web search", "amount": "30.00", "is_rest": False}],
+}
 ADVICE = {
     "organization_id": ORG,
     "month": "2026-10-01",
@@ -68,6 +73,7 @@ def forecast(**changed: Any) -> dict[str, Any]:
 async def page(**answers: Any) -> tuple[str, FakeApi]:
     known = {
         QUERY: (200, answer([])),
+        "GET /analytics/spent": (200, {"currencies": [SPENT], "left_out": []}),
         "GET /analytics/forecast": (200, forecast()),
         "GET /analytics/insights": (200, ADVICE),
         "GET /me": (200, {**ME, "permissions": ["read", "read_billing", "pay", "acknowledge"]}),
@@ -163,7 +169,8 @@ async def test_spending_is_asked_for_as_it_was_chosen_and_shown_with_its_change(
         ["action", "model", "agent", "project"],
         [],
     ]
-    assert "50% more than in the 30 days before" in text
+    assert "Before: 20.00\N{NO-BREAK SPACE}credits (50% more)" in text
+    assert "Spent, 30 days" in text
     assert "Web search" in text
 
 
@@ -244,7 +251,7 @@ async def test_page_that_is_asked_for_by_itself_reads_no_advice() -> None:
     assert 'id="spending" aria-labelledby="spending-title" data-live="balance"' in text
     api.asked.clear()
     async with browser(api, signed_in=True) as client:
-        assert "Spending by service" in (await client.get(HERE, headers={"X-Background": "1"})).text
+        assert "Spent by service" in (await client.get(HERE, headers={"X-Background": "1"})).text
     assert "GET /analytics/insights" not in {name for name, *_ in api.asked}
 
 
@@ -266,7 +273,7 @@ async def test_methods_are_shown_with_how_many_payments_succeeded() -> None:
 
 async def test_key_of_a_department_sees_the_page_without_advice() -> None:
     text, _ = await page(**{"GET_/analytics/insights": problem(403, "auth.forbidden")})
-    assert "Spending by service" in text
+    assert "Spent by service" in text
     assert "Missed savings" not in text
 
 
@@ -288,7 +295,7 @@ async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> N
     assert read(text).problems == []
     assert "The next payout is on Dec 4, 2026." in text
     assert "5.00\N{NO-BREAK SPACE}USD can be paid out after the holding period" in text
-    assert "nothing in the 30 days before" in text
+    assert "Before: 0.00\N{NO-BREAK SPACE}USD (new)" in text
 
 
 async def test_operators_see_each_figure_with_its_change_and_what_did_not_answer() -> None:
@@ -303,7 +310,7 @@ async def test_operators_see_each_figure_with_its_change_and_what_did_not_answer
     async with browser(api, signed_in=True) as client:
         text = (await client.get("/console/platform/analytics")).text
         assert read(text).problems == []
-        for said in ("50% more than in the 30 days before", "97.5%", "98% in the 30 days before", "none in the 30"):
+        for said in ("20.00\N{NO-BREAK SPACE}USD (50% more)", "97.5%", "Before: 98%", "Before: 0 (new)"):
             assert said in text
         api.answers[QUERY] = problem(503, "service.unavailable")
         assert "Not available right now." in (await client.get("/console/platform/analytics")).text

@@ -336,7 +336,7 @@ FORMS = (
         "/{org}/allocations/set",
         "owner",
         whole={"project": "tables", "mode": "propose", "currency": "USD", "daily_amount": "5"},
-        checked=each("daily_amount", "currency", "floor", "ceiling", "reinvest"),
+        checked=each("daily_amount", "floor", "ceiling", "reinvest"),
     ),
     Typed(
         "/console/{org}/budgets/new",
@@ -466,7 +466,7 @@ FORMS = (
         "owner",
         whole={"source": "ads", "reference": "Line #", "amount": "1", "currency": "USD"},
         shown={"reference": "", "evidence": ""},
-        checked=each("amount", "currency"),
+        checked=each("amount"),
     ),
     Typed(
         "/console/{org}/returns/revenue/{revenue}",

@@ -13,6 +13,7 @@ from console.format import currency_name, titled
 from console.gateway import Answer
 from console.mentions import Naming
 from console.sections import unanswered
+from console.texts import _
 from console.widgets import Failed, Page, Tab
 
 BASE = "/console/platform"
@@ -40,35 +41,41 @@ def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
 
 def page(of: Chosen, answers: Mapping[str, Answer], naming: Naming) -> Overview:
     """Return the page for the answers `money`, `revenue`, `customers`, `mrr`, `payments` and `active`."""
-    prefs = naming.prefs
     money, payments, active = answers["money"], answers["payments"], answers["active"]
-    titles = {"money": "Volume", "revenue": "Revenue", "customers": "Revenue by organization", "mrr": "Subscriptions"}
-    failed = (unanswered(titles.get(name, titled(name)), each, PLACE) for name, each in answers.items())
+    titles = {
+        "money": _("Volume"),
+        "revenue": _("Revenue"),
+        "customers": _("Revenue by organization"),
+        "mrr": _("Subscriptions"),
+        "payments": _("Payments"),
+        "active": _("Active organizations"),
+    }
+    failed = (unanswered(titles[name], each, PLACE) for name, each in answers.items())
     return Overview(
-        title="Analytics",
+        title=_("Analytics"),
         tabs=tabs(BASE, "/analytics"),
         chosen=of,
         figures=(
-            measured(of, "Volume", money, "volume", prefs),
-            measured(of, "Commission", money, "commission", prefs),
-            measured(of, "Revenue", answers["revenue"], "revenue", prefs),
-            measured(of, "Monthly recurring revenue", answers["mrr"], "mrr", prefs, level=True),
-            measured(of, "Held funds", money, "money.held", prefs, level=True),
-            measured(of, "Successful payments", payments, "payments.success_rate", prefs, rate=True),
-            measured(of, "Active organizations", active, "active.organizations", prefs),
-            measured(of, "Active people", active, "active.people", prefs),
-            measured(of, "Active agents", active, "active.agents", prefs),
+            measured(of, _("Volume"), money, "volume"),
+            measured(of, _("Commission"), money, "commission"),
+            measured(of, _("Revenue"), answers["revenue"], "revenue"),
+            measured(of, _("Monthly recurring revenue"), answers["mrr"], "mrr"),
+            measured(of, _("Held funds"), money, "money.held"),
+            measured(of, _("Successful payments"), payments, "payments.success_rate", rate=True),
+            measured(of, _("Active organizations"), active, "active.organizations"),
+            measured(of, _("Active people"), active, "active.people"),
+            measured(of, _("Active agents"), active, "active.agents"),
         ),
         charts=(
-            *_bars(of, "Volume", money, "volume", naming),
-            *_bars(of, "Revenue", answers["revenue"], "revenue", naming, "stream"),
-            *_lines(of, "Monthly recurring revenue", answers["mrr"], "mrr", naming),
-            *_lines(of, "Held funds", money, "money.held", naming),
+            *_bars(of, _("Volume"), money, "volume", naming),
+            *_bars(of, _("Revenue"), answers["revenue"], "revenue", naming, "stream"),
+            *_lines(of, _("Monthly recurring revenue"), answers["mrr"], "mrr", naming),
+            *_lines(of, _("Held funds"), money, "money.held", naming),
             *_counted(
                 of,
-                "Completed payments",
+                _("Completed payments"),
                 payments,
-                {"payments.succeeded": "Succeeded", "payments.failed": "Failed"},
+                {"payments.succeeded": _("Succeeded"), "payments.failed": _("Failed")},
                 naming,
             ),
             *_active(of, active, naming),
@@ -84,7 +91,7 @@ def _codes(answer: Answer, metric: str) -> list[str]:
 
 def _bars(of: Chosen, title: str, answer: Answer, metric: str, naming: Naming, dimension: str = "") -> Iterator[Chart]:
     for code in _codes(answer, metric):
-        name = f"{title}, {currency_name(code)}"
+        name = _("%(title)s, %(currency)s", title=title, currency=currency_name(code))
         lines = figures.series(of, answer, metric, code, dimension)
         chart = figures.bars(of, name, lines, _streams(name), Unit(code, naming.prefs))
         if chart is not None:
@@ -97,7 +104,7 @@ def _streams(name: str) -> Callable[[str | None], str]:
 
 def _lines(of: Chosen, title: str, answer: Answer, metric: str, naming: Naming) -> Iterator[Chart]:
     for code in _codes(answer, metric):
-        name = f"{title}, {currency_name(code)}"
+        name = _("%(title)s, %(currency)s", title=title, currency=currency_name(code))
         values = figures.series(of, answer, metric, code).get(None, ())
         drawn = Series(label=name, values=tuple(values))
         yield line(name, of.labels(naming.prefs), (drawn,), Unit(code, naming.prefs))
@@ -116,7 +123,7 @@ def _counted(of: Chosen, title: str, answer: Answer, metrics: Mapping[str, str],
 
 
 def _active(of: Chosen, answer: Answer, naming: Naming) -> Iterator[Chart]:
-    names = {"active.organizations": "Organizations", "active.people": "People", "active.agents": "Agents"}
+    names = {"active.organizations": _("Organizations"), "active.people": _("People"), "active.agents": _("Agents")}
     if answer.ok:
         drawn = tuple(
             Series(label=word, values=tuple(each or Decimal(0) for each in values))
@@ -125,7 +132,7 @@ def _active(of: Chosen, answer: Answer, naming: Naming) -> Iterator[Chart]:
         )
         if drawn:
             yield line(
-                "Active each " + ("month" if of.by_month else "day"),
+                _("Active each month") if of.by_month else _("Active each day"),
                 of.labels(naming.prefs),
                 drawn,
                 Unit(prefs=naming.prefs),
@@ -135,9 +142,9 @@ def _active(of: Chosen, answer: Answer, naming: Naming) -> Iterator[Chart]:
 def _customers(answer: Answer, naming: Naming) -> Iterator[Ranking]:
     for code in _codes(answer, "revenue"):
         sums = figures.grouped(answer, "revenue", code, "organization")
-        title = f"Revenue by organization, {currency_name(code)}"
+        title = _("Revenue by organization, %(currency)s", currency=currency_name(code))
         found = figures.ranked(
-            title, sums, lambda id: naming.names.get(id, id) if id else "No organization", Unit(code, naming.prefs)
+            title, sums, lambda id: naming.names.get(id, id) if id else _("No organization"), Unit(code, naming.prefs)
         )
         if found is not None:
             yield found
