@@ -175,7 +175,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     if of.by in NAMED:
         wanted["names"] = (NAMED[of.by], {"limit": _NAMES, "organization_id": visit.org_id})
     found = await lists.find(visit, USES.path, *_NAMES_OF_FILTERS, at=of.path, fixed=_fixed(visit, of), extra=wanted)
-    by_day, groups, names = found.extra["days"], found.extra["groups"], found.extra.get("names")
+    by_day, groups = found.extra["days"], found.extra["groups"]
     # A key of an agent or a department does not read all groups.
     if answered(by_day) and groups.status != 403:
         answered(groups)
