@@ -67,7 +67,7 @@ def packages(sold: Sequence[Json], single: Json) -> tuple[tuple[str, str, str], 
     is named for the package with the lowest price per credit only.
     """
     prices = [(Decimal(each["credits"]), Decimal(each["price"]["amount"]), each) for each in sold]
-    best = min((price / number for number, price, _each in prices), default=Decimal(0))
+    of_single = [price / number for number, price, each in prices if each["price"]["currency"] == single["currency"]]
     found = []
     for number, price, each in sorted(prices, key=lambda package: package[:2]):
         currency = each["price"]["currency"]
@@ -75,7 +75,7 @@ def packages(sold: Sequence[Json], single: Json) -> tuple[tuple[str, str, str], 
             continue
         total, unit = money(each["price"]["amount"], currency), money(each["price_per_credit"]["amount"], currency)
         words = _("%(total)s, %(unit)s per credit", total=total, unit=unit)
-        if price / number == best and currency == single["currency"]:
+        if currency == single["currency"] and price / number == min(of_single):
             share = saving(price, number * Decimal(single["amount"]), reader().prefs)
             words = _("%(price)s. Save %(share)s", price=words, share=share) if share else words
         count = FILTERS["number"](each["credits"])

@@ -87,14 +87,14 @@ async def test_reason_for_which_it_was_switched_off_is_text() -> None:
 
 async def test_method_that_is_not_stored_any_more_stays_chosen_and_is_named() -> None:
     page = await shown(api({**SET, "payment_method": "pm_gone"}))
-    assert '<option value="pm_gone" selected>pm_gone (removed)</option>' in page
+    assert '<option value="pm_gone" selected>Removed payment method</option>' in page
 
 
 async def test_page_is_there_when_the_methods_cannot_be_read() -> None:
     away = problem(503, "provider.unavailable")
     page = await shown(api(SET, **{"GET /billing/payment-methods": away}))
     assert "The stored methods cannot be shown now." in page
-    assert '<option value="pm_1" selected>pm_1</option>' in page
+    assert '<option value="pm_1" selected>The present payment method</option>' in page
 
 
 @pytest.mark.parametrize(
