@@ -12,9 +12,8 @@ from console.gateway import Answer
 from console.lists import ListResult
 from console.noun import FormPage, Json, Noun, Site, amount, pick, search, select
 from console.paying import NAMES, lead_on, options, payment_options, seen
-from console.reader import reader
 from console.routing import COMMAND, platform, tenant
-from console.texts import N_, _
+from console.texts import N_, _, language
 from console.visit import Visit
 from domain.billing.document.words import EXEMPTIONS, NO_TAX
 from domain.billing.invoice.state import InvoiceStatus
@@ -32,17 +31,16 @@ def called(invoice: Json) -> str:
     """Return the title of an invoice: its number, or a part of its id."""
     if invoice["number"]:
         return _("Invoice %(number)s", number=invoice["number"])
-    is_draft = invoice["status"] == InvoiceStatus.DRAFT
-    return _("Draft %(id)s" if is_draft else "Invoice %(id)s", id=short_id(invoice["id"]))
+    id = short_id(invoice["id"])
+    return _("Draft %(id)s", id=id) if invoice["status"] == InvoiceStatus.DRAFT else _("Invoice %(id)s", id=id)
 
 
 def remarks(invoice: Json) -> tuple[str, ...]:
     """Return why tax is none or zero, as the document says it."""
-    language = reader().prefs.locale.partition("_")[0]
     found = dict.fromkeys(each["category"] for each in invoice["taxes"])
     is_taxed = found.keys() - {TaxCategory.OUTSIDE.value}
     words = [EXEMPTIONS[each] for each in found if each in EXEMPTIONS] if is_taxed else [NO_TAX]
-    return tuple(each.get(language, each["en"]) for each in words)
+    return tuple(each.get(language(), each["en"]) for each in words)
 
 
 async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
