@@ -122,6 +122,12 @@ class FormPage(Page):
     draft: bool = True
 
 
+def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
+    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
+    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
+    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+
+
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
 OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]

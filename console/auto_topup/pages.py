@@ -6,11 +6,10 @@ from starlette.responses import Response
 
 from console.filters import payment_method
 from console.forms import FormState, blank, read_form
-from console.noun import Json, ObjectPage
+from console.noun import Json, page_at
 from console.routing import COMMAND, tenant
-from console.texts import _
+from console.texts import N_, _
 from console.visit import Visit
-from console.widgets import Link
 from domain.common.access import Permission
 
 _PATH = "/billing/auto-topup"
@@ -34,9 +33,8 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     kept = form.value("payment_method")
     if kept and kept not in stored:
         stored[kept] = _("Removed payment method") if methods.ok else _("The present payment method")
-    crumbs = (Link(label=_("Payment methods"), href=f"{visit.base}/payment-methods"),)
-    here = f"{visit.base}/auto-top-up"
-    page = ObjectPage(title=_("Automatic top-up"), crumbs=crumbs, base=visit.base, here=here, form=form)
+    above = (N_("Payment methods"), "/payment-methods")
+    page = page_at(visit, "/auto-top-up", _("Automatic top-up"), above, form=form)
     options = (("", _("The default payment method")), *stored.items())
     values = {"it": it, "methods": methods, "options": options}
     return await visit.show("auto_topup/page.html", page, values, status)

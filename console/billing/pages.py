@@ -1,7 +1,6 @@
 """Billing: the subscription and the next invoice, the plans, and the way to another plan."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -15,11 +14,11 @@ from console.format import decimal, joined, saving, titled
 from console.forms import FormState, blank, read_form, with_summary
 from console.gateway import Answer
 from console.invoice.pages import called
-from console.noun import Json, ObjectPage
+from console.noun import Json, page_at
 from console.problems import Reaction, answered, reaction_to
 from console.reader import reader
 from console.routing import COMMAND, tenant
-from console.texts import N_, _, gettext
+from console.texts import N_, _
 from console.visit import Visit
 from console.widgets import Confirmation, Link, Tab, external
 from domain.billing.invoice.collection import CollectionMethod
@@ -30,39 +29,14 @@ from domain.common.access import Permission
 _PATH, _CONFIG, _METHODS = "/billing/subscription", "/billing/config", "/billing/payment-methods"
 #: How many of the latest invoices are shown.
 _INVOICES = 5
+_BILLING = (N_("Billing"), "/billing")
 _DONE = {"cancel": "subscription.cancelled", "end": "subscription.ended", "resume": "subscription.resumed"}
 #: The values of the two ways to pay for a new subscription: the default method, and the provider's page.
 _STORED, _PAGE = "stored", "page"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """The terms of a new subscription, called as those of a change; price and credits are of all seats.
-
-    `ways` is empty on net terms.
-    """
-
-    plan: Json
-    interval: str
-    price: Json
-    credits_per_month: str
-    seats: int | None
-    is_agreed_price: bool
-    net_days: int
-    ways: tuple[tuple[str, str, str], ...]
-
-
 def _here(visit: Visit) -> str:
     return f"{visit.base}/billing"
-
-
-def _page(visit: Visit, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
-    here = _here(visit)
-    links = tuple(Link(label=gettext(label), href=here + path) for label, path in crumbs)
-    return ObjectPage(title=title, crumbs=links, base=visit.base, here=here, form=form or blank())
-
-
-_ABOVE = (N_("Billing"), "")
 
 
 def named(config: Answer) -> Callable[[str], str]:
@@ -108,7 +82,8 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         "named": named(answers["config"]),
         "called": called,
     }
-    return await visit.show("billing/page.html", _page(visit, _("Billing"), form=form), {**answers, **values}, status)
+    page = page_at(visit, "/billing", _("Billing"), form=form)
+    return await visit.show("billing/page.html", page, {**answers, **values}, status)
 
 
 async def compare(visit: Visit) -> Response:
@@ -137,7 +112,7 @@ async def compare(visit: Visit) -> Response:
         "is_open": held is None or "change" in commands_of(held),
         "differences": differences(sold),
     }
-    return await visit.show("billing/plans.html", _page(visit, _("Plans"), _ABOVE), values)
+    return await visit.show("billing/plans.html", page_at(visit, "/billing", _("Plans"), _BILLING), values)
 
 
 def prices_of(plan: Json, terms: Json, currency: str) -> dict[str, dict[str, Any]]:
@@ -213,23 +188,26 @@ async def ask_to_change(visit: Visit, form: FormState | None = None, status: int
         **wanted,
     )
     held, preview, sold = _held(answers["subscription"]), answers.get("preview"), answers["config"].need()["plans"]
-    why, offer, terms = _against(preview), None, answers["terms"].need()
-    changed = preview.need() if preview and held and not why and preview.status != 404 else None
+    terms, why, shown = answers["terms"].need(), _against(preview), None
     if preview and not why and held is None:
-        offer, why = _offer(sold, terms, answers["methods"], chosen)
-    elif preview and not why and changed is None:
-        why = _("This plan is not available. Choose another one.")
+        shown, why = _offer(sold, terms, chosen)
+    elif preview and not why:
+        shown = None if preview.status == 404 else preview.need()
+        why = "" if shown else _("This plan is not available. Choose another one.")
+    is_charged = held is None and terms["collection_method"] != CollectionMethod.SEND_INVOICE
     values = {
         "choice": FormState(key="", values=chosen),
         "plans": tuple((each["id"], each["name"]) for each in sold if each["prices"]),
         "by_seat": any(each["per_seat"] for each in sold),
         "why": why,
-        "offer": offer,
-        "change": changed,
+        "it": shown,
+        "begins": held is None,
+        "ways": _ways(answers["methods"]) if is_charged else (),
+        "trial_days": max((each["trial_days"] for each in sold if each["id"] == chosen.get("plan")), default=0),
         "named": named(answers["config"]),
     }
     title = _("Change plan") if held else _("Subscribe")
-    page = _page(visit, title, _ABOVE, (N_("Plans"), "/plans"), form=form)
+    page = page_at(visit, "/billing", title, _BILLING, (N_("Plans"), "/billing/plans"), form=form)
     return await visit.show("billing/change.html", page, values, 422 if why and status == 200 else status)
 
 
@@ -242,30 +220,21 @@ def _against(preview: Answer | None) -> str:
     return ""
 
 
-def _offer(sold: Sequence[Json], terms: Json, methods: Answer, chosen: Mapping[str, str]) -> tuple[Offer | None, str]:
-    """Return the terms of a new subscription, or why there are none."""
-    interval = chosen.get("interval", Interval.MONTH)
+def _offer(sold: Sequence[Json], terms: Json, chosen: Mapping[str, str]) -> tuple[Json | None, str]:
+    """Return the terms of a new subscription, called as in the preview of a change, or why there are none."""
+    interval, typed = chosen.get("interval", Interval.MONTH), chosen.get("seats", "")
     plan = next((each for each in sold if each["id"] == chosen["plan"]), None)
     found = prices_of(plan, terms, terms["currency"]).get(interval) if plan else None
     if plan is None or found is None:
         return None, _("This plan is not sold this way. Choose another one.")
-    typed = chosen.get("seats", "")
-    seats = int(typed) if plan["per_seat"] and typed.isdecimal() else 0
+    seats = int(typed) if plan["per_seat"] and typed.isdecimal() else None
     if plan["per_seat"] and not seats:
         return None, _("This plan is priced per seat. Enter the number of seats.")
     cost, credits = (decimal(each) * (seats or 1) for each in (found["price"]["amount"], plan["credits_per_month"]))
-    on_request = terms["collection_method"] == CollectionMethod.SEND_INVOICE
-    offer = Offer(
-        plan=plan,
-        interval=interval,
-        price={**found["price"], "amount": f"{cost:f}"},
-        credits_per_month=f"{credits:f}",
-        seats=seats or None,
-        is_agreed_price=found["agreed"],
-        net_days=terms["net_days"] if on_request else 0,
-        ways=() if on_request else _ways(methods),
-    )
-    return offer, ""
+    price = {**found["price"], "amount": f"{cost:f}"}
+    of_terms = {"is_agreed_price": found["agreed"], "net_days": terms["net_days"]}
+    of_plan = {"plan": plan["id"], "interval": interval, "seats": seats, "credits_per_month": f"{credits:f}"}
+    return {**of_plan, **of_terms, "price": price}, ""
 
 
 def _ways(methods: Answer) -> tuple[tuple[str, str, str], ...]:
@@ -318,14 +287,14 @@ async def go(visit: Visit) -> Response:
     held = answers["subscription"].need()
     if not (url := _payer_page(held)):
         return RedirectResponse(_here(visit), 303)
-    page = _page(visit, _("Pay for %(plan)s", plan=named(answers["config"])(held["plan"])), _ABOVE)
+    title = _("Pay for %(plan)s", plan=named(answers["config"])(held["plan"]))
     values = {
         "to": external(_("Continue to %(company)s", company="Stripe"), url),
         "sentence": _("Redirecting you to %(company)s… You return here after paying.", company="Stripe"),
         "price": per(held["price"], held["interval"]),
         "back": Link(label=_("The subscription"), href=_here(visit)),
     }
-    return await visit.show("billing/go.html", page, values)
+    return await visit.show("billing/go.html", page_at(visit, "/billing", title, _BILLING), values)
 
 
 async def ask(visit: Visit, way: str, form: FormState | None = None, status: int = 200) -> Response:

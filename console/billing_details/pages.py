@@ -8,7 +8,7 @@ from starlette.responses import Response
 from console.filters import countries
 from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Wanted
-from console.noun import Json, ObjectPage
+from console.noun import Json, page_at
 from console.problems import answered
 from console.routing import COMMAND, tenant
 from console.settings.view import tabs
@@ -44,8 +44,7 @@ async def show(
         "countries": places(it["country"] or ""),
         "changes": not visit.me.is_platform and visit.may(Permission.MANAGE_BILLING),
     }
-    here = visit.base + _PATH
-    page = ObjectPage(title=_("Billing details"), base=visit.base, here=here, form=blank(), tabs=tabs(visit, _PATH))
+    page = replace(page_at(visit, _PATH, _("Billing details")), tabs=tabs(visit, _PATH))
     return await visit.show("billing_details/page.html", page, values, status)
 
 

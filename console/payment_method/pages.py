@@ -11,7 +11,7 @@ from console.filters import FILTERS, payment_method
 from console.format import titled
 from console.forms import FormState, blank, read_form
 from console.gateway import Answer, Refused
-from console.noun import FormPage, Json, ObjectPage
+from console.noun import Json, page_at
 from console.policy import with_stripe
 from console.problems import answered
 from console.refusals import not_found
@@ -22,6 +22,7 @@ from console.widgets import Confirmation, Link, external
 from domain.common.access import Permission
 
 _PATH = "/billing/payment-methods"
+_ABOVE = (N_("Payment methods"), "/payment-methods")
 #: What the methods of Stripe and the other providers are called.
 _NAMES = {
     **{"card": N_("Card"), "us_bank_account": N_("Bank account"), "sepa_debit": N_("Direct debit")},
@@ -31,10 +32,6 @@ _NAMES = {
 
 def _here(visit: Visit) -> str:
     return f"{visit.base}/payment-methods"
-
-
-def _crumbs(visit: Visit) -> tuple[Link, ...]:
-    return (Link(label=_("Payment methods"), href=_here(visit)),)
 
 
 async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
@@ -55,7 +52,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         "outcomes": outcomes(payments.body["rows"]) if payments.ok else (),
         "new": blank,
     }
-    page = ObjectPage(title=_("Payment methods"), base=visit.base, here=_here(visit), form=form or blank())
+    page = page_at(visit, "/payment-methods", _("Payment methods"), form=form)
     return await visit.show("payment_method/page.html", page, values, status)
 
 
@@ -86,10 +83,9 @@ async def add(visit: Visit) -> Response:
         "to": to,
         "sentence": _("Redirecting you to %(host)s, where your payment methods are stored.", host=to.host),
         "price": "",
-        "back": _crumbs(visit)[0],
+        "back": Link(label=_("Payment methods"), href=_here(visit)),
     }
-    title = _("Payment methods at the provider")
-    page = ObjectPage(title=title, crumbs=_crumbs(visit), base=visit.base, here=_here(visit), form=blank())
+    page = page_at(visit, "/payment-methods", _("Payment methods at the provider"), _ABOVE)
     return await visit.show("billing/go.html", page, values)
 
 
@@ -104,13 +100,7 @@ def _stripe(visit: Visit) -> tuple[str, str]:
 async def fill_in(visit: Visit, form: FormState | None = None, status: int = 200, *, secret: str = "") -> Response:
     """Show Stripe's own form; without a secret, the button that opens it."""
     script, key = _stripe(visit)
-    page = FormPage(
-        title=_("Add a payment method"),
-        crumbs=_crumbs(visit),
-        base=visit.base,
-        action=f"{_here(visit)}/new",
-        form=form or blank(),
-    )
+    page = page_at(visit, "/payment-methods", _("Add a payment method"), _ABOVE, form=form)
     values = {"script": script, "key": key, "secret": secret, "instead": blank()}
     shown = await visit.show("payment_method/fill_in.html", page, values, status, secret=bool(secret))
     if secret:
@@ -147,7 +137,6 @@ async def ask(visit: Visit, form: FormState | None = None, status: int = 200) ->
     default = (_("It is the default, also for a subscription."),) if found["is_default"] else ()
     page = Confirmation(
         title=_("Remove %(method)s", method=payment_method(found)),
-        crumbs=_crumbs(visit),
         back=_here(visit),
         action=f"{_here(visit)}/{found['id']}/remove",
         label=_("Remove"),

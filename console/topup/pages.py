@@ -8,10 +8,10 @@ from starlette.responses import RedirectResponse, Response
 
 from console.filters import FILTERS, money
 from console.format import saving, titled
-from console.forms import Form, FormState, at_fields, blank, query_form, read_form, with_summary
+from console.forms import Form, FormState, at_fields, query_form, read_form, with_summary
 from console.gateway import Answer
-from console.noun import Json, ObjectPage
-from console.paying import COIN, NAMES, STORED, payment_options, seen
+from console.noun import Json, page_at
+from console.paying import COIN, NAMES, STORED, options, payment_options, seen
 from console.problems import Reaction, reaction_to
 from console.reader import reader
 from console.routing import COMMAND, tenant
@@ -39,14 +39,14 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     errors = _errors(given, {way for way, _words, _hint in ways}) if given else {}
     quote, by = None, given.get("by") or (ways[0][0] if ways else "")
     if given and ways and not errors:
-        answer = await visit.ask("/billing/quote", **_quoted(given, by), **visit.scope)
+        answer = await visit.ask("/billing/quote", **_quoted(visit, given, by), **visit.scope)
         if answer.problem is None:
             quote = answer.body
         elif reaction_to(answer.problem) in {Reaction.FIELDS, Reaction.UNKNOWN}:
             errors = _refused(answer)
         else:
             answer.need()
-    page = ObjectPage(title=_("Add credits"), base=visit.base, here=f"{visit.base}/top-up", form=form or blank())
+    page = page_at(visit, "/top-up", _("Add credits"), form=form)
     values = {
         "config": config,
         "balance": answers["balance"],
@@ -97,14 +97,9 @@ def _errors(given: dict[str, str], ways: set[str]) -> dict[str, str]:
     return errors
 
 
-def _provider(by: str) -> str:
-    return "crypto" if by.startswith(COIN) else "paypal" if by == "paypal" else "stripe"
-
-
-def _quoted(given: dict[str, str], by: str) -> dict[str, str]:
+def _quoted(visit: Visit, given: dict[str, str], by: str) -> dict[str, str]:
     query = {"credits": given["credits"]} if given.get("package", OWN) == OWN else {"package": given["package"]}
-    asset = {"asset": by.removeprefix(COIN)} if by.startswith(COIN) else {}
-    return {**query, "provider": _provider(by), **asset}
+    return query | {name: value for name, value in options(visit, by).items() if name in {"provider", "asset"}}
 
 
 def _refused(answer: Answer) -> dict[str, str]:
@@ -117,7 +112,7 @@ def _refused(answer: Answer) -> dict[str, str]:
 
 async def begin(visit: Visit) -> Response:
     form = await read_form(visit.request, *_FIELDS, "total")
-    path, body = order(form, visit.address_of("/payments/{PAYMENT_ID}/return"))
+    path, body = order(visit, form)
     answer = await visit.command("POST", path, body, form.key)
     if answer.ok:
         made = answer.body
@@ -135,20 +130,17 @@ async def begin(visit: Visit) -> Response:
     return await visit.refused(form, answer, again, {"amount": "credits", "total": "credits", **NAMES})
 
 
-def order(form: Form, back: str | None) -> tuple[str, dict[str, Any]]:
+def order(visit: Visit, form: Form) -> tuple[str, dict[str, Any]]:
     """Return what is asked of the API for a choice: the path and the body."""
     by, package = form.text("by"), form.text("package") or OWN
-    total, returns = seen(form, by), {"return_url": back} if back else {}
-    method = {"payment_method": by.removeprefix(STORED)} if by.startswith(STORED) else None
-    if package != OWN and method:
-        return "/billing/purchase-credits", {"package": package, **method, **total}
-    if package != OWN:
-        return "/billing/credits/purchase", {"package": package, "provider": _provider(by), **returns, **total}
-    body: dict[str, Any] = {"amount": form.text("credits"), **total}
-    if by.startswith(COIN):
-        return "/billing/topup", {**body, "provider": "crypto", "asset": by.removeprefix(COIN)}
-    way: dict[str, Any] = method or ({"provider": "paypal"} if by == "paypal" else {"hosted": True})
-    return "/billing/topup", {**body, **way, **returns}
+    sent = options(visit, by) | seen(form, by)
+    if package == OWN:
+        return "/billing/topup", {"amount": form.text("credits"), **sent}
+    if by.startswith(STORED):
+        kept = ("payment_method", "total")
+        return "/billing/purchase-credits", {"package": package, **{k: v for k, v in sent.items() if k in kept}}
+    sent.pop("hosted", None)
+    return "/billing/credits/purchase", {"package": package, **sent}
 
 
 ROUTES = (tenant("/top-up", show), tenant("/top-up", begin, COMMAND))
