@@ -75,9 +75,9 @@ def packages(sold: Sequence[Json], single: Json) -> tuple[tuple[str, str, str], 
             continue
         total, unit = money(each["price"]["amount"], currency), money(each["price_per_credit"]["amount"], currency)
         words = _("%(total)s, %(unit)s per credit", total=total, unit=unit)
-        if currency == single["currency"] and price / number == min(of_single):
-            share = saving(price, number * Decimal(single["amount"]), reader().prefs)
-            words = _("%(price)s. Save %(share)s", price=words, share=share) if share else words
+        is_best = currency == single["currency"] and price / number == min(of_single)
+        if is_best and (share := saving(price, number * Decimal(single["amount"]), reader().prefs)):
+            words = _("%(total)s, %(unit)s per credit. Save %(share)s", total=total, unit=unit, share=share)
         count = FILTERS["number"](each["credits"])
         found.append((each["id"], _("%(name)s: %(n)s credits", name=titled(each["name"]), n=count), words))
     unit = _("%(unit)s per credit. Enter the number below", unit=money(single["amount"], single["currency"]))
