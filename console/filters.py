@@ -69,6 +69,7 @@ _PER = {
 _METHODS = {
     **{"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB", "paypal": "PayPal"},
     **{"card": N_("Card"), "us_bank_account": N_("Bank account"), "sepa_debit": N_("Direct debit")},
+    **{"crypto": N_("Coins"), "credits": N_("Credits")},
 }
 
 
@@ -77,10 +78,14 @@ def per(price: Mapping[str, Any], interval: str, *, seat: bool = False) -> str:
     return _(_PER[interval][seat], price=money(price["amount"], price["currency"]))
 
 
+def method_name(kind: str) -> str:
+    """Write a way to pay: a brand of cards, a type of stored methods, or a provider."""
+    return gettext(_METHODS.get(kind) or written.titled(kind))
+
+
 def payment_method(method: Mapping[str, Any]) -> str:
     """Write a stored payment method, such as `Visa ending in 4242`."""
-    kind = str(method["brand"] or method["type"])
-    name = gettext(_METHODS.get(kind) or written.titled(kind))
+    name = method_name(method["brand"] or method["type"])
     return _("%(brand)s ending in %(digits)s", brand=name, digits=method["last4"]) if method["last4"] else name
 
 

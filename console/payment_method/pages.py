@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from console.analytics import figures
 from console.charts import Meter
-from console.filters import FILTERS, payment_method
-from console.format import titled
+from console.filters import FILTERS, method_name, payment_method
 from console.forms import FormState, blank, read_form
 from console.gateway import Answer, Refused
 from console.noun import Json, page_at
@@ -16,18 +15,13 @@ from console.policy import with_stripe
 from console.problems import answered
 from console.refusals import not_found
 from console.routing import COMMAND, tenant
-from console.texts import N_, _, gettext
+from console.texts import N_, _
 from console.visit import Visit
 from console.widgets import Confirmation, Link, external
 from domain.common.access import Permission
 
 _PATH = "/billing/payment-methods"
 _ABOVE = (N_("Payment methods"), "/payment-methods")
-#: What the methods of Stripe and the other providers are called.
-_NAMES = {
-    **{"card": N_("Card"), "us_bank_account": N_("Bank account"), "sepa_debit": N_("Direct debit")},
-    **{"paypal": "PayPal", "crypto": N_("Coins"), "credits": N_("Credits")},
-}
 
 
 def _here(visit: Visit) -> str:
@@ -64,8 +58,7 @@ def outcomes(rows: list[Json]) -> tuple[Meter, ...]:
         good = counts.get("payments.succeeded", 0)
         tried = good + counts.get("payments.failed", 0)
         provider, method = row["group"]["provider"] or "", row["group"]["method"]
-        kind = method if method is not None and provider == "stripe" else "card" if provider == "stripe" else provider
-        label = gettext(_NAMES.get(kind) or titled(kind))
+        label = method_name((method or "card") if provider == "stripe" else provider)
         if tried:
             text = _("%(good)s of %(tried)s", good=FILTERS["count"](good), tried=FILTERS["count"](tried))
             found.append((tried, Meter(label=label, text=text, width=f"{100 * good / tried:.2f}", tone="c1")))

@@ -10,36 +10,19 @@ KEY = "con_auto_topup_0123456789"
 PATH = f"/console/{ORG}/auto-top-up"
 READ, WRITE = "GET /billing/auto-topup", "PUT /billing/auto-topup"
 UNSET = {
-    "organization_id": ORG,
-    "enabled": False,
-    "below": None,
-    "credits": None,
-    "monthly_cap": None,
-    "bought_this_month": "0.00",
-    "payment_method": None,
-    "off_reason": None,
-    "failed_attempts": 0,
-    "next_attempt_at": None,
-    "updated_at": None,
+    **{"organization_id": ORG, "enabled": False, "bought_this_month": "0.00", "failed_attempts": 0},
+    **dict.fromkeys(
+        ("below", "credits", "monthly_cap", "payment_method", "off_reason", "next_attempt_at", "updated_at")
+    ),
 }
 SET = {
     **UNSET,
-    "enabled": True,
-    "below": "50.00",
-    "credits": "500.00",
-    "monthly_cap": "2000.00",
-    "bought_this_month": "1000.00",
-    "payment_method": "pm_1",
-    "updated_at": "2026-11-01T10:00:00Z",
+    **{"enabled": True, "below": "50.00", "credits": "500.00", "monthly_cap": "2000.00"},
+    **{"bought_this_month": "1000.00", "payment_method": "pm_1", "updated_at": "2026-11-01T10:00:00Z"},
 }
 CARD = {
-    "id": "pm_1",
-    "type": "card",
-    "brand": "visa",
-    "last4": "4242",
-    "exp_month": 12,
-    "exp_year": 2050,
-    "is_default": True,
+    **{"id": "pm_1", "type": "card", "brand": "visa", "last4": "4242"},
+    **{"exp_month": 12, "exp_year": 2050, "is_default": True},
 }
 TYPED = {"command": KEY, "below": "50", "credits": "500", "monthly_cap": "2000", "payment_method": "pm_1"}
 

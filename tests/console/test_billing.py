@@ -10,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from console.billing import pages
+from console.billing_details.pages import places
 from console.format import Prefs
 from console.invoice.pages import called
+from console.payment_method.pages import outcomes
 from console.project import view as projects
 from console.topup import pages as topup
 from domain.common.access import Permission
@@ -34,15 +36,8 @@ def usd(amount: str) -> dict[str, str]:
 
 def plan(name: str, title: str, month: str) -> dict[str, Any]:
     prices = [{"interval": "month", "price": usd(month)}]
-    return {
-        "id": name,
-        "name": title,
-        "prices": prices,
-        "credits_per_month": "500.00",
-        "limits": LIMITS,
-        "trial_days": 14,
-        "per_seat": False,
-    }
+    terms = {"credits_per_month": "500.00", "limits": LIMITS, "trial_days": 14, "per_seat": False}
+    return {"id": name, "name": title, "prices": prices, **terms}
 
 
 CONFIG = {"plans": [plan("starter", "Starter", "29.00"), plan("professional", "Professional", "99.00")]}
@@ -52,51 +47,24 @@ TERMS = {
     "net_days": 0,
     "collection_method": "charge_automatically",
 }
+TERMS_OF_PLAN: dict[str, Any] = {
+    **{"plan": "starter", "interval": "month", "price": usd("29.00"), "credits_per_month": "500.00"},
+    **{"is_agreed_price": False, "net_days": 0, "seats": None},
+}
 HELD: dict[str, Any] = {
-    "id": "sub_1",
-    "organization_id": ORG,
-    "plan": "starter",
-    "interval": "month",
-    "price": usd("29.00"),
-    "credits_per_month": "500.00",
-    "is_agreed_price": False,
-    "net_days": 0,
-    "status": "active",
-    "period_start": "2026-11-01T00:00:00Z",
-    "period_end": "2026-12-01T00:00:00Z",
-    "cancel_at_period_end": False,
-    "pending_change": None,
-    "ended_at": None,
-    "trial_ends_at": None,
-    "checkout_url": None,
-    "checkout_expires_at": None,
-    "pay_url": None,
-    "seats": None,
+    **TERMS_OF_PLAN,
+    **{"id": "sub_1", "organization_id": ORG, "status": "active"},
+    **{"period_start": "2026-11-01T00:00:00Z", "period_end": "2026-12-01T00:00:00Z", "cancel_at_period_end": False},
+    **dict.fromkeys(("pending_change", "ended_at", "trial_ends_at", "checkout_url", "checkout_expires_at", "pay_url")),
 }
 SMALLER = {
-    "kind": "downgrade",
-    "plan": "free",
-    "interval": "month",
-    "price": usd("0.00"),
-    "credits_per_month": "0.00",
-    "is_agreed_price": False,
-    "net_days": 0,
-    "seats": None,
-    "acts_at": HELD["period_end"],
+    **TERMS_OF_PLAN,
+    **{"kind": "downgrade", "plan": "free", "price": usd("0.00"), "acts_at": HELD["period_end"]},
 }
 PREVIEW = {
-    "plan": "professional",
-    "interval": "month",
-    "price": usd("99.00"),
-    "credits_per_month": "2000.00",
-    "is_agreed_price": False,
-    "net_days": 0,
-    "kind": "upgrade",
-    "acts_at": "2026-11-22T12:00:00Z",
-    "due": usd("21.00"),
-    "unused": usd("8.70"),
-    "credits": "450.00",
-    "seats": None,
+    **TERMS_OF_PLAN,
+    **{"plan": "professional", "price": usd("99.00"), "credits_per_month": "2000.00", "kind": "upgrade"},
+    **{"acts_at": "2026-11-22T12:00:00Z", "due": usd("21.00"), "unused": usd("8.70"), "credits": "450.00"},
 }
 MANAGER = {**ME, "permissions": ["read", "read_billing", "pay", "manage_billing"]}
 CARD = {
@@ -528,3 +496,21 @@ async def test_subscribed_organization_sees_its_plan_and_what_a_change_costs(
     assert (same.status_code, "already" in same.text) == (422, True)
     assert [(await page(f"/{way}")).status_code for way in ("cancel", "end", "resume")] == [200, 200, 409]
     await owner.browser.aclose()
+
+
+def test_countries_are_picked_by_name_and_an_unknown_code_stays_chosen() -> None:
+    known = dict(places("DE"))
+    assert (known["DE"], known[""], known.get("EU")) == ("Germany", "Not set", None)
+    assert ("X1", "X1") in places("X1")
+
+
+def test_payments_by_method_are_ranked_by_their_number() -> None:
+    def row(provider: str, method: str | None, *counts: str) -> dict[str, Any]:
+        values = [
+            {"metric": f"payments.{name}", "value": n} for name, n in zip(("succeeded", "failed"), counts, strict=True)
+        ]
+        return {"group": {"provider": provider, "method": method}, "values": values}
+
+    rows = [row("crypto", None, "1", "0"), row("stripe", "sepa_debit", "3", "1"), row("paypal", None, "0", "0")]
+    found = [(each.label, each.text, each.width) for each in outcomes(rows)]
+    assert found == [("Direct debit", "3 of 4", "75.00"), ("Coins", "1 of 1", "100.00")]

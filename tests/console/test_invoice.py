@@ -11,38 +11,19 @@ from tests.console.rendering import BASE, object_page, render
 
 HERE = f"{BASE}/invoices/1"
 BILLED = {
-    "name": "Acme Ltd",
-    "line1": "1 Main Street",
-    "line2": None,
-    "postal_code": "10115",
-    "city": "Berlin",
-    "country": "DE",
-    "vat_id": "DE136695976",
+    **{"name": "Acme Ltd", "line1": "1 Main Street", "line2": None, "postal_code": "10115", "city": "Berlin"},
+    **{"country": "DE", "vat_id": "DE136695976"},
 }
 AMOUNTS = (
     *("subtotal", "total", "due", "granted_credits", "taxed_credits", "applied_credits", "rounding", "credited"),
     *("written_off", "paid"),
 )
 INVOICE: dict[str, Any] = {
-    "id": "inv_01h455vb4pex5vsknk084sn02q",
-    "number": "INV-1",
-    "status": "open",
-    "overdue": False,
-    "paused_for": None,
-    "currency": "USD",
     **dict.fromkeys(AMOUNTS, "0.00"),
-    "due": "10.00",
-    "subtotal": "10.00",
-    "note": None,
-    "lines": [],
-    "discounts": [],
-    "taxes": [],
-    "payments": [],
-    "credit_notes": [],
-    "issued_at": "2026-11-01T00:00:00Z",
-    "due_at": "2026-11-15T00:00:00Z",
-    "billed_to": BILLED,
-    "paid_at": None,
+    **{name: [] for name in ("lines", "discounts", "taxes", "payments", "credit_notes")},
+    **{"id": "inv_01h455vb4pex5vsknk084sn02q", "number": "INV-1", "status": "open", "overdue": False},
+    **{"currency": "USD", "subtotal": "10.00", "due": "10.00", "paused_for": None, "note": None},
+    **{"issued_at": "2026-11-01T00:00:00Z", "due_at": "2026-11-15T00:00:00Z", "paid_at": None, "billed_to": BILLED},
 }
 
 
