@@ -55,6 +55,7 @@ HELD: dict[str, Any] = {
     **TERMS_OF_PLAN,
     **{"id": "sub_1", "organization_id": ORG, "status": "active"},
     **{"period_start": "2026-11-01T00:00:00Z", "period_end": "2026-12-01T00:00:00Z", "cancel_at_period_end": False},
+    "next_charge": {"at": "2026-12-01T00:00:00Z", "price": usd("29.00")},
     **dict.fromkeys(("pending_change", "ended_at", "trial_ends_at", "checkout_url", "checkout_expires_at", "pay_url")),
 }
 SMALLER = {
@@ -117,7 +118,8 @@ def test_subscription_says_what_comes_next() -> None:
     assert ": 29.00 USD, plus tax where it applies." in text_of(shown())
     assert "It ends on Dec 1, 2026, " in text_of(shown(cancel_at_period_end=True))
     assert "The plan changes to Free on Dec 1, 2026, " in text_of(shown(pending_change=SMALLER))
-    assert "The next bill" not in shown(status="unpaid")
+    assert "The next bill is due on Dec 1, 2026, " in text_of(shown(net_days=30))
+    assert "The next bill" not in shown(next_charge=None)
 
 
 def test_who_may_not_change_the_subscription_is_offered_nothing() -> None:
