@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.filters import money
+from console.filters import FILTERS, money
 from console.format import currency_name, short_id
 from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer
@@ -132,7 +132,8 @@ def _due(invoice: Json) -> tuple[tuple[str, str], ...]:
 
 def _issued(invoice: Json) -> tuple[tuple[str, str], ...]:
     net = money(invoice["subtotal"], invoice["currency"])
-    return ((_("To"), invoice["billed_to"]["name"]), (_("Sum of the lines"), net))
+    due = FILTERS["day"](invoice["due_at"])
+    return ((_("To"), invoice["billed_to"]["name"]), (_("Sum of the lines"), net), (_("Due, as of the draft"), due))
 
 
 def _noun(site: Site) -> Noun:

@@ -148,7 +148,7 @@ async def page_at(path: str, **answers: Any) -> str:
 
 async def test_comparison_shows_the_price_that_was_agreed() -> None:
     page = await page_at("plans")
-    assert "80.00 USD a month Agreed price" in text_of(page)
+    assert "80.00 USD Billed monthly Agreed price" in text_of(page)
     assert f"{HERE}/change?plan=professional&amp;interval=month" in page
     assert f"{HERE}/change?plan=starter" not in page
 
@@ -159,7 +159,7 @@ async def test_switch_shows_the_prices_of_a_year_with_what_they_save() -> None:
     config = {"GET_/billing/config": (200, {"plans": [yearly]})}
     by_month, by_year = [await page_at(f"plans?interval={each}", **config) for each in ("anything", "year")]
     assert f'href="{HERE}/plans?interval=year" aria-current="page"' in by_year
-    assert "290.00 USD a year Save 16% 58.00 USD less than 12 months" in text_of(by_year)
+    assert "290.00 USD Billed yearly Save 16% 58.00 USD less than 12 months" in text_of(by_year)
     assert f'href="{HERE}/change?plan=starter&amp;interval=year">Switch to yearly' in by_year
     assert "Save" not in by_month
 
@@ -224,7 +224,7 @@ async def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() 
     assert "Enter the number of seats." in await page_at(CHANGE, **NEW, **config, **terms)
     held = {"GET_/billing/subscription": (200, {**HELD, "plan": "professional"})}
     plans = text_of(await page_at("plans", **held, **config, **terms))
-    assert all(each in plans for each in ("12.00 USD a seat a month", "Change seats", "People: Up to 200"))
+    assert all(each in plans for each in ("12.00 USD Per seat, billed monthly", "Change seats", "People: Up to 200"))
 
 
 async def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
