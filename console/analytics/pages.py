@@ -13,9 +13,9 @@ from console.analytics import figures, view
 from console.analytics.figures import Chosen, Sum
 from console.analytics.view import Figure, Value, agent_name, measured, tabs
 from console.charts import Chart, Ranking, Unit
-from console.format import amount, currency_name, decimal, titled
+from console.format import amount, currency_name, decimal
 from console.forms import FormState, blank, read_form
-from console.gateway import BACKGROUND, Answer, Query, Wanted
+from console.gateway import BACKGROUND, Answer, Wanted
 from console.noun import FormPage, Json
 from console.problems import answered
 from console.reader import reader
@@ -26,10 +26,9 @@ from console.widgets import Tab
 from domain.common.access import Permission
 from domain.common.money import CREDIT
 from domain.insight.peers import MemberKind, PeerMetric
+from domain.insight.spent import service_name
 
 _PEERS = "/analytics/peers"
-#: The most services whose names are asked for.
-_SERVICES = 100
 #: What the link of each kind of advice leads to.
 ACTS = {
     "package": N_("View packages"),
@@ -96,10 +95,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     # Advice is for the organization to decide on, and not for operators. It is not live, and takes the longest to read.
     is_advised = not visit.me.is_platform and visit.request.headers.get(BACKGROUND) != "1"
     advice: dict[str, Wanted] = {"advice": ("/analytics/insights", {})} if is_advised else {}
-    span: Query = {"from": of.first.isoformat(), "to": of.last.isoformat(), "zone": of.zone, "limit": _SERVICES}
-    compare = {"compare": of.compare} if of.compare else {}
     answers = await visit.ask_all(
-        spent=("/analytics/spent", {**span, **compare, **visit.scope}),
         spending=of.ask("spending", by=("action",), scope=visit.scope),
         groups=of.ask("spending", by=("action", "model", "agent", "project"), over_time=False, scope=visit.scope),
         balance=recent.ask("balance", "burn_rate", scope=visit.scope),
@@ -108,11 +104,11 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     )
     # A key that reads its department alone has no advice.
     told = answers.get("advice") if "advice" in answers and answers["advice"].status != 403 else None
-    for each in (*(answers[name] for name in ("spent", "spending", "groups", "balance")), *([told] if told else ())):
+    for each in (*(answers[name] for name in ("spending", "groups", "balance")), *([told] if told else ())):
         answered(each)
     naming = await visit.naming(_mentioning(answers), "agent", "project", "title", "how", "taken")
-    has_spent = answers["spending"].ok and answers["groups"].ok and answers["spent"].ok
-    codes = [each["currency"] for each in answers["spent"].body["currencies"]] if has_spent else []
+    has_spent = answers["spending"].ok and answers["groups"].ok
+    codes = _codes(answers["groups"], "spending") if has_spent else []
     charts, ranks = list[Chart | None](), list[Ranking | None]()
     for code in codes:
         charts += [_by_service(of, answers, code, len(codes) > 1)]
@@ -143,27 +139,20 @@ def _mentioning(answers: Mapping[str, Answer]) -> Iterator[Json]:
         yield from answers["advice"].body["data"]
 
 
-def _services(spent: Answer, code: str) -> Mapping[str | None, str]:
-    of = next(each for each in spent.body["currencies"] if each["currency"] == code)
-    return {each["service"]: each["name"] for each in of["by_service"] if each["name"]}
-
-
 def _by_service(of: Chosen, answers: Mapping[str, Answer], code: str, is_one_of_many: bool) -> Chart | None:
     """Draw what was spent over time, by service."""
-    names = _services(answers["spent"], code)
     title = _("Spent by service")
     if is_one_of_many:
         title = _("Spent by service, %(currency)s", currency=currency_name(code))
     lines = figures.series(of, answers["spending"], "spending", code, "action")
-    return figures.bars(of, title, lines, lambda action: _service(action, names), Unit(code, reader().prefs))
+    return figures.bars(of, title, lines, _service, Unit(code, reader().prefs))
 
 
 def _ranks(
     answers: Mapping[str, Answer], code: str, names: Mapping[str, Any], *, is_one: bool
 ) -> Iterator[Ranking | None]:
-    services = _services(answers["spent"], code)
     kinds = (
-        (_("By service"), "action", lambda action: _service(action, services)),
+        (_("By service"), "action", _service),
         (_("By model"), "model", lambda model: model or _("No model")),
         (_("By agent"), "agent", names["agent"]),
         (_("By project"), "project", names["project"]),
@@ -174,8 +163,8 @@ def _ranks(
         yield figures.ranked(whole, sums, name, Unit(code, reader().prefs))
 
 
-def _service(action: str | None, names: Mapping[str | None, str]) -> str:
-    return names.get(action) or (titled(action.replace(".", " ")) if action else _("Other services"))
+def _service(action: str | None) -> str:
+    return service_name(action) if action else _("Other services")
 
 
 def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:
@@ -186,21 +175,18 @@ def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:
         note=_("Average of %(days)s days", days=days),
     )
     return (
-        spent_of(of, answers["spent"]),
+        spent_of(of, answers["groups"]),
         Figure(label=_("Credits used a day"), values=(a_day,) if answers["balance"].ok else ()),
         measured(of, _("Balance"), answers["balance"], "balance"),
     )
 
 
-def spent_of(of: Chosen, spent: Answer) -> Figure:
+def spent_of(of: Chosen, groups: Answer) -> Figure:
     """Return what was spent, as home has it, with its change."""
-    values = []
-    for at, each in enumerate(spent.body["currencies"] if spent.ok else ()):
-        before = None if each["before"] is None else decimal(each["before"])
-        total = Sum(decimal(each["total"]), before)
-        if not at or total.value:
-            values.append(view.of_sum(of, total, each["currency"]))
-    return Figure(label=_("Spent, %(period)s", period=gettext(of.words)), values=tuple(values))
+    sums = figures.totals(groups, "spending") or {CREDIT: Sum(Decimal(0), None)}
+    values = (view.of_sum(of, each, code) for code, each in sums.items() if code and (code == CREDIT or each.value))
+    label = _("Spent, %(period)s", period=gettext(of.words))
+    return Figure(label=label, values=tuple(values) if groups.ok else ())
 
 
 def taken(advice: Json) -> str:

@@ -18,11 +18,6 @@ HERE = f"/console/{ORG}/analytics"
 TODAY = date(2026, 11, 29)
 NOW = datetime.now(UTC).date()
 QUERY = "POST /analytics/query"
-SPENT = {
-    "currency": "CREDIT",
-    **{"total": "30.00", "before": "20.00", "parts": [], "by_agent": []},
-    "by_service": [{"service": "web_search", "name": "Web search", "amount": "30.00", "is_rest": False}],
-}
 ADVICE = {
     "organization_id": ORG,
     "month": "2026-10-01",
@@ -73,7 +68,6 @@ def forecast(**changed: Any) -> dict[str, Any]:
 async def page(**answers: Any) -> tuple[str, FakeApi]:
     known = {
         QUERY: (200, answer([])),
-        "GET /analytics/spent": (200, {"currencies": [SPENT], "left_out": []}),
         "GET /analytics/forecast": (200, forecast()),
         "GET /analytics/insights": (200, ADVICE),
         "GET /me": (200, {**ME, "permissions": ["read", "read_billing", "pay", "acknowledge"]}),
