@@ -124,7 +124,7 @@ async def test_usage_lists_its_uses_below_costs_with_all_decimals() -> None:
     text, api = await shown(days, (200, {"data": [{**line, "group": "gpt-4o"}]}))
     assert "0.000001234567" in text
     assert f'href="/console/{ORG}/usage/log?model=gpt-4o&amp;from=2026-11-01&amp;to=2026-11-30"' in text
-    assert f'href="/console/{ORG}/usage/{USED}"' in text.partition("Uses of credits")[2]
+    assert f'href="/console/{ORG}/usage/{USED}"' in text.partition("Uses of credits in November 2026")[2]
     (asked,) = [query for name, _, query in api.asked if name == "GET /credits/usage"]
     assert (asked["from"], asked["to"]) == ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
     assert asked.keys().isdisjoint({"month", "by"})
