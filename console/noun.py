@@ -6,7 +6,7 @@ around: title, crumbs, addresses, the form. Values that a page computes are adde
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from console import lists
 from console.filters import statuses
-from console.forms import Form, FormState, blank, read_form
+from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Wanted
 from console.lists import Choice, ListResult, ListView
 from console.routing import COMMAND, tenant
@@ -27,6 +27,9 @@ Json = Mapping[str, Any]
 Site = Callable[..., Route]
 
 
+Options = lists.Options | str | Callable[[Visit], lists.Options]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """A filter of a list, called as the API calls it.
@@ -35,14 +38,14 @@ class Filter:
         kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
             chooses between lists and has no field.
         label: stands over the field, and in the chip.
-        options: pairs of a value and its words, or a noun of `status.STATUSES`.
+        options: pairs of a value and its words, a noun of `status.STATUSES`, or a function that returns pairs.
         example: a placeholder.
     """
 
     name: str
     kind: str = "text"
     label: str = ""
-    options: lists.Options | str = ()
+    options: Options = ()
     example: str = ""
 
     @property
@@ -50,6 +53,7 @@ class Filter:
         """The options in the reader's language."""
         if isinstance(self.options, str):
             return statuses(self.options)
+        assert not callable(self.options)
         return tuple((value, gettext(words)) for value, words in self.options)
 
 
@@ -61,8 +65,8 @@ def search(label: str, name: str = "q") -> Filter:
     return Filter(name=name, kind="search", label=label)
 
 
-def select(name: str, label: str, options: lists.Options | str) -> Filter:
-    """A choice between words; pairs that begin with `("", "Any")`, or a noun of statuses."""
+def select(name: str, label: str, options: Options) -> Filter:
+    """A choice between words: pairs that begin with `("", "Any")`, a function of them, or a noun of statuses."""
     return Filter(name=name, kind="select", label=label, options=options)
 
 
@@ -111,7 +115,10 @@ class ObjectPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormPage(Page):
-    """A form: where it is sent, the lead of its page, the label of its button, what its fields choose from."""
+    """A form: where it is sent, the lead of its page, the label of its button, what its fields choose from.
+
+    `version` is the ETag of what it changes; empty where it is not asked for.
+    """
 
     base: str
     action: str
@@ -120,6 +127,7 @@ class FormPage(Page):
     lead: str = ""
     choices: Mapping[str, Choice] = field(default_factory=dict)
     draft: bool = True
+    version: str = ""
 
 
 #: Returns further values for a template: of a list, of an object, of a form.
@@ -192,6 +200,12 @@ class Noun:
         """Return the path of the object in the address, below `/api/v1`."""
         return f"{self.path}/{visit.path('id')}"
 
+    @property
+    def shown(self) -> Show:
+        """The page of one object, for handlers that show it again."""
+        assert self._show is not None
+        return self._show
+
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
@@ -210,6 +224,9 @@ class Noun:
         values: OfList | None = None,
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
+        own: bool = False,
+        others: bool = False,
+        template: str = "list",
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -223,33 +240,43 @@ class Noun:
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
+            own: whether the API would list objects of other organizations too.
+            others: whether rows can be of agents of other organizations, so that those can be chosen too.
+            template: its name in the folder.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
 
+        def of(visit: Visit) -> Mapping[str, str | None]:
+            return {**(fixed or {}), **({"organization_id": visit.org_id} if own else {})}
+
         async def show(visit: Visit) -> Response:
-            found = await lists.find(
-                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
-            )
+            more = extra(visit) if extra else None
+            found = await lists.find(visit, self.path, *names, days=days, fixed=of(visit), extra=more, others=others)
+            shown = shown_filters(visit, filters, days=days)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
                 crumbs=self.crumbs(visit, of_list=True),
-                listed=self.view(found, filters),
-                filters=shown_filters(visit, filters, days=days),
+                listed=self.view(found, shown),
+                filters=shown,
                 tabs=around(visit) if around else _tabs(found, filters, tabs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
                 create=f"{self.listed(visit)}/{create}" if may else "",
             )
-            more = await values(visit, found) if values else {}
-            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, found.status)
+            added = await values(visit, found) if values else {}
+            return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, found.status)
 
-        file_name = self.path.strip("/").replace("/", "-")
+        async def download(visit: Visit) -> Response:
+            return await lists.csv(
+                visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **of(visit)
+            )
+
         self.add(self.at, show)
-        self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
+        self.add(f"{self.at}.csv", download)
 
     def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
         """Return what stands around the rows of a list, with the words of its chips."""
@@ -326,6 +353,7 @@ class Noun:
         path: str = "",
         done: Done | None = None,
         draft: bool = True,
+        versioned: bool = False,
     ) -> None:
         """Add a form on a page of its own; the template is called as the act, such as `new.html`.
 
@@ -347,14 +375,18 @@ class Noun:
             path: of the command below the list, or below the object.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
+            versioned: whether it changes the version that was shown; after a conflict it has the present values.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
 
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             visit.need(self.change)
-            it = await self.find(visit) if is_change else NO_OBJECT
+            answer = await visit.ask(self.own(visit)) if is_change else None
+            it = visit.owned(answer.need(), *self.owners) if answer else NO_OBJECT
             shown = form or blank(**(initial(it) if initial else {}))
+            if form and versioned and status == 409 and initial:
+                shown = with_summary(blank(**initial(it)), form.summary[0][1])
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
                 for name, (noun, query) in (sources or {}).items()
@@ -369,17 +401,22 @@ class Noun:
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,
+                version=(answer.etag or "") if answer and versioned else "",
             )
             more = await values(visit, shown, it) if values else {}
             return await visit.show(f"{self.folder}/{act}.html", page, {**({"it": it} if it else {}), **more}, status)
 
         async def send(visit: Visit) -> Response:
-            form = await read_form(visit.request, *fields, *numbers, many=many)
+            form = await read_form(visit.request, *fields, *numbers, *(("version",) if versioned else ()), many=many)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path
             answer = await visit.command(
-                method, f"{own}{path}", sent if is_change else {**sent, **visit.scope}, form.key
+                method,
+                f"{own}{path}",
+                sent if is_change else {**sent, **visit.scope},
+                form.key,
+                match=form.text("version") if versioned else None,
             )
             if answer.ok and done:
                 return await done(visit, form, answer)
@@ -389,24 +426,37 @@ class Noun:
         self.add(at, send, *COMMAND)
 
     def command(
-        self, act: str, notice: str, *, method: str = "POST", path: str | None = None, body: Json | None = None
+        self,
+        act: str,
+        notice: str,
+        *fields: str,
+        method: str = "POST",
+        path: str | None = None,
+        body: Json | Body | None = None,
+        names: Mapping[str, str] | None = None,
+        done: Done | None = None,
     ) -> None:
-        """Add a command that is one button on the page of an object; a refusal is shown there.
+        """Add a command that is one button, or a short form, on the page of an object; a refusal is shown there.
 
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
+            fields: of the form; `version` is the ETag of the object that was shown.
             method: of the command.
             path: below the object; as the address where it is None.
-            body: what is sent.
+            body: what is sent, or a function that returns it.
+            names: fields of the API that the form calls otherwise.
+            done: makes the page of what was done; otherwise it leads to the object.
         """
 
         async def send(visit: Visit) -> Response:
-            assert self._show is not None
-            form = await read_form(visit.request)
+            form = await read_form(visit.request, *fields)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
-            return await visit.concluded(form, answer, self.here(visit), notice, show=self._show)
+            sent, match = body(form) if callable(body) else body, form.text("version") if "version" in fields else None
+            answer = await visit.command(method, own, sent, form.key, match=match)
+            if answer.ok and done:
+                return await done(visit, form, answer)
+            return await visit.concluded(form, answer, self.here(visit), notice, show=self.shown, names=names)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
@@ -477,7 +527,11 @@ class Noun:
 def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:
     """Return the filters that a reader has, with those by day: operators alone choose an organization."""
     whose = visit.me.is_platform and not visit.org_id
-    kept = tuple(each for each in filters if whose or each.name != "organization_id")
+    kept = tuple(
+        replace(each, options=each.options(visit)) if callable(each.options) else each
+        for each in filters
+        if whose or each.name != "organization_id"
+    )
     dates = (Filter(name="from", kind="date", label=_("From")), Filter(name="to", kind="date", label=_("To")))
     return (*kept, *(dates if days else ()))
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from console.agent.view import granted_of
 from console.format import Prefs, amount, duration, joined, percent
 from domain.common.money import CREDIT
 
@@ -43,7 +42,9 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
         ("Platform staff may approve", "yes, on a signatory's behalf" if contract["operator_approvals"] else "no"),
     ]
     if contract["currency"] == CREDIT:
-        pairs.append(("Granted credits", granted_of(contract)))
+        pairs.append(
+            ("Granted credits", "accepted, not paid out" if contract["accepts_granted_credits"] else "not accepted")
+        )
     return tuple(Fact(label=label, value=value) for label, value in pairs)
 
 
