@@ -12,7 +12,6 @@ from console.billing import change as changing, plans, view
 from console.format import Prefs
 from console.forms import blank
 from console.gateway import Answer
-from console.project import view as projects
 from console.topup import view as topup
 from runtime.database import Database
 from tests.api.conftest import NewTenant
@@ -261,18 +260,6 @@ def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
 
 def limit(used: int, of: int | None) -> dict[str, int | None]:
     return {"used": used, "limit": of}
-
-
-@pytest.mark.parametrize(
-    ("used", "of", "tone", "ways"),
-    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "View plans"]), (5, 5, "warn", ["Buy a slot", "View plans"])],
-)
-def test_banner_warns_one_before_the_limit(used: int, of: int, tone: str, ways: list[str]) -> None:
-    shown = projects.banner(
-        {"projects": limit(3, None), "deployments": limit(used, of)}, PREFS, {"slots": "/s", "plans": "/p"}
-    )
-    assert (shown.tone, [way.label for way in shown.ways]) == (tone, ways)
-    assert shown.text == f"3 projects, {used} of {of} deployed."
 
 
 def api(**answers: tuple[int, Any]) -> FakeApi:
