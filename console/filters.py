@@ -15,7 +15,7 @@ from console.agent.prices import job_price, offer_price
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, ngettext
+from console.texts import _, gettext, language, ngettext
 
 NOTHING = "\N{EN DASH}"
 
@@ -139,6 +139,6 @@ def may(permission: str) -> bool:
 def install(environment: Environment) -> None:
     """Give an environment the filters, `may` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals["may"] = may
+    environment.globals |= {"may": may, "language": language}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ from console.texts import _, gettext
 _COLOURS = 6
 
 
-def translated(text: str, **values: Any) -> str:
+def translated(text: str, /, **values: Any) -> str:
     """Return a text in the reader's language; values are escaped within it."""
     if not values:
         return gettext(text)
