@@ -45,7 +45,7 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
 
         await someone.click("Find agents")
         await someone.write("Search", name)
-        await someone.click("Search")
+        await someone.click("Filter")
         await someone.click(name)
         await someone.click("Hire")
         await someone.write("Work", "Read the quarter")
