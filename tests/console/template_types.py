@@ -420,7 +420,7 @@ def misfits(path: Path, values: Mapping[str, Any]) -> list[str]:
     for name in names.keys() & values.keys():
         kind, value = names[name], values[name]
         if isinstance(kind, Answered):
-            kind, value = kind.body, value.body if value.ok else None
+            kind, value = kind.body, value.body if value is not None and value.ok else None
         if isinstance(kind, Many):
             kind, value = kind.item, next(iter(value), None)
         if isinstance(kind, Schema) and isinstance(value, dict):
