@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.agent.pages import MODELS, categories
 from console.agent.prices import offer_price
-from console.format import duration, money, percent
+from console.format import money, percent
 from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
@@ -95,28 +95,11 @@ def why_not(offer: Json, org_id: str) -> str:
     return ""
 
 
-def rules(agent: Json, price: Json | None) -> tuple[str, ...]:
-    """Return the terms that the agent accepts automatically, and the price today, in sentences."""
-    prefs, terms, currency, found = reader().prefs, agent["terms"], agent["pricing"]["currency"], []
-    if bounds := terms.get("price"):
-        low, high = (bounds[end] and money(bounds[end], bounds["currency"], prefs) for end in ("min", "max"))
-        if low and high:
-            said = _("Jobs between %(low)s and %(high)s are accepted automatically, others when the author agrees.")
-        else:
-            low_only = _("Jobs from %(low)s are accepted automatically, others when the author agrees.")
-            high_only = _("Jobs up to %(high)s are accepted automatically, others when the author agrees.")
-            said = low_only if low else high_only if high else ""
-        found.append(said % {"low": low, "high": high})
-    if (within := terms.get("deliver_within")) and within["min"]:
-        found.append(_("It needs at least %(time)s to deliver.", time=duration(within["min"], prefs)))
-    if price and price["adjustments"] and currency:
-        for each in price["adjustments"]:
-            change = scores.exact(each["multiplier"]) - 1
-            shown = {"reason": each["description"], "part": percent(f"{change.copy_abs():f}", prefs)}
-            found.append((_("%(reason)s: %(part)s less.") if change < 0 else _("%(reason)s: %(part)s more.")) % shown)
-        base, now = (money(price[each], currency, prefs) for each in ("base_price", "adjusted_price"))
-        found.append(_("Your price today is %(now)s; the listed one is %(base)s.", now=now, base=base))
-    return tuple(filter(None, found))
+def adjusted(line: Json) -> str:
+    """Return a rule of the price today in a sentence."""
+    change = scores.exact(line["multiplier"]) - 1
+    shown = {"reason": line["description"], "part": percent(f"{change.copy_abs():f}", reader().prefs)}
+    return (_("%(reason)s: %(part)s less.") if change < 0 else _("%(reason)s: %(part)s more.")) % shown
 
 
 async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
@@ -148,7 +131,8 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         "bars": scores.bars(score.body["dimensions"]) if is_known else (),
         "chart": scores.by_dimension(history.body["data"]) if history.ok else None,
         "labels": scores.DIMENSIONS,
-        "rules": rules(it, priced.body if priced and priced.ok else None),
+        "price": priced.body if priced and priced.ok and it["pricing"]["currency"] else None,
+        "adjusted": adjusted,
         "label": label_of(visit, offer, held) if offer else "",
         "why": why_not(offer, visit.org_id) if offer else "",
         "is_own": it["organization_id"] == visit.org_id and visit.reads_all,
