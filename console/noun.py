@@ -471,7 +471,7 @@ class Noun:
         *,
         title: str,
         label: str,
-        effect: tuple[str, ...],
+        effect: tuple[str, ...] | Callable[[Json], tuple[str, ...]],
         facts: Callable[[Json], tuple[tuple[str, str], ...]] | None = None,
         kind: str = "danger",
         method: str = "POST",
@@ -486,7 +486,7 @@ class Noun:
             notice: the word of `notices.py` for what was done.
             title: the question, with fields of the object, such as `Close %(name)s?`.
             label: of the button.
-            effect: sentences.
+            effect: sentences, or a function of the object that returns them.
             facts: returns names and values of what it is about.
             kind: of the button.
             method: of the command.
@@ -505,7 +505,7 @@ class Noun:
                 label=gettext(label),
                 form=form or blank(),
                 facts=facts(it) if facts else (),
-                effect=tuple(gettext(each) for each in effect),
+                effect=tuple(gettext(each) for each in (effect(it) if callable(effect) else effect)),
                 kind=kind,
             )
             return await visit.render("parts/confirmation.html", page, status)

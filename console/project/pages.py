@@ -14,7 +14,6 @@ from console.problems import Reaction, answered, reaction_to
 from console.routing import COMMAND
 from console.texts import N_, _, gettext
 from console.visit import Visit
-from console.widgets import Confirmation
 from domain.billing.project import DeployType
 from domain.common.access import Permission
 
@@ -135,26 +134,10 @@ async def deploy(visit: Visit) -> Response:
     return await visit.concluded(form, answer, PROJECTS.listed(visit), "project.deployed", show=show)
 
 
-async def ask_to_undeploy(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    visit.need(Permission.MANAGE_PROJECTS)
-    it = (await visit.ask(PROJECTS.own(visit))).need()
-    freed = _("Its slot is free for another project.") if it["occupies_slot"] else _("Its place is free for another.")
-    page = Confirmation(
-        title=_("Undeploy this project?"),
-        back=PROJECTS.listed(visit),
-        action=f"{PROJECTS.listed(visit)}/{it['slug']}/undeploy",
-        label=_("Undeploy"),
-        form=form or blank(),
-        facts=((_("Project"), it["name"]),),
-        effect=(_("It may no longer run until it is deployed again."), freed),
-    )
-    return await visit.render("parts/confirmation.html", page, status)
-
-
-async def undeploy(visit: Visit) -> Response:
-    form = await read_form(visit.request)
-    answer = await visit.command("DELETE", f"{PROJECTS.own(visit)}/deploy", None, form.key)
-    return await visit.concluded(form, answer, PROJECTS.listed(visit), "project.undeployed", show=ask_to_undeploy)
+def freed(project: Json) -> tuple[str, str]:
+    """Return the effect of undeploying a project."""
+    slot, place = N_("Its slot is free for another project."), N_("Its place is free for another.")
+    return N_("It may no longer run until it is deployed again."), slot if project["occupies_slot"] else place
 
 
 async def show_slots(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
@@ -227,6 +210,13 @@ PROJECTS.add("/projects/room", show_room)
 PROJECTS.add("/projects/slots", show_slots)
 PROJECTS.add("/projects/slots", buy, *COMMAND)
 PROJECTS.add("/projects/{id}/deploy", deploy, *COMMAND)
-PROJECTS.add("/projects/{id}/undeploy", ask_to_undeploy)
-PROJECTS.add("/projects/{id}/undeploy", undeploy, *COMMAND)
+PROJECTS.question(
+    *("undeploy", "project.undeployed"),
+    title=N_("Undeploy this project?"),
+    label=N_("Undeploy"),
+    facts=lambda project: ((_("Project"), project["name"]),),
+    effect=freed,
+    method="DELETE",
+    path="/deploy",
+)
 ROUTES = PROJECTS.routes
