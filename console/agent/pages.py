@@ -105,18 +105,11 @@ def of_page(visit: Visit) -> dict[str, Wanted]:
 
 
 async def of_agent(visit: Visit, agent: Json, answers: Mapping[str, Answer]) -> Json:
-    earnings, offer, jobs = answers["earnings"], answers["offer"], answers.get("jobs")
-    if jobs is not None:
-        answered(jobs)
-    known = answered(earnings)
+    for name in {"earnings", "jobs"} & answers.keys():
+        answered(answers[name])
     return {
         **_options(visit),
-        "earnings": earnings,
-        "earned": [each for each in earnings.body["data"] if each["agent_id"] == agent["id"]] if known else [],
-        "score": answers["score"],
-        "offer": offer.body if offer.ok else {},
-        "has_offer": offer.ok or offer.status != 404,
-        "jobs": jobs,
+        **{name: answers.get(name) for name in ("earnings", "jobs", "score", "offer")},
         "version": answers["it"].etag or "",
         "amount": written(agent["pricing"]["amount"] or ""),
     }

@@ -116,20 +116,18 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         library=_library(visit),
         **price,
     )
-    it, found, score, history = answers["it"].need(), answers["offer"], answers["score"], answers["history"]
+    it, found = answers["it"].need(), answers["offer"]
     offer = None if found.status == 404 else found.need()
     held, priced = held_in(answers["library"]), answers.get("price")
     for name in ("score", "history", "feedback"):
         answered(answers[name])
-    is_known = score.ok and score.body["evidence_count"] > 0
     values = {
         "it": it,
         "offer": offer,
         "held": held,
         **{name: answers[name] for name in ("score", "history", "feedback")},
-        "is_known": is_known,
-        "bars": scores.bars(score.body["dimensions"]) if is_known else (),
-        "chart": scores.by_dimension(history.body["data"]) if history.ok else None,
+        "bars": scores.bars,
+        "by_dimension": scores.by_dimension,
         "labels": scores.DIMENSIONS,
         "price": priced.body if priced and priced.ok and it["pricing"]["currency"] else None,
         "adjusted": adjusted,

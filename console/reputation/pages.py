@@ -35,19 +35,18 @@ async def show(visit: Visit) -> Response:
         feedback=("/reputation/feedback", {"agent_id": agent_id, "limit": _FEEDBACK}),
         **price,
     )
-    it, score, history = visit.owned(answers["it"].need()), answers["score"].need(), answers["history"]
-    nights = history.body["data"] if answered(history) else ()
-    for name in ("peers", "feedback"):
-        answered(answers[name])
-    priced = answers.get("price")
+    it, score, priced = visit.owned(answers["it"].need()), answers["score"].need(), answers.get("price")
+    sections = {name: answers[name] for name in ("peers", "history", "feedback")}
+    for each in sections.values():
+        answered(each)
     values = {
         "it": it,
         "score": score,
-        **{name: answers[name] for name in ("peers", "history", "feedback")},
+        **sections,
         "price": priced.body if priced and priced.ok and it["pricing"]["currency"] else None,
         "trend": _TRENDS[score["trend"]],
-        "bars": scores.bars(score["dimensions"]),
-        "charts": tuple(filter(None, (scores.by_day(nights), scores.by_dimension(nights)))),
+        "bars": scores.bars,
+        "charts": (scores.by_day, scores.by_dimension),
         "labels": scores.DIMENSIONS,
         "events": SENTENCES,
         "signed": scores.signed,

@@ -59,7 +59,7 @@ def silent() -> Answer:
 def standing(**changes: Any) -> str:
     values = {"peers": said(PEERS), "history": said({"data": []}), "feedback": said({"data": []}), **changes}
     trend = Status(word="Falling", tone=Tone.WARN, icon="warn", sentence="")
-    drawn = {"trend": trend, "bars": bars(STANDING["dimensions"]), "charts": (), "labels": DIMENSIONS}
+    drawn = {"trend": trend, "bars": bars, "charts": (by_day,), "labels": DIMENSIONS}
     more = {"it": AGENT, "score": STANDING, "price": None, "events": SENTENCES, "signed": signed}
     return text_of(render("reputation/page.html", object_page(), **values, **drawn, **more))
 
