@@ -41,7 +41,11 @@ ONE: dict[str, Any] = {
 
 def api(escrow: tuple[int, Any], org: str = ORG, *, is_seen: bool = True, **changes: Any) -> FakeApi:
     """Return the API for somebody of an organization; `escrow` is the answer for the contract's escrow."""
-    who = {**ME, "organization": {"id": org, "name": "Acme", "tier": "free"}, "permissions": ["read", "accept", "award"]}
+    who = {
+        **ME,
+        "organization": {"id": org, "name": "Acme", "tier": "free"},
+        "permissions": ["read", "accept", "award"],
+    }
     return FakeApi(
         answers={
             "GET /me": (200, who),

@@ -11,14 +11,15 @@ from fastapi import FastAPI
 from console.agent.pages import changed, listing
 from console.agent.prices import job_price, offer_price
 from console.forms import Form
+from console.gateway import Answer
 from console.inline import disc
 from console.library.pages import term
 from console.reputation.scores import DIMENSIONS
 from tests.api.conftest import Caller, Tenant, good, new_key
-from tests.console.answering import said as answered
+from tests.console.answering import refused, said as answered
 from tests.console.conftest import Visitor, signed_in
 from tests.console.fake import BALANCE, ORG, OWN, FakeApi, browser, problem
-from tests.console.rendering import BASE, form_page, list_page, render
+from tests.console.rendering import BASE, form_page, list_page, object_page, render
 from tests.console.walking import text_of
 
 KEY = "con_market_0123456789"
@@ -223,6 +224,26 @@ def test_job_has_one_price_wherever_its_agent_is_listed(agent: dict[str, Any], p
 )
 def test_offer_is_priced_by_its_model(changes: dict[str, Any], price: str) -> None:
     assert offer_price({**OFFER, **changes}).replace("\N{NO-BREAK SPACE}", " ") == price
+
+
+@pytest.mark.parametrize(
+    ("offer", "said"),
+    [
+        (answered(OFFER), "For sale 9.50 credits once"),
+        (answered({**OFFER, "status": "retired"}), "For sale Not for sale"),
+        (refused(404, "not_found"), "For sale Not for sale"),
+        (refused(503, "service.unavailable"), "For sale \N{EN DASH} not available right now"),
+    ],
+)
+def test_own_agent_has_the_price_of_a_job_and_that_of_its_offer(offer: Answer, said: str) -> None:
+    parts = {"earned": "47.50", "available": "40.00", "pending": "7.50", "paid_out": "0.00", "asset": "CREDIT"}
+    earned = {"data": [{"agent_id": AGENT, **parts}, {"agent_id": "agt_other", **parts, "earned": "9.00"}]}
+    answers = {"earnings": answered(earned), "jobs": answered({"data": []}), "score": refused(503, "x"), "offer": offer}
+    choices: dict[str, Any] = dict.fromkeys(("models", "visibilities", "categories", "currencies"), ())
+    page = text_of(render("agent/page.html", object_page(), it=HIRED, version="", amount="", **answers, **choices))
+    assert "Price 10.00 credits a job " + said in page
+    assert "47.50 credits" in page
+    assert "9.00 credits" not in page
 
 
 @pytest.mark.parametrize(("name", "initials"), [("Research desk two", "RD"), ("écrivain", "É"), ("<b> !", "?")])
