@@ -43,6 +43,7 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
         await someone.write("API key", buyer.people["owner"].token)
         await someone.click("Sign in")
 
+        await someone.click("Agents")
         await someone.click("Find agents")
         await someone.write("Search", name)
         await someone.click("Filter")
