@@ -81,7 +81,8 @@ def iso(period: timedelta) -> str:
 
 
 def _page(visit: Visit, agent: Json, form: FormState, title: str, label: str, *below: Link) -> FormPage:
-    action = f"{visit.base}/escrows/new"
+    # The query keeps the address of the answer one that can be read again, which live updates do.
+    action = f"{visit.base}/escrows/new?agent={agent['id']}"
     crumbs = (*AGENTS.crumbs(visit, {} if below else agent), *below)
     return FormPage(title=title, crumbs=crumbs, base=visit.base, action=action, form=form, label=label)
 
