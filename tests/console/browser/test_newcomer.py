@@ -58,7 +58,7 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
         good(await seller.people["owner"].post(f"/escrows/{escrow['id']}/delivery", {"artifacts": [], "note": "Done"}))
 
         await someone.click("Home")
-        await someone.click("Escrow: Read the quarter")
+        await someone.click("Read the quarter")
         await someone.click("Dispute")
         await someone.write("Reason", "A third of it is wrong")
         await someone.click("Dispute")
