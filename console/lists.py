@@ -220,8 +220,8 @@ class Choice:
 
     @property
     def options(self) -> Options:
-        """Pairs of an id and a name."""
-        return tuple((each["id"], each["name"]) for each in self.rows)
+        """Pairs of an id and a name; keys have a principal instead."""
+        return tuple((each["id"], each.get("name") or each["principal"]) for each in self.rows)
 
 
 async def find(

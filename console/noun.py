@@ -150,7 +150,7 @@ class Noun:
         folder: str,
         at: str = "",
         one: str = "",
-        name: str = "name",
+        name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
@@ -164,13 +164,14 @@ class Noun:
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
             one: the address of one object, with `{id}`; empty where it is below the list.
-            name: the field of an object that titles its pages.
+            name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
             site: `tenant` or `platform` of `console.routing`.
         """
-        self.path, self.title, self.folder, self.name = path, title, folder, name
+        self.path, self.title, self.folder = path, title, folder
+        self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
         self.above, self.change, self.owners, self.site = above, change, owners, site
         self.routes: list[Route] = []
@@ -200,7 +201,7 @@ class Noun:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=self.name(it), href=self.here(visit, it["id"]))] if it else []))
 
     def list(
         self,
@@ -210,6 +211,7 @@ class Noun:
         values: OfList | None = None,
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
+        usual: Mapping[str, str] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -223,15 +225,20 @@ class Noun:
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
+            usual: what it asks where the address does not say otherwise.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
 
+        def asked(visit: Visit) -> dict[str, str | None]:
+            given = visit.chosen(*(usual or {}))
+            return {**(fixed or {}), **{name: value for name, value in (usual or {}).items() if name not in given}}
+
         async def show(visit: Visit) -> Response:
             found = await lists.find(
-                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
+                visit, self.path, *names, days=days, fixed=asked(visit), extra=extra(visit) if extra else None
             )
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
@@ -249,7 +256,11 @@ class Noun:
 
         file_name = self.path.strip("/").replace("/", "-")
         self.add(self.at, show)
-        self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
+
+        async def download(visit: Visit) -> Response:
+            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
+
+        self.add(f"{self.at}.csv", download)
 
     def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
         """Return what stands around the rows of a list, with the words of its chips."""
@@ -268,6 +279,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfObject | None = None,
         extra: Extra | None = None,
+        instead: Callable[[Visit], Awaitable[Response | None]] | None = None,
     ) -> None:
         """Add the page of one object; the template is `page.html`, with `it`, and `rows` of the list below it.
 
@@ -277,6 +289,7 @@ class Noun:
             tabs: of that list.
             values: returns further values for the template, of the object and the answers to `extra`.
             extra: further questions.
+            instead: answers where there is no such object, or returns None.
         """
         names = tuple(each.name for each in filters)
 
@@ -290,9 +303,11 @@ class Noun:
                 answers, status = found.extra, status if form else found.status
             else:
                 answers = await visit.ask_all(**wanted)
+            if instead and answers["it"].status == 404 and (other := await instead(visit)):
+                return other
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
-                title=str(it[self.name]),
+                title=self.name(it),
                 crumbs=self.crumbs(visit),
                 base=visit.base,
                 here=self.here(visit),
@@ -318,10 +333,12 @@ class Noun:
         numbers: tuple[str, ...] = (),
         many: tuple[str, ...] = (),
         body: Body | None = None,
-        sources: Sources | None = None,
+        sources: Sources | Callable[[FormState], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
-        names: Mapping[str, str] | None = None,
+        begins: Callable[[Visit], Mapping[str, str]] | None = None,
+        names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
+        needs: Permission | None = None,
         method: str = "POST",
         path: str = "",
         done: Done | None = None,
@@ -339,10 +356,12 @@ class Noun:
             numbers: fields that are numbers, read in the reader's locale.
             many: fields that may come several times.
             body: returns what is sent, instead of the fields.
-            sources: the lists that fields choose from, by their names; `page.choices` has them.
+            sources: the lists that fields choose from, by their names, or of the form; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
-            names: fields of the API that the form calls otherwise.
+            begins: returns the values that a form of the list begins with.
+            names: fields of the API that the form calls otherwise, or of the form as it was sent.
+            needs: its permission, where that is not the noun's.
             method: of the command.
             path: of the command below the list, or below the object.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
@@ -352,12 +371,12 @@ class Noun:
         at = f"{self.one if is_change else self.at}/{act}"
 
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-            visit.need(self.change)
+            visit.need(needs or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
-            shown = form or blank(**(initial(it) if initial else {}))
+            shown = form or blank(**(initial(it) if initial else begins(visit) if begins else {}))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in (sources or {}).items()
+                for name, (noun, query) in (sources(shown) if callable(sources) else sources or {}).items()
             }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
@@ -383,7 +402,8 @@ class Noun:
             )
             if answer.ok and done:
                 return await done(visit, form, answer)
-            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=names)
+            called = names(form) if callable(names) else names
+            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=called)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)
@@ -423,6 +443,7 @@ class Noun:
         method: str = "POST",
         path: str | None = None,
         body: Json | None = None,
+        kept: tuple[str, ...] = (),
         done: Done | None = None,
     ) -> None:
         """Add a command that asks before it is done, on a page that says its effect.
@@ -438,6 +459,7 @@ class Noun:
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent.
+            kept: numbers of the object that are sent as they were shown, such as its version.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
         """
 
@@ -452,14 +474,16 @@ class Noun:
                 form=form or blank(),
                 facts=facts(it) if facts else (),
                 effect=tuple(gettext(each) for each in effect),
+                fields=tuple((name, str(it[name])) for name in kept),
                 kind=kind,
             )
             return await visit.render("parts/confirmation.html", page, status)
 
         async def send(visit: Visit) -> Response:
-            form = await read_form(visit.request)
+            form = await read_form(visit.request, *kept)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
+            sent = {**(body or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else body
+            answer = await visit.command(method, own, sent, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
             after = self.listed(visit) if method == "DELETE" else self._after(visit, None)

@@ -9,7 +9,6 @@ from console.analytics.routes import ROUTES as ANALYTICS
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
-from console.budget.routes import ROUTES as BUDGET
 from console.card.pages import ROUTES as CARD
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
@@ -51,7 +50,7 @@ from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
 from console.search.routes import ROUTES as SEARCH
 from console.secret.routes import ROUTES as SECRET
-from console.spend_control.routes import ROUTES as SPEND_CONTROL
+from console.spend_control.pages import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
 from console.usage.routes import ROUTES as USAGE
@@ -101,7 +100,6 @@ _ALL = (
     *PROJECT,
     *SEARCH,
     *SECRET,
-    *BUDGET,
     *SPEND_CONTROL,
     *FREE_OPTION,
     *PURCHASE_METHOD,

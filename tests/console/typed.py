@@ -339,12 +339,12 @@ FORMS = (
         checked=each("daily_amount", "currency", "floor", "ceiling", "reinvest"),
     ),
     Typed(
-        "/console/{org}/budgets/new",
+        "/console/{org}/budgets/new?subject=run",
         "/{org}/budgets/new",
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "week_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("currency", "time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
+        checked=each("time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
     ),
     Typed(
         "/console/{org}/budgets/{budget}/change",
@@ -369,12 +369,12 @@ FORMS = (
         shown={"reason": ""},
     ),
     Typed(
-        "/console/{org}/limits/new",
+        "/console/{org}/limits/new?subject=run",
         "/{org}/limits/new",
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "month_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("currency", "time_zone", "per_spend", "thresholds", *_WINDOW),
+        checked=each("time_zone", "per_spend", "thresholds", *_WINDOW),
     ),
     Typed(
         "/console/{org}/limits/{control}/change",
