@@ -336,11 +336,12 @@ class Noun:
         sources: Sources | Callable[[FormState], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
-        begins: Callable[[Visit], Mapping[str, str]] | None = None,
+        begins: Callable[[Visit], Awaitable[Mapping[str, str]]] | None = None,
         names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
         needs: Permission | None = None,
         method: str = "POST",
         path: str = "",
+        to: str = "",
         done: Done | None = None,
         draft: bool = True,
     ) -> None:
@@ -364,6 +365,7 @@ class Noun:
             needs: its permission, where that is not the noun's.
             method: of the command.
             path: of the command below the list, or below the object.
+            to: its whole path, where it is not below these.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
         """
@@ -373,7 +375,7 @@ class Noun:
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             visit.need(needs or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
-            shown = form or blank(**(initial(it) if initial else begins(visit) if begins else {}))
+            shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
                 for name, (noun, query) in (sources(shown) if callable(sources) else sources or {}).items()
@@ -397,9 +399,8 @@ class Noun:
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path
-            answer = await visit.command(
-                method, f"{own}{path}", sent if is_change else {**sent, **visit.scope}, form.key
-            )
+            scoped = sent if is_change and not to else {**sent, **visit.scope}
+            answer = await visit.command(method, to or f"{own}{path}", scoped, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
             called = names(form) if callable(names) else names

@@ -17,7 +17,7 @@ from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.export.routes import ROUTES as EXPORT
 from console.feedback.routes import ROUTES as FEEDBACK
-from console.free_option.routes import ROUTES as FREE_OPTION
+from console.free_option.pages import ROUTES as FREE_OPTION
 from console.help.routes import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
 from console.invoice.routes import ROUTES as INVOICE
@@ -27,7 +27,7 @@ from console.marketplace.routes import ROUTES as MARKETPLACE
 from console.notification.routes import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
-from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
+from console.payment_policy.pages import ROUTES as PAYMENT_POLICY
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
@@ -44,7 +44,7 @@ from console.platform.reputation.routes import ROUTES as PLATFORM_REPUTATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
-from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
+from console.purchase_method.pages import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS

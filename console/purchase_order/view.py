@@ -10,7 +10,7 @@ from console.gateway import Answer
 from console.lists import ListPage, ListResult
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
-from console.spend_control.pages import KINDS
+from console.spend_control.subjects import KINDS
 from console.status import STATUSES, Status, status_of
 from console.widgets import Failed, FormPage, Link
 from domain.common.ids import is_id

@@ -11,42 +11,21 @@ from console.charts import Meter
 from console.charts.rank import meter
 from console.choices import zones
 from console.filters import money
-from console.format import count, short_id, unit
+from console.format import count, unit
 from console.forms import Form, FormState, written
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
 from console.noun import Json, Noun, select, tab
 from console.problems import answered
 from console.reader import reader
+from console.spend_control import subjects
+from console.spend_control.subjects import KINDS, called, sources
 from console.texts import N_, _, gettext
 from console.visit import Visit
-from console.widgets import Tab
 from domain.common.access import Permission
 from domain.common.calendar import Window
 from domain.common.money import CREDIT
 
-KINDS = {
-    "organization": N_("Organization"),
-    "department": N_("Department"),
-    "project": N_("Project"),
-    "agent": N_("Agent"),
-    "run": N_("Run"),
-    "key": N_("Key"),
-}
-_CALLED = {
-    "department": N_("Department %(name)s"),
-    "project": N_("Project %(name)s"),
-    "agent": N_("Agent %(name)s"),
-    "run": N_("Run %(name)s"),
-    "key": N_("Key %(name)s"),
-}
-#: The lists that subjects are chosen from, by name.
-SUBJECTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "department": ("departments", {"open": "true"}),
-    "project": ("projects", {}),
-    "agent": ("agents", {}),
-    "key": ("api-keys", {"active": "true"}),
-}
 _POOLS = {
     "operating": N_("Operating amount"),
     "reserve": N_("Reserve"),
@@ -62,14 +41,6 @@ _KEPT = ("version", "starts_at", "ends_at", "parent_id")
 _TERMS = ("per_spend", "thresholds", "reason")
 #: How long an emergency lasts, in hours.
 _LASTS = ("4", "24", "72", "168")
-
-
-def called(subject: Json) -> str:
-    """Return the kind and the name of a subject; runs and keys, which have no name, by their ids."""
-    kind, id = subject["type"], subject["id"]
-    if kind == "organization":
-        return _("The whole organization")
-    return gettext(_CALLED[kind]) % {"name": subject["name"] or (id if kind == "run" else short_id(id))}
 
 
 def meters(control: Json, limit: Json) -> tuple[Meter, ...]:
@@ -155,16 +126,11 @@ async def budget_instead(visit: Visit) -> Response | None:
     return RedirectResponse(f"{visit.base}{path}", 303) if (await visit.ask(path)).ok else None
 
 
-def begins(visit: Visit) -> dict[str, str]:
+async def begins(visit: Visit) -> dict[str, str]:
     chosen = visit.chosen("subject", "subject_id")
     kind = chosen.get("subject", "") if chosen.get("subject") in KINDS else "organization"
     start = {"currency": CREDIT, "time_zone": visit.choices.zone or "UTC", "thresholds": "0.5, 0.8, 1"}
     return {**start, **chosen, "subject": kind}
-
-
-def _sources(form: FormState) -> dict[str, tuple[str, Mapping[str, str]]]:
-    kind = form.value("subject")
-    return {"subject_id": SUBJECTS[kind]} if kind in SUBJECTS else {}
 
 
 def _declare(
@@ -202,14 +168,7 @@ def _declare(
     async def of_form(visit: Visit, form: FormState, it: Json) -> Json:
         if it:
             return {"is_budget": is_budget, "unit": unit(it["currency"], Decimal(0))}
-        tabs = tuple(
-            Tab(
-                label=gettext(label),
-                href=f"{noun.listed(visit)}/new?subject={each}",
-                current=each == form.value("subject"),
-            )
-            for each, label in KINDS.items()
-        )
+        tabs = subjects.tabs(f"{noun.listed(visit)}/new", form)
         return {"is_budget": is_budget, "unit": "", "subjects": tabs, "zones": zones()}
 
     noun.list(
@@ -229,7 +188,7 @@ def _declare(
         label=texts["create"],
         lead=texts["lead"],
         body=lambda form: stated(form, is_budget=is_budget),
-        sources=_sources,
+        sources=sources,
         values=of_form,
         begins=begins,
         names=names,

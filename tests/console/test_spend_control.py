@@ -8,7 +8,8 @@ import pytest
 from console.format import DEFAULT
 from console.forms import Form
 from console.mentions import Naming
-from console.spend_control.pages import called, meters, names, stated, typed
+from console.spend_control.pages import meters, names, stated, typed
+from console.spend_control.subjects import called
 from domain.common.access import Permission
 from tests.console.answering import refused, said
 from tests.console.fake import NAMING

@@ -100,7 +100,7 @@ _POLICY = "/console/{org}/payment-policies/{policy}/change"
 _NAMES = ("vendors", "categories")
 _POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
 _END = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
-_FEE = ("fee_share", "fee_fixed", "fee_currency")
+_FEE = ("fee_share", "fee_fixed")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -391,18 +391,18 @@ FORMS = (
             "owner",
             whole={f"{what}_{other}": "" for what in _NAMES},
             shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
-            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
     ),
     *(
         Typed(
-            "/console/{org}/payment-policies/new",
+            "/console/{org}/payment-policies/new?subject=agent",
             "/{org}/payment-policies/new",
             "owner",
-            whole={"subject": "agent:{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
+            whole={"subject": "agent", "subject_id": "{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
             shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
-            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
             make=Made.seller,
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
