@@ -45,7 +45,7 @@ from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
 from console.purchase_method.pages import ROUTES as PURCHASE_METHOD
-from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
+from console.purchase_order.pages import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
 from console.search.routes import ROUTES as SEARCH
