@@ -15,7 +15,7 @@ from console import format as written
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, ngettext
+from console.texts import _, gettext, language, ngettext
 from domain.common.money import CREDIT, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
@@ -138,6 +138,6 @@ def currencies(*, credits: bool = False) -> tuple[tuple[str, str], ...]:
 def install(environment: Environment) -> None:
     """Give an environment the filters, `may`, `currencies` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals.update(may=may, currencies=currencies)
+    environment.globals |= {"may": may, "language": language, "currencies": currencies}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -12,9 +12,9 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console import lists
+from console import lists, picker
 from console.filters import statuses
-from console.forms import Form, FormState, blank, read_form
+from console.forms import Form, FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
 from console.lists import Choice, ListResult, ListView
 from console.routing import COMMAND, tenant
@@ -333,7 +333,7 @@ class Noun:
         numbers: tuple[str, ...] = (),
         many: tuple[str, ...] = (),
         body: Body | None = None,
-        sources: Sources | Callable[[FormState], Sources] | None = None,
+        sources: Sources | Callable[[Mapping[str, str]], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
         begins: Callable[[Visit], Awaitable[Mapping[str, str]]] | None = None,
@@ -357,7 +357,7 @@ class Noun:
             numbers: fields that are numbers, read in the reader's locale.
             many: fields that may come several times.
             body: returns what is sent, instead of the fields.
-            sources: the lists that fields choose from, by their names, or of the form; `page.choices` has them.
+            sources: the lists that fields choose from, or a function of the typed values; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
             begins: returns the values that a form of the list begins with.
@@ -372,13 +372,16 @@ class Noun:
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
 
+        def chosen_from(typed: Mapping[str, str]) -> Sources:
+            return sources(typed) if callable(sources) else sources or {}
+
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             visit.need(needs or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
             shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in (sources(shown) if callable(sources) else sources or {}).items()
+                for name, (noun, query) in chosen_from(shown.values).items()
             }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
@@ -396,6 +399,10 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, many=many)
+            nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
+            form, errors = await picker.resolved(visit, form, nouns)
+            if errors:
+                return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path

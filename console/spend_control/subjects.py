@@ -39,9 +39,9 @@ def called(subject: Json) -> str:
     return gettext(_CALLED[kind]) % {"name": subject["name"] or (id if kind == "run" else short_id(id))}
 
 
-def sources(form: FormState) -> dict[str, tuple[str, Mapping[str, str]]]:
+def sources(typed: Mapping[str, str]) -> dict[str, tuple[str, Mapping[str, str]]]:
     """Return the list that the subject is chosen from; runs are typed."""
-    kind = form.value("subject")
+    kind = typed.get("subject", "")
     return {"subject_id": _LISTS[kind]} if kind in _LISTS else {}
 
 
