@@ -328,7 +328,7 @@ class Noun:
         notice: str,
         *fields: str,
         title: str,
-        label: str,
+        label: str = "",
         lead: str = "",
         numbers: tuple[str, ...] = (),
         many: tuple[str, ...] = (),
@@ -352,7 +352,7 @@ class Noun:
             notice: the word of `notices.py` for what was done.
             fields: that are sent as they are typed; empty ones are left out, or sent as null for an object.
             title: of the page; of an object with its fields, such as `Change %(name)s`.
-            label: of the button.
+            label: of the button; the title where it is empty.
             lead: below the title.
             numbers: fields that are numbers, read in the reader's locale.
             many: fields that may come several times.
@@ -389,7 +389,7 @@ class Noun:
                 base=visit.base,
                 action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
                 form=shown,
-                label=gettext(label),
+                label=gettext(label or title),
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,

@@ -56,7 +56,6 @@ DEPARTMENTS.form(
     "department.created",
     *("name", "parent_id"),
     title=N_("Create department"),
-    label=N_("Create department"),
     lead=N_("Then choose under Keys which keys spend for it."),
     sources={"parent_id": ("departments", {"open": "true"})},
 )

@@ -70,7 +70,7 @@ class Entries(Noun):
 
         self.add(self.at, show)
         saved, sent = f"{kind}.saved", {"body": body, "names": names, "lead": lead, "method": "PUT", "to": self.path}
-        self.form("new", saved, *fields, title=create, label=create, **sent)  # type: ignore[arg-type]
+        self.form("new", saved, *fields, title=create, **sent)  # type: ignore[arg-type]
         title = f"%({facts[0][1]})s"
         self.form("change", saved, *fields, title=title, label=save, initial=typed, **sent)  # type: ignore[arg-type]
         self.question(

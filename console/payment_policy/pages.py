@@ -118,7 +118,6 @@ POLICIES.form(
     *_SUBJECT[:2],
     *FIELDS,
     title=N_("Create policy"),
-    label=N_("Create policy"),
     lead=N_("The most specific policy applies: agent, then project, then organization."),
     body=policy,
     sources=sources,
