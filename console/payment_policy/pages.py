@@ -12,19 +12,22 @@ from console.texts import N_, _
 from console.visit import Visit
 from domain.budgets.policy import MAX_NAMES, MethodKind
 from domain.common.access import Permission
+from domain.common.money import COINS
 
 _PATH = "/payment-policies"
 _KINDS = ("organization", "project", "agent")
 AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
 _LISTS = tuple((what, how) for what in ("vendors", "categories") for how in ("allowed", "refused"))
-_CRYPTO = ("crypto_primary", "crypto_fallbacks", "crypto_reasoning", "crypto_wallet_creation")
+_CRYPTO = ("crypto_primary", "crypto_reasoning", "crypto_wallet_creation")
+#: Fields for a choice each: methods in their order, and coins after the preferred one.
+_METHODS = tuple(f"method_{number}" for number in range(1, len(MethodKind) + 1))
+_FALLBACKS = tuple(f"crypto_fallback_{number}" for number in range(1, len(COINS) + 1))
 _SUBJECT = ("subject", "subject_id", "version")
 #: The fields of what a policy says.
 FIELDS = (
-    *("currency", "free_first", "methods", "answer_within"),
+    *("currency", "free_first", "answer_within", *_METHODS, *_FALLBACKS),
     *(*AMOUNTS, *_CRYPTO, *(f"{what}_{how}" for what, how in _LISTS)),
 )
-_TYPED = {kind.casefold(): kind.value for kind in MethodKind}
 
 
 def policy(form: Form) -> dict[str, Any]:
@@ -40,11 +43,11 @@ def policy(form: Form) -> dict[str, Any]:
         "version": form.maybe_whole("version") if "version" in form.values else 0,
         "currency": form.text("currency"),
         "free_first": form.text("free_first"),
-        "methods": kinds(form.text("methods")),
+        "methods": _chosen(form, _METHODS),
         "answer_within": period(form.text("answer_within")),
         "crypto": {
             "primary": form.maybe("crypto_primary"),
-            "fallbacks": kinds(form.text("crypto_fallbacks")),
+            "fallbacks": _chosen(form, _FALLBACKS),
             "reasoning": form.maybe("crypto_reasoning"),
             "wallet_creation": form.text("crypto_wallet_creation"),
         },
@@ -61,23 +64,23 @@ def typed(found: Json) -> dict[str, str]:
         **{"subject": subject["type"], "subject_id": subject["id"] or "", "version": str(found["version"])},
         "currency": found["currency"],
         "free_first": found["free_first"],
-        "methods": ", ".join(found["methods"]),
+        **dict(zip(_METHODS, found["methods"], strict=False)),
+        **dict(zip(_FALLBACKS, crypto["fallbacks"], strict=False)),
         "answer_within": period_typed(found["answer_within"]),
         "crypto_primary": crypto["primary"] or "",
-        "crypto_fallbacks": ", ".join(crypto["fallbacks"]),
         "crypto_reasoning": crypto["reasoning"] or "",
         "crypto_wallet_creation": crypto["wallet_creation"],
     }
 
 
-def kinds(text: str) -> list[str]:
-    """Return kinds of methods in their order, whatever the case of their letters."""
-    words = text.replace(",", " ").split()
-    return [_TYPED.get(word.casefold(), word) for word in words]
+def _chosen(form: Form, names: tuple[str, ...]) -> list[str]:
+    return [form.text(name) for name in names if form.text(name)]
 
 
 _NAMES = {"subject.id": "subject_id", "subject.type": "subject", "crypto": "crypto_primary"}
-_NAMES |= {f"crypto.fallbacks.{number}": "crypto_fallbacks" for number in range(len(MethodKind))}
+_NAMES |= {"methods": _METHODS[0], "crypto.fallbacks": _FALLBACKS[0]}
+_NAMES |= {f"methods.{number}": name for number, name in enumerate(_METHODS)}
+_NAMES |= {f"crypto.fallbacks.{number}": name for number, name in enumerate(_FALLBACKS)}
 _NAMES |= {f"{what}.{how}.{number}": f"{what}_{how}" for what, how in _LISTS for number in range(MAX_NAMES)}
 
 

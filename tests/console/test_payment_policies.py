@@ -47,10 +47,6 @@ def test_policy_is_submitted_unchanged() -> None:
     assert sent == {name: POLICY[name] for name in sent} | {"subject": {"type": "organization", "id": ORG}}
 
 
-def test_kinds_are_case_insensitive_and_unknown_ones_are_refused_by_the_api() -> None:
-    assert policies.kinds("CARD, ton  usdc,cash") == ["card", "TON", "USDC", "cash"]
-
-
 @pytest.mark.parametrize(
     ("typed", "sent"),
     [

@@ -391,7 +391,7 @@ FORMS = (
             "owner",
             whole={f"{what}_{other}": "" for what in _NAMES},
             shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
-            checked=each("answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", *_POLICY_AMOUNTS),
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
     ),
@@ -402,7 +402,7 @@ FORMS = (
             "owner",
             whole={"subject": "agent", "subject_id": "{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
             shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
-            checked=each("answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", *_POLICY_AMOUNTS),
             make=Made.seller,
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
