@@ -122,6 +122,12 @@ class FormPage(Page):
     draft: bool = True
 
 
+def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
+    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
+    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
+    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+
+
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
 OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
@@ -196,6 +202,11 @@ class Noun:
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
+
+    async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+        """Show the page of the object in the address, with a form that says why a command was not done."""
+        assert self._show is not None
+        return await self._show(visit, form, status)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
@@ -361,7 +372,7 @@ class Noun:
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
             begins: returns the values that a form of the list begins with.
-            names: fields of the API that the form calls otherwise, or of the form as it was sent.
+            names: fields of the API that the form calls otherwise, or a function that returns them for a form.
             needs: its permission, where that is not the noun's.
             method: of the command.
             path: of the command below the list, or below the object.
@@ -459,7 +470,7 @@ class Noun:
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
-            title: the question, with fields of the object, such as `Close %(name)s?`.
+            title: the question, with fields of the object, such as `Close %(name)s?`; `called` is its title.
             label: of the button.
             effect: sentences.
             facts: returns names and values of what it is about.
@@ -475,7 +486,7 @@ class Noun:
             visit.need(self.change)
             it = await self.find(visit)
             page = Confirmation(
-                title=gettext(title) % it,
+                title=gettext(title) % {**it, "called": self.name(it)},
                 back=self._after(visit, None),
                 action=f"{self.here(visit)}/{act}",
                 label=gettext(label),
