@@ -411,8 +411,9 @@ class Noun:
 
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             visit.need(needs or self.change)
-            answer = await visit.ask(self.own(visit)) if is_change else None
-            it = visit.owned(answer.need(), *self.owners) if answer else NO_OBJECT
+            answer = await visit.ask(self.own(visit)) if versioned else None
+            it = await self.find(visit) if is_change and not answer else NO_OBJECT
+            it = visit.owned(answer.need(), *self.owners) if answer else it
             shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
             if form and versioned and status == 409 and initial:
                 shown = with_summary(blank(**initial(it)), form.summary[0][1])
@@ -430,7 +431,7 @@ class Noun:
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,
-                version=(answer.etag or "") if answer and versioned else "",
+                version=(answer.etag or "") if answer else "",
             )
             more = await values(visit, shown, it) if values else {}
             return await visit.show(f"{self.folder}/{act}.html", page, {**({"it": it} if it else {}), **more}, status)
