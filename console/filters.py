@@ -12,11 +12,12 @@ from babel import Locale
 from jinja2 import Environment
 
 from console import format as written
+from console.agent.prices import job_price, offer_price
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import N_, _, gettext, language, ngettext
-from domain.common.money import COINS, SCALES, SLOT
+from domain.common.money import CREDIT, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
 
@@ -61,6 +62,13 @@ def status(value: str | Status, noun: str) -> Status:
 def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     """Return all statuses of a noun as options of a select, with "Any" first."""
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
+
+
+def rounded(value: float | None, places: int = 2) -> str:
+    """Write a score with so many decimals, so that scores below each other compare."""
+    if value is None:
+        return NOTHING
+    return written.digits_of(Decimal(str(value)).quantize(Decimal(1).scaleb(-places)), reader().prefs, least=places)
 
 
 _PER = {
@@ -123,13 +131,6 @@ def share(part: str, whole: str) -> str:
     return f"{min(length, Decimal(100)).quantize(Decimal('0.01')):f}"
 
 
-def currencies(*first: str) -> tuple[tuple[str, str], ...]:
-    """Return the currencies as options of a select, by name; some of them stand first."""
-    codes = SCALES.keys() - COINS - {SLOT, *first}
-    named = sorted(((code, written.currency_name(code)) for code in codes), key=lambda pair: pair[1])
-    return (*((code, written.currency_name(code)) for code in first), *named)
-
-
 def link(id: str | None, org_id: str | None = None) -> str:
     """Return the address of the page of an id; empty if it has none."""
     return reader().link(id, org_id) if id else ""
@@ -167,6 +168,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "total": total,
     "share": share,
     "link": link,
+    "rounded": rounded,
+    "job_price": job_price,
+    "offer_price": offer_price,
     "pairs": items,
     "titled": written.titled,
     "listed": written.joined,
@@ -188,9 +192,17 @@ def may(permission: str) -> bool:
     return reader().may(permission)
 
 
+def currencies(*, credits: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return all currencies as options of a select: credits if they are one, the usual ones, then by code."""
+    known = Locale.parse(reader().prefs.locale).currencies
+    codes = dict.fromkeys(("USD", "EUR", *sorted(SCALES.keys() - {CREDIT, SLOT})))
+    named = tuple((code, f"{code}, {known[code]}" if code in known else code) for code in codes)
+    return (((CREDIT, _("Credits")),) if credits else ()) + named
+
+
 def install(environment: Environment) -> None:
-    """Give an environment the filters, `may` and translations."""
+    """Give an environment the filters, `may`, `currencies` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals |= {"may": may, "language": language}
+    environment.globals |= {"may": may, "language": language, "currencies": currencies}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

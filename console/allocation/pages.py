@@ -7,7 +7,6 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.filters import currencies
 from console.forms import Form, FormState, blank, is_number, read_form
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
@@ -111,7 +110,6 @@ async def ask_to_set(visit: Visit, form: FormState | None = None, status: int = 
     values = {
         "projects": tuple((each["slug"], each["name"]) for each in answers["projects"].need()["data"]),
         "modes": tuple((mode, gettext(words), gettext(effect)) for mode, words, effect in _MODES),
-        "currencies": currencies("USD", "EUR", "CREDIT"),
     }
     return await visit.show("allocation/set.html", page, values, status)
 

@@ -86,7 +86,9 @@ def page(
         known=known,
         change=given.href if name is EscrowAction.REFUND else "",
         chosen=chosen,
-        shares=tuple((each, Link(label=gettext(label), href=f"{given.href}?percent={each}")) for each, label in _SHARES),
+        shares=tuple(
+            (each, Link(label=gettext(label), href=f"{given.href}?percent={each}")) for each, label in _SHARES
+        ),
         dispute=dispute_of(escrow, prefs, now) if decides and escrow["dispute"] else None,
         parties=(escrow["payer_name"], escrow["payee_name"]),
         sources=(*_sources(escrow["currency"]), *ways) if name is EscrowAction.FUND else (),

@@ -184,9 +184,7 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
             amount(escrow["granted_amount"], escrow["currency"], prefs) if Decimal(escrow["granted_amount"]) else None
         ),
         bar=_bar(escrow, prefs),
-        bar_label=_(
-            "Distribution of %(amount)s", amount=f"{escrow['funded_amount']} {escrow['currency']}"
-        ),
+        bar_label=_("Distribution of %(amount)s", amount=f"{escrow['funded_amount']} {escrow['currency']}"),
         payer=escrow["payer_name"],
         payee=escrow["payee_name"],
         agent=escrow["agent_name"],
@@ -201,9 +199,7 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
         ),
         delivery=_delivery(escrow["delivery"], prefs) if escrow["delivery"] else None,
         signatories=_signatories(escrow, prefs),
-        signed=_(
-            "%(given)s of %(required)s", given=len(escrow["signatures"]), required=escrow["required_signatures"]
-        ),
+        signed=_("%(given)s of %(required)s", given=len(escrow["signatures"]), required=escrow["required_signatures"]),
         score=percent(score, prefs) if score is not None else "",
         threshold=percent(threshold, prefs) if threshold is not None else "",
         dispute=dispute_of(escrow, prefs, around.now) if escrow["dispute"] else None,

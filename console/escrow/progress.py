@@ -109,7 +109,10 @@ def awaited(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
 
 
 def _releases(escrow: Mapping[str, Any]) -> str:
-    left, by_score = escrow["required_signatures"] - len(escrow["signatures"]), escrow["validation_threshold"] is not None
+    left, by_score = (
+        escrow["required_signatures"] - len(escrow["signatures"]),
+        escrow["validation_threshold"] is not None,
+    )
     if left > 0 and by_score:
         return ngettext(
             "%(left)s more signature or a score at the threshold releases the money.",
@@ -152,7 +155,13 @@ def due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, ..
             part = _ALL if decimal(share) == 1 else _SHARED
             found = [(dispute["default_at"], part if decimal(share) else _BACK)]
     return tuple(
-        Due(at=moment(at, prefs), left=relative(at, now, prefs), left_seconds=seconds_until(at, now), then=then, values=values)
+        Due(
+            at=moment(at, prefs),
+            left=relative(at, now, prefs),
+            left_seconds=seconds_until(at, now),
+            then=then,
+            values=values,
+        )
         for at, then in found
         if at
     )

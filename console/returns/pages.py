@@ -11,7 +11,6 @@ from starlette.responses import Response
 from console import lists, picker
 from console.analytics.figures import PERIODS, chosen
 from console.charts import Chart, Series, Spark, Unit, line, spark
-from console.filters import currencies
 from console.format import percent, short_day
 from console.forms import Form, FormState, blank, corrected, query_form, read_form
 from console.gateway import Answer, Refused, Wanted
@@ -180,8 +179,7 @@ async def show_report(visit: Visit, form: FormState | None = None, status: int =
         },
     )
     sources = tuple((str(each), gettext(words)) for each, words in SOURCES.items() if each in REPORTABLE)
-    values = {"sources": sources, "currencies": currencies("USD", "EUR", "CREDIT")}
-    return await visit.show("returns/report.html", page, values, status)
+    return await visit.show("returns/report.html", page, {"sources": sources}, status)
 
 
 async def report(visit: Visit) -> Response:

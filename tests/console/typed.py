@@ -100,7 +100,7 @@ _POLICY = "/console/{org}/payment-policies/{policy}/change"
 _NAMES = ("vendors", "categories")
 _POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
 _END = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
-_FEE = ("fee_share", "fee_fixed", "fee_currency")
+_FEE = ("fee_share", "fee_fixed")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -259,14 +259,13 @@ FORMS = (
         "owner",
         whole=_AGENT,
         shown={"name": "", "description": ""},
-        checked=each("category", "amount", "currency"),
+        checked=each("amount"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/change",
         "/{org}/agents/{id}/change",
         "owner",
         shown={"name": "", "description": ""},
-        checked=each("category"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/offer",
@@ -274,7 +273,7 @@ FORMS = (
         "owner",
         whole={"model": "one_time", "price": "9.99", "currency": "USD", "summary": "Reads"},
         shown={"summary": "/console/{org}/marketplace/{own_agent}"},
-        checked=each("price", "currency", "included_uses") | each("prices", model="usage", price="", currency="CREDIT"),
+        checked=each("price", "included_uses") | each("prices", model="usage", price="", currency="CREDIT"),
         make=Made.seller,
     ),
     Typed(
@@ -282,7 +281,7 @@ FORMS = (
         "/{org}/agents/{id}/price",
         "owner",
         whole={"model": "one_time", "amount": "9.99", "currency": "USD"},
-        checked=each("amount", "currency"),
+        checked=each("amount"),
     ),
     Typed(
         "/console/{org}/alerts/settings/endpoints/new",
@@ -339,12 +338,12 @@ FORMS = (
         checked=each("daily_amount", "floor", "ceiling", "reinvest"),
     ),
     Typed(
-        "/console/{org}/budgets/new",
+        "/console/{org}/budgets/new?subject=run",
         "/{org}/budgets/new",
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "week_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("currency", "time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
+        checked=each("time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
     ),
     Typed(
         "/console/{org}/budgets/{budget}/change",
@@ -369,12 +368,12 @@ FORMS = (
         shown={"reason": ""},
     ),
     Typed(
-        "/console/{org}/limits/new",
+        "/console/{org}/limits/new?subject=run",
         "/{org}/limits/new",
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "month_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("currency", "time_zone", "per_spend", "thresholds", *_WINDOW),
+        checked=each("time_zone", "per_spend", "thresholds", *_WINDOW),
     ),
     Typed(
         "/console/{org}/limits/{control}/change",
@@ -391,18 +390,18 @@ FORMS = (
             "owner",
             whole={f"{what}_{other}": "" for what in _NAMES},
             shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
-            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", *_POLICY_AMOUNTS),
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
     ),
     *(
         Typed(
-            "/console/{org}/payment-policies/new",
+            "/console/{org}/payment-policies/new?subject=agent",
             "/{org}/payment-policies/new",
             "owner",
-            whole={"subject": "agent:{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
+            whole={"subject": "agent", "subject_id": "{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
             shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
-            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", *_POLICY_AMOUNTS),
             make=Made.seller,
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
