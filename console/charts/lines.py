@@ -90,7 +90,7 @@ def _series(one: Series, colour: str, axis: Scale, alone: bool) -> Markup:
         # The dashes begin where the line ends.
         start = max(booked - 1, 0)
         for run in _runs(one.values[start:], xs[start:], axis):
-            drawn += _stroke(f"line ahead {colour}", run)
+            drawn += _stroke(f"line {colour} ahead", run)
     return drawn
 
 
