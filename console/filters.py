@@ -12,9 +12,11 @@ from jinja2 import Environment
 
 from console import format as written
 from console.format import Amount, Ident, Moment
+from console.payment.view import company, provider_named
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import _, gettext, ngettext
+from console.who import actor_named
 
 NOTHING = "\N{EN DASH}"
 
@@ -103,6 +105,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "statuses": statuses,
     "is_some": is_some,
     "total": total,
+    "provider": provider_named,
+    "company": company,
+    "actor": actor_named,
     "link": link,
     "pairs": items,
     "titled": written.titled,

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from console import lists
 from console.filters import statuses
+from console.format import Prefs
 from console.forms import Form, FormState, blank, read_form
 from console.gateway import Answer, Wanted
 from console.lists import Choice, ListResult, ListView
@@ -150,11 +151,11 @@ class Noun:
         folder: str,
         at: str = "",
         one: str = "",
-        name: str = "name",
+        name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
-        site: Site = tenant,
+        site: Site | tuple[Site, ...] = tenant,
     ) -> None:
         """Declare a noun.
 
@@ -164,21 +165,22 @@ class Noun:
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
             one: the address of one object, with `{id}`; empty where it is below the list.
-            name: the field of an object that titles its pages.
+            name: the field of an object that titles its pages, or a function that returns its title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
-            site: `tenant` or `platform` of `console.routing`.
+            site: `tenant` or `platform` of `console.routing`, or both.
         """
         self.path, self.title, self.folder, self.name = path, title, folder, name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
-        self.above, self.change, self.owners, self.site = above, change, owners, site
+        self.above, self.change, self.owners = above, change, owners
+        self.sites = site if isinstance(site, tuple) else (site,)
         self.routes: list[Route] = []
         self._show: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
-        """Add a page of its own, below the pages of the site."""
-        self.routes.append(self.site(path, page, methods or ("GET",)))
+        """Add a page of its own, below the pages of each site."""
+        self.routes += [site(path, page, methods or ("GET",)) for site in self.sites]
 
     def listed(self, visit: Visit) -> str:
         """Return the address of the list."""
@@ -192,6 +194,15 @@ class Noun:
         """Return the path of the object in the address, below `/api/v1`."""
         return f"{self.path}/{visit.path('id')}"
 
+    def named(self, it: Json) -> str:
+        """Return the title of an object."""
+        return self.name(it) if callable(self.name) else str(it[self.name])
+
+    async def again(self, visit: Visit, form: FormState | None, status: int) -> Response:
+        """Show the page of the object with a form that was refused."""
+        assert self._show is not None
+        return await self._show(visit, form, status)
+
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
@@ -200,13 +211,14 @@ class Noun:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=self.named(it), href=self.here(visit, it["id"]))] if it else []))
 
     def list(
         self,
         *filters: Filter,
         days: bool = False,
-        tabs: Tabs = (),
+        tabs: Tabs | Callable[[Visit], Tabs] = (),
+        summary: str = "",
         values: OfList | None = None,
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
@@ -220,32 +232,37 @@ class Noun:
             filters: in the order of their fields.
             days: whether it has `from` and `to`.
             tabs: values of the filter that is a `tab`, with their words.
+            summary: the path of a summary by status, which counts the rows of each tab.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
-            create: the last part of the address of the form that creates an object; empty for none.
+            create: the last part of the address of the form that creates an object, or a path; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
 
         async def show(visit: Visit) -> Response:
-            found = await lists.find(
-                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
-            )
+            more = dict(extra(visit)) if extra else {}
+            if summary:
+                by = (each.name for each in filters if each.kind == "tab")
+                more["summary"] = (summary, lists.asked(visit, *names, days=days).counted(*by))
+            found = await lists.find(visit, self.path, *names, days=days, fixed=fixed, extra=more)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
                 crumbs=self.crumbs(visit, of_list=True),
                 listed=self.view(found, filters),
                 filters=shown_filters(visit, filters, days=days),
-                tabs=around(visit) if around else _tabs(found, filters, tabs),
+                tabs=around(visit)
+                if around
+                else _tabs(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
-                create=f"{self.listed(visit)}/{create}" if may else "",
+                create=f"{visit.base if create.startswith('/') else f'{self.listed(visit)}/'}{create}" if may else "",
             )
-            more = await values(visit, found) if values else {}
-            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, found.status)
+            own = await values(visit, found) if values else {}
+            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **own}, found.status)
 
         file_name = self.path.strip("/").replace("/", "-")
         self.add(self.at, show)
@@ -292,13 +309,13 @@ class Noun:
                 answers = await visit.ask_all(**wanted)
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
-                title=str(it[self.name]),
+                title=self.named(it),
                 crumbs=self.crumbs(visit),
                 base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
                 listed=found.listed("", {}, tabbed=names) if found else None,
-                tabs=_tabs(found, filters, tabs) if found else (),
+                tabs=_tabs(found, filters, tabs, visit.choices.prefs) if found else (),
             )
             more: dict[str, Any] = {"rows": found.rows} if found else {}
             more |= await values(visit, it, answers) if values else {}
@@ -482,12 +499,17 @@ def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> t
     return (*kept, *(dates if days else ()))
 
 
-def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs) -> tuple[Tab, ...]:
+def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs, prefs: Prefs) -> tuple[Tab, ...]:
     if not tabs:
         return ()
     name = next(each.name for each in filters if each.kind == "tab")
-    chosen = found.asked.given.get(name, "")
+    chosen, summary = found.asked.given.get(name, ""), found.extra.get("summary")
     return tuple(
-        Tab(label=gettext(label), href=found.asked.address(**{name: value}), current=value == chosen)
+        Tab(
+            label=gettext(label),
+            href=found.asked.address(**{name: value}),
+            count=lists.counted(summary, value.split(",") if value else (), prefs) if summary else "",
+            current=value == chosen,
+        )
         for value, label in tabs
     )

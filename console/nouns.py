@@ -11,7 +11,7 @@ from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.budget.routes import ROUTES as BUDGET
 from console.card.pages import ROUTES as CARD
-from console.chargeback.routes import ROUTES as CHARGEBACK
+from console.chargeback.pages import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
@@ -26,7 +26,7 @@ from console.library.routes import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE
 from console.marketplace.routes import ROUTES as MARKETPLACE
 from console.notification.routes import ROUTES as NOTIFICATION
-from console.payment.routes import ROUTES as PAYMENT
+from console.payment.pages import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT

@@ -8,11 +8,16 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from console.billing import change as changing, plans, view
+from console.filters import amount
 from console.forms import FormState, blank, read_form, with_summary
 from console.gateway import Answer
+from console.noun import ObjectPage
+from console.payment.pages import leading
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, tenant
+from console.status import status_of
 from console.visit import Visit
+from console.widgets import Link
 from domain.billing.subscription.state import SubscriptionStatus
 from domain.common.access import Permission
 
@@ -131,8 +136,11 @@ async def go(visit: Visit) -> Response:
     held = answers["subscription"].need()
     if not (url := _payer_page(held)):
         return RedirectResponse(_here(visit), 303)
-    page = view.go(held, url, answers["config"], visit.choices.prefs, _here(visit))
-    return await visit.render("payment/go.html", page)
+    here, price = _here(visit), amount(held["price"]["amount"], held["price"]["currency"])
+    title = f"Pay for {plans.title_of(held['plan'], answers['config'])}"
+    crumbs = (Link(label="Billing", href=here),)
+    page = ObjectPage(title=title, crumbs=crumbs, base=visit.base, here=here, form=blank())
+    return await leading(visit, page, "stripe", url, price, status_of("subscription", held["status"]))
 
 
 async def ask(visit: Visit, way: str, form: FormState | None = None, status: int = 200) -> Response:

@@ -25,7 +25,6 @@ from console.forms import FormState
 from console.gateway import Answer
 from console.invoice.view import Row, row as invoice_row
 from console.payment.view import company
-from console.payment.way import Go
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import Confirmation, External, Failed, FormPage, Link, external
@@ -160,22 +159,6 @@ def held_of(
         end=f"{here}/end" if "end" in ways else "",
         resume=f"{here}/resume" if "resume" in ways else "",
         resume_label="Keep subscription" if held["cancel_at_period_end"] else "Keep plan",
-    )
-
-
-def go(held: Mapping[str, Any], url: str, config: Answer, prefs: Prefs, here: str) -> Go:
-    """Return the page that leads to the provider, where what is due for the subscription is paid."""
-    provider = external(f"Continue to {company('stripe')}", url)
-    return Go(
-        title=f"Pay for {title_of(held['plan'], config)}",
-        crumbs=(Link(label="Billing", href=here),),
-        status=status_of("subscription", held["status"]),
-        amount=amount(held["price"]["amount"], held["price"]["currency"], prefs),
-        company=company("stripe"),
-        provider=provider,
-        refresh=f"1; url={provider.href}" if provider.host else "",
-        deposit=None,
-        back=Link(label="The subscription", href=here),
     )
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Prefs, amount, digits_of, percent, saving
+from console.format import Amount, Prefs, amount, digits_of, percent, saving, titled
 from console.forms import FormState
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
-from console.payment.view import package_named
 from console.widgets import Failed, Page
 
 OWN = "own"
@@ -94,7 +93,7 @@ def _packages(
         if credit and credit["currency"] == price["currency"]:
             saved = saving(Decimal(price["amount"]), number * Decimal(credit["amount"]), prefs)
         words = str(amount(price["amount"], price["currency"], prefs))
-        title = f"{package_named(each['name'])}: {digits_of(number, prefs)} credits"
+        title = f"{titled(each['name'])}: {digits_of(number, prefs)} credits"
         found.append((each["id"], title, f"{words}. Save {saved}" if saved else words))
     return (*found, (OWN, "Custom amount", "Enter the number below"))
 
