@@ -139,6 +139,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
+FactStatus: TypeAlias = Literal["pending", "completed", "reversed"] | str
 ForecastMetric: TypeAlias = Literal["spending", "revenue", "reputation.score", "balance"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
@@ -2128,11 +2129,15 @@ class FactObjectView(Model):
 
 
 class FactView(Model):
-    """A fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+    """A fact: a transfer as the organization sees it, or all transfers of an escrow or a payout.
+
+    `GET /ledger/transfers/{id}` has the entries of the last transfer.
+    """
 
     id: str
     kind: str = NOT_SENT
     category: Category = NOT_SENT
+    status: FactStatus = NOT_SENT
     object: FactObjectView | None = NOT_SENT
     agent_id: str | None = NOT_SENT
     agent_name: str | None = NOT_SENT
@@ -2140,6 +2145,7 @@ class FactView(Model):
     payee_agent_name: str | None = NOT_SENT
     principal: str | None = NOT_SENT
     changes: list[ChangeOfAssetView] = NOT_SENT
+    started_at: datetime = NOT_SENT
     effective_at: datetime = NOT_SENT
     recorded_at: datetime = NOT_SENT
 
