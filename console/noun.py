@@ -33,8 +33,8 @@ class Filter:
     """A filter of a list, called as the API calls it.
 
     Attributes:
-        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
-            chooses between lists and has no field.
+        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), `link`, which
+            links of the page set, or `tab`, which chooses between lists. The last two have no field.
         label: stands over the field, and in the chip.
         options: pairs of a value and its words, or a noun of `status.STATUSES`.
         example: a placeholder.
@@ -223,6 +223,7 @@ class Noun:
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
         create: str = "new",
+        file: str = "",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
     ) -> None:
@@ -237,6 +238,7 @@ class Noun:
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
             create: the last part of the address of the form that creates an object, or a path; empty for none.
+            file: what the CSV is called; empty where it is as the path.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
@@ -264,7 +266,7 @@ class Noun:
             own = await values(visit, found) if values else {}
             return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **own}, found.status)
 
-        file_name = self.path.strip("/").replace("/", "-")
+        file_name = file or self.path.strip("/").replace("/", "-")
         self.add(self.at, show)
         self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
 

@@ -54,7 +54,7 @@ from console.search.pages import ROUTES as SEARCH
 from console.secret.routes import ROUTES as SECRET
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
-from console.transaction.routes import ROUTES as TRANSACTION
+from console.transaction.pages import ROUTES as TRANSACTION
 from console.usage.routes import ROUTES as USAGE
 from console.webhook_endpoint.routes import ROUTES as WEBHOOK_ENDPOINT
 from console.work import ROUTES as WORK

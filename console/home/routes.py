@@ -8,7 +8,7 @@ from console.gateway import Wanted
 from console.home import view
 from console.home.charts import first_day
 from console.routing import tenant
-from console.transaction.routes import pages_of
+from console.transaction import facts
 from console.visit import Visit
 from domain.common.access import Permission
 
@@ -39,8 +39,8 @@ async def show(visit: Visit) -> Response:
     assert organization is not None
     has = {name: visit.has_page(f"{visit.base}/{name}") for name in view.PAGES}
     naming = await visit.naming(view.mentioning(answers), "title", "id")
-    page = view.page(organization.name, answers, visit.base, naming, has, pages_of(visit))
-    return await visit.render("home/page.html", page)
+    page = view.page(organization.name, answers, visit.base, naming, has)
+    return await visit.show("home/page.html", page, {"facts": facts, "base": visit.base})
 
 
 ROUTES = (tenant("", show),)

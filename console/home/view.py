@@ -1,6 +1,6 @@
 """What an organization's home shows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -12,7 +12,6 @@ from console.home.charts import balance_of, by_month, spending_of
 from console.mentions import Naming
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.transaction.facts import FactRow, Pages, row
 from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed, Page
 from domain.common.money import CREDIT
@@ -86,7 +85,7 @@ class Home(Page):
     spending: Chart | None
     spending_failed: Failed | None
     asks_latest: bool
-    latest: tuple[FactRow, ...]
+    latest: Sequence[Mapping[str, Any]]
     latest_href: str
     latest_failed: Failed | None
 
@@ -98,9 +97,7 @@ def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
             yield from answers[name].body[of][:LATEST]
 
 
-def page(
-    name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool], pages: Pages
-) -> Home:
+def page(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool]) -> Home:
     """Return home."""
     tasks, spent, prefs = answers.get("tasks"), answers["spent"], naming.prefs
     if "summary" not in answers:
@@ -125,7 +122,7 @@ def page(
         spending=spending_of(spent, prefs),
         spending_failed=unanswered("Spending by service, 30 days", spent, base),
         asks_latest=True,
-        latest=tuple(row(each, pages, prefs) for each in latest.body["data"]) if latest.ok else (),
+        latest=latest.body["data"] if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
         latest_failed=unanswered("Latest activity", latest, base),
     )

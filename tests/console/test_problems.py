@@ -108,11 +108,11 @@ async def test_wrong_filter_is_told_at_its_field_and_shows_no_list() -> None:
     refusal = problem(422, "request.invalid", errors=[{"field": "currency", "message": "There is no such currency."}])
     answer = await page(
         FakeApi(answers={"GET /billing/transactions": refusal}),
-        f"/console/{ORG}/transactions?show=entries&currency=foo",
+        f"/console/{ORG}/transactions/entries?currency=foo",
     )
     assert answer.status_code == 422
     assert 'id="f-currency-error"' in answer.text
-    assert 'value="foo"' in answer.text
+    assert '<option value="foo" selected>' in answer.text
     assert "<tbody>" not in answer.text
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +14,10 @@ from console.format import MINUS, Prefs
 from console.forms import FormState
 from console.gateway import Answer, Problem
 from console.reputation.view import chart, exact, page
-from console.transaction import one
+from console.transaction.pages import cause_page
 from domain.payouts.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 from tests.console.answering import said
-from tests.console.fake import NAMING
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -209,6 +209,10 @@ def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[st
     }
 
 
+def visit(org_id: str = "org_1", *, is_platform: bool = False, exists: bool = True) -> Any:
+    return SimpleNamespace(org_id=org_id, me=SimpleNamespace(is_platform=is_platform), has_page=lambda _path: exists)
+
+
 @for_each(
     "cause, href",
     [
@@ -223,40 +227,33 @@ def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[st
     ],
 )
 def test_transfer_leads_to_what_it_was_for_where_that_has_a_page(cause: str, href: str) -> None:
-    assert one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: True).cause_href == href
-    assert one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: False).cause_href == ""
+    assert cause_page(visit(), transfer(cause, "x_1")) == href
+    assert cause_page(visit(exists=False), transfer(cause, "x_1")) == ""
 
 
-def test_transfer_leads_the_platform_to_its_own_pages() -> None:
-    def href(cause: str) -> str:
-        shown = one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: True, is_platform=True)
-        return shown.cause_href
-
-    assert href("reconciliation") == "/console/platform/reconciliation/x_1"
-    assert href("credit_lot") == "/console/platform/credits?organization_id=org_1"
-    for noun in ("payment", "invoice", "escrow"):
-        assert href(noun) == f"/console/platform/{noun}s/x_1"
+@for_each(
+    "cause, href",
+    [
+        ("reconciliation", "/console/platform/reconciliation/x_1"),
+        ("credit_lot", "/console/platform/credits?organization_id=org_1"),
+        ("payment", "/console/platform/payments/x_1"),
+        ("escrow", "/console/platform/escrows/x_1"),
+    ],
+)
+def test_transfer_leads_the_platform_to_its_own_pages(cause: str, href: str) -> None:
+    assert cause_page(visit(is_platform=True), transfer(cause, "x_1")) == href
 
 
 def test_transfer_leads_operators_to_the_purchase_of_whoever_bought() -> None:
     def href(*accounts: str) -> str:
         sold = {**transfer("purchase", "pur_1"), "entries": [entry(account) for account in accounts]}
-        return one.page(sold, NAMING, BASE, "org_2", lambda path: True, is_platform=True).cause_href
+        return cause_page(visit("org_2", is_platform=True), sold)
 
     assert href("agent/agt_1/earnings/USD", "org/org_1/credits") == "/console/org_1/library/pur_1"
     assert href("agent/agt_1/earnings/USD") == "/console/search?q=pur_1"
 
 
-def test_transfer_leads_operators_to_the_organizations_of_its_entries() -> None:
-    (one_entry,) = one.page(
-        {**transfer("escrow", "esc_1"), "entries": [{**entry("agent/agt_1/earnings/USD"), "organization_id": "org_1"}]},
-        NAMING, BASE, "org_2", lambda path: True, is_platform=True,
-    ).entries  # fmt: skip
-    assert one_entry.whose_href == "/console/platform/organizations/org_1"
-
-
 @pytest.mark.parametrize(("cause", "id"), [("purchase", "pur_1"), ("payment", "pay_1")])
 def test_purchase_and_its_payment_lead_who_bought_to_their_pages_and_not_who_sold(cause: str, id: str) -> None:
-    assert one.page(transfer(cause, id), NAMING, BASE, "org_1", lambda path: True).cause_href.endswith(id)
-    sold = transfer(cause, id, "agent/agt_1/earnings/CREDIT")
-    assert one.page(sold, NAMING, BASE, "org_1", lambda path: True).cause_href == ""
+    assert cause_page(visit(), transfer(cause, id)).endswith(id)
+    assert cause_page(visit(), transfer(cause, id, "agent/agt_1/earnings/CREDIT")) == ""

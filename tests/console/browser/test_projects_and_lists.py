@@ -71,7 +71,7 @@ async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_wi
         grant = {"organization_id": own.org_id, "amount": amount, "source": "promotion", "note": "spring offer"}
         good(await world.operator.post("/credits/grants", grant), 201)
     async with people_at(open_window, way) as at:
-        owner = await at(own.people["owner"], f"{own.base}/transactions?show=entries")
+        owner = await at(own.people["owner"], f"{own.base}/transactions/entries")
         rows = owner.main.locator("tbody tr")
         await expect(rows).to_have_count(3)
         await owner.write("Text", "grant")
