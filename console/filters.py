@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from babel import Locale
 from jinja2 import Environment
 
 from console import format as written
@@ -63,6 +64,22 @@ def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
 
 
+#: Codes of CLDR with two letters that are no country.
+_NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+
+
+def country_name(code: str | None) -> str:
+    """Write a country by its name; an unknown code is written unchanged."""
+    return str(Locale.parse(reader().prefs.locale).territories.get(code or "", code or ""))
+
+
+def countries() -> tuple[tuple[str, str], ...]:
+    """Return all countries as options of a select: ISO 3166-1 and name, by name."""
+    known = Locale.parse(reader().prefs.locale).territories
+    found = [(code, name) for code, name in known.items() if len(code) == 2 and code not in _NO_COUNTRIES]
+    return tuple(sorted(found, key=lambda pair: pair[1].casefold()))
+
+
 def is_some(value: str | None) -> bool:
     """Return whether a decimal string is there and is not zero."""
     return value is not None and bool(written.decimal(value))
@@ -104,6 +121,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "status": status,
     "statuses": statuses,
     "is_some": is_some,
+    "country_name": country_name,
     "total": total,
     "provider": provider_named,
     "company": company,

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from console.agent.view import price_of
-from console.earnings import conversion
-from console.earnings.view import page as earnings_page, paying_out
+from console.earnings.pages import convertible, options_of, paying_out, values_of
 from console.format import MINUS, Prefs
 from console.forms import FormState
 from console.gateway import Answer, Problem
 from console.reputation.view import chart, exact, page
 from console.transaction.pages import cause_page
+from domain.common.access import Permission
 from domain.payouts.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 from tests.console.answering import said
+from tests.console.rendering import object_page, render
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -116,33 +117,32 @@ def test_score_is_taken_as_it_is_written() -> None:
     assert exact(0.1) == Decimal("0.1")
 
 
-def earnings(**answers: Answer) -> Any:
+def earnings(**answers: Answer) -> dict[str, Any]:
     usual = {
         "earnings": said({"payable": [], "data": [], "next_cursor": None}),
         "preview": said(ACCOUNT_LESS),
         "payouts": said({"data": []}),
         "config": said({"providers": [{"name": "stripe"}]}),
     }
-    return earnings_page(
-        usual | answers, FormState(key="con_1"), Prefs(), BASE, NOW, may_pay_out=True, may_convert=True
-    )
+    return values_of(usual | answers, may_pay_out=True)
 
 
 def test_account_for_payouts_is_offered_where_stripe_is_set_up() -> None:
-    assert earnings().connect == f"{BASE}/earnings/connect"
-    assert earnings(config=said({"providers": [{"name": "paypal"}]})).connect == ""
+    assert earnings()["connects"]
+    assert not earnings(config=said({"providers": [{"name": "paypal"}]}))["connects"]
+    page = render("earnings/page.html", object_page(here=f"{BASE}/earnings"), **earnings())
+    assert f'action="{BASE}/earnings/connect"' in page
+    # A country and a currency are chosen by their names.
+    assert all(f">{name}</option>" in page for name in ("Austria", "US Dollar (USD)", "Credits"))
 
 
 def test_payout_is_not_offered_where_it_would_be_refused() -> None:
     shown = earnings(preview=said(ACCOUNT_LESS | {"refused": "payout.below_minimum"}))
-    assert (shown.pay_out, shown.refused) == ("", "None.")
+    assert (shown["pays_out"], shown["refused"]) == (False, "None.")
     # What the API answers with the call to make, people do with the button beside it.
-    assert earnings().refused == "No payout account yet. Connect Stripe to open one."
-    assert earnings(preview=said(ACCOUNT_LESS | {"refused": None})).pay_out == f"{BASE}/earnings/payouts/new"
-
-
-def test_payout_is_not_offered_while_it_is_not_known_whether_it_can_be() -> None:
-    assert earnings(preview=silent()).pay_out == ""
+    assert earnings()["refused"] == "No payout account yet. Connect Stripe to open one."
+    assert earnings(preview=said(ACCOUNT_LESS | {"refused": None}))["pays_out"]
+    assert not earnings(preview=silent())["pays_out"]
 
 
 def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
@@ -151,8 +151,7 @@ def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
 
     account = {"destination_currency": "EUR", "destination_last4": "6789"}
     there = [payable("EUR", "20.00"), payable("GBP", "0.00"), payable("USD", "30.00")]
-    preview = {"account": account, "payable": there}
-    shown = paying_out(preview, FormState(key="con_1"), Prefs(), BASE)
+    shown = paying_out({"account": account, "payable": there}, FormState(key="con_1"), f"{BASE}/earnings")
     assert [(name, value.replace("\N{NO-BREAK SPACE}", " ")) for name, value in shown.facts] == [
         ("Available", "20.00 EUR"),
         ("Stays pending", "1.00 EUR"),
@@ -173,23 +172,26 @@ def earned(**kinds: tuple[str, str]) -> dict[str, Any]:
 
 
 def test_conversion_is_offered_where_anything_was_earned() -> None:
-    assert earnings().convert == ""
+    def offered(*rows: dict[str, Any]) -> bool:
+        values = earnings(earnings=said({"payable": [], "data": rows, "next_cursor": None}))
+        may = Permission.CONVERT_EARNINGS
+        return "/conversions/new" in render("earnings/page.html", object_page(here=f"{BASE}/earnings"), may, **values)
+
     parts = dict.fromkeys(("earned", "available", "pending", "frozen", "granted", "paid_out"), "5.00")
-    row = {"agent_id": "agt_1", "agent_name": "Scribe", "asset": "CREDIT", **parts}
-    assert (
-        earnings(earnings=said({"payable": [], "data": [row], "next_cursor": None})).convert
-        == f"{BASE}/earnings/conversions/new"
+    assert (offered(), offered({"agent_id": "agt_1", "agent_name": "Scribe", "asset": "CREDIT", **parts})) == (
+        False,
+        True,
     )
 
 
 def test_what_can_be_converted_is_offered_with_its_amount_and_the_rest_is_shown() -> None:
     data = [earned(granted=("5.00", "2.50"), own_work=("1.00", "1.00")), earned(paid=("9.00", "0.00"))]
-    shown = conversion.page({"data": data, "next_cursor": None}, FormState(key="con_1"), Prefs(), BASE)
-    assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in shown.choices] == [
-        ("agt_1:granted", "Scribe, paid in granted credits: 2.50 credits"),
-        ("agt_1:own_work", "Scribe, own work: 1.00 credits"),
+    rows = tuple(convertible({"data": data}))
+    assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in options_of(rows)] == [
+        ("agt_1:granted", "Scribe, Paid in granted credits: 2.50 credits"),
+        ("agt_1:own_work", "Scribe, Own work: 1.00 credits"),
     ]
-    assert [row.kind for row in shown.rows] == ["Paid in granted credits", "Own work", "Paid credits"]
+    assert [words for _agent, _kind, words, _earned in rows] == ["Paid in granted credits", "Own work", "Paid credits"]
 
 
 def entry(account: str) -> dict[str, Any]:
