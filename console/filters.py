@@ -112,6 +112,8 @@ def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
     return tuple(value.items())
 
 
+count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "amount": amount,
     "money": money,
@@ -131,12 +133,12 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "titled": written.titled,
     "listed": written.joined,
     "currency_name": written.currency_name,
-    "count": _of_prefs(written.count),
+    "count": count,
     "number": _of_prefs(written.number),
     "percent": _of_prefs(written.percent),
-    "day": _of_prefs(written.day),
+    "day": day,
     "short_day": _of_prefs(written.short_day),
-    "month": _of_prefs(written.month),
+    "month": month,
     "period": _of_prefs(written.period),
     "service_period": _of_prefs(written.service_period),
     "duration": _of_prefs(written.duration),

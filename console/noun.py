@@ -6,7 +6,7 @@ around: title, crumbs, addresses, the form. Values that a page computes are adde
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -316,7 +316,7 @@ class Noun:
                 base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
-                listed=found.listed("", {}, tabbed=names) if found else None,
+                listed=_without_file(found.listed("", {}, tabbed=names)) if found else None,
                 tabs=_tabs(found, filters, tabs, visit.choices.prefs) if found else (),
             )
             more: dict[str, Any] = {"rows": found.rows} if found else {}
@@ -503,6 +503,11 @@ def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> t
     kept = tuple(each for each in filters if whose or each.name != "organization_id")
     dates = (Filter(name="from", kind="date", label=_("From")), Filter(name="to", kind="date", label=_("To")))
     return (*kept, *(dates if days else ()))
+
+
+def _without_file(listed: ListView) -> ListView:
+    """Return what stands around the rows of a list below an object, which has no CSV."""
+    return replace(listed, pager=replace(listed.pager, csv=""))
 
 
 def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs, prefs: Prefs) -> tuple[Tab, ...]:

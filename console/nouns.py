@@ -16,7 +16,7 @@ from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
-from console.export.routes import ROUTES as EXPORT
+from console.export.pages import ROUTES as EXPORT
 from console.feedback.routes import ROUTES as FEEDBACK
 from console.free_option.routes import ROUTES as FREE_OPTION
 from console.help.routes import ROUTES as HELP
@@ -48,7 +48,7 @@ from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
 from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
-from console.report.routes import ROUTES as REPORT
+from console.report.pages import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
 from console.search.pages import ROUTES as SEARCH
 from console.secret.routes import ROUTES as SECRET
