@@ -30,6 +30,7 @@ from console.widgets import Link, Step, external
 from domain.common.access import Permission
 from domain.payments.payment.actions import PaymentAction as A
 from domain.payments.payment.state import Fulfilment, PaymentStatus as P
+from domain.payments.payment.terms import PurposeKind
 
 #: In these the payer can still pay, or what they paid is on its way.
 AWAITED = frozenset({P.CREATED, P.REQUIRES_ACTION, P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE})
@@ -238,8 +239,8 @@ def waits_for(it: Json) -> tuple[str, str]:
         )
         return _("Confirming your payment…"), said
     titles = {
-        "escrow": N_("Your money is on its way into escrow…"),
-        "invoice": N_("Your invoice is being marked as paid…"),
+        PurposeKind.ESCROW: N_("Your money is on its way into escrow…"),
+        PurposeKind.INVOICE: N_("Your invoice is being marked as paid…"),
     }
     if it["status"] == P.SUCCEEDED and it["fulfilment"] == Fulfilment.PENDING and it["purpose"] in titles:
         return gettext(titles[it["purpose"]]), _("The payment is received. This takes a moment.")
@@ -249,11 +250,11 @@ def waits_for(it: Json) -> tuple[str, str]:
 def _next(it: Json, base: str, here: str) -> tuple[Link, ...]:
     unpaid = it["status"] in _UNPAID
     bought = {
-        "credits": (N_("Pay another way"), "/top-up") if unpaid else (N_("Home"), ""),
-        "escrow": (N_("The escrow"), f"/escrows/{it['escrow_id']}"),
-        "invoice": (N_("The invoice"), f"/invoices/{it['invoice_id']}"),
-        "purchase": (N_("The library"), "/library"),
-        "slot": (N_("Projects"), "/projects"),
+        PurposeKind.CREDITS: (N_("Pay another way"), "/top-up") if unpaid else (N_("Home"), ""),
+        PurposeKind.ESCROW: (N_("The escrow"), f"/escrows/{it['escrow_id']}"),
+        PurposeKind.INVOICE: (N_("The invoice"), f"/invoices/{it['invoice_id']}"),
+        PurposeKind.PURCHASE: (N_("The library"), "/library"),
+        PurposeKind.SLOT: (N_("Projects"), "/projects"),
     }
     words, path = bought.get(it["purpose"], ("", ""))
     more = (Link(label=gettext(words), href=f"{base}{path}"),) if words else ()
