@@ -22,7 +22,7 @@ from console.gateway import Answer
 from console.home import view as home
 from console.mentions import Naming
 from console.pages import html, make_environment
-from console.transaction import facts
+from console.transaction.facts import Pages
 from console.who import Me
 from dev.bench.escrow import Escrows
 from dev.bench.http import load, measure
@@ -135,8 +135,9 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Be
             back=None,
         )
         naming = Naming(names={}, prefs=choices.prefs, href=lambda _id, _org_id: "")
-        page = home.page("Acme", answers, base, naming, dict.fromkeys(home.PAGES, True))
-        html(request, environment, "home/page.html", page, around, values={"facts": facts, "base": base})
+        pages = Pages(base=base, org_id=world.ids["client_org"], has_page=lambda _path: True, is_platform=False)
+        page = home.page("Acme", answers, base, naming, dict.fromkeys(home.PAGES, True), pages)
+        html(request, environment, "home/page.html", page, around)
 
     async def drawn() -> float:
         began = time.perf_counter()
