@@ -50,7 +50,7 @@ def run_at(visit: Visit, dispute: Json) -> str:
 
 async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
     naming = await visit.naming(() if visit.org_id else found.rows, "organization_id")
-    return {"naming": naming, "reason": reason_of, "is_open": is_open, "run_at": partial(run_at, visit)}
+    return {"naming": naming, "reason": reason_of, "run_at": partial(run_at, visit)}
 
 
 async def of_one(visit: Visit, it: Json, _answers: Mapping[str, Answer]) -> dict[str, Any]:
