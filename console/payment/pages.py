@@ -15,7 +15,7 @@ from console.format import Amount, titled
 from console.forms import FormState, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, ObjectPage, Tabs, amount, pick, search, select, tab
+from console.noun import FormPage, Json, Noun, ObjectPage, amount, pick, search, select, tab
 from console.payment.acts import EFFECTS, KINDS, MOVED, PATHS, address, buttons, label
 from console.payment.view import PROVIDERS, PURPOSES, company, purpose_named
 from console.problems import Reaction, answered, reaction_to
@@ -54,17 +54,14 @@ PAYMENTS = Noun(
 )
 
 
-def _tabs(visit: Visit) -> Tabs:
-    groups = (
-        *(() if visit.org_id else ((N_("Outcome unknown"), (P.UNKNOWN,)),)),
-        (N_("All"), ()),
-        (N_("Waiting for the payer"), (P.CREATED, P.REQUIRES_ACTION)),
-        (N_("Processing"), (P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE)),
-        (N_("Paid"), (P.SUCCEEDED, P.PARTIALLY_REFUNDED)),
-        (N_("Not paid"), (P.FAILED, P.EXPIRED, P.CANCELLED)),
-        (N_("Refunded"), (P.REFUNDED, P.DISPUTED, P.CHARGED_BACK)),
-    )
-    return tuple((",".join(statuses), words) for words, statuses in groups)
+_TABS = (
+    ("", N_("All")),
+    ("created,requires_action", N_("Waiting for the payer")),
+    ("processing,unknown,requires_capture", N_("Processing")),
+    ("succeeded,partially_refunded", N_("Paid")),
+    ("failed,expired,cancelled", N_("Not paid")),
+    ("refunded,disputed,charged_back", N_("Refunded")),
+)
 
 
 async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
@@ -368,7 +365,7 @@ PAYMENTS.list(
     amount("min_amount", N_("At least")),
     amount("max_amount", N_("At most")),
     days=True,
-    tabs=_tabs,
+    tabs=lambda visit: _TABS if visit.org_id else (("unknown", N_("Outcome unknown")), *_TABS),
     summary="/payments/summary",
     values=of_list,
     create="/top-up",
