@@ -126,7 +126,13 @@ async def download(visit: Visit) -> Response:
     return visit.stream(f"{REPORTS.own(visit)}/runs/{visit.path('number')}/file", accept="*/*")
 
 
-REPORTS.list(extra=templates_of, values=of_list, around=lambda visit: tabs(visit.base, "/reports"))
+REPORTS.list(
+    extra=templates_of,
+    values=of_list,
+    # All are on one page.
+    fixed={"limit": None},
+    around=lambda visit: tabs(visit.base, "/reports"),
+)
 REPORTS.page(below="/runs", extra=templates_of, values=of_report)
 REPORTS.form(
     "new",
