@@ -80,12 +80,14 @@ async def test_unknown_and_foreign_are_one_and_the_same_page() -> None:
 
 
 async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
-    soon = timedelta(milliseconds=500)
-    answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}", console_read_timeout=soon)
+    soon, none = timedelta(milliseconds=500), {"payable": [], "data": [], "next_cursor": None}
+    known = {"GET /billing/earnings": (200, none), "GET /billing/payouts": (200, none)}
+    api = FakeApi(answers=known, silent={"GET /billing/payouts/preview"})
+    answer = await page(api, f"/console/{ORG}/earnings", console_read_timeout=soon)
     assert answer.status_code == 200
-    assert "No activity yet" in answer.text
+    assert "No earnings yet" in answer.text
     assert "Not available right now" in answer.text
-    assert f'href="/console/{ORG}"' in answer.text
+    assert f'href="/console/{ORG}/earnings"' in answer.text
 
 
 async def test_role_that_may_not_is_told_what_it_needs() -> None:
