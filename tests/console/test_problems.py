@@ -80,7 +80,7 @@ async def test_unknown_and_foreign_are_one_and_the_same_page() -> None:
 
 
 async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
-    soon, none = timedelta(milliseconds=500), {"payable": [], "data": [], "next_cursor": None}
+    soon, none = timedelta(milliseconds=500), {**PAGE, "payable": []}
     known = {"GET /billing/earnings": (200, none), "GET /billing/payouts": (200, none)}
     api = FakeApi(answers=known, silent={"GET /billing/payouts/preview"})
     answer = await page(api, f"/console/{ORG}/earnings", console_read_timeout=soon)
