@@ -9,7 +9,7 @@ import pytest
 
 from console.gateway import SILENCE, UNREADABLE, Problem, problem_of
 from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
-from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
+from tests.console.fake import ME, ORG, OTHER, PAGE, FakeApi, browser, problem
 from tests.support.cases import for_each
 
 ERRORS = (Path(__file__).resolve().parents[2] / "docs/reference/errors.md").read_text("utf-8")
