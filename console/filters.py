@@ -16,7 +16,7 @@ from console.format import Amount, Ident, Moment
 from console.payment.view import company, provider_named
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, language, ngettext
+from console.texts import N_, _, gettext, language, ngettext
 from console.who import actor_named
 
 NOTHING = "\N{EN DASH}"
@@ -62,6 +62,33 @@ def status(value: str | Status, noun: str) -> Status:
 def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     """Return all statuses of a noun as options of a select, with "Any" first."""
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
+
+
+_PER = {
+    "month": (N_("%(price)s a month"), N_("%(price)s a seat a month")),
+    "year": (N_("%(price)s a year"), N_("%(price)s a seat a year")),
+}
+_METHODS = {
+    **{"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB", "paypal": "PayPal"},
+    **{"card": N_("Card"), "us_bank_account": N_("Bank account"), "sepa_debit": N_("Direct debit")},
+    **{"crypto": N_("Coins"), "credits": N_("Credits")},
+}
+
+
+def per(price: Mapping[str, Any], interval: str, *, seat: bool = False) -> str:
+    """Write the price of an interval, `month` or `year`; of each seat where `seat` is set."""
+    return _(_PER[interval][seat], price=money(price["amount"], price["currency"]))
+
+
+def method_name(kind: str) -> str:
+    """Write a way to pay: a brand of cards, a type of stored methods, or a provider."""
+    return gettext(_METHODS.get(kind) or written.titled(kind))
+
+
+def payment_method(method: Mapping[str, Any]) -> str:
+    """Write a stored payment method, such as `Visa ending in 4242`."""
+    name = method_name(method["brand"] or method["type"])
+    return _("%(brand)s ending in %(digits)s", brand=name, digits=method["last4"]) if method["last4"] else name
 
 
 #: Codes of CLDR with two letters that are no country.
@@ -130,7 +157,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "status": status,
     "statuses": statuses,
     "is_some": is_some,
+    "per": per,
     "country_name": country_name,
+    "payment_method": payment_method,
     "total": total,
     "provider": provider_named,
     "company": company,

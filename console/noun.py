@@ -123,6 +123,12 @@ class FormPage(Page):
     draft: bool = True
 
 
+def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
+    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
+    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
+    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+
+
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
 OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
@@ -165,13 +171,14 @@ class Noun:
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
             one: the address of one object, with `{id}`; empty where it is below the list.
-            name: the field of an object that titles its pages, or a function that returns its title.
+            name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
             site: `tenant` or `platform` of `console.routing`, or both.
         """
-        self.path, self.title, self.folder, self.name = path, title, folder, name
+        self.path, self.title, self.folder = path, title, folder
+        self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
         self.above, self.change, self.owners = above, change, owners
         self.sites = site if isinstance(site, tuple) else (site,)
@@ -194,10 +201,6 @@ class Noun:
         """Return the path of the object in the address, below `/api/v1`."""
         return f"{self.path}/{visit.path('id')}"
 
-    def named(self, it: Json) -> str:
-        """Return the title of an object."""
-        return self.name(it) if callable(self.name) else str(it[self.name])
-
     async def again(self, visit: Visit, form: FormState | None, status: int) -> Response:
         """Show the page of the object with a form that was refused."""
         assert self._show is not None
@@ -207,11 +210,16 @@ class Noun:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
 
+    async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+        """Show the page of the object in the address, with a form that says why a command was not done."""
+        assert self._show is not None
+        return await self._show(visit, form, status)
+
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=self.named(it), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=self.name(it), href=self.here(visit, it["id"]))] if it else []))
 
     def list(
         self,
@@ -311,7 +319,7 @@ class Noun:
                 answers = await visit.ask_all(**wanted)
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
-                title=self.named(it),
+                title=self.name(it),
                 crumbs=self.crumbs(visit),
                 base=visit.base,
                 here=self.here(visit),
@@ -340,7 +348,7 @@ class Noun:
         sources: Sources | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
-        names: Mapping[str, str] | None = None,
+        names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
         method: str = "POST",
         path: str = "",
         done: Done | None = None,
@@ -361,7 +369,7 @@ class Noun:
             sources: the lists that fields choose from, by their names; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
-            names: fields of the API that the form calls otherwise.
+            names: fields of the API that the form calls otherwise, or a function that returns them for a form.
             method: of the command.
             path: of the command below the list, or below the object.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
@@ -406,7 +414,8 @@ class Noun:
             )
             if answer.ok and done:
                 return await done(visit, form, answer)
-            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=names)
+            called = names(form) if callable(names) else names
+            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=called)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)
@@ -453,7 +462,7 @@ class Noun:
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
-            title: the question, with fields of the object, such as `Close %(name)s?`.
+            title: the question, with fields of the object, such as `Close %(name)s?`; `called` is its title.
             label: of the button.
             effect: sentences.
             facts: returns names and values of what it is about.
@@ -468,7 +477,7 @@ class Noun:
             visit.need(self.change)
             it = await self.find(visit)
             page = Confirmation(
-                title=gettext(title) % it,
+                title=gettext(title) % {**it, "called": self.name(it)},
                 back=self._after(visit, None),
                 action=f"{self.here(visit)}/{act}",
                 label=gettext(label),

@@ -10,8 +10,8 @@ import segno
 from starlette.responses import Response
 
 from console import lists
-from console.filters import amount as amount_of, moment, status as status_of
-from console.format import Amount, titled
+from console.filters import moment, status as status_of
+from console.format import titled
 from console.forms import FormState, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
 from console.lists import ListResult
@@ -22,7 +22,7 @@ from console.problems import Reaction, answered, reaction_to
 from console.refusals import not_allowed
 from console.routing import COMMAND, console_of, platform, tenant
 from console.runs import run_of
-from console.status import Status, Tone
+from console.status import Tone
 from console.texts import N_, _, gettext
 from console.visit import Visit
 from console.who import actor_named
@@ -42,7 +42,6 @@ _UNPAID = frozenset({P.FAILED, P.EXPIRED, P.CANCELLED})
 #: A page of a timeline; a payment seldom has more events.
 _EVENTS = 100
 _OBJECTS = ("escrow_id", "invoice_id", "agent_id")
-NO_DEPOSIT: Json = {"it": None, "qr": "", "final": 0}
 
 PAYMENTS = Noun(
     "/payments",
@@ -172,25 +171,13 @@ async def receipt(visit: Visit) -> Response:
 
 
 async def go(visit: Visit) -> Response:
+    """Lead on to the provider's page by a page of ours, as a form may not lead to another site."""
     it = await PAYMENTS.find(visit)
     url = it["approval_url"] if it["status"] in AWAITED else None
     page = _page(visit, _("Pay"), (Link(label=it["description"], href=PAYMENTS.here(visit)),))
-    price, status = amount_of(it["amount"], it["currency"]), status_of(it["status"], "payment")
-    return await leading(visit, page, it["provider"], url or "", price, status, {"it": it, **of_deposit(visit, it)})
-
-
-async def leading(
-    visit: Visit,
-    page: ObjectPage,
-    provider: str,
-    url: str,
-    price: Amount | None,
-    status: Status,
-    more: Json = NO_DEPOSIT,
-) -> Response:
-    """Lead on to a provider's page by a page of ours, as a form may not lead to another site."""
-    values = {"company": company(provider), "url": external("", url).href, "price": price, "status": status}
-    return await visit.show("payment/go.html", page, {**values, **more})
+    return await visit.show(
+        "payment/go.html", page, {"it": it, "url": external("", url or "").href, **of_deposit(visit, it)}
+    )
 
 
 def _page(visit: Visit, title: str, crumbs: tuple[Link, ...] = (), form: FormState | None = None) -> ObjectPage:
