@@ -250,6 +250,7 @@ STRIPES = {"console/payment_method/fill_in.html", "console/card/number.html"}
 #: Lists without live changes, which show the state of the request (docs/reference/decisions/console.md#0139).
 FOLLOW_NOTHING = {
     "export/list.html",
+    "report/list.html",
     *(
         "returns/revenue.html",
         "audit/list.html",
