@@ -14,9 +14,11 @@ from jinja2 import Environment
 from console import format as written
 from console.agent.prices import job_price, offer_price
 from console.format import Amount, Ident, Moment
+from console.payment.view import company, provider_named
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import N_, _, gettext, language, ngettext
+from console.who import actor_named
 from domain.common.money import CREDIT, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
@@ -153,6 +155,8 @@ def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
     return tuple(value.items())
 
 
+count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "amount": amount,
     "money": money,
@@ -166,6 +170,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "country_name": country_name,
     "payment_method": payment_method,
     "total": total,
+    "provider": provider_named,
+    "company": company,
+    "actor": actor_named,
     "share": share,
     "link": link,
     "rounded": rounded,
@@ -175,12 +182,12 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "titled": written.titled,
     "listed": written.joined,
     "currency_name": written.currency_name,
-    "count": _of_prefs(written.count),
+    "count": count,
     "number": _of_prefs(written.number),
     "percent": _of_prefs(written.percent),
-    "day": _of_prefs(written.day),
+    "day": day,
     "short_day": _of_prefs(written.short_day),
-    "month": _of_prefs(written.month),
+    "month": month,
     "period": _of_prefs(written.period),
     "service_period": _of_prefs(written.service_period),
     "duration": _of_prefs(written.duration),

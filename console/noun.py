@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from console import lists, picker
 from console.filters import statuses
+from console.format import Prefs
 from console.forms import Form, FormState, blank, corrected, read_form, with_summary
 from console.gateway import Answer, Wanted
 from console.lists import Choice, ListResult, ListView
@@ -35,8 +36,8 @@ class Filter:
     """A filter of a list, called as the API calls it.
 
     Attributes:
-        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
-            chooses between lists and has no field.
+        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), `link`, which
+            links of the page set, or `tab`, which chooses between lists. The last two have no field.
         label: stands over the field, and in the chip.
         options: pairs of a value and its words, a noun of `status.STATUSES`, or a function that returns pairs.
         example: a placeholder.
@@ -168,7 +169,7 @@ class Noun:
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
-        site: Site = tenant,
+        site: Site | tuple[Site, ...] = tenant,
     ) -> None:
         """Declare a noun.
 
@@ -182,18 +183,19 @@ class Noun:
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
-            site: `tenant` or `platform` of `console.routing`.
+            site: `tenant` or `platform` of `console.routing`, or both.
         """
         self.path, self.title, self.folder = path, title, folder
         self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
-        self.above, self.change, self.owners, self.site = above, change, owners, site
+        self.above, self.change, self.owners = above, change, owners
+        self.sites = site if isinstance(site, tuple) else (site,)
         self.routes: list[Route] = []
         self._show: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
-        """Add a page of its own, below the pages of the site."""
-        self.routes.append(self.site(path, page, methods or ("GET",)))
+        """Add a page of its own, below the pages of each site."""
+        self.routes += [site(path, page, methods or ("GET",)) for site in self.sites]
 
     def listed(self, visit: Visit) -> str:
         """Return the address of the list."""
@@ -212,6 +214,11 @@ class Noun:
         """The page of one object, for handlers that show it again."""
         assert self._show is not None
         return self._show
+
+    async def again(self, visit: Visit, form: FormState | None, status: int) -> Response:
+        """Show the page of the object with a form that was refused."""
+        assert self._show is not None
+        return await self._show(visit, form, status)
 
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
@@ -232,7 +239,8 @@ class Noun:
         self,
         *filters: Filter,
         days: bool = False,
-        tabs: Tabs = (),
+        tabs: Tabs | Callable[[Visit], Tabs] = (),
+        summary: str = "",
         values: OfList | None = None,
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
@@ -241,6 +249,7 @@ class Noun:
         others: bool = False,
         template: str = "list",
         create: str = "new",
+        file: str = "",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
     ) -> None:
@@ -250,6 +259,7 @@ class Noun:
             filters: in the order of their fields.
             days: whether it has `from` and `to`.
             tabs: values of the filter that is a `tab`, with their words.
+            summary: the path of a summary by status, which counts the rows of each tab.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
@@ -257,7 +267,8 @@ class Noun:
             own: whether the API would list objects of other organizations too.
             others: whether rows can be of agents of other organizations, so that those can be chosen too.
             template: its name in the folder.
-            create: the last part of the address of the form that creates an object; empty for none.
+            create: the last part of the address of the form that creates an object, or a path; empty for none.
+            file: what the CSV is called; empty where it is as the path.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
@@ -269,7 +280,10 @@ class Noun:
             return {**(fixed or {}), **kept, **({"organization_id": visit.org_id} if own else {})}
 
         async def show(visit: Visit) -> Response:
-            more = extra(visit) if extra else None
+            more = dict(extra(visit)) if extra else {}
+            if summary:
+                by = (each.name for each in filters if each.kind == "tab")
+                more["summary"] = (summary, lists.asked(visit, *names, days=days).counted(*by))
             found = await lists.find(visit, self.path, *names, days=days, fixed=asked(visit), extra=more, others=others)
             shown = shown_filters(visit, filters, days=days)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
@@ -278,18 +292,20 @@ class Noun:
                 crumbs=self.crumbs(visit, of_list=True),
                 listed=self.view(found, shown),
                 filters=shown,
-                tabs=around(visit) if around else _tabs(found, filters, tabs),
+                tabs=around(visit)
+                if around
+                else _tabs(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
-                create=f"{self.listed(visit)}/{create}" if may else "",
+                create=f"{visit.base if create.startswith('/') else f'{self.listed(visit)}/'}{create}" if may else "",
             )
             added = await values(visit, found) if values else {}
             return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, found.status)
 
+        file_name = file or self.path.strip("/").replace("/", "-")
+
         async def download(visit: Visit) -> Response:
-            return await lists.csv(
-                visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **asked(visit)
-            )
+            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
 
         self.add(self.at, show)
         self.add(f"{self.at}.csv", download)
@@ -344,8 +360,8 @@ class Noun:
                 base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
-                listed=found.listed("", {}, tabbed=names) if found else None,
-                tabs=_tabs(found, filters, tabs) if found else (),
+                listed=_without_file(found.listed("", {}, tabbed=names)) if found else None,
+                tabs=_tabs(found, filters, tabs, visit.choices.prefs) if found else (),
             )
             more: dict[str, Any] = {"rows": found.rows} if found else {}
             more |= await values(visit, it, answers) if values else {}
@@ -571,12 +587,22 @@ def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> t
     return (*kept, *(dates if days else ()))
 
 
-def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs) -> tuple[Tab, ...]:
+def _without_file(listed: ListView) -> ListView:
+    """Return what stands around the rows of a list below an object, which has no CSV."""
+    return replace(listed, pager=replace(listed.pager, csv=""))
+
+
+def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs, prefs: Prefs) -> tuple[Tab, ...]:
     if not tabs:
         return ()
     name = next(each.name for each in filters if each.kind == "tab")
-    chosen = found.asked.given.get(name, "")
+    chosen, summary = found.asked.given.get(name, ""), found.extra.get("summary")
     return tuple(
-        Tab(label=gettext(label), href=found.asked.address(**{name: value}), current=value == chosen)
+        Tab(
+            label=gettext(label),
+            href=found.asked.address(**{name: value}),
+            count=lists.counted(summary, value.split(",") if value else (), prefs) if summary else "",
+            current=value == chosen,
+        )
         for value, label in tabs
     )

@@ -31,6 +31,7 @@ from domain.messages.webhook.delivery import DeliveryStatus
 from domain.messages.webhook.endpoint import EndpointStatus
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState
+from domain.payouts.activity import FactStatus
 from domain.payouts.payable import PayableState
 from domain.payouts.payout.state import PayoutStatus
 from domain.payouts.recovery import ReversalStatus
@@ -196,6 +197,12 @@ _PAYOUT: Mapping[str, Status] = {
     PayoutStatus.UNKNOWN: _warn("Outcome unknown", "The provider's answer was lost. The payout is being looked up."),
     PayoutStatus.PAID: _good("Sent", "The provider sent the money to the creator's account."),
     PayoutStatus.FAILED: _bad("Failed", "Nothing was sent. The amount is back in the earnings."),
+}
+
+_ACTIVITY: Mapping[str, Status] = {
+    FactStatus.PENDING: _busy("Held", "The money is in escrow, or on its way to a bank account."),
+    FactStatus.COMPLETED: _good("Done", "The money has moved."),
+    FactStatus.REVERSED: _idle("Returned", "All of the held money was returned."),
 }
 
 _EXPORT: Mapping[str, Status] = {
@@ -530,6 +537,7 @@ _STEP: Mapping[str, Status] = {
 
 #: For each noun, for each of its statuses: how it is shown. The keys are the words of the API.
 STATUSES: Mapping[str, Mapping[str, Status]] = {
+    "activity": _ACTIVITY,
     "allocation": _ALLOCATION,
     "agent": _AGENT,
     "alert": _ALERT,

@@ -3,7 +3,7 @@
 from console.agent.pages import ROUTES as AGENT
 from console.audit.routes import ROUTES as AUDIT
 from console.department.pages import ROUTES as DEPARTMENT
-from console.earnings.routes import ROUTES as EARNINGS
+from console.earnings.pages import ROUTES as EARNINGS
 from console.key.routes import ROUTES as KEY
 from console.principal.routes import ROUTES as PRINCIPAL
 from console.reputation.pages import ROUTES as REPUTATION

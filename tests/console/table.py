@@ -228,8 +228,8 @@ PAGES = (
     Page("/console/{org}/top-up", PAYERS),
     Page("/console/{org}/transactions", BILLED),
     Page("/console/{org}/transactions?category=credits&from=2026-01-01", BILLED),
-    Page("/console/{org}/transactions?show=entries", BILLED),
-    Page("/console/{org}/transactions?show=entries&q=grant&from=2026-01-01", BILLED),
+    Page("/console/{org}/transactions/entries", BILLED),
+    Page("/console/{org}/transactions/entries?q=grant&from=2026-01-01", BILLED),
     Page("/console/{org}/transactions/{transfer}", BILLED),
     Page("/console/{org}/analytics", BILLED),
     Page("/console/{org}/analytics?period=365&compare=last_year", BILLED),
@@ -346,7 +346,7 @@ READABLE = [page for page in PAGES if page.roles]
 #: What each of the pages left out of `SHOWN` has in common with one that is in it.
 ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
-    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|show=entries$|type=volume)).*",
+    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments|reports|exports)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.

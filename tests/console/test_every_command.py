@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from console.format import Prefs
-from console.forms import Form, FormState, blank
+from console.forms import Form, FormState
 from console.invoice import pages as invoices
 from console.nouns import ROUTES
-from console.payment import acts as payments
+from console.payment.acts import PATHS
 from console.platform.reputation import view as reputation
 from domain.escrow.actions import EscrowAction
 from domain.payments.payment.actions import PaymentAction
@@ -21,9 +21,6 @@ COMMANDS = [
     *(("escrows", action.value.replace("_", "-")) for action in EscrowAction),
     *(("payments", action.value.replace("_", "-")) for action in PaymentAction if action not in OPERATORS),
 ]
-NOTHING = {"amount": "0.00", "currency": "USD"}
-EFFECT = {"captured": "0.00", "to_payer": "0.00", "released": "0.00", "currency": "USD", "taken": NOTHING}
-GIVE_UP: dict[str, Any] = {"action": "give_up_refund", "allowed": True, "reason": None, "effect": EFFECT}
 
 
 def methods_of(path: str) -> set[str]:
@@ -37,18 +34,7 @@ def test_every_command_of_the_api_has_a_page_and_a_form(noun: str, path: str) ->
 
 @pytest.mark.parametrize("action", sorted(OPERATORS))
 def test_what_operators_alone_may_do_has_a_page_of_the_platform(action: PaymentAction) -> None:
-    assert {"GET", "POST"} <= methods_of(f"/platform/payments/{{id}}/{payments.PATHS[action]}")
-
-
-def test_refund_of_unknown_outcome_is_given_up_by_its_id() -> None:
-    refunds = [{"id": "rfd_1", "status": "succeeded"}, {"id": "rfd_2", "status": "unknown"}]
-    payment = {"refunds": refunds, "description": "Credits", "currency": "USD", "invoice_id": None}
-
-    page = payments.asking(GIVE_UP, payment, blank(), PREFS, "/console/org_1/payments/pay_1", sent="", entry=None)
-
-    assert page.act.href == "/console/platform/payments/pay_1/give-up-refund"
-    assert page.refund == "rfd_2"
-    assert [value for value, _, _ in page.where] == ["no", "yes"]
+    assert {"GET", "POST"} <= methods_of(f"/platform/payments/{{id}}/{PATHS[action]}")
 
 
 def test_draft_has_the_lines_that_were_filled_and_numbers_as_numbers() -> None:

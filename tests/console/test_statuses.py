@@ -18,6 +18,7 @@ from tests.support.cases import for_each
 STATIC = Path(__file__).resolve().parents[2] / "console/static"
 #: Statuses of the domain, by what the console calls their noun.
 NOUNS = {
+    "activity": "FactStatus",
     "allocation": "AllocationStatus",
     "trial": "TrialStatus",
     "alert": "AlertStatus",

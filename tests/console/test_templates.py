@@ -251,6 +251,7 @@ STRIPES = {"console/payment_method/fill_in.html", "console/card/number.html"}
 FOLLOW_NOTHING = {
     "export/list.html",
     "usage/log/list.html",
+    "report/list.html",
     *(
         "returns/list.html",
         "audit/list.html",

@@ -572,7 +572,6 @@ FORMS = (
 
 #: Forms whose commands a run carries out: `browser/test_texts.py` fills them on the stack.
 OF_RUNS = {
-    "/{org}/earnings/connect": {"country"},
     "/{org}/escrows/{id}/cancel": {"cancel_reason"},
     "/{org}/escrows/{id}/deliver": {"deliver_artifacts", "deliver_note"},
     "/{org}/escrows/{id}/dispute": {"dispute_reason"},
