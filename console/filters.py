@@ -5,6 +5,7 @@ values that are written already, such as `format.Amount`, are returned unchanged
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import _, gettext, ngettext
+from console.who import actor_named, role_named
 
 NOTHING = "\N{EN DASH}"
 
@@ -61,6 +63,11 @@ def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
 
 
+def past(value: str) -> bool:
+    """Return whether a time has come."""
+    return datetime.fromisoformat(value) <= reader().now
+
+
 def is_some(value: str | None) -> bool:
     """Return whether a decimal string is there and is not zero."""
     return value is not None and bool(written.decimal(value))
@@ -101,6 +108,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ident": ident,
     "status": status,
     "statuses": statuses,
+    "past": past,
+    "actor": actor_named,
+    "role": role_named,
     "is_some": is_some,
     "total": total,
     "link": link,

@@ -66,6 +66,15 @@ class Form:
         """Return a number, None if nothing was typed."""
         return self.number(name) or None
 
+    def whole(self, name: str) -> int | str:
+        """Return a whole number; what is none as it was typed, so that the API refuses it."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text
+
+    def words(self, name: str) -> list[str]:
+        """Return the words of a field, each once; spaces and commas separate them."""
+        return list(dict.fromkeys(self.text(name).replace(",", " ").split()))
+
     def as_read(self, text: str) -> str:
         """Return a part of a field that is a number as `number` does."""
         mark, group = marks_of(self.prefs)

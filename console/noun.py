@@ -6,8 +6,9 @@ around: title, crumbs, addresses, the form. Values that a page computes are adde
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from console import lists
 from console.filters import statuses
 from console.forms import Form, FormState, blank, read_form
-from console.gateway import Answer, Wanted
+from console.gateway import Answer, Query, Wanted
 from console.lists import Choice, ListResult, ListView
 from console.routing import COMMAND, tenant
 from console.texts import _, gettext
@@ -88,14 +89,21 @@ class ListPage(Page):
         across: whether the rows are of all organizations.
         base: where the pages around begin.
         create: the address of the form that creates an object; empty where the reader may not.
+        form: of a command of a row that was refused.
     """
 
     listed: ListView
+    form: FormState = field(default_factory=blank)
     filters: tuple[Filter, ...] = ()
     tabs: tuple[Tab, ...] = ()
     across: bool = False
     base: str = ""
     create: str = ""
+
+    @property
+    def fresh(self) -> FormState:
+        """A form for one button of a row: each has a command key of its own."""
+        return blank()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +142,8 @@ Show = Callable[..., Awaitable[Response]]
 Tabs = tuple[tuple[str, str], ...]
 #: Returns the body of a command.
 Body = Callable[[Form], Json]
+#: Returns fields of the page that asks before a command, such as `effect`, of its object.
+OfQuestion = Callable[[Visit, Json], Awaitable[Json]]
 #: The lists that fields choose from: a noun of `lists.choice` and a query, by the field.
 Sources = Mapping[str, tuple[str, Mapping[str, str]]]
 NO_OBJECT: Json = {}
@@ -155,6 +165,8 @@ class Noun:
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
         site: Site = tenant,
+        in_list: bool = False,
+        key: str = "id",
     ) -> None:
         """Declare a noun.
 
@@ -169,12 +181,16 @@ class Noun:
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
             site: `tenant` or `platform` of `console.routing`.
+            key: the field of an object by which its address names it.
+            in_list: whether the API answers its objects in the list alone, where the `q` of the address finds them.
         """
         self.path, self.title, self.folder, self.name = path, title, folder, name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
         self.above, self.change, self.owners, self.site = above, change, owners, site
+        self.in_list, self.key = in_list, key
         self.routes: list[Route] = []
         self._show: Show | None = None
+        self._show_list: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of the site."""
@@ -186,7 +202,7 @@ class Noun:
 
     def here(self, visit: Visit, id: str = "") -> str:
         """Return the address of one object: of `id`, or of the one in the address."""
-        return f"{visit.base}{self.one}".replace("{id}", id or visit.path("id"))
+        return f"{visit.base}{self.one}".replace("{id}", quote(id or visit.path("id"), safe="@+"))
 
     def own(self, visit: Visit) -> str:
         """Return the path of the object in the address, below `/api/v1`."""
@@ -194,13 +210,15 @@ class Noun:
 
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
+        if self.in_list:
+            return await lists.row_of(visit, self.path)
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it[self.key]))] if it else []))
 
     def list(
         self,
@@ -209,7 +227,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfList | None = None,
         extra: Extra | None = None,
-        fixed: Mapping[str, str | None] | None = None,
+        fixed: Mapping[str, str | None] | Callable[[Visit], Mapping[str, str | None]] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -222,22 +240,29 @@ class Noun:
             tabs: values of the filter that is a `tab`, with their words.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
-            fixed: what the page itself asks of the list; None leaves a parameter out.
+            fixed: what the page itself asks of the list, or a function of it; None leaves a parameter out.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
 
-        async def show(visit: Visit) -> Response:
+        async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             found = await lists.find(
-                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
+                visit,
+                self.path,
+                *names,
+                days=days,
+                at=self.listed(visit),
+                fixed=fixed(visit) if callable(fixed) else fixed,
+                extra=extra(visit) if extra else None,
             )
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
                 crumbs=self.crumbs(visit, of_list=True),
                 listed=self.view(found, filters),
+                form=form or blank(),
                 filters=shown_filters(visit, filters, days=days),
                 tabs=around(visit) if around else _tabs(found, filters, tabs),
                 across=visit.me.is_platform and not visit.org_id,
@@ -245,11 +270,16 @@ class Noun:
                 create=f"{self.listed(visit)}/{create}" if may else "",
             )
             more = await values(visit, found) if values else {}
-            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, found.status)
+            status = status if form else found.status
+            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, status)
 
-        file_name = self.path.strip("/").replace("/", "-")
+        async def download(visit: Visit) -> Response:
+            more = fixed(visit) if callable(fixed) else fixed or {}
+            return await lists.csv(visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **more)
+
+        self._show_list = show
         self.add(self.at, show)
-        self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
+        self.add(f"{self.at}.csv", download)
 
     def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
         """Return what stands around the rows of a list, with the words of its chips."""
@@ -321,6 +351,7 @@ class Noun:
         sources: Sources | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
+        start: Callable[[Visit], FormState] | None = None,
         names: Mapping[str, str] | None = None,
         method: str = "POST",
         path: str = "",
@@ -342,6 +373,7 @@ class Noun:
             sources: the lists that fields choose from, by their names; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
+            start: returns a form of the list as it is shown first.
             names: fields of the API that the form calls otherwise.
             method: of the command.
             path: of the command below the list, or below the object.
@@ -354,7 +386,7 @@ class Noun:
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             visit.need(self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
-            shown = form or blank(**(initial(it) if initial else {}))
+            shown = form or (start(visit) if start else blank(**(initial(it) if initial else {})))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
                 for name, (noun, query) in (sources or {}).items()
@@ -389,24 +421,38 @@ class Noun:
         self.add(at, send, *COMMAND)
 
     def command(
-        self, act: str, notice: str, *, method: str = "POST", path: str | None = None, body: Json | None = None
+        self,
+        act: str,
+        notice: str,
+        *fields: str,
+        method: str = "POST",
+        path: str | None = None,
+        body: Json | None = None,
+        done: Done | None = None,
     ) -> None:
-        """Add a command that is one button on the page of an object; a refusal is shown there.
+        """Add a command that is one button on the page of an object, or of its row; a refusal is shown there.
 
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
+            fields: that are sent as they come.
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent.
+            done: makes the page of what was done; otherwise it leads to the object, or to the list as it was.
         """
 
         async def send(visit: Visit) -> Response:
-            assert self._show is not None
-            form = await read_form(visit.request)
+            show = self._show or self._show_list
+            assert show is not None
+            form = await read_form(visit.request, *fields)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
-            return await visit.concluded(form, answer, self.here(visit), notice, show=self._show)
+            sent = {name: form.text(name) for name in fields} or body
+            answer = await visit.command(method, own, sent, form.key)
+            if answer.ok and done:
+                return await done(visit, form, answer)
+            after = self.here(visit) if self._show else lists.back(visit, self.listed(visit))
+            return await visit.concluded(form, answer, after, notice, show=show)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
@@ -415,14 +461,16 @@ class Noun:
         act: str,
         notice: str,
         *,
-        title: str,
+        title: str = "",
         label: str,
-        effect: tuple[str, ...],
+        effect: tuple[str, ...] = (),
         facts: Callable[[Json], tuple[tuple[str, str], ...]] | None = None,
+        values: OfQuestion | None = None,
         kind: str = "danger",
         method: str = "POST",
-        path: str | None = None,
-        body: Json | None = None,
+        path: str | Callable[[Visit], str] | None = None,
+        body: Json | Callable[[Visit], Json] | None = None,
+        query: Callable[[Visit], Query] | None = None,
         done: Done | None = None,
     ) -> None:
         """Add a command that asks before it is done, on a page that says its effect.
@@ -434,10 +482,12 @@ class Noun:
             label: of the button.
             effect: sentences.
             facts: returns names and values of what it is about.
+            values: returns fields of the page that depend on more than that, written already.
             kind: of the button.
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent.
+            query: of the command.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
         """
 
@@ -447,22 +497,24 @@ class Noun:
             page = Confirmation(
                 title=gettext(title) % it,
                 back=self._after(visit, None),
-                action=f"{self.here(visit)}/{act}",
+                action=f"{self.here(visit)}/{act}" + (f"?{asked}" if (asked := visit.request.url.query) else ""),
                 label=gettext(label),
                 form=form or blank(),
                 facts=facts(it) if facts else (),
                 effect=tuple(gettext(each) for each in effect),
                 kind=kind,
             )
+            page = replace(page, **await values(visit, it)) if values else page
             return await visit.render("parts/confirmation.html", page, status)
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request)
-            own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
+            own = self.own(visit) + (f"/{act}" if path is None else path(visit) if callable(path) else path)
+            sent = body(visit) if callable(body) else body
+            answer = await visit.command(method, own, sent, form.key, query=query(visit) if query else None)
             if answer.ok and done:
                 return await done(visit, form, answer)
-            after = self.listed(visit) if method == "DELETE" else self._after(visit, None)
+            after = self.listed(visit) if method == "DELETE" and not path else self._after(visit, None)
             return await visit.concluded(form, answer, after, notice, show=ask)
 
         self.add(f"{self.one}/{act}", ask)
@@ -470,7 +522,7 @@ class Noun:
 
     def _after(self, visit: Visit, answer: Answer | None) -> str:
         """Return where a command leads on to: the page of its object, or the list where objects have no page."""
-        id = visit.request.path_params.get("id") or (answer.body["id"] if answer is not None and answer.ok else "")
+        id = visit.request.path_params.get("id") or (answer.body[self.key] if answer is not None and answer.ok else "")
         return self.here(visit, id) if self._show and id else self.listed(visit)
 
 

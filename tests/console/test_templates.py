@@ -264,7 +264,7 @@ FOLLOW_NOTHING = {
         "payment_policy/list.html",
         "economics/decisions.html",
         # Secrets and grants are set by a few people, seldom.
-        *("secret/list.html", "secret/grants.html"),
+        *("secret/list.html", "secret/grant/list.html"),
     ),
     *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
 }

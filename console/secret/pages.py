@@ -1,0 +1,348 @@
+"""Secrets: listed, stored, opened once, destroyed and rotated, and granted to people and agents."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import (
+    Form,
+    FormRefused,
+    FormState,
+    again,
+    blank,
+    corrected,
+    new_key,
+    period,
+    read_form,
+    with_summary,
+)
+from console.gateway import Answer, Refused, Wanted
+from console.lists import ListResult
+from console.noun import FormPage, Json, Noun, pick, search
+from console.problems import Reaction, answered, reaction_to
+from console.refusals import not_found
+from console.routing import COMMAND
+from console.texts import N_, _, gettext
+from console.visit import ShowAgain, Visit
+from console.widgets import Tab, address
+from domain.common.access import Permission
+from domain.common.errors import Invalid
+from domain.secrets.grant import HttpMethod, matches
+from domain.secrets.secret import check_path
+from domain.secrets.secret_use.placing import PLACES
+
+#: Shown where the answer to a value is missing: the form cannot hold what was typed.
+_NOT_KNOWN = N_("It is not known whether the value was stored. Enter the same value again: it is not stored twice.")
+_VALUE = "value"
+
+
+class _Secrets(Noun):
+    """Secrets are addressed by their paths, with `~`, which stands in no path, for `/`."""
+
+    def here(self, visit: Visit, id: str = "") -> str:
+        return super().here(visit, id.replace("/", "~"))
+
+    def own(self, visit: Visit) -> str:
+        return f"{self.path}/{_path(visit)}"
+
+
+SECRETS = _Secrets(
+    "/secrets", title=N_("Secrets"), folder="secret", name="path", key="path", change=Permission.MANAGE_SECRETS
+)
+GRANTS = Noun(
+    "/secrets/grants",
+    title=N_("Grants"),
+    folder="secret/grant",
+    above=((N_("Secrets"), "/secrets"),),
+    change=Permission.MANAGE_SECRETS,
+    in_list=True,
+)
+
+
+def _path(visit: Visit) -> str:
+    """Return the path in the address; raises `Refused` where it is none, such as that of an operation."""
+    try:
+        return check_path(visit.path("id").replace("~", "/"))
+    except Invalid:
+        raise Refused(not_found(visit.request)) from None
+
+
+def _tabs(visit: Visit) -> tuple[Tab, ...]:
+    here = visit.request.url.path
+    return tuple(
+        Tab(label=gettext(noun.title), href=noun.listed(visit), current=noun.listed(visit) == here)
+        for noun in (SECRETS, GRANTS)
+    )
+
+
+async def _of_secrets(visit: Visit, _found: ListResult) -> Json:
+    # Keys of the platform read the list alone.
+    return {"opens": not visit.me.is_platform}
+
+
+async def _of_grants(visit: Visit, found: ListResult) -> Json:
+    return {"naming": await visit.naming(found.rows, "agent_id")}
+
+
+def _around(visit: Visit) -> Mapping[str, Wanted]:
+    wanted: dict[str, Wanted] = {"grants": (GRANTS.path, {"limit": 200})}
+    if visit.may(Permission.READ_AUDIT):
+        wanted["access"] = (f"{SECRETS.own(visit)}/access", {"limit": lists.ROWS, **visit.chosen("cursor")})
+    return wanted
+
+
+async def _of_secret(visit: Visit, secret: Json, answers: Mapping[str, Answer]) -> Json:
+    """Return the grants that name a secret, and a page of its access log if that may be read."""
+    grants, access = await lists.whole(visit, GRANTS.path, answers["grants"]), answers.get("access")
+    named = [row for row in grants.body["data"] if matches(secret["path"], row["paths"])] if answered(grants) else []
+    log = access.body if access is not None and answered(access) else {"data": [], "next_cursor": None}
+    cursor = log["next_cursor"]
+    return {
+        "grants": grants,
+        "named": named,
+        "access": access,
+        "entries": log["data"],
+        "older": address(SECRETS.here(visit), [("cursor", cursor)]) if cursor else "",
+        "naming": await visit.naming([*named, *log["data"]], "agent_id"),
+        "stops": stops,
+    }
+
+
+def stops(rotation: Json) -> str:
+    """Return `stop` while a value is on its way, `give_up` where a step has failed, and nothing otherwise."""
+    if rotation["status"] in {"created", "applied", "tested"}:
+        return "" if rotation["rotator"] == "manual" else "stop"
+    return "give_up" if rotation["failures"] and rotation["status"] in {"failed", "promoted"} else ""
+
+
+async def _shown(
+    visit: Visit, template: str, title: str, label: str, form: FormState, status: int, secret: Json | None = None
+) -> Response:
+    """Answer with a form of the list, or of one secret."""
+    page = FormPage(
+        title=title,
+        crumbs=SECRETS.crumbs(visit, secret or {}),
+        base=visit.base,
+        action=visit.request.url.path,
+        form=form,
+        label=label,
+        lead=_("The value is encrypted when it is stored, and not shown again here."),
+    )
+    return await visit.show(f"secret/{template}.html", page, {"it": secret} if secret else {}, status)
+
+
+async def ask_to_store(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    visit.need(Permission.MANAGE_SECRETS)
+    shown = form or blank(path="api_keys/", kind="api_key")
+    return await _shown(visit, "new", _("Create secret"), _("Create secret"), shown, status)
+
+
+async def store(visit: Visit) -> Response:
+    """Store a secret at a path where there is none, or a new value of the one there."""
+    form = await read_form(visit.request, "path", "kind", _VALUE, "hosts")
+    body = {"kind": form.text("kind"), _VALUE: form.values.get(_VALUE, ""), "hosts": form.words("hosts")}
+    try:
+        path = check_path(form.text("path"))
+    except Invalid as wrong:
+        return await ask_to_store(visit, corrected(_without_value(form), {"path": wrong.detail}), 422)
+    return await _send(visit, form, "PUT", path, body, "secret.stored", ask_to_store)
+
+
+async def ask_to_replace(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    visit.need(Permission.MANAGE_SECRETS)
+    found = await SECRETS.find(visit)
+    return await _shown(visit, "replace", _("New value"), _("Save value"), form or blank(), status, found)
+
+
+async def replace_value(visit: Visit) -> Response:
+    form = await read_form(visit.request, _VALUE, "grace")
+    body = {"kind": (await SECRETS.find(visit))["kind"], _VALUE: form.values.get(_VALUE, ""), **_grace(form)}
+    return await _send(visit, form, "PUT", _path(visit), body, "secret.replaced", ask_to_replace)
+
+
+async def ask_to_rotate(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    visit.need(Permission.MANAGE_SECRETS)
+    found = await _rotating(visit)
+    title = _("Replace %(path)s now?", path=found["path"])
+    return await _shown(visit, "rotate", title, _("Replace value"), form or blank(), status, found)
+
+
+async def rotate(visit: Visit) -> Response:
+    form = await read_form(visit.request, _VALUE, "grace")
+    body = {name: form.values[name] for name in (_VALUE,) if name in form.values} | _grace(form)
+    return await _send(visit, form, "POST", f"{_path(visit)}/rotate", body, "secret.rotated", ask_to_rotate)
+
+
+async def _rotating(visit: Visit) -> Json:
+    found = await SECRETS.find(visit)
+    if found["rotation"] is None:
+        raise Refused(not_found(visit.request))
+    return found
+
+
+def _grace(form: Form) -> dict[str, str]:
+    """Return how long the previous value stays usable, as the API takes it."""
+    return {"grace": period(form.text("grace"))} if form.maybe("grace") else {}
+
+
+def _without_value(form: Form) -> Form:
+    return replace(form, values={**form.values, _VALUE: ""})
+
+
+async def _send(visit: Visit, form: Form, method: str, path: str, body: Json, notice: str, show: ShowAgain) -> Response:
+    """Give a command with a value, which is on no page afterwards."""
+    answer = await visit.command(method, f"{SECRETS.path}/{path}", body, form.key)
+    form = _without_value(form)
+    if answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN:
+        return await show(visit, with_summary(again(form, answer, same_key=True), gettext(_NOT_KNOWN)), 503)
+    after = SECRETS.here(visit, path.removesuffix("/rotate"))
+    return await visit.concluded(form, answer, after, notice, show=show)
+
+
+async def ask_to_open(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    found = await SECRETS.find(visit)
+    title = _("Show %(path)s?", path=found["path"])
+    return await _shown(visit, "open", title, _("Show value"), form or blank(), status, found)
+
+
+async def open_it(visit: Visit) -> Response:
+    """Show a value; it is on the page that answers, and nowhere else."""
+    form = await read_form(visit.request, "purpose", "version")
+    body: dict[str, Any] = {"purpose": form.text("purpose")}
+    body |= {"version": form.whole("version")} if form.maybe("version") else {}
+    answer = await visit.command("POST", f"{SECRETS.own(visit)}/open", body, form.key)
+    if answer.ok:
+        crumbs = SECRETS.crumbs(visit, answer.body)
+        page = FormPage(title=answer.body["path"], crumbs=crumbs, base=visit.base, action="", form=blank())
+        return await visit.show("secret/opened.html", page, {"it": answer.body}, secret=True)
+    problem = answer.problem
+    if problem is not None and problem.code.startswith("secret.") and answer.status == 403:
+        return await ask_to_open(visit, with_summary(again(form, answer), problem.detail), 403)
+    return await visit.refused(form, answer, ask_to_open)
+
+
+def _version(visit: Visit) -> str:
+    number = visit.chosen("number").get("number", "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise FormRefused("The address names no version.")
+    return number
+
+
+async def _of_destruction(visit: Visit, secret: Json) -> Json:
+    number = int(_version(visit))
+    effect = [_("The value and its key are deleted permanently. This cannot be undone.")]
+    if secret["current_version"] == number:
+        effect.insert(0, _("This is the version in use: nobody can use the secret until a new value is stored."))
+    statuses = {version["number"]: version["status"] for version in secret["versions"]}
+    if (secret["rotation"] or {}).get("status") == "promoted" and statuses.get(number) == "previous":
+        effect.insert(0, _("The last rotation replaced it. It is revoked at its target first."))
+    return {
+        "title": _("Destroy version %(number)s?", number=number),
+        "facts": ((_("Secret"), secret["path"]), (_("Version"), str(number))),
+        "effect": tuple(effect),
+    }
+
+
+async def _of_stop(visit: Visit, secret: Json) -> Json:
+    here, facts = f"{SECRETS.here(visit)}/stop", ((_("Secret"), secret["path"]),)
+    if stops((await _rotating(visit))["rotation"]) != "give_up":
+        effect = _("The target is reset to the value in use. Then the new value is destroyed.")
+        return {"title": _("Stop the rotation?"), "action": here, "facts": facts, "effect": (effect,)}
+    return {
+        "title": _("End the rotation without the target?"),
+        "action": f"{here}?give_up=true",
+        "label": _("End rotation"),
+        "facts": facts,
+        "effect": (
+            _("Nothing more is sent to the target. First make sure that the value in use works there."),
+            _("The other value is destroyed. This cannot be undone."),
+        ),
+    }
+
+
+def _new_grant(visit: Visit) -> FormState:
+    values = {"paths": "", "places": ", ".join(PLACES), **visit.chosen("paths")}
+    return FormState(key=new_key(), values=values, lists={"verbs": ("use",), "methods": ("POST",)})
+
+
+def _grant(form: Form) -> Json:
+    body: dict[str, Any] = {
+        "paths": form.words("paths"),
+        "verbs": list(form.all("verbs")),
+        "hosts": form.words("hosts"),
+        "methods": list(form.all("methods")),
+        "ends_at": lists.bound_of(form.text("ends_at"), form.prefs.zone),
+    }
+    body |= {name: form.text(name) for name in ("agent_id", "principal", "meter") if form.maybe(name)}
+    places = [each.strip() for each in form.text("places").split(",") if each.strip()]
+    body |= {"places": list(dict.fromkeys(places))} if places else {}
+    body |= {"uses_per_day": form.whole("uses_per_day")} if form.maybe("uses_per_day") else {}
+    return body | ({"price": {"amount": form.number("price")}} if form.maybe("price") else {})
+
+
+async def _of_grant(_visit: Visit, _form: FormState, _it: Json) -> Json:
+    return {"methods": tuple((each.value, each.value, "") for each in HttpMethod)}
+
+
+async def _of_revocation(visit: Visit, grant: Json) -> Json:
+    names = (await visit.naming([grant], "agent_id")).names
+    who = names.get(grant["agent_id"] or "", "") or grant["principal"] or grant["agent_id"]
+    return {"facts": ((_("For"), who), (_("Secrets"), ", ".join(grant["paths"])))}
+
+
+SECRETS.list(search(N_("Path")), values=_of_secrets, around=_tabs)
+SECRETS.page(values=_of_secret, extra=_around)
+SECRETS.add("/secrets/new", ask_to_store)
+SECRETS.add("/secrets/new", store, *COMMAND)
+for _act, _ask, _do in (
+    ("replace", ask_to_replace, replace_value),
+    ("rotate", ask_to_rotate, rotate),
+    ("open", ask_to_open, open_it),
+):
+    SECRETS.add(f"/secrets/{{id}}/{_act}", _ask)
+    SECRETS.add(f"/secrets/{{id}}/{_act}", _do, *COMMAND)
+SECRETS.question(
+    "destroy",
+    "secret.destroyed",
+    label=N_("Destroy version"),
+    values=_of_destruction,
+    method="DELETE",
+    path=lambda visit: f"/versions/{_version(visit)}",
+)
+SECRETS.question(
+    "stop",
+    "secret.rotation_stopped",
+    label=N_("Stop rotation"),
+    values=_of_stop,
+    path="/rotate/stop",
+    body=lambda visit: {"give_up": visit.request.query_params.get("give_up") == "true"},
+)
+GRANTS.list(pick("agent_id", N_("Agent")), values=_of_grants, around=_tabs)
+GRANTS.form(
+    "new",
+    "secret.granted",
+    *("agent_id", "principal", "paths", "hosts", "places", "uses_per_day", "price", "meter", "ends_at"),
+    many=("verbs", "methods"),
+    title=N_("Create grant"),
+    lead=N_("A grant cannot be changed. Revoke it and create another one."),
+    label=N_("Create grant"),
+    body=_grant,
+    sources={"agent_id": ("agents", {})},
+    values=_of_grant,
+    start=_new_grant,
+    names={"price.amount": "price", "path": "paths"},
+)
+GRANTS.question(
+    "revoke",
+    "secret.revoked",
+    title=N_("Revoke this grant?"),
+    label=N_("Revoke grant"),
+    effect=(N_("The grant stops working now. Past uses stay in the log."),),
+    values=_of_revocation,
+    method="DELETE",
+    path="",
+)
+ROUTES = (*SECRETS.routes, *GRANTS.routes)
